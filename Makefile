@@ -1,0 +1,82 @@
+# Every target sets up what it needs on a machine that has make and Python >= 3.10 with venv, and nothing else.
+#
+#   make demo    a census of Python's standard library on four Workers
+#   make test    lint, then every test; what CI runs
+#   make suite   every test, without lint and coverage (.ci/run: on other Pythons)
+#   make pure    the tests that start no processes
+#   make lint    style, types, layers
+#   make docs    build/docs/index.html
+#   make bench   the benchmarks
+#   make clean   remove all that this Makefile has made
+#
+# PYTHON=python3.12 chooses the interpreter of a new virtual environment, VENV=folder the environment.
+
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 python3.10 python
+# Run each one: a name on the PATH may be a launcher's stub, and Debian's Python lacks ensurepip without python3-venv.
+PYTHON ?= $(shell for python in $(CANDIDATES); do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+BENCH_VENV := .venvs/benchmarks
+
+.PHONY: demo test suite pure lint docs bench clean system-packages
+.DELETE_ON_ERROR:
+# Two installations into one environment at a time would spoil it.
+.NOTPARALLEL:
+
+demo: $(VENV)/progress.stamp
+	$(BIN)/python -m fedfutures -n 4 docs/examples/stdlib_census.py
+
+test: lint system-packages
+	$(BIN)/python -m pytest --cov
+
+suite: $(VENV)/test.stamp system-packages
+	$(BIN)/python -m pytest
+
+pure: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m "not host"
+
+# The link gives mypy the launcher under the name it is imported by.
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	mkdir -p build/mypy_path && ln -sfn ../../launcher build/mypy_path/fedfutures_launcher
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+
+# Installed as users have it: the import hook of an editable installation makes each start of Python some 20 ms slower,
+# and so does compiling every module again where no bytecode may be kept.
+bench: export PYTHONDONTWRITEBYTECODE :=
+bench: $(BENCH_VENV)/installed.stamp
+	$(BENCH_VENV)/bin/python -m benchmarks
+
+clean:
+	rm -rf .venv .venvs build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find fedfutures launcher tests benchmarks docs -name __pycache__ -prune -exec rm -rf {} +
+
+# One stamp for each extra: the environment is made once, and each extra is installed into it when first needed.
+$(VENV)/%.stamp: $(VENV)/pyvenv.cfg setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@
+
+$(BENCH_VENV)/installed.stamp: $(BENCH_VENV)/pyvenv.cfg setup.cfg pyproject.toml $(shell find fedfutures launcher -name '*.py')
+	rm -rf build/lib
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check '.[benchmarks]'
+	touch $@
+
+%/pyvenv.cfg:
+	@[ -n "$(PYTHON)" ] || { echo "No Python >= 3.10 with venv found; set PYTHON" \
+		"(on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(@D)
+
+# Tests that need one of these skip themselves; say so before, not only in pytest's summary.
+system-packages:
+	@PATH="$$PATH:/usr/sbin:/sbin"; \
+	command -v sshd >/dev/null || echo "Missing: openssh-server. Tests over ssh are skipped."; \
+	command -v ip >/dev/null || echo "Missing: iproute2. Tests on several networks are skipped."

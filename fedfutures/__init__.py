@@ -1,0 +1,63 @@
+"""fedfutures: ``futures.map`` and ``futures.submit`` over many machines.
+
+The public face, listed here and nowhere else. Nothing is started by an import, and the parts are imported when they
+are first asked for: ``python -m fedfutures`` has its host processes under way before it loads the rest.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import errors, futures, shared
+    from .futures.executor import Executor
+    from .worker.future import Future
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "IS_ORIGIN",
+    "IS_RUNNING",
+    "SIZE",
+    "Executor",
+    "Future",
+    "__version__",
+    "errors",
+    "futures",
+    "logger",
+    "shared",
+    "worker",
+]
+
+_PLACES = {
+    "Executor": ("fedfutures.futures.executor", "Executor"),
+    "Future": ("fedfutures.worker.future", "Future"),
+    "errors": ("fedfutures.errors", ""),
+    "futures": ("fedfutures.futures", ""),
+    "shared": ("fedfutures.shared", ""),
+    "logger": ("fedfutures.worker.future", "logger"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Return a part of the face, or a fact about this process.
+
+    IS_ORIGIN: not in a Worker. IS_RUNNING: in a Federation. SIZE: its number of Workers, 0 without one.
+    worker: name of this node, ``host.number`` or "origin".
+    """
+    if name in _PLACES:
+        module, attribute = _PLACES[name]
+        found = importlib.import_module(module)
+        return getattr(found, attribute) if attribute else found
+    if name in ("IS_ORIGIN", "IS_RUNNING", "SIZE"):
+        from .worker import current
+
+        if name == "IS_ORIGIN":
+            return current.is_origin
+        return current.node is not None if name == "IS_RUNNING" else current.node.size if current.node else 0
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

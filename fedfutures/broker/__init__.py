@@ -1,0 +1,1 @@
+"""The Broker: takes Futures in and gives them out. Never runs user code, never unpickles."""

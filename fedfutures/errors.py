@@ -1,0 +1,112 @@
+"""The errors of fedfutures, as one tree.
+
+::
+
+    FedfuturesError
+    ├── FutureError                 something became of one Future
+    │   ├── PoisonedFuture          Workers died under it, again and again
+    │   ├── FutureLost              it ran when its Worker died, and must not run twice
+    │   ├── ArgumentLoadError       its function or arguments could not be loaded on the Worker
+    │   ├── ResultNotPicklable      its value cannot travel
+    │   └── RemoteException         stands for an exception that cannot travel
+    ├── FederationLost              (also BrokenExecutor) nobody is left who could run anything
+    │   ├── StartFailed             the Federation did not come up
+    │   └── InitializerFailed       the Executor's initializer raised
+    ├── NotSupportedHere            a call that this place cannot honour without risking a deadlock
+    ├── LocalProtocolError          our own bug: it crashes loudly
+    └── RemoteProtocolError         a peer's fault: the message is dropped and counted
+        └── MalformedMessage        bytes that are no message
+
+A Future that was cancelled raises the standard :class:`concurrent.futures.CancelledError`, one that raised an exception
+raises that exception, with :class:`RemoteTraceback` as its cause.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import BrokenExecutor
+from pickle import PicklingError
+
+
+class FedfuturesError(Exception):
+    """Root of all errors that fedfutures itself raises."""
+
+
+class FutureError(FedfuturesError):
+    """Root of what can become of a single Future besides its own value or exception."""
+
+
+class PoisonedFuture(FutureError):
+    """The Future was running on a Worker when it died, too often to try once more.
+
+    Attributes: `host`, `worker`, `status` (how the last Worker ended, "signal SIGSEGV" or "exit code 3"), `attempts`
+    (Workers lost), `dump` (what faulthandler wrote when the last one died, or "").
+    """
+
+    def __init__(self, function: str, host: str, worker: str, status: str, attempts: int, dump: str = "") -> None:
+        self.function, self.host, self.worker = function, host, worker
+        self.status, self.attempts, self.dump = status, attempts, dump
+        text = (
+            f"{function}() was running on {attempts} Workers when they died; the last was {worker} on {host}: {status}. "
+            f"It is not tried again. Run it alone to see why: fedfutures.Executor(mode='serial')."
+        )
+        super().__init__(text + (f"\n{dump}" if dump else ""))
+
+
+class FutureLost(PoisonedFuture):
+    """As :class:`PoisonedFuture`, for a Future that may run at most once."""
+
+
+class ArgumentLoadError(FutureError):
+    """The function or its arguments could not be loaded on the Worker; the reason is the `__cause__`."""
+
+
+class ResultNotPicklable(FutureError, PicklingError):
+    """The function ran, and its value cannot be pickled. Names the value's type and the path to the culprit."""
+
+
+class RemoteException(FutureError):
+    """Stands for an exception that cannot travel; a subclass of the nearest base that the Origin can import.
+
+    Attributes: `type_name`, `text` (its ``str``), `representation` (its ``repr``), `traceback_text`.
+    """
+
+    type_name = text = representation = traceback_text = ""
+
+
+class RemoteTraceback(Exception):
+    """The ``__cause__`` of an exception that was raised on a Worker: the traceback there, as text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return "\n" + self.text
+
+
+class FederationLost(FedfuturesError, BrokenExecutor):
+    """No Broker or no Worker is left, and none will come back."""
+
+
+class StartFailed(FederationLost):
+    """The host process, its Broker or its Workers did not come up."""
+
+
+class InitializerFailed(FederationLost):
+    """The `initializer` of an Executor raised on a Worker."""
+
+
+class NotSupportedHere(FedfuturesError, RuntimeError):
+    """This call cannot be honoured where it was made; the text says what to do instead."""
+
+
+class LocalProtocolError(FedfuturesError):
+    """A machine was given an event that cannot happen: a bug in fedfutures."""
+
+
+class RemoteProtocolError(FedfuturesError):
+    """A peer said something that makes no sense. It is counted, and the message is dropped."""
+
+
+class MalformedMessage(RemoteProtocolError):
+    """Bytes that are not a message of this protocol."""

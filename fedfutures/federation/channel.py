@@ -1,0 +1,128 @@
+"""One end of a link: numbers what goes out, acknowledges what comes in, repeats what was lost.
+
+ZeroMQ does not deliver: frames that ``send`` accepted are lost when a peer dies, restarts or is cut off. So each
+direction of a link numbers its messages; the receiver takes them in order only, drops what it has had, and
+acknowledges the highest number taken in the header of whatever it sends next (or in an ``Ack`` of its own, soon). The
+sender keeps each message until it is acknowledged and repeats all that are not when nothing was for a while
+(go-back-N: a local link loses nothing, and a far one is cut rarely). Above a Channel every message arrives exactly
+once and in order, as long as both ends live; when one does not, the other forgets the Channel and what is lost is
+found by comparing ledgers.
+
+A Channel also does the arithmetic of Demand. The peer's Demand counts from the last message it had taken in when it
+spoke, so Futures sent after that one are taken off; see :meth:`Channel.room`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..errors import LocalProtocolError
+from ..wire.messages import UNSEQUENCED, Batch, Message
+
+ACK_DELAY_SECONDS = 0.05
+ACK_EVERY_MESSAGES = 16
+REPEAT_AFTER_SECONDS = 1.0
+REPEAT_AT_MOST_SECONDS = 8.0
+
+
+class Channel:
+    """The state of one end of a link. `number` and `accept` stamp and check; `repeat` says what to send again."""
+
+    __slots__ = ("_accepted", "_ack_due", "_demand", "_given", "_last", "_repeat_at", "_unacked", "_wait", "_waiting_acks")
+
+    def __init__(self) -> None:
+        self._last = 0  # the last number given out
+        self._accepted = 0  # the last number taken in
+        self._unacked: deque[tuple[int, Message]] = deque()
+        self._ack_due: float | None = None
+        self._waiting_acks = 0
+        self._repeat_at: float | None = None
+        self._wait = REPEAT_AFTER_SECONDS
+        self._demand = 0
+        self._given: deque[tuple[int, int]] = deque()  # (number, Futures) of Batches the Demand does not know of
+
+    def number(self, message: Message, now: float) -> tuple[int, int]:
+        """Return ``(sequence, acknowledged)`` for the header of a message about to be sent."""
+        self._ack_due = None
+        self._waiting_acks = 0
+        if type(message) in UNSEQUENCED:
+            return 0, self._accepted
+        self._last += 1
+        self._unacked.append((self._last, message))
+        if self._repeat_at is None:
+            self._repeat_at = now + self._wait
+        if type(message) is Batch:
+            self._given.append((self._last, len(message.ids)))
+        return self._last, self._accepted
+
+    def accept(self, sequence: int, acknowledged: int, now: float) -> bool:
+        """Take in an arrived header; return whether its message is new and is to be acted on."""
+        if acknowledged:
+            self._acknowledge(acknowledged, now)
+        if sequence == 0:
+            return True
+        self._waiting_acks += 1
+        if self._ack_due is None:
+            self._ack_due = now + ACK_DELAY_SECONDS
+        if self._waiting_acks >= ACK_EVERY_MESSAGES:
+            self._ack_due = now
+        if sequence != self._accepted + 1:
+            return False
+        self._accepted = sequence
+        return True
+
+    def _acknowledge(self, acknowledged: int, now: float) -> None:
+        unacked = self._unacked
+        if not unacked or acknowledged < unacked[0][0]:
+            return
+        while unacked and unacked[0][0] <= acknowledged:
+            unacked.popleft()
+        self._wait = REPEAT_AFTER_SECONDS
+        self._repeat_at = now + self._wait if unacked else None
+
+    def demand(self, count: int, acknowledged: int) -> None:
+        """Take in the peer's Demand, which came with this acknowledgement."""
+        while self._given and self._given[0][0] <= acknowledged:
+            self._given.popleft()
+        self._demand = count
+
+    @property
+    def room(self) -> int:
+        """How many Futures may still be sent: the peer's Demand less what was sent since it was counted."""
+        return self._demand - sum(count for _, count in self._given)
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages the peer has not acknowledged."""
+        return len(self._unacked)
+
+    @property
+    def acknowledged(self) -> int:
+        """The last number taken in: what an outgoing header acknowledges."""
+        return self._accepted
+
+    def deadline(self) -> float | None:
+        """When :meth:`ack_is_due` or :meth:`repeat` may have something to say."""
+        if self._ack_due is None or self._repeat_at is None:
+            return self._repeat_at if self._ack_due is None else self._ack_due
+        return min(self._ack_due, self._repeat_at)
+
+    def ack_is_due(self, now: float) -> bool:
+        """Whether an ``Ack`` should go out by itself."""
+        return self._ack_due is not None and now >= self._ack_due
+
+    def repeat(self, now: float) -> list[tuple[int, Message]]:
+        """Return the numbered messages to send again, and wait longer before the next time."""
+        if self._repeat_at is None or now < self._repeat_at:
+            return []
+        self._wait = min(2 * self._wait, REPEAT_AT_MOST_SECONDS)
+        self._repeat_at = now + self._wait
+        return list(self._unacked)
+
+    def check(self) -> None:
+        """Assert what must hold of the state."""
+        numbers = [number for number, _ in self._unacked]
+        if numbers and numbers != list(range(self._last - len(numbers) + 1, self._last + 1)):
+            raise LocalProtocolError(f"unacknowledged numbers have gaps: {numbers}")
+        if (self._repeat_at is None) != (not numbers):
+            raise LocalProtocolError("the repetition timer does not match what is unacknowledged")

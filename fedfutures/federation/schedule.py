@@ -1,0 +1,67 @@
+"""How large a piece to give, and how much to ask for. Pure arithmetic on measured durations."""
+
+from __future__ import annotations
+
+HORIZON_SECONDS = 0.010
+"""A queue should hold about this much work: enough to hide a round trip, little enough to stay movable."""
+
+SMALLEST_PIECE_SECONDS = 0.0005
+"""Pieces of very short Futures are not cut smaller than this, whatever the balance: messages cost more."""
+
+MOST_IN_A_PIECE = 4096
+CUSHION_AT_MOST = 16384
+QUEUE_BYTES_AT_MOST = 64 << 20
+SMOOTHING = 0.5
+
+
+class Durations:
+    """The running mean duration of each function, in seconds; unknown until something was measured."""
+
+    __slots__ = ("_means", "last")
+
+    def __init__(self) -> None:
+        self._means: dict[bytes, float] = {}
+        self.last: float | None = None  # of the function heard of last
+
+    def learn(self, function: bytes, seconds: float, count: int) -> None:
+        """Take in that `count` Futures of `function` took `seconds` together."""
+        if count:
+            mean = seconds / count
+            known = self._means.pop(function, mean)
+            if len(self._means) > 10_000:
+                del self._means[next(iter(self._means))]
+            self.last = self._means[function] = known + SMOOTHING * (mean - known)
+
+    def of(self, function: bytes) -> float | None:
+        """Return the mean, or None."""
+        return self._means.get(function)
+
+
+def futures_in(seconds: float, mean: float | None) -> int:
+    """How many Futures of this mean duration fill `seconds`: at least one, and one only when nothing is known.
+
+    >>> futures_in(0.01, 0.001), futures_in(0.01, 5.0), futures_in(0.01, None)
+    (10, 1, 1)
+    """
+    if mean is None:
+        return 1
+    return max(1, min(MOST_IN_A_PIECE, int(seconds / max(mean, 1e-7))))
+
+
+def portion(mean: float | None, room: int, backlog: int, workers: int) -> tuple[int, bool]:
+    """Return how many Futures to give a Worker, and whether it was the duration that limited them.
+
+    Near the end of the backlog pieces shrink (guided self-scheduling, Polychronopoulos and Kuck 1987), so that all
+    Workers finish together.
+    """
+    by_duration = futures_in(HORIZON_SECONDS, mean)
+    fair = max(-(-backlog // (2 * max(1, workers))), 1 if mean is None else futures_in(SMALLEST_PIECE_SECONDS, mean))
+    count = min(room, by_duration, fair)
+    return count, count == by_duration and by_duration < room
+
+
+def cushion(mean: float | None, workers: int) -> int:
+    """How many Futures a Broker keeps queued beyond its Workers' Demand, to hide the way to the submitter."""
+    if mean is None:
+        return 2 * workers
+    return max(2 * workers, min(CUSHION_AT_MOST, workers * futures_in(2 * HORIZON_SECONDS, mean)))

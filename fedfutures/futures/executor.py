@@ -1,0 +1,201 @@
+"""The Executor: ``concurrent.futures.Executor`` over a Federation, usable from any program."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import socket
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..errors import NotSupportedHere
+from ..host.settings import Settings
+from ..host.system import processors
+from ..worker import current
+from ..worker.future import Future
+from ..worker.program import importable_program
+from .federation import Federation
+from .mapping import map_ordered
+from .progress import with_progress
+from .serial import Serial
+
+
+class Executor(concurrent.futures.Executor):
+    """Runs calls on Workers of this machine (PEP 3148).
+
+    Made in a plain program, a notebook, a thread or under asyncio, it starts a Federation of its own. Made inside a
+    Future, or in a program that ``python -m fedfutures`` launched, it joins the Federation that is there, unless it
+    needs Workers of its own kind (`initializer`, `max_tasks_per_child`).
+
+    max_workers:
+        How many Workers; by default as many as processors may be used.
+    initializer, initargs:
+        Called in each Worker before anything else; if it raises, all Futures fail.
+    max_tasks_per_child:
+        A Worker is replaced after this many Futures.
+    mode:
+        "parallel", or "serial": calls run in this process, at once, for debugging.
+
+    >>> with Executor(mode="serial") as executor:
+    ...     list(executor.map(pow, [2, 3], [5, 2]))
+    [32, 9]
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        *,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        max_tasks_per_child: int | None = None,
+        mode: str = "parallel",
+    ) -> None:
+        _check(max_workers, initializer, max_tasks_per_child, mode)
+        self._shutdown = False
+        self._shutdown_lock = threading.Lock()
+        self._federation: Federation | None = None
+        self._node: Any = None
+        self._mine: weakref.WeakSet[Future] | None = None
+        if mode == "serial":
+            self._node = Serial()
+            if initializer is not None:
+                initializer(*initargs)
+        elif current.node is not None and initializer is None and max_tasks_per_child is None:
+            self._node = current.node
+            self._mine = weakref.WeakSet()
+        elif not current.is_origin:
+            raise NotSupportedHere(
+                "an Executor made inside a Future joins the Federation it runs in; initializer and "
+                "max_tasks_per_child belong to the one that started it"
+            )
+        else:
+            workers = max_workers or processors()
+            packed = None if initializer is None else _pack_initializer(initializer, initargs)
+            settings = settings_here(workers, initializer=packed, max_tasks_per_child=max_tasks_per_child)
+            self._federation = Federation(settings, prefix=False)
+            self._finalizer = weakref.finalize(self, _finish, self._federation)
+
+    def _ready(self) -> Any:
+        if self._shutdown:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if current.importing_program:
+            raise NotSupportedHere("the program submits while Workers import it; put it under if __name__ == '__main__'")
+        if self._node is None:
+            assert self._federation is not None
+            self._node = self._federation.origin
+        return self._node
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Submit ``fn(*args, **kwargs)`` and return its Future.
+
+        Raises ``PicklingError`` when something in it cannot travel, ``RuntimeError`` after shutdown, and
+        :class:`~fedfutures.errors.FederationLost` when nobody is left to run it.
+        """
+        node = self._node
+        if node is None or self._shutdown:
+            node = self._ready()
+        future: Future = node.submit(fn, args, kwargs)
+        if self._mine is not None:
+            self._mine.add(future)
+        return future
+
+    def map(  # type: ignore[override]
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+        return_exceptions: bool = False,
+        progress: bool = False,
+    ) -> Iterator[Any]:
+        """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
+        results = map_ordered(
+            self._ready(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
+            return_exceptions=return_exceptions,
+        )  # fmt: skip
+        return with_progress(results, iterables) if progress else results
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; end the Workers once all is done. See ``concurrent.futures.Executor.shutdown``."""
+        with self._shutdown_lock:
+            first, self._shutdown = not self._shutdown, True
+        if self._federation is None:
+            self._shut_joined(wait, cancel_futures)
+            return
+        if cancel_futures:
+            self._federation.cancel()
+        if wait:
+            self._finalizer()
+        elif first and self._finalizer.alive:
+            self._finalizer.detach()
+            threading.Thread(target=self._federation.finish, name="fedfutures-shutdown").start()
+
+    def _shut_joined(self, wait: bool, cancel_futures: bool) -> None:
+        mine = list(self._mine or ())
+        if cancel_futures:
+            for future in mine:
+                future.cancel()
+        if wait:
+            for future in mine:
+                if not future.done():
+                    self._node.wait(future, None)
+
+
+def _finish(federation: Federation) -> None:
+    """Finish a Federation whose Executor is gone; not in the garbage collector when that means waiting."""
+    federation.finish()
+
+
+def _check(max_workers: int | None, initializer: Any, max_tasks_per_child: int | None, mode: str) -> None:
+    if max_workers is not None and max_workers <= 0:
+        raise ValueError("max_workers must be greater than 0")
+    if initializer is not None and not callable(initializer):
+        raise TypeError("initializer must be a callable")
+    if max_tasks_per_child is not None:
+        if not isinstance(max_tasks_per_child, int):
+            raise TypeError("max_tasks_per_child must be an integer")
+        if max_tasks_per_child <= 0:
+            raise ValueError("max_tasks_per_child must be >= 1")
+    if mode not in ("parallel", "serial"):
+        raise ValueError(f"mode must be 'parallel' or 'serial', not {mode!r}")
+
+
+def _pack_initializer(initializer: Callable[..., object], initargs: tuple[Any, ...]) -> bytes:
+    from ..wire.payload import Payloads
+
+    return Payloads().dump((initializer, initargs))
+
+
+def settings_here(workers: int, **more: Any) -> Settings:
+    """Return the settings of a Federation on this machine, for the program that runs here."""
+    program = _program_here()
+    host = socket.gethostname().partition(".")[0] or "localhost"
+    share = max(1, processors() // workers)
+    defaults: dict[str, Any] = {
+        "host": host, "workers": workers, "size": workers, "program": program, "argv": list(sys.argv),
+        "path": [os.path.abspath(place) if place in ("", ".") else place for place in sys.path],
+        "directory": _directory(), "threads": share,
+    }  # fmt: skip
+    return Settings(**(defaults | more))
+
+
+def _directory() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def _program_here() -> tuple[str, str] | None:
+    """What Workers may import as the program: the file or module that runs as ``__main__``, if it has a main guard."""
+    main = sys.modules.get("__main__")
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    if spec is not None and importable_program("module", spec.name):
+        return ("module", spec.name)
+    if file is not None and importable_program("file", os.path.abspath(file)):
+        return ("file", os.path.abspath(file))
+    return None

@@ -1,0 +1,115 @@
+"""A Federation as its Origin has it: the host processes that it started, and its own node."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import FederationLost
+from ..host.handle import HostHandle
+from ..host.settings import Settings
+
+
+
+class Federation:
+    """Starts a host process at once and joins it when first needed; :meth:`close` ends everything it started."""
+
+    def __init__(self, settings: Settings, python: Sequence[str] | None = None, *, prefix: bool = True) -> None:
+        self._handle = HostHandle(settings, python)
+        self._settings = settings
+        self._prefix = prefix
+        self._lock = threading.Lock()
+        self._origin: Any = None
+        self._closed = False
+        self._pid = os.getpid()
+
+    @property
+    def origin(self) -> Any:
+        """The node; waits for the host process at first use. Raises :class:`~fedfutures.errors.StartFailed`."""
+        if self._origin is None:
+            with self._lock:
+                if self._origin is None:
+                    self._origin = self._join()
+        return self._origin
+
+    def _join(self) -> Any:
+        from ..sockets.sockets import context
+        from ..wire.payload import Payloads
+        from ..wire.segments import Segments
+        from ..worker.origin import Origin
+
+        facts = self._handle.wait_ready()
+        segments = Segments(facts["shared"], f"origin-{os.urandom(4).hex()}")
+        payloads = Payloads(segments, main_importable=self._settings.program is not None)
+        origin = Origin(context(), facts, payloads, self._settings.size)
+        self._handle.listen(self._heard)
+        origin.start()
+        return origin
+
+    def _heard(self, value: list[Any]) -> None:
+        """In the output thread: a frame of the host process."""
+        if value[0] == "output":
+            self._print(*value[1:])
+        elif value[0] == "lost" and self._settings.verbosity:
+            print(f"fedfutures: Worker {value[1]} ended: {value[2]}; its Futures run again", file=sys.stderr)
+        elif value[0] in ("broker lost", "gone") and not self._closed and self._origin is not None:
+            what = f"the Broker of {self._settings.host} ended: {value[1]}" if len(value) > 1 else "the host process ended"
+            self._origin.lose(FederationLost(f"{what}; Futures that were open are lost. Start the program again."))
+
+    def _print(self, worker: str, stream: int, text: bytes) -> None:
+        target = sys.stdout if stream == 1 else sys.stderr
+        if target is None:
+            return
+        lines = text.decode("utf-8", "backslashreplace").splitlines(keepends=True)
+        try:
+            target.write("".join(f"[{worker}] {line}" for line in lines) if self._prefix else "".join(lines))
+            target.flush()
+        except (ValueError, OSError):
+            pass  # closed: the program does not want to see it
+
+    def drain(self) -> None:
+        """Wait until all that was submitted is done."""
+        origin = self._origin
+        while origin is not None and (origin.futures or origin.own) and origin.lost is None:
+            for future in [*origin.futures.values(), *origin.own]:
+                if not future.done():
+                    origin.wait(future, None)
+
+    def cancel(self) -> None:
+        """Cancel what has not been started."""
+        origin = self._origin
+        if origin is None:
+            return
+        for future in list(origin.own):
+            future.cancel()
+        with origin.lock:
+            given = list(origin.futures)
+            if given:
+                from ..worker.machine import CancelGiven
+
+                origin.step(CancelGiven(given))
+        origin.service()
+
+    def close(self) -> None:
+        """End the host process and all below it, and wait for that; open Futures resolve as lost."""
+        if self._closed or os.getpid() != self._pid:
+            return
+        self._closed = True
+        self._handle.hang_up()
+        if self._origin is not None:
+            self._origin.lose(FederationLost("the Federation was closed"))
+            self._origin.close()
+        self._handle.end()
+
+    def finish(self) -> None:
+        """Drain, then close: what an Executor that nobody shut down does at the end."""
+        if self._closed or os.getpid() != self._pid:
+            return
+        if self._origin is not None and (self._origin.futures or self._origin.own):
+            self.drain()
+        self.close()
+
+

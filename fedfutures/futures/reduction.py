@@ -1,0 +1,71 @@
+"""``map_reduce`` and ``map_scan``: tree reduction and running prefixes, for any length, generators too.
+
+The operation must be associative; it need not be commutative. Slices are mapped and reduced where they run; their
+partial results are reduced sixteen at a time, again as Futures, until one is left (Blelloch, "Prefix sums and their
+applications", 1990, has the two passes of the scan).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ..wire.functions import Wrapper
+from ..wire.slices import Accumulate, Fold, ReduceSlice, ScanSlice, Shift
+from .mapping import Feeder
+
+FAN_IN = 16
+MISSING: Any = object()
+
+
+def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...]) -> Iterator[Any]:
+    """Results of the slices, in order, with the input read lazily."""
+    feeder = Feeder(node, wrapper, iterables)
+    waiting = feeder.fill()
+    try:
+        while waiting:
+            future, _ = waiting.pop(0)
+            values, _, seconds = future.result()
+            feeder.consumed(future, seconds)
+            waiting.extend(feeder.fill())
+            yield values[0]
+    finally:
+        for future, _ in waiting:
+            future.cancel()
+        feeder.close()
+
+
+def map_reduce(
+    node: Any, function: Callable[..., Any], operation: Callable[[Any, Any], Any],
+    iterables: tuple[Iterable[Any], ...], initial: Any = MISSING,
+) -> Any:  # fmt: skip
+    """Reduce the mapped items to one value."""
+    level = list(_partials(node, ReduceSlice(function, operation), iterables))
+    if initial is not MISSING:
+        level.insert(0, initial)
+    if not level:
+        raise TypeError("map_reduce() of an empty iterable with no initial value")
+    fold = node.submitter(Fold(operation))
+    while len(level) > 1:
+        groups = [level[start : start + FAN_IN] for start in range(0, len(level), FAN_IN)]
+        futures = [fold((group,))[0] if len(group) > 1 else group[0] for group in groups]
+        level = [future.result() if len(group) > 1 else future for future, group in zip(futures, groups)]
+    return level[0]
+
+
+def map_scan(
+    node: Any, function: Callable[..., Any], operation: Callable[[Any, Any], Any],
+    iterables: tuple[Iterable[Any], ...], initial: Any = MISSING,
+) -> list[Any]:  # fmt: skip
+    """Return the running reductions of the mapped items."""
+    slices = list(_partials(node, ScanSlice(function, operation), iterables))
+    lasts = [values[-1] for values in slices]
+    if initial is not MISSING:
+        slices.insert(0, [initial])
+        lasts.insert(0, initial)
+    if len(slices) < 2:
+        return slices[0] if slices else []
+    before = node.submitter(Accumulate(operation))((lasts[:-1],))[0].result()
+    shift = node.submitter(Shift(operation))
+    futures = [shift((ahead, values))[0] for ahead, values in zip(before, slices[1:])]
+    return slices[0] + [value for future in futures for value in future.result()]

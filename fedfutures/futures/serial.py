@@ -1,0 +1,52 @@
+"""The same calls without a Federation: each runs in the process, at once."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..wire.functions import Wrapper
+from ..wire.payload import Payloads
+from ..worker.future import Future
+
+
+class Serial:
+    """Runs what is submitted at once. Has of a node what the face needs."""
+
+    size = 1
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.payloads = Payloads()
+        self.constants: dict[str, Any] = {}
+        self._numbers = itertools.count(1)
+
+    def submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future:
+        """Run one call and return its Future, which is done."""
+        if isinstance(function, Wrapper):
+            function.bind(self.payloads)
+        future = Future(None, next(self._numbers))
+        try:
+            value = function(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            future._settle(None, error)
+        else:
+            future._settle(value, None)
+        return future
+
+    def submitter(self, function: Callable[..., Any]) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
+        """Return a function that submits calls of `function` and says how many bytes each takes."""
+        return lambda args: (self.submit(function, args, {}), 0)
+
+    def share(self, name: str, value: Any) -> None:
+        """Keep a constant."""
+        self.constants[name] = value
+
+    def wait(self, future: Future, timeout: float | None) -> None:
+        """Every Future is done."""
+
+

@@ -1,0 +1,101 @@
+"""The launching side's end of a host process: starts it, talks to it, hears what its Workers print, ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import StartFailed
+from .settings import FrameReader, Settings, pack_frame
+from .system import remove_tree
+
+START_SECONDS = 30.0
+END_SECONDS = 5.0
+
+
+class HostHandle:
+    """One host process, started here by ``subprocess``."""
+
+    def __init__(self, settings: Settings, python: Sequence[str] | None = None) -> None:
+        self.settings = settings
+        self.facts: dict[str, Any] = {}
+        self.command = [*(python or [sys.executable]), "-m", "fedfutures.host"]
+        self._reader = FrameReader()
+        self._early: list[Any] = []
+        self._thread: threading.Thread | None = None
+        try:
+            self._process = subprocess.Popen(
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
+            )
+            assert self._process.stdin is not None
+            self._process.stdin.write(pack_frame(settings))
+        except OSError as error:
+            raise StartFailed(f"cannot start {' '.join(self.command)}: {error}") from error
+
+    def wait_ready(self) -> dict[str, Any]:
+        """Wait for the host's hello and return its facts; raise :class:`StartFailed`."""
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + START_SECONDS
+        descriptor = self._process.stdout.fileno()
+        while not self.facts:
+            left = deadline - time.monotonic()
+            readable = left > 0 and select.select([descriptor], [], [], left)[0]
+            data = os.read(descriptor, 1 << 16) if readable else b""
+            if not data:
+                self.end()
+                why = "it ended" if readable else f"no answer within {START_SECONDS:.0f} s"
+                raise StartFailed(
+                    f"the host process on {self.settings.host} did not start: {why}. Its messages are above; "
+                    f"try: {' '.join(self.command)} </dev/null"
+                )
+            for value in self._reader.feed(data):
+                if value[0] == "ready" and not self.facts:
+                    self.facts = value[1]
+                else:
+                    self._early.append(value)
+        return self.facts
+
+    def listen(self, heard: Callable[[list[Any]], None]) -> None:
+        """Call ``heard(value)`` in a thread for each frame from now on; ``heard(["gone"])`` when the host is gone."""
+        self._thread = threading.Thread(target=self._listen, args=(heard,), name="fedfutures-output", daemon=True)
+        self._thread.start()
+
+    def _listen(self, heard: Callable[[list[Any]], None]) -> None:
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        for value in self._early:
+            heard(value)
+        with contextlib.suppress(OSError, ValueError):
+            while data := os.read(descriptor, 1 << 18):
+                for value in self._reader.feed(data):
+                    heard(value)
+        heard(["gone"])
+
+    def hang_up(self) -> None:
+        """Tell the host to end everything, without waiting."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+
+    def end(self) -> None:
+        """End the host and everything below it, and wait until that has happened."""
+        self.hang_up()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(1.0)
+        elif self._thread is None and self._process.stdout is not None:
+            self._process.stdout.close()
+        for key in ("run", "shared"):  # of a host process that was killed
+            if key in self.facts:
+                remove_tree(self.facts[key])

@@ -1,0 +1,70 @@
+"""What the launching side tells a host process, and the frames on its standard input and output.
+
+A frame is four bytes of length, most significant first, and that much msgpack. Settings travel this way and no other:
+not in argv, which anyone may read, nor in the environment, which every task inherits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+
+MAX_FRAME_BYTES = 64 << 20
+
+
+@dataclass(slots=True)
+class Settings:
+    """Everything a host process needs to know."""
+
+    host: str  # the name in prefixes and errors
+    workers: int
+    size: int  # Workers of the whole Federation
+    program: tuple[str, str] | None = None  # ("file", path) or ("module", name): what Workers may import
+    argv: list[str] = field(default_factory=list)
+    path: list[str] = field(default_factory=list)  # sys.path of the Origin
+    directory: str | None = None  # working directory
+    nice: int = 0
+    threads: int = 1  # for BLAS and OpenMP, where the user has set nothing
+    initializer: bytes | None = None  # payload of (function, arguments)
+    max_tasks_per_child: int | None = None
+    profile: str | None = None  # directory for profiles
+    debug: bool = False
+    verbosity: int = 0
+
+
+def pack_frame(value: Any) -> bytes:
+    """Return the frame of a plain value or of settings."""
+    if isinstance(value, Settings):
+        value = dataclasses.asdict(value)
+    body: bytes = msgpack.packb(value)
+    return len(body).to_bytes(4, "big") + body
+
+
+class FrameReader:
+    """Cuts a byte stream into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Any]:
+        """Take bytes in; return the values of the frames that are complete now. Raises ValueError on nonsense."""
+        self._buffer += data
+        values = []
+        while len(self._buffer) >= 4:
+            length = int.from_bytes(self._buffer[:4], "big")
+            if length > MAX_FRAME_BYTES:
+                raise ValueError(f"a frame of {length} bytes")
+            if len(self._buffer) < 4 + length:
+                break
+            values.append(msgpack.unpackb(bytes(self._buffer[4 : 4 + length]), strict_map_key=True))
+            del self._buffer[: 4 + length]
+        return values
+
+
+def settings_from(value: dict[str, Any]) -> Settings:
+    """Return the settings that a frame held."""
+    value["program"] = tuple(value["program"]) if value["program"] else None
+    return Settings(**value)

@@ -1,0 +1,108 @@
+"""What the host process asks of the operating system: private directories, sub-reaping, orphans, processors.
+
+Source: prctl(2), proc(5), cgroups(7).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
+
+
+def _prctl(option: int, value: int | bytes) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def become_subreaper() -> None:
+    """Make orphaned descendants children of this process, so that it can end them (Linux)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel end this process with its parent, whose pid was `parent` before the fork (Linux)."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def name_process(name: str) -> None:
+    """Set what ``ps -o comm`` shows, 15 characters at most (Linux)."""
+    _prctl(_PR_SET_NAME, name.encode()[:15])
+
+
+def make_private_directory(base: str | None = None) -> str:
+    """Make a directory with mode 0700 and a name that nobody can guess, and return its path."""
+    if base is None:
+        runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+        base = runtime if os.access(runtime, os.W_OK) and len(runtime) < 64 else os.environ.get("TMPDIR", "/tmp")
+        if len(base) > 64:  # the path of an ipc socket has 107 characters at most
+            base = "/tmp"
+    path = os.path.join(base, f"fedfutures-{os.urandom(8).hex()}")
+    os.mkdir(path, 0o700)
+    return path
+
+
+def shared_memory_base() -> str | None:
+    """Return the directory of the memory file system, if there is one."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def remove_tree(path: str) -> None:
+    """Remove a flat directory and its files; nothing is an error."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return
+    for name in names:
+        try:
+            os.unlink(os.path.join(path, name))
+        except OSError:
+            pass
+    try:
+        os.rmdir(path)
+    except OSError:
+        pass
+
+
+def orphans() -> list[int]:
+    """Return the pids of all children of this process, adopted ones included (Linux)."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as listing:
+            return [int(pid) for pid in listing.read().split()]
+    except OSError:
+        return []
+
+
+def processors() -> int:
+    """How many processors this process may use: affinity, and the quota of its control group.
+
+    >>> processors() >= 1
+    True
+    """
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return max(1, count if quota is None else min(count, int(quota + 0.5)))
+
+
+def _cgroup_quota() -> float | None:
+    """The processor quota of this control group (version 2, then 1), in processors."""
+    for quota_file, period_file in (
+        ("/sys/fs/cgroup/cpu.max", None),
+        ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+    ):
+        try:
+            with open(quota_file) as file:
+                words = file.read().split()
+            if period_file is not None:
+                with open(period_file) as file:
+                    words += file.read().split()
+            if words[0] not in ("max", "-1"):
+                return int(words[0]) / int(words[1])
+        except (OSError, ValueError, IndexError):
+            continue
+    return None

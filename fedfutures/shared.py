@@ -1,0 +1,76 @@
+"""Constants that every node of the Federation knows.
+
+>>> from fedfutures import shared
+>>> shared.set(answer=42)
+>>> shared.get("answer")
+42
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from .worker import current
+
+__all__ = ["get", "getConst", "set", "setConst"]
+
+_here: dict[str, Any] = {}
+_loaded: dict[str, tuple[Any, Any]] = {}
+_MISSING = object()
+
+
+def set(**values: Any) -> None:
+    """Give constants their values, on every node. Futures submitted afterwards by this process see them.
+
+    Raises ``PicklingError`` or whatever pickling raises. A name that is set again has the newer value everywhere soon.
+    """
+    for name, value in values.items():
+        if current.node is None:
+            _here[name] = value
+        else:
+            _loaded.pop(name, None)
+            current.node.share(name, value)
+
+
+def get(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
+    """Return the value of a constant; wait up to `timeout` seconds for it to be set.
+
+    Raises ``KeyError`` when it is not set and no `default` is given. Do not change the value: it is one object for
+    all Futures of a process.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        node = current.node
+        if node is None:
+            if name in _here:
+                return _here[name]
+        elif name in node.constants:
+            return _load(node, name, node.constants[name])
+        if time.monotonic() >= deadline:
+            break
+        if node is not None:
+            node.service()
+        time.sleep(0.001)
+    if default is not _MISSING:
+        return default
+    raise KeyError(f"no shared constant {name!r}; set it with fedfutures.shared.set({name}=...)")
+
+
+def _load(node: Any, name: str, body: bytes) -> Any:
+    known = _loaded.get(name)
+    if known is None or known[0] is not body:
+        known = _loaded[name] = (body, node.payloads.load(body))
+    return known[1]
+
+
+def setConst(**values: Any) -> None:  # noqa: N802
+    """Older name of :func:`set`."""
+    set(**values)
+
+
+def getConst(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:  # noqa: N802
+    """Older name of :func:`get`."""
+    return get(name, default, timeout=timeout)
+
+

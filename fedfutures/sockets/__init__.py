@@ -1,0 +1,1 @@
+"""Main and Meta sockets: the only package that imports zmq."""

@@ -1,0 +1,1 @@
+"""What travels: the messages, their encoding, and the payloads that only Workers open."""

@@ -1,0 +1,117 @@
+"""Messages to bytes and back: msgpack, size-limited, every field checked on arrival.
+
+One frame is ``[code, sequence, acknowledged, *fields]``. :func:`decode` raises :class:`MalformedMessage` and nothing
+else, whatever the bytes: the shells count it and drop the message.
+
+>>> encode(messages.Want(b"x"), 3, 2)
+b'\\x94\\x07\\x03\\x02\\xc4\\x01x'
+>>> decode(encode(messages.Want(b"x"), 3, 2))
+(3, 2, Want(digest=b'x'))
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+
+from ..errors import MalformedMessage
+from . import messages
+from .messages import MAX_BATCH_FUTURES, MAX_MESSAGE_BYTES, MAX_NAME_CHARACTERS, Message
+
+_COUNT_LIMIT = 1 << 63
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _COUNT_LIMIT
+
+
+def _is_name(value: Any) -> bool:
+    return type(value) is str and len(value) <= MAX_NAME_CHARACTERS
+
+
+def _is_list_of(kind: type) -> Callable[[Any], bool]:
+    wanted = {kind}
+
+    def check(value: Any) -> bool:
+        return type(value) is list and len(value) <= MAX_BATCH_FUTURES and (not value or set(map(type, value)) == wanted)
+
+    return check
+
+
+def _is_odd(value: Any) -> bool:
+    return type(value) is list and all(
+        type(pair) is list and len(pair) == 2 and _is_count(pair[0]) and _is_count(pair[1]) for pair in value
+    )
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "int": _is_count,
+    "str": _is_name,
+    "bool": lambda value: type(value) is bool,
+    "float": lambda value: type(value) is float and 0.0 <= value < float("inf"),
+    "bytes": lambda value: type(value) is bytes,
+    "list[int]": _is_list_of(int),
+    "list[bytes]": _is_list_of(bytes),
+    "list[tuple[int, int]]": _is_odd,
+}
+
+_Schema = tuple[type[Message], tuple[tuple[str, Callable[[Any], bool]], ...]]
+
+
+def _schema(kind: type[Message]) -> _Schema:
+    return kind, tuple((f.name, _CHECKS[str(f.type)]) for f in dataclasses.fields(kind))
+
+
+_DECODERS: dict[int, _Schema] = {code: _schema(kind) for code, kind in messages.CODES.items()}
+_ENCODERS: dict[type[Message], tuple[int, tuple[str, ...]]] = {
+    kind: (code, tuple(f.name for f in dataclasses.fields(kind))) for code, kind in messages.CODES.items()
+}
+
+
+def encode(message: Message, sequence: int = 0, acknowledged: int = 0) -> bytes:
+    """Return the frame for `message`, numbered `sequence` (0: not numbered) and acknowledging `acknowledged`."""
+    code, names = _ENCODERS[type(message)]
+    body: bytes = msgpack.packb([code, sequence, acknowledged, *[getattr(message, name) for name in names]])
+    return body
+
+
+def decode(frame: bytes) -> tuple[int, int, Message]:
+    """Return ``(sequence, acknowledged, message)``; raise :class:`MalformedMessage` for anything not on the page."""
+    try:
+        parts = msgpack.unpackb(
+            frame,
+            strict_map_key=True,
+            max_bin_len=MAX_MESSAGE_BYTES,
+            max_str_len=MAX_MESSAGE_BYTES,
+            max_array_len=MAX_BATCH_FUTURES + 16,
+            max_map_len=0,
+            max_ext_len=0,
+        )
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessage(f"not msgpack: {error}") from None
+    if type(parts) is not list or len(parts) < 3 or not all(map(_is_count, parts[:3])):
+        raise MalformedMessage("no header")
+    schema = _DECODERS.get(parts[0])
+    if schema is None:
+        raise MalformedMessage(f"unknown message type {parts[0]}")
+    kind, fields = schema
+    values = parts[3:]
+    if len(values) != len(fields):
+        raise MalformedMessage(f"{kind.__name__} has {len(fields)} fields, got {len(values)}")
+    for value, (name, valid) in zip(values, fields):
+        if not valid(value):
+            raise MalformedMessage(f"{kind.__name__}.{name} has a bad value")
+    message = kind(*values)
+    if kind in _CROSS_CHECKS and not _CROSS_CHECKS[kind](message):
+        raise MalformedMessage(f"{kind.__name__}: lists of different lengths")
+    return parts[1], parts[2], message
+
+
+_CROSS_CHECKS: dict[type[Message], Callable[[Any], bool]] = {
+    messages.Batch: lambda m: 0 < len(m.ids) == len(m.payloads),
+    messages.Results: lambda m: len(m.ids) == len(m.outcomes),
+}
+"""What one field alone cannot show."""

@@ -1,0 +1,164 @@
+"""Exceptions to payloads and back: the same class, the same attributes, the remote traceback as cause.
+
+The default way to pickle an exception calls its class with ``args`` again, which fails for every class whose
+``__init__`` takes something else. Here an exception is rebuilt without calling ``__init__``: ``__new__`` with its
+args, then its ``__dict__``. Each is pickled *and loaded once* by the Worker before it is sent; what does not survive
+that travels as a :class:`RemoteException` that also derives from the nearest base the Origin can import, so
+``except ValueError`` still works.
+"""
+
+from __future__ import annotations
+
+import builtins
+import copyreg
+import functools
+import io
+import pickle
+import traceback
+from types import TracebackType
+from typing import Any
+
+from ..errors import RemoteException, RemoteTraceback
+from .payload import PROTOCOL, Payloads, by_value_pickler
+
+MAX_TRACEBACK_CHARACTERS = 64 << 10
+_PLAIN_REDUCE = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
+
+
+def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1) -> bytes:
+    """Return the outcome of a Future that raised; `skip` outer frames (ours) are left out of the traceback."""
+    text = _traceback_text(error, skip)
+    try:
+        body = _dump(error, payloads)
+        copy = payloads.load(body)
+        if type(copy).__qualname__ != type(error).__qualname__ or copy.args != error.args and repr(copy) != repr(error):
+            raise pickle.PicklingError("the copy is not equal")
+    except BaseException:
+        body = None
+    return pickle.dumps((body, _describe(error), text))
+
+
+def load_failure(outcome: bytes, payloads: Payloads) -> BaseException:
+    """Return the exception, with :class:`RemoteTraceback` as its cause."""
+    body, description, text = pickle.loads(outcome)
+    error: BaseException
+    try:
+        error = payloads.load(body) if body is not None else _proxy(*description)
+    except BaseException:  # its class is unknown here, or its code fails here
+        error = _proxy(*description)
+    if not isinstance(error, BaseException):
+        error = _proxy(*description)
+    error.__cause__ = RemoteTraceback(text)
+    return error
+
+
+def _dump(error: BaseException, payloads: Payloads) -> bytes:
+    target = io.BytesIO()
+    pickler = _exception_pickler()(target, PROTOCOL)
+    pickler.main_importable = payloads.main_importable
+    pickler.dump(error)
+    return target.getvalue()
+
+
+@functools.cache
+def _exception_pickler() -> Any:
+    class ExceptionPickler(by_value_pickler()):  # type: ignore[misc]
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, BaseException) and _has_plain_reduce(type(obj)):
+                return rebuild, (type(obj), obj.args, getattr(obj, "__dict__", None) or None, _native(obj))
+            return super().reducer_override(obj)
+
+    return ExceptionPickler
+
+
+def _has_plain_reduce(cls: type[BaseException]) -> bool:
+    return (
+        cls.__reduce__ in _PLAIN_REDUCE
+        and cls.__reduce_ex__ is object.__reduce_ex__  # type: ignore[comparison-overlap]
+        and cls not in copyreg.dispatch_table
+    )
+
+
+def rebuild(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any] | None, native: dict[str, Any]) -> Any:
+    """Make an exception again without calling its class's own ``__init__``."""
+    try:
+        error = cls.__new__(cls, *args)
+    except TypeError:
+        error = cls.__new__(cls)
+    base = _builtin_base(cls)
+    try:
+        base.__init__(error, *args)
+    except Exception:
+        pass  # another signature: the attributes below say what it had
+    error.args = args
+    for name, value in native.items():
+        try:
+            setattr(error, name, value)
+        except (AttributeError, TypeError):
+            pass  # read-only: ExceptionGroup's were set by __new__
+    if state:
+        error.__dict__.update(state)
+    return error
+
+
+def _builtin_base(cls: type[BaseException]) -> type[BaseException]:
+    return next(base for base in cls.__mro__ if base.__module__ == "builtins")
+
+
+def _native(error: BaseException) -> dict[str, Any]:
+    """Attributes that a built-in exception keeps outside ``__dict__``: errno, filename, code, value, name and so on."""
+    base = _builtin_base(type(error))
+    names = {name for kind in base.__mro__ for name, slot in vars(kind).items() if type(slot).__name__ == "member_descriptor"}
+    if isinstance(error, OSError):
+        names |= {"errno", "strerror", "filename", "filename2"}
+    names -= {"exceptions", "message", "__suppress_context__", "characters_written"}
+    return {name: getattr(error, name) for name in sorted(names) if getattr(error, name, None) is not None}
+
+
+def _describe(error: BaseException) -> tuple[list[str], str, str, str]:
+    """What a proxy needs: base names (nearest first), type name, str and repr, all plain text."""
+    bases = [f"{base.__module__}:{base.__qualname__}" for base in type(error).__mro__[:-1]]
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    return bases, kind, _text(str, error), _text(repr, error)
+
+
+def _text(make: Any, error: BaseException) -> str:
+    try:
+        return str(make(error))[:MAX_TRACEBACK_CHARACTERS]
+    except BaseException as problem:
+        return f"<{make.__name__} of {type(error).__name__} raised {type(problem).__name__}>"
+
+
+def _proxy(bases: list[str], kind: str, text: str, representation: str) -> BaseException:
+    """A RemoteException that is also an instance of the nearest base that can be found here and takes plain args."""
+    for base in bases:
+        module, _, name = base.partition(":")
+        found = getattr(builtins, name, None) if module == "builtins" else None
+        if isinstance(found, type) and issubclass(found, BaseException):
+            break
+    else:
+        found = Exception
+    try:
+        if found in (BaseException, Exception):
+            error: Any = RemoteException(text or kind)
+        else:
+            error = type("RemoteException", (RemoteException, found), {"__module__": RemoteException.__module__})(text or kind)
+    except TypeError:  # a layout that cannot be combined, or a base with required arguments
+        error = RemoteException(text or kind)
+    error.type_name, error.text, error.representation, error.traceback_text = kind, text, representation, ""
+    return error  # type: ignore[no-any-return]
+
+
+def _traceback_text(error: BaseException, skip: int) -> str:
+    frames: TracebackType | None = error.__traceback__
+    for _ in range(skip):
+        if frames is not None:
+            frames = frames.tb_next
+    try:
+        text = "".join(traceback.format_exception(type(error), error, frames, limit=-200))
+    except BaseException as problem:
+        text = f"{_text(repr, error)} (its traceback could not be formatted: {type(problem).__name__})\n"
+    if len(text) > MAX_TRACEBACK_CHARACTERS:
+        half = MAX_TRACEBACK_CHARACTERS // 2 - 40
+        text = f"{text[:half]}\n  ... traceback shortened ...\n{text[-half:]}"
+    return text

@@ -1,0 +1,196 @@
+"""Every message of the Main and Meta sockets, and nothing else.
+
+A message is a slotted dataclass; its fields, in this order, are what msgpack carries (:mod:`.codec` adds the type
+code, the sequence number and the acknowledgement in front). The annotations are the schema: the codec checks each
+arriving field against them, so a machine never sees a field of the wrong type.
+
+Three rules hold for all of them:
+
+* Instants never travel, only durations: the clocks of two hosts have nothing to do with each other.
+* Payloads, outcomes and function bodies are opaque ``bytes``. Only Workers (and the Origin, which is one) open them.
+* A Future is named by its submitter and the number that the submitter gave it. A *piece* is a Batch on one link:
+  the giver numbers it, and results, returns and cancellations speak of (piece, ids), so no hop searches for a Future.
+
+Not sequenced, because they open a link or carry nothing to lose: ``Hello``, ``Welcome``, ``Refused``, ``Ack``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PROTOCOL = 1
+"""Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
+
+# What became of a Future: the kinds of an outcome. VALUE and ERROR bodies are payloads, the others msgpack or empty.
+VALUE, ERROR, CANCELLED, POISONED, LOST = range(5)
+
+
+@dataclass(slots=True)
+class Hello:
+    """A node introduces itself to its Broker; repeated until ``Welcome`` or ``Refused`` comes."""
+
+    protocol: int
+    role: str  # "worker" or "origin"
+    name: str
+    boot: int  # drawn at each start: another boot under the same name is another process
+    pid: int
+
+
+@dataclass(slots=True)
+class Welcome:
+    """The Broker's answer to ``Hello``: the link is open."""
+
+    protocol: int
+    name: str
+    boot: int
+    size: int  # Workers of the Federation, for fedfutures.SIZE
+
+
+@dataclass(slots=True)
+class Refused:
+    """The Broker's other answer to ``Hello``: why there will be no link."""
+
+    protocol: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Ack:
+    """Nothing but its header's acknowledgement, when no other message had to go that way."""
+
+
+@dataclass(slots=True)
+class Demand:
+    """How many more Futures the sender can use, counted from the last message it acknowledges here.
+
+    Demand is state: a later one replaces an earlier one. ``idle`` says that the sender has nothing else to run.
+    """
+
+    count: int
+    idle: bool
+
+
+@dataclass(slots=True)
+class Function:
+    """A function's definition: sent once per link, before the first Batch that needs it, and on ``Want``."""
+
+    digest: bytes
+    name: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Want:
+    """The sender holds Batches of this function and does not have (or no longer has) its definition."""
+
+    digest: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """Work: Futures of one submitter that share function, attempt and crash count. It can be split anywhere."""
+
+    piece: int
+    submitter: str
+    function: bytes
+    attempt: int  # grows with each loss; an older attempt's result is dropped when a newer one was first
+    crashes: int  # Workers that these Futures were running on when they died
+    backlog: int  # how many more of them the sender still keeps: the scheduler cuts smaller pieces near the end
+    ids: list[int]
+    payloads: list[bytes]
+
+
+@dataclass(slots=True)
+class Results:
+    """Outcomes of some Futures of a piece; ``odd`` lists (id, kind) of those that are not plain values."""
+
+    piece: int
+    attempt: int
+    ids: list[int]
+    outcomes: list[bytes]
+    odd: list[tuple[int, int]] = field(default_factory=list)
+    seconds: float = 0.0  # time spent on `count` of them, 0.0 when it was not measured
+    count: int = 0
+
+
+@dataclass(slots=True)
+class Return:
+    """The holder gives these Futures of a piece back, not started. Their payloads are in the giver's ledger."""
+
+    piece: int
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Cancel:
+    """The giver asks for these Futures back for good; answered by ``Results`` (CANCELLED) or ``Running``."""
+
+    piece: int
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Running:
+    """These Futures have been running for a while: they can no longer be cancelled."""
+
+    piece: int
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Constant:
+    """A shared constant (``shared.set``). The higher version wins; the Broker hands it to every node."""
+
+    name: str
+    version: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class Bye:
+    """The sender leaves on purpose: what it still holds is to run elsewhere, and counts as no crash."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class State:
+    """The one Meta message: the Broker's load, as a numbered snapshot that is repeated, so losing one is no loss."""
+
+    number: int
+    hunger: int  # Futures that idle Workers could run now and nobody has offered
+    queued: int
+    size: int
+
+
+Message = (
+    Hello | Welcome | Refused | Ack | Demand | Function | Want | Batch | Results | Return
+    | Cancel | Running | Constant | Bye | State
+)  # fmt: skip
+
+UNSEQUENCED = frozenset({Hello, Welcome, Refused, Ack, State})
+"""Messages outside the link's numbering; all others are numbered, acknowledged and repeated (see federation.channel)."""
+
+CODES: dict[int, type[Message]] = {
+    1: Hello,
+    2: Welcome,
+    3: Refused,
+    4: Ack,
+    5: Demand,
+    6: Function,
+    7: Want,
+    8: Batch,
+    9: Results,
+    10: Return,
+    11: Cancel,
+    12: Running,
+    13: Constant,
+    14: Bye,
+    15: State,
+}
+"""Type codes on the wire; a code is never used again for another message."""
+
+# Limits, checked on arrival. Bodies of a megabyte and more do not travel in messages on one host (wire.segments).
+MAX_MESSAGE_BYTES = 64 << 20
+MAX_BATCH_FUTURES = 1 << 16
+MAX_NAME_CHARACTERS = 512

@@ -1,0 +1,1 @@
+"""The Worker: executes Futures, may submit more. The Origin is one with no Demand."""

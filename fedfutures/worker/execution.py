@@ -1,0 +1,528 @@
+"""How a Worker runs Futures: greenlets that run one after another until one has to wait.
+
+A *runner* is a greenlet that takes the next Future, runs it, and takes the next. When user code waits for a Future,
+its runner is switched out and another goes on; when that Future resolves, the runner is switched in again before
+anything new is started, the last to wait first, so parents finish before more are opened. Runners are reused and are
+all started by the hub, the thread's main greenlet, so none inherits the depth of another's stack.
+
+Waiting for an own Future that nobody has started is a plain call: the waiting Future runs it right there, down to
+:data:`INLINE_DEPTH` calls, then on another runner. A foreign thread that waits does the same in its own thread, so it
+never waits for a loop that waits for it.
+
+Arguments and results of own Futures that stay here go through pickle too, unless they are immutable: a Future sees
+the same objects, and the same errors, wherever it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import os
+import pickle
+import select
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import Any
+
+import greenlet
+
+from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable
+from ..host.blackbox import NUMBER, PIECE
+from ..wire import functions, messages
+from ..wire.failures import dump_failure
+from ..wire.messages import CANCELLED, ERROR, VALUE
+from ..wire.payload import culprit
+from . import machine as rules
+from .future import PENDING, RUNNING, Future
+from .guard import Guard
+from .node import Node
+
+PUMP_EVERY_SECONDS = 0.005
+INLINE_DEPTH = 12
+LOADED_FUNCTIONS_KEPT = 4096
+FINISHED_BYTES_AT_MOST = 4 << 20
+_ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
+_NONE = pickle.dumps(None, 5)
+
+
+class Fetched:
+    """A piece that this Worker was given: what is still to be started, and what has finished but was not yet sent."""
+
+    __slots__ = ("bytes", "count", "finished", "function", "name", "number", "since", "todo")
+
+    def __init__(self, batch: messages.Batch, function: Any, name: str) -> None:
+        self.number = batch.piece
+        self.function, self.name = function, name
+        self.todo = deque(zip(batch.ids, batch.payloads))
+        self.finished: deque[tuple[int, bytes, int]] = deque()
+        self.since = 0.0  # when the Futures in `finished` were begun; 0.0: not measured
+        self.bytes = 0
+
+
+class Waiter:
+    """A greenlet that waits, until woken or until its time is over."""
+
+    __slots__ = ("greenlet", "woken")
+
+    def __init__(self) -> None:
+        self.greenlet = greenlet.getcurrent()
+        self.woken = False
+
+
+class GreenEvent:
+    """Stands in for the ``threading.Event`` of a standard library waiter, for a greenlet of the main thread."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._set = False
+        self._waiter: Waiter | None = None
+
+    def set(self) -> None:
+        self._set = True
+        if self._waiter is not None:
+            self._worker.wake_greenlets([self._waiter])
+
+    def clear(self) -> None:
+        self._set = False
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if not self._set:
+            self._waiter = Waiter()
+            self._worker.switch_out(self._waiter, timeout)
+            self._waiter = None
+        return self._set
+
+
+class Worker(Node):
+    """A node that runs Futures in the thread that made it."""
+
+    def __init__(self, *arguments: Any, cells: Any, control: int, max_tasks: int | None = None) -> None:
+        super().__init__(*arguments)
+        self.cells = cells
+        self.control = control
+        for poller in (self._poller, self._helper_poller):
+            poller.register(control, select.POLLIN)
+        self.at_end: list[Callable[[], object]] = []
+        self.guard = Guard()
+        self.fetched: deque[Fetched] = deque()
+        self.pieces: dict[int, Fetched] = {}
+        self.loaded: dict[bytes, Any] = {}
+        self.ready: deque[Waiter] = deque()
+        self.idle_runners: list[greenlet.greenlet] = []
+        self.timers: list[tuple[float, int, Waiter]] = []
+        self.waiting = 0  # greenlets switched out
+        self.running = 0  # Futures begun and not finished, of any greenlet
+        self.switches = 0
+        self.depth = 0
+        self.pump_at = 0.0
+        self.max_tasks, self.tasks = max_tasks, 0
+        self.stopping = False
+        self._reported: tuple[int, int] | None = None
+        self._order = itertools.count()
+        self._thread = threading.get_ident()
+        self.hub = greenlet.getcurrent()
+        self._actions[rules.Run] = self._run
+        self._actions[rules.Unstart] = self._unstart
+
+    # -- the loop ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run Futures until told to stop (the main thread's main greenlet)."""
+        while not self.stopping:
+            runner = self.idle_runners.pop() if self.idle_runners else greenlet.greenlet(self._runner, self.hub)
+            runner.switch()
+
+    def _runner(self) -> None:
+        while not self.stopping:
+            if self.ready:
+                self._resume_ready()
+            elif (future := self._next_own()) is not None:
+                self._run_own(future)
+            elif self.fetched:
+                self._run_fetched(self.fetched[0])
+            else:
+                self._rest()
+
+    def _resume_ready(self) -> None:
+        waiter = self.ready.pop()
+        self.idle_runners.append(greenlet.getcurrent())
+        waiter.greenlet.switch()
+
+    def _next_own(self) -> Future | None:
+        while self.own:
+            try:
+                future = self.own.pop()
+            except IndexError:  # a helper or foreign thread was faster
+                return None
+            if self._claim(future):
+                return future
+        return None
+
+    def _claim(self, future: Future) -> bool:
+        """Make an own Future this thread's to run; False when it was cancelled, given, or started elsewhere."""
+        with self.lock:
+            if future._call is None or future._number in self.futures or future._state != PENDING:
+                return False
+            future._state = RUNNING
+            return True
+
+    def _rest(self) -> None:
+        """Nothing to run: send what has finished, and wait for something to arrive."""
+        self.cells[PIECE] = 0
+        self.pump()
+        if self.ready or self.own or self.fetched or self.stopping:
+            return
+        if self.max_tasks is not None and self.tasks >= self.max_tasks and not self.running:
+            self._leave()
+            return
+        if self._driver.acquire(blocking=False):
+            try:
+                self.poll(self._poller, self.timers[0][0] if self.timers else None)
+            finally:
+                self.driven_at = time.monotonic()
+                self._driver.release()
+        self._wake_timers()
+
+    def poll(self, poller: select.poll, deadline: float | None) -> list[tuple[int, int]]:
+        """Wait as every node does; end the process when the host process hangs up."""
+        ready = super().poll(poller, deadline)
+        if any(descriptor == self.control for descriptor, _ in ready):
+            self.end()
+        return ready
+
+    def end(self) -> None:
+        """End this process, from whichever thread."""
+        for last_word in self.at_end:
+            last_word()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(0)
+
+    def pump(self) -> None:
+        """Between Futures: drain the sockets, send results, say what is here."""
+        self.driven_at = now = time.monotonic()
+        self.pump_at = now + PUMP_EVERY_SECONDS
+        self.service()
+        if self.timers:
+            self._wake_timers()
+
+    def _wake_timers(self) -> None:
+        now = time.monotonic()
+        while self.timers and self.timers[0][0] <= now:
+            self.wake_greenlets([heapq.heappop(self.timers)[2]])
+
+    def _send_due(self) -> int:
+        """Besides what every node sends: outcomes, unstarted Futures that others hunger for, and Demand."""
+        before = self.sent
+        for piece in list(self.pieces.values()):
+            if piece.finished:
+                self._flush_output()
+                self._send_finished(piece)
+        hunger = self.machine.hunger
+        unstarted = sum(len(piece.todo) for piece in self.fetched)
+        if hunger and unstarted:
+            unstarted -= self._give_back(min(hunger, unstarted))
+        super()._send_due()
+        if self._is_stuck():
+            self._report_running()
+        if self.max_tasks is None or self.tasks + self.running < self.max_tasks:
+            busy = bool(self.cells[PIECE]) or bool(self.ready)
+            self.step(rules.Load(unstarted, len(self.own), busy))
+        return self.sent - before
+
+    def _flush_output(self) -> None:
+        """What Futures printed goes out before their results do."""
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+    def _is_stuck(self) -> bool:
+        """Whether the helper thread is at it because one Future has been running for a while."""
+        return threading.get_ident() != self._thread
+
+    def _report_running(self) -> None:
+        running = (int(self.cells[PIECE]), int(self.cells[NUMBER]))
+        if running[0] and running != self._reported:
+            self._reported = running
+            self.step(rules.Report(running[0], [running[1]]))
+
+    def _give_back(self, most: int) -> int:
+        """Return up to `most` Futures that were not started, those that came last first."""
+        count = 0
+        for piece in reversed(list(self.fetched)):
+            ids = []
+            while count < most and piece.todo:
+                try:
+                    ids.append(piece.todo.pop()[0])
+                except IndexError:
+                    break
+                count += 1
+            if ids:
+                self.step(rules.GiveBack(piece.number, ids[::-1]))
+        return count
+
+    def _leave(self) -> None:
+        with self.lock:
+            self.step(rules.Leave("it has run max_tasks_per_child Futures"))
+        self.stopping = True
+        self.hub.switch()
+
+    # -- what others gave --------------------------------------------------------------------------------------------
+
+    def _run(self, action: rules.Run) -> None:
+        batch = action.batch
+        function = self.loaded.get(batch.function)
+        if function is None:
+            function = functions.Unloaded(action.body)
+            while len(self.loaded) >= LOADED_FUNCTIONS_KEPT:
+                oldest = next(iter(self.loaded))
+                del self.loaded[oldest]
+                self.machine.forget(oldest)
+            self.loaded[batch.function] = function
+        piece = self.pieces[batch.piece] = Fetched(batch, function, "")
+        self.fetched.append(piece)
+
+    def _run_fetched(self, piece: Fetched) -> None:
+        """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
+        try:
+            function = piece.function.load(self.payloads)
+            broken = None
+        except BaseException as error:
+            function, broken = None, error
+        todo, finished, cells, load, dump = piece.todo, piece.finished, self.cells, self._load_call, self._dump_value
+        clock = time.monotonic
+        while not self.stopping:
+            try:
+                number, payload = todo.popleft()
+            except IndexError:
+                if self.fetched and self.fetched[0] is piece:
+                    self.fetched.popleft()
+                break
+            cells[NUMBER], cells[PIECE] = number, piece.number
+            self.running += 1
+            self.tasks += 1
+            if not piece.since:
+                piece.since = clock()
+            switches = self.switches
+            kind = VALUE
+            try:
+                if broken is not None:
+                    raise ArgumentLoadError(f"the function cannot be loaded: {broken!r}") from broken
+                args, kwargs = load(payload)
+                value = function(*args, **kwargs)
+                outcome = _NONE if value is None else dump(value)
+            except BaseException as error:
+                outcome, kind = self._failure(error), ERROR
+            value = args = kwargs = None
+            if self.guard.dirty:
+                self.guard.restore()
+            self.running -= 1
+            if self.switches != switches:
+                piece.since = 0.0
+            finished.append((number, outcome, kind))
+            piece.bytes += len(outcome)
+            if self.ready or clock() >= self.pump_at or piece.bytes > FINISHED_BYTES_AT_MOST or not self._may_go_on():
+                break
+        if todo or self.ready:
+            self.pump()
+
+    def _may_go_on(self) -> bool:
+        return self.max_tasks is None or self.tasks < self.max_tasks
+
+    def _load_call(self, payload: bytes) -> Any:
+        try:
+            return self.payloads.load(payload)
+        except FutureError:
+            raise
+        except BaseException as error:
+            raise ArgumentLoadError(f"the arguments cannot be loaded on Worker {self.name}: {error!r}") from error
+
+    def _dump_value(self, value: Any) -> bytes:
+        if type(value) in _ATOMS:
+            return pickle.dumps(value, 5) if type(value) is not bytes else self.payloads.dump(value)
+        try:
+            return self.payloads.dump(value)
+        except Exception as error:
+            path = culprit(value, "result")
+            raise ResultNotPicklable(
+                f"the function ran, but its result of type {type(value).__qualname__} cannot travel: "
+                f"{path} cannot be pickled: {error}"
+            ) from None
+
+    def _failure(self, error: BaseException) -> bytes:
+        return dump_failure(error, self.payloads)
+
+    def _send_finished(self, piece: Fetched) -> None:
+        since, piece.since, piece.bytes = piece.since, 0.0, 0
+        taken = []
+        while piece.finished:
+            taken.append(piece.finished.popleft())
+        odd = [(number, kind) for number, _, kind in taken if kind]
+        seconds = time.monotonic() - since if since and not self._is_stuck() else 0.0
+        ids, outcomes = [number for number, _, _ in taken], [outcome for _, outcome, _ in taken]
+        self.step(rules.Finished(piece.number, ids, outcomes, odd, seconds, len(ids) if seconds else 0))
+        if piece.number not in self.machine.held:
+            del self.pieces[piece.number]
+
+    def _unstart(self, action: rules.Unstart) -> None:
+        """Hand back as cancelled what has not started; what has is reported as running."""
+        piece = self.pieces.get(action.piece)
+        if piece is None:
+            return
+        wanted = set(action.ids)
+        kept, cancelled = [], []
+        while piece.todo:
+            try:
+                entry = piece.todo.popleft()
+            except IndexError:
+                break
+            (cancelled if entry[0] in wanted else kept).append(entry)
+        piece.todo.extend(kept)
+        piece.finished.extend((number, b"", CANCELLED) for number, _ in cancelled)
+        running = [number for number in action.ids if number not in {number for number, _ in cancelled}]
+        if running:
+            self.step(rules.Report(action.piece, running))
+
+    # -- own Futures -------------------------------------------------------------------------------------------------
+
+    def submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future:
+        """Submit one call; it stays here until somebody asks for it."""
+        for arg in args:
+            if type(arg) not in _ATOMS:
+                args, kwargs = self._isolate((args, kwargs))
+                break
+        else:
+            if kwargs:
+                args, kwargs = self._isolate((args, kwargs))
+        future = Future(self, next(self.numbers), (function, args, kwargs, self.cells[PIECE], self.cells[NUMBER]))
+        self.own.append(future)
+        if threading.get_ident() == self._thread and time.monotonic() >= self.pump_at:
+            self.pump()
+        return future
+
+    def submitter(self, function: Callable[..., Any]) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
+        """Return what submits many calls of one function."""
+        if isinstance(function, functions.Wrapper):
+            function.bind(self.payloads)
+        return lambda args: (self.submit(function, args, {}), 0)
+
+    def _isolate(self, value: Any) -> Any:
+        try:
+            return self.payloads.load(self.payloads.dump(value))
+        except Exception as error:
+            raise pickle.PicklingError(f"{culprit(value[0], 'args')} cannot be pickled: {error}") from error
+
+    def _pack_call(self, future: Future) -> tuple[Any, bytes]:
+        """Make a local call ready to travel; it is given away. Runs under the lock."""
+        if future._state != PENDING:
+            return None, b""
+        function, args, kwargs, _, _ = future._call
+        try:
+            definition = self.functions.define(function)
+            payload = self.payloads.dump((args, kwargs))
+        except Exception as error:
+            if future._settle(None, error):
+                self._callbacks.append(future)
+            return None, b""
+        future._call = (definition, payload)
+        return future._call
+
+    def _run_own(self, future: Future) -> None:
+        """Run an own Future that this thread has claimed."""
+        function, args, kwargs, piece, number = future._call
+        future._call = None
+        is_main = threading.get_ident() == self._thread
+        if is_main:
+            self.cells[PIECE], self.cells[NUMBER] = piece, number
+        self.running += 1
+        value = failure = None
+        try:
+            value = function(*args, **kwargs)
+            if type(value) not in _ATOMS:
+                value = self.payloads.load(self._dump_value(value), take=True)
+        except greenlet.GreenletExit:
+            raise
+        except BaseException as error:
+            failure = error
+        self.running -= 1
+        if is_main and self.guard.dirty:
+            self.guard.restore()
+        with self.lock:
+            has_callbacks = future._settle(value, failure)
+        if has_callbacks:
+            future._invoke_callbacks()
+
+    # -- waiting -----------------------------------------------------------------------------------------------------
+
+    def wait(self, future: Future, timeout: float | None) -> None:
+        """Wait for a Future from user code, by running it, or by letting others run meanwhile."""
+        if threading.get_ident() != self._thread:
+            self._wait_in_foreign_thread(future, timeout)
+            return
+        if timeout is None and self.depth < INLINE_DEPTH and self._claim(future):
+            piece, number = self.cells[PIECE], self.cells[NUMBER]
+            self.depth += 1
+            try:
+                self._run_own(future)
+            finally:
+                self.depth -= 1
+                self.cells[PIECE], self.cells[NUMBER] = piece, number
+        else:
+            waiter = Waiter()
+            with self.lock:
+                if future.done():
+                    return
+                if future._waiting is None:
+                    future._waiting = []
+                future._waiting.append(waiter)
+            self.switch_out(waiter, timeout)
+
+    def _wait_in_foreign_thread(self, future: Future, timeout: float | None) -> None:
+        if timeout is None and self._claim(future):
+            self._run_own(future)
+            return
+        with future._condition:
+            future._condition.wait_for(future.done, timeout)
+
+    def switch_out(self, waiter: Waiter, timeout: float | None) -> None:
+        """Let other greenlets run until this one is woken or its time is over."""
+        if waiter.greenlet is self.hub:
+            raise CancelledError  # the Worker is ending
+        if timeout is not None:
+            heapq.heappush(self.timers, (time.monotonic() + timeout, next(self._order), waiter))
+        piece, number = self.cells[PIECE], self.cells[NUMBER]
+        depth, self.depth = self.depth, 0
+        state = self.guard.suspend() if self.guard.dirty else None
+        self.waiting += 1
+        self.switches += 1
+        while not waiter.woken:
+            self.hub.switch()
+        self.waiting -= 1
+        self.depth = depth
+        self.cells[PIECE], self.cells[NUMBER] = piece, number
+        if state is not None:
+            self.guard.resume(state)
+
+    def wake_greenlets(self, greenlets: list[Any]) -> None:
+        """Put waiting greenlets among those to be switched in next."""
+        for waiter in greenlets:
+            if not waiter.woken:
+                waiter.woken = True
+                self.ready.append(waiter)
+        if threading.get_ident() != self._thread:
+            self.wake()
+
+    def adapt(self, waiter: Any) -> None:
+        """Let the standard library's ``wait`` and ``as_completed`` switch greenlets instead of blocking the thread."""
+        if threading.get_ident() == self._thread and hasattr(waiter, "event"):
+            if not isinstance(waiter.event, GreenEvent):
+                waiter.event = GreenEvent(self)

@@ -1,0 +1,199 @@
+"""The Future: a ``concurrent.futures.Future`` that is small, and whose waiting drives the node it belongs to.
+
+The standard class makes a Condition (with a lock and a deque: 1.2 KB) for each Future. Here all Futures of a node
+share the node's lock, the Condition is made when a thread really has to sleep, and the lists when something is put
+into them. Everything that the standard library's ``wait``, ``as_completed`` and ``asyncio.wrap_future`` touch is there.
+
+Source: PEP 3148; CPython's ``concurrent/futures/_base.py`` for the names that those functions rely on.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
+from typing import Any, Protocol
+
+logger = logging.getLogger("fedfutures")
+_DONE = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED})
+_orphan_lock = threading.RLock()
+
+
+class Home(Protocol):
+    """What a Future needs of the node that it belongs to."""
+
+    lock: Any
+
+    def wait(self, future: Future, timeout: float | None) -> None: ...
+    def cancel(self, future: Future) -> bool: ...
+    def adapt(self, waiter: Any) -> None: ...
+    def wake_greenlets(self, greenlets: list[Any]) -> None: ...
+
+
+class _Waiters(list[Any]):
+    """The standard library's waiters for one Future; each is made to wait the way its node waits."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def append(self, waiter: Any) -> None:
+        self._home.adapt(waiter)
+        super().append(waiter)
+
+
+class Future(concurrent.futures.Future[Any]):
+    """The result of a call that runs, ran or will run somewhere in the Federation (PEP 3148).
+
+    Made by :func:`fedfutures.futures.submit` and ``Executor.submit``, never by hand.
+
+    >>> from fedfutures import Executor
+    >>> with Executor(mode="serial") as executor:
+    ...     executor.submit(pow, 2, 10).result()
+    1024
+    """
+
+    __slots__ = ("_call", "_cond", "_exception", "_home", "_number", "_result", "_state", "_users", "_waiting")
+
+    def __init__(self, home: Home | None = None, number: int = 0, call: Any = None) -> None:
+        self._home = home
+        self._number = number
+        self._call = call  # what a node needs to run it or send it; None once it has started or has been resolved
+        self._state = PENDING
+        self._result = self._exception = None
+        self._cond: threading.Condition | None = None
+        self._users: list[Any] | None = None  # done callbacks
+        self._waiting: list[Any] | None = None  # the standard library's waiters, and greenlets
+
+    # -- what the standard library's functions touch -----------------------------------------------------------------
+
+    @property
+    def _lock(self) -> Any:
+        return _orphan_lock if self._home is None else self._home.lock
+
+    @property
+    def _condition(self) -> threading.Condition:  # type: ignore[override]
+        if self._cond is None:
+            with self._lock:
+                if self._cond is None:
+                    self._cond = threading.Condition(self._lock)
+        return self._cond
+
+    @property
+    def _waiters(self) -> list[Any]:  # type: ignore[override]
+        if self._waiting is None:
+            self._waiting = [] if self._home is None else _Waiters(self._home)
+        return self._waiting
+
+    @property
+    def _done_callbacks(self) -> list[Any]:  # type: ignore[override]
+        if self._users is None:
+            self._users = []
+        return self._users
+
+    # -- PEP 3148 ----------------------------------------------------------------------------------------------------
+
+    def done(self) -> bool:
+        """Return whether the Future was cancelled or has finished."""
+        return self._state in _DONE
+
+    def running(self) -> bool:
+        """Return whether the Future is known to be running (a Worker reports it after some 10 ms)."""
+        return self._state == RUNNING
+
+    def cancelled(self) -> bool:
+        """Return whether the Future was cancelled."""
+        return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+
+    def cancel(self) -> bool:
+        """Try to cancel; return False when the Future is running or done already.
+
+        A Future that was sent but has not started is fetched back, which takes one round trip.
+        """
+        if self._home is None:
+            return super().cancel()
+        return self._home.cancel(self)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the value; raise the exception that the call raised, ``CancelledError`` or ``TimeoutError``."""
+        try:
+            if self._state != FINISHED:
+                self._await(timeout)
+            if self._exception is not None:
+                raise self._exception
+            return self._result
+        finally:
+            self = None  # type: ignore[assignment]  # break the cycle with the exception's traceback
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the exception that the call raised, or None; raise ``CancelledError`` or ``TimeoutError``."""
+        if self._state != FINISHED:
+            self._await(timeout)
+        return self._exception
+
+    def _await(self, timeout: float | None) -> None:
+        if self._state not in _DONE:
+            if self._home is not None:
+                self._home.wait(self, timeout)
+            else:
+                with self._condition:
+                    self._condition.wait_for(self.done, timeout)
+        if self._state in (CANCELLED, CANCELLED_AND_NOTIFIED):
+            raise CancelledError
+        if self._state != FINISHED:
+            raise concurrent.futures.TimeoutError
+
+    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
+        """Call ``fn(future)`` once the Future is done: at once if it is. Errors in it are logged."""
+        with self._lock:
+            if self._state not in _DONE:
+                self._done_callbacks.append(fn)
+                return
+        self._call_back(fn)
+
+    def _invoke_callbacks(self) -> None:
+        users, self._users = self._users, None
+        for fn in users or ():
+            self._call_back(fn)
+
+    def _call_back(self, fn: Callable[[Any], object]) -> None:
+        try:
+            fn(self)
+        except BaseException:  # also sys.exit: a callback must not end whoever happens to resolve its Future
+            logger.exception("exception calling callback for %r", self)
+
+    # -- resolving (the node's lock is held) -------------------------------------------------------------------------
+
+    def _settle(self, value: Any, error: BaseException | None) -> bool:
+        """Take the outcome; return whether there are callbacks to invoke once the lock is released."""
+        if self._state in _DONE:
+            return False
+        self._result, self._exception, self._call = value, error, None
+        self._state = FINISHED
+        if self._waiting is not None or self._cond is not None:
+            self._notify("add_result" if error is None else "add_exception")
+        return self._users is not None
+
+    def _settle_cancelled(self) -> bool:
+        """Become cancelled; return whether there are callbacks to invoke once the lock is released."""
+        if self._state in _DONE:
+            return False
+        self._call = None
+        self._state = CANCELLED_AND_NOTIFIED
+        self._notify("add_cancelled")
+        return self._users is not None
+
+    def _notify(self, how: str) -> None:
+        if self._cond is not None:
+            self._cond.notify_all()
+        if self._waiting is not None:
+            greenlets = []
+            for waiter in self._waiting:
+                if hasattr(waiter, how):
+                    getattr(waiter, how)(self)
+                else:
+                    greenlets.append(waiter)
+            if greenlets and self._home is not None:
+                self._home.wake_greenlets(greenlets)

@@ -1,0 +1,347 @@
+"""What Worker and Origin have in common: sockets, the machine, one lock, and a helper thread.
+
+No thread owns the sockets. Whoever holds the lock may use them, and drains them before it lets go, so that nothing
+waits unseen behind an edge-triggered descriptor (:mod:`..sockets.sockets`). The thread that waits for a result drives
+the node itself: no hand-over, no switch, no wait for the GIL. The helper thread sleeps while some thread drives, and
+takes its place when nobody has for :data:`HELPER_AFTER_SECONDS`: when the program computes, or one Future runs long.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+
+from ..errors import FederationLost, MalformedMessage, PoisonedFuture, RemoteProtocolError
+from ..federation.events import Arrived, Send, Tick
+from ..sockets.sockets import MainDealer, MetaSubscriber
+from ..wire import codec, messages
+from ..wire.failures import load_failure
+from ..wire.functions import FunctionCache
+from ..wire.payload import Payloads, segment_names
+from . import machine as rules
+from .future import CANCELLED_AND_NOTIFIED, RUNNING, Future
+from .machine import WorkerMachine
+
+logger = logging.getLogger("fedfutures")
+
+HELPER_AFTER_SECONDS = 0.005
+HELPER_LOOKS_SECONDS = 0.1
+CANCEL_WAITS_SECONDS = 1.0
+BATCH_FUTURES_AT_MOST = 1024
+BATCH_BYTES_AT_MOST = 4 << 20
+
+
+class Node:
+    """One end of a Main socket: submits Futures, takes their results in. Base of Origin and Worker."""
+
+    def __init__(self, owner: Any, facts: dict[str, Any], name: str, role: str, payloads: Payloads) -> None:
+        self.name = name
+        self.lock = threading.RLock()
+        self.payloads = payloads
+        self.functions = FunctionCache(payloads)
+        self.machine = WorkerMachine(name, role, int.from_bytes(os.urandom(6), "big"), os.getpid())
+        self.main = MainDealer(owner, facts["main"], name)
+        self.meta = MetaSubscriber(owner, facts["meta"]) if role == "worker" else None
+        self.futures: dict[int, Future] = {}  # own, given to the Broker
+        self.own: deque[Future] = deque()  # own, neither given nor started
+        self.numbers = itertools.count(1)
+        self.constants: dict[str, Any] = {}
+        self.size = 0
+        self.lost: FederationLost | None = None
+        self.closed = False
+        self.driven_at = time.monotonic()
+        self._driver = threading.Lock()
+        self._callbacks: deque[Future] = deque()
+        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._woken = False
+        self._gate = threading.Event()
+        self._poller, self._helper_poller = self._make_poller(), self._make_poller()
+        self._actions: dict[type, Callable[[Any], None]] = {
+            rules.Resolve: self._resolve,
+            rules.Started: self._started,
+            rules.Shared: self._shared,
+            rules.Linked: self._linked,
+            rules.Denied: self._denied,
+        }
+        self._helper = threading.Thread(target=self._help, name="fedfutures-helper", daemon=True)
+
+    def _make_poller(self) -> select.poll:
+        poller = select.poll()
+        for descriptor in (self.main.fd, self._wake_read, *([self.meta.fd] if self.meta is not None else [])):
+            poller.register(descriptor, select.POLLIN)
+        return poller
+
+    # -- driving -----------------------------------------------------------------------------------------------------
+
+    def service(self) -> None:
+        """Take in what has arrived, send what can be sent, run what callbacks are due. Does not wait."""
+        with self.lock:
+            if self._woken:
+                self._woken = False
+                try:
+                    os.read(self._wake_read, 4096)
+                except BlockingIOError:
+                    pass
+            while not self.closed and self._receive() + self._send_due():
+                pass
+        while self._callbacks:
+            try:
+                future = self._callbacks.popleft()
+            except IndexError:
+                break
+            future._invoke_callbacks()
+
+    def _receive(self) -> int:
+        """Step the machine with all that has arrived; return how many messages that was."""
+        count = 0
+        if self.meta is not None:
+            frame = self.meta.receive()
+            if frame is not None:
+                self._arrived(frame, count)
+        while (frame := self.main.receive()) is not None:
+            count += 1
+            self._arrived(frame, count)
+        return count
+
+    def _arrived(self, frame: bytes, count: int) -> None:
+        try:
+            sequence, acknowledged, message = codec.decode(frame)
+            self.step(Arrived("", sequence, acknowledged, message))
+        except (MalformedMessage, RemoteProtocolError) as error:
+            logger.warning("%s: dropped a message: %s", self.name, error)
+
+    def _send_due(self) -> int:
+        """Give what the Broker can take, and do what time asks for; return how many messages went out."""
+        before = self.sent
+        self.offer()
+        deadline = self.machine.next_deadline()
+        if deadline is not None and time.monotonic() >= deadline:
+            self.step(Tick())
+        return self.sent - before
+
+    sent = 0
+
+    def step(self, event: rules.Event) -> None:
+        """Give the machine an event and do what it says. The lock is held."""
+        for action in self.machine.step(event, time.monotonic()):
+            if type(action) is Send:
+                self.sent += 1
+                self.main.send(codec.encode(action.message, action.sequence, action.acknowledged))
+            else:
+                self._actions[type(action)](action)
+
+    def poll(self, poller: select.poll, deadline: float | None) -> list[tuple[int, int]]:
+        """Wait until something arrives, or time comes for something; return what is ready."""
+        due = self.machine.next_deadline()
+        if due is not None and (deadline is None or due < deadline):
+            deadline = due
+        return poller.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000 + 0.5)
+
+    def wake(self) -> None:
+        """Make whoever waits in :meth:`poll` look again."""
+        if not self._woken:
+            self._woken = True
+            try:
+                os.write(self._wake_write, b"!")
+            except OSError:
+                pass  # full, which wakes as well; or closed
+
+    def _help(self) -> None:
+        """Drive while nobody else does (the helper thread)."""
+        while not self.closed:
+            quiet = time.monotonic() - self.driven_at
+            if self._driver.locked() or quiet < HELPER_AFTER_SECONDS:
+                self._gate.wait(HELPER_LOOKS_SECONDS if quiet > HELPER_LOOKS_SECONDS else HELPER_AFTER_SECONDS)
+                self._gate.clear()
+                continue
+            self.poll(self._helper_poller, None)
+            if not self._driver.locked() and not self.closed:
+                try:
+                    self.service()
+                except Exception:
+                    logger.exception("%s: the helper thread failed", self.name)
+
+    def start(self) -> None:
+        """Introduce the node to its Broker and start the helper thread."""
+        self._helper.start()
+        self.service()
+
+    # -- Futures of this node ----------------------------------------------------------------------------------------
+
+    def offer(self) -> None:
+        """Give own Futures to the Broker, the oldest first, as far as it can take them. The lock is held."""
+        wanted = self.machine.wanted()
+        while wanted > 0 and self.own:
+            digest, ids, payloads = self._cut(min(wanted, BATCH_FUTURES_AT_MOST))
+            if ids:
+                wanted -= len(ids)
+                self.step(rules.Offer(digest, ids, payloads, len(self.own)))
+
+    def _cut(self, most: int) -> tuple[bytes, list[int], list[bytes]]:
+        """Take Futures that share a function from the old end of the queue, ready to be sent."""
+        digest, ids, payloads, size = b"", [], [], 0
+        own, futures = self.own, self.futures
+        while own and len(ids) < most and size < BATCH_BYTES_AT_MOST:
+            try:
+                future = own.popleft()
+            except IndexError:
+                break
+            call = future._call
+            if call is None:  # cancelled, or started here
+                continue
+            definition, payload = call if len(call) == 2 else self._pack_call(future)
+            if definition is None:
+                continue
+            if digest and definition.digest != digest:
+                own.appendleft(future)
+                break
+            digest = definition.digest
+            if not ids:
+                self.machine.define(*definition)
+            ids.append(future._number)
+            payloads.append(payload)
+            size += len(payload)
+            futures[future._number] = future
+        return digest, ids, payloads
+
+    def _pack_call(self, future: Future) -> tuple[Any, bytes]:
+        raise NotImplementedError
+
+    def _resolve(self, action: rules.Resolve) -> None:
+        odd = dict(action.odd) if action.odd else None
+        load, futures, callbacks = self.payloads.load, self.futures, self._callbacks
+        for number, outcome in zip(action.ids, action.outcomes):
+            future = futures.pop(number)
+            call = future._call
+            if call is not None and call[1][:1] == b"\x01":
+                self._release(call[1])
+            try:
+                if odd and number in odd:
+                    has_callbacks = self._settle_odd(future, odd[number], outcome)
+                else:
+                    has_callbacks = future._settle(load(outcome, take=True), None)
+            except BaseException as error:  # the value cannot be loaded: that is what this Future has to say
+                has_callbacks = future._settle(None, error)
+            if has_callbacks:
+                callbacks.append(future)
+
+    def _release(self, payload: bytes) -> None:
+        if self.payloads.segments is not None:
+            self.payloads.segments.release(segment_names(payload))
+
+    def _settle_odd(self, future: Future, kind: int, outcome: bytes) -> bool:
+        if kind == messages.ERROR:
+            return future._settle(None, load_failure(outcome, self.payloads))
+        if kind == messages.CANCELLED:
+            return future._settle_cancelled()
+        report = msgpack.unpackb(outcome)
+        if kind == messages.POISONED:
+            host, worker, status, attempts, dump = report
+            return future._settle(None, PoisonedFuture(self._name_of(future), host, worker, status, attempts, dump))
+        return future._settle(None, FederationLost(str(report)))
+
+    def _name_of(self, future: Future) -> str:
+        return str(future._call[0].name) if future._call else "a function"
+
+    def _started(self, action: rules.Started) -> None:
+        for number in action.ids:
+            future = self.futures.get(number)
+            if future is not None and not future.done():
+                future._state = RUNNING
+
+    def cancel(self, future: Future) -> bool:
+        """Cancel a Future: at once if it is still here, else by fetching it back."""
+        with self.lock:
+            if future._state == RUNNING:
+                return False
+            if future.done():
+                return future._state == CANCELLED_AND_NOTIFIED
+            if future._number not in self.futures:
+                if future._call is None:  # it is running here
+                    return False
+                if future._settle_cancelled():
+                    self._callbacks.append(future)
+            else:
+                self.step(rules.CancelGiven([future._number]))
+        if not future.done():
+            self._wait_for_verdict(future)
+        self.service()
+        return future._state == CANCELLED_AND_NOTIFIED
+
+    def _wait_for_verdict(self, future: Future) -> None:
+        deadline = time.monotonic() + CANCEL_WAITS_SECONDS
+        while not future.done() and future._state != RUNNING and time.monotonic() < deadline:
+            self.service()
+            if future.done():
+                return
+            time.sleep(0.0005)
+
+    # -- constants and life ------------------------------------------------------------------------------------------
+
+    def _shared(self, action: rules.Shared) -> None:
+        self.constants[action.name] = action.body
+
+    def share(self, name: str, value: Any) -> None:
+        """Make `value` known to every node under `name`."""
+        body = self.payloads.dump(value)
+        with self.lock:
+            self.constants[name] = body
+            self.step(rules.Share(name, body))
+        self.service()
+
+    def _linked(self, action: rules.Linked) -> None:
+        self.size = action.size
+
+    def _denied(self, action: rules.Denied) -> None:
+        self.lose(FederationLost(action.reason))
+
+    def lose(self, error: FederationLost) -> None:
+        """Nothing will come any more: resolve all that is open with `error`."""
+        with self.lock:
+            if self.lost is not None:
+                return
+            self.lost = error
+            for future in [*self.futures.values(), *self.own]:
+                if future._settle(None, error):
+                    self._callbacks.append(future)
+            self.futures.clear()
+            self.own.clear()
+        self.wake()
+        self.service()
+
+    def adapt(self, waiter: Any) -> None:
+        """Make a waiter of the standard library wait the way this node waits; the default is right for threads."""
+
+    def wake_greenlets(self, greenlets: list[Any]) -> None:
+        """Only Workers have greenlets that wait."""
+
+    def wait(self, future: Future, timeout: float | None) -> None:
+        """Return when the Future is done or the time is over; drive meanwhile, if nobody else does."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the sockets; the helper thread ends."""
+        with self.lock:
+            if self.closed:
+                return
+            self.closed = True
+        self.wake()
+        self._gate.set()
+        if threading.current_thread() is not self._helper and self._helper.ident is not None:
+            self._helper.join(1.0)
+        with self.lock:
+            self.main.close()
+            if self.meta is not None:
+                self.meta.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            self._woken = True

@@ -1,0 +1,129 @@
+"""The Origin: the node of the program itself. It submits and collects, and runs nothing.
+
+``submit`` pickles at once (what is sent is what was passed, and an argument that cannot travel is an error at the
+call), appends, and returns; whoever drives next sends. It sends itself when Workers may be idle, and every so often
+while many are submitted, so that a program that only submits keeps the Federation fed without its helper thread.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..wire.functions import Definition
+from ..wire.payload import Payloads, Written, culprit
+from .future import Future
+from .node import Node
+
+SEND_EVERY_FUTURES = 128
+_ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
+
+
+class Origin(Node):
+    """The submitting end of a Federation, usable from any thread of the program."""
+
+    def __init__(self, owner: Any, facts: dict[str, Any], payloads: Payloads, size: int) -> None:
+        super().__init__(owner, facts, f"origin-{os.getpid()}-{os.urandom(3).hex()}", "origin", payloads)
+        self.size = size
+
+    def submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future:
+        """Submit one call."""
+        return self.submit_defined(self.define(function), self.pack(args, kwargs))
+
+    def define(self, function: Any) -> Definition:
+        """Return the function's definition; raise PicklingError when it cannot travel."""
+        try:
+            return self.functions.define(function)
+        except Exception as error:
+            raise _pickling_error(error, function, "function") from error
+
+    def pack(self, args: tuple[Any, ...], kwargs: dict[str, Any], written: Written | None = None) -> bytes:
+        """Return the payload of a call's arguments; raise PicklingError naming the culprit."""
+        for arg in args:
+            if type(arg) not in _ATOMS:
+                break
+        else:
+            if not kwargs:
+                return pickle.dumps((args, kwargs), 5)
+        try:
+            return self.payloads.dump((args, kwargs), written)
+        except Exception as error:
+            raise _pickling_error(error, kwargs or args, "kwargs" if _is_fine(args) else "args", args) from error
+
+    def submit_defined(self, definition: Definition, payload: bytes) -> Future:
+        """Submit a call that is ready to travel."""
+        if self.lost is not None:
+            raise self.lost
+        future = Future(self, next(self.numbers), (definition, payload))
+        own = self.own
+        own.append(future)
+        if self.machine.given_count < self.size or len(own) % SEND_EVERY_FUTURES == 0:
+            self.service()
+        elif not self._woken:
+            self.wake()
+        return future
+
+    def submitter(self, function: Callable[..., Any]) -> Submitter:
+        """Return what submits many calls of one function."""
+        return Submitter(self, self.define(function))
+
+    def wait(self, future: Future, timeout: float | None) -> None:
+        """Wait for a Future, driving the node if no other thread does."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self._driver.acquire(blocking=False):
+            with future._condition:
+                future._condition.wait_for(future.done, timeout)
+            return
+        began = time.monotonic()
+        try:
+            while True:
+                self.service()
+                if future.done() or (deadline is not None and time.monotonic() >= deadline):
+                    return
+                self.poll(self._poller, deadline)
+        finally:
+            now = self.driven_at = time.monotonic()
+            self._driver.release()
+            if now - began > 0.005:
+                self._gate.set()
+
+
+class Submitter:
+    """Submits calls of one function: defined once, large buffers that come again written once."""
+
+    def __init__(self, origin: Origin, definition: Definition) -> None:
+        self._origin, self._definition = origin, definition
+        self._written: Written = {}
+
+    def __call__(self, args: tuple[Any, ...]) -> tuple[Future, int]:
+        """Submit a call; return its Future and how many bytes it takes on the way."""
+        payload = self._origin.pack(args, {}, self._written)
+        size = len(payload)
+        if payload[:1] == b"\x01":
+            size += sum(memoryview(buffer).nbytes for buffer, _ in self._written.values())
+        return self._origin.submit_defined(self._definition, payload), size
+
+    def close(self) -> None:
+        """No more calls: what was kept for them is let go."""
+        segments = self._origin.payloads.segments
+        if segments is not None:
+            segments.release([name for _, name in self._written.values()])
+        self._written.clear()
+
+
+def _is_fine(value: Any) -> bool:
+    try:
+        Payloads().dump(value)
+    except Exception:
+        return False
+    return True
+
+
+def _pickling_error(error: Exception, value: Any, name: str, args: Any = None) -> pickle.PicklingError:
+    if name == "args":
+        value = args
+    path = culprit(value, name)
+    return pickle.PicklingError(f"{path} cannot be pickled: {error}. Nothing was submitted.")

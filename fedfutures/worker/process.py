@@ -1,0 +1,95 @@
+"""A Worker's process, from the fork to the loop."""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import os
+import pickle
+import sys
+import threading
+import traceback
+from typing import Any
+
+from ..host.blackbox import READY, BlackBox
+from ..host.machine import INITIALIZER_EXIT_CODE
+from ..host.settings import Settings
+from ..host.system import name_process
+from ..sockets.sockets import context
+from ..wire.payload import Payloads
+from ..wire.segments import Segments
+from . import current, machine
+from .execution import Worker
+from .program import Program
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+)  # fmt: skip
+
+
+def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: BlackBox, dump: int) -> None:
+    """Run a Worker in this, just forked, process."""
+    name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
+    faulthandler.enable(dump)
+    _prepare_environment(settings)
+    payloads = Payloads(Segments(facts["shared"], name), main_importable=settings.program is not None)
+    if settings.program is not None:
+        program = Program(*settings.program)
+        program.install()
+        payloads.retry_after_import = program.load_again
+    _initialize(settings, payloads)
+    worker = Worker(
+        context(), facts, name, "worker", payloads,
+        cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
+    )  # fmt: skip
+    current.node, current.name, current.is_origin = worker, name, False
+    worker.size = settings.size
+    worker._actions[machine.Linked] = lambda action: box.cells.__setitem__(READY, 1)
+    if settings.profile:
+        _profile(worker, settings.profile, name)
+    gc.unfreeze()
+    gc.freeze()
+    worker.guard.begin()
+    worker.start()
+    worker.run()
+    worker.close()
+    worker.end()
+
+
+def _prepare_environment(settings: Settings) -> None:
+    for variable in THREAD_VARIABLES:
+        os.environ.setdefault(variable, str(settings.threads))
+    if settings.directory is not None:
+        try:
+            os.chdir(settings.directory)
+        except OSError as error:
+            print(f"fedfutures: cannot change to {settings.directory}: {error}", file=sys.stderr)
+    if settings.nice:
+        os.nice(settings.nice)
+    sys.path[:] = settings.path or sys.path
+    sys.argv[:] = settings.argv or [""]
+    for number, stream in ((1, "stdout"), (2, "stderr")):
+        setattr(sys, stream, open(number, "w", errors="backslashreplace", closefd=False))
+    threading.current_thread().name = "MainThread"
+
+
+def _initialize(settings: Settings, payloads: Payloads) -> None:
+    if settings.initializer is None:
+        return
+    try:
+        function, arguments = pickle.loads(settings.initializer)
+        function(*arguments)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        raise SystemExit(INITIALIZER_EXIT_CODE) from None
+
+
+def _profile(worker: Worker, directory: str, name: str) -> None:
+    import cProfile
+
+    profile = cProfile.Profile()
+    run = worker._run_fetched
+    worker._run_fetched = lambda piece: profile.runcall(run, piece)  # type: ignore[method-assign]
+    worker.at_end.append(lambda: profile.dump_stats(os.path.join(directory, f"{name}.prof")))

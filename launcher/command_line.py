@@ -1,0 +1,126 @@
+"""The command line of ``python -m fedfutures``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
+DESCRIPTION = "Run a Python program whose fedfutures spread over Workers."
+
+
+@dataclass(slots=True)
+class Options:
+    """What the user asked for."""
+
+    kind: str = ""  # "file", "module", "code" or "stdin"
+    place: str = ""  # path, module name or code
+    arguments: list[str] = field(default_factory=list)
+    workers: int | None = None
+    brokers: int = 1
+    verbosity: int = 0
+    quiet: bool = False
+    prolog: str | None = None
+    nice: int = 0
+    python: str | None = None
+    pythonpath: list[str] = field(default_factory=list)
+    path: str | None = None
+    profile: str | None = None
+    debug: bool = False
+    dry_run: bool = False
+    prefix: bool = True
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"fedfutures: {message}; see python -m fedfutures --help\n")
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    from fedfutures import __version__
+
+    parser = _Parser("fedfutures", usage=USAGE, description=DESCRIPTION, add_help=True, allow_abbrev=False)
+    add = parser.add_argument
+    add("-n", dest="workers", type=_positive, metavar="N", help="Workers; default: the processors that may be used")
+    add("-b", dest="brokers", type=_positive, default=1, metavar="N", help="Brokers on each host (only 1 so far)")
+    add("-v", dest="verbosity", action="count", default=0, help="say what happens; -vv: in detail")
+    add("-q", "--quiet", action="store_true", help="say nothing but errors")
+    add("--prolog", metavar="FILE", help="shell script to source before the host process starts")
+    add("--nice", type=int, default=0, metavar="N", help="niceness of the Workers")
+    add("--python-interpreter", dest="python", metavar="PATH", help="interpreter of the host process and the Workers")
+    add("--pythonpath", action="append", default=[], metavar="DIR", help="put DIR in front of sys.path (repeatable)")
+    add("--path", metavar="DIR", help="working directory of the Workers")
+    add("--profile", nargs="?", const=".", metavar="DIR", help="write a cProfile of each Worker to DIR")
+    add("--debug", action="store_true", help="check every invariant at each step (slow)")
+    add("--no-prefix", dest="prefix", action="store_false", help="print what Futures print without [host.worker]")
+    add("--dry-run", action="store_true", help="print the plan and start nothing")
+    add("--version", action="version", version=f"fedfutures {__version__}")
+    return parser
+
+
+def parse(arguments: list[str]) -> Options:
+    """Return the options; on bad ones, say so in one line and exit with code 2, as argparse does."""
+    ours, kind, place, rest = _split(arguments)
+    parser = _parser()
+    options = Options(kind=kind, place=place, arguments=rest)
+    for name, value in vars(parser.parse_args(ours)).items():
+        setattr(options, name, value)
+    if not kind:
+        parser.error("no program given")
+    if options.brokers > 1:
+        parser.error("-b above 1 is not supported yet")
+    return options
+
+
+_TAKE_VALUE = {"-n", "-b", "--prolog", "--nice", "--python-interpreter", "--pythonpath", "--path"}
+
+
+def _split(arguments: list[str]) -> tuple[list[str], str, str, list[str]]:
+    """Cut the line where the program begins: what stands behind it is the program's own, dashes and all."""
+    index = 0
+    while index < len(arguments):
+        word = arguments[index]
+        if word in ("-m", "-c"):
+            if index + 1 == len(arguments):
+                _parser().error(f"{word} needs {'a module' if word == '-m' else 'code'}")
+            kind = "module" if word == "-m" else "code"
+            return arguments[:index], kind, arguments[index + 1], arguments[index + 2 :]
+        if word == "-":
+            return arguments[:index], "stdin", "-", arguments[index + 1 :]
+        if word == "--":
+            index += 1
+            if index < len(arguments):
+                return arguments[: index - 1], "file", arguments[index], arguments[index + 1 :]
+            return arguments[:-1], "", "", []
+        if not word.startswith("-"):
+            return arguments[:index], "file", word, arguments[index + 1 :]
+        index += 2 if word in _TAKE_VALUE else 1
+    return arguments, "", "", []
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the launcher; ends as the program ends."""
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    from .launch import launch
+
+    launch(options)
+
+
+def plan_text(plan: list[tuple[str, Any]]) -> str:
+    """Return a plan for people: one ``name: value`` line each."""
+    width = max(len(name) for name, _ in plan) + 1
+    return "\n".join(f"{name + ':':<{width}} {value}" for name, value in plan)

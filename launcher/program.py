@@ -1,0 +1,139 @@
+"""Running the user's program as ``__main__``, so that it and its errors look as under plain ``python``."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import os
+import sys
+import types
+import zipimport
+from dataclasses import dataclass
+from types import CodeType, TracebackType
+from typing import Any, NoReturn
+
+from .command_line import Options
+
+
+@dataclass(slots=True)
+class Program:
+    """A program ready to run."""
+
+    code: CodeType
+    argv0: str
+    path0: str  # sys.path[0]
+    file: str | None
+    spec: Any
+    importable: tuple[str, str] | None  # what Workers may import
+
+
+def fail(text: str, code: int = 2) -> NoReturn:
+    """Say one line and exit."""
+    print(f"fedfutures: {text}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def load(options: Options) -> Program:
+    """Find and compile the program; when that fails, say so as ``python`` does, before anything was started."""
+    if options.kind == "code":
+        code = _compile(options.place, "<string>")
+        return Program(code, "-c", "", None, None, None)
+    if options.kind == "stdin":
+        code = _compile(sys.stdin.read(), "<stdin>")
+        return Program(code, "-", "", None, None, None)
+    if options.kind == "module":
+        return _load_module(options.place)
+    return _load_file(options.place)
+
+
+def _compile(source: str | bytes, name: str) -> CodeType:
+    try:
+        return compile(source, name, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        error.__traceback__ = None
+        sys.excepthook(type(error), error, None)
+        raise SystemExit(1) from None
+
+
+def _load_file(path: str) -> Program:
+    from fedfutures.worker.program import importable_program
+
+    if os.path.isdir(path) or _is_zip(path):
+        return _load_directory(path)
+    try:
+        with open(path, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        fail(f"can't open file {path!r}: [Errno {error.errno}] {error.strerror}")
+    place = os.path.abspath(path)
+    importable = ("file", place) if importable_program("file", place) else None
+    directory = os.path.dirname(os.path.realpath(path))
+    return Program(_compile(source, path), path, directory, path, None, importable)
+
+
+def _is_zip(path: str) -> bool:
+    try:
+        zipimport.zipimporter(path)
+    except (zipimport.ZipImportError, OSError):
+        return False
+    return True
+
+
+def _load_directory(path: str) -> Program:
+    sys.path.insert(0, path)
+    try:
+        spec = importlib.util.find_spec("__main__") if "__main__" not in sys.modules else _find_main(path)
+        code = spec.loader.get_code("__main__") if spec is not None and spec.loader is not None else None
+    finally:
+        sys.path.remove(path)
+    if code is None:
+        fail(f"can't find '__main__' module in {path!r}", 1)
+    return Program(code, path, path, getattr(spec, "origin", None), spec, None)
+
+
+def _find_main(path: str) -> Any:
+    from importlib.machinery import PathFinder
+
+    return PathFinder.find_spec("__main__", [path])
+
+
+def _load_module(name: str) -> Program:
+    from fedfutures.worker.program import importable_program
+
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            name += ".__main__"
+            spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError) as error:
+        fail(f"error while finding module {name!r}: {error}", 1)
+    loader: Any = spec and spec.loader
+    code = loader.get_code(name) if loader is not None and hasattr(loader, "get_code") else None
+    if spec is None or code is None:
+        fail(f"no module named {name}", 1)
+    importable = ("module", name) if importable_program("module", name) else None
+    return Program(code, spec.origin or name, os.getcwd(), spec.origin, spec, importable)
+
+
+def run(program: Program, arguments: list[str]) -> None:
+    """Run the program; its exceptions pass through, with the launcher's frames still in their tracebacks."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(
+        __builtins__=builtins, __file__=program.file, __spec__=program.spec, __cached__=None,
+        __package__=program.spec.parent if program.spec is not None else None,
+        __loader__=program.spec.loader if program.spec is not None else None,
+    )  # fmt: skip
+    if program.file is None:
+        del main.__dict__["__file__"]
+    sys.modules["__main__"] = sys.modules["__fedfutures_main__"] = main
+    sys.argv[:] = [program.argv0, *arguments]
+    exec(program.code, main.__dict__)
+
+
+def own_frames_removed(traceback: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the program's first frame on."""
+    while traceback is not None and traceback.tb_frame.f_globals.get("__name__", "").startswith("fedfutures_launcher"):
+        traceback = traceback.tb_next
+    return traceback
