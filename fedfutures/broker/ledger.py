@@ -91,12 +91,13 @@ class Peer:
         """How many Futures it can still use."""
         return 0 if self.spent else max(0, self.channel.room)
 
-    def give(self, lot: Lot, backlog: int) -> Batch:
+    def give(self, lot: Lot, backlog: int, spent: bool) -> Batch:
         """Enter a Lot into the ledger as a new piece and return the Batch that says so."""
         self.pieces += 1
+        self.idle, self.spent = False, spent
         self.held[self.pieces] = Piece(
             lot.source, lot.submitter, lot.function, lot.attempt, lot.crashes, dict(zip(lot.ids, lot.payloads))
         )
         return Batch(
-            self.pieces, lot.submitter, lot.function, lot.attempt, lot.crashes, backlog, lot.ids, lot.payloads
+            self.pieces, lot.submitter, lot.function, lot.attempt, lot.crashes, backlog, spent, lot.ids, lot.payloads
         )

@@ -100,7 +100,11 @@ class BrokerMachine:
         }
 
     def step(self, event: Event, now: float) -> list[Action]:
-        """Take an event in and return what is to be done."""
+        """Take an event in and return what is to be done.
+
+        What concerns all (asking for more, hunger) is done at a Tick, so that an arrival is passed on without delay:
+        the shell gives a Tick after each round of arrivals.
+        """
         if type(event) is Arrived:
             self._arrived(event, now)
         elif type(event) is PeerLost:
@@ -111,9 +115,11 @@ class BrokerMachine:
             self._tick(now)
         else:
             raise LocalProtocolError(f"a Broker has no rule for {event!r}")
-        self._dispatch(now)
-        self._ask(now)
-        self._consider_hunger(now)
+        if self.queue:
+            self._dispatch(now)
+        if type(event) is Tick:
+            self._ask(now)
+            self._consider_hunger(now)
         actions, self._actions = self._actions, []
         return actions
 
@@ -161,7 +167,7 @@ class BrokerMachine:
             return
         self._note_deadline(peer)
         if type(message) is messages.Demand:
-            peer.channel.demand(message.count, event.acknowledged)
+            peer.channel.demand(message.count)
         try:
             handler = self._handlers.get(type(message))
             if handler is None:
@@ -269,6 +275,7 @@ class BrokerMachine:
     def _close_if_done(self, peer: Peer, number: int, piece: Piece) -> None:
         if not piece.pending:
             del peer.held[number]
+            peer.idle = not peer.held
             if piece.source is not None and piece.source in self.intakes:
                 self.intakes[piece.source].outs.discard((peer.name, number))
 
@@ -408,8 +415,6 @@ class BrokerMachine:
 
     def _dispatch(self, now: float) -> None:
         """Cut pieces from the head of the queue for Workers with room, idle ones first."""
-        if not self.queue:
-            return
         workers = self._workers()
         roomy = deque(sorted((peer for peer in workers if peer.room), key=lambda peer: not peer.idle))
         backlog = sum(intake.backlog for intake in self._queued_intakes())
@@ -426,8 +431,7 @@ class BrokerMachine:
             count, spent = schedule.portion(mean, peer.room, self._queued + backlog, len(workers))
             if lot.crashes:
                 count, spent = 1, True  # it travels alone
-            self._give(peer, lot, min(count, len(lot.ids)), now)
-            peer.spent = spent or count < len(lot.ids) and peer.room <= 0
+            self._give(peer, lot, min(count, len(lot.ids)), spent, now)
             if peer.room > 0:
                 roomy.append(peer)
 
@@ -435,7 +439,7 @@ class BrokerMachine:
         newest = {lot.source[0]: self.intakes[lot.source] for lot in self.queue}
         return list(newest.values())
 
-    def _give(self, peer: Peer, lot: Lot, count: int, now: float) -> None:
+    def _give(self, peer: Peer, lot: Lot, count: int, spent: bool, now: float) -> None:
         self._count(lot, -1)
         if count < len(lot.ids):
             given = lot.cut(count)
@@ -445,8 +449,7 @@ class BrokerMachine:
         if given.function not in peer.knows:
             peer.knows.add(given.function)
             self._send(peer, self.functions[given.function], now)
-        peer.idle = False
-        batch = peer.give(given, self._queued)
+        batch = peer.give(given, self._queued, spent)
         self.intakes[given.source].outs.add((peer.name, batch.piece))
         self._send(peer, batch, now)
 

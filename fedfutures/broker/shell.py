@@ -43,9 +43,7 @@ class BrokerShell:
             if self.control in wait([self.main], [self.control], timeout) and not self._read_control():
                 return
             self._receive()
-            deadline = self.machine.next_deadline()
-            if deadline is not None and time.monotonic() >= deadline:
-                self._step(Tick())
+            self._step(Tick())
 
     def _receive(self) -> None:
         for _ in range(MOST_MESSAGES_AT_ONCE):
@@ -84,6 +82,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     """Run the Broker in this, just forked, process."""
     name_process("fedfut-broker")
     gc.freeze()
+    gc.set_threshold(100_000, 20, 100)  # messages hold no cycles; a collection is a pause in everybody's way
     host = os.getppid()
     shell = BrokerShell(settings, facts, control)
     try:

@@ -28,7 +28,7 @@ REPEAT_AT_MOST_SECONDS = 8.0
 class Channel:
     """The state of one end of a link. `number` and `accept` stamp and check; `repeat` says what to send again."""
 
-    __slots__ = ("_accepted", "_ack_due", "_demand", "_given", "_last", "_repeat_at", "_unacked", "_wait", "_waiting_acks")
+    __slots__ = ("_accepted", "_ack_due", "_given", "_last", "_repeat_at", "_room", "_unacked", "_wait", "_waiting_acks")
 
     def __init__(self) -> None:
         self._last = 0  # the last number given out
@@ -38,7 +38,7 @@ class Channel:
         self._waiting_acks = 0
         self._repeat_at: float | None = None
         self._wait = REPEAT_AFTER_SECONDS
-        self._demand = 0
+        self._room = 0
         self._given: deque[tuple[int, int]] = deque()  # (number, Futures) of Batches the Demand does not know of
 
     def number(self, message: Message, now: float) -> tuple[int, int]:
@@ -53,6 +53,7 @@ class Channel:
             self._repeat_at = now + self._wait
         if type(message) is Batch:
             self._given.append((self._last, len(message.ids)))
+            self._room -= len(message.ids)
         return self._last, self._accepted
 
     def accept(self, sequence: int, acknowledged: int, now: float) -> bool:
@@ -77,19 +78,19 @@ class Channel:
             return
         while unacked and unacked[0][0] <= acknowledged:
             unacked.popleft()
+        while self._given and self._given[0][0] <= acknowledged:
+            self._given.popleft()
         self._wait = REPEAT_AFTER_SECONDS
         self._repeat_at = now + self._wait if unacked else None
 
-    def demand(self, count: int, acknowledged: int) -> None:
-        """Take in the peer's Demand, which came with this acknowledgement."""
-        while self._given and self._given[0][0] <= acknowledged:
-            self._given.popleft()
-        self._demand = count
+    def demand(self, count: int) -> None:
+        """Take in the peer's Demand, right after the header that it came with."""
+        self._room = count - sum(futures for _, futures in self._given)
 
     @property
     def room(self) -> int:
         """How many Futures may still be sent: the peer's Demand less what was sent since it was counted."""
-        return self._demand - sum(count for _, count in self._given)
+        return self._room
 
     @property
     def unacknowledged(self) -> int:

@@ -42,6 +42,7 @@ class Feeder:
         self._submit = node.submitter(wrapper)
         self._fixed = chunksize
         self._bound = buffersize or ITEMS_IN_FLIGHT
+        self._most = max(1, min(SLICE_ITEMS_AT_MOST, self._bound // 8))
         self._slices_at_least = 2 * max(1, node.size) + 2
         self._workers = max(1, node.size)
         self._mean: float | None = None
@@ -53,8 +54,8 @@ class Feeder:
     def fill(self) -> list[tuple[Future, list[list[Any]]]]:
         """Submit what the bounds allow; return the new Futures with their columns."""
         fresh = []
-        while not self.exhausted and self._may_submit():
-            columns = self._cut(min(self._size(), self._bound - self._in_flight))
+        while not self.exhausted and self._may_submit(size := self._size()):
+            columns = self._cut(size)
             if columns is None:
                 self.exhausted = True
                 break
@@ -64,11 +65,20 @@ class Feeder:
             self._in_flight += count
             self._bytes += size
             self._slices += 1
+            future.add_done_callback(self._arrived)
             fresh.append((future, columns))
         return fresh
 
-    def _may_submit(self) -> bool:
-        if self._in_flight >= self._bound:
+    def _arrived(self, future: Future) -> None:
+        """Learn from a slice as it comes, not when its turn to be consumed has come."""
+        if not future.cancelled() and future.exception() is None and future in self._counts:
+            seconds, count = future.result()[2], self._counts[future][0]
+            mean = seconds / count
+            self._mean = mean if self._mean is None else self._mean + SMOOTHING * (mean - self._mean)
+
+    def _may_submit(self, size: int) -> bool:
+        """Whether there is room for a slice: for all of it, or slices would never grow in a full window."""
+        if self._in_flight + size > self._bound:
             return False
         if self._slices < self._slices_at_least:
             return True
@@ -77,10 +87,10 @@ class Feeder:
     def _size(self) -> int:
         """How many items the next slice has."""
         if self._fixed is not None:
-            return self._fixed
+            return min(self._fixed, self._bound)
         if self._mean is None or self._mean >= SLICE_SECONDS / 2:
             return 1
-        size = min(int(SLICE_SECONDS / max(self._mean, 1e-9)), SLICE_ITEMS_AT_MOST, GROWTH * self._largest)
+        size = min(int(SLICE_SECONDS / max(self._mean, 1e-9)), self._most, GROWTH * self._largest)
         if self._left is not None:
             size = min(size, -(-self._left // (4 * self._workers)))
         self._largest = max(1, size, self._largest)
@@ -97,19 +107,12 @@ class Feeder:
             self._left = max(0, self._left - len(columns[0]))
         return columns
 
-    def consumed(self, future: Future, seconds: float | None) -> None:
-        """A slice's results have been taken over: its place is free, and its duration is known."""
+    def consumed(self, future: Future) -> None:
+        """A slice's results have been taken over: its place is free."""
         count, size = self._counts.pop(future)
         self._in_flight -= count
         self._bytes -= size
         self._slices -= 1
-        self.learn(count, seconds)
-
-    def learn(self, count: int, seconds: float | None) -> None:
-        """Take in how long `count` items took together."""
-        if seconds is not None:
-            mean = seconds / count
-            self._mean = mean if self._mean is None else self._mean + SMOOTHING * (mean - self._mean)
 
     def close(self) -> None:
         """The map is over: let go of what was kept for later items."""
@@ -154,11 +157,11 @@ def _in_order(
     try:
         while waiting:
             future, columns = waiting[0]
-            values, failures, seconds = _result(node, future, columns, deadline, feeder, waiting)
+            values, failures = _result(node, future, columns, deadline, feeder, waiting)
             if waiting[0][0] is not future:
                 continue  # it was split
             waiting.popleft()
-            feeder.consumed(future, seconds)
+            feeder.consumed(future)
             waiting.extend(feeder.fill())
             del future, columns
             if not failures:
@@ -174,22 +177,22 @@ def _in_order(
 def _result(
     node: Any, future: Future, columns: list[list[Any]], deadline: float | None, feeder: Feeder,
     waiting: deque[tuple[Future, list[list[Any]]]],
-) -> tuple[list[Any], list[tuple[int, bytes]], float | None]:  # fmt: skip
+) -> tuple[list[Any], list[Any]]:  # fmt: skip
     """Wait for a slice. One that was poisoned goes on as single items: only the culprit among them is to fail."""
     try:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        values, failures, seconds = future.result(left)
-        return values, failures, seconds
+        values, failures, _ = future.result(left)
+        return values, failures
     except PoisonedFuture as error:
         if len(columns[0]) == 1:
-            return [None], [(0, error)], None  # type: ignore[list-item]
+            return [None], [(0, error)]
         parts = feeder.again(columns)
         feeder.replace(future, parts)
         waiting.popleft()
         waiting.extendleft(
             (part, [[column[place]] for column in columns]) for place, part in reversed(list(enumerate(parts)))
         )
-        return [], [], None
+        return [], []
 
 
 def _with_failures(node: Any, values: list[Any], failures: list[Any], return_exceptions: bool) -> Iterator[Any]:
@@ -269,10 +272,10 @@ def map_unordered(
                         arrivals.watch(part)
                     continue
                 if isinstance(future.exception(), PoisonedFuture):
-                    values, failures, seconds = [None], [(0, future.exception())], None
+                    values, failures = [None], [(0, future.exception())]
                 else:
-                    values, failures, seconds = future.result()
-                feeder.consumed(future, seconds)
+                    values, failures, _ = future.result()
+                feeder.consumed(future)
                 fill()
                 yield from _with_failures(node, values, failures, return_exceptions)
         finally:

@@ -25,8 +25,8 @@ def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...])
     try:
         while waiting:
             future, _ = waiting.pop(0)
-            values, _, seconds = future.result()
-            feeder.consumed(future, seconds)
+            values, _, _ = future.result()
+            feeder.consumed(future)
             waiting.extend(feeder.fill())
             yield values[0]
     finally:

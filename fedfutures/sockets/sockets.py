@@ -16,6 +16,8 @@ import zmq
 
 _QUEUE_MESSAGES = 100_000  # Demand bounds what is under way; this is the last line of defence
 _LINGER_MS = 200
+_READABLE = int(zmq.POLLIN)
+_FIRST = int(zmq.NOBLOCK | zmq.SNDMORE)
 
 
 def context() -> zmq.Context[zmq.Socket[bytes]]:
@@ -42,10 +44,9 @@ class _Socket:
         self._socket.close()
 
     def _receive(self) -> bytes | None:
-        try:
+        if self._socket.getsockopt(zmq.EVENTS) & _READABLE:  # half the price of the exception that recv would raise
             return self._socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
-            return None
+        return None
 
     def _send(self, frame: bytes) -> None:
         try:
@@ -64,20 +65,23 @@ class MainRouter(_Socket):
 
     def receive(self) -> tuple[str, bytes] | None:
         """Return (peer, frame) or None."""
-        parts = None
-        try:
-            parts = self._socket.recv_multipart(zmq.NOBLOCK)
-        except zmq.Again:
+        socket = self._socket
+        if not socket.getsockopt(zmq.EVENTS) & _READABLE:
             return None
-        if len(parts) != 2:
-            return parts[0].decode("utf-8", "replace"), b""
-        return parts[0].decode("utf-8", "replace"), parts[1]
+        peer = socket.recv(zmq.NOBLOCK).decode("utf-8", "replace")
+        frame = socket.recv(zmq.NOBLOCK, copy=False)
+        if not frame.more:
+            return peer, frame.bytes
+        while frame.more:  # no message of ours has more frames
+            frame = socket.recv(zmq.NOBLOCK, copy=False)
+        return peer, b""
 
     def send(self, peer: str, frame: bytes) -> None:
         """Send a frame to a peer, if it is there."""
         try:
-            self._socket.send_multipart((peer.encode(), frame), zmq.NOBLOCK)
-        except (zmq.Again, zmq.ZMQError):
+            self._socket.send(peer.encode(), _FIRST)
+            self._socket.send(frame, zmq.NOBLOCK)
+        except zmq.ZMQError:
             pass  # gone or clogged: the Channel repeats
 
 

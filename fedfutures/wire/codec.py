@@ -12,6 +12,7 @@ b'\\x94\\x07\\x03\\x02\\xc4\\x01x'
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -66,15 +67,23 @@ def _schema(kind: type[Message]) -> _Schema:
 
 
 _DECODERS: dict[int, _Schema] = {code: _schema(kind) for code, kind in messages.CODES.items()}
-_ENCODERS: dict[type[Message], tuple[int, tuple[str, ...]]] = {
-    kind: (code, tuple(f.name for f in dataclasses.fields(kind))) for code, kind in messages.CODES.items()
-}
+
+
+def _reader(kind: type[Message]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads all fields of a message, in C where there are two or more."""
+    names = [f.name for f in dataclasses.fields(kind)]
+    if len(names) > 1:
+        return operator.attrgetter(*names)
+    return lambda message: tuple(getattr(message, name) for name in names)
+
+
+_ENCODERS = {kind: (code, _reader(kind)) for code, kind in messages.CODES.items()}
 
 
 def encode(message: Message, sequence: int = 0, acknowledged: int = 0) -> bytes:
     """Return the frame for `message`, numbered `sequence` (0: not numbered) and acknowledging `acknowledged`."""
-    code, names = _ENCODERS[type(message)]
-    body: bytes = msgpack.packb([code, sequence, acknowledged, *[getattr(message, name) for name in names]])
+    code, fields = _ENCODERS[type(message)]
+    body: bytes = msgpack.packb([code, sequence, acknowledged, *fields(message)])
     return body
 
 

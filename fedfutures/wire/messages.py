@@ -96,6 +96,7 @@ class Batch:
     attempt: int  # grows with each loss; an older attempt's result is dropped when a newer one was first
     crashes: int  # Workers that these Futures were running on when they died
     backlog: int  # how many more of them the sender still keeps: the scheduler cuts smaller pieces near the end
+    spent: bool  # the receiver's Demand is used up by this: it was counted for shorter Futures
     ids: list[int]
     payloads: list[bytes]
 

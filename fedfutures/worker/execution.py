@@ -189,7 +189,7 @@ class Worker(Node):
             finally:
                 self.driven_at = time.monotonic()
                 self._driver.release()
-        self._wake_timers()
+            self.take_in()
 
     def poll(self, poller: select.poll, deadline: float | None) -> list[tuple[int, int]]:
         """Wait as every node does; end the process when the host process hangs up."""

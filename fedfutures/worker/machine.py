@@ -186,7 +186,8 @@ class WorkerMachine:
         self._hunger_number = 0
         self._constants: dict[str, int] = {}
         self._load = Load(0, 0, False)
-        self._announced: tuple[int, bool] | None = None
+        self._asked = 0  # the Demand said last, less what came since
+        self._said_idle = False
         self._leaving = False
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
@@ -230,7 +231,7 @@ class WorkerMachine:
         if not self.channel.accept(event.sequence, event.acknowledged, now):
             return
         if type(message) is messages.Demand:
-            self.channel.demand(message.count, event.acknowledged)
+            self.channel.demand(message.count)
             return
         handler = self._handlers.get(type(message))
         if handler is None:
@@ -299,6 +300,8 @@ class WorkerMachine:
 
     def _on_batch(self, batch: messages.Batch, now: float) -> None:
         self.held[batch.piece] = Held(batch.attempt, batch.function, set(batch.ids))
+        self._asked = 0 if batch.spent else max(0, self._asked - len(batch.ids))
+        self._said_idle = False
         body = self._bodies.get(batch.function)
         if body is not None:
             self._actions.append(Run(batch, body))
@@ -342,25 +345,27 @@ class WorkerMachine:
             self._announce(now)
 
     def _announce(self, now: float) -> None:
-        """Say the Demand, where it is news: less than half of the target is here, or the node has become idle."""
+        """Say the Demand where it is news: half of what is wanted was not asked for yet, or nothing is left to run.
+
+        The Broker takes what it gives off the Demand by itself, and sees a node as idle that holds nothing; so while
+        little is given, nothing has to be said.
+        """
         if self.role != "worker" or self._leaving:
             return
-        load = self._load
-        mean = self.durations.last
+        load, mean = self._load, self.durations.last
         here = load.unstarted + load.own
         idle = not here and not load.busy
         if mean is None or mean >= LONG_SECONDS:
             target = 0 if load.busy else 1
         else:
             target = futures_in(HORIZON_SECONDS, mean)
-        if 2 * here >= target and not (idle and target):
+        wanted = target - here
+        if wanted <= 0:
             return
-        news = (target - here, idle)
-        if news != self._announced or self.channel.acknowledged != self._announced_at:
-            self._announced, self._announced_at = news, self.channel.acknowledged
-            self._send(messages.Demand(*news), now)
-
-    _announced_at = -1
+        news = idle and not self._said_idle and bool(self.held)
+        if news or 2 * self._asked < wanted:
+            self._asked, self._said_idle = wanted, idle
+            self._send(messages.Demand(wanted, idle), now)
 
     # -- own Futures -------------------------------------------------------------------------------------------------
 
@@ -379,7 +384,7 @@ class WorkerMachine:
         self._given_count += len(offer.ids)
         self._hunger = max(0, self._hunger - len(offer.ids))
         self._send(
-            messages.Batch(self._pieces, self.name, offer.digest, 1, 0, offer.backlog, offer.ids, offer.payloads), now
+            messages.Batch(self._pieces, self.name, offer.digest, 1, 0, offer.backlog, False, offer.ids, offer.payloads), now
         )
 
     def _on_want(self, want: messages.Want, now: float) -> None:

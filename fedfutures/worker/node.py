@@ -93,12 +93,25 @@ class Node:
                     pass
             while not self.closed and self._receive() + self._send_due():
                 pass
+        if self._callbacks:
+            self.call_back()
+
+    def call_back(self) -> None:
+        """Run the callbacks of Futures that were resolved; the lock is not held."""
         while self._callbacks:
             try:
                 future = self._callbacks.popleft()
             except IndexError:
                 break
             future._invoke_callbacks()
+
+    def take_in(self) -> None:
+        """Only take in what has arrived: the shortest way from a message to who waits for it."""
+        with self.lock:
+            if not self.closed:
+                self._receive()
+        if self._callbacks:
+            self.call_back()
 
     def _receive(self) -> int:
         """Step the machine with all that has arrived; return how many messages that was."""

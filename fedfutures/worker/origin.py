@@ -53,14 +53,20 @@ class Origin(Node):
         except Exception as error:
             raise _pickling_error(error, kwargs or args, "kwargs" if _is_fine(args) else "args", args) from error
 
-    def submit_defined(self, definition: Definition, payload: bytes) -> Future:
-        """Submit a call that is ready to travel."""
+    def submit_defined(self, definition: Definition, payload: bytes, *, eager: bool = False) -> Future:
+        """Submit a call that is ready to travel; an `eager` one is worth a message of its own."""
         if self.lost is not None:
             raise self.lost
         future = Future(self, next(self.numbers), (definition, payload))
         own = self.own
         own.append(future)
-        if self.machine.given_count < self.size or len(own) % SEND_EVERY_FUTURES == 0:
+        if eager or self.machine.given_count < self.size:
+            with self.lock:
+                self.offer()
+                self._receive()  # sending may have eaten the sign of an arrival
+            if self._callbacks:
+                self.call_back()
+        elif len(own) % SEND_EVERY_FUTURES == 0:
             self.service()
         elif not self._woken:
             self.wake()
@@ -79,11 +85,12 @@ class Origin(Node):
             return
         began = time.monotonic()
         try:
-            while True:
-                self.service()
-                if future.done() or (deadline is not None and time.monotonic() >= deadline):
-                    return
+            self.service()
+            while not future.done() and (deadline is None or time.monotonic() < deadline):
                 self.poll(self._poller, deadline)
+                self.take_in()
+                if not future.done() or self.own:
+                    self.service()
         finally:
             now = self.driven_at = time.monotonic()
             self._driver.release()
@@ -104,7 +111,7 @@ class Submitter:
         size = len(payload)
         if payload[:1] == b"\x01":
             size += sum(memoryview(buffer).nbytes for buffer, _ in self._written.values())
-        return self._origin.submit_defined(self._definition, payload), size
+        return self._origin.submit_defined(self._definition, payload, eager=True), size
 
     def close(self) -> None:
         """No more calls: what was kept for them is let go."""
