@@ -19,11 +19,21 @@ RESULTS = Path(__file__).resolve().parent / "results.rst"
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=figures.NAMES,
-                        default=list(figures.NAMES), help=f"figures to run, of: {', '.join(figures.NAMES)}")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        choices=figures.NAMES,
+        default=list(figures.NAMES),
+        help=f"figures to run, of: {', '.join(figures.NAMES)}",
+    )
     parser.add_argument("--quick", action="store_true", help="smaller sizes and fewer repetitions")
-    parser.add_argument("--repetitions", type=int, metavar="N",
-                        help=f"samples of each contestant ({REPETITIONS}, quick {QUICK_REPETITIONS})")
+    parser.add_argument(
+        "--repetitions",
+        type=int,
+        metavar="N",
+        help=f"samples of each contestant ({REPETITIONS}, quick {QUICK_REPETITIONS})",
+    )
     parser.add_argument("--write", action="store_true", help=f"record the table in {RESULTS.name}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="record rows and samples in FILE")
     return parser.parse_args(arguments)
@@ -44,8 +54,10 @@ def measure(figure: Figure, repetitions: int, quick: bool) -> Outcomes:
                 state = "done"
             except isolation.SampleFailed as failure:
                 outcome.failure = state = str(failure)
-            print(f"  {figure.name} {repetition + 1}/{repetitions} {name}: {state}, "
-                  f"{time.monotonic() - start:.1f} s", file=sys.stderr)
+            print(
+                f"  {figure.name} {repetition + 1}/{repetitions} {name}: {state}, {time.monotonic() - start:.1f} s",
+                file=sys.stderr,
+            )
     return outcomes
 
 

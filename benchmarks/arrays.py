@@ -37,7 +37,7 @@ def produce(index: int) -> numpy.ndarray:
 def touch_share(array: numpy.ndarray, index: int) -> float:
     """Read every page of one of the equal shares of `array`."""
     share = SHARED_NUMBERS // SHARED_FUTURES
-    return touch(array[index * share: (index + 1) * share])
+    return touch(array[index * share : (index + 1) * share])
 
 
 def measure_in(opener: faces.Opener, count: int) -> Metrics:

@@ -69,8 +69,7 @@ Opener = Callable[[int], AbstractContextManager[Face]]
 """Starts a number of Workers and gives their face."""
 
 
-def submit_all(face: Face, function: Callable[..., Any],
-               arguments: list[tuple[Any, ...]]) -> tuple[float, list[Any]]:
+def submit_all(face: Face, function: Callable[..., Any], arguments: list[tuple[Any, ...]]) -> tuple[float, list[Any]]:
     """Submit everything, read everything: the seconds it took and the results."""
     submit, result = face.submit, face.result
     start = time.perf_counter()

@@ -52,8 +52,15 @@ def run_sample(figure: str, name: str, contestant: Contestant, quick: bool) -> M
         command = [sys.executable, "-m", "benchmarks.child", figure, name, *(["--quick"] if quick else [])]
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         # Files, not pipes: an orphan that holds a pipe open would make us wait for it.
-        process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL,
-                                   stdout=output, stderr=errors, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
         try:
             process.wait(contestant.timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -90,7 +97,7 @@ def _result(output: IO[str]) -> Metrics:
     output.seek(0)
     for line in output:
         if line.startswith(RESULT_MARK):
-            metrics: Metrics = json.loads(line[len(RESULT_MARK):])
+            metrics: Metrics = json.loads(line[len(RESULT_MARK) :])
             return metrics
     raise SampleFailed("ended without a result")
 

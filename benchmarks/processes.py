@@ -92,8 +92,9 @@ def _read(pid: int) -> Process:
     fields = tail.split()
     command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     ticks = sum(map(int, fields[11:15]))  # utime, stime, and both of the reaped children
-    return Process(pid, int(fields[1]), int(fields[3]), fields[0], head.partition("(")[2], command,
-                   ticks / _TICKS_PER_SECOND)
+    return Process(
+        pid, int(fields[1]), int(fields[3]), fields[0], head.partition("(")[2], command, ticks / _TICKS_PER_SECOND
+    )
 
 
 def _memory(pid: int, file: str, key: str) -> int:
@@ -108,8 +109,10 @@ def listing(root: int) -> str:
     lines = [f"{'pid':>8} {'parent':>8} {'PSS MiB':>8} {'CPU s':>7}  name: command"]
     for process in tree(root):
         pss = "-" if process.state == "Z" else f"{pss_bytes(process.pid) / MIB:.1f}"
-        lines.append(f"{process.pid:>8} {process.parent:>8} {pss:>8} {process.cpu_seconds:>7.2f}  "
-                     f"{process.name}: {process.command[:100]}")
+        lines.append(
+            f"{process.pid:>8} {process.parent:>8} {pss:>8} {process.cpu_seconds:>7.2f}  "
+            f"{process.name}: {process.command[:100]}"
+        )
     return "\n".join(lines)
 
 

@@ -36,9 +36,15 @@ def bar_text(bar: Bar | None, unit: str) -> str:
 def cells(judged: Judged) -> tuple[str, ...]:
     """The cells of one row."""
     row = judged.row
-    return (f"{judged.figure}: {row.label}", quantity(judged.ours, row.unit), row.peer_name or "-",
-            quantity(judged.peer, row.unit), "-" if judged.ratio is None else f"{judged.ratio:.2f}",
-            bar_text(row.bar, row.unit), judged.verdict or "-")
+    return (
+        f"{judged.figure}: {row.label}",
+        quantity(judged.ours, row.unit),
+        row.peer_name or "-",
+        quantity(judged.peer, row.unit),
+        "-" if judged.ratio is None else f"{judged.ratio:.2f}",
+        bar_text(row.bar, row.unit),
+        judged.verdict or "-",
+    )
 
 
 def text_lines(rows: Sequence[Judged]) -> list[str]:
@@ -78,28 +84,46 @@ def rst(rows: Sequence[Judged], facts: Mapping[str, str], run: Mapping[str, str]
     body = [_aligned(line, widths) for line in table]
     notes = sorted({f"{judged.figure}: {judged.note}" for judged in rows if judged.note})
     title = "Measured speed"
-    lines = [title, "=" * len(title), "",
-             "Written by ``python -m benchmarks --write``. Every sample ran in a fresh process, the",
-             "contestants in turn. Values are medians; a ratio is the median of the ratios of neighbouring",
-             "samples. A bar that ends in × limits that ratio, or the value where that is itself a ratio.",
-             "``-`` in the last column marks a row without a bar.", "",
-             *(f":{key}: {value}" for key, value in {**facts, **run}.items()), "",
-             rule, body[0], rule, *body[1:], rule]
+    lines = [
+        title,
+        "=" * len(title),
+        "",
+        "Written by ``python -m benchmarks --write``. Every sample ran in a fresh process, the",
+        "contestants in turn. Values are medians; a ratio is the median of the ratios of neighbouring",
+        "samples. A bar that ends in × limits that ratio, or the value where that is itself a ratio.",
+        "``-`` in the last column marks a row without a bar.",
+        "",
+        *(f":{key}: {value}" for key, value in {**facts, **run}.items()),
+        "",
+        rule,
+        body[0],
+        rule,
+        *body[1:],
+        rule,
+    ]
     if notes:
         lines += ["", "Failures:", "", *(f"* ``{note}``" for note in notes)]
     return "\n".join(lines) + "\n"
 
 
-def write_json(path: Path, rows: Sequence[Judged], facts: Mapping[str, str],
-               outcomes: Mapping[str, Outcomes]) -> None:
+def write_json(path: Path, rows: Sequence[Judged], facts: Mapping[str, str], outcomes: Mapping[str, Outcomes]) -> None:
     """Every row and every sample, for other programs."""
-    table = [{"figure": judged.figure, "row": judged.row.label, "unit": judged.row.unit,
-              "fedfutures": judged.ours, "peer": judged.row.peer_name, "peer_value": judged.peer,
-              "ratio": judged.ratio, "bar": asdict(judged.row.bar) if judged.row.bar else None,
-              "verdict": judged.verdict, "note": judged.note}
-             for judged in rows]
-    samples = {figure: {name: asdict(outcome) for name, outcome in found.items()}
-               for figure, found in outcomes.items()}
+    table = [
+        {
+            "figure": judged.figure,
+            "row": judged.row.label,
+            "unit": judged.row.unit,
+            "fedfutures": judged.ours,
+            "peer": judged.row.peer_name,
+            "peer_value": judged.peer,
+            "ratio": judged.ratio,
+            "bar": asdict(judged.row.bar) if judged.row.bar else None,
+            "verdict": judged.verdict,
+            "note": judged.note,
+        }
+        for judged in rows
+    ]
+    samples = {figure: {name: asdict(outcome) for name, outcome in found.items()} for figure, found in outcomes.items()}
     document = {"machine": facts, "rows": table, "samples": samples}
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 

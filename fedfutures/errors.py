@@ -46,8 +46,8 @@ class PoisonedFuture(FutureError):
         self.function, self.host, self.worker = function, host, worker
         self.status, self.attempts, self.dump = status, attempts, dump
         text = (
-            f"{function}() was running on {attempts} Workers when they died; the last was {worker} on {host}: {status}. "
-            f"It is not tried again. Run it alone to see why: fedfutures.Executor(mode='serial')."
+            f"{function}() was running on {attempts} Workers when they died; the last was {worker} on {host}: "
+            f"{status}. It is not tried again. Run it alone to see why: fedfutures.Executor(mode='serial')."
         )
         super().__init__(text + (f"\n{dump}" if dump else ""))
 

@@ -64,13 +64,11 @@ def _load(node: Any, name: str, body: bytes) -> Any:
     return known[1]
 
 
-def setConst(**values: Any) -> None:  # noqa: N802
+def setConst(**values: Any) -> None:
     """Older name of :func:`set`."""
     set(**values)
 
 
-def getConst(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:  # noqa: N802
+def getConst(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
     """Older name of :func:`get`."""
     return get(name, default, timeout=timeout)
-
-

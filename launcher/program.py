@@ -83,7 +83,8 @@ def _load_directory(path: str) -> Program:
     sys.path.insert(0, path)
     try:
         spec = importlib.util.find_spec("__main__") if "__main__" not in sys.modules else _find_main(path)
-        code = spec.loader.get_code("__main__") if spec is not None and spec.loader is not None else None
+        loader: Any = spec and spec.loader
+        code = loader.get_code("__main__") if loader is not None else None
     finally:
         sys.path.remove(path)
     if code is None:

@@ -6,8 +6,18 @@ from importlib import import_module
 
 from benchmarks.model import Figure
 
-NAMES = ("submit_rate", "submit_scaling", "map_rate", "cpu_per_future", "round_trip",
-         "efficiency", "skew", "nested", "start", "arrays")
+NAMES = (
+    "submit_rate",
+    "submit_scaling",
+    "map_rate",
+    "cpu_per_future",
+    "round_trip",
+    "efficiency",
+    "skew",
+    "nested",
+    "start",
+    "arrays",
+)
 
 
 def load(name: str, quick: bool) -> Figure:

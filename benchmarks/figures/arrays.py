@@ -30,14 +30,29 @@ def figure(quick: bool) -> Figure:
     for way in ("in", "out"):
         contestants[f"Executor {way}"] = Contestant(partial(measure, way, faces.fedfutures_executor, count))
         contestants[f"{PEER} {way}"] = Contestant(partial(measure, way, faces.process_pool_executor, count))
-        rows.append(Row(f"{count} arrays of 8 MB, {way}", "MB/s", metric(f"Executor {way}", "rate"),
-                        metric(f"{PEER} {way}", "rate"), PEER, Bar("≥", 4, "peer")))
+        rows.append(
+            Row(
+                f"{count} arrays of 8 MB, {way}",
+                "MB/s",
+                metric(f"Executor {way}", "rate"),
+                metric(f"{PEER} {way}", "rate"),
+                PEER,
+                Bar("≥", 4, "peer"),
+            )
+        )
     contestants[f"{PEER} to many"] = Contestant(
-        partial(measure, "submit", faces.process_pool_executor, PEER_FUTURES), at_most=2)
+        partial(measure, "submit", faces.process_pool_executor, PEER_FUTURES), at_most=2
+    )
     for way in ("map", "submit"):
-        contestants[f"Executor {way}"] = Contestant(
-            partial(measure, way, faces.fedfutures_executor, SHARED_FUTURES))
-        rows.append(Row(f"one array of 256 MB to {SHARED_FUTURES} Futures by {way}", "s",
-                        metric(f"Executor {way}", "seconds"), metric(f"{PEER} to many", "seconds"), PEER,
-                        Bar("≤", 0.3)))
+        contestants[f"Executor {way}"] = Contestant(partial(measure, way, faces.fedfutures_executor, SHARED_FUTURES))
+        rows.append(
+            Row(
+                f"one array of 256 MB to {SHARED_FUTURES} Futures by {way}",
+                "s",
+                metric(f"Executor {way}", "seconds"),
+                metric(f"{PEER} to many", "seconds"),
+                PEER,
+                Bar("≤", 0.3),
+            )
+        )
     return Figure("arrays", contestants, rows)

@@ -35,8 +35,11 @@ def figure(quick: bool) -> Figure:
         "apply_async": Contestant(partial(measure, faces.pool, FUTURES)),
         "ProcessPoolExecutor": Contestant(partial(measure, faces.process_pool_executor, FUTURES // 5)),
     }
-    rows = [Row(f"CPU per no-op Future, {ours}", "µs", metric(ours, "microseconds"),
-                metric(peer, "microseconds"), peer, bar)
-            for ours in ("Executor", "launched")
-            for peer, bar in (("apply_async", Bar("≤", 0.5, "peer")), ("ProcessPoolExecutor", None))]
+    rows = [
+        Row(
+            f"CPU per no-op Future, {ours}", "µs", metric(ours, "microseconds"), metric(peer, "microseconds"), peer, bar
+        )
+        for ours in ("Executor", "launched")
+        for peer, bar in (("apply_async", Bar("≤", 0.5, "peer")), ("ProcessPoolExecutor", None))
+    ]
     return Figure("cpu_per_future", contestants, rows)

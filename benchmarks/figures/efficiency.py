@@ -38,26 +38,41 @@ def figure(quick: bool) -> Figure:
     rows = []
     for count, seconds, bar in CPU_LOADS:
         title = f"{count:,} × {seconds * 1000:g} ms CPU"
-        _add(contestants, title, "ProcessPoolExecutor",
-             partial(measure_cpu, faces.fedfutures_executor, count, seconds),
-             partial(measure_cpu, faces.process_pool_executor, count, seconds))
+        _add(
+            contestants,
+            title,
+            "ProcessPoolExecutor",
+            partial(measure_cpu, faces.fedfutures_executor, count, seconds),
+            partial(measure_cpu, faces.process_pool_executor, count, seconds),
+        )
         rows.append(_row(f"{title}, of ideal", title, "ProcessPoolExecutor", bar))
     for workers, full_count, seconds, bar in SLEEPS:
         count = full_count // 2 if quick else full_count
         title = f"{count:,} sleeps of {seconds * 1000:g} ms"
-        _add(contestants, title, "apply_async",
-             partial(measure_sleep, faces.fedfutures_executor, workers, count, seconds),
-             partial(measure_sleep, faces.pool, workers, count, seconds))
+        _add(
+            contestants,
+            title,
+            "apply_async",
+            partial(measure_sleep, faces.fedfutures_executor, workers, count, seconds),
+            partial(measure_sleep, faces.pool, workers, count, seconds),
+        )
         rows.append(_row(f"{title}, {workers} Workers, of ideal", title, "apply_async", bar))
     return Figure("efficiency", contestants, rows)
 
 
-def _add(contestants: dict[str, Contestant], title: str, peer: str, ours: partial[Metrics],
-         theirs: partial[Metrics]) -> None:
+def _add(
+    contestants: dict[str, Contestant], title: str, peer: str, ours: partial[Metrics], theirs: partial[Metrics]
+) -> None:
     contestants[f"Executor {title}"] = Contestant(ours)
     contestants[f"{peer} {title}"] = Contestant(theirs)
 
 
 def _row(label: str, title: str, peer: str, bar: float) -> Row:
-    return Row(label, "", metric(f"Executor {title}", "efficiency"), metric(f"{peer} {title}", "efficiency"),
-               peer, Bar("≥", bar))
+    return Row(
+        label,
+        "",
+        metric(f"Executor {title}", "efficiency"),
+        metric(f"{peer} {title}", "efficiency"),
+        peer,
+        Bar("≥", bar),
+    )

@@ -44,8 +44,9 @@ def measure(opener: faces.Opener, count: int) -> Metrics:
 
 
 def _peaks(origin: int) -> dict[int, int]:
-    return {process.pid: processes.peak_rss_bytes(process.pid)
-            for process in processes.tree(origin) if process.state != "Z"}
+    return {
+        process.pid: processes.peak_rss_bytes(process.pid) for process in processes.tree(origin) if process.state != "Z"
+    }
 
 
 def figure(quick: bool) -> Figure:
@@ -59,13 +60,37 @@ def figure(quick: bool) -> Figure:
     rows = []
     for ours in ("Executor", "launched"):
         rows += [
-            Row(f"map of {ITEMS:,} items, {ours}", "/s", metric(ours, "rate"),
-                metric("Pool.map", "rate"), "Pool.map", Bar("≥", 1.2, "peer")),
-            Row(f"Origin's peak growth meanwhile, {ours}", "MiB", metric(ours, "growth"),
-                metric("Pool.map", "growth"), "Pool.map"),
-            Row(f"further growth of all with {FURTHER} × the items, {ours}", "MiB", metric(ours, "further"),
-                metric("Pool.map", "further"), "Pool.map", Bar("≤", FURTHER_GROWTH_MIB)),
+            Row(
+                f"map of {ITEMS:,} items, {ours}",
+                "/s",
+                metric(ours, "rate"),
+                metric("Pool.map", "rate"),
+                "Pool.map",
+                Bar("≥", 1.2, "peer"),
+            ),
+            Row(
+                f"Origin's peak growth meanwhile, {ours}",
+                "MiB",
+                metric(ours, "growth"),
+                metric("Pool.map", "growth"),
+                "Pool.map",
+            ),
+            Row(
+                f"further growth of all with {FURTHER} × the items, {ours}",
+                "MiB",
+                metric(ours, "further"),
+                metric("Pool.map", "further"),
+                "Pool.map",
+                Bar("≤", FURTHER_GROWTH_MIB),
+            ),
         ]
-    rows.append(Row(f"map, Executor; the peer with {ITEMS // 100:,} items only", "/s",
-                    metric("Executor", "rate"), metric("ProcessPoolExecutor", "rate"), "ProcessPoolExecutor"))
+    rows.append(
+        Row(
+            f"map, Executor; the peer with {ITEMS // 100:,} items only",
+            "/s",
+            metric("Executor", "rate"),
+            metric("ProcessPoolExecutor", "rate"),
+            "ProcessPoolExecutor",
+        )
+    )
     return Figure("map_rate", contestants, rows)

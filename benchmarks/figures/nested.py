@@ -31,6 +31,8 @@ def figure(quick: bool) -> Figure:
         "Executor": Contestant(partial(measure, faces.fedfutures_executor, N, ROUNDS)),
         "launched": Contestant(program="nested.py", arguments=(N, ROUNDS), workers=WORKERS),
     }
-    rows = [Row(f"recursive fib({N}), {ours}", "/s", metric(ours, "rate"), bar=Bar("≥", FUTURES_PER_SECOND))
-            for ours in contestants]
+    rows = [
+        Row(f"recursive fib({N}), {ours}", "/s", metric(ours, "rate"), bar=Bar("≥", FUTURES_PER_SECOND))
+        for ours in contestants
+    ]
     return Figure("nested", contestants, rows)

@@ -35,8 +35,16 @@ def figure(quick: bool) -> Figure:
         "ProcessPoolExecutor": Contestant(partial(measure, faces.process_pool_executor, FUTURES)),
         "apply_async": Contestant(partial(measure, faces.pool, FUTURES)),
     }
-    rows = [Row(f"submit and result in turn, {ours}", "µs", metric(ours, "microseconds"),
-                metric(peer, "microseconds"), peer, bar)
-            for ours in ("Executor", "launched")
-            for peer, bar in (("ProcessPoolExecutor", Bar("≤", 1, "peer")), ("apply_async", None))]
+    rows = [
+        Row(
+            f"submit and result in turn, {ours}",
+            "µs",
+            metric(ours, "microseconds"),
+            metric(peer, "microseconds"),
+            peer,
+            bar,
+        )
+        for ours in ("Executor", "launched")
+        for peer, bar in (("ProcessPoolExecutor", Bar("≤", 1, "peer")), ("apply_async", None))
+    ]
     return Figure("round_trip", contestants, rows)

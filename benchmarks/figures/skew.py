@@ -72,6 +72,14 @@ def figure(quick: bool) -> Figure:
             ours, theirs = f"{way} {pattern}", f"{peer} {pattern}"
             contestants[ours] = Contestant(partial(measure, faces.fedfutures_executor, pattern, by_map))
             contestants[theirs] = Contestant(partial(measure, faces.pool, pattern, by_map))
-            rows.append(Row(f"{pattern}, by {way}, of list scheduling", "×", metric(ours, "makespan"),
-                            metric(theirs, "makespan"), peer, Bar("≤", 1.05)))
+            rows.append(
+                Row(
+                    f"{pattern}, by {way}, of list scheduling",
+                    "×",
+                    metric(ours, "makespan"),
+                    metric(theirs, "makespan"),
+                    peer,
+                    Bar("≤", 1.05),
+                )
+            )
     return Figure("skew", contestants, rows)

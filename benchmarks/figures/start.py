@@ -58,12 +58,29 @@ def figure(quick: bool) -> Figure:
         f"Pool({MANY_WORKERS})": Contestant(partial(measure_many, faces.pool)),
     }
     rows = [
-        Row("process start, first result, exit, -n 2", "s", metric("launched", "seconds"),
-            metric("Pool", "seconds"), "Pool", Bar("≤", 0.20)),
-        Row("idle Worker, PSS", "MiB", metric("launched idle", "worker_pss"),
-            metric("Pool idle", "worker_pss"), "Pool", Bar("≤", 15)),
-        Row(f"{MANY_WORKERS} Workers, until all have run something", "s",
-            metric(f"Executor({MANY_WORKERS})", "seconds"), metric(f"Pool({MANY_WORKERS})", "seconds"),
-            "Pool", Bar("≤", 0.5)),
+        Row(
+            "process start, first result, exit, -n 2",
+            "s",
+            metric("launched", "seconds"),
+            metric("Pool", "seconds"),
+            "Pool",
+            Bar("≤", 0.20),
+        ),
+        Row(
+            "idle Worker, PSS",
+            "MiB",
+            metric("launched idle", "worker_pss"),
+            metric("Pool idle", "worker_pss"),
+            "Pool",
+            Bar("≤", 15),
+        ),
+        Row(
+            f"{MANY_WORKERS} Workers, until all have run something",
+            "s",
+            metric(f"Executor({MANY_WORKERS})", "seconds"),
+            metric(f"Pool({MANY_WORKERS})", "seconds"),
+            "Pool",
+            Bar("≤", 0.5),
+        ),
     ]
     return Figure("start", contestants, rows)

@@ -29,8 +29,16 @@ def figure(quick: bool) -> Figure:
         "apply_async": Contestant(partial(measure, faces.pool, FUTURES)),
         "ProcessPoolExecutor": Contestant(partial(measure, faces.process_pool_executor, FUTURES)),
     }
-    rows = [Row(f"{FUTURES:,} no-op submits, {ours}", "/s", metric(ours, "rate"), metric(peer, "rate"), peer,
-                Bar("≥", times, "peer"))
-            for ours in ("Executor", "launched")
-            for peer, times in (("apply_async", 3), ("ProcessPoolExecutor", 9))]
+    rows = [
+        Row(
+            f"{FUTURES:,} no-op submits, {ours}",
+            "/s",
+            metric(ours, "rate"),
+            metric(peer, "rate"),
+            peer,
+            Bar("≥", times, "peer"),
+        )
+        for ours in ("Executor", "launched")
+        for peer, times in (("apply_async", 3), ("ProcessPoolExecutor", 9))
+    ]
     return Figure("submit_rate", contestants, rows)

@@ -63,8 +63,7 @@ def _flatness(sizes: tuple[int, ...]) -> Values:
     """The dearest size over the cheapest, by medians."""
 
     def values(outcomes: Outcomes) -> list[float]:
-        medians = [statistics.median(metric(f"Executor {size:,}", "microseconds")(outcomes))
-                   for size in sizes]
+        medians = [statistics.median(metric(f"Executor {size:,}", "microseconds")(outcomes)) for size in sizes]
         return [max(medians) / min(medians)]
 
     return values
@@ -74,8 +73,9 @@ def _broker_growth(small: int, large: int) -> Values:
     """How much more the Broker grows with many Futures than with few, by medians."""
 
     def values(outcomes: Outcomes) -> list[float]:
-        few, many = (statistics.median(metric(f"Executor {size:,}", "broker_growth")(outcomes))
-                     for size in (small, large))
+        few, many = (
+            statistics.median(metric(f"Executor {size:,}", "broker_growth")(outcomes)) for size in (small, large)
+        )
         return [max(0.0, many - few)]
 
     return values
@@ -88,17 +88,37 @@ def figure(quick: bool) -> Figure:
     for size in sizes:
         for name, opener in (("Executor", faces.fedfutures_executor), ("apply_async", faces.pool)):
             contestants[f"{name} {size:,}"] = Contestant(
-                partial(measure, opener, size), at_most=1 if size == SIZES[-1] else None,
-                timeout_seconds=60 + size / 5_000)
+                partial(measure, opener, size),
+                at_most=1 if size == SIZES[-1] else None,
+                timeout_seconds=60 + size / 5_000,
+            )
     contestants["Executor pending"] = Contestant(partial(measure_pending, faces.fedfutures_executor, PENDING))
     contestants["apply_async pending"] = Contestant(partial(measure_pending, faces.pool, PENDING))
-    rows = [Row(f"time per Future of {size:,}", "µs", metric(f"Executor {size:,}", "microseconds"),
-                metric(f"apply_async {size:,}", "microseconds"), "apply_async") for size in sizes]
+    rows = [
+        Row(
+            f"time per Future of {size:,}",
+            "µs",
+            metric(f"Executor {size:,}", "microseconds"),
+            metric(f"apply_async {size:,}", "microseconds"),
+            "apply_async",
+        )
+        for size in sizes
+    ]
     rows += [
         Row("dearest of these over cheapest", "×", _flatness(sizes), bar=Bar("≤", 1.3)),
-        Row(f"Broker's growth, {sizes[-2]:,} to {sizes[-1]:,}", "MiB", _broker_growth(*sizes[-2:]),
-            bar=Bar("≤", BROKER_GROWTH_MIB)),
-        Row("Origin's growth per pending Future", "bytes", metric("Executor pending", "bytes"),
-            metric("apply_async pending", "bytes"), "apply_async", Bar("≤", 1024)),
+        Row(
+            f"Broker's growth, {sizes[-2]:,} to {sizes[-1]:,}",
+            "MiB",
+            _broker_growth(*sizes[-2:]),
+            bar=Bar("≤", BROKER_GROWTH_MIB),
+        ),
+        Row(
+            "Origin's growth per pending Future",
+            "bytes",
+            metric("Executor pending", "bytes"),
+            metric("apply_async pending", "bytes"),
+            "apply_async",
+            Bar("≤", 1024),
+        ),
     ]
     return Figure("submit_scaling", contestants, rows)

@@ -31,7 +31,13 @@ class Lot:
     def cut(self, count: int) -> Lot:
         """Take the first `count` Futures out, as a Lot of their own."""
         head = Lot(
-            self.source, self.submitter, self.function, self.attempt, self.crashes, self.ids[:count], self.payloads[:count]
+            self.source,
+            self.submitter,
+            self.function,
+            self.attempt,
+            self.crashes,
+            self.ids[:count],
+            self.payloads[:count],
         )
         del self.ids[:count], self.payloads[:count]
         return head
@@ -96,7 +102,12 @@ class Peer:
         self.pieces += 1
         self.idle, self.spent = False, spent
         self.held[self.pieces] = Piece(
-            lot.source, lot.submitter, lot.function, lot.attempt, lot.crashes, dict(zip(lot.ids, lot.payloads))
+            lot.source,
+            lot.submitter,
+            lot.function,
+            lot.attempt,
+            lot.crashes,
+            dict(zip(lot.ids, lot.payloads)),
         )
         return Batch(
             self.pieces, lot.submitter, lot.function, lot.attempt, lot.crashes, backlog, spent, lot.ids, lot.payloads

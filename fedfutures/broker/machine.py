@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LocalProtocolError, RemoteProtocolError
+from ..federation import schedule
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..wire import messages
 from ..wire.messages import CANCELLED, LOST, POISONED, PROTOCOL
-from ..federation import schedule
 from .ledger import Intake, Lot, Peer, Piece, Source
 
 CRASH_LIMIT = 3

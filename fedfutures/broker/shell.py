@@ -16,7 +16,7 @@ from ..host.settings import FrameReader, Settings
 from ..host.system import name_process, remove_tree
 from ..sockets.sockets import MainRouter, MetaPublisher, context, wait
 from ..wire import codec
-from .machine import BrokerMachine, Event, GaveUp, PeerLost
+from .machine import BrokerMachine, Event, GaveUp, PeerLost, Publish
 
 MOST_MESSAGES_AT_ONCE = 256
 
@@ -61,7 +61,7 @@ class BrokerShell:
         for action in self.machine.step(event, time.monotonic()):
             if type(action) is Send:
                 self.main.send(action.peer, codec.encode(action.message, action.sequence, action.acknowledged))
-            else:
+            elif type(action) is Publish:
                 self.meta.publish(codec.encode(action.state))
         if self.check:
             self.machine.check()

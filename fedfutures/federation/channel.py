@@ -28,7 +28,17 @@ REPEAT_AT_MOST_SECONDS = 8.0
 class Channel:
     """The state of one end of a link. `number` and `accept` stamp and check; `repeat` says what to send again."""
 
-    __slots__ = ("_accepted", "_ack_due", "_given", "_last", "_repeat_at", "_room", "_unacked", "_wait", "_waiting_acks")
+    __slots__ = (
+        "_accepted",
+        "_ack_due",
+        "_given",
+        "_last",
+        "_repeat_at",
+        "_room",
+        "_unacked",
+        "_wait",
+        "_waiting_acks",
+    )
 
     def __init__(self) -> None:
         self._last = 0  # the last number given out

@@ -15,9 +15,9 @@ from concurrent.futures import TimeoutError as TimeoutError
 from typing import Any
 
 from ..errors import NotSupportedHere
-from ..wire.slices import Star
 from ..worker import current
 from ..worker.future import Future
+from ..worker.slices import Star
 from . import mapping, reduction
 from .progress import with_progress
 from .serial import Serial

@@ -82,7 +82,9 @@ class Executor(concurrent.futures.Executor):
         if self._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
         if current.importing_program:
-            raise NotSupportedHere("the program submits while Workers import it; put it under if __name__ == '__main__'")
+            raise NotSupportedHere(
+                "the program submits while Workers import it; put it under if __name__ == '__main__'"
+            )
         if self._node is None:
             assert self._federation is not None
             self._node = self._federation.origin
@@ -102,7 +104,7 @@ class Executor(concurrent.futures.Executor):
             self._mine.add(future)
         return future
 
-    def map(  # type: ignore[override]
+    def map(
         self,
         fn: Callable[..., Any],
         *iterables: Iterable[Any],

@@ -13,7 +13,6 @@ from ..host.handle import HostHandle
 from ..host.settings import Settings
 
 
-
 class Federation:
     """Starts a host process at once and joins it when first needed; :meth:`close` ends everything it started."""
 
@@ -56,7 +55,9 @@ class Federation:
         elif value[0] == "lost" and self._settings.verbosity:
             print(f"fedfutures: Worker {value[1]} ended: {value[2]}; its Futures run again", file=sys.stderr)
         elif value[0] in ("broker lost", "gone") and not self._closed and self._origin is not None:
-            what = f"the Broker of {self._settings.host} ended: {value[1]}" if len(value) > 1 else "the host process ended"
+            what = (
+                f"the Broker of {self._settings.host} ended: {value[1]}" if len(value) > 1 else "the host process ended"
+            )
             self._origin.lose(FederationLost(f"{what}; Futures that were open are lost. Start the program again."))
 
     def _print(self, worker: str, stream: int, text: bytes) -> None:
@@ -111,5 +112,3 @@ class Federation:
         if self._origin is not None and (self._origin.futures or self._origin.own):
             self.drain()
         self.close()
-
-

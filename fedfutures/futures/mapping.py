@@ -18,8 +18,8 @@ from typing import Any
 from ..errors import PoisonedFuture
 from ..wire.failures import load_failure
 from ..wire.functions import Wrapper
-from ..wire.slices import Slice
 from ..worker.future import Future
+from ..worker.slices import Slice
 
 SLICE_SECONDS = 0.002
 SLICE_ITEMS_AT_MOST = 8192

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..wire.functions import Wrapper
-from ..wire.slices import Accumulate, Fold, ReduceSlice, ScanSlice, Shift
+from ..worker.slices import Accumulate, Fold, ReduceSlice, ScanSlice, Shift
 from .mapping import Feeder
 
 FAN_IN = 16
@@ -68,4 +68,5 @@ def map_scan(
     before = node.submitter(Accumulate(operation))((lasts[:-1],))[0].result()
     shift = node.submitter(Shift(operation))
     futures = [shift((ahead, values))[0] for ahead, values in zip(before, slices[1:])]
-    return slices[0] + [value for future in futures for value in future.result()]
+    first: list[Any] = slices[0]
+    return first + [value for future in futures for value in future.result()]

@@ -48,5 +48,3 @@ class Serial:
 
     def wait(self, future: Future, timeout: float | None) -> None:
         """Every Future is done."""
-
-

@@ -63,8 +63,8 @@ class HostProcess:
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._end_by_signal)
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, self._end_by_signal)
         os.set_blocking(1, False)
 
     def run(self) -> None:
@@ -138,8 +138,8 @@ class HostProcess:
     def _become(self, control_write: int, outputs: list[int]) -> None:
         """In the child: let go of everything of the parent's."""
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
+        for handled in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(handled, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.setpgid(0, 0)
         null = os.open(os.devnull, os.O_RDWR)

@@ -11,6 +11,7 @@ change. So whoever has used a socket calls ``receive`` until it returns None bef
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import zmq
 
@@ -44,9 +45,11 @@ class _Socket:
         self._socket.close()
 
     def _receive(self) -> bytes | None:
-        if self._socket.getsockopt(zmq.EVENTS) & _READABLE:  # half the price of the exception that recv would raise
-            return self._socket.recv(zmq.NOBLOCK)
-        return None
+        return self._socket.recv(zmq.NOBLOCK) if self._readable() else None
+
+    def _readable(self) -> bool:
+        """Whether a receive would succeed: half the price of the exception that it would raise."""
+        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & _READABLE)
 
     def _send(self, frame: bytes) -> None:
         try:
@@ -66,7 +69,7 @@ class MainRouter(_Socket):
     def receive(self) -> tuple[str, bytes] | None:
         """Return (peer, frame) or None."""
         socket = self._socket
-        if not socket.getsockopt(zmq.EVENTS) & _READABLE:
+        if not self._readable():
             return None
         peer = socket.recv(zmq.NOBLOCK).decode("utf-8", "replace")
         frame = socket.recv(zmq.NOBLOCK, copy=False)
@@ -130,6 +133,7 @@ class MetaSubscriber(_Socket):
 
 def wait(sockets: Sequence[MainRouter], descriptors: Sequence[int], seconds: float | None) -> list[int]:
     """Wait until a socket or a descriptor can be read; return the readable descriptors. None: without limit."""
-    interest = [(socket._socket, zmq.POLLIN) for socket in sockets] + [(fd, zmq.POLLIN) for fd in descriptors]
+    interest: list[tuple[Any, int]] = [(socket._socket, zmq.POLLIN) for socket in sockets]
+    interest += [(descriptor, zmq.POLLIN) for descriptor in descriptors]
     ready = zmq.zmq_poll(interest, -1 if seconds is None else max(0, int(seconds * 1000 + 0.999)))
     return [what for what, _ in ready if isinstance(what, int)]

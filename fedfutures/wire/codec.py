@@ -37,7 +37,9 @@ def _is_list_of(kind: type) -> Callable[[Any], bool]:
     wanted = {kind}
 
     def check(value: Any) -> bool:
-        return type(value) is list and len(value) <= MAX_BATCH_FUTURES and (not value or set(map(type, value)) == wanted)
+        return (
+            type(value) is list and len(value) <= MAX_BATCH_FUTURES and (not value or set(map(type, value)) == wanted)
+        )
 
     return check
 

@@ -31,7 +31,9 @@ def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1) -> byt
     try:
         body = _dump(error, payloads)
         copy = payloads.load(body)
-        if type(copy).__qualname__ != type(error).__qualname__ or copy.args != error.args and repr(copy) != repr(error):
+        if type(copy).__qualname__ != type(error).__qualname__ or (
+            copy.args != error.args and repr(copy) != repr(error)
+        ):
             raise pickle.PicklingError("the copy is not equal")
     except BaseException:
         body = None
@@ -74,12 +76,14 @@ def _exception_pickler() -> Any:
 def _has_plain_reduce(cls: type[BaseException]) -> bool:
     return (
         cls.__reduce__ in _PLAIN_REDUCE
-        and cls.__reduce_ex__ is object.__reduce_ex__  # type: ignore[comparison-overlap]
+        and cls.__reduce_ex__ is object.__reduce_ex__
         and cls not in copyreg.dispatch_table
     )
 
 
-def rebuild(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any] | None, native: dict[str, Any]) -> Any:
+def rebuild(
+    cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any] | None, native: dict[str, Any]
+) -> Any:
     """Make an exception again without calling its class's own ``__init__``."""
     try:
         error = cls.__new__(cls, *args)
@@ -108,7 +112,9 @@ def _builtin_base(cls: type[BaseException]) -> type[BaseException]:
 def _native(error: BaseException) -> dict[str, Any]:
     """Attributes that a built-in exception keeps outside ``__dict__``: errno, filename, code, value, name and so on."""
     base = _builtin_base(type(error))
-    names = {name for kind in base.__mro__ for name, slot in vars(kind).items() if type(slot).__name__ == "member_descriptor"}
+    names = {
+        name for kind in base.__mro__ for name, slot in vars(kind).items() if type(slot).__name__ == "member_descriptor"
+    }
     if isinstance(error, OSError):
         names |= {"errno", "strerror", "filename", "filename2"}
     names -= {"exceptions", "message", "__suppress_context__", "characters_written"}
@@ -142,7 +148,9 @@ def _proxy(bases: list[str], kind: str, text: str, representation: str) -> BaseE
         if found in (BaseException, Exception):
             error: Any = RemoteException(text or kind)
         else:
-            error = type("RemoteException", (RemoteException, found), {"__module__": RemoteException.__module__})(text or kind)
+            error = type("RemoteException", (RemoteException, found), {"__module__": RemoteException.__module__})(
+                text or kind
+            )
     except TypeError:  # a layout that cannot be combined, or a base with required arguments
         error = RemoteException(text or kind)
     error.type_name, error.text, error.representation, error.traceback_text = kind, text, representation, ""

@@ -302,6 +302,7 @@ def _is_installed(top: str) -> bool:
     path = getattr(sys.modules.get(top), "__file__", None) or ""
     return "site-packages" in path or "dist-packages" in path
 
+
 class Unloaded:
     """A definition that came, to be loaded at its first use: loading runs user code, and belongs where that runs."""
 

@@ -27,6 +27,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from concurrent.futures._base import PENDING, RUNNING
 from typing import Any
 
 import greenlet
@@ -38,7 +39,8 @@ from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
 from ..wire.payload import culprit
 from . import machine as rules
-from .future import PENDING, RUNNING, Future
+from . import slices as slices  # registers the wrappers that definitions may name
+from .future import Future
 from .guard import Guard
 from .node import Node
 
@@ -379,7 +381,8 @@ class Worker(Node):
         if piece is None:
             return
         wanted = set(action.ids)
-        kept, cancelled = [], []
+        kept: list[tuple[int, bytes]] = []
+        cancelled: list[tuple[int, bytes]] = []
         while piece.todo:
             try:
                 entry = piece.todo.popleft()
@@ -434,7 +437,7 @@ class Worker(Node):
                 self._callbacks.append(future)
             return None, b""
         future._call = (definition, payload)
-        return future._call
+        return definition, payload
 
     def _run_own(self, future: Future) -> None:
         """Run an own Future that this thread has claimed."""

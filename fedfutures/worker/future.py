@@ -88,7 +88,7 @@ class Future(concurrent.futures.Future[Any]):
         return self._waiting
 
     @property
-    def _done_callbacks(self) -> list[Any]:  # type: ignore[override]
+    def _done_callbacks(self) -> list[Any]:
         if self._users is None:
             self._users = []
         return self._users

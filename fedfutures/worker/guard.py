@@ -33,12 +33,15 @@ class Guard:
 
     def begin(self) -> None:
         """Take the present state as the one to restore, reserve the open descriptors, and watch from now on."""
-        self._reserved = frozenset(int(name) for name in os.listdir("/proc/self/fd")) if os.path.isdir("/proc") else frozenset()
+        self._reserved = (
+            frozenset(int(name) for name in os.listdir("/proc/self/fd")) if os.path.isdir("/proc") else frozenset()
+        )
         self._baseline = self._state()
         for name in ("chdir", "fchdir", "umask", "putenv", "unsetenv"):
             setattr(os, name, self._noting(getattr(os, name)))
         signal.signal = self._noting(signal.signal)
-        os.close, os.closerange = self._guarded_close(os.close), self._guarded_closerange(os.closerange)
+        setattr(os, "close", self._guarded_close(os.close))  # noqa: B010
+        setattr(os, "closerange", self._guarded_closerange(os.closerange))  # noqa: B010
 
     def _noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def noting(*args: Any, **kwargs: Any) -> Any:
@@ -75,7 +78,7 @@ class Guard:
             directory = None
         umask = self._real_umask(0o077)
         self._real_umask(umask)
-        handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        handlers: dict[int, Any] = {int(number): signal.getsignal(number) for number in signal.valid_signals()}
         return directory, dict(os.environ), umask, handlers
 
     def _apply(self, state: State) -> None:

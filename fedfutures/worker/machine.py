@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
+from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
 from ..wire import messages
 from ..wire.messages import PROTOCOL
 
@@ -355,10 +355,7 @@ class WorkerMachine:
         load, mean = self._load, self.durations.last
         here = load.unstarted + load.own
         idle = not here and not load.busy
-        if mean is None or mean >= LONG_SECONDS:
-            target = 0 if load.busy else 1
-        else:
-            target = futures_in(HORIZON_SECONDS, mean)
+        target = (0 if load.busy else 1) if mean is None or mean >= LONG_SECONDS else futures_in(HORIZON_SECONDS, mean)
         wanted = target - here
         if wanted <= 0:
             return
@@ -384,7 +381,10 @@ class WorkerMachine:
         self._given_count += len(offer.ids)
         self._hunger = max(0, self._hunger - len(offer.ids))
         self._send(
-            messages.Batch(self._pieces, self.name, offer.digest, 1, 0, offer.backlog, False, offer.ids, offer.payloads), now
+            messages.Batch(
+                self._pieces, self.name, offer.digest, 1, 0, offer.backlog, False, offer.ids, offer.payloads
+            ),
+            now,
         )
 
     def _on_want(self, want: messages.Want, now: float) -> None:

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures._base import CANCELLED_AND_NOTIFIED, RUNNING
 from typing import Any
 
 import msgpack
@@ -28,7 +29,7 @@ from ..wire.failures import load_failure
 from ..wire.functions import FunctionCache
 from ..wire.payload import Payloads, segment_names
 from . import machine as rules
-from .future import CANCELLED_AND_NOTIFIED, RUNNING, Future
+from .future import Future
 from .machine import WorkerMachine
 
 logger = logging.getLogger("fedfutures")
@@ -201,7 +202,9 @@ class Node:
 
     def _cut(self, most: int) -> tuple[bytes, list[int], list[bytes]]:
         """Take Futures that share a function from the old end of the queue, ready to be sent."""
-        digest, ids, payloads, size = b"", [], [], 0
+        digest, size = b"", 0
+        ids: list[int] = []
+        payloads: list[bytes] = []
         own, futures = self.own, self.futures
         while own and len(ids) < most and size < BATCH_BYTES_AT_MOST:
             try:

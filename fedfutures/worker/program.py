@@ -25,13 +25,13 @@ def importable_program(kind: str, place: str) -> bool:
         if kind == "module":
             spec = importlib.util.find_spec(place)
             loader: Any = spec and spec.loader
-            source = loader.get_source(place) if loader is not None else None
+            source: str | None = loader.get_source(place) if loader is not None else None
         else:
             with open(place, "rb") as file:
                 source = file.read().decode("utf-8", "replace")
     except (OSError, ImportError, AttributeError, ValueError):
         return False
-    return bool(source) and "__main__" in source and "__name__" in source
+    return source is not None and "__main__" in source and "__name__" in source
 
 
 class Program(types.ModuleType):
@@ -57,7 +57,8 @@ class Program(types.ModuleType):
         try:
             if kind == "module":
                 found = importlib.util.find_spec(place)
-                assert found is not None and found.origin is not None
+                assert found is not None
+                assert found.origin is not None
                 place = found.origin
             loader = importlib.machinery.SourceFileLoader(_NAME, place)
             spec = importlib.util.spec_from_loader(_NAME, loader)

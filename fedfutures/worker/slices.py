@@ -11,8 +11,8 @@ import itertools
 import time
 from typing import Any, NamedTuple
 
-from .failures import dump_failure
-from .functions import Wrapper
+from ..wire.failures import dump_failure
+from ..wire.functions import Wrapper
 
 
 class SliceResult(NamedTuple):
