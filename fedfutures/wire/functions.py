@@ -7,7 +7,7 @@ Everything else goes by value. The digest of the definition is the function's na
 per link.
 
 :class:`FunctionCache` keeps the definition of a function object as long as nothing it depends on has changed. What it
-cannot watch (mutable values read from the module or captured by a closure) is pickled anew at each submit: slower, right.
+cannot watch (mutable values read from the module or captured by a closure) is pickled anew at each submit.
 """
 
 from __future__ import annotations
@@ -107,14 +107,20 @@ class FunctionCache:
 
     def _make(self, function: Any) -> Definition:
         reference = None
-        if isinstance(function, types.FunctionType) and _found(function.__module__, function.__qualname__) is function:
-            if function.__module__ not in MAIN_NAMES or self._payloads.main_importable:
-                reference = (function.__module__, function.__qualname__, fingerprint(function))
+        if self._goes_by_reference(function):
+            reference = (function.__module__, function.__qualname__, fingerprint(function))
         if reference is None:
             body = pickle.dumps((None, self._payloads.dump(function)))
         else:
             body = pickle.dumps((reference, self._by_value(function)))
         return Definition(hashlib.blake2b(body, digest_size=16).digest(), name_of(function), body)
+
+    def _goes_by_reference(self, function: Any) -> bool:
+        return (
+            isinstance(function, types.FunctionType)
+            and _found(function.__module__, function.__qualname__) is function
+            and (function.__module__ not in MAIN_NAMES or self._payloads.main_importable)
+        )
 
     def _by_value(self, function: types.FunctionType) -> bytes | None:
         """The function by value, for Workers whose own copy differs; None where that is not possible or too big."""

@@ -170,7 +170,7 @@ Message = (
 )  # fmt: skip
 
 UNSEQUENCED = frozenset({Hello, Welcome, Refused, Ack, State})
-"""Messages outside the link's numbering; all others are numbered, acknowledged and repeated (see federation.channel)."""
+"""Outside the link's numbering; all others are numbered, acknowledged and repeated (federation.channel)."""
 
 CODES: dict[int, type[Message]] = {
     1: Hello,

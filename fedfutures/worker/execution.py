@@ -526,6 +526,6 @@ class Worker(Node):
 
     def adapt(self, waiter: Any) -> None:
         """Let the standard library's ``wait`` and ``as_completed`` switch greenlets instead of blocking the thread."""
-        if threading.get_ident() == self._thread and hasattr(waiter, "event"):
-            if not isinstance(waiter.event, GreenEvent):
-                waiter.event = GreenEvent(self)
+        here = threading.get_ident() == self._thread
+        if here and hasattr(waiter, "event") and not isinstance(waiter.event, GreenEvent):
+            waiter.event = GreenEvent(self)

@@ -2,8 +2,8 @@
 
 Theory of operation. The node introduces itself until it is welcome. What it is given (*held* pieces) it runs, returns
 or, asked to cancel, hands back; what it *gave* stays in its ledger until the results come. How many Futures it asks
-for follows from their measured duration (:mod:`..federation.schedule` has the arithmetic); how many of its own it gives up
-follows from the Broker's Demand (the Origin) or from the hunger that the Broker publishes (a Worker).
+for follows from their measured duration (:mod:`..federation.schedule` has the arithmetic); how many of its
+own it gives up follows from the Broker's Demand (the Origin) or from the hunger that the Broker publishes (a Worker).
 
 The machine knows Futures by number only. Functions and payloads pass through it unopened; what executes them, and
 the Future objects that people hold, belong to the shell.

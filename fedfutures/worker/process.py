@@ -70,7 +70,7 @@ def _prepare_environment(settings: Settings) -> None:
     sys.path[:] = settings.path or sys.path
     sys.argv[:] = settings.argv or [""]
     for number, stream in ((1, "stdout"), (2, "stderr")):
-        setattr(sys, stream, open(number, "w", errors="backslashreplace", closefd=False))
+        setattr(sys, stream, open(number, "w", errors="backslashreplace", closefd=False))  # noqa: SIM115
     threading.current_thread().name = "MainThread"
 
 
