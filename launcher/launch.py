@@ -8,6 +8,11 @@ import signal
 import sys
 from typing import Any, NoReturn
 
+from fedfutures.errors import StartFailed
+from fedfutures.host.handle import HostHandle
+from fedfutures.host.here import settings_here
+from fedfutures.host.system import processors
+
 from . import program as programs
 from .command_line import Options, plan_text
 
@@ -17,9 +22,6 @@ def launch(options: Options) -> NoReturn:
     program = programs.load(options)
     _check(options)
     _set_path(options, program)
-    from fedfutures.futures.executor import settings_here
-    from fedfutures.host.system import processors
-
     workers = options.workers or processors()
     settings = settings_here(
         workers, program=program.importable, argv=[program.argv0, *options.arguments], path=_absolute_path(),
@@ -74,12 +76,13 @@ def _plan(options: Options, settings: Any, command: list[str]) -> list[tuple[str
 
 
 def _run(options: Options, program: programs.Program, settings: Any, command: list[str]) -> NoReturn:
-    from fedfutures.errors import StartFailed
-    from fedfutures.futures.federation import Federation
-    from fedfutures.worker import current
-
     try:
-        federation = Federation(settings, command, prefix=options.prefix)
+        handle = HostHandle(settings, command)
+        # Only now the rest is loaded, while the host process loads its own.
+        from fedfutures.futures.federation import Federation
+        from fedfutures.worker import current
+
+        federation = Federation(handle, prefix=options.prefix)
         current.node = federation.origin
     except StartFailed as error:
         programs.fail(str(error), 1)

@@ -56,7 +56,7 @@ def _compile(source: str | bytes, name: str) -> CodeType:
 
 
 def _load_file(path: str) -> Program:
-    from fedfutures.worker.program import importable_program
+    from fedfutures.host.here import importable_program
 
     if os.path.isdir(path) or _is_zip(path):
         return _load_directory(path)
@@ -99,7 +99,7 @@ def _find_main(path: str) -> Any:
 
 
 def _load_module(name: str) -> Program:
-    from fedfutures.worker.program import importable_program
+    from fedfutures.host.here import importable_program
 
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import concurrent.futures
-import os
-import socket
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..errors import NotSupportedHere
-from ..host.settings import Settings
+from ..host.handle import HostHandle
+from ..host.here import program_here, settings_here
 from ..host.system import processors
 from ..worker import current
 from ..worker.future import Future
-from ..worker.program import importable_program
 from .federation import Federation
 from .mapping import map_ordered
 from .progress import with_progress
@@ -74,8 +71,10 @@ class Executor(concurrent.futures.Executor):
         else:
             workers = max_workers or processors()
             packed = None if initializer is None else _pack_initializer(initializer, initargs)
-            settings = settings_here(workers, initializer=packed, max_tasks_per_child=max_tasks_per_child)
-            self._federation = Federation(settings, prefix=False)
+            settings = settings_here(
+                workers, program=program_here(), initializer=packed, max_tasks_per_child=max_tasks_per_child
+            )
+            self._federation = Federation(HostHandle(settings), prefix=False)
             self._finalizer = weakref.finalize(self, _finish, self._federation)
 
     def _ready(self) -> Any:
@@ -170,34 +169,3 @@ def _pack_initializer(initializer: Callable[..., object], initargs: tuple[Any, .
     from ..wire.payload import Payloads
 
     return Payloads().dump((initializer, initargs))
-
-
-def settings_here(workers: int, **more: Any) -> Settings:
-    """Return the settings of a Federation on this machine, for the program that runs here."""
-    program = _program_here()
-    host = socket.gethostname().partition(".")[0] or "localhost"
-    share = max(1, processors() // workers)
-    defaults: dict[str, Any] = {
-        "host": host, "workers": workers, "size": workers, "program": program, "argv": list(sys.argv),
-        "path": [os.path.abspath(place) if place in ("", ".") else place for place in sys.path],
-        "directory": _directory(), "threads": share,
-    }  # fmt: skip
-    return Settings(**(defaults | more))
-
-
-def _directory() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:
-        return None
-
-
-def _program_here() -> tuple[str, str] | None:
-    """What Workers may import as the program: the file or module that runs as ``__main__``, if it has a main guard."""
-    main = sys.modules.get("__main__")
-    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-    if spec is not None and importable_program("module", spec.name):
-        return ("module", spec.name)
-    if file is not None and importable_program("file", os.path.abspath(file)):
-        return ("file", os.path.abspath(file))
-    return None

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 from ..errors import FederationLost
 from ..host.handle import HostHandle
-from ..host.settings import Settings
+from ..sockets.sockets import context
+from ..wire.payload import Payloads
+from ..wire.segments import Segments
+from ..worker.machine import CancelGiven
+from ..worker.origin import Origin
 
 
 class Federation:
-    """Starts a host process at once and joins it when first needed; :meth:`close` ends everything it started."""
+    """Joins a host process that was started when that is first needed; :meth:`close` ends it and all below it."""
 
-    def __init__(self, settings: Settings, python: Sequence[str] | None = None, *, prefix: bool = True) -> None:
-        self._handle = HostHandle(settings, python)
-        self._settings = settings
+    def __init__(self, handle: HostHandle, *, prefix: bool = True) -> None:
+        self._handle = handle
+        self._settings = handle.settings
         self._prefix = prefix
         self._lock = threading.Lock()
         self._origin: Any = None
@@ -35,11 +38,6 @@ class Federation:
         return self._origin
 
     def _join(self) -> Any:
-        from ..sockets.sockets import context
-        from ..wire.payload import Payloads
-        from ..wire.segments import Segments
-        from ..worker.origin import Origin
-
         facts = self._handle.wait_ready()
         segments = Segments(facts["shared"], f"origin-{os.urandom(4).hex()}")
         payloads = Payloads(segments, main_importable=self._settings.program is not None)
@@ -89,8 +87,6 @@ class Federation:
         with origin.lock:
             given = list(origin.futures)
             if given:
-                from ..worker.machine import CancelGiven
-
                 origin.step(CancelGiven(given))
         origin.service()
 

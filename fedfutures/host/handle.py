@@ -87,14 +87,14 @@ class HostHandle:
     def end(self) -> None:
         """End the host and everything below it, and wait until that has happened."""
         self.hang_up()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(END_SECONDS)  # its end is the host's; waiting for the process itself means polling
         try:
             self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(1.0)
-        elif self._thread is None and self._process.stdout is not None:
+        if self._thread is None and self._process.stdout is not None:
             self._process.stdout.close()
         for key in ("run", "shared"):  # of a host process that was killed
             if key in self.facts:

@@ -336,3 +336,5 @@ def main() -> None:
     become_subreaper()
     importlib.import_module(CHILDREN["broker"])
     HostProcess(read_settings()).run()
+    sys.stderr.flush()
+    os._exit(0)  # everything is gone; tearing down the interpreter would only keep the launching side waiting

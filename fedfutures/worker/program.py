@@ -19,21 +19,6 @@ from . import current
 _NAME = MAIN_NAMES[1]
 
 
-def importable_program(kind: str, place: str) -> bool:
-    """Whether Workers may import the program: it has a main guard. `kind` is "file" or "module"."""
-    try:
-        if kind == "module":
-            spec = importlib.util.find_spec(place)
-            loader: Any = spec and spec.loader
-            source: str | None = loader.get_source(place) if loader is not None else None
-        else:
-            with open(place, "rb") as file:
-                source = file.read().decode("utf-8", "replace")
-    except (OSError, ImportError, AttributeError, ValueError):
-        return False
-    return source is not None and "__main__" in source and "__name__" in source
-
-
 class Program(types.ModuleType):
     """The stand-in; :meth:`load` replaces it by the real module."""
 
