@@ -283,6 +283,7 @@ class BrokerMachine:
         piece = peer.held.get(back.piece)
         if piece is None:
             return
+        peer.spent = True  # it will ask again when it can use more
         ids, payloads = piece.take(back.ids)
         if ids and piece.source is not None:
             self._enqueue(piece.lot(ids, payloads), first=True)

@@ -18,7 +18,7 @@ from ..sockets.sockets import MainRouter, MetaPublisher, context, wait
 from ..wire import codec
 from .machine import BrokerMachine, Event, GaveUp, PeerLost, Publish
 
-MOST_MESSAGES_AT_ONCE = 256
+MOST_MESSAGES_AT_ONCE = 64
 
 
 class BrokerShell:
@@ -33,6 +33,7 @@ class BrokerShell:
         boot = int.from_bytes(os.urandom(6), "big")
         self.machine = BrokerMachine(f"{settings.host}.broker", boot, settings.size, msgpack.packb)
         self.malformed = 0
+        self.outbox: dict[str, list[bytes]] = {}
         self.check = settings.debug
 
     def run(self) -> None:
@@ -43,7 +44,9 @@ class BrokerShell:
             if self.control in wait([self.main], [self.control], timeout) and not self._read_control():
                 return
             self._receive()
+            self._flush()
             self._step(Tick())
+            self._flush()
 
     def _receive(self) -> None:
         for _ in range(MOST_MESSAGES_AT_ONCE):
@@ -51,20 +54,29 @@ class BrokerShell:
             if received is None:
                 return
             try:
-                sequence, acknowledged, message = codec.decode(received[1])
+                messages = codec.decode_all(received[1])
             except MalformedMessage:
                 self.malformed += 1
                 continue
-            self._step(Arrived(received[0], sequence, acknowledged, message))
+            for sequence, acknowledged, message in messages:
+                self._step(Arrived(received[0], sequence, acknowledged, message))
 
     def _step(self, event: Event) -> None:
         for action in self.machine.step(event, time.monotonic()):
             if type(action) is Send:
-                self.main.send(action.peer, codec.encode(action.message, action.sequence, action.acknowledged))
+                frame = codec.encode(action.message, action.sequence, action.acknowledged)
+                self.outbox.setdefault(action.peer, []).append(frame)
             elif type(action) is Publish:
                 self.meta.publish(codec.encode(action.state))
         if self.check:
             self.machine.check()
+
+    def _flush(self) -> None:
+        """Send each peer what there is for it, in one frame."""
+        if self.outbox:
+            for peer, frames in self.outbox.items():
+                self.main.send(peer, frames[0] if len(frames) == 1 else b"".join(frames))
+            self.outbox.clear()
 
     def _read_control(self) -> bool:
         """Take in what the host process says; False when it is gone."""

@@ -73,7 +73,6 @@ class HostProcess:
             self._start_broker()
             self._say(["ready", self._facts()])
             importlib.import_module(CHILDREN["worker"])
-            gc.collect()
             gc.freeze()
             for start in self.machine.begin():
                 self._start_worker(start)

@@ -17,6 +17,7 @@ import zmq
 
 _QUEUE_MESSAGES = 100_000  # Demand bounds what is under way; this is the last line of defence
 _LINGER_MS = 200
+_RECONNECT_MS, _RECONNECT_AT_MOST_MS = 5, 1000  # nodes of one host start together: the Broker is a moment away
 _READABLE = int(zmq.POLLIN)
 _FIRST = int(zmq.NOBLOCK | zmq.SNDMORE)
 
@@ -34,6 +35,8 @@ class _Socket:
         self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
         self._socket.setsockopt(zmq.SNDHWM, queue)
         self._socket.setsockopt(zmq.RCVHWM, queue)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_AT_MOST_MS)
 
     @property
     def fd(self) -> int:

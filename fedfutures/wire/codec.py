@@ -1,6 +1,7 @@
 """Messages to bytes and back: msgpack, size-limited, every field checked on arrival.
 
-One frame is ``[code, sequence, acknowledged, *fields]``. :func:`decode` raises :class:`MalformedMessage` and nothing
+A message is ``[code, sequence, acknowledged, *fields]``; a frame holds what one end had to say at a time, one message
+behind the other. :func:`decode` and :func:`decode_all` raise :class:`MalformedMessage` and nothing
 else, whatever the bytes: the shells count it and drop the message.
 
 >>> encode(messages.Want(b"x"), 3, 2)
@@ -91,18 +92,41 @@ def encode(message: Message, sequence: int = 0, acknowledged: int = 0) -> bytes:
 
 def decode(frame: bytes) -> tuple[int, int, Message]:
     """Return ``(sequence, acknowledged, message)``; raise :class:`MalformedMessage` for anything not on the page."""
+    parts, extra = _unpack(frame)
+    if extra:
+        raise MalformedMessage(f"{len(extra)} bytes behind the message")
+    return _message(parts)
+
+
+def decode_all(frame: bytes) -> list[tuple[int, int, Message]]:
+    """Return the messages of a frame that holds one or several, end to end; raise :class:`MalformedMessage`."""
+    found = []
+    while frame or not found:
+        parts, frame = _unpack(frame)
+        found.append(_message(parts))
+    return found
+
+
+def _unpack(frame: bytes) -> tuple[Any, bytes]:
     try:
-        parts = msgpack.unpackb(
-            frame,
-            strict_map_key=True,
-            max_bin_len=MAX_MESSAGE_BYTES,
-            max_str_len=MAX_MESSAGE_BYTES,
-            max_array_len=MAX_BATCH_FUTURES + 16,
-            max_map_len=0,
-            max_ext_len=0,
-        )
+        return msgpack.unpackb(frame, **_LIMITS), b""
+    except msgpack.ExtraData as more:
+        return more.unpacked, more.extra
     except (ValueError, RecursionError) as error:
         raise MalformedMessage(f"not msgpack: {error}") from None
+
+
+_LIMITS = {
+    "strict_map_key": True,
+    "max_bin_len": MAX_MESSAGE_BYTES,
+    "max_str_len": MAX_MESSAGE_BYTES,
+    "max_array_len": MAX_BATCH_FUTURES + 16,
+    "max_map_len": 0,
+    "max_ext_len": 0,
+}
+
+
+def _message(parts: Any) -> tuple[int, int, Message]:
     if type(parts) is not list or len(parts) < 3 or not all(map(_is_count, parts[:3])):
         raise MalformedMessage("no header")
     schema = _DECODERS.get(parts[0])

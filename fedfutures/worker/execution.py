@@ -45,6 +45,10 @@ from .guard import Guard
 from .node import Node
 
 PUMP_EVERY_SECONDS = 0.005
+STUCK_SECONDS = 0.010
+REPORT_SECONDS = 0.050
+HURRY_SECONDS = 0.0005
+"""Where Futures are shorter, what has arrived is run before anything else is said: the submitter may be waiting."""
 INLINE_DEPTH = 12
 LOADED_FUNCTIONS_KEPT = 4096
 FINISHED_BYTES_AT_MOST = 4 << 20
@@ -179,6 +183,9 @@ class Worker(Node):
     def _rest(self) -> None:
         """Nothing to run: send what has finished, and wait for something to arrive."""
         self.cells[PIECE] = 0
+        with self.lock:  # first of all, for somebody may be waiting for it
+            self._send_results()
+            self.flush()
         self.pump()
         if self.ready or self.own or self.fetched or self.stopping:
             return
@@ -192,6 +199,8 @@ class Worker(Node):
                 self.driven_at = time.monotonic()
                 self._driver.release()
             self.take_in()
+            if (self.machine.durations.last or 0.0) > HURRY_SECONDS:
+                self.pump()  # ask for what is to run next while this one runs
 
     def poll(self, poller: select.poll, deadline: float | None) -> list[tuple[int, int]]:
         """Wait as every node does; end the process when the host process hangs up."""
@@ -225,31 +234,43 @@ class Worker(Node):
     def _send_due(self) -> int:
         """Besides what every node sends: outcomes, unstarted Futures that others hunger for, and Demand."""
         before = self.sent
+        self._send_results()
+        stuck = self._stuck_seconds()
+        overdue = stuck > max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))
+        unstarted = sum(len(piece.todo) for piece in self.fetched)
+        spare = unstarted if stuck else unstarted - 1  # between Futures, the next one is this Worker's own
+        if spare > 0 and (overdue or self.machine.hunger):
+            unstarted -= self._give_back(spare if overdue else min(spare, self.machine.hunger))
+        super()._send_due()
+        if stuck > REPORT_SECONDS:
+            self._report_running()
+        if self.max_tasks is None or self.tasks + self.running < self.max_tasks:
+            busy = bool(self.cells[PIECE]) or bool(self.ready)
+            self.step(rules.Load(unstarted, len(self.own), busy, overdue))
+        return self.sent - before
+
+    def _stuck_seconds(self) -> float:
+        """How long one Future has kept the main thread; 0.0 when that is who asks."""
+        return 0.0 if threading.get_ident() == self._thread else time.monotonic() - self.driven_at
+
+    def help_deadline(self) -> float | None:
+        """Look again soon while something waits behind the Future that runs, or it was not reported yet."""
+        running = self.cells[PIECE], self.cells[NUMBER]
+        if self.fetched or (running[0] and running != self._reported):
+            return time.monotonic() + STUCK_SECONDS
+        return None
+
+    def _send_results(self) -> None:
         for piece in list(self.pieces.values()):
             if piece.finished:
                 self._flush_output()
                 self._send_finished(piece)
-        hunger = self.machine.hunger
-        unstarted = sum(len(piece.todo) for piece in self.fetched)
-        if hunger and unstarted:
-            unstarted -= self._give_back(min(hunger, unstarted))
-        super()._send_due()
-        if self._is_stuck():
-            self._report_running()
-        if self.max_tasks is None or self.tasks + self.running < self.max_tasks:
-            busy = bool(self.cells[PIECE]) or bool(self.ready)
-            self.step(rules.Load(unstarted, len(self.own), busy))
-        return self.sent - before
 
     def _flush_output(self) -> None:
         """What Futures printed goes out before their results do."""
         with contextlib.suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
-
-    def _is_stuck(self) -> bool:
-        """Whether the helper thread is at it because one Future has been running for a while."""
-        return threading.get_ident() != self._thread
 
     def _report_running(self) -> None:
         running = (int(self.cells[PIECE]), int(self.cells[NUMBER]))
@@ -275,6 +296,7 @@ class Worker(Node):
     def _leave(self) -> None:
         with self.lock:
             self.step(rules.Leave("it has run max_tasks_per_child Futures"))
+            self.flush()
         self.stopping = True
         self.hub.switch()
 
@@ -369,7 +391,7 @@ class Worker(Node):
         while piece.finished:
             taken.append(piece.finished.popleft())
         odd = [(number, kind) for number, _, kind in taken if kind]
-        seconds = time.monotonic() - since if since and not self._is_stuck() else 0.0
+        seconds = time.monotonic() - since if since and threading.get_ident() == self._thread else 0.0
         ids, outcomes = [number for number, _, _ in taken], [outcome for _, outcome, _ in taken]
         self.step(rules.Finished(piece.number, ids, outcomes, odd, seconds, len(ids) if seconds else 0))
         if piece.number not in self.machine.held:

@@ -64,6 +64,7 @@ class Load:
     unstarted: int  # held, not started
     own: int  # submitted here, neither started nor given
     busy: bool  # something is being run right now
+    stuck: bool = False  # and it takes much longer than was expected: nothing should wait behind it
 
 
 @dataclass(slots=True)
@@ -329,6 +330,7 @@ class WorkerMachine:
         if not held.pending:
             del self.held[back.piece]
         self._hunger = max(0, self._hunger - len(back.ids))
+        self._asked = 0
         self._send(messages.Return(back.piece, back.ids), now)
 
     def _on_cancel(self, cancel: messages.Cancel, now: float) -> None:

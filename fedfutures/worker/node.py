@@ -34,7 +34,7 @@ from .machine import WorkerMachine
 
 logger = logging.getLogger("fedfutures")
 
-HELPER_AFTER_SECONDS = 0.005
+HELPER_AFTER_SECONDS = 0.010
 HELPER_LOOKS_SECONDS = 0.1
 CANCEL_WAITS_SECONDS = 1.0
 BATCH_FUTURES_AT_MOST = 1024
@@ -57,6 +57,8 @@ class Node:
         self.numbers = itertools.count(1)
         self.constants: dict[str, Any] = {}
         self.size = 0
+        self.sent = 0
+        self.outbox: list[bytes] = []
         self.lost: FederationLost | None = None
         self.closed = False
         self.driven_at = time.monotonic()
@@ -93,7 +95,7 @@ class Node:
                 except BlockingIOError:
                     pass
             while not self.closed and self._receive() + self._send_due():
-                pass
+                self.flush()
         if self._callbacks:
             self.call_back()
 
@@ -111,6 +113,7 @@ class Node:
         with self.lock:
             if not self.closed:
                 self._receive()
+                self.flush()
         if self._callbacks:
             self.call_back()
 
@@ -128,8 +131,8 @@ class Node:
 
     def _arrived(self, frame: bytes, count: int) -> None:
         try:
-            sequence, acknowledged, message = codec.decode(frame)
-            self.step(Arrived("", sequence, acknowledged, message))
+            for sequence, acknowledged, message in codec.decode_all(frame):
+                self.step(Arrived("", sequence, acknowledged, message))
         except (MalformedMessage, RemoteProtocolError) as error:
             logger.warning("%s: dropped a message: %s", self.name, error)
 
@@ -142,16 +145,20 @@ class Node:
             self.step(Tick())
         return self.sent - before
 
-    sent = 0
-
     def step(self, event: rules.Event) -> None:
         """Give the machine an event and do what it says. The lock is held."""
         for action in self.machine.step(event, time.monotonic()):
             if type(action) is Send:
                 self.sent += 1
-                self.main.send(codec.encode(action.message, action.sequence, action.acknowledged))
+                self.outbox.append(codec.encode(action.message, action.sequence, action.acknowledged))
             else:
                 self._actions[type(action)](action)
+
+    def flush(self) -> None:
+        """Send what the machine has said, in one frame. The lock is held."""
+        if self.outbox:
+            self.main.send(self.outbox[0] if len(self.outbox) == 1 else b"".join(self.outbox))
+            self.outbox.clear()
 
     def poll(self, poller: select.poll, deadline: float | None) -> list[tuple[int, int]]:
         """Wait until something arrives, or time comes for something; return what is ready."""
@@ -177,12 +184,16 @@ class Node:
                 self._gate.wait(HELPER_LOOKS_SECONDS if quiet > HELPER_LOOKS_SECONDS else HELPER_AFTER_SECONDS)
                 self._gate.clear()
                 continue
-            self.poll(self._helper_poller, None)
+            self.poll(self._helper_poller, self.help_deadline())
             if not self._driver.locked() and not self.closed:
                 try:
                     self.service()
                 except Exception:
                     logger.exception("%s: the helper thread failed", self.name)
+
+    def help_deadline(self) -> float | None:
+        """When the helper thread is to look again although nothing has arrived."""
+        return None
 
     def start(self) -> None:
         """Introduce the node to its Broker and start the helper thread."""

@@ -63,6 +63,7 @@ class Origin(Node):
         if eager or self.machine.given_count < self.size:
             with self.lock:
                 self.offer()
+                self.flush()
                 self._receive()  # sending may have eaten the sign of an arrival
             if self._callbacks:
                 self.call_back()
