@@ -31,6 +31,10 @@ CHILDREN = {"broker": "fedfutures.broker.shell", "worker": "fedfutures.worker.pr
 """Modules with a ``main(...)`` that a forked child runs. Named, not imported: this package stands below theirs."""
 
 
+PRELOADED = ("fedfutures.futures",)
+"""What nearly every program imports: loaded once, not by each Worker."""
+
+
 class Child:
     """A forked process and the host's ends of its pipes."""
 
@@ -72,7 +76,8 @@ class HostProcess:
         try:
             self._start_broker()
             self._say(["ready", self._facts()])
-            importlib.import_module(CHILDREN["worker"])
+            for module in (CHILDREN["worker"], *PRELOADED):
+                importlib.import_module(module)
             gc.freeze()
             for start in self.machine.begin():
                 self._start_worker(start)

@@ -100,7 +100,7 @@ def decode(frame: bytes) -> tuple[int, int, Message]:
 
 def decode_all(frame: bytes) -> list[tuple[int, int, Message]]:
     """Return the messages of a frame that holds one or several, end to end; raise :class:`MalformedMessage`."""
-    found = []
+    found: list[tuple[int, int, Message]] = []
     while frame or not found:
         parts, frame = _unpack(frame)
         found.append(_message(parts))
@@ -141,12 +141,14 @@ def _message(parts: Any) -> tuple[int, int, Message]:
             raise MalformedMessage(f"{kind.__name__}.{name} has a bad value")
     message = kind(*values)
     if kind in _CROSS_CHECKS and not _CROSS_CHECKS[kind](message):
-        raise MalformedMessage(f"{kind.__name__}: lists of different lengths")
+        raise MalformedMessage(f"{kind.__name__}: lists of different lengths, or a number twice")
+    if type(message) is messages.Results and message.odd:
+        message.odd = [(number, outcome_kind) for number, outcome_kind in message.odd]  # msgpack made them lists
     return parts[1], parts[2], message
 
 
 _CROSS_CHECKS: dict[type[Message], Callable[[Any], bool]] = {
-    messages.Batch: lambda m: 0 < len(m.ids) == len(m.payloads),
-    messages.Results: lambda m: len(m.ids) == len(m.outcomes),
+    messages.Batch: lambda m: 0 < len(set(m.ids)) == len(m.ids) == len(m.payloads),
+    messages.Results: lambda m: len(set(m.ids)) == len(m.ids) == len(m.outcomes),
 }
 """What one field alone cannot show."""

@@ -1,8 +1,8 @@
 """Objects to payloads and back: pickle protocol 5, large buffers through shared memory.
 
 A payload is a pickle (its first byte is ``0x80``), or, when something in it was large, a *manifest*: the byte ``0x01``
-and msgpack of ``[pickle or name of the segment holding it, [names of the buffers' segments]]``. Brokers carry either
-without opening it.
+and msgpack of ``[pickle or name of the segment holding it, [names of the buffers' segments], reusable]``, the last
+telling whether this payload is the only one that needs these segments. Brokers carry either without opening it.
 
 The standard C pickler is tried first and cloudpickle only when it fails, or when the pickle speaks of ``__main__`` and
 the program cannot be imported by Workers (``-c``, standard input, notebooks, programs without a main guard): then its
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import io
+import mmap
 import pickle
 import sys
 import weakref
@@ -39,6 +40,7 @@ class Payloads:
         self.segments = segments
         self.main_importable = main_importable
         self.retry_after_import: Callable[[], bool] | None = None
+        self.opened: list[tuple[str, mmap.mmap]] = []  # reusable segments that loading has mapped; see let_go
         self._read_only: dict[int, tuple[weakref.ref[Any], str]] = {}  # arrays that cannot change, by identity
 
     def dump(self, value: Any, written: Written | None = None) -> bytes:
@@ -75,7 +77,8 @@ class Payloads:
         assert self.segments is not None
         names = [self._segment_of(buffer.raw(), written) for buffer in buffers]
         held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
-        body: bytes = msgpack.packb([held, names])
+        reusable = not any(self.segments.is_shared(name) for name in names)
+        body: bytes = msgpack.packb([held, names, reusable])
         return _MANIFEST + body
 
     def _segment_of(self, raw: memoryview, written: Written | None) -> str:
@@ -124,24 +127,29 @@ class Payloads:
         if payload[:1] != _MANIFEST:
             return pickle.loads(payload)
         assert self.segments is not None
-        held, names = msgpack.unpackb(payload[1:])
+        held, names, reusable = msgpack.unpackb(payload[1:])
         buffers = [self.segments.map(name, take=take) for name in names]
+        if reusable and not take:
+            self.opened.extend(zip(names, buffers))
         if isinstance(held, bytes):
             return pickle.loads(held, buffers=buffers)
         with self.segments.map(held, take=take) as stream:
             return pickle.loads(memoryview(stream), buffers=buffers)
 
+    def let_go(self, opened: list[tuple[str, mmap.mmap]]) -> None:
+        """A Future that had these segments mapped is done: those that it still uses must not be written again."""
+        assert self.segments is not None
+        for name, mapped in opened:
+            try:
+                mapped.close()
+            except BufferError:
+                self.segments.remove(name)
 
-def segment_names(payload: bytes) -> list[str]:
-    """Name the segments that a payload needs.
-
-    >>> segment_names(pickle.dumps(1))
-    []
-    """
-    if payload[:1] != _MANIFEST:
-        return []
-    held, names = msgpack.unpackb(payload[1:])
-    return names if isinstance(held, bytes) else [held, *names]
+    def release(self, payload: bytes) -> None:
+        """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
+        if payload[:1] == _MANIFEST and self.segments is not None:
+            held, names, reusable = msgpack.unpackb(payload[1:])
+            self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=reusable)
 
 
 def _is_small(buffer: pickle.PickleBuffer) -> bool:

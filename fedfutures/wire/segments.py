@@ -1,22 +1,31 @@
 """Shared memory between the processes of one host: files in a private directory on a memory file system.
 
-A :class:`Segments` writes large buffers to files of their own and maps those of others, read-only unless asked. The
-directory belongs to the run: the host process makes it (mode 0700) and removes it with all that is in it, so nothing
-outlives a run whichever way it ends. ``multiprocessing.shared_memory`` is not used: it starts a tracker process that
-unlinks segments other processes still need (CPython issue 82300).
+A :class:`Segments` writes large buffers to files of their own and maps those of others, read-only unless they are the
+mapper's alone. The directory belongs to the run: the host process makes it (mode 0700) and removes it with all that is
+in it, so nothing outlives a run whichever way it ends. ``multiprocessing.shared_memory`` is not used: it starts a
+tracker process that unlinks segments other processes still need (CPython issue 82300).
 
-A file is removed by its receiver once mapped (results), or by its submitter once the last Future that uses it has
-resolved (arguments): :meth:`Segments.release`.
+Writing to pages that exist is five times as fast as writing to new ones (``benchmarks/programs/pages.py``), so a file
+that nobody uses any more is not removed but renamed to ``free-SIZE-...``, up to :data:`FREE_BYTES_AT_MOST` in all, and
+any process of the run may claim it by renaming it again. "Nobody" has to be certain:
+
+* Arguments: a Worker that finds its mapping still in use after the Future (the function kept the array) removes the
+  file itself, before it sends the result. So when the last Future that needs an argument has resolved, its submitter
+  either finds the file unused, or does not find it.
+* Results: only the receiver maps them, and lets go of the file when its mapping is gone.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import weakref
 from collections.abc import Sequence
 
 SHARED_FROM_BYTES = 1 << 20
 """Buffers and pickles from this size on travel through shared memory between the processes of one host."""
+
+FREE_BYTES_AT_MOST = 256 << 20
 
 
 class Segments:
@@ -29,12 +38,15 @@ class Segments:
         self._users: dict[str, int] = {}  # of own segments: payloads that need the file
 
     def write(self, buffer: memoryview | bytes) -> str:
-        """Copy `buffer` into a new segment and return its name."""
-        self._count += 1
-        name = f"{self._owner}-{self._count}"
-        descriptor = os.open(os.path.join(self._path, name), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        """Copy `buffer` into a segment, a free one if there is one about this large, and return its name."""
+        view = memoryview(buffer).cast("B")
+        name = self._new_name()
+        path = self._file(name)
+        if not self._claim(view.nbytes, path):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            view = memoryview(buffer).cast("B")
+            os.ftruncate(descriptor, view.nbytes)
             while view:
                 view = view[os.write(descriptor, view) :]
         finally:
@@ -46,30 +58,71 @@ class Segments:
         """One more payload needs this own segment."""
         self._users[name] += 1
 
+    def is_shared(self, name: str) -> bool:
+        """Whether more than one payload needs this own segment."""
+        return self._users[name] > 1
+
     def map(self, name: str, *, take: bool = False) -> mmap.mmap:
-        """Map a segment read-only; with `take`, writable, and its file is removed: it is the caller's alone."""
-        path = self._file(name)
-        descriptor = os.open(path, (os.O_RDWR if take else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
+        """Map a segment read-only; with `take`, writable: it is the caller's alone, and free when it is let go."""
+        descriptor = os.open(self._file(name), (os.O_RDWR if take else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             access = mmap.ACCESS_WRITE if take else mmap.ACCESS_READ
             mapped = mmap.mmap(descriptor, os.fstat(descriptor).st_size, access=access)
         finally:
             os.close(descriptor)
         if take:
-            self.release([name])
+            weakref.finalize(mapped, self._free, name).atexit = False
         return mapped
 
-    def release(self, names: Sequence[str]) -> None:
-        """A payload that needed these segments is done; a file nobody else needs goes. Mappings of it stay valid."""
+    def release(self, names: Sequence[str], *, reuse: bool = False) -> None:
+        """A payload that needed these segments is done: those that no other needs are freed, or removed."""
         for name in names:
             if self._users.get(name, 1) > 1:
                 self._users[name] -= 1
                 continue
             self._users.pop(name, None)
-            try:
-                os.unlink(self._file(name))
-            except FileNotFoundError:
-                pass  # its Worker died and the host process was there first, or the run is over
+            if reuse:
+                self._free(name)
+            else:
+                self.remove(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a segment's file; mappings of it stay valid."""
+        try:
+            os.unlink(self._file(name))
+        except FileNotFoundError:
+            pass  # a Worker still uses it and has removed the file, or the run is over
+
+    def _new_name(self) -> str:
+        self._count += 1
+        return f"{self._owner}-{self._count}"
+
+    def _free(self, name: str) -> None:
+        """Leave a file that nobody maps to whoever wants to write next."""
+        path = self._file(name)
+        try:
+            size = os.stat(path).st_size
+            if size + sum(known for _, known in self._free_files()) > FREE_BYTES_AT_MOST:
+                os.unlink(path)
+            else:
+                os.rename(path, self._file(f"free-{size}-{self._new_name()}"))
+        except FileNotFoundError:
+            pass  # as in remove()
+
+    def _claim(self, size: int, path: str) -> bool:
+        """Make a free file of about this size ours, under `path`; one of two that try gets it."""
+        for name, known in self._free_files():
+            if size // 2 <= known <= 2 * size:
+                try:
+                    os.rename(self._file(name), path)
+                except FileNotFoundError:
+                    continue
+                return True
+        return False
+
+    def _free_files(self) -> list[tuple[str, int]]:
+        names = [name for name in os.listdir(self._path) if name.startswith("free-")]
+        return [(name, int(name.split("-")[1])) for name in names]
 
     def _file(self, name: str) -> str:
         if "/" in name or name.startswith("."):

@@ -37,7 +37,7 @@ from ..host.blackbox import NUMBER, PIECE
 from ..wire import functions, messages
 from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
-from ..wire.payload import culprit
+from ..wire.payload import Payloads, culprit
 from . import machine as rules
 from . import slices as slices  # registers the wrappers that definitions may name
 from .future import Future
@@ -117,6 +117,7 @@ class Worker(Node):
         for poller in (self._poller, self._helper_poller):
             poller.register(control, select.POLLIN)
         self.at_end: list[Callable[[], object]] = []
+        self.local = Payloads(main_importable=self.payloads.main_importable)  # for what stays here
         self.guard = Guard()
         self.fetched: deque[Fetched] = deque()
         self.pieces: dict[int, Fetched] = {}
@@ -347,6 +348,9 @@ class Worker(Node):
             except BaseException as error:
                 outcome, kind = self._failure(error), ERROR
             value = args = kwargs = None
+            if self.payloads.opened:
+                opened, self.payloads.opened = self.payloads.opened, []
+                self.payloads.let_go(opened)
             if self.guard.dirty:
                 self.guard.restore()
             self.running -= 1
@@ -370,11 +374,11 @@ class Worker(Node):
         except BaseException as error:
             raise ArgumentLoadError(f"the arguments cannot be loaded on Worker {self.name}: {error!r}") from error
 
-    def _dump_value(self, value: Any) -> bytes:
-        if type(value) in _ATOMS:
-            return pickle.dumps(value, 5) if type(value) is not bytes else self.payloads.dump(value)
+    def _dump_value(self, value: Any, payloads: Payloads | None = None) -> bytes:
+        if type(value) in _ATOMS and type(value) is not bytes:
+            return pickle.dumps(value, 5)
         try:
-            return self.payloads.dump(value)
+            return (payloads or self.payloads).dump(value)
         except Exception as error:
             path = culprit(value, "result")
             raise ResultNotPicklable(
@@ -442,7 +446,7 @@ class Worker(Node):
 
     def _isolate(self, value: Any) -> Any:
         try:
-            return self.payloads.load(self.payloads.dump(value))
+            return self.local.load(self.local.dump(value))
         except Exception as error:
             raise pickle.PicklingError(f"{culprit(value[0], 'args')} cannot be pickled: {error}") from error
 
@@ -473,7 +477,7 @@ class Worker(Node):
         try:
             value = function(*args, **kwargs)
             if type(value) not in _ATOMS:
-                value = self.payloads.load(self._dump_value(value), take=True)
+                value = self.local.load(self._dump_value(value, self.local))
         except greenlet.GreenletExit:
             raise
         except BaseException as error:

@@ -33,9 +33,7 @@ class Guard:
 
     def begin(self) -> None:
         """Take the present state as the one to restore, reserve the open descriptors, and watch from now on."""
-        self._reserved = (
-            frozenset(int(name) for name in os.listdir("/proc/self/fd")) if os.path.isdir("/proc") else frozenset()
-        )
+        self._reserved = _open_descriptors()
         self._baseline = self._state()
         for name in ("chdir", "fchdir", "umask", "putenv", "unsetenv"):
             setattr(os, name, self._noting(getattr(os, name)))
@@ -116,3 +114,17 @@ class Guard:
         """Give a Future that goes on what it had changed."""
         self._apply(state)
         self.dirty = True
+
+
+def _open_descriptors() -> frozenset[int]:
+    """The descriptors of this process (Linux), without the one that listing them takes."""
+    if not os.path.isdir("/proc/self/fd"):
+        return frozenset()
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            os.fstat(int(name))
+        except OSError:
+            continue
+        found.add(int(name))
+    return frozenset(found)

@@ -27,7 +27,7 @@ from ..sockets.sockets import MainDealer, MetaSubscriber
 from ..wire import codec, messages
 from ..wire.failures import load_failure
 from ..wire.functions import FunctionCache
-from ..wire.payload import Payloads, segment_names
+from ..wire.payload import Payloads
 from . import machine as rules
 from .future import Future
 from .machine import WorkerMachine
@@ -250,7 +250,7 @@ class Node:
             future = futures.pop(number)
             call = future._call
             if call is not None and call[1][:1] == b"\x01":
-                self._release(call[1])
+                self.payloads.release(call[1])
             try:
                 if odd and number in odd:
                     has_callbacks = self._settle_odd(future, odd[number], outcome)
@@ -260,10 +260,6 @@ class Node:
                 has_callbacks = future._settle(None, error)
             if has_callbacks:
                 callbacks.append(future)
-
-    def _release(self, payload: bytes) -> None:
-        if self.payloads.segments is not None:
-            self.payloads.segments.release(segment_names(payload))
 
     def _settle_odd(self, future: Future, kind: int, outcome: bytes) -> bool:
         if kind == messages.ERROR:
