@@ -46,7 +46,7 @@ from .node import Node
 
 PUMP_EVERY_SECONDS = 0.005
 STUCK_SECONDS = 0.010
-REPORT_SECONDS = 0.050
+REPORT_SECONDS = 0.100
 HURRY_SECONDS = 0.0005
 """Where Futures are shorter, what has arrived is run before anything else is said: the submitter may be waiting."""
 INLINE_DEPTH = 12
@@ -237,16 +237,17 @@ class Worker(Node):
         before = self.sent
         self._send_results()
         stuck = self._stuck_seconds()
-        overdue = stuck > max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))
+        overdue = stuck > self._overdue_seconds()
         unstarted = sum(len(piece.todo) for piece in self.fetched)
-        spare = unstarted if stuck else unstarted - 1  # between Futures, the next one is this Worker's own
-        if spare > 0 and (overdue or self.machine.hunger):
-            unstarted -= self._give_back(spare if overdue else min(spare, self.machine.hunger))
+        busy = bool(self.cells[PIECE]) or bool(self.ready) or bool(unstarted)
+        if unstarted and not stuck:
+            unstarted -= 1  # the main thread asks, between Futures: it is about to start the next
+        if unstarted and (overdue or self.machine.hunger):
+            unstarted -= self._give_back(unstarted if overdue else min(unstarted, self.machine.hunger))
         super()._send_due()
         if stuck > REPORT_SECONDS:
             self._report_running()
         if self.max_tasks is None or self.tasks + self.running < self.max_tasks:
-            busy = bool(self.cells[PIECE]) or bool(self.ready)
             self.step(rules.Load(unstarted, len(self.own), busy, overdue))
         return self.sent - before
 
@@ -255,11 +256,14 @@ class Worker(Node):
         return 0.0 if threading.get_ident() == self._thread else time.monotonic() - self.driven_at
 
     def help_deadline(self) -> float | None:
-        """Look again soon while something waits behind the Future that runs, or it was not reported yet."""
+        """When what waits behind the Future that runs is to be given back, or that Future to be reported."""
         running = self.cells[PIECE], self.cells[NUMBER]
-        if self.fetched or (running[0] and running != self._reported):
-            return time.monotonic() + STUCK_SECONDS
-        return None
+        if any(piece.todo for piece in list(self.fetched)):
+            return self.driven_at + self._overdue_seconds()
+        return self.driven_at + REPORT_SECONDS if running[0] and running != self._reported else None
+
+    def _overdue_seconds(self) -> float:
+        return max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))
 
     def _send_results(self) -> None:
         for piece in list(self.pieces.values()):

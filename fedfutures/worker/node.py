@@ -140,8 +140,7 @@ class Node:
         """Give what the Broker can take, and do what time asks for; return how many messages went out."""
         before = self.sent
         self.offer()
-        deadline = self.machine.next_deadline()
-        if deadline is not None and time.monotonic() >= deadline:
+        if self._is_due():
             self.step(Tick())
         return self.sent - before
 
@@ -184,12 +183,18 @@ class Node:
                 self._gate.wait(HELPER_LOOKS_SECONDS if quiet > HELPER_LOOKS_SECONDS else HELPER_AFTER_SECONDS)
                 self._gate.clear()
                 continue
-            self.poll(self._helper_poller, self.help_deadline())
-            if not self._driver.locked() and not self.closed:
+            deadline = self.help_deadline()
+            arrived = self.poll(self._helper_poller, deadline)
+            due = deadline is not None and time.monotonic() >= deadline
+            if (arrived or due or self._is_due()) and not self._driver.locked() and not self.closed:
                 try:
                     self.service()
                 except Exception:
                     logger.exception("%s: the helper thread failed", self.name)
+
+    def _is_due(self) -> bool:
+        deadline = self.machine.next_deadline()
+        return deadline is not None and time.monotonic() >= deadline
 
     def help_deadline(self) -> float | None:
         """When the helper thread is to look again although nothing has arrived."""
