@@ -76,7 +76,7 @@ class Intake:
     outs: set[Source] = field(default_factory=set)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Peer:
     """A node on a link of this Broker."""
 

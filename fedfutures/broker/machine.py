@@ -72,6 +72,8 @@ class BrokerMachine:
         self.name, self.boot, self.size = name, boot, size
         self._pack = pack  # how loss reports become bytes
         self.peers: dict[str, Peer] = {}
+        self.workers: list[Peer] = []  # the same peers, by role
+        self.origins: list[Peer] = []
         self.queue: deque[Lot] = deque()
         self.waiting: dict[bytes, list[Lot]] = {}  # for a function's definition
         self.intakes: dict[Source, Intake] = {}
@@ -118,8 +120,9 @@ class BrokerMachine:
         if self.queue:
             self._dispatch(now)
         if type(event) is Tick:
-            self._ask(now)
-            self._consider_hunger(now)
+            room, idle_room, working = self._survey()
+            self._ask(room, now)
+            self._consider_hunger(idle_room if working and not self.queue else 0, now)
         actions, self._actions = self._actions, []
         return actions
 
@@ -187,6 +190,7 @@ class BrokerMachine:
             peer = None
         if peer is None:
             peer = self.peers[name] = Peer(name, hello.role, hello.boot, hello.pid)
+            (self.workers if hello.role == "worker" else self.origins).append(peer)
             if hello.role == "worker":
                 self._gave_up = None
         self._send(peer, messages.Welcome(PROTOCOL, self.name, self.boot, self.size), now)
@@ -363,6 +367,7 @@ class BrokerMachine:
     def _remove(self, peer: Peer, now: float) -> None:
         """Forget a peer: what it held runs again, what it submitted is dropped."""
         del self.peers[peer.name]
+        (self.workers if peer.role == "worker" else self.origins).remove(peer)
         for number, piece in sorted(peer.held.items(), reverse=True):
             if piece.source is not None:
                 if piece.source in self.intakes:
@@ -411,13 +416,9 @@ class BrokerMachine:
         self._queued += sign * len(lot.ids)
         self._queued_bytes += sign * sum(map(len, lot.payloads))
 
-    def _workers(self) -> list[Peer]:
-        return [peer for peer in self.peers.values() if peer.role == "worker"]
-
     def _dispatch(self, now: float) -> None:
         """Cut pieces from the head of the queue for Workers with room, idle ones first."""
-        workers = self._workers()
-        roomy = deque(sorted((peer for peer in workers if peer.room), key=lambda peer: not peer.idle))
+        roomy = deque(sorted((peer for peer in self.workers if peer.room), key=lambda peer: not peer.idle))
         backlog = sum(intake.backlog for intake in self._queued_intakes())
         while self.queue and roomy:
             lot, peer = self.queue[0], roomy.popleft()
@@ -429,7 +430,7 @@ class BrokerMachine:
                 roomy.appendleft(peer)
                 continue
             mean = self.durations.of(lot.function)
-            count, spent = schedule.portion(mean, peer.room, self._queued + backlog, len(workers))
+            count, spent = schedule.portion(mean, peer.room, self._queued + backlog, len(self.workers))
             if lot.crashes:
                 count, spent = 1, True  # it travels alone
             self._give(peer, lot, min(count, len(lot.ids)), spent, now)
@@ -459,27 +460,32 @@ class BrokerMachine:
             if held is piece and piece.source in self.intakes:
                 self.intakes[piece.source].outs.discard((peer.name, number))
 
-    def _ask(self, now: float) -> None:
+    def _survey(self) -> tuple[int, int, bool]:
+        """One pass over the Workers: room of all, room of the idle ones, and whether any has work."""
+        room = idle_room = 0
+        working = False
+        for peer in self.workers:
+            if peer.held and not peer.idle:
+                working = True
+            if not peer.spent and (free := peer.channel.room) > 0:
+                room += free
+                if peer.idle:
+                    idle_room += free
+        return room, idle_room, working
+
+    def _ask(self, room: int, now: float) -> None:
         """Tell the Origins how much more the Workers and the queue can take."""
-        workers = self._workers()
-        room = sum(peer.room for peer in workers)
-        wanted = room + schedule.cushion(self.durations.last, len(workers)) - self._queued
-        if self._queued_bytes > schedule.QUEUE_BYTES_AT_MOST or not workers:
+        wanted = room + schedule.cushion(self.durations.last, len(self.workers)) - self._queued
+        if self._queued_bytes > schedule.QUEUE_BYTES_AT_MOST or not self.workers:
             wanted = 0
         wanted = max(0, wanted)
-        for peer in self.peers.values():
-            if peer.role != "worker" and (wanted > 2 * max(0, peer.asked) or wanted < peer.asked // 4):
+        for peer in self.origins:
+            if wanted > 2 * max(0, peer.asked) or wanted < peer.asked // 4:
                 peer.asked = wanted
                 self._send(peer, messages.Demand(wanted, False), now)
 
-    def _consider_hunger(self, now: float) -> None:
+    def _consider_hunger(self, hunger: int, now: float) -> None:
         """Publish hunger once idle Workers have waited a moment while others have work; repeat it while it lasts."""
-        hunger = 0
-        if not self.queue:
-            workers = self._workers()
-            hunger = sum(peer.room for peer in workers if peer.idle)
-            if all(peer.idle or not peer.held for peer in workers):
-                hunger = 0
         if not hunger:
             self._hungry_at = None
             if self._state.hunger:
@@ -500,7 +506,7 @@ class BrokerMachine:
         """Counts of what is here."""
         return {
             "peers": len(self.peers),
-            "workers": len(self._workers()),
+            "workers": len(self.workers),
             "queued": self._queued,
             "held": sum(len(piece.pending) for peer in self.peers.values() for piece in peer.held.values()),
             "functions": len(self.functions),
@@ -513,7 +519,7 @@ class BrokerMachine:
         """Say where a Future is and why it is not running."""
         for lot in self.queue:
             if lot.submitter == submitter and number in lot.ids:
-                room = sum(peer.room for peer in self._workers())
+                room = sum(peer.room for peer in self.workers)
                 return f"queued at Broker {self.name}, {self._queued} in all; Workers have room for {room}"
         for digest, lots in self.waiting.items():
             if any(lot.submitter == submitter and number in lot.ids for lot in lots):

@@ -47,6 +47,7 @@ from .node import Node
 PUMP_EVERY_SECONDS = 0.005
 STUCK_SECONDS = 0.010
 REPORT_SECONDS = 0.100
+LOOK_SECONDS = 0.25
 HURRY_SECONDS = 0.0005
 """Where Futures are shorter, what has arrived is run before anything else is said: the submitter may be waiting."""
 INLINE_DEPTH = 12
@@ -114,7 +115,9 @@ class Worker(Node):
         super().__init__(*arguments)
         self.cells = cells
         self.control = control
-        for poller in (self._poller, self._helper_poller):
+        self._quiet_poller = self._make_poller()
+        self._quiet_poller.unregister(self.main.fd)
+        for poller in (self._poller, self._helper_poller, self._quiet_poller):
             poller.register(control, select.POLLIN)
         self.at_end: list[Callable[[], object]] = []
         self.local = Payloads(main_importable=self.payloads.main_importable)  # for what stays here
@@ -255,12 +258,21 @@ class Worker(Node):
         """How long one Future has kept the main thread; 0.0 when that is who asks."""
         return 0.0 if threading.get_ident() == self._thread else time.monotonic() - self.driven_at
 
+    def helper_poller(self) -> select.poll:
+        """Listen to the Main socket only while own Futures are out; what arrives for later can wait for the main thread.
+
+        Waking for each Batch that arrives while a Future runs would cost as much as all the rest of its journey.
+        """
+        return self._helper_poller if self.futures else self._quiet_poller
+
     def help_deadline(self) -> float | None:
         """When what waits behind the Future that runs is to be given back, or that Future to be reported."""
         running = self.cells[PIECE], self.cells[NUMBER]
         if any(piece.todo for piece in list(self.fetched)):
             return self.driven_at + self._overdue_seconds()
-        return self.driven_at + REPORT_SECONDS if running[0] and running != self._reported else None
+        if running[0] and running != self._reported:
+            return self.driven_at + REPORT_SECONDS
+        return time.monotonic() + LOOK_SECONDS if running[0] else None
 
     def _overdue_seconds(self) -> float:
         return max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))

@@ -184,7 +184,7 @@ class Node:
                 self._gate.clear()
                 continue
             deadline = self.help_deadline()
-            arrived = self.poll(self._helper_poller, deadline)
+            arrived = self.poll(self.helper_poller(), deadline)
             due = deadline is not None and time.monotonic() >= deadline
             if (arrived or due or self._is_due()) and not self._driver.locked() and not self.closed:
                 try:
@@ -195,6 +195,10 @@ class Node:
     def _is_due(self) -> bool:
         deadline = self.machine.next_deadline()
         return deadline is not None and time.monotonic() >= deadline
+
+    def helper_poller(self) -> select.poll:
+        """What the helper thread listens to."""
+        return self._helper_poller
 
     def help_deadline(self) -> float | None:
         """When the helper thread is to look again although nothing has arrived."""
