@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import errors, futures, shared
+    from . import errors, futures, shared, worker
     from .futures.executor import Executor
     from .worker.future import Future
 
@@ -37,6 +37,7 @@ _PLACES = {
     "futures": ("fedfutures.futures", ""),
     "shared": ("fedfutures.shared", ""),
     "logger": ("fedfutures.worker.future", "logger"),
+    "worker": ("fedfutures.worker", ""),
 }
 
 
@@ -44,7 +45,7 @@ def __getattr__(name: str) -> Any:
     """Return a part of the face, or a fact about this process.
 
     IS_ORIGIN: not in a Worker. IS_RUNNING: in a Federation. SIZE: its number of Workers, 0 without one.
-    worker: name of this node, ``host.number`` or "origin".
+    worker.name: ``host.number`` in a Worker, "origin" elsewhere.
     """
     if name in _PLACES:
         module, attribute = _PLACES[name]

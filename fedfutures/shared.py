@@ -15,7 +15,6 @@ from .worker import current
 
 __all__ = ["get", "getConst", "set", "setConst"]
 
-_here: dict[str, Any] = {}
 _loaded: dict[str, tuple[Any, Any]] = {}
 _MISSING = object()
 
@@ -26,10 +25,12 @@ def set(**values: Any) -> None:
     Raises ``PicklingError`` or whatever pickling raises. A name that is set again has the newer value everywhere soon.
     """
     for name, value in values.items():
-        if current.node is None:
-            _here[name] = value
-        else:
-            _loaded.pop(name, None)
+        _loaded.pop(name, None)
+        if current.is_origin:
+            current.constants[name] = value
+            for origin in list(current.origins):
+                origin.share(name, value)
+        elif current.node is not None:
             current.node.share(name, value)
 
 
@@ -43,8 +44,8 @@ def get(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
     while True:
         node = current.node
         if node is None:
-            if name in _here:
-                return _here[name]
+            if name in current.constants:
+                return current.constants[name]
         elif name in node.constants:
             return _load(node, name, node.constants[name])
         if time.monotonic() >= deadline:

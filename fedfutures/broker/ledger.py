@@ -53,6 +53,7 @@ class Piece:
     attempt: int
     crashes: int
     pending: dict[int, bytes]
+    unwanted: set[int] = field(default_factory=set)  # the submitter has asked for these back for good
 
     def take(self, ids: Iterable[int]) -> tuple[list[int], list[bytes]]:
         """Remove those of `ids` that are pending; return them with their payloads."""

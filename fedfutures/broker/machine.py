@@ -85,6 +85,7 @@ class BrokerMachine:
         self._hungry_at: float | None = None  # when to publish hunger
         self._state = messages.State(0, 0, 0, size)
         self._gave_up: str | None = None
+        self._ended: deque[str] = deque(maxlen=1024)  # Workers that have; a Hello of theirs may still be under way
         self._crashes = self._resolved = self._violations = 0
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Peer, Any, float], None]] = {
@@ -112,13 +113,16 @@ class BrokerMachine:
         elif type(event) is PeerLost:
             self._lost(event, now)
         elif type(event) is GaveUp:
-            self._give_up(event.reason, now)
+            self._gave_up = event.reason
         elif type(event) is Tick:
             self._tick(now)
         else:
             raise LocalProtocolError(f"a Broker has no rule for {event!r}")
         if self.queue:
-            self._dispatch(now)
+            if self.workers or self._gave_up is None:
+                self._dispatch(now)
+            else:
+                self._fail_queued(self._gave_up, now)
         if type(event) is Tick:
             room, idle_room, working = self._survey()
             self._ask(room, now)
@@ -184,6 +188,8 @@ class BrokerMachine:
             reason = f"Broker {self.name} speaks protocol {PROTOCOL}, {hello.name} speaks {hello.protocol}"
             self._actions.append(Send(name, messages.Refused(PROTOCOL, reason), 0, 0))
             return
+        if name in self._ended:
+            return
         peer = self.peers.get(name)
         if peer is not None and peer.boot != hello.boot:
             self._remove(peer, now)
@@ -191,8 +197,6 @@ class BrokerMachine:
         if peer is None:
             peer = self.peers[name] = Peer(name, hello.role, hello.boot, hello.pid)
             (self.workers if hello.role == "worker" else self.origins).append(peer)
-            if hello.role == "worker":
-                self._gave_up = None
         self._send(peer, messages.Welcome(PROTOCOL, self.name, self.boot, self.size), now)
         if not peer.channel.unacknowledged:
             for constant in self.constants.values():
@@ -239,9 +243,7 @@ class BrokerMachine:
         self.intakes[source] = Intake(len(batch.ids), batch.backlog)
         peer.asked -= len(batch.ids)
         lot = Lot(source, batch.submitter, batch.function, batch.attempt, batch.crashes, batch.ids, batch.payloads)
-        if self._gave_up is not None:
-            self._fail(lot, LOST, self._gave_up, now)
-        elif batch.function in self.functions:
+        if batch.function in self.functions:
             self._enqueue(lot)
         else:
             if batch.function not in self.waiting:
@@ -288,10 +290,23 @@ class BrokerMachine:
         if piece is None:
             return
         peer.spent = True  # it will ask again when it can use more
-        ids, payloads = piece.take(back.ids)
-        if ids and piece.source is not None:
-            self._enqueue(piece.lot(ids, payloads), first=True)
+        self._take_back(piece, back.ids, now)
         self._close_if_done(peer, back.piece, piece)
+
+    def _take_back(self, piece: Piece, wanted: list[int], now: float, *, lost: bool = False) -> None:
+        """Futures of a piece are here again: to be given out first, or cancelled if that was asked for meanwhile."""
+        ids, payloads = piece.take(wanted)
+        if not ids or piece.source is None:
+            return
+        unwanted = [number for number in ids if number in piece.unwanted]
+        if unwanted:
+            kept = [(number, payload) for number, payload in zip(ids, payloads) if number not in piece.unwanted]
+            ids, payloads = [number for number, _ in kept], [payload for _, payload in kept]
+            self._resolve_cancelled(piece.source, piece.attempt, unwanted, now)
+        self._enqueue(piece.lot(ids, payloads, lost=lost), first=True)
+
+    def _resolve_cancelled(self, source: Source, attempt: int, ids: list[int], now: float) -> None:
+        self._resolve(source, attempt, ids, [b""] * len(ids), [(number, CANCELLED) for number in ids], now)
 
     def _on_cancel(self, peer: Peer, cancel: messages.Cancel, now: float) -> None:
         source = (peer.name, cancel.piece)
@@ -303,8 +318,11 @@ class BrokerMachine:
             if lot.source == source and not wanted.isdisjoint(lot.ids):
                 self._cancel_queued(lot, wanted, now)
         self.queue = deque(lot for lot in self.queue if lot.ids)
+        self.waiting = {digest: [lot for lot in lots if lot.ids] for digest, lots in self.waiting.items()}
         for holder, number in sorted(intake.outs):
-            ids = [i for i in cancel.ids if i in self.peers[holder].held[number].pending]
+            piece = self.peers[holder].held[number]
+            ids = [i for i in cancel.ids if i in piece.pending]
+            piece.unwanted.update(ids)
             if ids:
                 self._send(self.peers[holder], messages.Cancel(number, ids), now)
 
@@ -317,7 +335,7 @@ class BrokerMachine:
             self._count(lot, +1)
         else:
             lot.ids, lot.payloads = [i for i, _ in kept], [payload for _, payload in kept]
-        self._resolve(lot.source, lot.attempt, gone, [b""] * len(gone), [(i, CANCELLED) for i in gone], now)
+        self._resolve_cancelled(lot.source, lot.attempt, gone, now)
 
     def _on_running(self, peer: Peer, running: messages.Running, now: float) -> None:
         piece = peer.held.get(running.piece)
@@ -326,11 +344,12 @@ class BrokerMachine:
 
     def _on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
         known = self.constants.get(constant.name)
-        if known is not None and known.version >= constant.version:
+        late = known is not None and known.version >= constant.version
+        if known is not None and late:
             constant = messages.Constant(constant.name, known.version + 1, constant.body)
         self.constants[constant.name] = constant
         for other in self.peers.values():
-            if other is not peer:
+            if late or other is not peer:  # its sender may have taken the other's value for the newer one
                 self._send(other, constant, now)
 
     def _on_bye(self, peer: Peer, bye: messages.Bye, now: float) -> None:
@@ -339,6 +358,7 @@ class BrokerMachine:
     # -- losses ------------------------------------------------------------------------------------------------------
 
     def _lost(self, event: PeerLost, now: float) -> None:
+        self._ended.append(event.peer)
         peer = self.peers.get(event.peer)
         if peer is None:
             return
@@ -372,9 +392,8 @@ class BrokerMachine:
             if piece.source is not None:
                 if piece.source in self.intakes:
                     self.intakes[piece.source].outs.discard((peer.name, number))
-                ids, payloads = piece.take(list(piece.pending))
                 if piece.source[0] != peer.name:
-                    self._enqueue(piece.lot(ids, payloads, lost=True), first=True)
+                    self._take_back(piece, list(piece.pending), now, lost=True)
         self._drop_submissions(peer.name, now)
 
     def _drop_submissions(self, name: str, now: float) -> None:
@@ -390,8 +409,8 @@ class BrokerMachine:
                 piece.source = None
                 self._send(self.peers[holder], messages.Cancel(number, list(piece.pending)), now)
 
-    def _give_up(self, reason: str, now: float) -> None:
-        self._gave_up = reason
+    def _fail_queued(self, reason: str, now: float) -> None:
+        """No Worker is left, and none will come."""
         while self.queue:
             lot = self.queue.popleft()
             self._count(lot, -1)

@@ -7,11 +7,13 @@ import sys
 import threading
 from typing import Any
 
-from ..errors import FederationLost
+from ..errors import FederationLost, InitializerFailed
 from ..host.handle import HostHandle
+from ..host.machine import INITIALIZER_EXIT_CODE
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.segments import Segments
+from ..worker import current
 from ..worker.machine import CancelGiven
 from ..worker.origin import Origin
 
@@ -25,6 +27,8 @@ class Federation:
         self._prefix = prefix
         self._lock = threading.Lock()
         self._origin: Any = None
+        self._context: Any = None
+        self._failure: FederationLost | None = None
         self._closed = False
         self._pid = os.getpid()
 
@@ -35,28 +39,41 @@ class Federation:
             with self._lock:
                 if self._origin is None:
                     self._origin = self._join()
+                    if self._failure is not None:  # heard while it was joining
+                        self._origin.lose(self._failure)
         return self._origin
 
     def _join(self) -> Any:
         facts = self._handle.wait_ready()
         segments = Segments(facts["shared"], f"origin-{os.urandom(4).hex()}")
         payloads = Payloads(segments, main_importable=self._settings.program is not None)
-        origin = Origin(context(), facts, payloads, self._settings.size)
+        self._context = context()
+        origin = Origin(self._context, facts, payloads, self._settings.size)
         self._handle.listen(self._heard)
         origin.start()
+        current.origins.add(origin)
+        for name, value in current.constants.items():
+            origin.share(name, value)
         return origin
 
     def _heard(self, value: list[Any]) -> None:
         """In the output thread: a frame of the host process."""
         if value[0] == "output":
             self._print(*value[1:])
+        elif value[0] == "lost" and value[2] == f"exit code {INITIALIZER_EXIT_CODE}":
+            self._fail(InitializerFailed(f"the initializer raised in Worker {value[1]}; its traceback was printed"))
         elif value[0] == "lost" and self._settings.verbosity:
             print(f"fedfutures: Worker {value[1]} ended: {value[2]}; its Futures run again", file=sys.stderr)
-        elif value[0] in ("broker lost", "gone") and not self._closed and self._origin is not None:
+        elif value[0] in ("broker lost", "gone") and not self._closed:
             what = (
                 f"the Broker of {self._settings.host} ended: {value[1]}" if len(value) > 1 else "the host process ended"
             )
-            self._origin.lose(FederationLost(f"{what}; Futures that were open are lost. Start the program again."))
+            self._fail(FederationLost(f"{what}; Futures that were open are lost. Start the program again."))
+
+    def _fail(self, error: FederationLost) -> None:
+        self._failure = self._failure or error
+        if self._origin is not None:
+            self._origin.lose(error)
 
     def _print(self, worker: str, stream: int, text: bytes) -> None:
         target = sys.stdout if stream == 1 else sys.stderr
@@ -80,7 +97,7 @@ class Federation:
     def cancel(self) -> None:
         """Cancel what has not been started."""
         origin = self._origin
-        if origin is None:
+        if origin is None or self._closed:
             return
         for future in list(origin.own):
             future.cancel()
@@ -97,8 +114,10 @@ class Federation:
         self._closed = True
         self._handle.hang_up()
         if self._origin is not None:
+            current.origins.discard(self._origin)
             self._origin.lose(FederationLost("the Federation was closed"))
             self._origin.close()
+            self._context.term()
         self._handle.end()
 
     def finish(self) -> None:

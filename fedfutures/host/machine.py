@@ -2,7 +2,7 @@
 
 A Worker that had become ready and ended is replaced at once. One that ended before it was ready says that starting
 does not work here: the next try waits, twice as long each time, and after five in a row the host is given up, with
-the last child's end as the reason. A Broker is always restarted (its Workers and Origins keep what they gave it).
+the last child's end as the reason. A Broker that ends takes the run with it for now.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class HostMachine:
         """A Worker has ended: start another now or later, or give up."""
         if self._surrendered:
             return []
-        if event.exit_code == INITIALIZER_EXIT_CODE:
+        if event.exit_code == INITIALIZER_EXIT_CODE and not event.ready:
             return self._surrender(f"the initializer raised on host {self.host}; its traceback is in the output above")
         if event.ready:
             self._failed = 0

@@ -183,7 +183,7 @@ class HostProcess:
                 self.ending = True
         else:
             dump = os.pread(child.dump, 16 << 10, 0).decode("utf-8", "replace") if child.dump > 2 else ""
-            orderly = code == 0
+            orderly = code == 0 and (self.ending or child.box.running() is None)  # else user code said os._exit(0)
             self._tell_broker(["lost", child.name, text, not orderly, child.box.running(), dump, self.settings.host])
             if not orderly and not self.ending:
                 self._say(["lost", child.name, text])

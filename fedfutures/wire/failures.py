@@ -37,19 +37,19 @@ def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1) -> byt
             raise pickle.PicklingError("the copy is not equal")
     except BaseException:
         body = None
-    return pickle.dumps((body, _describe(error), text))
+    return payloads.dump((body, _describe(error), text))
 
 
 def load_failure(outcome: bytes, payloads: Payloads) -> BaseException:
     """Return the exception, with :class:`RemoteTraceback` as its cause."""
-    body, description, text = pickle.loads(outcome)
+    body, description, text = payloads.load(outcome, take=True)
     error: BaseException
     try:
-        error = payloads.load(body) if body is not None else _proxy(*description)
+        error = payloads.load(body) if body is not None else _proxy(text, *description)
     except BaseException:  # its class is unknown here, or its code fails here
-        error = _proxy(*description)
+        error = _proxy(text, *description)
     if not isinstance(error, BaseException):
-        error = _proxy(*description)
+        error = _proxy(text, *description)
     error.__cause__ = RemoteTraceback(text)
     return error
 
@@ -135,7 +135,7 @@ def _text(make: Any, error: BaseException) -> str:
         return f"<{make.__name__} of {type(error).__name__} raised {type(problem).__name__}>"
 
 
-def _proxy(bases: list[str], kind: str, text: str, representation: str) -> BaseException:
+def _proxy(traceback_text: str, bases: list[str], kind: str, text: str, representation: str) -> BaseException:
     """A RemoteException that is also an instance of the nearest base that can be found here and takes plain args."""
     for base in bases:
         module, _, name = base.partition(":")
@@ -153,7 +153,7 @@ def _proxy(bases: list[str], kind: str, text: str, representation: str) -> BaseE
             )
     except TypeError:  # a layout that cannot be combined, or a base with required arguments
         error = RemoteException(text or kind)
-    error.type_name, error.text, error.representation, error.traceback_text = kind, text, representation, ""
+    error.type_name, error.text, error.representation, error.traceback_text = kind, text, representation, traceback_text
     return error  # type: ignore[no-any-return]
 
 

@@ -1,10 +1,10 @@
 """Functions to definitions and back, by content.
 
-A function that a module defines goes by reference, with a *fingerprint* of its code, its defaults and the plain
-values it reads from its module, and (where it can be pickled) by value beside that. A Worker takes its own copy where
-the fingerprint is the same, else the one that came: what runs is what was submitted, also after a redefinition.
-Everything else goes by value. The digest of the definition is the function's name on the wire, so each travels once
-per link.
+A function that a module defines goes by reference, with a *fingerprint* of its code, its defaults and, for functions
+of the program, the plain values that it reads from there (so what the main guard has set is seen), and, where it can
+be pickled, by value beside that. A Worker takes its own copy where the fingerprint is the same, else the one that
+came: what runs is what was submitted, also after a redefinition. Everything else goes by value. The digest of the
+definition is the function's name on the wire, so each travels once per link.
 
 :class:`FunctionCache` keeps the definition of a function object as long as nothing it depends on has changed. What it
 cannot watch (mutable values read from the module or captured by a closure) is pickled anew at each submit.
@@ -23,6 +23,8 @@ from .payload import MAIN_NAMES, Payloads
 
 _ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), types.ModuleType, type})
 _MISSING = object()
+AT_IMPORT = "__fedfutures_at_import__"
+"""Where a Worker's copy of the program keeps the plain values that its globals had when it was imported."""
 _CACHED_FUNCTIONS = 1024
 _BY_VALUE_LIMIT_BYTES = 1 << 20
 
@@ -176,13 +178,15 @@ def _describe(function: types.FunctionType, seen: set[int]) -> Iterator[str]:
     seen.add(id(function.__code__))
     yield from _describe_code(function.__code__)
     for value in (function.__defaults__, function.__kwdefaults__):
-        yield _plain(value) or "-"
+        yield plain(value) or "-"
+    at_import = function.__globals__.get(AT_IMPORT)
     for name, value in _reads(function):
         if isinstance(value, types.FunctionType) and value.__module__ == function.__module__:
             yield name
             yield from _describe(value, seen)
-        else:
-            text = _plain(value)
+        elif function.__module__ in MAIN_NAMES or name in function.__code__.co_freevars:
+            at_import_only = at_import is not None and name not in function.__code__.co_freevars
+            text = at_import.get(name) if at_import_only else plain(value)
             if text is not None:
                 yield f"{name}={text}"
 
@@ -193,16 +197,16 @@ def _describe_code(code: types.CodeType) -> Iterator[str]:
         if isinstance(constant, types.CodeType):
             yield from _describe_code(constant)
         else:
-            yield _plain(constant) or type(constant).__name__
+            yield plain(constant) or type(constant).__name__
 
 
-def _plain(value: Any, budget: int = 1000) -> str | None:
+def plain(value: Any, budget: int = 1000) -> str | None:
     """A text that is equal for equal plain data in any process; None for other values and for large ones."""
     if type(value) in (int, float, complex, bool, str, bytes, type(None), type(...)):
         return repr(value)
     if type(value) in (list, tuple, set, frozenset, dict) and len(value) <= budget:
         items = value.items() if type(value) is dict else value
-        texts = [_plain(item, budget // (len(value) or 1)) for item in items]
+        texts = [plain(item, budget // (len(value) or 1)) for item in items]
         if None in texts:
             return None
         if type(value) in (set, frozenset):
@@ -287,7 +291,7 @@ def _settled(value: Any, user: types.FunctionType, watched: Any, reads: Any, cel
     if _frozen(value) or isinstance(value, (type, types.BuiltinFunctionType)):
         return True
     # Another object of a module function goes by reference anyway; of a closure or of __main__ it goes by value.
-    return user.__module__ not in MAIN_NAMES and not user.__closure__ and _plain(value) is None
+    return user.__module__ not in MAIN_NAMES and not user.__closure__ and plain(value) is None
 
 
 def _frozen(value: Any) -> bool:

@@ -42,6 +42,8 @@ class Payloads:
         self.retry_after_import: Callable[[], bool] | None = None
         self.opened: list[tuple[str, mmap.mmap]] = []  # reusable segments that loading has mapped; see let_go
         self._read_only: dict[int, tuple[weakref.ref[Any], str]] = {}  # arrays that cannot change, by identity
+        if main_importable:  # what the program defines comes back from Workers under the name that it has there
+            sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
 
     def dump(self, value: Any, written: Written | None = None) -> bytes:
         """Return the payload of `value`.

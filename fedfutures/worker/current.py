@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from typing import Any
+
 from .node import Node
 
 node: Node | None = None
@@ -12,6 +15,12 @@ is_origin = True
 
 name = "origin"
 """``host.number`` of a Worker; "origin" elsewhere."""
+
+origins: weakref.WeakSet[Node] = weakref.WeakSet()
+"""The Origins of this process: one for each Federation that it has joined."""
+
+constants: dict[str, Any] = {}
+"""What a process that is no Worker has shared; each Federation that it joins later is told."""
 
 importing_program = False
 """Whether a Worker is importing the user's program right now: then nothing may be submitted."""

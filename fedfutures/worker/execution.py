@@ -156,6 +156,8 @@ class Worker(Node):
                 self._resume_ready()
             elif (future := self._next_own()) is not None:
                 self._run_own(future)
+                if time.monotonic() >= self.pump_at:
+                    self.pump()
             elif self.fetched:
                 self._run_fetched(self.fetched[0])
             else:
@@ -235,9 +237,8 @@ class Worker(Node):
         while self.timers and self.timers[0][0] <= now:
             self.wake_greenlets([heapq.heappop(self.timers)[2]])
 
-    def _send_due(self) -> int:
+    def _send_due(self) -> None:
         """Besides what every node sends: outcomes, unstarted Futures that others hunger for, and Demand."""
-        before = self.sent
         self._send_results()
         stuck = self._stuck_seconds()
         overdue = stuck > self._overdue_seconds()
@@ -250,16 +251,16 @@ class Worker(Node):
         super()._send_due()
         if stuck > REPORT_SECONDS:
             self._report_running()
-        if self.max_tasks is None or self.tasks + self.running < self.max_tasks:
-            self.step(rules.Load(unstarted, len(self.own), busy, overdue))
-        return self.sent - before
+        if self.max_tasks is None or self.tasks < self.max_tasks:
+            one_by_one = overdue or self.max_tasks is not None
+            self.step(rules.Load(unstarted, len(self.own), busy, one_by_one))
 
     def _stuck_seconds(self) -> float:
         """How long one Future has kept the main thread; 0.0 when that is who asks."""
         return 0.0 if threading.get_ident() == self._thread else time.monotonic() - self.driven_at
 
     def helper_poller(self) -> select.poll:
-        """Listen to the Main socket only while own Futures are out; what arrives for later can wait for the main thread.
+        """Listen to the Main socket only while own Futures are out; what is to run later can wait for the main thread.
 
         Waking for each Batch that arrives while a Future runs would cost as much as all the rest of its journey.
         """
@@ -374,13 +375,10 @@ class Worker(Node):
                 piece.since = 0.0
             finished.append((number, outcome, kind))
             piece.bytes += len(outcome)
-            if self.ready or clock() >= self.pump_at or piece.bytes > FINISHED_BYTES_AT_MOST or not self._may_go_on():
+            if self.ready or clock() >= self.pump_at or piece.bytes > FINISHED_BYTES_AT_MOST:
                 break
         if todo or self.ready:
             self.pump()
-
-    def _may_go_on(self) -> bool:
-        return self.max_tasks is None or self.tasks < self.max_tasks
 
     def _load_call(self, payload: bytes) -> Any:
         try:
@@ -433,7 +431,9 @@ class Worker(Node):
             (cancelled if entry[0] in wanted else kept).append(entry)
         piece.todo.extend(kept)
         piece.finished.extend((number, b"", CANCELLED) for number, _ in cancelled)
-        running = [number for number in action.ids if number not in {number for number, _ in cancelled}]
+        gone = {number for number, _ in cancelled} | {number for number, _, _ in list(piece.finished)}
+        held = self.machine.held.get(action.piece)
+        running = [number for number in action.ids if held and number in held.pending and number not in gone]
         if running:
             self.step(rules.Report(action.piece, running))
 

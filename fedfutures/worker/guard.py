@@ -11,6 +11,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
+import stat
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +25,7 @@ class Guard:
     def __init__(self) -> None:
         self.dirty = False
         self._pid = os.getpid()
-        self._reserved: frozenset[int] = frozenset()
+        self._reserved: dict[int, tuple[int, int]] = {}  # device and inode: a number may come to name something else
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._handlers: dict[int, Any] = {}
@@ -33,7 +35,7 @@ class Guard:
 
     def begin(self) -> None:
         """Take the present state as the one to restore, reserve the open descriptors, and watch from now on."""
-        self._reserved = _open_descriptors()
+        self._reserved = {fd: identity for fd in _open_descriptors() if (identity := _identity(fd)) is not None}
         self._baseline = self._state()
         for name in ("chdir", "fchdir", "umask", "putenv", "unsetenv"):
             setattr(os, name, self._noting(getattr(os, name)))
@@ -50,9 +52,14 @@ class Guard:
         noting.__doc__ = function.__doc__
         return noting
 
+    def _is_reserved(self, fd: int) -> bool:
+        """Whether the Worker needs this descriptor: it was there at the beginning, or is its way to the Broker."""
+        identity = _identity(fd)
+        return identity is not None and (self._reserved.get(fd) == identity or _leads_to_broker(fd))
+
     def _guarded_close(self, close: Callable[[int], None]) -> Callable[[int], None]:
         def guarded(fd: int) -> None:
-            if fd in self._reserved and os.getpid() == self._pid:
+            if self._is_reserved(fd) and os.getpid() == self._pid:
                 raise OSError(errno.EBADF, "this descriptor belongs to the Worker")
             close(fd)
 
@@ -61,7 +68,7 @@ class Guard:
     def _guarded_closerange(self, closerange: Callable[[int, int], None]) -> Callable[[int, int], None]:
         def guarded(fd_low: int, fd_high: int, /) -> None:
             if os.getpid() == self._pid:
-                for reserved in sorted(self._reserved):
+                for reserved in filter(self._is_reserved, sorted(_open_descriptors())):
                     if fd_low <= reserved < fd_high:
                         closerange(fd_low, reserved)
                         fd_low = reserved + 1
@@ -116,15 +123,29 @@ class Guard:
         self.dirty = True
 
 
-def _open_descriptors() -> frozenset[int]:
-    """The descriptors of this process (Linux), without the one that listing them takes."""
-    if not os.path.isdir("/proc/self/fd"):
-        return frozenset()
-    found = set()
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            os.fstat(int(name))
-        except OSError:
-            continue
-        found.add(int(name))
-    return frozenset(found)
+def _open_descriptors() -> list[int]:
+    """Return the descriptors that are open; the one that the listing itself takes is among them."""
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        return []
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(fd)
+    except (OSError, OverflowError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _leads_to_broker(fd: int) -> bool:
+    """Whether this is a connection that ZeroMQ has made since: they come and go with the Broker."""
+    if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+        return False
+    try:
+        with socket.socket(fileno=os.dup(fd)) as connection:
+            peer = connection.getpeername()
+    except OSError:
+        return False
+    return isinstance(peer, str) and os.path.basename(os.path.dirname(peer)).startswith("fedfutures-")

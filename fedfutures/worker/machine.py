@@ -64,7 +64,7 @@ class Load:
     unstarted: int  # held, not started
     own: int  # submitted here, neither started nor given
     busy: bool  # something is being run right now
-    stuck: bool = False  # and it takes much longer than was expected: nothing should wait behind it
+    one_by_one: bool = False  # nothing is to wait behind what runs: it takes longer than expected, or is the last
 
 
 @dataclass(slots=True)
@@ -229,6 +229,8 @@ class WorkerMachine:
 
     def _arrived(self, event: Arrived, now: float) -> None:
         message = event.message
+        if not self.linked and type(message) not in (messages.Welcome, messages.Refused):
+            return  # meant for an earlier process of this name: its numbers say nothing here
         if not self.channel.accept(event.sequence, event.acknowledged, now):
             return
         if type(message) is messages.Demand:
@@ -357,7 +359,8 @@ class WorkerMachine:
         load, mean = self._load, self.durations.last
         here = load.unstarted + load.own
         idle = not here and not load.busy
-        target = (0 if load.busy else 1) if mean is None or mean >= LONG_SECONDS else futures_in(HORIZON_SECONDS, mean)
+        one_by_one = load.one_by_one or mean is None or mean >= LONG_SECONDS
+        target = (0 if load.busy else 1) if one_by_one else futures_in(HORIZON_SECONDS, mean)
         wanted = target - here
         if wanted <= 0:
             return

@@ -57,7 +57,6 @@ class Node:
         self.numbers = itertools.count(1)
         self.constants: dict[str, Any] = {}
         self.size = 0
-        self.sent = 0
         self.outbox: list[bytes] = []
         self.lost: FederationLost | None = None
         self.closed = False
@@ -94,8 +93,11 @@ class Node:
                     os.read(self._wake_read, 4096)
                 except BlockingIOError:
                     pass
-            while not self.closed and self._receive() + self._send_due():
-                self.flush()
+            while not self.closed:
+                arrived = self._receive()
+                self._send_due()
+                if not self.flush() and not arrived:
+                    break
         if self._callbacks:
             self.call_back()
 
@@ -136,28 +138,27 @@ class Node:
         except (MalformedMessage, RemoteProtocolError) as error:
             logger.warning("%s: dropped a message: %s", self.name, error)
 
-    def _send_due(self) -> int:
-        """Give what the Broker can take, and do what time asks for; return how many messages went out."""
-        before = self.sent
+    def _send_due(self) -> None:
+        """Give what the Broker can take, and do what time asks for."""
         self.offer()
         if self._is_due():
             self.step(Tick())
-        return self.sent - before
 
     def step(self, event: rules.Event) -> None:
         """Give the machine an event and do what it says. The lock is held."""
         for action in self.machine.step(event, time.monotonic()):
             if type(action) is Send:
-                self.sent += 1
                 self.outbox.append(codec.encode(action.message, action.sequence, action.acknowledged))
             else:
                 self._actions[type(action)](action)
 
-    def flush(self) -> None:
-        """Send what the machine has said, in one frame. The lock is held."""
-        if self.outbox:
-            self.main.send(self.outbox[0] if len(self.outbox) == 1 else b"".join(self.outbox))
+    def flush(self) -> int:
+        """Send what the machine has said, in one frame; return how many messages that was. The lock is held."""
+        count = len(self.outbox)
+        if count:
+            self.main.send(self.outbox[0] if count == 1 else b"".join(self.outbox))
             self.outbox.clear()
+        return count
 
     def poll(self, poller: select.poll, deadline: float | None) -> list[tuple[int, int]]:
         """Wait until something arrives, or time comes for something; return what is ready."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import gc
 import os
@@ -39,8 +40,9 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         program.install()
         payloads.retry_after_import = program.load_again
     _initialize(settings, payloads)
+    owner = context()
     worker = Worker(
-        context(), facts, name, "worker", payloads,
+        owner, facts, name, "worker", payloads,
         cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
     )  # fmt: skip
     current.node, current.name, current.is_origin = worker, name, False
@@ -53,7 +55,9 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     worker.guard.begin()
     worker.start()
     worker.run()
-    worker.close()
+    with contextlib.suppress(OSError):  # the guard keeps the last descriptors, and the process ends anyway
+        worker.close()
+    owner.term()  # what was sent last goes out
     worker.end()
 
 

@@ -13,6 +13,7 @@ import sys
 import types
 from typing import Any
 
+from ..wire.functions import AT_IMPORT, plain
 from ..wire.payload import MAIN_NAMES
 from . import current
 
@@ -53,6 +54,7 @@ class Program(types.ModuleType):
                 sys.modules[name] = module
             current.importing_program = True
             loader.exec_module(module)
+            vars(module)[AT_IMPORT] = {name: plain(value) for name, value in list(vars(module).items())}
         except BaseException as error:
             self.install()
             self.__dict__["_failure"] = error
