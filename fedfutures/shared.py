@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from .wire.messages import MAX_NAME_CHARACTERS
 from .worker import current
 
 __all__ = ["get", "getConst", "set", "setConst"]
@@ -25,6 +26,8 @@ def set(**values: Any) -> None:
     Raises ``PicklingError`` or whatever pickling raises. A name that is set again has the newer value everywhere soon.
     """
     for name, value in values.items():
+        if len(name) > MAX_NAME_CHARACTERS:
+            raise ValueError(f"the name of a shared constant has {MAX_NAME_CHARACTERS} characters at most")
         _loaded.pop(name, None)
         if current.is_origin:
             current.constants[name] = value

@@ -123,7 +123,9 @@ PIECE_STATES = Figure(
             by=_by(BROKER, "_on_return", "_remove", "_blame"),
         ),
         Arrow("held", "resolved", "Results;\n3 crashes: poisoned", at=0.52, by=_by(BROKER, "_on_results", "_blame")),
-        Arrow("queued", "resolved", "cancelled;\nhost given up", at=0.62, by=_by(BROKER, "_cancel_queued", "_give_up")),
+        Arrow(
+            "queued", "resolved", "cancelled;\nhost given up", at=0.62, by=_by(BROKER, "_cancel_queued", "_fail_queued")
+        ),
         Arrow("held", "orphaned", "submitter\ngone: Cancel", by=_by(BROKER, "_drop_submissions")),
         Arrow("orphaned", "dropped", "Results come, or its Worker ends", by=_by(BROKER, "_on_results", "_remove")),
         Arrow("waiting", "dropped", "submitter gone", at=0.5, by=_by(BROKER, "_drop_submissions")),

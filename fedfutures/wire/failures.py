@@ -37,7 +37,7 @@ def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1) -> byt
             raise pickle.PicklingError("the copy is not equal")
     except BaseException:
         body = None
-    return payloads.dump((body, _describe(error), text))
+    return payloads.dump((body, _describe(error), text), alone=True)
 
 
 def load_failure(outcome: bytes, payloads: Payloads) -> BaseException:
@@ -117,7 +117,7 @@ def _native(error: BaseException) -> dict[str, Any]:
     }
     if isinstance(error, OSError):
         names |= {"errno", "strerror", "filename", "filename2"}
-    names -= {"exceptions", "message", "__suppress_context__", "characters_written"}
+    names -= {"obj", "exceptions", "message", "__suppress_context__", "characters_written"}
     return {name: getattr(error, name) for name in sorted(names) if getattr(error, name, None) is not None}
 
 

@@ -101,7 +101,7 @@ class FunctionCache:
         if known is not None and known[1]():
             return known[0]
         definition = self._make(function)
-        if isinstance(function, (types.FunctionType, types.BuiltinFunctionType, type)):
+        if isinstance(function, (types.FunctionType, type)) or _is_plain_builtin(function):
             if len(self._known) >= _CACHED_FUNCTIONS:
                 self._known.clear()
             self._known[function] = (definition, _watch(function))
@@ -185,8 +185,8 @@ def _describe(function: types.FunctionType, seen: set[int]) -> Iterator[str]:
             yield name
             yield from _describe(value, seen)
         elif function.__module__ in MAIN_NAMES or name in function.__code__.co_freevars:
-            at_import_only = at_import is not None and name not in function.__code__.co_freevars
-            text = at_import.get(name) if at_import_only else plain(value)
+            is_cell = name in function.__code__.co_freevars
+            text = plain(value) if at_import is None or is_cell else at_import.get(name)
             if text is not None:
                 yield f"{name}={text}"
 
@@ -253,7 +253,10 @@ def _watch(function: Any) -> Callable[[], bool]:
         for names, name, value in reads:
             if names.get(name, _MISSING) is not value:
                 return False
-        return all(cell.cell_contents is value for cell, value in cells)
+        try:
+            return all(cell.cell_contents is value for cell, value in cells)
+        except ValueError:  # emptied
+            return False
 
     return unchanged
 
@@ -268,10 +271,9 @@ def _collect(function: types.FunctionType, watched: Any, reads: Any, cells: Any,
     watched.append((function, function.__code__, function.__defaults__, function.__kwdefaults__))
     for name in _global_names(function.__code__):
         value = function.__globals__.get(name, _MISSING)
-        if value is not _MISSING:
-            reads.append((function.__globals__, name, value))
-            if not _settled(value, function, watched, reads, cells, seen):
-                return False
+        reads.append((function.__globals__, name, value))  # what is missing may come
+        if value is not _MISSING and not _settled(value, function, watched, reads, cells, seen):
+            return False
     for cell in function.__closure__ or ():
         try:
             value = cell.cell_contents
@@ -288,10 +290,15 @@ def _settled(value: Any, user: types.FunctionType, watched: Any, reads: Any, cel
         if value.__module__ != user.__module__:
             return True
         return _collect(value, watched, reads, cells, seen)
-    if _frozen(value) or isinstance(value, (type, types.BuiltinFunctionType)):
+    if _frozen(value) or isinstance(value, type) or _is_plain_builtin(value):
         return True
     # Another object of a module function goes by reference anyway; of a closure or of __main__ it goes by value.
     return user.__module__ not in MAIN_NAMES and not user.__closure__ and plain(value) is None
+
+
+def _is_plain_builtin(value: Any) -> bool:
+    """Whether this is a built-in function of a module; a built-in method goes with its object, which may change."""
+    return isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, (types.ModuleType, type(None)))
 
 
 def _frozen(value: Any) -> bool:

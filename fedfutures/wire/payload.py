@@ -18,7 +18,7 @@ import mmap
 import pickle
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgpack
@@ -45,11 +45,12 @@ class Payloads:
         if main_importable:  # what the program defines comes back from Workers under the name that it has there
             sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
 
-    def dump(self, value: Any, written: Written | None = None) -> bytes:
+    def dump(self, value: Any, written: Written | None = None, *, alone: bool = False) -> bytes:
         """Return the payload of `value`.
 
         `written` remembers the segments of buffers by identity, so that a buffer met again is not written again;
-        who passes it promises that the buffers do not change meanwhile. Raises what the pickler raises.
+        who passes it promises that the buffers do not change meanwhile. `alone`: its receiver is to have the segments
+        for itself, as that of a result has. Raises what the pickler raises.
         """
         buffers: list[pickle.PickleBuffer] = []
         keep = buffers.append if self.segments is not None else None
@@ -65,7 +66,7 @@ class Payloads:
                 stream = self.dump_by_value(value, callback)
         if not buffers and (len(stream) < SHARED_FROM_BYTES or self.segments is None):
             return stream
-        return self._manifest(stream, buffers, written)
+        return self._manifest(stream, buffers, written, alone)
 
     def dump_by_value(self, value: Any, callback: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
         """Pickle with cloudpickle: lambdas, closures and what ``__main__`` defines travel by value."""
@@ -75,9 +76,14 @@ class Payloads:
         pickler.dump(value)
         return target.getvalue()
 
-    def _manifest(self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None) -> bytes:
+    def _manifest(
+        self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
+    ) -> bytes:
         assert self.segments is not None
-        names = [self._segment_of(buffer.raw(), written) for buffer in buffers]
+        if alone:
+            names = [self.segments.write(buffer.raw()) for buffer in buffers]
+        else:
+            names = [self._segment_of(buffer.raw(), written) for buffer in buffers]
         held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
         reusable = not any(self.segments.is_shared(name) for name in names)
         body: bytes = msgpack.packb([held, names, reusable])
@@ -99,7 +105,7 @@ class Payloads:
         if written is not None:
             written[id(owner)] = (owner, name)
             self.segments.retain(name)
-        elif raw.readonly and getattr(owner, "base", raw) is None:
+        elif raw.readonly and _can_never_change(owner):
             self._keep_read_only(owner, name)
         return name
 
@@ -116,27 +122,27 @@ class Payloads:
         segments.retain(name)
 
     def load(self, payload: bytes, *, take: bool = False) -> Any:
-        """Return the value; with `take` its buffers are writable and its segments gone. Raises what loading raises."""
-        try:
-            return self._load(payload, take)
-        except (AttributeError, ModuleNotFoundError):
-            # A class that the program makes at import may be all that is missing.
-            if self.retry_after_import is None or not self.retry_after_import():
-                raise
-        return self._load(payload, take)
-
-    def _load(self, payload: bytes, take: bool) -> Any:
+        """Return the value; with `take` its buffers are writable, its alone. Raises what loading raises."""
         if payload[:1] != _MANIFEST:
-            return pickle.loads(payload)
+            return self._unpickle(payload, ())
         assert self.segments is not None
         held, names, reusable = msgpack.unpackb(payload[1:])
         buffers = [self.segments.map(name, take=take) for name in names]
         if reusable and not take:
             self.opened.extend(zip(names, buffers))
         if isinstance(held, bytes):
-            return pickle.loads(held, buffers=buffers)
+            return self._unpickle(held, buffers)
         with self.segments.map(held, take=take) as stream:
-            return pickle.loads(memoryview(stream), buffers=buffers)
+            return self._unpickle(memoryview(stream), buffers)
+
+    def _unpickle(self, stream: bytes | memoryview, buffers: Sequence[Any]) -> Any:
+        try:
+            return pickle.loads(stream, buffers=buffers)
+        except (AttributeError, ModuleNotFoundError):
+            # A class that the program makes at import may be all that is missing.
+            if self.retry_after_import is None or not self.retry_after_import():
+                raise
+        return pickle.loads(stream, buffers=buffers)
 
     def let_go(self, opened: list[tuple[str, mmap.mmap]]) -> None:
         """A Future that had these segments mapped is done: those that it still uses must not be written again."""
@@ -145,13 +151,27 @@ class Payloads:
             try:
                 mapped.close()
             except BufferError:
-                self.segments.remove(name)
+                self.segments.keep(name)
 
     def release(self, payload: bytes) -> None:
         """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
         if payload[:1] == _MANIFEST and self.segments is not None:
             held, names, reusable = msgpack.unpackb(payload[1:])
             self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=reusable)
+
+
+def _can_never_change(array: Any) -> bool:
+    """Whether an array views memory that nobody can write to, such as ``bytes`` or a read-only map.
+
+    One that owns its memory and is merely flagged read-only can be made writable again, changed and flagged again.
+    """
+    base = getattr(array, "base", None)
+    while isinstance(base, type(array)):
+        base = base.base
+    try:
+        return base is not None and memoryview(base).readonly
+    except TypeError:
+        return False
 
 
 def _is_small(buffer: pickle.PickleBuffer) -> bool:

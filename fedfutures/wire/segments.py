@@ -9,9 +9,9 @@ Writing to pages that exist is five times as fast as writing to new ones (``benc
 that nobody uses any more is not removed but renamed to ``free-SIZE-...``, up to :data:`FREE_BYTES_AT_MOST` in all, and
 any process of the run may claim it by renaming it again. "Nobody" has to be certain:
 
-* Arguments: a Worker that finds its mapping still in use after the Future (the function kept the array) removes the
-  file itself, before it sends the result. So when the last Future that needs an argument has resolved, its submitter
-  either finds the file unused, or does not find it.
+* Arguments: a Worker that finds its mapping still in use after the Future (the function kept the array) leaves a file
+  ``keep-NAME``, before it sends the result. So when the last Future that needs an argument has resolved, its submitter
+  knows whether the file may be written again.
 * Results: only the receiver maps them, and lets go of the file when its mapping is gone.
 """
 
@@ -91,7 +91,11 @@ class Segments:
         try:
             os.unlink(self._file(name))
         except FileNotFoundError:
-            pass  # a Worker still uses it and has removed the file, or the run is over
+            pass  # the run is over, or another attempt's result came first
+
+    def keep(self, name: str) -> None:
+        """Have a segment's file never be written again: this process still uses what it has mapped."""
+        os.close(os.open(self._file(f"keep-{name}"), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
     def _new_name(self) -> str:
         self._count += 1
@@ -99,8 +103,12 @@ class Segments:
 
     def _free(self, name: str) -> None:
         """Leave a file that nobody maps to whoever wants to write next."""
-        path = self._file(name)
+        path, kept = self._file(name), self._file(f"keep-{name}")
         try:
+            if os.path.exists(kept):
+                os.unlink(path)
+                os.unlink(kept)
+                return
             size = os.stat(path).st_size
             if size + sum(known for _, known in self._free_files()) > FREE_BYTES_AT_MOST:
                 os.unlink(path)

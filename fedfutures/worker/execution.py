@@ -392,7 +392,7 @@ class Worker(Node):
         if type(value) in _ATOMS and type(value) is not bytes:
             return pickle.dumps(value, 5)
         try:
-            return (payloads or self.payloads).dump(value)
+            return (payloads or self.payloads).dump(value, alone=True)
         except Exception as error:
             path = culprit(value, "result")
             raise ResultNotPicklable(

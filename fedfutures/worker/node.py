@@ -325,7 +325,7 @@ class Node:
 
     def share(self, name: str, value: Any) -> None:
         """Make `value` known to every node under `name`."""
-        body = self.payloads.dump(value)
+        body = self.payloads.dump(value, {})  # its segments stay: others will load it at any time
         with self.lock:
             self.constants[name] = body
             self.step(rules.Share(name, body))

@@ -1,0 +1,241 @@
+"""A Broker with Workers and Origins, whatever happens: in the end every Future has resolved once with its own value."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from fedfutures.broker.machine import CRASH_LIMIT
+from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
+from fedfutures.worker import machine as rules
+
+from .network import CRASH, Network, Node, value_of
+
+FUNCTIONS = st.sampled_from([b"f", b"g", b"h"])
+WHICH = st.integers(0, 9)
+
+
+class Federation(RuleBasedStateMachine):
+    """Rules for all that users, the network and fate can do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = Network()
+        self.cancelled: set[tuple[str, int, int]] = set()
+        self.submitted = 0
+        self.shared = 0
+        self.everyone: list[Node] = []
+
+    @initialize(workers=st.integers(1, 3), origins=st.integers(1, 2))
+    def start(self, workers: int, origins: int) -> None:
+        for role, count in (("worker", workers), ("origin", origins)):
+            for _ in range(count):
+                self.everyone.append(self.network.node(role))
+        self.network.settle(3)
+
+    def pick(self, role: str, which: int) -> Node:
+        nodes = [node for node in self.network.nodes.values() if role in ("any", node.role)]
+        return nodes[which % len(nodes)]
+
+    @rule(which=WHICH, function=FUNCTIONS, count=st.integers(1, 12), crash=st.sampled_from([False] * 5 + [True]))
+    def submit(self, which: int, function: bytes, count: int, crash: bool) -> None:
+        payloads = [self.payload() for _ in range(count)]
+        if crash:
+            payloads[0] = CRASH + payloads[0]
+        self.pick("origin", which).submit(function, payloads)
+
+    def payload(self) -> bytes:
+        self.submitted += 1
+        return b"%d" % self.submitted
+
+    @rule(which=WHICH, function=FUNCTIONS, count=st.integers(1, 4))
+    def submit_nested(self, which: int, function: bytes, count: int) -> None:
+        worker = self.pick("worker", which)
+        if worker.running:
+            worker.running[-1][3].update(worker.submit(function, [self.payload() for _ in range(count)]))
+
+    @rule(which=WHICH)
+    def run_own(self, which: int) -> None:
+        self.pick("worker", which).run_own()
+
+    @rule(which=WHICH)
+    def begin(self, which: int) -> None:
+        worker = self.pick("worker", which)
+        if worker.todo and not worker.start():
+            self.die(which, True, 9)
+
+    @rule(which=WHICH)
+    def finish(self, which: int) -> None:
+        self.pick("worker", which).finish()
+
+    @rule(which=WHICH, most=st.integers(1, 4))
+    def give_back(self, which: int, most: int) -> None:
+        self.pick("worker", which).give_back(most)
+
+    @rule(which=WHICH, late=st.integers(0, 9), again=st.booleans())
+    def worker_dies(self, which: int, late: int, again: bool) -> None:
+        self.die(which, False, late)
+
+    def die(self, which: int, blame: bool, late: int) -> None:
+        self.network.lose(self.pick("worker", which), blame=blame, late=late)
+        self.everyone.append(self.network.node("worker"))
+
+    @precondition(lambda self: sum(node.role == "origin" for node in self.network.nodes.values()) > 1)
+    @rule(which=WHICH)
+    def origin_leaves(self, which: int) -> None:
+        origin = self.pick("origin", which)
+        for _ in range(3):
+            self.network.now += 9.0
+            self.network.settle(2)
+        origin.step(rules.Leave("done"))
+        self.network.settle(1)
+        assert origin.name not in self.network.broker.peers
+        del self.network.nodes[origin.name]
+
+    @rule(which=WHICH)
+    def origin_starts_again(self, which: int) -> None:
+        self.everyone.append(self.network.node("origin", self.pick("origin", which).name))
+
+    @rule(which=WHICH, number=WHICH)
+    def cancel(self, which: int, number: int) -> None:
+        node = self.pick("origin", which)
+        given = list(node.machine._where)
+        if given:
+            chosen = given[number % len(given)]
+            self.cancelled.add((node.name, node.machine._hello.boot, chosen))
+            node.step(rules.CancelGiven([chosen]))
+
+    @rule(which=WHICH, name=st.sampled_from(["a", "b"]))
+    def share(self, which: int, name: str) -> None:
+        node = self.pick("any", which)
+        self.shared += 1
+        node.constants[name] = b"%d" % self.shared
+        node.step(rules.Share(name, node.constants[name]))
+
+    @rule(which=WHICH, function=FUNCTIONS)
+    def forget(self, which: int, function: bytes) -> None:
+        self.pick("any", which).machine.forget(function)
+
+    @rule(function=FUNCTIONS)
+    def the_broker_forgets(self, function: bytes) -> None:
+        """As it does when there are too many."""
+        found = self.network.broker.functions.pop(function, None)
+        if found is not None:
+            self.network.broker._function_bytes -= len(found.body)
+
+    @rule(which=WHICH, count=st.integers(1, 10), up=st.booleans())
+    def arrive(self, which: int, count: int, up: bool) -> None:
+        node = self.pick("any", which)
+        for _ in range(count):
+            (self.network.to_broker if up else self.network.to_node)(node)
+
+    @rule(which=WHICH, place=WHICH, up=st.booleans())
+    def lose(self, which: int, place: int, up: bool) -> None:
+        node = self.pick("any", which)
+        frames = node.to_broker if up else node.to_node
+        if place < len(frames):
+            del frames[place]
+
+    @rule(which=WHICH, place=WHICH, up=st.booleans())
+    def double(self, which: int, place: int, up: bool) -> None:
+        node = self.pick("any", which)
+        frames = node.to_broker if up else node.to_node
+        if frames:
+            frames.append(frames[place % len(frames)])
+
+    @rule(seconds=st.sampled_from([0.0, 0.002, 0.06, 0.3, 1.1]))
+    def tick(self, seconds: float) -> None:
+        self.network.now += seconds
+        self.network.tick()
+
+    @rule()
+    def settle(self) -> None:
+        self.network.settle(2)
+
+    @invariant()
+    def nothing_wrong_so_far(self) -> None:
+        for node in self.network.nodes.values():
+            for number, (kind, outcome) in node.outcomes.items():
+                self.check_outcome(node, number, kind, outcome)
+
+    def check_outcome(self, node: Node, number: int, kind: int, outcome: bytes) -> None:
+        payload = node.payloads[number]
+        if kind == VALUE:
+            assert outcome == value_of(payload)
+        elif kind == CANCELLED:
+            assert (node.name, node.machine._hello.boot, number) in self.cancelled
+        else:
+            assert kind == POISONED
+            assert payload.startswith(CRASH)
+
+    def teardown(self) -> None:
+        if not self.network.nodes:
+            return
+        for _ in range(4):
+            self.network.work()
+            self.network.now += 9.0
+            self.network.settle()
+        statistics = self.network.broker.statistics()
+        assert (statistics["queued"], statistics["held"]) == (0, 0)
+        assert not self.network.broker.intakes
+        for node in self.network.nodes.values():
+            assert node.payloads.keys() == node.outcomes.keys()
+            assert node.machine.statistics()["given"] == node.machine.statistics()["held"] == 0
+        constants = {name: known.body for name, known in self.network.broker.constants.items()}
+        assert all(node.constants == constants for node in self.network.nodes.values())
+        assert (
+            CRASH_LIMIT * sum(payload.startswith(CRASH) for node in self.everyone for payload in node.payloads.values())
+            >= statistics["crashes"]
+        )
+
+
+# How often each rule is chosen in a random walk; hypothesis prefers simple examples, and rare states want long ones.
+WEIGHTS = {
+    "submit": 8, "submit_nested": 4, "run_own": 2, "begin": 12, "finish": 8, "give_back": 3, "worker_dies": 1,
+    "cancel": 3, "share": 2, "forget": 1, "the_broker_forgets": 1, "arrive": 20, "lose": 2, "double": 2, "tick": 8,
+    "settle": 6, "origin_starts_again": 0.3, "origin_leaves": 0.1,
+}  # fmt: skip
+
+
+def walk(seed: int, steps: int = 200) -> None:
+    dice = random.Random(seed)
+    federation = Federation()
+    federation.start(dice.randint(1, 4), dice.randint(1, 3))
+    for _ in range(steps):
+        (name,) = dice.choices(list(WEIGHTS), list(WEIGHTS.values()))
+        which, count = dice.randrange(10), dice.randint(1, 10)
+        function, up = dice.choice([b"f", b"g", b"h"]), dice.random() < 0.5
+        if name == "origin_leaves" and sum(node.role == "origin" for node in federation.network.nodes.values()) < 2:
+            continue
+        arguments: dict[str, Any] = {
+            "submit": (which, function, count, dice.random() < 0.1),
+            "submit_nested": (which, function, dice.randint(1, 4)),
+            "give_back": (which, dice.randint(1, 4)),
+            "worker_dies": (which, dice.randrange(10), False),
+            "cancel": (which, dice.randrange(10)),
+            "share": (which, dice.choice("ab")),
+            "forget": (which, function),
+            "the_broker_forgets": (function,),
+            "arrive": (which, count, up),
+            "lose": (which, dice.randrange(10), up),
+            "double": (which, dice.randrange(10), up),
+            "tick": (dice.choice([0.0, 0.002, 0.06, 0.3, 1.1]),),
+            "settle": (),
+        }
+        getattr(federation, name)(*arguments.get(name, (which,)))
+        federation.nothing_wrong_so_far()
+    federation.teardown()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_walks(seed: int) -> None:
+    walk(seed)
+
+
+TestFederation = Federation.TestCase
+TestFederation.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

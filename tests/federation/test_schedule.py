@@ -1,0 +1,85 @@
+"""How large a piece is, and how much is asked for: arithmetic with bounds."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedfutures.federation import schedule
+from fedfutures.federation.schedule import Durations, cushion, futures_in, portion
+
+MEANS = st.none() | st.floats(0.0, 1e4)
+COUNTS = st.integers(0, 10**6)
+
+
+def test_durations_are_learnt_one_function_at_a_time() -> None:
+    durations = Durations()
+    assert durations.of(b"f") is None is durations.last
+    durations.learn(b"f", 4.0, 2)
+    durations.learn(b"g", 0.5, 1)
+    durations.learn(b"g", 0.0, 0)  # not measured
+    assert (durations.of(b"f"), durations.of(b"g"), durations.last) == (2.0, 0.5, 0.5)
+
+
+@given(st.lists(st.floats(0.0, 1e3), min_size=1))
+def test_the_mean_stays_between_the_extremes_and_follows(measured: list[float]) -> None:
+    durations = Durations()
+    for seconds in measured:
+        durations.learn(b"f", seconds, 1)
+    mean = durations.of(b"f")
+    assert mean is not None
+    assert min(measured) - 1e-9 <= mean <= max(measured) + 1e-9
+    for _ in range(60):
+        durations.learn(b"f", 5.0, 1)
+    assert abs((durations.of(b"f") or 0.0) - 5.0) < 1e-6
+
+
+def test_durations_forget_the_function_that_was_quiet_longest() -> None:
+    durations = Durations()
+    for number in range(10_500):
+        durations.learn(number.to_bytes(2, "big"), 1.0, 1)
+        durations.learn(b"often", 1.0, 1)
+    assert durations.of(b"often") == 1.0
+    assert durations.of((0).to_bytes(2, "big")) is None
+    assert len(durations._means) <= 10_002
+
+
+@given(st.floats(0.0, 10.0), MEANS)
+def test_futures_in(seconds: float, mean: float | None) -> None:
+    count = futures_in(seconds, mean)
+    assert 1 <= count <= schedule.MOST_IN_A_PIECE
+    if mean is None:
+        assert count == 1
+    elif count > 1:
+        assert count * max(mean, 1e-7) <= seconds + 1e-9
+
+
+@given(MEANS, st.integers(1, 10**5), COUNTS, st.integers(0, 1000))
+def test_a_portion(mean: float | None, room: int, backlog: int, workers: int) -> None:
+    count, spent = portion(mean, room, backlog, workers)
+    assert 1 <= count <= room
+    assert count <= futures_in(schedule.HORIZON_SECONDS, mean)
+    if spent:
+        assert count < room
+    if mean is None:
+        assert count == 1
+
+
+def test_pieces_shrink_near_the_end() -> None:
+    given_out, left = [], 1000
+    while left:
+        count = min(left, portion(0.0005, 10**6, left, 4)[0])
+        given_out.append(count)
+        left -= count
+    assert given_out == sorted(given_out, reverse=True)
+    assert (given_out[0], given_out[-1]) == (20, 1)
+
+
+def test_very_short_futures_are_not_cut_small() -> None:
+    assert portion(1e-6, 10**6, 1, 4)[0] == 500
+
+
+@given(MEANS, st.integers(0, 10**4))
+def test_a_cushion(mean: float | None, workers: int) -> None:
+    count = cushion(mean, workers)
+    assert 2 * workers <= count <= max(2 * workers, schedule.CUSHION_AT_MOST)

@@ -1,0 +1,38 @@
+"""Strategies for messages, built from the annotations of the page that defines them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from hypothesis import strategies as st
+
+from fedfutures.wire import messages
+
+COUNTS = st.integers(0, (1 << 63) - 1)
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "int": COUNTS,
+    "str": st.text(max_size=20),
+    "bool": st.booleans(),
+    "float": st.floats(0.0, allow_nan=False, allow_infinity=False),
+    "bytes": st.binary(max_size=40),
+    "list[int]": st.lists(COUNTS, max_size=6, unique=True),
+    "list[bytes]": st.lists(st.binary(max_size=10), max_size=6),
+    "list[tuple[int, int]]": st.lists(st.tuples(COUNTS, st.integers(0, 4)), max_size=4),
+}
+
+
+@st.composite
+def messages_of(draw: Any, kind: type) -> Any:
+    """Any message of one type; lists that go together have one length."""
+    fields = {field.name: draw(FIELDS[str(field.type)]) for field in dataclasses.fields(kind)}
+    paired = {"payloads", "outcomes"} & fields.keys()
+    if paired:
+        if kind is messages.Batch and not fields["ids"]:
+            fields["ids"] = [draw(COUNTS)]
+        count = len(fields["ids"])
+        fields[paired.pop()] = draw(st.lists(st.binary(max_size=10), min_size=count, max_size=count))
+    return kind(**fields)
+
+
+any_message = st.sampled_from(list(messages.CODES.values())).flatmap(messages_of)

@@ -1,0 +1,387 @@
+"""Payloads: the standard pickler first, by value where that is needed, large buffers beside the stream."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import sys
+import threading
+import types
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedfutures.wire import payload
+from fedfutures.wire.payload import Payloads, culprit, is_of_main
+from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
+
+LARGE = SHARED_FROM_BYTES // 8
+"""So many float64 make a buffer that leaves the stream."""
+
+
+class Sides:
+    """A submitter and a Worker that share a directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.submitter = Payloads(Segments(str(path), "submitter"))
+        self.worker = Payloads(Segments(str(path), "worker"))
+
+    def files(self) -> list[str]:
+        """Segments that somebody needs."""
+        return sorted(name for name in os.listdir(self.path) if not name.startswith("free-"))
+
+    def release(self, body: bytes) -> None:
+        self.submitter.release(body)
+
+
+def segment_names(body: bytes) -> list[str]:
+    """Name the segments that a payload needs."""
+    if body[:1] == b"\x80":
+        return []
+    held, names, _ = msgpack.unpackb(body[1:])
+    return [*([] if isinstance(held, bytes) else [held]), *names]
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> Sides:
+    return Sides(tmp_path)
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """A program: a module that is ``__main__``, with a class and a function."""
+    module = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    exec(
+        "class Point:\n    def __init__(self, x): self.x = x\n    class Inner: pass\ndef double(x): return 2 * x\n",
+        module.__dict__,
+    )
+    return module
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(plain)
+def test_plain_values_are_a_plain_pickle(value: Any) -> None:
+    body = Payloads().dump(value)
+    assert body[:1] == b"\x80"
+    assert pickle.loads(body) == value == Payloads().load(body)
+    assert segment_names(body) == []
+
+
+def test_lambdas_and_closures_go_by_value() -> None:
+    base = 3
+    function = Payloads().load(Payloads().dump(lambda x: x + base))
+    assert function(4) == 7
+
+
+def test_what_cannot_be_pickled_raises_what_the_pickler_raises() -> None:
+    with pytest.raises(TypeError, match="pickle"):
+        Payloads().dump(threading.Lock())
+
+
+def test_things_of_main_go_by_value(main: types.ModuleType) -> None:
+    body = Payloads().dump(main.Point(5))
+    assert pickle.loads(Payloads().dump(main.double))(4) == 8
+    del main.Point
+    assert pickle.loads(body).x == 5
+
+
+def test_classes_of_an_importable_program_go_by_reference(main: types.ModuleType) -> None:
+    payloads = Payloads(main_importable=True)
+    point = main.Point(5)
+    assert type(payloads.load(payloads.dump(point))) is main.Point
+    # also beside what has to go by value
+    loaded, function = payloads.load(payloads.dump([point, lambda: 1]))
+    assert type(loaded) is main.Point
+    assert function() == 1
+    # but not a class that another one has replaced
+    exec("class Point: pass", main.__dict__)
+    assert type(payloads.load(payloads.dump([point, lambda: 1]))[0]) is not main.Point
+
+
+def test_is_of_main(main: types.ModuleType) -> None:
+    assert is_of_main(main.Point)
+    assert is_of_main(main.Point.Inner)
+    assert not is_of_main(Path)
+    replaced = main.Point
+    del main.Point
+    assert not is_of_main(replaced)
+
+
+def test_loading_is_tried_again_after_the_program_was_imported(main: types.ModuleType) -> None:
+    payloads = Payloads(main_importable=True)
+    body, made = payloads.dump(main.Point(5)), main.Point
+    del main.Point
+    with pytest.raises(AttributeError):
+        payloads.load(body)
+    payloads.retry_after_import = lambda: False
+    with pytest.raises(AttributeError):
+        payloads.load(body)
+
+    def program() -> bool:
+        main.Point = made
+        return True
+
+    payloads.retry_after_import = program
+    assert payloads.load(body).x == 5
+
+
+# -- buffers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_small_array_stays_in_the_stream(sides: Sides) -> None:
+    body = sides.submitter.dump(np.arange(LARGE - 100))
+    assert body[:1] == b"\x80"
+    assert sides.files() == []
+
+
+def test_a_large_array_leaves_the_stream(sides: Sides) -> None:
+    array = np.arange(LARGE)
+    body = sides.submitter.dump(("call", array))
+    assert len(body) < 1000
+    assert sides.files() == segment_names(body)
+    name, loaded = sides.worker.load(body)
+    assert name == "call"
+    np.testing.assert_array_equal(loaded, array)
+    with pytest.raises(ValueError, match="read-only"):
+        loaded[0] = 1
+    sides.release(body)
+    assert sides.files() == []
+    assert loaded[7] == 7  # mapped still
+
+
+def test_a_large_pickle_has_a_segment_of_its_own(sides: Sides) -> None:
+    value = [b"x" * SHARED_FROM_BYTES, np.arange(LARGE)]
+    body = sides.submitter.dump(value)
+    assert len(segment_names(body)) == 2
+    loaded = sides.worker.load(body)
+    assert loaded[0] == value[0]
+    np.testing.assert_array_equal(loaded[1], value[1])
+    sides.release(body)
+    assert sides.files() == []
+
+
+def test_a_large_array_in_what_goes_by_value(sides: Sides) -> None:
+    array = np.arange(LARGE)
+    body = sides.submitter.dump([array, lambda: 1])
+    assert len(segment_names(body)) == 1
+    np.testing.assert_array_equal(sides.worker.load(body)[0], array)
+
+
+def test_a_large_array_in_an_object_of_main(sides: Sides, main: types.ModuleType) -> None:
+    body = sides.submitter.dump(main.Point(np.arange(LARGE)))
+    assert len(segment_names(body)) == 1
+    assert sides.worker.load(body).x[5] == 5
+
+
+def test_an_array_in_pieces_is_copied(sides: Sides) -> None:
+    array = np.arange(2 * LARGE)[::2]
+    np.testing.assert_array_equal(sides.worker.load(sides.submitter.dump(array)), array)
+
+
+class Strided:
+    """Gives the pickler a buffer that is not in one piece."""
+
+    def __reduce_ex__(self, protocol: int) -> Any:
+        return bytes, (pickle.PickleBuffer(memoryview(bytearray(4 * SHARED_FROM_BYTES))[::2]),)
+
+
+def test_a_buffer_in_pieces_stays_with_the_pickler(sides: Sides) -> None:
+    with pytest.raises(pickle.PicklingError, match="contiguous"):
+        sides.submitter.dump(Strided())
+    assert sides.files() == []
+
+
+def test_without_segments_all_stays_in_the_stream() -> None:
+    array = np.arange(LARGE)
+    body = Payloads().dump([array, b"x" * SHARED_FROM_BYTES])
+    assert body[:1] == b"\x80"
+    np.testing.assert_array_equal(Payloads().load(body)[0], array)
+
+
+def test_what_is_taken_is_writable_and_its_files_gone(sides: Sides) -> None:
+    value = [b"x" * SHARED_FROM_BYTES, np.arange(LARGE)]
+    loaded = sides.submitter.load(sides.worker.dump(value), take=True)
+    loaded[1][0] = 99
+    assert loaded[1][0] == 99
+    assert len(sides.files()) == 1
+    del loaded
+    gc.collect()
+    assert sides.files() == []
+    assert len(os.listdir(sides.path)) == 2  # to be written again
+
+
+def test_a_written_buffer_is_not_written_again(sides: Sides) -> None:
+    array = np.arange(LARGE)
+    written: payload.Written = {}
+    first, second = sides.submitter.dump((1, array), written), sides.submitter.dump((2, array), written)
+    assert segment_names(first) == segment_names(second)
+    assert len(sides.files()) == 1
+    sides.release(first)
+    assert sides.worker.load(second)[1][3] == 3
+    sides.release(second)
+    assert len(sides.files()) == 1  # for the next one
+    assert sides.submitter.segments is not None
+    sides.submitter.segments.release([name for _, name in written.values()])
+    assert sides.files() == []
+
+
+def test_a_changed_array_is_written_again(sides: Sides) -> None:
+    array = np.arange(LARGE)
+    first = sides.submitter.dump(array)
+    array[0] = 99
+    second = sides.submitter.dump(array)
+    assert segment_names(first) != segment_names(second)
+    assert (sides.worker.load(first)[0], sides.worker.load(second)[0]) == (0, 99)
+
+
+def test_an_array_that_cannot_change_is_written_once(sides: Sides) -> None:
+    array = np.frombuffer(np.arange(LARGE).tobytes(), int)
+    bodies = [sides.submitter.dump((number, array)) for number in range(3)]
+    assert len(sides.files()) == 1
+    for body in bodies:
+        sides.release(body)
+    assert len(sides.files()) == 1
+    assert sides.worker.load(sides.submitter.dump(array))[3] == 3
+    sides.release(sides.submitter.dump(array))
+    sides.release(bodies[0])  # that of the load above
+    del array
+    gc.collect()
+    assert sides.files() == []
+
+
+def test_a_read_only_view_may_change_through_its_base(sides: Sides) -> None:
+    base = np.arange(LARGE)
+    view = base[:]
+    view.flags.writeable = False
+    sides.submitter.dump(view)
+    base[0] = 99
+    assert sides.worker.load(sides.submitter.dump(view))[0] == 99
+
+
+def test_an_array_that_was_made_writable_again_is_written_again(sides: Sides) -> None:
+    array = np.arange(LARGE)
+    array.flags.writeable = False
+    first = sides.submitter.dump(array)
+    array.flags.writeable = True
+    array[0] = 99
+    second = sides.submitter.dump(array)
+    assert sides.worker.load(second)[0] == 99
+    sides.release(first)
+    sides.release(second)
+    del array
+    gc.collect()
+    assert sides.files() == []
+
+
+def test_a_read_only_array_can_be_a_result_twice(sides: Sides) -> None:
+    array = np.arange(LARGE)
+    array.flags.writeable = False
+    first, second = (sides.submitter.load(sides.worker.dump(array), take=True) for _ in range(2))
+    del first
+    gc.collect()
+    other = sides.worker.dump(np.zeros(LARGE))
+    assert second[3] == 3
+    assert sides.submitter.load(other)[3] == 0
+    bodies = [sides.worker.dump(array) for _ in range(2)]
+    assert [int(sides.submitter.load(body, take=True)[3]) for body in bodies] == [3, 3]
+
+
+def test_a_large_result_of_a_class_that_the_import_makes(sides: Sides, main: types.ModuleType) -> None:
+    sides.submitter.main_importable = sides.worker.main_importable = True
+    body, made = sides.worker.dump(main.Point(np.arange(LARGE))), main.Point
+    del main.Point
+
+    def program() -> bool:
+        main.Point = made
+        return True
+
+    sides.submitter.retry_after_import = program
+    assert sides.submitter.load(body, take=True).x[5] == 5
+    gc.collect()
+    assert sides.files() == []
+
+
+def test_a_reusable_segment_is_left_for_the_next_writer(sides: Sides) -> None:
+    body = sides.submitter.dump(np.arange(LARGE))
+    loaded = sides.worker.load(body)
+    opened, sides.worker.opened = sides.worker.opened, []
+    assert [name for name, _ in opened] == segment_names(body)
+    del loaded
+    sides.worker.let_go(opened)
+    sides.release(body)
+    assert [name[:5] for name in os.listdir(sides.path)] == ["free-"]
+    again = sides.submitter.dump(np.arange(1, LARGE + 1))
+    assert os.listdir(sides.path) == segment_names(again)
+    assert sides.worker.load(again)[0] == 1
+
+
+def test_a_segment_that_a_function_kept_is_not_written_again(sides: Sides) -> None:
+    body = sides.submitter.dump(np.arange(LARGE))
+    kept = sides.worker.load(body)
+    sides.worker.let_go(sides.worker.opened)
+    sides.release(body)
+    assert os.listdir(sides.path) == []
+    sides.submitter.dump(np.zeros(LARGE))
+    assert kept[3] == 3
+
+
+def test_releasing_a_plain_payload_does_nothing(sides: Sides) -> None:
+    sides.release(sides.submitter.dump(1))
+    Payloads().release(b"\x01")
+
+
+# -- who is to blame -------------------------------------------------------------------------------------------------
+
+
+class Holder:
+    """Holds something in an attribute."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+
+
+class Unpicklable:
+    """No instance of it can be pickled."""
+
+    def __reduce__(self) -> Any:
+        raise ValueError("never")
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ([threading.Lock()], "args[0]"),
+        ((1, 2, {"key": [threading.Lock()]}), "args[2]['key'][0]"),
+        ([Holder(1), Holder(threading.Lock())], "args[1].lock"),
+        (Unpicklable(), "args"),
+        ([1, 2], "args"),
+        ([Holder], "args"),
+    ],
+)
+def test_culprit(value: Any, path: str) -> None:
+    assert culprit(value, "args") == path
+
+
+def test_culprit_of_something_endless() -> None:
+    holder = Holder(None)
+    holder.lock = [holder, threading.Lock()]
+    assert culprit(holder, "args").startswith("args.lock[0].lock[0].lock")
+
+
+def test_a_class_has_no_parts() -> None:
+    """Its dictionary is full of things that cannot be pickled alone."""
+    assert payload._parts(Holder) == []
