@@ -94,11 +94,12 @@ def _split(arguments: list[str]) -> tuple[list[str], str, str, list[str]]:
     index = 0
     while index < len(arguments):
         word = arguments[index]
-        if word in ("-m", "-c"):
-            if index + 1 == len(arguments):
-                _parser().error(f"{word} needs {'a module' if word == '-m' else 'code'}")
-            kind = "module" if word == "-m" else "code"
-            return arguments[:index], kind, arguments[index + 1], arguments[index + 2 :]
+        if word[:2] in ("-m", "-c"):  # the value may follow at once, as in -mtimeit
+            kind = "module" if word[:2] == "-m" else "code"
+            values = [word[2:]] * bool(word[2:]) + arguments[index + 1 :]
+            if not values:
+                _parser().error(f"{word} needs {'a module' if kind == 'module' else 'code'}")
+            return arguments[:index], kind, values[0], values[1:]
         if word == "-":
             return arguments[:index], "stdin", "-", arguments[index + 1 :]
         if word == "--":

@@ -19,9 +19,13 @@ from .command_line import Options, plan_text
 
 def launch(options: Options) -> NoReturn:
     """Run the program with a Federation under it, and exit as it does."""
+    if not programs.SAFE_PATH:
+        del sys.path[0]  # the launcher's own first entry, where the program's is to stand
+    sys.path[:0] = map(os.path.abspath, options.pythonpath)
     program = programs.load(options)
     _check(options)
-    _set_path(options, program)
+    if program.path0 is not None:
+        sys.path.insert(0, program.path0)
     workers = options.workers or processors()
     settings = settings_here(
         workers, program=program.importable, argv=[program.argv0, *options.arguments], path=_absolute_path(),
@@ -42,14 +46,10 @@ def _check(options: Options) -> None:
     if options.prolog is not None and not os.access(options.prolog, os.R_OK):
         programs.fail(f"--prolog {options.prolog!r} cannot be read")
     if options.profile is not None:
-        os.makedirs(options.profile, exist_ok=True)
-
-
-def _set_path(options: Options, program: programs.Program) -> None:
-    """Make ``sys.path`` what plain ``python`` would have: the launcher's first entry gives way to the program's."""
-    if sys.path and sys.path[0] in ("", os.getcwd()):
-        del sys.path[0]
-    sys.path[:0] = [program.path0, *map(os.path.abspath, options.pythonpath)]
+        try:
+            os.makedirs(options.profile, exist_ok=True)
+        except OSError as error:
+            programs.fail(f"--profile {options.profile!r} cannot be made: {error.strerror}")
 
 
 def _absolute_path() -> list[str]:

@@ -9,10 +9,14 @@ import sys
 import types
 import zipimport
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from types import CodeType, TracebackType
 from typing import Any, NoReturn
 
 from .command_line import Options
+
+SAFE_PATH = bool(getattr(sys.flags, "safe_path", sys.flags.isolated))
+"""Whether ``python -P`` or ``-I`` forbids to put the program's directory in front of ``sys.path``."""
 
 
 @dataclass(slots=True)
@@ -21,7 +25,7 @@ class Program:
 
     code: CodeType
     argv0: str
-    path0: str  # sys.path[0]
+    path0: str | None  # what stands in front of sys.path
     file: str | None
     spec: Any
     importable: tuple[str, str] | None  # what Workers may import
@@ -37,13 +41,17 @@ def load(options: Options) -> Program:
     """Find and compile the program; when that fails, say so as ``python`` does, before anything was started."""
     if options.kind == "code":
         code = _compile(options.place, "<string>")
-        return Program(code, "-c", "", None, None, None)
+        return Program(code, "-c", _unless_safe(""), None, None, None)
     if options.kind == "stdin":
         code = _compile(sys.stdin.read(), "<stdin>")
-        return Program(code, "-", "", None, None, None)
+        return Program(code, "-", _unless_safe(""), "<stdin>", None, None)
     if options.kind == "module":
         return _load_module(options.place)
     return _load_file(options.place)
+
+
+def _unless_safe(path: str) -> str | None:
+    return None if SAFE_PATH else path
 
 
 def _compile(source: str | bytes, name: str) -> CodeType:
@@ -67,8 +75,13 @@ def _load_file(path: str) -> Program:
         fail(f"can't open file {path!r}: [Errno {error.errno}] {error.strerror}")
     place = os.path.abspath(path)
     importable = ("file", place) if importable_program("file", place) else None
-    directory = os.path.dirname(os.path.realpath(path))
-    return Program(_compile(source, path), path, directory, path, None, importable)
+    directory, name = os.path.dirname(os.path.realpath(path)), _joined(path)
+    return Program(_compile(source, name), path, _unless_safe(directory), name, None, importable)
+
+
+def _joined(path: str) -> str:
+    """The absolute path that ``python`` gives to ``__file__`` and ``sys.path[0]``: not normalized."""
+    return os.path.join(os.getcwd(), path)
 
 
 def _is_zip(path: str) -> bool:
@@ -80,42 +93,37 @@ def _is_zip(path: str) -> bool:
 
 
 def _load_directory(path: str) -> Program:
-    sys.path.insert(0, path)
-    try:
-        spec = importlib.util.find_spec("__main__") if "__main__" not in sys.modules else _find_main(path)
-        loader: Any = spec and spec.loader
-        code = loader.get_code("__main__") if loader is not None else None
-    finally:
-        sys.path.remove(path)
+    place = _joined(path)
+    spec = PathFinder.find_spec("__main__", [place])
+    loader: Any = spec and spec.loader
+    code = loader.get_code("__main__") if loader is not None else None
     if code is None:
         fail(f"can't find '__main__' module in {path!r}", 1)
-    return Program(code, path, path, getattr(spec, "origin", None), spec, None)
-
-
-def _find_main(path: str) -> Any:
-    from importlib.machinery import PathFinder
-
-    return PathFinder.find_spec("__main__", [path])
+    return Program(code, path, place, getattr(spec, "origin", None), spec, None)
 
 
 def _load_module(name: str) -> Program:
     from fedfutures.host.here import importable_program
 
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    directory = _unless_safe(os.getcwd())
+    if directory is not None:
+        sys.path.insert(0, directory)
     try:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.submodule_search_locations is not None:
             name += ".__main__"
             spec = importlib.util.find_spec(name)
+        importable = ("module", name) if importable_program("module", name) else None
     except (ImportError, ValueError, AttributeError) as error:
         fail(f"error while finding module {name!r}: {error}", 1)
+    finally:
+        if directory is not None:
+            sys.path.remove(directory)
     loader: Any = spec and spec.loader
     code = loader.get_code(name) if loader is not None and hasattr(loader, "get_code") else None
     if spec is None or code is None:
         fail(f"no module named {name}", 1)
-    importable = ("module", name) if importable_program("module", name) else None
-    return Program(code, spec.origin or name, os.getcwd(), spec.origin, spec, importable)
+    return Program(code, spec.origin or name, directory, spec.origin, spec, importable)
 
 
 def run(program: Program, arguments: list[str]) -> None:

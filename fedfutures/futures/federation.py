@@ -74,6 +74,7 @@ class Federation:
         self._failure = self._failure or error
         if self._origin is not None:
             self._origin.lose(error)
+            self._origin.wake()  # whoever waits in poll(): losing has just drained the sign of it
 
     def _print(self, worker: str, stream: int, text: bytes) -> None:
         target = sys.stdout if stream == 1 else sys.stderr

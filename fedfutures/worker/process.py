@@ -96,4 +96,10 @@ def _profile(worker: Worker, directory: str, name: str) -> None:
     profile = cProfile.Profile()
     run = worker._run_fetched
     worker._run_fetched = lambda piece: profile.runcall(run, piece)  # type: ignore[method-assign]
-    worker.at_end.append(lambda: profile.dump_stats(os.path.join(directory, f"{name}.prof")))
+
+    def write() -> None:
+        profile.create_stats()
+        if profile.stats:  # pstats cannot read a profile of nothing
+            profile.dump_stats(os.path.join(directory, f"{name}.prof"))
+
+    worker.at_end.append(write)

@@ -1,0 +1,74 @@
+"""One Federation for all tests of a module, and what its host process said about Workers that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import tasks
+from launching import eventually
+
+from fedfutures import Executor
+from fedfutures.host.handle import HostHandle
+
+SECONDS = 20.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pipes_are_closed() -> Iterator[None]:
+    """Close what ``HostHandle.end`` leaves to the garbage collector: the pipe that its thread has read from."""
+    end = HostHandle.end
+
+    def end_and_close(handle: HostHandle) -> None:
+        end(handle)
+        if handle._process.stdout is not None:
+            handle._process.stdout.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HostHandle, "end", end_and_close)
+        yield
+
+
+class Shared:
+    """An Executor of two Workers; `lost` are the Workers that ended other than in order, as (name, how)."""
+
+    def __init__(self) -> None:
+        self.lost: list[tuple[str, str]] = []
+        self.executor = Executor(max_workers=2)
+        federation = self.executor._federation
+        assert federation is not None
+        heard = federation._heard
+
+        def hear(value: list[Any]) -> None:
+            if value[0] == "lost":
+                self.lost.append((value[1], value[2]))
+            heard(value)
+
+        federation._heard = hear  # type: ignore[method-assign]
+        self.submit = self.executor.submit
+        self.map = self.executor.map
+
+    def has_lost(self, *ends: str) -> bool:
+        """Whether the Workers that were lost ended in these ways; the word of it may come after a Future's result."""
+        return eventually(lambda: len(self.lost) >= len(ends), 2.0) and [how for _, how in self.lost] == list(ends)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the host process said of itself."""
+        assert self.executor._federation is not None
+        return self.executor._federation._handle.facts
+
+    def serves(self) -> bool:
+        """Whether Futures still run as they should."""
+        innocents = [self.submit(tasks.square, number) for number in range(10)]
+        return [future.result(timeout=SECONDS) for future in innocents] == [number**2 for number in range(10)]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Shared]:
+    """The Federation that a module's tests share: what one of them breaks, the next would find broken."""
+    here = Shared()
+    with here.executor:
+        assert here.serves()
+        yield here

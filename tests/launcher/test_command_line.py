@@ -1,0 +1,111 @@
+"""What the launcher makes of a command line."""
+
+from __future__ import annotations
+
+import pytest
+
+import fedfutures
+from fedfutures_launcher.command_line import main, parse, plan_text
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "place", "arguments"),
+    [
+        ("prog.py", "file", "prog.py", []),
+        ("prog.py -n 3 --debug", "file", "prog.py", ["-n", "3", "--debug"]),
+        ("prog.py --help", "file", "prog.py", ["--help"]),
+        ("-m package.module x", "module", "package.module", ["x"]),
+        ("-m module -m other", "module", "module", ["-m", "other"]),
+        ("-c print(1) -q", "code", "print(1)", ["-q"]),
+        ("-mmodule x", "module", "module", ["x"]),
+        ("-q -cprint(1) -q", "code", "print(1)", ["-q"]),
+        ("- a -", "stdin", "-", ["a", "-"]),
+        ("-- -prog.py -- x", "file", "-prog.py", ["--", "x"]),
+        ("-q -- prog.py", "file", "prog.py", []),
+        ("-n 2 prog.py", "file", "prog.py", []),
+        ("-n2 prog.py", "file", "prog.py", []),
+        ("--nice 5 -m module", "module", "module", []),
+        ("--nice=5 prog.py", "file", "prog.py", []),
+        ("--profile prog.py", "file", "prog.py", []),
+        ("--profile=out prog.py", "file", "prog.py", []),
+    ],
+)
+def test_the_program_begins_where_options_end(line: str, kind: str, place: str, arguments: list[str]) -> None:
+    options = parse(line.split())
+    assert (options.kind, options.place, options.arguments) == (kind, place, arguments)
+
+
+def test_defaults() -> None:
+    options = parse(["prog.py"])
+    assert options.workers is None
+    assert options.brokers == 1
+    assert (options.verbosity, options.quiet) == (0, False)
+    assert (options.prolog, options.nice, options.python, options.pythonpath) == (None, 0, None, [])
+    assert (options.path, options.profile, options.debug, options.dry_run) == (None, None, False, False)
+    assert options.prefix
+
+
+def test_options() -> None:
+    line = (
+        "-n 16 -b 1 -vv -q --prolog env.sh --nice 7 --python-interpreter /bin/py --pythonpath a --pythonpath b "
+        "--path dir --profile=out --debug --no-prefix --dry-run prog.py"
+    )
+    options = parse(line.split())
+    assert (options.workers, options.brokers, options.verbosity, options.quiet) == (16, 1, 2, True)
+    assert (options.prolog, options.nice, options.python) == ("env.sh", 7, "/bin/py")
+    assert (options.pythonpath, options.path, options.profile) == (["a", "b"], "dir", "out")
+    assert (options.debug, options.prefix, options.dry_run) == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("", "no program given"),
+        ("-n 2", "no program given"),
+        ("--", "no program given"),
+        ("-n 0 prog.py", "0 is not at least 1"),
+        ("-n -3 prog.py", "-3 is not at least 1"),
+        ("-n x prog.py", "'x' is not a number"),
+        ("-n 2.5 prog.py", "'2.5' is not a number"),
+        ("-n", "expected one argument"),
+        ("-b 2 prog.py", "not supported"),
+        ("-b none prog.py", "'none' is not a number"),
+        ("--nice much prog.py", "invalid int value"),
+        ("--unknown prog.py", "--unknown"),
+        ("-z prog.py", "-z"),
+        ("--profil prog.py", "--profil"),
+        ("-m", "-m needs a module"),
+        ("-n 2 -c", "-c needs code"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(line: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(line.split())
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2
+    assert out == ""
+    assert err.startswith("fedfutures: ")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    out, err = capsys.readouterr()
+    assert ended.value.code == 0
+    assert err == ""
+    for option in ("-n N", "-b N", "-v", "-q", "--prolog", "--nice", "--python-interpreter", "--pythonpath", "--path",
+                   "--profile", "--debug", "--no-prefix", "--dry-run", "--version"):  # fmt: skip
+        assert option in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr() == (f"fedfutures {fedfutures.__version__}\n", "")
+
+
+def test_a_plan_for_people() -> None:
+    assert plan_text([("program", "a.py"), ("host", "h")]) == "program: a.py\nhost:    h"
