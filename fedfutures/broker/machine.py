@@ -496,7 +496,7 @@ class BrokerMachine:
         """Tell the Origins how much more the Workers and the queue can take."""
         wanted = room + schedule.cushion(self.durations.last, len(self.workers)) - self._queued
         if self._queued_bytes > schedule.QUEUE_BYTES_AT_MOST or not self.workers:
-            wanted = 0
+            wanted = 0 if self._gave_up is None else schedule.MOST_IN_A_PIECE  # to be told that nobody will run them
         wanted = max(0, wanted)
         for peer in self.origins:
             if wanted > 2 * max(0, peer.asked) or wanted < peer.asked // 4:

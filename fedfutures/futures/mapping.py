@@ -134,7 +134,7 @@ class Feeder:
 
 def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
     lengths = [len(iterable) for iterable in iterables if hasattr(iterable, "__len__")]  # type: ignore[arg-type]
-    return min(lengths) if len(lengths) == len(iterables) else None
+    return min(lengths, default=0) if len(lengths) == len(iterables) else None
 
 
 def map_ordered(

@@ -34,10 +34,11 @@ class HostHandle:
             self._process = subprocess.Popen(
                 self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
             )
-            assert self._process.stdin is not None
-            self._process.stdin.write(pack_frame(settings))
         except OSError as error:
             raise StartFailed(f"cannot start {' '.join(self.command)}: {error}") from error
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended already: wait_ready says so
+            self._process.stdin.write(pack_frame(settings))
 
     def wait_ready(self) -> dict[str, Any]:
         """Wait for the host's hello and return its facts; raise :class:`StartFailed`."""
@@ -94,7 +95,7 @@ class HostHandle:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._thread is None and self._process.stdout is not None:
+        if self._process.stdout is not None and (self._thread is None or not self._thread.is_alive()):
             self._process.stdout.close()
         for key in ("run", "shared"):  # of a host process that was killed
             if key in self.facts:

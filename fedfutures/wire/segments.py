@@ -22,7 +22,7 @@ import os
 import weakref
 from collections.abc import Sequence
 
-SHARED_FROM_BYTES = 1 << 20
+SHARED_FROM_BYTES = 1 << 18
 """Buffers and pickles from this size on travel through shared memory between the processes of one host."""
 
 FREE_BYTES_AT_MOST = 256 << 20

@@ -48,12 +48,15 @@ PUMP_EVERY_SECONDS = 0.005
 STUCK_SECONDS = 0.010
 REPORT_SECONDS = 0.100
 LOOK_SECONDS = 0.25
+HELP_AGAIN_SECONDS = 0.02
 HURRY_SECONDS = 0.0005
 """Where Futures are shorter, what has arrived is run before anything else is said: the submitter may be waiting."""
 INLINE_DEPTH = 12
 LOADED_FUNCTIONS_KEPT = 4096
 FINISHED_BYTES_AT_MOST = 4 << 20
 _ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
+_SMALL_ATOMS = frozenset({float, bool, complex, type(None)})
+_WORD = 1 << 63
 _NONE = pickle.dumps(None, 5)
 
 
@@ -106,6 +109,22 @@ class GreenEvent:
             self._worker.switch_out(self._waiter, timeout)
             self._waiter = None
         return self._set
+
+
+class HelpfulEvent(threading.Event):
+    """The same for a foreign thread: while it waits, it runs own Futures of the Worker that nobody else may get to."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def wait(self, timeout: float | None = None) -> bool:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set() and (deadline is None or time.monotonic() < deadline):
+            if not self._worker.help_out():
+                left = HELP_AGAIN_SECONDS if deadline is None else min(HELP_AGAIN_SECONDS, deadline - time.monotonic())
+                super().wait(max(0.0, left))
+        return self.is_set()
 
 
 class Worker(Node):
@@ -199,6 +218,7 @@ class Worker(Node):
             self._leave()
             return
         if self._driver.acquire(blocking=False):
+            self._driving = self._thread
             try:
                 self.poll(self._poller, self.timers[0][0] if self.timers else None)
             finally:
@@ -389,8 +409,9 @@ class Worker(Node):
             raise ArgumentLoadError(f"the arguments cannot be loaded on Worker {self.name}: {error!r}") from error
 
     def _dump_value(self, value: Any, payloads: Payloads | None = None) -> bytes:
-        if type(value) in _ATOMS and type(value) is not bytes:
-            return pickle.dumps(value, 5)
+        kind = type(value)
+        if kind in _SMALL_ATOMS or (kind is int and -_WORD < value < _WORD) or (kind is str and len(value) < 1000):
+            return pickle.dumps(value, 5)  # by far the most values, at a third of the price
         try:
             return (payloads or self.payloads).dump(value, alone=True)
         except Exception as error:
@@ -450,7 +471,9 @@ class Worker(Node):
                 args, kwargs = self._isolate((args, kwargs))
         future = Future(self, next(self.numbers), (function, args, kwargs, self.cells[PIECE], self.cells[NUMBER]))
         self.own.append(future)
-        if threading.get_ident() == self._thread and time.monotonic() >= self.pump_at:
+        if threading.get_ident() != self._thread:
+            self.wake()
+        elif time.monotonic() >= self.pump_at:
             self.pump()
         return future
 
@@ -532,11 +555,22 @@ class Worker(Node):
             self.switch_out(waiter, timeout)
 
     def _wait_in_foreign_thread(self, future: Future, timeout: float | None) -> None:
-        if timeout is None and self._claim(future):
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if deadline is None and self._claim(future):
             self._run_own(future)
             return
-        with future._condition:
-            future._condition.wait_for(future.done, timeout)
+        while not future.done() and (deadline is None or time.monotonic() < deadline):
+            if not self.help_out():
+                left = HELP_AGAIN_SECONDS if deadline is None else min(HELP_AGAIN_SECONDS, deadline - time.monotonic())
+                with future._condition:
+                    future._condition.wait_for(future.done, max(0.0, left))
+
+    def help_out(self) -> bool:
+        """Run one own Future in a foreign thread that has to wait: the main thread may be waiting for that thread."""
+        future = self._next_own()
+        if future is not None:
+            self._run_own(future)
+        return future is not None
 
     def switch_out(self, waiter: Waiter, timeout: float | None) -> None:
         """Let other greenlets run until this one is woken or its time is over."""
@@ -568,6 +602,7 @@ class Worker(Node):
 
     def adapt(self, waiter: Any) -> None:
         """Let the standard library's ``wait`` and ``as_completed`` switch greenlets instead of blocking the thread."""
+        if isinstance(getattr(waiter, "event", None), (GreenEvent, HelpfulEvent, type(None))):
+            return
         here = threading.get_ident() == self._thread
-        if here and hasattr(waiter, "event") and not isinstance(waiter.event, GreenEvent):
-            waiter.event = GreenEvent(self)
+        waiter.event = GreenEvent(self) if here else HelpfulEvent(self)

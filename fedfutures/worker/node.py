@@ -62,6 +62,7 @@ class Node:
         self.closed = False
         self.driven_at = time.monotonic()
         self._driver = threading.Lock()
+        self._driving = 0  # the thread that holds it
         self._callbacks: deque[Future] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._woken = False
@@ -170,11 +171,11 @@ class Node:
     def wake(self) -> None:
         """Make whoever waits in :meth:`poll` look again."""
         if not self._woken:
-            self._woken = True
             try:
                 os.write(self._wake_write, b"!")
             except OSError:
                 pass  # full, which wakes as well; or closed
+            self._woken = True  # only now: whoever sees it can read the byte
 
     def _help(self) -> None:
         """Drive while nobody else does (the helper thread)."""
@@ -270,6 +271,8 @@ class Node:
                 has_callbacks = future._settle(None, error)
             if has_callbacks:
                 callbacks.append(future)
+        if self._driver.locked() and self._driving != threading.get_ident():
+            self.wake()  # what the driver waits for may have been taken in by this thread
 
     def _settle_odd(self, future: Future, kind: int, outcome: bytes) -> bool:
         if kind == messages.ERROR:
@@ -348,8 +351,8 @@ class Node:
                     self._callbacks.append(future)
             self.futures.clear()
             self.own.clear()
-        self.wake()
         self.service()
+        self.wake()
 
     def adapt(self, waiter: Any) -> None:
         """Make a waiter of the standard library wait the way this node waits; the default is right for threads."""

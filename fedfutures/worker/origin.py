@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from ..wire.functions import Definition
 from ..wire.payload import Payloads, Written, culprit
+from ..wire.segments import SHARED_FROM_BYTES
 from .future import Future
 from .node import Node
 
@@ -47,7 +49,9 @@ class Origin(Node):
                 break
         else:
             if not kwargs:
-                return pickle.dumps((args, kwargs), 5)
+                payload = pickle.dumps((args, kwargs), 5)
+                if len(payload) < SHARED_FROM_BYTES:
+                    return payload
         try:
             return self.payloads.dump((args, kwargs), written)
         except Exception as error:
@@ -84,6 +88,7 @@ class Origin(Node):
             with future._condition:
                 future._condition.wait_for(future.done, timeout)
             return
+        self._driving = threading.get_ident()
         began = time.monotonic()
         try:
             self.service()

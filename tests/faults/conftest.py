@@ -10,24 +10,8 @@ import tasks
 from launching import eventually
 
 from fedfutures import Executor
-from fedfutures.host.handle import HostHandle
 
 SECONDS = 20.0
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _pipes_are_closed() -> Iterator[None]:
-    """Close what ``HostHandle.end`` leaves to the garbage collector: the pipe that its thread has read from."""
-    end = HostHandle.end
-
-    def end_and_close(handle: HostHandle) -> None:
-        end(handle)
-        if handle._process.stdout is not None:
-            handle._process.stdout.close()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HostHandle, "end", end_and_close)
-        yield
 
 
 class Shared:

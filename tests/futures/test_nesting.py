@@ -16,7 +16,7 @@ from launching import eventually, launch, write
 
 from fedfutures import Executor, futures
 
-pytestmark = [pytest.mark.host, pytest.mark.filterwarnings("ignore:unclosed file <_io.FileIO:ResourceWarning")]
+pytestmark = pytest.mark.host
 
 LIMIT = 15.0
 
@@ -62,17 +62,13 @@ def test_every_way_to_wait_several_levels_down(executor: Executor, way: str) -> 
     assert executor.submit(nested.outer, way, 2).result(LIMIT) == 9 * 285
 
 
-BLOCKED = ("map_as_completed", "wait", "first", "stdlib wait", "as_completed", "stdlib as_completed")
-BLOCKS = pytest.mark.xfail(reason="it waits for what only the thread that joins it would run", strict=False)
-
-
-@pytest.mark.parametrize("way", [pytest.param(way, marks=[BLOCKS] * (way in BLOCKED)) for way in nested.WAYS])
+@pytest.mark.parametrize("way", nested.WAYS)
 def test_a_wait_in_a_foreign_thread(way: str) -> None:
     """It works, or says clearly that it does not; the Worker goes on."""
     executor = Executor(max_workers=1)
     host = executor.submit(os.getppid).result(LIMIT)
     try:
-        for found in executor.submit(nested.in_a_thread, way).result(2):
+        for found in executor.submit(nested.in_a_thread, way).result(LIMIT):
             assert found == sum(n * n for n in range(20)) or "thread" in str(found)
         assert executor.submit(nested.square, 2).result(LIMIT) == 4
     finally:
