@@ -27,6 +27,7 @@ class Lot:
     crashes: int
     ids: list[int]
     payloads: list[bytes]
+    together: int = 0  # at most so many to one Worker; 0: no limit. Returned Futures are spread, suspects go alone
 
     def cut(self, count: int) -> Lot:
         """Take the first `count` Futures out, as a Lot of their own."""
@@ -97,6 +98,11 @@ class Peer:
     def room(self) -> int:
         """How many Futures it can still use."""
         return 0 if self.spent else max(0, self.channel.room)
+
+    @property
+    def pending(self) -> int:
+        """How many Futures it holds."""
+        return sum(len(piece.pending) for piece in self.held.values())
 
     def give(self, lot: Lot, backlog: int, spent: bool) -> Batch:
         """Enter a Lot into the ledger as a new piece and return the Batch that says so."""

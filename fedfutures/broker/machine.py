@@ -303,7 +303,9 @@ class BrokerMachine:
             kept = [(number, payload) for number, payload in zip(ids, payloads) if number not in piece.unwanted]
             ids, payloads = [number for number, _ in kept], [payload for _, payload in kept]
             self._resolve_cancelled(piece.source, piece.attempt, unwanted, now)
-        self._enqueue(piece.lot(ids, payloads, lost=lost), first=True)
+        lot = piece.lot(ids, payloads, lost=lost)
+        lot.together = -(-len(ids) // max(1, len(self.workers)))
+        self._enqueue(lot, first=True)
 
     def _resolve_cancelled(self, source: Source, attempt: int, ids: list[int], now: float) -> None:
         self._resolve(source, attempt, ids, [b""] * len(ids), [(number, CANCELLED) for number in ids], now)
@@ -449,9 +451,14 @@ class BrokerMachine:
                 roomy.appendleft(peer)
                 continue
             mean = self.durations.of(lot.function)
-            count, spent = schedule.portion(mean, peer.room, self._queued + backlog, len(self.workers))
+            waits = 0 if peer.idle else peer.pending - 1
+            count, spent = schedule.portion(mean, peer.room, self._queued + backlog, len(self.workers), max(0, waits))
+            if not count:
+                continue
+            if lot.together and count > lot.together:
+                count = lot.together
             if lot.crashes:
-                count, spent = 1, True  # it travels alone
+                count, spent = 1, True
             self._give(peer, lot, min(count, len(lot.ids)), spent, now)
             if peer.room > 0:
                 roomy.append(peer)
@@ -494,9 +501,12 @@ class BrokerMachine:
 
     def _ask(self, room: int, now: float) -> None:
         """Tell the Origins how much more the Workers and the queue can take."""
-        wanted = room + schedule.cushion(self.durations.last, len(self.workers)) - self._queued
+        cushion = schedule.cushion(self.durations.last, len(self.workers))
+        wanted = room + cushion - self._queued
         if self._queued_bytes > schedule.QUEUE_BYTES_AT_MOST or not self.workers:
             wanted = 0 if self._gave_up is None else schedule.MOST_IN_A_PIECE  # to be told that nobody will run them
+        elif 2 * self._queued > cushion > wanted > 0:
+            return  # a larger Batch a little later
         wanted = max(0, wanted)
         for peer in self.origins:
             if wanted > 2 * max(0, peer.asked) or wanted < peer.asked // 4:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-HORIZON_SECONDS = 0.010
-"""A queue should hold about this much work: enough to hide a round trip, little enough to stay movable."""
+HORIZON_SECONDS = 0.025
+"""A queue should hold about this much work: enough to hide a round trip and to fill messages, for each costs as much as
+half a millisecond of computing on a busy host; what is queued stays movable (hunger, overdue Futures)."""
 
 SMALLEST_PIECE_SECONDS = 0.0005
 """Pieces of very short Futures are not cut smaller than this, whatever the balance: messages cost more."""
@@ -48,15 +49,16 @@ def futures_in(seconds: float, mean: float | None) -> int:
     return max(1, min(MOST_IN_A_PIECE, int(seconds / max(mean, 1e-7))))
 
 
-def portion(mean: float | None, room: int, backlog: int, workers: int) -> tuple[int, bool]:
+def portion(mean: float | None, room: int, backlog: int, workers: int, waits: int = 0) -> tuple[int, bool]:
     """Return how many Futures to give a Worker, and whether it was the duration that limited them.
 
-    Near the end of the backlog pieces shrink (guided self-scheduling, Polychronopoulos and Kuck 1987), so that all
-    Workers finish together.
+    Near the end of the backlog pieces shrink (guided self-scheduling, Polychronopoulos and Kuck 1987), and a Worker
+    where as many Futures wait as would be its share gets none: `waits` is how many it holds besides the one it runs.
+    So all Workers finish together, and the last Futures do not wait behind others while the backlog lasts.
     """
     by_duration = futures_in(HORIZON_SECONDS, mean)
     fair = max(-(-backlog // (2 * max(1, workers))), 1 if mean is None else futures_in(SMALLEST_PIECE_SECONDS, mean))
-    count = min(room, by_duration, fair)
+    count = min(room, by_duration, max(0, fair - waits))
     return count, count == by_duration and by_duration < room
 
 

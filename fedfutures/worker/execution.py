@@ -44,7 +44,7 @@ from .future import Future
 from .guard import Guard
 from .node import Node
 
-PUMP_EVERY_SECONDS = 0.005
+PUMP_EVERY_SECONDS = 0.010
 STUCK_SECONDS = 0.010
 REPORT_SECONDS = 0.100
 LOOK_SECONDS = 0.25
@@ -395,7 +395,8 @@ class Worker(Node):
                 piece.since = 0.0
             finished.append((number, outcome, kind))
             piece.bytes += len(outcome)
-            if self.ready or clock() >= self.pump_at or piece.bytes > FINISHED_BYTES_AT_MOST:
+            self.driven_at = now = clock()  # the helper thread sees that this thread gets on
+            if self.ready or now >= self.pump_at or piece.bytes > FINISHED_BYTES_AT_MOST:
                 break
         if todo or self.ready:
             self.pump()
@@ -473,7 +474,9 @@ class Worker(Node):
         self.own.append(future)
         if threading.get_ident() != self._thread:
             self.wake()
-        elif time.monotonic() >= self.pump_at:
+            return future
+        self.driven_at = now = time.monotonic()
+        if now >= self.pump_at:
             self.pump()
         return future
 

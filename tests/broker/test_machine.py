@@ -251,13 +251,13 @@ def test_an_unknown_duration_gives_one_at_a_time(bench: Bench) -> None:
 
 
 def test_short_futures_go_in_pieces_that_shrink(bench: Bench) -> None:
-    bench.broker.durations.learn(b"f", 0.001, 1)
+    bench.broker.durations.learn(b"f", schedule.HORIZON_SECONDS / 10, 1)
     bench.join("w", demand=100)
     bench.submit(ids=range(40))
     sizes = [len(batch.ids) for batch in bench.heard_by("w", Batch)]
     assert sizes == [10]
     for _ in range(6):
-        bench.say("w", Demand(100, False))
+        bench.say("w", Demand(100, True))
         sizes += [len(batch.ids) for batch in bench.heard_by("w", Batch)]
     assert sum(sizes) == 40
     assert sizes[0] == max(sizes)

@@ -68,11 +68,16 @@ def test_a_portion(mean: float | None, room: int, backlog: int, workers: int) ->
 def test_pieces_shrink_near_the_end() -> None:
     given_out, left = [], 1000
     while left:
-        count = min(left, portion(0.0005, 10**6, left, 4)[0])
+        count = min(left, portion(schedule.HORIZON_SECONDS / 20, 10**6, left, 4)[0])
         given_out.append(count)
         left -= count
     assert given_out == sorted(given_out, reverse=True)
     assert (given_out[0], given_out[-1]) == (20, 1)
+
+
+def test_a_worker_with_its_share_gets_no_more() -> None:
+    assert portion(schedule.HORIZON_SECONDS / 20, 20, 80, 4, waits=3) == (7, False)
+    assert portion(schedule.HORIZON_SECONDS / 20, 20, 80, 4, waits=10) == (0, False)
 
 
 def test_very_short_futures_are_not_cut_small() -> None:

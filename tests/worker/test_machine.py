@@ -9,6 +9,7 @@ import pytest
 from fedfutures.errors import LocalProtocolError, RemoteProtocolError
 from fedfutures.federation.channel import ACK_DELAY_SECONDS, REPEAT_AFTER_SECONDS
 from fedfutures.federation.events import Arrived, Send, Tick
+from fedfutures.federation.schedule import HORIZON_SECONDS
 from fedfutures.wire import codec, messages
 from fedfutures.wire.messages import (
     PROTOCOL,
@@ -212,20 +213,21 @@ def test_nothing_is_asked_for_ahead_while_the_duration_is_unknown_or_long(worker
     assert worker.step(rules.Load(0, 0, False)) == [Demand(1, True)]
 
 
-def test_some_ten_milliseconds_of_short_futures_are_asked_for(worker: Bench) -> None:
-    learn(worker, 0.001)
+def test_a_horizon_of_short_futures_is_asked_for(worker: Bench) -> None:
+    learn(worker, HORIZON_SECONDS / 10)
     assert worker.step(rules.Load(0, 0, True)) == [Demand(10, False)]
     assert worker.step(rules.Load(0, 0, True)) == []
     worker.say(BODY)
     worker.say(worker.batch(1, range(8)))
     assert worker.step(rules.Load(8, 0, True)) == []  # two are still to come
     worker.say(worker.batch(2, range(8, 10)))
-    assert worker.step(rules.Load(7, 0, True)) == [Demand(3, False)]
+    assert worker.step(rules.Load(7, 0, True)) == []  # not worth a message yet
+    assert worker.step(rules.Load(4, 0, True)) == [Demand(6, False)]
     assert worker.step(rules.Load(0, 10, True)) == []  # own Futures are work, too
 
 
 def test_demand_that_was_used_up_is_said_again(worker: Bench) -> None:
-    learn(worker, 0.001)
+    learn(worker, HORIZON_SECONDS / 10)
     worker.step(rules.Load(0, 0, True))
     worker.say(BODY)
     worker.say(worker.batch(1, [1], spent=True))
@@ -233,7 +235,7 @@ def test_demand_that_was_used_up_is_said_again(worker: Bench) -> None:
 
 
 def test_to_be_idle_is_news_once(worker: Bench) -> None:
-    learn(worker, 0.001)
+    learn(worker, HORIZON_SECONDS / 10)
     worker.step(rules.Load(0, 0, True))
     worker.say(BODY)
     worker.say(worker.batch(1, [1]))
