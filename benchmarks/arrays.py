@@ -65,7 +65,8 @@ def measure_out(opener: faces.Opener, count: int) -> Metrics:
 def measure_shared(opener: faces.Opener, count: int, *, by_map: bool) -> Metrics:
     """Seconds to give one array to 32 Futures, from those for `count` of them."""
     array = numpy.ones(SHARED_NUMBERS)
-    array.flags.writeable = by_map
+    if not by_map:  # memory that nobody can ever write to: such an array is written once by submit, too
+        array = numpy.frombuffer(array.tobytes(), array.dtype)
     with opener(WORKERS) as face:
         faces.warm_up(face, WORKERS)
         start = time.perf_counter()
