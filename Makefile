@@ -30,7 +30,8 @@ demo: $(VENV)/progress.stamp
 	$(BIN)/python -m fedfutures -n 4 docs/examples/stdlib_census.py
 
 test: lint system-packages
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest -m "not host" --cov
+	$(BIN)/python -m pytest -m host
 
 suite: $(VENV)/test.stamp system-packages
 	$(BIN)/python -m pytest
