@@ -226,7 +226,7 @@ class Network:
         """The host process will not start Workers again."""
         self.broker_step(GaveUp(reason))
 
-    def work(self, rounds: int = 300) -> None:
+    def work(self, rounds: int = 2000) -> None:
         """Run everything there is; Workers that die are replaced."""
         for _ in range(rounds):
             self.now += 0.06
