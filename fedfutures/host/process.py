@@ -31,8 +31,8 @@ CHILDREN = {"broker": "fedfutures.broker.shell", "worker": "fedfutures.worker.pr
 """Modules with a ``main(...)`` that a forked child runs. Named, not imported: this package stands below theirs."""
 
 
-PRELOADED = ("fedfutures.futures",)
-"""What nearly every program imports: loaded once, not by each Worker."""
+PRELOADED = ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared")
+"""What programs import: loaded once, not by each Worker when it imports the program."""
 
 
 class Child:
