@@ -49,6 +49,7 @@ STUCK_SECONDS = 0.010
 REPORT_SECONDS = 0.100
 LOOK_SECONDS = 0.25
 HELP_AGAIN_SECONDS = 0.02
+RELIEF_SECONDS = 0.2
 HURRY_SECONDS = 0.0005
 """Where Futures are shorter, what has arrived is run before anything else is said: the submitter may be waiting."""
 INLINE_DEPTH = 12
@@ -154,6 +155,7 @@ class Worker(Node):
         self.pump_at = 0.0
         self.max_tasks, self.tasks = max_tasks, 0
         self.stopping = False
+        self._relief = threading.Thread()  # never started: not alive
         self._reported: tuple[int, int] | None = None
         self._order = itertools.count()
         self._thread = threading.get_ident()
@@ -271,6 +273,9 @@ class Worker(Node):
         super()._send_due()
         if stuck > REPORT_SECONDS:
             self._report_running()
+        if stuck > RELIEF_SECONDS and self.own and not self._relief.is_alive():
+            self._relief = threading.Thread(target=self._relieve, name="fedfutures-relief", daemon=True)
+            self._relief.start()
         if self.max_tasks is None or self.tasks < self.max_tasks:
             one_by_one = overdue or self.max_tasks is not None
             self.step(rules.Load(unstarted, len(self.own), busy, one_by_one))
@@ -289,11 +294,21 @@ class Worker(Node):
     def help_deadline(self) -> float | None:
         """When what waits behind the Future that runs is to be given back, or that Future to be reported."""
         running = self.cells[PIECE], self.cells[NUMBER]
+        if self.own and not self._relief.is_alive():
+            return self.driven_at + RELIEF_SECONDS
         if any(piece.todo for piece in list(self.fetched)):
             return self.driven_at + self._overdue_seconds()
         if running[0] and running != self._reported:
             return self.driven_at + REPORT_SECONDS
         return time.monotonic() + LOOK_SECONDS if running[0] else None
+
+    def _relieve(self) -> None:
+        """Run own Futures while the main thread is stuck: it may be waiting for them in a way that is not ours.
+
+        An asyncio loop that a Future runs is such a way: it blocks the thread, and hears of Futures by callback.
+        """
+        while time.monotonic() - self.driven_at > RELIEF_SECONDS and self.help_out():
+            pass
 
     def _overdue_seconds(self) -> float:
         return max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))

@@ -172,3 +172,14 @@ def own_executor() -> str:
     except fedfutures.errors.NotSupportedHere as error:
         return str(error)
     return "made"
+
+
+def in_an_event_loop(count: int) -> int:
+    """Wait as asyncio does: the loop blocks the thread that would run the children."""
+    import asyncio
+
+    async def main() -> int:
+        children = [asyncio.wrap_future(futures.submit(square, n)) for n in range(count)]
+        return sum(await asyncio.gather(*children))
+
+    return asyncio.run(main())

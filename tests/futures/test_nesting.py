@@ -77,6 +77,12 @@ def test_a_wait_in_a_foreign_thread(way: str) -> None:
         executor.shutdown()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_event_loop_in_a_future(workers: int) -> None:
+    with Executor(max_workers=workers) as executor:
+        assert executor.submit(nested.in_an_event_loop, 10).result(LIMIT) == 285
+
+
 def test_errors_pass_through(executor: Executor) -> None:
     assert executor.submit(nested.caught, 5).result(LIMIT) == "caught 5"
     with pytest.raises(LookupError, match="5"):
