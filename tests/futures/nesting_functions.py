@@ -183,3 +183,8 @@ def in_an_event_loop(count: int) -> int:
         return sum(await asyncio.gather(*children))
 
     return asyncio.run(main())
+
+
+def length_of(name: str) -> int:
+    """The length of a shared constant."""
+    return len(shared.get(name))

@@ -14,7 +14,7 @@ import nesting_functions as nested
 import pytest
 from launching import eventually, launch, write
 
-from fedfutures import Executor, futures
+from fedfutures import Executor, futures, shared
 
 pytestmark = pytest.mark.host
 
@@ -81,6 +81,17 @@ def test_a_wait_in_a_foreign_thread(way: str) -> None:
 def test_an_event_loop_in_a_future(workers: int) -> None:
     with Executor(max_workers=workers) as executor:
         assert executor.submit(nested.in_an_event_loop, 10).result(LIMIT) == 285
+
+
+def test_constants_of_a_plain_program_reach_its_executors() -> None:
+    shared.set(before=1)
+    with Executor(max_workers=1) as executor:
+        assert executor.submit(shared.get, "before").result(LIMIT) == 1
+        shared.set(before=2, after="x" * 500_000)
+        assert executor.submit(shared.get, "before").result(LIMIT) == 2
+        assert executor.submit(nested.length_of, "after").result(LIMIT) == 500_000
+        with pytest.raises(KeyError, match="no shared constant 'never'"):
+            executor.submit(shared.get, "never").result(LIMIT)
 
 
 def test_errors_pass_through(executor: Executor) -> None:
