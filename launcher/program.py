@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
+import linecache
 import os
 import sys
 import types
@@ -41,6 +42,9 @@ def load(options: Options) -> Program:
     """Find and compile the program; when that fails, say so as ``python`` does, before anything was started."""
     if options.kind == "code":
         code = _compile(options.place, "<string>")
+        if sys.version_info >= (3, 13):  # whose tracebacks show the lines of -c
+            lines = options.place.splitlines(keepends=True)
+            linecache.cache["<string>"] = (len(options.place), None, lines, "<string>")
         return Program(code, "-c", _unless_safe(""), None, None, None)
     if options.kind == "stdin":
         code = _compile(sys.stdin.read(), "<stdin>")
