@@ -23,6 +23,8 @@ BENCH_VENV := .venvs/benchmarks
 
 .PHONY: demo test suite pure lint docs bench clean system-packages
 .DELETE_ON_ERROR:
+# Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
+.PRECIOUS: %/pyvenv.cfg
 # Two installations into one environment at a time would spoil it.
 .NOTPARALLEL:
 
