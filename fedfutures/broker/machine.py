@@ -22,7 +22,6 @@ from typing import Any
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation import schedule
-from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..wire import messages
 from ..wire.messages import CANCELLED, LOST, POISONED, PROTOCOL
@@ -586,6 +585,3 @@ class BrokerMachine:
 def _require(holds: bool, what: str) -> None:
     if not holds:
         raise LocalProtocolError(what)
-
-
-__all__ = ["Action", "BrokerMachine", "Channel", "GaveUp", "PeerLost", "Publish"]

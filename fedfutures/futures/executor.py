@@ -75,7 +75,7 @@ class Executor(concurrent.futures.Executor):
                 workers, program=program_here(), initializer=packed, max_tasks_per_child=max_tasks_per_child
             )
             self._federation = Federation(HostHandle(settings), prefix=False)
-            self._finalizer = weakref.finalize(self, _finish, self._federation)
+            self._finalizer = weakref.finalize(self, self._federation.finish)
 
     def _ready(self) -> Any:
         if self._shutdown:
@@ -144,11 +144,6 @@ class Executor(concurrent.futures.Executor):
             for future in mine:
                 if not future.done():
                     self._node.wait(future, None)
-
-
-def _finish(federation: Federation) -> None:
-    """Finish a Federation whose Executor is gone; not in the garbage collector when that means waiting."""
-    federation.finish()
 
 
 def _check(max_workers: int | None, initializer: Any, max_tasks_per_child: int | None, mode: str) -> None:

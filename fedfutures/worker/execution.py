@@ -64,11 +64,11 @@ _NONE = pickle.dumps(None, 5)
 class Fetched:
     """A piece that this Worker was given: what is still to be started, and what has finished but was not yet sent."""
 
-    __slots__ = ("bytes", "count", "finished", "function", "name", "number", "since", "todo")
+    __slots__ = ("bytes", "finished", "function", "number", "since", "todo")
 
-    def __init__(self, batch: messages.Batch, function: Any, name: str) -> None:
+    def __init__(self, batch: messages.Batch, function: Any) -> None:
         self.number = batch.piece
-        self.function, self.name = function, name
+        self.function = function
         self.todo = deque(zip(batch.ids, batch.payloads))
         self.finished: deque[tuple[int, bytes, int]] = deque()
         self.since = 0.0  # when the Futures in `finished` were begun; 0.0: not measured
@@ -120,11 +120,7 @@ class HelpfulEvent(threading.Event):
         self._worker = worker
 
     def wait(self, timeout: float | None = None) -> bool:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self.is_set() and (deadline is None or time.monotonic() < deadline):
-            if not self._worker.help_out():
-                left = HELP_AGAIN_SECONDS if deadline is None else min(HELP_AGAIN_SECONDS, deadline - time.monotonic())
-                super().wait(max(0.0, left))
+        self._worker.help_until(self.is_set, super().wait, timeout)
         return self.is_set()
 
 
@@ -148,7 +144,6 @@ class Worker(Node):
         self.ready: deque[Waiter] = deque()
         self.idle_runners: list[greenlet.greenlet] = []
         self.timers: list[tuple[float, int, Waiter]] = []
-        self.waiting = 0  # greenlets switched out
         self.running = 0  # Futures begun and not finished, of any greenlet
         self.switches = 0
         self.depth = 0
@@ -365,7 +360,7 @@ class Worker(Node):
                 del self.loaded[oldest]
                 self.machine.forget(oldest)
             self.loaded[batch.function] = function
-        piece = self.pieces[batch.piece] = Fetched(batch, function, "")
+        piece = self.pieces[batch.piece] = Fetched(batch, function)
         self.fetched.append(piece)
 
     def _run_fetched(self, piece: Fetched) -> None:
@@ -573,15 +568,23 @@ class Worker(Node):
             self.switch_out(waiter, timeout)
 
     def _wait_in_foreign_thread(self, future: Future, timeout: float | None) -> None:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        if deadline is None and self._claim(future):
+        if timeout is None and self._claim(future):
             self._run_own(future)
             return
-        while not future.done() and (deadline is None or time.monotonic() < deadline):
+
+        def sleep(seconds: float) -> None:
+            with future._condition:
+                future._condition.wait_for(future.done, seconds)
+
+        self.help_until(future.done, sleep, timeout)
+
+    def help_until(self, done: Callable[[], bool], sleep: Callable[[float], object], timeout: float | None) -> None:
+        """In a foreign thread: run own Futures, or sleep a little, until `done` or the time is over."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not done() and (deadline is None or time.monotonic() < deadline):
             if not self.help_out():
                 left = HELP_AGAIN_SECONDS if deadline is None else min(HELP_AGAIN_SECONDS, deadline - time.monotonic())
-                with future._condition:
-                    future._condition.wait_for(future.done, max(0.0, left))
+                sleep(max(0.0, left))
 
     def help_out(self) -> bool:
         """Run one own Future in a foreign thread that has to wait: the main thread may be waiting for that thread."""
@@ -599,11 +602,9 @@ class Worker(Node):
         piece, number = self.cells[PIECE], self.cells[NUMBER]
         depth, self.depth = self.depth, 0
         state = self.guard.suspend() if self.guard.dirty else None
-        self.waiting += 1
         self.switches += 1
         while not waiter.woken:
             self.hub.switch()
-        self.waiting -= 1
         self.depth = depth
         self.cells[PIECE], self.cells[NUMBER] = piece, number
         if state is not None:

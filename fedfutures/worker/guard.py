@@ -26,9 +26,6 @@ class Guard:
         self.dirty = False
         self._pid = os.getpid()
         self._reserved: dict[int, tuple[int, int]] = {}  # device and inode: a number may come to name something else
-        self._umask = os.umask(0o077)
-        os.umask(self._umask)
-        self._handlers: dict[int, Any] = {}
         self._set_handler = signal.signal
         self._real_umask, self._real_chdir = os.umask, os.chdir
         self._baseline: State | None = None
