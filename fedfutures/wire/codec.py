@@ -53,6 +53,7 @@ def _is_odd(value: Any) -> bool:
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "int": _is_count,
+    "Signed": lambda value: type(value) is int and -_COUNT_LIMIT < value < _COUNT_LIMIT,
     "str": _is_name,
     "bool": lambda value: type(value) is bool,
     "float": lambda value: type(value) is float and 0.0 <= value < float("inf"),
@@ -149,6 +150,7 @@ def _message(parts: Any) -> tuple[int, int, Message]:
 
 _CROSS_CHECKS: dict[type[Message], Callable[[Any], bool]] = {
     messages.Batch: lambda m: 0 < len(set(m.ids)) == len(m.ids) == len(m.payloads),
+    messages.Holding: lambda m: 0 < len(set(m.ids)) == len(m.ids),
     messages.Results: lambda m: len(set(m.ids)) == len(m.ids) == len(m.outcomes),
 }
 """What one field alone cannot show."""

@@ -11,18 +11,22 @@ Three rules hold for all of them:
 * A Future is named by its submitter and the number that the submitter gave it. A *piece* is a Batch on one link:
   the giver numbers it, and results, returns and cancellations speak of (piece, ids), so no hop searches for a Future.
 
-Not sequenced, because they open a link or carry nothing to lose: ``Hello``, ``Welcome``, ``Refused``, ``Ack``.
+Not sequenced, because they open a link or carry nothing to lose: ``Hello``, ``Welcome``, ``Refused``, ``Stranger``,
+``Ack``, ``Ping``, ``Pong`` and ``State``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
 
 # What became of a Future: the kinds of an outcome. VALUE and ERROR bodies are payloads, the others msgpack or empty.
 VALUE, ERROR, CANCELLED, POISONED, LOST = range(5)
+
+Signed = int
+"""A number that may be negative; all others may not."""
 
 
 @dataclass(slots=True)
@@ -30,10 +34,11 @@ class Hello:
     """A node introduces itself to its Broker; repeated until ``Welcome`` or ``Refused`` comes."""
 
     protocol: int
-    role: str  # "worker" or "origin"
+    role: str  # "worker", "origin" or "broker"
     name: str
     boot: int  # drawn at each start: another boot under the same name is another process
     pid: int
+    session: int = 0  # the one that the sender knows from an earlier Welcome, 0: none
 
 
 @dataclass(slots=True)
@@ -44,6 +49,7 @@ class Welcome:
     name: str
     boot: int
     size: int  # Workers of the Federation, for fedfutures.SIZE
+    session: int = 0  # names the state that both ends keep of the link: another one, and all of it begins anew
 
 
 @dataclass(slots=True)
@@ -55,6 +61,25 @@ class Refused:
 
 
 @dataclass(slots=True)
+class Stranger:
+    """The Broker does not know who is speaking (it has been started again): the sender is to say ``Hello``."""
+
+
+@dataclass(slots=True)
+class Ping:
+    """Between Brokers: are you there, and how far away? Answered at once by ``Pong`` with the same token."""
+
+    token: int
+
+
+@dataclass(slots=True)
+class Pong:
+    """The answer to ``Ping``."""
+
+    token: int
+
+
+@dataclass(slots=True)
 class Ack:
     """Nothing but its header's acknowledgement, when no other message had to go that way."""
 
@@ -63,11 +88,13 @@ class Ack:
 class Demand:
     """How many more Futures the sender can use, counted from the last message it acknowledges here.
 
-    Demand is state: a later one replaces an earlier one. ``idle`` says that the sender has nothing else to run.
+    Demand is state: a later one replaces an earlier one. A Broker speaks for all that lies behind it, seen from the
+    receiver: its Workers, and what its other neighbours can use.
     """
 
     count: int
-    idle: bool
+    idle: int  # Workers behind the sender that have nothing to run; of a Worker: 1 or 0
+    workers: int = 1  # Workers behind the sender
 
 
 @dataclass(slots=True)
@@ -99,6 +126,23 @@ class Batch:
     spent: bool  # the receiver's Demand is used up by this: it was counted for shorter Futures
     ids: list[int]
     payloads: list[bytes]
+    root: str = ""  # the Origin from whose Futures these stem: Origins have equal shares while both have work
+    priority: Signed = 0  # higher ones first
+
+
+@dataclass(slots=True)
+class Holding:
+    """After a new session began: the sender holds these Futures, given to it in the session before.
+
+    Their results will come. When their submitter names them again, they are not given to anybody else.
+    """
+
+    piece: int
+    submitter: str
+    function: bytes
+    attempt: int
+    crashes: int
+    ids: list[int]
 
 
 @dataclass(slots=True)
@@ -120,6 +164,8 @@ class Return:
 
     piece: int
     ids: list[int]
+    attempt: int = 0  # what became of the attempts and the crash count meanwhile; 0: nothing
+    crashes: int = 0
 
 
 @dataclass(slots=True)
@@ -155,21 +201,45 @@ class Bye:
 
 
 @dataclass(slots=True)
-class State:
-    """The one Meta message: the Broker's load, as a numbered snapshot that is repeated, so losing one is no loss."""
+class Inquire:
+    """A question for people and tests, passed on to every machine it concerns: each sends its ``Answer``."""
 
     number: int
+    subject: str  # "explain" (where is this Future, and why is it not running?) or "statistics"
+    submitter: str = ""
+    future: int = 0
+
+
+@dataclass(slots=True)
+class Answer:
+    """What one machine has to say to an ``Inquire``; `last` when nothing more will come over this link."""
+
+    number: int
+    name: str
+    report: bytes  # msgpack: a text, or the statistics by name; empty when the machine did not answer in time
+    last: bool
+
+
+@dataclass(slots=True)
+class State:
+    """The one Meta message: the Broker's load, as a numbered snapshot that is repeated, so losing one is no loss.
+
+    To its Workers a Broker speaks of all that it knows, to a neighbour of what lies on this side of their link.
+    """
+
+    boot: int
+    number: int
     hunger: int  # Futures that idle Workers could run now and nobody has offered
-    queued: int
-    size: int
+    spare: int  # Futures that could be given away or given back: queued here or behind, kept by submitters
+    size: int  # Workers
 
 
 Message = (
     Hello | Welcome | Refused | Ack | Demand | Function | Want | Batch | Results | Return
-    | Cancel | Running | Constant | Bye | State
+    | Cancel | Running | Constant | Bye | State | Stranger | Ping | Pong | Holding | Inquire | Answer
 )  # fmt: skip
 
-UNSEQUENCED = frozenset({Hello, Welcome, Refused, Ack, State})
+UNSEQUENCED = frozenset({Hello, Welcome, Refused, Stranger, Ack, Ping, Pong, State})
 """Outside the link's numbering; all others are numbered, acknowledged and repeated (federation.channel)."""
 
 CODES: dict[int, type[Message]] = {
@@ -188,6 +258,12 @@ CODES: dict[int, type[Message]] = {
     13: Constant,
     14: Bye,
     15: State,
+    16: Stranger,
+    17: Ping,
+    18: Pong,
+    19: Holding,
+    20: Inquire,
+    21: Answer,
 }
 """Type codes on the wire; a code is never used again for another message."""
 
