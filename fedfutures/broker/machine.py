@@ -1,11 +1,11 @@
 """The Broker's rules.
 
-Theory of operation. Peers (Workers and Origins) announce Demand and give Batches. A Batch becomes a :class:`Lot` in
-the queue; :meth:`BrokerMachine._dispatch` cuts pieces from the lots at the head for Workers with room, idle ones
-first. A piece stays in the ledger of the peer that holds it until its results have passed on to the lot's source, so
-when a Worker is lost, exactly what it held is given out again. What Workers can use beyond the queue is asked of the
-Origins by Demand; what nobody offered within a moment is published as hunger on the Meta socket, and Workers that hold
-Futures they have not started give them up.
+Theory of operation. Peers (Workers, Origins and neighbouring Brokers) announce Demand and give Batches. A Batch
+becomes a :class:`Lot` in the queue; :meth:`BrokerMachine._dispatch` cuts pieces from it for Workers with room, idle
+ones first, and then for neighbours. A piece stays in the ledger of the peer that holds it until its results have passed
+on to the lot's source, so when a peer is lost, exactly what it held is given out again. How load is shared beyond that
+(:mod:`.exchange`), how links to neighbours live and die (:mod:`.neighbourhood`), what becomes of Futures when a Broker
+is started again (:mod:`.orphans`) and questions that go around (:mod:`.inquiries`) have modules of their own.
 
 A Future that was *running* when its Worker died (the host process knows from the Worker's black box) has its crash
 count raised and travels alone from then on; at the third it resolves as poisoned. The innocent ones that the same
@@ -18,18 +18,29 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation import schedule
+from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..wire import messages
-from ..wire.messages import CANCELLED, LOST, POISONED, PROTOCOL
-from .ledger import Intake, Lot, Peer, Piece, Source
+from ..wire.messages import CANCELLED, PROTOCOL
+from . import audit
+from .dispatch import Dispatch
+from .exchange import Exchange
+from .inquiries import Inquiries
+from .ledger import SHARD, Intake, Lot, Peer, Piece, Source, only
+from .losses import Losses
+from .neighbourhood import Neighbourhood
+from .orphans import Orphans
+from .queue import WorkQueue
 
-CRASH_LIMIT = 3
-HUNGER_AFTER_SECONDS = 0.001
-HUNGER_REPEAT_SECONDS = 0.05
+if TYPE_CHECKING:
+    from random import Random
+
+EXPECT_SECONDS = 1.0
+ANNOUNCE_SECONDS = 0.05
 FUNCTIONS_KEPT = 4096
 FUNCTION_BYTES_KEPT = 256 << 20
 
@@ -48,58 +59,68 @@ class PeerLost:
 
 @dataclass(slots=True)
 class GaveUp:
-    """Event: the host process will not start Workers again; queued Futures fail with this reason."""
+    """Event: the host process will not start Workers again; what nobody else can run fails with this reason."""
 
     reason: str
 
 
 @dataclass(slots=True)
-class Publish:
-    """Action: publish a state on the Meta socket."""
+class Dial:
+    """Event: link to this neighbour, which this end dials."""
 
+    peer: str
+
+
+@dataclass(slots=True)
+class Expect:
+    """Event: this Broker was started again; these Workers are alive and will introduce themselves."""
+
+    workers: list[str]
+
+
+@dataclass(slots=True)
+class Publish:
+    """Action: publish a state on the Meta socket, for own Workers (topic "") or for one neighbour (its name)."""
+
+    topic: str
     state: messages.State
 
 
 Action = Send | Publish
-Event = Arrived | PeerLost | GaveUp | Tick
+Event = Arrived | PeerLost | GaveUp | Dial | Expect | Tick
 
 
 class BrokerMachine:
     """One Broker. ``step(event, now)`` returns the actions; see the module's text."""
 
-    def __init__(self, name: str, boot: int, size: int, pack: Callable[[Any], bytes]) -> None:
+    def __init__(self, name: str, boot: int, size: int, pack: Callable[[Any], bytes], random: Random) -> None:
         self.name, self.boot, self.size = name, boot, size
-        self._pack = pack  # how loss reports become bytes
+        self.pack = pack  # how reports become bytes
         self.peers: dict[str, Peer] = {}
         self.workers: list[Peer] = []  # the same peers, by role
         self.origins: list[Peer] = []
-        self.queue: deque[Lot] = deque()
+        self.neighbours: list[Peer] = []
+        self.queue = WorkQueue()
         self.waiting: dict[bytes, list[Lot]] = {}  # for a function's definition
         self.intakes: dict[Source, Intake] = {}
         self.functions: dict[bytes, messages.Function] = {}
         self.constants: dict[str, messages.Constant] = {}
         self.durations = schedule.Durations()
-        self._queued = self._queued_bytes = self._function_bytes = 0
+        self.dispatch = Dispatch(self)
+        self.losses = Losses(self)
+        self.exchange = Exchange(self)
+        self._neighbourhood = Neighbourhood(self, random)
+        self.orphans = Orphans(self)
+        self.inquiries = Inquiries(self)
+        self._sessions = boot  # the last session number given out
+        self._function_bytes = 0
         self._due: float | None = None  # the earliest deadline of any channel
-        self._hungry_at: float | None = None  # when to publish hunger
-        self._state = messages.State(0, 0, 0, size)
-        self._gave_up: str | None = None
+        self.gave_up: str | None = None
+        self._expected: set[str] = set()  # Workers that have yet to introduce themselves
+        self._expect_until = self._announce_at = float("inf")
         self._ended: deque[str] = deque(maxlen=1024)  # Workers that have; a Hello of theirs may still be under way
-        self._crashes = self._resolved = self._violations = 0
+        self.crashes = self.resolved = self.violations = 0
         self._actions: list[Action] = []
-        self._handlers: dict[type, Callable[[Peer, Any, float], None]] = {
-            messages.Demand: self._on_demand,
-            messages.Function: self._on_function,
-            messages.Want: self._on_want,
-            messages.Batch: self._on_batch,
-            messages.Results: self._on_results,
-            messages.Return: self._on_return,
-            messages.Cancel: self._on_cancel,
-            messages.Running: self._on_running,
-            messages.Constant: self._on_constant,
-            messages.Bye: self._on_bye,
-            messages.Ack: lambda peer, message, now: None,
-        }
 
     def step(self, event: Event, now: float) -> list[Action]:
         """Take an event in and return what is to be done.
@@ -107,102 +128,219 @@ class BrokerMachine:
         What concerns all (asking for more, hunger) is done at a Tick, so that an arrival is passed on without delay:
         the shell gives a Tick after each round of arrivals.
         """
-        if type(event) is Arrived:
-            self._arrived(event, now)
-        elif type(event) is PeerLost:
-            self._lost(event, now)
-        elif type(event) is GaveUp:
-            self._gave_up = event.reason
-        elif type(event) is Tick:
+        kind = type(event)
+        if kind is Arrived:
+            self._arrived(event, now)  # type: ignore[arg-type]
+        elif kind is Tick:
             self._tick(now)
+        elif kind in _EVENTS:
+            _EVENTS[kind](self, event, now)
         else:
             raise LocalProtocolError(f"a Broker has no rule for {event!r}")
-        if self.queue:
-            if self.workers or self._gave_up is None:
-                self._dispatch(now)
+        if len(self.queue) and not self._expected:
+            if self.gave_up is not None and self.losses.is_hopeless():
+                self.losses.fail_queued(self.gave_up, now)
             else:
-                self._fail_queued(self._gave_up, now)
-        if type(event) is Tick:
-            room, idle_room, working = self._survey()
-            self._ask(room, now)
-            self._consider_hunger(idle_room if working and not self.queue else 0, now)
+                self.dispatch.give_out(now)
+        if kind is Tick:
+            self.exchange.balance(now)
         actions, self._actions = self._actions, []
         return actions
 
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
-        if self._due is None or self._hungry_at is None:
-            return self._hungry_at if self._due is None else self._due
-        return min(self._due, self._hungry_at)
+        times = [self._due, self.exchange.due]
+        if self.neighbours or self._neighbourhood.dials:
+            times.append(self._neighbourhood.deadline())
+        if len(self.orphans):
+            times.append(self.orphans.deadline())
+        if self.inquiries.open:
+            times.append(self.inquiries.deadline())
+        if self._expected:
+            times.append(min(self._expect_until, self._announce_at))
+        return min([due for due in times if due is not None], default=None)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
-    def _send(self, peer: Peer, message: messages.Message, now: float) -> None:
+    def send(self, peer: Peer, message: messages.Message, now: float) -> None:
+        """Send a message of the session with `peer`."""
         sequence, acknowledged = peer.channel.number(message, now)
         self._actions.append(Send(peer.name, message, sequence, acknowledged))
         self._note_deadline(peer)
 
+    def send_aside(self, name: str, message: messages.Message) -> None:
+        """Send a message that belongs to no session."""
+        self._actions.append(Send(name, message, 0, 0))
+
+    def publish(self, topic: str, state: messages.State) -> None:
+        """Publish on the Meta socket."""
+        self._actions.append(Publish(topic, state))
+
     def _note_deadline(self, peer: Peer) -> None:
         due = peer.channel.deadline()
-        if due is not None and (self._due is None or due < self._due):
+        if due is not None and (self._due is None or due < self._due) and not peer.silent:
             self._due = due
 
     def _tick(self, now: float) -> None:
         if self._due is not None and now >= self._due:
             self._due = None
             for peer in self.peers.values():
+                if peer.silent:
+                    continue  # what is repeated would pile up; it is repeated when the peer is heard again
                 for sequence, message in peer.channel.repeat(now):
                     self._actions.append(Send(peer.name, message, sequence, peer.channel.acknowledged))
                 if peer.channel.ack_is_due(now):
-                    self._send(peer, messages.Ack(), now)
+                    self.send(peer, messages.Ack(peer.channel.missing), now)
                 self._note_deadline(peer)
+        if self.neighbours or self._neighbourhood.dials:
+            self._neighbourhood.tick(now)
+        if len(self.orphans):
+            self.orphans.expire(now)
+        if self.inquiries.open:
+            self.inquiries.expire(now)
+        if self._expected:
+            if now >= self._expect_until:
+                self._expected.clear()
+            elif now >= self._announce_at:
+                self.exchange.announce()
+                self._announce_at = now + ANNOUNCE_SECONDS
+
+    def _dial(self, event: Dial, now: float) -> None:
+        self._neighbourhood.dial(event.peer, now)
+
+    def _expect(self, event: Expect, now: float) -> None:
+        self._expected = set(event.workers) - set(self._ended)
+        self._expect_until, self._announce_at = now + EXPECT_SECONDS, now
+
+    def _give_up(self, event: GaveUp, now: float) -> None:
+        self.gave_up = event.reason
 
     # -- arrivals ----------------------------------------------------------------------------------------------------
 
     def _arrived(self, event: Arrived, now: float) -> None:
-        message = event.message
-        if type(message) is messages.Hello:
-            self._on_hello(event.peer, message, now)
+        message, kind = event.message, type(event.message)
+        if kind in _ASIDE:
+            try:
+                _ASIDE[kind](self, event.peer, message, now)
+            except RemoteProtocolError:
+                self.violations += 1
             return
         peer = self.peers.get(event.peer)
         if peer is None:
-            self._violations += 1  # a late word of a peer that is gone
+            self.violations += 1  # a late word of a peer that is gone, or one that does not know that we are new
+            if event.peer not in self._ended:
+                self.send_aside(event.peer, messages.Stranger())
             return
-        if not peer.channel.accept(event.sequence, event.acknowledged, now):
-            self._note_deadline(peer)
+        if peer.link is not None:
+            self._neighbourhood.heard(peer, now)
+        if peer.channel.is_foreign(event.sequence, event.acknowledged):
+            self._be_strangers(peer, now)
             return
+        fresh = peer.channel.accept(event.sequence, event.acknowledged, now)
         self._note_deadline(peer)
-        if type(message) is messages.Demand:
-            peer.channel.demand(message.count)
+        if not fresh:
+            return
+        if kind is messages.Demand:
+            peer.channel.demand(message.count)  # type: ignore[union-attr]
         try:
-            handler = self._handlers.get(type(message))
+            handler = _HANDLERS.get(kind)
             if handler is None:
-                raise RemoteProtocolError(f"{type(message).__name__} is not for Brokers")
-            handler(peer, message, now)
+                raise RemoteProtocolError(f"{kind.__name__} is not for Brokers")
+            handler(self, peer, message, now)
         except RemoteProtocolError:
-            self._violations += 1
+            self.violations += 1
+
+    def _be_strangers(self, peer: Peer, now: float) -> None:
+        """The peer speaks of another session than we do; find to a common one."""
+        self.violations += 1
+        if peer.link is not None and peer.link.dials:
+            self._neighbourhood.stranger(peer.name, now)
+        else:
+            self.send_aside(peer.name, messages.Stranger())
 
     def _on_hello(self, name: str, hello: messages.Hello, now: float) -> None:
         if hello.protocol != PROTOCOL:
             reason = f"Broker {self.name} speaks protocol {PROTOCOL}, {hello.name} speaks {hello.protocol}"
-            self._actions.append(Send(name, messages.Refused(PROTOCOL, reason), 0, 0))
+            self.send_aside(name, messages.Refused(PROTOCOL, reason))
+            return
+        if hello.role == "broker":
+            self._neighbourhood.greeted(name, hello, now)
             return
         if name in self._ended:
             return
         peer = self.peers.get(name)
-        if peer is not None and peer.boot != hello.boot:
-            self._remove(peer, now)
+        if peer is not None and (peer.boot != hello.boot or hello.session not in (0, peer.session)):
+            self.losses.remove(peer, now)
             peer = None
         if peer is None:
-            peer = self.peers[name] = Peer(name, hello.role, hello.boot, hello.pid)
-            (self.workers if hello.role == "worker" else self.origins).append(peer)
-        self._send(peer, messages.Welcome(PROTOCOL, self.name, self.boot, self.size), now)
-        if not peer.channel.unacknowledged:
-            for constant in self.constants.values():
-                self._send(peer, constant, now)
+            session = self.next_session()
+            peer = Peer(name, hello.role, hello.boot, hello.pid, session, Channel(session))
+            peer.workers = 1 if hello.role == "worker" else 0
+            self.send_aside(name, self.welcome(peer))
+            self.add(peer, now)
+        else:
+            self.send_aside(name, self.welcome(peer))
+
+    def _on_welcome(self, name: str, welcome: messages.Welcome, now: float) -> None:
+        self._neighbourhood.welcomed(name, welcome, now)
+
+    def _on_refused(self, name: str, refused: messages.Refused, now: float) -> None:
+        self.violations += 1  # of another version: its end says why
+
+    def _on_stranger(self, name: str, stranger: messages.Stranger, now: float) -> None:
+        self._neighbourhood.stranger(name, now)
+
+    def _on_ping(self, name: str, ping: messages.Ping, now: float) -> None:
+        peer = self.peers.get(name)
+        if peer is None or peer.link is None:
+            self.send_aside(name, messages.Stranger())
+            return
+        self.send_aside(name, messages.Pong(ping.token))
+        self._neighbourhood.heard(peer, now)
+
+    def _on_pong(self, name: str, pong: messages.Pong, now: float) -> None:
+        peer = self.peers.get(name)
+        if peer is not None and peer.link is not None:
+            peer.link.pong(pong.token, now)
+            self._neighbourhood.heard(peer, now)
+
+    def _on_state(self, name: str, state: messages.State, now: float) -> None:
+        peer = self.peers.get(name)
+        if peer is not None and (peer.state[0] != state.boot or state.number > peer.state[1]):
+            peer.state = (state.boot, state.number)
+            peer.spare = state.spare
+
+    def next_session(self) -> int:
+        """Return a number for a session that begins."""
+        self._sessions += 1
+        return self._sessions
+
+    def welcome(self, peer: Peer) -> messages.Welcome:
+        """Return what a peer is welcomed with."""
+        return messages.Welcome(PROTOCOL, self.name, self.boot, self.size, peer.session)
+
+    def add(self, peer: Peer, now: float) -> None:
+        """Take a new peer in."""
+        self.peers[peer.name] = peer
+        self.of_role(peer).append(peer)
+        self.send_constants(peer, now)
+
+    def of_role(self, peer: Peer) -> list[Peer]:
+        return {"worker": self.workers, "origin": self.origins, "broker": self.neighbours}[peer.role]
+
+    def send_constants(self, peer: Peer, now: float) -> None:
+        """Tell a peer all constants."""
+        for constant in self.constants.values():
+            self.send(peer, constant, now)
+
+    def _on_ack(self, peer: Peer, ack: messages.Ack, now: float) -> None:
+        if ack.missing:
+            peer.channel.hasten(now)
+            self._note_deadline(peer)
 
     def _on_demand(self, peer: Peer, demand: messages.Demand, now: float) -> None:
-        peer.idle, peer.spent = demand.idle, False
+        peer.idle, peer.workers, peer.spent = demand.idle, demand.workers, False
+        self._expected.discard(peer.name)
 
     def _on_function(self, peer: Peer, function: messages.Function, now: float) -> None:
         peer.knows.add(function.digest)
@@ -215,99 +353,140 @@ class BrokerMachine:
                 oldest = self.functions.pop(next(iter(self.functions)))
                 self._function_bytes -= len(oldest.body)
         for lot in self.waiting.pop(function.digest, ()):
-            self._enqueue(lot)
+            self.enqueue(lot)
 
     def _on_want(self, peer: Peer, want: messages.Want, now: float) -> None:
         peer.knows.discard(want.digest)
         function = self.functions.get(want.digest)
         if function is not None:
             peer.knows.add(want.digest)
-            self._send(peer, function, now)
+            self.send(peer, function, now)
             return
-        for piece in peer.held.values():  # forgotten here: ask where its Futures came from
+        for number, piece in list(peer.held.items()):  # forgotten here: ask where its Futures came from
             if piece.function == want.digest and piece.source is not None:
-                ids = list(piece.pending)
-                self._release(peer, piece, ids)
-                self.waiting.setdefault(want.digest, []).append(piece.lot(*piece.take(ids)))
-                self._request(want.digest, piece.source[0], now)
-        peer.held = {number: piece for number, piece in peer.held.items() if piece.pending}
+                lot = piece.lot(*peer.take(piece, list(piece.pending)))
+                self.close(peer, number, piece)
+                self.wait_for_function(lot, now)
 
-    def _request(self, digest: bytes, source: str, now: float) -> None:
-        self._send(self.peers[source], messages.Want(digest), now)
+    def wait_for_function(self, lot: Lot, now: float) -> None:
+        if lot.function not in self.waiting:
+            self.send(self.peers[lot.giver[0]], messages.Want(lot.function), now)
+        self.waiting.setdefault(lot.function, []).append(lot)
 
     def _on_batch(self, peer: Peer, batch: messages.Batch, now: float) -> None:
         source = (peer.name, batch.piece)
         if source in self.intakes:
             raise RemoteProtocolError("a piece number was used twice")
-        self.intakes[source] = Intake(len(batch.ids), batch.backlog)
+        self.intakes[source] = Intake(len(batch.ids), batch.submitter, batch.function, batch.attempt, batch.crashes)
         peer.asked -= len(batch.ids)
-        lot = Lot(source, batch.submitter, batch.function, batch.attempt, batch.crashes, batch.ids, batch.payloads)
+        peer.told_idle = max(0, peer.told_idle - len(batch.ids))
+        peer.backlog = batch.backlog
+        lot = Lot(
+            source, batch.submitter, batch.function, batch.attempt, batch.crashes, batch.root or batch.submitter,
+            batch.priority, (), batch.ids, batch.payloads,
+        )  # fmt: skip
+        if len(self.orphans):
+            lot = self.orphans.claim(lot, now)
+        if not lot.ids:
+            return
         if batch.function in self.functions:
-            self._enqueue(lot)
+            self.enqueue(lot)
         else:
-            if batch.function not in self.waiting:
-                self._request(batch.function, peer.name, now)
-            self.waiting.setdefault(batch.function, []).append(lot)
+            self.wait_for_function(lot, now)
 
     def _on_results(self, peer: Peer, results: messages.Results, now: float) -> None:
         piece = peer.held.get(results.piece)
-        if piece is None or piece.attempt != results.attempt:
-            return  # taken back or resolved before: the first result won
+        if piece is None or peer.shards or peer.orphans or peer.doubtful:
+            self._on_rare_results(peer, results, now)
+            return
         self.durations.learn(piece.function, results.seconds, results.count)
-        ids, outcomes, odd = results.ids, results.outcomes, results.odd
-        fresh, _ = piece.take(ids)
-        if len(fresh) != len(ids):
-            wanted = set(fresh)
-            kept = [(number, outcome) for number, outcome in zip(ids, outcomes) if number in wanted]
-            ids, outcomes = [number for number, _ in kept], [outcome for _, outcome in kept]
-            odd = [pair for pair in odd if pair[0] in wanted]
-        self._close_if_done(peer, results.piece, piece)
-        if piece.source is not None and ids:
-            self._resolve(piece.source, piece.attempt, ids, outcomes, odd, now, results.seconds, results.count)
+        self._settle(peer, results.piece, piece, results, now)
 
-    def _resolve(
-        self, source: Source, attempt: int, ids: list[int], outcomes: list[bytes], odd: Any, now: float,
+    def _on_rare_results(self, peer: Peer, results: messages.Results, now: float) -> None:
+        """Results of a piece that was taken back or given by a Broker that stood here before, or of a mixed one."""
+        for key, ids in peer.keys(results.piece, results.ids):
+            self._settle(peer, key, peer.held[key], only(results, set(ids)), now)
+        self.orphans.results(peer, results)
+        for source, lent in peer.doubtful.get(results.piece, ()):
+            real = lent.intersection(results.ids).difference(i for i, kind in results.odd if kind == CANCELLED)
+            lent.difference_update(results.ids)
+            if real:
+                self.losses.settle_late(source, only(results, real), now)
+        if not any(lent for _, lent in peer.doubtful.get(results.piece, ())):
+            peer.doubtful.pop(results.piece, None)
+
+    def _settle(self, peer: Peer, key: int, piece: Piece, results: messages.Results, now: float) -> None:
+        """Take in outcomes of a piece that the peer holds, and pass on what is news."""
+        fresh, _ = peer.take(piece, results.ids)
+        if len(fresh) != len(results.ids):
+            results = only(results, set(fresh))
+        self.close(peer, key, piece)
+        if piece.source is not None and results.ids:
+            self.resolve(
+                piece.source, results.ids, results.outcomes, results.odd, now, results.seconds, results.count
+            )  # fmt: skip
+
+    def resolve(
+        self, source: Source, ids: list[int], outcomes: list[bytes], odd: Any, now: float,
         seconds: float = 0.0, count: int = 0,
     ) -> None:  # fmt: skip
         """Pass outcomes on to whom they belong, and strike them from the intake."""
         intake = self.intakes[source]
         intake.left -= len(ids)
-        self._resolved += len(ids)
+        self.resolved += len(ids)
+        peer = self.peers[source[0]]
         if not intake.left:
             del self.intakes[source]
-        self._send(self.peers[source[0]], messages.Results(source[1], attempt, ids, outcomes, odd, seconds, count), now)
+            peer.finished.append((source[1], intake))
+        self.send(peer, messages.Results(source[1], intake.attempt, ids, outcomes, odd, seconds, count), now)
 
-    def _close_if_done(self, peer: Peer, number: int, piece: Piece) -> None:
-        if not piece.pending:
-            del peer.held[number]
-            peer.idle = not peer.held
-            if piece.source is not None and piece.source in self.intakes:
-                self.intakes[piece.source].outs.discard((peer.name, number))
+    def close(self, peer: Peer, key: int, piece: Piece) -> None:
+        """Strike a piece out once nothing of it is pending."""
+        if piece.pending:
+            return
+        del peer.held[key]
+        number = key % SHARD
+        if number in peer.shards and not any(k in peer.held for k in (number, *peer.shards[number])):
+            del peer.shards[number]
+        if peer.role == "worker":
+            peer.idle = int(not peer.held)
+        if piece.source is not None and piece.source in self.intakes:
+            self.intakes[piece.source].outs.discard((peer.name, key))
 
     def _on_return(self, peer: Peer, back: messages.Return, now: float) -> None:
-        piece = peer.held.get(back.piece)
-        if piece is None:
-            return
-        peer.spent = True  # it will ask again when it can use more
-        self._take_back(piece, back.ids, now)
-        self._close_if_done(peer, back.piece, piece)
+        for key, ids in peer.keys(back.piece, back.ids):
+            piece = peer.held[key]
+            if peer.link is not None:
+                piece.barred += (peer.name,)
+                piece.attempt = max(piece.attempt, back.attempt)
+                piece.crashes = max(piece.crashes, back.crashes)
+            else:
+                peer.spent = True  # it will ask again when it can use more
+            self.take_back(peer, piece, ids, now)
+            self.close(peer, key, piece)
+        self.orphans.forget(peer, back.piece, back.ids)
 
-    def _take_back(self, piece: Piece, wanted: list[int], now: float, *, lost: bool = False) -> None:
-        """Futures of a piece are here again: to be given out first, or cancelled if that was asked for meanwhile."""
-        ids, payloads = piece.take(wanted)
+    def take_back(self, peer: Peer, piece: Piece, wanted: list[int], now: float, *, lost: bool = False) -> None:
+        """Futures of a piece are here again, to be given out first."""
+        lot = self.taken(peer, piece, wanted, now, lost=lost)
+        if lot is not None:
+            lot.together = -(-len(lot.ids) // max(1, len(self.workers)))
+            self.enqueue(lot, first=True)
+
+    def taken(self, peer: Peer, piece: Piece, wanted: list[int], now: float, *, lost: bool = False) -> Lot | None:
+        """Take Futures of a piece from its holder; resolve those that the submitter has cancelled meanwhile."""
+        ids, payloads = peer.take(piece, wanted)
         if not ids or piece.source is None:
-            return
+            return None
         unwanted = [number for number in ids if number in piece.unwanted]
         if unwanted:
             kept = [(number, payload) for number, payload in zip(ids, payloads) if number not in piece.unwanted]
             ids, payloads = [number for number, _ in kept], [payload for _, payload in kept]
-            self._resolve_cancelled(piece.source, piece.attempt, unwanted, now)
-        lot = piece.lot(ids, payloads, lost=lost)
-        lot.together = -(-len(ids) // max(1, len(self.workers)))
-        self._enqueue(lot, first=True)
+            self.resolve_cancelled(piece.source, unwanted, now)
+        return piece.lot(ids, payloads, lost=lost) if ids else None
 
-    def _resolve_cancelled(self, source: Source, attempt: int, ids: list[int], now: float) -> None:
-        self._resolve(source, attempt, ids, [b""] * len(ids), [(number, CANCELLED) for number in ids], now)
+    def resolve_cancelled(self, source: Source, ids: list[int], now: float) -> None:
+        self.resolve(source, ids, [b""] * len(ids), [(number, CANCELLED) for number in ids], now)
 
     def _on_cancel(self, peer: Peer, cancel: messages.Cancel, now: float) -> None:
         source = (peer.name, cancel.piece)
@@ -315,273 +494,129 @@ class BrokerMachine:
         if intake is None:
             return
         wanted = set(cancel.ids)
-        for lot in itertools.chain(self.queue, *self.waiting.values()):
+        for lot in self.lots():
             if lot.source == source and not wanted.isdisjoint(lot.ids):
-                self._cancel_queued(lot, wanted, now)
-        self.queue = deque(lot for lot in self.queue if lot.ids)
-        self.waiting = {digest: [lot for lot in lots if lot.ids] for digest, lots in self.waiting.items()}
-        for holder, number in sorted(intake.outs):
-            piece = self.peers[holder].held[number]
+                self.resolve_cancelled(source, self.withdraw(lot, wanted).ids, now)
+        for holder, key in sorted(intake.outs):
+            piece = self.peers[holder].held[key]
             ids = [i for i in cancel.ids if i in piece.pending]
             piece.unwanted.update(ids)
             if ids:
-                self._send(self.peers[holder], messages.Cancel(number, ids), now)
-
-    def _cancel_queued(self, lot: Lot, wanted: set[int], now: float) -> None:
-        kept = [(i, payload) for i, payload in zip(lot.ids, lot.payloads) if i not in wanted]
-        gone = [i for i in lot.ids if i in wanted]
-        if any(lot is queued for queued in self.queue):
-            self._count(lot, -1)
-            lot.ids, lot.payloads = [i for i, _ in kept], [payload for _, payload in kept]
-            self._count(lot, +1)
-        else:
-            lot.ids, lot.payloads = [i for i, _ in kept], [payload for _, payload in kept]
-        self._resolve_cancelled(lot.source, lot.attempt, gone, now)
+                self.send(self.peers[holder], messages.Cancel(key % SHARD, ids), now)
 
     def _on_running(self, peer: Peer, running: messages.Running, now: float) -> None:
-        piece = peer.held.get(running.piece)
-        if piece is not None and piece.source is not None:
-            self._send(self.peers[piece.source[0]], messages.Running(piece.source[1], running.ids), now)
+        for key, ids in peer.keys(running.piece, running.ids):
+            source = peer.held[key].source
+            if source is not None:
+                self.send(self.peers[source[0]], messages.Running(source[1], ids), now)
 
     def _on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
+        """The newest value wins; between Brokers, of equally new ones the greater, so that all come to the same."""
         known = self.constants.get(constant.name)
-        late = known is not None and known.version >= constant.version
-        if known is not None and late:
-            constant = messages.Constant(constant.name, known.version + 1, constant.body)
+        if known == constant:
+            return
+        late = known is not None and (known.version, known.body) >= (constant.version, constant.body)
+        if late and peer.link is not None:
+            return
+        if known is not None and known.version >= constant.version and peer.link is None:
+            late, constant = True, messages.Constant(constant.name, known.version + 1, constant.body)
         self.constants[constant.name] = constant
         for other in self.peers.values():
             if late or other is not peer:  # its sender may have taken the other's value for the newer one
-                self._send(other, constant, now)
+                self.send(other, constant, now)
+
+    def _on_holding(self, peer: Peer, holding: messages.Holding, now: float) -> None:
+        self.orphans.enter(peer, holding, now)
+
+    def _on_inquire(self, peer: Peer, question: messages.Inquire, now: float) -> None:
+        self.inquiries.ask(peer, question, now)
+
+    def _on_answer(self, peer: Peer, answer: messages.Answer, now: float) -> None:
+        self.inquiries.answered(peer, answer, now)
 
     def _on_bye(self, peer: Peer, bye: messages.Bye, now: float) -> None:
-        self._remove(peer, now)
+        self.losses.remove(peer, now)
 
     # -- losses ------------------------------------------------------------------------------------------------------
 
     def _lost(self, event: PeerLost, now: float) -> None:
         self._ended.append(event.peer)
+        self._expected.discard(event.peer)
         peer = self.peers.get(event.peer)
         if peer is None:
             return
         if event.blame and event.running is not None:
-            self._blame(peer, event, now)
-        self._remove(peer, now)
+            self.losses.blame(peer, event, now)
+        self.losses.remove(peer, now)
 
-    def _blame(self, peer: Peer, event: PeerLost, now: float) -> None:
-        """Count a crash against the Future that was running; at the limit it is poisoned."""
-        assert event.running is not None
-        number, culprit = event.running
-        piece = peer.held.get(number)
-        if piece is None or culprit not in piece.pending:
-            return
-        self._crashes += 1
-        lot = piece.lot(*piece.take([culprit]), lost=True, crashed=True) if piece.source is not None else None
-        self._close_if_done(peer, number, piece)
-        if lot is None:
-            return
-        if lot.crashes >= CRASH_LIMIT:
-            report = (event.host, event.peer, event.status, lot.crashes, event.dump)
-            self._fail(lot, POISONED, report, now)
-        else:
-            self._enqueue(lot, first=True)
+    # -- what waits --------------------------------------------------------------------------------------------------
 
-    def _remove(self, peer: Peer, now: float) -> None:
-        """Forget a peer: what it held runs again, what it submitted is dropped."""
-        del self.peers[peer.name]
-        (self.workers if peer.role == "worker" else self.origins).remove(peer)
-        for number, piece in sorted(peer.held.items(), reverse=True):
-            if piece.source is not None:
-                if piece.source in self.intakes:
-                    self.intakes[piece.source].outs.discard((peer.name, number))
-                if piece.source[0] != peer.name:
-                    self._take_back(piece, list(piece.pending), now, lost=True)
-        self._drop_submissions(peer.name, now)
+    def enqueue(self, lot: Lot, *, first: bool = False) -> None:
+        if lot.ids:
+            self.queue.add(lot, first=first)
 
-    def _drop_submissions(self, name: str, now: float) -> None:
-        for lot in self.queue:
-            if lot.source[0] == name:
-                self._count(lot, -1)
-        self.queue = deque(lot for lot in self.queue if lot.source[0] != name)
-        for digest, lots in list(self.waiting.items()):
-            self.waiting[digest] = [lot for lot in lots if lot.source[0] != name]
-        for source in [source for source in self.intakes if source[0] == name]:
-            for holder, number in sorted(self.intakes.pop(source).outs):
-                piece = self.peers[holder].held[number]
-                piece.source = None
-                self._send(self.peers[holder], messages.Cancel(number, list(piece.pending)), now)
+    def lots(self) -> list[Lot]:
+        """Return all that waits here."""
+        return [*self.queue, *itertools.chain(*self.waiting.values())]
 
-    def _fail_queued(self, reason: str, now: float) -> None:
-        """No Worker is left, and none will come."""
-        while self.queue:
-            lot = self.queue.popleft()
-            self._count(lot, -1)
-            self._fail(lot, LOST, reason, now)
-
-    def _fail(self, lot: Lot, kind: int, report: Any, now: float) -> None:
-        outcome = self._pack(report)
-        self._resolve(lot.source, lot.attempt, lot.ids, [outcome] * len(lot.ids), [(i, kind) for i in lot.ids], now)
-
-    # -- giving out --------------------------------------------------------------------------------------------------
-
-    def _enqueue(self, lot: Lot, *, first: bool = False) -> None:
+    def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
+        """Take these Futures out of a lot that waits here, wherever that is."""
+        if self.queue.contains(lot):
+            return self.queue.withdraw(lot, ids)
+        part = lot.part(ids)
         if not lot.ids:
-            return
-        self._count(lot, +1)
-        if first:
-            self.queue.appendleft(lot)
-        else:
-            self.queue.append(lot)
-
-    def _count(self, lot: Lot, sign: int) -> None:
-        self._queued += sign * len(lot.ids)
-        self._queued_bytes += sign * sum(map(len, lot.payloads))
-
-    def _dispatch(self, now: float) -> None:
-        """Cut pieces from the head of the queue for Workers with room, idle ones first."""
-        roomy = deque(sorted((peer for peer in self.workers if peer.room), key=lambda peer: not peer.idle))
-        backlog = sum(intake.backlog for intake in self._queued_intakes())
-        while self.queue and roomy:
-            lot, peer = self.queue[0], roomy.popleft()
-            if lot.function not in self.functions:
-                self.queue.popleft()
-                self._count(lot, -1)
-                self._request(lot.function, lot.source[0], now)
-                self.waiting.setdefault(lot.function, []).append(lot)
-                roomy.appendleft(peer)
-                continue
-            mean = self.durations.of(lot.function)
-            waits = 0 if peer.idle else peer.pending - 1
-            count, spent = schedule.portion(mean, peer.room, self._queued + backlog, len(self.workers), max(0, waits))
-            if not count:
-                continue
-            if lot.together and count > lot.together:
-                count = lot.together
-            if lot.crashes:
-                count, spent = 1, True
-            self._give(peer, lot, min(count, len(lot.ids)), spent, now)
-            if peer.room > 0:
-                roomy.append(peer)
-
-    def _queued_intakes(self) -> list[Intake]:
-        newest = {lot.source[0]: self.intakes[lot.source] for lot in self.queue}
-        return list(newest.values())
-
-    def _give(self, peer: Peer, lot: Lot, count: int, spent: bool, now: float) -> None:
-        self._count(lot, -1)
-        if count < len(lot.ids):
-            given = lot.cut(count)
-            self._count(lot, +1)
-        else:
-            given = self.queue.popleft()
-        if given.function not in peer.knows:
-            peer.knows.add(given.function)
-            self._send(peer, self.functions[given.function], now)
-        batch = peer.give(given, self._queued, spent)
-        self.intakes[given.source].outs.add((peer.name, batch.piece))
-        self._send(peer, batch, now)
-
-    def _release(self, peer: Peer, piece: Piece, ids: list[int]) -> None:
-        for number, held in peer.held.items():
-            if held is piece and piece.source in self.intakes:
-                self.intakes[piece.source].outs.discard((peer.name, number))
-
-    def _survey(self) -> tuple[int, int, bool]:
-        """One pass over the Workers: room of all, room of the idle ones, and whether any has work."""
-        room = idle_room = 0
-        working = False
-        for peer in self.workers:
-            if peer.held and not peer.idle:
-                working = True
-            if not peer.spent and (free := peer.channel.room) > 0:
-                room += free
-                if peer.idle:
-                    idle_room += free
-        return room, idle_room, working
-
-    def _ask(self, room: int, now: float) -> None:
-        """Tell the Origins how much more the Workers and the queue can take."""
-        cushion = schedule.cushion(self.durations.last, len(self.workers))
-        wanted = room + cushion - self._queued
-        if self._queued_bytes > schedule.QUEUE_BYTES_AT_MOST or not self.workers:
-            wanted = 0 if self._gave_up is None else schedule.MOST_IN_A_PIECE  # to be told that nobody will run them
-        elif 2 * self._queued > cushion > wanted > 0:
-            return  # a larger Batch a little later
-        wanted = max(0, wanted)
-        for peer in self.origins:
-            if wanted > 2 * max(0, peer.asked) or wanted < peer.asked // 4:
-                peer.asked = wanted
-                self._send(peer, messages.Demand(wanted, False), now)
-
-    def _consider_hunger(self, hunger: int, now: float) -> None:
-        """Publish hunger once idle Workers have waited a moment while others have work; repeat it while it lasts."""
-        if not hunger:
-            self._hungry_at = None
-            if self._state.hunger:
-                self._publish(0)
-        elif self._hungry_at is None:
-            self._hungry_at = now + HUNGER_AFTER_SECONDS
-        elif now >= self._hungry_at:
-            self._publish(hunger)
-            self._hungry_at = now + HUNGER_REPEAT_SECONDS
-
-    def _publish(self, hunger: int) -> None:
-        self._state = messages.State(self._state.number + 1, hunger, self._queued, self.size)
-        self._actions.append(Publish(self._state))
+            lots = self.waiting[lot.function]
+            del lots[next(index for index, other in enumerate(lots) if other is lot)]
+            if not lots:
+                del self.waiting[lot.function]
+        return part
 
     # -- for people and tests ----------------------------------------------------------------------------------------
 
     def statistics(self) -> dict[str, int]:
         """Counts of what is here."""
-        return {
-            "peers": len(self.peers),
-            "workers": len(self.workers),
-            "queued": self._queued,
-            "held": sum(len(piece.pending) for peer in self.peers.values() for piece in peer.held.values()),
-            "functions": len(self.functions),
-            "resolved": self._resolved,
-            "crashes": self._crashes,
-            "violations": self._violations,
-        }
+        return audit.statistics(self)
 
     def explain(self, submitter: str, number: int) -> str:
         """Say where a Future is and why it is not running."""
-        for lot in self.queue:
-            if lot.submitter == submitter and number in lot.ids:
-                room = sum(peer.room for peer in self.workers)
-                return f"queued at Broker {self.name}, {self._queued} in all; Workers have room for {room}"
-        for digest, lots in self.waiting.items():
-            if any(lot.submitter == submitter and number in lot.ids for lot in lots):
-                return f"waits at Broker {self.name} for the definition of function {digest.hex()[:8]}"
-        for peer in self.peers.values():
-            for piece in peer.held.values():
-                if piece.submitter == submitter and number in piece.pending:
-                    return f"with {peer.name}, attempt {piece.attempt}, {piece.crashes} crashes"
-        return f"not known to Broker {self.name}"
+        return audit.explain(self, submitter, number)
 
     def check(self) -> None:
         """Assert the invariants: every Future in one place, counts equal sums, books agree."""
-        left: dict[Source, int] = {}
-        outs: dict[Source, set[Source]] = {}
-        for lot in itertools.chain(self.queue, *self.waiting.values()):
-            left[lot.source] = left.get(lot.source, 0) + len(lot.ids)
-            _require(len(lot.ids) == len(lot.payloads) > 0, "a lot is empty or uneven")
-        for peer in self.peers.values():
-            peer.channel.check()
-            for number, piece in peer.held.items():
-                _require(bool(piece.pending), f"{peer.name} holds an empty piece")
-                if piece.source is not None:
-                    left[piece.source] = left.get(piece.source, 0) + len(piece.pending)
-                    outs.setdefault(piece.source, set()).add((peer.name, number))
-        _require(left == {source: intake.left for source, intake in self.intakes.items()}, "intakes do not add up")
-        for source, intake in self.intakes.items():
-            _require(intake.outs == outs.get(source, set()), "an intake does not know its pieces")
-            _require(source[0] in self.peers, "an intake of a peer that is gone")
-        _require(self._queued == sum(len(lot.ids) for lot in self.queue), "the queue's count is off")
-        _require(
-            self._queued_bytes == sum(len(p) for lot in self.queue for p in lot.payloads), "the queue's bytes are off"
-        )
+        audit.check(self)
 
 
-def _require(holds: bool, what: str) -> None:
-    if not holds:
-        raise LocalProtocolError(what)
+_EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
+    PeerLost: BrokerMachine._lost,
+    GaveUp: BrokerMachine._give_up,
+    Dial: BrokerMachine._dial,
+    Expect: BrokerMachine._expect,
+}
+
+_ASIDE: dict[type, Callable[[BrokerMachine, str, Any, float], None]] = {
+    messages.Hello: BrokerMachine._on_hello,
+    messages.Welcome: BrokerMachine._on_welcome,
+    messages.Refused: BrokerMachine._on_refused,
+    messages.Stranger: BrokerMachine._on_stranger,
+    messages.Ping: BrokerMachine._on_ping,
+    messages.Pong: BrokerMachine._on_pong,
+    messages.State: BrokerMachine._on_state,
+}
+"""What belongs to no session."""
+
+_HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
+    messages.Ack: BrokerMachine._on_ack,
+    messages.Demand: BrokerMachine._on_demand,
+    messages.Function: BrokerMachine._on_function,
+    messages.Want: BrokerMachine._on_want,
+    messages.Batch: BrokerMachine._on_batch,
+    messages.Holding: BrokerMachine._on_holding,
+    messages.Results: BrokerMachine._on_results,
+    messages.Return: BrokerMachine._on_return,
+    messages.Cancel: BrokerMachine._on_cancel,
+    messages.Running: BrokerMachine._on_running,
+    messages.Constant: BrokerMachine._on_constant,
+    messages.Inquire: BrokerMachine._on_inquire,
+    messages.Answer: BrokerMachine._on_answer,
+    messages.Bye: BrokerMachine._on_bye,
+}

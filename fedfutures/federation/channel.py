@@ -5,8 +5,11 @@ direction of a link numbers its messages; the receiver takes them in order only,
 acknowledges the highest number taken in the header of whatever it sends next (or in an ``Ack`` of its own, soon). The
 sender keeps each message until it is acknowledged and repeats all that are not when nothing was for a while
 (go-back-N: a local link loses nothing, and a far one is cut rarely). Above a Channel every message arrives exactly
-once and in order, as long as both ends live; when one does not, the other forgets the Channel and what is lost is
-found by comparing ledgers.
+once and in order, as long as both ends live; when one does not, the other begins a new session with a new Channel, and
+what is lost is found by comparing ledgers.
+
+A session's numbers begin at a base that was drawn with it (as TCP's initial sequence numbers are, RFC 9293, 3.4.1), so
+a frame of an earlier session that was under way for long is not in turn; :meth:`Channel.is_foreign` tells.
 
 A Channel also does the arithmetic of Demand. The peer's Demand counts from the last message it had taken in when it
 spoke, so Futures sent after that one are taken off; see :meth:`Channel.room`.
@@ -17,12 +20,16 @@ from __future__ import annotations
 from collections import deque
 
 from ..errors import LocalProtocolError
-from ..wire.messages import UNSEQUENCED, Batch, Message
+from ..wire.messages import UNSEQUENCED, Batch, Message, Results
 
 ACK_DELAY_SECONDS = 0.05
 ACK_EVERY_MESSAGES = 16
 REPEAT_AFTER_SECONDS = 3.0
-REPEAT_AT_MOST_SECONDS = 24.0
+REPEAT_AT_MOST_SECONDS = 6.0
+REPEAT_AT_LEAST_SECONDS = 0.25
+"""However often the peer says that it misses something, it is not told again within this time."""
+FIRST_BASE = 1 << 31
+WINDOW = 1 << 20
 
 
 class Channel:
@@ -33,16 +40,21 @@ class Channel:
         "_ack_due",
         "_given",
         "_last",
+        "_missing",
         "_repeat_at",
+        "_repeated_at",
         "_room",
         "_unacked",
         "_wait",
         "_waiting_acks",
     )
 
-    def __init__(self) -> None:
-        self._last = 0  # the last number given out
-        self._accepted = 0  # the last number taken in
+    def __init__(self, session: int = 0) -> None:
+        base = session % FIRST_BASE
+        self._last = base  # the last number given out
+        self._accepted = base  # the last number taken in
+        self._missing = False  # a number was passed over since the last one that was in turn
+        self._repeated_at = float("-inf")
         self._unacked: deque[tuple[int, Message]] = deque()
         self._ack_due: float | None = None
         self._waiting_acks = 0
@@ -78,13 +90,26 @@ class Channel:
         if self._waiting_acks >= ACK_EVERY_MESSAGES:
             self._ack_due = now
         if sequence != self._accepted + 1:
+            if sequence > self._accepted:
+                self._missing, self._ack_due = True, now
             return False
         self._accepted = sequence
+        self._missing = False
         return True
+
+    def is_foreign(self, sequence: int, acknowledged: int) -> bool:
+        """Whether a header is of another session: its numbers are far from all that this one has used."""
+        number, mine = (sequence, self._accepted) if sequence else (acknowledged, self._last)
+        return bool(number) and abs(number - mine) > WINDOW
+
+    @property
+    def missing(self) -> bool:
+        """Whether something the peer has sent is known to be lost: what an ``Ack`` says."""
+        return self._missing
 
     def _acknowledge(self, acknowledged: int, now: float) -> None:
         unacked = self._unacked
-        if not unacked or acknowledged < unacked[0][0]:
+        if not unacked or not unacked[0][0] <= acknowledged <= self._last:
             return
         while unacked and unacked[0][0] <= acknowledged:
             unacked.popleft()
@@ -128,7 +153,21 @@ class Channel:
             return []
         self._wait = min(2 * self._wait, REPEAT_AT_MOST_SECONDS)
         self._repeat_at = now + self._wait
+        self._repeated_at = now
         return list(self._unacked)
+
+    def hasten(self, now: float) -> None:
+        """The peer says that it misses something: repeat as soon as that is not too often."""
+        if self._repeat_at is not None:
+            self._repeat_at = min(self._repeat_at, max(now, self._repeated_at + REPEAT_AT_LEAST_SECONDS))
+
+    def unacknowledged_messages(self) -> list[Message]:
+        """Return the messages that may be lost with this session."""
+        return [message for _, message in self._unacked]
+
+    def unacknowledged_results(self) -> list[Results]:
+        """Return the ``Results`` among them."""
+        return [message for _, message in self._unacked if type(message) is Results]
 
     def check(self) -> None:
         """Assert what must hold of the state."""

@@ -62,8 +62,22 @@ def portion(mean: float | None, room: int, backlog: int, workers: int, waits: in
     return count, count == by_duration and by_duration < room
 
 
-def cushion(mean: float | None, workers: int) -> int:
+def share(mean: float | None, held: int, backlog: int, workers: int, total: int, seconds: float) -> int:
+    """Return how many Futures to give a neighbour that holds `held` and behind which `workers` of `total` Workers are.
+
+    As much as they run in `seconds`, besides one running on each; near the end half their share of what is left.
+
+    >>> share(0.01, 8, 1_000_000, 8, 16, 0.025), share(0.01, 8, 12, 8, 16, 0.025), share(None, 0, 99, 8, 16, 0.025)
+    (16, 3, 16)
+    """
+    started = min(held, workers)
+    fair = -(-backlog * workers // (2 * max(1, total)))
+    queue = min(workers * futures_in(seconds, mean), fair)
+    return max(0, workers - started + queue - (held - started))
+
+
+def cushion(mean: float | None, workers: int, seconds: float = 2 * HORIZON_SECONDS) -> int:
     """How many Futures a Broker keeps queued beyond its Workers' Demand, to hide the way to the submitter."""
     if mean is None:
         return 2 * workers
-    return max(2 * workers, min(CUSHION_AT_MOST, workers * futures_in(2 * HORIZON_SECONDS, mean)))
+    return max(2 * workers, min(CUSHION_AT_MOST, workers * futures_in(seconds, mean)))

@@ -83,6 +83,8 @@ class Pong:
 class Ack:
     """Nothing but its header's acknowledgement, when no other message had to go that way."""
 
+    missing: bool = False  # numbers after the acknowledged one have come, so it was lost: repeat it
+
 
 @dataclass(slots=True)
 class Demand:
@@ -206,6 +208,7 @@ class Inquire:
 
     number: int
     subject: str  # "explain" (where is this Future, and why is it not running?) or "statistics"
+    seconds: float = 1.0  # how long the answers may take
     submitter: str = ""
     future: int = 0
 

@@ -5,15 +5,23 @@ or, asked to cancel, hands back; what it *gave* stays in its ledger until the re
 for follows from their measured duration (:mod:`..federation.schedule` has the arithmetic); how many of its
 own it gives up follows from the Broker's Demand (the Origin) or from the hunger that the Broker publishes (a Worker).
 
+A Broker that was started again says so (it answers ``Stranger``, or publishes a State of another boot). Then a new
+session begins: the node says what it holds (``Holding``), sends results again that may have been lost, and offers
+what it gave once more.
+
 The machine knows Futures by number only. Functions and payloads pass through it unopened; what executes them, and
 the Future objects that people hold, belong to the shell.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import msgpack
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation.channel import Channel
@@ -23,6 +31,11 @@ from ..wire import messages
 from ..wire.messages import PROTOCOL
 
 HELLO_AGAIN_SECONDS = 0.25
+BEAT_SECONDS = 1.0
+"""A node that waits for the Broker says ``Ack`` this often: a Broker that does not know it answers."""
+IDLE_BEAT_SECONDS = 5.0
+RESULTS_REMEMBERED = 256
+URGENT_AT_MOST = 1024
 LONG_SECONDS = 0.1
 """A function that takes this long is not asked for ahead: the round trip is nothing beside it."""
 
@@ -35,6 +48,8 @@ class Offer:
     ids: list[int]
     payloads: list[bytes]
     backlog: int
+    priority: int = 0
+    root: str = ""  # the Origin they stem from; "": this node
 
 
 @dataclass(slots=True)
@@ -98,6 +113,22 @@ class Leave:
 
 
 @dataclass(slots=True)
+class Rejoin:
+    """Event: the Broker is said to have been started again."""
+
+
+@dataclass(slots=True)
+class Ask:
+    """Event: ask the Federation; the answers come as :class:`Told`."""
+
+    number: int
+    subject: str  # "explain" or "statistics"
+    submitter: str = ""
+    future: int = 0
+    seconds: float = 1.0
+
+
+@dataclass(slots=True)
 class Run:
     """Action: these Futures are to be executed."""
 
@@ -138,6 +169,23 @@ class Shared:
 
 
 @dataclass(slots=True)
+class Reclaim:
+    """Action: these own Futures, given before, are with nobody that is known: offer them again, the first first."""
+
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Told:
+    """Action: what machine `name` says to an :class:`Ask`; an empty report: it did not answer in time."""
+
+    number: int
+    name: str
+    report: bytes
+    last: bool
+
+
+@dataclass(slots=True)
 class Linked:
     """Action: the link is open; `size` Workers are in the Federation."""
 
@@ -151,30 +199,70 @@ class Denied:
     reason: str
 
 
-Event = Arrived | Offer | Finished | GiveBack | Load | CancelGiven | Share | Report | Leave | Tick
-Action = Send | Run | Resolve | Unstart | Started | Shared | Linked | Denied
+Event = Arrived | Offer | Finished | GiveBack | Load | CancelGiven | Share | Report | Leave | Rejoin | Ask | Tick
+Action = Send | Run | Resolve | Unstart | Started | Shared | Reclaim | Told | Linked | Denied
 
 
 @dataclass(slots=True)
 class Held:
     """A piece given to this node."""
 
-    attempt: int
+    submitter: str
     function: bytes
+    attempt: int
+    crashes: int
     pending: set[int]
 
 
 class WorkerMachine:
     """One node. ``step(event, now)`` returns the actions; see the module's text."""
 
-    def __init__(self, name: str, role: str, boot: int, pid: int) -> None:
+    __slots__ = (
+        "_actions",
+        "_asked",
+        "_beat_at",
+        "_bodies",
+        "_broker_boot",
+        "_constants",
+        "_definitions",
+        "_finished",
+        "_given_count",
+        "_hello",
+        "_hello_at",
+        "_hunger",
+        "_hunger_number",
+        "_leaving",
+        "_load",
+        "_pack",
+        "_pieces",
+        "_said_idle",
+        "_sent",
+        "_session",
+        "_sessions",
+        "_wait",
+        "_where",
+        "channel",
+        "durations",
+        "given",
+        "held",
+        "linked",
+        "name",
+        "role",
+    )  # fmt: skip
+
+    def __init__(self, name: str, role: str, boot: int, pid: int, pack: Callable[[Any], bytes] = msgpack.packb) -> None:
         self.name, self.role = name, role
+        self._pack = pack
         self._hello = messages.Hello(PROTOCOL, role, name, boot, pid)
         self._hello_at: float | None = 0.0
+        self._session = self._broker_boot = 0
+        self._sessions = 0  # how many there were
+        self._beat_at = float("inf")
         self.channel = Channel()
         self.linked = False
         self.durations = Durations()
         self.held: dict[int, Held] = {}
+        self._finished: deque[tuple[int, Held]] = deque()  # the last pieces that were done
         self.given: dict[int, tuple[bytes, set[int]]] = {}  # own pieces at the Broker: (function, pending ids)
         self._where: dict[int, int] = {}  # own id -> the piece it went in
         self._pieces = 0
@@ -185,73 +273,62 @@ class WorkerMachine:
         self._wait: dict[bytes, list[messages.Batch]] = {}  # Batches that came before their function
         self._hunger = 0
         self._hunger_number = 0
-        self._constants: dict[str, int] = {}
-        self._load = Load(0, 0, False)
+        self._constants: dict[str, tuple[int, bytes]] = {}  # name -> (version, body)
+        self._load = _NO_LOAD
         self._asked = 0  # the Demand said last, less what came since
         self._said_idle = False
         self._leaving = False
         self._actions: list[Action] = []
-        self._handlers: dict[type, Callable[[Any, float], None]] = {
-            Offer: self._offer,
-            Finished: self._finished,
-            GiveBack: self._give_back,
-            Load: self._take_load,
-            CancelGiven: self._cancel_given,
-            Share: self._share,
-            Report: self._report,
-            Leave: self._leave,
-            Tick: self._tick,
-            messages.Welcome: self._on_welcome,
-            messages.Refused: self._on_refused,
-            messages.Ack: lambda message, now: None,
-            messages.Demand: lambda message, now: None,  # taken in with the header
-            messages.Function: self._on_function,
-            messages.Want: self._on_want,
-            messages.Batch: self._on_batch,
-            messages.Results: self._on_results,
-            messages.Cancel: self._on_cancel,
-            messages.Running: self._on_running,
-            messages.Constant: self._on_constant,
-            messages.State: self._on_state,
-        }
 
     def step(self, event: Event, now: float) -> list[Action]:
         """Take an event in and return what is to be done."""
         if type(event) is Arrived:
             self._arrived(event, now)
         else:
-            handler = self._handlers.get(type(event))
+            handler = _EVENTS.get(type(event))
             if handler is None:
                 raise LocalProtocolError(f"a Worker has no rule for {event!r}")
-            handler(event, now)
+            handler(self, event, now)
         actions, self._actions = self._actions, []
         return actions
 
     def _arrived(self, event: Arrived, now: float) -> None:
-        message = event.message
-        if not self.linked and type(message) not in (messages.Welcome, messages.Refused):
-            return  # meant for an earlier process of this name: its numbers say nothing here
+        message, kind = event.message, type(event.message)
+        if kind in _ASIDE:
+            _ASIDE[kind](self, message, now)
+            return
+        if not self.linked:
+            return  # of an earlier session, or for an earlier process of this name
+        if self.channel.is_foreign(event.sequence, event.acknowledged):
+            self._rejoin(Rejoin(), now)
+            return
         if not self.channel.accept(event.sequence, event.acknowledged, now):
             return
-        if type(message) is messages.Demand:
-            self.channel.demand(message.count)
+        self._beat_at = now + (BEAT_SECONDS if self._given_count else IDLE_BEAT_SECONDS)
+        if kind is messages.Demand:
+            self.channel.demand(message.count)  # type: ignore[union-attr]
             return
-        handler = self._handlers.get(type(message))
+        handler = _HANDLERS.get(kind)
         if handler is None:
-            raise RemoteProtocolError(f"{type(message).__name__} is not for Workers")
-        handler(message, now)
+            raise RemoteProtocolError(f"{kind.__name__} is not for Workers")
+        handler(self, message, now)
 
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
         if not self.linked:
             return self._hello_at
-        return self.channel.deadline()
+        due = self.channel.deadline()
+        return self._beat_at if due is None or self._beat_at < due else due
 
     def wanted(self) -> int:
         """How many own Futures the Broker can take now."""
         if not self.linked:
             return 0
         return max(0, self.channel.room) if self.role == "origin" else self._hunger
+
+    def urgent(self) -> int:
+        """How many own Futures of a priority above 0 may be given whatever the Demand."""
+        return max(0, URGENT_AT_MOST - self._given_count) if self.linked else 0
 
     @property
     def hunger(self) -> int:
@@ -264,8 +341,10 @@ class WorkerMachine:
         return self._given_count
 
     def _send(self, message: messages.Message, now: float) -> None:
+        """Send a message; what belongs to a session waits for one."""
         sequence, acknowledged = self.channel.number(message, now)
-        self._actions.append(Send("", message, sequence, acknowledged))
+        if self.linked or not sequence:
+            self._actions.append(Send("", message, sequence, acknowledged))
 
     # -- the link ----------------------------------------------------------------------------------------------------
 
@@ -278,13 +357,71 @@ class WorkerMachine:
         for sequence, message in self.channel.repeat(now):
             self._actions.append(Send("", message, sequence, self.channel.acknowledged))
         if self.channel.ack_is_due(now):
+            self._send(messages.Ack(self.channel.missing), now)
+        if now >= self._beat_at:
+            self._beat_at = now + (BEAT_SECONDS if self._given_count else IDLE_BEAT_SECONDS)
             self._send(messages.Ack(), now)
 
+    def _rejoin(self, event: Rejoin, now: float) -> None:
+        """Introduce this node again; the Broker's answer says whether it knows the session."""
+        if self.linked and not self._leaving:
+            self.linked = False
+            self._hello_at = now
+            self._tick(Tick(), now)
+
+    def _on_stranger(self, stranger: messages.Stranger, now: float) -> None:
+        self._rejoin(Rejoin(), now)
+
     def _on_welcome(self, welcome: messages.Welcome, now: float) -> None:
-        if not self.linked:
-            self.linked = True
+        if self.linked:
+            return
+        self.linked = True
+        self._hello = dataclasses.replace(self._hello, session=welcome.session)
+        if welcome.session != self._session:
+            old, self.channel = self.channel, Channel(welcome.session)
+            self._session, self._broker_boot = welcome.session, welcome.boot
+            self._sessions += 1
             self._actions.append(Linked(welcome.size))
-            self._announce(now)
+            if self._sessions > 1:
+                self._begin_again(old, now)
+            else:
+                for message in old.unacknowledged_messages():
+                    self._send(message, now)
+        else:
+            self.channel.hasten(now)
+        self._beat_at = now + BEAT_SECONDS
+        self._announce(now)
+
+    def _begin_again(self, old: Channel, now: float) -> None:
+        """A new session: say what is held, send again what may be lost, take back what was given."""
+        held = {number: (entry, sorted(entry.pending)) for number, entry in self.held.items()}
+        unsent = old.unacknowledged_results()
+        finished = dict(self._finished)
+        for results in unsent:
+            entry = self.held.get(results.piece) or finished.get(results.piece)
+            if entry is not None:
+                held[results.piece] = (entry, held.get(results.piece, (entry, []))[1] + results.ids)
+        for number, (entry, ids) in sorted(held.items()):
+            if ids:
+                holding = messages.Holding(number, entry.submitter, entry.function, entry.attempt, entry.crashes, ids)
+                self._send(holding, now)
+        for results in unsent:
+            self._send(results, now)
+        for name, (version, body) in self._constants.items():
+            self._send(messages.Constant(name, version, body), now)
+        if self._where:
+            self._actions.append(Reclaim(sorted(self._where)))
+        self.given.clear()
+        self._where.clear()
+        self._sent.clear()
+        self._given_count = self._hunger = self._hunger_number = self._asked = 0
+        for function in self._wait:
+            self._send(messages.Want(function), now)
+        if self.role == "worker":
+            self._said_idle = False
+            self._send(messages.Demand(0, 0), now)  # says that this was all
+        if self._leaving:
+            self._send(messages.Bye("it was leaving"), now)
 
     def _on_refused(self, refused: messages.Refused, now: float) -> None:
         self._hello_at = None
@@ -302,7 +439,9 @@ class WorkerMachine:
             self._actions.append(Run(batch, function.body))
 
     def _on_batch(self, batch: messages.Batch, now: float) -> None:
-        self.held[batch.piece] = Held(batch.attempt, batch.function, set(batch.ids))
+        self.held[batch.piece] = Held(
+            batch.submitter, batch.function, batch.attempt, batch.crashes, set(batch.ids)
+        )  # fmt: skip
         self._asked = 0 if batch.spent else max(0, self._asked - len(batch.ids))
         self._said_idle = False
         body = self._bodies.get(batch.function)
@@ -316,11 +455,14 @@ class WorkerMachine:
         """The shell has dropped a function from its cache; ask for it when it is needed again."""
         self._bodies.pop(digest, None)
 
-    def _finished(self, done: Finished, now: float) -> None:
+    def _finish(self, done: Finished, now: float) -> None:
         held = self.held[done.piece]
         held.pending.difference_update(done.ids)
         if not held.pending:
             del self.held[done.piece]
+            self._finished.append((done.piece, held))
+            if len(self._finished) > RESULTS_REMEMBERED:
+                self._finished.popleft()
         self.durations.learn(held.function, done.seconds, done.count)
         self._send(
             messages.Results(done.piece, held.attempt, done.ids, done.outcomes, done.odd, done.seconds, done.count), now
@@ -367,7 +509,7 @@ class WorkerMachine:
         news = idle and not self._said_idle and bool(self.held)
         if news or (2 * self._asked < wanted and 2 * wanted >= target):
             self._asked, self._said_idle = wanted, idle
-            self._send(messages.Demand(wanted, idle), now)
+            self._send(messages.Demand(wanted, int(idle)), now)
 
     # -- own Futures -------------------------------------------------------------------------------------------------
 
@@ -383,14 +525,21 @@ class WorkerMachine:
         self._pieces += 1
         self.given[self._pieces] = (offer.digest, set(offer.ids))
         self._where.update(dict.fromkeys(offer.ids, self._pieces))
+        if not self._given_count:
+            self._beat_at = min(self._beat_at, now + BEAT_SECONDS)
         self._given_count += len(offer.ids)
         self._hunger = max(0, self._hunger - len(offer.ids))
         self._send(
             messages.Batch(
-                self._pieces, self.name, offer.digest, 1, 0, offer.backlog, False, offer.ids, offer.payloads
+                self._pieces, self.name, offer.digest, max(1, self._sessions), 0, offer.backlog, False, offer.ids,
+                offer.payloads, offer.root or self.name, offer.priority,
             ),
             now,
-        )
+        )  # fmt: skip
+
+    def _on_ack(self, ack: messages.Ack, now: float) -> None:
+        if ack.missing:
+            self.channel.hasten(now)
 
     def _on_want(self, want: messages.Want, now: float) -> None:
         definition = self._definitions.get(want.digest)
@@ -431,17 +580,37 @@ class WorkerMachine:
     # -- what is shared ----------------------------------------------------------------------------------------------
 
     def _share(self, share: Share, now: float) -> None:
-        version = self._constants[share.name] = self._constants.get(share.name, 0) + 1
+        version = self._constants.get(share.name, (0, b""))[0] + 1
+        self._constants[share.name] = version, share.body
         self._send(messages.Constant(share.name, version, share.body), now)
 
     def _on_constant(self, constant: messages.Constant, now: float) -> None:
-        if constant.version > self._constants.get(constant.name, 0):
-            self._constants[constant.name] = constant.version
+        if (constant.version, constant.body) > self._constants.get(constant.name, (0, b"")):
+            self._constants[constant.name] = constant.version, constant.body
             self._actions.append(Shared(constant.name, constant.body))
 
     def _on_state(self, state: messages.State, now: float) -> None:
-        if state.number > self._hunger_number:
+        if self.linked and state.boot != self._broker_boot:
+            self._rejoin(Rejoin(), now)
+        elif state.number > self._hunger_number:
             self._hunger_number, self._hunger = state.number, state.hunger
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def _ask(self, ask: Ask, now: float) -> None:
+        self._send(messages.Inquire(ask.number, ask.subject, ask.seconds, ask.submitter, ask.future), now)
+
+    def _on_inquire(self, question: messages.Inquire, now: float) -> None:
+        report: Any = self.statistics()
+        if question.subject == "explain":
+            report = f"not known to {self.name}"
+            for held in self.held.values():
+                if held.submitter == question.submitter and question.future in held.pending:
+                    report = f"with Worker {self.name}, attempt {held.attempt}: running, or next behind what runs"
+        self._send(messages.Answer(question.number, self.name, self._pack(report), True), now)
+
+    def _on_answer(self, answer: messages.Answer, now: float) -> None:
+        self._actions.append(Told(answer.number, answer.name, answer.report, answer.last))
 
     # -- for people and tests ----------------------------------------------------------------------------------------
 
@@ -470,3 +639,41 @@ class WorkerMachine:
             raise LocalProtocolError("a given Future is in no piece, or in two")
         if any(not held.pending for held in self.held.values()) or any(not ids for _, ids in self.given.values()):
             raise LocalProtocolError("an empty piece was kept")
+
+
+_NO_LOAD = Load(0, 0, False)
+
+_EVENTS: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
+    Offer: WorkerMachine._offer,
+    Finished: WorkerMachine._finish,
+    GiveBack: WorkerMachine._give_back,
+    Load: WorkerMachine._take_load,
+    CancelGiven: WorkerMachine._cancel_given,
+    Share: WorkerMachine._share,
+    Report: WorkerMachine._report,
+    Leave: WorkerMachine._leave,
+    Rejoin: WorkerMachine._rejoin,
+    Ask: WorkerMachine._ask,
+    Tick: WorkerMachine._tick,
+}
+
+_ASIDE: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
+    messages.Welcome: WorkerMachine._on_welcome,
+    messages.Refused: WorkerMachine._on_refused,
+    messages.Stranger: WorkerMachine._on_stranger,
+    messages.State: WorkerMachine._on_state,
+}
+"""What belongs to no session."""
+
+_HANDLERS: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
+    messages.Ack: WorkerMachine._on_ack,
+    messages.Function: WorkerMachine._on_function,
+    messages.Want: WorkerMachine._on_want,
+    messages.Batch: WorkerMachine._on_batch,
+    messages.Results: WorkerMachine._on_results,
+    messages.Cancel: WorkerMachine._on_cancel,
+    messages.Running: WorkerMachine._on_running,
+    messages.Constant: WorkerMachine._on_constant,
+    messages.Inquire: WorkerMachine._on_inquire,
+    messages.Answer: WorkerMachine._on_answer,
+}

@@ -6,6 +6,7 @@ asked for, and submit. Each step is followed by ``check()``.
 
 from __future__ import annotations
 
+import random
 from collections import deque
 from typing import Any
 
@@ -156,7 +157,7 @@ class Network:
 
     def __init__(self, size: int = 2) -> None:
         self.now = 0.0
-        self.broker = BrokerMachine("b", 1, size, msgpack.packb)
+        self.broker = BrokerMachine("b", 1, size, msgpack.packb, random.Random(1))
         self.nodes: dict[str, Node] = {}
         self.dead: list[Node] = []
         self.boots = 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any, TypeVar
 
 import msgpack
 import pytest
 
 from fedfutures.broker import machine
-from fedfutures.broker.machine import CRASH_LIMIT, BrokerMachine, GaveUp, PeerLost, Publish
+from fedfutures.broker.losses import CRASH_LIMIT
+from fedfutures.broker.machine import BrokerMachine, GaveUp, PeerLost, Publish
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation import schedule
 from fedfutures.federation.channel import ACK_DELAY_SECONDS, ACK_EVERY_MESSAGES, REPEAT_AFTER_SECONDS
@@ -44,7 +46,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.broker = BrokerMachine("b", 7, 2, msgpack.packb)
+        self.broker = BrokerMachine("b", 7, 2, msgpack.packb, random.Random(1))
         self.said: dict[str, int] = {}
         self.heard: dict[str, int] = {}
         self.boxes: dict[str, list[Any]] = {}

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fedfutures.broker.machine import CRASH_LIMIT
+from fedfutures.broker.losses import CRASH_LIMIT
 from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
 from fedfutures.worker import machine as rules
 

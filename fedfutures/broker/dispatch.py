@@ -1,0 +1,109 @@
+"""Giving out: which Futures go to whom, how many at a time.
+
+Own Workers come first, the idle ones before the others; what is left goes to neighbours that have Demand. How many is
+arithmetic on measured durations (:mod:`..federation.schedule`). A neighbour whose Workers are idle is given back what
+it lent itself before it is given anything else's share; what came back over a link does not go over it again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ..federation import schedule
+from ..wire import messages
+from .ledger import Lot, Peer
+
+if TYPE_CHECKING:
+    from .machine import BrokerMachine
+
+
+class Dispatch:
+    """The giving side of one Broker."""
+
+    def __init__(self, broker: BrokerMachine) -> None:
+        self._broker = broker
+
+    def give_out(self, now: float) -> None:
+        """Cut pieces from the queue for Workers with room, idle ones first; then for neighbours."""
+        queue = self._broker.queue
+        roomy = deque(sorted((peer for peer in self._broker.workers if peer.room), key=lambda peer: not peer.idle))
+        backlog = sum(self._broker.peers[giver].backlog for giver in queue.givers)
+        total = len(self._broker.workers) + sum(peer.workers for peer in self._broker.neighbours if not peer.silent)
+        while roomy and len(queue):
+            lot, peer = queue.head(), roomy.popleft()
+            if lot.function not in self._broker.functions:
+                queue.remove(lot)
+                self._broker.wait_for_function(lot, now)
+                roomy.appendleft(peer)
+                continue
+            mean = self._broker.durations.of(lot.function)
+            waits = 0 if peer.idle else max(0, peer.pending - 1)
+            count, spent = schedule.portion(mean, peer.room, len(queue) + backlog, total, waits)
+            if not count:
+                continue
+            if lot.together and count > lot.together:
+                count = lot.together
+            if lot.crashes:
+                count, spent = 1, True
+            self.give(peer, self._cut(lot, count), spent=spent, now=now)
+            if peer.room > 0:
+                roomy.append(peer)
+        if self._broker.neighbours and len(queue):
+            self._dispatch_to_neighbours(backlog, total, now)
+
+    def _dispatch_to_neighbours(self, backlog: int, total: int, now: float) -> None:
+        queue = self._broker.queue
+        for peer in sorted(self._broker.neighbours, key=lambda peer: (-peer.idle, peer.pending - peer.workers)):
+            while len(queue) and peer.room and (peer.idle or len(queue.givers) > 1 or peer.name not in queue.givers):
+                lot = queue.first(lambda lot, peer=peer: _may_cross(lot, peer))  # type: ignore[misc]
+                if lot is None:
+                    break
+                if lot.giver[0] == peer.name:
+                    self._give_back(peer, lot, now)
+                elif lot.function not in self._broker.functions:
+                    queue.remove(lot)
+                    self._broker.wait_for_function(lot, now)
+                else:
+                    count = self._share_of(peer, lot, len(queue) + backlog, total)
+                    if not count:
+                        break
+                    self.give(peer, self._cut(lot, count), spent=False, now=now)
+
+    def _share_of(self, peer: Peer, lot: Lot, backlog: int, total: int) -> int:
+        assert peer.link is not None
+        seconds = schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
+        mean = self._broker.durations.of(lot.function)
+        count = schedule.share(mean, peer.pending, backlog, peer.workers, total, seconds)
+        return min(max(count, peer.idle), peer.room, 1 if lot.crashes else len(lot.ids))
+
+    def _give_back(self, peer: Peer, lot: Lot, now: float) -> None:
+        """Return Futures to the neighbour that lent them: its Workers are idle."""
+        back = self._cut(lot, peer.idle)
+        source = back.giver
+        intake = self._broker.intakes[source]
+        peer.idle -= len(back.ids)
+        intake.left -= len(back.ids)
+        if not intake.left:
+            del self._broker.intakes[source]
+        self._broker.send(peer, messages.Return(source[1], back.ids, back.attempt, back.crashes), now)
+
+    def _cut(self, lot: Lot, count: int) -> Lot:
+        """Take up to `count` Futures of a lot of the queue; its root is charged with their time."""
+        mean = self._broker.durations.of(lot.function) or self._broker.durations.last or schedule.HORIZON_SECONDS
+        return self._broker.queue.take(lot, min(count, len(lot.ids)), mean)
+
+    def give(self, peer: Peer, lot: Lot, *, spent: bool, now: float) -> None:
+        if lot.function not in peer.knows:
+            peer.knows.add(lot.function)
+            self._broker.send(peer, self._broker.functions[lot.function], now)
+        batch = peer.give(lot, len(self._broker.queue), spent)
+        self._broker.intakes[lot.giver].outs.add((peer.name, batch.piece))
+        self._broker.send(peer, batch, now)
+
+
+def _may_cross(lot: Lot, peer: Peer) -> bool:
+    """Whether Futures of a lot may be given to a neighbour, or given back to the one that lent them."""
+    if lot.giver[0] == peer.name:
+        return peer.idle > 0 and not lot.crashes
+    return peer.name not in lot.barred

@@ -1,0 +1,141 @@
+"""The links to neighbours: sessions begin, fall silent, come back, are renewed or forgotten.
+
+A session is what both ends keep of a link. It outlives any number of broken connections, since its Channel repeats
+what was lost. It ends when one end has lost its state; then both begin another, and compare what they hold: who holds
+Futures for the other says so (``Holding``), results that may have been lost are sent again, and what the other was
+lent is given to it again as the next attempt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..federation.channel import Channel
+from ..federation.link import Link
+from ..wire import messages
+from . import audit
+from .ledger import Peer
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from .machine import BrokerMachine
+
+
+class Neighbourhood:
+    """The neighbours of one Broker."""
+
+    def __init__(self, broker: BrokerMachine, random: Random) -> None:
+        self._broker = broker
+        self._random = random
+        self.dials: dict[str, Link] = {}
+
+    def deadline(self) -> float | None:
+        """When :meth:`tick` has something to do."""
+        times = [due for link in self._links() if (due := link.deadline()) is not None]
+        return min(times, default=None)
+
+    def _links(self) -> list[Link]:
+        links = list(self.dials.values())
+        return links + [peer.link for peer in self._broker.neighbours if peer.link and not peer.link.dials]
+
+    def dial(self, name: str, now: float) -> None:
+        """Begin to link to a neighbour that this end dials."""
+        if name not in self.dials:
+            self.dials[name] = Link(self._broker.name, True, self._random, now)
+            self._say_what_is_due(name, self.dials[name], now)
+
+    def tick(self, now: float) -> None:
+        """Send beats, introduce, notice silence, forget."""
+        for name, dialled in list(self.dials.items()):
+            self._say_what_is_due(name, dialled, now)
+        for peer in list(self._broker.neighbours):
+            assert peer.link is not None
+            link = peer.link
+            if not link.dials:
+                self._say_what_is_due(peer.name, link, now)
+            if link.falls_silent(now):
+                self._broker.losses.take_back_from_silent(peer, now)
+            elif link.is_forgotten(now):
+                link.forget(now)
+                self._broker.losses.remove(peer, now)
+
+    def _say_what_is_due(self, name: str, link: Link, now: float) -> None:
+        peer = self._broker.peers.get(name)
+        for message in link.due(0 if peer is None else peer.session, now):
+            self._broker.send_aside(name, message)
+
+    def stranger(self, name: str, now: float) -> None:
+        """A neighbour that this end dials does not know it."""
+        if name in self.dials:
+            self.dials[name].introduce(now)
+
+    def heard(self, peer: Peer, now: float) -> None:
+        """Something came from a neighbour; if it was silent, it is asked to drop what others do meanwhile."""
+        assert peer.link is not None
+        if peer.link.heard(now):
+            peer.spent = False
+            for number, parts in sorted(peer.doubtful.items()):
+                ids = sorted(i for _, some in parts for i in some)
+                self._broker.send(peer, messages.Cancel(number, ids), now)
+
+    def greeted(self, name: str, hello: messages.Hello, now: float) -> Peer:
+        """A neighbour that dials says ``Hello``; return its peer, of a new session where that is due."""
+        broker = self._broker
+        peer = broker.peers.get(name)
+        known = peer is not None and peer.boot == hello.boot and hello.session in (0, peer.session)
+        if peer is not None and known:
+            broker.send_aside(name, broker.welcome(peer))
+            self.heard(peer, now)
+            return peer
+        link = Link(broker.name, False, self._random, now)
+        session = broker.next_session()
+        new = self._new_peer(name, hello.boot, session, link)
+        broker.send_aside(name, broker.welcome(new))
+        self._begin(new, peer, now)
+        return new
+
+    def welcomed(self, name: str, welcome: messages.Welcome, now: float) -> None:
+        """A neighbour that this end dials answers."""
+        link = self.dials.get(name)
+        if link is None:
+            return
+        peer = self._broker.peers.get(name)
+        if peer is not None and peer.session == welcome.session:
+            self.heard(peer, now)
+            link.welcomed(now)
+            return
+        if peer is not None and peer.boot == welcome.boot and welcome.session < peer.session:
+            return  # an old one that was long under way
+        self._begin(self._new_peer(name, welcome.boot, welcome.session, link), peer, now)
+
+    def _new_peer(self, name: str, boot: int, session: int, link: Link) -> Peer:
+        return Peer(name, "broker", boot, 0, session, Channel(session), link, workers=0)
+
+    def _begin(self, peer: Peer, old: Peer | None, now: float) -> None:
+        """Begin a session, and bring over what the one before has left."""
+        assert peer.link is not None
+        peer.link.welcomed(now)
+        broker = self._broker
+        if old is None:
+            broker.add(peer, now)
+            return
+        peer.pieces = old.pieces
+        lent = broker.losses.replace(old, peer, now)
+        finished = dict(old.finished)
+        numbers = sorted(number for name, number in broker.intakes if name == peer.name)
+        holds = {number: audit.ids_of(broker, (peer.name, number)) for number in numbers}
+        for results in old.channel.unacknowledged_results():
+            holds[results.piece] = holds.get(results.piece, []) + results.ids
+        for number, ids in sorted(holds.items()):
+            intake = broker.intakes.get((peer.name, number)) or finished.get(number)
+            if ids and intake is not None:
+                broker.send(peer, messages.Holding(
+                    number, intake.submitter, intake.function, intake.attempt, intake.crashes, ids
+                ), now)  # fmt: skip
+        for results in old.channel.unacknowledged_results():
+            broker.send(peer, results, now)
+        for lot in lent:
+            broker.losses.give_again(peer, lot, now)
+        broker.send_constants(peer, now)
+        self._say_what_is_due(peer.name, peer.link, now)

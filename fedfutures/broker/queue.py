@@ -1,0 +1,135 @@
+"""What waits to be given out: by priority, and among equals in equal shares of time for each Origin.
+
+Each Origin (the *root* of its Futures and of all that they submit) has been charged with the time that its Futures
+took when they were given out. The root that was charged least is served next; one that comes when others are there
+begins at their level, so it is neither starved nor paid for its absence (start-time fair queueing, Goyal, Vin and
+Cheng 1996).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from .ledger import Lot
+
+ROOTS_REMEMBERED = 1024
+
+
+class WorkQueue:
+    """Lots in the order in which they are to be given out; `len` counts Futures."""
+
+    def __init__(self) -> None:
+        self._levels: dict[int, dict[str, deque[Lot]]] = {}  # priority -> root -> lots
+        self._order: list[int] = []  # priorities, the highest first
+        self._charged: dict[str, float] = {}
+        self._count = 0
+        self.bytes = 0
+        self.givers: dict[str, int] = {}  # peer -> how many of its lots wait here
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Lot]:
+        for priority in self._order:
+            for lots in self._levels[priority].values():
+                yield from lots
+
+    def add(self, lot: Lot, *, first: bool = False) -> None:
+        """Let a lot wait, behind its equals or before them."""
+        level = self._levels.get(lot.priority)
+        if level is None:
+            level = self._levels[lot.priority] = {}
+            self._order = sorted(self._levels, reverse=True)
+        lots = level.get(lot.root)
+        if lots is None:
+            self._arrive(lot.root)
+            lots = level[lot.root] = deque()
+        (lots.appendleft if first else lots.append)(lot)
+        self._tally(lot, +1)
+        giver = lot.giver[0]
+        self.givers[giver] = self.givers.get(giver, 0) + 1
+
+    def _arrive(self, root: str) -> None:
+        """A root that was away begins at the level of those that are here."""
+        here = [self._charged.get(other, 0.0) for level in self._levels.values() for other in level]
+        if here:
+            self._charged[root] = max(self._charged.pop(root, 0.0), min(here))
+        while len(self._charged) > ROOTS_REMEMBERED:
+            del self._charged[next(iter(self._charged))]
+
+    def _tally(self, lot: Lot, sign: int) -> None:
+        self._count += sign * len(lot.ids)
+        self.bytes += sign * sum(map(len, lot.payloads))
+
+    def head(self) -> Lot:
+        """Return the lot to be served next; there is one."""
+        level = self._levels[self._order[0]]
+        if len(level) == 1:
+            return next(iter(level.values()))[0]
+        return level[self._fairest(level)][0]
+
+    def _fairest(self, level: dict[str, deque[Lot]]) -> str:
+        charged = self._charged
+        return min(level, key=lambda root: charged.get(root, 0.0))
+
+    def first(self, fits: Callable[[Lot], bool]) -> Lot | None:
+        """Return the first lot that fits, in the order of service."""
+        for priority in self._order:
+            level = self._levels[priority]
+            for root in sorted(level, key=lambda root: self._charged.get(root, 0.0)):
+                for lot in level[root]:
+                    if fits(lot):
+                        return lot
+        return None
+
+    def take(self, lot: Lot, count: int, seconds: float) -> Lot:
+        """Take the first `count` Futures of a lot that waits here; charge its root with `seconds` for each."""
+        if len(self._charged) or len(self._levels[lot.priority]) > 1:
+            self._charged[lot.root] = self._charged.get(lot.root, 0.0) + seconds * count
+        if count < len(lot.ids):
+            taken = lot.cut(count)
+            self._tally(taken, -1)
+            return taken
+        self.remove(lot)
+        return lot
+
+    def contains(self, lot: Lot) -> bool:
+        """Whether this lot waits here."""
+        return any(other is lot for other in self._levels.get(lot.priority, {}).get(lot.root, ()))
+
+    def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
+        """Take these Futures out of a lot that waits here."""
+        self._tally(lot, -1)
+        part = lot.part(ids)
+        self._tally(lot, +1)
+        if not lot.ids:
+            self.remove(lot)
+        return part
+
+    def remove(self, lot: Lot) -> None:
+        """Take a whole lot out."""
+        level = self._levels[lot.priority]
+        lots = level[lot.root]
+        if lots[0] is lot:
+            lots.popleft()
+        else:
+            del lots[next(index for index, other in enumerate(lots) if other is lot)]
+        self._tally(lot, -1)
+        giver = lot.giver[0]
+        self.givers[giver] -= 1
+        if not self.givers[giver]:
+            del self.givers[giver]
+        if not lots:
+            del level[lot.root]
+            if not level:
+                del self._levels[lot.priority]
+                self._order.remove(lot.priority)
+
+    def check(self) -> None:
+        """Assert that the counts are the sums."""
+        assert self._count == sum(len(lot.ids) for lot in self), "the queue's count is off"
+        assert self.bytes == sum(len(payload) for lot in self for payload in lot.payloads), "the queue's bytes are off"
+        assert all(lot.ids for lot in self), "an empty lot waits"
+        assert sum(self.givers.values()) == sum(1 for _ in self), "the givers' counts are off"
+        assert self._order == sorted(self._levels, reverse=True), "the levels are out of order"
