@@ -55,12 +55,13 @@ class Dispatch:
     def _dispatch_to_neighbours(self, backlog: int, total: int, now: float) -> None:
         queue = self._broker.queue
         for peer in sorted(self._broker.neighbours, key=lambda peer: (-peer.idle, peer.pending - peer.workers)):
-            while len(queue) and peer.room and (peer.idle or len(queue.givers) > 1 or peer.name not in queue.givers):
-                lot = queue.first(lambda lot, peer=peer: _may_cross(lot, peer))  # type: ignore[misc]
+            while len(queue) and peer.room:
+                back = self._returnable(peer)
+                lot = queue.head_for(peer.name, back)
                 if lot is None:
                     break
                 if lot.giver[0] == peer.name:
-                    self._give_back(peer, lot, now)
+                    self._give_back(peer, lot, back, now)
                 elif lot.function not in self._broker.functions:
                     queue.remove(lot)
                     self._broker.wait_for_function(lot, now)
@@ -70,6 +71,15 @@ class Dispatch:
                         break
                     self.give(peer, self._cut(lot, count), spent=False, now=now)
 
+    def _returnable(self, peer: Peer) -> int:
+        """How many Futures to give back to a neighbour: as its idle Workers need, less what starts soon here."""
+        assert peer.link is not None
+        if not peer.idle:
+            return 0
+        broker = self._broker
+        soon = schedule.soon(broker.durations.last, len(broker.workers), peer.link.round_trip)
+        return max(0, min(peer.idle, len(broker.queue) - soon))
+
     def _share_of(self, peer: Peer, lot: Lot, backlog: int, total: int) -> int:
         assert peer.link is not None
         seconds = schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
@@ -77,16 +87,17 @@ class Dispatch:
         count = schedule.share(mean, peer.pending, backlog, peer.workers, total, seconds)
         return min(max(count, peer.idle), peer.room, 1 if lot.crashes else len(lot.ids))
 
-    def _give_back(self, peer: Peer, lot: Lot, now: float) -> None:
+    def _give_back(self, peer: Peer, lot: Lot, count: int, now: float) -> None:
         """Return Futures to the neighbour that lent them: its Workers are idle."""
-        back = self._cut(lot, peer.idle)
+        broker = self._broker
+        back = self._cut(lot, count)
         source = back.giver
-        intake = self._broker.intakes[source]
+        intake = broker.intakes[source]
         peer.idle -= len(back.ids)
         intake.left -= len(back.ids)
         if not intake.left:
-            del self._broker.intakes[source]
-        self._broker.send(peer, messages.Return(source[1], back.ids, back.attempt, back.crashes), now)
+            del broker.intakes[source]
+        broker.send(peer, messages.Return(source[1], back.ids, back.attempt, back.crashes), now)
 
     def _cut(self, lot: Lot, count: int) -> Lot:
         """Take up to `count` Futures of a lot of the queue; its root is charged with their time."""
@@ -100,10 +111,3 @@ class Dispatch:
         batch = peer.give(lot, len(self._broker.queue), spent)
         self._broker.intakes[lot.giver].outs.add((peer.name, batch.piece))
         self._broker.send(peer, batch, now)
-
-
-def _may_cross(lot: Lot, peer: Peer) -> bool:
-    """Whether Futures of a lot may be given to a neighbour, or given back to the one that lent them."""
-    if lot.giver[0] == peer.name:
-        return peer.idle > 0 and not lot.crashes
-    return peer.name not in lot.barred

@@ -63,6 +63,7 @@ class Exchange:
         hungry = self._consider_hunger(survey, queued, now)
         self._ask_origins(survey, queued, now)
         if broker.neighbours:
+            survey.movable += max(0, queued - schedule.soon(broker.durations.last, len(broker.workers), 0.0))
             for peer in broker.neighbours:
                 if peer.link is not None and peer.link.linked and not peer.silent:
                     self._ask_neighbour(peer, survey, queued, hungry, now)
@@ -77,10 +78,11 @@ class Exchange:
 
     def _survey(self) -> Survey:
         survey = Survey()
+        soon = 1 + schedule.soon(self._broker.durations.last, 1, 0.0)
         for peer in self._broker.workers:
             if peer.pending and not peer.idle:
                 survey.working = True
-                survey.movable += peer.pending - 1 + peer.backlog
+                survey.movable += max(0, peer.pending + peer.backlog - soon)
             if not peer.spent and (room := peer.channel.room) > 0:
                 survey.room += room
                 if peer.idle:
@@ -124,6 +126,9 @@ class Exchange:
         if broker.queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
             wanted = 0
         idle = survey.idle + survey.others_idle - peer.idle if hungry else 0
+        spare = survey.others_spare + survey.movable
+        if idle and _spare_at(peer):  # others that have something are asked for the rest
+            idle = -(-idle * _spare_at(peer) // max(1, spare))
         workers = len(broker.workers) + survey.others_workers - peer.workers
         asked = max(0, peer.asked)
         if peer.spare or peer.backlog:
@@ -178,7 +183,7 @@ class Exchange:
 
     def _publish_to(self, peer: Peer, survey: Survey, queued: int, hungry: bool, now: float) -> None:
         """Tell a neighbour at once when there is something to be had, the rest from time to time."""
-        spare = queued + survey.movable + survey.others_spare - _spare_at(peer)
+        spare = survey.movable + survey.others_spare - _spare_at(peer)
         hunger = survey.idle + survey.others_idle - peer.idle if hungry else 0
         size = len(self._broker.workers) + survey.others_workers - peer.workers
         _, told_spare, told_size = peer.published

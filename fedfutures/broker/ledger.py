@@ -44,6 +44,7 @@ class Lot(Work):
 
     ids: list[int]
     payloads: list[bytes]
+    order: int = 0  # its place in the queue
     together: int = 0  # at most so many to one Worker; 0: no limit. Returned Futures are spread, suspects go alone
 
     @property
@@ -56,7 +57,7 @@ class Lot(Work):
         """Return a lot of the same kind."""
         return Lot(
             self.source, self.submitter, self.function, self.attempt, self.crashes, self.root, self.priority,
-            self.barred, ids, payloads, self.together,
+            self.barred, ids, payloads, 0, self.together,
         )  # fmt: skip
 
     def cut(self, count: int) -> Lot:
@@ -136,6 +137,8 @@ class Peer:
     workers: int = 1  # Workers at or behind it
     spent: bool = True  # its Demand is used up until it speaks again
     asked: int = 0  # the Demand last sent to it, less what came since
+    collected: dict[int, Results] = field(default_factory=dict)  # for a neighbour, not sent yet
+    flush_at: float = 0.0  # when it is to be sent, or was
     told_idle: int = 0  # the idle Workers last told to it, less what came since
     told_workers: int = 0
     told_at: float = float("-inf")
@@ -178,6 +181,7 @@ class Peer:
         self.pieces += 1
         self.spent = spent
         self.idle = max(0, self.idle - len(lot.ids))
+        self.told_idle = 0  # a neighbour takes this as a sign that nobody is idle here
         self.hold(self.pieces, lot)
         return Batch(
             self.pieces, lot.submitter, lot.function, lot.attempt, lot.crashes, backlog, spent, lot.ids, lot.payloads,

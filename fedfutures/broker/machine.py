@@ -381,6 +381,8 @@ class BrokerMachine:
         peer.asked -= len(batch.ids)
         peer.told_idle = max(0, peer.told_idle - len(batch.ids))
         peer.backlog = batch.backlog
+        if peer.link is not None:
+            peer.idle = 0  # it serves its idle Workers, and whom it knows to be idle, before it gives us anything
         lot = Lot(
             source, batch.submitter, batch.function, batch.attempt, batch.crashes, batch.root or batch.submitter,
             batch.priority, (), batch.ids, batch.payloads,
@@ -438,7 +440,11 @@ class BrokerMachine:
         if not intake.left:
             del self.intakes[source]
             peer.finished.append((source[1], intake))
-        self.send(peer, messages.Results(source[1], intake.attempt, ids, outcomes, odd, seconds, count), now)
+        results = messages.Results(source[1], intake.attempt, ids, outcomes, odd, seconds, count)
+        if peer.link is None:
+            self.send(peer, results, now)
+        else:
+            self._neighbourhood.collect(peer, results, now)
 
     def close(self, peer: Peer, key: int, piece: Piece) -> None:
         """Strike a piece out once nothing of it is pending."""

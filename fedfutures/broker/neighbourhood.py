@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from .machine import BrokerMachine
 
 
+COLLECT_SECONDS = 0.004
+"""Results for a neighbour go out at once when none did for so long, else together: so a Broker that stands before
+thousands of Workers has as many messages to take in as time allows, not as there are Futures."""
+
+
 class Neighbourhood:
     """The neighbours of one Broker."""
 
@@ -33,6 +38,7 @@ class Neighbourhood:
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to do."""
         times = [due for link in self._links() if (due := link.deadline()) is not None]
+        times += [peer.flush_at for peer in self._broker.neighbours if peer.collected]
         return min(times, default=None)
 
     def _links(self) -> list[Link]:
@@ -52,6 +58,8 @@ class Neighbourhood:
         for peer in list(self._broker.neighbours):
             assert peer.link is not None
             link = peer.link
+            if peer.collected and now >= peer.flush_at:
+                self.flush(peer, now)
             if not link.dials:
                 self._say_what_is_due(peer.name, link, now)
             if link.falls_silent(now):
@@ -59,6 +67,33 @@ class Neighbourhood:
             elif link.is_forgotten(now):
                 link.forget(now)
                 self._broker.losses.remove(peer, now)
+
+    def collect(self, peer: Peer, results: messages.Results, now: float) -> None:
+        """Send results to a neighbour, now or with others."""
+        assert peer.link is not None
+        if not peer.collected:
+            wait = max(COLLECT_SECONDS, peer.link.round_trip / 16)
+            if now >= peer.flush_at + wait:
+                peer.flush_at = now
+                self._broker.send(peer, results, now)
+                return
+            peer.flush_at += wait
+        known = peer.collected.get(results.piece)
+        if known is None:
+            peer.collected[results.piece] = results
+        else:
+            known.ids.extend(results.ids)
+            known.outcomes.extend(results.outcomes)
+            known.odd.extend(results.odd)
+            known.seconds += results.seconds
+            known.count += results.count
+
+    def flush(self, peer: Peer, now: float) -> None:
+        """Send what was collected for a neighbour."""
+        collected, peer.collected = peer.collected, {}
+        peer.flush_at = now
+        for results in collected.values():
+            self._broker.send(peer, results, now)
 
     def _say_what_is_due(self, name: str, link: Link, now: float) -> None:
         peer = self._broker.peers.get(name)
@@ -120,6 +155,7 @@ class Neighbourhood:
         if old is None:
             broker.add(peer, now)
             return
+        self.flush(old, now)
         peer.pieces = old.pieces
         lent = broker.losses.replace(old, peer, now)
         finished = dict(old.finished)

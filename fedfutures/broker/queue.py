@@ -9,21 +9,26 @@ Cheng 1996).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from .ledger import Lot
 
 ROOTS_REMEMBERED = 1024
 
 
+_Root = dict[str, deque[Lot]]
+"""The lots of one root, by the peer that gave them: what may not go to a neighbour is passed over as a whole."""
+
+
 class WorkQueue:
     """Lots in the order in which they are to be given out; `len` counts Futures."""
 
     def __init__(self) -> None:
-        self._levels: dict[int, dict[str, deque[Lot]]] = {}  # priority -> root -> lots
+        self._levels: dict[int, dict[str, _Root]] = {}  # priority -> root -> lots
         self._order: list[int] = []  # priorities, the highest first
         self._charged: dict[str, float] = {}
         self._count = 0
+        self._added = 0
         self.bytes = 0
         self.givers: dict[str, int] = {}  # peer -> how many of its lots wait here
 
@@ -32,8 +37,9 @@ class WorkQueue:
 
     def __iter__(self) -> Iterator[Lot]:
         for priority in self._order:
-            for lots in self._levels[priority].values():
-                yield from lots
+            for root in self._levels[priority].values():
+                for lots in root.values():
+                    yield from lots
 
     def add(self, lot: Lot, *, first: bool = False) -> None:
         """Let a lot wait, behind its equals or before them."""
@@ -41,13 +47,18 @@ class WorkQueue:
         if level is None:
             level = self._levels[lot.priority] = {}
             self._order = sorted(self._levels, reverse=True)
-        lots = level.get(lot.root)
-        if lots is None:
+        root = level.get(lot.root)
+        if root is None:
             self._arrive(lot.root)
-            lots = level[lot.root] = deque()
+            root = level[lot.root] = {}
+        giver = lot.giver[0]
+        lots = root.get(giver)
+        if lots is None:
+            lots = root[giver] = deque()
+        self._added += 1
+        lot.order = -self._added if first else self._added
         (lots.appendleft if first else lots.append)(lot)
         self._tally(lot, +1)
-        giver = lot.giver[0]
         self.givers[giver] = self.givers.get(giver, 0) + 1
 
     def _arrive(self, root: str) -> None:
@@ -65,27 +76,33 @@ class WorkQueue:
     def head(self) -> Lot:
         """Return the lot to be served next; there is one."""
         level = self._levels[self._order[0]]
-        if len(level) == 1:
-            return next(iter(level.values()))[0]
-        return level[self._fairest(level)][0]
+        root = next(iter(level.values())) if len(level) == 1 else level[self._by_charge(level)[0]]
+        if len(root) == 1:
+            return next(iter(root.values()))[0]
+        return min((lots[0] for lots in root.values()), key=_order_of)
 
-    def _fairest(self, level: dict[str, deque[Lot]]) -> str:
-        charged = self._charged
-        return min(level, key=lambda root: charged.get(root, 0.0))
+    def _by_charge(self, level: dict[str, _Root]) -> list[str]:
+        return sorted(level, key=lambda root: self._charged.get(root, 0.0))
 
-    def first(self, fits: Callable[[Lot], bool]) -> Lot | None:
-        """Return the first lot that fits, in the order of service."""
+    def head_for(self, neighbour: str, back: int) -> Lot | None:
+        """Return the lot to be given to a neighbour next, or, when `back`, to be given back to it; None if none may."""
+        if not back and len(self.givers) == (neighbour in self.givers):
+            return None
         for priority in self._order:
             level = self._levels[priority]
-            for root in sorted(level, key=lambda root: self._charged.get(root, 0.0)):
-                for lot in level[root]:
-                    if fits(lot):
-                        return lot
+            for name in self._by_charge(level):
+                fitting = [
+                    lot
+                    for giver, lots in level[name].items()
+                    if (lot := _first_returnable(lots, back) if giver == neighbour else _first_for(lots, neighbour))
+                ]
+                if fitting:
+                    return min(fitting, key=_order_of)
         return None
 
     def take(self, lot: Lot, count: int, seconds: float) -> Lot:
         """Take the first `count` Futures of a lot that waits here; charge its root with `seconds` for each."""
-        if len(self._charged) or len(self._levels[lot.priority]) > 1:
+        if self._charged or len(self._levels[lot.priority]) > 1:
             self._charged[lot.root] = self._charged.get(lot.root, 0.0) + seconds * count
         if count < len(lot.ids):
             taken = lot.cut(count)
@@ -96,7 +113,8 @@ class WorkQueue:
 
     def contains(self, lot: Lot) -> bool:
         """Whether this lot waits here."""
-        return any(other is lot for other in self._levels.get(lot.priority, {}).get(lot.root, ()))
+        root = self._levels.get(lot.priority, {}).get(lot.root, {})
+        return any(other is lot for other in root.get(lot.giver[0], ()))
 
     def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
         """Take these Futures out of a lot that waits here."""
@@ -110,21 +128,23 @@ class WorkQueue:
     def remove(self, lot: Lot) -> None:
         """Take a whole lot out."""
         level = self._levels[lot.priority]
-        lots = level[lot.root]
+        root, giver = level[lot.root], lot.giver[0]
+        lots = root[giver]
         if lots[0] is lot:
             lots.popleft()
         else:
             del lots[next(index for index, other in enumerate(lots) if other is lot)]
         self._tally(lot, -1)
-        giver = lot.giver[0]
         self.givers[giver] -= 1
         if not self.givers[giver]:
             del self.givers[giver]
         if not lots:
-            del level[lot.root]
-            if not level:
-                del self._levels[lot.priority]
-                self._order.remove(lot.priority)
+            del root[giver]
+            if not root:
+                del level[lot.root]
+                if not level:
+                    del self._levels[lot.priority]
+                    self._order.remove(lot.priority)
 
     def check(self) -> None:
         """Assert that the counts are the sums."""
@@ -133,3 +153,16 @@ class WorkQueue:
         assert all(lot.ids for lot in self), "an empty lot waits"
         assert sum(self.givers.values()) == sum(1 for _ in self), "the givers' counts are off"
         assert self._order == sorted(self._levels, reverse=True), "the levels are out of order"
+
+
+def _order_of(lot: Lot) -> int:
+    return lot.order
+
+
+def _first_for(lots: deque[Lot], neighbour: str) -> Lot | None:
+    return next((lot for lot in lots if neighbour not in lot.barred), None)
+
+
+def _first_returnable(lots: deque[Lot], back: int) -> Lot | None:
+    """Suspects of a crash stay where their record is."""
+    return next((lot for lot in lots if not lot.crashes), None) if back else None

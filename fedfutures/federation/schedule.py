@@ -9,6 +9,9 @@ half a millisecond of computing on a busy host; what is queued stays movable (hu
 SMALLEST_PIECE_SECONDS = 0.0005
 """Pieces of very short Futures are not cut smaller than this, whatever the balance: messages cost more."""
 
+MOVE_SECONDS = 0.005
+"""What it takes to move a Future to a neighbour, besides the way itself: two Brokers have to get to it."""
+
 MOST_IN_A_PIECE = 4096
 CUSHION_AT_MOST = 16384
 QUEUE_BYTES_AT_MOST = 64 << 20
@@ -73,7 +76,17 @@ def share(mean: float | None, held: int, backlog: int, workers: int, total: int,
     started = min(held, workers)
     fair = -(-backlog * workers // (2 * max(1, total)))
     queue = min(workers * futures_in(seconds, mean), fair)
-    return max(0, workers - started + queue - (held - started))
+    count = workers - started + queue - (held - started)
+    return count if count >= max(1, queue // 4) else 0
+
+
+def soon(mean: float | None, workers: int, round_trip: float) -> int:
+    """Return how many queued Futures the Workers here start before they could be started elsewhere.
+
+    >>> soon(0.001, 8, 0.0005), soon(1.0, 8, 0.0005), soon(None, 8, 0.0005)
+    (48, 0, 0)
+    """
+    return 0 if mean is None else int(workers * (MOVE_SECONDS + 2 * round_trip) / max(mean, 1e-7))
 
 
 def cushion(mean: float | None, workers: int, seconds: float = 2 * HORIZON_SECONDS) -> int:
