@@ -25,11 +25,10 @@ class Dispatch:
         self._broker = broker
 
     def give_out(self, now: float) -> None:
-        """Cut pieces from the queue for Workers with room, idle ones first; then for neighbours."""
+        """Cut pieces from the queue for Workers with room, idle ones first."""
         queue = self._broker.queue
         roomy = deque(sorted((peer for peer in self._broker.workers if peer.room), key=lambda peer: not peer.idle))
-        backlog = sum(self._broker.peers[giver].backlog for giver in queue.givers)
-        total = len(self._broker.workers) + sum(peer.workers for peer in self._broker.neighbours if not peer.silent)
+        backlog, total = self._backlog(), self._reach()
         while roomy and len(queue):
             lot, peer = queue.head(), roomy.popleft()
             if lot.function not in self._broker.functions:
@@ -39,21 +38,33 @@ class Dispatch:
                 continue
             mean = self._broker.durations.of(lot.function)
             waits = 0 if peer.idle else max(0, peer.pending - 1)
-            count, spent = schedule.portion(mean, peer.room, len(queue) + backlog, total, waits)
+            count, spent = schedule.portion(mean, peer.room, backlog, total, waits)
             if not count:
                 continue
             if lot.together and count > lot.together:
                 count = lot.together
             if lot.crashes:
                 count, spent = 1, True
+            count = min(count, len(lot.ids))
+            backlog -= count
             self.give(peer, self._cut(lot, count), spent=spent, now=now)
             if peer.room > 0:
                 roomy.append(peer)
-        if self._broker.neighbours and len(queue):
-            self._dispatch_to_neighbours(backlog, total, now)
 
-    def _dispatch_to_neighbours(self, backlog: int, total: int, now: float) -> None:
+    def _backlog(self) -> int:
+        """What waits here, and what the submitters of it still keep."""
+        queue, peers = self._broker.queue, self._broker.peers
+        return len(queue) + sum(peers[giver].backlog for giver in queue.givers)
+
+    def _reach(self) -> int:
+        """How many Workers there are, here and behind neighbours."""
+        broker = self._broker
+        return len(broker.workers) + sum(peer.workers for peer in broker.neighbours if not peer.silent)
+
+    def give_to_neighbours(self, now: float) -> None:
+        """Give neighbours their share of what own Workers have left."""
         queue = self._broker.queue
+        backlog, total = self._backlog(), self._reach()
         for peer in sorted(self._broker.neighbours, key=lambda peer: (-peer.idle, peer.pending - peer.workers)):
             while len(queue) and peer.room:
                 back = self._returnable(peer)
@@ -66,7 +77,7 @@ class Dispatch:
                     queue.remove(lot)
                     self._broker.wait_for_function(lot, now)
                 else:
-                    count = self._share_of(peer, lot, len(queue) + backlog, total)
+                    count = self._share_of(peer, lot, backlog, total)
                     if not count:
                         break
                     self.give(peer, self._cut(lot, count), spent=False, now=now)

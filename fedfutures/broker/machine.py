@@ -142,6 +142,8 @@ class BrokerMachine:
                 self.losses.fail_queued(self.gave_up, now)
             else:
                 self.dispatch.give_out(now)
+                if kind is Tick and self.neighbours:
+                    self.dispatch.give_to_neighbours(now)
         if kind is Tick:
             self.exchange.balance(now)
         actions, self._actions = self._actions, []
