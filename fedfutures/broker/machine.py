@@ -245,10 +245,7 @@ class BrokerMachine:
         if kind is messages.Demand:
             peer.channel.demand(message.count)  # type: ignore[union-attr]
         try:
-            handler = _HANDLERS.get(kind)
-            if handler is None:
-                raise RemoteProtocolError(f"{kind.__name__} is not for Brokers")
-            handler(self, peer, message, now)
+            _HANDLERS[kind](self, peer, message, now)
         except RemoteProtocolError:
             self.violations += 1
 
@@ -271,7 +268,7 @@ class BrokerMachine:
         if name in self._ended:
             return
         peer = self.peers.get(name)
-        if peer is not None and (peer.boot != hello.boot or hello.session not in (0, peer.session)):
+        if peer is not None and peer.boot != hello.boot:
             self.losses.remove(peer, now)
             peer = None
         if peer is None:
@@ -421,6 +418,8 @@ class BrokerMachine:
 
     def _settle(self, peer: Peer, key: int, piece: Piece, results: messages.Results, now: float) -> None:
         """Take in outcomes of a piece that the peer holds, and pass on what is news."""
+        if results.odd:
+            results = self._sort_out_returned(peer, piece, results, now)
         fresh, _ = peer.take(piece, results.ids)
         if len(fresh) != len(results.ids):
             results = only(results, set(fresh))
@@ -429,6 +428,16 @@ class BrokerMachine:
             self.resolve(
                 piece.source, results.ids, results.outcomes, results.odd, now, results.seconds, results.count
             )  # fmt: skip
+
+    def _sort_out_returned(
+        self, peer: Peer, piece: Piece, results: messages.Results, now: float
+    ) -> messages.Results:  # fmt: skip
+        """Futures that come back as cancelled, when their submitter did not ask for that, are to be run elsewhere."""
+        odd = {i for i, kind in results.odd if kind == CANCELLED and i in piece.pending and i not in piece.unwanted}
+        if not odd:
+            return results
+        self.take_back(peer, piece, sorted(odd), now)
+        return only(results, set(results.ids) - odd)
 
     def resolve(
         self, source: Source, ids: list[int], outcomes: list[bytes], odd: Any, now: float,

@@ -118,8 +118,7 @@ class Neighbourhood:
         """A neighbour that dials says ``Hello``; return its peer, of a new session where that is due."""
         broker = self._broker
         peer = broker.peers.get(name)
-        known = peer is not None and peer.boot == hello.boot and hello.session in (0, peer.session)
-        if peer is not None and known:
+        if peer is not None and peer.boot == hello.boot:
             broker.send_aside(name, broker.welcome(peer))
             self.heard(peer, now)
             return peer
@@ -140,7 +139,7 @@ class Neighbourhood:
             self.heard(peer, now)
             link.welcomed(now)
             return
-        if peer is not None and peer.boot == welcome.boot and welcome.session < peer.session:
+        if link.is_past(welcome.boot, welcome.session):
             return  # an old one that was long under way
         self._begin(self._new_peer(name, welcome.boot, welcome.session, link), peer, now)
 

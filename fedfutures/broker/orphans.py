@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..wire import messages
-from ..wire.messages import VALUE
+from ..wire.messages import CANCELLED, VALUE
 from .ledger import SHARD, Lot, Orphan, Peer
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ class Orphans:
         if orphan is not None:
             odd = dict(results.odd)
             for i, outcome in zip(results.ids, results.outcomes):
-                if i in orphan.ids and odd.get(i) != messages.CANCELLED:
+                if i in orphan.ids and odd.get(i) != CANCELLED:
                     orphan.outcomes[i] = outcome, odd.get(i, VALUE)
+            self.forget(peer, results.piece, [i for i, kind in results.odd if kind == CANCELLED])
 
     def forget(self, peer: Peer, number: int, ids: list[int]) -> None:
         """These are not with the peer any more."""

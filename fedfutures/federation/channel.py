@@ -29,6 +29,8 @@ REPEAT_AT_MOST_SECONDS = 6.0
 REPEAT_AT_LEAST_SECONDS = 0.25
 """However often the peer says that it misses something, it is not told again within this time."""
 FIRST_BASE = 1 << 31
+SPREAD = 0x9E3779B1
+"""Sessions that one Broker begins have numbers in a row; their bases are to lie far apart (Knuth 6.4)."""
 WINDOW = 1 << 20
 
 
@@ -50,7 +52,7 @@ class Channel:
     )
 
     def __init__(self, session: int = 0) -> None:
-        base = session % FIRST_BASE
+        base = session * SPREAD % FIRST_BASE
         self._last = base  # the last number given out
         self._accepted = base  # the last number taken in
         self._missing = False  # a number was passed over since the last one that was in turn

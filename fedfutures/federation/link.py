@@ -7,6 +7,7 @@ again, the numbers of the link in hand, as long as the other is silent or says t
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from ..wire.messages import PROTOCOL, Hello, Ping
@@ -20,6 +21,32 @@ FORGET_AFTER_SECONDS = 60.0
 HELLO_AGAIN_SECONDS = 0.1
 HELLO_AT_MOST_SECONDS = 1.0
 _PINGS_KEPT = 8
+_BOOTS_KEPT = 64
+
+
+class Past:
+    """The sessions that were: a ``Welcome`` that was long under way must not begin one of them again.
+
+    The sessions that one process begins have growing numbers, so the highest of each process is all there is to know.
+    """
+
+    __slots__ = ("_boots", "_highest")
+
+    def __init__(self) -> None:
+        self._boots: deque[int] = deque(maxlen=_BOOTS_KEPT)
+        self._highest = 0
+
+    def is_past(self, boot: int, session: int) -> bool:
+        """Whether a session was over before now; else it is the one that is on."""
+        if self._boots and self._boots[-1] == boot:
+            if session < self._highest:
+                return True
+        elif boot in self._boots:
+            return True
+        else:
+            self._boots.append(boot)
+        self._highest = session
+        return False
 
 
 class Link:
@@ -30,6 +57,7 @@ class Link:
         "_hello_at",
         "_hello_wait",
         "_me",
+        "_past",
         "_pings",
         "_random",
         "_token",
@@ -53,6 +81,7 @@ class Link:
         self._beat_at = now
         self._token = 0
         self._pings: dict[int, float] = {}
+        self._past = Past()
 
     def due(self, session: int, now: float) -> list[Hello | Ping]:
         """Return what is to be sent now; `session` is the one that this end knows, 0 if none."""
@@ -92,6 +121,10 @@ class Link:
             sample = now - sent
             weight = 1.0 if not self.round_trip else 0.5 if sample < self.round_trip else 0.125
             self.round_trip += weight * (sample - self.round_trip)
+
+    def is_past(self, boot: int, session: int) -> bool:
+        """Whether a session was over before now; else it is the one that is on."""
+        return self._past.is_past(boot, session)
 
     def welcomed(self, now: float) -> None:
         """Both ends know each other."""

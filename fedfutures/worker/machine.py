@@ -26,6 +26,7 @@ import msgpack
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
+from ..federation.link import Past
 from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
 from ..wire import messages
 from ..wire.messages import PROTOCOL
@@ -234,6 +235,7 @@ class WorkerMachine:
         "_leaving",
         "_load",
         "_pack",
+        "_past",
         "_pieces",
         "_said_idle",
         "_sent",
@@ -257,6 +259,7 @@ class WorkerMachine:
         self._hello_at: float | None = 0.0
         self._session = self._broker_boot = 0
         self._sessions = 0  # how many there were
+        self._past = Past()
         self._beat_at = float("inf")
         self.channel = Channel()
         self.linked = False
@@ -297,8 +300,8 @@ class WorkerMachine:
         if kind in _ASIDE:
             _ASIDE[kind](self, message, now)
             return
-        if not self.linked:
-            return  # of an earlier session, or for an earlier process of this name
+        if not self._session:
+            return  # for an earlier process of this name
         if self.channel.is_foreign(event.sequence, event.acknowledged):
             self._rejoin(Rejoin(), now)
             return
@@ -370,10 +373,13 @@ class WorkerMachine:
             self._tick(Tick(), now)
 
     def _on_stranger(self, stranger: messages.Stranger, now: float) -> None:
+        if self._leaving:  # the Broker has let go
+            self.channel = Channel(self._session)
+            self._beat_at = float("inf")
         self._rejoin(Rejoin(), now)
 
     def _on_welcome(self, welcome: messages.Welcome, now: float) -> None:
-        if self.linked:
+        if self.linked or self._past.is_past(welcome.boot, welcome.session):
             return
         self.linked = True
         self._hello = dataclasses.replace(self._hello, session=welcome.session)
