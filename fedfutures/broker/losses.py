@@ -63,6 +63,7 @@ class Losses:
             if piece.source is not None:
                 peer.doubtful.setdefault(key % SHARD, []).append((piece.source, set(piece.pending)))
                 self._broker.take_back(peer, piece, list(piece.pending), now, lost=True)
+        self._broker.orphans.peer_gone(peer)
         peer.held.clear()
         peer.shards.clear()
         peer.pending = peer.idle = peer.spare = peer.backlog = 0

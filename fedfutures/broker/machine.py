@@ -316,7 +316,7 @@ class BrokerMachine:
 
     def welcome(self, peer: Peer) -> messages.Welcome:
         """Return what a peer is welcomed with."""
-        return messages.Welcome(PROTOCOL, self.name, self.boot, self.size, peer.session)
+        return messages.Welcome(PROTOCOL, self.name, self.boot, self.size, peer.session, peer.boot)
 
     def add(self, peer: Peer, now: float) -> None:
         """Take a new peer in."""

@@ -132,7 +132,7 @@ class Neighbourhood:
     def welcomed(self, name: str, welcome: messages.Welcome, now: float) -> None:
         """A neighbour that this end dials answers."""
         link = self.dials.get(name)
-        if link is None:
+        if link is None or welcome.greeter != link.incarnation:
             return
         peer = self._broker.peers.get(name)
         if peer is not None and peer.session == welcome.session:

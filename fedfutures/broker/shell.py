@@ -1,4 +1,9 @@
-"""The process around :class:`BrokerMachine`: two sockets, one pipe from the host process, one loop."""
+"""The process around :class:`BrokerMachine`: its sockets, one pipe from the host process, one loop.
+
+Workers, Origins and the neighbours that dial this Broker come to its ROUTER; each neighbour that it dials has a DEALER
+of its own. Meta states go out by one PUB socket and come in by one SUB socket, the ear, whoever has dialled whom
+(:mod:`..sockets.sockets`). Whom to dial, and which Workers have ended, the host process says over the pipe.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import gc
 import os
 import sys
 import time
+from random import Random
 from typing import Any
 
 import msgpack
@@ -14,9 +20,10 @@ from ..errors import MalformedMessage
 from ..federation.events import Arrived, Send, Tick
 from ..host.settings import FrameReader, Settings
 from ..host.system import name_process, remove_tree
-from ..sockets.sockets import MainRouter, MetaPublisher, context, wait
+from ..sockets.sockets import MainDealer, MainRouter, MetaEar, MetaPublisher, context, wait
 from ..wire import codec
-from .machine import BrokerMachine, Event, GaveUp, PeerLost, Publish
+from ..wire.messages import State
+from .machine import BrokerMachine, Dial, Event, Expect, GaveUp, PeerLost, Publish
 
 MOST_MESSAGES_AT_ONCE = 64
 
@@ -24,14 +31,17 @@ MOST_MESSAGES_AT_ONCE = 64
 class BrokerShell:
     """Feeds the machine with what arrives and does what it says."""
 
-    def __init__(self, settings: Settings, facts: dict[str, Any], control: int) -> None:
-        self.facts, self.control = facts, control
+    def __init__(self, settings: Settings, facts: dict[str, Any], name: str, control: int) -> None:
+        self.name, self.control = name, control
         self.frames = FrameReader()
-        owner = context()
-        self.main = MainRouter(owner, facts["main"])
-        self.meta = MetaPublisher(owner, facts["meta"])
+        self.owner = context()
+        self.main = MainRouter(self.owner, facts["main"])
+        self.meta = MetaPublisher(self.owner, facts["meta"])
+        self.ear = MetaEar(self.owner, facts["ear"], name)
+        self.dealers: dict[str, MainDealer] = {}  # by neighbour that is dialled
+        self.dialled: dict[str, tuple[str, str, str]] = {}  # its addresses
         boot = int.from_bytes(os.urandom(6), "big")
-        self.machine = BrokerMachine(f"{settings.host}.broker", boot, settings.size, msgpack.packb)
+        self.machine = BrokerMachine(name, boot, settings.size, msgpack.packb, Random(os.urandom(16)))
         self.malformed = 0
         self.outbox: dict[str, list[bytes]] = {}
         self.check = settings.debug
@@ -41,25 +51,64 @@ class BrokerShell:
         while True:
             deadline = self.machine.next_deadline()
             timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if self.control in wait([self.main], [self.control], timeout) and not self._read_control():
+            sockets, pipes = wait([self.main, self.ear, *self.dealers.values()], [self.control], timeout)
+            if pipes and not self._read_control():
                 return
-            self._receive()
+            for socket in sockets:
+                if socket is self.main:
+                    self._receive()
+                elif socket is self.ear:
+                    self._hear()
+            for neighbour, dealer in self.dealers.items():
+                if dealer in sockets:
+                    self._receive_from(neighbour, dealer)
             self._flush()
             self._step(Tick())
             self._flush()
+
+    # -- arrivals ----------------------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
         for _ in range(MOST_MESSAGES_AT_ONCE):
             received = self.main.receive()
             if received is None:
                 return
+            self._arrived(*received)
+
+    def _receive_from(self, neighbour: str, dealer: MainDealer) -> None:
+        for _ in range(MOST_MESSAGES_AT_ONCE):
+            frame = dealer.receive()
+            if frame is None:
+                return
+            self._arrived(neighbour, frame)
+
+    def _arrived(self, peer: str, frame: bytes) -> None:
+        try:
+            messages = codec.decode_all(frame)
+        except MalformedMessage:
+            self.malformed += 1
+            return
+        for sequence, acknowledged, message in messages:
+            self._step(Arrived(peer, sequence, acknowledged, message))
+
+    def _hear(self) -> None:
+        """Take in what neighbours publish: states, and nothing that a Main socket would have to number."""
+        for _ in range(MOST_MESSAGES_AT_ONCE):
+            heard = self.ear.receive()
+            if heard is None:
+                return
             try:
-                messages = codec.decode_all(received[1])
+                messages = codec.decode_all(heard[1])
             except MalformedMessage:
                 self.malformed += 1
                 continue
-            for sequence, acknowledged, message in messages:
-                self._step(Arrived(received[0], sequence, acknowledged, message))
+            for _, _, message in messages:
+                if type(message) is State:
+                    self._step(Arrived(heard[0], 0, 0, message))
+                else:
+                    self.malformed += 1
+
+    # -- actions -----------------------------------------------------------------------------------------------------
 
     def _step(self, event: Event) -> None:
         for action in self.machine.step(event, time.monotonic()):
@@ -67,7 +116,7 @@ class BrokerShell:
                 frame = codec.encode(action.message, action.sequence, action.acknowledged)
                 self.outbox.setdefault(action.peer, []).append(frame)
             elif type(action) is Publish:
-                self.meta.publish(codec.encode(action.state))
+                self.meta.publish(action.topic, self.name, codec.encode(action.state))
         if self.check:
             self.machine.check()
 
@@ -75,19 +124,45 @@ class BrokerShell:
         """Send each peer what there is for it, in one frame."""
         if self.outbox:
             for peer, frames in self.outbox.items():
-                self.main.send(peer, frames[0] if len(frames) == 1 else b"".join(frames))
+                frame = frames[0] if len(frames) == 1 else b"".join(frames)
+                if peer in self.dealers:
+                    self.dealers[peer].send(frame)
+                else:
+                    self.main.send(peer, frame)
             self.outbox.clear()
+
+    # -- the host process --------------------------------------------------------------------------------------------
 
     def _read_control(self) -> bool:
         """Take in what the host process says; False when it is gone."""
         data = os.read(self.control, 1 << 16)
-        for value in self.frames.feed(data):
-            if value[0] == "lost":
-                _, peer, status, blame, running, dump, host = value
+        for kind, *fields in self.frames.feed(data):
+            if kind == "lost":
+                peer, status, blame, running, dump, host = fields
                 self._step(PeerLost(peer, status, blame, tuple(running) if running else None, dump, host))
-            elif value[0] == "gave up":
-                self._step(GaveUp(value[1]))
+            elif kind == "dial":
+                self._dial(*fields)
+            elif kind == "expect":
+                self._step(Expect(*fields))
+            elif kind == "gave up":
+                self._step(GaveUp(*fields))
         return bool(data)
+
+    def _dial(self, name: str, main: str, meta: str, ear: str) -> None:
+        """Connect to a neighbour; where it was dialled at other addresses before, to these instead."""
+        known = self.dialled.get(name)
+        if known == (main, meta, ear):
+            return
+        if known is not None:
+            self.dealers[name].close()
+            self.ear.disconnect(known[1])
+            self.meta.disconnect(known[2])
+        self.dialled[name] = (main, meta, ear)
+        self.dealers[name] = MainDealer(self.owner, main, self.name, far=True)
+        self.ear.connect(meta)
+        self.meta.connect(ear)
+        if known is None:
+            self._step(Dial(name))
 
 
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: Any, dump: int) -> None:
@@ -96,12 +171,15 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)  # messages hold no cycles; a collection is a pause in everybody's way
     host = os.getppid()
-    shell = BrokerShell(settings, facts, control)
+    code = 1
     try:
-        shell.run()
+        BrokerShell(settings, facts, name, control).run()
+        code = 0
+    except BaseException:  # our own fault: say so, and be started again
+        sys.excepthook(*sys.exc_info())
     finally:
         if os.getppid() != host:  # the host process was killed: nobody else is left to tidy up
             remove_tree(facts["run"])
             remove_tree(facts["shared"])
-        sys.stdout.flush()
-        os._exit(0)
+        sys.stderr.flush()
+        os._exit(code)

@@ -50,6 +50,7 @@ class Welcome:
     boot: int
     size: int  # Workers of the Federation, for fedfutures.SIZE
     session: int = 0  # names the state that both ends keep of the link: another one, and all of it begins anew
+    greeter: int = 0  # the boot in the ``Hello`` that this answers: not for an earlier process of the name
 
 
 @dataclass(slots=True)

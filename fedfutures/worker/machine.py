@@ -379,7 +379,9 @@ class WorkerMachine:
         self._rejoin(Rejoin(), now)
 
     def _on_welcome(self, welcome: messages.Welcome, now: float) -> None:
-        if self.linked or self._past.is_past(welcome.boot, welcome.session):
+        if self.linked or welcome.greeter not in (0, self._hello.boot):
+            return
+        if self._past.is_past(welcome.boot, welcome.session):
             return
         self.linked = True
         self._hello = dataclasses.replace(self._hello, session=welcome.session)
