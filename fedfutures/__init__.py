@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import errors, futures, shared, worker
     from .futures.executor import Executor
+    from .futures.inquiry import explain, statistics
     from .worker.future import Future
 
 __version__ = "0.1.0"
@@ -24,9 +25,11 @@ __all__ = [
     "Future",
     "__version__",
     "errors",
+    "explain",
     "futures",
     "logger",
     "shared",
+    "statistics",
     "worker",
 ]
 
@@ -34,8 +37,10 @@ _PLACES = {
     "Executor": ("fedfutures.futures.executor", "Executor"),
     "Future": ("fedfutures.worker.future", "Future"),
     "errors": ("fedfutures.errors", ""),
+    "explain": ("fedfutures.futures.inquiry", "explain"),
     "futures": ("fedfutures.futures", ""),
     "shared": ("fedfutures.shared", ""),
+    "statistics": ("fedfutures.futures.inquiry", "statistics"),
     "logger": ("fedfutures.worker.future", "logger"),
     "worker": ("fedfutures.worker", ""),
 }

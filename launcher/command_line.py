@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser("fedfutures", usage=USAGE, description=DESCRIPTION, add_help=True, allow_abbrev=False)
     add = parser.add_argument
     add("-n", dest="workers", type=_positive, metavar="N", help="Workers; default: the processors that may be used")
-    add("-b", dest="brokers", type=_positive, default=1, metavar="N", help="Brokers on each host (only 1 so far)")
+    add("-b", dest="brokers", type=_positive, default=1, metavar="N", help="Brokers on each host; default: 1")
     add("-v", dest="verbosity", action="count", default=0, help="say what happens; -vv: in detail")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
     add("--prolog", metavar="FILE", help="shell script to source before the host process starts")
@@ -82,8 +82,16 @@ def parse(arguments: list[str]) -> Options:
     if not kind:
         parser.error("no program given")
     if options.brokers > 1:
-        parser.error("-b above 1 is not supported yet")
+        _check_brokers(parser, options)
     return options
+
+
+def _check_brokers(parser: argparse.ArgumentParser, options: Options) -> None:
+    from fedfutures.host.system import processors
+
+    workers = options.workers or processors()
+    if options.brokers > workers:
+        parser.error(f"-b {options.brokers}: more Brokers than Workers, of which there are {workers}")
 
 
 _TAKE_VALUE = {"-n", "-b", "--prolog", "--nice", "--python-interpreter", "--pythonpath", "--path"}
@@ -122,6 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def plan_text(plan: list[tuple[str, Any]]) -> str:
-    """Return a plan for people: one ``name: value`` line each."""
+    """Return a plan for people: a name and its value each; the lines of a long value stand below each other."""
     width = max(len(name) for name, _ in plan) + 1
-    return "\n".join(f"{name + ':':<{width}} {value}" for name, value in plan)
+    below = "\n" + " " * (width + 1)
+    return "\n".join(f"{name + ':':<{width}} {str(value).replace(chr(10), below)}" for name, value in plan)

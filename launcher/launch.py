@@ -15,6 +15,7 @@ from fedfutures.host.system import processors
 
 from . import program as programs
 from .command_line import Options, plan_text
+from .plan import HostPlan, Tree, plan
 
 
 def launch(options: Options) -> NoReturn:
@@ -28,14 +29,17 @@ def launch(options: Options) -> NoReturn:
         sys.path.insert(0, program.path0)
     workers = options.workers or processors()
     settings = settings_here(
-        workers, program=program.importable, argv=[program.argv0, *options.arguments], path=_absolute_path(),
+        workers, brokers=options.brokers, program=program.importable,
+        argv=[program.argv0, *options.arguments], path=_absolute_path(),
         nice=options.nice, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
         directory=os.path.abspath(options.path) if options.path else os.getcwd(),
         verbosity=0 if options.quiet else options.verbosity,
     )  # fmt: skip
+    tree = plan([HostPlan(settings.host, settings.workers, settings.brokers)])
+    settings.dials = tree.dials(settings.host)
     command = _command(options)
     if options.dry_run:
-        print(plan_text(_plan(options, settings, command)))
+        print(plan_text(_plan(options, settings, command, tree)))
         raise SystemExit(0)
     _run(options, program, settings, command)
 
@@ -64,15 +68,21 @@ def _command(options: Options) -> list[str]:
     return ["/bin/sh", "-c", script, "fedfutures"]
 
 
-def _plan(options: Options, settings: Any, command: list[str]) -> list[tuple[str, Any]]:
+def _plan(options: Options, settings: Any, command: list[str], tree: Tree) -> list[tuple[str, Any]]:
     return [
         ("program", shlex.join([options.place, *options.arguments])),
-        ("host", f"{settings.host}: 1 Broker, {settings.workers} Workers"),
+        ("host", f"{settings.host}: {_count(settings)}"),
+        ("brokers", tree.drawing()),
         ("start", shlex.join([*command, "-m", "fedfutures.host"])),
         ("threads", f"{settings.threads} for BLAS and OpenMP in each Worker, unless set"),
         ("directory", settings.directory),
         ("import", f"{settings.program[1]} by Workers, when needed" if settings.program else "never: no main guard"),
     ]
+
+
+def _count(settings: Any) -> str:
+    counts = ((settings.brokers, "Broker"), (settings.workers, "Worker"))
+    return ", ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counts)
 
 
 def _run(options: Options, program: programs.Program, settings: Any, command: list[str]) -> NoReturn:
@@ -87,7 +97,7 @@ def _run(options: Options, program: programs.Program, settings: Any, command: li
     except StartFailed as error:
         programs.fail(str(error), 1)
     if options.verbosity and not options.quiet:
-        print(f"fedfutures: {settings.workers} Workers on {settings.host}", file=sys.stderr)
+        print(f"fedfutures: {_count(settings)} on {settings.host}", file=sys.stderr)
     code: Any = 0
     try:
         programs.run(program, options.arguments)

@@ -31,9 +31,9 @@ class Dispatch:
         backlog, total = self._backlog(), self._reach()
         while roomy and len(queue):
             lot, peer = queue.head(), roomy.popleft()
-            if lot.function not in self._broker.functions:
+            if lot.function not in self._broker.definitions.functions:
                 queue.remove(lot)
-                self._broker.wait_for_function(lot, now)
+                self._broker.definitions.wait_for(lot, now)
                 roomy.appendleft(peer)
                 continue
             mean = self._broker.durations.of(lot.function)
@@ -73,9 +73,9 @@ class Dispatch:
                     break
                 if lot.giver[0] == peer.name:
                     self._give_back(peer, lot, back, now)
-                elif lot.function not in self._broker.functions:
+                elif lot.function not in self._broker.definitions.functions:
                     queue.remove(lot)
-                    self._broker.wait_for_function(lot, now)
+                    self._broker.definitions.wait_for(lot, now)
                 else:
                     count = self._share_of(peer, lot, backlog, total)
                     if not count:
@@ -117,8 +117,7 @@ class Dispatch:
 
     def give(self, peer: Peer, lot: Lot, *, spent: bool, now: float) -> None:
         if lot.function not in peer.knows:
-            peer.knows.add(lot.function)
-            self._broker.send(peer, self._broker.functions[lot.function], now)
+            self._broker.definitions.tell(peer, self._broker.definitions.functions[lot.function], now)
         batch = peer.give(lot, len(self._broker.queue), spent)
         self._broker.intakes[lot.giver].outs.add((peer.name, batch.piece))
         self._broker.send(peer, batch, now)

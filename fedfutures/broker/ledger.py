@@ -126,6 +126,7 @@ class Peer:
     channel: Channel
     link: Link | None = None  # of neighbours
     knows: set[bytes] = field(default_factory=set)  # functions sent to it
+    wants: set[bytes] = field(default_factory=set)  # functions it has asked for that are not here
     held: dict[int, Piece] = field(default_factory=dict)  # pieces given to it
     shards: dict[int, list[int]] = field(default_factory=dict)  # piece number -> keys in `held` beside the number
     doubtful: dict[int, list[tuple[Source, set[int]]]] = field(default_factory=dict)  # taken back while it was silent
@@ -195,8 +196,8 @@ class Peer:
         found = []
         for key in (number, *self.shards[number]):
             piece = self.held.get(key)
-            if piece is not None:
-                found.append((key, [i for i in ids if i in piece.pending]))
+            if piece is not None and (here := [i for i in ids if i in piece.pending]):
+                found.append((key, here))
         return found
 
 

@@ -27,6 +27,7 @@ from ..federation.events import Arrived, Send, Tick
 from ..wire import messages
 from ..wire.messages import CANCELLED, PROTOCOL
 from . import audit
+from .definitions import Definitions
 from .dispatch import Dispatch
 from .exchange import Exchange
 from .inquiries import Inquiries
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 EXPECT_SECONDS = 1.0
 ANNOUNCE_SECONDS = 0.05
-FUNCTIONS_KEPT = 4096
-FUNCTION_BYTES_KEPT = 256 << 20
 
 
 @dataclass(slots=True)
@@ -101,11 +100,9 @@ class BrokerMachine:
         self.origins: list[Peer] = []
         self.neighbours: list[Peer] = []
         self.queue = WorkQueue()
-        self.waiting: dict[bytes, list[Lot]] = {}  # for a function's definition
         self.intakes: dict[Source, Intake] = {}
-        self.functions: dict[bytes, messages.Function] = {}
-        self.constants: dict[str, messages.Constant] = {}
         self.durations = schedule.Durations()
+        self.definitions = Definitions(self)
         self.dispatch = Dispatch(self)
         self.losses = Losses(self)
         self.exchange = Exchange(self)
@@ -113,7 +110,6 @@ class BrokerMachine:
         self.orphans = Orphans(self)
         self.inquiries = Inquiries(self)
         self._sessions = boot  # the last session number given out
-        self._function_bytes = 0
         self._due: float | None = None  # the earliest deadline of any channel
         self.gave_up: str | None = None
         self._expected: set[str] = set()  # Workers that have yet to introduce themselves
@@ -322,15 +318,10 @@ class BrokerMachine:
         """Take a new peer in."""
         self.peers[peer.name] = peer
         self.of_role(peer).append(peer)
-        self.send_constants(peer, now)
+        self.definitions.send_constants(peer, now)
 
     def of_role(self, peer: Peer) -> list[Peer]:
         return {"worker": self.workers, "origin": self.origins, "broker": self.neighbours}[peer.role]
-
-    def send_constants(self, peer: Peer, now: float) -> None:
-        """Tell a peer all constants."""
-        for constant in self.constants.values():
-            self.send(peer, constant, now)
 
     def _on_ack(self, peer: Peer, ack: messages.Ack, now: float) -> None:
         if ack.missing:
@@ -342,35 +333,13 @@ class BrokerMachine:
         self._expected.discard(peer.name)
 
     def _on_function(self, peer: Peer, function: messages.Function, now: float) -> None:
-        peer.knows.add(function.digest)
-        if function.digest not in self.functions:
-            self.functions[function.digest] = function
-            self._function_bytes += len(function.body)
-            while len(self.functions) > FUNCTIONS_KEPT or (
-                self._function_bytes > FUNCTION_BYTES_KEPT and len(self.functions) > 1
-            ):
-                oldest = self.functions.pop(next(iter(self.functions)))
-                self._function_bytes -= len(oldest.body)
-        for lot in self.waiting.pop(function.digest, ()):
-            self.enqueue(lot)
+        self.definitions.learn(peer, function, now)
 
     def _on_want(self, peer: Peer, want: messages.Want, now: float) -> None:
-        peer.knows.discard(want.digest)
-        function = self.functions.get(want.digest)
-        if function is not None:
-            peer.knows.add(want.digest)
-            self.send(peer, function, now)
-            return
-        for number, piece in list(peer.held.items()):  # forgotten here: ask where its Futures came from
-            if piece.function == want.digest and piece.source is not None:
-                lot = piece.lot(*peer.take(piece, list(piece.pending)))
-                self.close(peer, number, piece)
-                self.wait_for_function(lot, now)
+        self.definitions.wanted(peer, want.digest, now)
 
-    def wait_for_function(self, lot: Lot, now: float) -> None:
-        if lot.function not in self.waiting:
-            self.send(self.peers[lot.giver[0]], messages.Want(lot.function), now)
-        self.waiting.setdefault(lot.function, []).append(lot)
+    def _on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
+        self.definitions.share(peer, constant, now)
 
     def _on_batch(self, peer: Peer, batch: messages.Batch, now: float) -> None:
         source = (peer.name, batch.piece)
@@ -390,10 +359,10 @@ class BrokerMachine:
             lot = self.orphans.claim(lot, now)
         if not lot.ids:
             return
-        if batch.function in self.functions:
+        if batch.function in self.definitions.functions:
             self.enqueue(lot)
         else:
-            self.wait_for_function(lot, now)
+            self.definitions.wait_for(lot, now)
 
     def _on_results(self, peer: Peer, results: messages.Results, now: float) -> None:
         piece = peer.held.get(results.piece)
@@ -410,11 +379,9 @@ class BrokerMachine:
         self.orphans.results(peer, results)
         for source, lent in peer.doubtful.get(results.piece, ()):
             real = lent.intersection(results.ids).difference(i for i, kind in results.odd if kind == CANCELLED)
-            lent.difference_update(results.ids)
             if real:
                 self.losses.settle_late(source, only(results, real), now)
-        if not any(lent for _, lent in peer.doubtful.get(results.piece, ())):
-            peer.doubtful.pop(results.piece, None)
+        self._clear_doubt(peer, results.piece, results.ids)
 
     def _settle(self, peer: Peer, key: int, piece: Piece, results: messages.Results, now: float) -> None:
         """Take in outcomes of a piece that the peer holds, and pass on what is news."""
@@ -465,8 +432,8 @@ class BrokerMachine:
         number = key % SHARD
         if number in peer.shards and not any(k in peer.held for k in (number, *peer.shards[number])):
             del peer.shards[number]
-        if peer.role == "worker":
-            peer.idle = int(not peer.held)
+        if peer.role == "worker" and not peer.held:
+            peer.idle = 1  # not said: it would be one message more; a Worker may be idle with Futures that wait, too
         if piece.source is not None and piece.source in self.intakes:
             self.intakes[piece.source].outs.discard((peer.name, key))
 
@@ -482,6 +449,15 @@ class BrokerMachine:
             self.take_back(peer, piece, ids, now)
             self.close(peer, key, piece)
         self.orphans.forget(peer, back.piece, back.ids)
+        if peer.doubtful:
+            self._clear_doubt(peer, back.piece, back.ids)
+
+    def _clear_doubt(self, peer: Peer, number: int, ids: list[int]) -> None:
+        """These are not with a neighbour any more that was silent."""
+        for _, lent in peer.doubtful.get(number, ()):
+            lent.difference_update(ids)
+        if not any(lent for _, lent in peer.doubtful.get(number, ())):
+            peer.doubtful.pop(number, None)
 
     def take_back(self, peer: Peer, piece: Piece, wanted: list[int], now: float, *, lost: bool = False) -> None:
         """Futures of a piece are here again, to be given out first."""
@@ -527,21 +503,6 @@ class BrokerMachine:
             if source is not None:
                 self.send(self.peers[source[0]], messages.Running(source[1], ids), now)
 
-    def _on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
-        """The newest value wins; between Brokers, of equally new ones the greater, so that all come to the same."""
-        known = self.constants.get(constant.name)
-        if known == constant:
-            return
-        late = known is not None and (known.version, known.body) >= (constant.version, constant.body)
-        if late and peer.link is not None:
-            return
-        if known is not None and known.version >= constant.version and peer.link is None:
-            late, constant = True, messages.Constant(constant.name, known.version + 1, constant.body)
-        self.constants[constant.name] = constant
-        for other in self.peers.values():
-            if late or other is not peer:  # its sender may have taken the other's value for the newer one
-                self.send(other, constant, now)
-
     def _on_holding(self, peer: Peer, holding: messages.Holding, now: float) -> None:
         self.orphans.enter(peer, holding, now)
 
@@ -574,7 +535,7 @@ class BrokerMachine:
 
     def lots(self) -> list[Lot]:
         """Return all that waits here."""
-        return [*self.queue, *itertools.chain(*self.waiting.values())]
+        return [*self.queue, *itertools.chain(*self.definitions.waiting.values())]
 
     def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
         """Take these Futures out of a lot that waits here, wherever that is."""
@@ -582,10 +543,10 @@ class BrokerMachine:
             return self.queue.withdraw(lot, ids)
         part = lot.part(ids)
         if not lot.ids:
-            lots = self.waiting[lot.function]
+            lots = self.definitions.waiting[lot.function]
             del lots[next(index for index, other in enumerate(lots) if other is lot)]
             if not lots:
-                del self.waiting[lot.function]
+                del self.definitions.waiting[lot.function]
         return part
 
     # -- for people and tests ----------------------------------------------------------------------------------------

@@ -172,5 +172,6 @@ class Neighbourhood:
             broker.send(peer, results, now)
         for lot in lent:
             broker.losses.give_again(peer, lot, now)
-        broker.send_constants(peer, now)
+        broker.definitions.send_constants(peer, now)
+        broker.definitions.ask_again(peer, now)
         self._say_what_is_due(peer.name, peer.link, now)

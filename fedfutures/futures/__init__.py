@@ -6,9 +6,7 @@ they run serially in the process, and say so once.
 
 from __future__ import annotations
 
-import concurrent.futures
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError
 from concurrent.futures import TimeoutError as TimeoutError
@@ -19,8 +17,11 @@ from ..worker import current
 from ..worker.future import Future
 from ..worker.slices import Star
 from . import mapping, reduction
+from .groups import Group, GroupStatistics, named
+from .priority import taken_from
 from .progress import with_progress
 from .serial import Serial
+from .waiting import as_completed, wait
 
 __all__ = [
     "ALL_COMPLETED",
@@ -28,8 +29,11 @@ __all__ = [
     "FIRST_EXCEPTION",
     "CancelledError",
     "Future",
+    "Group",
+    "GroupStatistics",
     "TimeoutError",
     "as_completed",
+    "group",
     "map",
     "mapReduce",
     "mapScan",
@@ -44,6 +48,7 @@ __all__ = [
 
 logger = logging.getLogger("fedfutures")
 _serial: Serial | None = None
+_groups: dict[str, Group] = {}
 _closed = False
 _builtin_map = map
 
@@ -66,15 +71,45 @@ def _node() -> Any:
 def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     """Submit ``fn(*args, **kwargs)`` and return its Future (PEP 3148).
 
-    Raises ``PicklingError`` when something in the call cannot travel.
+    The keyword `priority`, an integer, is not passed on: Futures of a higher one go first, at every queue. It is 0
+    where none is given; in a Future, that of the Future. If `fn` itself has a parameter of that name, the keyword is
+    the call's; then a :func:`group` can have a priority. Raises ``PicklingError`` when something in the call cannot
+    travel, ``TypeError`` for a priority that is no integer.
 
     >>> submit(pow, 2, 5).result()
+    32
+    >>> submit(pow, 2, 5, priority=3).result()
     32
     """
     node = current.node
     if node is None or _closed or current.importing_program:
         node = _node()
-    return node.submit(fn, args, kwargs)  # type: ignore[union-attr, no-any-return]
+    priority = taken_from(fn, kwargs) if kwargs else None
+    return node.submit(fn, args, kwargs, priority)  # type: ignore[union-attr, no-any-return]
+
+
+def _submit(
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None
+) -> Future:  # fmt: skip
+    """As :func:`submit`, for a group: all keywords are the call's own."""
+    return _node().submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
+
+
+def group(name: str, priority: int | None = None) -> Group:
+    """Return the group of that name, made if it is new: Futures to be waited for, cancelled and counted together.
+
+    A program has one group of each name; a Future that runs on a Worker has its own ones, which end with it.
+
+    priority: for what is submitted by way of the group from now on, as in :func:`submit`.
+
+    >>> squares = group("squares")
+    >>> for number in range(3):
+    ...     squares.add(submit(pow, number, 2))
+    >>> squares.statistics().done, group("squares") is squares
+    (3, True)
+    """
+    node: Any = None if current.is_origin else current.node
+    return named(_groups if node is None else node.scope(), name, priority, _submit, _node)
 
 
 def map(
@@ -85,6 +120,7 @@ def map(
     buffersize: int | None = None,
     return_exceptions: bool = False,
     progress: bool = False,
+    priority: int | None = None,
 ) -> Iterator[Any]:
     """Return an iterator of ``fn(*items)`` over one or several iterables, in order.
 
@@ -96,13 +132,14 @@ def map(
     buffersize: how many items may be on their way or wait to be consumed; some ten thousand when None.
     return_exceptions: give exceptions as values.
     progress: show a bar on standard error.
+    priority: an integer, higher ones go first; see :func:`submit`.
 
     >>> list(map(pow, [2, 3], [5, 2]))
     [32, 9]
     """
     results = mapping.map_ordered(
         _node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-        return_exceptions=return_exceptions,
+        return_exceptions=return_exceptions, priority=priority,
     )  # fmt: skip
     return with_progress(results, iterables) if progress else results
 
@@ -124,6 +161,7 @@ def map_as_completed(
     buffersize: int | None = None,
     return_exceptions: bool = False,
     progress: bool = False,
+    priority: int | None = None,
 ) -> Iterator[Any]:
     """As :func:`map`, with the results in the order in which they come.
 
@@ -132,7 +170,7 @@ def map_as_completed(
     """
     results = mapping.map_unordered(
         _node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-        return_exceptions=return_exceptions,
+        return_exceptions=return_exceptions, priority=priority,
     )  # fmt: skip
     return with_progress(results, iterables) if progress else results
 
@@ -171,74 +209,6 @@ def map_scan(
 
 mapReduce = map_reduce
 mapScan = map_scan
-
-
-def wait(
-    fs: Iterable[Any], timeout: float | None = None, return_when: str = ALL_COMPLETED
-) -> concurrent.futures._base.DoneAndNotDoneFutures[Any]:
-    """Wait for Futures; return the named pair of sets ``(done, not_done)``, as ``concurrent.futures.wait``.
-
-    >>> done, not_done = wait([submit(pow, 2, 5)])
-    >>> len(done), len(not_done)
-    (1, 0)
-    """
-    futures = set(fs)
-    node = _home_of(futures)
-    if node is None or return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
-        return concurrent.futures.wait(futures, timeout, return_when)
-    deadline = None if timeout is None else time.monotonic() + timeout
-    done = {future for future in futures if future.done()}
-    arrivals = mapping.Arrivals(node)
-    pending = futures - done
-    for future in pending:
-        arrivals.watch(future)
-    try:
-        while pending and not _is_enough(done, return_when):
-            future = arrivals.next(deadline)
-            done.add(future)
-            pending.discard(future)
-    except concurrent.futures.TimeoutError:
-        pass
-    done |= {future for future in pending if future.done()}
-    return concurrent.futures._base.DoneAndNotDoneFutures(done, futures - done)
-
-
-def _is_enough(done: set[Any], return_when: str) -> bool:
-    if return_when == FIRST_COMPLETED:
-        return bool(done)
-    if return_when == FIRST_EXCEPTION:
-        return any(not future.cancelled() and future.exception() is not None for future in done)
-    return False
-
-
-def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
-    """Yield Futures as they are done, as ``concurrent.futures.as_completed``.
-
-    >>> [future.result() for future in as_completed([submit(pow, 2, 5)])]
-    [32]
-    """
-    futures = set(fs)
-    node = _home_of(futures)
-    if node is None:
-        yield from concurrent.futures.as_completed(futures, timeout)
-        return
-    deadline = None if timeout is None else time.monotonic() + timeout
-    arrivals = mapping.Arrivals(node)
-    for future in futures:
-        arrivals.watch(future)
-    for count in range(len(futures)):
-        try:
-            future = arrivals.next(deadline)
-        except concurrent.futures.TimeoutError:
-            raise TimeoutError(f"{len(futures) - count} (of {len(futures)}) futures unfinished") from None
-        yield future
-        del future
-
-
-def _home_of(futures: set[Any]) -> Any:
-    """The node that the Futures belong to; None where there is none or they differ."""
-    homes = {getattr(future, "_home", None) for future in futures}
-    return homes.pop() if len(homes) == 1 else None
 
 
 def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:

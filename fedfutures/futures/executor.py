@@ -15,7 +15,9 @@ from ..host.system import processors
 from ..worker import current
 from ..worker.future import Future
 from .federation import Federation
+from .groups import Group, named
 from .mapping import map_ordered
+from .priority import taken_from
 from .progress import with_progress
 from .serial import Serial
 
@@ -31,6 +33,8 @@ class Executor(concurrent.futures.Executor):
         How many Workers; by default as many as processors may be used.
     initializer, initargs:
         Called in each Worker before anything else; if it raises, all Futures fail.
+    brokers:
+        How many Brokers share the Workers among them.
     max_tasks_per_child:
         A Worker is replaced after this many Futures.
     mode:
@@ -48,14 +52,16 @@ class Executor(concurrent.futures.Executor):
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
         max_tasks_per_child: int | None = None,
+        brokers: int = 1,
         mode: str = "parallel",
     ) -> None:
-        _check(max_workers, initializer, max_tasks_per_child, mode)
+        _check(max_workers, initializer, max_tasks_per_child, brokers, mode)
         self._shutdown = False
         self._shutdown_lock = threading.Lock()
         self._federation: Federation | None = None
         self._node: Any = None
         self._mine: weakref.WeakSet[Future] | None = None
+        self._groups: dict[str, Group] = {}
         if mode == "serial":
             self._node = Serial()
             if initializer is not None:
@@ -72,8 +78,9 @@ class Executor(concurrent.futures.Executor):
             workers = max_workers or processors()
             packed = None if initializer is None else _pack_initializer(initializer, initargs)
             settings = settings_here(
-                workers, program=program_here(), initializer=packed, max_tasks_per_child=max_tasks_per_child
-            )
+                workers, program=program_here(), initializer=packed, max_tasks_per_child=max_tasks_per_child,
+                brokers=brokers,
+            )  # fmt: skip
             self._federation = Federation(HostHandle(settings), prefix=False)
             self._finalizer = weakref.finalize(self, self._federation.finish)
 
@@ -90,7 +97,7 @@ class Executor(concurrent.futures.Executor):
         return self._node
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """Submit ``fn(*args, **kwargs)`` and return its Future.
+        """Submit ``fn(*args, **kwargs)`` and return its Future; `priority` is as in :func:`fedfutures.futures.submit`.
 
         Raises ``PicklingError`` when something in it cannot travel, ``RuntimeError`` after shutdown, and
         :class:`~fedfutures.errors.FederationLost` when nobody is left to run it.
@@ -98,7 +105,16 @@ class Executor(concurrent.futures.Executor):
         node = self._node
         if node is None or self._shutdown:
             node = self._ready()
-        future: Future = node.submit(fn, args, kwargs)
+        future: Future = node.submit(fn, args, kwargs, taken_from(fn, kwargs) if kwargs else None)
+        if self._mine is not None:
+            self._mine.add(future)
+        return future
+
+    def _submit(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None
+    ) -> Future:
+        """As :meth:`submit`, for a group: all keywords are the call's own."""
+        future: Future = self._ready().submit(fn, args, kwargs, priority)
         if self._mine is not None:
             self._mine.add(future)
         return future
@@ -112,13 +128,18 @@ class Executor(concurrent.futures.Executor):
         buffersize: int | None = None,
         return_exceptions: bool = False,
         progress: bool = False,
+        priority: int | None = None,
     ) -> Iterator[Any]:
         """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
         results = map_ordered(
             self._ready(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-            return_exceptions=return_exceptions,
+            return_exceptions=return_exceptions, priority=priority,
         )  # fmt: skip
         return with_progress(results, iterables) if progress else results
+
+    def group(self, name: str, priority: int | None = None) -> Group:
+        """Return this Executor's group of that name; see :func:`fedfutures.futures.group`."""
+        return named(self._groups, name, priority, self._submit, self._ready)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; end the Workers once all is done. See ``concurrent.futures.Executor.shutdown``."""
@@ -146,7 +167,9 @@ class Executor(concurrent.futures.Executor):
                     self._node.wait(future, None)
 
 
-def _check(max_workers: int | None, initializer: Any, max_tasks_per_child: int | None, mode: str) -> None:
+def _check(
+    max_workers: int | None, initializer: Any, max_tasks_per_child: int | None, brokers: int, mode: str
+) -> None:  # fmt: skip
     if max_workers is not None and max_workers <= 0:
         raise ValueError("max_workers must be greater than 0")
     if initializer is not None and not callable(initializer):
@@ -156,6 +179,10 @@ def _check(max_workers: int | None, initializer: Any, max_tasks_per_child: int |
             raise TypeError("max_tasks_per_child must be an integer")
         if max_tasks_per_child <= 0:
             raise ValueError("max_tasks_per_child must be >= 1")
+    if type(brokers) is not int:
+        raise TypeError("brokers must be an integer")
+    if brokers < 1:
+        raise ValueError("brokers must be >= 1")
     if mode not in ("parallel", "serial"):
         raise ValueError(f"mode must be 'parallel' or 'serial', not {mode!r}")
 

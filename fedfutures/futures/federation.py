@@ -19,12 +19,16 @@ from ..worker.origin import Origin
 
 
 class Federation:
-    """Joins a host process that was started when that is first needed; :meth:`close` ends it and all below it."""
+    """Joins a host process that was started when that is first needed; :meth:`close` ends it and all below it.
 
-    def __init__(self, handle: HostHandle, *, prefix: bool = True) -> None:
+    `attach` is the index of the Broker that the Origin is to be a node of.
+    """
+
+    def __init__(self, handle: HostHandle, *, prefix: bool = True, attach: int = 0) -> None:
         self._handle = handle
         self._settings = handle.settings
         self._prefix = prefix
+        self._attach = attach
         self._lock = threading.Lock()
         self._origin: Any = None
         self._context: Any = None
@@ -45,6 +49,7 @@ class Federation:
 
     def _join(self) -> Any:
         facts = self._handle.wait_ready()
+        facts = facts | facts["brokers"][self._attach]
         segments = Segments(facts["shared"], f"origin-{os.urandom(4).hex()}")
         payloads = Payloads(segments, main_importable=self._settings.program is not None)
         self._context = context()
@@ -64,11 +69,21 @@ class Federation:
             self._fail(InitializerFailed(f"the initializer raised in Worker {value[1]}; its traceback was printed"))
         elif value[0] == "lost" and self._settings.verbosity:
             print(f"fedfutures: Worker {value[1]} ended: {value[2]}; its Futures run again", file=sys.stderr)
+        elif value[0] == "broker restarted":
+            self._restarted(*value[1:])
         elif value[0] in ("broker lost", "gone") and not self._closed:
-            what = (
-                f"the Broker of {self._settings.host} ended: {value[1]}" if len(value) > 1 else "the host process ended"
-            )
+            what = "the host process ended"
+            if len(value) > 1:
+                what = f"a Broker of {self._settings.host} cannot be kept running: {value[1]}"
             self._fail(FederationLost(f"{what}; Futures that were open are lost. Start the program again."))
+
+    def _restarted(self, broker: str, how: str) -> None:
+        """A Broker was started again. Who was linked to it would find out by itself, a little later."""
+        if self._settings.verbosity:
+            print(f"fedfutures: Broker {broker} ended: {how}; it was started again", file=sys.stderr)
+        own = self._handle.facts["brokers"][self._attach]["name"]
+        if broker == own and self._origin is not None and not self._closed:
+            self._origin.rejoin()
 
     def _fail(self, error: FederationLost) -> None:
         self._failure = self._failure or error

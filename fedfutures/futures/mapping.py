@@ -20,6 +20,7 @@ from ..wire.failures import load_failure
 from ..wire.functions import Wrapper
 from ..worker.future import Future
 from ..worker.slices import Slice
+from .priority import checked
 
 SLICE_SECONDS = 0.002
 SLICE_ITEMS_AT_MOST = 8192
@@ -34,12 +35,14 @@ class Feeder:
 
     def __init__(
         self, node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...],
-        chunksize: int | None = None, buffersize: int | None = None,
+        chunksize: int | None = None, buffersize: int | None = None, priority: int | None = None,
+        join: Callable[[Future], object] | None = None,
     ) -> None:  # fmt: skip
         self._items = [iter(iterable) for iterable in iterables]
         self._rows = None if len(iterables) == 1 else zip(*self._items)
         self._left = _length(iterables)
-        self._submit = node.submitter(wrapper)
+        self._submitter = node.submitter(wrapper, None if priority is None else checked(priority))
+        self._join = join  # told of each Future, for a group
         self._fixed = chunksize
         self._bound = buffersize or ITEMS_IN_FLIGHT
         self._most = max(1, min(SLICE_ITEMS_AT_MOST, self._bound // 8))
@@ -68,6 +71,12 @@ class Feeder:
             future.add_done_callback(self._arrived)
             fresh.append((future, columns))
         return fresh
+
+    def _submit(self, columns: tuple[list[Any], ...]) -> tuple[Future, int]:
+        submitted: tuple[Future, int] = self._submitter(columns)
+        if self._join is not None:
+            self._join(submitted[0])
+        return submitted
 
     def _arrived(self, future: Future) -> None:
         """Learn from a slice as it comes, not when its turn to be consumed has come."""
@@ -116,7 +125,7 @@ class Feeder:
 
     def close(self) -> None:
         """The map is over: let go of what was kept for later items."""
-        close = getattr(self._submit, "close", None)
+        close = getattr(self._submitter, "close", None)
         if close is not None:
             close()
 
@@ -140,11 +149,11 @@ def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
 def map_ordered(
     node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], *,
     timeout: float | None = None, chunksize: int | None = None, buffersize: int | None = None,
-    return_exceptions: bool = False,
+    return_exceptions: bool = False, priority: int | None = None, join: Callable[[Future], object] | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """Submit at once, as far as the bounds allow, and return a generator of the results in order."""
     check_sizes(chunksize, buffersize)
-    feeder = Feeder(node, Slice(function), iterables, chunksize, buffersize)
+    feeder = Feeder(node, Slice(function), iterables, chunksize, buffersize, priority, join)
     deadline = None if timeout is None else time.monotonic() + timeout
     waiting = deque(feeder.fill())
     return _in_order(node, feeder, waiting, deadline, return_exceptions)
@@ -243,11 +252,11 @@ class Arrivals:
 def map_unordered(
     node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], *,
     timeout: float | None = None, chunksize: int | None = None, buffersize: int | None = None,
-    return_exceptions: bool = False,
+    return_exceptions: bool = False, priority: int | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """As :func:`map_ordered`, with the results in the order in which they come."""
     check_sizes(chunksize, buffersize)
-    feeder = Feeder(node, Slice(function), iterables, chunksize, buffersize)
+    feeder = Feeder(node, Slice(function), iterables, chunksize, buffersize, priority)
     deadline = None if timeout is None else time.monotonic() + timeout
     arrivals = Arrivals(node)
     open_slices: dict[Future, list[list[Any]]] = {}

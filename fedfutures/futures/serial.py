@@ -23,8 +23,10 @@ class Serial:
         self.constants: dict[str, Any] = {}
         self._numbers = itertools.count(1)
 
-    def submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future:
-        """Run one call and return its Future, which is done."""
+    def submit(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None
+    ) -> Future:
+        """Run one call and return its Future, which is done: no priority makes it any earlier."""
         if isinstance(function, Wrapper):
             function.bind(self.payloads)
         future = Future(None, next(self._numbers))
@@ -38,7 +40,9 @@ class Serial:
             future._settle(value, None)
         return future
 
-    def submitter(self, function: Callable[..., Any]) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
+    def submitter(
+        self, function: Callable[..., Any], priority: int | None = None
+    ) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
         """Return a function that submits calls of `function` and says how many bytes each takes."""
         return lambda args: (self.submit(function, args, {}), 0)
 

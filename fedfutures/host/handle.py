@@ -30,6 +30,7 @@ class HostHandle:
         self._reader = FrameReader()
         self._early: list[Any] = []
         self._thread: threading.Thread | None = None
+        self._saying = threading.Lock()
         try:
             self._process = subprocess.Popen(
                 self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
@@ -37,8 +38,15 @@ class HostHandle:
         except OSError as error:
             raise StartFailed(f"cannot start {' '.join(self.command)}: {error}") from error
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has ended already: wait_ready says so
-            self._process.stdin.write(pack_frame(settings))
+        self.tell(settings)  # if it has ended already, wait_ready says so
+
+    def tell(self, frame: Any) -> None:
+        """Send the host process a frame (:mod:`.settings`), from any thread; nothing if it is gone."""
+        assert self._process.stdin is not None
+        data = memoryview(pack_frame(frame))
+        with self._saying, contextlib.suppress(OSError, ValueError):  # gone; closed
+            while data:
+                data = data[self._process.stdin.write(data) :]
 
     def wait_ready(self) -> dict[str, Any]:
         """Wait for the host's hello and return its facts; raise :class:`StartFailed`."""
@@ -82,7 +90,7 @@ class HostHandle:
     def hang_up(self) -> None:
         """Tell the host to end everything, without waiting."""
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
+        with self._saying, contextlib.suppress(OSError):
             self._process.stdin.close()
 
     def end(self) -> None:

@@ -1,23 +1,37 @@
 """When to start a child again, and when not: the rules of the host process. Pure.
 
-A Worker that had become ready and ended is replaced at once. One that ended before it was ready says that starting
-does not work here: the next try waits, twice as long each time, and after five in a row the host is given up, with
-the last child's end as the reason. A Broker that ends takes the run with it for now.
+**Workers.** One that had become ready and ended is replaced at once. One that ended before it was ready says that
+starting does not work here: the next try waits, twice as long each time, and after five in a row the host is given up,
+with the last child's end as the reason.
+
+**Brokers.** One that ends is started again under its name, at its addresses: at once if it had lived for a second,
+else after a pause that doubles. It is told again whom to dial, and which Workers live and will come to it with what
+they hold. Five ends of one Broker within half a minute, and the run is given up. A Broker that was stopped (SIGSTOP,
+a debugger) neither works nor ends, so after a while it is killed. That while is counted in looks, not by the clock:
+when the host process was stopped as well, as the whole machine may have been, nobody knows for how long the Broker was.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
+
+from .brokers import Place, broker_name, broker_of
 
 FAILED_STARTS_LIMIT = 5
 FIRST_DELAY_SECONDS = 0.1
 INITIALIZER_EXIT_CODE = 81
 """How a Worker ends whose initializer raised: trying again would not help."""
+BROKER_SETTLED_SECONDS = 1.0
+BROKER_ENDS_LIMIT = 5
+BROKER_ENDS_SECONDS = 30.0
+LOOK_SECONDS = 0.5
+LOOKS_AT_A_STOPPED_BROKER = 10
 
 
 @dataclass(slots=True)
 class Ended:
-    """Event: a child has ended."""
+    """Event: a Worker has ended."""
 
     slot: int
     ready: bool  # it had become ready
@@ -35,29 +49,110 @@ class Start:
 
 @dataclass(slots=True)
 class Surrender:
-    """Action: tell the Broker that no Worker will come, and why."""
+    """Action: tell the Brokers that no Worker will come, and why."""
 
     reason: str
 
 
 @dataclass(slots=True)
+class StartBroker:
+    """Action: fork this Broker; `after` is how the one before it ended, "" for the first."""
+
+    broker: int
+    after: str = ""
+
+
+@dataclass(slots=True)
+class Tell:
+    """Action: tell a Broker this, over its control pipe."""
+
+    broker: int
+    frame: list[object]
+
+
+@dataclass(slots=True)
+class KillBroker:
+    """Action: kill a Broker that is stopped; its end will be reported as any other."""
+
+    broker: int
+
+
+@dataclass(slots=True)
+class LoseBroker:
+    """Action: end the run, as this Broker cannot be kept alive."""
+
+    reason: str
+
+
+Action = Start | Surrender | StartBroker | Tell | KillBroker | LoseBroker
+
+
+@dataclass(slots=True)
+class _Broker:
+    """What is known of one Broker."""
+
+    name: str
+    dials: dict[str, Place] = field(default_factory=dict)
+    lives: bool = False
+    born: float = 0.0
+    due: float | None = None  # when to start the next
+    look: float | None = None  # it is stopped: when to look next
+    looks: int = 0
+    killed: bool = False
+    short_lives: int = 0  # in a row
+    ends: deque[float] = field(default_factory=lambda: deque(maxlen=BROKER_ENDS_LIMIT))
+    after: str = ""
+
+
+@dataclass(slots=True)
 class HostMachine:
-    """The Workers of one host: slots 0 to `workers` - 1, each with one Worker or a time to start the next."""
+    """The children of one host: Worker slots 0 to `workers` - 1 and the Brokers, each alive or with a time to start."""
 
     host: str
     workers: int
+    brokers: int = 1
     _starts: dict[int, int] = field(default_factory=dict)
+    _living: dict[int, str] = field(default_factory=dict)  # Workers by slot
     _due: dict[int, float] = field(default_factory=dict)
     _failed: int = 0
-    _surrendered: bool = False
+    _surrendered: str | None = None
+    _brokers: list[_Broker] = field(default_factory=list)
 
-    def begin(self) -> list[Start]:
-        """Return the first starts."""
+    def __post_init__(self) -> None:
+        self._brokers = [_Broker(broker_name(self.host, index)) for index in range(self.brokers)]
+
+    def begin_brokers(self, now: float) -> list[Action]:
+        """Return the first starts of Brokers."""
+        return [action for index in range(self.brokers) for action in self._start_broker(index, now)]
+
+    def begin(self) -> list[Action]:
+        """Return the first starts of Workers."""
         return [self._start(slot) for slot in range(self.workers)]
 
-    def ended(self, event: Ended, now: float) -> list[Start | Surrender]:
+    def tick(self, now: float) -> list[Action]:
+        """Start what is due, and look at Brokers that are stopped."""
+        due = [slot for slot, at in self._due.items() if at <= now]
+        for slot in due:
+            del self._due[slot]
+        actions: list[Action] = []
+        for index, broker in enumerate(self._brokers):
+            if broker.due is not None and broker.due <= now:
+                actions += self._start_broker(index, now)
+            elif broker.look is not None and broker.look <= now:
+                actions += self._look(index, now)
+        return [*actions, *(self._start(slot) for slot in due)]
+
+    def next_deadline(self) -> float | None:
+        """When the next tick is due."""
+        times = [at for broker in self._brokers for at in (broker.due, broker.look) if at is not None]
+        return min([*times, *self._due.values()], default=None)
+
+    # -- Workers -----------------------------------------------------------------------------------------------------
+
+    def ended(self, event: Ended, now: float) -> list[Action]:
         """A Worker has ended: start another now or later, or give up."""
-        if self._surrendered:
+        self._living.pop(event.slot, None)
+        if self._surrendered is not None:
             return []
         if event.exit_code == INITIALIZER_EXIT_CODE and not event.ready:
             return self._surrender(f"the initializer raised on host {self.host}; its traceback is in the output above")
@@ -73,24 +168,83 @@ class HostMachine:
         self._due[event.slot] = now + FIRST_DELAY_SECONDS * 2 ** (self._failed - 1)
         return []
 
-    def tick(self, now: float) -> list[Start | Surrender]:
-        """Start what is due."""
-        due = [slot for slot, at in self._due.items() if at <= now]
-        for slot in due:
-            del self._due[slot]
-        return [self._start(slot) for slot in due]
-
-    def next_deadline(self) -> float | None:
-        """When the next tick is due."""
-        return min(self._due.values(), default=None)
+    def broker_of(self, slot: int) -> int:
+        """Return the Broker of a Worker."""
+        return broker_of(slot, self.workers, self.brokers)
 
     def _start(self, slot: int) -> Start:
         self._starts[slot] = self._starts.get(slot, 0) + 1
         count = self._starts[slot]
         name = f"{self.host}.{slot + 1}"
-        return Start(slot, name if count == 1 else f"{name}+{count - 1}")
+        self._living[slot] = name if count == 1 else f"{name}+{count - 1}"
+        return Start(slot, self._living[slot])
 
-    def _surrender(self, reason: str) -> list[Start | Surrender]:
-        self._surrendered = True
+    def _surrender(self, reason: str) -> list[Action]:
+        self._surrendered = reason
         self._due.clear()
         return [Surrender(reason)]
+
+    # -- Brokers -----------------------------------------------------------------------------------------------------
+
+    def dial(self, index: int, place: Place) -> list[Action]:
+        """A Broker is to dial a neighbour, now and whenever it is started again."""
+        if index not in range(self.brokers):
+            return []
+        broker = self._brokers[index]
+        broker.dials[place.name] = place
+        return [_dial(index, place)] if broker.lives else []
+
+    def broker_ended(self, index: int, status: str, now: float) -> list[Action]:
+        """A Broker has ended: start it again now or later, or give the run up."""
+        broker = self._brokers[index]
+        lived = now - broker.born
+        if broker.killed:
+            status = f"stopped for {LOOKS_AT_A_STOPPED_BROKER * LOOK_SECONDS:.0f} s, and killed for that"
+        broker.lives, broker.look, broker.killed, broker.after = False, None, False, status
+        broker.ends.append(now)
+        if len(broker.ends) == BROKER_ENDS_LIMIT and now - broker.ends[0] <= BROKER_ENDS_SECONDS:
+            seconds = now - broker.ends[0]
+            return [LoseBroker(f"{broker.name} ended {BROKER_ENDS_LIMIT} times in {seconds:.1f} s; last: {status}")]
+        if lived >= BROKER_SETTLED_SECONDS:
+            broker.short_lives = 0
+            return self._start_broker(index, now)
+        broker.due = now + FIRST_DELAY_SECONDS * 2**broker.short_lives
+        broker.short_lives += 1
+        return []
+
+    def broker_stopped(self, index: int, now: float) -> None:
+        """A Broker was stopped by a signal."""
+        broker = self._brokers[index]
+        if broker.lives and not broker.killed:
+            broker.look, broker.looks = now + LOOK_SECONDS, 0
+
+    def broker_continued(self, index: int) -> None:
+        """It goes on."""
+        self._brokers[index].look = None
+
+    def _look(self, index: int, now: float) -> list[Action]:
+        broker = self._brokers[index]
+        broker.looks += 1
+        if broker.looks < LOOKS_AT_A_STOPPED_BROKER:
+            broker.look = now + LOOK_SECONDS
+            return []
+        broker.look, broker.killed = None, True
+        return [KillBroker(index)]
+
+    def _start_broker(self, index: int, now: float) -> list[Action]:
+        """Start a Broker, and tell it what the one before it knew."""
+        broker = self._brokers[index]
+        again = bool(broker.ends)
+        broker.lives, broker.born, broker.due = True, now, None
+        actions: list[Action] = [StartBroker(index, broker.after)]
+        if again:
+            mine = [name for slot, name in sorted(self._living.items()) if self.broker_of(slot) == index]
+            actions.append(Tell(index, ["expect", mine]))
+        actions += [_dial(index, place) for place in broker.dials.values()]
+        if again and self._surrendered is not None:
+            actions.append(Tell(index, ["gave up", self._surrendered]))
+        return actions
+
+
+def _dial(index: int, place: Place) -> Tell:
+    return Tell(index, ["dial", place.name, place.main, place.meta, place.ear])

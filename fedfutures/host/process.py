@@ -1,6 +1,6 @@
 """The host process: ``python -m fedfutures.host``.
 
-It reads its settings from standard input, forks the Broker and the Workers, and then waits: for children to end, for
+It reads its settings from standard input, forks the Brokers and the Workers, and then waits: for children to end, for
 Workers' output to pass on, and for the end of its standard input. That end comes whichever way the launching side
 ends, and takes everything down. Single-threaded: it forks at any time. It loads the code of its children, so that a
 child starts within a millisecond, but opens no ZeroMQ context and runs no user code.
@@ -17,49 +17,42 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-from .blackbox import BlackBox
-from .machine import Ended, HostMachine, Start, Surrender
-from .output import Lines
+from .brokers import Place, broker_places, usual_dials
+from .child import CHILDREN, Child, fork_child
+from .machine import (
+    Action,
+    Ended,
+    HostMachine,
+    KillBroker,
+    LoseBroker,
+    Start,
+    StartBroker,
+    Surrender,
+    Tell,
+)
 from .settings import FrameReader, Settings, pack_frame, settings_from
-from .system import become_subreaper, die_with_parent, make_private_directory, orphans, remove_tree, shared_memory_base
+from .system import become_subreaper, make_private_directory, orphans, remove_tree, shared_memory_base
 
 END_GRACE_SECONDS = 0.3
 UNSENT_AT_MOST_BYTES = 16 << 20
-CHILDREN = {"broker": "fedfutures.broker.shell", "worker": "fedfutures.worker.process"}
-"""Modules with a ``main(...)`` that a forked child runs. Named, not imported: this package stands below theirs."""
-
-
 PRELOADED = ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared")
 """What programs import: loaded once, not by each Worker when it imports the program."""
-
-
-class Child:
-    """A forked process and the host's ends of its pipes."""
-
-    def __init__(self, name: str, slot: int, pid: int, control: int, box: BlackBox, dump: int) -> None:
-        self.name, self.slot, self.pid, self.control = name, slot, pid, control
-        self.box, self.dump = box, dump
-        self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1 or 2, lines)
-
-    def hang_up(self) -> None:
-        """Close the control pipe: the child ends when it sees that."""
-        if self.control >= 0:
-            os.close(self.control)
-            self.control = -1
 
 
 class HostProcess:
     """The loop around :class:`HostMachine`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.machine = HostMachine(settings.host, settings.workers)
+    def __init__(self, settings: Settings, frames: FrameReader, early: list[Any]) -> None:
+        self.settings, self.frames, self.early = settings, frames, early
+        self.machine = HostMachine(settings.host, settings.workers, settings.brokers)
         self.run_directory = make_private_directory()
         self.shared_directory = make_private_directory(shared_memory_base())
+        self.places = broker_places(settings.host, settings.brokers, self.run_directory)
         self.children: dict[int, Child] = {}  # by pid
-        self.broker: Child | None = None
+        self.brokers: dict[int, Child] = {}  # the same, by index
         self.poller = select.poll()
         self.ending = False
         self.unsent = bytearray()
@@ -70,106 +63,106 @@ class HostProcess:
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, self._end_by_signal)
         os.set_blocking(1, False)
+        self._actions: dict[type, Callable[[Any], None]] = {
+            Start: self._start_worker,
+            Surrender: self._surrender,
+            StartBroker: self._start_broker,
+            Tell: lambda action: self._tell_broker(action.broker, action.frame),
+            KillBroker: self._kill_broker,
+            LoseBroker: self._lose_broker,
+        }
 
     def run(self) -> None:
         """Start everything, watch, and end everything."""
         try:
-            self._start_broker()
+            for parent, child in self.settings.dials or usual_dials(self.settings.brokers):
+                self._act(self.machine.dial(parent, self.places[child]))
+            self._act(self.machine.begin_brokers(time.monotonic()))
             self._say(["ready", self._facts()])
             for module in (CHILDREN["worker"], *PRELOADED):
                 importlib.import_module(module)
             gc.freeze()
-            for start in self.machine.begin():
-                self._start_worker(start)
+            self._act(self.machine.begin())
             self.poller.register(0, select.POLLIN)
             self.poller.register(self.wake, select.POLLIN)
+            self._told(self.early)
             while not self.ending:
                 self._wait()
         finally:
             self._end()
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self, broker: int = 0) -> dict[str, Any]:
+        """What is true of this host; `main`, `meta` and `ear` are those of one Broker."""
+        places = [asdict(place) for place in self.places]
         return {
+            **places[broker],
+            "brokers": places,
             "run": self.run_directory,
             "shared": self.shared_directory,
-            "main": f"ipc://{self.run_directory}/main",
-            "meta": f"ipc://{self.run_directory}/meta",
             "pid": os.getpid(),
             "python": list(sys.version_info[:3]),
         }
 
     # -- children ----------------------------------------------------------------------------------------------------
 
-    def _start_broker(self) -> None:
-        self.broker = self._fork("broker", "broker", -1, with_output=False)
+    def _act(self, actions: list[Action]) -> None:
+        for action in actions:
+            self._actions[type(action)](action)
 
-    def _start_worker(self, start: Start) -> None:
-        self._fork("worker", start.name, start.slot, with_output=True)
+    def _start_worker(self, action: Start) -> None:
+        self._fork("worker", action.name, action.slot, self._facts(self.machine.broker_of(action.slot)))
 
-    def _fork(self, role: str, name: str, slot: int, *, with_output: bool) -> Child:
-        main: Callable[..., None] = importlib.import_module(CHILDREN[role]).main
-        control_read, control_write = os.pipe2(os.O_CLOEXEC)
-        box, dump = BlackBox(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
-        pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)] if with_output else []
-        parent, pid = os.getpid(), os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                if role == "worker":
-                    die_with_parent(parent)
-                self._become(control_write, [write for _, write in pipes])
-                main(self.settings, self._facts(), name, control_read, box, dump)
-                code = 0
-            except SystemExit as end:
-                code = end.code if isinstance(end.code, int) else 1
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-            finally:
-                with contextlib.suppress(Exception):
-                    sys.stdout.flush()
-                    sys.stderr.flush()
-                os._exit(code)
-        os.close(control_read)
-        os.set_blocking(control_write, False)
-        child = self.children[pid] = Child(name, slot, pid, control_write, box, dump)
-        for stream, (read, write) in enumerate(pipes, 1):
-            os.close(write)
-            os.set_blocking(read, False)
-            child.outputs[read] = (stream, Lines(time.monotonic()))
-            self.poller.register(read, select.POLLIN)
+    def _start_broker(self, action: StartBroker) -> None:
+        index = action.broker
+        name = self.places[index].name
+        self.brokers[index] = self._fork("broker", name, index, self._facts(index))
+        if action.after:
+            self._say(["broker restarted", name, action.after])
+
+    def _fork(self, role: str, name: str, slot: int, facts: dict[str, Any]) -> Child:
+        child = fork_child(role, name, slot, self.settings, facts, self.children.values())
+        self.children[child.pid] = child
+        for descriptor in child.outputs:
+            self.poller.register(descriptor, 0 if self.paused else select.POLLIN)
         return child
 
-    def _become(self, control_write: int, outputs: list[int]) -> None:
-        """In the child: let go of everything of the parent's."""
-        signal.set_wakeup_fd(-1)
-        for handled in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(handled, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        os.setpgid(0, 0)
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 0)
-        for number, descriptor in enumerate(outputs or [2, 2], 1):
-            os.dup2(descriptor, number)
-        for child in self.children.values():
-            os.close(child.control)
-            os.close(child.dump)
-            for descriptor in child.outputs:
-                os.close(descriptor)
-        for descriptor in (null, control_write, *outputs):
-            os.close(descriptor)
-        self.children.clear()
+    def _surrender(self, action: Surrender) -> None:
+        for index in self.brokers:
+            self._tell_broker(index, ["gave up", action.reason])
+
+    def _tell_broker(self, index: int, value: Any) -> None:
+        if index in self.brokers:
+            self.brokers[index].tell(value, self.poller)
+
+    def _kill_broker(self, action: KillBroker) -> None:
+        if action.broker in self.brokers:
+            os.kill(self.brokers[action.broker].pid, signal.SIGKILL)
+
+    def _lose_broker(self, action: LoseBroker) -> None:
+        self._say(["broker lost", action.reason])
+        self.ending = True
 
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             except ChildProcessError:
                 return
             if not pid:
                 return
+            if os.WIFSTOPPED(status) or os.WIFCONTINUED(status):
+                self._stopped(self.children.get(pid), os.WIFSTOPPED(status))
+                continue
             child = self.children.pop(pid, None)
             if child is not None:
                 self._ended(child, status)
+
+    def _stopped(self, child: Child | None, stopped: bool) -> None:
+        if child is not None and child.role == "broker":
+            if stopped:
+                self.machine.broker_stopped(child.slot, time.monotonic())
+            else:
+                self.machine.broker_continued(child.slot)
 
     def _ended(self, child: Child, status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
@@ -177,36 +170,30 @@ class HostProcess:
         self._drain(child, close=True)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)  # what it started goes with it
-        if child is self.broker:
+        if child.role == "broker":
+            del self.brokers[child.slot]
             if not self.ending:
-                self._say(["broker lost", text])
-                self.ending = True
+                self._act(self.machine.broker_ended(child.slot, text, time.monotonic()))
         else:
-            dump = os.pread(child.dump, 16 << 10, 0).decode("utf-8", "replace") if child.dump > 2 else ""
-            orderly = code == 0 and (self.ending or child.box.running() is None)  # else user code said os._exit(0)
-            self._tell_broker(["lost", child.name, text, not orderly, child.box.running(), dump, self.settings.host])
-            if not orderly and not self.ending:
-                self._say(["lost", child.name, text])
-            if not self.ending:
-                self._act(self.machine.ended(
-                    Ended(child.slot, child.box.ready, text, code if code >= 0 else None), time.monotonic()
-                ))  # fmt: skip
-        child.hang_up()
+            self._worker_ended(child, code, text)
+        child.hang_up(self.poller)
         os.close(child.dump)
         child.box.close()
 
-    def _act(self, actions: list[Start | Surrender]) -> None:
-        for action in actions:
-            if isinstance(action, Start):
-                self._start_worker(action)
-            else:
-                self._tell_broker(["gave up", action.reason])
-
-    def _tell_broker(self, value: Any) -> None:
-        if self.broker is not None and self.broker.control >= 0:
-            with contextlib.suppress(OSError):
-                os.set_blocking(self.broker.control, True)
-                os.write(self.broker.control, pack_frame(value))
+    def _worker_ended(self, child: Child, code: int, text: str) -> None:
+        dump = os.pread(child.dump, 16 << 10, 0).decode("utf-8", "replace") if child.dump > 2 else ""
+        orderly = code == 0 and (self.ending or child.box.running() is None)  # else user code said os._exit(0)
+        self._tell_broker(
+            self.machine.broker_of(child.slot),
+            ["lost", child.name, text, not orderly, child.box.running(), dump, self.settings.host],
+        )
+        if self.ending:
+            return
+        if not orderly:
+            self._say(["lost", child.name, text])
+        self._act(
+            self.machine.ended(Ended(child.slot, child.box.ready, text, code if code >= 0 else None), time.monotonic())
+        )
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
@@ -215,21 +202,34 @@ class HostProcess:
         seconds = None if deadline is None else max(0.0, deadline - time.monotonic())
         for descriptor, _ in self.poller.poll(None if seconds is None else seconds * 1000 + 1):
             if descriptor == 0:
-                if not os.read(0, 65536):
-                    self.ending = True
+                data = os.read(0, 65536)
+                self._told(self.frames.feed(data))
+                self.ending = self.ending or not data
             elif descriptor == self.wake:
                 os.read(self.wake, 4096)
                 self._reap()
             elif descriptor == 1:
                 self._flush()
             else:
-                self._read_output(descriptor)
-        self._act(self.machine.tick(time.monotonic()))
+                self._serve(descriptor)
+        if not self.ending:
+            self._act(self.machine.tick(time.monotonic()))
 
-    def _read_output(self, descriptor: int) -> None:
+    def _told(self, frames: list[Any]) -> None:
+        """Do what the launching side asks for."""
+        for kind, *fields in frames:
+            if kind == "dial":
+                index, *place = fields
+                self._act(self.machine.dial(index, Place(*place)))
+
+    def _serve(self, descriptor: int) -> None:
+        """Read what a child has printed, or go on telling it what did not fit into its pipe."""
         for child in self.children.values():
             if descriptor in child.outputs:
                 self._drain_one(child, descriptor)
+                return
+            if descriptor == child.control:
+                child.say_on(self.poller)
                 return
 
     def _drain_one(self, child: Child, descriptor: int) -> bool:
@@ -295,7 +295,7 @@ class HostProcess:
         """End every process below this one, pass on their last output, and remove what the run left on disk."""
         self.ending = True
         for child in self.children.values():
-            child.hang_up()
+            child.hang_up(self.poller)
         self._end_children()
         for child in list(self.children.values()):
             self._drain(child, close=True)
@@ -324,21 +324,22 @@ class HostProcess:
             self._reap()
 
 
-def read_settings() -> Settings:
-    """Read the settings frame from standard input; end quietly when the launching side is gone already."""
+def read_settings() -> tuple[Settings, FrameReader, list[Any]]:
+    """Read the settings from standard input, and what came with them; end quietly when the launching side is gone."""
     reader = FrameReader()
     while True:
         data = os.read(0, 65536)
         if not data:
             raise SystemExit(0)
-        for value in reader.feed(data):
-            return settings_from(value)
+        values = reader.feed(data)
+        if values:
+            return settings_from(values[0]), reader, values[1:]
 
 
 def main() -> None:
     """Run a host process."""
     become_subreaper()
     importlib.import_module(CHILDREN["broker"])
-    HostProcess(read_settings()).run()
+    HostProcess(*read_settings()).run()
     sys.stderr.flush()
     os._exit(0)  # everything is gone; tearing down the interpreter would only keep the launching side waiting

@@ -2,6 +2,12 @@
 
 A frame is four bytes of length, most significant first, and that much msgpack. Settings travel this way and no other:
 not in argv, which anyone may read, nor in the environment, which every task inherits.
+
+The settings are the first frame. Others may follow at any time:
+
+``["dial", broker, name, main, meta, ear]``
+    The Broker of this index is to dial the neighbour `name` at these three addresses, now and whenever it is started
+    again; said once more with other addresses, it dials these instead.
 """
 
 from __future__ import annotations
@@ -33,6 +39,8 @@ class Settings:
     profile: str | None = None  # directory for profiles
     debug: bool = False
     verbosity: int = 0
+    brokers: int = 1
+    dials: list[list[int]] = field(default_factory=list)  # (parent, child): which Broker of this host dials which
 
 
 def pack_frame(value: Any) -> bytes:

@@ -6,6 +6,12 @@ the file descriptor (:attr:`fd`) or with :func:`wait`.
 
 The descriptor of a ZeroMQ socket is edge-triggered: it speaks once per change, and any use of the socket may eat the
 change. So whoever has used a socket calls ``receive`` until it returns None before anyone waits on ``fd`` again.
+
+A Meta frame is a topic, who says it, and a message: ``topic \\0 sender \\0 message``. PUB and SUB compare prefixes, so
+the zero byte is part of what is subscribed to, and ``h1`` does not hear what is meant for ``h10``. Topic "" is for the
+Broker's own Workers, any other is the name of the neighbour that is meant. Of two Brokers only one dials, and PUB and
+SUB do not care which: the dialling Broker connects its publisher to the other's ear, and its ear to the other's
+publisher.
 """
 
 from __future__ import annotations
@@ -18,6 +24,8 @@ import zmq
 _QUEUE_MESSAGES = 100_000  # Demand bounds what is under way; this is the last line of defence
 _LINGER_MS = 200
 _RECONNECT_MS, _RECONNECT_AT_MOST_MS = 5, 1000  # nodes of one host start together: the Broker is a moment away
+_BEAT_MS, _SILENCE_MS = 1000, 3000  # between Brokers: a cut connection is given up, and made again, this soon
+_META_QUEUE_MESSAGES = 1000
 _READABLE = int(zmq.POLLIN)
 _FIRST = int(zmq.NOBLOCK | zmq.SNDMORE)
 
@@ -28,7 +36,7 @@ def context() -> zmq.Context[zmq.Socket[bytes]]:
 
 
 class _Socket:
-    """What the four have in common."""
+    """What all have in common."""
 
     def __init__(self, owner: zmq.Context[zmq.Socket[bytes]], kind: int, queue: int = _QUEUE_MESSAGES) -> None:
         self._socket: zmq.Socket[bytes] = owner.socket(kind)
@@ -62,11 +70,16 @@ class _Socket:
 
 
 class MainRouter(_Socket):
-    """The Broker's Main socket: every peer is known by the name it gave its own socket."""
+    """The Broker's Main socket: every peer is known by the name it gave its own socket.
+
+    A peer that connects again takes over from its own earlier connection, of which this end may not have heard yet
+    that it is gone.
+    """
 
     def __init__(self, owner: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
         super().__init__(owner, zmq.ROUTER)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._socket.bind(address)
 
     def receive(self) -> tuple[str, bytes] | None:
@@ -92,11 +105,13 @@ class MainRouter(_Socket):
 
 
 class MainDealer(_Socket):
-    """A Worker's or Origin's Main socket."""
+    """The Main socket of who dials: a Worker, an Origin, or a Broker. `far`: the other end is a neighbour."""
 
-    def __init__(self, owner: zmq.Context[zmq.Socket[bytes]], address: str, name: str) -> None:
+    def __init__(self, owner: zmq.Context[zmq.Socket[bytes]], address: str, name: str, *, far: bool = False) -> None:
         super().__init__(owner, zmq.DEALER)
         self._socket.setsockopt(zmq.ROUTING_ID, name.encode())
+        if far:
+            _beat(self._socket)
         self._socket.connect(address)
 
     def receive(self) -> bytes | None:
@@ -108,35 +123,92 @@ class MainDealer(_Socket):
         self._send(frame)
 
 
+def _beat(socket: zmq.Socket[bytes]) -> None:
+    """Have both ends of each connection watch it: the other one is told how long to wait for a beat."""
+    socket.setsockopt(zmq.HEARTBEAT_IVL, _BEAT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _SILENCE_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TTL, _SILENCE_MS)
+
+
 class MetaPublisher(_Socket):
-    """The Broker's Meta socket."""
+    """The Broker's Meta socket for speaking."""
 
     def __init__(self, owner: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
-        super().__init__(owner, zmq.PUB, queue=1000)
+        super().__init__(owner, zmq.PUB, queue=_META_QUEUE_MESSAGES)
         self._socket.bind(address)
 
-    def publish(self, frame: bytes) -> None:
-        """Send a frame to whoever listens."""
-        self._send(frame)
+    def connect(self, ear: str) -> None:
+        """Be heard by a neighbour that is dialled, too."""
+        self._socket.connect(ear)
+
+    def disconnect(self, ear: str) -> None:
+        """Undo :meth:`connect`."""
+        self._socket.disconnect(ear)
+
+    def publish(self, topic: str, sender: str, frame: bytes) -> None:
+        """Send a frame to whoever listens to the topic."""
+        self._send(b"\0".join((topic.encode(), sender.encode(), frame)))
 
 
 class MetaSubscriber(_Socket):
     """A Worker's Meta socket. Only the newest state matters, so only that is kept."""
 
-    def __init__(self, owner: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
-        super().__init__(owner, zmq.SUB)
+    def __init__(self, owner: zmq.Context[zmq.Socket[bytes]], address: str, topic: str = "") -> None:
+        super().__init__(owner, zmq.SUB, queue=_META_QUEUE_MESSAGES)
         self._socket.setsockopt(zmq.CONFLATE, 1)
-        self._socket.setsockopt(zmq.SUBSCRIBE, b"")
+        self._socket.setsockopt(zmq.SUBSCRIBE, topic.encode() + b"\0")
         self._socket.connect(address)
 
     def receive(self) -> bytes | None:
         """Return the newest frame or None."""
-        return self._receive()
+        frame = self._receive()
+        return None if frame is None else _opened(frame)[1]
 
 
-def wait(sockets: Sequence[MainRouter], descriptors: Sequence[int], seconds: float | None) -> list[int]:
-    """Wait until a socket or a descriptor can be read; return the readable descriptors. None: without limit."""
+class MetaEar(_Socket):
+    """The Broker's Meta socket for hearing its neighbours: those that dial it, and those that it dials."""
+
+    def __init__(self, owner: zmq.Context[zmq.Socket[bytes]], address: str, topic: str) -> None:
+        super().__init__(owner, zmq.SUB, queue=_META_QUEUE_MESSAGES)
+        _beat(self._socket)
+        self._socket.setsockopt(zmq.SUBSCRIBE, topic.encode() + b"\0")
+        self._socket.bind(address)
+
+    def connect(self, publisher: str) -> None:
+        """Hear a neighbour that is dialled, too."""
+        self._socket.connect(publisher)
+
+    def disconnect(self, publisher: str) -> None:
+        """Undo :meth:`connect`."""
+        self._socket.disconnect(publisher)
+
+    def receive(self) -> tuple[str, bytes] | None:
+        """Return (sender, frame) or None."""
+        frame = self._receive()
+        return None if frame is None else _opened(frame)
+
+
+def _opened(frame: bytes) -> tuple[str, bytes]:
+    """Return (sender, message) of a Meta frame."""
+    _, _, rest = frame.partition(b"\0")
+    sender, _, message = rest.partition(b"\0")
+    return sender.decode("utf-8", "replace"), message
+
+
+Readable = MainRouter | MainDealer | MetaEar
+
+
+def wait(
+    sockets: Sequence[Readable], descriptors: Sequence[int], seconds: float | None
+) -> tuple[list[Readable], list[int]]:
+    """Wait until a socket or a descriptor can be read; return those that can. `seconds` None: without limit."""
     interest: list[tuple[Any, int]] = [(socket._socket, zmq.POLLIN) for socket in sockets]
     interest += [(descriptor, zmq.POLLIN) for descriptor in descriptors]
     ready = zmq.zmq_poll(interest, -1 if seconds is None else max(0, int(seconds * 1000 + 0.999)))
-    return [what for what, _ in ready if isinstance(what, int)]
+    if not ready:
+        return [], []
+    found = {id(what) for what, _ in ready if not isinstance(what, int)}
+    return (
+        [socket for socket in sockets if id(socket._socket) in found],
+        [what for what, _ in ready if isinstance(what, int)],
+    )

@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
+import math
 import os
 import pickle
 import select
@@ -40,9 +41,11 @@ from ..wire.messages import CANCELLED, ERROR, VALUE
 from ..wire.payload import Payloads, culprit
 from . import machine as rules
 from . import slices as slices  # registers the wrappers that definitions may name
+from .context import NOWHERE, Context, Elsewhere, Packed
 from .future import Future
 from .guard import Guard
 from .node import Node
+from .waiters import GreenEvent, HelpfulEvent, Waiter
 
 PUMP_EVERY_SECONDS = 0.010
 STUCK_SECONDS = 0.010
@@ -53,6 +56,7 @@ RELIEF_SECONDS = 0.2
 HURRY_SECONDS = 0.0005
 """Where Futures are shorter, what has arrived is run before anything else is said: the submitter may be waiting."""
 INLINE_DEPTH = 12
+URGENT_PER_WORKER = 2
 LOADED_FUNCTIONS_KEPT = 4096
 FINISHED_BYTES_AT_MOST = 4 << 20
 _ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
@@ -64,64 +68,17 @@ _NONE = pickle.dumps(None, 5)
 class Fetched:
     """A piece that this Worker was given: what is still to be started, and what has finished but was not yet sent."""
 
-    __slots__ = ("bytes", "finished", "function", "number", "since", "todo")
+    __slots__ = ("bytes", "finished", "function", "number", "priority", "root", "since", "todo")
 
     def __init__(self, batch: messages.Batch, function: Any) -> None:
         self.number = batch.piece
+        self.priority = batch.priority
+        self.root = batch.root or batch.submitter
         self.function = function
         self.todo = deque(zip(batch.ids, batch.payloads))
         self.finished: deque[tuple[int, bytes, int]] = deque()
         self.since = 0.0  # when the Futures in `finished` were begun; 0.0: not measured
         self.bytes = 0
-
-
-class Waiter:
-    """A greenlet that waits, until woken or until its time is over."""
-
-    __slots__ = ("greenlet", "woken")
-
-    def __init__(self) -> None:
-        self.greenlet = greenlet.getcurrent()
-        self.woken = False
-
-
-class GreenEvent:
-    """Stands in for the ``threading.Event`` of a standard library waiter, for a greenlet of the main thread."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self._set = False
-        self._waiter: Waiter | None = None
-
-    def set(self) -> None:
-        self._set = True
-        if self._waiter is not None:
-            self._worker.wake_greenlets([self._waiter])
-
-    def clear(self) -> None:
-        self._set = False
-
-    def is_set(self) -> bool:
-        return self._set
-
-    def wait(self, timeout: float | None = None) -> bool:
-        if not self._set:
-            self._waiter = Waiter()
-            self._worker.switch_out(self._waiter, timeout)
-            self._waiter = None
-        return self._set
-
-
-class HelpfulEvent(threading.Event):
-    """The same for a foreign thread: while it waits, it runs own Futures of the Worker that nobody else may get to."""
-
-    def __init__(self, worker: Worker) -> None:
-        super().__init__()
-        self._worker = worker
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self._worker.help_until(self.is_set, super().wait, timeout)
-        return self.is_set()
 
 
 class Worker(Node):
@@ -144,6 +101,10 @@ class Worker(Node):
         self.ready: deque[Waiter] = deque()
         self.idle_runners: list[greenlet.greenlet] = []
         self.timers: list[tuple[float, int, Waiter]] = []
+        self.ranked = False  # whether a priority other than 0 was ever seen here: until then order needs no thought
+        self.context: Context | None = None  # of the Future that runs; None: not made yet
+        self._elsewhere = Elsewhere()
+        self.scopes: dict[Any, dict[str, Any]] = {}  # what Futures that are under way have named
         self.running = 0  # Futures begun and not finished, of any greenlet
         self.switches = 0
         self.depth = 0
@@ -170,6 +131,8 @@ class Worker(Node):
         while not self.stopping:
             if self.ready:
                 self._resume_ready()
+            elif self.ranked and self.fetched and self.fetched[0].priority > self._own_priority():
+                self._run_fetched(self.fetched[0])
             elif (future := self._next_own()) is not None:
                 self._run_own(future)
                 if time.monotonic() >= self.pump_at:
@@ -184,15 +147,23 @@ class Worker(Node):
         self.idle_runners.append(greenlet.getcurrent())
         waiter.greenlet.switch()
 
+    def _own_priority(self) -> float:
+        """The priority of the own Future that would run next."""
+        priority, level = self.own.highest()
+        return priority if level else -math.inf
+
     def _next_own(self) -> Future | None:
-        while self.own:
+        own = self.own
+        while True:
+            level = own.highest()[1] if own.levels else own.common
             try:
-                future = self.own.pop()
-            except IndexError:  # a helper or foreign thread was faster
-                return None
-            if self._claim(future):
-                return future
-        return None
+                future = level.pop()
+            except IndexError:  # empty, or a helper or foreign thread was faster
+                if not own.levels:
+                    return None
+            else:
+                if self._claim(future):
+                    return future
 
     def _claim(self, future: Future) -> bool:
         """Make an own Future this thread's to run; False when it was cancelled, given, or started elsewhere."""
@@ -204,7 +175,7 @@ class Worker(Node):
 
     def _rest(self) -> None:
         """Nothing to run: send what has finished, and wait for something to arrive."""
-        self.cells[PIECE] = 0
+        self.cells[PIECE], self.context = 0, None
         with self.lock:  # first of all, for somebody may be waiting for it
             self._send_results()
             self.flush()
@@ -361,7 +332,13 @@ class Worker(Node):
                 self.machine.forget(oldest)
             self.loaded[batch.function] = function
         piece = self.pieces[batch.piece] = Fetched(batch, function)
-        self.fetched.append(piece)
+        self.ranked = self.ranked or piece.priority != 0
+        before = list(self.fetched)  # a copy: the main thread may be taking pieces off
+        if not before or before[-1].priority >= piece.priority:
+            self.fetched.append(piece)
+        else:
+            place = next(place for place, other in enumerate(before) if other.priority < piece.priority)
+            self.fetched.insert(place, piece)
 
     def _run_fetched(self, piece: Fetched) -> None:
         """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
@@ -376,10 +353,11 @@ class Worker(Node):
             try:
                 number, payload = todo.popleft()
             except IndexError:
-                if self.fetched and self.fetched[0] is piece:
-                    self.fetched.popleft()
+                with contextlib.suppress(ValueError):
+                    self.fetched.remove(piece)  # mostly the first, unless the helper thread has just put one before it
                 break
             cells[NUMBER], cells[PIECE] = number, piece.number
+            self.context = None
             self.running += 1
             self.tasks += 1
             if not piece.since:
@@ -398,6 +376,8 @@ class Worker(Node):
             if self.payloads.opened:
                 opened, self.payloads.opened = self.payloads.opened, []
                 self.payloads.let_go(opened)
+            if self.scopes:
+                self._end_scope()
             if self.guard.dirty:
                 self.guard.restore()
             self.running -= 1
@@ -471,8 +451,13 @@ class Worker(Node):
 
     # -- own Futures -------------------------------------------------------------------------------------------------
 
-    def submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future:
-        """Submit one call; it stays here until somebody asks for it."""
+    def submit(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None
+    ) -> Future:
+        """Submit one call; it stays here until somebody asks for it.
+
+        It has the root of the Future that runs, and its priority unless another is given.
+        """
         for arg in args:
             if type(arg) not in _ATOMS:
                 args, kwargs = self._isolate((args, kwargs))
@@ -480,9 +465,20 @@ class Worker(Node):
         else:
             if kwargs:
                 args, kwargs = self._isolate((args, kwargs))
-        future = Future(self, next(self.numbers), (function, args, kwargs, self.cells[PIECE], self.cells[NUMBER]))
-        self.own.append(future)
-        if threading.get_ident() != self._thread:
+        is_main = threading.get_ident() == self._thread
+        context = self.context if is_main else self._elsewhere.context or self.context
+        if context is None:
+            context = self._make_context(keep=is_main)
+        if priority is not None:
+            context = context._replace(priority=priority)
+        future = Future(self, next(self.numbers), (function, args, kwargs, context))
+        if context.priority:
+            self.ranked = True
+            future._priority = context.priority
+            self.own.put(future, context.priority)
+        else:
+            self.own.common.append(future)
+        if not is_main:
             self.wake()
             return future
         self.driven_at = now = time.monotonic()
@@ -490,11 +486,13 @@ class Worker(Node):
             self.pump()
         return future
 
-    def submitter(self, function: Callable[..., Any]) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
+    def submitter(
+        self, function: Callable[..., Any], priority: int | None = None
+    ) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
         """Return what submits many calls of one function."""
         if isinstance(function, functions.Wrapper):
             function.bind(self.payloads)
-        return lambda args: (self.submit(function, args, {}), 0)
+        return lambda args: (self.submit(function, args, {}, priority), 0)
 
     def _isolate(self, value: Any) -> Any:
         try:
@@ -502,28 +500,43 @@ class Worker(Node):
         except Exception as error:
             raise pickle.PicklingError(f"{culprit(value[0], 'args')} cannot be pickled: {error}") from error
 
-    def _pack_call(self, future: Future) -> tuple[Any, bytes]:
+    def _urgent(self) -> int:
+        """Some for each other Worker, so that they leave less urgent work for it; the rest is done fastest here."""
+        room = URGENT_PER_WORKER * (self.size - 1) - self.machine.given_count
+        return max(0, min(room, self.machine.urgent()))
+
+    def _pack_call(self, future: Future) -> tuple[Any, bytes, str]:
         """Make a local call ready to travel; it is given away. Runs under the lock."""
         if future._state != PENDING:
-            return None, b""
-        function, args, kwargs, _, _ = future._call
+            return None, b"", ""
+        function, args, kwargs, context = future._call
         try:
-            definition = self.functions.define(function)
-            payload = self.payloads.dump((args, kwargs))
+            if isinstance(function, Packed):
+                definition, payload = function.definition, function.payload
+            else:
+                definition = self.functions.define(function)
+                payload = self.payloads.dump((args, kwargs))
         except Exception as error:
             if future._settle(None, error):
                 self._callbacks.append(future)
-            return None, b""
-        future._call = (definition, payload)
-        return definition, payload
+            return None, b"", ""
+        future._call = (definition, payload, context.root)
+        return definition, payload, context.root
+
+    def _take_back(self, future: Future) -> None:
+        """It may run here after all."""
+        definition, payload, root = future._call
+        future._call = (Packed(self.payloads, definition, payload), (), {}, Context(0, 0, root, future._priority))
 
     def _run_own(self, future: Future) -> None:
         """Run an own Future that this thread has claimed."""
-        function, args, kwargs, piece, number = future._call
+        function, args, kwargs, context = future._call
         future._call = None
         is_main = threading.get_ident() == self._thread
-        if is_main:
-            self.cells[PIECE], self.cells[NUMBER] = piece, number
+        if not is_main:
+            before = self._elsewhere.enter(context)
+        elif context is not self.context:
+            self._enter(context)
         self.running += 1
         value = failure = None
         try:
@@ -535,12 +548,48 @@ class Worker(Node):
         except BaseException as error:
             failure = error
         self.running -= 1
-        if is_main and self.guard.dirty:
+        if self.scopes:
+            self._end_scope()
+        if not is_main:
+            self._elsewhere.leave(before)
+        elif self.guard.dirty:
             self.guard.restore()
         with self.lock:
             has_callbacks = future._settle(value, failure)
         if has_callbacks:
             future._invoke_callbacks()
+
+    # -- on whose behalf ---------------------------------------------------------------------------------------------
+
+    def _make_context(self, *, keep: bool = True) -> Context:
+        """Make the context of the fetched Future that runs in the main thread; that one keeps it."""
+        piece = self.pieces.get(self.cells[PIECE])
+        if piece is None:
+            return NOWHERE
+        context = Context(piece.number, self.cells[NUMBER], piece.root, piece.priority)
+        if keep:
+            self.context = context
+        return context
+
+    def _enter(self, context: Context) -> None:
+        """From now on the main thread runs something on this behalf; the host process can see it."""
+        self.context = context
+        self.cells[PIECE], self.cells[NUMBER] = context.piece, context.number
+
+    def scope(self) -> dict[str, Any]:
+        """What the Future that runs has named; forgotten when it ends."""
+        return self.scopes.setdefault(self._scope_key(), {})
+
+    def _end_scope(self) -> None:
+        self.scopes.pop(self._scope_key(), None)
+
+    def _scope_key(self) -> Any:
+        """Which of the Futures under way is asking: those of one greenlet or thread run inside each other."""
+        is_main = threading.get_ident() == self._thread
+        return greenlet.getcurrent(), self.depth if is_main else self._elsewhere.depth
+
+    def _why_waiting(self) -> str:
+        return "this Worker runs the youngest first, and gives the oldest away when others have nothing to run"
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
@@ -550,13 +599,14 @@ class Worker(Node):
             self._wait_in_foreign_thread(future, timeout)
             return
         if timeout is None and self.depth < INLINE_DEPTH and self._claim(future):
-            piece, number = self.cells[PIECE], self.cells[NUMBER]
+            context = self.context or self._make_context()
             self.depth += 1
             try:
                 self._run_own(future)
             finally:
                 self.depth -= 1
-                self.cells[PIECE], self.cells[NUMBER] = piece, number
+                if self.context is not context:
+                    self._enter(context)
         else:
             waiter = Waiter()
             with self.lock:
@@ -599,14 +649,14 @@ class Worker(Node):
             raise CancelledError  # the Worker is ending
         if timeout is not None:
             heapq.heappush(self.timers, (time.monotonic() + timeout, next(self._order), waiter))
-        piece, number = self.cells[PIECE], self.cells[NUMBER]
+        context = self.context or self._make_context()
         depth, self.depth = self.depth, 0
         state = self.guard.suspend() if self.guard.dirty else None
         self.switches += 1
         while not waiter.woken:
             self.hub.switch()
         self.depth = depth
-        self.cells[PIECE], self.cells[NUMBER] = piece, number
+        self._enter(context)
         if state is not None:
             self.guard.resume(state)
 

@@ -57,6 +57,8 @@ class Future(concurrent.futures.Future[Any]):
 
     __slots__ = ("_call", "_cond", "_exception", "_home", "_number", "_result", "_state", "_users", "_waiting")
 
+    _priority = 0  # of the class: few Futures have another, and only those pay for it
+
     def __init__(self, home: Home | None = None, number: int = 0, call: Any = None) -> None:
         self._home = home
         self._number = number

@@ -486,8 +486,25 @@ class WorkerMachine:
         self._send(messages.Return(back.piece, back.ids), now)
 
     def _on_cancel(self, cancel: messages.Cancel, now: float) -> None:
-        if cancel.piece in self.held:
-            self._actions.append(Unstart(cancel.piece, cancel.ids))
+        if cancel.piece not in self.held:
+            return
+        for batches in self._wait.values():
+            for batch in batches:
+                if batch.piece == cancel.piece:
+                    self._hand_back(batch, set(cancel.ids), now)
+                    return
+        self._actions.append(Unstart(cancel.piece, cancel.ids))
+
+    def _hand_back(self, batch: messages.Batch, unwanted: set[int], now: float) -> None:
+        """Futures are not wanted any more that wait for their function."""
+        kept = [(i, payload) for i, payload in zip(batch.ids, batch.payloads) if i not in unwanted]
+        ids = [i for i in batch.ids if i in unwanted]
+        batch.ids, batch.payloads = [i for i, _ in kept], [payload for _, payload in kept]
+        if not kept:
+            self._wait[batch.function].remove(batch)
+        if ids:
+            odd = [(i, messages.CANCELLED) for i in ids]
+            self._finish(Finished(batch.piece, ids, [b""] * len(ids), odd, 0.0, 0), now)
 
     def _report(self, report: Report, now: float) -> None:
         if report.piece in self.held:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures._base import CANCELLED_AND_NOTIFIED, RUNNING
+from concurrent.futures._base import CANCELLED_AND_NOTIFIED, PENDING, RUNNING
 from typing import Any
 
 import msgpack
@@ -31,6 +31,8 @@ from ..wire.payload import Payloads
 from . import machine as rules
 from .future import Future
 from .machine import WorkerMachine
+from .own import OwnQueue
+from .questions import Questions
 
 logger = logging.getLogger("fedfutures")
 
@@ -42,7 +44,10 @@ BATCH_BYTES_AT_MOST = 4 << 20
 
 
 class Node:
-    """One end of a Main socket: submits Futures, takes their results in. Base of Origin and Worker."""
+    """One end of a Main socket: submits Futures, takes their results in. Base of Origin and Worker.
+
+    An Origin has no more than 30 attributes: those of an object that has more are slower to read (CPython 3.11 on).
+    """
 
     def __init__(self, owner: Any, facts: dict[str, Any], name: str, role: str, payloads: Payloads) -> None:
         self.name = name
@@ -53,7 +58,7 @@ class Node:
         self.main = MainDealer(owner, facts["main"], name)
         self.meta = MetaSubscriber(owner, facts["meta"]) if role == "worker" else None
         self.futures: dict[int, Future] = {}  # own, given to the Broker
-        self.own: deque[Future] = deque()  # own, neither given nor started
+        self.own = OwnQueue()  # own, neither given nor started
         self.numbers = itertools.count(1)
         self.constants: dict[str, Any] = {}
         self.size = 0
@@ -74,7 +79,10 @@ class Node:
             rules.Shared: self._shared,
             rules.Linked: self._linked,
             rules.Denied: self._denied,
+            rules.Reclaim: self._reclaim,
+            rules.Told: self._told,
         }
+        self._questions = Questions()
         self._helper = threading.Thread(target=self._help, name="fedfutures-helper", daemon=True)
 
     def _make_poller(self) -> select.poll:
@@ -214,45 +222,80 @@ class Node:
     # -- Futures of this node ----------------------------------------------------------------------------------------
 
     def offer(self) -> None:
-        """Give own Futures to the Broker, the oldest first, as far as it can take them. The lock is held."""
-        wanted = self.machine.wanted()
-        while wanted > 0 and self.own:
-            digest, ids, payloads = self._cut(min(wanted, BATCH_FUTURES_AT_MOST))
-            if ids:
-                wanted -= len(ids)
-                self.step(rules.Offer(digest, ids, payloads, len(self.own)))
+        """Give own Futures to the Broker, as far as it can take them: of the highest priority the oldest first.
 
-    def _cut(self, most: int) -> tuple[bytes, list[int], list[bytes]]:
-        """Take Futures that share a function from the old end of the queue, ready to be sent."""
-        digest, size = b"", 0
+        Those of a priority above 0 do not wait for Demand. The lock is held.
+        """
+        own = self.own
+        while own:
+            most = self.machine.wanted()
+            priority, level = own.highest()
+            if priority > 0:
+                most += self._urgent()
+            if most <= 0:
+                return
+            offer = self._cut(priority, level, min(most, BATCH_FUTURES_AT_MOST))
+            if offer.ids:
+                offer.backlog = len(own)
+                self.step(offer)
+
+    def _cut(self, priority: int, level: deque[Future], most: int) -> rules.Offer:
+        """Take Futures that share function and root from the old end of a level, ready to be sent."""
+        digest, root, size = b"", "", 0
         ids: list[int] = []
         payloads: list[bytes] = []
-        own, futures = self.own, self.futures
-        while own and len(ids) < most and size < BATCH_BYTES_AT_MOST:
+        futures = self.futures
+        while level and len(ids) < most and size < BATCH_BYTES_AT_MOST:
             try:
-                future = own.popleft()
+                future = level.popleft()
             except IndexError:
                 break
             call = future._call
             if call is None:  # cancelled, or started here
                 continue
-            definition, payload = call if len(call) == 2 else self._pack_call(future)
+            definition, payload, of_root = call if len(call) == 3 else self._pack_call(future)
             if definition is None:
                 continue
-            if digest and definition.digest != digest:
-                own.appendleft(future)
+            if ids and (definition.digest != digest or of_root != root):
+                self.own.put_back(future, priority)  # not into `level`, which may have been removed when it was empty
                 break
-            digest = definition.digest
             if not ids:
+                digest, root = definition.digest, of_root
                 self.machine.define(*definition)
             ids.append(future._number)
             payloads.append(payload)
             size += len(payload)
             futures[future._number] = future
-        return digest, ids, payloads
+        return rules.Offer(digest, ids, payloads, 0, priority, root)
 
-    def _pack_call(self, future: Future) -> tuple[Any, bytes]:
+    def _urgent(self) -> int:
+        """How many Futures of a priority above 0 may be given beyond Demand."""
+        return self.machine.urgent()
+
+    def _pack_call(self, future: Future) -> tuple[Any, bytes, str]:
         raise NotImplementedError
+
+    def _reclaim(self, action: rules.Reclaim) -> None:
+        """Nobody has these Futures any more: they are the first to be given again."""
+        for number in reversed(action.ids):
+            future = self.futures.pop(number, None)
+            if future is not None and not future.done():
+                future._state = PENDING
+                self._take_back(future)
+                self.own.put_back(future, future._priority)
+        self.wake()
+
+    def _take_back(self, future: Future) -> None:
+        """Make a Future that was given ready to wait in the own queue again."""
+
+    def rejoin(self) -> None:
+        """The Broker was started again: introduce the node anew. For any thread."""
+        with self.lock:
+            if self.closed:
+                return
+            self.step(rules.Rejoin())
+            self.flush()
+        self.wake()
 
     def _resolve(self, action: rules.Resolve) -> None:
         odd = dict(action.odd) if action.odd else None
@@ -271,8 +314,12 @@ class Node:
                 has_callbacks = future._settle(None, error)
             if has_callbacks:
                 callbacks.append(future)
+        self._wake_driver()
+
+    def _wake_driver(self) -> None:
+        """What the driver waits for may have been taken in by this thread."""
         if self._driver.locked() and self._driving != threading.get_ident():
-            self.wake()  # what the driver waits for may have been taken in by this thread
+            self.wake()
 
     def _settle_odd(self, future: Future, kind: int, outcome: bytes) -> bool:
         if kind == messages.ERROR:
@@ -296,30 +343,77 @@ class Node:
 
     def cancel(self, future: Future) -> bool:
         """Cancel a Future: at once if it is still here, else by fetching it back."""
-        with self.lock:
-            if future._state == RUNNING:
-                return False
-            if future.done():
-                return future._state == CANCELLED_AND_NOTIFIED
-            if future._number not in self.futures:
-                if future._call is None:  # it is running here
-                    return False
-                if future._settle_cancelled():
-                    self._callbacks.append(future)
-            else:
-                self.step(rules.CancelGiven([future._number]))
+        if future._state == RUNNING:
+            return False
         if not future.done():
-            self._wait_for_verdict(future)
-        self.service()
+            self.cancel_all([future])
         return future._state == CANCELLED_AND_NOTIFIED
 
-    def _wait_for_verdict(self, future: Future) -> None:
+    def cancel_all(self, futures: list[Future]) -> int:
+        """Cancel those that have not started, all with one question to the Broker; return how many those are."""
+        given: list[Future] = []
+        count = 0
+        with self.lock:
+            for future in futures:
+                if future.done() or future._state == RUNNING:
+                    continue
+                if future._number in self.futures:
+                    given.append(future)
+                elif future._call is not None:  # else it is running here
+                    count += 1
+                    if future._settle_cancelled():
+                        self._callbacks.append(future)
+            if given:
+                self.step(rules.CancelGiven([future._number for future in given]))
+        self._wait_for_verdicts(given)
+        self.service()
+        return count + sum(future._state == CANCELLED_AND_NOTIFIED for future in given)
+
+    def _wait_for_verdicts(self, given: list[Future]) -> None:
+        """Wait until each of these is done or known to be running, for a bounded time."""
         deadline = time.monotonic() + CANCEL_WAITS_SECONDS
-        while not future.done() and future._state != RUNNING and time.monotonic() < deadline:
-            self.service()
-            if future.done():
-                return
-            time.sleep(0.0005)
+        for future in given:
+            while not future.done() and future._state != RUNNING and time.monotonic() < deadline:
+                self.service()
+                if not future.done():
+                    time.sleep(0.0005)
+
+    # -- for people --------------------------------------------------------------------------------------------------
+
+    def explain(self, future: Future) -> tuple[str, bool]:
+        """Say where an own Future is that is not done, as far as this node knows, and whether others know more."""
+        with self.lock:
+            if future._number in self.futures:
+                return self.machine.explain(future._number), True
+            if future._call is None:
+                return "it runs here, or waits for Futures that it has submitted", False
+            before = list(itertools.takewhile(lambda other: other is not future, self.own))
+        count = sum(other._call is not None for other in before)
+        place = f"it waits in the queue of this node, priority {future._priority}, with {count} before it"
+        return f"{place}; {self._why_waiting()}", False
+
+    def _why_waiting(self) -> str:
+        if not self.machine.linked:
+            return "the link to the Broker is not open"
+        return "the Broker has not asked for it: its Workers have enough to run"
+
+    def statistics(self) -> dict[str, Any]:
+        """Counts of what is here."""
+        with self.lock:
+            return {"own": len(self.own), **self.machine.statistics()}
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def ask(self, subject: str, submitter: str, number: int, timeout: float) -> tuple[list[tuple[str, bytes]], bool]:
+        """Ask all machines that it concerns; return their answers, and whether the last came within `timeout` seconds.
+
+        An answer is (name, report); the report is msgpack, empty where a machine did not answer in time.
+        """
+        return self._questions.ask(self, subject, submitter, number, timeout)
+
+    def _told(self, action: rules.Told) -> None:
+        if self._questions.told(action):
+            self._wake_driver()
 
     # -- constants and life ------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from .future import Future
 from .node import Node
 
 SEND_EVERY_FUTURES = 128
+URGENT_EVERY_SECONDS = 0.001
 _ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
 
 
@@ -30,10 +31,13 @@ class Origin(Node):
     def __init__(self, owner: Any, facts: dict[str, Any], payloads: Payloads, size: int) -> None:
         super().__init__(owner, facts, f"origin-{os.getpid()}-{os.urandom(3).hex()}", "origin", payloads)
         self.size = size
+        self._urgent_at = 0.0
 
-    def submit(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future:
-        """Submit one call."""
-        return self.submit_defined(self.define(function), self.pack(args, kwargs))
+    def submit(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None
+    ) -> Future:
+        """Submit one call; its priority is 0 unless another is given."""
+        return self.submit_defined(self.define(function), self.pack(args, kwargs), priority)
 
     def define(self, function: Any) -> Definition:
         """Return the function's definition; raise PicklingError when it cannot travel."""
@@ -57,13 +61,18 @@ class Origin(Node):
         except Exception as error:
             raise _pickling_error(error, kwargs or args, "kwargs" if _is_fine(args) else "args", args) from error
 
-    def submit_defined(self, definition: Definition, payload: bytes, *, eager: bool = False) -> Future:
+    def submit_defined(
+        self, definition: Definition, payload: bytes, priority: int | None = None, *, eager: bool = False
+    ) -> Future:
         """Submit a call that is ready to travel; an `eager` one is worth a message of its own."""
         if self.lost is not None:
             raise self.lost
-        future = Future(self, next(self.numbers), (definition, payload))
-        own = self.own
-        own.append(future)
+        future = Future(self, next(self.numbers), (definition, payload, ""))
+        own = self.own.common
+        if priority:
+            eager = self._put_ranked(future, priority) or eager
+        else:
+            own.append(future)
         if eager or self.machine.given_count < self.size:
             with self.lock:
                 self.offer()
@@ -71,15 +80,28 @@ class Origin(Node):
                 self._receive()  # sending may have eaten the sign of an arrival
             if self._callbacks:
                 self.call_back()
-        elif len(own) % SEND_EVERY_FUTURES == 0:
+        elif len(own or self.own) % SEND_EVERY_FUTURES == 0:
             self.service()
         elif not self._woken:
             self.wake()
         return future
 
-    def submitter(self, function: Callable[..., Any]) -> Submitter:
+    def _put_ranked(self, future: Future, priority: int) -> bool:
+        """Queue a Future of another priority than 0; return whether it is to be sent at once.
+
+        That is once in a while: each of many urgent ones would else be a message of its own.
+        """
+        future._priority = priority
+        self.own.put(future, priority)
+        now = time.monotonic()
+        if priority < 0 or now < self._urgent_at:
+            return False
+        self._urgent_at = now + URGENT_EVERY_SECONDS
+        return True
+
+    def submitter(self, function: Callable[..., Any], priority: int | None = None) -> Submitter:
         """Return what submits many calls of one function."""
-        return Submitter(self, self.define(function))
+        return Submitter(self, self.define(function), priority)
 
     def wait(self, future: Future, timeout: float | None) -> None:
         """Wait for a Future, driving the node if no other thread does."""
@@ -107,8 +129,8 @@ class Origin(Node):
 class Submitter:
     """Submits calls of one function: defined once, large buffers that come again written once."""
 
-    def __init__(self, origin: Origin, definition: Definition) -> None:
-        self._origin, self._definition = origin, definition
+    def __init__(self, origin: Origin, definition: Definition, priority: int | None) -> None:
+        self._origin, self._definition, self._priority = origin, definition, priority
         self._written: Written = {}
 
     def __call__(self, args: tuple[Any, ...]) -> tuple[Future, int]:
@@ -117,7 +139,7 @@ class Submitter:
         size = len(payload)
         if payload[:1] == b"\x01":
             size += sum(memoryview(buffer).nbytes for buffer, _ in self._written.values())
-        return self._origin.submit_defined(self._definition, payload, eager=True), size
+        return self._origin.submit_defined(self._definition, payload, self._priority, eager=True), size
 
     def close(self) -> None:
         """No more calls: what was kept for them is let go."""

@@ -1,4 +1,4 @@
-"""When Workers are started again, and when not."""
+"""When Workers and Brokers are started again, and when not."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedfutures.host.brokers import Place, broker_of, broker_places, usual_dials
 from fedfutures.host.machine import (
+    BROKER_ENDS_LIMIT,
+    BROKER_ENDS_SECONDS,
+    BROKER_SETTLED_SECONDS,
     FAILED_STARTS_LIMIT,
     FIRST_DELAY_SECONDS,
     INITIALIZER_EXIT_CODE,
+    LOOK_SECONDS,
+    LOOKS_AT_A_STOPPED_BROKER,
     Ended,
     HostMachine,
+    KillBroker,
+    LoseBroker,
     Start,
+    StartBroker,
     Surrender,
+    Tell,
 )
 
 
@@ -89,3 +99,127 @@ def test_a_slot_has_one_worker_or_a_time_for_it(ends: list[tuple[int, bool, floa
             living.add(action.slot)
         assert given_up or len(living) + len(host._due) == 3
         assert (host.next_deadline() is None) == (not host._due)
+
+
+# -- Brokers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def several() -> HostMachine:
+    """Two Brokers, four Workers, everything started at 0.0; the first Broker dials the second."""
+    host = HostMachine("h", 4, 2)
+    first, second = broker_places("h", 2, "/d")
+    assert first.name == "h.broker"
+    assert host.dial(0, second) == []  # nobody is there to be told
+    assert host.begin_brokers(0.0) == [StartBroker(0), told(0, second), StartBroker(1)]
+    assert [start.slot for start in host.begin() if isinstance(start, Start)] == [0, 1, 2, 3]
+    return host
+
+
+def told(index: int, place: Place) -> Tell:
+    return Tell(index, ["dial", place.name, place.main, place.meta, place.ear])
+
+
+FAR = Place("far", "tcp://far:1", "tcp://far:2", "tcp://far:3")
+
+
+def test_a_broker_that_had_settled_is_started_at_once_and_told_what_it_knew(several: HostMachine) -> None:
+    second = broker_places("h", 2, "/d")[1]
+    several.ended(Ended(1, True, "exit code 0", 0), 0.5)
+    assert several.broker_ended(0, "signal SIGKILL", 1.0) == [
+        StartBroker(0, "signal SIGKILL"), Tell(0, ["expect", ["h.1", "h.2+1"]]), told(0, second),
+    ]  # fmt: skip
+    assert several.broker_ended(1, "exit code 1", BROKER_SETTLED_SECONDS) == [
+        StartBroker(1, "exit code 1"), Tell(1, ["expect", ["h.3", "h.4"]]),
+    ]  # fmt: skip
+    assert several.next_deadline() is None
+
+
+def test_a_worker_that_waits_to_be_started_is_not_expected(several: HostMachine) -> None:
+    several.ended(Ended(2, False, "exit code 1", 1), 1.0)
+    assert several.broker_ended(1, "exit code 1", 1.05)[1] == Tell(1, ["expect", ["h.4"]])
+
+
+def test_a_broker_that_had_not_settled_waits_longer_each_time(several: HostMachine) -> None:
+    now = 0.0
+    for failed in range(BROKER_ENDS_LIMIT - 1):
+        assert several.broker_ended(1, "exit code 1", now) == []
+        due = several.next_deadline()
+        assert due == pytest.approx(now + FIRST_DELAY_SECONDS * 2**failed)
+        assert several.tick(due - 0.01) == []
+        assert several.tick(due)[0] == StartBroker(1, "exit code 1")
+        assert several.next_deadline() is None
+        now = due
+    assert several.broker_ended(1, "exit code 7", now) == [
+        LoseBroker("h.broker2 ended 5 times in 1.5 s; last: exit code 7")
+    ]
+
+
+def test_ends_that_are_far_apart_are_not_added_up(several: HostMachine) -> None:
+    apart = BROKER_ENDS_SECONDS / (BROKER_ENDS_LIMIT - 1) + 0.1
+    for count in range(1, 20):
+        assert several.broker_ended(0, "signal SIGSEGV", count * apart)[0] == StartBroker(0, "signal SIGSEGV")
+
+
+def test_the_ends_of_two_brokers_are_not_added_up(several: HostMachine) -> None:
+    for count in range(1, BROKER_ENDS_LIMIT):
+        for index in range(2):
+            assert isinstance(several.broker_ended(index, "signal SIGKILL", count * 2.0)[0], StartBroker)
+
+
+def test_a_neighbour_elsewhere_is_dialled_now_and_again(several: HostMachine) -> None:
+    assert several.dial(1, FAR) == [told(1, FAR)]
+    assert several.broker_ended(1, "signal SIGKILL", 2.0)[2:] == [told(1, FAR)]
+    moved = Place("far", "tcp://far:4", "tcp://far:5", "tcp://far:6")
+    several.broker_ended(1, "signal SIGKILL", 2.1)
+    assert several.dial(1, moved) == []
+    assert several.tick(9.0)[2:] == [told(1, moved)]
+    assert several.dial(2, FAR) == several.dial(-1, FAR) == []
+
+
+def test_a_broker_that_is_stopped_for_long_is_killed(several: HostMachine) -> None:
+    several.broker_stopped(0, 10.0)
+    for look in range(1, LOOKS_AT_A_STOPPED_BROKER):
+        assert several.next_deadline() == 10.0 + look * LOOK_SECONDS
+        assert several.tick(10.0 + look * LOOK_SECONDS) == []
+    assert several.tick(15.0) == [KillBroker(0)]
+    several.broker_stopped(0, 15.0)
+    assert several.next_deadline() is None
+    started = several.broker_ended(0, "signal SIGKILL", 15.1)[0]
+    assert started == StartBroker(0, "stopped for 5 s, and killed for that")
+    assert several.broker_ended(0, "signal SIGKILL", 17.0)[0] == StartBroker(0, "signal SIGKILL")
+
+
+def test_a_broker_that_goes_on_is_left_alone(several: HostMachine) -> None:
+    for begin in (10.0, 13.0, 16.0):
+        several.broker_stopped(0, begin)
+        assert several.tick(begin + LOOK_SECONDS) == []
+        several.broker_continued(0)
+    assert several.next_deadline() is None
+    assert several.tick(99.0) == []
+
+
+def test_the_time_when_the_host_process_was_stopped_too_does_not_count(several: HostMachine) -> None:
+    several.broker_stopped(0, 10.0)
+    assert several.tick(10_000.0) == []
+    several.broker_continued(0)
+    assert several.tick(20_000.0) == []
+
+
+def test_a_broker_that_comes_after_the_workers_were_given_up_knows(several: HostMachine) -> None:
+    (surrender,) = several.ended(Ended(0, False, "exit code 81", INITIALIZER_EXIT_CODE), 1.0)
+    assert isinstance(surrender, Surrender)
+    assert several.broker_ended(1, "signal SIGKILL", 2.0)[-1] == Tell(1, ["gave up", surrender.reason])
+
+
+@given(st.integers(1, 70), st.integers(0, 200))
+def test_brokers_have_equal_shares_of_the_workers(brokers: int, more: int) -> None:
+    workers = brokers + more
+    owners = [broker_of(slot, workers, brokers) for slot in range(workers)]
+    assert owners == sorted(owners)
+    counts = [owners.count(index) for index in range(brokers)]
+    assert sum(counts) == workers
+    assert max(counts) - min(counts) <= 1
+    dials = usual_dials(brokers)
+    assert sorted(child for _, child in dials) == list(range(1, brokers))
+    assert all(parent < child for parent, child in dials)

@@ -29,6 +29,8 @@ all_settings = st.builds(
     initializer=st.none() | st.binary(),
     max_tasks_per_child=st.none() | st.integers(1, 10),
     debug=st.booleans(),
+    brokers=st.integers(1, 100),
+    dials=st.lists(st.lists(st.integers(0, 99), min_size=2, max_size=2)),
 )
 
 

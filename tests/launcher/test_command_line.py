@@ -47,11 +47,11 @@ def test_defaults() -> None:
 
 def test_options() -> None:
     line = (
-        "-n 16 -b 1 -vv -q --prolog env.sh --nice 7 --python-interpreter /bin/py --pythonpath a --pythonpath b "
+        "-n 16 -b 3 -vv -q --prolog env.sh --nice 7 --python-interpreter /bin/py --pythonpath a --pythonpath b "
         "--path dir --profile=out --debug --no-prefix --dry-run prog.py"
     )
     options = parse(line.split())
-    assert (options.workers, options.brokers, options.verbosity, options.quiet) == (16, 1, 2, True)
+    assert (options.workers, options.brokers, options.verbosity, options.quiet) == (16, 3, 2, True)
     assert (options.prolog, options.nice, options.python) == ("env.sh", 7, "/bin/py")
     assert (options.pythonpath, options.path, options.profile) == (["a", "b"], "dir", "out")
     assert (options.debug, options.prefix, options.dry_run) == (True, False, True)
@@ -68,7 +68,9 @@ def test_options() -> None:
         ("-n x prog.py", "'x' is not a number"),
         ("-n 2.5 prog.py", "'2.5' is not a number"),
         ("-n", "expected one argument"),
-        ("-b 2 prog.py", "not supported"),
+        ("-b 0 prog.py", "0 is not at least 1"),
+        ("-n 2 -b 3 prog.py", "-b 3: more Brokers than Workers, of which there are 2"),
+        ("-b 100000 prog.py", "-b 100000: more Brokers than Workers"),
         ("-b none prog.py", "'none' is not a number"),
         ("--nice much prog.py", "invalid int value"),
         ("--unknown prog.py", "--unknown"),
@@ -109,3 +111,4 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_plan_for_people() -> None:
     assert plan_text([("program", "a.py"), ("host", "h")]) == "program: a.py\nhost:    h"
+    assert plan_text([("tree", "a\nb"), ("n", 1)]) == "tree: a\n      b\nn:    1"

@@ -7,6 +7,7 @@ import pstats
 import re
 import signal
 import sys
+import textwrap
 import time
 import zipapp
 from pathlib import Path
@@ -354,6 +355,15 @@ def test_a_dry_run_starts_nothing(spy: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "started").exists()
 
 
+def test_a_dry_run_shows_the_tree_of_brokers() -> None:
+    ended = launch("-n", "5", "-b", "3", "--dry-run", "-c", "pass")
+    assert (ended.code, ended.err) == (0, "")
+    assert re.search(r"host: +(\S+): 3 Brokers, 5 Workers\n", ended.out)
+    assert re.search(
+        r"brokers: +(\S+).broker: 2 Workers\n +\|-- \1.broker2: 2 Workers\n +`-- \1.broker3: 1 Worker\n", ended.out
+    )
+
+
 def _on_a_worker(expression: str, *options: str, cwd: Path, **more: object) -> Ended:
     code = f"import os, sys, fedfutures\n{FUTURES}print(futures.submit(lambda: {expression}).result())"
     return launch("-n", "1", *options, "-c", code, cwd=cwd, **more)
@@ -426,12 +436,29 @@ def test_debug_changes_no_result(tmp_path: Path) -> None:
     assert ended == Ended(0, "125250\n", "")
 
 
+@pytest.mark.parametrize("brokers", ["2", "3"])
+def test_several_brokers(brokers: str) -> None:
+    program = """
+        import os, time
+        from fedfutures import futures
+
+        def process(number):
+            time.sleep(0.02)
+            return os.getpid()
+
+        print(len(set(futures.map(process, range(100)))), sum(futures.map(abs, range(-500, 0))))
+    """
+    ended = launch("-n", "4", "-b", brokers, "-v", "-c", textwrap.dedent(program))
+    assert (ended.code, ended.out) == (0, "4 125250\n")
+    assert re.fullmatch(rf"fedfutures: {brokers} Brokers, 4 Workers on \S+\n", ended.err)
+
+
 def test_verbose_and_quiet(tmp_path: Path) -> None:
     code = FUTURES + "print(futures.submit(abs, -1).result())"
     for option in ("-v", "-vv"):
         ended = launch("-n", "2", option, "-c", code)
         assert (ended.code, ended.out) == (0, "1\n")
-        assert re.match(r"fedfutures: 2 Workers on \S+\n", ended.err)
+        assert re.match(r"fedfutures: 1 Broker, 2 Workers on \S+\n", ended.err)
     assert launch("-n", "2", "-q", "-c", code) == launch("-n", "2", "-vq", "-c", code) == Ended(0, "1\n", "")
 
 
@@ -507,6 +534,7 @@ def test_text_without_a_newline_and_odd_bytes(tmp_path: Path) -> None:
         ("-n 0 prog.py", 2, "-n: 0 is not at least 1"),
         ("-n x prog.py", 2, "-n: 'x' is not a number"),
         ("-n prog.py", 2, "-n"),
+        ("-n 2 -b 3 prog.py", 2, "-b 3: more Brokers than Workers"),
         ("--unknown prog.py", 2, "--unknown"),
         ("--path missing prog.py", 2, "--path 'missing'"),
         ("--path prog.py prog.py", 2, "--path 'prog.py' is not a directory"),

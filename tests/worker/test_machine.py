@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgpack
 import pytest
 
 from fedfutures.errors import LocalProtocolError, RemoteProtocolError
-from fedfutures.federation.channel import ACK_DELAY_SECONDS, REPEAT_AFTER_SECONDS
+from fedfutures.federation.channel import ACK_DELAY_SECONDS, REPEAT_AFTER_SECONDS, WINDOW, Channel
 from fedfutures.federation.events import Arrived, Send, Tick
 from fedfutures.federation.schedule import HORIZON_SECONDS
 from fedfutures.wire import codec, messages
 from fedfutures.wire.messages import (
     PROTOCOL,
     Ack,
+    Answer,
     Batch,
     Bye,
     Cancel,
@@ -21,16 +23,27 @@ from fedfutures.wire.messages import (
     Demand,
     Function,
     Hello,
+    Holding,
+    Inquire,
     Refused,
     Results,
     Return,
     Running,
     State,
+    Stranger,
     Want,
     Welcome,
 )
 from fedfutures.worker import machine as rules
-from fedfutures.worker.machine import HELLO_AGAIN_SECONDS, LONG_SECONDS, WorkerMachine
+from fedfutures.worker.machine import (
+    BEAT_SECONDS,
+    HELLO_AGAIN_SECONDS,
+    IDLE_BEAT_SECONDS,
+    LONG_SECONDS,
+    RESULTS_REMEMBERED,
+    URGENT_AT_MOST,
+    WorkerMachine,
+)
 
 BODY = Function(b"f", "function", b"body")
 
@@ -41,8 +54,7 @@ class Bench:
     def __init__(self, role: str = "worker") -> None:
         self.now = 0.0
         self.machine = WorkerMachine("n", role, 1, 99)
-        self.said = 0
-        self.heard = 0
+        self.session = self.said = self.heard = 0
 
     def step(self, event: Any) -> list[Any]:
         """Return what the node does; what it sends as plain messages."""
@@ -61,14 +73,18 @@ class Bench:
         sequence = 0
         if type(message) not in messages.UNSEQUENCED:
             sequence = self.said = self.said + 1
-        return self.step(Arrived("", sequence, self.heard if acknowledged is None else acknowledged, message))
+        header = (sequence, self.heard if acknowledged is None else acknowledged)
+        return self.step(Arrived("", *codec.decode(codec.encode(message, *header))))
 
     def tick(self, seconds: float = 0.0) -> list[Any]:
         self.now += seconds
         return self.step(Tick())
 
-    def link(self) -> list[Any]:
-        return self.say(Welcome(PROTOCOL, "b", 7, 4))
+    def link(self, session: int = 70, boot: int = 7) -> list[Any]:
+        if session != self.session:
+            self.session = session
+            self.said = self.heard = Channel(session).acknowledged
+        return self.say(Welcome(PROTOCOL, "b", boot, 4, session), acknowledged=0)
 
     def batch(self, piece: int = 1, ids: Any = (1,), *, spent: bool = False, function: bytes = b"f") -> Batch:
         return Batch(piece, "o", function, 1, 0, 0, spent, list(ids), [b""] * len(ids))
@@ -106,9 +122,16 @@ def test_a_node_introduces_itself_until_it_is_welcome() -> None:
     assert bench.tick() == []
     assert bench.machine.next_deadline() == HELLO_AGAIN_SECONDS
     assert len(bench.tick(HELLO_AGAIN_SECONDS)) == 1
-    assert bench.link() == [rules.Linked(4), Demand(1, True)]
+    assert bench.link() == [rules.Linked(4), Demand(1, 1)]
     assert bench.link() == []
     assert bench.tick(0.1) == []
+
+
+def test_a_welcome_again_is_no_news(worker: Bench) -> None:
+    worker.say(BODY)
+    worker.say(worker.batch())
+    assert worker.link() == []
+    assert worker.machine.statistics()["held"] == 1
 
 
 def test_a_refused_node_stays_quiet() -> None:
@@ -120,18 +143,49 @@ def test_a_refused_node_stays_quiet() -> None:
 
 def test_what_comes_before_the_welcome_was_not_meant_for_this_process() -> None:
     bench = Bench()
-    assert bench.step(rules.Share("name", b"body")) == [Constant("name", 1, b"body")]
     assert bench.step(Arrived("", 1, 5, Want(b"f"))) == []
+    assert bench.machine.statistics()["unacknowledged"] == 0
+
+
+def test_what_is_said_before_the_link_waits_for_it() -> None:
+    bench = Bench()
+    assert bench.step(rules.Share("name", b"body")) == []
     assert bench.machine.statistics()["unacknowledged"] == 1
+    assert Constant("name", 1, b"body") in bench.link()
+    assert bench.machine.statistics()["unacknowledged"] == 2  # and its Demand
 
 
 def test_acknowledgements_and_repetitions(worker: Bench) -> None:
     worker.say(Constant("name", 1, b"body"), acknowledged=0)
     assert worker.machine.next_deadline() == ACK_DELAY_SECONDS
     assert worker.tick(ACK_DELAY_SECONDS) == [Ack()]
-    assert worker.tick(REPEAT_AFTER_SECONDS) == [Demand(1, True)]
+    assert worker.tick(REPEAT_AFTER_SECONDS) == [Demand(1, 1)]
     worker.say(Ack())
-    assert worker.machine.next_deadline() is None
+    assert worker.machine.statistics()["unacknowledged"] == 0
+
+
+def test_a_node_is_heard_of_more_often_while_it_waits_for_results(origin: Bench) -> None:
+    assert origin.machine.next_deadline() == BEAT_SECONDS
+    assert origin.tick(BEAT_SECONDS) == [Ack()]
+    assert origin.tick(BEAT_SECONDS) == []
+    assert origin.tick(IDLE_BEAT_SECONDS) == [Ack()]
+    origin.offer()
+    origin.say(Ack())
+    assert origin.tick(BEAT_SECONDS) == [Ack()]
+    assert origin.tick(BEAT_SECONDS) == [Ack()]
+
+
+def test_the_broker_says_what_it_misses(origin: Bench) -> None:
+    origin.offer()
+    assert origin.tick(0.1) == []
+    origin.say(Ack(missing=True), acknowledged=0)
+    assert len(origin.tick()) == 2  # the function, the Batch
+
+
+def test_the_node_says_what_it_misses(worker: Bench) -> None:
+    worker.said += 1
+    worker.say(Constant("name", 1, b"body"))
+    assert worker.tick() == [Ack(missing=True)]
 
 
 def test_what_is_not_for_workers(worker: Bench) -> None:
@@ -149,6 +203,98 @@ def test_leaving(worker: Bench) -> None:
     worker.say(worker.batch(spent=True))
     assert worker.step(rules.Leave("done")) == [Bye("done")]
     assert worker.step(rules.Load(0, 0, False)) == []
+
+
+# -- a Broker that was started again ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy(worker: Bench) -> Bench:
+    """A Worker that holds two Futures and has given one."""
+    worker.say(BODY)
+    worker.say(worker.batch(5, [1, 2, 3]))
+    worker.step(rules.Finished(5, [3], [b"r3"], [], 0.5, 1))
+    worker.say(Ack())
+    worker.offer([7], b"own")
+    worker.step(rules.Load(2, 0, True))
+    return worker
+
+
+def test_it_is_noticed_by_what_the_broker_says(busy: Bench) -> None:
+    hello = Hello(PROTOCOL, "worker", "n", 1, 99, 70)
+    assert busy.say(Stranger()) == [hello]
+    assert busy.say(Stranger()) == []
+    assert busy.machine.wanted() == 0
+    assert busy.link() == []  # it is the same after all
+    assert busy.say(State(7, 1, 0, 0, 4)) == []
+    assert busy.say(State(8, 1, 0, 0, 4)) == [hello]
+    busy.link()
+    assert busy.step(rules.Rejoin()) == [hello]
+    busy.link()
+    busy.said += WINDOW + 2
+    assert busy.say(Want(b"own")) == [hello]
+    assert busy.tick(HELLO_AGAIN_SECONDS) == [hello]
+
+
+def test_a_new_session_begins_with_what_is_held_and_what_may_be_lost(busy: Bench) -> None:
+    busy.step(rules.Finished(5, [2], [b"r2"], [], 0.5, 1))
+    busy.step(rules.Share("name", b"body"))
+    busy.say(busy.batch(6, [9], function=b"new"), acknowledged=0)
+    busy.say(Stranger())
+    assert busy.link(90, 8) == [
+        rules.Linked(4),
+        Holding(5, "o", b"f", 1, 0, [1, 2]),
+        Holding(6, "o", b"new", 1, 0, [9]),
+        Results(5, 1, [2], [b"r2"], [], 0.5, 1),
+        Constant("name", 1, b"body"),
+        rules.Reclaim([7]),
+        Want(b"new"),
+        Demand(0, 0),
+    ]
+    assert busy.machine.given_count == 0
+    assert busy.offer([7], b"own") == [
+        Function(b"own", "function", b"body"),
+        Batch(2, "n", b"own", 2, 0, 0, False, [7], [b"7"], "n"),
+    ]
+
+
+def test_results_of_a_finished_piece_are_named_too(busy: Bench) -> None:
+    busy.step(rules.Finished(5, [1, 2], [b"r1", b"r2"], [], 0.5, 1))
+    busy.say(Stranger())
+    said = busy.link(90, 8)
+    assert Holding(5, "o", b"f", 1, 0, [1, 2]) in said
+    assert Results(5, 1, [1, 2], [b"r1", b"r2"], [], 0.5, 1) in said
+
+
+def test_what_the_broker_has_acknowledged_is_not_named_again(busy: Bench) -> None:
+    busy.step(rules.Finished(5, [1, 2], [b"r1", b"r2"], [], 0.5, 1))
+    busy.say(Ack())
+    busy.say(Stranger())
+    assert not [message for message in busy.link(90, 8) if isinstance(message, (Holding, Results))]
+
+
+def test_only_so_many_finished_pieces_are_remembered(worker: Bench) -> None:
+    worker.say(BODY)
+    for piece in range(1, RESULTS_REMEMBERED + 3):
+        worker.say(worker.batch(piece, [piece]))
+        worker.step(rules.Finished(piece, [piece], [b""], [], 0.0, 0))
+    assert len(worker.machine._finished) == RESULTS_REMEMBERED
+
+
+def test_who_was_leaving_says_so_again(worker: Bench) -> None:
+    worker.say(Stranger())
+    worker.step(rules.Leave("done"))
+    said = worker.link(90, 8)
+    assert [message for message in said if isinstance(message, (Bye, Demand))] == [Demand(0, 0), Bye("it was leaving")]
+    assert worker.say(Stranger()) == []
+
+
+def test_an_origin_begins_again_without_demand(origin: Bench) -> None:
+    origin.offer([1, 2])
+    origin.offer([3])
+    origin.say(Stranger())
+    assert origin.link(90, 8) == [rules.Linked(4), rules.Reclaim([1, 2, 3])]
+    assert origin.say(results(1, [1])) == []  # of a piece of the earlier session
 
 
 # -- work for this node ----------------------------------------------------------------------------------------------
@@ -179,7 +325,7 @@ def test_what_has_finished_goes_back(worker: Bench) -> None:
 
 def test_what_was_not_started_goes_back(worker: Bench) -> None:
     worker.say(BODY)
-    worker.say(State(1, 3, 0, 4))
+    worker.say(State(7, 1, 3, 0, 4))
     worker.say(worker.batch(5, [1, 2, 3]))
     assert worker.step(rules.GiveBack(5, [2, 3])) == [Return(5, [2, 3])]
     assert worker.machine.hunger == 1
@@ -210,19 +356,19 @@ def test_nothing_is_asked_for_ahead_while_the_duration_is_unknown_or_long(worker
     assert worker.step(rules.Load(0, 0, True)) == []
     learn(worker, LONG_SECONDS)
     assert worker.step(rules.Load(0, 0, True)) == []
-    assert worker.step(rules.Load(0, 0, False)) == [Demand(1, True)]
+    assert worker.step(rules.Load(0, 0, False)) == [Demand(1, 1)]
 
 
 def test_a_horizon_of_short_futures_is_asked_for(worker: Bench) -> None:
     learn(worker, HORIZON_SECONDS / 10)
-    assert worker.step(rules.Load(0, 0, True)) == [Demand(10, False)]
+    assert worker.step(rules.Load(0, 0, True)) == [Demand(10, 0)]
     assert worker.step(rules.Load(0, 0, True)) == []
     worker.say(BODY)
     worker.say(worker.batch(1, range(8)))
     assert worker.step(rules.Load(8, 0, True)) == []  # two are still to come
     worker.say(worker.batch(2, range(8, 10)))
     assert worker.step(rules.Load(7, 0, True)) == []  # not worth a message yet
-    assert worker.step(rules.Load(4, 0, True)) == [Demand(6, False)]
+    assert worker.step(rules.Load(4, 0, True)) == [Demand(6, 0)]
     assert worker.step(rules.Load(0, 10, True)) == []  # own Futures are work, too
 
 
@@ -231,7 +377,7 @@ def test_demand_that_was_used_up_is_said_again(worker: Bench) -> None:
     worker.step(rules.Load(0, 0, True))
     worker.say(BODY)
     worker.say(worker.batch(1, [1], spent=True))
-    assert worker.step(rules.Load(1, 0, True)) == [Demand(9, False)]
+    assert worker.step(rules.Load(1, 0, True)) == [Demand(9, 0)]
 
 
 def test_to_be_idle_is_news_once(worker: Bench) -> None:
@@ -239,12 +385,18 @@ def test_to_be_idle_is_news_once(worker: Bench) -> None:
     worker.step(rules.Load(0, 0, True))
     worker.say(BODY)
     worker.say(worker.batch(1, [1]))
-    assert worker.step(rules.Load(0, 0, False)) == [Demand(10, True)]
+    assert worker.step(rules.Load(0, 0, False)) == [Demand(10, 1)]
     assert worker.step(rules.Load(0, 0, False)) == []
 
 
 def test_an_origin_asks_for_nothing(origin: Bench) -> None:
     assert origin.step(rules.Load(0, 0, False)) == []
+
+
+def test_one_by_one_when_the_shell_says_so(worker: Bench) -> None:
+    learn(worker, HORIZON_SECONDS / 10)
+    assert worker.step(rules.Load(0, 0, True, one_by_one=True)) == []
+    assert worker.step(rules.Load(0, 0, True)) == [Demand(10, 0)]
 
 
 def test_before_the_link_nothing_is_asked_for() -> None:
@@ -258,24 +410,33 @@ def test_before_the_link_nothing_is_asked_for() -> None:
 
 def test_an_origin_gives_what_is_asked_for(origin: Bench) -> None:
     assert origin.machine.wanted() == 0
-    assert origin.say(Demand(5, False)) == []
+    assert origin.say(Demand(5, 0)) == []
     assert origin.machine.wanted() == 5
-    assert origin.offer([1, 2], backlog=7) == [BODY, Batch(1, "n", b"f", 1, 0, 7, False, [1, 2], [b"1", b"2"])]
+    assert origin.offer([1, 2], backlog=7) == [BODY, Batch(1, "n", b"f", 1, 0, 7, False, [1, 2], [b"1", b"2"], "n")]
     assert origin.machine.wanted() == 3
-    assert origin.offer([3]) == [Batch(2, "n", b"f", 1, 0, 0, False, [3], [b"3"])]
+    assert origin.offer([3]) == [Batch(2, "n", b"f", 1, 0, 0, False, [3], [b"3"], "n")]
     assert origin.machine.given_count == 3
 
 
 def test_a_worker_gives_when_others_hunger(worker: Bench) -> None:
-    worker.say(Demand(5, False))
+    worker.say(Demand(5, 0))
     assert worker.machine.wanted() == 0
-    worker.say(State(2, 3, 0, 4))
-    worker.say(State(1, 9, 0, 4))  # older
+    worker.say(State(7, 2, 3, 0, 4))
+    worker.say(State(7, 1, 9, 0, 4))  # older
     assert worker.machine.wanted() == worker.machine.hunger == 3
     worker.offer([1, 2])
     assert worker.machine.wanted() == 1
     worker.offer([3, 4])
     assert worker.machine.wanted() == 0
+
+
+def test_urgent_futures_do_not_wait_for_demand(origin: Bench) -> None:
+    assert Bench("origin").machine.urgent() == 0
+    assert origin.machine.urgent() == URGENT_AT_MOST
+    origin.machine.define(b"f", "function", b"body")
+    said = origin.step(rules.Offer(b"f", [1, 2], [b"", b""], 0, priority=3, root="root"))
+    assert [(batch.priority, batch.root) for batch in said if isinstance(batch, Batch)] == [(3, "root")]
+    assert origin.machine.urgent() == URGENT_AT_MOST - 2
 
 
 def test_results_resolve_own_futures_once(origin: Bench) -> None:
@@ -314,6 +475,34 @@ def test_constants(worker: Bench) -> None:
     assert worker.step(rules.Share("name", b"three")) == [Constant("name", 3, b"three")]
 
 
+def test_of_two_constants_of_one_version_the_greater_wins(worker: Bench) -> None:
+    worker.step(rules.Share("name", b"mine"))
+    assert worker.say(Constant("name", 1, b"a")) == []
+    assert worker.say(Constant("name", 1, b"theirs")) == [rules.Shared("name", b"theirs")]
+
+
+# -- questions -------------------------------------------------------------------------------------------------------
+
+
+def test_a_question_and_its_answers(origin: Bench) -> None:
+    assert origin.step(rules.Ask(3, "explain", "n", 5)) == [Inquire(3, "explain", 1.0, "n", 5)]
+    assert origin.say(Answer(3, "b", b"report", True)) == [rules.Told(3, "b", b"report", True)]
+
+
+def asked(bench: Bench, *question: Any) -> Any:
+    (answer,) = bench.say(Inquire(4, *question))
+    assert (answer.number, answer.name, answer.last) == (4, "n", True)
+    return msgpack.unpackb(answer.report)
+
+
+def test_a_worker_answers_for_what_it_holds(worker: Bench) -> None:
+    worker.say(BODY)
+    worker.say(worker.batch(5, [1, 2]))
+    assert asked(worker, "statistics")["held"] == 2
+    assert asked(worker, "explain", 1.0, "o", 2).startswith("with Worker n, attempt 1")
+    assert asked(worker, "explain", 1.0, "other", 2) == asked(worker, "explain", 1.0, "o", 9) == "not known to n"
+
+
 def test_explain_and_statistics(origin: Bench) -> None:
     origin.offer([1])
     assert origin.machine.explain(1) == "given to the Broker by n in piece 1"
@@ -332,6 +521,6 @@ def test_check_finds_what_is_wrong(origin: Bench) -> None:
     with pytest.raises(LocalProtocolError, match="in no piece"):
         machine.check()
     del machine._where[5]
-    machine.held[1] = rules.Held(1, b"f", set())
+    machine.held[1] = rules.Held("o", b"f", 1, 0, set())
     with pytest.raises(LocalProtocolError, match="empty piece"):
         machine.check()

@@ -1,0 +1,209 @@
+"""Groups: Futures under a common name, to be waited for, cancelled and counted together.
+
+A group counts all of its Futures, but keeps only those that are open. One that is done is let go, with its result, as
+soon as nobody else holds it: the group of a program that runs for days holds what is under way, and some numbers.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED
+from concurrent.futures._base import DoneAndNotDoneFutures
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from ..worker.future import Future
+from .mapping import map_ordered
+from .priority import checked
+from .waiting import wait
+
+Submit = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], "int | None"], Future]
+_naming = threading.RLock()
+
+
+@dataclass(frozen=True)
+class GroupStatistics:
+    """What has become of the Futures of a group: how many are in each state, each in exactly one."""
+
+    name: str
+    pending: int
+    """Not known to be running."""
+    running: int
+    done: int
+    """Have returned a value."""
+    failed: int
+    """Have raised an exception."""
+    cancelled: int
+    seconds: float
+    """Work in those that are done, by the measured mean duration of their functions; 0.0 for what was not measured."""
+
+
+class Group:
+    """Futures under a common name; made by :func:`fedfutures.futures.group` and ``Executor.group``.
+
+    Iterating gives its Futures in the order in which they came: those that are open, and of those that are done the
+    ones that somebody else holds; so hold on to Futures whose results you want. A ``with`` block waits at its end. If
+    an exception leaves the block, what has not started is cancelled first; if it is ``KeyboardInterrupt`` or its like,
+    nothing is waited for.
+
+    >>> from fedfutures import futures
+    >>> with futures.group("powers") as powers:
+    ...     cube = powers.submit(pow, 2, 3)
+    >>> cube.result(), powers.statistics().done
+    (8, 1)
+    """
+
+    def __init__(self, name: str, submit: Submit, node: Callable[[], Any]) -> None:
+        self.name = name
+        self.priority: int | None = None
+        self._submit, self._node = submit, node
+        self._lock = threading.RLock()
+        self._members: weakref.WeakKeyDictionary[Any, None] = weakref.WeakKeyDictionary()
+        self._open: dict[Any, bytes | None] = {}  # Futures that are not done, with their functions' digests
+        self._counts: Counter[str] = Counter()  # of the others
+        self._seconds = 0.0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Submit ``fn(*args, **kwargs)`` with the priority of the group; all keywords are the call's own."""
+        began = time.perf_counter()
+        future = self._submit(fn, args, kwargs, self.priority)
+        if future._home is None:  # it has run right here
+            self._seconds += time.perf_counter() - began
+        self.add(future)
+        return future
+
+    def map(
+        self,
+        fn: Callable[..., Any],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+        return_exceptions: bool = False,
+    ) -> Iterator[Any]:
+        """As :func:`fedfutures.futures.map`. The Futures of the group are its slices, once they are under way."""
+        return map_ordered(
+            self._node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
+            return_exceptions=return_exceptions, priority=self.priority, join=self.add,
+        )  # fmt: skip
+
+    def add(self, future: Any) -> None:
+        """Take in a Future that was submitted elsewhere, any ``concurrent.futures.Future``; twice counts as once."""
+        if not isinstance(future, concurrent.futures.Future):
+            raise TypeError(f"a group takes Futures, not {type(future).__name__}")
+        with self._lock:
+            if future in self._members:
+                return
+            self._members[future] = None
+            self._open[future] = _digest_of(future)
+        future.add_done_callback(self._arrived)
+
+    def _arrived(self, future: Any) -> None:
+        with self._lock:
+            digest = self._open.pop(future)
+            self._counts[_state_of(future)] += 1
+            if digest is not None:
+                self._seconds += future._home.machine.durations.of(digest) or 0.0
+
+    def __iter__(self) -> Iterator[Any]:
+        with self._lock:
+            return iter(list(self._members))
+
+    def __len__(self) -> int:
+        """How many Futures iterating would give."""
+        return len(self._members)
+
+    def wait(self, timeout: float | None = None, return_when: str = ALL_COMPLETED) -> DoneAndNotDoneFutures[Any]:
+        """Wait for its Futures, those too that join meanwhile; return the named pair of sets ``(done, not_done)``.
+
+        The arguments are those of ``concurrent.futures.wait``. Futures that were done before and that nobody holds are
+        in neither set.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        done: set[Any] = set()
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            members = set(self)
+            cancelled = {future for future in members if future.cancelled()}  # some are never told so
+            if cancelled and return_when == FIRST_COMPLETED:
+                left = 0.0
+            found = wait(members - cancelled, left, return_when)
+            done |= found.done | cancelled
+            if found.not_done or return_when != ALL_COMPLETED or not self._some_are_open():
+                return DoneAndNotDoneFutures(done, found.not_done)
+
+    def _some_are_open(self) -> bool:
+        with self._lock:
+            return any(not future.done() for future in self._open)
+
+    def cancel(self) -> int:
+        """Cancel what has not started; return how many Futures that were."""
+        homes: dict[Any, list[Any]] = {}
+        with self._lock:
+            for future in self._open:
+                if not future.done():
+                    homes.setdefault(getattr(future, "_home", None), []).append(future)
+        return sum(
+            sum(future.cancel() for future in futures) if home is None else home.cancel_all(futures)
+            for home, futures in homes.items()
+        )
+
+    def statistics(self) -> GroupStatistics:
+        """Return how many Futures are in which state, and how much work it was."""
+        with self._lock:
+            counts = self._counts + Counter(map(_state_of, self._open))
+            seconds = self._seconds
+        return GroupStatistics(
+            self.name, counts["pending"], counts["running"], counts["done"], counts["failed"], counts["cancelled"],
+            seconds,
+        )  # fmt: skip
+
+    def __enter__(self) -> Group:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.cancel()
+        if kind is None or issubclass(kind, Exception):
+            self.wait()
+
+    def __repr__(self) -> str:
+        return f"<Group {self.name!r}: {len(self._open)} open>"
+
+
+def named(
+    groups: dict[str, Group], name: str, priority: int | None, submit: Submit, node: Callable[[], Any]
+) -> Group:  # fmt: skip
+    """Return the group of that name among `groups`, made if it is new; a priority holds for what is submitted next."""
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a group is a str, not {type(name).__name__}")
+    number = None if priority is None else checked(priority)
+    with _naming:
+        group = groups.get(name)
+        if group is None:
+            group = groups[name] = Group(name, submit, node)
+    if number is not None:
+        group.priority = number
+    return group
+
+
+def _digest_of(future: Any) -> bytes | None:
+    """The digest of the function, where it is ready to travel: then its duration will be measured."""
+    call = getattr(future, "_call", None)
+    return call[0].digest if call is not None and len(call) == 3 else None
+
+
+def _state_of(future: Any) -> str:
+    if not future.done():
+        return "running" if future.running() else "pending"
+    if future.cancelled():
+        return "cancelled"
+    return "done" if future.exception() is None else "failed"

@@ -1,0 +1,98 @@
+"""Questions about what is going on: where is this Future, and what does each machine have?
+
+The node of this process answers first, from what it knows; then it asks, and every machine that the question concerns
+sends its answer back over the way the question came (``Inquire`` and ``Answer`` in :doc:`wire`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgpack
+
+from ..worker import current
+from ..worker.future import Future
+
+TIMEOUT_SECONDS = 2.0
+
+
+def explain(future: Future, timeout: float = TIMEOUT_SECONDS) -> str:
+    """Say where a Future is, hop by hop, and why it is not running, as a text for people.
+
+    timeout: seconds within which other machines may answer; those that did not are named.
+
+    >>> from fedfutures import Executor, explain
+    >>> print(explain(Executor(mode="serial").submit(pow, 2, 5)))
+    Future 1 of this process: done, it returned a value of type int.
+    It ran here, serially, when it was submitted.
+    """
+    if not isinstance(future, Future):
+        raise TypeError(f"explain() takes a Future of fedfutures, not {type(future).__name__}")
+    return "\n".join(_lines(future, timeout))
+
+
+def _lines(future: Future, timeout: float) -> Iterator[str]:
+    node: Any = future._home
+    owner = "this process" if node is None else node.name
+    yield f"Future {future._number} of {owner}: {_state_of(future)}."
+    if node is None:
+        yield "It ran here, serially, when it was submitted." if future.done() else "It belongs to no Federation."
+        return
+    if future.done():
+        return
+    here, given = node.explain(future)
+    yield f"{node.name}: {here}"
+    if not given:
+        return
+    answers, complete = node.ask("explain", node.name, future._number, timeout)
+    for name, report in answers:
+        text = str(_unpacked(report)) if report else "did not answer in time"
+        yield f"{name}: " + text.replace("\n", "\n    ")
+    if not complete:
+        yield f"Not all machines have answered within {timeout:g} s."
+    if future.done():
+        yield f"Meanwhile: {_state_of(future)}."
+
+
+def _state_of(future: Future) -> str:
+    if not future.done():
+        return "running" if future.running() else "not known to be running"
+    if future.cancelled():
+        return "cancelled before it started"
+    error = future.exception()
+    if error is not None:
+        return f"done, it raised {type(error).__name__}: {error}".rstrip(": ")
+    return f"done, it returned a value of type {type(future.result()).__name__}"
+
+
+def statistics(timeout: float = TIMEOUT_SECONDS) -> dict[str, dict[str, Any] | None]:
+    """Return what each machine of the Federation has now: counts by name, of this node, Brokers and Workers.
+
+    timeout: seconds within which they may answer; who did not has None. Without a Federation there is nothing to tell.
+
+    >>> from fedfutures import statistics
+    >>> statistics()
+    {}
+    """
+    deadline = time.monotonic() + timeout
+    found: dict[str, dict[str, Any] | None] = {}
+    for node in [current.node] if current.node is not None else list(current.origins):
+        found[node.name] = node.statistics()
+        answers, complete = node.ask("statistics", "", 0, max(0.0, deadline - time.monotonic()))
+        for name, report in answers:
+            key = name if name not in found or name == node.name else f"{name} of {node.name}"
+            if name != node.name:
+                found[key] = _unpacked(report) if report else None
+        if not answers and not complete:
+            found[f"the Broker of {node.name}"] = None
+    return found
+
+
+def _unpacked(report: bytes) -> Any:
+    """What a machine has said; one of another mind about the format is quoted."""
+    try:
+        return msgpack.unpackb(report, strict_map_key=False)
+    except Exception:
+        return {"unreadable": report[:100].hex()}

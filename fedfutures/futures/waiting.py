@@ -1,0 +1,82 @@
+"""``wait`` and ``as_completed``, waiting the way the node of the Futures waits."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, TimeoutError
+from concurrent.futures._base import DoneAndNotDoneFutures
+from typing import Any
+
+from .mapping import Arrivals
+
+
+def wait(
+    fs: Iterable[Any], timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> DoneAndNotDoneFutures[Any]:
+    """Wait for Futures; return the named pair of sets ``(done, not_done)``, as ``concurrent.futures.wait``.
+
+    >>> from fedfutures.futures import submit
+    >>> done, not_done = wait([submit(pow, 2, 5)])
+    >>> len(done), len(not_done)
+    (1, 0)
+    """
+    futures = set(fs)
+    node = _home_of(futures)
+    if node is None or return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
+        return concurrent.futures.wait(futures, timeout, return_when)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    done = {future for future in futures if future.done()}
+    arrivals = Arrivals(node)
+    pending = futures - done
+    for future in pending:
+        arrivals.watch(future)
+    try:
+        while pending and not _is_enough(done, return_when):
+            future = arrivals.next(deadline)
+            done.add(future)
+            pending.discard(future)
+    except concurrent.futures.TimeoutError:
+        pass
+    done |= {future for future in pending if future.done()}
+    return DoneAndNotDoneFutures(done, futures - done)
+
+
+def _is_enough(done: set[Any], return_when: str) -> bool:
+    if return_when == FIRST_COMPLETED:
+        return bool(done)
+    if return_when == FIRST_EXCEPTION:
+        return any(not future.cancelled() and future.exception() is not None for future in done)
+    return False
+
+
+def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
+    """Yield Futures as they are done, as ``concurrent.futures.as_completed``.
+
+    >>> from fedfutures.futures import submit
+    >>> [future.result() for future in as_completed([submit(pow, 2, 5)])]
+    [32]
+    """
+    futures = set(fs)
+    node = _home_of(futures)
+    if node is None:
+        yield from concurrent.futures.as_completed(futures, timeout)
+        return
+    deadline = None if timeout is None else time.monotonic() + timeout
+    arrivals = Arrivals(node)
+    for future in futures:
+        arrivals.watch(future)
+    for count in range(len(futures)):
+        try:
+            future = arrivals.next(deadline)
+        except concurrent.futures.TimeoutError:
+            raise TimeoutError(f"{len(futures) - count} (of {len(futures)}) futures unfinished") from None
+        yield future
+        del future
+
+
+def _home_of(futures: set[Any]) -> Any:
+    """The node that the Futures belong to; None where there is none or they differ."""
+    homes = {getattr(future, "_home", None) for future in futures}
+    return homes.pop() if len(homes) == 1 else None

@@ -1,0 +1,61 @@
+"""The Brokers of one host: names, addresses, which of them dials which, which Worker belongs to which. Pure.
+
+Broker 1 of host ``h`` is called ``h.broker``, the others ``h.broker2``, ``h.broker3`` and so on; indices begin at 0.
+Each has three sockets: `main` (its ROUTER), `meta` (its PUB) and `ear` (its SUB). Names and addresses stay the same
+when a Broker is started again, so nobody has to be told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FAN_OUT = 32
+"""How many neighbours a Broker dials at most; the plan of a run has the same limit."""
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a Broker is found."""
+
+    name: str
+    main: str
+    meta: str
+    ear: str
+
+
+def broker_name(host: str, index: int) -> str:
+    """Return the name of a Broker.
+
+    >>> broker_name("h", 0), broker_name("h", 1)
+    ('h.broker', 'h.broker2')
+    """
+    return f"{host}.broker" + (str(index + 1) if index else "")
+
+
+def broker_places(host: str, count: int, directory: str) -> list[Place]:
+    """Return the places of a host's Brokers, whose sockets are in `directory`.
+
+    >>> broker_places("h", 2, "/d")[1]
+    Place(name='h.broker2', main='ipc:///d/main2', meta='ipc:///d/meta2', ear='ipc:///d/ear2')
+    """
+    marks = ["", *(str(number) for number in range(2, count + 1))]
+    sockets = ([f"ipc://{directory}/{kind}{mark}" for kind in ("main", "meta", "ear")] for mark in marks)
+    return [Place(broker_name(host, index), *addresses) for index, addresses in enumerate(sockets)]
+
+
+def broker_of(slot: int, workers: int, brokers: int) -> int:
+    """Return the index of the Broker that a Worker belongs to: even, contiguous shares.
+
+    >>> [broker_of(slot, 5, 2) for slot in range(5)]
+    [0, 0, 0, 1, 1]
+    """
+    return slot * brokers // workers
+
+
+def usual_dials(brokers: int) -> list[list[int]]:
+    """Return who dials whom where no plan says otherwise: the first Broker all others, as long as it can.
+
+    >>> usual_dials(3)
+    [[0, 1], [0, 2]]
+    """
+    return [[(child - 1) // FAN_OUT, child] for child in range(1, brokers)]

@@ -1,0 +1,117 @@
+"""A forked process, as the host process has it: its pipes, its black box, and the fork itself."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .blackbox import BlackBox
+from .output import Lines
+from .settings import Settings, pack_frame
+from .system import die_with_parent
+
+CHILDREN = {"broker": "fedfutures.broker.shell", "worker": "fedfutures.worker.process"}
+"""Modules with a ``main(...)`` that a forked child runs. Named, not imported: this package stands below theirs."""
+
+
+class Child:
+    """A forked process and the host's ends of its pipes. `slot` is a Worker's slot, or a Broker's index."""
+
+    def __init__(self, role: str, name: str, slot: int, pid: int, control: int, box: BlackBox, dump: int) -> None:
+        self.role, self.name, self.slot, self.pid, self.control = role, name, slot, pid, control
+        self.box, self.dump = box, dump
+        self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1 or 2, lines)
+        self._unsaid = bytearray()
+
+    def tell(self, value: Any, poller: select.poll) -> None:
+        """Send a frame over the control pipe. What does not fit in waits: the child may be stopped."""
+        if self.control >= 0:
+            self._unsaid += pack_frame(value)
+            self.say_on(poller)
+
+    def say_on(self, poller: select.poll) -> None:
+        """Send what waits."""
+        try:
+            while self._unsaid:
+                del self._unsaid[: os.write(self.control, self._unsaid[: 1 << 16])]
+        except BlockingIOError:
+            poller.register(self.control, select.POLLOUT)
+            return
+        except OSError:  # it has ended
+            self._unsaid.clear()
+        with contextlib.suppress(KeyError):
+            poller.unregister(self.control)
+
+    def hang_up(self, poller: select.poll) -> None:
+        """Close the control pipe: the child ends when it sees that."""
+        if self.control >= 0:
+            with contextlib.suppress(KeyError):
+                poller.unregister(self.control)
+            os.close(self.control)
+            self.control = -1
+
+    def let_go(self) -> None:
+        """In a process that was forked later: close what is the host process's."""
+        for descriptor in (self.control, self.dump, *self.outputs):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def fork_child(
+    role: str, name: str, slot: int, settings: Settings, facts: dict[str, Any], others: Iterable[Child]
+) -> Child:
+    """Fork a Broker or a Worker and run it; returns in the host process only."""
+    main: Callable[..., None] = importlib.import_module(CHILDREN[role]).main
+    control_read, control_write = os.pipe2(os.O_CLOEXEC)
+    box, dump = BlackBox(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
+    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)] if role == "worker" else []
+    parent, pid = os.getpid(), os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            if role == "worker":
+                die_with_parent(parent)
+            _become(control_write, [write for _, write in pipes], others)
+            main(settings, facts, name, control_read, box, dump)
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+    os.close(control_read)
+    os.set_blocking(control_write, False)
+    child = Child(role, name, slot, pid, control_write, box, dump)
+    for stream, (read, write) in enumerate(pipes, 1):
+        os.close(write)
+        os.set_blocking(read, False)
+        child.outputs[read] = (stream, Lines(time.monotonic()))
+    return child
+
+
+def _become(control_write: int, outputs: list[int], others: Iterable[Child]) -> None:
+    """In the child: let go of everything of the parent's."""
+    signal.set_wakeup_fd(-1)
+    for handled in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(handled, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    for number, descriptor in enumerate(outputs or [2, 2], 1):
+        os.dup2(descriptor, number)
+    for child in others:
+        child.let_go()
+    for descriptor in (null, control_write, *outputs):
+        os.close(descriptor)

@@ -1,0 +1,66 @@
+"""What a Future that runs on a Worker hands on to those that it submits, and where a call waits that came back."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NamedTuple
+
+from ..wire import functions
+from ..wire.payload import Payloads
+
+
+class Context(NamedTuple):
+    """On behalf of what a Worker runs something: the fetched Future at the bottom, and what nested ones inherit.
+
+    Made once for a fetched Future that submits; shared by all of the same priority that stem from it on this Worker.
+    """
+
+    piece: int
+    number: int
+    root: str
+    priority: int
+
+
+NOWHERE = Context(0, 0, "", 0)
+"""Outside of any Future."""
+
+
+class Elsewhere(threading.local):
+    """On whose behalf a foreign thread runs an own Future; None while it runs none."""
+
+    def __init__(self) -> None:
+        self.context: Context | None = None
+        self.depth = 0
+
+    def enter(self, context: Context) -> Context | None:
+        """The thread begins an own Future; return what it did before."""
+        before, self.context = self.context, context
+        self.depth += 1
+        return before
+
+    def leave(self, before: Context | None) -> None:
+        """The own Future has ended."""
+        self.context = before
+        self.depth -= 1
+
+
+class Packed:
+    """The call of an own Future that was given and came back: packed already, loaded only if it runs here after all."""
+
+    __slots__ = ("_payloads", "definition", "payload")
+
+    def __init__(self, payloads: Payloads, definition: functions.Definition, payload: bytes) -> None:
+        self._payloads, self.definition, self.payload = payloads, definition, payload
+
+    def __call__(self) -> Any:
+        payloads = self._payloads
+        try:
+            function = functions.load(self.definition.body, payloads)
+            args, kwargs = payloads.load(self.payload)
+            return function(*args, **kwargs)
+        finally:
+            args = kwargs = None
+            opened, payloads.opened = payloads.opened, []
+            if opened:
+                payloads.let_go(opened)
+            payloads.release(self.payload)

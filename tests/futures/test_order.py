@@ -1,0 +1,199 @@
+"""Priorities: whose keyword it is, and that higher ones go first, at every queue."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import order_functions as ordered
+import pytest
+from launching import eventually
+
+from fedfutures import Executor, futures
+from fedfutures.futures.priority import MOST, checked, taken_from
+
+LIMIT = 20.0
+
+
+# -- whose keyword it is ---------------------------------------------------------------------------------------------
+
+
+class Callable:
+    """Callables that have a parameter called priority in odd ways."""
+
+    def method(self, priority: int) -> int:
+        return priority
+
+    def __call__(self, *, priority: int) -> int:
+        return priority
+
+    @staticmethod
+    def positional(priority: int, /, **more: Any) -> int:
+        return priority
+
+
+class Unhashable:
+    __hash__ = None  # type: ignore[assignment]
+
+    def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        ordered.with_priority,
+        Callable().method,
+        Callable(),
+        functools.partial(ordered.with_priority, "name"),
+        functools.partial(ordered.with_priority, priority=1),
+        lambda priority=0: priority,
+    ],
+)
+def test_the_callables_own_keyword_is_left_to_it(function: Any) -> None:
+    for _ in range(2):
+        arguments = {"priority": "any value", "other": 1}
+        assert taken_from(function, arguments) is None
+        assert arguments == {"priority": "any value", "other": 1}
+
+
+@pytest.mark.parametrize(
+    "function", [len, pow, int, dict, ordered.anything, Callable.positional, Unhashable(), functools.partial(pow, 2)]
+)
+def test_else_it_is_ours(function: Any) -> None:
+    for _ in range(2):
+        arguments = {"priority": 4, "other": 1}
+        assert taken_from(function, arguments) == 4
+        assert arguments == {"other": 1}
+
+
+def test_functions_are_not_kept_alive() -> None:
+    from fedfutures.futures import priority
+
+    before = len(priority._has_it)
+    for _ in range(10):
+        taken_from(lambda: None, {"priority": 1})
+        taken_from(Callable(), {"priority": 1})
+    gc.collect()
+    assert len(priority._has_it) <= before + 1
+
+
+@pytest.mark.parametrize("wrong", [True, 1.0, "1", None, [1], 1j])
+def test_what_is_no_priority(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="priority must be an integer"):
+        checked(wrong)
+    with pytest.raises(TypeError, match="priority must be an integer"):
+        futures.submit(pow, 2, 5, priority=wrong)
+
+
+def test_the_range_of_priorities() -> None:
+    assert checked(MOST) == MOST
+    assert checked(-MOST) == -MOST
+    for wrong in (MOST + 1, -MOST - 1):
+        with pytest.raises(ValueError, match="between"):
+            checked(wrong)
+
+
+def test_serially_it_makes_no_difference() -> None:
+    assert futures.submit(pow, 2, 5, priority=3).result() == 32
+    assert futures.submit(ordered.with_priority, "name", priority=3).result() == ("name", 3)
+    assert futures.submit(ordered.anything, priority=3, other=1).result() == {"other": 1}
+    assert list(futures.map(abs, [-1], priority=3)) == [1]
+    assert list(futures.starmap(pow, [(2, 5)], priority=3)) == [32]
+    assert list(futures.map_as_completed(abs, [-1], priority=3)) == [1]
+    with pytest.raises(TypeError, match="priority must be an integer"):
+        futures.map(abs, [-1], priority="high")
+
+
+@pytest.mark.parametrize(("brokers", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError), ("2", TypeError)])
+def test_a_number_of_brokers_that_makes_no_sense(brokers: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="brokers must be"):
+        Executor(mode="serial", brokers=brokers)
+
+
+# -- with Workers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one Broker", "two Brokers"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    with Executor(max_workers=2, brokers=request.param) as executor:
+        yield executor
+    gc.collect()
+
+
+@pytest.mark.host
+def test_a_keyword_that_is_the_callables(executor: Executor) -> None:
+    assert executor.submit(ordered.with_priority, "name", priority=3).result(LIMIT) == ("name", 3)
+    assert executor.submit(ordered.anything, priority=3, other=1).result(LIMIT) == {"other": 1}
+
+
+@pytest.mark.host
+def test_a_high_priority_overtakes_a_backlog(executor: Executor) -> None:
+    began = time.monotonic()
+    low = [executor.submit(ordered.nap, 0.005) for _ in range(200)]
+    time.sleep(0.05)
+    high = [executor.submit(ordered.nap, 0.001, priority=1) for _ in range(4)]
+    done = max(future.result(LIMIT) for future in high)
+    open_then = sum(not future.done() for future in low)
+    assert done - began < 0.3
+    assert open_then > 100, open_then
+    ends = [future.result(LIMIT) for future in low]
+    assert sum(end > done for end in ends) > 100
+
+
+@pytest.mark.host
+def test_a_low_priority_is_overtaken(executor: Executor) -> None:
+    low = [executor.submit(ordered.nap, 0.005, priority=-1) for _ in range(100)]
+    usual = [executor.submit(ordered.nap, 0.005) for _ in range(100)]
+    last = sorted(future.result(LIMIT) for future in usual)[89]
+    assert sum(future.result(LIMIT) > last for future in low) > 60
+
+
+@pytest.mark.host
+def test_a_map_has_a_priority(executor: Executor) -> None:
+    low = executor.map(ordered.nap_for, range(400), chunksize=2)
+    high = executor.map(ordered.nap_for, range(10), priority=2)
+    done = max(high)
+    assert sum(end > done for end in low) > 200
+
+
+@pytest.mark.host
+def test_nested_ones_inherit(executor: Executor) -> None:
+    low = [executor.submit(ordered.nap, 0.01) for _ in range(100)]
+    time.sleep(0.03)
+    last = max(executor.submit(ordered.nested_whens, 10, priority=1).result(LIMIT))
+    assert sum(future.result(LIMIT) > last for future in low) > 60
+
+
+@pytest.mark.host
+def test_a_group_has_a_priority(executor: Executor) -> None:
+    low = [executor.submit(ordered.nap, 0.005) for _ in range(200)]
+    group = executor.group("urgent", priority=5)
+    first = group.submit(ordered.with_priority, "name", priority=1)
+    last = group.submit(ordered.when)
+    assert first.result(LIMIT) == ("name", 1)
+    done = last.result(LIMIT)
+    assert sum(future.result(LIMIT) > done for future in low) > 100
+
+
+@pytest.mark.host
+def test_urgent_ones_in_great_number(executor: Executor) -> None:
+    handles = [executor.submit(pow, number, 2, priority=1 + number % 3) for number in range(5000)]
+    assert [future.result(LIMIT) for future in handles] == [number**2 for number in range(5000)]
+
+
+@pytest.mark.host
+def test_a_long_future_is_not_interrupted_but_what_waits_behind_it_is_overtaken(tmp_path: Path) -> None:
+    with Executor(max_workers=1) as executor:
+        long = executor.submit(ordered.hold, str(tmp_path / "go"))
+        assert eventually((tmp_path / "go.runs").exists, LIMIT)
+        low = [executor.submit(ordered.nap, 0.001) for _ in range(20)]
+        high = executor.submit(ordered.when, priority=1)
+        assert not futures.wait([high, *low], 0.2).done
+        (tmp_path / "go").touch()
+        long.result(LIMIT)
+        first = high.result(LIMIT)
+        assert all(future.result(LIMIT) > first for future in low[1:])  # one may have been sent ahead

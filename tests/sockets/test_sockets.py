@@ -1,0 +1,143 @@
+"""Real sockets, between threads of one process: who hears whom, and who comes through after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from launching import eventually
+
+from fedfutures.sockets.sockets import (
+    MainDealer,
+    MainRouter,
+    MetaEar,
+    MetaPublisher,
+    MetaSubscriber,
+    context,
+    wait,
+)
+
+pytestmark = pytest.mark.host
+SECONDS = 5.0
+
+
+class Place:
+    """A directory for sockets, and all that is to be closed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.owner, self.made = path, context(), list[Any]()
+
+    def address(self, name: str) -> str:
+        return f"ipc://{self.path}/{name}"
+
+    def make(self, kind: Callable[..., Any], name: str, *more: Any, **named: Any) -> Any:
+        self.made.append(kind(self.owner, self.address(name), *more, **named))
+        return self.made[-1]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    here = Place(tmp_path)
+    yield here
+    for socket in here.made:
+        socket.close()
+    here.owner.term()
+
+
+def hears(listener: Any, speak: Callable[[], None], expected: Any) -> bool:
+    """Whether what is said again and again is heard: a subscription takes a moment to arrive."""
+    found = []
+
+    def said() -> bool:
+        speak()
+        found.append(listener.receive())
+        return found[-1] is not None
+
+    assert eventually(said, SECONDS)
+    return bool(found[-1] == expected)
+
+
+def test_workers_hear_what_is_for_them_and_nothing_else(place: Place) -> None:
+    publisher = place.make(MetaPublisher, "meta")
+    worker = place.make(MetaSubscriber, "meta")
+    assert hears(worker, lambda: publisher.publish("", "b", b"for workers\0"), b"for workers\0")
+    while wait_for(worker):
+        pass
+    publisher.publish("h1", "b", b"for a neighbour")
+    publisher.publish("", "b", b"last")
+    assert eventually(lambda: worker.receive() == b"last", SECONDS)
+    assert worker.receive() is None
+
+
+def wait_for(subscriber: Any) -> bool:
+    """Whether something still comes within a moment."""
+    return eventually(lambda: subscriber.receive() is not None, 0.05)
+
+
+def test_a_topic_is_no_prefix_of_another(place: Place) -> None:
+    publisher = place.make(MetaPublisher, "meta")
+    one = place.make(MetaSubscriber, "meta", "h1")
+    ten = place.make(MetaSubscriber, "meta", "h10")
+    assert hears(ten, lambda: publisher.publish("h10", "b", b"ten"), b"ten")
+    assert hears(one, lambda: publisher.publish("h1", "b", b"one"), b"one")
+    while wait_for(one) or wait_for(ten):
+        pass
+    publisher.publish("h10", "b", b"more")
+    assert eventually(lambda: ten.receive() == b"more", SECONDS)
+    assert one.receive() is None
+
+
+def test_either_end_hears_the_other_though_only_one_dials(place: Place) -> None:
+    up, down = place.make(MetaPublisher, "up.meta"), place.make(MetaPublisher, "down.meta")
+    up_ear, down_ear = place.make(MetaEar, "up.ear", "up"), place.make(MetaEar, "down.ear", "down")
+    up.connect(place.address("down.ear"))
+    up_ear.connect(place.address("down.meta"))
+    assert hears(down_ear, lambda: up.publish("down", "up", b"\0d"), ("up", b"\0d"))
+    assert hears(up_ear, lambda: down.publish("up", "down", b"u\0"), ("down", b"u\0"))
+    up.disconnect(place.address("down.ear"))
+    up_ear.disconnect(place.address("down.meta"))
+    while wait_for(up_ear) or wait_for(down_ear):
+        pass
+    down.publish("up", "down", b"nobody is there")
+    assert not wait_for(up_ear)
+
+
+def test_a_peer_that_connects_again_takes_over_its_name(place: Place) -> None:
+    router = place.make(MainRouter, "main")
+    first = place.make(MainDealer, "main", "peer", far=True)
+    first.send(b"1")
+    assert eventually(lambda: router.receive() == ("peer", b"1"), SECONDS)
+    second = place.make(MainDealer, "main", "peer", far=True)
+    second.send(b"2")
+    assert eventually(lambda: router.receive() == ("peer", b"2"), SECONDS)
+    router.send("peer", b"3")
+    assert eventually(lambda: second.receive() == b"3", SECONDS)
+    assert first.receive() is None
+    router.send("nobody", b"4")
+
+
+def test_a_dealer_finds_a_router_that_was_bound_again(place: Place) -> None:
+    dealer = place.make(MainDealer, "main", "peer")
+    for word in (b"1", b"2"):
+        router = MainRouter(place.owner, place.address("main"))
+        heard = []
+
+        def arrives(router: MainRouter = router, heard: list[Any] = heard, word: bytes = word) -> bool:
+            dealer.send(word)
+            heard.append(router.receive())
+            return heard[-1] is not None
+
+        assert eventually(arrives, SECONDS)
+        assert heard[-1][0] == "peer"
+        router.close()
+
+
+def test_waiting_says_what_can_be_read(place: Place) -> None:
+    router, other = place.make(MainRouter, "main"), place.make(MainRouter, "other")
+    assert wait([router, other], [], 0.0) == ([], [])
+    place.make(MainDealer, "main", "peer").send(b"x")
+    assert wait([router, other], [], SECONDS) == ([router], [])
+    router.receive()
+    assert wait([router, other], [], 0.001) == ([], [])
