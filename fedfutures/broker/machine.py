@@ -271,10 +271,10 @@ class BrokerMachine:
             session = self.next_session()
             peer = Peer(name, hello.role, hello.boot, hello.pid, session, Channel(session))
             peer.workers = 1 if hello.role == "worker" else 0
-            self.send_aside(name, self.welcome(peer))
+            self.send_aside(name, self.welcome(peer, hello))
             self.add(peer, now)
         else:
-            self.send_aside(name, self.welcome(peer))
+            self.send_aside(name, self.welcome(peer, hello))
 
     def _on_welcome(self, name: str, welcome: messages.Welcome, now: float) -> None:
         self._neighbourhood.welcomed(name, welcome, now)
@@ -310,9 +310,9 @@ class BrokerMachine:
         self._sessions += 1
         return self._sessions
 
-    def welcome(self, peer: Peer) -> messages.Welcome:
+    def welcome(self, peer: Peer, hello: messages.Hello) -> messages.Welcome:
         """Return what a peer is welcomed with."""
-        return messages.Welcome(PROTOCOL, self.name, self.boot, self.size, peer.session, peer.boot)
+        return messages.Welcome(PROTOCOL, self.name, self.boot, self.size, peer.session, hello.boot + hello.round)
 
     def add(self, peer: Peer, now: float) -> None:
         """Take a new peer in."""

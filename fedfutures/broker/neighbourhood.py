@@ -119,28 +119,26 @@ class Neighbourhood:
         broker = self._broker
         peer = broker.peers.get(name)
         if peer is not None and peer.boot == hello.boot:
-            broker.send_aside(name, broker.welcome(peer))
+            broker.send_aside(name, broker.welcome(peer, hello))
             self.heard(peer, now)
             return peer
         link = Link(broker.name, False, self._random, now)
         session = broker.next_session()
         new = self._new_peer(name, hello.boot, session, link)
-        broker.send_aside(name, broker.welcome(new))
+        broker.send_aside(name, broker.welcome(new, hello))
         self._begin(new, peer, now)
         return new
 
     def welcomed(self, name: str, welcome: messages.Welcome, now: float) -> None:
         """A neighbour that this end dials answers."""
         link = self.dials.get(name)
-        if link is None or welcome.greeter != link.incarnation:
+        if link is None or not link.expects(welcome.greeter):
             return
         peer = self._broker.peers.get(name)
         if peer is not None and peer.session == welcome.session:
             self.heard(peer, now)
             link.welcomed(now)
             return
-        if link.is_past(welcome.boot, welcome.session):
-            return  # an old one that was long under way
         self._begin(self._new_peer(name, welcome.boot, welcome.session, link), peer, now)
 
     def _new_peer(self, name: str, boot: int, session: int, link: Link) -> Peer:

@@ -7,7 +7,6 @@ again, the numbers of the link in hand, as long as the other is silent or says t
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from ..wire.messages import PROTOCOL, Hello, Ping
@@ -21,32 +20,6 @@ FORGET_AFTER_SECONDS = 60.0
 HELLO_AGAIN_SECONDS = 0.1
 HELLO_AT_MOST_SECONDS = 1.0
 _PINGS_KEPT = 8
-_BOOTS_KEPT = 64
-
-
-class Past:
-    """The sessions that were: a ``Welcome`` that was long under way must not begin one of them again.
-
-    The sessions that one process begins have growing numbers, so the highest of each process is all there is to know.
-    """
-
-    __slots__ = ("_boots", "_highest")
-
-    def __init__(self) -> None:
-        self._boots: deque[int] = deque(maxlen=_BOOTS_KEPT)
-        self._highest = 0
-
-    def is_past(self, boot: int, session: int) -> bool:
-        """Whether a session was over before now; else it is the one that is on."""
-        if self._boots and self._boots[-1] == boot:
-            if session < self._highest:
-                return True
-        elif boot in self._boots:
-            return True
-        else:
-            self._boots.append(boot)
-        self._highest = session
-        return False
 
 
 class Link:
@@ -57,9 +30,9 @@ class Link:
         "_hello_at",
         "_hello_wait",
         "_me",
-        "_past",
         "_pings",
         "_random",
+        "_round",
         "_token",
         "dials",
         "heard_at",
@@ -81,13 +54,13 @@ class Link:
         self._beat_at = now
         self._token = 0
         self._pings: dict[int, float] = {}
-        self._past = Past()
+        self._round = 0
 
     def due(self, session: int, now: float) -> list[Hello | Ping]:
         """Return what is to be sent now; `session` is the one that this end knows, 0 if none."""
         messages: list[Hello | Ping] = []
         if self._hello_at is not None and now >= self._hello_at:
-            messages.append(Hello(PROTOCOL, "broker", self._me, self.incarnation, 0, session))
+            messages.append(Hello(PROTOCOL, "broker", self._me, self.incarnation, 0, session, self._round))
             self._hello_wait = min(2 * self._hello_wait, HELLO_AT_MOST_SECONDS)
             self._hello_at = now + self._hello_wait * (0.75 + 0.5 * self._random.random())
         if self.linked and now >= self._beat_at:
@@ -122,9 +95,9 @@ class Link:
             weight = 1.0 if not self.round_trip else 0.5 if sample < self.round_trip else 0.125
             self.round_trip += weight * (sample - self.round_trip)
 
-    def is_past(self, boot: int, session: int) -> bool:
-        """Whether a session was over before now; else it is the one that is on."""
-        return self._past.is_past(boot, session)
+    def expects(self, greeter: int) -> bool:
+        """Whether a ``Welcome`` answers what is being said now; one that was long under way does not."""
+        return self._hello_at is not None and greeter == self.incarnation + self._round
 
     def welcomed(self, now: float) -> None:
         """Both ends know each other."""
@@ -136,6 +109,7 @@ class Link:
         """Say ``Hello`` (again), if this end dials and does not do so already."""
         if self.dials and self._hello_at is None:
             self._hello_at, self._hello_wait = now, HELLO_AGAIN_SECONDS
+            self._round += 1
 
     def falls_silent(self, now: float) -> bool:
         """Whether the neighbour is to be taken for silent from now on."""

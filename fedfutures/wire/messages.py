@@ -39,6 +39,7 @@ class Hello:
     boot: int  # drawn at each start: another boot under the same name is another process
     pid: int
     session: int = 0  # the one that the sender knows from an earlier Welcome, 0: none
+    round: int = 0  # how often it has begun to introduce itself
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ class Welcome:
     boot: int
     size: int  # Workers of the Federation, for fedfutures.SIZE
     session: int = 0  # names the state that both ends keep of the link: another one, and all of it begins anew
-    greeter: int = 0  # the boot in the ``Hello`` that this answers: not for an earlier process of the name
+    greeter: int = 0  # boot plus round of the ``Hello`` that this answers: an answer to an earlier one says nothing
 
 
 @dataclass(slots=True)

@@ -26,7 +26,6 @@ import msgpack
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
-from ..federation.link import Past
 from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
 from ..wire import messages
 from ..wire.messages import PROTOCOL
@@ -235,7 +234,6 @@ class WorkerMachine:
         "_leaving",
         "_load",
         "_pack",
-        "_past",
         "_pieces",
         "_said_idle",
         "_sent",
@@ -259,7 +257,6 @@ class WorkerMachine:
         self._hello_at: float | None = 0.0
         self._session = self._broker_boot = 0
         self._sessions = 0  # how many there were
-        self._past = Past()
         self._beat_at = float("inf")
         self.channel = Channel()
         self.linked = False
@@ -370,6 +367,7 @@ class WorkerMachine:
         if self.linked and not self._leaving:
             self.linked = False
             self._hello_at = now
+            self._hello = dataclasses.replace(self._hello, round=self._hello.round + 1)
             self._tick(Tick(), now)
 
     def _on_stranger(self, stranger: messages.Stranger, now: float) -> None:
@@ -379,10 +377,8 @@ class WorkerMachine:
         self._rejoin(Rejoin(), now)
 
     def _on_welcome(self, welcome: messages.Welcome, now: float) -> None:
-        if self.linked or welcome.greeter not in (0, self._hello.boot):
-            return
-        if self._past.is_past(welcome.boot, welcome.session):
-            return
+        if self.linked or welcome.greeter != self._hello.boot + self._hello.round:
+            return  # an answer to an earlier question
         self.linked = True
         self._hello = dataclasses.replace(self._hello, session=welcome.session)
         if welcome.session != self._session:
