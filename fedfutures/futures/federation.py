@@ -14,7 +14,7 @@ from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.segments import Segments
 from ..worker import current
-from ..worker.machine import CancelGiven
+from ..worker.events import CancelGiven
 from ..worker.origin import Origin
 
 

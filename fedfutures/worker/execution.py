@@ -39,7 +39,7 @@ from ..wire import functions, messages
 from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
 from ..wire.payload import Payloads, culprit
-from . import machine as rules
+from . import events as rules
 from . import slices as slices  # registers the wrappers that definitions may name
 from .context import NOWHERE, Context, Elsewhere, Packed
 from .future import Future

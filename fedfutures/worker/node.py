@@ -28,7 +28,7 @@ from ..wire import codec, messages
 from ..wire.failures import load_failure
 from ..wire.functions import FunctionCache
 from ..wire.payload import Payloads
-from . import machine as rules
+from . import events as rules
 from .future import Future
 from .machine import WorkerMachine
 from .own import OwnQueue

@@ -19,7 +19,7 @@ from ..host.system import name_process
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.segments import Segments
-from . import current, machine
+from . import current, events
 from .execution import Worker
 from .program import Program
 
@@ -47,7 +47,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     )  # fmt: skip
     current.node, current.name, current.is_origin = worker, name, False
     worker.size = settings.size
-    worker._actions[machine.Linked] = lambda action: box.cells.__setitem__(READY, 1)
+    worker._actions[events.Linked] = lambda action: box.cells.__setitem__(READY, 1)
     if settings.profile:
         _profile(worker, settings.profile, name)
     gc.unfreeze()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import machine as rules
+from . import events as rules
 from .future import Future
 
 if TYPE_CHECKING:

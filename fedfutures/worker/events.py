@@ -1,0 +1,171 @@
+"""What goes into a node's machine (events) and what comes out of it (actions)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..federation.events import Arrived, Send, Tick
+from ..wire import messages
+
+
+@dataclass(slots=True)
+class Offer:
+    """Event: give these own Futures to the Broker."""
+
+    digest: bytes
+    ids: list[int]
+    payloads: list[bytes]
+    backlog: int
+    priority: int = 0
+    root: str = ""  # the Origin they stem from; "": this node
+
+
+@dataclass(slots=True)
+class Finished:
+    """Event: outcomes of held Futures of one piece; `seconds` were measured on `count` of them."""
+
+    piece: int
+    ids: list[int]
+    outcomes: list[bytes]
+    odd: list[tuple[int, int]]
+    seconds: float
+    count: int
+
+
+@dataclass(slots=True)
+class GiveBack:
+    """Event: these held Futures were not started and go back."""
+
+    piece: int
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Load:
+    """Event: what the node has now; the machine says its Demand if that is news."""
+
+    unstarted: int  # held, not started
+    own: int  # submitted here, neither started nor given
+    busy: bool  # something is being run right now
+    one_by_one: bool = False  # nothing is to wait behind what runs: it takes longer than expected, or is the last
+
+
+@dataclass(slots=True)
+class CancelGiven:
+    """Event: ask for these own Futures, given before, back for good."""
+
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Share:
+    """Event: share a constant with every node."""
+
+    name: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Report:
+    """Event: these held Futures have been running for a while."""
+
+    piece: int
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Leave:
+    """Event: the node leaves on purpose."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class Rejoin:
+    """Event: the Broker is said to have been started again."""
+
+
+@dataclass(slots=True)
+class Ask:
+    """Event: ask the Federation; the answers come as :class:`Told`."""
+
+    number: int
+    subject: str  # "explain" or "statistics"
+    submitter: str = ""
+    future: int = 0
+    seconds: float = 1.0
+
+
+@dataclass(slots=True)
+class Run:
+    """Action: these Futures are to be executed."""
+
+    batch: messages.Batch
+    body: bytes  # the function's definition
+
+
+@dataclass(slots=True)
+class Resolve:
+    """Action: own Futures have outcomes; `odd` lists (id, kind) of those that are not plain values."""
+
+    ids: list[int]
+    outcomes: list[bytes]
+    odd: list[tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Unstart:
+    """Action: the submitter asks for these held Futures; hand back, as cancelled, those that have not started."""
+
+    piece: int
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Started:
+    """Action: own Futures are known to be running."""
+
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Shared:
+    """Action: a shared constant has this value now."""
+
+    name: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Reclaim:
+    """Action: these own Futures, given before, are with nobody that is known: offer them again, the first first."""
+
+    ids: list[int]
+
+
+@dataclass(slots=True)
+class Told:
+    """Action: what machine `name` says to an :class:`Ask`; an empty report: it did not answer in time."""
+
+    number: int
+    name: str
+    report: bytes
+    last: bool
+
+
+@dataclass(slots=True)
+class Linked:
+    """Action: the link is open; `size` Workers are in the Federation."""
+
+    size: int
+
+
+@dataclass(slots=True)
+class Denied:
+    """Action: the Broker refuses this node."""
+
+    reason: str
+
+
+Event = Arrived | Offer | Finished | GiveBack | Load | CancelGiven | Share | Report | Leave | Rejoin | Ask | Tick
+Action = Send | Run | Resolve | Unstart | Started | Shared | Reclaim | Told | Linked | Denied
