@@ -1,7 +1,8 @@
-"""One Broker, Workers and Origins, joined by links in memory: every message is encoded and decoded on its way.
+"""Brokers, Workers and Origins, joined by links in memory: every message is encoded and decoded on its way.
 
 The nodes here do what the shells do: they run Futures (whose value is made of their payload), hand back what they are
-asked for, and submit. Each step is followed by ``check()``.
+asked for, and submit. Brokers form the tree of a plan and are started again as their host processes do it. Each step is
+followed by ``check()``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any
 
 import msgpack
 
-from fedfutures.broker.machine import BrokerMachine, Event, GaveUp, PeerLost, Publish
+from fedfutures.broker.machine import BrokerMachine, Dial, Event, Expect, GaveUp, PeerLost, Publish
 from fedfutures.federation.events import Arrived, Send, Tick
 from fedfutures.wire import codec, messages
 from fedfutures.wire.messages import CANCELLED, VALUE
-from fedfutures.worker import machine as rules
+from fedfutures.worker import events as rules
 from fedfutures.worker.machine import WorkerMachine
 
 CRASH = b"crash"
@@ -30,14 +31,17 @@ def value_of(payload: bytes) -> bytes:
 class Node:
     """What a shell keeps around a WorkerMachine."""
 
-    def __init__(self, network: Network, name: str, role: str, boot: int) -> None:
+    def __init__(self, network: Network, name: str, role: str, boot: int, home: str) -> None:
         self.network = network
+        self.home = home  # its Broker
         self.name, self.role = name, role
         self.machine = WorkerMachine(name, role, boot, 1000 + boot)
         self.to_broker: deque[bytes] = deque()
         self.to_node: deque[bytes] = deque()
         self.own: deque[tuple[bytes, int, bytes]] = deque()  # (function, number, payload), not given
         self.payloads: dict[int, bytes] = {}  # of all own Futures
+        self.functions: dict[int, bytes] = {}
+        self.priorities: dict[int, int] = {}
         self.outcomes: dict[int, tuple[int, bytes]] = {}  # (kind, outcome)
         self.started: set[int] = set()
         self.todo: deque[tuple[int, int, bytes]] = deque()  # (piece, number, payload)
@@ -88,18 +92,21 @@ class Node:
     def _shared(self, action: rules.Shared) -> None:
         self.constants[action.name] = action.body
 
+    def _reclaim(self, action: rules.Reclaim) -> None:
+        self.own.extendleft((self.functions[i], i, self.payloads[i]) for i in reversed(action.ids))
+
     def _linked(self, action: rules.Linked) -> None:
         self.size = action.size
 
     def _denied(self, action: rules.Denied) -> None:
         self.denied = action.reason
 
-    def submit(self, function: bytes, payloads: list[bytes]) -> list[int]:
+    def submit(self, function: bytes, payloads: list[bytes], priority: int = 0) -> list[int]:
         """Submit Futures; they stay here until the Broker can use them."""
         numbers = []
         for payload in payloads:
             number = len(self.payloads) + 1
-            self.payloads[number] = payload
+            self.payloads[number], self.functions[number], self.priorities[number] = payload, function, priority
             self.own.append((function, number, payload))
             numbers.append(number)
         return numbers
@@ -107,19 +114,25 @@ class Node:
     def service(self) -> None:
         """Offer, tick, and say what the load is, as shells do after each round."""
         wanted = self.machine.wanted()
-        while wanted > 0 and self.own:
-            function = self.own[0][0]
+        while self.own:
+            function, number, _ = self.own[0]
+            priority = self.priorities[number]
+            if (wanted if priority <= 0 else max(wanted, self.machine.urgent())) <= 0:
+                break
             cut: list[tuple[bytes, int, bytes]] = []
-            while self.own and self.own[0][0] == function and len(cut) < min(wanted, 4):
+            while self.own and self._goes_with(function, priority) and len(cut) < max(1, min(wanted, 4)):
                 cut.append(self.own.popleft())
             wanted -= len(cut)
             self.machine.define(function, "function", b"body of " + function)
             ids, payloads = [number for _, number, _ in cut], [payload for _, _, payload in cut]
-            self.step(rules.Offer(function, ids, payloads, len(self.own)))
+            self.step(rules.Offer(function, ids, payloads, len(self.own), priority))
         deadline = self.machine.next_deadline()
         if deadline is not None and self.network.now >= deadline:
             self.step(Tick())
         self.step(rules.Load(len(self.todo), len(self.own), bool(self.running)))
+
+    def _goes_with(self, function: bytes, priority: int) -> bool:
+        return self.own[0][0] == function and self.priorities[self.own[0][1]] == priority
 
     def start(self) -> bool:
         """Start the next Future; return whether it lets its Worker live."""
@@ -153,51 +166,91 @@ class Node:
 
 
 class Network:
-    """The Broker and its links."""
+    """The Brokers and their links: `plan` says which others each dials; the first is the root."""
 
-    def __init__(self, size: int = 2) -> None:
+    def __init__(self, size: int = 2, plan: dict[str, list[str]] | None = None) -> None:
         self.now = 0.0
-        self.broker = BrokerMachine("b", 1, size, msgpack.packb, random.Random(1))
+        self.size = size
+        self.dice = random.Random(1)
+        self.plan = plan or {"b": []}
+        self.brokers: dict[str, BrokerMachine] = {}
         self.nodes: dict[str, Node] = {}
         self.dead: list[Node] = []
         self.boots = 0
         self.states: list[messages.State] = []
+        self.between: dict[tuple[str, str], deque[bytes]] = {}  # (from, to) -> frames on their way between Brokers
+        self.cuts: dict[frozenset[str], bool] = {}  # links that are cut -> whether frames wait for the end of that
+        for name in self.plan:
+            self._start(name)
+        for name in self.plan:
+            self._dial(name)
 
-    def node(self, role: str, name: str | None = None) -> Node:
+    @property
+    def broker(self) -> BrokerMachine:
+        """The root's machine."""
+        return self.brokers[next(iter(self.plan))]
+
+    def _start(self, name: str) -> None:
+        boot = self.dice.getrandbits(48)
+        self.brokers[name] = BrokerMachine(name, boot, self.size, msgpack.packb, random.Random(boot))
+
+    def _dial(self, name: str) -> None:
+        for other in self.plan[name]:
+            self.broker_step(Dial(other), name)
+
+    def node(self, role: str, name: str | None = None, home: str | None = None) -> Node:
         """Start a node; under a name that is known, it is that one started again."""
         self.boots += 1
         name = name or f"{role}.{self.boots}"
-        node = self.nodes[name] = Node(self, name, role, self.boots)
+        node = self.nodes[name] = Node(self, name, role, self.boots, home or self.broker.name)
         return node
 
-    def broker_step(self, event: Event) -> None:
-        """Give the Broker an event and do what it says."""
-        for action in self.broker.step(event, self.now):
+    def broker_step(self, event: Event, name: str | None = None) -> None:
+        """Give a Broker an event and do what it says."""
+        name = name or self.broker.name
+        broker = self.brokers[name]
+        for action in broker.step(event, self.now):
             if isinstance(action, Publish):
-                frame = codec.encode(action.state)
-                state: Any = codec.decode(frame)[2]
-                self.states.append(state)
-                for node in self.nodes.values():
-                    if node.role == "worker":
-                        node.step(Arrived("", 0, 0, state))
+                self._publish(name, action)
+                continue
+            frame = codec.encode(action.message, action.sequence, action.acknowledged)
+            if action.peer in self.brokers:
+                if self.cuts.get(frozenset((name, action.peer)), True):
+                    self.between.setdefault((name, action.peer), deque()).append(frame)
             elif action.peer in self.nodes:
-                frame = codec.encode(action.message, action.sequence, action.acknowledged)
                 self.nodes[action.peer].to_node.append(frame)
-        self.broker.check()
+        broker.check()
+
+    def _publish(self, name: str, action: Publish) -> None:
+        state: Any = codec.decode(codec.encode(action.state))[2]
+        self.states.append(state)
+        if not action.topic:
+            for node in list(self.nodes.values()):
+                if node.role == "worker" and node.home == name:
+                    node.step(Arrived("", 0, 0, state))
+        elif frozenset((name, action.topic)) not in self.cuts:
+            self.broker_step(Arrived(name, 0, 0, state), action.topic)
 
     def to_broker(self, node: Node) -> None:
         """Let the oldest frame of a node arrive."""
         if node.to_broker:
-            self.broker_step(Arrived(node.name, *codec.decode(node.to_broker.popleft())))
+            self.broker_step(Arrived(node.name, *codec.decode(node.to_broker.popleft())), node.home)
 
     def to_node(self, node: Node) -> None:
         """Let the oldest frame for a node arrive."""
         if node.to_node:
             node.step(Arrived("", *codec.decode(node.to_node.popleft())))
 
+    def across(self, way: tuple[str, str]) -> None:
+        """Let the oldest frame from one Broker to another arrive."""
+        frames = self.between.get(way)
+        if frames and frozenset(way) not in self.cuts:
+            self.broker_step(Arrived(way[0], *codec.decode(frames.popleft())), way[1])
+
     def tick(self) -> None:
-        """A Tick of the Broker, and the rounds of all nodes."""
-        self.broker_step(Tick())
+        """A Tick of the Brokers, and the rounds of all nodes."""
+        for name in self.plan:
+            self.broker_step(Tick(), name)
         for node in list(self.nodes.values()):
             node.service()
 
@@ -210,6 +263,15 @@ class Network:
                     self.to_broker(node)
                 while node.to_node:
                     self.to_node(node)
+            for way, frames in list(self.between.items()):
+                while frames and frozenset(way) not in self.cuts:
+                    self.across(way)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass in beats, so that nobody takes a step of the test for silence."""
+        for _ in range(int(seconds)):
+            self.now += 1.0
+            self.settle(1)
 
     def lose(self, node: Node, *, blame: bool = True, late: int = 0) -> None:
         """A Worker has died; the Broker hears of it when `late` more of its frames have arrived."""
@@ -218,10 +280,32 @@ class Network:
         for _ in range(late):
             self.to_broker(node)
         running = node.running[-1][:2] if node.running else None
-        self.broker_step(PeerLost(node.name, "signal SIGSEGV", blame, running, "dump", "host"))
+        self.broker_step(PeerLost(node.name, "signal SIGSEGV", blame, running, "dump", "host"), node.home)
         while node.to_broker:
             self.to_broker(node)
         self.dead.append(node)
+
+    def restart(self, name: str, *, lost: bool) -> None:
+        """A Broker dies, what was on its way to it perhaps with it; its host process starts it again."""
+        self._start(name)
+        workers = [node for node in self.nodes.values() if node.home == name and node.role == "worker"]
+        if lost:
+            for node in self.nodes.values():
+                if node.home == name:
+                    node.to_broker.clear()
+            for way, frames in self.between.items():
+                if way[1] == name:
+                    frames.clear()
+        self.broker_step(Expect([node.name for node in workers]), name)
+        self._dial(name)
+
+    def cut(self, way: tuple[str, str], *, kept: bool) -> None:
+        """Cut a link; `kept`: what is sent meanwhile arrives when it is whole again."""
+        self.cuts[frozenset(way)] = kept
+
+    def heal(self) -> None:
+        """All links are whole again."""
+        self.cuts.clear()
 
     def give_up(self, reason: str = "no Worker starts") -> None:
         """The host process will not start Workers again."""
@@ -238,12 +322,13 @@ class Network:
             if all(self._is_done(node) for node in self.nodes.values()):
                 return
             if self.now % 7 < 0.06:
-                self.now += 9.0  # whatever was lost is sent again
+                self.wait(9.0)  # whatever was lost is sent again
         stuck = [
-            (node.name, number, self.broker.explain(node.name, number), node.machine.explain(number))
+            (node.name, number, [broker.explain(node.name, number) for broker in self.brokers.values()],
+             node.machine.explain(number))
             for node in self.nodes.values()
             for number in node.payloads.keys() - node.outcomes.keys()
-        ]
+        ]  # fmt: skip
         raise AssertionError(f"never resolved: {stuck[:5]}")
 
     def _work_at(self, node: Node) -> None:
@@ -253,7 +338,25 @@ class Network:
             node.run_own()
         if node.todo and not node.start():
             self.lose(node)
-            self.node("worker")
+            self.node("worker", home=node.home)
 
     def _is_done(self, node: Node) -> bool:
         return node.payloads.keys() == node.outcomes.keys() and not node.running and not node.todo
+
+    def check_empty(self) -> None:
+        """Assert that nobody's books have anything left in them."""
+        for broker in self.brokers.values():
+            statistics = broker.statistics()
+            assert (statistics["queued"], statistics["held"], len(broker.orphans)) == (0, 0, 0), broker.name
+            assert not broker.intakes
+            assert not broker.definitions.waiting
+            assert not broker.inquiries.open
+            for peer in broker.peers.values():
+                assert not any((peer.held, peer.shards, peer.doubtful, peer.orphans)), (broker.name, peer)
+        for node in self.nodes.values():
+            assert node.payloads.keys() == node.outcomes.keys()
+            assert node.machine.statistics()["given"] == node.machine.statistics()["held"] == 0
+        constants = {name: known.body for name, known in self.broker.definitions.constants.items()}
+        for broker in self.brokers.values():
+            assert {name: known.body for name, known in broker.definitions.constants.items()} == constants, broker.name
+        assert all(node.constants == constants for node in self.nodes.values())

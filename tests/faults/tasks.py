@@ -34,6 +34,12 @@ def identity(value: Any) -> Any:
     return value
 
 
+def pid_slowly() -> int:
+    """Return the Worker's process id, after a time in which others take the next."""
+    time.sleep(0.01)
+    return os.getpid()
+
+
 def pid() -> int:
     """Return the process that ran this."""
     return os.getpid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation import channel
 from fedfutures.federation.channel import Channel
-from fedfutures.wire.messages import Ack, Batch, Demand, Message, Want
+from fedfutures.wire.messages import Ack, Batch, Demand, Message, Results, Want
 
 Frame = tuple[int, int, Message]
+FIRST_SESSION = 0x5EED << 30
 
 
 def batch(count: int) -> Batch:
@@ -22,17 +24,22 @@ def batch(count: int) -> Batch:
 
 
 class End:
-    """One end: its Channel, what it has said and what it has heard, and the frames on their way to it."""
+    """One end: its Channel, what it has said and heard in each session, and the frames on their way to it."""
 
     def __init__(self) -> None:
-        self.channel = Channel()
-        self.said: list[Message] = []
-        self.heard: list[Message] = []
         self.coming: deque[Frame] = deque()
+        self.said: dict[int, list[Message]] = {}
+        self.heard: dict[int, list[Message]] = {}
+        self.begin(FIRST_SESSION)
+
+    def begin(self, session: int) -> None:
+        self.session = session
+        self.channel = Channel(session)
+        self.said[session], self.heard[session] = [], []
 
 
 class Link(RuleBasedStateMachine):
-    """Frames may be lost, doubled, or overtaken by what is sent again after they were lost."""
+    """Frames may be lost, doubled, delayed for longer than a session lasts, or overtaken by what is sent again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,8 +54,13 @@ class Link(RuleBasedStateMachine):
     def take(self, side: int) -> None:
         end = self.ends[side]
         sequence, acknowledged, message = end.coming.popleft()
-        if end.channel.accept(sequence, acknowledged, self.now) and type(message) is not Ack:
-            end.heard.append(message)
+        if end.channel.is_foreign(sequence, acknowledged):
+            return
+        if end.channel.accept(sequence, acknowledged, self.now):
+            if type(message) is not Ack:
+                end.heard[end.session].append(message)
+            elif message.missing:
+                end.channel.hasten(self.now)
 
     def look(self, side: int) -> None:
         """What a machine does at a Tick."""
@@ -56,14 +68,14 @@ class Link(RuleBasedStateMachine):
         for sequence, message in end.channel.repeat(self.now):
             self.ends[1 - side].coming.append((sequence, end.channel.acknowledged, message))
         if end.channel.ack_is_due(self.now):
-            self.send(side, Ack())
+            self.send(side, Ack(end.channel.missing))
 
     @rule(side=st.integers(0, 1), count=st.integers(1, 20))
     def say(self, side: int, count: int) -> None:
         for _ in range(count):
             self.count += 1
             message = Want(str(self.count).encode())
-            self.ends[side].said.append(message)
+            self.ends[side].said[self.ends[side].session].append(message)
             self.send(side, message)
 
     @rule(side=st.integers(0, 1), count=st.integers(1, 30))
@@ -87,6 +99,13 @@ class Link(RuleBasedStateMachine):
         if coming:
             coming.insert(place, coming[place % len(coming)])
 
+    @rule(side=st.integers(0, 1))
+    def begin_again(self, side: int) -> None:
+        """An end goes over to the next session; the other does so when it is told, some time."""
+        first, second = self.ends[side], self.ends[1 - side]
+        if first.session <= second.session:
+            first.begin(max(second.session, first.session + (first.session == second.session)))
+
     @rule(seconds=st.sampled_from([0.01, 0.06, 1.0, 9.0]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
@@ -98,14 +117,19 @@ class Link(RuleBasedStateMachine):
     @invariant()
     def in_order(self) -> None:
         for side in (0, 1):
-            heard, said = self.ends[side].heard, self.ends[1 - side].said
-            assert heard == said[: len(heard)]
-            self.ends[side].channel.check()
-            waits = self.ends[side].channel.deadline() is None
-            assert not waits or not self.ends[side].channel.unacknowledged
+            end, other = self.ends[side], self.ends[1 - side]
+            for session, heard in end.heard.items():
+                assert heard == other.said.get(session, [])[: len(heard)]
+            end.channel.check()
+            waits = end.channel.deadline() is None
+            assert not waits or not end.channel.unacknowledged
 
     def teardown(self) -> None:
-        """The network heals: all arrives, and then both are quiet."""
+        """Both come to one session, the network heals: all of it arrives, and then both are quiet."""
+        last = max(end.session for end in self.ends)
+        for end in self.ends:
+            if end.session != last:
+                end.begin(last)
         for _ in range(10):
             for side in (0, 1):
                 while self.ends[side].coming:
@@ -115,14 +139,14 @@ class Link(RuleBasedStateMachine):
                 self.look(side)
         for side in (0, 1):
             end = self.ends[side]
-            assert end.heard == self.ends[1 - side].said
+            assert end.heard[last] == self.ends[1 - side].said[last]
             assert not end.coming
             assert end.channel.unacknowledged == 0
             assert end.channel.deadline() is None
 
 
 TestLink = Link.TestCase
-TestLink.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLink.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
 
 
 class Room(RuleBasedStateMachine):
@@ -139,7 +163,7 @@ class Room(RuleBasedStateMachine):
 
     @rule(count=st.integers(0, 50))
     def ask(self, count: int) -> None:
-        demand = Demand(count, False)
+        demand = Demand(count, 0)
         self.to_giver.append((*self.asker.number(demand, 0.0), demand))
 
     @rule()
@@ -229,7 +253,7 @@ def test_repetitions_become_rarer_until_something_is_acknowledged() -> None:
         waits.append(due - now)
         now = due
     first, most = channel.REPEAT_AFTER_SECONDS, channel.REPEAT_AT_MOST_SECONDS
-    assert waits == [first, 2 * first, 4 * first, most, most, most]
+    assert waits == [first, 2 * first, most, most, most, most]
     end.number(Want(b"y"), now)
     end.accept(0, 1, now)
     assert end.deadline() == now + channel.REPEAT_AFTER_SECONDS
@@ -254,6 +278,46 @@ def test_doubled_and_early_messages_are_dropped_and_acknowledged() -> None:
     assert not end.accept(3, 0, 0.0)
     assert end.ack_is_due(1.0)
     assert end.acknowledged == 1
+
+
+def test_what_is_missing_is_said_at_once_and_repeated_soon_but_not_often() -> None:
+    giver, taker = Channel(), Channel()
+    for number in range(3):
+        giver.number(Want(b"%d" % number), 0.0)
+    assert not taker.accept(2, 0, 0.01)
+    assert taker.missing
+    assert taker.ack_is_due(0.01)
+    giver.hasten(0.01)
+    assert [number for number, _ in giver.repeat(0.01)] == [1, 2, 3]
+    giver.hasten(0.02)
+    assert giver.repeat(0.02) == []
+    assert len(giver.repeat(0.01 + channel.REPEAT_AT_LEAST_SECONDS)) == 3
+    assert taker.accept(1, 0, 0.03)
+    assert not taker.missing
+    idle = Channel()
+    idle.hasten(0.0)
+    assert idle.deadline() is None
+
+
+def test_sessions_in_a_row_have_numbers_far_apart() -> None:
+    bases = sorted(Channel(FIRST_SESSION + number).acknowledged for number in range(300))
+    assert min(later - earlier for earlier, later in itertools.pairwise(bases)) > channel.WINDOW
+    end = Channel(FIRST_SESSION + 7)
+    base = end.acknowledged
+    assert not end.is_foreign(base + 1, base)
+    assert not end.is_foreign(0, 0)
+    assert not end.is_foreign(0, base)
+    assert end.is_foreign(0, base + channel.WINDOW + 1)
+    assert end.is_foreign(Channel(FIRST_SESSION + 1).acknowledged + 1, base)
+
+
+def test_what_may_be_lost_with_a_session() -> None:
+    end = Channel()
+    done = Results(1, 1, [1], [b""])
+    for message in (Want(b"x"), done):
+        end.number(message, 0.0)
+    assert end.unacknowledged_messages() == [Want(b"x"), done]
+    assert end.unacknowledged_results() == [done]
 
 
 def test_check_finds_gaps_and_a_wrong_timer() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.federation import schedule
-from fedfutures.federation.schedule import Durations, cushion, futures_in, portion
+from fedfutures.federation.schedule import Durations, cushion, futures_in, portion, share, soon
 
 MEANS = st.none() | st.floats(0.0, 1e4)
 COUNTS = st.integers(0, 10**6)
@@ -88,3 +88,52 @@ def test_very_short_futures_are_not_cut_small() -> None:
 def test_a_cushion(mean: float | None, workers: int) -> None:
     count = cushion(mean, workers)
     assert 2 * workers <= count <= max(2 * workers, schedule.CUSHION_AT_MOST)
+
+
+@given(MEANS, st.integers(0, 10**4), st.floats(0.0, 1.0))
+def test_a_cushion_for_a_longer_way(mean: float | None, workers: int, seconds: float) -> None:
+    assert cushion(mean, workers, seconds) <= cushion(mean, workers, seconds + 1.0)
+
+
+@given(MEANS, COUNTS, COUNTS, st.integers(0, 10**4), st.integers(0, 10**4), st.floats(0.0, 1.0))
+def test_a_share(mean: float | None, held: int, backlog: int, workers: int, others: int, seconds: float) -> None:
+    count = share(mean, held, backlog, workers, workers + others, seconds)
+    most = workers + workers * futures_in(seconds, mean)
+    assert 0 <= count <= max(0, most - held)
+    assert count <= workers + -(-backlog * workers // (2 * max(1, workers + others)))
+    assert share(mean, held + 1, backlog, workers, workers + others, seconds) <= count or count == 0
+
+
+@given(st.floats(1e-6, 1.0), st.integers(1, 1000), st.floats(0.0, 1.0))
+def test_shares_fill_a_neighbour_once(mean: float, workers: int, seconds: float) -> None:
+    """Given its share again and again it comes to hold as much as it runs in the time, and no more."""
+    held = 0
+    while count := share(mean, held, 10**9, workers, 2 * workers, seconds):
+        held += count
+    assert held == workers + workers * futures_in(seconds, mean)
+
+
+def test_the_last_futures_are_shared_out_among_all() -> None:
+    """As many Workers behind the link as here: a quarter of what is left at a time, and one to each idle Worker."""
+    assert share(0.001, 8, 100, 8, 16, 0.025) == 25
+    assert share(0.001, 0, 100, 8, 16, 0.025) == 33
+    assert share(0.001, 8 + 25, 100, 8, 16, 0.025) == 0
+
+
+def test_what_is_hardly_worth_a_message_is_not_sent() -> None:
+    assert share(0.001, 8 + 190, 10**6, 8, 16, 0.025) == 0
+    assert share(0.001, 8 + 150, 10**6, 8, 16, 0.025) == 50
+
+
+def test_nothing_is_shared_with_whom_no_worker_is() -> None:
+    assert share(0.001, 0, 10**6, 0, 16, 0.025) == 0
+
+
+@given(MEANS, st.integers(0, 1000), st.floats(0.0, 1.0))
+def test_what_starts_here_soon(mean: float | None, workers: int, trip: float) -> None:
+    count = soon(mean, workers, trip)
+    assert count >= 0
+    if mean is None:
+        assert count == 0
+    else:
+        assert count * max(mean, 1e-7) <= workers * (schedule.MOVE_SECONDS + 2 * trip) + 1e-6

@@ -12,6 +12,7 @@ from fedfutures.wire import messages
 COUNTS = st.integers(0, (1 << 63) - 1)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "int": COUNTS,
+    "Signed": st.integers(-(1 << 63) + 1, (1 << 63) - 1),
     "str": st.text(max_size=20),
     "bool": st.booleans(),
     "float": st.floats(0.0, allow_nan=False, allow_infinity=False),
@@ -27,9 +28,9 @@ def messages_of(draw: Any, kind: type) -> Any:
     """Any message of one type; lists that go together have one length."""
     fields = {field.name: draw(FIELDS[str(field.type)]) for field in dataclasses.fields(kind)}
     paired = {"payloads", "outcomes"} & fields.keys()
+    if kind in (messages.Batch, messages.Holding) and not fields["ids"]:
+        fields["ids"] = [draw(COUNTS)]
     if paired:
-        if kind is messages.Batch and not fields["ids"]:
-            fields["ids"] = [draw(COUNTS)]
         count = len(fields["ids"])
         fields[paired.pop()] = draw(st.lists(st.binary(max_size=10), min_size=count, max_size=count))
     return kind(**fields)

@@ -133,6 +133,7 @@ def test_another_number_of_fields(code: int) -> None:
 
 WRONG: dict[str, list[Any]] = {
     "int": [-1, True, None, 1.0, 1 << 63],
+    "Signed": [True, None, 1.0, 1 << 63, -(1 << 63)],
     "str": [b"x", None, "x" * (MAX_NAME_CHARACTERS + 1)],
     "bool": [0, None],
     "float": [1, -0.5, float("inf"), float("nan")],
@@ -142,7 +143,7 @@ WRONG: dict[str, list[Any]] = {
     "list[tuple[int, int]]": [0, [0], [[1]], [[1, -1]], [[1, 2, 3]], [["1", 2]]],
 }
 RIGHT: dict[str, Any] = {
-    "int": 1, "str": "x", "bool": True, "float": 0.5, "bytes": b"x",
+    "int": 1, "Signed": -1, "str": "x", "bool": True, "float": 0.5, "bytes": b"x",
     "list[int]": [1], "list[bytes]": [b"x"], "list[tuple[int, int]]": [],
 }  # fmt: skip
 
@@ -166,6 +167,8 @@ def test_every_field_is_checked(code: int) -> None:
         messages.Batch(1, "a", b"f", 1, 0, 0, False, [1, 2], [b""]),
         messages.Batch(1, "a", b"f", 1, 0, 0, False, [], []),
         messages.Batch(1, "a", b"f", 1, 0, 0, False, [1, 1], [b"", b""]),
+        messages.Holding(1, "a", b"f", 1, 0, []),
+        messages.Holding(1, "a", b"f", 1, 0, [1, 1]),
         messages.Results(1, 1, [1], []),
         messages.Results(1, 1, [1, 1], [b"", b""]),
     ],

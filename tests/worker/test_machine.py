@@ -13,6 +13,7 @@ from fedfutures.federation.events import Arrived, Send, Tick
 from fedfutures.federation.schedule import HORIZON_SECONDS
 from fedfutures.wire import codec, messages
 from fedfutures.wire.messages import (
+    CANCELLED,
     PROTOCOL,
     Ack,
     Answer,
@@ -34,7 +35,7 @@ from fedfutures.wire.messages import (
     Want,
     Welcome,
 )
-from fedfutures.worker import machine as rules
+from fedfutures.worker import events as rules
 from fedfutures.worker.machine import (
     BEAT_SECONDS,
     HELLO_AGAIN_SECONDS,
@@ -42,6 +43,7 @@ from fedfutures.worker.machine import (
     LONG_SECONDS,
     RESULTS_REMEMBERED,
     URGENT_AT_MOST,
+    Held,
     WorkerMachine,
 )
 
@@ -55,6 +57,7 @@ class Bench:
         self.now = 0.0
         self.machine = WorkerMachine("n", role, 1, 99)
         self.session = self.said = self.heard = 0
+        self.greeter = 1  # what the last Hello is to be answered with
 
     def step(self, event: Any) -> list[Any]:
         """Return what the node does; what it sends as plain messages."""
@@ -63,6 +66,8 @@ class Bench:
             if isinstance(action, Send):
                 frame = codec.encode(action.message, action.sequence, action.acknowledged)
                 self.heard = max(self.heard, codec.decode(frame)[0])
+                if isinstance(action.message, Hello):
+                    self.greeter = action.message.boot + action.message.round
                 found.append(action.message)
             else:
                 found.append(action)
@@ -84,7 +89,7 @@ class Bench:
         if session != self.session:
             self.session = session
             self.said = self.heard = Channel(session).acknowledged
-        return self.say(Welcome(PROTOCOL, "b", boot, 4, session), acknowledged=0)
+        return self.say(Welcome(PROTOCOL, "b", boot, 4, session, self.greeter), acknowledged=0)
 
     def batch(self, piece: int = 1, ids: Any = (1,), *, spent: bool = False, function: bytes = b"f") -> Batch:
         return Batch(piece, "o", function, 1, 0, 0, spent, list(ids), [b""] * len(ids))
@@ -220,20 +225,30 @@ def busy(worker: Bench) -> Bench:
     return worker
 
 
+def hello(count: int) -> Hello:
+    return Hello(PROTOCOL, "worker", "n", 1, 99, 70, count)
+
+
 def test_it_is_noticed_by_what_the_broker_says(busy: Bench) -> None:
-    hello = Hello(PROTOCOL, "worker", "n", 1, 99, 70)
-    assert busy.say(Stranger()) == [hello]
+    assert busy.say(Stranger()) == [hello(1)]
     assert busy.say(Stranger()) == []
     assert busy.machine.wanted() == 0
     assert busy.link() == []  # it is the same after all
     assert busy.say(State(7, 1, 0, 0, 4)) == []
-    assert busy.say(State(8, 1, 0, 0, 4)) == [hello]
+    assert busy.say(State(8, 1, 0, 0, 4)) == [hello(2)]
     busy.link()
-    assert busy.step(rules.Rejoin()) == [hello]
+    assert busy.step(rules.Rejoin()) == [hello(3)]
     busy.link()
     busy.said += WINDOW + 2
-    assert busy.say(Want(b"own")) == [hello]
-    assert busy.tick(HELLO_AGAIN_SECONDS) == [hello]
+    assert busy.say(Want(b"own")) == [hello(4)]
+    assert busy.tick(HELLO_AGAIN_SECONDS) == [hello(4)]
+
+
+def test_an_answer_to_an_earlier_hello_says_nothing(busy: Bench) -> None:
+    busy.say(Stranger())
+    assert busy.say(Welcome(PROTOCOL, "b", 8, 4, 90, 1), acknowledged=0) == []
+    assert not busy.machine.linked
+    assert busy.link(91, 8)[0] == rules.Linked(4)
 
 
 def test_a_new_session_begins_with_what_is_held_and_what_may_be_lost(busy: Bench) -> None:
@@ -340,6 +355,15 @@ def test_cancellation_and_reports_are_of_what_is_held(worker: Bench) -> None:
     assert worker.say(Cancel(6, [2])) == []
     assert worker.step(rules.Report(5, [1])) == [Running(5, [1])]
     assert worker.step(rules.Report(6, [1])) == []
+
+
+def test_futures_that_wait_for_their_function_are_handed_back(worker: Bench) -> None:
+    worker.say(worker.batch(1, [1, 2]))
+    worker.say(worker.batch(2, [3]))
+    assert worker.say(Cancel(1, [2])) == [Results(1, 1, [2], [b""], [(2, CANCELLED)])]
+    assert worker.say(Cancel(2, [3])) == [Results(2, 1, [3], [b""], [(3, CANCELLED)])]
+    assert worker.say(Cancel(1, [9])) == []
+    assert worker.say(BODY) == [rules.Run(worker.batch(1, [1]), b"body")]
 
 
 # -- Demand ----------------------------------------------------------------------------------------------------------
@@ -521,6 +545,6 @@ def test_check_finds_what_is_wrong(origin: Bench) -> None:
     with pytest.raises(LocalProtocolError, match="in no piece"):
         machine.check()
     del machine._where[5]
-    machine.held[1] = rules.Held("o", b"f", 1, 0, set())
+    machine.held[1] = Held("o", b"f", 1, 0, set())
     with pytest.raises(LocalProtocolError, match="empty piece"):
         machine.check()

@@ -33,8 +33,8 @@ from fedfutures.wire.messages import (
     Welcome,
 )
 from fedfutures.wire.payload import Payloads
+from fedfutures.worker import events as rules
 from fedfutures.worker import execution, node
-from fedfutures.worker import machine as rules
 from fedfutures.worker.execution import Worker
 from fedfutures.worker.origin import Origin
 
@@ -67,7 +67,8 @@ class Bench:
 
     def link(self, session: int) -> None:
         self.channel = Channel(session)
-        self.say(Welcome(PROTOCOL, "b", session, self.node.size, session))
+        hello = self.node.machine._hello
+        self.say(Welcome(PROTOCOL, "b", session, self.node.size, session, hello.boot + hello.round))
         self.heard()
 
     def say(self, *said: Any) -> None:

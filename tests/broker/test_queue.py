@@ -1,0 +1,178 @@
+"""The order of work: the queue against a list that is searched from end to end, and what fairness comes to."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from fedfutures.broker import queue
+from fedfutures.broker.ledger import Lot
+from fedfutures.broker.queue import WorkQueue
+
+NAMES = st.sampled_from(["a", "b", "c"])
+
+
+def lot(
+    ids: list[int], root: str = "a", priority: int = 0, giver: str = "o", crashes: int = 0, barred: str = ""
+) -> Lot:
+    return Lot((giver, 1), root, b"f", 1, crashes, root, priority, tuple(barred), ids, [b"%d" % i for i in ids])
+
+
+class Queue(RuleBasedStateMachine):
+    """The twin: a list of lots in the order of their arrival, and what each root was charged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue = WorkQueue()
+        self.twin: list[tuple[Lot, list[int]]] = []
+        self.charged: dict[str, float] = {}
+        self.count = 0
+
+    def at(self, which: int) -> int:
+        return which % len(self.twin)
+
+    @rule(root=NAMES, priority=st.integers(-1, 2), giver=NAMES, count=st.integers(1, 5), first=st.booleans(),
+          crashes=st.sampled_from([0, 0, 1]), barred=st.sampled_from(["", "", "a", "bc"]))  # fmt: skip
+    def add(self, root: str, priority: int, giver: str, count: int, first: bool, crashes: int, barred: str) -> None:
+        ids = list(range(self.count, self.count + count))
+        self.count += count
+        if not any((root, priority) == (other.root, other.priority) for other, _ in self.twin):
+            here = [self.charged.get(other.root, 0.0) for other, _ in self.twin]
+            if here:
+                self.charged[root] = max(self.charged.get(root, 0.0), min(here))
+        new = lot(list(ids), root, priority, giver, crashes, barred)
+        self.twin.insert(0 if first else len(self.twin), (new, ids))
+        self.queue.add(new, first=first)
+
+    @precondition(lambda self: self.twin)
+    @rule(which=st.integers(0, 9), count=st.integers(1, 6), seconds=st.sampled_from([0.0, 0.5, 2.0]))
+    def take(self, which: int, count: int, seconds: float) -> None:
+        chosen, ids = self.twin[self.at(which)]
+        count = min(count, len(ids))
+        roots = {other.root for other, _ in self.twin if other.priority == chosen.priority}
+        if self.charged or len(roots) > 1:
+            self.charged[chosen.root] = self.charged.get(chosen.root, 0.0) + seconds * count
+        taken = self.queue.take(chosen, count, seconds)
+        assert (taken.ids, taken.payloads) == (ids[:count], [b"%d" % i for i in ids[:count]])
+        del ids[:count]
+        self.drop_empty()
+
+    @precondition(lambda self: self.twin)
+    @rule(which=st.integers(0, 9), some=st.sets(st.integers(0, 9)))
+    def withdraw(self, which: int, some: set[int]) -> None:
+        chosen, ids = self.twin[self.at(which)]
+        wanted = {ids[index] for index in some if index < len(ids)}
+        part = self.queue.withdraw(chosen, wanted | {-1})
+        assert part.ids == [i for i in ids if i in wanted]
+        ids[:] = [i for i in ids if i not in wanted]
+        self.drop_empty()
+
+    @precondition(lambda self: self.twin)
+    @rule(which=st.integers(0, 9))
+    def remove(self, which: int) -> None:
+        chosen, ids = self.twin.pop(self.at(which))
+        self.queue.remove(chosen)
+        assert chosen.ids == ids
+        assert not self.queue.contains(chosen)
+
+    def drop_empty(self) -> None:
+        self.twin = [(other, ids) for other, ids in self.twin if ids]
+
+    def first(self, candidates: list[Lot]) -> list[Lot]:
+        """Of each root that was charged least at the highest priority, the first."""
+        top = [one for one in candidates if one.priority == max(other.priority for other in candidates)]
+        least = min(self.charged.get(one.root, 0.0) for one in top)
+        roots = {one.root for one in top if self.charged.get(one.root, 0.0) == least}
+        return [next(one for one in top if one.root == root) for root in roots]
+
+    @invariant()
+    def equal(self) -> None:
+        self.queue.check()
+        assert len(self.queue) == sum(len(ids) for _, ids in self.twin)
+        assert {id(one) for one in self.queue} == {id(one) for one, _ in self.twin}
+        assert all(one.ids == ids and self.queue.contains(one) for one, ids in self.twin)
+        givers = [one.giver[0] for one, _ in self.twin]
+        assert self.queue.givers == {giver: givers.count(giver) for giver in givers}
+        if self.twin:
+            assert any(self.queue.head() is one for one in self.first([one for one, _ in self.twin]))
+
+    @invariant()
+    def neighbours_get_what_may_cross(self) -> None:
+        for name in "abc":
+            for back in (0, 1):
+                fitting = [
+                    one
+                    for one, _ in self.twin
+                    if (back and not one.crashes if one.giver[0] == name else name not in one.barred)
+                ]
+                found = self.queue.head_for(name, back)
+                assert any(found is one for one in self.first(fitting)) if fitting else found is None
+
+
+TestQueue = Queue.TestCase
+TestQueue.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+def serve(waiting: WorkQueue, count: int, seconds: dict[str, float]) -> list[str]:
+    """Serve Futures one by one; return whose they were."""
+    served = []
+    for _ in range(count):
+        head = waiting.head()
+        served.append(head.root)
+        waiting.take(head, 1, seconds[head.root])
+    return served
+
+
+def test_a_higher_priority_goes_first_and_a_returned_future_before_its_equals() -> None:
+    waiting = WorkQueue()
+    for number, priority in ((1, 0), (2, 5), (3, -1), (4, 5)):
+        waiting.add(lot([number], priority=priority))
+    waiting.add(lot([5]), first=True)
+    order = []
+    while len(waiting):
+        order += waiting.take(waiting.head(), 1, 0.0).ids
+    assert order == [2, 4, 5, 1, 3]
+
+
+def test_roots_have_equal_shares_of_time_whatever_their_numbers() -> None:
+    waiting = WorkQueue()
+    waiting.add(lot(list(range(1000)), "many"))
+    waiting.add(lot(list(range(100)), "few"))
+    served = serve(waiting, 60, {"many": 0.01, "few": 0.02})
+    assert (served.count("many"), served.count("few")) == (40, 20)
+
+
+def test_who_comes_later_is_neither_starved_nor_paid_for_its_absence() -> None:
+    waiting = WorkQueue()
+    waiting.add(lot(list(range(1000)), "a"))
+    waiting.add(lot(list(range(1000)), "b"))
+    serve(waiting, 100, {"a": 1.0, "b": 1.0})
+    waiting.add(lot(list(range(1000)), "late"))
+    served = serve(waiting, 30, {"a": 1.0, "b": 1.0, "late": 1.0})
+    assert [served.count(root) for root in ("a", "b", "late")] == [10, 10, 10]
+
+
+def test_who_was_charged_much_waits_when_it_comes_again() -> None:
+    waiting = WorkQueue()
+    waiting.add(lot([1], "a"))
+    waiting.add(lot(list(range(100)), "b"))
+    serve(waiting, 1, {"a": 9.5, "b": 1.0})
+    waiting.add(lot([2], "a"))
+    assert serve(waiting, 11, {"a": 9.5, "b": 1.0}) == ["b"] * 10 + ["a"]
+
+
+def test_only_so_many_roots_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "ROOTS_REMEMBERED", 3)
+    waiting = WorkQueue()
+    for number in range(9):
+        waiting.add(lot([1], f"root {number}"))
+    assert len(waiting._charged) == 3
+
+
+def test_a_single_root_is_not_charged() -> None:
+    waiting = WorkQueue()
+    waiting.add(lot([1, 2, 3]))
+    serve(waiting, 3, {"a": 1.0})
+    assert waiting._charged == {}
