@@ -93,7 +93,7 @@ class Dispatch:
 
     def _share_of(self, peer: Peer, lot: Lot, backlog: int, total: int) -> int:
         assert peer.link is not None
-        seconds = schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
+        seconds = 3 * schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
         mean = self._broker.durations.of(lot.function)
         count = schedule.share(mean, peer.pending, backlog, peer.workers, total, seconds)
         return min(max(count, peer.idle), peer.room, 1 if lot.crashes else len(lot.ids))
@@ -118,6 +118,6 @@ class Dispatch:
     def give(self, peer: Peer, lot: Lot, *, spent: bool, now: float) -> None:
         if lot.function not in peer.knows:
             self._broker.definitions.tell(peer, self._broker.definitions.functions[lot.function], now)
-        batch = peer.give(lot, len(self._broker.queue), spent)
+        batch = peer.give(lot, self._backlog(), spent)
         self._broker.intakes[lot.giver].outs.add((peer.name, batch.piece))
         self._broker.send(peer, batch, now)

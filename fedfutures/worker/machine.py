@@ -388,7 +388,7 @@ class WorkerMachine:
         if wanted <= 0:
             return
         news = idle and not self._said_idle and bool(self.held)
-        if news or (2 * self._asked < wanted and 2 * wanted >= target):
+        if news or (2 * self._asked < wanted and 2 * wanted > target):
             self._asked, self._said_idle = wanted, idle
             self._send(messages.Demand(wanted, int(idle)), now)
 
