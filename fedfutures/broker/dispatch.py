@@ -8,6 +8,7 @@ it lent itself before it is given anything else's share; what came back over a l
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..federation import schedule
@@ -16,6 +17,10 @@ from .ledger import Lot, Peer
 
 if TYPE_CHECKING:
     from .machine import BrokerMachine
+
+MOST_CROSSINGS = 5
+"""How often a Future may be lent over one link: once for a queue there; then only to Workers that are idle, which others
+may have fed by the time it comes. (With 2, the last few Futures of thousands stayed where no Worker was free.)"""
 
 
 class Dispatch:
@@ -27,7 +32,9 @@ class Dispatch:
     def give_out(self, now: float) -> None:
         """Cut pieces from the queue for Workers with room, idle ones first."""
         queue = self._broker.queue
-        roomy = deque(sorted((peer for peer in self._broker.workers if peer.room), key=lambda peer: not peer.idle))
+        roomy = deque(sorted([peer for peer in self._broker.workers if peer.room], key=lambda peer: not peer.idle))
+        if not roomy:
+            return
         backlog, total = self._backlog(), self._reach()
         while roomy and len(queue):
             lot, peer = queue.head(), roomy.popleft()
@@ -57,18 +64,18 @@ class Dispatch:
         return len(queue) + sum(peers[giver].backlog for giver in queue.givers)
 
     def _reach(self) -> int:
-        """How many Workers there are, here and behind neighbours."""
-        broker = self._broker
-        return len(broker.workers) + sum(peer.workers for peer in broker.neighbours if not peer.silent)
+        """How many Workers there are, here and behind neighbours, as of the last survey."""
+        return len(self._broker.workers) + self._broker.exchange.others_workers
 
     def give_to_neighbours(self, now: float) -> None:
         """Give neighbours their share of what own Workers have left."""
         queue = self._broker.queue
         backlog, total = self._backlog(), self._reach()
         for peer in sorted(self._broker.neighbours, key=lambda peer: (-peer.idle, peer.pending - peer.workers)):
+            fits = self._fitting(peer)
             while len(queue) and peer.room:
                 back = self._returnable(peer)
-                lot = queue.head_for(peer.name, back)
+                lot = queue.head_for(peer.name, back, fits)
                 if lot is None:
                     break
                 if lot.giver[0] == peer.name:
@@ -82,12 +89,23 @@ class Dispatch:
                         break
                     self.give(peer, self._cut(lot, count), spent=False, now=now)
 
+    def _fitting(self, peer: Peer) -> Callable[[Lot], bool]:
+        """Return what says whether a lot may be given to a neighbour.
+
+        What came back from somebody goes only to who is idle, and not over and over by the same link, as long as it
+        can run here.
+        """
+        name, stranded = peer.name, not self._broker.workers
+        return lambda lot: not lot.barred or (peer.idle > 0 and (stranded or lot.barred.count(name) < MOST_CROSSINGS))
+
     def _returnable(self, peer: Peer) -> int:
         """How many Futures to give back to a neighbour: as its idle Workers need, less what starts soon here."""
         assert peer.link is not None
+        broker = self._broker
+        if not broker.workers and broker.exchange.others_workers <= peer.workers:
+            return peer.room  # nobody else could run them
         if not peer.idle:
             return 0
-        broker = self._broker
         soon = schedule.soon(broker.durations.last, len(broker.workers), peer.link.round_trip)
         return max(0, min(peer.idle, len(broker.queue) - soon))
 
@@ -96,7 +114,8 @@ class Dispatch:
         seconds = 3 * schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
         mean = self._broker.durations.of(lot.function)
         count = schedule.share(mean, peer.pending, backlog, peer.workers, total, seconds)
-        return min(max(count, peer.idle), peer.room, 1 if lot.crashes else len(lot.ids))
+        left = backlog - schedule.soon(mean, len(self._broker.workers), peer.link.round_trip / 2)
+        return max(0, min(max(count, peer.idle), peer.room, left, 1 if lot.crashes else len(lot.ids)))
 
     def _give_back(self, peer: Peer, lot: Lot, count: int, now: float) -> None:
         """Return Futures to the neighbour that lent them: its Workers are idle."""
@@ -104,7 +123,7 @@ class Dispatch:
         back = self._cut(lot, count)
         source = back.giver
         intake = broker.intakes[source]
-        peer.idle -= len(back.ids)
+        peer.idle = max(0, peer.idle - len(back.ids))
         intake.left -= len(back.ids)
         if not intake.left:
             del broker.intakes[source]

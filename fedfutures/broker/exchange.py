@@ -47,6 +47,7 @@ class Exchange:
 
     def __init__(self, broker: BrokerMachine) -> None:
         self._broker = broker
+        self.others_workers = 0  # Workers behind neighbours, at the last survey
         self.due: float | None = None  # when :meth:`balance` has something to do even if nothing happens
         self._hungry_at: float | None = None  # when to publish hunger
         self._hunger_wait = HUNGER_REPEAT_SECONDS
@@ -59,6 +60,7 @@ class Exchange:
         self.due = None
         broker = self._broker
         survey = self._survey()
+        self.others_workers = survey.others_workers
         queued = len(broker.queue)
         hungry = self._consider_hunger(survey, queued, now)
         self._ask_origins(survey, queued, now)
@@ -91,7 +93,7 @@ class Exchange:
         for peer in self._broker.origins:
             survey.movable += peer.backlog
         for peer in self._broker.neighbours:
-            if not peer.silent:
+            if peer.link is not None and not peer.link.silent:
                 survey.others += peer.room
                 survey.others_idle += peer.idle
                 survey.others_workers += peer.workers
@@ -154,7 +156,7 @@ class Exchange:
     def _consider_hunger(self, survey: Survey, queued: int, now: float) -> bool:
         """Publish hunger once Workers have been idle for a moment while others have work; repeat it while it lasts."""
         alone = not survey.working and not self._broker.neighbours
-        hunger = 0 if queued or alone else survey.idle_room + survey.others_idle
+        hunger = 0 if queued > self._broker.queue.returned or alone else survey.idle_room + survey.others_idle
         if not hunger:
             self._hungry_at = None
             if self._hunger:

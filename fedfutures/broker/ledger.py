@@ -157,9 +157,10 @@ class Peer:
     @property
     def room(self) -> int:
         """How many Futures it can still use."""
-        if self.spent or (self.link is not None and self.link.silent):
+        if self.spent:
             return 0
-        return max(0, self.channel.room)
+        room = self.channel.room
+        return 0 if room <= 0 or (self.link is not None and self.link.silent) else room
 
     def take(self, piece: Piece, ids: Iterable[int]) -> tuple[list[int], list[bytes]]:
         """Remove those of `ids` that are pending in a piece it holds; return them with their payloads."""

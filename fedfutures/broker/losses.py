@@ -20,6 +20,30 @@ class Losses:
     def __init__(self, broker: BrokerMachine) -> None:
         self._broker = broker
 
+    def taken(self, peer: Peer, piece: Piece, wanted: list[int], now: float, *, lost: bool = False) -> Lot | None:
+        """Take Futures of a piece from its holder; resolve those that the submitter has cancelled meanwhile."""
+        ids, payloads = peer.take(piece, wanted)
+        if not ids or piece.source is None:
+            return None
+        unwanted = [number for number in ids if number in piece.unwanted]
+        if unwanted:
+            kept = [(number, payload) for number, payload in zip(ids, payloads) if number not in piece.unwanted]
+            ids, payloads = [number for number, _ in kept], [payload for _, payload in kept]
+            self._broker.resolve_cancelled(piece.source, unwanted, now)
+        return piece.lot(ids, payloads, lost=lost) if ids else None
+
+    def _take_back(self, peer: Peer, piece: Piece, now: float) -> None:
+        lot = self.taken(peer, piece, list(piece.pending), now, lost=True)
+        if lot is not None:
+            self._broker.put_back(lot)
+
+    def clear_doubt(self, peer: Peer, number: int, ids: list[int]) -> None:
+        """These are not with a neighbour any more that was silent."""
+        for _, lent in peer.doubtful.get(number, ()):
+            lent.difference_update(ids)
+        if not any(lent for _, lent in peer.doubtful.get(number, ())):
+            peer.doubtful.pop(number, None)
+
     def blame(self, peer: Peer, event: PeerLost, now: float) -> None:
         """Count a crash against the Future that was running; at the limit it is poisoned."""
         assert event.running is not None
@@ -47,7 +71,7 @@ class Losses:
         for key, piece in sorted(peer.held.items(), reverse=True):
             self._forget_out(peer, key, piece)
             if piece.source is not None and piece.source[0] != peer.name:
-                self._broker.take_back(peer, piece, list(piece.pending), now, lost=True)
+                self._take_back(peer, piece, now)
         self._broker.orphans.peer_gone(peer)
         self._drop_submissions(peer.name, now)
         self._broker.inquiries.peer_gone(peer.name, now)
@@ -62,7 +86,7 @@ class Losses:
             self._forget_out(peer, key, piece)
             if piece.source is not None:
                 peer.doubtful.setdefault(key % SHARD, []).append((piece.source, set(piece.pending)))
-                self._broker.take_back(peer, piece, list(piece.pending), now, lost=True)
+                self._take_back(peer, piece, now)
         self._broker.orphans.peer_gone(peer)
         peer.held.clear()
         peer.shards.clear()
@@ -76,7 +100,7 @@ class Losses:
         lots = []
         for key, piece in sorted(old.held.items()):
             self._forget_out(old, key, piece)
-            lot = self._broker.taken(old, piece, list(piece.pending), now, lost=True)
+            lot = self.taken(old, piece, list(piece.pending), now, lost=True)
             if lot is not None:
                 lots.append(lot)
         self._broker.orphans.peer_gone(old)

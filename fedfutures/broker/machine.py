@@ -291,6 +291,8 @@ class BrokerMachine:
             self.send_aside(name, messages.Stranger())
             return
         self.send_aside(name, messages.Pong(ping.token))
+        peer.channel.heard_last(ping.last, now)
+        self._note_deadline(peer)
         self._neighbourhood.heard(peer, now)
 
     def _on_pong(self, name: str, pong: messages.Pong, now: float) -> None:
@@ -381,7 +383,7 @@ class BrokerMachine:
             real = lent.intersection(results.ids).difference(i for i, kind in results.odd if kind == CANCELLED)
             if real:
                 self.losses.settle_late(source, only(results, real), now)
-        self._clear_doubt(peer, results.piece, results.ids)
+        self.losses.clear_doubt(peer, results.piece, results.ids)
 
     def _settle(self, peer: Peer, key: int, piece: Piece, results: messages.Results, now: float) -> None:
         """Take in outcomes of a piece that the peer holds, and pass on what is news."""
@@ -403,7 +405,9 @@ class BrokerMachine:
         odd = {i for i, kind in results.odd if kind == CANCELLED and i in piece.pending and i not in piece.unwanted}
         if not odd:
             return results
-        self.take_back(peer, piece, sorted(odd), now)
+        lot = self.losses.taken(peer, piece, sorted(odd), now)
+        if lot is not None:
+            self.put_back(lot)
         return only(results, set(results.ids) - odd)
 
     def resolve(
@@ -438,45 +442,26 @@ class BrokerMachine:
             self.intakes[piece.source].outs.discard((peer.name, key))
 
     def _on_return(self, peer: Peer, back: messages.Return, now: float) -> None:
+        peer.told_idle = max(0, peer.told_idle - len(back.ids))
         for key, ids in peer.keys(back.piece, back.ids):
             piece = peer.held[key]
-            if peer.link is not None:
-                piece.barred += (peer.name,)
-                piece.attempt = max(piece.attempt, back.attempt)
-                piece.crashes = max(piece.crashes, back.crashes)
-            else:
-                peer.spent = True  # it will ask again when it can use more
-            self.take_back(peer, piece, ids, now)
+            lot = self.losses.taken(peer, piece, ids, now)
             self.close(peer, key, piece)
+            if peer.link is None:
+                peer.spent = True  # it will ask again when it can use more
+            elif lot is not None:
+                lot.barred += (peer.name,)
+                lot.attempt, lot.crashes = max(lot.attempt, back.attempt), max(lot.crashes, back.crashes)
+            if lot is not None:
+                self.put_back(lot)
         self.orphans.forget(peer, back.piece, back.ids)
         if peer.doubtful:
-            self._clear_doubt(peer, back.piece, back.ids)
+            self.losses.clear_doubt(peer, back.piece, back.ids)
 
-    def _clear_doubt(self, peer: Peer, number: int, ids: list[int]) -> None:
-        """These are not with a neighbour any more that was silent."""
-        for _, lent in peer.doubtful.get(number, ()):
-            lent.difference_update(ids)
-        if not any(lent for _, lent in peer.doubtful.get(number, ())):
-            peer.doubtful.pop(number, None)
-
-    def take_back(self, peer: Peer, piece: Piece, wanted: list[int], now: float, *, lost: bool = False) -> None:
-        """Futures of a piece are here again, to be given out first."""
-        lot = self.taken(peer, piece, wanted, now, lost=lost)
-        if lot is not None:
-            lot.together = -(-len(lot.ids) // max(1, len(self.workers)))
-            self.enqueue(lot, first=True)
-
-    def taken(self, peer: Peer, piece: Piece, wanted: list[int], now: float, *, lost: bool = False) -> Lot | None:
-        """Take Futures of a piece from its holder; resolve those that the submitter has cancelled meanwhile."""
-        ids, payloads = peer.take(piece, wanted)
-        if not ids or piece.source is None:
-            return None
-        unwanted = [number for number in ids if number in piece.unwanted]
-        if unwanted:
-            kept = [(number, payload) for number, payload in zip(ids, payloads) if number not in piece.unwanted]
-            ids, payloads = [number for number, _ in kept], [payload for _, payload in kept]
-            self.resolve_cancelled(piece.source, unwanted, now)
-        return piece.lot(ids, payloads, lost=lost) if ids else None
+    def put_back(self, lot: Lot) -> None:
+        """Futures are here again: they are given out first, and spread."""
+        lot.together = -(-len(lot.ids) // max(1, len(self.workers)))
+        self.enqueue(lot, first=True)
 
     def resolve_cancelled(self, source: Source, ids: list[int], now: float) -> None:
         self.resolve(source, ids, [b""] * len(ids), [(number, CANCELLED) for number in ids], now)

@@ -97,7 +97,8 @@ class Neighbourhood:
 
     def _say_what_is_due(self, name: str, link: Link, now: float) -> None:
         peer = self._broker.peers.get(name)
-        for message in link.due(0 if peer is None else peer.session, now):
+        session, last = (0, 0) if peer is None else (peer.session, peer.channel.last)
+        for message in link.due(session, last, now):
             self._broker.send_aside(name, message)
 
     def stranger(self, name: str, now: float) -> None:

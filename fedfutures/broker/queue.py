@@ -9,7 +9,7 @@ Cheng 1996).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .ledger import Lot
 
@@ -30,6 +30,7 @@ class WorkQueue:
         self._count = 0
         self._added = 0
         self.bytes = 0
+        self.returned = 0  # how many of the Futures were given out before, and came back
         self.givers: dict[str, int] = {}  # peer -> how many of its lots wait here
 
     def __len__(self) -> int:
@@ -71,6 +72,8 @@ class WorkQueue:
 
     def _tally(self, lot: Lot, sign: int) -> None:
         self._count += sign * len(lot.ids)
+        if lot.barred:
+            self.returned += sign * len(lot.ids)
         self.bytes += sign * sum(map(len, lot.payloads))
 
     def head(self) -> Lot:
@@ -84,8 +87,8 @@ class WorkQueue:
     def _by_charge(self, level: dict[str, _Root]) -> list[str]:
         return sorted(level, key=lambda root: self._charged.get(root, 0.0))
 
-    def head_for(self, neighbour: str, back: int) -> Lot | None:
-        """Return the lot to be given to a neighbour next, or, when `back`, to be given back to it; None if none may."""
+    def head_for(self, neighbour: str, back: int, fits: Callable[[Lot], bool]) -> Lot | None:
+        """Return the lot that `fits` to be given to a neighbour next, or, when `back`, one to be given back to it."""
         if not back and len(self.givers) == (neighbour in self.givers):
             return None
         for priority in self._order:
@@ -94,7 +97,7 @@ class WorkQueue:
                 fitting = [
                     lot
                     for giver, lots in level[name].items()
-                    if (lot := _first_returnable(lots, back) if giver == neighbour else _first_for(lots, neighbour))
+                    if (lot := next(filter(fits, lots) if giver != neighbour else iter(lots if back else ()), None))
                 ]
                 if fitting:
                     return min(fitting, key=_order_of)
@@ -152,17 +155,9 @@ class WorkQueue:
         assert self.bytes == sum(len(payload) for lot in self for payload in lot.payloads), "the queue's bytes are off"
         assert all(lot.ids for lot in self), "an empty lot waits"
         assert sum(self.givers.values()) == sum(1 for _ in self), "the givers' counts are off"
+        assert self.returned == sum(len(lot.ids) for lot in self if lot.barred), "the count of returned ones is off"
         assert self._order == sorted(self._levels, reverse=True), "the levels are out of order"
 
 
 def _order_of(lot: Lot) -> int:
     return lot.order
-
-
-def _first_for(lots: deque[Lot], neighbour: str) -> Lot | None:
-    return next((lot for lot in lots if neighbour not in lot.barred), None)
-
-
-def _first_returnable(lots: deque[Lot], back: int) -> Lot | None:
-    """Suspects of a crash stay where their record is."""
-    return next((lot for lot in lots if not lot.crashes), None) if back else None

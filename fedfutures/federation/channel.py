@@ -105,6 +105,16 @@ class Channel:
         return bool(number) and abs(number - mine) > WINDOW
 
     @property
+    def last(self) -> int:
+        """The last number given out."""
+        return self._last
+
+    def heard_last(self, last: int, now: float) -> None:
+        """The peer says which number it gave out last; what is not here was lost, for a socket keeps the order."""
+        if self._accepted < last <= self._accepted + WINDOW:
+            self._missing, self._ack_due = True, now
+
+    @property
     def missing(self) -> bool:
         """Whether something the peer has sent is known to be lost: what an ``Ack`` says."""
         return self._missing

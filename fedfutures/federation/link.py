@@ -56,8 +56,8 @@ class Link:
         self._pings: dict[int, float] = {}
         self._round = 0
 
-    def due(self, session: int, now: float) -> list[Hello | Ping]:
-        """Return what is to be sent now; `session` is the one that this end knows, 0 if none."""
+    def due(self, session: int, last: int, now: float) -> list[Hello | Ping]:
+        """Return what is to be sent now, where this end knows `session` (0: none) and has given out number `last`."""
         messages: list[Hello | Ping] = []
         if self._hello_at is not None and now >= self._hello_at:
             messages.append(Hello(PROTOCOL, "broker", self._me, self.incarnation, 0, session, self._round))
@@ -69,7 +69,7 @@ class Link:
             self._pings[self._token] = now
             if len(self._pings) > _PINGS_KEPT:
                 del self._pings[next(iter(self._pings))]
-            messages.append(Ping(self._token))
+            messages.append(Ping(self._token, last))
         return messages
 
     def deadline(self) -> float | None:

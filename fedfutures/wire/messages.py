@@ -72,6 +72,7 @@ class Ping:
     """Between Brokers: are you there, and how far away? Answered at once by ``Pong`` with the same token."""
 
     token: int
+    last: int = 0  # the last number that the sender has given out: who has taken in less has lost something
 
 
 @dataclass(slots=True)

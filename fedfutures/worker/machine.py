@@ -95,6 +95,7 @@ class WorkerMachine:
         "_load",
         "_pack",
         "_pieces",
+        "_questions",
         "_said_idle",
         "_sent",
         "_session",
@@ -138,6 +139,7 @@ class WorkerMachine:
         self._asked = 0  # the Demand said last, less what came since
         self._said_idle = False
         self._leaving = False
+        self._questions: dict[int, messages.Inquire] = {}  # not answered yet
         self._actions: list[Action] = []
 
     def step(self, event: Event, now: float) -> list[Action]:
@@ -281,6 +283,8 @@ class WorkerMachine:
         self._given_count = self._hunger = self._hunger_number = self._asked = 0
         for function in self._wait:
             self._send(messages.Want(function), now)
+        for question in self._questions.values():
+            self._send(question, now)
         if self.role == "worker":
             self._said_idle = False
             self._send(messages.Demand(0, 0), now)  # says that this was all
@@ -479,7 +483,9 @@ class WorkerMachine:
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def _ask(self, ask: Ask, now: float) -> None:
-        self._send(messages.Inquire(ask.number, ask.subject, ask.seconds, ask.submitter, ask.future), now)
+        question = messages.Inquire(ask.number, ask.subject, ask.seconds, ask.submitter, ask.future)
+        self._questions[ask.number] = question
+        self._send(question, now)
 
     def _on_inquire(self, question: messages.Inquire, now: float) -> None:
         report: Any = self.statistics()
@@ -491,6 +497,8 @@ class WorkerMachine:
         self._send(messages.Answer(question.number, self.name, self._pack(report), True), now)
 
     def _on_answer(self, answer: messages.Answer, now: float) -> None:
+        if answer.last:
+            self._questions.pop(answer.number, None)
         self._actions.append(Told(answer.number, answer.name, answer.report, answer.last))
 
     # -- for people and tests ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fedfutures.broker.dispatch import MOST_CROSSINGS
 from fedfutures.broker.machine import EXPECT_SECONDS, Expect
 from fedfutures.federation import schedule
 from fedfutures.federation.link import SILENT_AFTER_SECONDS
@@ -37,10 +38,11 @@ def test_a_neighbour_gets_its_share_of_a_short_backlog(bench: Bench) -> None:
     bench.neighbour("n", Demand(1000, 0, 1))
     for name in ("u", "v", "w"):
         bench.join(name)
+    bench.tick()
     bench.submit(ids=range(40))
     bench.tick()
     given = sum(len(ids) for ids in bench.given_to("n"))
-    assert given == schedule.share(0.01, 0, 40, 1, 4, schedule.HORIZON_SECONDS)
+    assert given == schedule.share(0.01, 0, 40, 1, 4, 3 * schedule.HORIZON_SECONDS)
     assert 0 < given < 20
 
 
@@ -87,7 +89,9 @@ def test_a_silent_neighbour_gets_nothing(bench: Bench) -> None:
 
 
 def lent(bench: Bench, count: int = 5, **more: int) -> None:
-    """A neighbour has lent some, and nobody here can run them."""
+    """A neighbour has lent some, and nobody here has room for them."""
+    if not bench.broker.workers:
+        bench.join("busy", demand=0)
     bench.neighbour("n")
     bench.say("n", BODY)
     bench.submit("n", range(1, count + 1), piece=4, submitter="x", root="x", **more)
@@ -125,11 +129,19 @@ def test_what_own_workers_start_soon_is_not_given_back(bench: Bench) -> None:
     assert bench.heard_by("n", Return) == [Return(4, [1, 2], 1, 0)]
 
 
-def test_suspects_stay_where_their_record_is(bench: Bench) -> None:
+def test_suspects_are_given_back_with_their_record(bench: Bench) -> None:
     lent(bench, crashes=1)
     bench.say("n", Demand(9, 2, 2))
     bench.tick()
-    assert bench.heard_by("n", Return) == []
+    assert bench.heard_by("n", Return) == [Return(4, [1, 2], 1, 1)]
+
+
+def test_who_has_no_workers_gives_back_what_nobody_else_can_run(bench: Bench) -> None:
+    lent(bench)
+    bench.lose("busy")
+    bench.say("n", Demand(3, 0, 2))
+    bench.tick()
+    assert [i for back in bench.heard_by("n", Return) for i in back.ids] == [1, 2, 3, 4, 5]
 
 
 def test_suspects_cross_one_by_one(bench: Bench) -> None:
@@ -139,16 +151,22 @@ def test_suspects_cross_one_by_one(bench: Bench) -> None:
     assert [(batch.ids, batch.crashes) for batch in bench.heard_by("n", Batch)] == [([1], 1), ([2], 1)]
 
 
-def test_what_came_back_over_a_link_does_not_cross_it_again(bench: Bench) -> None:
+def test_what_came_back_over_a_link_crosses_it_again_only_when_somebody_is_idle(bench: Bench) -> None:
     bench.neighbour("n", Demand(9, 2, 2))
     bench.submit(ids=[1, 2])
     bench.tick()
     pieces = bench.heard_by("n", Batch)
-    for batch in pieces:
-        bench.say("n", Return(batch.piece, batch.ids, 3, 0))
-    bench.say("n", Demand(9, 2, 2))
-    bench.tick()
-    assert bench.given_to("n") == []
+    bench.join("busy", demand=0)
+    for _ in range(MOST_CROSSINGS):
+        bench.say("n", Demand(9, 0, 2))
+        for batch in pieces:
+            bench.say("n", Return(batch.piece, batch.ids, 3, 0))
+        bench.tick()
+        assert bench.given_to("n") == []
+        bench.say("n", Demand(9, 2, 2))
+        bench.tick()
+        pieces = bench.heard_by("n", Batch)
+    assert pieces == []
     bench.neighbour("m", Demand(1, 1, 1))
     bench.tick()
     assert [(batch.ids, batch.attempt) for batch in bench.heard_by("m", Batch)] == [([1], 3)]

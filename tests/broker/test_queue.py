@@ -102,12 +102,8 @@ class Queue(RuleBasedStateMachine):
     def neighbours_get_what_may_cross(self) -> None:
         for name in "abc":
             for back in (0, 1):
-                fitting = [
-                    one
-                    for one, _ in self.twin
-                    if (back and not one.crashes if one.giver[0] == name else name not in one.barred)
-                ]
-                found = self.queue.head_for(name, back)
+                fitting = [one for one, _ in self.twin if (back if one.giver[0] == name else name not in one.barred)]
+                found = self.queue.head_for(name, back, lambda lot, name=name: name not in lot.barred)
                 assert any(found is one for one in self.first(fitting)) if fitting else found is None
 
 

@@ -34,6 +34,7 @@ from fedfutures.wire.messages import (
 )
 from fedfutures.wire.payload import Payloads
 from fedfutures.worker import events as rules
+from fedfutures.worker import machine
 from fedfutures.worker import execution, node
 from fedfutures.worker.execution import Worker
 from fedfutures.worker.origin import Origin
@@ -168,7 +169,7 @@ def test_higher_priorities_are_given_first(origin: Bench) -> None:
 
 
 def test_priorities_above_0_do_not_wait_for_demand(origin: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "URGENT_AT_MOST", 3)
+    monkeypatch.setattr(machine, "URGENT_AT_MOST", 3)
     origin.node.submit(note, ("",), {})
     for priority in (1, 2, 2, 1):
         origin.node.submit(note, ("",), {}, priority)
