@@ -4,6 +4,7 @@
 #   make test    lint, then every test; what CI runs
 #   make suite   every test, without lint and coverage (.ci/run: on other Pythons)
 #   make pure    the tests that start no processes
+#   make gate    what the simulator demands of the Federation: figures of 2,000 Brokers, 10,000 schedules of faults
 #   make lint    style, types, layers
 #   make docs    build/docs/index.html
 #   make bench   the benchmarks
@@ -21,7 +22,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venvs/benchmarks
 
-.PHONY: demo test suite pure lint docs bench clean system-packages
+.PHONY: demo test suite pure gate lint docs bench clean system-packages
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
 .PRECIOUS: %/pyvenv.cfg
@@ -40,6 +41,9 @@ suite: $(VENV)/test.stamp system-packages
 
 pure: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "not host"
+
+gate: $(VENV)/test.stamp
+	$(BIN)/python -m fedfutures.simulation --gate
 
 # The link gives mypy the launcher under the name it is imported by.
 lint: $(VENV)/test.stamp

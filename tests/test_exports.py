@@ -12,11 +12,22 @@ import pytest
 import fedfutures
 
 PURE = [
+    "fedfutures.broker.audit",
+    "fedfutures.broker.definitions",
+    "fedfutures.broker.dispatch",
+    "fedfutures.broker.exchange",
+    "fedfutures.broker.inquiries",
     "fedfutures.broker.ledger",
+    "fedfutures.broker.losses",
     "fedfutures.broker.machine",
+    "fedfutures.broker.neighbourhood",
+    "fedfutures.broker.orphans",
+    "fedfutures.broker.queue",
     "fedfutures.federation.channel",
     "fedfutures.federation.events",
+    "fedfutures.federation.link",
     "fedfutures.federation.schedule",
+    "fedfutures.host.brokers",
     "fedfutures.host.machine",
     "fedfutures.host.output",
     "fedfutures.host.settings",
@@ -26,7 +37,9 @@ PURE = [
     "fedfutures.wire.messages",
     "fedfutures.wire.payload",
     "fedfutures.wire.segments",
+    "fedfutures.worker.events",
     "fedfutures.worker.machine",
+    "fedfutures_launcher.plan",
 ]
 
 

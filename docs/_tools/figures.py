@@ -6,6 +6,10 @@ from .drawing import Arrow, Box, Figure, Sequence
 
 NODE, ORIGIN = "fedfutures.worker.node:Node", "fedfutures.worker.origin:Origin"
 BROKER, HOST = "fedfutures.broker.machine:BrokerMachine", "fedfutures.host.machine:HostMachine"
+DISPATCH, EXCHANGE = "fedfutures.broker.dispatch:Dispatch", "fedfutures.broker.exchange:Exchange"
+LOSSES, ORPHANS = "fedfutures.broker.losses:Losses", "fedfutures.broker.orphans:Orphans"
+DEFINITIONS = "fedfutures.broker.definitions:Definitions"
+NEIGHBOURHOOD, LINK = "fedfutures.broker.neighbourhood:Neighbourhood", "fedfutures.federation.link:Link"
 
 
 def _by(owner: str, *names: str) -> tuple[str, ...]:
@@ -94,6 +98,7 @@ FUTURE_STATES = Figure(
         Arrow("given", "running", "Running", by=_by(NODE, "_started")),
         Arrow("given", "finished", "Results", at=0.4, by=_by(NODE, "_resolve")),
         Arrow("running", "finished", "Results, or\nFederation lost", by=_by(NODE, "_resolve", "lose")),
+        Arrow("given", "here", "Broker started\nagain: Reclaim", bend=-30, at=0.5, by=_by(NODE, "_reclaim")),
         Arrow("here", "cancelled", "cancel()", by=_by(NODE, "cancel")),
         Arrow("given", "cancelled", "cancel(): fetched back\nin time", at=0.62, by=_by(NODE, "cancel", "_settle_odd")),
         Arrow("here", "finished", "Federation lost", at=0.32, by=_by(NODE, "lose")),
@@ -102,33 +107,47 @@ FUTURE_STATES = Figure(
 
 PIECE_STATES = Figure(
     "States at a Broker of Futures that a Batch brought",
-    860,
-    470,
+    900,
+    540,
     (
-        Box("start", 50, 90, "", "start"),
-        Box("waiting", 250, 230, "Wait for their function\nin waiting"),
-        Box("queued", 430, 90, "Queued\nin queue"),
-        Box("held", 740, 160, "Held\nin Peer.held"),
-        Box("orphaned", 740, 420, "Held for nobody\nPiece.source is None"),
-        Box("resolved", 470, 330, "Resolved\nResults to the giver", "final"),
-        Box("dropped", 200, 420, "Dropped\nwithout a word", "final"),
+        Box("start", 50, 120, "", "start"),
+        Box("waiting", 250, 270, "Wait for their function\nin Definitions.waiting"),
+        Box("queued", 430, 120, "Queued\nin BrokerMachine.queue"),
+        Box("held", 770, 200, "Held\nin Peer.held"),
+        Box("orphaned", 770, 490, "Held for nobody\nPiece.source is None"),
+        Box("returned", 770, 40, "Given back\nto the neighbour that lent them", "final"),
+        Box("resolved", 490, 390, "Resolved\nResults to the giver", "final"),
+        Box("dropped", 200, 490, "Dropped\nwithout a word", "final"),
     ),
     (
         Arrow("start", "queued", "Batch", by=_by(BROKER, "_on_batch")),
         Arrow("start", "waiting", "Batch; function\nnot known: Want", by=_by(BROKER, "_on_batch")),
-        Arrow("waiting", "queued", "Function", at=0.45, by=_by(BROKER, "_on_function")),
-        Arrow("queued", "held", "a Worker has Demand:\nBatch", bend=36, at=0.45, by=_by(BROKER, "_dispatch", "_give")),
+        Arrow("waiting", "queued", "Function", at=0.45, by=_by(DEFINITIONS, "learn")),
         Arrow(
-            "held", "queued", "Return; its Worker was lost:\nfirst in the queue", bend=56, at=0.48,
-            by=_by(BROKER, "_on_return", "_remove", "_blame"),
+            "queued", "held", "a Worker or neighbour\nhas Demand: Batch", bend=-40, at=0.58,
+            by=_by(DISPATCH, "give_out", "give_to_neighbours", "give"),
         ),
-        Arrow("held", "resolved", "Results;\n3 crashes: poisoned", at=0.52, by=_by(BROKER, "_on_results", "_blame")),
         Arrow(
-            "queued", "resolved", "cancelled;\nhost given up", at=0.62, by=_by(BROKER, "_cancel_queued", "_fail_queued")
+            "held", "queued", "Return; holder lost or silent:\nfirst in the queue", bend=-60, at=0.46,
+            by=(*_by(BROKER, "_on_return"), *_by(LOSSES, "remove", "blame", "take_back_from_silent")),
         ),
-        Arrow("held", "orphaned", "submitter\ngone: Cancel", by=_by(BROKER, "_drop_submissions")),
-        Arrow("orphaned", "dropped", "Results come, or its Worker ends", by=_by(BROKER, "_on_results", "_remove")),
-        Arrow("waiting", "dropped", "submitter gone", at=0.5, by=_by(BROKER, "_drop_submissions")),
+        Arrow(
+            "queued", "returned", "its Workers are idle:\nReturn", bend=-30, at=0.42, by=_by(DISPATCH, "_give_back")
+        ),
+        Arrow(
+            "held", "resolved", "Results;\n3 crashes: poisoned", at=0.5,
+            by=(*_by(BROKER, "_on_results"), *_by(LOSSES, "blame")),
+        ),
+        Arrow(
+            "queued", "resolved", "cancelled;\nhost given up", at=0.72,
+            by=(*_by(BROKER, "_on_cancel"), *_by(LOSSES, "fail_queued")),
+        ),
+        Arrow("held", "orphaned", "submitter\ngone: Cancel", by=_by(LOSSES, "_drop_submissions")),
+        Arrow(
+            "orphaned", "dropped", "Results come, or the holder ends",
+            by=(*_by(BROKER, "_on_results"), *_by(LOSSES, "remove")),
+        ),
+        Arrow("waiting", "dropped", "submitter gone", at=0.5, by=_by(LOSSES, "_drop_submissions")),
     ),
 )  # fmt: skip
 
@@ -156,6 +175,139 @@ WORKER_STATES = Figure(
     ),
 )  # fmt: skip
 
+BROKER_STATES = Figure(
+    "States of a Broker at the host process",
+    780,
+    360,
+    (
+        Box("start", 40, 80, "", "start"),
+        Box("lives", 290, 80, "Lives\n_Broker.lives"),
+        Box("stopped", 640, 80, "Stopped\nby a signal"),
+        Box("delayed", 290, 300, "To be started again\n0.1 s, then twice as long each time"),
+        Box("lost", 640, 300, "Run ended\nevery open Future: FederationLost", "final"),
+    ),
+    (
+        Arrow("start", "lives", "begin", by=_by(HOST, "begin_brokers")),
+        Arrow("lives", "stopped", "SIGSTOP", bend=-20, by=_by(HOST, "broker_stopped")),
+        Arrow("stopped", "lives", "SIGCONT; or 5 s are over:\nkilled, started again", bend=-24,
+              by=_by(HOST, "broker_continued", "_look", "broker_ended")),
+        Arrow("lives", "delayed", "ended within\na second", bend=52, by=_by(HOST, "broker_ended")),
+        Arrow("delayed", "lives", "time", bend=52, by=_by(HOST, "tick")),
+        Arrow("lives", "lost", "5 ends within 30 s", at=0.6, by=_by(HOST, "broker_ended")),
+    ),
+)  # fmt: skip
+
+TREE = Figure(
+    "A tree of Brokers: Demand flows one way, work the other, results go back the way the work came",
+    900,
+    620,
+    (
+        Box("origin", 110, 50, "Origin\nthe user's program"),
+        Box("root", 480, 50, "a.broker\nthe root, on the Origin's host"),
+        Box("root-workers", 790, 50, "Workers of a"),
+        Box("b", 120, 270, "b.broker"),
+        Box("b-workers", 120, 400, "Workers of b"),
+        Box("c", 360, 270, "c.broker"),
+        Box("c-workers", 360, 400, "Workers of c"),
+        Box("site", 675, 415, "a site: hosts behind the access host s", "group", 420, 400),
+        Box("s", 720, 270, "s.broker\nof the access host"),
+        Box("s-workers", 545, 360, "Workers of s"),
+        Box("t", 720, 430, "t.broker"),
+        Box("t-workers", 720, 560, "Workers of t"),
+        Box("u", 560, 470, "u.broker"),
+        Box("u-workers", 560, 560, "Workers of u"),
+    ),
+    (
+        Arrow("root", "origin", "Demand of all", dashed=True, bend=14, by=_by(EXCHANGE, "_ask_origins")),
+        Arrow("origin", "root", "Batches", bend=16, at=0.46, by=_by(NODE, "offer")),
+        Arrow("root-workers", "root", dashed=True, bend=8),
+        Arrow("root", "root-workers", bend=8, by=_by(DISPATCH, "give_out")),
+        Arrow("b", "root", dashed=True, bend=8),
+        Arrow("root", "b", bend=8),
+        Arrow("c", "root", dashed=True, bend=8),
+        Arrow("root", "c", bend=8),
+        Arrow("s", "root", "Demand of\ns, t and u", dashed=True, bend=34, at=0.62, by=_by(EXCHANGE, "_ask_neighbour")),
+        Arrow("root", "s", "Batch", at=0.46, by=_by(DISPATCH, "give_to_neighbours")),
+        Arrow("s", "root", "Results", bend=-34, at=0.5, by=_by(NEIGHBOURHOOD, "collect")),
+        Arrow("t", "s", "Demand of t", dashed=True, bend=56, at=0.5, by=_by(EXCHANGE, "_ask_neighbour")),
+        Arrow("s", "t", "Batch", at=0.5, by=_by(DISPATCH, "give_to_neighbours")),
+        Arrow("t", "s", "Results", bend=-40, at=0.5, by=_by(NEIGHBOURHOOD, "collect")),
+        Arrow("t-workers", "t", "Demand", dashed=True, bend=48),
+        Arrow("t", "t-workers", "Batch", by=_by(DISPATCH, "give_out")),
+        Arrow("t-workers", "t", "Results", bend=-40, by=_by(BROKER, "_on_results")),
+        Arrow("s-workers", "s", dashed=True, bend=8),
+        Arrow("s", "s-workers", bend=8),
+        Arrow("u", "s", dashed=True, bend=8),
+        Arrow("s", "u", bend=8),
+        Arrow("u-workers", "u", dashed=True, bend=8),
+        Arrow("u", "u-workers", bend=8),
+        Arrow("b-workers", "b", dashed=True, bend=8),
+        Arrow("b", "b-workers", bend=8),
+        Arrow("c-workers", "c", dashed=True, bend=8),
+        Arrow("c", "c-workers", bend=8),
+    ),
+)
+
+LINK_STATES = Figure(
+    "The life of a link, as one end sees the other",
+    900,
+    400,
+    (
+        Box("start", 50, 70, "", "start"),
+        Box("unknown", 230, 70, "Not known\nLink.linked is False"),
+        Box("linked", 690, 70, "Linked\nLink.linked"),
+        Box("doubted", 690, 340, "In doubt\nHello says the session it knows"),
+        Box("silent", 230, 340, "Silent\nLink.silent"),
+    ),
+    (
+        Arrow("start", "unknown", "dial", by=_by(NEIGHBOURHOOD, "dial")),
+        Arrow(
+            "unknown", "linked", "Hello, Welcome:\na session begins",
+            by=_by(NEIGHBOURHOOD, "greeted", "welcomed", "_begin"),
+        ),
+        Arrow(
+            "linked", "doubted", "Stranger, or numbers\nof another session", bend=-70,
+            by=(*_by(BROKER, "_be_strangers"), *_by(NEIGHBOURHOOD, "stranger"), *_by(LINK, "introduce")),
+        ),
+        Arrow(
+            "doubted", "linked", "Welcome: it goes on,\nor another begins", at=0.5, bend=-66,
+            by=(*_by(LINK, "expects"), *_by(NEIGHBOURHOOD, "welcomed", "_begin")),
+        ),
+        Arrow(
+            "linked", "silent", "3 s without a word:\nwhat it was lent is queued", bend=24, at=0.25,
+            by=(*_by(LINK, "falls_silent"), *_by(LOSSES, "take_back_from_silent")),
+        ),
+        Arrow(
+            "silent", "linked", "heard again: Cancel of\nwhat others do meanwhile", bend=40, at=0.35,
+            by=_by(NEIGHBOURHOOD, "heard"),
+        ),
+        Arrow(
+            "silent", "unknown", "60 s without a word: forgotten,\nwhat it submitted is dropped", at=0.5,
+            by=(*_by(LINK, "is_forgotten", "forget"), *_by(LOSSES, "remove")),
+        ),
+    ),
+)  # fmt: skip
+
+RESTART = Sequence(
+    "A Broker is started again while a Worker runs a Future of the Origin",
+    ("Origin", "Broker", "Worker"),
+    (
+        ("Broker", "Broker", "dies; its host process starts another"),
+        ("Broker", "Worker", "State: another boot (Meta socket)"),
+        ("Worker", "Broker", "Hello"),
+        ("Broker", "Worker", "Welcome: a new session"),
+        ("Worker", "Broker", "Holding: Futures 7 and 8 of the Origin"),
+        ("Worker", "Broker", "Demand (that was all)"),
+        ("Origin", "Broker", "Hello"),
+        ("Broker", "Origin", "Welcome: a new session"),
+        ("Origin", "Broker", "Batch: Futures 7, 8 and 9, attempt 2"),
+        ("Broker", "Broker", "7 and 8 are with the Worker; 9 is queued"),
+        ("Worker", "Broker", "Results: 7 and 8"),
+        ("Broker", "Origin", "Results: 7 and 8"),
+    ),
+    290,
+)
+
 DRAWINGS = {
     "processes": PROCESSES,
     "future": FUTURE,
@@ -163,4 +315,8 @@ DRAWINGS = {
     "future-states": FUTURE_STATES,
     "piece-states": PIECE_STATES,
     "worker-states": WORKER_STATES,
+    "broker-states": BROKER_STATES,
+    "tree": TREE,
+    "link-states": LINK_STATES,
+    "restart": RESTART,
 }

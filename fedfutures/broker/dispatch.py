@@ -2,7 +2,7 @@
 
 Own Workers come first, the idle ones before the others; what is left goes to neighbours that have Demand. How many is
 arithmetic on measured durations (:mod:`..federation.schedule`). A neighbour whose Workers are idle is given back what
-it lent itself before it is given anything else's share; what came back over a link does not go over it again.
+it lent itself, in its turn; what came back over a link goes on only to who is idle.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .machine import BrokerMachine
 
 MOST_CROSSINGS = 5
-"""How often a Future may be lent over one link: once for a queue there; then only to Workers that are idle, which others
-may have fed by the time it comes. (With 2, the last few Futures of thousands stayed where no Worker was free.)"""
+"""How often a Future may be lent over one link: once for a queue there; then only to Workers that are idle, which
+others may have fed by the time it comes. (With 2, the last few of thousands stayed where no Worker was free.)"""
 
 
 class Dispatch:

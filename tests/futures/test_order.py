@@ -108,7 +108,9 @@ def test_serially_it_makes_no_difference() -> None:
         futures.map(abs, [-1], priority="high")
 
 
-@pytest.mark.parametrize(("brokers", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError), ("2", TypeError)])
+@pytest.mark.parametrize(
+    ("brokers", "error"), [(0, ValueError), (-1, ValueError), (9999, ValueError), (True, TypeError), ("2", TypeError)]
+)
 def test_a_number_of_brokers_that_makes_no_sense(brokers: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="brokers must be"):
         Executor(mode="serial", brokers=brokers)
