@@ -17,6 +17,9 @@ NAMES = (
     "nested",
     "start",
     "arrays",
+    "brokers",
+    "speeds",
+    "distance",
 )
 
 

@@ -1,0 +1,163 @@
+"""Figure runs: a Federation without faults and one Origin with many Futures; how well is it used, at what price?"""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import sqrt
+
+from .laws import Laws
+from .system import System
+from .workload import durations, payload_of
+
+SITE_LATENCY_SECONDS = 0.010
+STARTS_WITHIN_SECONDS = 0.05
+SETTLES_WITHIN_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Settings:
+    """What a figure run is made of."""
+
+    brokers: int = 1
+    workers: int = 4  # of each Broker
+    fan_out: int = 32
+    futures: int = 0  # 0: ten for each Worker
+    seconds: float = 0.01
+    distribution: str = "constant"
+    latency: float = 0.0001
+    sites: bool = False
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a figure run has shown."""
+
+    futures: int
+    workers: int
+    makespan: float
+    ideal: float
+    utilisation: float  # of Workers, from the first submission to the last outcome
+    executions: int
+    messages: int
+    broker_messages_mean: float
+    broker_messages_max: int
+    peers_max: int
+    queued_max: int
+    events: int
+
+    @property
+    def messages_per_future(self) -> float:
+        """Of all nodes together, while the Futures were there."""
+        return self.messages / self.futures
+
+    @property
+    def ratio(self) -> float:
+        """How much longer it took than it had to."""
+        return self.makespan / self.ideal
+
+
+def parents_of(brokers: int, fan_out: int, sites: bool) -> list[tuple[int, int, bool]]:
+    """Lay out the tree: (parent, child, far) for each link; far ones join sites.
+
+    In sites, the first Broker of each is below the first of all, and the others of the site below it.
+
+    >>> parents_of(4, 2, False)
+    [(0, 1, False), (0, 2, False), (1, 3, False)]
+    """
+    if not sites:
+        return [((child - 1) // fan_out, child, False) for child in range(1, brokers)]
+    size = max(2, round(sqrt(brokers)))
+    links = []
+    heads = 0
+    for child in range(1, brokers):
+        first = child - child % size
+        if child == first:
+            links.append((heads // fan_out * size, child, True))
+            heads += 1
+        else:
+            links.append((first + (child - first - 1) // fan_out, child, False))
+    return links
+
+
+def build(settings: Settings, laws: Laws, *, watched: bool = False) -> System:
+    """Make the Federation; nothing has happened yet."""
+    system = System(settings.seed, laws, size=settings.brokers * settings.workers)
+    system.watched = watched
+    system.spreads_starts = STARTS_WITHIN_SECONDS
+    for index in range(settings.brokers):
+        system.add_broker(f"b{index}")
+    for parent, child, far in parents_of(settings.brokers, settings.fan_out, settings.sites):
+        system.join(f"b{parent}", f"b{child}", SITE_LATENCY_SECONDS if far else settings.latency)
+    for index in range(settings.brokers):
+        for slot in range(1, settings.workers + 1):
+            system.add_worker(f"b{index}", slot)
+    system.add_origin("b0", "o0")
+    return system
+
+
+class FigureRun:
+    """Start everything, let it settle, submit, and measure until the last Future has resolved."""
+
+    def __init__(self, settings: Settings, *, watched: bool = False) -> None:
+        self.settings = settings
+        self.laws = Laws()
+        self.system = build(settings, self.laws, watched=watched)
+        self.futures = settings.futures or 10 * self.system.size
+        self.work = self.longest = 0.0
+        self.queued_max = 0
+
+    def run(self) -> Figures:
+        """Return the figures; raise LawBroken if a law was."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # nothing here holds cycles that matter; a pass over a million Workers would
+        try:
+            return self._run()
+        finally:
+            gc.enable()
+            gc.unfreeze()
+
+    def _run(self) -> Figures:
+        system, clock = self.system, self.system.clock
+        clock.run(until=STARTS_WITHIN_SECONDS + SETTLES_WITHIN_SECONDS)
+        for worker in system.workers.values():
+            worker.busy_seconds = 0.0
+        began, before = clock.now, {broker.name: broker.sent for broker in system.brokers.values()}
+        sent_before = system.messages_sent()
+        self.laws.until = self.futures
+        origin = system.origins["o0"]
+        origin.submit_lazily(self._payloads(), self.futures)
+        clock.at(clock.now, lambda _: origin.service())
+        while self.laws.resolved_count < self.futures:
+            if not clock.run(until=clock.now + 0.1) and not clock.stopped:
+                raise self.laws.broken("L1 everything resolves", "nothing is left to happen")
+            self._sample()
+        makespan = clock.now - began
+        said = [broker.sent - before[broker.name] for broker in system.brokers.values()]
+        busy = sum(worker.busy_seconds for worker in system.workers.values())
+        return Figures(
+            futures=self.futures, workers=system.size, makespan=makespan,
+            ideal=max(self.work / system.size, self.longest),
+            utilisation=busy / (system.size * makespan), executions=self.laws.executions,
+            messages=system.messages_sent() - sent_before, broker_messages_mean=sum(said) / len(said),
+            broker_messages_max=max(said),
+            peers_max=max(len(broker.machine.peers) for broker in system.brokers.values()),
+            queued_max=self.queued_max, events=clock.events,
+        )  # fmt: skip
+
+    def _sample(self) -> None:
+        queued = max(len(broker.machine.queue) for broker in self.system.brokers.values())
+        self.queued_max = max(self.queued_max, queued)
+
+    def _payloads(self) -> Iterator[bytes]:
+        settings = self.settings
+        draw = durations(settings.distribution, settings.seconds, random.Random(f"{settings.seed} work"))
+        for _ in range(self.futures):
+            seconds = draw()
+            self.work += seconds
+            self.longest = max(self.longest, seconds)
+            yield payload_of(self.system.next_tag(), seconds)

@@ -1,0 +1,240 @@
+"""One schedule: a small Federation, a workload and a swarm of faults, all drawn from a seed; then healing, then quiet.
+
+Until :attr:`Schedule.heals_at` things happen. From then on the network is good and everybody who can be is alive: all
+Futures have to resolve within a bound (L1), nobody may idle meanwhile (L2), and when all has resolved, ledgers empty
+and messages dwindle to beats (L3).
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field
+from random import Random
+
+from .faults import Fate, Swarm, draw_swarm
+from .laws import Court, Key, LawBroken
+from .nodes import Node, SimOrigin
+from .system import System
+from .workload import CRASHES, PLAIN, RAISES, payload_of
+
+SAMPLE_SECONDS = 0.25
+LEFTOVERS_SECONDS = 15.0
+EVENTS_AT_MOST = 10_000
+"""Between two samples; more is a storm."""
+SETTLING_SECONDS = 0.5
+L1_SECONDS = 45.0
+"""Within which all that can resolve does: a loss may only just have begun to be noticed, and is repeated in seconds."""
+L2_AFTER_SECONDS = 10.0
+"""What was lost before healing is repeated only after a while, and until then it is nowhere."""
+QUIET_SECONDS = 3.0
+QUIET_WITHIN_WINDOWS = 5
+"""Whose Broker was started again while they were idle notice by their next beat, and begin anew."""
+ANSWER_SECONDS = 2.0
+MESSAGES_PER_LINK_AND_SECOND = 8
+MESSAGES_PER_NODE_AND_SECOND = 1
+FUNCTIONS = (b"f", b"g", b"h")
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of a schedule."""
+
+    seed: int
+    broken: LawBroken | None
+    swarm: str
+    futures: int = 0
+    executions: int = 0
+    events: int = 0
+    disturbances: int = 0
+    seconds: float = 0.0  # of virtual time
+    late: float = 0.0  # how long after healing the last Future resolved
+    lines: list[str] = field(default_factory=list)
+
+
+class Schedule:
+    """Everything that is drawn, and the run."""
+
+    def __init__(self, seed: int, *, system: System | None = None) -> None:
+        self.seed = seed
+        self.dice = dice = Random(f"{seed} schedule")
+        self.swarm: Swarm = draw_swarm(dice)
+        self.faults = str(self.swarm)  # before they heal
+        self.court = Court()
+        self.system = system or System(seed, self.court, careful=True)
+        self.system.weather = self.swarm.weather
+        self.system.drift = self.swarm.drift
+        self.heals_at = dice.choice([0.5, 2.0, 5.0]) * (1.0 + dice.random())
+        self.court.loses_frames = any(
+            getattr(self.swarm.weather, name) for name in ("drop", "duplicate", "late", "reorder", "replay")
+        ) or bool(self.swarm.clogs)
+        self._build()
+        self.fate = Fate(self.system, self.swarm, self.heals_at)
+
+    def _build(self) -> None:
+        dice, system = self.dice, self.system
+        system.spreads_starts = dice.choice([0.0, 0.01, 0.3])
+        counts = [dice.randint(1, 3) for _ in range(dice.choice([1, 1, 2, 2, 3, 4]))]
+        system.size = sum(counts)
+        for index in range(len(counts)):
+            system.add_broker(f"b{index}")
+            if index:
+                system.join(f"b{dice.randrange(index)}", f"b{index}", 10 ** dice.uniform(-4, -1.3))
+        for index, count in enumerate(counts):
+            for slot in range(1, count + 1):
+                system.add_worker(f"b{index}", slot)
+        for index in range(dice.choice([1, 1, 2])):
+            self._write_program(system.add_origin(f"b{dice.randrange(len(counts))}", f"o{index}"))
+
+    def _write_program(self, origin: SimOrigin) -> None:
+        """Decide what a program submits when, and what it cancels."""
+        dice, clock = self.dice, self.system.clock
+        mean = 10 ** dice.uniform(-3, -0.5)
+        span = self.heals_at * dice.choice([0.0, 0.5, 1.0])
+        poison = dice.random() < 0.1
+        priorities = dice.choice([(0,), (0,), (-1, 0, 1)])
+        for index in range(dice.randint(5, 25)):
+            kind = CRASHES if poison and not index else RAISES if dice.random() < 0.1 else PLAIN
+            width = depth = 0
+            if kind == PLAIN and dice.random() < 0.15:
+                width, depth = dice.randint(1, 3), dice.randint(1, 2)
+            payload = payload_of(self.system.next_tag(), dice.expovariate(1 / mean), width, depth, kind)
+            time = dice.uniform(0.0, span)
+            clock.at(time, self._submit, (origin, payload, dice.choice(FUNCTIONS), dice.choice(priorities)))
+        if dice.random() < 0.2:
+            for _ in range(dice.randint(1, 4)):
+                clock.at(dice.uniform(0.0, self.heals_at), self._share, (origin, dice.choice("xy")))
+        if dice.random() < 0.3:
+            for _ in range(dice.randint(1, 5)):
+                clock.at(dice.uniform(0.0, self.heals_at), self._cancel, (origin, dice.randint(1, 25)))
+
+    def _submit(self, argument: tuple[SimOrigin, bytes, bytes, int]) -> None:
+        origin, payload, function, priority = argument
+        if origin.halted:
+            origin.later(lambda: self._submit(argument))
+        elif origin.alive and origin.name not in self.court.books.gone:
+            origin.put(payload, function, priority)
+
+    def _cancel(self, argument: tuple[SimOrigin, int]) -> None:
+        origin, number = argument
+        if origin.alive and not origin.halted:
+            origin.cancel(number)
+
+    def _share(self, argument: tuple[SimOrigin, str]) -> None:
+        origin, name = argument
+        if origin.alive and not origin.halted and origin.name not in self.court.books.gone:
+            origin.share(name, b"%d" % self.system.next_tag())
+
+    # -- the run -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> Verdict:
+        """Let it happen; return what became of it."""
+        broken = None
+        try:
+            self._run()
+        except LawBroken as error:
+            broken = error
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{error!r} in {last.name}, {last.filename}:{last.lineno}"
+            broken = LawBroken("crash of a machine", where, self.seed, self.system.clock.now)
+            broken.__cause__ = error
+        court, system = self.court, self.system
+        return Verdict(
+            self.seed, broken, self.faults, court.count, court.executions, system.clock.events,
+            court.books.disturbances, system.clock.now, self.late,
+            system.transcript.lines if system.transcript is not None else [],
+        )  # fmt: skip
+
+    late = 0.0
+
+    def _run(self) -> None:
+        self.fate.begin()
+        self._pass_until(self.heals_at, healed=False)
+        self.fate.heal()
+        self._resolve_all()
+        self.late = self.system.clock.now - self.heals_at
+        self._empty_all()
+        self._be_quiet()
+        self.court.end()
+        self._ask_everybody()
+
+    def _pass_until(self, time: float, *, healed: bool) -> None:
+        clock = self.system.clock
+        while clock.now < time:
+            if not clock.run(min(time, clock.now + SAMPLE_SECONDS), EVENTS_AT_MOST):
+                raise self.court.broken("L3 storm", f"{EVENTS_AT_MOST} events within {SAMPLE_SECONDS} s")
+            self.court.sample(healed)
+
+    def _resolve_all(self) -> None:
+        """L1: everything resolves within a bound after healing."""
+        clock, books = self.system.clock, self.court.books
+        bound = clock.now + L1_SECONDS
+        self._pass_until(clock.now + SETTLING_SECONDS, healed=False)
+        while True:
+            unresolved = [key for key in books.unresolved() if self._is_reachable(key[0])]
+            if not unresolved:
+                return
+            if clock.now > bound:
+                places = "; ".join(self.where(key) for key in unresolved[:3])
+                raise self.court.broken("L1 everything resolves", f"{len(unresolved)} have not: {places}")
+            self._pass_until(clock.now + SAMPLE_SECONDS, healed=clock.now > self.heals_at + L2_AFTER_SECONDS)
+
+    def _is_reachable(self, node: str) -> bool:
+        return self.system.hosts[node] not in self.system.cut_off()
+
+    def where(self, key: Key) -> str:
+        """Say what all machines know of a Future."""
+        node, number = key
+        system = self.system
+        submitter = system.origins.get(node) or system.workers.get(node)
+        said = [submitter.machine.explain(number)] if submitter is not None else ["its submitter is gone"]
+        said += [broker.machine.explain(node, number) for broker in system.brokers.values() if broker.alive]
+        return f"{node}/{number}: {', '.join(said)}"
+
+    def _empty_all(self) -> None:
+        """S8: a moment later nobody holds anything."""
+        clock = self.system.clock
+        bound = clock.now + LEFTOVERS_SECONDS
+        while found := self.court.leftovers():
+            if clock.now > bound:
+                raise self.court.broken("S8 NothingLeft", found)
+            self._pass_until(clock.now + SAMPLE_SECONDS, healed=False)
+
+    def _be_quiet(self) -> None:
+        """L3: what is still said is beats."""
+        system = self.system
+        arrived = max((link.last for link in system.faulty_links), default=0.0)
+        self._pass_until(max(arrived, system.clock.now) + SETTLING_SECONDS, healed=False)
+        links, nodes = len(system.parents), len(system.nodes())
+        most = QUIET_SECONDS * (MESSAGES_PER_LINK_AND_SECOND * links + MESSAGES_PER_NODE_AND_SECOND * nodes)
+        for _ in range(QUIET_WITHIN_WINDOWS):
+            before = system.messages_sent()
+            self._pass_until(system.clock.now + QUIET_SECONDS, healed=False)
+            said = system.messages_sent() - before
+            if said <= most:
+                return
+        raise self.court.broken("L3 quiet when idle", f"{said} messages in {QUIET_SECONDS} s, not {most:.0f}")
+
+    def _ask_everybody(self) -> None:
+        """A1: every machine that can be reached answers, and the asker learns that these were all."""
+        system = self.system
+        askers = [origin for origin in system.origins.values() if origin.name not in self.court.books.gone]
+        for _ in range(2):  # a question is lost where the asker has yet to notice that its Broker was started again
+            until = system.clock.now + ANSWER_SECONDS + SETTLING_SECONDS
+            for origin in askers:
+                if not origin.told_all:
+                    origin.ask(ANSWER_SECONDS)
+            while system.clock.now < until and not all(origin.told_all for origin in askers):
+                self._pass_until(system.clock.now + SAMPLE_SECONDS, healed=False)
+        expected = {name for name, node in self._reachable().items() if node not in askers}
+        for origin in askers:
+            said = {name for name, report in (origin.answers or {}).items() if report}
+            missing = expected - said
+            if missing or not origin.told_all:
+                raise self.court.broken("A1 everybody answers", f"{origin.name} has not heard {sorted(missing)}")
+
+    def _reachable(self) -> dict[str, Node]:
+        lost = self.system.cut_off()
+        return {
+            node.name: node for node in self.system.nodes() if self.system.hosts.get(node.name, node.name) not in lost
+        }

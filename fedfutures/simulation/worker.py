@@ -1,0 +1,363 @@
+"""A Worker's process: runs Futures one after the other, and lets those that wait give way.
+
+This is the loop of :mod:`fedfutures.worker.execution` without greenlets: what runs is a *segment*, from when a Future
+begins to when it ends or waits. Between segments, and when there is nothing to run, the main thread drives: it takes
+in what has arrived, sends results, and says its load. While a segment runs for long, the helper thread does so, when
+that process's would: it hears what is published, and at times that follow from how long Futures take.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ..federation.events import Arrived
+from ..wire import codec
+from ..wire.messages import CANCELLED, ERROR, VALUE, Batch
+from ..worker import events as rules
+from .nodes import NEVER, TICK, Submitter
+from .workload import CRASHES, RAISES, Spec, payload_of, read, value_of
+
+if TYPE_CHECKING:
+    from .system import System
+
+PUMP_EVERY_SECONDS = 0.010
+HELPER_AFTER_SECONDS = 0.010
+STUCK_SECONDS = 0.010
+REPORT_SECONDS = 0.100
+LOOK_SECONDS = 0.25
+HURRY_SECONDS = 0.0005
+
+
+class Fetched:
+    """A piece that was given: what is to be started, and what has finished but was not sent."""
+
+    __slots__ = ("batch", "finished", "function", "number", "since", "submitter", "todo")
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch, self.number, self.submitter, self.function = batch, batch.piece, batch.submitter, batch.function
+        self.todo = deque(zip(batch.ids, batch.payloads))
+        self.finished: list[tuple[int, bytes, int]] = []
+        self.since = 0.0
+
+
+class Running:
+    """A Future that was begun here; one that waits counts what it still waits for."""
+
+    __slots__ = (
+        "began", "blamed", "function", "number", "payload", "piece", "priority", "root", "spec", "waits_for",
+    )  # fmt: skip
+
+    def __init__(self, piece: Fetched | None, number: int, payload: bytes, function: bytes, began: float) -> None:
+        self.piece, self.number, self.payload, self.function, self.began = piece, number, payload, function, began
+        self.spec: Spec = read(payload)
+        self.waits_for = -1  # Futures that it has submitted; -1: not yet
+        self.blamed = (0, 0)  # (piece, number) of the fetched Future that this one belongs to
+        self.root, self.priority = "", 0
+
+
+class SimWorker(Submitter):
+    """A Worker's process, and the host's `slot` that it fills."""
+
+    __slots__ = (
+        "busy_seconds", "current", "driven_at", "fetched", "helper_at", "inbox", "parents", "pieces", "published",
+        "pump_at", "ready", "reported", "resting", "slot", "slowness", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, system: System, name: str, slot: int = 0, rate: float = 1.0, offset: float = 0.0) -> None:
+        super().__init__(system, name, "worker", rate, offset)
+        self.slot = slot
+        self.slowness = 1.0
+        self.fetched: deque[Fetched] = deque()
+        self.pieces: dict[int, Fetched] = {}
+        self.current: Running | None = None
+        self.ready: list[Running] = []
+        self.parents: dict[int, Running] = {}  # own Future -> who has submitted it
+        self.waiting = 0  # Futures that wait
+        self.inbox: list[bytes] = []
+        self.published: bytes | None = None  # the latest; older ones are worth nothing
+        self.driven_at = self.pump_at = 0.0
+        self.helper_at = NEVER
+        self.reported = (0, 0)
+        self.resting = True
+        self.busy_seconds = 0.0
+
+    # -- what arrives ------------------------------------------------------------------------------------------------
+
+    def arrive(self, source: str, frame: bytes) -> None:
+        if self.halted:
+            self.later(lambda: self.arrive(source, frame))
+            return
+        self.inbox.append(frame)
+        if self.resting:
+            self._wake_up()
+        elif self.current is not None:
+            self._plan_helper()
+
+    def hear(self, source: str, frame: bytes) -> None:
+        self.published = frame
+        if self.halted:
+            return
+        if self.resting:
+            self._wake_up()
+        elif self.current is not None:
+            self._plan_helper()
+
+    def _wake_up(self) -> None:
+        """Something came while there was nothing to run."""
+        self._receive()
+        if (self.machine.durations.last or 0.0) > HURRY_SECONDS and (self.fetched or self.ready):
+            self._pump()
+        self._go_on()
+
+    def _receive(self) -> None:
+        if self.published is not None:
+            frame, self.published = self.published, None
+            self.step(Arrived("", *codec.decode(frame)))
+        if self.inbox:
+            frames, self.inbox = self.inbox, []
+            for frame in frames:
+                self.take_in(frame)
+
+    def tick(self) -> None:
+        if self.resting:
+            self._go_on()
+        elif self.current is not None:
+            self._plan_helper()
+
+    # -- driving -----------------------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        self.driven_at = self.clock.now
+        self.pump_at = self.driven_at + PUMP_EVERY_SECONDS
+        self._service(0.0)
+
+    def service(self) -> None:
+        self._service(0.0)
+
+    def _service(self, stuck: float) -> None:
+        """Take in, send results, give back what others hunger for, offer, say the load; `stuck` in one Future."""
+        if self.inbox or self.published is not None:
+            self._receive()
+        self._send_results()
+        overdue = stuck > self._overdue_seconds()
+        unstarted = sum(len(piece.todo) for piece in self.fetched) if self.fetched else 0
+        busy = not self.resting or bool(self.ready) or bool(unstarted)
+        if unstarted and not stuck:
+            unstarted -= 1
+        if unstarted and (overdue or self.machine.hunger):
+            unstarted -= self._give_back(unstarted if overdue else min(unstarted, self.machine.hunger))
+        if self.own:
+            self.offer()
+        due = self.machine.next_deadline()
+        if due is not None and due <= self.local() + 1e-9:
+            self.step(TICK)
+        if stuck > REPORT_SECONDS and self.current is not None and self.reported != self.current.blamed:
+            self.reported = self.current.blamed
+            self.step(rules.Report(self.reported[0], [self.reported[1]]))
+        self.step(rules.Load(unstarted, len(self.own), busy, overdue))
+
+    def _overdue_seconds(self) -> float:
+        return max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))
+
+    def _send_results(self) -> None:
+        for piece in list(self.pieces.values()):
+            if piece.finished:
+                self._send_finished(piece)
+
+    def _send_finished(self, piece: Fetched) -> None:
+        since, piece.since = piece.since, 0.0
+        finished, piece.finished = piece.finished, []
+        odd = [(number, kind) for number, _, kind in finished if kind != VALUE]
+        seconds = max(1e-9, self.clock.now - since) if since else 0.0
+        ids, outcomes = [number for number, _, _ in finished], [outcome for _, outcome, _ in finished]
+        if piece.number not in self.machine.held:
+            del self.pieces[piece.number]  # a Broker that was started again has asked for them elsewhere
+            return
+        self.step(rules.Finished(piece.number, ids, outcomes, odd, seconds, len(ids) if seconds else 0))
+        if piece.number not in self.machine.held:
+            del self.pieces[piece.number]
+
+    def _give_back(self, most: int) -> int:
+        count = 0
+        for piece in reversed(self.fetched):
+            ids = []
+            while count < most and piece.todo:
+                ids.append(piece.todo.pop()[0])
+                count += 1
+            if ids:
+                self.step(rules.GiveBack(piece.number, ids[::-1]))
+        return count
+
+    # -- the helper thread -------------------------------------------------------------------------------------------
+
+    def _plan_helper(self) -> None:
+        """Let the helper thread look when that process's would, if the segment still runs then."""
+        running = self.current
+        assert running is not None
+        now, listens = self.clock.now, self.driven_at + HELPER_AFTER_SECONDS
+        time = NEVER
+        if self.published is not None or (self.inbox and self.machine.given_count):
+            time = listens
+        elif self.inbox:
+            time = max(now, self.driven_at + REPORT_SECONDS) + LOOK_SECONDS
+        if any(piece.todo for piece in self.fetched):
+            time = min(time, self.driven_at + self._overdue_seconds() + 1e-6)
+        if running.blamed[0] and self.reported != running.blamed:
+            time = min(time, self.driven_at + REPORT_SECONDS + 1e-6)
+        due = self.machine.next_deadline()
+        if due is not None:
+            time = min(time, (due - self.offset) / self.rate)
+        time = max(time, listens, now)
+        if time < self.helper_at and time < running.began + running.spec.seconds * self.slowness:
+            self.helper_at = time
+            self.clock.at(time, self._help, time)
+
+    def _help(self, time: float) -> None:
+        if time != self.helper_at or self.current is None:
+            return
+        self.helper_at = NEVER
+        if not self.halted:
+            self._service(max(1e-6, self.clock.now - self.driven_at))
+            self._plan_helper()
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Run what there is, as the runner does: who is ready first, own Futures next, the newest first."""
+        while self.alive and self.current is None:
+            if not self.resting and self.clock.now >= self.pump_at:
+                self._pump()
+            if self.ready:
+                self._complete(self.ready.pop())
+            elif self.own:
+                number = self.own.pop()
+                call = self.calls[number]
+                self._begin(Running(None, number, call.payload, call.function, self.clock.now))
+            elif self.fetched:
+                piece = self.fetched[0]
+                if piece.todo:
+                    number, payload = piece.todo.popleft()
+                    self._begin(Running(piece, number, payload, piece.function, self.clock.now))
+                else:
+                    self.fetched.popleft()
+            else:
+                self.resting = True
+                self._pump()
+                if not (self.ready or self.own or self.fetched):
+                    self.plan()
+                    return
+
+    def _begin(self, running: Running) -> None:
+        self.resting = False
+        self.current = running
+        piece = running.piece
+        if piece is None:
+            parent = self.parents[running.number]
+            running.blamed, running.root, running.priority = parent.blamed, parent.root, parent.priority
+            self.system.laws.started(self.name, self.name, running.number, 1)
+        else:
+            running.blamed = (piece.number, running.number)
+            running.root, running.priority = piece.batch.root, piece.batch.priority
+            piece.since = piece.since or self.clock.now
+            self.system.laws.started(self.name, piece.submitter, running.number, piece.batch.attempt)
+        seconds = running.spec.seconds * self.slowness
+        if running.spec.kind == CRASHES:
+            self.clock.at(self.clock.now + seconds / 2, self._crash, running)
+        self.driven_at = self.clock.now
+        self.clock.at(self.clock.now + seconds, self._segment_ends, running)
+        self.helper_at = NEVER
+        if seconds > HELPER_AFTER_SECONDS:
+            self._plan_helper()
+
+    def _crash(self, running: Running) -> None:
+        if self.halted:
+            self.later(lambda: self._crash(running))
+        elif self.alive and self.current is running:
+            self.system.worker_died(self, "signal SIGSEGV", blame=True)
+
+    def _segment_ends(self, running: Running) -> None:
+        if running is not self.current or not self.alive:
+            return
+        if self.halted:
+            self.later(lambda: self._segment_ends(running))
+            return
+        spec, now = running.spec, self.clock.now
+        self.busy_seconds += now - running.began
+        self.system.ran(self.name, running, now)
+        self.current, self.driven_at, self.helper_at = None, now, NEVER
+        if spec.width and spec.depth:
+            if running.piece is not None:
+                running.piece.since = 0.0
+            running.waits_for = spec.width
+            self.waiting += 1
+            for _ in range(spec.width):
+                payload = payload_of(self.system.next_tag(), spec.seconds, spec.width, spec.depth - 1)
+                self.parents[self.submit(payload, running.function, running.priority)] = running
+        else:
+            self._complete(running)
+        self._go_on()
+
+    def _complete(self, running: Running) -> None:
+        """A Future has its value."""
+        kind = ERROR if running.spec.kind == RAISES else VALUE
+        outcome = value_of(running.payload)
+        if running.waits_for >= 0:
+            self.waiting -= 1
+        if running.piece is not None:
+            running.piece.finished.append((running.number, outcome, kind))
+        else:
+            self.resolve([running.number], [outcome], [(running.number, kind)] if kind else [])
+
+    def root_of(self, number: int) -> str:
+        return self.parents[number].root
+
+    def resolve(self, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
+        super().resolve(ids, outcomes, odd)
+        for number in ids:
+            parent = self.parents.pop(number)
+            parent.waits_for -= 1
+            if not parent.waits_for:
+                self.ready.append(parent)
+
+    # -- what the machine says ---------------------------------------------------------------------------------------
+
+    def act(self, action: rules.Action) -> None:
+        if type(action) is rules.Run:
+            piece = self.pieces[action.batch.piece] = Fetched(action.batch)
+            self.fetched.append(piece)
+        elif type(action) is rules.Unstart:
+            self._unstart(action)
+        else:
+            super().act(action)
+
+    def _unstart(self, action: rules.Unstart) -> None:
+        """Hand back as cancelled what has not started; what has is reported as running."""
+        piece = self.pieces.get(action.piece)
+        if piece is None:
+            return
+        wanted = set(action.ids)
+        cancelled = [number for number, _ in piece.todo if number in wanted]
+        piece.todo = deque(entry for entry in piece.todo if entry[0] not in wanted)
+        piece.finished.extend((number, b"", CANCELLED) for number in cancelled)
+        gone = {number for number, _, _ in piece.finished}
+        held = self.machine.held.get(action.piece)
+        running = [number for number in action.ids if held and number in held.pending and number not in gone]
+        if running:
+            self.step(rules.Report(action.piece, running))
+
+    def retire(self) -> None:
+        """Leave on purpose."""
+        self.step(rules.Leave("it has run max_tasks_per_child Futures"))
+        self.halt(keeps_mail=False)
+
+    # -- how it ends -------------------------------------------------------------------------------------------------
+
+    def cells(self) -> tuple[int, int]:
+        """What the black box says was running: (piece, id), (0, 0) if nothing was."""
+        return self.current.blamed if self.current is not None else (0, 0)
+
+    def blamed_future(self) -> tuple[str, int] | None:
+        """The same by submitter and number."""
+        piece, number = self.cells()
+        return (self.pieces[piece].submitter, number) if piece in self.pieces else None

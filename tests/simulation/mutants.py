@@ -1,0 +1,276 @@
+"""``python -m tests.simulation.mutants``: does the simulator notice bugs? Plants each of many, one at a time.
+
+A mutant is judged by schedules of faults first, then by figure runs, then by the pure tests of the machines. Whatever
+breaks with the sound code too is no evidence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import multiprocessing
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import sqrt
+from pathlib import Path
+from statistics import mean, stdev
+from types import FrameType
+
+import pytest
+from hypothesis import Phase, settings
+
+from fedfutures.simulation.command_line import run_seed
+from fedfutures.simulation.laws import LawBroken
+from fedfutures.simulation.scenario import FigureRun, Figures, Settings
+from fedfutures.simulation.schedule import Verdict
+
+from .mutant_table import ALL, BY_NAME, Mutant
+from .planting import planted
+
+SCHEDULE_SECONDS = 20
+PURE_SECONDS = 240
+STORIES = "tests/simulation/test_stories.py::test_the_story_goes_on_as_it_did"
+PURE = ("tests/broker", "tests/worker", "tests/federation", "tests/wire/test_codec.py", STORIES)
+"""The last is of what is said, word for word: it notices much, but does not say whether it matters."""
+FIGURES = (
+    Settings(brokers=1, workers=4, futures=400),
+    Settings(brokers=8, workers=4, futures=640),
+    Settings(brokers=9, workers=4, futures=720, sites=True, distribution="exponential", seconds=0.1),
+    Settings(brokers=8, workers=2, futures=64, seconds=0.5, distribution="exponential"),
+)
+MEASURES = ("executions", "events", "late")
+ERRORS, LEAST_CHANGE = 4.0, 0.003
+"""All schedules together have noticed a mutant when they cost more by so many standard errors."""
+SLOWER, MORE_MESSAGES = 1.10, 1.25
+"""A figure run has noticed a mutant when it takes so many times as long, or so many times as many messages."""
+
+
+@dataclass
+class Finding:
+    """What noticed a mutant: a law and a seed, a figure, a test; nothing has, if `by` is empty."""
+
+    mutant: Mutant
+    by: str = ""
+    where: str = ""
+    detail: str = ""
+    seconds: float = 0.0
+
+
+def overdue(number: int, frame: FrameType | None) -> None:
+    """A machine does not come to an end."""
+    raise TimeoutError("a step that does not end")
+
+
+@contextlib.contextmanager
+def in_time(seconds: int) -> Iterator[None]:
+    """Raise TimeoutError if it takes more processor time."""
+    before = signal.signal(signal.SIGVTALRM, overdue)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def verdict_of(seed: int) -> Verdict:
+    """Run one schedule."""
+    try:
+        with in_time(SCHEDULE_SECONDS):
+            return run_seed(seed)
+    except Exception as error:  # of a machine in a state that it was not made for
+        return Verdict(seed, LawBroken("crash of a machine", repr(error), seed), "")
+
+
+def schedules_worse(found: Sequence[Verdict], sound: Sequence[Verdict]) -> str:
+    """Compare what all schedules cost; say what is worse than with the sound code, beyond chance."""
+    for name in MEASURES:
+        before = [float(getattr(verdict, name)) for verdict in sound]
+        more = [float(getattr(verdict, name)) - old for verdict, old in zip(found, before)]
+        error = stdev(more) / sqrt(len(more)) if len(more) > 1 else 0.0
+        change = mean(more) / mean(before)
+        if change > LEAST_CHANGE and mean(more) > ERRORS * error:
+            return f"{name} of all schedules: {change:+.1%}"
+    return ""
+
+
+@cache
+def sound_figures() -> list[Figures]:
+    """Return the figures of the sound code."""
+    return [FigureRun(chosen).run() for chosen in FIGURES]
+
+
+def figures_worse() -> str:
+    """Run the figures; say which is worse than the sound code's."""
+    for number, (chosen, sound) in enumerate(zip(FIGURES, sound_figures()), 1):
+        try:
+            with in_time(SCHEDULE_SECONDS):
+                figures = FigureRun(chosen).run()
+        except Exception as error:
+            return f"figure run {number}: {error!r}"
+        if figures.executions != sound.executions:
+            return f"figure run {number}: {figures.executions} executions of {figures.futures} Futures"
+        for name, most in (("ratio", SLOWER), ("messages_per_future", MORE_MESSAGES)):
+            now, before = getattr(figures, name), getattr(sound, name)
+            if now > most * before:
+                return f"figure run {number}: {name} {now:.2f}, not {before:.2f}"
+    return ""
+
+
+def judge(mutant: Mutant, sound: Sequence[Verdict]) -> Finding:
+    """Find what notices a mutant; `sound` is what the schedules come to with the sound code."""
+    sound_figures()
+    began, finding = time.perf_counter(), Finding(mutant)
+    fitting = [verdict for verdict in sound if verdict.broken is None]
+    with planted(mutant):
+        found = []
+        for old in fitting:
+            verdict = verdict_of(old.seed)
+            found.append(verdict)
+            if verdict.broken is not None:
+                finding.by, finding.where = verdict.broken.law, f"seed {old.seed}"
+                finding.detail = verdict.broken.detail
+                break
+        else:
+            worse = schedules_worse(found, fitting) or figures_worse()
+            if worse:
+                finding.by, _, finding.detail = worse.partition(": ")
+                finding.where = finding.detail
+    finding.seconds = time.perf_counter() - began
+    return finding
+
+
+# -- the pure tests, in a process of their own -------------------------------------------------------------------------
+
+
+class FirstFailures:
+    """Notes which tests fail."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+def run_pure_tests(mutant: Mutant | None, most: int, without: Sequence[str]) -> int:
+    """Run the pure tests here, with a mutant; print which fail."""
+    settings.register_profile("mutants", database=None, phases=[Phase.explicit, Phase.generate], deadline=None)
+    settings.load_profile("mutants")
+    noted = FirstFailures()
+    options = [*PURE, "--ignore=tests/broker/test_exhaustive.py", "-q", "-p", "no:cacheprovider", f"--maxfail={most}",
+               "-Wignore::pytest.PytestAssertRewriteWarning", "--hypothesis-seed=1"]  # fmt: skip
+    options += [f"--deselect={name}" for name in without]
+    with planted(mutant) if mutant is not None else contextlib.nullcontext(), contextlib.redirect_stdout(sys.stderr):
+        code = pytest.main(options, plugins=[noted])
+    print("\n".join(noted.failed))
+    return int(code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED))
+
+
+def pure_failures(name: str, most: int, without: Sequence[str]) -> list[str]:
+    """Return tests that fail with a mutant ("": with the sound code)."""
+    command = [sys.executable, "-m", "tests.simulation.mutants", "--pure", str(most)]
+    command += ["--only", name] if name else []
+    for test in without:
+        command += ["--without", test]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PURE_SECONDS, check=True)
+    except subprocess.TimeoutExpired:
+        return ["a test that does not end"]
+    return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
+
+
+# -- all of them -------------------------------------------------------------------------------------------------------
+
+
+def judge_fully(argument: tuple[str, list[Verdict], list[str]]) -> Finding:
+    """Judge a mutant by all there is, in a process of its own."""
+    name, sound, without = argument
+    finding = judge(BY_NAME[name], sound)
+    if not finding.by:
+        failed = pure_failures(name, 1, without)
+        if failed:
+            finding.by, finding.where = "tests", failed[0].removeprefix("tests/")
+    return finding
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """Say how many are noticed."""
+    count = len(findings)
+    simulated = sum(1 for finding in findings if finding.by and finding.by != "tests")
+    noticed = sum(1 for finding in findings if finding.by)
+    return (
+        f"Of {count} bugs the simulator alone notices {simulated} ({simulated / count:.0%}), "
+        f"together with the tests {noticed} ({noticed / count:.0%})."
+    )
+
+
+def table(findings: Sequence[Finding], schedules: int) -> str:
+    """Write the page of the documentation."""
+    lines = [
+        ":orphan:", "", "Planted bugs", "============", "",
+        "Whether tests would notice a bug is shown by bugs. Each of these was planted in the machines, one at a time",
+        "(``tests/simulation/mutant_table.py`` has their text), and judged by schedules of faults, the seeds from 1",
+        f"to {schedules}. If none of them broke a law, it was judged by what all cost, by figure runs, and then",
+        "by the pure tests of the machines and the stories.", "",
+        summary(findings), "",
+        "This table is written by ``python -m tests.simulation.mutants --write docs/mutants.rst``.", "",
+        ".. list-table::", "   :header-rows: 1", "   :widths: 20 42 26 12", "",
+        "   * - Bug", "     - What it does", "     - Noticed by", "     - First",
+    ]  # fmt: skip
+    for finding in findings:
+        mutant = finding.mutant
+        by = finding.by or f"nothing: {REASONS.get(mutant.name, 'not explained')}"
+        where = f"``{finding.where}``" if finding.by == "tests" else finding.where
+        lines += [f"   * - {mutant.name}", f"     - {mutant.what}", f"     - {by}", f"     - {where or '-'}"]
+    return "\n".join(lines) + "\n"
+
+
+REASONS: dict[str, str] = {}
+"""Why nothing notices a mutant, where that is so."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    found = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
+    found.add_argument("--schedules", type=int, default=400, metavar="N", help="how many each has to survive")
+    found.add_argument("--processes", type=int, default=2, metavar="N", help="how many mutants at a time")
+    found.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these mutants")
+    found.add_argument("--write", type=Path, metavar="FILE", help="write the table")
+    found.add_argument("--pure", type=int, metavar="N", help="run the pure tests with it, up to N failures")
+    found.add_argument("--without", action="append", default=[], metavar="TEST", help="leave this test out")
+    return found
+
+
+def main() -> int:
+    """Do what the command line says."""
+    options = parser().parse_args()
+    if options.pure:
+        return run_pure_tests(BY_NAME[options.only[0]] if options.only else None, options.pure, options.without)
+    mutants = [BY_NAME[name] for name in options.only] or ALL
+    with multiprocessing.get_context("fork").Pool(options.processes) as pool:
+        sound = pool.map(verdict_of, range(1, options.schedules + 1), 10)
+    broken = [verdict.seed for verdict in sound if verdict.broken is not None]
+    failing = pure_failures("", 99, [])
+    print(f"with the sound code break a law: {broken}; fail: {failing}", flush=True)
+    findings = []
+    with multiprocessing.get_context("fork").Pool(options.processes, maxtasksperchild=1) as pool:
+        work = [(mutant.name, sound, failing) for mutant in mutants]
+        for finding in pool.imap(judge_fully, work):
+            findings.append(finding)
+            said = f"{finding.by or 'SURVIVES'} {finding.where}"
+            print(f"{finding.mutant.name:<36} {said:<60} {finding.seconds:5.1f} s  {finding.detail[:90]}", flush=True)
+    print(summary(findings))
+    if options.write:
+        options.write.write_text(table(findings, options.schedules), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Schedules of faults: none breaks a law, each is decided by its seed, and a law that is broken is noticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fedfutures.broker.machine import BrokerMachine
+from fedfutures.errors import LocalProtocolError
+from fedfutures.federation.channel import Channel
+from fedfutures.federation.events import Send
+from fedfutures.simulation.command_line import run_seed
+from fedfutures.simulation.nodes import SimBroker, SimOrigin, Submitter
+from fedfutures.simulation.transcript import Transcript
+from fedfutures.simulation.worker import SimWorker
+from fedfutures.wire import messages
+from fedfutures.worker.machine import WorkerMachine
+
+
+@pytest.mark.parametrize("first", range(0, 120, 10))
+def test_no_law_is_broken(first: int) -> None:
+    for seed in range(first, first + 10):
+        verdict = run_seed(seed)
+        assert verdict.broken is None, verdict.broken
+        assert verdict.futures > 0
+
+
+def test_the_same_seed_tells_the_same_story() -> None:
+    def tell(seed: int) -> list[str]:
+        transcript = Transcript()
+        run_seed(seed, transcript)
+        return transcript.lines
+
+    assert tell(3) == tell(3) != tell(4)
+    assert len(tell(3)) > 100
+
+
+# -- planted bugs ------------------------------------------------------------------------------------------------------
+
+
+def first_broken(seeds: range) -> str:
+    """Return the law that is broken first in some schedules, "" if none is."""
+    found = (run_seed(seed).broken for seed in seeds)
+    return next((broken.law for broken in found if broken is not None), "")
+
+
+def test_a_value_of_another_future_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    send_finished = SimWorker._send_finished
+
+    def mixed_up(self: SimWorker, piece: Any) -> None:
+        if len(piece.finished) > 1:
+            (a, x, k), (b, y, m), *rest = piece.finished
+            piece.finished = [(a, y, m), (b, x, k), *rest]
+        send_finished(self, piece)
+
+    monkeypatch.setattr(SimWorker, "_send_finished", mixed_up)
+    assert first_broken(range(40)) == "S2 OwnValue"
+
+
+def test_a_future_that_resolves_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(self: Submitter, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
+        for _ in range(2):
+            self.system.laws.resolved(self.name, ids, outcomes, dict(odd))
+
+    monkeypatch.setattr(Submitter, "resolve", again)
+    assert first_broken(range(3)) == "S1 ResolvesOnce"
+
+
+def test_a_cancellation_nobody_asked_for_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve = SimOrigin.resolve
+
+    def cancels(self: SimOrigin, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
+        resolve(self, ids, outcomes, [(number, messages.CANCELLED) for number in ids])
+
+    monkeypatch.setattr(SimOrigin, "resolve", cancels)
+    assert first_broken(range(3)) == "S11 CancelledIfAsked"
+
+
+def test_messages_that_are_never_repeated_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Channel, "repeat", lambda self, now: [])
+    laws = {"L1 everything resolves", "L2 NobodyIdles", "L3 storm", "S8 NothingLeft", "A1 everybody answers"}
+    assert first_broken(range(24, 40)) in laws
+
+
+def test_a_lost_worker_whose_futures_are_forgotten_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    inform = SimBroker.inform
+
+    def deaf(self: SimBroker, event: Any) -> None:
+        if type(event).__name__ != "PeerLost":
+            inform(self, event)
+
+    monkeypatch.setattr(SimBroker, "inform", deaf)
+    assert first_broken(range(40))
+
+
+def test_held_futures_that_are_concealed_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a bug that any law forbids: what is not said to be held is given out again."""
+    send = WorkerMachine._send
+
+    def concealing(self: WorkerMachine, message: Any, now: float) -> None:
+        if type(message) is not messages.Holding:
+            send(self, message, now)
+
+    monkeypatch.setattr(WorkerMachine, "_send", concealing)
+    assert not first_broken(range(10))
+
+
+def test_a_future_that_crosses_a_link_again_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ping_pong(self: Any, action: Any) -> None:
+        carry(self, action.peer, action)
+        if type(action.message) is messages.Batch:
+            again = messages.Batch(*[getattr(action.message, name) for name in action.message.__slots__])
+            again.piece += 1000
+            self.system.sends(self.name, action.peer, Send(action.peer, again, 0, 0))
+
+    carry = SimBroker.carry
+    act = SimBroker._act
+
+    def planted(self: SimBroker, actions: list[Any]) -> None:
+        for action in actions:
+            if type(action) is Send:
+                ping_pong(self, action)
+            else:
+                act(self, [action])
+
+    monkeypatch.setattr(SimBroker, "_act", planted)
+    assert first_broken(range(40)) == "S9 CrossesTwice"
+
+
+def test_a_machine_that_fails_its_own_check_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(self: BrokerMachine) -> None:
+        if len(self.queue) > 3:
+            raise LocalProtocolError("planted")
+
+    monkeypatch.setattr(BrokerMachine, "check", check)
+    assert first_broken(range(10)) == "crash of a machine"
+
+
+def test_strangers_that_are_let_in_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    statistics = BrokerMachine.statistics
+    calls = iter(range(10**9))
+
+    def counting(self: BrokerMachine) -> dict[str, int]:
+        return {**statistics(self), "resolved": next(calls)}
+
+    monkeypatch.setattr(BrokerMachine, "statistics", counting)
+    assert first_broken(range(10)) == "S12 strangers change nothing"
