@@ -87,7 +87,7 @@ class Dispatch:
                     count = self._share_of(peer, lot, backlog, total)
                     if not count:
                         break
-                    self.give(peer, self._cut(lot, count), spent=False, now=now)
+                    self.give(peer, self._cut(lot, count, peer.name), spent=False, now=now)
 
     def _fitting(self, peer: Peer) -> Callable[[Lot], bool]:
         """Return what says whether a lot may be given to a neighbour.
@@ -111,7 +111,7 @@ class Dispatch:
 
     def _share_of(self, peer: Peer, lot: Lot, backlog: int, total: int) -> int:
         assert peer.link is not None
-        seconds = 3 * schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
+        seconds = schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
         mean = self._broker.durations.of(lot.function)
         count = schedule.share(mean, peer.pending, backlog, peer.workers, total, seconds)
         left = backlog - schedule.soon(mean, len(self._broker.workers), peer.link.round_trip / 2)
@@ -120,7 +120,7 @@ class Dispatch:
     def _give_back(self, peer: Peer, lot: Lot, count: int, now: float) -> None:
         """Return Futures to the neighbour that lent them: its Workers are idle."""
         broker = self._broker
-        back = self._cut(lot, count)
+        back = self._cut(lot, count, peer.name)
         source = back.giver
         intake = broker.intakes[source]
         peer.idle = max(0, peer.idle - len(back.ids))
@@ -129,10 +129,10 @@ class Dispatch:
             del broker.intakes[source]
         broker.send(peer, messages.Return(source[1], back.ids, back.attempt, back.crashes), now)
 
-    def _cut(self, lot: Lot, count: int) -> Lot:
+    def _cut(self, lot: Lot, count: int, to: str = "") -> Lot:
         """Take up to `count` Futures of a lot of the queue; its root is charged with their time."""
         mean = self._broker.durations.of(lot.function) or self._broker.durations.last or schedule.HORIZON_SECONDS
-        return self._broker.queue.take(lot, min(count, len(lot.ids)), mean)
+        return self._broker.queue.take(lot, min(count, len(lot.ids)), mean, to)
 
     def give(self, peer: Peer, lot: Lot, *, spent: bool, now: float) -> None:
         if lot.function not in peer.knows:

@@ -26,7 +26,7 @@ class WorkQueue:
     def __init__(self) -> None:
         self._levels: dict[int, dict[str, _Root]] = {}  # priority -> root -> lots
         self._order: list[int] = []  # priorities, the highest first
-        self._charged: dict[str, float] = {}
+        self._charged: dict[tuple[str, str], float] = {}
         self._count = 0
         self._added = 0
         self.bytes = 0
@@ -64,9 +64,10 @@ class WorkQueue:
 
     def _arrive(self, root: str) -> None:
         """A root that was away begins at the level of those that are here."""
-        here = [self._charged.get(other, 0.0) for level in self._levels.values() for other in level]
-        if here:
-            self._charged[root] = max(self._charged.pop(root, 0.0), min(here))
+        for to in dict.fromkeys(to for _, to in self._charged):
+            here = [self._charged.get((other, to), 0.0) for level in self._levels.values() for other in level]
+            if here:
+                self._charged[root, to] = max(self._charged.pop((root, to), 0.0), min(here))
         while len(self._charged) > ROOTS_REMEMBERED:
             del self._charged[next(iter(self._charged))]
 
@@ -79,13 +80,13 @@ class WorkQueue:
     def head(self) -> Lot:
         """Return the lot to be served next; there is one."""
         level = self._levels[self._order[0]]
-        root = next(iter(level.values())) if len(level) == 1 else level[self._by_charge(level)[0]]
+        root = next(iter(level.values())) if len(level) == 1 else level[self._by_charge(level, "")[0]]
         if len(root) == 1:
             return next(iter(root.values()))[0]
         return min((lots[0] for lots in root.values()), key=_order_of)
 
-    def _by_charge(self, level: dict[str, _Root]) -> list[str]:
-        return sorted(level, key=lambda root: self._charged.get(root, 0.0))
+    def _by_charge(self, level: dict[str, _Root], to: str) -> list[str]:
+        return sorted(level, key=lambda root: self._charged.get((root, to), 0.0))
 
     def head_for(self, neighbour: str, back: int, fits: Callable[[Lot], bool]) -> Lot | None:
         """Return the lot that `fits` to be given to a neighbour next, or, when `back`, one to be given back to it."""
@@ -93,7 +94,7 @@ class WorkQueue:
             return None
         for priority in self._order:
             level = self._levels[priority]
-            for name in self._by_charge(level):
+            for name in self._by_charge(level, neighbour):
                 fitting = [
                     lot
                     for giver, lots in level[name].items()
@@ -103,10 +104,15 @@ class WorkQueue:
                     return min(fitting, key=_order_of)
         return None
 
-    def take(self, lot: Lot, count: int, seconds: float) -> Lot:
-        """Take the first `count` Futures of a lot that waits here; charge its root with `seconds` for each."""
+    def take(self, lot: Lot, count: int, seconds: float, to: str = "") -> Lot:
+        """Take the first `count` Futures of a lot that waits here; charge its root with `seconds` for each.
+
+        Each neighbour they go `to` has accounts of its own, as own Workers have (""): so the Origins have equal shares
+        of each, however much more of one Origin's Futures is lent out than run here.
+        """
         if self._charged or len(self._levels[lot.priority]) > 1:
-            self._charged[lot.root] = self._charged.get(lot.root, 0.0) + seconds * count
+            key = (lot.root, to)
+            self._charged[key] = self._charged.get(key, 0.0) + seconds * count
         if count < len(lot.ids):
             taken = lot.cut(count)
             self._tally(taken, -1)

@@ -202,7 +202,7 @@ class AttemptsGrow(Law):
 
 
 class CrossesTwice(Law):
-    """A Future crosses a link twice at most, out and back, while nothing disturbs that."""
+    """While nothing disturbs that, a Future goes over a link as often as Brokers allow, and no more."""
 
     code = "S9"
 
@@ -318,18 +318,29 @@ class SameConstants(Law):
 
     code = "C1"
 
-    def ends(self) -> None:
+    def differs(self) -> str:
+        """Say who knows something else."""
         system = self.court.system
         lost = system.cut_off()
+        nodes = [
+            node
+            for node in [*system.workers.values(), *system.origins.values()]
+            if node.alive and node.name not in self.books.gone and system.hosts[node.name] not in lost
+        ]
         seen: dict[str, tuple[str, bytes]] = {}
-        for node in [*system.workers.values(), *system.origins.values()]:
-            if node.alive and node.name not in self.books.gone and system.hosts[node.name] not in lost:
-                for name, body in node.constants.items():
-                    who, other = seen.setdefault(name, (node.name, body))
-                    self.require(other == body, f"{name} is {other!r} for {who} and {body!r} for {node.name}")
-        for node in [*system.workers.values(), *system.origins.values()]:
-            if node.alive and node.name not in self.books.gone and system.hosts[node.name] not in lost:
-                self.require(node.constants.keys() == seen.keys(), f"{node.name} knows {list(node.constants)}")
+        for node in nodes:
+            for name, body in node.constants.items():
+                who, other = seen.setdefault(name, (node.name, body))
+                if other != body:
+                    return f"{name} is {other!r} for {who} and {body!r} for {node.name}"
+        for node in nodes:
+            if node.constants.keys() != seen.keys():
+                return f"{node.name} knows {sorted(node.constants)}, not {sorted(seen)}"
+        return ""
+
+    def ends(self) -> None:
+        found = self.differs()
+        self.require(not found, found)
 
 
 class RunsOnce(Law):
@@ -415,9 +426,11 @@ class Court(Laws):
         for law in self._at_sample:
             law.sampled(healed)
 
-    def leftovers(self) -> str:
-        """Say who still has something to do."""
-        return "; ".join(law.leftovers() for law in self.laws if isinstance(law, NothingLeft))
+    def unfinished(self) -> str:
+        """Say who still has something to do, or to learn."""
+        found = [law.leftovers() for law in self.laws if isinstance(law, NothingLeft)]
+        found += [law.differs() for law in self.laws if isinstance(law, SameConstants)]
+        return "; ".join(what for what in found if what)
 
     def end(self) -> None:
         """All is over."""

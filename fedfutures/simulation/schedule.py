@@ -13,7 +13,7 @@ from random import Random
 
 from .faults import Fate, Swarm, draw_swarm
 from .laws import Court, Key, LawBroken
-from .nodes import Node, SimOrigin
+from .nodes import SimOrigin
 from .system import System
 from .workload import CRASHES, PLAIN, RAISES, payload_of
 
@@ -192,12 +192,10 @@ class Schedule:
         return f"{node}/{number}: {', '.join(said)}"
 
     def _empty_all(self) -> None:
-        """S8: a moment later nobody holds anything."""
+        """S8 and C1: some time later nobody holds anything, and all know the same."""
         clock = self.system.clock
         bound = clock.now + LEFTOVERS_SECONDS
-        while found := self.court.leftovers():
-            if clock.now > bound:
-                raise self.court.broken("S8 NothingLeft", found)
+        while self.court.unfinished() and clock.now < bound:
             self._pass_until(clock.now + SAMPLE_SECONDS, healed=False)
 
     def _be_quiet(self) -> None:
@@ -219,6 +217,7 @@ class Schedule:
         """A1: every machine that can be reached answers, and the asker learns that these were all."""
         system = self.system
         askers = [origin for origin in system.origins.values() if origin.name not in self.court.books.gone]
+        known = self._reachable()
         for _ in range(2):  # a question is lost where the asker has yet to notice that its Broker was started again
             until = system.clock.now + ANSWER_SECONDS + SETTLING_SECONDS
             for origin in askers:
@@ -226,15 +225,20 @@ class Schedule:
                     origin.ask(ANSWER_SECONDS)
             while system.clock.now < until and not all(origin.told_all for origin in askers):
                 self._pass_until(system.clock.now + SAMPLE_SECONDS, healed=False)
-        expected = {name for name, node in self._reachable().items() if node not in askers}
+        expected = known - self.court.books.gone - {origin.name for origin in askers}
         for origin in askers:
             said = {name for name, report in (origin.answers or {}).items() if report}
             missing = expected - said
             if missing or not origin.told_all:
                 raise self.court.broken("A1 everybody answers", f"{origin.name} has not heard {sorted(missing)}")
 
-    def _reachable(self) -> dict[str, Node]:
-        lost = self.system.cut_off()
-        return {
-            node.name: node for node in self.system.nodes() if self.system.hosts.get(node.name, node.name) not in lost
-        }
+    def _reachable(self) -> set[str]:
+        """Nodes that their Brokers know: one started again does not know those that have been idle since."""
+        system = self.system
+        lost = system.cut_off()
+        found = set()
+        for node in system.nodes():
+            broker = system.brokers[system.hosts.get(node.name, node.name)]
+            if broker.name not in lost and (node is broker or node.name in broker.machine.peers):
+                found.add(node.name)
+        return found

@@ -226,7 +226,7 @@ class SimWorker(Submitter):
     def _go_on(self) -> None:
         """Run what there is, as the runner does: who is ready first, own Futures next, the newest first."""
         while self.alive and self.current is None:
-            if not self.resting and self.clock.now >= self.pump_at:
+            if not self.resting and self.clock.now >= self.pump_at and self._has_more():
                 self._pump()
             if self.ready:
                 self._complete(self.ready.pop())
@@ -247,6 +247,10 @@ class SimWorker(Submitter):
                 if not (self.ready or self.own or self.fetched):
                     self.plan()
                     return
+
+    def _has_more(self) -> bool:
+        """Whether something is to be run next: if not, the Worker is about to rest, and says so itself."""
+        return bool(self.ready or self.own or (self.fetched and self.fetched[0].todo))
 
     def _begin(self, running: Running) -> None:
         self.resting = False

@@ -42,7 +42,7 @@ def test_a_neighbour_gets_its_share_of_a_short_backlog(bench: Bench) -> None:
     bench.submit(ids=range(40))
     bench.tick()
     given = sum(len(ids) for ids in bench.given_to("n"))
-    assert given == schedule.share(0.01, 0, 40, 1, 4, 3 * schedule.HORIZON_SECONDS)
+    assert given == schedule.share(0.01, 0, 40, 1, 4, schedule.HORIZON_SECONDS)
     assert 0 < given < 20
 
 

@@ -27,7 +27,7 @@ class Queue(RuleBasedStateMachine):
         super().__init__()
         self.queue = WorkQueue()
         self.twin: list[tuple[Lot, list[int]]] = []
-        self.charged: dict[str, float] = {}
+        self.charged: dict[tuple[str, str], float] = {}
         self.count = 0
 
     def at(self, which: int) -> int:
@@ -39,22 +39,24 @@ class Queue(RuleBasedStateMachine):
         ids = list(range(self.count, self.count + count))
         self.count += count
         if not any((root, priority) == (other.root, other.priority) for other, _ in self.twin):
-            here = [self.charged.get(other.root, 0.0) for other, _ in self.twin]
-            if here:
-                self.charged[root] = max(self.charged.get(root, 0.0), min(here))
+            for to in {to for _, to in self.charged}:
+                here = [self.charged.get((other.root, to), 0.0) for other, _ in self.twin]
+                if here:
+                    self.charged[root, to] = max(self.charged.get((root, to), 0.0), min(here))
         new = lot(list(ids), root, priority, giver, crashes, barred)
         self.twin.insert(0 if first else len(self.twin), (new, ids))
         self.queue.add(new, first=first)
 
     @precondition(lambda self: self.twin)
-    @rule(which=st.integers(0, 9), count=st.integers(1, 6), seconds=st.sampled_from([0.0, 0.5, 2.0]))
-    def take(self, which: int, count: int, seconds: float) -> None:
+    @rule(which=st.integers(0, 9), count=st.integers(1, 6), seconds=st.sampled_from([0.0, 0.5, 2.0]),
+          to=st.sampled_from(["", "", "a", "b"]))  # fmt: skip
+    def take(self, which: int, count: int, seconds: float, to: str) -> None:
         chosen, ids = self.twin[self.at(which)]
         count = min(count, len(ids))
         roots = {other.root for other, _ in self.twin if other.priority == chosen.priority}
         if self.charged or len(roots) > 1:
-            self.charged[chosen.root] = self.charged.get(chosen.root, 0.0) + seconds * count
-        taken = self.queue.take(chosen, count, seconds)
+            self.charged[chosen.root, to] = self.charged.get((chosen.root, to), 0.0) + seconds * count
+        taken = self.queue.take(chosen, count, seconds, to)
         assert (taken.ids, taken.payloads) == (ids[:count], [b"%d" % i for i in ids[:count]])
         del ids[:count]
         self.drop_empty()
@@ -80,11 +82,11 @@ class Queue(RuleBasedStateMachine):
     def drop_empty(self) -> None:
         self.twin = [(other, ids) for other, ids in self.twin if ids]
 
-    def first(self, candidates: list[Lot]) -> list[Lot]:
+    def first(self, candidates: list[Lot], to: str = "") -> list[Lot]:
         """Of each root that was charged least at the highest priority, the first."""
         top = [one for one in candidates if one.priority == max(other.priority for other in candidates)]
-        least = min(self.charged.get(one.root, 0.0) for one in top)
-        roots = {one.root for one in top if self.charged.get(one.root, 0.0) == least}
+        least = min(self.charged.get((one.root, to), 0.0) for one in top)
+        roots = {one.root for one in top if self.charged.get((one.root, to), 0.0) == least}
         return [next(one for one in top if one.root == root) for root in roots]
 
     @invariant()
@@ -104,7 +106,7 @@ class Queue(RuleBasedStateMachine):
             for back in (0, 1):
                 fitting = [one for one, _ in self.twin if (back if one.giver[0] == name else name not in one.barred)]
                 found = self.queue.head_for(name, back, lambda lot, name=name: name not in lot.barred)
-                assert any(found is one for one in self.first(fitting)) if fitting else found is None
+                assert any(found is one for one in self.first(fitting, name)) if fitting else found is None
 
 
 TestQueue = Queue.TestCase
@@ -164,6 +166,9 @@ def test_only_so_many_roots_are_remembered(monkeypatch: pytest.MonkeyPatch) -> N
     waiting = WorkQueue()
     for number in range(9):
         waiting.add(lot([1], f"root {number}"))
+    for _ in range(8):
+        waiting.take(waiting.head(), 1, 1.0)
+    waiting.add(lot([1], "another"))
     assert len(waiting._charged) == 3
 
 

@@ -1,4 +1,4 @@
-"""The laboratory stands beside the benchmarks, which also use it; plain ``pytest`` does not know the repository's root."""
+"""The laboratory stands beside the benchmarks, which use it too; plain ``pytest`` does not know the root of both."""
 
 import sys
 from pathlib import Path

@@ -118,8 +118,8 @@ def test_d5_a_link_is_cut_for_a_while(tmp_path: Path) -> None:
 def test_d5_a_black_hole(tmp_path: Path) -> None:
     """What the other host had is run here after 3 s; its own results, late, change nothing; then it works again."""
     with two(0.005) as (lab, site):
-        trial = Trial(site, 1400, 0.01, tmp_path / "ran")
-        trial.until(300)
+        trial = Trial(site, 1200, 0.01, tmp_path / "ran")
+        trial.until(100)
         lab.proxies[0, 1].hold()
         time.sleep(5.0)
         lab.proxies[0, 1].heal()

@@ -219,7 +219,7 @@ OF_SHARING = (
     Mutant("priority-ignored", "the lowest priority goes first",
            QUEUE + "head", "self._order[0]", "self._order[-1]"),
     Mutant("unfair-queue", "the Origin that came first is served first",
-           QUEUE + "_by_charge", "sorted(level, key=lambda root: self._charged.get(root, 0.0))", "list(level)"),
+           QUEUE + "_by_charge", "sorted(level, key=lambda root: self._charged.get((root, to), 0.0))", "list(level)"),
 )  # fmt: skip
 
 OF_DEFINITIONS = (

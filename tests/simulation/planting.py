@@ -28,7 +28,9 @@ def function_of(where: str) -> FunctionType:
     found: Any = importlib.import_module("fedfutures." + ".".join(names[:2]))
     for name in names[2:]:
         found = inspect.getattr_static(found, name)
-    return found.fget if isinstance(found, property) else found
+    function = found.fget if isinstance(found, property) else found
+    assert isinstance(function, FunctionType)
+    return function
 
 
 def mutated(mutant: Mutant) -> CodeType:

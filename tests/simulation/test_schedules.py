@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
+from fedfutures.broker.dispatch import MOST_CROSSINGS
 from fedfutures.broker.machine import BrokerMachine
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation.channel import Channel
@@ -110,9 +112,9 @@ def test_a_future_that_crosses_a_link_again_is_noticed(monkeypatch: pytest.Monke
     def ping_pong(self: Any, action: Any) -> None:
         carry(self, action.peer, action)
         if type(action.message) is messages.Batch:
-            again = messages.Batch(*[getattr(action.message, name) for name in action.message.__slots__])
-            again.piece += 1000
-            self.system.sends(self.name, action.peer, Send(action.peer, again, 0, 0))
+            for more in range(1, 1 + MOST_CROSSINGS):
+                again = dataclasses.replace(action.message, piece=action.message.piece + 1000 * more)
+                self.system.sends(self.name, action.peer, Send(action.peer, again, 0, 0))
 
     carry = SimBroker.carry
     act = SimBroker._act
