@@ -12,7 +12,7 @@ from .laws import Laws
 from .system import System
 from .workload import durations, payload_of
 
-SITE_LATENCY_SECONDS = 0.010
+SITE_LATENCY_SECONDS = 0.001
 STARTS_WITHIN_SECONDS = 0.05
 SETTLES_WITHIN_SECONDS = 1.0
 

@@ -61,11 +61,11 @@ def test_a_failing_seed_is_printed_with_how_to_replay_it(
 
 
 def test_the_gate_runs_all_three(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    bars = ((Settings(brokers=3, workers=2, futures=20), 2.0), (Settings(brokers=1, futures=20, seconds=1.0), None))
-    monkeypatch.setattr(command_line, "GATE_BARS", bars)
+    runs = (Settings(brokers=3, workers=2, futures=120, seconds=1.0), Settings(brokers=1, futures=200, seconds=1.0))
+    monkeypatch.setattr(command_line, "GATE_RUNS", runs)
     assert main(["--gate", "--schedules", "4"]) == 0
     assert "4 schedules, 0 broke a law" in capsys.readouterr().out
-    monkeypatch.setattr(command_line, "GATE_SECONDS", 0.0)
+    monkeypatch.setattr(command_line, "GATE_UTILISATION", 1.01)
     assert main(["--gate", "--schedules", "2"]) == 1
     assert "MISSED" in capsys.readouterr().out
 

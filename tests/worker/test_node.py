@@ -34,8 +34,7 @@ from fedfutures.wire.messages import (
 )
 from fedfutures.wire.payload import Payloads
 from fedfutures.worker import events as rules
-from fedfutures.worker import machine
-from fedfutures.worker import execution, node
+from fedfutures.worker import execution, machine, node
 from fedfutures.worker.execution import Worker
 from fedfutures.worker.origin import Origin
 
