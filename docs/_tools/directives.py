@@ -1,4 +1,4 @@
-"""Sphinx directives: ``wire-messages``, ``drawing``, ``state-table`` and ``include-if-there``."""
+"""Sphinx directives: ``wire-messages``, ``drawing``, ``state-table``, ``simulated`` and ``include-if-there``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from fedfutures.wire import messages
 
-from . import drawing, figures
+from . import drawing, figures, plots
 
 KINDS = ("VALUE", "ERROR", "CANCELLED", "POISONED", "LOST")
 _FIELD = re.compile(r"^    (?P<name>\w+): [^#]*?(?:#\s*(?P<comment>.+))?$", re.MULTILINE)
@@ -111,6 +111,27 @@ class StateTable(SphinxDirective):
         return self.parse_text_to_nodes(_table(("From", "To", "When", "In the code"), rows))
 
 
+class Simulated(SphinxDirective):
+    """The plot and the table of simulated figures against size, with the commands that made them."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(plots.RESULTS))
+        results = plots.results()
+        head = ("Brokers", "Workers", "Future", "Utilisation", "Times the ideal", "Messages per Future", "Most peers")
+        rows = [
+            (
+                f"{r['brokers']:,}", f"{r['workers']:,}", f"{r['seconds']:g} s", f"{r['utilisation']:.3f}",
+                f"{r['ratio']:.3f}", f"{r['messages_per_future']:.1f}", str(r["most_peers"]),
+            )
+            for r in results
+        ]  # fmt: skip
+        commands = "\n".join(f"    {r['command']}" for r in results)
+        return [
+            nodes.raw("", f"<p>{plots.svg(results)}</p>", format="html"),
+            *self.parse_text_to_nodes(f"{_table(head, rows)}\n\nMade by::\n\n{commands}\n"),
+        ]
+
+
 class IncludeIfThere(Include):
     """``include``, or the directive's content where there is no such file yet."""
 
@@ -128,5 +149,6 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_directive("wire-messages", WireMessages)
     app.add_directive("drawing", Drawing)
     app.add_directive("state-table", StateTable)
+    app.add_directive("simulated", Simulated)
     app.add_directive("include-if-there", IncludeIfThere)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -18,9 +18,8 @@ from .ledger import Lot, Peer
 if TYPE_CHECKING:
     from .machine import BrokerMachine
 
-MOST_CROSSINGS = 5
-"""How often a Future may be lent over one link: once for a queue there; then only to Workers that are idle, which
-others may have fed by the time it comes. (With 2, the last few of thousands stayed where no Worker was free.)"""
+MOST_CROSSINGS = 2
+"""How often a Future may be lent over one link: once for a queue there, and once more to a Worker that is idle."""
 
 
 class Dispatch:
@@ -71,7 +70,11 @@ class Dispatch:
         """Give neighbours their share of what own Workers have left."""
         queue = self._broker.queue
         backlog, total = self._backlog(), self._reach()
-        for peer in sorted(self._broker.neighbours, key=lambda peer: (-peer.idle, peer.pending - peer.workers)):
+        order = sorted(
+            self._broker.neighbours,  # who lent what waits here comes last: it is to be run on this side if it can be
+            key=lambda peer: (peer.name in queue.givers, -peer.idle, peer.pending - peer.workers),
+        )
+        for peer in order:
             fits = self._fitting(peer)
             while len(queue) and peer.room:
                 back = self._returnable(peer)

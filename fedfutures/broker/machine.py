@@ -290,6 +290,9 @@ class BrokerMachine:
         if peer is None or peer.link is None:
             self.send_aside(name, messages.Stranger())
             return
+        if peer.channel.is_foreign(ping.last, 0):
+            self._be_strangers(peer, now)
+            return
         self.send_aside(name, messages.Pong(ping.token))
         peer.channel.heard_last(ping.last, now)
         self._note_deadline(peer)

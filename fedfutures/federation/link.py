@@ -33,6 +33,7 @@ class Link:
         "_pings",
         "_random",
         "_round",
+        "_silence",
         "_token",
         "dials",
         "heard_at",
@@ -55,6 +56,7 @@ class Link:
         self._token = 0
         self._pings: dict[int, float] = {}
         self._round = 0
+        self._silence = False  # silence alone is why this end introduces itself
 
     def due(self, session: int, last: int, now: float) -> list[Hello | Ping]:
         """Return what is to be sent now, where this end knows `session` (0: none) and has given out number `last`."""
@@ -83,7 +85,7 @@ class Link:
         """Something came; return whether the neighbour was silent before."""
         self.heard_at = now
         was_silent, self.silent = self.silent, False
-        if was_silent and self.linked:
+        if was_silent and self._silence:
             self._hello_at = None
         return was_silent
 
@@ -107,6 +109,8 @@ class Link:
 
     def introduce(self, now: float) -> None:
         """Say ``Hello`` (again), if this end dials and does not do so already."""
+        if not self.silent:
+            self._silence = False
         if self.dials and self._hello_at is None:
             self._hello_at, self._hello_wait = now, HELLO_AGAIN_SECONDS
             self._round += 1
@@ -116,6 +120,7 @@ class Link:
         if not self.linked or self.silent or now < self.heard_at + SILENT_AFTER_SECONDS:
             return False
         self.silent = True
+        self._silence = self._hello_at is None
         self.introduce(now)
         return True
 

@@ -15,7 +15,7 @@ from ..federation.events import Arrived
 from ..wire import codec
 from ..wire.messages import CANCELLED, ERROR, VALUE, Batch
 from ..worker import events as rules
-from .nodes import NEVER, TICK, Submitter
+from .nodes import NEVER, ROUND_SECONDS, TICK, Submitter
 from .workload import CRASHES, RAISES, Spec, payload_of, read, value_of
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class SimWorker(Submitter):
             time = min(time, self.driven_at + REPORT_SECONDS + 1e-6)
         due = self.machine.next_deadline()
         if due is not None:
-            time = min(time, (due - self.offset) / self.rate)
+            time = min(time, max((due - self.offset) / self.rate, now + ROUND_SECONDS))
         time = max(time, listens, now)
         if time < self.helper_at and time < running.began + running.spec.seconds * self.slowness:
             self.helper_at = time
