@@ -121,7 +121,7 @@ class Simulated(SphinxDirective):
         rows = [
             (
                 f"{r['brokers']:,}", f"{r['workers']:,}", f"{r['seconds']:g} s", f"{r['utilisation']:.3f}",
-                f"{r['ratio']:.3f}", f"{r['messages_per_future']:.1f}", str(r["most_peers"]),
+                f"{r['ratio']:.3f}", f"{r['messages_per_future']:.1f}", str(r["peers_max"]),
             )
             for r in results
         ]  # fmt: skip

@@ -18,8 +18,8 @@ from .drawing import ACCENT, INK
 
 RESULTS = Path(__file__).with_name("simulated.json")
 WIDTH, HEIGHT, LEFT, TOP, GAP = 820.0, 300.0, 60.0, 40.0, 110.0
-KINDS = {0.01: ("10 ms", ACCENT, ""), 1.0: ("1 s", INK, "5 4")}
-FUTURES_EACH = {0.01: 50, 1.0: 10}
+KINDS = {1.0: ("1 s", INK, "5 4"), 0.01: ("10 ms", ACCENT, "")}
+FUTURES_EACH = {0.01: 80, 1.0: 10}
 
 
 def run(brokers: int, seconds: float, workers: int = 8) -> dict[str, Any]:
@@ -68,9 +68,10 @@ def _plot(number: int, plot: tuple[str, str, float, float, str], results: list[d
         parts.append(f'<text x="{x:.1f}" y="{TOP + height + 18:.0f}" text-anchor="middle">{size:,}</text>')
     parts.append(f'<text x="{left + width / 2:.0f}" y="{HEIGHT - 8:.0f}" text-anchor="middle">Brokers</text>')
     for seconds, (label, colour, dash) in KINDS.items():
-        points = sorted((at(r["brokers"], r[key]) for r in results if r["seconds"] == seconds))
+        points = sorted(at(r["brokers"], r[key]) for r in results if r["seconds"] == seconds)
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>')
+        style = f'fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
+        parts.append(f'<polyline points="{line}" {style}/>')
         x, y = points[-1]
         parts.append(f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" fill="{colour}">{label}</text>')
     return "".join(parts)

@@ -22,6 +22,8 @@ FAILED_STARTS_LIMIT = 5
 FIRST_DELAY_SECONDS = 0.1
 INITIALIZER_EXIT_CODE = 81
 """How a Worker ends whose initializer raised: trying again would not help."""
+INITIALIZER_RAISED = "the initializer raised on host"
+"""How the reason begins that Futures then fail with."""
 BROKER_SETTLED_SECONDS = 1.0
 BROKER_ENDS_LIMIT = 5
 BROKER_ENDS_SECONDS = 30.0
@@ -155,7 +157,7 @@ class HostMachine:
         if self._surrendered is not None:
             return []
         if event.exit_code == INITIALIZER_EXIT_CODE and not event.ready:
-            return self._surrender(f"the initializer raised on host {self.host}; its traceback is in the output above")
+            return self._surrender(f"{INITIALIZER_RAISED} {self.host}; its traceback is in the output above")
         if event.ready:
             self._failed = 0
             return [self._start(event.slot)]

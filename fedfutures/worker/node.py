@@ -21,8 +21,9 @@ from typing import Any
 
 import msgpack
 
-from ..errors import FederationLost, MalformedMessage, PoisonedFuture, RemoteProtocolError
+from ..errors import FederationLost, InitializerFailed, MalformedMessage, PoisonedFuture, RemoteProtocolError
 from ..federation.events import Arrived, Send, Tick
+from ..host.machine import INITIALIZER_RAISED
 from ..sockets.sockets import MainDealer, MetaSubscriber
 from ..wire import codec, messages
 from ..wire.failures import load_failure
@@ -330,7 +331,9 @@ class Node:
         if kind == messages.POISONED:
             host, worker, status, attempts, dump = report
             return future._settle(None, PoisonedFuture(self._name_of(future), host, worker, status, attempts, dump))
-        return future._settle(None, FederationLost(str(report)))
+        reason = str(report)
+        kind_of_loss = InitializerFailed if reason.startswith(INITIALIZER_RAISED) else FederationLost
+        return future._settle(None, kind_of_loss(reason))
 
     def _name_of(self, future: Future) -> str:
         return str(future._call[0].name) if future._call else "a function"
