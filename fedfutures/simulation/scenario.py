@@ -63,7 +63,8 @@ class Figures:
 def parents_of(brokers: int, fan_out: int, sites: bool) -> list[tuple[int, int, bool]]:
     """Lay out the tree: (parent, child, far) for each link; far ones join sites.
 
-    In sites, the first Broker of each is below the first of all, and the others of the site below it.
+    In sites, the first Broker of each is below the first of all, and the others of the site below it: such a head may
+    have `fan_out` of either kind.
 
     >>> parents_of(4, 2, False)
     [(0, 1, False), (0, 2, False), (1, 3, False)]
