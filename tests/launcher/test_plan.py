@@ -6,7 +6,7 @@ import doctest
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedfutures_launcher import plan as module
@@ -37,6 +37,7 @@ def above(tree: Tree, name: str) -> list[str]:
     return found
 
 
+@settings(max_examples=40, deadline=None)
 @given(runs(), st.integers(2, 40))
 def test_everyone_has_one_place_where_it_can_be_reached(hosts: list[HostPlan], fan_out: int) -> None:
     tree = plan(hosts, fan_out)
@@ -59,11 +60,13 @@ def test_everyone_has_one_place_where_it_can_be_reached(hosts: list[HostPlan], f
     assert sum(len(node.children) for node in tree.nodes.values()) == len(tree.nodes) - 1
 
 
+@settings(max_examples=40, deadline=None)
 @given(runs(), st.integers(2, 40))
 def test_a_plan_is_the_same_each_time(hosts: list[HostPlan], fan_out: int) -> None:
     assert plan(hosts, fan_out) == plan(hosts, fan_out)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 3000), st.integers(2, 40))
 def test_a_flat_list_becomes_a_shallow_and_even_tree(count: int, fan_out: int) -> None:
     tree = plan([HostPlan(f"h{number}", 1) for number in range(count)], fan_out)
@@ -78,6 +81,7 @@ def test_a_flat_list_becomes_a_shallow_and_even_tree(count: int, fan_out: int) -
         assert max(counts) - min(counts) <= 1
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 200), st.integers(2, 40))
 def test_dials_and_links_are_the_edges_of_the_tree(brokers: int, fan_out: int) -> None:
     tree = plan([HostPlan("a", 7, brokers), HostPlan("b", 7, brokers, "a")], fan_out)
@@ -147,6 +151,7 @@ def naive(workers: int, counts: list[int | None]) -> list[int]:
     return shares
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 200), st.lists(st.none() | st.integers(0, 20), min_size=1, max_size=10))
 def test_workers_are_spread_evenly(workers: int, counts: list[int | None]) -> None:
     if workers and all(count == 0 for count in counts):
