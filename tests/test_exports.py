@@ -27,6 +27,7 @@ PURE = [
     "fedfutures.federation.events",
     "fedfutures.federation.link",
     "fedfutures.federation.schedule",
+    "fedfutures.federation.sessions",
     "fedfutures.host.brokers",
     "fedfutures.host.machine",
     "fedfutures.host.output",
@@ -39,6 +40,7 @@ PURE = [
     "fedfutures.wire.segments",
     "fedfutures.worker.events",
     "fedfutures.worker.machine",
+    "fedfutures.worker.pace",
     "fedfutures_launcher.plan",
 ]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
-from .ledger import Peer, Source
+from .ledger import Peer, Piece, Source
 
 if TYPE_CHECKING:
     from .machine import BrokerMachine
@@ -19,13 +20,12 @@ def ids_of(broker: BrokerMachine, source: Source) -> list[int]:
     return ids
 
 
-def holders(broker: BrokerMachine, submitter: str, number: int) -> list[Peer]:
-    """Return the peers that hold a Future."""
-    return [
-        peer
-        for peer in broker.peers.values()
-        if any(piece.submitter == submitter and number in piece.pending for piece in peer.held.values())
-    ]
+def holdings(broker: BrokerMachine, submitter: str, number: int) -> Iterator[tuple[Peer, Piece]]:
+    """Find who holds a Future, and in which piece."""
+    for peer in broker.peers.values():
+        for piece in peer.held.values():
+            if piece.submitter == submitter and number in piece.pending:
+                yield peer, piece
 
 
 def statistics(broker: BrokerMachine) -> dict[str, int]:
@@ -52,10 +52,8 @@ def explain(broker: BrokerMachine, submitter: str, number: int) -> str:
     for digest, lots in broker.definitions.waiting.items():
         if any(lot.submitter == submitter and number in lot.ids for lot in lots):
             return f"waits at Broker {broker.name} for the definition of function {digest.hex()[:8]}"
-    for peer in broker.peers.values():
-        for piece in peer.held.values():
-            if piece.submitter == submitter and number in piece.pending:
-                return f"with {peer.name}, attempt {piece.attempt}, {piece.crashes} crashes"
+    for peer, piece in holdings(broker, submitter, number):
+        return f"with {peer.name}, attempt {piece.attempt}, {piece.crashes} crashes"
     return f"not known to Broker {broker.name}"
 
 

@@ -37,9 +37,7 @@ class Dispatch:
         backlog, total = self._backlog(), self._reach()
         while roomy and len(queue):
             lot, peer = queue.head(), roomy.popleft()
-            if lot.function not in self._broker.definitions.functions:
-                queue.remove(lot)
-                self._broker.definitions.wait_for(lot, now)
+            if self._lacks_function(lot, now):
                 roomy.appendleft(peer)
                 continue
             mean = self._broker.durations.of(lot.function)
@@ -56,6 +54,14 @@ class Dispatch:
             self.give(peer, self._cut(lot, count), spent=spent, now=now)
             if peer.room > 0:
                 roomy.append(peer)
+
+    def _lacks_function(self, lot: Lot, now: float) -> bool:
+        """Whether the definition is not here; then the lot is put aside until it has come."""
+        if lot.function in self._broker.definitions.functions:
+            return False
+        self._broker.queue.remove(lot)
+        self._broker.definitions.wait_for(lot, now)
+        return True
 
     def _backlog(self) -> int:
         """What waits here, and what the submitters of it still keep."""
@@ -83,10 +89,7 @@ class Dispatch:
                     break
                 if lot.giver[0] == peer.name:
                     self._give_back(peer, lot, back, now)
-                elif lot.function not in self._broker.definitions.functions:
-                    queue.remove(lot)
-                    self._broker.definitions.wait_for(lot, now)
-                else:
+                elif not self._lacks_function(lot, now):
                     count = self._share_of(peer, lot, backlog, total)
                     if not count:
                         break

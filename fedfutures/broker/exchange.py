@@ -31,6 +31,7 @@ DEMAND_AT_MOST = 1 << 20
 class Survey:
     """What one look at the peers shows."""
 
+    workers: int = 0  # own ones
     room: int = 0  # of own Workers
     idle_room: int = 0  # of own Workers that have nothing to run
     idle: int = 0  # such Workers
@@ -40,6 +41,20 @@ class Survey:
     others_idle: int = 0
     others_workers: int = 0
     others_spare: int = 0
+
+    # What a neighbour is told: all that lies on this side of its link.
+
+    def idle_beyond(self, peer: Peer) -> int:
+        """Workers that have nothing to run."""
+        return self.idle + self.others_idle - peer.idle
+
+    def workers_beyond(self, peer: Peer) -> int:
+        """Workers."""
+        return self.workers + self.others_workers - peer.workers
+
+    def spare_beyond(self, peer: Peer) -> int:
+        """Futures that could be moved."""
+        return self.movable + self.others_spare - _spare_at(peer)
 
 
 class Exchange:
@@ -69,7 +84,7 @@ class Exchange:
             for peer in broker.neighbours:
                 if peer.link is not None and peer.link.linked and not peer.silent:
                     self._ask_neighbour(peer, survey, queued, hungry, now)
-                    self._publish_to(peer, survey, queued, hungry, now)
+                    self._publish_to(peer, survey, hungry, now)
             self._wake_at(self._states_at + STATE_REPEAT_SECONDS)
             if now >= self._states_at + STATE_REPEAT_SECONDS:
                 self._states_at = now
@@ -79,7 +94,7 @@ class Exchange:
             self.due = when
 
     def _survey(self) -> Survey:
-        survey = Survey()
+        survey = Survey(len(self._broker.workers))
         soon = 1 + schedule.soon(self._broker.durations.last, 1, 0.0)
         for peer in self._broker.workers:
             if peer.pending and not peer.idle:
@@ -127,11 +142,10 @@ class Exchange:
         wanted = max(0, min(goal - queued, DEMAND_AT_MOST))
         if broker.queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
             wanted = 0
-        idle = survey.idle + survey.others_idle - peer.idle if hungry else 0
-        spare = survey.others_spare + survey.movable
+        idle = survey.idle_beyond(peer) if hungry else 0
         if idle and _spare_at(peer):  # others that have something are asked for the rest
-            idle = -(-idle * _spare_at(peer) // max(1, spare))
-        workers = len(broker.workers) + survey.others_workers - peer.workers
+            idle = -(-idle * _spare_at(peer) // max(1, survey.movable + survey.others_spare))
+        workers = survey.workers_beyond(peer)
         asked = max(0, peer.asked)
         if peer.spare or peer.backlog:
             news = (
@@ -183,12 +197,10 @@ class Exchange:
         """Let own Workers hear that this Broker is here: one that was there before has another boot."""
         self._publish_to_workers(self._hunger)
 
-    def _publish_to(self, peer: Peer, survey: Survey, queued: int, hungry: bool, now: float) -> None:
+    def _publish_to(self, peer: Peer, survey: Survey, hungry: bool, now: float) -> None:
         """Tell a neighbour at once when there is something to be had, the rest from time to time."""
-        spare = survey.movable + survey.others_spare - _spare_at(peer)
-        hunger = survey.idle + survey.others_idle - peer.idle if hungry else 0
-        size = len(self._broker.workers) + survey.others_workers - peer.workers
-        _, told_spare, told_size = peer.published
+        spare, size = survey.spare_beyond(peer), survey.workers_beyond(peer)
+        told_spare, told_size = peer.published
         news = spare > 2 * told_spare or 2 * spare < told_spare or size != told_size
         at_once = spare > 0 and told_spare == 0
         if not (at_once or news) and now < self._states_at + STATE_REPEAT_SECONDS:
@@ -196,7 +208,8 @@ class Exchange:
         if not at_once and now < peer.published_at + QUIET_SECONDS:
             self._wake_at(peer.published_at + QUIET_SECONDS)
             return
-        peer.published, peer.published_at = (hunger, spare, size), now
+        hunger = survey.idle_beyond(peer) if hungry else 0
+        peer.published, peer.published_at = (spare, size), now
         self._number += 1
         broker = self._broker
         broker.publish(peer.name, messages.State(broker.boot, self._number, hunger, spare, size))

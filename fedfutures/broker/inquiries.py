@@ -49,7 +49,7 @@ class Inquiries:
         broker = self._broker
         if question.subject == "explain":
             report: Any = broker.explain(question.submitter, question.future)
-            concerned = audit.holders(broker, question.submitter, question.future)
+            concerned = [peer for peer, _ in audit.holdings(broker, question.submitter, question.future)]
         else:
             report, concerned = broker.statistics(), list(broker.peers.values())
         self._count += 1
@@ -81,7 +81,8 @@ class Inquiries:
         """Answer for those that did not."""
         for number, inquiry in list(self.open.items()):
             if now >= inquiry.until:
-                self._give_up(number, inquiry, now)
+                for name in sorted(inquiry.waiting):
+                    self._answer_for(name, number, inquiry, now)
 
     def peer_gone(self, name: str, now: float) -> None:
         """Nothing more will come from a peer, or go to it."""
@@ -89,14 +90,12 @@ class Inquiries:
             if inquiry.asker == name:
                 del self.open[number]
             elif name in inquiry.waiting:
-                inquiry.waiting.discard(name)
-                self._answer(inquiry, name, b"", last=False, now=now)
-                self._finish_if_done(number, now)
+                self._answer_for(name, number, inquiry, now)
 
-    def _give_up(self, number: int, inquiry: Inquiry, now: float) -> None:
-        for name in sorted(inquiry.waiting):
-            self._answer(inquiry, name, b"", last=False, now=now)
-        inquiry.waiting.clear()
+    def _answer_for(self, name: str, number: int, inquiry: Inquiry, now: float) -> None:
+        """A peer does not answer, or not to the end."""
+        inquiry.waiting.discard(name)
+        self._answer(inquiry, name, b"", last=False, now=now)
         self._finish_if_done(number, now)
 
     def _finish_if_done(self, number: int, now: float) -> None:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 from ..federation.channel import Channel
 from ..federation.link import Link
+from ..federation.sessions import RESULTS_REMEMBERED
 from ..wire.messages import Batch, Results
 
 Source = tuple[str, int]
 """(peer, piece): whom the results go back to, and under which number."""
 
-RESULTS_REMEMBERED = 256
 SHARD = 1 << 48
 """Adopted orphans that share their piece's number with others have keys that differ by multiples of this."""
 
@@ -146,7 +146,7 @@ class Peer:
     backlog: int = 0  # Futures that it still kept when it gave last
     spare: int = 0  # what a neighbour's State says
     state: tuple[int, int] = (0, 0)  # (boot, number) of that State
-    published: tuple[int, int, int] = (0, 0, 0)  # (hunger, spare, size) in the last State to it
+    published: tuple[int, int] = (0, 0)  # (spare, size) in the last State to it
     published_at: float = float("-inf")
 
     @property

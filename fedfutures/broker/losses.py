@@ -32,10 +32,18 @@ class Losses:
             self._broker.resolve_cancelled(piece.source, unwanted, now)
         return piece.lot(ids, payloads, lost=lost) if ids else None
 
-    def _take_back(self, peer: Peer, piece: Piece, now: float) -> None:
-        lot = self.taken(peer, piece, list(piece.pending), now, lost=True)
-        if lot is not None:
-            self._broker.put_back(lot)
+    def _all_taken(self, peer: Peer, now: float) -> list[Lot]:
+        """Take all that a peer holds, to be given out again: the piece given last comes first."""
+        lots = []
+        for key, piece in sorted(peer.held.items(), reverse=True):
+            if piece.source is None:
+                continue
+            if piece.source in self._broker.intakes:
+                self._broker.intakes[piece.source].outs.discard((peer.name, key))
+            if piece.source[0] != peer.name:  # what it submitted itself goes with it
+                lot = self.taken(peer, piece, list(piece.pending), now, lost=True)
+                lots += [lot] if lot is not None else []
+        return lots
 
     def clear_doubt(self, peer: Peer, number: int, ids: list[int]) -> None:
         """These are not with a neighbour any more that was silent."""
@@ -68,25 +76,19 @@ class Losses:
         """Forget a peer: what it held runs again, what it submitted is dropped."""
         del self._broker.peers[peer.name]
         self._broker.of_role(peer).remove(peer)
-        for key, piece in sorted(peer.held.items(), reverse=True):
-            self._forget_out(peer, key, piece)
-            if piece.source is not None and piece.source[0] != peer.name:
-                self._take_back(peer, piece, now)
+        for lot in self._all_taken(peer, now):
+            self._broker.put_back(lot)
         self._broker.orphans.peer_gone(peer)
         self._drop_submissions(peer.name, now)
         self._broker.inquiries.peer_gone(peer.name, now)
 
-    def _forget_out(self, peer: Peer, key: int, piece: Piece) -> None:
-        if piece.source is not None and piece.source in self._broker.intakes:
-            self._broker.intakes[piece.source].outs.discard((peer.name, key))
-
     def take_back_from_silent(self, peer: Peer, now: float) -> None:
         """Give out again what a neighbour holds of which nothing is heard; its results count if they are first."""
         for key, piece in sorted(peer.held.items(), reverse=True):
-            self._forget_out(peer, key, piece)
             if piece.source is not None:
                 peer.doubtful.setdefault(key % SHARD, []).append((piece.source, set(piece.pending)))
-                self._take_back(peer, piece, now)
+        for lot in self._all_taken(peer, now):
+            self._broker.put_back(lot)
         self._broker.orphans.peer_gone(peer)
         peer.held.clear()
         peer.shards.clear()
@@ -97,12 +99,7 @@ class Losses:
         """Begin a new session with a neighbour; return what it was lent in the old one."""
         self._broker.peers[new.name] = new
         self._broker.neighbours[self._broker.neighbours.index(old)] = new
-        lots = []
-        for key, piece in sorted(old.held.items()):
-            self._forget_out(old, key, piece)
-            lot = self.taken(old, piece, list(piece.pending), now, lost=True)
-            if lot is not None:
-                lots.append(lot)
+        lots = self._all_taken(old, now)[::-1]
         self._broker.orphans.peer_gone(old)
         self._broker.inquiries.peer_gone(old.name, now)
         return lots

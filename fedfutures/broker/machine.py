@@ -218,10 +218,7 @@ class BrokerMachine:
     def _arrived(self, event: Arrived, now: float) -> None:
         message, kind = event.message, type(event.message)
         if kind in _ASIDE:
-            try:
-                _ASIDE[kind](self, event.peer, message, now)
-            except RemoteProtocolError:
-                self.violations += 1
+            _ASIDE[kind](self, event.peer, message, now)
             return
         peer = self.peers.get(event.peer)
         if peer is None:
@@ -267,14 +264,14 @@ class BrokerMachine:
         if peer is not None and peer.boot != hello.boot:
             self.losses.remove(peer, now)
             peer = None
+        known = peer is not None
         if peer is None:
             session = self.next_session()
             peer = Peer(name, hello.role, hello.boot, hello.pid, session, Channel(session))
             peer.workers = 1 if hello.role == "worker" else 0
-            self.send_aside(name, self.welcome(peer, hello))
+        self.send_aside(name, self.welcome(peer, hello))
+        if not known:
             self.add(peer, now)
-        else:
-            self.send_aside(name, self.welcome(peer, hello))
 
     def _on_welcome(self, name: str, welcome: messages.Welcome, now: float) -> None:
         self._neighbourhood.welcomed(name, welcome, now)

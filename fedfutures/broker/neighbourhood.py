@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..federation.channel import Channel
 from ..federation.link import Link
+from ..federation.sessions import introduction
 from ..wire import messages
 from . import audit
 from .ledger import Peer
@@ -115,20 +116,18 @@ class Neighbourhood:
                 ids = sorted(i for _, some in parts for i in some)
                 self._broker.send(peer, messages.Cancel(number, ids), now)
 
-    def greeted(self, name: str, hello: messages.Hello, now: float) -> Peer:
-        """A neighbour that dials says ``Hello``; return its peer, of a new session where that is due."""
+    def greeted(self, name: str, hello: messages.Hello, now: float) -> None:
+        """A neighbour that dials says ``Hello``; a new session begins where that is due."""
         broker = self._broker
         peer = broker.peers.get(name)
         if peer is not None and peer.boot == hello.boot:
             broker.send_aside(name, broker.welcome(peer, hello))
             self.heard(peer, now)
-            return peer
+            return
         link = Link(broker.name, False, self._random, now)
-        session = broker.next_session()
-        new = self._new_peer(name, hello.boot, session, link)
+        new = self._new_peer(name, hello.boot, broker.next_session(), link)
         broker.send_aside(name, broker.welcome(new, hello))
         self._begin(new, peer, now)
-        return new
 
     def welcomed(self, name: str, welcome: messages.Welcome, now: float) -> None:
         """A neighbour that this end dials answers."""
@@ -156,19 +155,13 @@ class Neighbourhood:
         self.flush(old, now)
         peer.pieces = old.pieces
         lent = broker.losses.replace(old, peer, now)
-        finished = dict(old.finished)
-        numbers = sorted(number for name, number in broker.intakes if name == peer.name)
-        holds = {number: audit.ids_of(broker, (peer.name, number)) for number in numbers}
-        for results in old.channel.unacknowledged_results():
-            holds[results.piece] = holds.get(results.piece, []) + results.ids
-        for number, ids in sorted(holds.items()):
-            intake = broker.intakes.get((peer.name, number)) or finished.get(number)
-            if ids and intake is not None:
-                broker.send(peer, messages.Holding(
-                    number, intake.submitter, intake.function, intake.attempt, intake.crashes, ids
-                ), now)  # fmt: skip
-        for results in old.channel.unacknowledged_results():
-            broker.send(peer, results, now)
+        held = {
+            number: (intake, audit.ids_of(broker, (name, number)))
+            for (name, number), intake in broker.intakes.items()
+            if name == peer.name
+        }
+        for message in introduction(held, old.finished, old.channel):
+            broker.send(peer, message, now)
         for lot in lent:
             broker.losses.give_again(peer, lot, now)
         broker.definitions.send_constants(peer, now)

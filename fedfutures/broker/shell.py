@@ -22,7 +22,7 @@ from ..host.settings import FrameReader, Settings
 from ..host.system import name_process, remove_tree
 from ..sockets.sockets import MainDealer, MainRouter, MetaEar, MetaPublisher, context, wait
 from ..wire import codec
-from ..wire.messages import State
+from ..wire.messages import Message, State
 from .machine import BrokerMachine, Dial, Event, Expect, GaveUp, PeerLost, Publish
 
 MOST_MESSAGES_AT_ONCE = 64
@@ -82,13 +82,15 @@ class BrokerShell:
                 return
             self._arrived(neighbour, frame)
 
-    def _arrived(self, peer: str, frame: bytes) -> None:
+    def _decoded(self, frame: bytes) -> list[tuple[int, int, Message]]:
         try:
-            messages = codec.decode_all(frame)
+            return codec.decode_all(frame)
         except MalformedMessage:
             self.malformed += 1
-            return
-        for sequence, acknowledged, message in messages:
+            return []
+
+    def _arrived(self, peer: str, frame: bytes) -> None:
+        for sequence, acknowledged, message in self._decoded(frame):
             self._step(Arrived(peer, sequence, acknowledged, message))
 
     def _hear(self) -> None:
@@ -97,12 +99,7 @@ class BrokerShell:
             heard = self.ear.receive()
             if heard is None:
                 return
-            try:
-                messages = codec.decode_all(heard[1])
-            except MalformedMessage:
-                self.malformed += 1
-                continue
-            for _, _, message in messages:
+            for _, _, message in self._decoded(heard[1]):
                 if type(message) is State:
                     self._step(Arrived(heard[0], 0, 0, message))
                 else:

@@ -183,8 +183,8 @@ def _check(
         raise TypeError("brokers must be an integer")
     if brokers < 1:
         raise ValueError("brokers must be >= 1")
-    if brokers > (max_workers or processors()):
-        raise ValueError(f"brokers must be at most as many as Workers: {brokers} for {max_workers or processors()}")
+    if brokers > 1 and brokers > (workers := max_workers or processors()):
+        raise ValueError(f"brokers must be at most as many as Workers: {brokers} for {workers}")
     if mode not in ("parallel", "serial"):
         raise ValueError(f"mode must be 'parallel' or 'serial', not {mode!r}")
 

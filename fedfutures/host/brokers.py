@@ -52,10 +52,10 @@ def broker_of(slot: int, workers: int, brokers: int) -> int:
     return slot * brokers // workers
 
 
-def usual_dials(brokers: int) -> list[list[int]]:
+def usual_dials(brokers: int, fan_out: int = FAN_OUT) -> list[list[int]]:
     """Return who dials whom where no plan says otherwise: the first Broker all others, as long as it can.
 
     >>> usual_dials(3)
     [[0, 1], [0, 2]]
     """
-    return [[(child - 1) // FAN_OUT, child] for child in range(1, brokers)]
+    return [[(child - 1) // fan_out, child] for child in range(1, brokers)]

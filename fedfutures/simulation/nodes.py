@@ -23,6 +23,7 @@ from ..wire import codec
 from ..wire.messages import CANCELLED
 from ..worker import events as rules
 from ..worker.machine import WorkerMachine
+from ..worker.pace import BATCH_FUTURES_AT_MOST
 from .network import Link
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 ROUND_SECONDS = 200e-6
 """What a Broker has been told for so long it takes in together before it looks at the whole: its shell's loop."""
 
-MOST_IN_AN_OFFER = 1024
 LINGER_SECONDS = 5.0
 NEVER = float("inf")
 TICK = Tick()
@@ -108,14 +108,12 @@ class Node:
         self.wake_at = NEVER
         self.plan()
 
-    def carry(self, peer: str, action: Send) -> None:
-        """Send a message by itself."""
+    def frame_of(self, peer: str, action: Send) -> bytes:
+        """Count a message that is being sent, let the laws see it, and return its bytes."""
         self.sent += 1
         if self.system.watched:
             self.system.sends(self.name, peer, action)
-        link = self.links.get(peer)
-        if link is not None:
-            link.send(codec.encode(action.message, action.sequence, action.acknowledged))
+        return codec.encode(action.message, action.sequence, action.acknowledged)
 
 
 class SimBroker(Node):
@@ -195,18 +193,21 @@ class SimBroker(Node):
         frames: dict[str, bytes] = {}
         for action in actions:
             if type(action) is Send:
-                self.sent += 1
-                if self.system.watched:
-                    self.system.sends(self.name, action.peer, action)
-                frame = codec.encode(action.message, action.sequence, action.acknowledged)
+                frame = self.frame_of(action.peer, action)
                 frames[action.peer] = frames[action.peer] + frame if action.peer in frames else frame
             elif type(action) is Publish:
                 self._publish(action)
-        links = self.links
         for peer, frame in frames.items():
-            link = links.get(peer)
-            if link is not None:
-                link.send(frame)
+            self._post(peer, frame)
+
+    def carry(self, peer: str, action: Send) -> None:
+        """Send a message by itself."""
+        self._post(peer, self.frame_of(peer, action))
+
+    def _post(self, peer: str, frame: bytes) -> None:
+        link = self.links.get(peer)
+        if link is not None:
+            link.send(frame)
 
     def _publish(self, action: Publish) -> None:
         self.sent += 1
@@ -259,11 +260,9 @@ class Submitter(Node):
             self.machine.check()
 
     def _send(self, action: Send) -> None:
-        self.sent += 1
-        if self.system.watched:
-            self.system.sends(self.name, "", action)
+        frame = self.frame_of("", action)
         if self.up is not None:
-            self.up.send(codec.encode(action.message, action.sequence, action.acknowledged))
+            self.up.send(frame)
 
     def act(self, action: rules.Action) -> None:
         """Do what the machine says, but for sending."""
@@ -318,7 +317,7 @@ class Submitter(Node):
                 wanted, urgent = urgent, 0
             if wanted <= 0:
                 return
-            ids = self._cut(min(wanted, MOST_IN_AN_OFFER))
+            ids = self._cut(min(wanted, BATCH_FUTURES_AT_MOST))
             wanted -= len(ids)
             first = self.calls[ids[0]]
             self.machine.define(first.function, "function", b"body of " + first.function)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
 
+from ..host.brokers import FAN_OUT, usual_dials
 from .laws import Laws
 from .system import System
 from .workload import durations, payload_of
@@ -23,7 +24,7 @@ class Settings:
 
     brokers: int = 1
     workers: int = 4  # of each Broker
-    fan_out: int = 32
+    fan_out: int = FAN_OUT
     futures: int = 0  # 0: ten for each Worker
     seconds: float = 0.01
     distribution: str = "constant"
@@ -70,7 +71,7 @@ def parents_of(brokers: int, fan_out: int, sites: bool) -> list[tuple[int, int, 
     [(0, 1, False), (0, 2, False), (1, 3, False)]
     """
     if not sites:
-        return [((child - 1) // fan_out, child, False) for child in range(1, brokers)]
+        return [(parent, child, False) for parent, child in usual_dials(brokers, fan_out)]
     size = max(2, round(sqrt(brokers)))
     links = []
     heads = 0

@@ -203,13 +203,14 @@ class System:
 
     def nodes(self) -> list[Node]:
         """All nodes that are alive."""
-        nodes: list[Node] = [*self.brokers.values(), *self.workers.values(), *self.origins.values()]
-        return [node for node in nodes if node.alive]
+        return [node for node in self._everybody() if node.alive]
+
+    def _everybody(self) -> list[Node]:
+        return [*self.brokers.values(), *self.workers.values(), *self.origins.values()]
 
     def messages_sent(self) -> int:
         """How many messages all nodes have sent."""
-        alive = [*self.brokers.values(), *self.workers.values(), *self.origins.values()]
-        return self.retired_sent + sum(node.sent for node in alive)
+        return self.retired_sent + sum(node.sent for node in self._everybody())
 
     def sends(self, sender: str, peer: str, action: Send) -> None:
         """A machine sends a message; called where somebody watches."""

@@ -15,18 +15,19 @@ from ..federation.events import Arrived
 from ..wire import codec
 from ..wire.messages import CANCELLED, ERROR, VALUE, Batch
 from ..worker import events as rules
+from ..worker.pace import (
+    HELPER_AFTER_SECONDS,
+    HURRY_SECONDS,
+    LOOK_SECONDS,
+    PUMP_EVERY_SECONDS,
+    REPORT_SECONDS,
+    STUCK_SECONDS,
+)  # fmt: skip
 from .nodes import NEVER, ROUND_SECONDS, TICK, Submitter
 from .workload import CRASHES, RAISES, Spec, payload_of, read, value_of
 
 if TYPE_CHECKING:
     from .system import System
-
-PUMP_EVERY_SECONDS = 0.010
-HELPER_AFTER_SECONDS = 0.010
-STUCK_SECONDS = 0.010
-REPORT_SECONDS = 0.100
-LOOK_SECONDS = 0.25
-HURRY_SECONDS = 0.0005
 
 
 class Fetched:

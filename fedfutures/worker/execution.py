@@ -45,16 +45,11 @@ from .context import NOWHERE, Context, Elsewhere, Packed
 from .future import Future
 from .guard import Guard
 from .node import Node
+from .pace import HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, REPORT_SECONDS, STUCK_SECONDS
 from .waiters import GreenEvent, HelpfulEvent, Waiter
 
-PUMP_EVERY_SECONDS = 0.010
-STUCK_SECONDS = 0.010
-REPORT_SECONDS = 0.100
-LOOK_SECONDS = 0.25
 HELP_AGAIN_SECONDS = 0.02
 RELIEF_SECONDS = 0.2
-HURRY_SECONDS = 0.0005
-"""Where Futures are shorter, what has arrived is run before anything else is said: the submitter may be waiting."""
 INLINE_DEPTH = 12
 URGENT_PER_WORKER = 2
 LOADED_FUNCTIONS_KEPT = 4096

@@ -27,6 +27,7 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
+from ..federation.sessions import RESULTS_REMEMBERED, introduction
 from ..wire import messages
 from ..wire.messages import PROTOCOL
 from .events import (
@@ -57,7 +58,6 @@ HELLO_AGAIN_SECONDS = 0.25
 BEAT_SECONDS = 1.0
 """A node that waits for the Broker says ``Ack`` this often: a Broker that does not know it answers."""
 IDLE_BEAT_SECONDS = 5.0
-RESULTS_REMEMBERED = 256
 URGENT_AT_MOST = 1024
 LONG_SECONDS = 0.1
 """A function that takes this long is not asked for ahead: the round trip is nothing beside it."""
@@ -123,7 +123,7 @@ class WorkerMachine:
         self.linked = False
         self.durations = Durations()
         self.held: dict[int, Held] = {}
-        self._finished: deque[tuple[int, Held]] = deque()  # the last pieces that were done
+        self._finished: deque[tuple[int, Held]] = deque(maxlen=RESULTS_REMEMBERED)  # the last pieces that were done
         self.given: dict[int, tuple[bytes, set[int]]] = {}  # own pieces at the Broker: (function, pending ids)
         self._where: dict[int, int] = {}  # own id -> the piece it went in
         self._pieces = 0
@@ -166,7 +166,7 @@ class WorkerMachine:
             return
         if not self.channel.accept(event.sequence, event.acknowledged, now):
             return
-        self._beat_at = now + (BEAT_SECONDS if self._given_count else IDLE_BEAT_SECONDS)
+        self._beat_later(now)
         if kind is messages.Demand:
             self.channel.demand(message.count)  # type: ignore[union-attr]
             return
@@ -221,8 +221,11 @@ class WorkerMachine:
         if self.channel.ack_is_due(now):
             self._send(messages.Ack(self.channel.missing), now)
         if now >= self._beat_at:
-            self._beat_at = now + (BEAT_SECONDS if self._given_count else IDLE_BEAT_SECONDS)
+            self._beat_later(now)
             self._send(messages.Ack(), now)
+
+    def _beat_later(self, now: float) -> None:
+        self._beat_at = now + (BEAT_SECONDS if self._given_count else IDLE_BEAT_SECONDS)
 
     def _rejoin(self, event: Rejoin, now: float) -> None:
         """Introduce this node again; the Broker's answer says whether it knows the session."""
@@ -261,18 +264,8 @@ class WorkerMachine:
     def _begin_again(self, old: Channel, now: float) -> None:
         """A new session: say what is held, send again what may be lost, take back what was given."""
         held = {number: (entry, sorted(entry.pending)) for number, entry in self.held.items()}
-        unsent = old.unacknowledged_results()
-        finished = dict(self._finished)
-        for results in unsent:
-            entry = self.held.get(results.piece) or finished.get(results.piece)
-            if entry is not None:
-                held[results.piece] = (entry, held.get(results.piece, (entry, []))[1] + results.ids)
-        for number, (entry, ids) in sorted(held.items()):
-            if ids:
-                holding = messages.Holding(number, entry.submitter, entry.function, entry.attempt, entry.crashes, ids)
-                self._send(holding, now)
-        for results in unsent:
-            self._send(results, now)
+        for message in introduction(held, self._finished, old):
+            self._send(message, now)
         for name, (version, body) in self._constants.items():
             self._send(messages.Constant(name, version, body), now)
         if self._where:
@@ -329,8 +322,6 @@ class WorkerMachine:
         if not held.pending:
             del self.held[done.piece]
             self._finished.append((done.piece, held))
-            if len(self._finished) > RESULTS_REMEMBERED:
-                self._finished.popleft()
         self.durations.learn(held.function, done.seconds, done.count)
         self._send(
             messages.Results(done.piece, held.attempt, done.ids, done.outcomes, done.odd, done.seconds, done.count), now

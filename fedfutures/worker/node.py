@@ -33,14 +33,13 @@ from . import events as rules
 from .future import Future
 from .machine import WorkerMachine
 from .own import OwnQueue
+from .pace import BATCH_FUTURES_AT_MOST, HELPER_AFTER_SECONDS
 from .questions import Questions
 
 logger = logging.getLogger("fedfutures")
 
-HELPER_AFTER_SECONDS = 0.010
 HELPER_LOOKS_SECONDS = 0.1
 CANCEL_WAITS_SECONDS = 1.0
-BATCH_FUTURES_AT_MOST = 1024
 BATCH_BYTES_AT_MOST = 4 << 20
 
 

@@ -8,26 +8,23 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from fedfutures.broker.losses import CRASH_LIMIT
 from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
 from fedfutures.worker import events as rules
 
 from .network import CRASH, Network, Node, value_of
-
-FUNCTIONS = st.sampled_from([b"f", b"g", b"h"])
-WHICH = st.integers(0, 9)
+from .work_rules import FUNCTIONS, WHICH, Work
 
 
-class Federation(RuleBasedStateMachine):
+class Federation(Work):
     """Rules for all that users, the network and fate can do."""
 
     def __init__(self) -> None:
         super().__init__()
         self.network = Network()
         self.cancelled: set[tuple[str, int, int]] = set()
-        self.submitted = 0
         self.shared = 0
         self.everyone: list[Node] = []
 
@@ -38,44 +35,12 @@ class Federation(RuleBasedStateMachine):
                 self.everyone.append(self.network.node(role))
         self.network.settle(3)
 
-    def pick(self, role: str, which: int) -> Node:
-        nodes = [node for node in self.network.nodes.values() if role in ("any", node.role)]
-        return nodes[which % len(nodes)]
-
     @rule(which=WHICH, function=FUNCTIONS, count=st.integers(1, 12), crash=st.sampled_from([False] * 5 + [True]))
     def submit(self, which: int, function: bytes, count: int, crash: bool) -> None:
         payloads = [self.payload() for _ in range(count)]
         if crash:
             payloads[0] = CRASH + payloads[0]
         self.pick("origin", which).submit(function, payloads)
-
-    def payload(self) -> bytes:
-        self.submitted += 1
-        return b"%d" % self.submitted
-
-    @rule(which=WHICH, function=FUNCTIONS, count=st.integers(1, 4))
-    def submit_nested(self, which: int, function: bytes, count: int) -> None:
-        worker = self.pick("worker", which)
-        if worker.running:
-            worker.running[-1][3].update(worker.submit(function, [self.payload() for _ in range(count)]))
-
-    @rule(which=WHICH)
-    def run_own(self, which: int) -> None:
-        self.pick("worker", which).run_own()
-
-    @rule(which=WHICH)
-    def begin(self, which: int) -> None:
-        worker = self.pick("worker", which)
-        if worker.todo and not worker.start():
-            self.die(which, True, 9)
-
-    @rule(which=WHICH)
-    def finish(self, which: int) -> None:
-        self.pick("worker", which).finish()
-
-    @rule(which=WHICH, most=st.integers(1, 4))
-    def give_back(self, which: int, most: int) -> None:
-        self.pick("worker", which).give_back(most)
 
     @rule(which=WHICH, late=st.integers(0, 9), again=st.booleans())
     def worker_dies(self, which: int, late: int, again: bool) -> None:
@@ -124,9 +89,8 @@ class Federation(RuleBasedStateMachine):
     @rule(function=FUNCTIONS)
     def the_broker_forgets(self, function: bytes) -> None:
         """As it does when there are too many."""
-        found = self.network.broker.definitions.functions.pop(function, None)
-        if found is not None:
-            self.network.broker.definitions._bytes -= len(found.body)
+        if function in self.network.broker.definitions.functions:
+            self.network.broker.definitions.forget(function)
 
     @rule(which=WHICH, count=st.integers(1, 10), up=st.booleans())
     def arrive(self, which: int, count: int, up: bool) -> None:

@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
 from fedfutures.worker import events as rules
 
-from .network import CRASH, Network, Node, value_of
+from .network import CRASH, Network, value_of
+from .work_rules import FUNCTIONS, WHICH, Work
 
-FUNCTIONS = st.sampled_from([b"f", b"g", b"h"])
-WHICH = st.integers(0, 9)
 PLANS: list[dict[str, list[str]]] = [
     {"a": ["b"], "b": []},
     {"a": ["b", "c"], "b": [], "c": []},
@@ -24,15 +23,12 @@ PLANS: list[dict[str, list[str]]] = [
 ]
 
 
-class Tree(RuleBasedStateMachine):
+class Tree(Work):
     """Rules for all that users, the network and fate can do."""
-
-    network: Network
 
     def __init__(self) -> None:
         super().__init__()
         self.cancelled: set[tuple[str, int]] = set()
-        self.submitted = 0
 
     @initialize(plan=st.sampled_from(PLANS), workers=st.integers(1, 4), origins=st.integers(1, 2), linked=st.booleans())
     def start(self, plan: dict[str, list[str]], workers: int, origins: int, linked: bool) -> None:
@@ -44,10 +40,6 @@ class Tree(RuleBasedStateMachine):
             self.network.node("origin", home=homes[number % len(homes)])
         if linked:
             self.network.settle(3)
-
-    def pick(self, role: str, which: int) -> Node:
-        nodes = [node for node in self.network.nodes.values() if role in ("any", node.role)]
-        return nodes[which % len(nodes)]
 
     def way(self, which: int) -> tuple[str, str]:
         ways = [(name, other) for name, others in self.network.plan.items() for other in others]
@@ -61,34 +53,6 @@ class Tree(RuleBasedStateMachine):
         if crash:
             payloads[0] = CRASH + payloads[0]
         self.pick("origin", which).submit(function, payloads, priority)
-
-    def payload(self) -> bytes:
-        self.submitted += 1
-        return b"%d" % self.submitted
-
-    @rule(which=WHICH, function=FUNCTIONS, count=st.integers(1, 4))
-    def submit_nested(self, which: int, function: bytes, count: int) -> None:
-        worker = self.pick("worker", which)
-        if worker.running:
-            worker.running[-1][3].update(worker.submit(function, [self.payload() for _ in range(count)]))
-
-    @rule(which=WHICH)
-    def run_own(self, which: int) -> None:
-        self.pick("worker", which).run_own()
-
-    @rule(which=WHICH)
-    def begin(self, which: int) -> None:
-        worker = self.pick("worker", which)
-        if worker.todo and not worker.start():
-            self.die(which, True, 9)
-
-    @rule(which=WHICH)
-    def finish(self, which: int) -> None:
-        self.pick("worker", which).finish()
-
-    @rule(which=WHICH, most=st.integers(1, 4))
-    def give_back(self, which: int, most: int) -> None:
-        self.pick("worker", which).give_back(most)
 
     @rule(which=WHICH, late=st.integers(0, 9))
     def worker_dies(self, which: int, late: int) -> None:
@@ -133,9 +97,8 @@ class Tree(RuleBasedStateMachine):
         """As it does when there are too many."""
         brokers = list(self.network.brokers.values())
         broker = brokers[which % len(brokers)]
-        found = broker.definitions.functions.pop(function, None)
-        if found is not None:
-            broker.definitions._bytes -= len(found.body)
+        if function in broker.definitions.functions:
+            broker.definitions.forget(function)
 
     @rule(which=WHICH, count=st.integers(1, 10), up=st.booleans())
     def arrive(self, which: int, count: int, up: bool) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from fedfutures import Executor
 
 TEST_SECONDS = 40
 
@@ -21,3 +24,11 @@ def _ends_in_time() -> Iterator[None]:
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["one Broker", "two Brokers"])
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    """Two Workers, under one Broker and under two."""
+    with Executor(max_workers=2, brokers=request.param) as executor:
+        yield executor
+    gc.collect()

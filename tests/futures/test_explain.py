@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import doctest
-import gc
 import importlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import order_functions as ordered
@@ -55,13 +53,6 @@ def test_nothing_to_count() -> None:
 
 
 # -- with Workers ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module", params=[1, 2], ids=["one Broker", "two Brokers"])
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    with Executor(max_workers=2, brokers=request.param) as executor:
-        yield executor
-    gc.collect()
 
 
 @pytest.mark.host

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import gc
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +116,6 @@ def test_a_number_of_brokers_that_makes_no_sense(brokers: Any, error: type[Excep
 
 
 # -- with Workers ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module", params=[1, 2], ids=["one Broker", "two Brokers"])
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    with Executor(max_workers=2, brokers=request.param) as executor:
-        yield executor
-    gc.collect()
 
 
 @pytest.mark.host

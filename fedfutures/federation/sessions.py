@@ -1,0 +1,39 @@
+"""What an end says when a session begins anew: what it holds for the other, and results that may be lost. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from ..wire.messages import Holding, Results
+from .channel import Channel
+
+RESULTS_REMEMBERED = 256
+"""Of so many pieces that are done an end still knows what they were: their results may not have been acknowledged."""
+
+
+class Entry(Protocol):
+    """What a ledger says of a piece."""
+
+    submitter: str
+    function: bytes
+    attempt: int
+    crashes: int
+
+
+def introduction(
+    held: Mapping[int, tuple[Entry, list[int]]], finished: Iterable[tuple[int, Entry]], old: Channel
+) -> list[Holding | Results]:
+    """Return the messages, by the open pieces with their Futures, those done last, and the old session's Channel."""
+    named, done = dict(held), dict(finished)
+    unsent = old.unacknowledged_results()
+    for results in unsent:
+        entry, ids = named.get(results.piece) or (done.get(results.piece), [])
+        if entry is not None:
+            named[results.piece] = entry, ids + results.ids
+    holdings = [
+        Holding(number, entry.submitter, entry.function, entry.attempt, entry.crashes, ids)
+        for number, (entry, ids) in sorted(named.items(), key=lambda item: item[0])
+        if ids
+    ]
+    return [*holdings, *unsent]

@@ -1,0 +1,17 @@
+"""When a node's process does what: the times that its threads and its simulated twin keep."""
+
+from __future__ import annotations
+
+HELPER_AFTER_SECONDS = 0.010
+"""The helper thread drives when nobody else has for so long."""
+PUMP_EVERY_SECONDS = 0.010
+"""Between Futures, the main thread drives as often as that."""
+STUCK_SECONDS = 0.010
+"""What waits behind one Future that takes so long, at least, is given back."""
+REPORT_SECONDS = 0.100
+"""A Future that runs for so long is said to be running: it can no longer be cancelled."""
+LOOK_SECONDS = 0.25
+"""While one runs on, the helper thread looks again after so long."""
+HURRY_SECONDS = 0.0005
+"""Where Futures are shorter, what has arrived is run before anything else is said: the submitter may be waiting."""
+BATCH_FUTURES_AT_MOST = 1024
