@@ -145,7 +145,7 @@ class BrokerShell:
                 self._step(GaveUp(*fields))
         return bool(data)
 
-    def _dial(self, name: str, main: str, meta: str, ear: str) -> None:
+    def _dial(self, name: str, main: str, meta: str, ear: str, key: str = "") -> None:
         """Connect to a neighbour; where it was dialled at other addresses before, to these instead."""
         known = self.dialled.get(name)
         if known == (main, meta, ear):

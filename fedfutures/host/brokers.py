@@ -21,6 +21,7 @@ class Place:
     main: str
     meta: str
     ear: str
+    key: str = ""  # its public key; "" on the same host, where sockets are files in a private directory
 
 
 def broker_name(host: str, index: int) -> str:

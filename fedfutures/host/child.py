@@ -7,6 +7,7 @@ import importlib
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -69,7 +70,7 @@ def fork_child(
 ) -> Child:
     """Fork a Broker or a Worker and run it; returns in the host process only."""
     main: Callable[..., None] = importlib.import_module(CHILDREN[role]).main
-    control_read, control_write = os.pipe2(os.O_CLOEXEC)
+    control, control_theirs = (end.detach() for end in socket.socketpair())
     box, dump = BlackBox(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)] if role == "worker" else []
     parent, pid = os.getpid(), os.fork()
@@ -78,8 +79,8 @@ def fork_child(
         try:
             if role == "worker":
                 die_with_parent(parent)
-            _become(control_write, [write for _, write in pipes], others)
-            main(settings, facts, name, control_read, box, dump)
+            _become(control, [write for _, write in pipes], others)
+            main(settings, facts, name, control_theirs, box, dump)
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
@@ -90,9 +91,9 @@ def fork_child(
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
-    os.close(control_read)
-    os.set_blocking(control_write, False)
-    child = Child(role, name, slot, pid, control_write, box, dump)
+    os.close(control_theirs)
+    os.set_blocking(control, False)
+    child = Child(role, name, slot, pid, control, box, dump)
     for stream, (read, write) in enumerate(pipes, 1):
         os.close(write)
         os.set_blocking(read, False)
@@ -100,7 +101,7 @@ def fork_child(
     return child
 
 
-def _become(control_write: int, outputs: list[int], others: Iterable[Child]) -> None:
+def _become(control: int, outputs: list[int], others: Iterable[Child]) -> None:
     """In the child: let go of everything of the parent's."""
     signal.set_wakeup_fd(-1)
     for handled in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
@@ -113,5 +114,5 @@ def _become(control_write: int, outputs: list[int], others: Iterable[Child]) -> 
         os.dup2(descriptor, number)
     for child in others:
         child.let_go()
-    for descriptor in (null, control_write, *outputs):
+    for descriptor in (null, control, *outputs):
         os.close(descriptor)

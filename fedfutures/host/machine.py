@@ -249,4 +249,4 @@ class HostMachine:
 
 
 def _dial(index: int, place: Place) -> Tell:
-    return Tell(index, ["dial", place.name, place.main, place.meta, place.ear])
+    return Tell(index, ["dial", place.name, place.main, place.meta, place.ear, place.key])

@@ -5,9 +5,12 @@ not in argv, which anyone may read, nor in the environment, which every task inh
 
 The settings are the first frame. Others may follow at any time:
 
-``["dial", broker, name, main, meta, ear]``
+``["dial", broker, name, main, meta, ear, key]``
     The Broker of this index is to dial the neighbour `name` at these three addresses, now and whenever it is started
-    again; said once more with other addresses, it dials these instead.
+    again; said once more with other addresses, it dials these instead. `key` is the public key that the neighbour has,
+    "" for one on the same host.
+``["allow", broker, name, key]``
+    The Broker of this index is to accept the neighbour `name`, which has this public key.
 """
 
 from __future__ import annotations
@@ -41,6 +44,10 @@ class Settings:
     verbosity: int = 0
     brokers: int = 1
     dials: list[list[int]] = field(default_factory=list)  # (parent, child): which Broker of this host dials which
+    far_address: str | None = None  # where Brokers bind for neighbours on other hosts; None: nowhere
+    grace: float = 0.0  # how long the host goes on, in seconds, when the launching side is not heard
+    seal: bytes | None = None  # the run's key for sealing tasks; Brokers let go of it
+    code: bool = False  # the program and its modules come from the Origin
 
 
 def pack_frame(value: Any) -> bytes:

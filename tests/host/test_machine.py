@@ -117,7 +117,7 @@ def several() -> HostMachine:
 
 
 def told(index: int, place: Place) -> Tell:
-    return Tell(index, ["dial", place.name, place.main, place.meta, place.ear])
+    return Tell(index, ["dial", place.name, place.main, place.meta, place.ear, place.key])
 
 
 FAR = Place("far", "tcp://far:1", "tcp://far:2", "tcp://far:3")
