@@ -15,8 +15,8 @@ from typing import Any
 
 from .blackbox import BlackBox
 from .output import Lines
-from .settings import Settings, pack_frame
-from .system import die_with_parent
+from .settings import FrameReader, Settings, pack_frame
+from .system import be_usual, die_with_parent
 
 CHILDREN = {"broker": "fedfutures.broker.shell", "worker": "fedfutures.worker.process"}
 """Modules with a ``main(...)`` that a forked child runs. Named, not imported: this package stands below theirs."""
@@ -29,6 +29,8 @@ class Child:
         self.role, self.name, self.slot, self.pid, self.control = role, name, slot, pid, control
         self.box, self.dump = box, dump
         self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1 or 2, lines)
+        self.listens = role == "broker"  # whether the host process listens to what it says over its control pipe
+        self._heard = FrameReader()
         self._unsaid = bytearray()
 
     def tell(self, value: Any, poller: select.poll) -> None:
@@ -43,12 +45,29 @@ class Child:
             while self._unsaid:
                 del self._unsaid[: os.write(self.control, self._unsaid[: 1 << 16])]
         except BlockingIOError:
-            poller.register(self.control, select.POLLOUT)
+            poller.register(self.control, select.POLLOUT | (select.POLLIN if self.listens else 0))
             return
         except OSError:  # it has ended
             self._unsaid.clear()
+        if self.listens:
+            poller.register(self.control, select.POLLIN)
+            return
         with contextlib.suppress(KeyError):
             poller.unregister(self.control)
+
+    def hear(self, poller: select.poll) -> list[Any]:
+        """Return what the child has said over its control pipe."""
+        try:
+            data = os.read(self.control, 1 << 16)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:  # it is ending, which will be heard another way
+            self.listens = False
+            with contextlib.suppress(KeyError):
+                poller.unregister(self.control)
+        return self._heard.feed(data)
 
     def hang_up(self, poller: select.poll) -> None:
         """Close the control pipe: the child ends when it sees that."""
@@ -66,9 +85,13 @@ class Child:
 
 
 def fork_child(
-    role: str, name: str, slot: int, settings: Settings, facts: dict[str, Any], others: Iterable[Child]
-) -> Child:
-    """Fork a Broker or a Worker and run it; returns in the host process only."""
+    role: str, name: str, slot: int, settings: Settings, facts: dict[str, Any], others: Iterable[Child],
+    usual: tuple[int, int],
+) -> Child:  # fmt: skip
+    """Fork a Broker or a Worker and run it; returns in the host process only.
+
+    `usual` is what the host process has kept of what Workers are to have again (:func:`.system.be_usual`).
+    """
     main: Callable[..., None] = importlib.import_module(CHILDREN[role]).main
     control, control_theirs = (end.detach() for end in socket.socketpair())
     box, dump = BlackBox(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
@@ -79,6 +102,7 @@ def fork_child(
         try:
             if role == "worker":
                 die_with_parent(parent)
+                be_usual(usual)
             _become(control, [write for _, write in pipes], others)
             main(settings, facts, name, control_theirs, box, dump)
             code = 0

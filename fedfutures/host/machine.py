@@ -95,6 +95,7 @@ class _Broker:
 
     name: str
     dials: dict[str, Place] = field(default_factory=dict)
+    allows: dict[str, str] = field(default_factory=dict)  # keys of neighbours on other hosts, by name
     lives: bool = False
     born: float = 0.0
     due: float | None = None  # when to start the next
@@ -196,6 +197,14 @@ class HostMachine:
         broker.dials[place.name] = place
         return [_dial(index, place)] if broker.lives else []
 
+    def allow(self, index: int, name: str, key: str) -> list[Action]:
+        """A Broker is to accept a neighbour of another host, now and whenever it is started again."""
+        if index not in range(self.brokers):
+            return []
+        broker = self._brokers[index]
+        broker.allows[name] = key
+        return [Tell(index, ["allow", name, key])] if broker.lives else []
+
     def broker_ended(self, index: int, status: str, now: float) -> list[Action]:
         """A Broker has ended: start it again now or later, or give the run up."""
         broker = self._brokers[index]
@@ -242,7 +251,9 @@ class HostMachine:
         if again:
             mine = [name for slot, name in sorted(self._living.items()) if self.broker_of(slot) == index]
             actions.append(Tell(index, ["expect", mine]))
-        actions += [_dial(index, place) for place in broker.dials.values()]
+        actions += [Tell(index, ["allow", *known]) for known in broker.allows.items()]
+        # A neighbour on another host does not know the new key yet: the launching side will say when to dial it.
+        actions += [_dial(index, place) for place in broker.dials.values() if not place.key]
         if again and self._surrendered is not None:
             actions.append(Tell(index, ["gave up", self._surrendered]))
         return actions

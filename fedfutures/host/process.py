@@ -1,9 +1,10 @@
 """The host process: ``python -m fedfutures.host``.
 
 It reads its settings from standard input, forks the Brokers and the Workers, and then waits: for children to end, for
-Workers' output to pass on, and for the end of its standard input. That end comes whichever way the launching side
-ends, and takes everything down. Single-threaded: it forks at any time. It loads the code of its children, so that a
-child starts within a millisecond, but opens no ZeroMQ context and runs no user code.
+Workers' output to pass on, for links to relay, and for the end of the run, which the end of its standard input tells
+whichever way the launching side ends (:mod:`.contact` has the rule for other hosts). Single-threaded: it forks at any
+time. It loads the code of its children, so that a child starts within a millisecond, but opens no ZeroMQ context and
+runs no user code.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 from .brokers import Place, broker_places, usual_dials
 from .child import CHILDREN, Child, fork_child
+from .contact import Contact
 from .machine import (
     Action,
     Ended,
@@ -33,11 +35,11 @@ from .machine import (
     Surrender,
     Tell,
 )
-from .settings import FrameReader, Settings, pack_frame, settings_from
-from .system import become_subreaper, make_private_directory, orphans, remove_tree, shared_memory_base
+from .relay import Relay
+from .settings import FrameReader, Settings, settings_from
+from .system import be_private, become_subreaper, make_private_directory, orphans, remove_tree, shared_memory_base
 
 END_GRACE_SECONDS = 0.3
-UNSENT_AT_MOST_BYTES = 16 << 20
 PRELOADED = ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared")
 """What programs import: loaded once, not by each Worker when it imports the program."""
 
@@ -45,8 +47,8 @@ PRELOADED = ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.sh
 class HostProcess:
     """The loop around :class:`HostMachine`."""
 
-    def __init__(self, settings: Settings, frames: FrameReader, early: list[Any]) -> None:
-        self.settings, self.frames, self.early = settings, frames, early
+    def __init__(self, settings: Settings, frames: FrameReader, early: list[Any], usual: tuple[int, int]) -> None:
+        self.settings, self.early, self.usual = settings, early, usual
         self.machine = HostMachine(settings.host, settings.workers, settings.brokers)
         self.run_directory = make_private_directory()
         self.shared_directory = make_private_directory(shared_memory_base())
@@ -54,15 +56,17 @@ class HostProcess:
         self.children: dict[int, Child] = {}  # by pid
         self.brokers: dict[int, Child] = {}  # the same, by index
         self.poller = select.poll()
+        self.contact = Contact(frames, settings.grace, self.run_directory, self.poller)
+        self.relay = Relay(self.run_directory, self._say, self.poller)
+        self.bound: dict[str, dict[str, Any]] = {}  # by Broker: its key, and where neighbours on other hosts reach it
+        self.linked: dict[tuple[int, str], list[Any]] = {}  # what the Brokers have said of such links last
         self.ending = False
-        self.unsent = bytearray()
         self.paused = False
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, self._end_by_signal)
-        os.set_blocking(1, False)
         self._actions: dict[type, Callable[[Any], None]] = {
             Start: self._start_worker,
             Surrender: self._surrender,
@@ -83,10 +87,9 @@ class HostProcess:
                 importlib.import_module(module)
             gc.freeze()
             self._act(self.machine.begin())
-            self.poller.register(0, select.POLLIN)
             self.poller.register(self.wake, select.POLLIN)
             self._told(self.early)
-            while not self.ending:
+            while not self.ending and not self.contact.ended:
                 self._wait()
         finally:
             self._end()
@@ -120,10 +123,12 @@ class HostProcess:
             self._say(["broker restarted", name, action.after])
 
     def _fork(self, role: str, name: str, slot: int, facts: dict[str, Any]) -> Child:
-        child = fork_child(role, name, slot, self.settings, facts, self.children.values())
+        child = fork_child(role, name, slot, self.settings, facts, self.children.values(), self.usual)
         self.children[child.pid] = child
         for descriptor in child.outputs:
             self.poller.register(descriptor, 0 if self.paused else select.POLLIN)
+        if child.listens:
+            self.poller.register(child.control, select.POLLIN)
         return child
 
     def _surrender(self, action: Surrender) -> None:
@@ -198,39 +203,75 @@ class HostProcess:
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        deadline = self.machine.next_deadline()
-        seconds = None if deadline is None else max(0.0, deadline - time.monotonic())
-        for descriptor, _ in self.poller.poll(None if seconds is None else seconds * 1000 + 1):
+        deadlines = [at for at in (self.machine.next_deadline(), self.contact.next_deadline()) if at is not None]
+        seconds = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        for descriptor, events in self.poller.poll(None if seconds is None else seconds * 1000 + 1):
             if descriptor == 0:
-                data = os.read(0, 65536)
-                self._told(self.frames.feed(data))
-                self.ending = self.ending or not data
+                self._told(self.contact.receive())
             elif descriptor == self.wake:
                 os.read(self.wake, 4096)
                 self._reap()
             elif descriptor == 1:
-                self._flush()
-            else:
-                self._serve(descriptor)
+                self.contact.flush()
+                self._pace_output()
+            elif descriptor == self.contact.door:
+                self._welcome_back()
+            elif not self.relay.serve(descriptor, events):
+                self._serve(descriptor, events)
+        self.contact.tick(time.monotonic())
         if not self.ending:
             self._act(self.machine.tick(time.monotonic()))
 
     def _told(self, frames: list[Any]) -> None:
         """Do what the launching side asks for."""
-        for kind, *fields in frames:
+        for frame in frames:
+            kind, *fields = frame
             if kind == "dial":
-                index, *place = fields
-                self._act(self.machine.dial(index, Place(*place)))
+                self._act(self.machine.dial(fields[0], Place(*fields[1:])))
+            elif kind == "relay":
+                index, name, key = fields
+                self._act(self.machine.dial(index, self.relay.place(name, key)))
+            elif kind == "allow":
+                self._act(self.machine.allow(*fields))
+            elif kind in ("open", "data", "credit", "close"):
+                self.relay.told(frame, self.bound)
+            elif kind == "end":
+                self.ending = True
 
-    def _serve(self, descriptor: int) -> None:
-        """Read what a child has printed, or go on telling it what did not fit into its pipe."""
+    def _welcome_back(self) -> None:
+        """The launching side is here again: tell it what it may have missed."""
+        if self.contact.accept():
+            self.relay.reset()
+            self._say(["ready", self._facts()])
+            for index, place in enumerate(self.places):
+                if place.name in self.bound:
+                    self._say(["broker", index, place.name, self.bound[place.name]])
+            for link in self.linked.values():
+                self._say(link)
+
+    def _serve(self, descriptor: int, events: int) -> None:
+        """Read what a child has printed or says, or go on telling it what did not fit into its pipe."""
         for child in self.children.values():
             if descriptor in child.outputs:
                 self._drain_one(child, descriptor)
                 return
             if descriptor == child.control:
                 child.say_on(self.poller)
+                if child.listens and events & (select.POLLIN | select.POLLHUP):
+                    self._hear_broker(child)
                 return
+
+    def _hear_broker(self, child: Child) -> None:
+        """Pass on what a Broker says of itself and of its links to other hosts."""
+        for kind, *fields in child.hear(self.poller):
+            if kind == "bound":
+                self.bound[child.name] = fields[0]
+                self._say(["broker", child.slot, child.name, fields[0]])
+            elif kind == "allowed":
+                self._say(["allowed", child.slot, *fields])
+            elif kind == "link":
+                self.linked[child.slot, fields[0]] = ["link", child.slot, *fields]
+                self._say(["link", child.slot, *fields])
 
     def _drain_one(self, child: Child, descriptor: int) -> bool:
         stream, lines = child.outputs[descriptor]
@@ -262,29 +303,15 @@ class HostProcess:
 
     def _say(self, value: Any) -> None:
         """Send a frame to the launching side; when it does not read, the Workers' output waits in their pipes."""
-        self.unsent += pack_frame(value)
-        self._flush()
+        self.contact.say(value)
+        self._pace_output()
 
-    def _flush(self) -> None:
-        try:
-            while self.unsent:
-                del self.unsent[: os.write(1, self.unsent[: 1 << 18])]
-        except BlockingIOError:
-            pass
-        except OSError:  # nobody reads any more
-            self.unsent.clear()
-            self.ending = True
-        full = len(self.unsent) > UNSENT_AT_MOST_BYTES
-        if self.unsent:
-            self.poller.register(1, select.POLLOUT)
-        else:
-            with contextlib.suppress(KeyError):
-                self.poller.unregister(1)
-        if full != self.paused:
-            self.paused = full
+    def _pace_output(self) -> None:
+        if self.contact.full != self.paused:
+            self.paused = self.contact.full
             for child in self.children.values():
                 for descriptor in child.outputs:
-                    self.poller.register(descriptor, 0 if full else select.POLLIN)
+                    self.poller.register(descriptor, 0 if self.paused else select.POLLIN)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -300,9 +327,9 @@ class HostProcess:
         for child in list(self.children.values()):
             self._drain(child, close=True)
         deadline = time.monotonic() + 1.0
-        while self.unsent and time.monotonic() < deadline:
+        while self.contact.unsent and not self.contact.lost and time.monotonic() < deadline:
             select.select([], [1], [], 0.1)
-            self._flush()
+            self.contact.flush()
         remove_tree(self.run_directory)
         remove_tree(self.shared_directory)
 
@@ -339,7 +366,8 @@ def read_settings() -> tuple[Settings, FrameReader, list[Any]]:
 def main() -> None:
     """Run a host process."""
     become_subreaper()
+    usual = be_private()
     importlib.import_module(CHILDREN["broker"])
-    HostProcess(*read_settings()).run()
+    HostProcess(*read_settings(), usual).run()
     sys.stderr.flush()
     os._exit(0)  # everything is gone; tearing down the interpreter would only keep the launching side waiting

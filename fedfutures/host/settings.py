@@ -9,8 +9,17 @@ The settings are the first frame. Others may follow at any time:
     The Broker of this index is to dial the neighbour `name` at these three addresses, now and whenever it is started
     again; said once more with other addresses, it dials these instead. `key` is the public key that the neighbour has,
     "" for one on the same host.
+``["relay", broker, name, key]``
+    It is to dial that neighbour through the launching side (:mod:`.relay`).
 ``["allow", broker, name, key]``
     The Broker of this index is to accept the neighbour `name`, which has this public key.
+``["beat"]``, ``["end"]``
+    The launching side lives; the run has ended.
+
+What the host process says: ``["ready", facts]``, ``["broker", index, name, places]`` (a Broker's public key, and where
+neighbours on other hosts reach it), ``["allowed", index, name]``, ``["link", index, neighbour, up, why]``,
+``["output", worker, stream, text]``, ``["lost", worker, how]``, ``["broker restarted", name, how]``, ``["broker lost",
+why]``.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36
 
 
 def _prctl(option: int, value: int | bytes) -> None:
@@ -28,6 +29,25 @@ def die_with_parent(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def be_private() -> tuple[int, int]:
+    """Keep what this process knows to itself: no core dumps, no debuggers, files for nobody else (Linux).
+
+    Returns what :func:`be_usual` needs, for children that run user code.
+    """
+    _prctl(_PR_SET_DUMPABLE, 0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    return os.umask(0o077), soft
+
+
+def be_usual(before: tuple[int, int]) -> None:
+    """Undo :func:`be_private`."""
+    _prctl(_PR_SET_DUMPABLE, 1)
+    umask, soft = before
+    os.umask(umask)
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def name_process(name: str) -> None:

@@ -1,0 +1,145 @@
+"""The host process's connection to the launching side: frames on descriptors 0 and 1, and what happens when it is lost.
+
+On the launching machine the connection is a pair of pipes, and its end is the end of the run. On other hosts it is an
+ssh session, which may end without the run: a host then goes on with what it has, for its *grace*, and waits at its
+*door*, a socket in its private directory. The launching side comes back there (:mod:`.attach`). The run has ended when
+the launching side says so, or when nothing was heard of it for as long as the grace lasts: it beats while it lives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from collections import deque
+from typing import Any
+
+from .settings import FrameReader, pack_frame
+
+UNSENT_AT_MOST_BYTES = 16 << 20
+DOOR = "door"
+
+
+class Contact:
+    """Sends and receives frames; `poller` is the host process's."""
+
+    def __init__(self, reader: FrameReader, grace: float, directory: str, poller: select.poll) -> None:
+        self._reader, self._grace, self._poller = reader, grace, poller
+        self.ended = False
+        self.lost = False
+        self._heard_at = time.monotonic()
+        self._unsent: deque[bytes] = deque()  # whole frames, of the first one what is left
+        self._first: bytes = b""  # the whole of the first one
+        self._size = 0
+        self._door: socket.socket | None = None
+        os.set_blocking(1, False)
+        poller.register(0, select.POLLIN)
+        if grace:
+            self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self._door.bind(os.path.join(directory, DOOR))
+            self._door.listen(4)
+            poller.register(self._door.fileno(), select.POLLIN)
+
+    @property
+    def door(self) -> int:
+        """The descriptor at which the launching side comes back; -1: there is none."""
+        return -1 if self._door is None else self._door.fileno()
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits to be sent that Workers' output had better wait in their pipes."""
+        return self._size > UNSENT_AT_MOST_BYTES
+
+    @property
+    def unsent(self) -> bool:
+        """Whether anything waits to be sent."""
+        return bool(self._unsent)
+
+    def next_deadline(self) -> float | None:
+        """When to look whether the grace is over."""
+        return self._heard_at + self._grace if self._grace else None
+
+    def tick(self, now: float) -> None:
+        """End the run when the launching side has not been heard for too long."""
+        if self._grace and now >= self._heard_at + self._grace:
+            self.ended = True
+
+    def receive(self) -> list[Any]:
+        """Return the frames that have come."""
+        try:
+            data = os.read(0, 1 << 18)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            self._lose()
+            return []
+        self._heard_at = time.monotonic()
+        return self._reader.feed(data)
+
+    def accept(self) -> bool:
+        """The launching side has come back: it takes the place of the connection before; return whether it has."""
+        assert self._door is not None
+        try:
+            connection, _ = self._door.accept()
+        except OSError:
+            return False
+        for number in (0, 1):
+            os.dup2(connection.fileno(), number)
+        connection.close()
+        os.set_blocking(0, False)
+        self._reader = FrameReader()
+        self._heard_at = time.monotonic()
+        self.lost = False
+        if self._unsent:
+            self._size += len(self._first) - len(self._unsent[0])
+            self._unsent[0] = self._first  # its beginning went to the other connection
+        self._poller.register(0, select.POLLIN)
+        return True
+
+    def say(self, value: Any) -> None:
+        """Send a frame; what cannot leave at once waits."""
+        frame = pack_frame(value)
+        if not self._unsent:
+            self._first = frame
+        self._unsent.append(frame)
+        self._size += len(frame)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self.lost:
+            return
+        try:
+            while self._unsent:
+                count = os.write(1, self._unsent[0])
+                self._size -= count
+                if count < len(self._unsent[0]):
+                    self._unsent[0] = self._unsent[0][count:]
+                    continue
+                self._unsent.popleft()
+                self._first = self._unsent[0] if self._unsent else b""
+        except BlockingIOError:
+            pass
+        except OSError:  # nobody reads any more
+            self._lose()
+        if self._unsent and not self.lost:
+            self._poller.register(1, select.POLLOUT)
+        else:
+            self._forget(1)
+
+    def _lose(self) -> None:
+        if not self._grace:
+            self.ended = True
+            self._unsent.clear()
+            self._size = 0
+        self.lost = True
+        self._forget(0)
+        self._forget(1)
+
+    def _forget(self, descriptor: int) -> None:
+        with contextlib.suppress(KeyError):
+            self._poller.unregister(descriptor)

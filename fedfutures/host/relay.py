@@ -1,0 +1,205 @@
+"""Links that go through the ssh connection: the host's end of them.
+
+Where a Broker's port cannot be reached, its neighbour dials a socket in its own host's private directory instead. Each
+connection that comes in there is a *stream*: its bytes travel as frames to the launching side, from there to the host
+of the Broker that is dialled, and its host process connects to the port that nobody else could reach. So nothing but
+the ssh connection is needed, and not even its port forwarding, which many clusters forbid. What flows is CURVE from
+end to end; whoever relays it cannot read it.
+
+::
+
+    ["open", stream, name, kind]    a connection to socket `kind` (main, meta, ear) of Broker `name`
+    ["data", stream, bytes]
+    ["credit", stream, count]       so many bytes were passed on: the other end may send so many more
+    ["close", stream]
+
+A stream has :data:`WINDOW_BYTES` of credit at first, so what waits anywhere on the way is bounded. The side that opens
+a stream numbers it: host processes with odd numbers, the launching side with even ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import select
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .brokers import Place
+
+WINDOW_BYTES = 1 << 20
+READ_BYTES = 1 << 16
+KINDS = ("main", "meta", "ear")
+
+
+class _Stream:
+    """One connection that is relayed."""
+
+    __slots__ = ("connecting", "credit", "ended", "granted", "number", "socket", "unsent")
+
+    def __init__(self, number: int, connection: socket.socket, *, connecting: bool) -> None:
+        self.number, self.socket, self.connecting = number, connection, connecting
+        self.credit = WINDOW_BYTES  # bytes that may still be sent to the other end
+        self.granted = 0  # bytes passed on that the other end has not been told of
+        self.unsent = bytearray()  # came from the other end
+        self.ended = False  # the other end has closed: what is unsent goes out first
+
+
+class Relay:
+    """The streams of one host. `say` sends a frame to the launching side; `poller` is the host process's."""
+
+    def __init__(self, directory: str, say: Callable[[list[Any]], None], poller: select.poll) -> None:
+        self._directory, self._say, self._poller = directory, say, poller
+        self._numbers = itertools.count(1, 2)
+        self._listeners: dict[int, tuple[socket.socket, str, str]] = {}  # by descriptor: (socket, name, kind)
+        self._streams: dict[int, _Stream] = {}  # by number
+        self._by_descriptor: dict[int, _Stream] = {}
+        self._places: dict[str, Place] = {}
+
+    def place(self, name: str, key: str) -> Place:
+        """Return where a neighbour is dialled so that the link is relayed; made at first use."""
+        if name not in self._places:
+            number = len(self._places) + 1
+            addresses = []
+            for kind in KINDS:
+                path = os.path.join(self._directory, f"relay{number}{kind}")
+                listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+                listener.bind(path)
+                listener.listen(16)
+                self._listeners[listener.fileno()] = (listener, name, kind)
+                self._poller.register(listener.fileno(), select.POLLIN)
+                addresses.append(f"ipc://{path}")
+            self._places[name] = Place(name, *addresses)
+        known = self._places[name]
+        return Place(name, known.main, known.meta, known.ear, key)
+
+    # -- what the launching side says --------------------------------------------------------------------------------
+
+    def told(self, frame: list[Any], ports: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take in a frame about a stream; `ports` says where this host's Brokers are bound, by name."""
+        kind, number, *fields = frame
+        if kind == "open":
+            self._open(number, ports.get(fields[0]), fields[1])
+            return
+        stream = self._streams.get(number)
+        if stream is None:
+            return  # closed here meanwhile
+        if kind == "data":
+            stream.unsent += fields[0]
+            self._write(stream)
+        elif kind == "credit":
+            stream.credit += fields[0]
+            self._watch(stream)
+        elif kind == "close":
+            stream.ended = True
+            if not stream.unsent:
+                self._drop(stream)
+
+    def reset(self) -> None:
+        """The connection to the launching side was another one: what was under way is lost with it."""
+        for stream in list(self._streams.values()):
+            self._drop(stream)
+
+    def _open(self, number: int, places: Mapping[str, Any] | None, kind: str) -> None:
+        port = None if places is None else places.get(kind)
+        if places is None or not isinstance(port, int):
+            self._say(["close", number])
+            return
+        address = str(places["address"])
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            connection.connect((address, port))
+        except BlockingIOError:
+            pass
+        except OSError:
+            connection.close()
+            self._say(["close", number])
+            return
+        self._add(_Stream(number, connection, connecting=True))
+
+    # -- what the descriptors say ------------------------------------------------------------------------------------
+
+    def serve(self, descriptor: int, events: int) -> bool:
+        """Do what a descriptor is ready for; return whether it is one of the relay's."""
+        if descriptor in self._listeners:
+            self._accept(*self._listeners[descriptor])
+            return True
+        stream = self._by_descriptor.get(descriptor)
+        if stream is None:
+            return False
+        if stream.connecting and events & (select.POLLOUT | select.POLLERR | select.POLLHUP):
+            stream.connecting = False
+            if stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                self._drop(stream, tell=True)
+                return True
+        if stream.unsent:
+            self._write(stream)
+        if stream.number in self._streams and events & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            self._read(stream)
+        if stream.number in self._streams:
+            self._watch(stream)
+        return True
+
+    def _accept(self, listener: socket.socket, name: str, kind: str) -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            stream = _Stream(next(self._numbers), connection, connecting=False)
+            self._add(stream)
+            self._say(["open", stream.number, name, kind])
+
+    def _add(self, stream: _Stream) -> None:
+        self._streams[stream.number] = self._by_descriptor[stream.socket.fileno()] = stream
+        self._watch(stream)
+
+    def _watch(self, stream: _Stream) -> None:
+        events = select.POLLOUT if stream.connecting or stream.unsent else 0
+        if stream.credit > 0 and not stream.connecting:
+            events |= select.POLLIN
+        self._poller.register(stream.socket.fileno(), events)
+
+    def _read(self, stream: _Stream) -> None:
+        if stream.credit <= 0:
+            return
+        try:
+            data = stream.socket.recv(min(READ_BYTES, stream.credit))
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(stream, tell=True)
+            return
+        stream.credit -= len(data)
+        self._say(["data", stream.number, data])
+
+    def _write(self, stream: _Stream) -> None:
+        if stream.connecting:
+            return
+        try:
+            count = stream.socket.send(stream.unsent)
+        except BlockingIOError:
+            count = 0
+        except OSError:
+            self._drop(stream, tell=True)
+            return
+        del stream.unsent[:count]
+        stream.granted += count
+        if stream.ended and not stream.unsent:
+            self._drop(stream)
+            return
+        if stream.granted >= WINDOW_BYTES // 4:
+            self._say(["credit", stream.number, stream.granted])
+            stream.granted = 0
+        self._watch(stream)
+
+    def _drop(self, stream: _Stream, *, tell: bool = False) -> None:
+        del self._streams[stream.number], self._by_descriptor[stream.socket.fileno()]
+        self._poller.unregister(stream.socket.fileno())
+        stream.socket.close()
+        if tell and not stream.ended:
+            self._say(["close", stream.number])
