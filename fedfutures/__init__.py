@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from . import errors, futures, shared, worker
     from .futures.executor import Executor
     from .futures.inquiry import explain, statistics
+    from .host.hosts import Hosts
     from .worker.future import Future
 
 __version__ = "0.1.0"
@@ -23,6 +24,7 @@ __all__ = [
     "SIZE",
     "Executor",
     "Future",
+    "Hosts",
     "__version__",
     "errors",
     "explain",
@@ -36,6 +38,7 @@ __all__ = [
 _PLACES = {
     "Executor": ("fedfutures.futures.executor", "Executor"),
     "Future": ("fedfutures.worker.future", "Future"),
+    "Hosts": ("fedfutures.host.hosts", "Hosts"),
     "errors": ("fedfutures.errors", ""),
     "explain": ("fedfutures.futures.inquiry", "explain"),
     "futures": ("fedfutures.futures", ""),

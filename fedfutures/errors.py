@@ -89,7 +89,11 @@ class FederationLost(FedfuturesError, BrokenExecutor):
 
 
 class StartFailed(FederationLost):
-    """The host process, its Broker or its Workers did not come up."""
+    """The host process, its Broker or its Workers did not come up. `exit_code` is what a launcher ends with."""
+
+    def __init__(self, text: str, exit_code: int = 1) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 class InitializerFailed(FederationLost):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
-DESCRIPTION = "Run a Python program whose fedfutures spread over Workers."
+DESCRIPTION = "Run a Python program whose fedfutures spread over Workers, on this machine and on others."
 
 
 @dataclass(slots=True)
@@ -20,10 +20,20 @@ class Options:
     arguments: list[str] = field(default_factory=list)
     workers: int | None = None
     brokers: int = 1
+    hosts: list[str] = field(default_factory=list)
+    hostfile: str | None = None
+    ssh_executable: str | None = None
+    ssh_config: str | None = None
+    host_key_policy: str = "reject"
+    tunnel: bool = False
+    external_hostname: str | None = None
+    min_hosts: int = 1
+    require_all: bool = False
+    allow_root: bool = False
     verbosity: int = 0
     quiet: bool = False
     prolog: str | None = None
-    nice: int = 0
+    nice: int | None = None
     python: str | None = None
     pythonpath: list[str] = field(default_factory=list)
     path: str | None = None
@@ -55,12 +65,19 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = _Parser("fedfutures", usage=USAGE, description=DESCRIPTION, add_help=True, allow_abbrev=False)
     add = parser.add_argument
-    add("-n", dest="workers", type=_positive, metavar="N", help="Workers; default: the processors that may be used")
+    add(
+        "-n",
+        dest="workers",
+        type=_positive,
+        metavar="N",
+        help="Workers in all; default: the processors that may be used",
+    )
     add("-b", dest="brokers", type=_positive, default=1, metavar="N", help="Brokers on each host; default: 1")
+    _add_hosts(parser)
     add("-v", dest="verbosity", action="count", default=0, help="say what happens; -vv: in detail")
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
-    add("--prolog", metavar="FILE", help="shell script to source before the host process starts")
-    add("--nice", type=int, default=0, metavar="N", help="niceness of the Workers")
+    add("--prolog", metavar="FILE", help="shell script to source before a host process starts, there on each host")
+    add("--nice", type=int, metavar="N", help="niceness of the Workers")
     add("--python-interpreter", dest="python", metavar="PATH", help="interpreter of the host process and the Workers")
     add("--pythonpath", action="append", default=[], metavar="DIR", help="put DIR in front of sys.path (repeatable)")
     add("--path", metavar="DIR", help="working directory of the Workers")
@@ -72,6 +89,42 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_hosts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("other hosts").add_argument
+    add(
+        "--hosts",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="HOST",
+        help="[user@]host[:port] each, up to the next option; named twice: two Workers; this machine is localhost",
+    )
+    add(
+        "--hostfile",
+        metavar="FILE",
+        help="hosts from a file: plain lines, or TOML with sites and access hosts; "
+        "without either, those of the batch scheduler's job (SLURM, PBS, SGE, LSF)",
+    )
+    add("--ssh-executable", "--rsh", metavar="PATH", help="OpenSSH client to use instead of the built-in one")
+    add("--ssh-config", metavar="FILE", help="another ssh config file than ~/.ssh/config")
+    add(
+        "--host-key-policy",
+        choices=("reject", "accept-new"),
+        default="reject",
+        help="what to do with a host whose key is not known; accept-new stores it",
+    )
+    add("-e", "--tunnel", action="store_true", help="have all links go through ssh from the start")
+    add(
+        "--external-hostname",
+        "--broker-hostname",
+        metavar="NAME",
+        help="old name of this machine for others; accepted, but links are dialled outward and need none",
+    )
+    add("--min-hosts", type=_positive, default=1, metavar="N", help="begin when so many hosts can be used; default: 1")
+    add("--require-all", action="store_true", help="end with code 2 when a host cannot be used")
+    add("--allow-root", action="store_true", help="log in to other hosts although this is root's process")
+
+
 def parse(arguments: list[str]) -> Options:
     """Return the options; on bad ones, say so in one line and exit with code 2, as argparse does."""
     ours, kind, place, rest = _split(arguments)
@@ -80,8 +133,12 @@ def parse(arguments: list[str]) -> Options:
     for name, value in vars(parser.parse_args(ours)).items():
         setattr(options, name, value)
     if not kind:
-        parser.error("no program given")
-    if options.brokers > 1:
+        last = options.hosts[-1] if options.hosts else ""
+        hint = f"; if {last} is meant, put -- before it" if last.endswith(".py") else ""
+        parser.error(f"no program given{hint}")
+    if options.hosts and options.hostfile is not None:
+        parser.error("--hosts and --hostfile exclude each other")
+    if options.brokers > 1 and not options.hosts and options.hostfile is None:
         _check_brokers(parser, options)
     return options
 
@@ -94,7 +151,10 @@ def _check_brokers(parser: argparse.ArgumentParser, options: Options) -> None:
         parser.error(f"-b {options.brokers}: more Brokers than Workers, of which there are {workers}")
 
 
-_TAKE_VALUE = {"-n", "-b", "--prolog", "--nice", "--python-interpreter", "--pythonpath", "--path"}
+_TAKE_VALUE = {
+    "-n", "-b", "--prolog", "--nice", "--python-interpreter", "--pythonpath", "--path", "--hostfile",
+    "--ssh-executable", "--rsh", "--ssh-config", "--host-key-policy", "--external-hostname", "--broker-hostname", "--min-hosts",
+}  # fmt: skip
 
 
 def _split(arguments: list[str]) -> tuple[list[str], str, str, list[str]]:
@@ -118,6 +178,8 @@ def _split(arguments: list[str]) -> tuple[list[str], str, str, list[str]]:
         if not word.startswith("-"):
             return arguments[:index], "file", word, arguments[index + 1 :]
         index += 2 if word in _TAKE_VALUE else 1
+        while word == "--hosts" and index < len(arguments) and not arguments[index].startswith("-"):
+            index += 1
     return arguments, "", "", []
 
 

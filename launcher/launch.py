@@ -6,15 +6,22 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any, NoReturn
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
+from fedfutures.host.hosts import Hosts
+from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
 from . import program as programs
 from .command_line import Options, plan_text
+from .far_plan import far_plan
+from .federate import refuse_root, request_for, start, wanted
+from .hosts import BadHosts, HostSpec
 from .plan import HostPlan, Tree, plan
 
 
@@ -24,30 +31,62 @@ def launch(options: Options) -> NoReturn:
         del sys.path[0]  # the launcher's own first entry, where the program's is to stand
     sys.path[:0] = map(os.path.abspath, options.pythonpath)
     program = programs.load(options)
-    _check(options)
+    hosts = _hosts(options)
+    try:
+        specs = wanted(hosts)
+    except BadHosts as error:
+        programs.fail(str(error))
+    _check(options, alone=len(specs) == 1)
     if program.path0 is not None:
         sys.path.insert(0, program.path0)
-    workers = options.workers or processors()
+    workers = options.workers or (specs[0].count or processors() if len(specs) == 1 else None)
     settings = settings_here(
-        workers, brokers=options.brokers, program=program.importable,
+        workers or 1, brokers=options.brokers, program=program.importable,
         argv=[program.argv0, *options.arguments], path=_absolute_path(),
-        nice=options.nice, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
-        directory=os.path.abspath(options.path) if options.path else os.getcwd(),
-        verbosity=0 if options.quiet else options.verbosity,
+        nice=options.nice or 0, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
+        directory=os.path.abspath(options.path) if options.path and len(specs) == 1 else os.getcwd(),
+        verbosity=-1 if options.quiet else options.verbosity,
     )  # fmt: skip
+    command = _command(options)
+    if len(specs) > 1:
+        _launch_far(options, program, hosts, specs, settings, command)
     tree = plan([HostPlan(settings.host, settings.workers, settings.brokers)])
     settings.dials = tree.dials(settings.host)
-    command = _command(options)
     if options.dry_run:
         print(plan_text(_plan(options, settings, command, tree)))
         raise SystemExit(0)
-    _run(options, program, settings, command)
+    _run(options, program, settings, lambda: HostHandle(settings, python=command))
 
 
-def _check(options: Options) -> None:
-    if options.path is not None and not os.path.isdir(options.path):
+def _launch_far(
+    options: Options, program: programs.Program, hosts: Hosts, specs: Sequence[HostSpec], settings: Settings,
+    command: list[str],
+) -> NoReturn:  # fmt: skip
+    """Run the program with Workers on other hosts, too."""
+    request = request_for(hosts, specs, settings, options.workers, options.brokers)
+    if options.dry_run:
+        print(plan_text([*_plan_head(options, settings), *far_plan(request, command)]))
+        raise SystemExit(0)
+    try:
+        refuse_root(hosts, specs)
+    except StartFailed as error:
+        programs.fail(str(error), error.exit_code)
+    if options.external_hostname and options.verbosity:
+        print("fedfutures: --external-hostname is not needed: links are dialled from here", file=sys.stderr)
+    _run(options, program, request.settings, lambda: start(request, command))
+
+
+def _hosts(options: Options) -> Hosts:
+    """Return what was said of hosts."""
+    same = {item.name: getattr(options, item.name) for item in fields(Hosts) if hasattr(options, item.name)}
+    return Hosts(names=options.hosts, file=options.hostfile, **same)
+
+
+def _check(options: Options, *, alone: bool) -> None:
+    """See that what is named is there, on this machine if that is the only one."""
+    if alone and options.path is not None and not os.path.isdir(options.path):
         programs.fail(f"--path {options.path!r} is not a directory")
-    if options.prolog is not None and not os.access(options.prolog, os.R_OK):
+    if alone and options.prolog is not None and not os.access(options.prolog, os.R_OK):
         programs.fail(f"--prolog {options.prolog!r} cannot be read")
     if options.profile is not None:
         try:
@@ -68,26 +107,36 @@ def _command(options: Options) -> list[str]:
     return ["/bin/sh", "-c", script, "fedfutures"]
 
 
-def _plan(options: Options, settings: Any, command: list[str], tree: Tree) -> list[tuple[str, Any]]:
+def _plan_head(options: Options, settings: Settings) -> list[tuple[str, Any]]:
     return [
         ("program", shlex.join([options.place, *options.arguments])),
+        ("import", f"{settings.program[1]} by Workers, when needed" if settings.program else "never: no main guard"),
+    ]
+
+
+def _plan(options: Options, settings: Settings, command: list[str], tree: Tree) -> list[tuple[str, Any]]:
+    program, imported = _plan_head(options, settings)
+    return [
+        program,
         ("host", f"{settings.host}: {_count(settings)}"),
         ("brokers", tree.drawing()),
         ("start", shlex.join([*command, "-m", "fedfutures.host"])),
         ("threads", f"{settings.threads} for BLAS and OpenMP in each Worker, unless set"),
         ("directory", settings.directory),
-        ("import", f"{settings.program[1]} by Workers, when needed" if settings.program else "never: no main guard"),
+        imported,
     ]
 
 
-def _count(settings: Any) -> str:
+def _count(settings: Settings) -> str:
     counts = ((settings.brokers, "Broker"), (settings.workers, "Worker"))
     return ", ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counts)
 
 
-def _run(options: Options, program: programs.Program, settings: Any, command: list[str]) -> NoReturn:
+def _run(
+    options: Options, program: programs.Program, settings: Settings, start_hosts: Callable[[], HostHandle]
+) -> NoReturn:  # fmt: skip
     try:
-        handle = HostHandle(settings, command)
+        handle = start_hosts()
         # Only now the rest is loaded, while the host process loads its own.
         from fedfutures.futures.federation import Federation
         from fedfutures.worker import current
@@ -95,8 +144,8 @@ def _run(options: Options, program: programs.Program, settings: Any, command: li
         federation = Federation(handle, prefix=options.prefix)
         current.node = federation.origin
     except StartFailed as error:
-        programs.fail(str(error), 1)
-    if options.verbosity and not options.quiet:
+        programs.fail(str(error), error.exit_code)
+    if settings.verbosity > 0 and not handle.facts.get("size"):
         print(f"fedfutures: {_count(settings)} on {settings.host}", file=sys.stderr)
     code: Any = 0
     try:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import concurrent.futures
+import importlib
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..errors import NotSupportedHere
 from ..host.handle import HostHandle
 from ..host.here import program_here, settings_here
+from ..host.hosts import Hosts
+from ..host.settings import Settings
 from ..host.system import processors
 from ..worker import current
 from ..worker.future import Future
@@ -20,6 +23,9 @@ from .mapping import map_ordered
 from .priority import taken_from
 from .progress import with_progress
 from .serial import Serial
+
+FEDERATE = "fedfutures_launcher.federate"
+"""What starts hosts. Named, not imported: the launcher stands above this package."""
 
 
 class Executor(concurrent.futures.Executor):
@@ -37,6 +43,9 @@ class Executor(concurrent.futures.Executor):
         How many Brokers share the Workers among them.
     max_tasks_per_child:
         A Worker is replaced after this many Futures.
+    hosts:
+        Other machines to have Workers on: names as ssh takes them, or :class:`~fedfutures.Hosts` to say more. This one
+        is "localhost". They are logged in to by ssh; see :doc:`deploying`.
     mode:
         "parallel", or "serial": calls run in this process, at once, for debugging.
 
@@ -53,9 +62,11 @@ class Executor(concurrent.futures.Executor):
         initargs: tuple[Any, ...] = (),
         max_tasks_per_child: int | None = None,
         brokers: int = 1,
+        hosts: Sequence[str] | Hosts | None = None,
         mode: str = "parallel",
     ) -> None:
-        _check(max_workers, initializer, max_tasks_per_child, brokers, mode)
+        hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(_names(hosts))
+        _check(max_workers, initializer, max_tasks_per_child, brokers if hosts is None else 1, mode)
         self._shutdown = False
         self._shutdown_lock = threading.Lock()
         self._federation: Federation | None = None
@@ -66,13 +77,13 @@ class Executor(concurrent.futures.Executor):
             self._node = Serial()
             if initializer is not None:
                 initializer(*initargs)
-        elif current.node is not None and initializer is None and max_tasks_per_child is None:
+        elif current.node is not None and initializer is None and max_tasks_per_child is None and hosts is None:
             self._node = current.node
             self._mine = weakref.WeakSet()
         elif not current.is_origin:
             raise NotSupportedHere(
-                "an Executor made inside a Future joins the Federation it runs in; initializer and "
-                "max_tasks_per_child belong to the one that started it"
+                "an Executor made inside a Future joins the Federation it runs in; initializer, "
+                "max_tasks_per_child and hosts belong to the one that started it"
             )
         else:
             workers = max_workers or processors()
@@ -81,7 +92,7 @@ class Executor(concurrent.futures.Executor):
                 workers, program=program_here(), initializer=packed, max_tasks_per_child=max_tasks_per_child,
                 brokers=brokers,
             )  # fmt: skip
-            self._federation = Federation(HostHandle(settings), prefix=False)
+            self._federation = Federation(_start(settings, hosts, max_workers), prefix=False)
             self._finalizer = weakref.finalize(self, self._federation.finish)
 
     def _ready(self) -> Any:
@@ -187,6 +198,21 @@ def _check(
         raise ValueError(f"brokers must be at most as many as Workers: {brokers} for {workers}")
     if mode not in ("parallel", "serial"):
         raise ValueError(f"mode must be 'parallel' or 'serial', not {mode!r}")
+
+
+def _names(hosts: Any) -> tuple[str, ...]:
+    if isinstance(hosts, str) or not all(isinstance(name, str) for name in hosts):
+        raise TypeError("hosts must be a sequence of names, or fedfutures.Hosts")
+    return tuple(hosts)
+
+
+def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> HostHandle:
+    if hosts is None:
+        return HostHandle(settings)
+    settings.verbosity = -1
+    federate = importlib.import_module(FEDERATE)
+    handle: HostHandle = federate.start_for_executor(hosts, settings, workers, settings.brokers)
+    return handle
 
 
 def _pack_initializer(initializer: Callable[..., object], initargs: tuple[Any, ...]) -> bytes:

@@ -67,7 +67,9 @@ class Federation:
             self._print(*value[1:])
         elif value[0] == "lost" and value[2] == f"exit code {INITIALIZER_EXIT_CODE}":
             self._fail(InitializerFailed(f"the initializer raised in Worker {value[1]}; its traceback was printed"))
-        elif value[0] == "lost" and self._settings.verbosity:
+        elif value[0] == "note":
+            print(f"fedfutures: {value[1]}", file=sys.stderr)
+        elif value[0] == "lost" and self._settings.verbosity > 0:
             print(f"fedfutures: Worker {value[1]} ended: {value[2]}; its Futures run again", file=sys.stderr)
         elif value[0] == "broker restarted":
             self._restarted(*value[1:])
@@ -79,7 +81,7 @@ class Federation:
 
     def _restarted(self, broker: str, how: str) -> None:
         """A Broker was started again. Who was linked to it would find out by itself, a little later."""
-        if self._settings.verbosity:
+        if self._settings.verbosity > 0:
             print(f"fedfutures: Broker {broker} ended: {how}; it was started again", file=sys.stderr)
         own = self._handle.facts["brokers"][self._attach]["name"]
         if broker == own and self._origin is not None and not self._closed:

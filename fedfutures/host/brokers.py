@@ -33,6 +33,15 @@ def broker_name(host: str, index: int) -> str:
     return f"{host}.broker" + (str(index + 1) if index else "")
 
 
+def host_of(broker: str) -> str:
+    """Return the host of a Broker by its name.
+
+    >>> host_of("h"), host_of("h.broker"), host_of("h.broker2")
+    ('h', 'h', 'h')
+    """
+    return broker.rpartition(".broker")[0] or broker
+
+
 def broker_places(host: str, count: int, directory: str) -> list[Place]:
     """Return the places of a host's Brokers, whose sockets are in `directory`.
 

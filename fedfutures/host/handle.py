@@ -21,24 +21,41 @@ END_SECONDS = 5.0
 
 
 class HostHandle:
-    """One host process, started here by ``subprocess``."""
+    """One host process, started here by ``subprocess``.
 
-    def __init__(self, settings: Settings, python: Sequence[str] | None = None) -> None:
+    Or what stands for several: the first frame it is sent is `first`, and `command` is run instead.
+    """
+
+    start_seconds = START_SECONDS
+    end_seconds = END_SECONDS
+
+    def __init__(
+        self,
+        settings: Settings,
+        first: Any = None,
+        *,
+        python: Sequence[str] | None = None,
+        command: Sequence[str] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
         self.settings = settings
         self.facts: dict[str, Any] = {}
-        self.command = [*(python or [sys.executable]), "-m", "fedfutures.host"]
+        self.command = list(command or [*(python or [sys.executable]), "-m", "fedfutures.host"])
         self._reader = FrameReader()
         self._early: list[Any] = []
         self._thread: threading.Thread | None = None
         self._saying = threading.Lock()
+        self._process = self._start(self.command, pass_fds)
+        self.tell(first or settings)  # if it has ended already, wait_ready says so
+
+    def _start(self, command: Sequence[str], pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
         try:
-            self._process = subprocess.Popen(
-                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0
-            )
+            return subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0,
+                pass_fds=pass_fds,
+            )  # fmt: skip
         except OSError as error:
-            raise StartFailed(f"cannot start {' '.join(self.command)}: {error}") from error
-        assert self._process.stdin is not None
-        self.tell(settings)  # if it has ended already, wait_ready says so
+            raise StartFailed(f"cannot start {' '.join(command)}: {error}") from error
 
     def tell(self, frame: Any) -> None:
         """Send the host process a frame (:mod:`.settings`), from any thread; nothing if it is gone."""
@@ -51,7 +68,7 @@ class HostHandle:
     def wait_ready(self) -> dict[str, Any]:
         """Wait for the host's hello and return its facts; raise :class:`StartFailed`."""
         assert self._process.stdout is not None
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         descriptor = self._process.stdout.fileno()
         while not self.facts:
             left = deadline - time.monotonic()
@@ -59,7 +76,7 @@ class HostHandle:
             data = os.read(descriptor, 1 << 16) if readable else b""
             if not data:
                 self.end()
-                why = "it ended" if readable else f"no answer within {START_SECONDS:.0f} s"
+                why = "it ended" if readable else f"no answer within {self.start_seconds:.0f} s"
                 raise StartFailed(
                     f"the host process on {self.settings.host} did not start: {why}. Its messages are above; "
                     f"try: {' '.join(self.command)} </dev/null"
@@ -67,9 +84,21 @@ class HostHandle:
             for value in self._reader.feed(data):
                 if value[0] == "ready" and not self.facts:
                     self.facts = value[1]
+                elif value[0] == "table":
+                    self._show_table(*value[1:])
+                elif value[0] == "note":
+                    print(f"fedfutures: {value[1]}", file=sys.stderr)
+                elif value[0] == "failed":
+                    self.end()
+                    raise StartFailed(value[1], value[2])
                 else:
                     self._early.append(value)
         return self.facts
+
+    def _show_table(self, text: str, bad: bool) -> None:
+        """Show what is known of the hosts before the program runs."""
+        if bad or self.settings.verbosity >= 0:
+            print(text, file=sys.stderr)
 
     def listen(self, heard: Callable[[list[Any]], None]) -> None:
         """Call ``heard(value)`` in a thread for each frame from now on; ``heard(["gone"])`` when the host is gone."""
@@ -97,9 +126,9 @@ class HostHandle:
         """End the host and everything below it, and wait until that has happened."""
         self.hang_up()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(END_SECONDS)  # its end is the host's; waiting for the process itself means polling
+            self._thread.join(self.end_seconds)  # its end is the host's; waiting for the process itself means polling
         try:
-            self._process.wait(END_SECONDS)
+            self._process.wait(self.end_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

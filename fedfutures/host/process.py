@@ -36,7 +36,7 @@ from .machine import (
     Tell,
 )
 from .relay import Relay
-from .settings import FrameReader, Settings, settings_from
+from .settings import FrameReader, Settings, pack_frame, settings_from
 from .system import be_private, become_subreaper, make_private_directory, orphans, remove_tree, shared_memory_base
 
 END_GRACE_SECONDS = 0.3
@@ -352,13 +352,19 @@ class HostProcess:
 
 
 def read_settings() -> tuple[Settings, FrameReader, list[Any]]:
-    """Read the settings from standard input, and what came with them; end quietly when the launching side is gone."""
+    """Read the settings from standard input, and what came with them; end quietly when the launching side is gone.
+
+    Before them the launching side may measure how far away it is, by ``["ping"]``.
+    """
     reader = FrameReader()
     while True:
         data = os.read(0, 65536)
         if not data:
             raise SystemExit(0)
         values = reader.feed(data)
+        while values and values[0] == ["ping"]:
+            os.write(1, pack_frame(["pong"]))
+            del values[0]
         if values:
             return settings_from(values[0]), reader, values[1:]
 

@@ -44,6 +44,7 @@ class Settings:
     argv: list[str] = field(default_factory=list)
     path: list[str] = field(default_factory=list)  # sys.path of the Origin
     directory: str | None = None  # working directory
+    directory_needed: bool = True  # else Workers stay where they are if there is none of this name
     nice: int = 0
     threads: int = 1  # for BLAS and OpenMP, where the user has set nothing
     initializer: bytes | None = None  # payload of (function, arguments)
@@ -61,7 +62,7 @@ class Settings:
 
 def pack_frame(value: Any) -> bytes:
     """Return the frame of a plain value or of settings."""
-    if isinstance(value, Settings):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
     body: bytes = msgpack.packb(value)
     return len(body).to_bytes(4, "big") + body

@@ -11,6 +11,7 @@ import resource
 import signal
 import sys
 
+DESCRIPTORS_AT_MOST = 1 << 16
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36
 
 
@@ -48,6 +49,14 @@ def be_usual(before: tuple[int, int]) -> None:
     umask, soft = before
     os.umask(umask)
     resource.setrlimit(resource.RLIMIT_CORE, (soft, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process have as many files and sockets as it may: each peer is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS_AT_MOST if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_AT_MOST)
+    if wanted > soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def name_process(name: str) -> None:

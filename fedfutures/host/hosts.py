@@ -1,0 +1,51 @@
+"""What a program or a command line may say of other hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The hosts of a Federation, and how to reach them; for ``Executor(hosts=...)``.
+
+    names:
+        ``[user@]host[:port]`` each, as ssh takes them; a host named twice gets two Workers; "localhost" is this machine.
+    file:
+        A host file instead: plain or TOML.
+    ssh_executable:
+        An OpenSSH client to use, as for Kerberos, certificates or ControlMaster; None: the ssh library paramiko.
+    ssh_config:
+        Another ssh config file than ``~/.ssh/config``.
+    host_key_policy:
+        "reject": a host whose key is not known is not used; "accept-new": its key is stored, and that is said.
+    tunnel:
+        Links go through the ssh connections from the start, not only where no port can be reached.
+    min_hosts, require_all:
+        How many hosts must work for the run to begin.
+    python, prolog, path, pythonpath, nice:
+        On the hosts: interpreter, shell script to source first, working directory, directories in front of
+        ``sys.path``, niceness of the Workers.
+    allow_root:
+        Log in to other hosts although this is root's process.
+
+    >>> Hosts(["localhost", "ann@node7:2222"], tunnel=True).names
+    ['localhost', 'ann@node7:2222']
+    """
+
+    names: Sequence[str] = ()
+    file: str | None = None
+    ssh_executable: str | None = None
+    ssh_config: str | None = None
+    host_key_policy: str = "reject"
+    tunnel: bool = False
+    min_hosts: int = 1
+    require_all: bool = False
+    python: str | None = None
+    prolog: str | None = None
+    path: str | None = None
+    pythonpath: Sequence[str] = ()
+    nice: int | None = None
+    external_hostname: str | None = None
+    allow_root: bool = False

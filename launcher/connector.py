@@ -1,0 +1,270 @@
+"""The connector: the process of the launching side that keeps the ssh connections.
+
+It is ``python -m fedfutures_launcher.connector``.
+The program's process (the Origin) starts it when a run has other hosts, and gives it the host process of this machine
+to talk to as well. It logs in to all hosts at once, judges what they say of themselves, plans the run from those that
+answered, sends each its settings, brings the links up (:mod:`.links`), relays those that no port lets through
+(:mod:`.streams`), comes back to hosts whose connection was lost, and passes on what Workers print. So the program's own
+process loads no ssh library, and however busy it is, the hosts are looked after.
+
+With the program's process it speaks in frames over standard input and output: the request comes first, "ready" or
+"failed" is the answer. The end of its standard input is the end of the run: it tells all hosts, and waits for them.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from fedfutures.host.settings import FrameReader
+from fedfutures.host.system import name_process
+
+from .assembly import Assembly, Request, assemble, request_from
+from .lines import Line
+from .links import Links, Note, Order
+from .preflight import table
+from .remote import Remote
+from .ssh import client
+from .streams import Streams
+
+BEAT_SECONDS = 5.0
+END_SECONDS = 1.8
+UNREAD_AT_MOST_BYTES = 16 << 20
+
+
+class Connector:
+    """The loop of the connector."""
+
+    def __init__(self, request: Request, origin: Line, local: Line, poller: select.poll, client: Any) -> None:
+        self.request, self.origin, self.local, self.poller, self.client = request, origin, local, poller, client
+        self.remotes = {spec.name: Remote(spec, request, client, poller) for spec in request.hosts}
+        self.assembly: Assembly | None = None
+        self.links = Links({}, [])
+        self.streams = Streams()
+        self.host_of: dict[str, str] = {}
+        self.beat_at = time.monotonic() + BEAT_SECONDS
+        self.ended = False
+
+    def run(self) -> None:
+        """Start the hosts, serve until the run ends, and end them."""
+        try:
+            for remote in self.remotes.values():
+                remote.connect(time.monotonic())
+            while not self.ended:
+                self._wait()
+        finally:
+            self._end()
+
+    # -- the loop ----------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        now = time.monotonic()
+        deadlines = [self.beat_at, self.links.next_deadline(), *(remote.due for remote in self.remotes.values())]
+        due = min(at for at in deadlines if at is not None)
+        for descriptor, events in self.poller.poll(max(0.0, due - now) * 1000 + 1):
+            self._serve(descriptor, events)
+        now = time.monotonic()
+        if now >= self.beat_at:
+            self.beat_at = now + BEAT_SECONDS
+            for remote in self.remotes.values():
+                remote.say(["beat"])
+        self._do(self.links.tick(now))
+        for remote in self.remotes.values():
+            if remote.due is not None and now >= remote.due:
+                remote.tick(now)
+                self._look_at(remote)
+        if self.assembly is None and not self.ended and all(remote.settled for remote in self.remotes.values()):
+            self._assemble()
+
+    def _serve(self, descriptor: int, events: int) -> None:
+        for line in (self.origin, self.local):
+            if descriptor == line.write and events & ~select.POLLIN:
+                line.flush()
+            if descriptor == line.read and events & (select.POLLIN | select.POLLHUP | select.POLLERR):
+                self._hear_own(line)
+                return
+        for remote in self.remotes.values():
+            if remote.serve(descriptor, events):
+                for frame in remote.frames():
+                    self._heard(remote.name, frame)
+                self._look_at(remote)
+                return
+
+    def _hear_own(self, line: Line) -> None:
+        """Take in what the program's process or the host process of this machine says."""
+        data = line.receive()
+        if data is None:
+            return
+        if not data:
+            self.ended = True
+            return
+        for frame in line.reader.feed(data):
+            if line is self.local:
+                self._heard(self.request.local.name, frame)
+
+    def _look_at(self, remote: Remote) -> None:
+        """Do what follows when a host's connection has changed."""
+        for text, important in remote.news():
+            self._note(text, important=important)
+        if remote.lost_now():
+            for host, frame in self.streams.lose(remote.name):
+                self._tell(host, frame)
+
+    # -- frames of hosts ---------------------------------------------------------------------------------------------
+
+    def _heard(self, host: str, frame: list[Any]) -> None:
+        kind = frame[0]
+        now = time.monotonic()
+        if kind in ("open", "data", "credit", "close"):
+            routed = self.streams.route(host, frame, self.host_of)
+            if routed is not None:
+                self._tell(*routed)
+        elif kind == "broker":
+            self._do(self.links.broker(frame[2], frame[3]))
+        elif kind == "allowed":
+            self._do(self.links.allowed(self._broker(host, frame[1]), frame[2], now))
+        elif kind == "link":
+            self._do(self.links.link(self._broker(host, frame[1]), frame[2], frame[3], frame[4], now))
+        elif kind == "ready":
+            self._ready(host, frame[1])
+        elif kind == "broker lost" and host != self.request.local.name:
+            self._note(f"host {host} ends: {frame[1]}", important=True)
+        else:
+            self.origin.say(frame)
+            if self.origin.size > UNREAD_AT_MOST_BYTES:
+                self._wait_for_origin()
+
+    def _wait_for_origin(self) -> None:
+        """The program's process does not take in what Workers print: let them wait, but not the hosts' lives."""
+        deadline = time.monotonic() + BEAT_SECONDS
+        while self.origin.size > UNREAD_AT_MOST_BYTES // 2 and time.monotonic() < deadline:
+            select.select([], [self.origin.write], [], 0.1)
+            self.origin.flush()
+
+    def _ready(self, host: str, facts: dict[str, Any]) -> None:
+        if host == self.request.local.name:
+            assert self.assembly is not None
+            self.origin.say(["ready", facts | {"size": self.assembly.workers}])
+        else:
+            self.remotes[host].ready(facts)
+
+    def _broker(self, host: str, index: int) -> str:
+        assert self.assembly is not None
+        return next(b.name for b in self.assembly.brokers.values() if (b.host, b.index) == (host, index))
+
+    def _do(self, actions: Iterable[Order | Note]) -> None:
+        for action in actions:
+            if isinstance(action, Note):
+                self._note(action.text, important=action.important)
+            else:
+                self._tell(action.host, action.frame)
+
+    def _tell(self, host: str, frame: list[Any]) -> None:
+        if host == self.request.local.name:
+            self.local.say(frame)
+        else:
+            self.remotes[host].say(frame)
+
+    def _note(self, text: str, *, important: bool = False) -> None:
+        if important or self.request.verbosity > 0:
+            self.origin.say(["note", text])
+
+    # -- beginning and end -------------------------------------------------------------------------------------------
+
+    def _assemble(self) -> None:
+        """All hosts have answered or failed: say which, and begin with those that can."""
+        working = {name: remote.facts for name, remote in self.remotes.items() if remote.facts is not None}
+        failed = [name for name, remote in self.remotes.items() if remote.facts is None]
+        local_counts = self.request.local.count != 0
+        try:
+            assembly = assemble(self.request, working)
+        except ValueError as error:
+            self._fail(str(error), 1, {})
+            return
+        if failed and self.request.require_all:
+            self._fail(f"{len(failed)} of the hosts cannot be used, and --require-all asks for all", 2, {})
+            return
+        if len(working) + local_counts < self.request.min_hosts:
+            count = len(working) + local_counts
+            self._fail(f"{count} hosts can be used, and --min-hosts asks for {self.request.min_hosts}", 2, {})
+            return
+        self.assembly = assembly
+        self.host_of = {broker.name: broker.host for broker in assembly.brokers.values()}
+        self.links = Links(assembly.brokers, assembly.tree.links())
+        self._show_table({name: settings.workers for name, settings in assembly.settings.items()})
+        self.local.say(assembly.settings[self.request.local.name])
+        for name, remote in self.remotes.items():
+            if name in assembly.settings:
+                remote.begin(assembly.settings[name])
+            else:
+                remote.close()
+
+    def _show_table(self, workers: dict[str, int]) -> None:
+        reports = [remote.report(workers.get(name, 0)) for name, remote in self.remotes.items()]
+        self.origin.say(["table", table(reports), any(report.problem is not None for report in reports)])
+
+    def _fail(self, text: str, code: int, workers: dict[str, int]) -> None:
+        self._show_table(workers)
+        self.origin.say(["failed", text, code])
+        self.ended = True
+
+    def _end(self) -> None:
+        """Tell all hosts that the run has ended, and wait until they have, for a bounded time."""
+        deadline = time.monotonic() + END_SECONDS
+        for remote in self.remotes.values():
+            remote.end()
+        self.local.hang_up()
+        while time.monotonic() < deadline and (self.local.read >= 0 or any(r.open for r in self.remotes.values())):
+            for descriptor, events in self.poller.poll(50):
+                self._serve_last(descriptor, events)
+        self.client.close()
+        while self.origin.unsent and time.monotonic() < deadline:
+            select.select([], [self.origin.write], [], 0.1)
+            self.origin.flush()
+
+    def _serve_last(self, descriptor: int, events: int) -> None:
+        """Pass on what Workers have printed last."""
+        frames: list[list[Any]] = []
+        if descriptor == self.origin.read:
+            self.poller.unregister(descriptor)
+        elif descriptor == self.origin.write:
+            self.origin.flush()
+        elif descriptor == self.local.read:
+            data = self.local.receive()
+            if data:
+                frames = self.local.reader.feed(data)
+            elif data is not None:
+                self.local.let_go()
+        else:
+            for remote in self.remotes.values():
+                if remote.serve(descriptor, events):
+                    frames = remote.frames()
+                    break
+        for frame in frames:
+            if frame[0] in ("output", "lost"):
+                self.origin.say(frame)
+
+
+def main() -> None:
+    """Run a connector on standard input and output."""
+    name_process("fedfut-connect")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    reader, values = FrameReader(), []
+    while not values:
+        data = os.read(0, 1 << 18)
+        if not data:
+            raise SystemExit(0)
+        values = reader.feed(data)
+    request = request_from(values[0])
+    poller = select.poll()
+    origin, local = Line(0, 1, poller), Line(*request.local_descriptors, poller)
+    Connector(request, origin, local, poller, client(request.ssh)).run()
+    os._exit(0)  # whatever an ssh library still has under way
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Starting the host processes of a run, here and elsewhere: what the command line and ``Executor(hosts=...)`` share."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fedfutures.errors import StartFailed
+from fedfutures.host.handle import HostHandle
+from fedfutures.host.hosts import Hosts
+from fedfutures.host.settings import Settings
+from fedfutures.host.system import processors
+
+from . import hosts as parsing
+from .assembly import Request
+from .hosts import BadHosts, HostSpec
+from .schedulers import from_environment
+
+SEAL_BYTES = 32
+
+
+def own_names() -> list[str]:
+    """Return what this machine is called, the name that people know first."""
+    node = os.uname().nodename
+    return list(dict.fromkeys([node.partition(".")[0] or "localhost", node, socket.gethostname(), _full_name(node)]))
+
+
+def _full_name(node: str) -> str:
+    """The full name, from the machine's own tables: a resolver might take its time."""
+    try:
+        with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
+            lines = [line.partition("#")[0].split() for line in file]
+    except OSError:
+        return node
+    return next((name for line in lines if node in line[1:] for name in line[1:] if name.startswith(f"{node}.")), node)
+
+
+def wanted(hosts: Hosts) -> list[HostSpec]:
+    """Return the hosts of a run, this machine first: those that are named, or those of the batch scheduler's job.
+
+    Raises :class:`~fedfutures_launcher.hosts.BadHosts`.
+    """
+    if hosts.names:
+        words = [word for name in hosts.names for word in name.split(",") if word]
+        specs = parsing.from_words(words)
+    elif hosts.file is not None:
+        try:
+            specs = parsing.from_hostfile(_read(hosts.file), hosts.file)
+        except OSError as error:
+            raise BadHosts(f"host file {hosts.file!r}: {error.strerror}") from None
+    else:
+        found = from_environment(os.environ, _read)
+        specs = [] if found is None else found[1]
+    names = own_names()
+    if not any(parsing.is_local(spec, names) for spec in specs):
+        specs = [HostSpec("localhost", count=None if not specs else 0), *specs]
+    return parsing.in_run(specs, names)
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def request_for(
+    hosts: Hosts, specs: Sequence[HostSpec], settings: Settings, workers: int | None, brokers: int
+) -> Request:
+    """Return what the connector is to be asked for."""
+    settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name)
+    return Request(
+        local=specs[0], hosts=list(specs[1:]), settings=settings, workers=workers, brokers=brokers,
+        min_hosts=hosts.min_hosts, require_all=hosts.require_all, tunnel=hosts.tunnel, processors=processors(),
+        python=hosts.python, prolog=hosts.prolog, path=hosts.path, pythonpath=list(hosts.pythonpath), nice=hosts.nice,
+        ssh={"executable": hosts.ssh_executable, "config": hosts.ssh_config, "policy": hosts.host_key_policy},
+        verbosity=settings.verbosity,
+    )  # fmt: skip
+
+
+def start(request: Request, command: list[str] | None = None) -> HostHandle:
+    """Start the host process of this machine and the connector; `command` is the local interpreter.
+
+    Raises :class:`~fedfutures.errors.StartFailed`.
+    """
+    from .handle import ConnectorHandle
+
+    return ConnectorHandle(request, command)
+
+
+def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, brokers: int) -> HostHandle:
+    """Start what an ``Executor(hosts=...)`` needs. Raises ValueError for hosts that cannot be meant, StartFailed."""
+    specs = wanted(hosts)
+    refuse_root(hosts, specs)
+    return start(request_for(hosts, specs, settings, workers, brokers))
+
+
+def refuse_root(hosts: Hosts, specs: Sequence[HostSpec]) -> None:
+    """Raise StartFailed when root would log in to other hosts without having asked for it."""
+    if os.geteuid() == 0 and len(specs) > 1 and not hosts.allow_root:
+        raise StartFailed(
+            "this is root's process, and a run as root on other hosts gives every Future all rights there; "
+            "run it as a user, or say --allow-root (allow_root=True)", 2
+        )  # fmt: skip

@@ -1,0 +1,148 @@
+"""Bringing the links between hosts up: who is allowed, who dials, and which way. Pure.
+
+For each link of the plan the Broker nearer the launch, the *parent*, dials the other, the *child*. Both have made key
+pairs of their own; here only public keys pass by. The order matters, since a refused client never tries again::
+
+    both Brokers have said their public keys   ->  child: allow the parent's key
+    the child has said that it does            ->  parent: dial the child at its ports
+    no session within 3 seconds                ->  parent: dial it through the ssh connection instead
+
+A Broker that was started again has other keys and ports, so its links begin anew. A link that has gone over to the ssh
+connection stays there until one of its Brokers is another one; one that had come up and is down for long goes over,
+too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PORT_SECONDS = 3.0
+DOWN_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Broker:
+    """Where a Broker stands; `tunnel`: it is dialled through ssh from the start, `address`: others dial it there."""
+
+    name: str
+    host: str
+    index: int
+    tunnel: bool = False
+    address: str | None = None
+
+
+@dataclass(slots=True)
+class Order:
+    """Action: send this frame to the host process of a host."""
+
+    host: str
+    frame: list[Any]
+
+
+@dataclass(slots=True)
+class Note:
+    """Action: tell people; `important` ones at once, others when they want to know."""
+
+    text: str
+    important: bool = False
+
+
+@dataclass(slots=True)
+class _Link:
+    parent: Broker
+    child: Broker
+    phase: str = "waiting"  # waiting (for both to say their keys), allowing, dialling, up, down
+    relayed: bool = False
+    due: float | None = None
+    why: str = ""
+
+
+class Links:
+    """All links between the hosts of a run, as (parent, child)."""
+
+    def __init__(self, brokers: Mapping[str, Broker], links: Sequence[tuple[str, str]]) -> None:
+        self._brokers = brokers
+        self._links = {(parent, child): _Link(brokers[parent], brokers[child]) for parent, child in links}
+        self._places: dict[str, dict[str, Any]] = {}
+
+    @property
+    def up(self) -> bool:
+        """Whether every link is up."""
+        return all(link.phase == "up" for link in self._links.values())
+
+    def broker(self, name: str, places: dict[str, Any]) -> list[Order | Note]:
+        """A Broker has said its key and its ports: for the first time, again, or because it was started again."""
+        if self._places.get(name) == places:
+            return []
+        self._places[name] = places
+        return [action for link in self._of(name) for action in self._begin(link)]
+
+    def allowed(self, child: str, parent: str, now: float) -> list[Order | Note]:
+        """A Broker accepts a neighbour now: let that one dial."""
+        link = self._links.get((parent, child))
+        if link is None or link.phase != "allowing":
+            return []
+        places = self._places[child]
+        if link.child.tunnel or not (link.child.address or places.get("address")):
+            return self._relay(link, now, "as asked for" if link.child.tunnel else "its address is not known")
+        link.phase, link.relayed, link.due = "dialling", False, now + PORT_SECONDS
+        return [Order(link.parent.host, ["dial", link.parent.index, child, *_addresses(link, places), places["key"]])]
+
+    def link(self, parent: str, child: str, up: bool, why: str, now: float) -> list[Order | Note]:
+        """A Broker says how the link is that it dials."""
+        link = self._links.get((parent, child))
+        if link is None or link.phase in ("waiting", "allowing"):
+            return []
+        if up:
+            news = link.phase != "up"
+            link.phase, link.due, link.why = "up", None, ""
+            return [Note(f"link {parent} -> {child} is up{', through ssh' * link.relayed}")] if news else []
+        link.why = why
+        if link.phase == "up":
+            link.phase, link.due = "down", now + DOWN_SECONDS
+            return [Note(f"link {parent} -> {child} is down: {why or 'nothing is heard'}")]
+        return []
+
+    def next_deadline(self) -> float | None:
+        """When the next tick is due."""
+        return min([link.due for link in self._links.values() if link.due is not None], default=None)
+
+    def tick(self, now: float) -> list[Order | Note]:
+        """Have links that do not come up go through ssh."""
+        actions: list[Order | Note] = []
+        for link in self._links.values():
+            if link.due is not None and now >= link.due:
+                actions += self._relay(link, now, link.why or "no answer")
+        return actions
+
+    def _of(self, name: str) -> list[_Link]:
+        return [link for ends, link in self._links.items() if name in ends]
+
+    def _begin(self, link: _Link) -> list[Order | Note]:
+        parent, child = self._places.get(link.parent.name), self._places.get(link.child.name)
+        link.phase, link.relayed, link.due = "waiting", False, None
+        if parent is None or child is None:
+            return []
+        link.phase = "allowing"
+        return [Order(link.child.host, ["allow", link.child.index, link.parent.name, parent["key"]])]
+
+    def _relay(self, link: _Link, now: float, why: str) -> list[Order | Note]:
+        """Dial through ssh. When even that does not come up there is nothing better: it is said, and tried on."""
+        parent, child = link.parent, link.child
+        if link.relayed:
+            link.due = None
+            text = f"link {parent.name} -> {child.name} does not come up through ssh either: {why}; trying on"
+            return [Note(text, important=True)]
+        link.phase, link.relayed, link.due = "dialling", True, now + DOWN_SECONDS
+        return [
+            Note(f"link {parent.name} -> {child.name} goes through the ssh connection ({why})"),
+            Order(parent.host, ["relay", parent.index, child.name, self._places[child.name]["key"]]),
+        ]
+
+
+def _addresses(link: _Link, places: Mapping[str, Any]) -> list[str]:
+    address = link.child.address or places["address"]
+    bracketed = f"[{address}]" if ":" in address else address
+    return [f"tcp://{bracketed}:{places[kind]}" for kind in ("main", "meta", "ear")]

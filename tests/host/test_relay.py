@@ -1,0 +1,124 @@
+"""Relayed streams: bytes go through two relays as they are, and a side that does not read holds the other one up."""
+
+from __future__ import annotations
+
+import random
+import select
+import socket
+
+import pytest
+
+from fedfutures.host.relay import WINDOW_BYTES, Relay
+
+pytestmark = pytest.mark.host
+
+
+class Pair:
+    """Two hosts' relays, joined as the connector joins them: stream n of the one is stream n + 1 of the other."""
+
+    def __init__(self, tmp_path):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.poller = select.poll()
+        self.wire = []
+        self.here = Relay(str(tmp_path), lambda frame: self.wire.append((self.there, 1, frame)), self.poller)
+        self.there = Relay(str(tmp_path), lambda frame: self.wire.append((self.here, -1, frame)), self.poller)
+        self.ports = {"h.broker": {"address": "127.0.0.1", "main": self.server.getsockname()[1], "key": "K"}}
+        self.carried = 0
+
+    def turn(self, times=1):
+        for _ in range(times):
+            for descriptor, events in self.poller.poll(5):
+                assert self.here.serve(descriptor, events) or self.there.serve(descriptor, events)
+            while self.wire:
+                target, step, (kind, number, *fields) = self.wire.pop(0)
+                self.carried += len(fields[0]) if kind == "data" else 0
+                target.told([kind, number + step, *fields], self.ports)
+
+    def dial(self):
+        place = self.here.place("h.broker", "K")
+        assert place.key == "K"
+        dialling = socket.socket(socket.AF_UNIX)
+        dialling.connect(place.main.removeprefix("ipc://"))
+        self.turn(3)
+        self.server.settimeout(5)
+        accepted, _ = self.server.accept()
+        dialling.setblocking(False)
+        accepted.setblocking(False)
+        return dialling, accepted
+
+    def close(self, *sockets):
+        for each in sockets:
+            each.close()
+        self.turn(3)
+        self.server.close()
+        for listener, _, _ in self.here._listeners.values():
+            listener.close()
+
+
+def pump(pair, source, target, data):
+    got, left = bytearray(), memoryview(data)
+    for _ in range(5000):
+        if left:
+            try:
+                left = left[source.send(left[: 1 << 20]) :]
+            except BlockingIOError:
+                pass
+        pair.turn()
+        try:
+            got += target.recv(1 << 20)
+        except BlockingIOError:
+            pass
+        if len(got) == len(data):
+            break
+    return bytes(got)
+
+
+def test_what_goes_in_comes_out(tmp_path):
+    pair = Pair(tmp_path)
+    dialling, accepted = pair.dial()
+    data = random.Random(1).randbytes(5 * WINDOW_BYTES + 17)
+    assert pump(pair, dialling, accepted, data) == data
+    assert pump(pair, accepted, dialling, data[::-1]) == data[::-1]
+    dialling.close()
+    pair.turn(5)
+    assert accepted.recv(1) == b""
+    pair.close(accepted)
+
+
+def test_who_does_not_read_holds_the_other_side_up(tmp_path):
+    pair = Pair(tmp_path)
+    dialling, accepted = pair.dial()
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    sent = 0
+    for _ in range(500):
+        try:
+            sent += dialling.send(bytes(1 << 16))
+        except BlockingIOError:
+            pass
+        pair.turn()
+    assert pair.carried <= 12 * WINDOW_BYTES  # the window, and what kernels hold
+    before = pair.carried
+    pair.turn(50)
+    assert pair.carried == before
+    pair.close(dialling, accepted)
+
+
+def test_what_cannot_be_reached_closes(tmp_path):
+    pair = Pair(tmp_path)
+    pair.ports["h.broker"]["main"] = None
+    dialling = socket.socket(socket.AF_UNIX)
+    dialling.connect(pair.here.place("h.broker", "K").main.removeprefix("ipc://"))
+    pair.turn(5)
+    dialling.settimeout(5)
+    assert dialling.recv(1) == b""
+    pair.close(dialling)
+
+
+def test_a_connection_that_was_lost_takes_its_streams_along(tmp_path):
+    pair = Pair(tmp_path)
+    dialling, accepted = pair.dial()
+    pair.here.reset()
+    dialling.settimeout(5)
+    assert dialling.recv(1) == b""
+    pair.wire.clear()
+    pair.close(dialling, accepted)
