@@ -86,4 +86,5 @@ $(BENCH_VENV)/installed.stamp: $(BENCH_VENV)/pyvenv.cfg setup.cfg pyproject.toml
 system-packages:
 	@PATH="$$PATH:/usr/sbin:/sbin"; \
 	command -v sshd >/dev/null || echo "Missing: openssh-server. Tests over ssh are skipped."; \
-	command -v ip >/dev/null || echo "Missing: iproute2. Tests on several networks are skipped."
+	command -v ip >/dev/null || echo "Missing: iproute2. Tests on several networks are skipped."; \
+	command -v nft >/dev/null || echo "Missing: nftables. Tests with firewalls are skipped."

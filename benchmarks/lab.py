@@ -107,6 +107,19 @@ class Site:
         )
 
 
+def _awaited(handle: HostHandle, kind: str) -> list[Any]:
+    """Return the first frame of a kind that a host process says; nobody else listens to it yet."""
+    deadline = time.monotonic() + MEET_SECONDS
+    while True:
+        for frame in handle._early:
+            if frame[0] == kind:
+                return frame
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no {kind} from {handle.settings.host}")
+        assert handle._process.stdout is not None
+        handle._early += handle._reader.feed(os.read(handle._process.stdout.fileno(), 1 << 16))
+
+
 class Lab:
     """Hosts of given numbers of Workers. `ways` are one-way delays of the links that lead through a proxy.
 
@@ -121,10 +134,12 @@ class Lab:
         links: Sequence[tuple[int, int]] | None = None,
         slowness: Sequence[float] | None = None,
         brokers: Sequence[int] | None = None,
+        secure: bool = False,
     ) -> None:
         self.directory = tempfile.mkdtemp(prefix="lab-")
         self.workers = list(workers)
         self.total = sum(workers)
+        self.secure = secure
         self.said: list[list[Any]] = []  # what host processes reported of Brokers and Workers
         self.proxies: dict[tuple[int, int], Proxy] = {}
         self.sites: dict[int, Site] = {}
@@ -143,6 +158,7 @@ class Lab:
         for index, count in enumerate(self.workers):
             os.environ |= {SLOWNESS: str(slowness[index]), HOST: str(index)}
             settings = settings_here(max(1, count), host=f"h{index}", size=self.total, brokers=brokers[index])
+            settings.far_address = "127.0.0.1" if self.secure else None
             settings.workers, settings.threads = count, 1
             self.handles.append(HostHandle(settings))
         for name in (SLOWNESS, HOST):
@@ -152,6 +168,9 @@ class Lab:
 
     def _link(self, pair: tuple[int, int], delay: float | None) -> None:
         dialling, dialled = pair
+        if self.secure:
+            self._link_by_tcp(dialling, dialled)
+            return
         place = self.handles[dialled].facts["brokers"][0]
         addresses = [place["main"], place["meta"], place["ear"]]
         if delay is not None:
@@ -160,6 +179,15 @@ class Lab:
             self.proxies[pair] = Proxy(delay, place, directory)
             addresses = self.proxies[pair].addresses
         self.handles[dialling].tell(["dial", 0, place["name"], *addresses])
+
+    def _link_by_tcp(self, dialling: int, dialled: int) -> None:
+        """Link two hosts as the connector does: over TCP, with keys."""
+        places = {index: _awaited(self.handles[index], "broker") for index in (dialling, dialled)}
+        name, there = places[dialled][2:4]
+        self.handles[dialled].tell(["allow", 0, places[dialling][2], places[dialling][3]["key"]])
+        _awaited(self.handles[dialled], "allowed")
+        addresses = [f"tcp://{there['address']}:{there[kind]}" for kind in ("main", "meta", "ear")]
+        self.handles[dialling].tell(["dial", 0, name, *addresses, there["key"]])
 
     def site(self, index: int = 0, *, attach: int = 0) -> Site:
         """Return the program at a host, begun when first asked for; `attach` is which Broker there is its own."""

@@ -123,7 +123,7 @@ def _brokers(request: Request, specs: Sequence[HostSpec], tree: Tree) -> dict[st
             node.name,
             node.host,
             node.index,
-            tunnel=request.tunnel or by_name[node.host].tunnel,
+            tunnel=request.tunnel or bool(by_name[node.host].tunnel),
             address=by_name[node.host].external_hostname,
         )
         for node in tree.nodes.values()

@@ -153,7 +153,8 @@ def _check_brokers(parser: argparse.ArgumentParser, options: Options) -> None:
 
 _TAKE_VALUE = {
     "-n", "-b", "--prolog", "--nice", "--python-interpreter", "--pythonpath", "--path", "--hostfile",
-    "--ssh-executable", "--rsh", "--ssh-config", "--host-key-policy", "--external-hostname", "--broker-hostname", "--min-hosts",
+    "--ssh-executable", "--rsh", "--ssh-config", "--host-key-policy", "--external-hostname",
+    "--broker-hostname", "--min-hosts",
 }  # fmt: skip
 
 

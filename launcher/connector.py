@@ -26,9 +26,9 @@ from fedfutures.host.system import name_process
 from .assembly import Assembly, Request, assemble, request_from
 from .lines import Line
 from .links import Links, Note, Order
-from .preflight import table
+from .preflight import ours, table
 from .remote import Remote
-from .ssh import client
+from .ssh.session import Client
 from .streams import Streams
 
 BEAT_SECONDS = 5.0
@@ -39,9 +39,10 @@ UNREAD_AT_MOST_BYTES = 16 << 20
 class Connector:
     """The loop of the connector."""
 
-    def __init__(self, request: Request, origin: Line, local: Line, poller: select.poll, client: Any) -> None:
+    def __init__(self, request: Request, origin: Line, local: Line, poller: select.poll, client: Client) -> None:
         self.request, self.origin, self.local, self.poller, self.client = request, origin, local, poller, client
-        self.remotes = {spec.name: Remote(spec, request, client, poller) for spec in request.hosts}
+        known = ours()
+        self.remotes = {spec.name: Remote(spec, request, client, known, poller) for spec in request.hosts}
         self.assembly: Assembly | None = None
         self.links = Links({}, [])
         self.streams = Streams()
@@ -249,11 +250,24 @@ class Connector:
                 self.origin.say(frame)
 
 
+def client_of(options: dict[str, str | None]) -> Client:
+    """Return the ssh client that is asked for."""
+    policy = options["policy"] or "reject"
+    if options["executable"] is None:
+        from .ssh.paramiko_client import ParamikoClient
+
+        return ParamikoClient(options["config"], host_key_policy=policy)
+    from .ssh.openssh_client import OpenSSHClient
+
+    return OpenSSHClient(options["executable"], options["config"], host_key_policy=policy)
+
+
 def main() -> None:
     """Run a connector on standard input and output."""
     name_process("fedfut-connect")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    reader, values = FrameReader(), []
+    reader = FrameReader()
+    values: list[Any] = []
     while not values:
         data = os.read(0, 1 << 18)
         if not data:
@@ -262,7 +276,7 @@ def main() -> None:
     request = request_from(values[0])
     poller = select.poll()
     origin, local = Line(0, 1, poller), Line(*request.local_descriptors, poller)
-    Connector(request, origin, local, poller, client(request.ssh)).run()
+    Connector(request, origin, local, poller, client_of(request.ssh)).run()
     os._exit(0)  # whatever an ssh library still has under way
 
 

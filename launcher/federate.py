@@ -16,6 +16,7 @@ from fedfutures.host.system import processors
 
 from . import hosts as parsing
 from .assembly import Request
+from .hostfile import from_hostfile
 from .hosts import BadHosts, HostSpec
 from .schedulers import from_environment
 
@@ -48,7 +49,7 @@ def wanted(hosts: Hosts) -> list[HostSpec]:
         specs = parsing.from_words(words)
     elif hosts.file is not None:
         try:
-            specs = parsing.from_hostfile(_read(hosts.file), hosts.file)
+            specs = from_hostfile(_read(hosts.file), hosts.file)
         except OSError as error:
             raise BadHosts(f"host file {hosts.file!r}: {error.strerror}") from None
     else:

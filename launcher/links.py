@@ -77,6 +77,8 @@ class Links:
         if self._places.get(name) == places:
             return []
         self._places[name] = places
+        if "error" in places:
+            return [Note(f"{name} cannot take part: {places['error']}", important=True)]
         return [action for link in self._of(name) for action in self._begin(link)]
 
     def allowed(self, child: str, parent: str, now: float) -> list[Order | Note]:
@@ -123,7 +125,7 @@ class Links:
     def _begin(self, link: _Link) -> list[Order | Note]:
         parent, child = self._places.get(link.parent.name), self._places.get(link.child.name)
         link.phase, link.relayed, link.due = "waiting", False, None
-        if parent is None or child is None:
+        if parent is None or child is None or "error" in parent or "error" in child:
             return []
         link.phase = "allowing"
         return [Order(link.child.host, ["allow", link.child.index, link.parent.name, parent["key"]])]

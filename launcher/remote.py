@@ -23,12 +23,13 @@ from .assembly import GRACE_SECONDS, Request
 from .hello import Hello, HelloReader
 from .hosts import HostSpec
 from .lines import Line
-from .preflight import Report, judge
+from .preflight import Ours, Report, judge
 from .ssh.command import attach_command, default_pythons, remote_command
 from .ssh.failures import Failure, ended_early, no_hello
-from .ssh.session import Session, Target
+from .ssh.session import Client, Session, Target
 
 HELLO_SECONDS = 10.0
+LATE_SECONDS = 3.0
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 4.0
 STARTS_AT_MOST = 4
@@ -40,8 +41,8 @@ END = 4
 class Remote:
     """A host that is reached by ssh."""
 
-    def __init__(self, spec: HostSpec, request: Request, client: Any, poller: select.poll) -> None:
-        self.name, self.spec = spec.name, spec
+    def __init__(self, spec: HostSpec, request: Request, client: Client, ours: Ours, poller: select.poll) -> None:
+        self.name, self.spec, self._ours = spec.name, spec, ours
         self._request, self._client, self._poller = request, client, poller
         self._session: Session | None = None
         self._line: Line | None = None
@@ -64,7 +65,7 @@ class Remote:
         self.facts: dict[str, Any] | None = None  # what it said of itself, once it is found fit
         self.latency: float | None = None
         self.failure: Failure | None = None
-        self.warnings: list[str] = []
+        self.warnings: list[Failure] = []
         self.due: float | None = None
 
     # -- for the connector -------------------------------------------------------------------------------------------
@@ -147,7 +148,8 @@ class Remote:
 
     def report(self, workers: int) -> Report:
         """Return the host's line in the table."""
-        return Report(self.name, workers, self._said, self.latency, self.failure, list(self.warnings))
+        state = "ok" if self.failure is None else "failed"
+        return Report(self.name, workers, state, self._said, self.latency, self.failure, list(self.warnings))
 
     def tick(self, now: float) -> None:
         """Time is over for a hello, or has come to log in again."""
@@ -156,7 +158,9 @@ class Remote:
         elif self._state in ("connecting", "measuring"):
             session = self._session
             assert session is not None
-            if session.failure is None:
+            if not session.connected:  # its own limit ends it: a server that drops logins is asked again
+                self.due = now + LATE_SECONDS
+            elif session.failure is None:
                 why = f"it was silent for {HELLO_SECONDS:.0f} s"
                 self._fail(no_hello(self.name, why, self._noise()), now)
         else:
@@ -205,7 +209,7 @@ class Remote:
 
     def _said_hello(self, hello: Hello) -> None:
         self._said = hello
-        failure, warnings = judge(self.name, hello, self._hello.noise)
+        failure, warnings = judge(self.name, hello, self._ours)
         if failure is not None:
             self._fail(failure, time.monotonic())
             return

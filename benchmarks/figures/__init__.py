@@ -20,6 +20,7 @@ NAMES = (
     "brokers",
     "speeds",
     "distance",
+    "hosts",
 )
 
 

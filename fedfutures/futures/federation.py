@@ -12,6 +12,7 @@ from ..host.handle import HostHandle
 from ..host.machine import INITIALIZER_EXIT_CODE
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
+from ..wire.seal import Seal
 from ..wire.segments import Segments
 from ..worker import current
 from ..worker.events import CancelGiven
@@ -52,6 +53,8 @@ class Federation:
         facts = facts | facts["brokers"][self._attach]
         segments = Segments(facts["shared"], f"origin-{os.urandom(4).hex()}")
         payloads = Payloads(segments, main_importable=self._settings.program is not None)
+        if self._settings.seal is not None:
+            payloads.seal = Seal(self._settings.seal)
         self._context = context()
         origin = Origin(self._context, facts, payloads, self._settings.size)
         self._handle.listen(self._heard)

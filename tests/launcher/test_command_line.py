@@ -28,6 +28,11 @@ from fedfutures_launcher.command_line import main, parse, plan_text
         ("--nice=5 prog.py", "file", "prog.py", []),
         ("--profile prog.py", "file", "prog.py", []),
         ("--profile=out prog.py", "file", "prog.py", []),
+        ("--hosts a b -n 2 prog.py x", "file", "prog.py", ["x"]),
+        ("--hosts a b -- prog.py x", "file", "prog.py", ["x"]),
+        ("--hosts a b -m module", "module", "module", []),
+        ("--hosts=a -n 2 prog.py", "file", "prog.py", []),
+        ("--rsh ssh --ssh-config c -e prog.py", "file", "prog.py", []),
     ],
 )
 def test_the_program_begins_where_options_end(line: str, kind: str, place: str, arguments: list[str]) -> None:
@@ -40,9 +45,38 @@ def test_defaults() -> None:
     assert options.workers is None
     assert options.brokers == 1
     assert (options.verbosity, options.quiet) == (0, False)
-    assert (options.prolog, options.nice, options.python, options.pythonpath) == (None, 0, None, [])
+    assert (options.prolog, options.nice, options.python, options.pythonpath) == (None, None, None, [])
+    assert (options.hosts, options.hostfile, options.ssh_executable, options.ssh_config) == ([], None, None, None)
+    assert (options.host_key_policy, options.tunnel, options.min_hosts) == ("reject", False, 1)
+    assert (options.require_all, options.allow_root, options.external_hostname) == (False, False, None)
     assert (options.path, options.profile, options.debug, options.dry_run) == (None, None, False, False)
     assert options.prefix
+
+
+def test_hosts() -> None:
+    options = parse("--hosts a u@b:22 --hosts [::1]:22 -n 3 --tunnel --min-hosts 2 --require-all -q prog.py".split())
+    assert options.hosts == ["a", "u@b:22", "[::1]:22"]
+    assert (options.tunnel, options.min_hosts, options.require_all, options.workers) == (True, 2, True, 3)
+    options = parse("--hostfile f --rsh /bin/ssh --host-key-policy accept-new --broker-hostname me prog.py".split())
+    assert (options.hostfile, options.ssh_executable, options.host_key_policy) == ("f", "/bin/ssh", "accept-new")
+    assert options.external_hostname == "me"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("--hosts a prog.py", "no program given; if prog.py is meant, put -- before it"),
+        ("--hosts a --hostfile f prog.py", "--hosts and --hostfile exclude each other"),
+        ("--hosts -n 2 prog.py", "--hosts: expected at least one argument"),
+        ("--host-key-policy trust prog.py", "invalid choice"),
+        ("--min-hosts 0 prog.py", "not at least 1"),
+    ],
+)
+def test_bad_hosts(line: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(line.split())
+    assert end.value.code == 2
+    assert complaint in capsys.readouterr().err
 
 
 def test_options() -> None:

@@ -127,3 +127,11 @@ def test_words_about_links_that_are_not_dialled_are_nothing():
     assert links.link("o.broker", "h.broker", True, "", 0.0) == []
     assert links.link("o.broker", "n.broker", True, "", 0.0) == []
     assert links.allowed("h.broker", "o.broker", 0.0) == []
+
+
+def test_a_broker_that_cannot_be_bound_is_named_and_left_alone():
+    links = Links(NAMES, [("o.broker", "h.broker")])
+    links.broker("o.broker", {"key": "K"})
+    (note,) = links.broker("h.broker", {"key": "C", "error": "no ports"})
+    assert note == Note("h.broker cannot take part: no ports", important=True)
+    assert links.broker("o.broker", {"key": "L"}) == []

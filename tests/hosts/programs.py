@@ -1,0 +1,131 @@
+"""Programs that the battery launches. Texts: on the hosts there is no copy of them."""
+
+CENSUS_OF_WORKERS = """
+    import os
+    import fedfutures
+    from fedfutures import futures
+
+    def where(number):
+        import time
+        time.sleep(0.05)
+        return fedfutures.worker.name.rpartition(".")[0]
+
+    if __name__ == "__main__":
+        names = list(futures.map(where, range(60)))
+        print("size", fedfutures.SIZE)
+        print("hosts", *sorted(set(names)))
+"""
+
+HELPERS = """
+    SCALE = 3
+
+    class Point:
+        def __init__(self, x):
+            self.x = x
+
+    def scaled(point):
+        return Point(point.x * SCALE)
+"""
+
+PACKAGE = """
+    from . import inner
+
+    def twice(value):
+        return inner.double(value)
+"""
+
+INNER = """
+    def double(value):
+        return value * 2
+"""
+
+EVERYTHING = """
+    import os
+    import sys
+    import time
+
+    import fedfutures
+    from fedfutures import futures, shared
+
+    import helpers
+    from package import twice
+
+    class Own:
+        def __init__(self, value):
+            self.value = value
+
+    class OwnError(Exception):
+        pass
+
+    def square(number):
+        return number * number
+
+    def own(value):
+        return Own(value)
+
+    def fails(text):
+        raise OwnError(text)
+
+    def late(number):
+        import package.inner
+        return package.inner.double(number)
+
+    def lacking(_):
+        import no_such_module_anywhere
+
+    def tree(depth):
+        if depth == 0:
+            return 1
+        return sum(futures.map(tree, [depth - 1] * 2))
+
+    def large(data):
+        time.sleep(0.02)
+        return bytearray(reversed(data))
+
+    def constant(_):
+        time.sleep(0.02)
+        return len(shared.get("big")), shared.get("small")
+
+    def from_file(_):
+        time.sleep(0.02)
+        with open(shared.file(TABLE)) as file:
+            return file.read()
+
+    TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "table.csv")
+
+    if __name__ == "__main__":
+        print(list(futures.map(square, range(1000)))[-1])
+        print(sum(point.x for point in futures.map(helpers.scaled, map(helpers.Point, range(100)))))
+        print([twice(1), *futures.map(twice, ["a", "b"]), *futures.map(late, [1, 2])])
+        print(type(futures.submit(own, 5).result()) is Own)
+        try:
+            futures.submit(fails, "so it is").result()
+        except OwnError as error:
+            print(error, "fails" in str(error.__cause__))
+        try:
+            futures.submit(lacking, 0).result()
+        except ModuleNotFoundError as error:
+            print("no_such_module_anywhere" in str(error), "host" in str(error))
+        print(futures.submit(tree, 6).result())
+        data = os.urandom(1 << 20)
+        print(all(back == bytes(reversed(data)) for back in futures.map(large, [data] * 12)))
+        shared.set(big=bytes(3 << 20), small="x")
+        print(set(futures.map(constant, range(12))))
+        shared.file(TABLE)
+        print(set(futures.map(from_file, range(12))))
+        print(sys.argv[1:])
+"""
+
+EVERYTHING_PRINTS = """\
+998001
+14850
+[2, 'aa', 'bb', 2, 4]
+True
+so it is True
+True True
+64
+True
+{(3145728, 'x')}
+{'a,b\\n'}
+['one', '--two']
+"""
