@@ -8,6 +8,7 @@
     │   ├── FutureLost              it ran when its Worker died, and must not run twice
     │   ├── ArgumentLoadError       its function or arguments could not be loaded on the Worker
     │   ├── ResultNotPicklable      its value cannot travel
+    │   ├── SealBroken              it was altered between its submitter and the Worker
     │   └── RemoteException         stands for an exception that cannot travel
     ├── FederationLost              (also BrokenExecutor) nobody is left who could run anything
     │   ├── StartFailed             the Federation did not come up
@@ -62,6 +63,10 @@ class ArgumentLoadError(FutureError):
 
 class ResultNotPicklable(FutureError, PicklingError):
     """The function ran, and its value cannot be pickled. Names the value's type and the path to the culprit."""
+
+
+class SealBroken(FutureError):
+    """A task, or a function, is not what its submitter has sealed: something between it and the Worker altered it."""
 
 
 class RemoteException(FutureError):

@@ -8,13 +8,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
+from .errors import SealBroken
 from .wire.messages import MAX_NAME_CHARACTERS
-from .worker import current
+from .worker import current, files
 
-__all__ = ["get", "getConst", "set", "setConst"]
+__all__ = ["file", "get", "getConst", "set", "setConst"]
 
 _loaded: dict[str, tuple[Any, Any]] = {}
 _MISSING = object()
@@ -64,8 +66,37 @@ def get(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
 def _load(node: Any, name: str, body: bytes) -> Any:
     known = _loaded.get(name)
     if known is None or known[0] is not body:
-        known = _loaded[name] = (body, node.payloads.load(body))
+        value = body
+        if node.payloads.seal is not None:
+            value = node.payloads.seal.stamp_of_constant(name).open(0, body)
+            if value is None:
+                raise SealBroken(f"the value of the shared constant {name!r} was altered on its way")
+        known = _loaded[name] = (body, node.payloads.load(value))
     return known[1]
+
+
+def file(path: str | os.PathLike[str]) -> str:
+    """Return where a file is that is read by Futures: in the program that file itself, in a Future a copy on its host.
+
+    In the program, before the Futures are submitted, this makes the file known; raises OSError when it cannot be read.
+    In a Future it is given the same path, and waits for the copy, which is fetched once for each host. Raises
+    FileNotFoundError there when the program has not made it known. The file is not to be changed meanwhile; one that
+    was changed is to be made known again.
+    """
+    text = os.fspath(path)
+    if current.is_origin:
+        what = files.described(text)
+        set(**{files.constant_of(known): what for known in dict.fromkeys((text, what[2]))})
+        return what[2]
+    try:
+        name, _, place = get(files.constant_of(text))
+    except KeyError:
+        raise FileNotFoundError(
+            f"{text}: this file is not known; call fedfutures.shared.file({text!r}) in the program, before it submits "
+            "the Futures that read it"
+        ) from None
+    node: Any = current.node
+    return str(node.files.path_of(name, place))
 
 
 def setConst(**values: Any) -> None:

@@ -48,7 +48,7 @@ class Remote:
         self._line: Line | None = None
         self._hello = HelloReader()
         self._said: Hello | None = None
-        self._state = "new"  # connecting, measuring, ready, serving, waiting (to connect again), over
+        self._state = "new"  # connecting, measuring, entering, ready, serving, waiting (to connect again), over
         self._settings: Settings | None = None
         self._run: str | None = None  # the private directory of its host process
         self._entering = False  # whether this session goes to the door
@@ -107,6 +107,9 @@ class Remote:
         """The host process has said where it is."""
         self._run = facts["run"]
         self._pause = FIRST_PAUSE_SECONDS
+        if self._state == "entering":
+            self._state, self.due = "serving", None
+            self._news.append((f"host {self.name}: connected again", True))
 
     def serve(self, descriptor: int, events: int) -> bool:
         """Do what a descriptor is ready for; return whether it is one of this host's."""
@@ -155,7 +158,7 @@ class Remote:
         """Time is over for a hello, or has come to log in again."""
         if self._state == "waiting":
             self.connect(now)
-        elif self._state in ("connecting", "measuring"):
+        elif self._state in ("connecting", "measuring", "entering"):
             session = self._session
             assert session is not None
             if not session.connected:  # its own limit ends it: a server that drops logins is asked again
@@ -220,12 +223,12 @@ class Remote:
             self.facts = {"processors": hello.processors, "address": hello.address}
             self._line.say(["ping"])
             return
-        self._state, self.due = "serving", None
         if self._entering:
-            self._news.append((f"host {self.name}: connected again", True))
-        else:
-            self._news.append((f"host {self.name}: started again", True))
-            self._line.say(self._settings)
+            self._state = "entering"  # until the host process has answered: it may be gone
+            return
+        self._state, self.due = "serving", None
+        self._news.append((f"host {self.name}: started again", True))
+        self._line.say(self._settings)
 
     def _measured(self, now: float) -> None:
         """Two pings: the first one waits for Python to load, the second one measures the way."""

@@ -40,6 +40,8 @@ def statistics(broker: BrokerMachine) -> dict[str, int]:
         "resolved": broker.resolved,
         "crashes": broker.crashes,
         "violations": broker.violations,
+        "fetching": len(broker.transfers.inbound),
+        "fetched_bytes": broker.transfers.fetched,
     }
 
 
@@ -52,6 +54,8 @@ def explain(broker: BrokerMachine, submitter: str, number: int) -> str:
     for digest, lots in broker.definitions.waiting.items():
         if any(lot.submitter == submitter and number in lot.ids for lot in lots):
             return f"waits at Broker {broker.name} for the definition of function {digest.hex()[:8]}"
+    if waits := broker.transfers.explain(submitter, number):
+        return waits
     for peer, piece in holdings(broker, submitter, number):
         return f"with {peer.name}, attempt {piece.attempt}, {piece.crashes} crashes"
     return f"not known to Broker {broker.name}"
@@ -80,6 +84,7 @@ def check(broker: BrokerMachine) -> None:
     _require(len(broker.peers) == by_role, "a peer has no role")
     broker.queue.check()
     broker.orphans.check()
+    broker.transfers.check()
 
 
 def _require(holds: bool, what: str) -> None:

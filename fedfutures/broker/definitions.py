@@ -3,13 +3,19 @@
 A function travels once over each link, in front of the first Batch that needs it. Who has dropped it, or never had it,
 says ``Want``; a Broker that does not have it either passes the question on to where the Futures came from, and the
 definition back. Constants go to everybody, and to everybody who comes later.
+
+Modules (:mod:`..wire.modules`) go the same way, but are asked for towards the Origin, whichever Future needs them: of
+an Origin that is here, else of the neighbour that dials this Broker. They are accepted from there alone. That a module
+is not to be had is passed on and not kept.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import RemoteProtocolError
 from ..wire import messages
+from ..wire.modules import is_module
 from .ledger import Lot, Peer
 
 if TYPE_CHECKING:
@@ -32,6 +38,11 @@ class Definitions:
     def learn(self, peer: Peer, function: messages.Function, now: float) -> None:
         """A definition came: what waits for it goes on."""
         digest = function.digest
+        if is_module(digest):
+            self._check_module(peer)
+            if not function.body:
+                self._deny(function, now)
+                return
         peer.knows.add(digest)
         peer.wants.discard(digest)
         if digest not in self.functions:
@@ -46,6 +57,17 @@ class Definitions:
                 self.tell(other, function, now)
         for lot in self.waiting.pop(digest, ()):
             self._broker.enqueue(lot)
+
+    def _check_module(self, peer: Peer) -> None:
+        if peer.role != "origin" and (peer.link is None or peer.link.dials):
+            raise RemoteProtocolError(f"modules come from the Origin, not from {peer.name}")
+
+    def _deny(self, function: messages.Function, now: float) -> None:
+        """Tell all who wait for a module that there is none."""
+        for other in self._broker.peers.values():
+            if function.digest in other.wants:
+                other.wants.discard(function.digest)
+                self._broker.send(other, function, now)
 
     def forget(self, digest: bytes) -> None:
         """Drop a definition; it is asked for when it is needed again."""
@@ -64,10 +86,29 @@ class Definitions:
         if function is not None:
             self.tell(peer, function, now)
             return
+        known = any(digest in other.wants for other in self._broker.peers.values())
         peer.wants.add(digest)
+        if is_module(digest):
+            origin = self._towards_origin()
+            if origin is not None and not known:
+                self._broker.send(origin, messages.Want(digest), now)
+            return
         sources = {piece.source[0] for piece in peer.held.values() if piece.function == digest and piece.source}
         for name in sorted(sources):
             self._broker.send(self._broker.peers[name], messages.Want(digest), now)
+
+    def _towards_origin(self) -> Peer | None:
+        broker = self._broker
+        dialling = (peer for peer in broker.neighbours if peer.link is not None and not peer.link.dials)
+        return broker.origins[0] if broker.origins else next(dialling, None)
+
+    def meet(self, peer: Peer, now: float) -> None:
+        """A new peer is told all constants, and asked for the modules that are lacking if they come from there."""
+        self.send_constants(peer, now)
+        if peer is self._towards_origin():
+            wants = {digest for other in self._broker.peers.values() for digest in other.wants}
+            for digest in sorted(filter(is_module, wants)):
+                self._broker.send(peer, messages.Want(digest), now)
 
     def wait_for(self, lot: Lot, now: float) -> None:
         """Let a lot wait for its function, and ask who gave it."""
@@ -76,11 +117,23 @@ class Definitions:
             self._broker.send(self._broker.peers[lot.giver[0]], messages.Want(lot.function), now)
         lots.append(lot)
 
+    def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
+        """Take Futures out of a lot that waits here."""
+        part = lot.part(ids)
+        if not lot.ids:
+            lots = self.waiting[lot.function]
+            del lots[next(index for index, other in enumerate(lots) if other is lot)]
+            if not lots:
+                del self.waiting[lot.function]
+        return part
+
     def ask_again(self, peer: Peer, now: float) -> None:
         """In a new session, ask for what is lacking here or at others."""
         digests = {digest for digest, lots in self.waiting.items() if any(lot.giver[0] == peer.name for lot in lots)}
         for other in self._broker.peers.values():
             digests.update(other.wants if other is not peer else ())
+        if peer is not self._towards_origin():
+            digests = {digest for digest in digests if not is_module(digest)}
         for digest in sorted(digests):
             self._broker.send(peer, messages.Want(digest), now)
 

@@ -136,6 +136,7 @@ class Peer:
     pending: int = 0  # how many Futures it holds
     idle: int = 0  # Workers at or behind it that have nothing to run
     workers: int = 1  # Workers at or behind it
+    far: bool = False  # it is a neighbour on another host, which has segments of its own
     spent: bool = True  # its Demand is used up until it speaks again
     asked: int = 0  # the Demand last sent to it, less what came since
     collected: dict[int, Results] = field(default_factory=dict)  # for a neighbour, not sent yet
@@ -202,10 +203,11 @@ class Peer:
         return found
 
 
-def only(results: Results, wanted: set[int]) -> Results:
-    """Return the results of some of the Futures."""
+def only(results: Results, wanted: set[int], *, measured: bool = True) -> Results:
+    """Return the results of some of the Futures; `measured`: with the time that all have taken."""
     kept = [(i, outcome) for i, outcome in zip(results.ids, results.outcomes) if i in wanted]
     return Results(
         results.piece, results.attempt, [i for i, _ in kept], [outcome for _, outcome in kept],
-        [pair for pair in results.odd if pair[0] in wanted], results.seconds, results.count,
+        [pair for pair in results.odd if pair[0] in wanted],
+        results.seconds if measured else 0.0, results.count if measured else 0,
     )  # fmt: skip

@@ -9,7 +9,8 @@ from ..wire.messages import LOST, POISONED
 from .ledger import SHARD, Lot, Peer, Piece, Source, only
 
 if TYPE_CHECKING:
-    from .machine import BrokerMachine, PeerLost
+    from .events import PeerLost
+    from .machine import BrokerMachine
 
 CRASH_LIMIT = 3
 
@@ -80,6 +81,7 @@ class Losses:
             self._broker.put_back(lot)
         self._broker.orphans.peer_gone(peer)
         self._drop_submissions(peer.name, now)
+        self._broker.transfers.gone(peer, now)
         self._broker.inquiries.peer_gone(peer.name, now)
 
     def take_back_from_silent(self, peer: Peer, now: float) -> None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LocalProtocolError, RemoteProtocolError
@@ -26,16 +25,20 @@ from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..wire import messages
 from ..wire.messages import CANCELLED, PROTOCOL
-from . import audit
+from . import audit, files
 from .definitions import Definitions
 from .dispatch import Dispatch
+from .events import Action, Dial, Event, Expect, GaveUp, PeerLost, Publish
 from .exchange import Exchange
 from .inquiries import Inquiries
+from .keeping import SPACE_BYTES
 from .ledger import SHARD, Intake, Lot, Peer, Piece, Source, only
 from .losses import Losses
 from .neighbourhood import Neighbourhood
 from .orphans import Orphans
 from .queue import WorkQueue
+from .roles import ALLOWED, may_say
+from .transfers import Transfers
 
 if TYPE_CHECKING:
     from random import Random
@@ -44,55 +47,18 @@ EXPECT_SECONDS = 1.0
 ANNOUNCE_SECONDS = 0.05
 
 
-@dataclass(slots=True)
-class PeerLost:
-    """Event: the host process says that a Worker has ended; `running` is what its black box named, if anything."""
-
-    peer: str
-    status: str  # how it ended, for people
-    blame: bool  # whether what was running is to be counted as crashed
-    running: tuple[int, int] | None  # (piece, id)
-    dump: str
-    host: str
-
-
-@dataclass(slots=True)
-class GaveUp:
-    """Event: the host process will not start Workers again; what nobody else can run fails with this reason."""
-
-    reason: str
-
-
-@dataclass(slots=True)
-class Dial:
-    """Event: link to this neighbour, which this end dials."""
-
-    peer: str
-
-
-@dataclass(slots=True)
-class Expect:
-    """Event: this Broker was started again; these Workers are alive and will introduce themselves."""
-
-    workers: list[str]
-
-
-@dataclass(slots=True)
-class Publish:
-    """Action: publish a state on the Meta socket, for own Workers (topic "") or for one neighbour (its name)."""
-
-    topic: str
-    state: messages.State
-
-
-Action = Send | Publish
-Event = Arrived | PeerLost | GaveUp | Dial | Expect | Tick
+def nothing_here(segment: str) -> int:
+    """The size of a segment on a host that has none."""
+    return -1
 
 
 class BrokerMachine:
     """One Broker. ``step(event, now)`` returns the actions; see the module's text."""
 
-    def __init__(self, name: str, boot: int, size: int, pack: Callable[[Any], bytes], random: Random) -> None:
+    def __init__(
+        self, name: str, boot: int, size: int, pack: Callable[[Any], bytes], random: Random,
+        size_of: Callable[[str], int] = nothing_here, space: int = SPACE_BYTES,
+    ) -> None:  # fmt: skip
         self.name, self.boot, self.size = name, boot, size
         self.pack = pack  # how reports become bytes
         self.peers: dict[str, Peer] = {}
@@ -103,6 +69,7 @@ class BrokerMachine:
         self.intakes: dict[Source, Intake] = {}
         self.durations = schedule.Durations()
         self.definitions = Definitions(self)
+        self.transfers = Transfers(self, size_of, space)
         self.dispatch = Dispatch(self)
         self.losses = Losses(self)
         self.exchange = Exchange(self)
@@ -147,7 +114,7 @@ class BrokerMachine:
 
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
-        times = [self._due, self.exchange.due]
+        times = [self._due, self.exchange.due, self.transfers.deadline()]
         if self.neighbours or self._neighbourhood.dials:
             times.append(self._neighbourhood.deadline())
         if len(self.orphans):
@@ -169,6 +136,10 @@ class BrokerMachine:
     def send_aside(self, name: str, message: messages.Message) -> None:
         """Send a message that belongs to no session."""
         self._actions.append(Send(name, message, 0, 0))
+
+    def act(self, action: files.Action) -> None:
+        """Have something done with segments."""
+        self._actions.append(action)
 
     def publish(self, topic: str, state: messages.State) -> None:
         """Publish on the Meta socket."""
@@ -192,6 +163,7 @@ class BrokerMachine:
                 self._note_deadline(peer)
         if self.neighbours or self._neighbourhood.dials:
             self._neighbourhood.tick(now)
+        self.transfers.tick(now)
         if len(self.orphans):
             self.orphans.expire(now)
         if self.inquiries.open:
@@ -202,9 +174,6 @@ class BrokerMachine:
             elif now >= self._announce_at:
                 self.exchange.announce()
                 self._announce_at = now + ANNOUNCE_SECONDS
-
-    def _dial(self, event: Dial, now: float) -> None:
-        self._neighbourhood.dial(event.peer, now)
 
     def _expect(self, event: Expect, now: float) -> None:
         self._expected = set(event.workers) - set(self._ended)
@@ -237,6 +206,9 @@ class BrokerMachine:
             return
         if kind is messages.Demand:
             peer.channel.demand(message.count)  # type: ignore[union-attr]
+        if not may_say(peer.role, kind):
+            self.violations += 1
+            return
         try:
             _HANDLERS[kind](self, peer, message, now)
         except RemoteProtocolError:
@@ -255,12 +227,15 @@ class BrokerMachine:
             reason = f"Broker {self.name} speaks protocol {PROTOCOL}, {hello.name} speaks {hello.protocol}"
             self.send_aside(name, messages.Refused(PROTOCOL, reason))
             return
+        peer = self.peers.get(name)
+        if hello.role not in ALLOWED or (peer is not None and peer.role != hello.role):
+            self.violations += 1
+            return
         if hello.role == "broker":
             self._neighbourhood.greeted(name, hello, now)
             return
         if name in self._ended:
             return
-        peer = self.peers.get(name)
         if peer is not None and peer.boot != hello.boot:
             self.losses.remove(peer, now)
             peer = None
@@ -273,14 +248,8 @@ class BrokerMachine:
         if not known:
             self.add(peer, now)
 
-    def _on_welcome(self, name: str, welcome: messages.Welcome, now: float) -> None:
-        self._neighbourhood.welcomed(name, welcome, now)
-
     def _on_refused(self, name: str, refused: messages.Refused, now: float) -> None:
         self.violations += 1  # of another version: its end says why
-
-    def _on_stranger(self, name: str, stranger: messages.Stranger, now: float) -> None:
-        self._neighbourhood.stranger(name, now)
 
     def _on_ping(self, name: str, ping: messages.Ping, now: float) -> None:
         peer = self.peers.get(name)
@@ -301,11 +270,22 @@ class BrokerMachine:
             peer.link.pong(pong.token, now)
             self._neighbourhood.heard(peer, now)
 
+    def _brought(self, event: files.Brought, now: float) -> None:
+        peer = self.peers.get(event.peer)
+        if peer is not None and peer.link is not None:
+            self._neighbourhood.heard(peer, now)
+            self.transfers.brought(event, now)
+
     def _on_state(self, name: str, state: messages.State, now: float) -> None:
         peer = self.peers.get(name)
         if peer is not None and (peer.state[0] != state.boot or state.number > peer.state[1]):
             peer.state = (state.boot, state.number)
             peer.spare = state.spare
+
+    def hears(self, name: str) -> bool:
+        """Whether a neighbour is there: a session is open, and it is not silent."""
+        peer = self.peers.get(name)
+        return peer is not None and not peer.silent
 
     def next_session(self) -> int:
         """Return a number for a session that begins."""
@@ -320,7 +300,8 @@ class BrokerMachine:
         """Take a new peer in."""
         self.peers[peer.name] = peer
         self.of_role(peer).append(peer)
-        self.definitions.send_constants(peer, now)
+        self.definitions.meet(peer, now)
+        self.transfers.linked(peer, anew=False, now=now)
 
     def of_role(self, peer: Peer) -> list[Peer]:
         return {"worker": self.workers, "origin": self.origins, "broker": self.neighbours}[peer.role]
@@ -334,14 +315,9 @@ class BrokerMachine:
         peer.idle, peer.workers, peer.spent = demand.idle, demand.workers, False
         self._expected.discard(peer.name)
 
-    def _on_function(self, peer: Peer, function: messages.Function, now: float) -> None:
-        self.definitions.learn(peer, function, now)
-
-    def _on_want(self, peer: Peer, want: messages.Want, now: float) -> None:
-        self.definitions.wanted(peer, want.digest, now)
-
     def _on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
-        self.definitions.share(peer, constant, now)
+        if not (peer.far and self.transfers.put_constant_aside(peer, constant, now)):
+            self.definitions.share(peer, constant, now)
 
     def _on_batch(self, peer: Peer, batch: messages.Batch, now: float) -> None:
         source = (peer.name, batch.piece)
@@ -359,14 +335,24 @@ class BrokerMachine:
         )  # fmt: skip
         if len(self.orphans):
             lot = self.orphans.claim(lot, now)
-        if not lot.ids:
-            return
-        if batch.function in self.definitions.functions:
+        if peer.far:
+            lot = self.transfers.put_aside(peer, lot, now)
+        self.admit(lot, now)
+
+    def admit(self, lot: Lot, now: float) -> None:
+        """Take in a lot whose segments are here."""
+        if lot.function in self.definitions.functions or not lot.ids:
             self.enqueue(lot)
         else:
             self.definitions.wait_for(lot, now)
 
     def _on_results(self, peer: Peer, results: messages.Results, now: float) -> None:
+        if peer.far:
+            results = self.transfers.put_results_aside(peer, results, now)
+        self.settle_results(peer, results, now)
+
+    def settle_results(self, peer: Peer, results: messages.Results, now: float) -> None:
+        """Take in results whose segments are here."""
         piece = peer.held.get(results.piece)
         if piece is None or peer.shards or peer.orphans or peer.doubtful:
             self._on_rare_results(peer, results, now)
@@ -488,18 +474,6 @@ class BrokerMachine:
             if source is not None:
                 self.send(self.peers[source[0]], messages.Running(source[1], ids), now)
 
-    def _on_holding(self, peer: Peer, holding: messages.Holding, now: float) -> None:
-        self.orphans.enter(peer, holding, now)
-
-    def _on_inquire(self, peer: Peer, question: messages.Inquire, now: float) -> None:
-        self.inquiries.ask(peer, question, now)
-
-    def _on_answer(self, peer: Peer, answer: messages.Answer, now: float) -> None:
-        self.inquiries.answered(peer, answer, now)
-
-    def _on_bye(self, peer: Peer, bye: messages.Bye, now: float) -> None:
-        self.losses.remove(peer, now)
-
     # -- losses ------------------------------------------------------------------------------------------------------
 
     def _lost(self, event: PeerLost, now: float) -> None:
@@ -520,19 +494,13 @@ class BrokerMachine:
 
     def lots(self) -> list[Lot]:
         """Return all that waits here."""
-        return [*self.queue, *itertools.chain(*self.definitions.waiting.values())]
+        return [*self.queue, *itertools.chain(*self.definitions.waiting.values()), *self.transfers.lots()]
 
     def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
         """Take these Futures out of a lot that waits here, wherever that is."""
         if self.queue.contains(lot):
             return self.queue.withdraw(lot, ids)
-        part = lot.part(ids)
-        if not lot.ids:
-            lots = self.definitions.waiting[lot.function]
-            del lots[next(index for index, other in enumerate(lots) if other is lot)]
-            if not lots:
-                del self.definitions.waiting[lot.function]
-        return part
+        return self.transfers.withdraw(lot, ids) or self.definitions.withdraw(lot, ids)
 
     # -- for people and tests ----------------------------------------------------------------------------------------
 
@@ -552,34 +520,42 @@ class BrokerMachine:
 _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
     PeerLost: BrokerMachine._lost,
     GaveUp: BrokerMachine._give_up,
-    Dial: BrokerMachine._dial,
+    Dial: lambda broker, event, now: broker._neighbourhood.dial(event.peer, now),
     Expect: BrokerMachine._expect,
+    files.Brought: BrokerMachine._brought,
+    files.Stored: lambda broker, event, now: broker.transfers.stored(event, now),
+    files.Unwritable: lambda broker, event, now: broker.transfers.unwritable(event, now),
 }
 
 _ASIDE: dict[type, Callable[[BrokerMachine, str, Any, float], None]] = {
     messages.Hello: BrokerMachine._on_hello,
-    messages.Welcome: BrokerMachine._on_welcome,
+    messages.Welcome: lambda broker, name, welcome, now: broker._neighbourhood.welcomed(name, welcome, now),
     messages.Refused: BrokerMachine._on_refused,
-    messages.Stranger: BrokerMachine._on_stranger,
+    messages.Stranger: lambda broker, name, _, now: broker._neighbourhood.stranger(name, now),
     messages.Ping: BrokerMachine._on_ping,
     messages.Pong: BrokerMachine._on_pong,
     messages.State: BrokerMachine._on_state,
+    messages.Get: lambda broker, name, get, now: broker.transfers.asked(name, get, now),
+    messages.Chunk: lambda broker, name, chunk, now: broker._brought(files.Brought(name, chunk), now),
 }
 """What belongs to no session."""
 
 _HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
     messages.Ack: BrokerMachine._on_ack,
     messages.Demand: BrokerMachine._on_demand,
-    messages.Function: BrokerMachine._on_function,
-    messages.Want: BrokerMachine._on_want,
+    messages.Function: lambda broker, peer, it, now: broker.definitions.learn(peer, it, now),
+    messages.Want: lambda broker, peer, it, now: broker.definitions.wanted(peer, it.digest, now),
     messages.Batch: BrokerMachine._on_batch,
-    messages.Holding: BrokerMachine._on_holding,
+    messages.Holding: lambda broker, peer, it, now: broker.orphans.enter(peer, it, now),
     messages.Results: BrokerMachine._on_results,
     messages.Return: BrokerMachine._on_return,
     messages.Cancel: BrokerMachine._on_cancel,
     messages.Running: BrokerMachine._on_running,
     messages.Constant: BrokerMachine._on_constant,
-    messages.Inquire: BrokerMachine._on_inquire,
-    messages.Answer: BrokerMachine._on_answer,
-    messages.Bye: BrokerMachine._on_bye,
+    messages.Inquire: lambda broker, peer, it, now: broker.inquiries.ask(peer, it, now),
+    messages.Answer: lambda broker, peer, it, now: broker.inquiries.answered(peer, it, now),
+    messages.Bye: lambda broker, peer, _, now: broker.losses.remove(peer, now),
+    messages.Drop: lambda broker, peer, it, now: broker.transfers.dropped(peer, it, now),
+    messages.Fetch: lambda broker, peer, it, now: broker.transfers.fetch(peer, it.name, now),
+    messages.Fetched: lambda broker, peer, it, now: broker.transfers.answered(peer, it, now),
 }

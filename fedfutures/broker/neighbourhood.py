@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..federation.channel import Channel
 from ..federation.link import Link
 from ..federation.sessions import introduction
+from ..host.brokers import host_of
 from ..wire import messages
 from . import audit
 from .ledger import Peer
@@ -142,7 +143,8 @@ class Neighbourhood:
         self._begin(self._new_peer(name, welcome.boot, welcome.session, link), peer, now)
 
     def _new_peer(self, name: str, boot: int, session: int, link: Link) -> Peer:
-        return Peer(name, "broker", boot, 0, session, Channel(session), link, workers=0)
+        far = host_of(name) != host_of(self._broker.name)
+        return Peer(name, "broker", boot, 0, session, Channel(session), link, workers=0, far=far)
 
     def _begin(self, peer: Peer, old: Peer | None, now: float) -> None:
         """Begin a session, and bring over what the one before has left."""
@@ -164,6 +166,7 @@ class Neighbourhood:
             broker.send(peer, message, now)
         for lot in lent:
             broker.losses.give_again(peer, lot, now)
+        broker.transfers.linked(peer, anew=True, now=now)
         broker.definitions.send_constants(peer, now)
         broker.definitions.ask_again(peer, now)
         self._say_what_is_due(peer.name, peer.link, now)

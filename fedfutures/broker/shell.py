@@ -1,12 +1,14 @@
-"""The process around :class:`BrokerMachine`: its sockets, one pipe from the host process, one loop.
+"""The process around :class:`BrokerMachine`: its sockets, one pipe to the host process and back, one loop.
 
 Workers, Origins and the neighbours that dial this Broker come to its ROUTER; each neighbour that it dials has a DEALER
 of its own. Meta states go out by one PUB socket and come in by one SUB socket, the ear, whoever has dialled whom
-(:mod:`..sockets.sockets`). Whom to dial, and which Workers have ended, the host process says over the pipe.
+(:mod:`..sockets.sockets`). Neighbours on other hosts have sockets of their own (:mod:`.far`). Whom to dial, and which
+Workers have ended, the host process says over the pipe.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -18,12 +20,16 @@ import msgpack
 
 from ..errors import MalformedMessage
 from ..federation.events import Arrived, Send, Tick
-from ..host.settings import FrameReader, Settings
-from ..host.system import name_process, remove_tree
-from ..sockets.sockets import MainDealer, MainRouter, MetaEar, MetaPublisher, context, wait
+from ..host.settings import FrameReader, Settings, pack_frame
+from ..host.system import be_private, name_process, raise_descriptor_limit, remove_tree
+from ..sockets.sockets import Data, MainDealer, MainRouter, MetaEar, MetaPublisher, context, wait
 from ..wire import codec
-from ..wire.messages import Message, State
-from .machine import BrokerMachine, Dial, Event, Expect, GaveUp, PeerLost, Publish
+from ..wire.messages import Chunk, State
+from .events import Dial, Event, Expect, GaveUp, PeerLost, Publish
+from .far import Far, Sequenced
+from .files import Brought
+from .machine import BrokerMachine
+from .storage import Storage
 
 MOST_MESSAGES_AT_ONCE = 64
 
@@ -41,17 +47,23 @@ class BrokerShell:
         self.dealers: dict[str, MainDealer] = {}  # by neighbour that is dialled
         self.dialled: dict[str, tuple[str, str, str]] = {}  # its addresses
         boot = int.from_bytes(os.urandom(6), "big")
-        self.machine = BrokerMachine(name, boot, settings.size, msgpack.packb, Random(os.urandom(16)))
+        self.storage = Storage(facts["shared"], facts["run"], name)
+        self.machine = BrokerMachine(
+            name, boot, settings.size, msgpack.packb, Random(os.urandom(16)),
+            self.storage.size_of, self.storage.space(),
+        )  # fmt: skip
         self.malformed = 0
         self.outbox: dict[str, list[bytes]] = {}
         self.check = settings.debug
+        self.far = Far(self.owner, name, settings.far_address, self._tell, self.machine.hears)
 
     def run(self) -> None:
         """Serve until the host process ends."""
         while True:
-            deadline = self.machine.next_deadline()
-            timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
-            sockets, pipes = wait([self.main, self.ear, *self.dealers.values()], [self.control], timeout)
+            deadlines = [due for due in (self.machine.next_deadline(), self.far.deadline()) if due is not None]
+            timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+            near = [self.main, self.ear, *self.dealers.values()]
+            sockets, pipes = wait([*near, *self.far.readables()], [self.control], timeout)
             if pipes and not self._read_control():
                 return
             for socket in sockets:
@@ -62,9 +74,12 @@ class BrokerShell:
             for neighbour, dealer in self.dealers.items():
                 if dealer in sockets:
                     self._receive_from(neighbour, dealer)
+            if not set(sockets).issubset(near):
+                self._receive_from_far()
             self._flush()
             self._step(Tick())
             self._flush()
+            self.far.tick(time.monotonic())
 
     # -- arrivals ----------------------------------------------------------------------------------------------------
 
@@ -77,21 +92,42 @@ class BrokerShell:
 
     def _receive_from(self, neighbour: str, dealer: MainDealer) -> None:
         for _ in range(MOST_MESSAGES_AT_ONCE):
-            frame = dealer.receive()
-            if frame is None:
+            received = dealer.receive_all()
+            if received is None:
                 return
-            self._arrived(neighbour, frame)
+            self._arrived(neighbour, *received)
 
-    def _decoded(self, frame: bytes) -> list[tuple[int, int, Message]]:
+    def _receive_from_far(self) -> None:
+        """Take in what has come from other hosts, where nobody may say what is not a Broker's to say."""
+        for name, frame, data in self.far.receive(MOST_MESSAGES_AT_ONCE):
+            self._take_in(name, self.far.sift(name, self._decoded(frame)), data)
+        for name, frame in self.far.hear(MOST_MESSAGES_AT_ONCE):
+            self._learn(name, self.far.sift(name, self._decoded(frame)))
+
+    def _decoded(self, frame: bytes) -> list[Sequenced]:
         try:
             return codec.decode_all(frame)
         except MalformedMessage:
             self.malformed += 1
             return []
 
-    def _arrived(self, peer: str, frame: bytes) -> None:
-        for sequence, acknowledged, message in self._decoded(frame):
+    def _arrived(self, peer: str, frame: bytes, data: memoryview | None = None) -> None:
+        self._take_in(peer, self._decoded(frame), data)
+
+    def _take_in(self, peer: str, found: list[Sequenced], data: memoryview | None) -> None:
+        if data is not None:
+            self._take_data(peer, found, data)
+            return
+        for sequence, acknowledged, message in found:
             self._step(Arrived(peer, sequence, acknowledged, message))
+
+    def _take_data(self, peer: str, found: list[Sequenced], data: memoryview) -> None:
+        """Take in what has come with data: a part of a segment, or nothing that there is."""
+        message = found[0][2] if len(found) == 1 else None
+        if type(message) is Chunk:
+            self._step(Brought(peer, message, data))
+        else:
+            self.malformed += 1
 
     def _hear(self) -> None:
         """Take in what neighbours publish: states, and nothing that a Main socket would have to number."""
@@ -99,40 +135,57 @@ class BrokerShell:
             heard = self.ear.receive()
             if heard is None:
                 return
-            for _, _, message in self._decoded(heard[1]):
-                if type(message) is State:
-                    self._step(Arrived(heard[0], 0, 0, message))
-                else:
-                    self.malformed += 1
+            self._learn(heard[0], self._decoded(heard[1]))
+
+    def _learn(self, name: str, found: list[Sequenced]) -> None:
+        for _, _, message in found:
+            if type(message) is State:
+                self._step(Arrived(name, 0, 0, message))
+            else:
+                self.malformed += 1
 
     # -- actions -----------------------------------------------------------------------------------------------------
 
     def _step(self, event: Event) -> None:
+        heard: list[Event] = []
         for action in self.machine.step(event, time.monotonic()):
-            if type(action) is Send:
+            if isinstance(action, Send):
                 frame = codec.encode(action.message, action.sequence, action.acknowledged)
                 self.outbox.setdefault(action.peer, []).append(frame)
-            elif type(action) is Publish:
-                self.meta.publish(action.topic, self.name, codec.encode(action.state))
+            elif isinstance(action, Publish):
+                state = codec.encode(action.state)
+                if not self.far.publish(action.topic, state):
+                    self.meta.publish(action.topic, self.name, state)
+            elif (said := self.storage.do(action, self._send)) is not None:
+                heard.append(said)
         if self.check:
             self.machine.check()
+        for event in heard:
+            self._step(event)
 
     def _flush(self) -> None:
         """Send each peer what there is for it, in one frame."""
         if self.outbox:
             for peer, frames in self.outbox.items():
                 frame = frames[0] if len(frames) == 1 else b"".join(frames)
-                if peer in self.dealers:
-                    self.dealers[peer].send(frame)
-                else:
-                    self.main.send(peer, frame)
+                self._send(peer, frame)
             self.outbox.clear()
+
+    def _send(self, peer: str, frame: bytes, data: Data | None = None) -> None:
+        """Send a peer a frame, and data behind it, over whichever socket leads there."""
+        if peer in self.dealers:
+            self.dealers[peer].send(frame, data)
+        elif not self.far.send(peer, frame, data):
+            self.main.send(peer, frame, data)
 
     # -- the host process --------------------------------------------------------------------------------------------
 
     def _read_control(self) -> bool:
         """Take in what the host process says; False when it is gone."""
-        data = os.read(self.control, 1 << 16)
+        try:
+            data = os.read(self.control, 1 << 16)
+        except OSError:
+            data = b""
         for kind, *fields in self.frames.feed(data):
             if kind == "lost":
                 peer, status, blame, running, dump, host = fields
@@ -143,10 +196,23 @@ class BrokerShell:
                 self._step(Expect(*fields))
             elif kind == "gave up":
                 self._step(GaveUp(*fields))
+            elif kind == "allow":
+                self.far.allow(*fields)
         return bool(data)
+
+    def _tell(self, value: list[Any]) -> None:
+        """Tell the host process something; that it is gone will be seen when it is read."""
+        frame = memoryview(pack_frame(value))
+        with contextlib.suppress(OSError):
+            while frame:
+                frame = frame[os.write(self.control, frame) :]
 
     def _dial(self, name: str, main: str, meta: str, ear: str, key: str = "") -> None:
         """Connect to a neighbour; where it was dialled at other addresses before, to these instead."""
+        if key or not main.startswith("ipc://"):
+            if self.far.dial(name, (main, meta, ear), key, time.monotonic()):
+                self._step(Dial(name))
+            return
         known = self.dialled.get(name)
         if known == (main, meta, ear):
             return
@@ -164,7 +230,10 @@ class BrokerShell:
 
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: Any, dump: int) -> None:
     """Run the Broker in this, just forked, process."""
+    settings.seal = None  # who routes tasks is not to be able to forge them
     name_process("fedfut-broker")
+    be_private()
+    raise_descriptor_limit()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)  # messages hold no cycles; a collection is a pause in everybody's way
     host = os.getppid()

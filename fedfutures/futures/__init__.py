@@ -220,8 +220,7 @@ def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:
         return
     open_futures = [*node.futures.values(), *node.own]
     if cancel_futures:
-        for future in open_futures:
-            future.cancel()
+        node.cancel_all(open_futures)
     if wait:
         for future in open_futures:
             if not future.done():

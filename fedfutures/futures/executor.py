@@ -170,8 +170,7 @@ class Executor(concurrent.futures.Executor):
     def _shut_joined(self, wait: bool, cancel_futures: bool) -> None:
         mine = list(self._mine or ())
         if cancel_futures:
-            for future in mine:
-                future.cancel()
+            self._node.cancel_all(mine)
         if wait:
             for future in mine:
                 if not future.done():

@@ -178,8 +178,7 @@ def _in_order(
             else:
                 yield from _with_failures(node, values, failures, return_exceptions)
     finally:
-        for future, _ in waiting:
-            future.cancel()
+        node.cancel_all([future for future, _ in waiting])
         feeder.close()
 
 
@@ -288,8 +287,7 @@ def map_unordered(
                 fill()
                 yield from _with_failures(node, values, failures, return_exceptions)
         finally:
-            for future in open_slices:
-                future.cancel()
+            node.cancel_all(list(open_slices))
             feeder.close()
 
     return results()

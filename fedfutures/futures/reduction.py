@@ -30,8 +30,7 @@ def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...])
             waiting.extend(feeder.fill())
             yield values[0]
     finally:
-        for future, _ in waiting:
-            future.cancel()
+        node.cancel_all([future for future, _ in waiting])
         feeder.close()
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgpack
 
-from ..broker.machine import Action as BrokerAction
-from ..broker.machine import BrokerMachine, Dial, Publish
-from ..broker.machine import Event as BrokerEvent
+from ..broker.events import Action as BrokerAction
+from ..broker.events import Dial, Publish
+from ..broker.events import Event as BrokerEvent
+from ..broker.machine import BrokerMachine
 from ..errors import RemoteProtocolError
 from ..federation.events import Arrived, Send, Tick
 from ..wire import codec

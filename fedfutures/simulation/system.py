@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from ..broker.machine import Expect, PeerLost
+from ..broker.events import Expect, PeerLost
 from ..federation.events import Send
 from .clock import Clock
 from .laws import Laws

@@ -12,6 +12,9 @@ the zero byte is part of what is subscribed to, and ``h1`` does not hear what is
 Broker's own Workers, any other is the name of the neighbour that is meant. Of two Brokers only one dials, and PUB and
 SUB do not care which: the dialling Broker connects its publisher to the other's ear, and its ear to the other's
 publisher.
+
+Between Brokers a message may be followed by *data*, a frame of its own: bulk that nobody packs or unpacks. It is sent
+from where it lies and given out as ZeroMQ has received it, so it is not copied on the way.
 """
 
 from __future__ import annotations
@@ -28,6 +31,11 @@ _BEAT_MS, _SILENCE_MS = 1000, 3000  # between Brokers: a cut connection is given
 _META_QUEUE_MESSAGES = 1000
 _READABLE = int(zmq.POLLIN)
 _FIRST = int(zmq.NOBLOCK | zmq.SNDMORE)
+
+Context = zmq.Context[zmq.Socket[bytes]]
+"""What the sockets of a process belong to."""
+Data = bytes | memoryview
+"""What follows a message as a frame of its own."""
 
 
 def context() -> zmq.Context[zmq.Socket[bytes]]:
@@ -62,11 +70,28 @@ class _Socket:
         """Whether a receive would succeed: half the price of the exception that it would raise."""
         return bool(int(self._socket.getsockopt(zmq.EVENTS)) & _READABLE)
 
+    def _receive_rest(self) -> tuple[bytes, memoryview | None]:
+        """Receive a message, and the data behind it; one of more frames than that is none of ours: empty."""
+        socket = self._socket
+        frame = socket.recv(zmq.NOBLOCK, copy=False)
+        if not frame.more:
+            return frame.bytes, None
+        data = socket.recv(zmq.NOBLOCK, copy=False)
+        if not data.more:
+            return frame.bytes, data.buffer
+        while data.more:
+            data = socket.recv(zmq.NOBLOCK, copy=False)
+        return b"", None
+
     def _send(self, frame: bytes) -> None:
         try:
             self._socket.send(frame, zmq.NOBLOCK)
         except zmq.Again:
             pass
+
+    def _send_with(self, frame: bytes, data: Data) -> None:
+        self._socket.send(frame, _FIRST)
+        self._socket.send(data, zmq.NOBLOCK, copy=False)
 
 
 class MainRouter(_Socket):
@@ -82,24 +107,21 @@ class MainRouter(_Socket):
         self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._socket.bind(address)
 
-    def receive(self) -> tuple[str, bytes] | None:
-        """Return (peer, frame) or None."""
-        socket = self._socket
+    def receive(self) -> tuple[str, bytes, memoryview | None] | None:
+        """Return (peer, frame, data behind it or None), or None."""
         if not self._readable():
             return None
-        peer = socket.recv(zmq.NOBLOCK).decode("utf-8", "replace")
-        frame = socket.recv(zmq.NOBLOCK, copy=False)
-        if not frame.more:
-            return peer, frame.bytes
-        while frame.more:  # no message of ours has more frames
-            frame = socket.recv(zmq.NOBLOCK, copy=False)
-        return peer, b""
+        peer = self._socket.recv(zmq.NOBLOCK).decode("utf-8", "replace")
+        return peer, *self._receive_rest()
 
-    def send(self, peer: str, frame: bytes) -> None:
-        """Send a frame to a peer, if it is there."""
+    def send(self, peer: str, frame: bytes, data: Data | None = None) -> None:
+        """Send a frame to a peer, if it is there, and data behind it."""
         try:
             self._socket.send(peer.encode(), _FIRST)
-            self._socket.send(frame, zmq.NOBLOCK)
+            if data is None:
+                self._socket.send(frame, zmq.NOBLOCK)
+            else:
+                self._send_with(frame, data)
         except zmq.ZMQError:
             pass  # gone or clogged: the Channel repeats
 
@@ -115,12 +137,22 @@ class MainDealer(_Socket):
         self._socket.connect(address)
 
     def receive(self) -> bytes | None:
-        """Return a frame or None."""
+        """Return a frame or None: for those who are never sent data."""
         return self._receive()
 
-    def send(self, frame: bytes) -> None:
-        """Send a frame to the Broker."""
-        self._send(frame)
+    def receive_all(self) -> tuple[bytes, memoryview | None] | None:
+        """Return (frame, data behind it or None), or None."""
+        return self._receive_rest() if self._readable() else None
+
+    def send(self, frame: bytes, data: Data | None = None) -> None:
+        """Send a frame to the Broker, and data behind it."""
+        if data is None:
+            self._send(frame)
+            return
+        try:
+            self._send_with(frame, data)
+        except zmq.Again:
+            pass
 
 
 def _beat(socket: zmq.Socket[bytes]) -> None:
@@ -195,7 +227,7 @@ def _opened(frame: bytes) -> tuple[str, bytes]:
     return sender.decode("utf-8", "replace"), message
 
 
-Readable = MainRouter | MainDealer | MetaEar
+Readable = _Socket
 
 
 def wait(

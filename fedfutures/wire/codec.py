@@ -45,6 +45,10 @@ def _is_list_of(kind: type) -> Callable[[Any], bool]:
     return check
 
 
+def _are_names(value: Any) -> bool:
+    return type(value) is list and len(value) <= MAX_BATCH_FUTURES and all(map(_is_name, value))
+
+
 def _is_odd(value: Any) -> bool:
     return type(value) is list and all(
         type(pair) is list and len(pair) == 2 and _is_count(pair[0]) and _is_count(pair[1]) for pair in value
@@ -60,6 +64,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "bytes": lambda value: type(value) is bytes,
     "list[int]": _is_list_of(int),
     "list[bytes]": _is_list_of(bytes),
+    "list[str]": _are_names,
     "list[tuple[int, int]]": _is_odd,
 }
 

@@ -22,6 +22,8 @@ from ..errors import RemoteException, RemoteTraceback
 from .payload import PROTOCOL, Payloads, by_value_pickler
 
 MAX_TRACEBACK_CHARACTERS = 64 << 10
+MAX_EXCEPTION_BYTES = 16 << 20
+"""One that is larger travels as a RemoteException: failures never use segments, for they may be inside of payloads."""
 _PLAIN_REDUCE = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
 
 
@@ -35,9 +37,11 @@ def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1) -> byt
             copy.args != error.args and repr(copy) != repr(error)
         ):
             raise pickle.PicklingError("the copy is not equal")
+        if len(body) > MAX_EXCEPTION_BYTES:
+            raise pickle.PicklingError("it is too large")
     except BaseException:
         body = None
-    return payloads.dump((body, _describe(error), text), alone=True)
+    return payloads.dump((body, _describe(error), text), inline=True)
 
 
 def load_failure(outcome: bytes, payloads: Payloads) -> BaseException:

@@ -19,7 +19,9 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from ..errors import SealBroken
 from .payload import MAIN_NAMES, Payloads
+from .seal import digest_of
 
 _ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), types.ModuleType, type})
 _MISSING = object()
@@ -27,6 +29,7 @@ AT_IMPORT = "__fedfutures_at_import__"
 """Where a Worker's copy of the program keeps the plain values that its globals had when it was imported."""
 _CACHED_FUNCTIONS = 1024
 _BY_VALUE_LIMIT_BYTES = 1 << 20
+_DEFINITION_AT_MOST_BYTES = 32 << 20
 
 
 class Definition(NamedTuple):
@@ -66,8 +69,8 @@ class Wrapper:
         """Return the definition, made of those of the inner functions."""
         inner = [cache.define(function) for function in self.inner]
         kind = type(self).__name__
-        digest = hashlib.blake2b(kind.encode() + b"".join(part.digest for part in inner), digest_size=16).digest()
-        return Definition(digest, inner[0].name, pickle.dumps((kind, [part.body for part in inner])))
+        body = pickle.dumps((kind, [part.body for part in inner]))
+        return Definition(digest_of(body), inner[0].name, body)
 
 
 WRAPPERS: dict[str, type[Wrapper]] = {}
@@ -112,10 +115,13 @@ class FunctionCache:
         if self._goes_by_reference(function):
             reference = (function.__module__, function.__qualname__, fingerprint(function))
         if reference is None:
-            body = pickle.dumps((None, self._payloads.dump(function)))
+            body = pickle.dumps((None, self._payloads.dump(function, inline=True)))
         else:
             body = pickle.dumps((reference, self._by_value(function)))
-        return Definition(hashlib.blake2b(body, digest_size=16).digest(), name_of(function), body)
+        if len(body) > _DEFINITION_AT_MOST_BYTES:
+            most = f"the {len(body):,} bytes of its definition are more than {_DEFINITION_AT_MOST_BYTES:,}"
+            raise pickle.PicklingError(f"{most}; large values travel as arguments or by shared.set")
+        return Definition(digest_of(body), name_of(function), body)
 
     def _goes_by_reference(self, function: Any) -> bool:
         return (
@@ -323,15 +329,18 @@ def _is_installed(top: str) -> bool:
 class Unloaded:
     """A definition that came, to be loaded at its first use: loading runs user code, and belongs where that runs."""
 
-    __slots__ = ("_body", "_function")
+    __slots__ = ("_body", "_digest", "_function")
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, digest: bytes | None = None) -> None:
         self._body: bytes | None = body
+        self._digest = digest
         self._function: Any = None
 
     def load(self, payloads: Payloads) -> Any:
-        """Return the function; raises what loading raises."""
+        """Return the function; raises what loading raises, and SealBroken if it is not of the digest that was named."""
         if self._body is not None:
+            if self._digest is not None and digest_of(self._body) != self._digest:
+                raise SealBroken("the definition of the function was altered on its way; it was not loaded")
             self._function = load(self._body, payloads)
             self._body = None
         return self._function

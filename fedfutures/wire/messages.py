@@ -12,14 +12,14 @@ Three rules hold for all of them:
   the giver numbers it, and results, returns and cancellations speak of (piece, ids), so no hop searches for a Future.
 
 Not sequenced, because they open a link or carry nothing to lose: ``Hello``, ``Welcome``, ``Refused``, ``Stranger``,
-``Ack``, ``Ping``, ``Pong`` and ``State``.
+``Ack``, ``Ping``, ``Pong`` and ``State``; nor are ``Get`` and ``Chunk``, which are asked for again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
 
 # What became of a Future: the kinds of an outcome. VALUE and ERROR bodies are payloads, the others msgpack or empty.
@@ -227,6 +227,46 @@ class Answer:
 
 
 @dataclass(slots=True)
+class Get:
+    """Between Brokers of two hosts: send this part of a segment. Asked again when no answer comes."""
+
+    name: str
+    offset: int
+    count: int  # bytes
+
+
+@dataclass(slots=True)
+class Chunk:
+    """The answer to ``Get``; the bytes themselves follow it in a frame of their own."""
+
+    name: str
+    offset: int
+    size: Signed  # bytes of the whole segment; -1: it is not here any more
+
+
+@dataclass(slots=True)
+class Drop:
+    """The sender has fetched these segments of results: nobody needs the receiver's copies any more."""
+
+    names: list[str]
+
+
+@dataclass(slots=True)
+class Fetch:
+    """The sender needs this segment on its host; a Broker that lacks it asks the neighbour that dials it."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class Fetched:
+    """The answer to ``Fetch``: the segment is here."""
+
+    name: str
+    size: Signed  # bytes; -1: it is not to be had
+
+
+@dataclass(slots=True)
 class State:
     """The one Meta message: the Broker's load, as a numbered snapshot that is repeated, so losing one is no loss.
 
@@ -243,9 +283,10 @@ class State:
 Message = (
     Hello | Welcome | Refused | Ack | Demand | Function | Want | Batch | Results | Return
     | Cancel | Running | Constant | Bye | State | Stranger | Ping | Pong | Holding | Inquire | Answer
+    | Get | Chunk | Drop | Fetch | Fetched
 )  # fmt: skip
 
-UNSEQUENCED = frozenset({Hello, Welcome, Refused, Stranger, Ack, Ping, Pong, State})
+UNSEQUENCED = frozenset({Hello, Welcome, Refused, Stranger, Ack, Ping, Pong, State, Get, Chunk})
 """Outside the link's numbering; all others are numbered, acknowledged and repeated (federation.channel)."""
 
 CODES: dict[int, type[Message]] = {
@@ -270,10 +311,16 @@ CODES: dict[int, type[Message]] = {
     19: Holding,
     20: Inquire,
     21: Answer,
+    22: Get,
+    23: Chunk,
+    24: Drop,
+    25: Fetch,
+    26: Fetched,
 }
 """Type codes on the wire; a code is never used again for another message."""
 
-# Limits, checked on arrival. Bodies of a megabyte and more do not travel in messages on one host (wire.segments).
+# Limits, checked on arrival. Bodies of a quarter of a megabyte and more do not travel in messages (wire.segments).
 MAX_MESSAGE_BYTES = 64 << 20
 MAX_BATCH_FUTURES = 1 << 16
 MAX_NAME_CHARACTERS = 512
+MAX_CHUNK_BYTES = 1 << 20

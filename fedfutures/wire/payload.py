@@ -2,7 +2,9 @@
 
 A payload is a pickle (its first byte is ``0x80``), or, when something in it was large, a *manifest*: the byte ``0x01``
 and msgpack of ``[pickle or name of the segment holding it, [names of the buffers' segments], reusable]``, the last
-telling whether this payload is the only one that needs these segments. Brokers carry either without opening it.
+telling whether this payload is the only one that needs these segments. Brokers carry either without loading it, but
+between hosts they see to it that the segments of a manifest come along (:mod:`.manifest`). They cannot do that for
+a manifest inside of something else: what is put into a definition or another payload is dumped `inline`.
 
 The standard C pickler is tried first and cloudpickle only when it fails, or when the pickle speaks of ``__main__`` and
 the program cannot be imported by Workers (``-c``, standard input, notebooks, programs without a main guard): then its
@@ -23,10 +25,12 @@ from typing import Any
 
 import msgpack
 
+from ..errors import SealBroken
+from .manifest import MANIFEST as _MANIFEST
+from .seal import Seal, digest_of
 from .segments import SHARED_FROM_BYTES, Segments
 
 PROTOCOL = 5
-_MANIFEST = b"\x01"
 Written = dict[int, tuple[Any, str]]
 """Buffers written before, with their segments, by ``id``; holding the buffer keeps the ``id`` its own."""
 MAIN_NAMES = ("__main__", "__fedfutures_main__")
@@ -40,20 +44,24 @@ class Payloads:
         self.segments = segments
         self.main_importable = main_importable
         self.retry_after_import: Callable[[], bool] | None = None
+        self.seal: Seal | None = None  # with which this node seals what it submits, and opens what it is given
         self.opened: list[tuple[str, mmap.mmap]] = []  # reusable segments that loading has mapped; see let_go
         self._read_only: dict[int, tuple[weakref.ref[Any], str]] = {}  # arrays that cannot change, by identity
         if main_importable:  # what the program defines comes back from Workers under the name that it has there
             sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
 
-    def dump(self, value: Any, written: Written | None = None, *, alone: bool = False) -> bytes:
+    def dump(
+        self, value: Any, written: Written | None = None, *, alone: bool = False, inline: bool = False
+    ) -> bytes:  # fmt: skip
         """Return the payload of `value`.
 
         `written` remembers the segments of buffers by identity, so that a buffer met again is not written again;
         who passes it promises that the buffers do not change meanwhile. `alone`: its receiver is to have the segments
-        for itself, as that of a result has. Raises what the pickler raises.
+        for itself, as that of a result has. `inline`: no segments. Raises what the pickler raises.
         """
         buffers: list[pickle.PickleBuffer] = []
-        keep = buffers.append if self.segments is not None else None
+        segments = None if inline else self.segments
+        keep = buffers.append if segments is not None else None
         callback = None if keep is None else lambda buffer: _is_small(buffer) or keep(buffer)
         try:
             stream = pickle.dumps(value, PROTOCOL, buffer_callback=callback)
@@ -64,7 +72,7 @@ class Payloads:
             if not self.main_importable and b"__main__" in stream:
                 buffers.clear()
                 stream = self.dump_by_value(value, callback)
-        if not buffers and (len(stream) < SHARED_FROM_BYTES or self.segments is None):
+        if not buffers and (len(stream) < SHARED_FROM_BYTES or segments is None):
             return stream
         return self._manifest(stream, buffers, written, alone)
 
@@ -86,7 +94,8 @@ class Payloads:
             names = [self._segment_of(buffer.raw(), written) for buffer in buffers]
         held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
         reusable = not any(self.segments.is_shared(name) for name in names)
-        body: bytes = msgpack.packb([held, names, reusable])
+        digest = [digest_of(stream)] if self.seal is not None and isinstance(held, str) else []
+        body: bytes = msgpack.packb([held, names, reusable, *digest])
         return _MANIFEST + body
 
     def _segment_of(self, raw: memoryview, written: Written | None) -> str:
@@ -126,13 +135,15 @@ class Payloads:
         if payload[:1] != _MANIFEST:
             return self._unpickle(payload, ())
         assert self.segments is not None
-        held, names, reusable = msgpack.unpackb(payload[1:])
+        held, names, reusable, *digest = msgpack.unpackb(payload[1:])
         buffers = [self.segments.map(name, take=take) for name in names]
         if reusable and not take:
             self.opened.extend(zip(names, buffers))
         if isinstance(held, bytes):
             return self._unpickle(held, buffers)
         with self.segments.map(held, take=take) as stream:
+            if digest and digest_of(memoryview(stream)) != digest[0]:
+                raise SealBroken(f"the segment {held} is not what the submitter wrote; it was altered on its way")
             return self._unpickle(memoryview(stream), buffers)
 
     def _unpickle(self, stream: bytes | memoryview, buffers: Sequence[Any]) -> Any:
@@ -156,7 +167,7 @@ class Payloads:
     def release(self, payload: bytes) -> None:
         """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
         if payload[:1] == _MANIFEST and self.segments is not None:
-            held, names, reusable = msgpack.unpackb(payload[1:])
+            held, names, reusable, *_ = msgpack.unpackb(payload[1:])
             self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=reusable)
 
 

@@ -42,7 +42,7 @@ class Segments:
         view = memoryview(buffer).cast("B")
         name = self._new_name()
         path = self._file(name)
-        if not self._claim(view.nbytes, path):
+        if not self.claim(view.nbytes, path):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
@@ -117,7 +117,14 @@ class Segments:
         except FileNotFoundError:
             pass  # as in remove()
 
-    def _claim(self, size: int, path: str) -> bool:
+    def link(self, name: str, target: str) -> None:
+        """Let a file that is elsewhere be found under `name`."""
+        try:
+            os.symlink(target, self._file(name))
+        except FileExistsError:
+            pass  # the same, for the name says what it is
+
+    def claim(self, size: int, path: str) -> bool:
         """Make a free file of about this size ours, under `path`; one of two that try gets it."""
         for name, known in self._free_files():
             if size // 2 <= known <= 2 * size:

@@ -97,11 +97,59 @@ class Ask:
 
 
 @dataclass(slots=True)
+class Require:
+    """Event: ask the Origin for a module; the answer comes as :class:`Provided`."""
+
+    key: bytes
+
+
+@dataclass(slots=True)
+class Provide:
+    """Event, at an Origin: the answer to :class:`Asked`; an empty body: there is none, and `name` says why."""
+
+    key: bytes
+    name: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Fetch:
+    """Event: have a segment brought to this host; the answer comes as :class:`Fetched`."""
+
+    name: str
+
+
+@dataclass(slots=True)
 class Run:
     """Action: these Futures are to be executed."""
 
     batch: messages.Batch
     body: bytes  # the function's definition
+    name: str = ""  # and what people call it
+
+
+@dataclass(slots=True)
+class Asked:
+    """Action, at an Origin: somebody needs this module; answered by :class:`Provide`."""
+
+    key: bytes
+
+
+@dataclass(slots=True)
+class Provided:
+    """Action: what :class:`Require` asked for, or an empty body, and why."""
+
+    key: bytes
+    name: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Fetched:
+    """Action: a segment has been brought to this host; `size` is -1 when it is not to be had."""
+
+    name: str
+    size: int
 
 
 @dataclass(slots=True)
@@ -167,5 +215,10 @@ class Denied:
     reason: str
 
 
-Event = Arrived | Offer | Finished | GiveBack | Load | CancelGiven | Share | Report | Leave | Rejoin | Ask | Tick
-Action = Send | Run | Resolve | Unstart | Started | Shared | Reclaim | Told | Linked | Denied
+Event = (
+    Arrived | Offer | Finished | GiveBack | Load | CancelGiven | Share | Report | Leave | Rejoin | Ask | Require
+    | Provide | Fetch | Tick
+)  # fmt: skip
+Action = (
+    Send | Run | Resolve | Unstart | Started | Shared | Reclaim | Told | Asked | Provided | Fetched | Linked | Denied
+)  # fmt: skip

@@ -33,15 +33,17 @@ from typing import Any
 
 import greenlet
 
-from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable
+from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable, SealBroken
 from ..host.blackbox import NUMBER, PIECE
 from ..wire import functions, messages
 from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
 from ..wire.payload import Payloads, culprit
+from ..wire.seal import Seal
 from . import events as rules
 from . import slices as slices  # registers the wrappers that definitions may name
 from .context import NOWHERE, Context, Elsewhere, Packed
+from .files import Files
 from .future import Future
 from .guard import Guard
 from .node import Node
@@ -63,13 +65,14 @@ _NONE = pickle.dumps(None, 5)
 class Fetched:
     """A piece that this Worker was given: what is still to be started, and what has finished but was not yet sent."""
 
-    __slots__ = ("bytes", "finished", "function", "number", "priority", "root", "since", "todo")
+    __slots__ = ("bytes", "finished", "function", "name", "number", "priority", "root", "since", "stamp", "todo")
 
-    def __init__(self, batch: messages.Batch, function: Any) -> None:
+    def __init__(self, batch: messages.Batch, name: str, function: Any, seal: Seal | None) -> None:
         self.number = batch.piece
         self.priority = batch.priority
         self.root = batch.root or batch.submitter
-        self.function = function
+        self.function, self.name = function, name
+        self.stamp = None if seal is None else seal.stamp(batch.function, batch.submitter)
         self.todo = deque(zip(batch.ids, batch.payloads))
         self.finished: deque[tuple[int, bytes, int]] = deque()
         self.since = 0.0  # when the Futures in `finished` were begun; 0.0: not measured
@@ -83,6 +86,8 @@ class Worker(Node):
         super().__init__(*arguments)
         self.cells = cells
         self.control = control
+        self.files = Files(self, arguments[1])
+        self.preparing = False  # while the initializer runs: no Futures are asked for
         self._quiet_poller = self._make_poller()
         self._quiet_poller.unregister(self.main.fd)
         for poller in (self._poller, self._helper_poller, self._quiet_poller):
@@ -237,7 +242,7 @@ class Worker(Node):
         if stuck > RELIEF_SECONDS and self.own and not self._relief.is_alive():
             self._relief = threading.Thread(target=self._relieve, name="fedfutures-relief", daemon=True)
             self._relief.start()
-        if self.max_tasks is None or self.tasks < self.max_tasks:
+        if (self.max_tasks is None or self.tasks < self.max_tasks) and not self.preparing:
             one_by_one = overdue or self.max_tasks is not None
             self.step(rules.Load(unstarted, len(self.own), busy, one_by_one))
 
@@ -320,13 +325,13 @@ class Worker(Node):
         batch = action.batch
         function = self.loaded.get(batch.function)
         if function is None:
-            function = functions.Unloaded(action.body)
+            function = functions.Unloaded(action.body, batch.function if self.payloads.seal is not None else None)
             while len(self.loaded) >= LOADED_FUNCTIONS_KEPT:
                 oldest = next(iter(self.loaded))
                 del self.loaded[oldest]
                 self.machine.forget(oldest)
             self.loaded[batch.function] = function
-        piece = self.pieces[batch.piece] = Fetched(batch, function)
+        piece = self.pieces[batch.piece] = Fetched(batch, action.name, function, self.payloads.seal)
         self.ranked = self.ranked or piece.priority != 0
         before = list(self.fetched)  # a copy: the main thread may be taking pieces off
         if not before or before[-1].priority >= piece.priority:
@@ -343,7 +348,7 @@ class Worker(Node):
         except BaseException as error:
             function, broken = None, error
         todo, finished, cells, load, dump = piece.todo, piece.finished, self.cells, self._load_call, self._dump_value
-        clock = time.monotonic
+        clock, stamp = time.monotonic, piece.stamp
         while not self.stopping:
             try:
                 number, payload = todo.popleft()
@@ -361,7 +366,9 @@ class Worker(Node):
             kind = VALUE
             try:
                 if broken is not None:
-                    raise ArgumentLoadError(f"the function cannot be loaded: {broken!r}") from broken
+                    raise self._cannot_load(broken) from broken
+                if stamp is not None:
+                    payload = self._open(piece, number, payload)
                 args, kwargs = load(payload)
                 value = function(*args, **kwargs)
                 outcome = _NONE if value is None else dump(value)
@@ -385,6 +392,22 @@ class Worker(Node):
                 break
         if todo or self.ready:
             self.pump()
+
+    def _cannot_load(self, error: BaseException) -> FutureError:
+        if isinstance(error, SealBroken):
+            return SealBroken(*error.args)
+        return ArgumentLoadError(f"the function cannot be loaded: {error!r}")
+
+    def _open(self, piece: Fetched, number: int, sealed: bytes) -> bytes:
+        """Check the seal of a payload and take it off."""
+        assert piece.stamp is not None
+        payload = piece.stamp.open(number, sealed)
+        if payload is None:
+            raise SealBroken(
+                f"{piece.name}() came to Worker {self.name} with a seal that is not right: the task was altered on its "
+                f"way from the submitter, by one of the Brokers in between. It was not run."
+            )
+        return payload
 
     def _load_call(self, payload: bytes) -> Any:
         try:

@@ -30,21 +30,26 @@ from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
 from ..federation.sessions import RESULTS_REMEMBERED, introduction
 from ..wire import messages
 from ..wire.messages import PROTOCOL
+from ..wire.modules import is_module
 from .events import (
     Action,
     Ask,
+    Asked,
     CancelGiven,
     Denied,
     Event,
+    Fetch,
     Finished,
     GiveBack,
     Leave,
     Linked,
     Load,
     Offer,
+    Provide,
     Reclaim,
     Rejoin,
     Report,
+    Require,
     Resolve,
     Run,
     Share,
@@ -53,6 +58,7 @@ from .events import (
     Told,
     Unstart,
 )
+from .requests import Requests
 
 HELLO_AGAIN_SECONDS = 0.25
 BEAT_SECONDS = 1.0
@@ -96,6 +102,7 @@ class WorkerMachine:
         "_pack",
         "_pieces",
         "_questions",
+        "_requests",
         "_said_idle",
         "_sent",
         "_session",
@@ -130,7 +137,8 @@ class WorkerMachine:
         self._given_count = 0
         self._definitions: dict[bytes, messages.Function] = {}  # own functions that given Futures may still need
         self._sent: set[bytes] = set()  # functions the Broker was sent
-        self._bodies: dict[bytes, bytes] = {}  # definitions that came
+        self._bodies: dict[bytes, messages.Function] = {}  # definitions that came
+        self._requests = Requests()
         self._wait: dict[bytes, list[messages.Batch]] = {}  # Batches that came before their function
         self._hunger = 0
         self._hunger_number = 0
@@ -276,6 +284,8 @@ class WorkerMachine:
         self._given_count = self._hunger = self._hunger_number = self._asked = 0
         for function in self._wait:
             self._send(messages.Want(function), now)
+        for request in self._requests.ask_again():
+            self._send(request, now)
         for question in self._questions.values():
             self._send(question, now)
         if self.role == "worker":
@@ -295,9 +305,12 @@ class WorkerMachine:
     # -- work for this node ------------------------------------------------------------------------------------------
 
     def _on_function(self, function: messages.Function, now: float) -> None:
-        self._bodies[function.digest] = function.body
+        if is_module(function.digest):
+            self._actions.extend(self._requests.provided(function))
+            return
+        self._bodies[function.digest] = function
         for batch in self._wait.pop(function.digest, ()):
-            self._actions.append(Run(batch, function.body))
+            self._actions.append(Run(batch, function.body, function.name))
 
     def _on_batch(self, batch: messages.Batch, now: float) -> None:
         self.held[batch.piece] = Held(
@@ -305,9 +318,9 @@ class WorkerMachine:
         )  # fmt: skip
         self._asked = 0 if batch.spent else max(0, self._asked - len(batch.ids))
         self._said_idle = False
-        body = self._bodies.get(batch.function)
-        if body is not None:
-            self._actions.append(Run(batch, body))
+        function = self._bodies.get(batch.function)
+        if function is not None:
+            self._actions.append(Run(batch, function.body, function.name))
         else:
             self._wait.setdefault(batch.function, []).append(batch)
             self._send(messages.Want(batch.function), now)
@@ -421,6 +434,18 @@ class WorkerMachine:
         definition = self._definitions.get(want.digest)
         if definition is not None:
             self._send(definition, now)
+        elif self.role == "origin" and is_module(want.digest):
+            self._actions.append(Asked(want.digest))
+
+    def _provide(self, provide: Provide, now: float) -> None:
+        self._send(messages.Function(provide.key, provide.name, provide.body), now)
+
+    def _request(self, event: Require | Fetch, now: float) -> None:
+        for message in self._requests.ask(event):
+            self._send(message, now)
+
+    def _on_fetched(self, fetched: messages.Fetched, now: float) -> None:
+        self._actions.extend(self._requests.fetched(fetched))
 
     def _on_results(self, results: messages.Results, now: float) -> None:
         entry = self.given.get(results.piece)
@@ -534,6 +559,9 @@ _EVENTS: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
     Leave: WorkerMachine._leave,
     Rejoin: WorkerMachine._rejoin,
     Ask: WorkerMachine._ask,
+    Require: WorkerMachine._request,
+    Provide: WorkerMachine._provide,
+    Fetch: WorkerMachine._request,
     Tick: WorkerMachine._tick,
 }
 
@@ -554,6 +582,7 @@ _HANDLERS: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
     messages.Cancel: WorkerMachine._on_cancel,
     messages.Running: WorkerMachine._on_running,
     messages.Constant: WorkerMachine._on_constant,
+    messages.Fetched: WorkerMachine._on_fetched,
     messages.Inquire: WorkerMachine._on_inquire,
     messages.Answer: WorkerMachine._on_answer,
 }

@@ -68,7 +68,7 @@ class Node:
         self.driven_at = time.monotonic()
         self._driver = threading.Lock()
         self._driving = 0  # the thread that holds it
-        self._callbacks: deque[Future] = deque()
+        self._callbacks: deque[Any] = deque()  # Futures whose callbacks are due
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._woken = False
         self._gate = threading.Event()
@@ -95,6 +95,12 @@ class Node:
 
     def service(self) -> None:
         """Take in what has arrived, send what can be sent, run what callbacks are due. Does not wait."""
+        self.drain()
+        if self._callbacks:
+            self.call_back()
+
+    def drain(self) -> None:
+        """The same without the callbacks."""
         with self.lock:
             if self._woken:
                 self._woken = False
@@ -107,8 +113,6 @@ class Node:
                 self._send_due()
                 if not self.flush() and not arrived:
                     break
-        if self._callbacks:
-            self.call_back()
 
     def call_back(self) -> None:
         """Run the callbacks of Futures that were resolved; the lock is not held."""
@@ -244,7 +248,7 @@ class Node:
         digest, root, size = b"", "", 0
         ids: list[int] = []
         payloads: list[bytes] = []
-        futures = self.futures
+        futures, stamp, seal = self.futures, None, self.payloads.seal
         while level and len(ids) < most and size < BATCH_BYTES_AT_MOST:
             try:
                 future = level.popleft()
@@ -262,8 +266,10 @@ class Node:
             if not ids:
                 digest, root = definition.digest, of_root
                 self.machine.define(*definition)
+                if seal is not None:
+                    stamp = seal.stamp(digest, self.name)
             ids.append(future._number)
-            payloads.append(payload)
+            payloads.append(payload if stamp is None else stamp.seal(future._number, payload))
             size += len(payload)
             futures[future._number] = future
         return rules.Offer(digest, ids, payloads, 0, priority, root)
@@ -425,6 +431,8 @@ class Node:
     def share(self, name: str, value: Any) -> None:
         """Make `value` known to every node under `name`."""
         body = self.payloads.dump(value, {})  # its segments stay: others will load it at any time
+        if self.payloads.seal is not None:
+            body = self.payloads.seal.stamp_of_constant(name).seal(0, body)
         with self.lock:
             self.constants[name] = body
             self.step(rules.Share(name, body))

@@ -17,8 +17,11 @@ from typing import Any
 from ..wire.functions import Definition
 from ..wire.payload import Payloads, Written, culprit
 from ..wire.segments import SHARED_FROM_BYTES
+from . import events as rules
+from .files import CONSTANT
 from .future import Future
 from .node import Node
+from .providing import Provider
 
 SEND_EVERY_FUTURES = 128
 URGENT_EVERY_SECONDS = 0.001
@@ -32,6 +35,12 @@ class Origin(Node):
         super().__init__(owner, facts, f"origin-{os.getpid()}-{os.urandom(3).hex()}", "origin", payloads)
         self.size = size
         self._urgent_at = 0.0
+        self._actions[rules.Asked] = Provider(self).answer
+
+    def share(self, name: str, value: Any) -> None:
+        if name.startswith(CONSTANT) and self.payloads.segments is not None:
+            self.payloads.segments.link(value[0], value[2])
+        super().share(name, value)
 
     def submit(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None

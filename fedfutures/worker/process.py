@@ -18,9 +18,12 @@ from ..host.settings import Settings
 from ..host.system import name_process
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
+from ..wire.seal import Seal
 from ..wire.segments import Segments
 from . import current, events
+from .aside import load_outcomes_aside
 from .execution import Worker
+from .importing import Answers, OriginFinder
 from .program import Program
 
 THREAD_VARIABLES = (
@@ -35,30 +38,55 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     faulthandler.enable(dump)
     _prepare_environment(settings)
     payloads = Payloads(Segments(facts["shared"], name), main_importable=settings.program is not None)
-    if settings.program is not None:
-        program = Program(*settings.program)
-        program.install()
-        payloads.retry_after_import = program.load_again
-    _initialize(settings, payloads)
+    if settings.seal is not None:
+        payloads.seal = Seal(settings.seal)
+    if not settings.code:
+        _install_program(settings, payloads, None)
+        _initialize(settings)
     owner = context()
     worker = Worker(
         owner, facts, name, "worker", payloads,
         cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
     )  # fmt: skip
+    if settings.code:
+        _prepare_linked(settings, worker)
     current.node, current.name, current.is_origin = worker, name, False
     worker.size = settings.size
     worker._actions[events.Linked] = lambda action: box.cells.__setitem__(READY, 1)
+    if worker.machine.linked:
+        box.cells[READY] = 1
     if settings.profile:
         _profile(worker, settings.profile, name)
     gc.unfreeze()
     gc.freeze()
     worker.guard.begin()
-    worker.start()
+    if not settings.code:
+        worker.start()
     worker.run()
     with contextlib.suppress(OSError):  # the guard keeps the last descriptors, and the process ends anyway
         worker.close()
     owner.term()  # what was sent last goes out
     worker.end()
+
+
+def _install_program(settings: Settings, payloads: Payloads, finder: OriginFinder | None) -> None:
+    if settings.program is not None:
+        program = Program(*settings.program, finder)
+        program.install()
+        payloads.retry_after_import = program.load_again
+
+
+def _prepare_linked(settings: Settings, worker: Worker) -> None:
+    """Where modules come from the Origin: the initializer runs on a Worker that is linked, but asks for no Futures."""
+    finder = OriginFinder(Answers(worker, settings.host))
+    finder.install()
+    _install_program(settings, worker.payloads, finder)
+    load_outcomes_aside(worker)
+    worker.preparing = True
+    worker.step(events.Load(0, 0, busy=True))
+    worker.start()
+    _initialize(settings)
+    worker.preparing = False
 
 
 def _prepare_environment(settings: Settings) -> None:
@@ -71,14 +99,17 @@ def _prepare_environment(settings: Settings) -> None:
             print(f"fedfutures: cannot change to {settings.directory}: {error}", file=sys.stderr)
     if settings.nice:
         os.nice(settings.nice)
-    sys.path[:] = settings.path or sys.path
+    if settings.code:
+        sys.path[:] = [*settings.path, *(place for place in sys.path if place)]
+    else:
+        sys.path[:] = settings.path or sys.path
     sys.argv[:] = settings.argv or [""]
     for number, stream in ((1, "stdout"), (2, "stderr")):
         setattr(sys, stream, open(number, "w", errors="backslashreplace", closefd=False))  # noqa: SIM115
     threading.current_thread().name = "MainThread"
 
 
-def _initialize(settings: Settings, payloads: Payloads) -> None:
+def _initialize(settings: Settings) -> None:
     if settings.initializer is None:
         return
     try:

@@ -7,11 +7,14 @@ from typing import Any, TypeVar
 
 import msgpack
 
+from fedfutures.broker import files
 from fedfutures.broker.machine import BrokerMachine, Dial, PeerLost, Publish
 from fedfutures.federation.channel import Channel
-from fedfutures.federation.events import Arrived, Tick
+from fedfutures.federation.events import Arrived, Send, Tick
 from fedfutures.wire import codec, messages
 from fedfutures.wire.messages import PROTOCOL, Batch, Demand, Function, Hello, Results, Welcome
+
+from .hosts import Host
 
 M = TypeVar("M")
 BODY = Function(b"f", "function", b"body")
@@ -20,9 +23,11 @@ BODY = Function(b"f", "function", b"body")
 class Bench:
     """Each peer hears at once, and acknowledges with what it says next."""
 
-    def __init__(self, boot: int = 7) -> None:
+    def __init__(self, boot: int = 7, *, space: int = 1 << 20) -> None:
         self.now = 0.0
-        self.broker = BrokerMachine("b", boot, 2, msgpack.packb, random.Random(1))
+        self.host = Host()
+        self.wants: list[files.Action] = []  # what was to be done with segments, and is done
+        self.broker = BrokerMachine("b", boot, 2, msgpack.packb, random.Random(1), self.host.size_of, space)
         self.sessions: dict[str, int] = {}
         self.said: dict[str, int] = {}
         self.heard: dict[str, int] = {}
@@ -35,6 +40,12 @@ class Bench:
             if isinstance(action, Publish):
                 state: Any = codec.decode(codec.encode(action.state))[2]
                 (self.told.setdefault(action.topic, []) if action.topic else self.published).append(state)
+                continue
+            if not isinstance(action, Send):
+                self.wants.append(action)
+                said = None if isinstance(action, files.Read) else self.host.do(action)
+                if said is not None:
+                    self.step(said)
                 continue
             frame = codec.encode(action.message, action.sequence, action.acknowledged)
             sequence, _, message = codec.decode(frame)

@@ -13,12 +13,17 @@ from typing import Any
 
 import msgpack
 
+from fedfutures.broker import files
 from fedfutures.broker.machine import BrokerMachine, Dial, Event, Expect, GaveUp, PeerLost, Publish
 from fedfutures.federation.events import Arrived, Send, Tick
+from fedfutures.host.brokers import host_of
 from fedfutures.wire import codec, messages
+from fedfutures.wire.manifest import MANIFEST, segments_of
 from fedfutures.wire.messages import CANCELLED, VALUE
 from fedfutures.worker import events as rules
 from fedfutures.worker.machine import WorkerMachine
+
+from .hosts import Host, manifest
 
 CRASH = b"crash"
 """A Future whose payload starts so kills the Worker that runs it."""
@@ -69,7 +74,30 @@ class Node:
         odd = dict(action.odd)
         for number, outcome in zip(action.ids, action.outcomes):
             assert number not in self.outcomes, "resolved twice"
-            self.outcomes[number] = odd.get(number, VALUE), outcome
+            self.outcomes[number] = odd.get(number, VALUE), self._taken(self.payloads[number], outcome)
+
+    @property
+    def host(self) -> Host:
+        """Where this node runs."""
+        return self.network.hosts[host_of(self.home)]
+
+    def _taken(self, payload: bytes, outcome: bytes) -> bytes:
+        """Let go of an argument's segment, and return the value that is meant."""
+        if outcome[:1] == MANIFEST:
+            self.host.opens(outcome)
+            self.host.forget(outcome)
+            assert segments_of(outcome)[0].endswith(f"-of-{segments_of(payload)[0]}")
+            outcome = value_of(payload)
+        if not set(segments_of(payload)).intersection(self.network.pinned):
+            self.host.forget(payload)
+        return outcome
+
+    def _result(self, payload: bytes) -> bytes:
+        """What a Future returns: something as large as its argument."""
+        if payload[:1] != MANIFEST:
+            return value_of(payload)
+        self.network.written += 1
+        return manifest(self.host.write(f"r{self.network.written}-of-{segments_of(payload)[0]}"))
 
     def _unstart(self, action: rules.Unstart) -> None:
         wanted = set(action.ids)
@@ -90,6 +118,7 @@ class Node:
         self.started.update(action.ids)
 
     def _shared(self, action: rules.Shared) -> None:
+        self.host.opens(action.body)
         self.constants[action.name] = action.body
 
     def _reclaim(self, action: rules.Reclaim) -> None:
@@ -108,6 +137,8 @@ class Node:
             number = len(self.payloads) + 1
             self.payloads[number], self.functions[number], self.priorities[number] = payload, function, priority
             self.own.append((function, number, payload))
+            for name in segments_of(payload):
+                self.host.write(name)
             numbers.append(number)
         return numbers
 
@@ -137,6 +168,8 @@ class Node:
     def start(self) -> bool:
         """Start the next Future; return whether it lets its Worker live."""
         piece, number, payload = self.todo.popleft()
+        if payload[:1] == MANIFEST and self.network.awaits(payload):
+            self.host.opens(payload)
         self.running.append((piece, number, payload, set()))
         return not payload.startswith(CRASH)
 
@@ -146,7 +179,7 @@ class Node:
             piece, number, payload, children = self.running[at]
             if children <= self.outcomes.keys():
                 del self.running[at]
-                self.step(rules.Finished(piece, [number], [value_of(payload)], [], 0.002, 1))
+                self.step(rules.Finished(piece, [number], [self._result(payload)], [], 0.002, 1))
                 return True
         return False
 
@@ -154,7 +187,7 @@ class Node:
         """Run one own Future here."""
         if self.own:
             _, number, payload = self.own.popleft()
-            self.outcomes[number] = VALUE, value_of(payload)
+            self.outcomes[number] = VALUE, self._taken(payload, self._result(payload))
 
     def give_back(self, most: int) -> None:
         """Return Futures of the piece that came last."""
@@ -178,7 +211,11 @@ class Network:
         self.dead: list[Node] = []
         self.boots = 0
         self.states: list[messages.State] = []
-        self.between: dict[tuple[str, str], deque[bytes]] = {}  # (from, to) -> frames on their way between Brokers
+        self.between: dict[tuple[str, str], deque[Any]] = {}  # (from, to) -> frames on their way between Brokers
+        self.hosts: dict[str, Host] = {}
+        self.written = 0
+        self.pinned: set[str] = set()  # segments that several payloads need
+        self.space = 2000  # bytes of arguments that hosts keep
         self.cuts: dict[frozenset[str], bool] = {}  # links that are cut -> whether frames wait for the end of that
         for name in self.plan:
             self._start(name)
@@ -192,7 +229,11 @@ class Network:
 
     def _start(self, name: str) -> None:
         boot = self.dice.getrandbits(48)
-        self.brokers[name] = BrokerMachine(name, boot, self.size, msgpack.packb, random.Random(boot))
+        host = self.hosts.setdefault(host_of(name), Host())
+        host.coming.clear()
+        self.brokers[name] = BrokerMachine(
+            name, boot, self.size, msgpack.packb, random.Random(boot), host.size_of, self.space
+        )  # fmt: skip
 
     def _dial(self, name: str) -> None:
         for other in self.plan[name]:
@@ -213,6 +254,9 @@ class Network:
             if isinstance(action, Publish):
                 self._publish(name, action)
                 continue
+            if not isinstance(action, Send):
+                self._store(name, action)
+                continue
             frame = codec.encode(action.message, action.sequence, action.acknowledged)
             if action.peer in self.brokers:
                 if self.cuts.get(frozenset((name, action.peer)), True):
@@ -220,6 +264,23 @@ class Network:
             elif action.peer in self.nodes:
                 self.nodes[action.peer].to_node.append(frame)
         broker.check()
+
+    def _store(self, name: str, action: files.Action) -> None:
+        """Do something with the segments of a Broker's host."""
+        host = self.hosts[host_of(name)]
+        if isinstance(action, files.Read):
+            if self.cuts.get(frozenset((name, action.peer)), True):
+                self.between.setdefault((name, action.peer), deque()).append(host.read(action))
+        elif (event := host.do(action)) is not None:
+            self.broker_step(event, name)
+
+    def awaits(self, payload: bytes) -> bool:
+        """Whether a Future of this payload has no outcome: else its segments may be gone, and it is run in vain."""
+        return any(
+            other == payload and number not in node.outcomes
+            for node in self.nodes.values()
+            for number, other in node.payloads.items()
+        )
 
     def _publish(self, name: str, action: Publish) -> None:
         state: Any = codec.decode(codec.encode(action.state))[2]
@@ -245,7 +306,12 @@ class Network:
         """Let the oldest frame from one Broker to another arrive."""
         frames = self.between.get(way)
         if frames and frozenset(way) not in self.cuts:
-            self.broker_step(Arrived(way[0], *codec.decode(frames.popleft())), way[1])
+            frame = frames.popleft()
+            if isinstance(frame, tuple):
+                chunk: Any = codec.decode(frame[0])[2]
+                self.broker_step(files.Brought(way[0], chunk, frame[1]), way[1])
+            else:
+                self.broker_step(Arrived(way[0], *codec.decode(frame)), way[1])
 
     def tick(self) -> None:
         """A Tick of the Brokers, and the rounds of all nodes."""
@@ -351,6 +417,7 @@ class Network:
             assert not broker.intakes
             assert not broker.definitions.waiting
             assert not broker.inquiries.open
+            assert not broker.transfers.inbound
             for peer in broker.peers.values():
                 assert not any((peer.held, peer.shards, peer.doubtful, peer.orphans)), (broker.name, peer)
         for node in self.nodes.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from fedfutures.broker import definitions, machine
+from fedfutures.broker import definitions, files, machine
 from fedfutures.broker.exchange import HUNGER_AFTER_SECONDS, HUNGER_REPEAT_SECONDS
 from fedfutures.broker.losses import CRASH_LIMIT
 from fedfutures.broker.machine import GaveUp, Publish
@@ -664,7 +664,7 @@ def test_statistics(bench: Bench) -> None:
     bench.join("w", demand=1)
     assert bench.broker.statistics() == {
         "peers": 2, "workers": 1, "neighbours": 0, "queued": 1, "held": 1, "functions": 1, "resolved": 0, "crashes": 0,
-        "violations": 0,
+        "violations": 0, "fetching": 0, "fetched_bytes": 0,
     }  # fmt: skip
 
 
@@ -689,4 +689,5 @@ def test_check_finds_what_is_wrong(bench: Bench) -> None:
 
 
 def test_every_action_is_one_the_shell_knows() -> None:
-    assert set(machine.Action.__args__) == {Send, Publish}  # type: ignore[attr-defined]
+    of_files = set(files.Action.__args__)  # type: ignore[attr-defined]
+    assert set(machine.Action.__args__) == {Send, Publish} | of_files  # type: ignore[attr-defined]

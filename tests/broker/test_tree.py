@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +11,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
+from fedfutures.broker import window
+from fedfutures.wire.manifest import segments_of
 from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
 from fedfutures.worker import events as rules
 
+from .hosts import manifest
 from .network import CRASH, Network, value_of
 from .work_rules import FUNCTIONS, WHICH, Work
 
@@ -47,12 +51,33 @@ class Tree(Work):
         return ways[which % len(ways)]
 
     @rule(which=WHICH, function=FUNCTIONS, count=st.integers(1, 12), priority=st.sampled_from([0, 0, 0, -1, 2]),
-          crash=st.sampled_from([False] * 9 + [True]))  # fmt: skip
-    def submit(self, which: int, function: bytes, count: int, priority: int, crash: bool) -> None:
-        payloads = [self.payload() for _ in range(count)]
-        if crash:
+          crash=st.sampled_from([False] * 9 + [True]), large=st.booleans())  # fmt: skip
+    def submit(self, which: int, function: bytes, count: int, priority: int, crash: bool, large: bool = False) -> None:
+        payloads = [self.large() if large else self.payload() for _ in range(count)]
+        if crash and not large:
             payloads[0] = CRASH + payloads[0]
         self.pick("origin", which).submit(function, payloads, priority)
+
+    def large(self) -> bytes:
+        """A payload whose bulk is in a segment."""
+        self.submitted += 1
+        return manifest(f"a{self.submitted}")
+
+    @rule(which=WHICH, count=st.integers(2, 6))
+    def submit_shared(self, which: int, count: int) -> None:
+        """Futures that all need one segment, which stays."""
+        payload = self.large()
+        self.network.pinned.update(segments_of(payload))
+        self.pick("origin", which).submit(b"f", [payload] * count)
+
+    @rule(which=WHICH)
+    def share_large(self, which: int) -> None:
+        node = self.pick("any", which)
+        body = self.large()
+        for name in segments_of(body):
+            self.network.pinned.add(node.host.write(name))
+        node.constants["c"] = body
+        node.step(rules.Share("c", body))
 
     @rule(which=WHICH, late=st.integers(0, 9))
     def worker_dies(self, which: int, late: int) -> None:
@@ -167,7 +192,7 @@ class Tree(Work):
 WEIGHTS = {
     "submit": 8, "submit_nested": 4, "run_own": 2, "begin": 12, "finish": 8, "give_back": 3, "worker_dies": 1,
     "broker_dies": 0.5, "cut": 0.5, "heal": 1, "cancel": 3, "share": 2, "the_broker_forgets": 1, "arrive": 16,
-    "cross": 20, "lose": 2, "double": 2, "tick": 8, "wait": 0.5, "settle": 6,
+    "submit_shared": 1, "share_large": 0.5, "cross": 20, "lose": 2, "double": 2, "tick": 8, "wait": 0.5, "settle": 6,
 }  # fmt: skip
 
 
@@ -179,7 +204,15 @@ def walk(seed: int, steps: int = 200) -> None:
         (name,) = dice.choices(list(WEIGHTS), list(WEIGHTS.values()))
         which, count, function = dice.randrange(10), dice.randint(1, 10), dice.choice([b"f", b"g", b"h"])
         arguments: dict[str, Any] = {
-            "submit": (which, function, count, dice.choice([0, 0, 0, -1, 2]), dice.random() < 0.05),
+            "submit": (
+                which,
+                function,
+                count,
+                dice.choice([0, 0, 0, -1, 2]),
+                dice.random() < 0.05,
+                dice.random() < 0.4,
+            ),
+            "submit_shared": (which, dice.randint(2, 6)),
             "submit_nested": (which, function, dice.randint(1, 4)),
             "give_back": (which, dice.randint(1, 4)),
             "worker_dies": (which, dice.randrange(10)),
@@ -200,6 +233,15 @@ def walk(seed: int, steps: int = 200) -> None:
         getattr(tree, name)(*arguments.get(name, (which,)))
         tree.nothing_wrong_so_far()
     tree.teardown()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_chunks() -> Iterator[None]:
+    """Segments of a few hundred bytes travel in several chunks."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("CHUNK_LEAST", 32), ("WINDOW_LEAST", 32), ("WINDOW_FIRST", 96)):
+            patch.setattr(window, name, value)
+        yield
 
 
 @pytest.mark.parametrize("seed", range(10))

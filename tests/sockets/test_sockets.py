@@ -108,10 +108,10 @@ def test_a_peer_that_connects_again_takes_over_its_name(place: Place) -> None:
     router = place.make(MainRouter, "main")
     first = place.make(MainDealer, "main", "peer", far=True)
     first.send(b"1")
-    assert eventually(lambda: router.receive() == ("peer", b"1"), SECONDS)
+    assert eventually(lambda: router.receive() == ("peer", b"1", None), SECONDS)
     second = place.make(MainDealer, "main", "peer", far=True)
     second.send(b"2")
-    assert eventually(lambda: router.receive() == ("peer", b"2"), SECONDS)
+    assert eventually(lambda: router.receive() == ("peer", b"2", None), SECONDS)
     router.send("peer", b"3")
     assert eventually(lambda: second.receive() == b"3", SECONDS)
     assert first.receive() is None
@@ -141,3 +141,31 @@ def test_waiting_says_what_can_be_read(place: Place) -> None:
     assert wait([router, other], [], SECONDS) == ([router], [])
     router.receive()
     assert wait([router, other], [], 0.001) == ([], [])
+
+
+@pytest.mark.parametrize("size", [0, 10, 1 << 20])
+def test_data_travels_behind_a_message(place: Place, size: int) -> None:
+    router = place.make(MainRouter, "main")
+    dealer = place.make(MainDealer, "main", "peer", far=True)
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    dealer.send(b"up", memoryview(data))
+    found: list[Any] = []
+    assert eventually(lambda: found.append(router.receive()) or found[-1] is not None, SECONDS)
+    assert (found[-1][:2], bytes(found[-1][2])) == (("peer", b"up"), data)
+    router.send("peer", b"down", data)
+    router.send("nobody", b"down", data)
+    assert eventually(lambda: found.append(dealer.receive_all()) or found[-1] is not None, SECONDS)
+    assert (found[-1][0], bytes(found[-1][1])) == (b"down", data)
+    router.send("peer", b"alone")
+    assert eventually(lambda: found.append(dealer.receive_all()) or found[-1] is not None, SECONDS)
+    assert (found[-1], dealer.receive_all()) == ((b"alone", None), None)
+
+
+def test_more_frames_than_that_are_no_message(place: Place) -> None:
+    router = place.make(MainRouter, "main")
+    dealer = place.make(MainDealer, "main", "peer")
+    dealer._socket.send_multipart([b"a"] * 5)
+    dealer.send(b"b")
+    found: list[Any] = []
+    assert eventually(lambda: found.append(router.receive()) or len(list(filter(None, found))) == 2, SECONDS)
+    assert list(filter(None, found)) == [("peer", b"", None), ("peer", b"b", None)]

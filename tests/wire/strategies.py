@@ -19,6 +19,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "bytes": st.binary(max_size=40),
     "list[int]": st.lists(COUNTS, max_size=6, unique=True),
     "list[bytes]": st.lists(st.binary(max_size=10), max_size=6),
+    "list[str]": st.lists(st.text(max_size=20), max_size=4),
     "list[tuple[int, int]]": st.lists(st.tuples(COUNTS, st.integers(0, 4)), max_size=4),
 }
 

@@ -140,11 +140,12 @@ WRONG: dict[str, list[Any]] = {
     "bytes": ["x", None],
     "list[int]": [1, [1, "x"], [True], [1.0], list(range(MAX_BATCH_FUTURES + 1))],
     "list[bytes]": [b"x", [b"x", "x"], [b""] * (MAX_BATCH_FUTURES + 1)],
+    "list[str]": ["x", [b"x"], ["x" * (MAX_NAME_CHARACTERS + 1)], ["x"] * (MAX_BATCH_FUTURES + 1)],
     "list[tuple[int, int]]": [0, [0], [[1]], [[1, -1]], [[1, 2, 3]], [["1", 2]]],
 }
 RIGHT: dict[str, Any] = {
     "int": 1, "Signed": -1, "str": "x", "bool": True, "float": 0.5, "bytes": b"x",
-    "list[int]": [1], "list[bytes]": [b"x"], "list[tuple[int, int]]": [],
+    "list[int]": [1], "list[bytes]": [b"x"], "list[str]": ["x"], "list[tuple[int, int]]": [],
 }  # fmt: skip
 
 

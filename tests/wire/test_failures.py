@@ -19,6 +19,7 @@ import urllib.error
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from fedfutures import errors
 from fedfutures.wire import failures
 from fedfutures.wire.failures import dump_failure, load_failure
 from fedfutures.wire.payload import Payloads
+from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
 
 
 def raised(error: BaseException) -> BaseException:
@@ -407,3 +409,18 @@ def test_an_exception_of_main_goes_by_value(monkeypatch: pytest.MonkeyPatch) -> 
     del module.Mine
     loaded = load_failure(body, Payloads())
     assert (type(loaded).__name__, vars(loaded)) == ("Mine", {"a": 1, "b": 2})
+
+
+def test_a_failure_is_in_one_piece(tmp_path: Path) -> None:
+    """Of a slice, it is inside of another payload, where no Broker looks for segments."""
+    payloads = Payloads(Segments(str(tmp_path), "h.1"))
+    error = travel(ValueError(b"x" * SHARED_FROM_BYTES), payloads)
+    assert error.args == (b"x" * SHARED_FROM_BYTES,)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exception_that_is_too_large_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "MAX_EXCEPTION_BYTES", 1000)
+    error = travel(ValueError("x" * 1000))
+    assert isinstance(error, ValueError)
+    assert isinstance(error, errors.RemoteException)

@@ -19,6 +19,7 @@ import pytest
 from fedfutures.wire import functions
 from fedfutures.wire.functions import Definition, FunctionCache, Unloaded, Wrapper, fingerprint, load, name_of
 from fedfutures.wire.payload import Payloads
+from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
 
 MODULE = """
     import math
@@ -401,3 +402,19 @@ def test_a_wrapper_keeps_the_definitions_of_what_it_wraps(
     assert loaded.payloads is loaded.inner[0].payloads is payloads
     assert len({cache.define(f).digest for f in (module.plain, wrapper(module.plain), wrapper(wrapper(len)))}) == 3
     assert isinstance(wrapper(wrapper(len)).bind(payloads), Wrapper)
+
+
+def test_a_definition_is_in_one_piece(tmp_path: Path) -> None:
+    """Brokers see to it that segments travel, but they do not look into definitions."""
+    data = b"x" * SHARED_FROM_BYTES
+    payloads = Payloads(Segments(str(tmp_path), "h.1"))
+    definition = FunctionCache(payloads).define(lambda: len(data))
+    assert list(tmp_path.iterdir()) == []
+    assert load(definition.body, Payloads())() == len(data)
+
+
+def test_a_definition_that_is_too_large_is_refused(cache: FunctionCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "_DEFINITION_AT_MOST_BYTES", 10_000)
+    data = b"x" * 10_000
+    with pytest.raises(pickle.PicklingError, match=r"more than 10,000; large values travel as arguments or by shared"):
+        cache.define(lambda: data)

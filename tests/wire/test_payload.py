@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.wire import payload
+from fedfutures.wire.manifest import segments_of
 from fedfutures.wire.payload import Payloads, culprit, is_of_main
 from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
 
@@ -210,6 +211,21 @@ def test_without_segments_all_stays_in_the_stream() -> None:
     body = Payloads().dump([array, b"x" * SHARED_FROM_BYTES])
     assert body[:1] == b"\x80"
     np.testing.assert_array_equal(Payloads().load(body)[0], array)
+
+
+def test_what_is_dumped_inline_has_no_segments(sides: Sides) -> None:
+    value = np.arange(LARGE), b"x" * SHARED_FROM_BYTES
+    body = sides.submitter.dump(value, inline=True)
+    assert (segment_names(body), sides.files()) == ([], [])
+    array, data = sides.worker.load(body)
+    assert np.array_equal(array, value[0])
+    assert data == value[1]
+
+
+def test_a_manifest_says_which_segments_it_needs(sides: Sides) -> None:
+    for value in (np.arange(LARGE), b"x" * SHARED_FROM_BYTES, [np.arange(LARGE), b"x" * SHARED_FROM_BYTES], 5):
+        body = sides.submitter.dump(value)
+        assert segments_of(body) == segment_names(body)
 
 
 def test_what_is_taken_is_writable_and_its_files_gone(sides: Sides) -> None:

@@ -22,6 +22,8 @@ from fedfutures.wire.messages import (
     Cancel,
     Constant,
     Demand,
+    Fetch,
+    Fetched,
     Function,
     Hello,
     Holding,
@@ -319,9 +321,9 @@ def test_a_batch_is_run_when_its_function_is_there(worker: Bench) -> None:
     first, second = worker.batch(1), worker.batch(2, [2])
     assert worker.say(first) == [Want(b"f")]
     assert worker.say(second) == [Want(b"f")]
-    assert worker.say(BODY) == [rules.Run(first, b"body"), rules.Run(second, b"body")]
+    assert worker.say(BODY) == [rules.Run(first, b"body", "function"), rules.Run(second, b"body", "function")]
     third = worker.batch(3, [3])
-    assert worker.say(third) == [rules.Run(third, b"body")]
+    assert worker.say(third) == [rules.Run(third, b"body", "function")]
     worker.machine.forget(b"f")
     worker.machine.forget(b"f")
     assert worker.say(worker.batch(4, [4])) == [Want(b"f")]
@@ -363,7 +365,7 @@ def test_futures_that_wait_for_their_function_are_handed_back(worker: Bench) -> 
     assert worker.say(Cancel(1, [2])) == [Results(1, 1, [2], [b""], [(2, CANCELLED)])]
     assert worker.say(Cancel(2, [3])) == [Results(2, 1, [3], [b""], [(3, CANCELLED)])]
     assert worker.say(Cancel(1, [9])) == []
-    assert worker.say(BODY) == [rules.Run(worker.batch(1, [1]), b"body")]
+    assert worker.say(BODY) == [rules.Run(worker.batch(1, [1]), b"body", "function")]
 
 
 # -- Demand ----------------------------------------------------------------------------------------------------------
@@ -548,3 +550,53 @@ def test_check_finds_what_is_wrong(origin: Bench) -> None:
     machine.held[1] = Held("o", b"f", 1, 0, set())
     with pytest.raises(LocalProtocolError, match="empty piece"):
         machine.check()
+
+
+# -- modules and files -----------------------------------------------------------------------------------------------
+
+KEY = b"import helper"
+
+
+def test_a_module_is_asked_for_once_until_it_comes(worker: Bench) -> None:
+    assert worker.step(rules.Require(KEY)) == [Want(KEY)]
+    assert worker.step(rules.Require(KEY)) == []
+    assert worker.say(Function(KEY, "helper", b"text")) == [rules.Provided(KEY, "helper", b"text")]
+    assert worker.say(Function(KEY, "helper", b"text")) == []
+    assert worker.machine.statistics()["functions"] == 0
+
+
+def test_a_worker_that_is_not_linked_yet_asks_then() -> None:
+    bench = Bench()
+    bench.tick()
+    bench.step(rules.Load(0, 0, busy=True))
+    assert bench.step(rules.Require(KEY)) == []
+    assert [said for said in bench.link() if isinstance(said, (Want, Demand))] == [Want(KEY)]
+
+
+def test_in_a_new_session_modules_and_files_are_asked_for_again(worker: Bench) -> None:
+    worker.step(rules.Require(KEY))
+    worker.step(rules.Fetch("file-1"))
+    worker.say(Stranger())
+    said = worker.link(session=90, boot=8)
+    assert [one for one in said if isinstance(one, (Want, Fetch))] == [Want(KEY), Fetch("file-1")]
+    worker.say(Function(KEY, "", b""))
+    worker.say(Fetched("file-1", 5))
+    worker.say(Stranger())
+    assert not [one for one in worker.link(session=95, boot=9) if isinstance(one, (Want, Fetch))]
+
+
+def test_an_origin_is_asked_and_answers(origin: Bench) -> None:
+    assert origin.say(Want(KEY)) == [rules.Asked(KEY)]
+    assert origin.step(rules.Provide(KEY, "helper", b"text")) == [Function(KEY, "helper", b"text")]
+    assert origin.say(Want(b"unknown")) == []
+
+
+def test_workers_are_not_asked_for_modules(worker: Bench) -> None:
+    assert worker.say(Want(KEY)) == []
+
+
+def test_a_file_is_fetched(worker: Bench) -> None:
+    assert worker.step(rules.Fetch("file-1")) == [Fetch("file-1")]
+    assert worker.say(Fetched("file-2", 5)) == []
+    assert worker.say(Fetched("file-1", 5)) == [rules.Fetched("file-1", 5)]
+    assert worker.say(Fetched("file-1", 5)) == []

@@ -12,11 +12,14 @@ from typing import Any
 import msgpack
 import pytest
 
-from fedfutures.errors import FederationLost
+from fedfutures import shared
+from fedfutures.errors import FederationLost, SealBroken
 from fedfutures.federation.channel import Channel
 from fedfutures.wire import codec
+from fedfutures.wire.failures import load_failure
 from fedfutures.wire.messages import (
     CANCELLED,
+    ERROR,
     PROTOCOL,
     Answer,
     Batch,
@@ -30,12 +33,16 @@ from fedfutures.wire.messages import (
     Running,
     State,
     Stranger,
+    Want,
     Welcome,
 )
+from fedfutures.wire.modules import Module, key_of
 from fedfutures.wire.payload import Payloads
+from fedfutures.wire.seal import Seal
 from fedfutures.worker import events as rules
 from fedfutures.worker import execution, machine, node
 from fedfutures.worker.execution import Worker
+from fedfutures.worker.importing import Answers, OriginFinder
 from fedfutures.worker.origin import Origin
 
 
@@ -504,3 +511,113 @@ def test_the_helper_thread_puts_a_piece_before_the_one_that_ends(worker: Bench) 
     worker.node.fetched = Between(worker.node.fetched)
     worker.node._run_fetched(low)
     assert [piece.number for piece in worker.node.fetched] == [2]
+
+
+# -- seals -----------------------------------------------------------------------------------------------------------
+
+
+class Canary:
+    """Notes when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return note, ("unpickled",)
+
+
+@pytest.fixture
+def sealing(worker: Bench, origin: Bench) -> tuple[Bench, Bench]:
+    for bench in (worker, origin):
+        bench.node.payloads.seal = Seal(b"k" * 32)
+    noted.clear()
+    return worker, origin
+
+
+def sealed_by(origin: Bench, value: Any) -> tuple[Function, Batch]:
+    """What an Origin says for one call."""
+    origin.say(Demand(4, 1, 3))
+    origin.node.submit(note, (value,), {})
+    origin.node.service()
+    function, batch = origin.heard(Function, Batch)
+    return function, batch
+
+
+def test_sealed_tasks_run(sealing: tuple[Bench, Bench]) -> None:
+    worker, origin = sealing
+    worker.say(*sealed_by(origin, "sound"))
+    assert worker.run() == ["sound"]
+
+
+@pytest.mark.parametrize("what", ["payload", "number", "submitter", "none", "body"])
+def test_an_altered_task_is_neither_loaded_nor_run(sealing: tuple[Bench, Bench], what: str) -> None:
+    worker, origin = sealing
+    function, batch = sealed_by(origin, "sound")
+    if what == "payload":
+        batch.payloads = [origin.node.payloads.dump(((Canary(),), {})) + batch.payloads[0][-16:]]
+    elif what == "number":
+        batch.ids = [batch.ids[0] + 1]
+    elif what == "submitter":
+        batch.submitter = "another"
+    elif what == "none":
+        batch.payloads = [origin.node.payloads.dump(((Canary(),), {}))]
+    else:
+        function.body = origin.node.functions.define(Canary().__reduce__).body
+    worker.say(function, batch)
+    assert worker.run() == []
+    worker.node._send_results()
+    worker.node.service()
+    (results,) = worker.heard(Results)
+    assert results.odd == [(batch.ids[0], ERROR)]
+    error = load_failure(results.outcomes[0], Payloads())
+    assert type(error) is SealBroken
+    assert "altered on its way" in str(error)
+    assert noted == []
+
+
+def test_a_constant_that_was_altered_is_not_loaded(sealing: tuple[Bench, Bench]) -> None:
+    worker, origin = sealing
+    origin.node.share("table", [1, 2])
+    body = origin.node.constants["table"]
+    assert shared._load(worker.node, "table", body) == [1, 2]
+    with pytest.raises(SealBroken, match="'other' was altered"):
+        shared._load(worker.node, "other", body)
+
+
+# -- modules ---------------------------------------------------------------------------------------------------------
+
+
+def come(worker: Bench, name: str, said: str, body: bytes) -> None:
+    """The Origin answers."""
+    worker.node.step(rules.Require(key_of(name)))
+    worker.say(Function(key_of(name), said, body))
+
+
+def test_a_module_that_came_with_another_seal_is_refused(sealing: tuple[Bench, Bench]) -> None:
+    worker, _ = sealing
+    answers = Answers(worker.node, "h2")
+    body = Module(False, "/p/helper.py", b"x = 1").pack()
+    seal = worker.node.payloads.seal
+    come(worker, "helper", "helper", seal.stamp_of_module(key_of("helper")).seal(0, body))
+    assert answers.module("helper").source == b"x = 1"
+    for name, sealed in (("other", seal.stamp_of_module(key_of("helper")).seal(0, body)), ("bare", body)):
+        come(worker, name, name, sealed)
+        with pytest.raises(ModuleNotFoundError, match="altered on its way") as caught:
+            answers.module(name)
+        assert caught.value.name == name
+
+
+def test_an_origin_that_does_not_answer_is_asked_again(worker: Bench) -> None:
+    answers = Answers(worker.node, "h2", seconds=0.0)
+    finder = OriginFinder(answers)
+    with pytest.raises(ModuleNotFoundError, match="the Origin did not answer within 0 s"):
+        answers.module("helper")
+    assert worker.heard(Want) == [Want(key_of("helper"))]
+    assert finder.find_spec("helper", None) is None
+    worker.say(Function(key_of("helper"), "helper", Module(True, "/p/helper/__init__.py", b"").pack()))
+    found = finder.find_spec("helper", None)
+    assert found is not None
+    assert (found.origin, found.submodule_search_locations) == ("/p/helper/__init__.py", ["origin:/p/helper"])
+
+
+@pytest.mark.parametrize("name", ["json.nothing", "email", "fedfutures.x", "__main__", "pytest.nothing"])
+def test_what_cannot_be_at_the_origin_is_not_asked_for(worker: Bench, name: str) -> None:
+    assert OriginFinder(Answers(worker.node, "h2")).find_spec(name, None) is None
+    assert worker.heard(Want) == []

@@ -1,0 +1,54 @@
+"""What a Broker's machine is told, and what it wants done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..federation.events import Arrived, Send, Tick
+from ..wire import messages
+from . import files
+
+
+@dataclass(slots=True)
+class PeerLost:
+    """Event: the host process says that a Worker has ended; `running` is what its black box named, if anything."""
+
+    peer: str
+    status: str  # how it ended, for people
+    blame: bool  # whether what was running is to be counted as crashed
+    running: tuple[int, int] | None  # (piece, id)
+    dump: str
+    host: str
+
+
+@dataclass(slots=True)
+class GaveUp:
+    """Event: the host process will not start Workers again; what nobody else can run fails with this reason."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class Dial:
+    """Event: link to this neighbour, which this end dials."""
+
+    peer: str
+
+
+@dataclass(slots=True)
+class Expect:
+    """Event: this Broker was started again; these Workers are alive and will introduce themselves."""
+
+    workers: list[str]
+
+
+@dataclass(slots=True)
+class Publish:
+    """Action: publish a state on the Meta socket, for own Workers (topic "") or for one neighbour (its name)."""
+
+    topic: str
+    state: messages.State
+
+
+Action = Send | Publish | files.Action
+Event = Arrived | PeerLost | GaveUp | Dial | Expect | Tick | files.Event

@@ -1,0 +1,75 @@
+"""Which fetched segments stay: those that open Futures or constants need, and the ones used last as far as they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..wire.manifest import OF_USER, segments_of
+from .files import Remove
+from .ledger import Source
+
+if TYPE_CHECKING:
+    from .machine import BrokerMachine
+
+SPACE_BYTES = 1 << 30
+LOOK_AGAIN_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Kept:
+    """A segment that was fetched for Futures."""
+
+    size: int
+    users: set[Source] = field(default_factory=set)
+
+
+class Keeping:
+    """The segments of arguments that one Broker has fetched, the one used last at the end."""
+
+    def __init__(self, broker: BrokerMachine, space: int) -> None:
+        self._broker, self._space = broker, space
+        self._kept: dict[str, Kept] = {}
+        self.bytes = 0
+        self.due: float | None = None  # when to look again whether something can go
+
+    def keep(self, name: str, size: int) -> None:
+        """A segment has been fetched for Futures; those of the user's files stay for good."""
+        if not name.startswith(OF_USER):
+            self.bytes += size - (self._kept[name].size if name in self._kept else 0)
+            self._kept[name] = Kept(size)
+            self._set_due(0.0)
+
+    def use(self, names: Iterable[str], source: Source) -> None:
+        """Futures of an intake need segments."""
+        for name in names:
+            kept = self._kept.pop(name, None)
+            if kept is not None:
+                kept.users.add(source)
+                self._kept[name] = kept
+
+    def _set_due(self, when: float) -> None:
+        self.due = when if self.bytes > self._space else None
+
+    def tick(self, now: float) -> None:
+        """Remove what no open Future needs, the longest unused first, until the rest fits."""
+        if self.due is None or now < self.due:
+            return
+        pinned = {name for known in self._broker.definitions.constants.values() for name in segments_of(known.body)}
+        names: list[str] = []
+        for name, kept in list(self._kept.items()):
+            if self.bytes <= self._space:
+                break
+            kept.users.intersection_update(self._broker.intakes)
+            if not kept.users and name not in pinned:
+                del self._kept[name]
+                self.bytes -= kept.size
+                names.append(name)
+        if names:
+            self._broker.act(Remove(names))
+        self._set_due(now + LOOK_AGAIN_SECONDS)
+
+    def check(self) -> None:
+        """Assert that the count is the sum."""
+        assert self.bytes == sum(kept.size for kept in self._kept.values()), "the bytes kept are off"

@@ -1,0 +1,105 @@
+"""The trial of bound sockets before anybody is told where they are: do they refuse those whom they should refuse?
+
+A mistake in an option would not be seen in use, since everything would work, for everybody. So each socket is dialled
+with a key that nobody has allowed, and without any. The first is done before there is a gate as well, as a socket that
+let all in whenever its gate is gone would be no good.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from ..errors import StartFailed
+from .gate import Gate
+from .keys import Keys, make_keys
+from .options import limit, present
+from .sockets import Context
+
+TRIAL_SECONDS = 5.0  # a machine under load; the trial itself takes a few milliseconds
+_DIALS = {zmq.ROUTER: zmq.DEALER, zmq.PUB: zmq.SUB, zmq.SUB: zmq.PUB}
+_REFUSED_KEY = zmq.EVENT_HANDSHAKE_FAILED_AUTH
+_REFUSED_UNASKED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+_REFUSED_PLAIN = zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | _REFUSED_UNASKED  # as either end may be the first to see it
+_ADMITTED = zmq.EVENT_HANDSHAKE_SUCCEEDED
+_VERDICTS = _REFUSED_KEY | _REFUSED_PLAIN | _REFUSED_UNASKED | _ADMITTED
+_NAMES = {zmq.ROUTER: "Main", zmq.PUB: "Meta", zmq.SUB: "ear"}
+
+
+@dataclass(slots=True)
+class Target:
+    """A bound socket: its kind and where it is."""
+
+    kind: int
+    address: str
+
+
+@dataclass(slots=True)
+class _Attempt:
+    target: Target
+    expected: int
+    socket: zmq.Socket[bytes]
+    events: Any
+    verdict: int = 0
+
+
+def try_without_gate(owner: Context, targets: Sequence[Target], server: str) -> None:
+    """See that nobody comes in while there is no gate; raise :class:`StartFailed`."""
+    _try([_attempt(owner, target, server, make_keys(), _REFUSED_UNASKED) for target in targets], None)
+
+
+def try_with_gate(owner: Context, targets: Sequence[Target], server: str, gate: Gate) -> None:
+    """See that an unknown key, and none at all, are refused; raise :class:`StartFailed`."""
+    attempts = [_attempt(owner, target, server, make_keys(), _REFUSED_KEY) for target in targets]
+    attempts += [_attempt(owner, target, server, None, _REFUSED_PLAIN) for target in targets]
+    _try(attempts, gate)
+
+
+def _attempt(
+    owner: Context, target: Target, server: str, keys: Keys | None, expected: int
+) -> _Attempt:  # fmt: skip
+    socket = owner.socket(_DIALS[zmq.SocketType(target.kind)])
+    limit(socket, target.address, 1 << 10)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RECONNECT_IVL, -1)
+    if keys is not None:
+        present(socket, keys, server)
+    events = socket.get_monitor_socket(_VERDICTS)
+    socket.connect(target.address)
+    return _Attempt(target, expected, socket, events)
+
+
+def _try(attempts: Sequence[_Attempt], gate: Gate | None) -> None:
+    try:
+        deadline = time.monotonic() + TRIAL_SECONDS
+        while open_ones := [attempt for attempt in attempts if not attempt.verdict]:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise StartFailed(f"the {_of(open_ones[0])} socket has not refused a stranger in {TRIAL_SECONDS:.0f} s")
+            interest = [(attempt.events, zmq.POLLIN) for attempt in open_ones]
+            if gate is not None:
+                interest.append((gate._socket, zmq.POLLIN))
+            zmq.zmq_poll(interest, int(left * 1000) + 1)
+            if gate is not None:
+                gate.serve()
+            for attempt in open_ones:
+                if int(attempt.events.getsockopt(zmq.EVENTS)) & int(zmq.POLLIN):
+                    attempt.verdict = int(parse_monitor_message(attempt.events.recv_multipart(zmq.NOBLOCK))["event"])
+        for attempt in attempts:
+            if not attempt.verdict & attempt.expected:
+                did = "let a stranger in" if attempt.verdict == _ADMITTED else "refused a stranger for a wrong reason"
+                raise StartFailed(f"the {_of(attempt)} socket {did}; nobody is told where it is")
+    finally:
+        for attempt in attempts:
+            attempt.socket.disable_monitor()
+            attempt.events.close(0)
+            attempt.socket.close(0)
+
+
+def _of(attempt: _Attempt) -> str:
+    return _NAMES[zmq.SocketType(attempt.target.kind)]

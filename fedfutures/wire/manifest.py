@@ -1,0 +1,57 @@
+"""Manifests: payloads whose bulk is in segments.
+
+A manifest is the byte ``0x01`` and msgpack of ``[pickle or name of the segment holding it, [names of the buffers'
+segments], reusable]``, the last telling whether this payload is the only one that needs these segments
+(:mod:`.payload`); a digest of the pickle may follow, and a seal may stand behind it all (:mod:`.seal`). What a manifest
+holds is nobody's business but the receiver's; which segments it names is also that of the Brokers, who see to it that
+they are there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+MANIFEST = b"\x01"
+SEGMENTS_AT_MOST = 1 << 16
+OF_USER = "file-"
+"""Segments whose names begin so are files of the user's, or copies of them."""
+
+
+def segments_of(payload: bytes) -> list[str]:
+    """Return the segments that a payload needs; none if it is no manifest, or none that could be true.
+
+    >>> segments_of(b"\\x01" + msgpack.packb([b"pickle", ["a-1", "a-2"], True]) + b"seal of 16 bytes")
+    ['a-1', 'a-2']
+    >>> segments_of(b"\\x80"), segments_of(b"\\x01\\x01"), segments_of(b"\\x01" + msgpack.packb(["../x", [], True]))
+    ([], [], [])
+    """
+    if payload[:1] != MANIFEST:
+        return []
+    try:
+        held, names, *_ = _unpacked(payload)
+        found = list(names) if type(held) is bytes else [held, *names]
+    except (ValueError, TypeError, RecursionError):
+        return []
+    if len(found) > SEGMENTS_AT_MOST or not all(type(name) is str and is_segment(name) for name in found):
+        return []
+    return found
+
+
+def _unpacked(payload: bytes) -> Any:
+    try:
+        return msgpack.unpackb(memoryview(payload)[1:])
+    except msgpack.ExtraData as more:  # a seal
+        return more.unpacked
+
+
+def is_segment(name: str) -> bool:
+    """Whether this may be the name of a segment: of a file in one directory that is nobody's mark.
+
+    >>> [name for name in ("h.1-7", "", ".part", "a/b", "..", "keep-h.1-7", "free-9-x", "x" * 201) if is_segment(name)]
+    ['h.1-7']
+    """
+    if not 0 < len(name) <= 200 or name[0] == "." or "/" in name or "\0" in name:
+        return False
+    return not name.startswith(("keep-", "free-"))

@@ -1,0 +1,69 @@
+"""Modules on their way to Workers whose host does not share the Origin's files. Pure.
+
+A module travels as a definition does (:class:`.messages.Function`), asked for by a key that says its name, and is
+handed on as one: once over each link. The body is msgpack of what an import needs, its text and never its bytecode,
+which is another Python's business. An empty body says that the module is not to be had; its name then says why.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgpack
+
+_PREFIX = b"import "
+MAIN = "__main__"
+"""The name by which the program itself is asked for."""
+REASON_CHARACTERS_AT_MOST = 500
+
+
+class Module(NamedTuple):
+    """What an import needs; a package of no file (a namespace package) has `file` ""."""
+
+    is_package: bool
+    file: str
+    source: bytes
+
+    def pack(self) -> bytes:
+        """Return the body.
+
+        >>> unpack(Module(False, "/p/a.py", b"x = 1").pack())
+        Module(is_package=False, file='/p/a.py', source=b'x = 1')
+        """
+        body: bytes = msgpack.packb(list(self))
+        return body
+
+
+def unpack(body: bytes) -> Module:
+    """Return the module of a body; raises ValueError when it is none."""
+    values = msgpack.unpackb(body)
+    if type(values) is not list or [type(value) for value in values] != [bool, str, bytes]:
+        raise ValueError("not a module")
+    return Module(*values)
+
+
+def key_of(name: str) -> bytes:
+    """Return the key by which a module is asked for.
+
+    >>> key_of("a.b")
+    b'import a.b'
+    """
+    return _PREFIX + name.encode("utf-8", "surrogatepass")
+
+
+def is_module(key: bytes) -> bool:
+    """Whether this is the key of a module, and not the digest of a function (which has 16 bytes).
+
+    >>> is_module(b"import a"), is_module(b"import 012345678"), is_module(b"0123456789abcdef")
+    (True, True, False)
+    """
+    return key[: len(_PREFIX)] == _PREFIX
+
+
+def name_of(key: bytes) -> str:
+    """Return the name of the module that a key asks for.
+
+    >>> name_of(b"import a.b")
+    'a.b'
+    """
+    return key[len(_PREFIX) :].decode("utf-8", "surrogatepass")

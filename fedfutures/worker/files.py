@@ -1,0 +1,76 @@
+"""Files of the program's that Futures read: each host fetches one when the first of its Workers asks for it.
+
+In the program, a file is registered: the directory that the processes of its host share gets a symbolic link to it,
+under a name that changes with the file, and a shared constant maps the path that the user writes to that name. In a
+Future the constant leads to the link, or on another host to the copy in the run's directory, which the Broker makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from ..wire.manifest import OF_USER
+from . import events as rules
+from .future import Future
+
+if TYPE_CHECKING:
+    from .execution import Worker
+
+CONSTANT = "fedfutures file "
+SUFFIX_CHARACTERS_AT_MOST = 16
+
+
+def constant_of(path: str) -> str:
+    """Return the name of the shared constant for the path of a file."""
+    return CONSTANT + hashlib.blake2b(path.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def described(path: str) -> tuple[str, int, str]:
+    """Return what the constant of a file says: (name, size in bytes, path at the Origin); raises OSError."""
+    place = os.path.abspath(path)
+    with open(place, "rb") as file:
+        status = os.fstat(file.fileno())
+    what = f"{place}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "surrogateescape")
+    suffix = os.path.splitext(place)[1]
+    if not suffix[1:].isalnum() or not suffix.isascii() or len(suffix) > SUFFIX_CHARACTERS_AT_MOST:
+        suffix = ""
+    return OF_USER + hashlib.blake2b(what, digest_size=8).hexdigest() + suffix, status.st_size, place
+
+
+class Files:
+    """The files of the program, as a Worker has them."""
+
+    def __init__(self, worker: Worker, facts: dict[str, Any]) -> None:
+        self._worker = worker
+        self._facts = facts
+        self._coming: dict[str, Future] = {}
+        worker._actions[rules.Fetched] = self._fetched
+
+    def path_of(self, name: str, place: str) -> str:
+        """Return where the file of this name is on this host; wait for it as long as it is on its way.
+
+        Raises FileNotFoundError when the Origin does not have it any more.
+        """
+        link, copy = (os.path.join(self._facts[kind], name) for kind in ("shared", "run"))
+        if os.path.islink(link):
+            return os.readlink(link)
+        if not os.path.exists(copy):
+            worker = self._worker
+            with worker.lock:
+                future = self._coming.get(name)
+                if future is None:
+                    future = self._coming[name] = Future(worker)
+                    worker.step(rules.Fetch(name))
+            worker.drain()
+            future.result()
+        if not os.path.exists(copy):
+            raise FileNotFoundError(f"{place}: the Origin's host does not have this file any more")
+        return copy
+
+    def _fetched(self, action: rules.Fetched) -> None:
+        future = self._coming.pop(action.name, None)
+        if future is not None:
+            future._settle(action.size, None)
+            self._worker._wake_driver()

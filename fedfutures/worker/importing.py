@@ -1,0 +1,201 @@
+"""Imports on a host that does not share the Origin's files: what is not here comes from the Origin.
+
+A finder stands last in ``sys.meta_path``. Asked for a module that nobody else has, it asks the Origin, and the Worker
+compiles the text that comes. The standard library is not asked for, nor parts of a package that the host itself has;
+what was asked for once is not asked for again, so code that tries whether something is there stays cheap.
+
+An import happens in the middle of a Future, or while its arguments are loaded, and no other Future may run meanwhile:
+whoever waits here drives the node in place, and no greenlet is switched. Done callbacks wait, too, as do outcomes that
+have come (:mod:`.aside`).
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import linecache
+import os
+import sys
+import threading
+import time
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from ..wire.modules import MAIN, Module, key_of, unpack
+from ..wire.payload import MAIN_NAMES
+from . import events as rules
+from .execution import Worker
+
+ANSWER_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+_NOT_ASKED_FOR = frozenset({"fedfutures", "fedfutures_launcher", "__mp_main__", *MAIN_NAMES})
+ORIGIN = "origin:"
+"""In front of a package's ``__path__``: its parts are at the Origin, not in a directory of this host."""
+
+
+class Answers:
+    """What a Worker has asked its Origin for, and what came."""
+
+    def __init__(self, worker: Worker, host: str, seconds: float = ANSWER_SECONDS) -> None:
+        self._worker, self._host, self._seconds = worker, host, seconds
+        self._came: dict[bytes, tuple[str, bytes]] = {}
+        self._arrival = threading.Condition(worker.lock)
+        worker._actions[rules.Provided] = self._take
+
+    def _take(self, action: rules.Provided) -> None:
+        self._came[action.key] = (action.name, action.body)
+        self._arrival.notify_all()
+        self._worker._wake_driver()
+
+    def module(self, name: str) -> Module:
+        """Return a module; raise ModuleNotFoundError that says where it was looked for."""
+        key = key_of(name)
+        said, body = self._came.get(key) or self._ask(key)
+        if body and self._worker.payloads.seal is not None:
+            opened = self._worker.payloads.seal.stamp_of_module(key).open(0, body)
+            if opened is None:
+                said = "what came is not what the Origin has sealed: it was altered on its way"
+            body = opened or b""
+        if not body:
+            said = said.replace("{host}", self._host).replace("{python}", sys.executable)
+            raise ModuleNotFoundError(
+                f"No module named {name!r} on host {self._host} (Worker {self._worker.name}, "
+                f"Python {sys.executable}); {said}",
+                name=name,
+            )
+        return unpack(body)
+
+    def _ask(self, key: bytes) -> tuple[str, bytes]:
+        """Ask, and drive the node until the answer is there."""
+        worker = self._worker
+        deadline = time.monotonic() + self._seconds
+        with worker.lock:
+            worker.step(rules.Require(key))
+        worker.drain()
+        while key not in self._came and time.monotonic() < deadline and worker.lost is None:
+            if worker._driver.acquire(blocking=False):
+                worker._driving = threading.get_ident()
+                try:
+                    worker.poll(worker._poller, min(deadline, time.monotonic() + LOOK_SECONDS))
+                finally:
+                    worker._driver.release()
+                worker.drain()
+            else:
+                with self._arrival:
+                    if key not in self._came:
+                        self._arrival.wait(LOOK_SECONDS)
+        if threading.get_ident() == worker._thread:
+            worker.driven_at = time.monotonic()
+        return self._came.get(key) or (f"the Origin did not answer within {self._seconds:g} s", b"")
+
+    def has_come(self, name: str) -> bool:
+        """Whether there was an answer: one that has not come yet may still come."""
+        return key_of(name) in self._came
+
+
+class OriginLoader:
+    """Makes a module of the text that came."""
+
+    def __init__(self, name: str, module: Module) -> None:
+        self._name, self._module = name, module
+
+    def spec(self) -> importlib.machinery.ModuleSpec:
+        """Return the spec of a module of this name."""
+        module = self._module
+        loader: Any = self
+        spec = importlib.machinery.ModuleSpec(
+            self._name, loader, origin=module.file or None, is_package=module.is_package
+        )
+        spec.has_location = bool(module.file)
+        if module.is_package:
+            spec.submodule_search_locations = [ORIGIN + os.path.dirname(module.file)]
+        return spec
+
+    def is_package(self, fullname: str) -> bool:
+        """Whether it has parts."""
+        return self._module.is_package
+
+    def get_filename(self, fullname: str) -> str:
+        """Return the path of the text at the Origin."""
+        return self._module.file
+
+    def get_source(self, fullname: str) -> str:
+        """Return the text."""
+        return importlib.util.decode_source(self._module.source)
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        """Return the text compiled."""
+        return compile(self._module.source, self._module.file or f"<{self._name}>", "exec", dont_inherit=True)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """Modules are made as usual."""
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Run the text."""
+        if self._module.file:
+            self._show_lines()
+        exec(self.get_code(self._name), vars(module))
+
+    def _show_lines(self) -> None:
+        """Tracebacks and ``inspect`` see the Origin's lines, not those of a file of the same name on this host."""
+        try:
+            text = self.get_source(self._name)
+        except (SyntaxError, UnicodeDecodeError):
+            return
+        lines = text.splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):
+            lines[-1] += "\n"
+        linecache.cache[self._module.file] = (len(text), None, lines, self._module.file)
+
+
+class OriginFinder:
+    """Finds at the Origin what is not on this host."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._not_there: dict[str, str] = {}
+
+    def install(self) -> None:
+        """Be the last to be asked."""
+        sys.meta_path.append(self)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Ask the Origin; None if it has no such module, or an error that says so where an import statement asks."""
+        if not _may_be_at_origin(fullname):
+            return None
+        if fullname not in self._not_there:
+            try:
+                return OriginLoader(fullname, self._answers.module(fullname)).spec()
+            except ModuleNotFoundError as error:
+                why = str(error)
+                if self._answers.has_come(fullname):
+                    self._not_there[fullname] = why
+        else:
+            why = self._not_there[fullname]
+        if not _is_import(sys._getframe(1)):
+            return None
+        raise ModuleNotFoundError(why, name=fullname)
+
+    def program(self, name: str) -> importlib.machinery.ModuleSpec:
+        """Return the spec of the program, to be imported under this name."""
+        return OriginLoader(name, self._answers.module(MAIN)).spec()
+
+
+def _may_be_at_origin(fullname: str) -> bool:
+    """The parts of a package are where the package is; directories without ``__init__`` may be in both places."""
+    top = fullname.partition(".")[0]
+    if top in sys.stdlib_module_names or top in _NOT_ASKED_FOR:
+        return False
+    parent = sys.modules.get(fullname.rpartition(".")[0])
+    if parent is None:
+        return True
+    loader = getattr(getattr(parent, "__spec__", None), "loader", None)
+    return isinstance(loader, OriginLoader) or getattr(parent, "__file__", None) is None
+
+
+def _is_import(frame: Any) -> bool:
+    """Whether an import statement asks; ``importlib.util.find_spec`` only wants to know, and is told None."""
+    return frame.f_back is not None and frame.f_back.f_code.co_name == "_find_and_load_unlocked"

@@ -1,0 +1,147 @@
+"""The Origin's side of imports on other hosts: finds the text of a module without importing anything.
+
+What the program brings along may travel: modules and packages in places of ``sys.path`` that are neither the standard
+library nor where packages are installed. Those, and compiled extensions, have to be on the host itself; the answer then
+says so. Texts are as they were when first asked for in this run, however the files change meanwhile.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..host.here import program_here
+from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, name_of
+from . import events as rules
+
+if TYPE_CHECKING:
+    from .node import Node
+
+OWN = ("fedfutures", "fedfutures_launcher")
+_INSTALL = "install it there: ssh {host} {python} -m pip install {top}"
+
+
+class NotToBeHad(Exception):
+    """There is no text for a module; why, for people: ``{host}`` and ``{python}`` stand for the asking Worker's."""
+
+
+class Provider:
+    """Answers what Workers on other hosts ask of this Origin."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._known: dict[bytes, bytes] = {}
+        self._host = os.uname().nodename.partition(".")[0] or "the Origin"
+
+    def answer(self, action: rules.Asked) -> None:
+        """Send the module, or why there is none. The node's lock is held."""
+        name, reason, body = name_of(action.key), "", self._known.get(action.key, b"")
+        if not body:
+            try:
+                module = program_module(program_here()) if name == MAIN else find_module(name, self._host)
+            except NotToBeHad as error:
+                reason = str(error)
+            except Exception as error:
+                reason = f"the Origin on {self._host} cannot read it: {error!r}"
+            else:
+                body = self._sealed(action.key, module.pack())
+                self._known[action.key] = body
+        said = reason or name
+        self._node.step(rules.Provide(action.key, said[:REASON_CHARACTERS_AT_MOST], body))
+
+    def _sealed(self, key: bytes, body: bytes) -> bytes:
+        seal = self._node.payloads.seal
+        return body if seal is None else seal.stamp_of_module(key).seal(0, body)
+
+
+def program_module(program: tuple[str, str] | None) -> Module:
+    """Return the program itself."""
+    if program is None:
+        raise NotToBeHad("the Origin's program has no main guard, or is no file")
+    kind, place = program
+    if kind == "module":
+        found = importlib.util.find_spec(place)
+        if found is None or found.origin is None:
+            raise NotToBeHad(f"the Origin's program {place} is no file")
+        place = found.origin
+    with open(place, "rb") as file:
+        return Module(False, place, file.read())
+
+
+def find_module(name: str, host: str) -> Module:
+    """Return the module of this name; raises :class:`NotToBeHad`."""
+    top = name.partition(".")[0]
+    install = _INSTALL.replace("{top}", top)
+    if top in OWN:
+        raise NotToBeHad(f"{top} has to be installed on each host: another version may be there")
+    if top in sys.stdlib_module_names:
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise NotToBeHad(f"it belongs to the standard library of Python {version} on {host}")
+    found = _find(name)
+    if found is None:
+        raise NotToBeHad(f"the Origin on {host} has none beside the program either; {install}")
+    if found.origin is not None and is_installed(found.origin):
+        place = os.path.basename(os.path.dirname(found.origin.partition(f"{os.sep}{top}")[0] + os.sep))
+        raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}; {install}")
+    loader: Any = found.loader
+    if loader is None:
+        return Module(True, "", b"")
+    if isinstance(loader, importlib.machinery.ExtensionFileLoader):
+        raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel; {install}")
+    is_package = found.submodule_search_locations is not None
+    if isinstance(loader, importlib.machinery.SourceFileLoader):
+        return Module(is_package, loader.path, loader.get_data(loader.path))
+    source = loader.get_source(name) if hasattr(loader, "get_source") else None
+    if source is None:
+        raise NotToBeHad(f"on {host} there is only bytecode of it ({found.origin}), which cannot travel; {install}")
+    return Module(is_package, found.origin or name, source.encode())
+
+
+def _find(name: str) -> importlib.machinery.ModuleSpec | None:
+    """Find a module as an import would, package by package, but import none of them."""
+    places: list[str] | None = sys.path
+    found = None
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        if places is None:
+            return None
+        found = _find_in(".".join(parts[:count]), places)
+        if found is None:
+            return None
+        locations = found.submodule_search_locations
+        places = None if locations is None else list(locations)
+    return found
+
+
+def _find_in(name: str, places: list[str]) -> importlib.machinery.ModuleSpec | None:
+    """Find a module in the first of these places that has it; directories without ``__init__`` add up to a package."""
+    from pkgutil import get_importer  # only Origins of Workers on other hosts need it
+
+    portions: list[str] = []
+    for place in places:
+        finder: Any = get_importer(place or os.getcwd())
+        found = None if finder is None else finder.find_spec(name)
+        if found is None:
+            continue
+        if found.loader is not None:
+            return found  # type: ignore[no-any-return]
+        portions.extend(found.submodule_search_locations or ())
+    if not portions:
+        return None
+    package = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    package.submodule_search_locations = portions
+    return package
+
+
+def is_installed(file: str) -> bool:
+    """Whether a file is of the standard library or of an installed package."""
+    if "site-packages" in file or "dist-packages" in file:
+        return True
+    from sysconfig import get_paths
+
+    paths = get_paths()
+    standard = {os.path.realpath(paths[kind]) + os.sep for kind in ("stdlib", "platstdlib")}
+    return os.path.realpath(file).startswith(tuple(standard))

@@ -1,0 +1,48 @@
+"""What a node has asked for besides work: modules, and files of the program's. Pure.
+
+Each is asked for once, and again in a new session, until it comes or is said not to be had.
+"""
+
+from __future__ import annotations
+
+from ..wire import messages
+from .events import Fetch, Fetched, Provided, Require
+
+
+class Requests:
+    """The open ones of a node."""
+
+    __slots__ = ("_files", "_modules")
+
+    def __init__(self) -> None:
+        self._modules: set[bytes] = set()
+        self._files: set[str] = set()
+
+    def ask(self, event: Require | Fetch) -> list[messages.Message]:
+        """Return what is to be sent for a module or a file."""
+        if isinstance(event, Fetch):
+            self._files.add(event.name)
+            return [messages.Fetch(event.name)]
+        if event.key in self._modules:
+            return []
+        self._modules.add(event.key)
+        return [messages.Want(event.key)]
+
+    def ask_again(self) -> list[messages.Message]:
+        """Return what is to be sent when a new session has begun."""
+        wants = [messages.Want(key) for key in sorted(self._modules)]
+        return [*wants, *(messages.Fetch(name) for name in sorted(self._files))]
+
+    def provided(self, function: messages.Function) -> list[Provided]:
+        """A module came, or why it does not."""
+        if function.digest not in self._modules:
+            return []
+        self._modules.discard(function.digest)
+        return [Provided(function.digest, function.name, function.body)]
+
+    def fetched(self, fetched: messages.Fetched) -> list[Fetched]:
+        """A file is here, or is not to be had."""
+        if fetched.name not in self._files:
+            return []
+        self._files.discard(fetched.name)
+        return [Fetched(fetched.name, fetched.size)]

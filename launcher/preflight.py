@@ -1,0 +1,133 @@
+"""What is known of the hosts before the program starts: whether each can take part, and a table of all of them.
+
+A host takes part if its Python has the same minor version as the one here (functions travel as bytecode), and the same
+fedfutures. Of cloudpickle, versions may differ; that is worth a warning.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .hello import Hello, HelloReader
+from .ssh import failures
+from .ssh.failures import Failure
+
+
+@dataclass(slots=True)
+class Ours:
+    """What a host is compared with."""
+
+    python: tuple[int, int, int]
+    fedfutures: str
+    protocol: int
+    cloudpickle: str
+
+
+def ours() -> Ours:
+    """Return what is true of this process."""
+    import cloudpickle
+
+    import fedfutures
+    from fedfutures.wire.messages import PROTOCOL
+
+    return Ours(sys.version_info[:3], fedfutures.__version__, PROTOCOL, cloudpickle.__version__)
+
+
+def judge(host: str, hello: Hello, ours: Ours) -> tuple[Failure | None, list[Failure]]:
+    """Return why a host cannot take part, None if it can, and warnings."""
+    if hello.prolog is not None:
+        return failures.prolog_missing(host, hello.prolog), []
+    if hello.python is None or hello.python < (3, 10):
+        found = [f"{hello.executable} ({_version(hello.python)})"] if hello.python else list(hello.tried)
+        return failures.no_python(host, found), []
+    executable = hello.executable or "python3"
+    if hello.python[:2] != ours.python[:2]:
+        return failures.other_python(host, executable, _version(hello.python), _version(ours.python)), []
+    if hello.fedfutures is None:
+        return failures.fedfutures_missing(host, executable, ours.fedfutures, hello.error or "no reason given"), []
+    if hello.protocol != ours.protocol:
+        what = f"fedfutures there speaks protocol {hello.protocol}, here it is {ours.protocol}"
+        what += f" (versions {hello.fedfutures} and {ours.fedfutures})"
+        return failures.other_fedfutures(host, executable, what, ours.fedfutures), []
+    if hello.fedfutures != ours.fedfutures:
+        what = f"fedfutures there is {hello.fedfutures}, here it is {ours.fedfutures}"
+        return failures.other_fedfutures(host, executable, what, ours.fedfutures), []
+    if hello.error is not None:
+        return failures.fedfutures_missing(host, executable, ours.fedfutures, hello.error), []
+    if hello.cloudpickle != ours.cloudpickle:
+        theirs = hello.cloudpickle or "missing"
+        return None, [failures.cloudpickle_differs(host, executable, theirs, ours.cloudpickle)]
+    return None, []
+
+
+def no_hello(host: str, reader: HelloReader, status: int | None, errors: str) -> Failure:
+    """Return why a session that worked has ended, or has to be given up, without a hello."""
+    noise = reader.noise.decode("utf-8", "replace")
+    if reader.failed is not None:
+        return failures.no_hello(host, reader.failed, noise)
+    return failures.ended_early(host, status, errors, noise)
+
+
+@dataclass(slots=True)
+class Report:
+    """A row of the table."""
+
+    name: str
+    workers: int
+    state: str = "ok"  # one word or two: "ok", "failed", "waiting"
+    hello: Hello | None = None
+    latency: float | None = None  # seconds
+    problem: Failure | None = None
+    warnings: list[Failure] = field(default_factory=list)
+
+
+HEADINGS = ("host", "workers", "state", "python", "fedfutures", "protocol", "processors", "memory", "latency")
+TO_THE_RIGHT = frozenset({"workers", "protocol", "processors", "memory", "latency"})
+
+
+def table(reports: Sequence[Report]) -> str:
+    """Return the table for people: a line for each host, then for each that has a problem the reason and the remedy.
+
+    >>> print(table([Report("h1", 4, latency=0.0123)]))
+    host  workers  state  python  fedfutures  protocol  processors  memory  latency
+    h1          4  ok     -       -                  -           -       -    12 ms
+    """
+    rows = [HEADINGS, *(_row(report) for report in reports)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = ["  ".join(map(_aligned, row, HEADINGS, widths)).rstrip() for row in rows]
+    for report in reports:
+        for problem in [*([report.problem] if report.problem else []), *report.warnings]:
+            lines.append("")
+            lines.append(problem.text if problem.text.startswith(report.name) else f"{report.name}: {problem.text}")
+            lines += [f"    {problem.remedy}"] if problem.remedy else []
+            lines += [f"    ({line.strip()})" for line in problem.detail.splitlines()[-1:] if line.strip()]
+    return "\n".join(lines)
+
+
+def _row(report: Report) -> tuple[str, ...]:
+    hello = report.hello
+    python = "-" if hello is None or hello.python is None else _version(hello.python)
+    protocol = "-" if hello is None or hello.protocol is None else str(hello.protocol)
+    return (
+        report.name, str(report.workers), report.state if report.problem is None else report.problem.kind, python,
+        (hello.fedfutures if hello else None) or "-", protocol,
+        str(hello.processors) if hello and hello.processors else "-", _memory(hello.memory if hello else 0),
+        "-" if report.latency is None else f"{report.latency * 1000:.0f} ms",
+    )  # fmt: skip
+
+
+def _aligned(text: str, heading: str, width: int) -> str:
+    return text.rjust(width) if heading in TO_THE_RIGHT else text.ljust(width)
+
+
+def _version(version: tuple[int, int, int]) -> str:
+    return ".".join(map(str, version))
+
+
+def _memory(count: int) -> str:
+    """Return an amount of memory for people."""
+    if not count:
+        return "-"
+    return f"{count / 2**30:.0f} GiB" if count >= 10 << 30 else f"{count / 2**30:.1f} GiB"

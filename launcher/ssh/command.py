@@ -1,0 +1,148 @@
+"""The command line that starts a host process on another host, whatever its login shell is.
+
+sshd hands a command to the user's login shell: sh, bash, zsh, csh, tcsh or fish. What all of them read alike is a word
+in single quotes that holds no single quote, exclamation mark or newline. So the command is ``exec /bin/sh -c '...'``,
+and all the rest is for /bin/sh alone: it reads the prolog, looks for a Python, and becomes it. What might not be plain
+text, such as a path, is written in octal.
+
+Python is given a small program on its command line, the *bootstrap*: it says hello (:mod:`fedfutures_launcher.hello`)
+and becomes the host process. Its newlines are written as ``~`` and its quotes as ``^``, so it stands unharmed in double
+quotes. There is nothing secret in it: settings come over standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+
+HEAD = "import sys;exec(sys.argv.pop(1).replace(chr(126),chr(10)).replace(chr(94),chr(34)))"
+
+BOOTSTRAP = """\
+mode, attached, *more = sys.argv[1:]
+sys.path[:] = more + [place for place in sys.path if place]
+sys.argv[:] = ["fedfutures"]
+import json, os
+facts = dict.fromkeys(["fedfutures", "protocol", "cloudpickle", "error"])
+try:
+ import fedfutures
+ from fedfutures.wire.messages import PROTOCOL
+ import cloudpickle
+ from fedfutures.host.system import processors
+ if mode == "attach":
+  from fedfutures.host.attach import main
+ else:
+  from fedfutures.host.process import main
+ facts.update(fedfutures=fedfutures.__version__, protocol=PROTOCOL, cloudpickle=cloudpickle.__version__)
+except Exception as error:
+ facts.update(error=type(error).__name__ + ": " + str(error))
+ processors = os.cpu_count
+facts.update(python=sys.version_info[:3], executable=sys.executable, processors=processors())
+facts.update(memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), host=os.uname().nodename)
+facts.update(address=(os.environ.get("SSH_CONNECTION", "").split() + [""] * 3)[2])
+text = chr(10) + chr(30) + "fedfutures " + json.dumps(facts) + chr(10)
+data = text.encode()
+while data:
+ data = data[os.write(1, data):]
+if facts["error"]:
+ sys.exit(3)
+main(*[attached] if mode == "attach" else [])
+"""
+
+CHECK = (
+    "import sys;sys.path=[p for p in sys.path if p];v=sys.version_info[:2];"
+    "sys.exit(v<(3,10) and 99 or 90-2*(v==(3,MINOR))-bool(__import__(^importlib.util^).util.find_spec(^fedfutures^)))"
+)
+"""Run by each candidate; the lower the exit code, the better: 87 is the same minor version with fedfutures."""
+
+BEST, WORST = 87, 90
+
+_PLAIN = re.compile(r"[A-Za-z0-9 _./+=:,@-]")
+
+
+def remote_command(
+    pythons: Sequence[str],
+    prolog: str | None = None,
+    *,
+    minor: int = sys.version_info[1],
+    pythonpath: Sequence[str] = (),
+) -> str:
+    """Return the command line for a host process; it runs in any login shell.
+
+    `pythons` are the interpreters to try, paths or names; with fedfutures in several of the same worth, the first one
+    is taken. `pythonpath` goes in front of sys.path there. `prolog` is a file on that host, for /bin/sh to read first.
+    """
+    return _command(pythons, prolog, minor, ["host", "", *pythonpath])
+
+
+def attach_command(
+    pythons: Sequence[str],
+    run_directory: str,
+    prolog: str | None = None,
+    *,
+    minor: int = sys.version_info[1],
+    pythonpath: Sequence[str] = (),
+) -> str:
+    """Return the command line that joins the host process which has this private directory."""
+    return _command(pythons, prolog, minor, ["attach", run_directory, *pythonpath])
+
+
+def default_pythons(executable: str, minor: int = sys.version_info[1]) -> list[str]:
+    """Return the interpreters to try where the user has named none: that of the launching side comes first."""
+    return [executable, f"python3.{minor}", "python3", "python"]
+
+
+def _command(pythons: Sequence[str], prolog: str | None, minor: int, arguments: Sequence[str]) -> str:
+    parts = []
+    if prolog is not None:
+        lacking = _hello({"python": None, "tried": [], "prolog": prolog})
+        # A prolog that reads its standard input would eat the settings.
+        path = _word(_with_folder(prolog))
+        parts.append(f'p={path};if [ -r "$p" ];then . "$p" </dev/null;else {lacking};exit 3;fi')
+    check = CHECK.replace("MINOR", str(minor)).replace("^", '\\"')
+    candidates = " ".join(map(_word, pythons))
+    parts.append(
+        f'b=;s={WORST + 1};for c in {candidates};do command -v "$c" >/dev/null 2>&1||continue;'
+        f'"$c" -c "{check}" </dev/null >/dev/null 2>&1;r=$?;'
+        f"if [ $r -ge {BEST} ]&&[ $r -lt $s ];then s=$r;b=$c;fi;[ $s = {BEST} ]&&break;done"
+    )
+    tried = _hello({"python": None, "tried": list(pythons)})
+    parts.append(f'if [ -z "$b" ];then {tried};exit 3;fi')
+    words = " ".join(map(_word, arguments))
+    parts.append(f'exec "$b" -c "{HEAD}" "{packed(BOOTSTRAP)}" {words}')
+    script = ";".join(parts)
+    assert not set("'!\n") & set(script), script
+    return f"exec /bin/sh -c '{script}'"
+
+
+def packed(program: str) -> str:
+    """Return a Python program as one line that may stand in double quotes; :data:`HEAD` runs it."""
+    assert not set("~^'!\\$`") & set(program), "the program holds a character that has another meaning on the way"
+    return program.strip().replace("\n", "~").replace('"', "^")
+
+
+def _with_folder(path: str) -> str:
+    """A file in the home directory is meant, not one on the PATH."""
+    return path if "/" in path else f"./{path}"
+
+
+def _word(text: str) -> str:
+    """Return a word of /bin/sh, with ~/ at its beginning expanded there."""
+    if text.startswith("~/"):
+        return f'"$HOME"{_word(text[1:])}'
+    if all(map(_PLAIN.match, text)):
+        return f'"{text}"'
+    return f'"$(printf "{_escaped(text)}")"'
+
+
+def _hello(facts: dict[str, object]) -> str:
+    return 'printf "{}"'.format(_escaped("\n\x1efedfutures " + json.dumps(facts) + "\n"))
+
+
+def _escaped(text: str) -> str:
+    """Return a format for printf that stands in double quotes."""
+    return "".join(
+        character if _PLAIN.match(character) else "".join(f"\\{byte:03o}" for byte in character.encode())
+        for character in text
+    )

@@ -1,0 +1,128 @@
+"""What the OpenSSH client means: its messages, read for the same failures that paramiko's exceptions stand for.
+
+The client says what it does when its log level is DEBUG1: where it connects to, what the server answered, which host
+key it saw. That tells how far it came; the message it ends with tells what went wrong. Hosts on the way say
+"Authenticated" only (log level VERBOSE), once each, so counting tells which one is to blame.
+"""
+
+from __future__ import annotations
+
+import re
+
+from . import failures
+from .failures import Failure, Place
+
+CONNECTED = re.compile(r"^debug1: (?:Entering interactive session|mux_client_request_session: master session id)", re.M)
+BY_SIGNAL = "rtype exit-signal"
+ANSWERED = "debug1: Remote protocol version"
+OWN_WORDS = (b"debug1: ", b"Transferred: sent ", b"Bytes per second: sent ", b"Authenticated to ", b"Killed by signal ")
+OWN = re.compile(rb"(?:" + b"|".join(OWN_WORDS) + rb")[^\n]*\r\n$")
+"""At the end of a line: the remote command may have written its beginning."""
+
+STORED = re.compile(r"^Warning: Permanently added '(.*)' \((.*)\) to the list of known hosts", re.M)
+EXIT_STATUS = re.compile(r"^debug1: Exit status (-?\d+)", re.M)
+PEER = re.compile(r"^debug1: Connecting to \S+ \[([^]]+)\] port", re.M)
+
+_DROPPED = re.compile(
+    r"kex_exchange_identification|Exceeded MaxStartups|Connection (?:closed|reset) by|ssh_exchange_identification"
+    r"|banner line contains invalid|Not allowed at this time"
+)
+_HOST_KEY = re.compile(r"^debug1: Server host key: (\S+) (SHA256:\S+)", re.M)
+_UNKNOWN_KEY = re.compile(r"^No (\S+) host key is known for (\S+) and you have requested strict checking", re.M)
+_OFFENDING = re.compile(r"^Offending (?:(\S+) )?key (?:for IP )?in (.+?):(\d+)", re.M)
+_CHANGED_NAME = re.compile(r"^Host key for (\S+) has changed", re.M)
+_PRINT = re.compile(r"^(SHA256:\S+?)\.?$", re.M)
+_ACCEPTED_KEY = re.compile(r"^debug1: Server accepts key: (.+?) (?:\S+) SHA256:\S+( .*)?$", re.M)
+_OFFERED = re.compile(r"^debug1: (?:Offering public|Trying private) key: (\S+)", re.M)
+_THROUGH = re.compile(r"open failed: (?:connect failed: |administratively prohibited: )?(.*)", re.M)
+_NOISE = re.compile(r"^(?:debug\d: .*|Authenticated to .*|Transferred: .*|Bytes per second: .*|)$")
+
+
+def diagnose(text: str, place: Place, hops: list[Place], seconds: float, *, timed_out: bool) -> Failure | None:
+    """Return why no session came about; None: the connection was dropped, as servers do that have many logins."""
+    text = text.replace("\r", "")
+    passed = min(text.count("Authenticated to "), len(hops))
+    answered = ANSWERED in text
+    if not answered and passed < len(hops):
+        text = _without_echo(text, len(hops) - passed)
+        cause = _of_one(text, hops[passed], seconds, timed_out=timed_out, through=passed > 0, answered=None)
+        return cause and failures.jump_failed(place.host, hops[passed].host, cause)
+    return _of_one(text, place, seconds, timed_out=timed_out, through=bool(hops), answered=answered)
+
+
+def _without_echo(text: str, clients: int) -> str:
+    """Leave out what the clients say that only saw the one below them end."""
+    lines = [line for line in text.splitlines() if "by UNKNOWN port" not in line]
+    echoes = [number for number, line in enumerate(lines) if line.startswith("kex_exchange_identification")][-clients:]
+    return "\n".join(line for number, line in enumerate(lines) if number not in echoes)
+
+
+def _of_one(
+    text: str, place: Place, seconds: float, *, timed_out: bool, through: bool, answered: bool | None
+) -> Failure | None:
+    """Return the failure of one host; `answered`: whether its ssh server spoke, if that is known."""
+    last = last_words(text)
+    found = _of_keys(text, place, last) or _of_network(text, place, last, seconds, through=through)
+    if found is not None:
+        return found
+    if timed_out:
+        if answered:
+            return failures.timeout(place, seconds, "end of the login")
+        established = "debug1: Connection established" in text
+        return failures.no_banner(place, seconds) if established else failures.timeout(place, seconds)
+    if not answered and _DROPPED.search(text):
+        return None
+    if answered and "Authentications that can continue" not in text and _DROPPED.search(text):
+        return None
+    return failures.protocol(place, last or "it said nothing")
+
+
+def _of_keys(text: str, place: Place, last: str) -> Failure | None:
+    shown = _HOST_KEY.search(text)
+    kind, fingerprint = (shown[1], shown[2]) if shown else ("", "")
+    offending = _OFFENDING.search(text)
+    if (offending is not None and "has changed" in text) or "REVOKED HOST KEY" in text:
+        printed = _PRINT.search(text)
+        name = _CHANGED_NAME.search(text)
+        where = f"{offending[2]}:{offending[3]}" if offending else "known_hosts"
+        return failures.host_key_changed(
+            place, name[1] if name else place.target, where, kind, fingerprint or (printed[1] if printed else ""), ""
+        )
+    unknown = _UNKNOWN_KEY.search(text)
+    if unknown is not None or "Host key verification failed" in text:
+        return failures.host_key_unknown(place, kind or (unknown[1] if unknown else ""), fingerprint)
+    if "Permission denied" in text or "Too many authentication failures" in text or "No more authentication" in text:
+        # The server would have taken the key, and yet nothing was signed: nobody could ask for the passphrase.
+        accepted = [found[1] for found in _ACCEPTED_KEY.finditer(text) if " agent" not in (found[2] or "")]
+        if accepted:
+            return failures.key_encrypted(place, accepted[-1], last)
+        tried = ", ".join(dict.fromkeys(_OFFERED.findall(text))) or "no key, for there is none"
+        return failures.authentication_failed(place, tried, last)
+    return None
+
+
+def _of_network(text: str, place: Place, last: str, seconds: float, *, through: bool) -> Failure | None:
+    refusal = _THROUGH.search(text) if through else None
+    said = refusal[1] if refusal else "\n".join(line for line in text.splitlines() if line.startswith("ssh: "))
+    low = said.lower()
+    if "could not resolve" in low or "name or service" in low or "name resolution" in low:
+        return failures.unresolved(place, last)
+    if "refused" in low:
+        return failures.refused(place, last)
+    if "timed out" in low:
+        return failures.timeout(place, seconds)
+    if "no route" in low or "unreachable" in low:
+        return failures.unreachable(place, said.rpartition(": ")[2])
+    if "timed out during banner exchange" in text:
+        return failures.no_banner(place, seconds)
+    if refusal is not None:
+        return failures.unreachable(place, said)
+    if "Bad configuration option" in text or "terminating, " in text:
+        return failures.configuration(place.host, last)
+    return None
+
+
+def last_words(text: str) -> str:
+    """Return the last line that is meant for people."""
+    lines = [line.strip() for line in text.splitlines() if not _NOISE.match(line)]
+    return lines[-1] if lines else ""

@@ -1,0 +1,128 @@
+"""The user's keys: which ones to show to a server, in which order, and which ones cannot be used as they are.
+
+The order is OpenSSH's: keys of the agent that the config names, other keys of the agent, then the files. An encrypted
+file is of use only through the agent, since nothing is ever asked; its public half stands in it in the clear, which
+tells whether the agent has it. (In the older PEM format it does not; then the ``.pub`` file beside it is looked at.)
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import Any
+
+AGENT_SECONDS = 8.0
+MAGIC = b"openssh-key-v1\0"
+
+
+@dataclass(slots=True)
+class Keys:
+    """What there is to show."""
+
+    usable: list[tuple[str, Any]] = field(default_factory=list)  # (how people call it, paramiko's key)
+    encrypted: list[str] = field(default_factory=list)  # files; no agent holds them
+    unusable: list[str] = field(default_factory=list)  # files, and why
+    agent: Any = None  # to be closed
+
+    @property
+    def tried(self) -> str:
+        """For people."""
+        return ", ".join([*(name for name, _ in self.usable), *self.unusable]) or "no key, for there is none"
+
+
+def is_encrypted(path: str) -> bool:
+    """Return whether a private key takes a passphrase. Raises OSError."""
+    with open(path, "rb") as opened:
+        text = opened.read(1 << 16)
+    inner = _inner(text)
+    if inner is not None:
+        return _string(inner, len(MAGIC))[0] != b"none"
+    return b"ENCRYPTED" in text
+
+
+def public_half(path: str) -> bytes:
+    """Return the public key of a private one, nothing if it cannot be told."""
+    try:
+        with open(path, "rb") as opened:
+            inner = _inner(opened.read(1 << 16))
+        if inner is not None:
+            place = len(MAGIC)
+            for _ in range(3):
+                _, place = _string(inner, place)
+            return _string(inner, place + 4)[0]
+        with open(path + ".pub", "rb") as opened:
+            return base64.b64decode(opened.read(1 << 16).split()[1])
+    except (OSError, ValueError, IndexError):
+        return b""
+
+
+def collect(files: list[str], named: bool, only_these: bool, agent_path: str) -> Keys:
+    """Return the keys to show; `named` files are in the config, others are the usual ones."""
+    import paramiko
+
+    keys = Keys()
+    files = list(dict.fromkeys(files))
+    halves = {path: public_half(path) for path in files}
+    held = []
+    if agent_path:
+        keys.agent = _agent(agent_path)
+        held = [(key.asbytes(), key) for key in keys.agent.get_keys()] if keys.agent is not None else []
+    mine = [(blob, key) for blob, key in held if blob in halves.values()]
+    others = [] if only_these else [(blob, key) for blob, key in held if blob not in halves.values()]
+    keys.usable += [(f"the agent's key {key.comment or key.get_name()}", key) for _, key in mine + others]
+    for path in files:
+        if halves[path] and any(halves[path] == blob for blob, _ in held):
+            continue
+        try:
+            if is_encrypted(path):
+                keys.encrypted.append(shown(path))
+            else:
+                keys.usable.append((shown(path), paramiko.PKey.from_path(path)))
+        except OSError as error:
+            if named or not isinstance(error, FileNotFoundError):
+                keys.unusable.append(f"{shown(path)} ({error.strerror})")
+        except Exception as error:  # whatever a file that is no key makes the library raise
+            keys.unusable.append(f"{shown(path)} ({str(error) or type(error).__name__})"[:200])
+    return keys
+
+
+def shown(path: str) -> str:
+    """Return a path as people write it."""
+    home = os.path.expanduser("~")
+    return "~" + path[len(home) :] if path.startswith(home + "/") else path
+
+
+def _inner(text: bytes) -> bytes | None:
+    if b"BEGIN OPENSSH PRIVATE KEY" not in text:
+        return None
+    inner = base64.b64decode(b"".join(line for line in text.split() if b"-" not in line and len(line) > 8))
+    if not inner.startswith(MAGIC):
+        raise ValueError("not an OpenSSH key")
+    return inner
+
+
+def _string(data: bytes, place: int) -> tuple[bytes, int]:
+    length = int.from_bytes(data[place : place + 4], "big")
+    return data[place + 4 : place + 4 + length], place + 4 + length
+
+
+def _agent(path: str) -> Any:
+    """Return a connection to the agent; None if nobody answers."""
+    import paramiko.agent
+
+    class Agent(paramiko.agent.AgentSSH):  # type: ignore[misc]
+        def close(self) -> None:
+            self._close()
+
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(AGENT_SECONDS)
+    agent = Agent()
+    try:
+        connection.connect(path)
+        agent._connect(connection)
+    except Exception:  # a socket that is left over, or something that is no agent
+        connection.close()
+        return None
+    return agent

@@ -1,0 +1,119 @@
+"""known_hosts: which host has which key, as OpenSSH keeps it.
+
+A line holds names, a type of key and the key. Names are patterns, or hashes of one name; a port other than 22 is
+written ``[name]:port``. ``@revoked`` marks a key that nobody may trust. ``@cert-authority`` lines are for the OpenSSH
+client only. Keys are compared as bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+REVOKED = "@revoked"
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of a known_hosts file."""
+
+    file: str
+    number: int
+    marker: str
+    names: str
+    kind: str
+    key: bytes
+
+    @property
+    def where(self) -> str:
+        """The file and the number of the line."""
+        return f"{self.file}:{self.number}"
+
+
+def read(files: Iterable[str]) -> Iterator[Line]:
+    """Yield the lines of all files that can be read; lines that make no sense are left out, as OpenSSH does."""
+    for file in files:
+        try:
+            with open(file, encoding="utf-8", errors="replace") as opened:
+                text = opened.read().splitlines()
+        except OSError:
+            continue
+        for number, line in enumerate(text, 1):
+            words = line.split()
+            marker = words.pop(0) if words and words[0].startswith("@") else ""
+            if len(words) < 3 or line.startswith("#"):
+                continue
+            try:
+                yield Line(file, number, marker, words[0], words[1], base64.b64decode(words[2]))
+            except ValueError:
+                continue
+
+
+def entry_name(host: str, port: int) -> str:
+    """Return how a host is written in known_hosts."""
+    host = host.lower()
+    return host if port == 22 else f"[{host}]:{port}"
+
+
+def lines_for(lines: Iterable[Line], name: str) -> list[Line]:
+    """Return the lines that speak of this host."""
+    return [line for line in lines if matches(line.names, name)]
+
+
+def matches(names: str, name: str) -> bool:
+    """Return whether the first field of a line means this host.
+
+    >>> matches("a.example,[b]:2222", "[b]:2222"), matches("*.example,!a.example", "a.example")
+    (True, False)
+    """
+    if names.startswith("|1|"):
+        return _is_hash_of(names, name)
+    found = False
+    for pattern in names.lower().split(","):
+        if pattern.startswith("!") and _like(pattern[1:], name):
+            return False
+        found = found or _like(pattern, name)
+    return found
+
+
+def _like(pattern: str, name: str) -> bool:
+    # Brackets are part of names here.
+    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def _is_hash_of(hashed: str, name: str) -> bool:
+    try:
+        salt, digest = (base64.b64decode(part) for part in hashed.split("|")[2:4])
+    except ValueError:
+        return False
+    return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), digest)
+
+
+def hashed_name(name: str) -> str:
+    """Return the hash that hides a name from whoever reads the file."""
+    salt = os.urandom(20)
+    digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+def fingerprint(key: bytes) -> str:
+    """Return the fingerprint of a public key, as ssh prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def add(file: str, name: str, kind: str, key: bytes) -> None:
+    """Append a key to a file, which only its owner may read."""
+    os.makedirs(os.path.dirname(os.path.abspath(file)), mode=0o700, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        broken = size and os.pread(descriptor, 1, size - 1) != b"\n"  # somebody's editor left the last line open
+        line = f"{name} {kind} {base64.b64encode(key).decode()}\n"
+        os.write(descriptor, (("\n" if broken else "") + line).encode())
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,49 @@
+"""The page on several hosts: every reason for which a host is left out has a row, and every example can be read."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from fedfutures_launcher.hostfile import from_hostfile
+from fedfutures_launcher.hosts import in_run
+from fedfutures_launcher.ssh import failures
+
+PAGE = (Path(__file__).parents[2] / "docs" / "deploying.rst").read_text(encoding="utf-8")
+
+
+def test_every_kind_of_failure_has_a_row_and_every_row_is_one() -> None:
+    tree = ast.parse(Path(failures.__file__).read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    kinds = {ast.literal_eval(call.args[0]) for call in calls if call.func.id == "Failure"}  # type: ignore[attr-defined]
+    table = PAGE[PAGE.index("   * - State\n") : PAGE.index("What a login script prints")]
+    rows = set(re.findall(r"^   \* - (.*)$", table, re.MULTILINE)) - {"State"}
+    assert rows == kinds
+
+
+def example(after: str) -> str:
+    """The block that follows a line of the page."""
+    found = re.search(rf"{re.escape(after)}\n\n((?:    .*\n|\n)+)", PAGE)
+    assert found is not None, after
+    return textwrap.dedent(found[1])
+
+
+def test_the_plain_host_file_can_be_read() -> None:
+    found = in_run(from_hostfile(example("may follow::"), "page"), ["here"])
+    assert [(spec.name, spec.count) for spec in found] == [("here", None), ("tower", 8), ("rack1", 16), ("rack2", 16)]
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 11) and importlib.util.find_spec("tomli") is None, reason="this Python reads no TOML"
+)
+def test_the_toml_host_file_can_be_read() -> None:
+    found = in_run(from_hostfile(example(".. code-block:: toml"), "page"))
+    assert [(spec.name, spec.count, spec.site) for spec in found] == [
+        ("tower", 8, None), ("node1", 32, "login"), ("node2", 32, "login"), ("node3", 32, "login"), ("login", 0, None),
+    ]  # fmt: skip
