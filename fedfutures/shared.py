@@ -86,7 +86,8 @@ def file(path: str | os.PathLike[str]) -> str:
     text = os.fspath(path)
     if current.is_origin:
         what = files.described(text)
-        set(**{files.constant_of(known): what for known in dict.fromkeys((text, what[2]))})
+        names = [files.constant_of(known) for known in dict.fromkeys((text, what[2]))]
+        set(**{name: what for name in names if current.constants.get(name) != what})
         return what[2]
     try:
         name, _, place = get(files.constant_of(text))

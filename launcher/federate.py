@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.handle import HostHandle
+from fedfutures.host.here import modules_in
 from fedfutures.host.hosts import Hosts
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
@@ -70,7 +71,8 @@ def request_for(
     hosts: Hosts, specs: Sequence[HostSpec], settings: Settings, workers: int | None, brokers: int
 ) -> Request:
     """Return what the connector is to be asked for."""
-    settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name)
+    beside = modules_in(settings.path[0]) if settings.path else []
+    settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name, beside=beside)
     return Request(
         local=specs[0], hosts=list(specs[1:]), settings=settings, workers=workers, brokers=brokers,
         min_hosts=hosts.min_hosts, require_all=hosts.require_all, tunnel=hosts.tunnel, processors=processors(),
@@ -93,6 +95,8 @@ def start(request: Request, command: list[str] | None = None) -> HostHandle:
 def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, brokers: int) -> HostHandle:
     """Start what an ``Executor(hosts=...)`` needs. Raises ValueError for hosts that cannot be meant, StartFailed."""
     specs = wanted(hosts)
+    if len(specs) == 1:
+        return HostHandle(settings)
     refuse_root(hosts, specs)
     return start(request_for(hosts, specs, settings, workers, brokers))
 

@@ -64,19 +64,23 @@ class Transfers:
 
     def put_aside(self, peer: Peer, lot: Lot, now: float) -> Lot:
         """Let Futures of a neighbour on another host wait for their segments; return those that have theirs."""
-        before = {name for waiting in self._constants_of(peer) for name in waiting.missing}
+        before = frozenset(name for waiting in self._constants_of(peer) for name in waiting.missing)
         manifests = any(payload[:1] == b"\x01" for payload in lot.payloads)
         if not before and not manifests:
             return lot
         groups: dict[frozenset[str], tuple[list[int], list[bytes], list[str]]] = {}
+        lacks: dict[str, bool] = {}  # many may need the same segment
         for i, payload in zip(lot.ids, lot.payloads):
             names = segments_of(payload)
-            missing = frozenset(self._missing(names)) | before
-            self.kept.use(names, lot.giver)
+            for name in names:
+                if name not in lacks:
+                    lacks[name] = self._size_of(name) < 0
+            missing = before.union(name for name in names if lacks[name])
             ids, payloads, all_names = groups.setdefault(missing, ([], [], []))
             ids.append(i)
             payloads.append(payload)
             all_names.extend(names)
+        self.kept.use(lacks, lot.giver)
         for missing, (ids, payloads, names) in groups.items():
             if missing:
                 waiting = Waiting(peer.name, lot.with_futures(ids, payloads), set(missing), names)

@@ -3,8 +3,9 @@
 What is under way stands in line in front of every other message of that link: beats, Batches, Results. So it is to be
 as much as the link carries in about 0.15 s, which is found by trying: as long as what was asked for comes soon, and the
 window is what holds us up, it grows, with each round trip to the double until it was too large for the first time, and
-by an eighth after that; it is halved when an answer took too long. "Soon" is measured against the shortest time that an answer has taken, so that a long way is no reason to ask
-for less; should the way have become longer, it is measured anew when the window is at its smallest.
+by an eighth after that; it is halved when an answer took too long. "Soon" is measured against the shortest time that an
+answer has taken, so that a long way is no reason to ask for less; should the way have become longer, it is measured
+anew when the window is at its smallest.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def broker_places(host: str, count: int, directory: str) -> list[Place]:
     """Return the places of a host's Brokers, whose sockets are in `directory`.
 
     >>> broker_places("h", 2, "/d")[1]
-    Place(name='h.broker2', main='ipc:///d/main2', meta='ipc:///d/meta2', ear='ipc:///d/ear2')
+    Place(name='h.broker2', main='ipc:///d/main2', meta='ipc:///d/meta2', ear='ipc:///d/ear2', key='')
     """
     marks = ["", *(str(number) for number in range(2, count + 1))]
     sockets = ([f"ipc://{directory}/{kind}{mark}" for kind in ("main", "meta", "ear")] for mark in marks)

@@ -28,6 +28,20 @@ def settings_here(workers: int, **more: Any) -> Settings:
     return Settings(**(usual | more))
 
 
+def modules_in(directory: str) -> list[str]:
+    """Return the names of the modules and packages that stand in a directory, those of the standard library aside."""
+    try:
+        with os.scandir(directory or ".") as entries:
+            names = [
+                entry.name.removesuffix(".py")
+                for entry in entries
+                if entry.name.endswith(".py") or os.path.isfile(os.path.join(entry.path, "__init__.py"))
+            ]
+    except OSError:
+        return []
+    return sorted(name for name in names if name.isidentifier() and name not in sys.stdlib_module_names)
+
+
 def _directory() -> str | None:
     try:
         return os.getcwd()

@@ -58,6 +58,7 @@ class Settings:
     grace: float = 0.0  # how long the host goes on, in seconds, when the launching side is not heard
     seal: bytes | None = None  # the run's key for sealing tasks; Brokers let go of it
     code: bool = False  # the program and its modules come from the Origin
+    beside: list[str] = field(default_factory=list)  # modules that stand beside the program there
 
 
 def pack_frame(value: Any) -> bytes:

@@ -1,8 +1,10 @@
 """Imports on a host that does not share the Origin's files: what is not here comes from the Origin.
 
 A finder stands last in ``sys.meta_path``. Asked for a module that nobody else has, it asks the Origin, and the Worker
-compiles the text that comes. The standard library is not asked for, nor parts of a package that the host itself has;
-what was asked for once is not asked for again, so code that tries whether something is there stays cheap.
+compiles the text that comes. For what stands beside the program, which the launching side has listed, it is asked
+first: as at the Origin, that comes before anything of the same name that is installed. The standard library is not
+asked for, nor parts of a package that the host itself has; what was asked for once is not asked for again, so code that
+tries whether something is there stays cheap.
 
 An import happens in the middle of a Future, or while its arguments are loaded, and no other Future may run meanwhile:
 whoever waits here drives the node in place, and no greenlet is switched. Done callbacks wait, too, as do outcomes that
@@ -19,7 +21,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..wire.modules import MAIN, Module, key_of, unpack
@@ -155,10 +157,13 @@ class OriginFinder:
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self._not_there: dict[str, str] = {}
+        self._why = ""
 
-    def install(self) -> None:
-        """Be the last to be asked."""
+    def install(self, beside: Collection[str]) -> None:
+        """Be the first to be asked for these, and the last for all others."""
         sys.meta_path.append(self)
+        if beside:
+            sys.meta_path.insert(0, Beside(self, frozenset(beside)))
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -166,22 +171,40 @@ class OriginFinder:
         """Ask the Origin; None if it has no such module, or an error that says so where an import statement asks."""
         if not _may_be_at_origin(fullname):
             return None
-        if fullname not in self._not_there:
-            try:
-                return OriginLoader(fullname, self._answers.module(fullname)).spec()
-            except ModuleNotFoundError as error:
-                why = str(error)
-                if self._answers.has_come(fullname):
-                    self._not_there[fullname] = why
-        else:
-            why = self._not_there[fullname]
-        if not _is_import(sys._getframe(1)):
+        found = self.find(fullname)
+        if found is None and _is_import(sys._getframe(1)):
+            raise ModuleNotFoundError(self._why, name=fullname)
+        return found
+
+    def find(self, fullname: str) -> importlib.machinery.ModuleSpec | None:
+        """Ask the Origin, once for what it does not have."""
+        if fullname in self._not_there:
+            self._why = self._not_there[fullname]
             return None
-        raise ModuleNotFoundError(why, name=fullname)
+        try:
+            return OriginLoader(fullname, self._answers.module(fullname)).spec()
+        except ModuleNotFoundError as error:
+            self._why = str(error)
+            if self._answers.has_come(fullname):
+                self._not_there[fullname] = self._why
+            return None
 
     def program(self, name: str) -> importlib.machinery.ModuleSpec:
         """Return the spec of the program, to be imported under this name."""
         return OriginLoader(name, self._answers.module(MAIN)).spec()
+
+
+class Beside:
+    """Finds what stands beside the program, although the host may have something of the same name."""
+
+    def __init__(self, finder: OriginFinder, names: frozenset[str]) -> None:
+        self._finder, self._names = finder, names
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Ask the Origin; None for all else, and where the Origin cannot give it."""
+        return self._finder.find(fullname) if fullname in self._names else None
 
 
 def _may_be_at_origin(fullname: str) -> bool:

@@ -79,7 +79,7 @@ def _install_program(settings: Settings, payloads: Payloads, finder: OriginFinde
 def _prepare_linked(settings: Settings, worker: Worker) -> None:
     """Where modules come from the Origin: the initializer runs on a Worker that is linked, but asks for no Futures."""
     finder = OriginFinder(Answers(worker, settings.host))
-    finder.install()
+    finder.install(settings.beside)
     _install_program(settings, worker.payloads, finder)
     load_outcomes_aside(worker)
     worker.preparing = True

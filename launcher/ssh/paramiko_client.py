@@ -47,12 +47,15 @@ class Connection:
     def __init__(self, transport: Any, end_carrier: Callable[[], None]) -> None:
         self.transport = transport
         self.end_carrier = end_carrier
+        self.channel: Any = None  # that of a session
 
     def end(self) -> None:
         """Close it; the thread of the transport ends with it."""
         self.end_carrier()
         self.transport.close()
         self.transport.join(JOIN_SECONDS)
+        if self.channel is not None:
+            self.channel.close()  # nobody can be told any more; but its descriptors are closed only here
 
 
 class Hop:
@@ -133,6 +136,7 @@ class ParamikoClient:
         with _time_limit(CONNECT_SECONDS, connection.end_carrier) as is_over:
             try:
                 channel = transport.open_session(window_size=WINDOW_BYTES, timeout=CONNECT_SECONDS)
+                connection.channel = channel
                 channel.settimeout(0.0)
                 channel.exec_command(session.target.command)
             except Exception as error:

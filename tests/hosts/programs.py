@@ -185,3 +185,15 @@ LACKING = """
         except ModuleNotFoundError as error:
             print(error)
 """
+
+CLASH = """
+    from fedfutures import futures
+    from greenlet import MINE
+
+    def value(_):
+        import greenlet
+        return greenlet.MINE + MINE
+
+    if __name__ == "__main__":
+        print(set(futures.map(value, range(4))))
+"""

@@ -90,7 +90,7 @@ def test_all_hosts_may_be_required(ground):
 
 def test_a_python_that_will_not_do(ground, tmp_path):
     old = tmp_path / "old"
-    old.write_text('#!/bin/sh\nexit 99\n')
+    old.write_text("#!/bin/sh\nexit 99\n")
     old.chmod(0o755)
     bare = os.path.join(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
     hosts = f"good 1\nloud 1 python={old}\ngone:1 1 name=none python=/no/such/python\n"

@@ -54,10 +54,12 @@ def test_defaults() -> None:
 
 
 def test_hosts() -> None:
-    options = parse("--hosts a u@b:22 --hosts [::1]:22 -n 3 --tunnel --min-hosts 2 --require-all -q prog.py".split())
+    line = "--hosts a u@b:22 --hosts [::1]:22 -n 3 --tunnel --min-hosts 2 --require-all -q prog.py"
+    options = parse(line.split())
     assert options.hosts == ["a", "u@b:22", "[::1]:22"]
     assert (options.tunnel, options.min_hosts, options.require_all, options.workers) == (True, 2, True, 3)
-    options = parse("--hostfile f --rsh /bin/ssh --host-key-policy accept-new --broker-hostname me prog.py".split())
+    line = "--hostfile f --rsh /bin/ssh --host-key-policy accept-new --broker-hostname me prog.py"
+    options = parse(line.split())
     assert (options.hostfile, options.ssh_executable, options.host_key_policy) == ("f", "/bin/ssh", "accept-new")
     assert options.external_hostname == "me"
 

@@ -228,6 +228,12 @@ def test_a_manifest_says_which_segments_it_needs(sides: Sides) -> None:
         assert segments_of(body) == segment_names(body)
 
 
+@given(st.binary(max_size=60) | st.lists(st.binary(max_size=5) | st.text(max_size=5) | st.none()).map(msgpack.packb))
+def test_what_is_no_manifest_names_no_files(body: bytes) -> None:
+    for name in segments_of(b"\x01" + body):
+        assert name == os.path.basename(name) not in ("", ".", "..")
+
+
 def test_what_is_taken_is_writable_and_its_files_gone(sides: Sides) -> None:
     value = [b"x" * SHARED_FROM_BYTES, np.arange(LARGE)]
     loaded = sides.submitter.load(sides.worker.dump(value), take=True)

@@ -36,8 +36,9 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
 
 @pytest.fixture(params=["paramiko", "openssh"])
 def client(request: pytest.FixtureRequest, hosts: Rootless) -> Iterator[Maker]:
-    """What makes a client; those it has made are closed, and have left no thread and no process."""
+    """What makes a client; those it has made are closed, and have left no thread, descriptor or process."""
     made: list[ParamikoClient | OpenSSHClient] = []
+    descriptors = len(os.listdir("/proc/self/fd"))
     threads, children = set(threading.enumerate()), set(machines.children(os.getpid()))
 
     def make(config: Path, policy: str = "reject") -> ParamikoClient | OpenSSHClient:
@@ -51,6 +52,7 @@ def client(request: pytest.FixtureRequest, hosts: Rootless) -> Iterator[Maker]:
     for one in made:
         one.close()
     assert set(threading.enumerate()) <= threads
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
     assert set(machines.children(os.getpid())) <= children
     machines.wait_until(lambda: not clients_of(str(hosts.directory)), "ssh clients started by ssh clients have ended")
 

@@ -1,0 +1,88 @@
+"""``Executor(hosts=...)``: the same from a program that nobody launched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import fedfutures
+from fedfutures.errors import StartFailed
+from fedfutures.futures.executor import Executor
+
+from .test_ends import nothing_left
+
+pytestmark = pytest.mark.host
+
+PROGRAM = """
+    import sys
+    from helpers import scaled, Point
+    from fedfutures import Executor, Hosts
+
+    def where(_):
+        import time
+        import fedfutures
+        time.sleep(0.05)
+        return fedfutures.worker.name.rpartition(".")[0]
+
+    def begin(value):
+        import helpers
+        helpers.SCALE = value
+
+    def main():
+        hosts = Hosts(["h1", "h2"], ssh_config=sys.argv[1], ssh_executable=sys.argv[2] or None, allow_root=True)
+        with Executor(max_workers=4, hosts=hosts, initializer=begin, initargs=(7,)) as executor:
+            print(sorted(set(executor.map(where, range(40)))))
+            print(executor.submit(scaled, Point(2)).result().x)
+            print([future.result() for future in [executor.submit(pow, 2, n) for n in range(5)]])
+
+    if __name__ == "__main__":
+        main()
+"""
+
+
+def hosts(lab, *names, **more):
+    return fedfutures.Hosts(names, ssh_config=str(lab.config), allow_root=True, **more)
+
+
+def test_a_program_of_its_own(rootless, client, tmp_path):
+    from .ground import Ground
+    from .programs import HELPERS
+
+    ground = Ground(rootless, ["h1", "h2"], str(tmp_path), client)
+    ground.write("helpers.py", HELPERS)
+    prog = ground.write("prog.py", PROGRAM)
+    executable = "ssh" if client == "openssh" else ""
+    command = [sys.executable, prog, str(rootless.config), executable]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.splitlines() == ["['h1', 'h2']", "14", "[1, 2, 4, 8, 16]"], ended.stderr
+    assert ended.stderr == ""
+    nothing_left(ground)
+
+
+def test_in_this_process(rootless):
+    with Executor(max_workers=2, hosts=hosts(rootless, "h3")) as executor:
+        assert executor.submit(os.getppid).result() != os.getpid()
+        assert list(executor.map(abs, [-1, 2])) == [1, 2]
+
+
+def test_names_alone_are_enough_for_this_machine():
+    with Executor(max_workers=2, hosts=["localhost"]) as executor:
+        assert executor.submit(abs, -3).result() == 3
+
+
+def test_hosts_that_cannot_be_meant():
+    with pytest.raises(TypeError, match="sequence of names"):
+        Executor(hosts="h1")
+    with pytest.raises(ValueError, match="no host name"):
+        Executor(hosts=["-oProxyCommand=x"])
+
+
+def test_hosts_that_cannot_be_reached(rootless, capfd):
+    executor = Executor(max_workers=2, hosts=hosts(rootless, "nowhere.invalid", "h1", require_all=True))
+    with pytest.raises(StartFailed, match="require"):
+        executor.submit(abs, 1)
+    executor.shutdown()
+    assert "nowhere.invalid" in capfd.readouterr().err
