@@ -74,9 +74,10 @@ class Abandon:
 
 @dataclass(slots=True)
 class Remove:
-    """Action: remove segments."""
+    """Action: remove segments; with `reuse` their files may be written anew."""
 
     names: list[str]
+    reuse: bool = False
 
 
 Event = Brought | Stored | Unwritable

@@ -13,7 +13,7 @@ from .ledger import Source
 if TYPE_CHECKING:
     from .machine import BrokerMachine
 
-SPACE_BYTES = 1 << 30
+SPACE_BYTES = 256 << 20
 LOOK_AGAIN_SECONDS = 1.0
 
 
@@ -31,6 +31,7 @@ class Keeping:
     def __init__(self, broker: BrokerMachine, space: int) -> None:
         self._broker, self._space = broker, space
         self._kept: dict[str, Kept] = {}
+        self._once: dict[Source, list[str]] = {}  # by who gave them: segments that no other Future will need
         self.bytes = 0
         self.due: float | None = None  # when to look again whether something can go
 
@@ -48,6 +49,22 @@ class Keeping:
             if kept is not None:
                 kept.users.add(source)
                 self._kept[name] = kept
+
+    def use_once(self, names: Iterable[str], source: Source) -> None:
+        """One Future of an intake needs segments, and no other one ever will."""
+        self._once.setdefault(source, []).extend(names)
+
+    def done(self, source: Source) -> None:
+        """All Futures of an intake have resolved: what only they needed is in nobody's use."""
+        names = [name for name in self._once.pop(source, ()) if name in self._kept]
+        for name in names:
+            self.bytes -= self._kept.pop(name).size
+        if names:
+            self._broker.act(Remove(names, reuse=True))
+
+    def forget(self, source: Source) -> None:
+        """The Futures of an intake are nobody's, and some may still run: their segments only go when space is short."""
+        self._once.pop(source, None)
 
     def _set_due(self, when: float) -> None:
         self.due = when if self.bytes > self._space else None
@@ -67,7 +84,7 @@ class Keeping:
                 self.bytes -= kept.size
                 names.append(name)
         if names:
-            self._broker.act(Remove(names))
+            self._broker.act(Remove(names, reuse=True))
         self._set_due(now + LOOK_AGAIN_SECONDS)
 
     def check(self) -> None:

@@ -118,6 +118,7 @@ class Losses:
             if lot.giver[0] == name:
                 self._broker.withdraw(lot, set(lot.ids))
         for source in [source for source in self._broker.intakes if source[0] == name]:
+            self._broker.transfers.kept.forget(source)
             for holder, key in sorted(self._broker.intakes.pop(source).outs):
                 piece = self._broker.peers[holder].held[key]
                 piece.source = None

@@ -407,6 +407,7 @@ class BrokerMachine:
         peer = self.peers[source[0]]
         if not intake.left:
             del self.intakes[source]
+            self.transfers.kept.done(source)
             peer.finished.append((source[1], intake))
         results = messages.Results(source[1], intake.attempt, ids, outcomes, odd, seconds, count)
         if peer.link is None:

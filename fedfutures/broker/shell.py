@@ -21,7 +21,7 @@ import msgpack
 from ..errors import MalformedMessage
 from ..federation.events import Arrived, Send, Tick
 from ..host.settings import FrameReader, Settings, pack_frame
-from ..host.system import be_private, name_process, raise_descriptor_limit, remove_tree
+from ..host.system import be_private, keep_freed_memory, name_process, raise_descriptor_limit, remove_tree
 from ..sockets.sockets import Data, MainDealer, MainRouter, MetaEar, MetaPublisher, context, wait
 from ..wire import codec
 from ..wire.messages import Chunk, State
@@ -234,6 +234,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     name_process("fedfut-broker")
     be_private()
     raise_descriptor_limit()
+    keep_freed_memory()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)  # messages hold no cycles; a collection is a pause in everybody's way
     host = os.getppid()

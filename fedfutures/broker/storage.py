@@ -61,7 +61,7 @@ class Storage:
                 self.abandon(action.name)
             else:
                 assert type(action) is files.Remove
-                self.remove(action.names)
+                self.remove(action.names, reuse=action.reuse)
         except OSError as error:
             return files.Unwritable(getattr(action, "name", ""), str(error))
         return None
@@ -139,8 +139,11 @@ class Storage:
             os.close(descriptor)
             _unlink(path)
 
-    def remove(self, names: list[str]) -> None:
+    def remove(self, names: list[str], *, reuse: bool = False) -> None:
         """Remove segments; who has them mapped keeps what is mapped."""
+        if reuse:
+            self._claims.release(names, reuse=True)
+            return
         for name in names:
             for path in (name, f"keep-{name}"):
                 _unlink(os.path.join(self._shared, path))

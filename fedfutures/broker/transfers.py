@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from ..host.brokers import host_of
 from ..wire import messages
-from ..wire.manifest import OF_USER, is_segment, segments_of
+from ..wire.manifest import OF_USER, is_reusable, is_segment, segments_of
 from ..wire.messages import LOST, MAX_CHUNK_BYTES
 from .files import Abandon, Begin, Brought, Finish, Read, Remove, Stored, Unwritable, Write
 from .inbound import Inbound, Waiting
@@ -72,6 +72,8 @@ class Transfers:
         lacks: dict[str, bool] = {}  # many may need the same segment
         for i, payload in zip(lot.ids, lot.payloads):
             names = segments_of(payload)
+            if names and is_reusable(payload):
+                self.kept.use_once(names, lot.giver)
             for name in names:
                 if name not in lacks:
                     lacks[name] = self._size_of(name) < 0

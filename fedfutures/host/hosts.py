@@ -11,7 +11,7 @@ class Hosts:
     """The hosts of a Federation, and how to reach them; for ``Executor(hosts=...)``.
 
     names:
-        ``[user@]host[:port]`` each, as ssh takes them; named twice, a host gets two Workers; "localhost" is this machine.
+        ``[user@]host[:port]`` each, as ssh takes them; named twice, it gets two Workers; "localhost" is this machine.
     file:
         A host file instead: plain or TOML.
     ssh_executable:

@@ -14,6 +14,9 @@ import sys
 DESCRIPTORS_AT_MOST = 1 << 16
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGE_BYTES = 32 << 20  # the most that glibc accepts as a threshold
+
 
 def _prctl(option: int, value: int | bytes) -> None:
     if sys.platform == "linux":
@@ -57,6 +60,17 @@ def raise_descriptor_limit() -> None:
     wanted = DESCRIPTORS_AT_MOST if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_AT_MOST)
     if wanted > soft != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def keep_freed_memory() -> None:
+    """Have large buffers be taken from memory that was used before: new pages cost as much as filling them (glibc).
+
+    Source: mallopt(3).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, 4 * _LARGE_BYTES)
 
 
 def name_process(name: str) -> None:

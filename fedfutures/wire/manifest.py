@@ -39,6 +39,16 @@ def segments_of(payload: bytes) -> list[str]:
     return found
 
 
+def is_reusable(payload: bytes) -> bool:
+    """Whether a manifest is the only one that will ever need its segments.
+
+    >>> [is_reusable(b"\\x01" + msgpack.packb([b"pickle", ["a-1"], alone])) for alone in (True, False)]
+    [True, False]
+    """
+    _, _, reusable, *_ = _unpacked(payload)
+    return bool(reusable)
+
+
 def _unpacked(payload: bytes) -> Any:
     try:
         return msgpack.unpackb(memoryview(payload)[1:])

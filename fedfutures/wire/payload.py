@@ -45,7 +45,7 @@ class Payloads:
         self.main_importable = main_importable
         self.retry_after_import: Callable[[], bool] | None = None
         self.seal: Seal | None = None  # with which this node seals what it submits, and opens what it is given
-        self.opened: list[tuple[str, mmap.mmap]] = []  # reusable segments that loading has mapped; see let_go
+        self.opened: list[tuple[str, mmap.mmap]] = []  # segments that loading has mapped; see let_go
         self._read_only: dict[int, tuple[weakref.ref[Any], str]] = {}  # arrays that cannot change, by identity
         if main_importable:  # what the program defines comes back from Workers under the name that it has there
             sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
@@ -135,9 +135,9 @@ class Payloads:
         if payload[:1] != _MANIFEST:
             return self._unpickle(payload, ())
         assert self.segments is not None
-        held, names, reusable, *digest = msgpack.unpackb(payload[1:])
+        held, names, _, *digest = msgpack.unpackb(payload[1:])
         buffers = [self.segments.map(name, take=take) for name in names]
-        if reusable and not take:
+        if not take:
             self.opened.extend(zip(names, buffers))
         if isinstance(held, bytes):
             return self._unpickle(held, buffers)
@@ -167,8 +167,8 @@ class Payloads:
     def release(self, payload: bytes) -> None:
         """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
         if payload[:1] == _MANIFEST and self.segments is not None:
-            held, names, reusable, *_ = msgpack.unpackb(payload[1:])
-            self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=reusable)
+            held, names, *_ = msgpack.unpackb(payload[1:])
+            self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=True)
 
 
 def _can_never_change(array: Any) -> bool:

@@ -12,9 +12,9 @@ from fedfutures.wire.messages import Chunk
 COPIES = 13
 
 
-def manifest(*names: str) -> bytes:
-    """Return a payload that needs these segments."""
-    return MANIFEST + bytes(msgpack.packb([b"pickle", list(names), True]))
+def manifest(*names: str, alone: bool = False) -> bytes:
+    """Return a payload that needs these segments, `alone` or as others may, too."""
+    return MANIFEST + bytes(msgpack.packb([b"pickle", list(names), alone]))
 
 
 def bytes_of(name: str) -> bytes:

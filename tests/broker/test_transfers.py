@@ -263,6 +263,19 @@ def test_arguments_stay_as_long_as_there_is_space() -> None:
     assert bench.host.segments.keys() == {"s1", "s3"}
 
 
+def test_what_no_other_future_needs_goes_at_once(bench: Bench) -> None:
+    bench.join("w", demand=9)
+    bench.neighbour("n.broker", Demand(9, 1, 1))
+    bench.say("n.broker", BODY)
+    give(bench, manifest("a", alone=True))
+    bring_all(bench)
+    (batch,) = bench.heard_by("w", Batch)
+    assert bench.host.segments.keys() == {"a"}
+    bench.say("w", Results(batch.piece, 1, batch.ids, [b"r"]))
+    assert bench.host.segments.keys() == set()
+    assert Remove(["a"], reuse=True) in bench.wants
+
+
 def test_segments_of_constants_stay() -> None:
     bench = Bench(space=0)
     bench.join("w", demand=9)

@@ -188,11 +188,11 @@ LACKING = """
 
 CLASH = """
     from fedfutures import futures
-    from greenlet import MINE
+    from pluggy import MINE
 
     def value(_):
-        import greenlet
-        return greenlet.MINE + MINE
+        import pluggy
+        return pluggy.MINE + MINE
 
     if __name__ == "__main__":
         print(set(futures.map(value, range(4))))

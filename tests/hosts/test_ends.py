@@ -214,3 +214,9 @@ def test_a_module_that_is_nowhere(ground):
     assert ended.code == 0, ended.err
     for text in ("no_such_module_anywhere", "host good", "install it"):
         assert text in ended.out
+
+
+def test_what_stands_beside_the_program_comes_before_what_is_installed(ground):
+    prog = ground.write("prog.py", programs.CLASH)
+    ground.write("pluggy.py", "MINE = 4\n")
+    assert ground.launch("-n", "2", prog).out == "{8}\n"
