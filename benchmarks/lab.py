@@ -201,7 +201,7 @@ class Lab:
         heard = federation._heard
 
         def hear(value: list[Any]) -> None:
-            if value[0] != "output":
+            if value[0] not in ("output", "broker", "link"):
                 self.said.append(value)
             heard(value)
 

@@ -24,7 +24,7 @@ toc_object_entries = False
 
 html_theme = "alabaster"
 html_theme_options = {
-    "description": "Futures over many processes, and soon many machines",
+    "description": "Futures over many processes and many machines",
     "page_width": "1100px",
     "body_max_width": "820px",
 }

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fedfutures.host.hosts import GRACE_SECONDS
 from fedfutures.host.settings import Settings, settings_from
 
 from .hosts import HostSpec
 from .links import Broker
 from .plan import HostPlan, Tree, plan, spread
-
-GRACE_SECONDS = 30.0
-"""How long another host goes on when it does not hear of the launching side."""
 
 
 @dataclass(slots=True)
@@ -28,6 +26,7 @@ class Request:
     min_hosts: int = 1
     require_all: bool = False
     tunnel: bool = False
+    grace: float = GRACE_SECONDS
     processors: int = 1  # of this machine
     python: str | None = None
     prolog: str | None = None
@@ -65,7 +64,7 @@ def assemble(request: Request, facts: Mapping[str, Mapping[str, Any]]) -> Assemb
     specs = [request.local, *(spec for spec in request.hosts if spec.name in facts)]
     counts = [_count(request, spec, facts) for spec in specs]
     workers = sum(count or 0 for count in counts) if request.workers is None else request.workers
-    if not workers:
+    if not workers or not any(count != 0 for count in counts):
         raise ValueError("no host is left that could have Workers")
     shares = {spec.name: share for spec, share in zip(specs, spread(workers, counts))}
     ways = {spec.name: spec.site if spec.site in shares else None for spec in specs}
@@ -110,7 +109,7 @@ def _settings(
         directory_needed=bool(spec.path or request.path),
         threads=max(1, int(facts.get("processors") or 1) // max(1, share)),
         far_address=facts.get("address") or "127.0.0.1",
-        grace=GRACE_SECONDS,
+        grace=request.grace,
         code=True,
         profile=None,
     )

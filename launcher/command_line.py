@@ -29,6 +29,7 @@ class Options:
     external_hostname: str | None = None
     min_hosts: int = 1
     require_all: bool = False
+    grace: float = 30.0
     allow_root: bool = False
     verbosity: int = 0
     quiet: bool = False
@@ -57,6 +58,16 @@ def _positive(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 1 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 86400")
     return value
 
 
@@ -121,6 +132,13 @@ def _add_hosts(parser: argparse.ArgumentParser) -> None:
         help="old name of this machine for others; accepted, but links are dialled outward and need none",
     )
     add("--min-hosts", type=_positive, default=1, metavar="N", help="begin when so many hosts can be used; default: 1")
+    add(
+        "--grace",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="how long a host goes on, and is looked for, when its ssh connection was lost; default: 30",
+    )
     add("--require-all", action="store_true", help="end with code 2 when a host cannot be used")
     add("--allow-root", action="store_true", help="log in to other hosts although this is root's process")
 
@@ -154,7 +172,7 @@ def _check_brokers(parser: argparse.ArgumentParser, options: Options) -> None:
 _TAKE_VALUE = {
     "-n", "-b", "--prolog", "--nice", "--python-interpreter", "--pythonpath", "--path", "--hostfile",
     "--ssh-executable", "--rsh", "--ssh-config", "--host-key-policy", "--external-hostname",
-    "--broker-hostname", "--min-hosts",
+    "--broker-hostname", "--min-hosts", "--grace",
 }  # fmt: skip
 
 

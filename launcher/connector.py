@@ -34,6 +34,8 @@ from .streams import Streams
 BEAT_SECONDS = 5.0
 END_SECONDS = 1.8
 UNREAD_AT_MOST_BYTES = 16 << 20
+PASSED_ON = ("output", "lost", "broker restarted")
+"""What other hosts have to say to the program."""
 
 
 class Connector:
@@ -47,7 +49,7 @@ class Connector:
         self.links = Links({}, [])
         self.streams = Streams()
         self.host_of: dict[str, str] = {}
-        self.beat_at = time.monotonic() + BEAT_SECONDS
+        self.beat_at = time.monotonic()
         self.ended = False
 
     def run(self) -> None:
@@ -70,7 +72,7 @@ class Connector:
             self._serve(descriptor, events)
         now = time.monotonic()
         if now >= self.beat_at:
-            self.beat_at = now + BEAT_SECONDS
+            self.beat_at = now + min(BEAT_SECONDS, self.request.grace / 4)
             for remote in self.remotes.values():
                 remote.say(["beat"])
         self._do(self.links.tick(now))
@@ -91,7 +93,11 @@ class Connector:
         for remote in self.remotes.values():
             if remote.serve(descriptor, events):
                 for frame in remote.frames():
-                    self._heard(remote.name, frame)
+                    try:
+                        self._heard(remote.name, frame)
+                    except (LookupError, TypeError, ValueError, AssertionError, StopIteration):
+                        remote.nonsense()
+                        break
                 self._look_at(remote)
                 return
 
@@ -106,6 +112,8 @@ class Connector:
         for frame in line.reader.feed(data):
             if line is self.local:
                 self._heard(self.request.local.name, frame)
+            elif frame == ["end"]:
+                self.ended = True
 
     def _look_at(self, remote: Remote) -> None:
         """Do what follows when a host's connection has changed."""
@@ -114,6 +122,16 @@ class Connector:
         if remote.lost_now():
             for host, frame in self.streams.lose(remote.name):
                 self._tell(host, frame)
+        if remote.given_up and not self._workers_left():
+            self.origin.say(["no workers", f"host {remote.name} was the last one with Workers, and is given up"])
+
+    def _workers_left(self) -> bool:
+        """Whether a host with Workers is there, or may come back."""
+        assert self.assembly is not None
+        return any(
+            settings.workers and not (name in self.remotes and self.remotes[name].given_up)
+            for name, settings in self.assembly.settings.items()
+        )
 
     # -- frames of hosts ---------------------------------------------------------------------------------------------
 
@@ -134,7 +152,7 @@ class Connector:
             self._ready(host, frame[1])
         elif kind == "broker lost" and host != self.request.local.name:
             self._note(f"host {host} ends: {frame[1]}", important=True)
-        else:
+        elif host == self.request.local.name or kind in PASSED_ON:
             self.origin.say(frame)
             if self.origin.size > UNREAD_AT_MOST_BYTES:
                 self._wait_for_origin()
@@ -181,13 +199,13 @@ class Connector:
         working = {name: remote.facts for name, remote in self.remotes.items() if remote.facts is not None}
         failed = [name for name, remote in self.remotes.items() if remote.facts is None]
         local_counts = self.request.local.count != 0
+        if failed and self.request.require_all:
+            self._fail(f"{len(failed)} of the hosts cannot be used, and --require-all asks for all", 2, {})
+            return
         try:
             assembly = assemble(self.request, working)
         except ValueError as error:
             self._fail(str(error), 1, {})
-            return
-        if failed and self.request.require_all:
-            self._fail(f"{len(failed)} of the hosts cannot be used, and --require-all asks for all", 2, {})
             return
         if len(working) + local_counts < self.request.min_hosts:
             count = len(working) + local_counts
@@ -273,9 +291,11 @@ def main() -> None:
         if not data:
             raise SystemExit(0)
         values = reader.feed(data)
+    if values[1:]:  # the end has come already
+        raise SystemExit(0)
     request = request_from(values[0])
     poller = select.poll()
-    origin, local = Line(0, 1, poller), Line(*request.local_descriptors, poller)
+    origin, local = Line(0, 1, poller, reader), Line(*request.local_descriptors, poller)
     Connector(request, origin, local, poller, client_of(request.ssh)).run()
     os._exit(0)  # whatever an ssh library still has under way
 

@@ -45,6 +45,7 @@ def wanted(hosts: Hosts) -> list[HostSpec]:
 
     Raises :class:`~fedfutures_launcher.hosts.BadHosts`.
     """
+    names = own_names()
     if hosts.names:
         words = [word for name in hosts.names for word in name.split(",") if word]
         specs = parsing.from_words(words)
@@ -56,7 +57,8 @@ def wanted(hosts: Hosts) -> list[HostSpec]:
     else:
         found = from_environment(os.environ, _read)
         specs = [] if found is None else found[1]
-    names = own_names()
+        # A scheduler may give long names, which this machine's own tables need not have: all hosts share a domain.
+        names += [spec.host for spec in specs if spec.host.partition(".")[0].lower() == names[0].lower()]
     if not any(parsing.is_local(spec, names) for spec in specs):
         specs = [HostSpec("localhost", count=None if not specs else 0), *specs]
     return parsing.in_run(specs, names)
@@ -75,10 +77,10 @@ def request_for(
     settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name, beside=beside)
     return Request(
         local=specs[0], hosts=list(specs[1:]), settings=settings, workers=workers, brokers=brokers,
-        min_hosts=hosts.min_hosts, require_all=hosts.require_all, tunnel=hosts.tunnel, processors=processors(),
-        python=hosts.python, prolog=hosts.prolog, path=hosts.path, pythonpath=list(hosts.pythonpath), nice=hosts.nice,
+        min_hosts=hosts.min_hosts, require_all=hosts.require_all, tunnel=hosts.tunnel, grace=hosts.grace,
+        processors=processors(), python=hosts.python, prolog=hosts.prolog, path=hosts.path,
+        pythonpath=list(hosts.pythonpath), nice=hosts.nice, verbosity=settings.verbosity,
         ssh={"executable": hosts.ssh_executable, "config": hosts.ssh_config, "policy": hosts.host_key_policy},
-        verbosity=settings.verbosity,
     )  # fmt: skip
 
 

@@ -64,6 +64,8 @@ def _launch_far(
 ) -> NoReturn:  # fmt: skip
     """Run the program with Workers on other hosts, too."""
     request = request_for(hosts, specs, settings, options.workers, options.brokers)
+    if request.local.count == 0:  # --python-interpreter and --prolog are for hosts, and this machine is none of them
+        command = [sys.executable]
     if options.dry_run:
         print(plan_text([*_plan_head(options, settings), *far_plan(request, command)]))
         raise SystemExit(0)
@@ -145,6 +147,9 @@ def _run(
         current.node = federation.origin
     except StartFailed as error:
         programs.fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        print("fedfutures: interrupted before the program has begun", file=sys.stderr)
+        _end_by_interrupt()
     if settings.verbosity > 0 and not handle.facts.get("size"):
         print(f"fedfutures: {_count(settings)} on {settings.host}", file=sys.stderr)
     code: Any = 0
@@ -156,13 +161,18 @@ def _run(
     except KeyboardInterrupt as error:
         _report(error)
         federation.close()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
+        _end_by_interrupt()
     except BaseException as error:
         _report(error)
         code = 1
     federation.close()
     raise SystemExit(code)
+
+
+def _end_by_interrupt() -> None:
+    """End as a process does that an interrupt has ended: a shell script that runs it ends, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _report(error: BaseException) -> None:

@@ -16,9 +16,9 @@ READ_BYTES = 1 << 18
 class Line:
     """One end of a connection; a descriptor of -1 is closed."""
 
-    def __init__(self, read: int, write: int, poller: select.poll) -> None:
+    def __init__(self, read: int, write: int, poller: select.poll, reader: FrameReader | None = None) -> None:
         self.read, self.write, self._poller = read, write, poller
-        self.reader = FrameReader()
+        self.reader = reader or FrameReader()
         self.unsent: deque[bytes] = deque()
         self.size = 0
         for descriptor in (read, write):

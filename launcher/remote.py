@@ -19,13 +19,13 @@ from typing import Any
 
 from fedfutures.host.settings import Settings
 
-from .assembly import GRACE_SECONDS, Request
+from .assembly import Request
 from .hello import Hello, HelloReader
 from .hosts import HostSpec
 from .lines import Line
 from .preflight import Ours, Report, judge
 from .ssh.command import attach_command, default_pythons, remote_command
-from .ssh.failures import Failure, ended_early, no_hello
+from .ssh.failures import Failure, ended_early, lost, no_hello, nonsense
 from .ssh.session import Client, Session, Target
 
 HELLO_SECONDS = 10.0
@@ -34,6 +34,7 @@ FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 4.0
 STARTS_AT_MOST = 4
 ERRORS_KEPT = 20
+LOST = "the ssh connection was lost"
 END = 4
 """How :mod:`fedfutures.host.attach` ends when there is nothing to come back to."""
 
@@ -48,7 +49,8 @@ class Remote:
         self._line: Line | None = None
         self._hello = HelloReader()
         self._said: Hello | None = None
-        self._state = "new"  # connecting, measuring, entering, ready, serving, waiting (to connect again), over
+        self._state = "new"  # connecting, measuring, entering, ready, serving, waiting (to connect again),
+        # given up, over
         self._settings: Settings | None = None
         self._run: str | None = None  # the private directory of its host process
         self._entering = False  # whether this session goes to the door
@@ -79,6 +81,11 @@ class Remote:
     def open(self) -> bool:
         """Whether there is a connection."""
         return self._line is not None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it has served, and will not come back."""
+        return self._state == "given up"
 
     def connect(self, now: float) -> None:
         """Log in: to start a host process, or to come back to it."""
@@ -144,6 +151,11 @@ class Remote:
         news, self._news = self._news, []
         return news
 
+    def nonsense(self) -> None:
+        """What it says is no frame, or none that it may send: begin anew, by its door."""
+        if self._line is not None:
+            self._fail(nonsense(self.name), time.monotonic())
+
     def lost_now(self) -> bool:
         """Whether the connection was lost since the last time."""
         lost, self._lost_now = self._lost_now, False
@@ -163,7 +175,7 @@ class Remote:
             assert session is not None
             if not session.connected:  # its own limit ends it: a server that drops logins is asked again
                 self.due = now + LATE_SECONDS
-            elif session.failure is None:
+            else:
                 why = f"it was silent for {HELLO_SECONDS:.0f} s"
                 self._fail(no_hello(self.name, why, self._noise()), now)
         else:
@@ -186,7 +198,7 @@ class Remote:
         if self._state == "serving" and self._line is not None:
             self._line.say(["end"])
             self._state = "over"
-        elif self._state != "over":
+        else:
             self.close()
             self._state = "over"
 
@@ -204,7 +216,12 @@ class Remote:
             self._said_hello(self._hello.hello)
         if self._line is None:
             return
-        for frame in self._line.reader.feed(data):
+        try:
+            frames = self._line.reader.feed(data)
+        except ValueError:
+            self.nonsense()
+            return
+        for frame in frames:
             if self._state == "measuring" and frame == ["pong"]:
                 self._measured(time.monotonic())
             else:
@@ -250,7 +267,12 @@ class Remote:
         if self._state == "over":
             self.close()
         else:
-            self._fail(session.failure or ended_early(self.name, None, "\n".join(self._errors), self._noise()), now)
+            self._fail(session.failure or self._why_ended(), now)
+
+    def _why_ended(self) -> Failure:
+        if self._hello.hello is not None and self._settings is not None:
+            return lost(self.name)
+        return ended_early(self.name, None, "\n".join(self._errors), self._noise())
 
     def _fail(self, failure: Failure, now: float) -> None:
         self.close()
@@ -259,15 +281,15 @@ class Remote:
             return
         if self._state == "serving":
             self._state, self._lost_now, self._lost_at = "waiting", True, now
-            self._news.append(
-                (f"host {self.name}: the ssh connection was lost ({failure.text}); its Workers go on", True)
-            )
+            why = failure.text.removeprefix(f"{self.name}: ")
+            said = why if why.startswith(LOST) else f"{LOST} ({why})"
+            self._news.append((f"host {self.name}: {said}; its Workers go on", True))
         elif self._entering and self._gone():
             self._run = None  # the host process is gone, but the host is there
-        elif now - self._lost_at > GRACE_SECONDS:
+        elif now - self._lost_at > self._request.grace:
             self._run = None
-        if (self._run is None and self._starts >= STARTS_AT_MOST) or now - self._lost_at > 2 * GRACE_SECONDS:
-            self._state, self.due = "over", None
+        if (self._run is None and self._starts >= STARTS_AT_MOST) or now - self._lost_at > 2 * self._request.grace:
+            self._state, self.due = "given up", None
             self._news.append((f"host {self.name} is given up: {failure.text}. Its Futures run elsewhere", True))
             return
         self._state = "waiting"
@@ -300,7 +322,7 @@ class Remote:
                 text = line.decode("utf-8", "backslashreplace").rstrip()
                 self._errors.append(text)
                 if self._state == "serving":
-                    print(f"[{self.name}] {text}", file=sys.stderr, flush=True)
+                    self._frames.append(["output", self.name, 2, line + b"\n"])
 
 
 def remote_target(spec: HostSpec, request: Request, run: str | None = None) -> Target:

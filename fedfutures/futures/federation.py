@@ -76,6 +76,8 @@ class Federation:
             print(f"fedfutures: Worker {value[1]} ended: {value[2]}; its Futures run again", file=sys.stderr)
         elif value[0] == "broker restarted":
             self._restarted(*value[1:])
+        elif value[0] == "no workers":
+            self._fail(FederationLost(f"{value[1]}; Futures that were open are lost. Start the program again."))
         elif value[0] in ("broker lost", "gone") and not self._closed:
             what = "the host process ended"
             if len(value) > 1:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from .system import remove_tree
 
 START_SECONDS = 30.0
 END_SECONDS = 5.0
+_handles: weakref.WeakSet[HostHandle] = weakref.WeakSet()
 
 
 class HostHandle:
@@ -46,6 +48,7 @@ class HostHandle:
         self._thread: threading.Thread | None = None
         self._saying = threading.Lock()
         self._process = self._start(self.command, pass_fds)
+        _handles.add(self)
         self.tell(first or settings)  # if it has ended already, wait_ready says so
 
     def _start(self, command: Sequence[str], pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
@@ -70,9 +73,11 @@ class HostHandle:
         assert self._process.stdout is not None
         deadline = time.monotonic() + self.start_seconds
         descriptor = self._process.stdout.fileno()
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
         while not self.facts:
             left = deadline - time.monotonic()
-            readable = left > 0 and select.select([descriptor], [], [], left)[0]
+            readable = left > 0 and poller.poll(left * 1000)
             data = os.read(descriptor, 1 << 16) if readable else b""
             if not data:
                 self.end()
@@ -119,8 +124,18 @@ class HostHandle:
     def hang_up(self) -> None:
         """Tell the host to end everything, without waiting."""
         assert self._process.stdin is not None
+        self._end_in_words()
         with self._saying, contextlib.suppress(OSError):
             self._process.stdin.close()
+
+    def _end_in_words(self) -> None:
+        """A process that the program forked in C may hold the pipe open; no word to a host that does not read."""
+        assert self._process.stdin is not None
+        with self._saying, contextlib.suppress(OSError, ValueError):
+            poller = select.poll()
+            poller.register(self._process.stdin.fileno(), select.POLLOUT)
+            if poller.poll(0):
+                self._process.stdin.write(pack_frame(["end"]))
 
     def end(self) -> None:
         """End the host and everything below it, and wait until that has happened."""
@@ -137,3 +152,14 @@ class HostHandle:
         for key in ("run", "shared"):  # of a host process that was killed
             if key in self.facts:
                 remove_tree(self.facts[key])
+
+
+def _let_go() -> None:
+    """In a process that the program has forked: its copies of the pipes must not keep a run alive."""
+    for handle in list(_handles):
+        if handle._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                handle._process.stdin.close()
+
+
+os.register_at_fork(after_in_child=_let_go)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+GRACE_SECONDS = 30.0
+
 
 @dataclass(frozen=True)
 class Hosts:
@@ -27,6 +29,8 @@ class Hosts:
     python, prolog, path, pythonpath, nice:
         On the hosts: interpreter, shell script to source first, working directory, directories in front of
         ``sys.path``, niceness of the Workers.
+    grace:
+        For how many seconds a host goes on, and is looked for, when its ssh connection was lost.
     allow_root:
         Log in to other hosts although this is root's process.
 
@@ -48,4 +52,5 @@ class Hosts:
     pythonpath: Sequence[str] = ()
     nice: int | None = None
     external_hostname: str | None = None
+    grace: float = GRACE_SECONDS
     allow_root: bool = False

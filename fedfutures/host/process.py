@@ -50,7 +50,7 @@ class HostProcess:
     def __init__(self, settings: Settings, frames: FrameReader, early: list[Any], usual: tuple[int, int]) -> None:
         self.settings, self.early, self.usual = settings, early, usual
         self.machine = HostMachine(settings.host, settings.workers, settings.brokers)
-        self.run_directory = make_private_directory()
+        self.run_directory = make_private_directory(lasting=bool(settings.grace))
         self.shared_directory = make_private_directory(shared_memory_base())
         self.places = broker_places(settings.host, settings.brokers, self.run_directory)
         self.children: dict[int, Child] = {}  # by pid
@@ -374,6 +374,11 @@ def main() -> None:
     become_subreaper()
     usual = be_private()
     importlib.import_module(CHILDREN["broker"])
-    HostProcess(*read_settings(), usual).run()
+    settings, frames, early = read_settings()
+    try:
+        host = HostProcess(settings, frames, early, usual)
+    except OSError as error:
+        raise SystemExit(f"fedfutures: the private directories of a run cannot be made: {error}") from None
+    host.run()
     sys.stderr.flush()
     os._exit(0)  # everything is gone; tearing down the interpreter would only keep the launching side waiting

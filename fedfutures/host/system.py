@@ -78,12 +78,15 @@ def name_process(name: str) -> None:
     _prctl(_PR_SET_NAME, name.encode()[:15])
 
 
-def make_private_directory(base: str | None = None) -> str:
-    """Make a directory with mode 0700 and a name that nobody can guess, and return its path."""
+def make_private_directory(base: str | None = None, *, lasting: bool = False) -> str:
+    """Make a directory with mode 0700 and a name that nobody can guess, and return its path.
+
+    A `lasting` one is not in the user's runtime directory, which systemd removes soon after the last login has ended.
+    """
     if base is None:
-        runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+        runtime = "" if lasting else os.environ.get("XDG_RUNTIME_DIR", "")
         base = runtime if os.access(runtime, os.W_OK) and len(runtime) < 64 else os.environ.get("TMPDIR", "/tmp")
-        if len(base) > 64:  # the path of an ipc socket has 107 characters at most
+        if len(base) > 64 or not os.access(base, os.W_OK):  # the path of an ipc socket has 107 characters at most
             base = "/tmp"
     path = os.path.join(base, f"fedfutures-{os.urandom(8).hex()}")
     os.mkdir(path, 0o700)

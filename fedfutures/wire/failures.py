@@ -23,12 +23,15 @@ from .payload import PROTOCOL, Payloads, by_value_pickler
 
 MAX_TRACEBACK_CHARACTERS = 64 << 10
 MAX_EXCEPTION_BYTES = 16 << 20
-"""One that is larger travels as a RemoteException: failures never use segments, for they may be inside of payloads."""
+"""Inside of a payload, where no Broker sees its segments, one that is larger travels as a RemoteException."""
 _PLAIN_REDUCE = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
 
 
-def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1) -> bytes:
-    """Return the outcome of a Future that raised; `skip` outer frames (ours) are left out of the traceback."""
+def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1, *, inside: bool = False) -> bytes:
+    """Return the outcome of a Future that raised; `skip` outer frames (ours) are left out of the traceback.
+
+    `inside`: it becomes part of a payload.
+    """
     text = _traceback_text(error, skip)
     try:
         body = _dump(error, payloads)
@@ -37,11 +40,11 @@ def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1) -> byt
             copy.args != error.args and repr(copy) != repr(error)
         ):
             raise pickle.PicklingError("the copy is not equal")
-        if len(body) > MAX_EXCEPTION_BYTES:
+        if inside and len(body) > MAX_EXCEPTION_BYTES:
             raise pickle.PicklingError("it is too large")
     except BaseException:
         body = None
-    return payloads.dump((body, _describe(error), text), inline=True)
+    return payloads.dump((body, _describe(error), text), alone=not inside, inline=inside)
 
 
 def load_failure(outcome: bytes, payloads: Payloads) -> BaseException:

@@ -96,9 +96,13 @@ def _prepare_environment(settings: Settings) -> None:
         try:
             os.chdir(settings.directory)
         except OSError as error:
-            print(f"fedfutures: cannot change to {settings.directory}: {error}", file=sys.stderr)
+            if settings.directory_needed:
+                print(f"fedfutures: cannot change to {settings.directory}: {error}", file=sys.stderr)
     if settings.nice:
-        os.nice(settings.nice)
+        try:
+            os.nice(settings.nice)
+        except OSError as error:
+            print(f"fedfutures: cannot change the niceness by {settings.nice}: {error}", file=sys.stderr)
     if settings.code:
         sys.path[:] = [*settings.path, *(place for place in sys.path if place)]
     else:

@@ -37,7 +37,7 @@ class Slice(Wrapper):
                 if len(values) < len(columns[0]):
                     raise StopIteration  # the function did: map() took it for its own end
             except BaseException as error:
-                failures.append((len(values), dump_failure(error, self.payloads)))
+                failures.append((len(values), dump_failure(error, self.payloads, inside=True)))
                 values.append(None)
         return values, failures, time.perf_counter() - began
 

@@ -277,3 +277,13 @@ def no_hello(host: str, why: str, noise: str = "") -> Failure:
     return Failure(
         "no hello", f"{host}: {why}", f"ssh {shlex.quote(host)} true | head -c 1000", noise[-2000:]
     )  # fmt: skip
+
+
+def nonsense(host: str) -> Failure:
+    """Something else than the host process writes to the standard output of the ssh session, or it is not ours."""
+    return Failure(
+        "lost",
+        f"{host}: something was written among what the host process says",
+        f"ssh {shlex.quote(host)} 'sleep 5' </dev/null",
+        "look for commands in the background of its shell's start-up files",
+    )

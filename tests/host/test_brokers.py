@@ -41,7 +41,7 @@ class Run:
         heard = self.federation._heard
 
         def hear(value: list[Any]) -> None:
-            if value[0].startswith("broker"):
+            if value[0].startswith("broker "):
                 self.said.append(value)
             heard(value)
 

@@ -36,6 +36,7 @@ class Ground:
     client: str  # "paramiko" or "openssh"
     prefix: list[str] = field(default_factory=list)
     hostfile: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)  # more of it
 
     def write(self, name: str, text: str) -> str:
         """Write a file on the launching machine; return its path."""
@@ -61,6 +62,8 @@ class Ground:
         """Return the command line of a launch."""
         if hosts is None and self.hostfile is not None:
             where = ["--hostfile", self.hostfile]
+        elif hosts == []:
+            where = []
         else:
             where = ["--hosts", *(self.hosts if hosts is None else hosts)]
         return [*self.prefix, sys.executable, "-m", "fedfutures", *where, *self.options, *words]
@@ -68,6 +71,7 @@ class Ground:
     def start(self, *words: str, hosts: Sequence[str] | None = None, **more: Any) -> subprocess.Popen[str]:
         """Start a launch."""
         environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+        environment |= self.environment
         return subprocess.Popen(
             self.command(*words, hosts=hosts), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True, **more,

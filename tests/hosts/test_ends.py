@@ -11,7 +11,7 @@ import time
 
 import pytest
 from lab import Machine, Rootless
-from lab.machines import wait_until
+from lab.machines import children, wait_until
 
 from . import programs
 from .ground import Ground
@@ -69,9 +69,8 @@ def test_hosts_that_cannot_be_used_are_named_and_the_run_goes_on(ground):
     assert " ok " in rows["loud"]
     assert "refused" in rows["gone"]
     assert "ended early" in rows["empty"]
-    print(ended.err)
     assert "name" in rows["nowhere"]
-    assert "timeout" in rows["silent"]
+    assert "no banner" in rows["silent"]
     nothing_left(ground)
 
 
@@ -220,3 +219,45 @@ def test_what_stands_beside_the_program_comes_before_what_is_installed(ground):
     prog = ground.write("prog.py", programs.CLASH)
     ground.write("pluggy.py", "MINE = 4\n")
     assert ground.launch("-n", "2", prog).out == "{8}\n"
+
+
+def test_the_hosts_of_a_batch_job(ground, tmp_path):
+    prog = ground.write("prog.py", programs.CENSUS_OF_WORKERS)
+    nodes = ground.write("nodes", "good\ngood\nloud\n")
+    jobs = [
+        {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "good,loud", "SLURM_JOB_CPUS_PER_NODE": "2,1"},
+        {"PBS_JOBID": "7", "PBS_NODEFILE": nodes},
+    ]
+    for job in jobs:
+        ground.environment = job
+        ended = ground.launch(prog, "2", hosts=[])
+        assert ended.out.splitlines() == ["size 3", "hosts good loud"], ended.err
+
+
+def test_the_last_host_with_workers_does_not_come_back(ground):
+    prog = ground.write("prog.py", programs.LONG)
+    process = ground.start("-n", "2", "--grace", "1", prog, "100000", hosts=["good"])
+    heard(process, "under way")
+    ground.lab.stop("good")
+    try:
+        ended = ground.finish(process, 20)
+    finally:
+        ground.lab.start("good")
+    assert ended.code == 1
+    assert "host good is given up" in ended.err
+    assert "FederationLost: host good was the last one with Workers" in ended.err
+
+
+def test_a_host_that_is_cut_off_ends_by_itself(ground):
+    prog = ground.write("prog.py", programs.DAEMONS)
+    process = ground.start("-n", "4", "--grace", "1", prog)
+    heard(process, "66")
+    connector = next(pid for pid in children(process.pid) if "connector" in command_of(str(pid)))
+    os.kill(connector, signal.SIGSTOP)  # nobody says that the run has ended
+    try:
+        process.kill()
+        process.wait(10)
+        nothing_left(ground, 4)
+    finally:
+        os.kill(connector, signal.SIGKILL)
+        process.communicate(timeout=10)

@@ -75,7 +75,7 @@ def test_brokers_are_no_more_than_workers():
 
 
 def test_nobody_is_left():
-    with pytest.raises(ValueError, match="no room for 2 Workers"):
+    with pytest.raises(ValueError, match="no host is left"):
         assemble(request(spec("a"), workers=2), {})
     with pytest.raises(ValueError, match="no host is left"):
         assemble(request(spec("a")), {})

@@ -27,6 +27,7 @@ import pytest
 from fedfutures import errors
 from fedfutures.wire import failures
 from fedfutures.wire.failures import dump_failure, load_failure
+from fedfutures.wire.manifest import segments_of
 from fedfutures.wire.payload import Payloads
 from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
 
@@ -414,13 +415,20 @@ def test_an_exception_of_main_goes_by_value(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_failure_is_in_one_piece(tmp_path: Path) -> None:
     """Of a slice, it is inside of another payload, where no Broker looks for segments."""
     payloads = Payloads(Segments(str(tmp_path), "h.1"))
-    error = travel(ValueError(b"x" * SHARED_FROM_BYTES), payloads)
-    assert error.args == (b"x" * SHARED_FROM_BYTES,)
+    whole = dump_failure(ValueError(b"x" * SHARED_FROM_BYTES), payloads, inside=True)
+    assert load_failure(whole, payloads).args == (b"x" * SHARED_FROM_BYTES,)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_failure_of_its_own_goes_through_a_segment(tmp_path: Path) -> None:
+    payloads = Payloads(Segments(str(tmp_path), "h.1"))
+    outcome = dump_failure(ValueError(b"x" * SHARED_FROM_BYTES), payloads)
+    assert len(segments_of(outcome)) == 1
+    assert load_failure(outcome, payloads).args == (b"x" * SHARED_FROM_BYTES,)
 
 
 def test_an_exception_that_is_too_large_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "MAX_EXCEPTION_BYTES", 1000)
-    error = travel(ValueError("x" * 1000))
+    error = load_failure(dump_failure(ValueError("x" * 1000), Payloads(), inside=True), Payloads())
     assert isinstance(error, ValueError)
     assert isinstance(error, errors.RemoteException)

@@ -1,0 +1,104 @@
+"""Programs, hosts and users that do what nobody expects."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from lab import Machine, Rootless
+
+from . import programs
+from .ground import Ground
+from .test_ends import heard, nothing_left
+
+pytestmark = pytest.mark.host
+
+COMMAND = 'exec sh -c "$SSH_ORIGINAL_COMMAND"'
+FORKS = """
+    import os
+    import signal
+    import sys
+    from fedfutures import futures
+
+    if __name__ == "__main__":
+        if os.fork() == 0:
+            sys.exit(3)
+        print(os.waitstatus_to_exitcode(os.wait()[1]))
+        print(list(futures.map(abs, [-1, 2])))
+        pid = os.fork()
+        if pid == 0:
+            os.closerange(0, 3)
+            signal.pause()
+        print(pid, flush=True)
+        if sys.argv[1:]:
+            signal.pause()
+"""
+
+
+@pytest.fixture(scope="module")
+def clumsy(tmp_path_factory):
+    """Hosts whose shells do odd things."""
+    once = tmp_path_factory.mktemp("once") / "said"
+    machines = [
+        Machine("good"),
+        Machine("late", force_command=f"mkdir {once} 2>&- && (sleep 0.7; echo late) & {COMMAND}"),
+        Machine("homeless", force_command=f"unset XDG_RUNTIME_DIR; export TMPDIR=/nonexistent; {COMMAND}"),
+        Machine("hanging", force_command="exec sleep 20"),
+    ]
+    with Rootless(machines, tmp_path_factory.mktemp("clumsy")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def ground(clumsy, tmp_path):
+    return Ground(clumsy, ["good"], str(tmp_path), "paramiko")
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["it ends", "it is killed"])
+def test_a_process_that_the_program_has_forked_does_not_keep_the_run(ground, killed):
+    process = ground.start("-n", "2", ground.write("prog.py", FORKS), *["wait"] * killed)
+    lines = [process.stdout.readline().strip() for _ in range(3)]
+    if killed:
+        process.kill()
+    try:
+        ended = ground.finish(process, 5)
+        assert lines[:2] == ["3", "[1, 2]"], ended.err
+        nothing_left(ground)
+    finally:
+        os.kill(int(lines[2]), signal.SIGKILL)
+
+
+def test_an_interrupt_while_hosts_are_logged_in_to(ground):
+    before = ground.lab.logins("hanging")
+    process = ground.start("-n", "2", ground.write("prog.py", "print('ran')"), hosts=["good", "hanging"])
+    end = time.monotonic() + 10
+    while ground.lab.logins("hanging") == before and time.monotonic() < end:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    ended = ground.finish(process, 5)
+    assert (ended.code, ended.out) == (-signal.SIGINT, "")
+    assert ended.err == "fedfutures: interrupted before the program has begun\n"
+
+
+def test_what_a_shell_prints_late_does_no_harm(ground):
+    process = ground.start("-n", "4", ground.write("prog.py", programs.LONG), "80", hosts=["good", "late"])
+    heard(process, "under way")
+    ended = ground.finish(process)
+    assert ended.out == "done 80\n", ended.err
+    assert "something was written among what the host process says" in ended.err
+    assert "late: connected again" in ended.err
+    nothing_left(ground)
+
+
+def test_a_host_whose_directory_for_temporary_files_is_not_there(ground):
+    prog = ground.write("prog.py", "from fedfutures import futures\nprint(*futures.map(abs, [-3]))")
+    assert ground.launch("-n", "1", prog, hosts=["homeless"]).out == "3\n"
+
+
+def test_an_interpreter_for_hosts_need_not_be_on_this_machine(ground):
+    ended = ground.launch("-n", "1", "--python-interpreter", "/no/such/python", ground.write("prog.py", ""))
+    assert ended.code == 1
+    assert "good: no Python" in ended.err
+    assert ended.err.endswith("fedfutures: no host is left that could have Workers\n")
