@@ -98,13 +98,13 @@ def _settings(
         size=workers,
         brokers=max(1, min(request.brokers, share)),
         dials=tree.dials(spec.name),
-        nice=_first(spec.nice, request.nice, 0),
     )
     if facts is None:  # this machine
         return replace(common, threads=max(1, request.processors // max(1, share)))
     return replace(
         common,
         path=[*spec.pythonpath, *request.pythonpath],
+        nice=_first(spec.nice, request.nice, 0),
         directory=_first(spec.path, request.path, request.settings.directory),
         directory_needed=bool(spec.path or request.path),
         threads=max(1, int(facts.get("processors") or 1) // max(1, share)),

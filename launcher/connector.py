@@ -21,12 +21,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from fedfutures.host.settings import FrameReader
-from fedfutures.host.system import name_process
+from fedfutures.host.system import memory, name_process
 
 from .assembly import Assembly, Request, assemble, request_from
+from .hello import Hello
 from .lines import Line
 from .links import Links, Note, Order
-from .preflight import ours, table
+from .preflight import Report, ours, table
 from .remote import Remote
 from .ssh.session import Client
 from .streams import Streams
@@ -51,6 +52,7 @@ class Connector:
         self.host_of: dict[str, str] = {}
         self.beat_at = time.monotonic()
         self.ended = False
+        self.hushed = False
 
     def run(self) -> None:
         """Start the hosts, serve until the run ends, and end them."""
@@ -70,6 +72,7 @@ class Connector:
         due = min(at for at in deadlines if at is not None)
         for descriptor, events in self.poller.poll(max(0.0, due - now) * 1000 + 1):
             self._serve(descriptor, events)
+        self._pace()
         now = time.monotonic()
         if now >= self.beat_at:
             self.beat_at = now + min(BEAT_SECONDS, self.request.grace / 4)
@@ -154,15 +157,15 @@ class Connector:
             self._note(f"host {host} ends: {frame[1]}", important=True)
         elif host == self.request.local.name or kind in PASSED_ON:
             self.origin.say(frame)
-            if self.origin.size > UNREAD_AT_MOST_BYTES:
-                self._wait_for_origin()
+            self._pace()
 
-    def _wait_for_origin(self) -> None:
-        """The program's process does not take in what Workers print: let them wait, but not the hosts' lives."""
-        deadline = time.monotonic() + BEAT_SECONDS
-        while self.origin.size > UNREAD_AT_MOST_BYTES // 2 and time.monotonic() < deadline:
-            select.select([], [self.origin.write], [], 0.1)
-            self.origin.flush()
+    def _pace(self) -> None:
+        """Have Workers wait with what they print while the program's process does not take it in."""
+        bound = UNREAD_AT_MOST_BYTES // 2 if self.hushed else UNREAD_AT_MOST_BYTES
+        if self.hushed != (self.origin.size > bound):
+            self.hushed = not self.hushed
+            for host in (self.request.local.name, *self.remotes):
+                self._tell(host, ["hush", self.hushed])
 
     def _ready(self, host: str, facts: dict[str, Any]) -> None:
         if host == self.request.local.name:
@@ -170,6 +173,8 @@ class Connector:
             self.origin.say(["ready", facts | {"size": self.assembly.workers}])
         else:
             self.remotes[host].ready(facts)
+        if self.hushed:
+            self._tell(host, ["hush", True])
 
     def _broker(self, host: str, index: int) -> str:
         assert self.assembly is not None
@@ -209,7 +214,8 @@ class Connector:
             return
         if len(working) + local_counts < self.request.min_hosts:
             count = len(working) + local_counts
-            self._fail(f"{count} hosts can be used, and --min-hosts asks for {self.request.min_hosts}", 2, {})
+            text = f"{count} host{'s' * (count != 1)} can be used, and --min-hosts asks for {self.request.min_hosts}"
+            self._fail(text, 2, {})
             return
         self.assembly = assembly
         self.host_of = {broker.name: broker.host for broker in assembly.brokers.values()}
@@ -224,6 +230,12 @@ class Connector:
 
     def _show_table(self, workers: dict[str, int]) -> None:
         reports = [remote.report(workers.get(name, 0)) for name, remote in self.remotes.items()]
+        if self.request.local.count != 0:
+            known = ours()
+            here = Hello(known.python, fedfutures=known.fedfutures, protocol=known.protocol)
+            here.processors, here.memory = self.request.processors, memory()
+            local = self.request.local.name
+            reports.insert(0, Report(local, workers.get(local, 0), hello=here, latency=0.0))
         self.origin.say(["table", table(reports), any(report.problem is not None for report in reports)])
 
     def _fail(self, text: str, code: int, workers: dict[str, int]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import socket
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -69,6 +71,32 @@ def _read(path: str) -> str:
         return file.read()
 
 
+def at_home(hosts: Hosts, spec: HostSpec, settings: Settings) -> tuple[Settings, list[str]]:
+    """Return the settings for this machine with what was said of it, and the command of its interpreter.
+
+    Where it is none of the hosts, nothing was.
+    """
+    if spec.count == 0:
+        return settings, [sys.executable]
+    nice = spec.nice if spec.nice is not None else hosts.nice
+    path, front = spec.path or hosts.path, map(os.path.abspath, [*spec.pythonpath, *hosts.pythonpath])
+    settings = replace(
+        settings,
+        nice=settings.nice if nice is None else nice,
+        directory=os.path.abspath(path) if path else settings.directory,
+        path=[*(place for place in front if place not in settings.path), *settings.path],
+    )
+    return settings, _interpreter(spec.python or hosts.python, spec.prolog or hosts.prolog)
+
+
+def _interpreter(python: str | None, prolog: str | None) -> list[str]:
+    python = python or sys.executable
+    if prolog is None:
+        return [python]
+    script = f'. {shlex.quote(os.path.abspath(prolog))} && exec {shlex.quote(python)} "$@"'
+    return ["/bin/sh", "-c", script, "fedfutures"]
+
+
 def request_for(
     hosts: Hosts, specs: Sequence[HostSpec], settings: Settings, workers: int | None, brokers: int
 ) -> Request:
@@ -97,10 +125,13 @@ def start(request: Request, command: list[str] | None = None) -> HostHandle:
 def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, brokers: int) -> HostHandle:
     """Start what an ``Executor(hosts=...)`` needs. Raises ValueError for hosts that cannot be meant, StartFailed."""
     specs = wanted(hosts)
+    settings, command = at_home(hosts, specs[0], settings)
     if len(specs) == 1:
-        return HostHandle(settings)
+        count = workers or specs[0].count or processors()
+        threads = max(1, processors() // count)
+        return HostHandle(replace(settings, workers=count, size=count, threads=threads), python=command)
     refuse_root(hosts, specs)
-    return start(request_for(hosts, specs, settings, workers, brokers))
+    return start(request_for(hosts, specs, settings, workers, brokers), command)
 
 
 def refuse_root(hosts: Hosts, specs: Sequence[HostSpec]) -> None:

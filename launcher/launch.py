@@ -20,7 +20,7 @@ from fedfutures.host.system import processors
 from . import program as programs
 from .command_line import Options, plan_text
 from .far_plan import far_plan
-from .federate import refuse_root, request_for, start, wanted
+from .federate import at_home, refuse_root, request_for, start, wanted
 from .hosts import BadHosts, HostSpec
 from .plan import HostPlan, Tree, plan
 
@@ -43,11 +43,10 @@ def launch(options: Options) -> NoReturn:
     settings = settings_here(
         workers or 1, brokers=options.brokers, program=program.importable,
         argv=[program.argv0, *options.arguments], path=_absolute_path(),
-        nice=options.nice or 0, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
-        directory=os.path.abspath(options.path) if options.path and len(specs) == 1 else os.getcwd(),
+        debug=options.debug, profile=options.profile and os.path.abspath(options.profile), directory=os.getcwd(),
         verbosity=-1 if options.quiet else options.verbosity,
     )  # fmt: skip
-    command = _command(options)
+    settings, command = at_home(hosts, specs[0], settings)
     if len(specs) > 1:
         _launch_far(options, program, hosts, specs, settings, command)
     tree = plan([HostPlan(settings.host, settings.workers, settings.brokers)])
@@ -64,8 +63,6 @@ def _launch_far(
 ) -> NoReturn:  # fmt: skip
     """Run the program with Workers on other hosts, too."""
     request = request_for(hosts, specs, settings, options.workers, options.brokers)
-    if request.local.count == 0:  # --python-interpreter and --prolog are for hosts, and this machine is none of them
-        command = [sys.executable]
     if options.dry_run:
         print(plan_text([*_plan_head(options, settings), *far_plan(request, command)]))
         raise SystemExit(0)
@@ -99,14 +96,6 @@ def _check(options: Options, *, alone: bool) -> None:
 
 def _absolute_path() -> list[str]:
     return [os.path.abspath(place) if place == "" else place for place in sys.path]
-
-
-def _command(options: Options) -> list[str]:
-    python = options.python or sys.executable
-    if options.prolog is None:
-        return [python]
-    script = f'. {shlex.quote(os.path.abspath(options.prolog))} && exec {shlex.quote(python)} "$@"'
-    return ["/bin/sh", "-c", script, "fedfutures"]
 
 
 def _plan_head(options: Options, settings: Settings) -> list[tuple[str, Any]]:

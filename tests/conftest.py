@@ -1,5 +1,8 @@
-"""What all tests share: how hypothesis works here, and the laboratories."""
+"""What all tests share: how hypothesis works here, the laboratories, and what CI runs on one Python only."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 from lab.fixtures import one_network, rootless, two_sites
 
@@ -8,3 +11,19 @@ __all__ = ["one_network", "rootless", "two_sites"]
 # No deadline for one example: tests run on busy machines, and bounds of time have tests of their own.
 settings.register_profile("fedfutures", deadline=None, print_blob=True)
 settings.load_profile("fedfutures")
+
+TESTS = Path(__file__).parent
+ONCE = ("federation_live/test_losses.py", "hosts", "lab", "launcher/ssh", "security", "simulation/test_mutants.py")
+"""Hosts, networks, attacks: what they show does not depend on the version of Python."""
+ALWAYS = "hosts/test_battery.py"
+"""But one battery runs on each: on loopback addresses, with the built-in client."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what CI runs once."""
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        if place == ALWAYS and "loopback-paramiko" in item.name:
+            continue
+        if place.startswith(ONCE):
+            item.add_marker(pytest.mark.once)

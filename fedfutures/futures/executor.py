@@ -29,7 +29,7 @@ FEDERATE = "fedfutures_launcher.federate"
 
 
 class Executor(concurrent.futures.Executor):
-    """Runs calls on Workers of this machine (PEP 3148).
+    """Runs calls on Workers of this machine, and of others with `hosts` (PEP 3148).
 
     Made in a plain program, a notebook, a thread or under asyncio, it starts a Federation of its own. Made inside a
     Future, or in a program that ``python -m fedfutures`` launched, it joins the Federation that is there, unless it

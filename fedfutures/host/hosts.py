@@ -12,6 +12,8 @@ GRACE_SECONDS = 30.0
 class Hosts:
     """The hosts of a Federation, and how to reach them; for ``Executor(hosts=...)``.
 
+    Without `names` and `file`, they are those of the batch scheduler's job that this process is in.
+
     names:
         ``[user@]host[:port]`` each, as ssh takes them; named twice, it gets two Workers; "localhost" is this machine.
     file:
@@ -29,6 +31,8 @@ class Hosts:
     python, prolog, path, pythonpath, nice:
         On the hosts: interpreter, shell script to source first, working directory, directories in front of
         ``sys.path``, niceness of the Workers.
+    external_hostname:
+        An old name of this machine for others; accepted, but links are dialled outward and need none.
     grace:
         For how many seconds a host goes on, and is looked for, when its ssh connection was lost.
     allow_root:

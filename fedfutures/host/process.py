@@ -61,7 +61,7 @@ class HostProcess:
         self.bound: dict[str, dict[str, Any]] = {}  # by Broker: its key, and where neighbours on other hosts reach it
         self.linked: dict[tuple[int, str], list[Any]] = {}  # what the Brokers have said of such links last
         self.ending = False
-        self.paused = False
+        self.paused = self.hushed = False  # whether Workers' output waits in their pipes; because it is not wanted
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -235,12 +235,16 @@ class HostProcess:
                 self._act(self.machine.allow(*fields))
             elif kind in ("open", "data", "credit", "close"):
                 self.relay.told(frame, self.bound)
+            elif kind == "hush":
+                self.hushed = fields[0]
+                self._pace_output()
             elif kind == "end":
                 self.ending = True
 
     def _welcome_back(self) -> None:
         """The launching side is here again: tell it what it may have missed."""
         if self.contact.accept():
+            self.hushed = False
             self.relay.reset()
             self._say(["ready", self._facts()])
             for index, place in enumerate(self.places):
@@ -307,8 +311,9 @@ class HostProcess:
         self._pace_output()
 
     def _pace_output(self) -> None:
-        if self.contact.full != self.paused:
-            self.paused = self.contact.full
+        paused = self.contact.full or self.hushed
+        if paused != self.paused:
+            self.paused = paused
             for child in self.children.values():
                 for descriptor in child.outputs:
                     self.poller.register(descriptor, 0 if self.paused else select.POLLIN)

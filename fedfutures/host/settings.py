@@ -13,6 +13,8 @@ The settings are the first frame. Others may follow at any time:
     It is to dial that neighbour through the launching side (:mod:`.relay`).
 ``["allow", broker, name, key]``
     The Broker of this index is to accept the neighbour `name`, which has this public key.
+``["hush", whether]``
+    The program does not take in what Workers print: let it wait in their pipes, or no longer.
 ``["beat"]``, ``["end"]``
     The launching side lives; the run has ended.
 

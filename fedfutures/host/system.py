@@ -124,6 +124,11 @@ def orphans() -> list[int]:
         return []
 
 
+def memory() -> int:
+    """How many bytes of memory this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def processors() -> int:
     """How many processors this process may use: affinity, and the quota of its control group.
 

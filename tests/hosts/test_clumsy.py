@@ -37,6 +37,27 @@ FORKS = """
 """
 
 
+SPOUTS = """
+    import sys
+    import time
+    from fedfutures import futures
+
+    def spout(_):
+        for _ in range(400):
+            print("y" * 60_000)
+
+    if __name__ == "__main__":
+        spouts = [futures.submit(spout, number) for number in range(3)]
+        time.sleep(1)
+        began = time.monotonic()
+        print(all(futures.submit(abs, -number).result() == number for number in range(200)), file=sys.stderr)
+        print("took", time.monotonic() - began, file=sys.stderr, flush=True)
+        for future in spouts:
+            future.result()
+        print("all of it")
+"""
+
+
 @pytest.fixture(scope="module")
 def clumsy(tmp_path_factory):
     """Hosts whose shells do odd things."""
@@ -102,3 +123,13 @@ def test_an_interpreter_for_hosts_need_not_be_on_this_machine(ground):
     assert ended.code == 1
     assert "good: no Python" in ended.err
     assert ended.err.endswith("fedfutures: no host is left that could have Workers\n")
+
+
+def test_output_that_nobody_reads_does_not_stop_the_links(ground):
+    prog = ground.write("prog.py", SPOUTS)
+    process = ground.start("-q", "-n", "4", "--tunnel", prog, hosts=["good", "homeless"])
+    lines = [process.stderr.readline() for _ in range(2)]
+    assert lines[0] == "True\n"
+    assert float(lines[1].split()[1]) < 4
+    ended = ground.finish(process)
+    assert "all of it" in ended.out, ended.err

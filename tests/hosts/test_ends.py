@@ -19,6 +19,8 @@ from .ground import Ground
 pytestmark = pytest.mark.host
 
 GONE_SECONDS = 2.0
+one_client = pytest.mark.parametrize("client", ["paramiko"])
+"""For what does not depend on the ssh client; the batteries run with both."""
 
 
 def nothing_left(ground, seconds=GONE_SECONDS):
@@ -87,6 +89,7 @@ def test_all_hosts_may_be_required(ground):
     nothing_left(ground)
 
 
+@one_client
 def test_a_python_that_will_not_do(ground, tmp_path):
     old = tmp_path / "old"
     old.write_text("#!/bin/sh\nexit 99\n")
@@ -117,6 +120,7 @@ def test_a_lost_connection_is_made_again(ground):
     nothing_left(ground)
 
 
+@one_client
 def test_a_host_process_that_is_killed_is_started_again(ground):
     prog = ground.write("prog.py", programs.LONG)
     process = ground.start("-n", "4", prog, "150")
@@ -150,6 +154,7 @@ def command_of(left):
         return ""
 
 
+@one_client
 def test_an_interrupt_ends_everything(ground):
     prog = ground.write("prog.py", programs.LONG)
     process = ground.start("-n", "4", prog, "100000")
@@ -161,6 +166,7 @@ def test_an_interrupt_ends_everything(ground):
     nothing_left(ground)
 
 
+@one_client
 def test_two_runs_at_once(ground):
     prog = ground.write("prog.py", programs.LONG)
     first, second = (ground.start("-n", "4", prog, "40") for _ in range(2))
@@ -168,6 +174,7 @@ def test_two_runs_at_once(ground):
     nothing_left(ground)
 
 
+@one_client
 def test_output_of_workers_comes_with_their_names(ground):
     prog = ground.write(
         "prog.py",
@@ -187,6 +194,7 @@ def test_output_of_workers_comes_with_their_names(ground):
     assert all(line.startswith(("[good.1] ", "[loud.1] ")) for line in ended.out.splitlines())
 
 
+@one_client
 def test_a_plan_starts_nothing(ground):
     prog = ground.write("prog.py", "raise SystemExit(5)")
     before = ground.lab.logins("good")
@@ -197,6 +205,7 @@ def test_a_plan_starts_nothing(ground):
     assert ground.lab.logins("good") == before
 
 
+@one_client
 def test_root_is_asked_whether_that_is_meant(ground):
     if os.geteuid():
         pytest.skip("this is not root")
@@ -207,6 +216,7 @@ def test_root_is_asked_whether_that_is_meant(ground):
     assert "--allow-root" in ended.stderr
 
 
+@one_client
 def test_a_module_that_is_nowhere(ground):
     prog = ground.write("prog.py", programs.LACKING)
     ended = ground.launch("-n", "1", prog)
@@ -215,12 +225,14 @@ def test_a_module_that_is_nowhere(ground):
         assert text in ended.out
 
 
+@one_client
 def test_what_stands_beside_the_program_comes_before_what_is_installed(ground):
     prog = ground.write("prog.py", programs.CLASH)
     ground.write("pluggy.py", "MINE = 4\n")
     assert ground.launch("-n", "2", prog).out == "{8}\n"
 
 
+@one_client
 def test_the_hosts_of_a_batch_job(ground, tmp_path):
     prog = ground.write("prog.py", programs.CENSUS_OF_WORKERS)
     nodes = ground.write("nodes", "good\ngood\nloud\n")
@@ -234,6 +246,7 @@ def test_the_hosts_of_a_batch_job(ground, tmp_path):
         assert ended.out.splitlines() == ["size 3", "hosts good loud"], ended.err
 
 
+@one_client
 def test_the_last_host_with_workers_does_not_come_back(ground):
     prog = ground.write("prog.py", programs.LONG)
     process = ground.start("-n", "2", "--grace", "1", prog, "100000", hosts=["good"])
@@ -248,6 +261,7 @@ def test_the_last_host_with_workers_does_not_come_back(ground):
     assert "FederationLost: host good was the last one with Workers" in ended.err
 
 
+@one_client
 def test_a_host_that_is_cut_off_ends_by_itself(ground):
     prog = ground.write("prog.py", programs.DAEMONS)
     process = ground.start("-n", "4", "--grace", "1", prog)

@@ -11,7 +11,7 @@ import pytest
 from lab.machines import wait_until
 
 from . import programs
-from .test_ends import heard, nothing_left
+from .test_ends import heard, nothing_left, one_client
 
 pytestmark = pytest.mark.host
 
@@ -23,6 +23,7 @@ def tables(text):
     return [line for line in text.splitlines() if " s" not in line and "times" not in line]
 
 
+@one_client
 def test_a_census_is_the_same_on_three_hosts_as_on_one(network):
     census = network.write("census.py", CENSUS.read_text())
     ended = network.launch("-n", "6", census, "--files", "60")
@@ -32,7 +33,7 @@ def test_a_census_is_the_same_on_three_hosts_as_on_one(network):
     assert tables(ended.out) == tables(alone.out)
 
 
-@pytest.mark.parametrize("refusal", ["drop", "reject"])
+@pytest.mark.parametrize(("client", "refusal"), [("paramiko", "drop"), ("openssh", "reject")])
 def test_with_all_ports_but_ssh_closed(network, refusal):
     for host in network.hosts:
         network.lab.only_ssh(host, refusal)
@@ -48,6 +49,7 @@ def test_with_all_ports_but_ssh_closed(network, refusal):
             network.lab.any_port(host)
 
 
+@one_client
 def test_a_host_that_loses_power_loses_nothing(network):
     prog = network.write("prog.py", programs.LONG)
     process = network.start("-n", "6", prog, "200")
@@ -60,6 +62,7 @@ def test_a_host_that_loses_power_loses_nothing(network):
         network.lab.start("h3")
 
 
+@one_client
 def test_a_host_that_reboots_takes_part_again(network):
     prog = network.write("prog.py", programs.LONG)
     process = network.start("-n", "6", prog, "400")
@@ -71,6 +74,7 @@ def test_a_host_that_reboots_takes_part_again(network):
     assert "host h3: started again" in ended.err
 
 
+@one_client
 def test_a_cable_that_is_pulled_for_a_while(network):
     prog = network.write("prog.py", programs.LONG)
     process = network.start("-n", "6", prog, "250")
@@ -82,6 +86,7 @@ def test_a_cable_that_is_pulled_for_a_while(network):
     assert ended.out == "done 250\n", ended.err
 
 
+@one_client
 def test_a_program_that_is_killed_leaves_nothing_on_the_network(network):
     prog = network.write("prog.py", programs.DAEMONS)
     process = network.start("-n", "6", prog)
@@ -92,6 +97,7 @@ def test_a_program_that_is_killed_leaves_nothing_on_the_network(network):
     nothing_left(network)
 
 
+@one_client
 def test_hosts_by_their_ipv6_addresses(network):
     prog = network.write("prog.py", programs.CENSUS_OF_WORKERS)
     address = network.lab.address6("h2")
