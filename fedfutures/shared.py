@@ -13,8 +13,7 @@ import time
 from typing import Any
 
 from .errors import SealBroken
-from .wire.messages import MAX_NAME_CHARACTERS
-from .worker import current, files
+from .worker import current
 
 __all__ = ["file", "get", "getConst", "set", "setConst"]
 
@@ -27,6 +26,8 @@ def set(**values: Any) -> None:
 
     Raises ``PicklingError`` or whatever pickling raises. A name that is set again has the newer value everywhere soon.
     """
+    from .wire.messages import MAX_NAME_CHARACTERS
+
     for name, value in values.items():
         if len(name) > MAX_NAME_CHARACTERS:
             raise ValueError(f"the name of a shared constant has {MAX_NAME_CHARACTERS} characters at most")
@@ -83,6 +84,8 @@ def file(path: str | os.PathLike[str]) -> str:
     FileNotFoundError there when the program has not made it known. The file is not to be changed meanwhile; one that
     was changed is to be made known again.
     """
+    from .worker import files
+
     text = os.fspath(path)
     if current.is_origin:
         what = files.described(text)

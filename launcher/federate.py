@@ -50,12 +50,16 @@ def wanted(hosts: Hosts) -> list[HostSpec]:
     names = own_names()
     if hosts.names:
         words = [word for name in hosts.names for word in name.split(",") if word]
+        if not words:
+            raise BadHosts("no host is named")
         specs = parsing.from_words(words)
     elif hosts.file is not None:
         try:
             specs = from_hostfile(_read(hosts.file), hosts.file)
         except OSError as error:
             raise BadHosts(f"host file {hosts.file!r}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise BadHosts(f"host file {hosts.file!r}: this is no text in UTF-8") from None
     else:
         found = from_environment(os.environ, _read)
         specs = [] if found is None else found[1]

@@ -7,7 +7,7 @@ import importlib
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import NotSupportedHere
 from ..host.handle import HostHandle
@@ -17,12 +17,14 @@ from ..host.settings import Settings
 from ..host.system import processors
 from ..worker import current
 from ..worker.future import Future
-from .federation import Federation
 from .groups import Group, named
 from .mapping import map_ordered
 from .priority import taken_from
 from .progress import with_progress
 from .serial import Serial
+
+if TYPE_CHECKING:
+    from .federation import Federation
 
 FEDERATE = "fedfutures_launcher.federate"
 """What starts hosts. Named, not imported: the launcher stands above this package."""
@@ -92,7 +94,11 @@ class Executor(concurrent.futures.Executor):
                 workers, program=program_here(), initializer=packed, max_tasks_per_child=max_tasks_per_child,
                 brokers=brokers,
             )  # fmt: skip
-            self._federation = Federation(_start(settings, hosts, max_workers), prefix=False)
+            handle = _start(settings, hosts, max_workers)
+            # Only now the rest is loaded, while the host process loads its own.
+            from .federation import Federation
+
+            self._federation = Federation(handle, prefix=False)
             self._finalizer = weakref.finalize(self, self._federation.finish)
 
     def _ready(self) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .node import Node
+if TYPE_CHECKING:
+    from .node import Node
 
 node: Node | None = None
 """The Worker of this process, or the Origin of its launched program; None in a plain program."""
