@@ -146,6 +146,8 @@ class Connector:
             if routed is not None:
                 self._tell(*routed)
         elif kind == "broker":
+            if self.host_of.get(frame[2]) != host:
+                raise LookupError(f"host {host} speaks for {frame[2]!r}")
             self._do(self.links.broker(frame[2], frame[3]))
         elif kind == "allowed":
             self._do(self.links.allowed(self._broker(host, frame[1]), frame[2], now))
@@ -205,17 +207,17 @@ class Connector:
         failed = [name for name, remote in self.remotes.items() if remote.facts is None]
         local_counts = self.request.local.count != 0
         if failed and self.request.require_all:
-            self._fail(f"{len(failed)} of the hosts cannot be used, and --require-all asks for all", 2, {})
+            self._fail(f"{len(failed)} of the hosts cannot be used, and --require-all asks for all", 2)
             return
         try:
             assembly = assemble(self.request, working)
         except ValueError as error:
-            self._fail(str(error), 1, {})
+            self._fail(str(error), 1)
             return
         if len(working) + local_counts < self.request.min_hosts:
             count = len(working) + local_counts
             text = f"{count} host{'s' * (count != 1)} can be used, and --min-hosts asks for {self.request.min_hosts}"
-            self._fail(text, 2, {})
+            self._fail(text, 2)
             return
         self.assembly = assembly
         self.host_of = {broker.name: broker.host for broker in assembly.brokers.values()}
@@ -238,8 +240,8 @@ class Connector:
             reports.insert(0, Report(local, workers.get(local, 0), hello=here, latency=0.0))
         self.origin.say(["table", table(reports), any(report.problem is not None for report in reports)])
 
-    def _fail(self, text: str, code: int, workers: dict[str, int]) -> None:
-        self._show_table(workers)
+    def _fail(self, text: str, code: int) -> None:
+        self._show_table({})
         self.origin.say(["failed", text, code])
         self.ended = True
 

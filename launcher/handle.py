@@ -17,6 +17,7 @@ START_SECONDS = 60.0
 class ConnectorHandle(HostHandle):
     """Starts the host process of this machine and the connector. The Origin belongs to the former."""
 
+    what = "the connector, which keeps the ssh connections,"
     start_seconds = START_SECONDS
 
     def __init__(self, request: Request, command: list[str] | None = None) -> None:

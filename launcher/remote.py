@@ -30,6 +30,7 @@ from .ssh.session import Client, Session, Target
 
 HELLO_SECONDS = 10.0
 LATE_SECONDS = 3.0
+LOGIN_SECONDS = 25.0
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 4.0
 STARTS_AT_MOST = 4
@@ -173,7 +174,7 @@ class Remote:
         elif self._state in ("connecting", "measuring", "entering"):
             session = self._session
             assert session is not None
-            if not session.connected:  # its own limit ends it: a server that drops logins is asked again
+            if not session.connected and now < self._asked_at + LOGIN_SECONDS:  # the server may drop logins for a while
                 self.due = now + LATE_SECONDS
             else:
                 why = f"it was silent for {HELLO_SECONDS:.0f} s"
@@ -283,7 +284,7 @@ class Remote:
             self._state, self._lost_now, self._lost_at = "waiting", True, now
             why = failure.text.removeprefix(f"{self.name}: ")
             said = why if why.startswith(LOST) else f"{LOST} ({why})"
-            self._news.append((f"host {self.name}: {said}; its Workers go on", True))
+            self._news.append((f"host {self.name}: {said}; coming back to it", True))
         elif self._entering and self._gone():
             self._run = None  # the host process is gone, but the host is there
         elif now - self._lost_at > self._request.grace:

@@ -79,7 +79,7 @@ class Federation:
         elif value[0] == "no workers":
             self._fail(FederationLost(f"{value[1]}; Futures that were open are lost. Start the program again."))
         elif value[0] in ("broker lost", "gone") and not self._closed:
-            what = "the host process ended"
+            what = f"{self._handle.what} ended"
             if len(value) > 1:
                 what = f"a Broker of {self._settings.host} cannot be kept running: {value[1]}"
             self._fail(FederationLost(f"{what}; Futures that were open are lost. Start the program again."))
@@ -150,3 +150,14 @@ class Federation:
         if self._origin is not None and (self._origin.futures or self._origin.own):
             self.drain()
         self.close()
+
+
+def _forked() -> None:
+    """In a process that the program has forked: sockets and threads stayed behind, so waiting would never end."""
+    for origin in list(current.origins):
+        origin.lost = FederationLost(
+            "this process was forked from the one that has the Federation; only that one submits"
+        )
+
+
+os.register_at_fork(after_in_child=_forked)

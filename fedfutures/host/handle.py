@@ -28,6 +28,7 @@ class HostHandle:
     Or what stands for several: the first frame it is sent is `first`, and `command` is run instead.
     """
 
+    what = "the host process"
     start_seconds = START_SECONDS
     end_seconds = END_SECONDS
 
@@ -83,7 +84,7 @@ class HostHandle:
                 self.end()
                 why = "it ended" if readable else f"no answer within {self.start_seconds:.0f} s"
                 raise StartFailed(
-                    f"the host process on {self.settings.host} did not start: {why}. Its messages are above; "
+                    f"{self.what} on {self.settings.host} did not start: {why}. Its messages are above; "
                     f"try: {' '.join(self.command)} </dev/null"
                 )
             for value in self._reader.feed(data):
