@@ -61,6 +61,7 @@ class Keeping:
             self.bytes -= self._kept.pop(name).size
         if names:
             self._broker.act(Remove(names, reuse=True))
+        self._set_due(0.0)  # others that it needed may go now
 
     def forget(self, source: Source) -> None:
         """The Futures of an intake are nobody's, and some may still run: their segments only go when space is short."""

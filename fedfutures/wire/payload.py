@@ -103,7 +103,8 @@ class Payloads:
         assert self.segments is not None
         owner = raw.obj
         if written is not None and id(owner) in written:
-            name = written[id(owner)][1]
+            written[id(owner)] = known_here = written.pop(id(owner))  # the one used last stands last
+            name = known_here[1]
             self.segments.retain(name)
             return name
         known = self._read_only.get(id(owner))

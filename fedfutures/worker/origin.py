@@ -24,7 +24,7 @@ from .node import Node
 from .providing import Provider
 
 SEND_EVERY_FUTURES = 128
-REMEMBERED_BYTES = 256 << 20
+REMEMBERED_BYTES = 64 << 20
 """How much of the large buffers of a map is kept at most, in case that they come again."""
 URGENT_EVERY_SECONDS = 0.001
 _ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
@@ -143,7 +143,7 @@ class Submitter:
     def __init__(self, origin: Origin, definition: Definition, priority: int | None) -> None:
         self._origin, self._definition, self._priority = origin, definition, priority
         self._written: Written = {}
-        self._sizes: dict[int, int] = {}  # of what is written, the oldest first
+        self._sizes: dict[int, int] = {}  # of what is written
         self._bytes = 0
 
     def __call__(self, args: tuple[Any, ...]) -> tuple[Future, int]:
@@ -155,12 +155,12 @@ class Submitter:
         return self._origin.submit_defined(self._definition, payload, self._priority, eager=True), size
 
     def _remember(self) -> int:
-        """Return how much was written now, and let go of what was written so long ago that it hardly comes again."""
+        """Return how much was written now, and let go of what was used so long ago that it hardly comes again."""
         new = {key: memoryview(self._written[key][0]).nbytes for key in self._written.keys() - self._sizes.keys()}
         self._sizes |= new
         self._bytes += sum(new.values())
         while self._bytes > REMEMBERED_BYTES and len(self._sizes) > len(new):
-            oldest = next(iter(self._sizes))
+            oldest = next(iter(self._written))  # the one used last stands last
             self._bytes -= self._sizes.pop(oldest)
             self._release([self._written.pop(oldest)[1]])
         return sum(new.values())
