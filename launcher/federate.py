@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import socket
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +15,7 @@ from fedfutures.host.hosts import Hosts
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
+from . import home
 from . import hosts as parsing
 from .assembly import Request
 from .hostfile import from_hostfile
@@ -81,24 +80,15 @@ def at_home(hosts: Hosts, spec: HostSpec, settings: Settings) -> tuple[Settings,
     Where it is none of the hosts, nothing was.
     """
     if spec.count == 0:
-        return settings, [sys.executable]
-    nice = spec.nice if spec.nice is not None else hosts.nice
-    path, front = spec.path or hosts.path, map(os.path.abspath, [*spec.pythonpath, *hosts.pythonpath])
-    settings = replace(
+        return home.at_home(settings)
+    return home.at_home(
         settings,
-        nice=settings.nice if nice is None else nice,
-        directory=os.path.abspath(path) if path else settings.directory,
-        path=[*(place for place in front if place not in settings.path), *settings.path],
+        python=spec.python or hosts.python,
+        prolog=spec.prolog or hosts.prolog,
+        path=spec.path or hosts.path,
+        pythonpath=[*spec.pythonpath, *hosts.pythonpath],
+        nice=hosts.nice if spec.nice is None else spec.nice,
     )
-    return settings, _interpreter(spec.python or hosts.python, spec.prolog or hosts.prolog)
-
-
-def _interpreter(python: str | None, prolog: str | None) -> list[str]:
-    python = python or sys.executable
-    if prolog is None:
-        return [python]
-    script = f'. {shlex.quote(os.path.abspath(prolog))} && exec {shlex.quote(python)} "$@"'
-    return ["/bin/sh", "-c", script, "fedfutures"]
 
 
 def request_for(

@@ -6,22 +6,18 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
-from fedfutures.host.hosts import Hosts
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
 from . import program as programs
 from .command_line import Options, plan_text
-from .far_plan import far_plan
-from .federate import at_home, refuse_root, request_for, start, wanted
-from .hosts import BadHosts, HostSpec
+from .home import BATCH_VARIABLES, at_home
 from .plan import HostPlan, Tree, plan
 
 
@@ -31,57 +27,40 @@ def launch(options: Options) -> NoReturn:
         del sys.path[0]  # the launcher's own first entry, where the program's is to stand
     sys.path[:0] = map(os.path.abspath, options.pythonpath)
     program = programs.load(options)
-    hosts = _hosts(options)
-    try:
-        specs = wanted(hosts)
-    except BadHosts as error:
-        programs.fail(str(error))
-    _check(options, alone=len(specs) == 1)
-    if program.path0 is not None:
-        sys.path.insert(0, program.path0)
-    workers = options.workers or (specs[0].count or processors() if len(specs) == 1 else None)
-    settings = settings_here(
-        workers or 1, brokers=options.brokers, program=program.importable,
-        argv=[program.argv0, *options.arguments], path=_absolute_path(),
-        debug=options.debug, profile=options.profile and os.path.abspath(options.profile), directory=os.getcwd(),
-        verbosity=-1 if options.quiet else options.verbosity,
-    )  # fmt: skip
-    settings, command = at_home(hosts, specs[0], settings)
-    if len(specs) > 1:
-        _launch_far(options, program, hosts, specs, settings, command)
+    if options.hosts or options.hostfile is not None or any(name in os.environ for name in BATCH_VARIABLES):
+        from .launch_far import launch_far
+
+        launch_far(options, program)
+    check(options)
+    settings = settings_for(options, program, options.workers or processors())
+    settings, command = at_home(
+        settings, python=options.python, prolog=options.prolog, path=options.path, nice=options.nice
+    )
+    launch_here(options, program, settings, command)
+
+
+def launch_here(options: Options, program: programs.Program, settings: Settings, command: list[str]) -> NoReturn:
+    """Run the program with Workers on this machine alone."""
     tree = plan([HostPlan(settings.host, settings.workers, settings.brokers)])
     settings.dials = tree.dials(settings.host)
     if options.dry_run:
         print(plan_text(_plan(options, settings, command, tree)))
         raise SystemExit(0)
-    _run(options, program, settings, lambda: HostHandle(settings, python=command))
+    run(options, program, settings, lambda: HostHandle(settings, python=command))
 
 
-def _launch_far(
-    options: Options, program: programs.Program, hosts: Hosts, specs: Sequence[HostSpec], settings: Settings,
-    command: list[str],
-) -> NoReturn:  # fmt: skip
-    """Run the program with Workers on other hosts, too."""
-    request = request_for(hosts, specs, settings, options.workers, options.brokers)
-    if options.dry_run:
-        print(plan_text([*_plan_head(options, settings), *far_plan(request, command)]))
-        raise SystemExit(0)
-    try:
-        refuse_root(hosts, specs)
-    except StartFailed as error:
-        programs.fail(str(error), error.exit_code)
-    if options.external_hostname and options.verbosity:
-        print("fedfutures: --external-hostname is not needed: links are dialled from here", file=sys.stderr)
-    _run(options, program, request.settings, lambda: start(request, command))
+def settings_for(options: Options, program: programs.Program, workers: int) -> Settings:
+    """Return what the command line says to every host."""
+    if program.path0 is not None:
+        sys.path.insert(0, program.path0)
+    return settings_here(
+        workers, brokers=options.brokers, program=program.importable, argv=[program.argv0, *options.arguments],
+        path=_absolute_path(), debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
+        directory=os.getcwd(), verbosity=-1 if options.quiet else options.verbosity,
+    )  # fmt: skip
 
 
-def _hosts(options: Options) -> Hosts:
-    """Return what was said of hosts."""
-    same = {item.name: getattr(options, item.name) for item in fields(Hosts) if hasattr(options, item.name)}
-    return Hosts(names=options.hosts, file=options.hostfile, **same)
-
-
-def _check(options: Options, *, alone: bool) -> None:
+def check(options: Options, *, alone: bool = True) -> None:
     """See that what is named is there, on this machine if that is the only one."""
     if alone and options.path is not None and not os.path.isdir(options.path):
         programs.fail(f"--path {options.path!r} is not a directory")
@@ -98,7 +77,7 @@ def _absolute_path() -> list[str]:
     return [os.path.abspath(place) if place == "" else place for place in sys.path]
 
 
-def _plan_head(options: Options, settings: Settings) -> list[tuple[str, Any]]:
+def plan_head(options: Options, settings: Settings) -> list[tuple[str, Any]]:
     return [
         ("program", shlex.join([options.place, *options.arguments])),
         ("import", f"{settings.program[1]} by Workers, when needed" if settings.program else "never: no main guard"),
@@ -106,7 +85,7 @@ def _plan_head(options: Options, settings: Settings) -> list[tuple[str, Any]]:
 
 
 def _plan(options: Options, settings: Settings, command: list[str], tree: Tree) -> list[tuple[str, Any]]:
-    program, imported = _plan_head(options, settings)
+    program, imported = plan_head(options, settings)
     return [
         program,
         ("host", f"{settings.host}: {_count(settings)}"),
@@ -123,7 +102,7 @@ def _count(settings: Settings) -> str:
     return ", ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counts)
 
 
-def _run(
+def run(
     options: Options, program: programs.Program, settings: Settings, start_hosts: Callable[[], HostHandle]
 ) -> NoReturn:  # fmt: skip
     try:

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from ..errors import StartFailed
 from .gate import Gate
 from .keys import Keys, make_keys
 from .options import limit, present
 from .sockets import Context
+from .watch import event_of
 
 TRIAL_SECONDS = 5.0  # a machine under load; the trial itself takes a few milliseconds
 _DIALS = {zmq.ROUTER: zmq.DEALER, zmq.PUB: zmq.SUB, zmq.SUB: zmq.PUB}
@@ -89,7 +89,7 @@ def _try(attempts: Sequence[_Attempt], gate: Gate | None) -> None:
                 gate.serve()
             for attempt in open_ones:
                 if int(attempt.events.getsockopt(zmq.EVENTS)) & int(zmq.POLLIN):
-                    attempt.verdict = int(parse_monitor_message(attempt.events.recv_multipart(zmq.NOBLOCK))["event"])
+                    attempt.verdict = event_of(attempt.events.recv_multipart(zmq.NOBLOCK))[0]
         for attempt in attempts:
             if not attempt.verdict & attempt.expected:
                 did = "let a stranger in" if attempt.verdict == _ADMITTED else "refused a stranger for a wrong reason"

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..wire.functions import Definition
+from ..wire.manifest import segments_of
 from ..wire.payload import Payloads, Written, culprit
 from ..wire.segments import SHARED_FROM_BYTES
 from . import events as rules
@@ -151,18 +152,21 @@ class Submitter:
         payload = self._origin.pack(args, {}, self._written)
         size = len(payload)
         if payload[:1] == b"\x01":
-            size += self._remember()
+            size += self._remember(set(segments_of(payload)))
         return self._origin.submit_defined(self._definition, payload, self._priority, eager=True), size
 
-    def _remember(self) -> int:
+    def _remember(self, used: set[str]) -> int:
         """Return how much was written now, and let go of what was used so long ago that it hardly comes again."""
         new = {key: memoryview(self._written[key][0]).nbytes for key in self._written.keys() - self._sizes.keys()}
         self._sizes |= new
         self._bytes += sum(new.values())
-        while self._bytes > REMEMBERED_BYTES and len(self._sizes) > len(new):
-            oldest = next(iter(self._written))  # the one used last stands last
-            self._bytes -= self._sizes.pop(oldest)
-            self._release([self._written.pop(oldest)[1]])
+        for key, (_, name) in list(self._written.items()):  # the one used last stands last
+            if self._bytes <= REMEMBERED_BYTES:
+                break
+            if name not in used:
+                del self._written[key]
+                self._bytes -= self._sizes.pop(key)
+                self._release([name])
         return sum(new.values())
 
     def _release(self, names: list[str]) -> None:
