@@ -4,7 +4,7 @@
 #   make test    lint, then every test; what CI runs
 #   make suite   every test that could depend on the version of Python, without lint (.ci/run: on other Pythons)
 #   make pure    the tests that start no processes
-#   make gate    what the simulator demands of the Federation: figures of 2,000 Brokers, 10,000 schedules of faults
+#   make gate    what the simulator demands of the Federation: figures of 200 Brokers, 10,000 schedules of faults
 #   make lint    style, types, layers
 #   make docs    build/docs/index.html
 #   make bench   the benchmarks
@@ -36,7 +36,7 @@ test: lint system-packages
 	$(BIN)/python -m pytest -m "not host" --cov
 	$(BIN)/python -m pytest -m host
 
-suite: $(VENV)/test.stamp system-packages
+suite: $(VENV)/suite.stamp system-packages
 	$(BIN)/python -m pytest -m "not once"
 
 pure: $(VENV)/test.stamp

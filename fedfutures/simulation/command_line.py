@@ -25,10 +25,10 @@ GATE_SCHEDULES = 10_000
 GATE_RATIO = 1.1
 GATE_UTILISATION = 0.95
 GATE_RUNS = (
-    Settings(brokers=400, workers=8, seconds=0.01, futures=256_000, sites=True),
-    Settings(brokers=400, workers=8, seconds=1.0, futures=32_000, sites=True),
+    Settings(brokers=200, workers=8, seconds=0.01, futures=128_000, sites=True),
+    Settings(brokers=200, workers=8, seconds=1.0, futures=16_000, sites=True),
 )
-"""Federations that are to come near the ideal: a tree of sites with 3,200 Workers, short Futures and long ones. (Larger
+"""Federations that are to come near the ideal: a tree of sites with 1,600 Workers, short Futures and long ones. (Larger
 ones take minutes; their figures are kept in the documentation.)"""
 
 

@@ -18,14 +18,22 @@ def write_everything(ground):
     return prog
 
 
-@pytest.mark.parametrize("way", [[], ["--tunnel"]], ids=["ports", "tunnel"])
-def test_everything(ground, way):
-    prog = write_everything(ground)
-    ended = ground.launch("-n", "6", *way, prog, "one", "--two")
+def see_everything(ground, *way):
+    ended = ground.launch("-n", "6", *way, write_everything(ground), "one", "--two")
     assert ended.out == programs.EVERYTHING_PRINTS, ended.err
     assert ended.code == 0
 
 
+def test_everything(ground):
+    see_everything(ground)
+
+
+@pytest.mark.parametrize("ground", ["loopback"], indirect=True)
+def test_everything_through_ssh(ground):
+    see_everything(ground, "--tunnel")
+
+
+@pytest.mark.parametrize("ground", ["sites"], indirect=True)
 def test_workers_are_on_all_hosts(ground):
     prog = ground.write("prog.py", programs.CENSUS_OF_WORKERS)
     ended = ground.launch("-n", "8", prog, str(len(ground.hosts)))

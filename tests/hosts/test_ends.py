@@ -59,6 +59,7 @@ def ground(odd, client, tmp_path):
     return Ground(odd, ["good", "loud"], str(tmp_path), client)
 
 
+@one_client
 def test_hosts_that_cannot_be_used_are_named_and_the_run_goes_on(ground):
     prog = ground.write("prog.py", programs.CENSUS_OF_WORKERS)
     began = time.monotonic()
