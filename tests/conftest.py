@@ -8,7 +8,7 @@ from lab.fixtures import one_network, rootless, two_sites
 
 __all__ = ["one_network", "rootless", "two_sites"]
 
-# No deadline for one example: tests run on busy machines, and bounds of time have tests of their own. Sixty examples, as
+# No deadline for one example: tests run on busy machines, and bounds of time have tests of their own. Sixty examples:
 # the pure tests are to take half a minute.
 settings.register_profile("fedfutures", deadline=None, print_blob=True, max_examples=60)
 settings.load_profile("fedfutures")
