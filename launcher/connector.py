@@ -164,7 +164,7 @@ class Connector:
     def _pace(self) -> None:
         """Have Workers wait with what they print while the program's process does not take it in."""
         bound = UNREAD_AT_MOST_BYTES // 2 if self.hushed else UNREAD_AT_MOST_BYTES
-        if self.hushed != (self.origin.size > bound):
+        if self.hushed != (self.origin.unsent.size > bound):
             self.hushed = not self.hushed
             for host in (self.request.local.name, *self.remotes):
                 self._tell(host, ["hush", self.hushed])

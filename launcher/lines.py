@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-from collections import deque
 from typing import Any
 
-from fedfutures.host.settings import FrameReader, pack_frame
+from fedfutures.host.outgoing import Outgoing
+from fedfutures.host.settings import FrameReader
 
 READ_BYTES = 1 << 18
 
@@ -19,8 +19,7 @@ class Line:
     def __init__(self, read: int, write: int, poller: select.poll, reader: FrameReader | None = None) -> None:
         self.read, self.write, self._poller = read, write, poller
         self.reader = reader or FrameReader()
-        self.unsent: deque[bytes] = deque()
-        self.size = 0
+        self.unsent = Outgoing()
         for descriptor in (read, write):
             os.set_blocking(descriptor, False)
         poller.register(read, select.POLLIN)
@@ -36,30 +35,18 @@ class Line:
 
     def say(self, value: Any) -> None:
         """Send a frame; what cannot leave at once waits."""
-        frame = pack_frame(value)
-        self.unsent.append(frame)
-        self.size += len(frame)
+        self.unsent.add(value)
         self.flush()
 
     def flush(self) -> None:
         """Send what waits."""
         if self.write < 0:
             self.unsent.clear()
-            self.size = 0
             return
         try:
-            while self.unsent:
-                count = os.write(self.write, self.unsent[0])
-                self.size -= count
-                if count < len(self.unsent[0]):
-                    self.unsent[0] = self.unsent[0][count:]
-                else:
-                    self.unsent.popleft()
-        except BlockingIOError:
-            pass
+            self.unsent.write(self.write)
         except OSError:  # nobody reads any more; that is seen at the other descriptor
             self.unsent.clear()
-            self.size = 0
         events = select.POLLOUT if self.unsent else 0
         if self.write == self.read:
             self._poller.register(self.read, events | select.POLLIN)
@@ -80,7 +67,6 @@ class Line:
             self._forget(descriptor)
         self.read = self.write = -1
         self.unsent.clear()
-        self.size = 0
 
     def _forget(self, descriptor: int) -> None:
         with contextlib.suppress(KeyError, ValueError):

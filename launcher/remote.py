@@ -36,8 +36,6 @@ LONGEST_PAUSE_SECONDS = 4.0
 STARTS_AT_MOST = 4
 ERRORS_KEPT = 20
 LOST = "the ssh connection was lost"
-END = 4
-"""How :mod:`fedfutures.host.attach` ends when there is nothing to come back to."""
 
 
 class Remote:

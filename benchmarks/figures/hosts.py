@@ -12,15 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import faces, isolation
+from benchmarks import isolation
 from benchmarks.curve import raw_bytes_per_second
+from benchmarks.figures.brokers import NOOPS, measure_noops
+from benchmarks.figures.start import measure_process
 from benchmarks.lab import Lab
 from benchmarks.model import Bar, Contestant, Figure, Metrics, Row, metric
-from benchmarks.workloads import noop
 
 HOSTS, WORKERS = 8, 16
-NOOPS = 20_000
-WARM_UP_FUTURES = 500
 ARRAYS, ARRAY_BYTES, WARM_UP_ROUNDS = 60, 8_000_000, 2
 IMPORTS = 15
 MB = 1e6
@@ -40,29 +39,7 @@ def measure_start(client: str, starts: int) -> Metrics:
             options += ["--ssh-executable", "ssh"] if client == "openssh" else []
             launch = [*(lab.origin_prefix if root else []), sys.executable, "-m", "fedfutures", *options, "-q"]
             command = [*launch, "--hosts", *lab.hosts[-HOSTS:], "-n", str(WORKERS), program]
-            return {"seconds": _median_seconds(command, starts)}
-
-
-def _median_seconds(command: list[str], starts: int) -> float:
-    """The median wall time of a process that ends well."""
-    seconds = []
-    for _ in range(starts):
-        start = time.perf_counter()
-        code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
-        seconds.append(time.perf_counter() - start)
-        assert code == 0, f"the program ended with exit code {code}"
-    return statistics.median(seconds)
-
-
-def measure_noops(secure: bool, count: int) -> Metrics:
-    """No-op Futures per second, their Workers behind the second Broker."""
-    with Lab([0, 2], secure=secure) as lab:
-        site = lab.site(0)
-        lab.meet(site)
-        face = lab.face(site)
-        faces.submit_all(face, noop, [()] * WARM_UP_FUTURES)
-        seconds, _ = faces.submit_all(face, noop, [()] * count)
-    return {"rate": count / seconds}
+            return measure_process(command, starts)
 
 
 def first_and_last(array: Any) -> float:
@@ -120,8 +97,8 @@ def figure(quick: bool) -> Figure:
     contestants = {
         "start, paramiko": Contestant(partial(measure_start, "paramiko", starts), at_most=3),
         "start, OpenSSH": Contestant(partial(measure_start, "openssh", starts), at_most=3),
-        "no-ops, TCP and CURVE": Contestant(partial(measure_noops, True, NOOPS)),
-        "no-ops, ipc": Contestant(partial(measure_noops, False, NOOPS)),
+        "no-ops, TCP and CURVE": Contestant(partial(measure_noops, [0, 2], NOOPS, secure=True)),
+        "no-ops, ipc": Contestant(partial(measure_noops, [0, 2], NOOPS)),
         "arrays": Contestant(partial(measure_arrays, arrays)),
         "raw CURVE": Contestant(partial(measure_raw, arrays)),
         "import": Contestant(partial(measure_extra, USE)),

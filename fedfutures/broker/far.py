@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import StartFailed
 from ..sockets.far import Dialled, FarEar, FarPublisher, FarRouter
@@ -33,6 +33,7 @@ LOOK_SECONDS = 1.0
 
 Sequenced = tuple[int, int, Message]
 Frame = list[Any]
+Received = TypeVar("Received")
 
 
 @dataclass(slots=True)
@@ -176,37 +177,25 @@ class Far:
         """Let in who may come, and return what has come on Main sockets: of each at most `most` messages."""
         if self._gate is not None:
             self._gate.serve()
-            for _ in range(most):
-                received = self._router.receive()
-                if received is None:
-                    break
+            for received in _drained(self._router.receive, most):
                 if received[0]:
                     yield received
                 else:
                     self.strangers += 1
         for name, way in list(self._ways.items()):
-            for _ in range(most):
-                got = way.sockets.receive()
-                if got is None:
-                    break
-                yield name, *got
+            for frame, data in _drained(way.sockets.receive, most):
+                yield name, frame, data
 
     def hear(self, most: int) -> Iterator[tuple[str, bytes]]:
         """Return what neighbours have published."""
         if self._gate is not None:
-            for _ in range(most):
-                heard = self._ear.receive()
-                if heard is None:
-                    break
+            for heard in _drained(self._ear.receive, most):
                 if heard[0]:
                     yield heard
                 else:
                     self.strangers += 1
         for name, way in list(self._ways.items()):
-            for _ in range(most):
-                state = way.sockets.hear()
-                if state is None:
-                    break
+            for state in _drained(way.sockets.hear, most):
                 yield name, state
 
     def send(self, name: str, frame: bytes, data: Data | None = None) -> bool:
@@ -246,3 +235,12 @@ class Far:
                 if self._gate is not None:
                     self._gate.forbid(name)
         return kept
+
+
+def _drained(receive: Callable[[], Received | None], most: int) -> Iterator[Received]:
+    """Receive until nothing is left, but no more than so many at a time."""
+    for _ in range(most):
+        received = receive()
+        if received is None:
+            return
+        yield received

@@ -21,7 +21,7 @@ import msgpack
 from ..errors import MalformedMessage
 from ..federation.events import Arrived, Send, Tick
 from ..host.settings import FrameReader, Settings, pack_frame
-from ..host.system import be_private, keep_freed_memory, name_process, raise_descriptor_limit, remove_tree
+from ..host.system import keep_freed_memory, name_process, raise_descriptor_limit, remove_tree
 from ..sockets.sockets import Data, MainDealer, MainRouter, MetaEar, MetaPublisher, context, wait
 from ..wire import codec
 from ..wire.messages import Chunk, State
@@ -232,7 +232,6 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     """Run the Broker in this, just forked, process."""
     settings.seal = None  # who routes tasks is not to be able to forge them
     name_process("fedfut-broker")
-    be_private()
     raise_descriptor_limit()
     keep_freed_memory()
     gc.freeze()

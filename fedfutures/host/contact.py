@@ -13,10 +13,10 @@ import os
 import select
 import socket
 import time
-from collections import deque
 from typing import Any
 
-from .settings import FrameReader, pack_frame
+from .outgoing import Outgoing
+from .settings import FrameReader
 
 UNSENT_AT_MOST_BYTES = 16 << 20
 DOOR = "door"
@@ -30,9 +30,7 @@ class Contact:
         self.ended = False
         self.lost = False
         self._heard_at = time.monotonic()
-        self._unsent: deque[bytes] = deque()  # whole frames, of the first one what is left
-        self._first: bytes = b""  # the whole of the first one
-        self._size = 0
+        self._unsent = Outgoing()
         self._door: socket.socket | None = None
         os.set_blocking(1, False)
         poller.register(0, select.POLLIN)
@@ -50,7 +48,7 @@ class Contact:
     @property
     def full(self) -> bool:
         """Whether so much waits to be sent that Workers' output had better wait in their pipes."""
-        return self._size > UNSENT_AT_MOST_BYTES
+        return self._unsent.size > UNSENT_AT_MOST_BYTES
 
     @property
     def unsent(self) -> bool:
@@ -94,19 +92,13 @@ class Contact:
         self._reader = FrameReader()
         self._heard_at = time.monotonic()
         self.lost = False
-        if self._unsent:
-            self._size += len(self._first) - len(self._unsent[0])
-            self._unsent[0] = self._first  # its beginning went to the other connection
+        self._unsent.begin_again()
         self._poller.register(0, select.POLLIN)
         return True
 
     def say(self, value: Any) -> None:
         """Send a frame; what cannot leave at once waits."""
-        frame = pack_frame(value)
-        if not self._unsent:
-            self._first = frame
-        self._unsent.append(frame)
-        self._size += len(frame)
+        self._unsent.add(value)
         self.flush()
 
     def flush(self) -> None:
@@ -114,16 +106,7 @@ class Contact:
         if self.lost:
             return
         try:
-            while self._unsent:
-                count = os.write(1, self._unsent[0])
-                self._size -= count
-                if count < len(self._unsent[0]):
-                    self._unsent[0] = self._unsent[0][count:]
-                    continue
-                self._unsent.popleft()
-                self._first = self._unsent[0] if self._unsent else b""
-        except BlockingIOError:
-            pass
+            self._unsent.write(1)
         except OSError:  # nobody reads any more
             self._lose()
         if self._unsent and not self.lost:
@@ -135,7 +118,6 @@ class Contact:
         if not self._grace:
             self.ended = True
             self._unsent.clear()
-            self._size = 0
         self.lost = True
         self._forget(0)
         self._forget(1)

@@ -23,7 +23,6 @@ from .sockets import Context, Data, _opened, _Socket
 from .watch import Watch
 
 _META_QUEUE_MESSAGES = 1000
-_FIRST = int(zmq.NOBLOCK | zmq.SNDMORE)
 _OLDER_CONNECTIONS_KNOWN = 8
 
 Received = tuple[str, bytes, memoryview | None]
@@ -97,16 +96,8 @@ class FarRouter(_Bound):
     def send(self, name: str, frame: bytes, data: Data | None = None) -> None:
         """Send a frame to a neighbour that has dialled, and data behind it."""
         connection = self._newest.get(name)
-        if connection is None:
-            return
-        try:
-            self._socket.send(connection, _FIRST)
-            if data is None:
-                self._socket.send(frame, zmq.NOBLOCK)
-            else:
-                self._send_with(frame, data)
-        except zmq.ZMQError:
-            pass  # gone or clogged: the Channel repeats
+        if connection is not None:
+            self._send_to(connection, frame, data)
 
 
 class FarPublisher(_Bound):
@@ -117,7 +108,7 @@ class FarPublisher(_Bound):
 
     def publish(self, topic: str, sender: str, frame: bytes) -> None:
         """Send a frame to the neighbour of that name, if it listens."""
-        self._send(b"\0".join((topic.encode(), sender.encode(), frame)))
+        self._publish(topic, sender, frame)
 
 
 class FarEar(_Bound):
@@ -206,7 +197,7 @@ class Dialled:
 
     def publish(self, topic: str, sender: str, frame: bytes) -> None:
         """Send a state, if the neighbour listens."""
-        self._publisher._send(b"\0".join((topic.encode(), sender.encode(), frame)))
+        self._publisher._publish(topic, sender, frame)
 
     def look(self) -> bool:
         """Take in what has happened to the connections; return whether all have to be made anew."""

@@ -89,6 +89,21 @@ class _Socket:
         except zmq.Again:
             pass
 
+    def _send_to(self, address: bytes, frame: bytes, data: Data | None) -> None:
+        """Send through a ROUTER, and data behind the frame if there are any."""
+        try:
+            self._socket.send(address, _FIRST)
+            if data is None:
+                self._socket.send(frame, zmq.NOBLOCK)
+            else:
+                self._send_with(frame, data)
+        except zmq.ZMQError:
+            pass  # gone or clogged: the Channel repeats
+
+    def _publish(self, topic: str, sender: str, frame: bytes) -> None:
+        """Send a Meta frame."""
+        self._send(b"\0".join((topic.encode(), sender.encode(), frame)))
+
     def _send_with(self, frame: bytes, data: Data) -> None:
         self._socket.send(frame, _FIRST)
         self._socket.send(data, zmq.NOBLOCK, copy=False)
@@ -116,14 +131,7 @@ class MainRouter(_Socket):
 
     def send(self, peer: str, frame: bytes, data: Data | None = None) -> None:
         """Send a frame to a peer, if it is there, and data behind it."""
-        try:
-            self._socket.send(peer.encode(), _FIRST)
-            if data is None:
-                self._socket.send(frame, zmq.NOBLOCK)
-            else:
-                self._send_with(frame, data)
-        except zmq.ZMQError:
-            pass  # gone or clogged: the Channel repeats
+        self._send_to(peer.encode(), frame, data)
 
 
 class MainDealer(_Socket):
@@ -179,7 +187,7 @@ class MetaPublisher(_Socket):
 
     def publish(self, topic: str, sender: str, frame: bytes) -> None:
         """Send a frame to whoever listens to the topic."""
-        self._send(b"\0".join((topic.encode(), sender.encode(), frame)))
+        self._publish(topic, sender, frame)
 
 
 class MetaSubscriber(_Socket):

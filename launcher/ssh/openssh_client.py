@@ -14,7 +14,6 @@ import select
 import shlex
 import signal
 import subprocess
-import threading
 import time
 from dataclasses import dataclass, field
 
@@ -22,7 +21,7 @@ from . import diagnosis, failures
 from .configuration import _HOP
 from .failures import Failure, Place
 from .pacing import Pace, pause
-from .session import BUSY_SECONDS, CONNECT_SECONDS, Session, Target, close_all
+from .session import BUSY_SECONDS, CONNECT_SECONDS, Session, Sessions, Target
 
 TALK_AT_MOST_CHARACTERS = 1 << 18
 END_SECONDS = 1.0
@@ -56,20 +55,15 @@ class OpenSSHClient:
         self._config_file = config_file
         self._accept_new = host_key_policy == "accept-new"
         self._pace = Pace()
-        self._lock = threading.Lock()
-        self._sessions: list[Session] = []
+        self._sessions = Sessions()
 
     def start(self, target: Target) -> Session:
         """Start a session; returns at once."""
-        session = Session(target)
-        with self._lock:
-            self._sessions = [*(known for known in self._sessions if not known.over), session]
-        session.begin(self._serve)
-        return session
+        return self._sessions.start(target, self._serve)
 
     def close(self) -> None:
         """Close all sessions, and end every thread and process."""
-        close_all(self._sessions)
+        self._sessions.close()
 
     # -- a session, in its thread ------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from .failures import Failure
 from .keys import collect
 from .pacing import Pace, pause
 from .pump import Pump
-from .session import BUSY_SECONDS, CONNECT_SECONDS, JOIN_SECONDS, Life, Session, Target, close_all
+from .session import BUSY_SECONDS, CONNECT_SECONDS, JOIN_SECONDS, Life, Session, Sessions, Target
 
 WINDOW_BYTES = 16 << 20
 KEEPALIVE_SECONDS = 5
@@ -83,21 +83,17 @@ class ParamikoClient:
         self._life = Life()  # of the connections to access hosts
         self._lock = threading.Lock()
         self._storing = threading.Lock()
-        self._sessions: list[Session] = []
+        self._sessions = Sessions()
         self._hops: dict[tuple[object, ...], Hop] = {}
 
     def start(self, target: Target) -> Session:
         """Start a session; returns at once."""
-        session = Session(target)
-        with self._lock:
-            self._sessions = [*(known for known in self._sessions if not known.over), session]
-        session.begin(self._serve)
-        return session
+        return self._sessions.start(target, self._serve)
 
     def close(self) -> None:
         """Close all sessions, and end every thread and process."""
         self._life.close()
-        close_all(self._sessions)
+        self._sessions.close()
         for hop in self._hops.values():
             if hop.connection is not None:
                 hop.connection.end()

@@ -173,14 +173,29 @@ class Client(Protocol):
         ...
 
 
-def close_all(sessions: list[Session]) -> None:
-    """Close sessions, and wait until their threads have ended."""
-    for session in sessions:
-        session.close()
-    deadline = time.monotonic() + JOIN_SECONDS
-    for session in sessions:
-        session.join(deadline)
-    sessions.clear()
+class Sessions:
+    """The sessions of a client that are not over; any thread may start one."""
+
+    def __init__(self) -> None:
+        self._sessions: list[Session] = []
+        self._lock = threading.Lock()
+
+    def start(self, target: Target, serve: Callable[[Session], None]) -> Session:
+        """Start a session that a thread of its own serves."""
+        session = Session(target)
+        with self._lock:
+            self._sessions = [*(known for known in self._sessions if not known.over), session]
+        session.begin(serve)
+        return session
+
+    def close(self) -> None:
+        """Close them, and wait until their threads have ended."""
+        for session in self._sessions:
+            session.close()
+        deadline = time.monotonic() + JOIN_SECONDS
+        for session in self._sessions:
+            session.join(deadline)
+        self._sessions.clear()
 
 
 def _pipe() -> tuple[int, int]:
