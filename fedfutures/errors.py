@@ -7,6 +7,7 @@
     │   ├── PoisonedFuture          Workers died under it, again and again
     │   ├── FutureLost              it ran when its Worker died, and must not run twice
     │   ├── ArgumentLoadError       its function or arguments could not be loaded on the Worker
+    │   ├── VariableNotCarried      it needs a variable of the program that Workers cannot have
     │   ├── ResultNotPicklable      its value cannot travel
     │   ├── SealBroken              it was altered between its submitter and the Worker
     │   └── RemoteException         stands for an exception that cannot travel
@@ -59,6 +60,23 @@ class FutureLost(PoisonedFuture):
 
 class ArgumentLoadError(FutureError):
     """The function or its arguments could not be loaded on the Worker; the reason is the `__cause__`."""
+
+
+class VariableNotCarried(FutureError):
+    """The Future needs a variable of the program that cannot be given to Workers as it stands.
+
+    Attributes: `variable` (its name), `kind` (what in it cannot travel), `reason`.
+    """
+
+    def __init__(self, variable: str, kind: str, reason: str) -> None:
+        self.variable, self.kind, self.reason = variable, kind, reason
+        super().__init__(
+            f"{variable} was set or changed by the program and cannot be seen by Workers: {kind}: {reason}. "
+            f"Make it inside the function or in an initializer, or pass what is needed of it as an argument."
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        return type(self), (self.variable, self.kind, self.reason)
 
 
 class ResultNotPicklable(FutureError, PicklingError):

@@ -43,7 +43,8 @@ class Definitions:
             if not function.body:
                 self._deny(function, now)
                 return
-        peer.knows.add(digest)
+        else:
+            peer.knows.add(digest)
         peer.wants.discard(digest)
         if digest not in self.functions:
             self.functions[digest] = function
@@ -76,7 +77,8 @@ class Definitions:
     def tell(self, peer: Peer, function: messages.Function, now: float) -> None:
         """Send a definition."""
         peer.wants.discard(function.digest)
-        peer.knows.add(function.digest)
+        if not is_module(function.digest):  # those that are asked for are never given unasked, and there may be many
+            peer.knows.add(function.digest)
         self._broker.send(peer, function, now)
 
     def wanted(self, peer: Peer, digest: bytes, now: float) -> None:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from ..host.brokers import host_of
 from ..wire import messages
-from ..wire.manifest import OF_USER, is_reusable, is_segment, segments_of
+from ..wire.manifest import HAS_SEGMENTS, OF_USER, is_reusable, is_segment, segments_of
 from ..wire.messages import LOST, MAX_CHUNK_BYTES
 from .files import Abandon, Begin, Brought, Finish, Read, Remove, Stored, Unwritable, Write
 from .inbound import Inbound, Waiting
@@ -65,7 +65,7 @@ class Transfers:
     def put_aside(self, peer: Peer, lot: Lot, now: float) -> Lot:
         """Let Futures of a neighbour on another host wait for their segments; return those that have theirs."""
         before = frozenset(name for waiting in self._constants_of(peer) for name in waiting.missing)
-        manifests = any(payload[:1] == b"\x01" for payload in lot.payloads)
+        manifests = any(payload[:1] in HAS_SEGMENTS for payload in lot.payloads)
         if not before and not manifests:
             return lot
         groups: dict[frozenset[str], tuple[list[int], list[bytes], list[str]]] = {}
@@ -237,7 +237,7 @@ class Transfers:
         if inbound is None:
             return
         lots = [waiting.what for waiting in needed if type(waiting.what) is Lot]
-        if lots:
+        if lots or any(type(waiting.what) is messages.Fetch for waiting in needed):
             self.kept.keep(event.name, inbound.size)
         for lot in lots:
             self.kept.use([event.name], lot.giver)

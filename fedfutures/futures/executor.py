@@ -101,6 +101,10 @@ class Executor(concurrent.futures.Executor):
             self._federation = Federation(handle, prefix=False)
             self._finalizer = weakref.finalize(self, self._federation.finish)
 
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        """In a Future an Executor of the program's is the Federation that the Future runs in."""
+        return Executor, ()
+
     def _ready(self) -> Any:
         if self._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
@@ -221,6 +225,6 @@ def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> Host
 
 
 def _pack_initializer(initializer: Callable[..., object], initargs: tuple[Any, ...]) -> bytes:
-    from ..wire.payload import Payloads
+    from ..worker.initializing import pack
 
-    return Payloads().dump((initializer, initargs))
+    return pack(initializer, initargs)

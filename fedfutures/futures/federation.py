@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import FederationLost, InitializerFailed
 from ..host.handle import HostHandle
 from ..host.machine import INITIALIZER_EXIT_CODE
+from ..program.process import ProcessChanges
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
@@ -30,6 +31,7 @@ class Federation:
         self._settings = handle.settings
         self._prefix = prefix
         self._attach = attach
+        self._process = ProcessChanges(in_full=handle.settings.program is None)
         self._lock = threading.Lock()
         self._origin: Any = None
         self._context: Any = None
@@ -52,11 +54,11 @@ class Federation:
         facts = self._handle.wait_ready()
         facts = facts | facts["brokers"][self._attach]
         segments = Segments(facts["shared"], f"origin-{os.urandom(4).hex()}")
-        payloads = Payloads(segments, main_importable=self._settings.program is not None)
+        payloads = Payloads(segments)
         if self._settings.seal is not None:
             payloads.seal = Seal(self._settings.seal)
         self._context = context()
-        origin = Origin(self._context, facts, payloads, self._settings.size)
+        origin = Origin(self._context, facts, payloads, self._settings.size, self._process)
         self._handle.listen(self._heard)
         origin.start()
         current.origins.add(origin)

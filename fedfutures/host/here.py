@@ -5,9 +5,11 @@ Light on purpose: a launcher has its host process under way before it loads anyt
 
 from __future__ import annotations
 
+import _ast
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from .settings import Settings
@@ -69,7 +71,54 @@ def importable_program(kind: str, place: str) -> bool:
             source: str | None = loader.get_source(place) if loader is not None else None
         else:
             with open(place, "rb") as file:
-                source = file.read().decode("utf-8", "replace")
+                source = file.read()
     except (OSError, ImportError, AttributeError, ValueError):
         return False
-    return source is not None and "__main__" in source and "__name__" in source
+    return source is not None and has_main_guard(source)
+
+
+def has_main_guard(source: str | bytes) -> bool:
+    """Whether a program keeps from being run when it is imported: an ``if`` of its top level asks for ``__name__``.
+
+    >>> has_main_guard("if __name__ == '__main__': main()"), has_main_guard("print(__name__)  # '__main__'")
+    (True, False)
+    """
+    words = ("__main__", "__name__") if isinstance(source, str) else (b"__main__", b"__name__")
+    if not all(word in source for word in words):  # type: ignore[operator]
+        return False
+    try:
+        tree: Any = compile(source, "<program>", "exec", _ast.PyCF_ONLY_AST, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return any(map(_asks_for_name, _statements(tree)))
+
+
+def _statements(node: Any) -> Iterator[Any]:
+    """Yield the statements of the top level, those inside of ``try``, ``with`` and ``if`` too."""
+    for statement in getattr(node, "body", ()):
+        yield statement
+        if not isinstance(statement, (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)):
+            yield from _statements(statement)
+    for statement in getattr(node, "orelse", ()):
+        yield statement
+        yield from _statements(statement)
+
+
+def _asks_for_name(statement: Any) -> bool:
+    return isinstance(statement, _ast.If) and any(map(_compares_name, _expressions(statement.test)))
+
+
+def _expressions(node: Any) -> Iterator[Any]:
+    yield node
+    for part in (*getattr(node, "values", ()), getattr(node, "operand", None)):
+        if part is not None:
+            yield from _expressions(part)
+
+
+def _compares_name(node: Any) -> bool:
+    if not isinstance(node, _ast.Compare):
+        return False
+    sides = [node.left, *node.comparators]
+    return any(isinstance(side, _ast.Name) and side.id == "__name__" for side in sides) and any(
+        isinstance(side, _ast.Constant) and side.value == "__main__" for side in sides
+    )

@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import RemoteException, RemoteTraceback
-from .payload import PROTOCOL, Payloads, by_value_pickler
+from ..program.pickling import PROTOCOL, value_pickler
+from .payload import Payloads
 
 MAX_TRACEBACK_CHARACTERS = 64 << 10
 MAX_EXCEPTION_BYTES = 16 << 20
@@ -64,14 +65,13 @@ def load_failure(outcome: bytes, payloads: Payloads) -> BaseException:
 def _dump(error: BaseException, payloads: Payloads) -> bytes:
     target = io.BytesIO()
     pickler = _exception_pickler()(target, PROTOCOL)
-    pickler.main_importable = payloads.main_importable
     pickler.dump(error)
     return target.getvalue()
 
 
 @functools.cache
 def _exception_pickler() -> Any:
-    class ExceptionPickler(by_value_pickler()):  # type: ignore[misc]
+    class ExceptionPickler(value_pickler()):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, BaseException) and _has_plain_reduce(type(obj)):
                 return rebuild, (type(obj), obj.args, getattr(obj, "__dict__", None) or None, _native(obj))

@@ -13,7 +13,11 @@ from typing import Any
 
 import msgpack
 
+from ..program.snapshots import MARK, split
+
 MANIFEST = b"\x01"
+HAS_SEGMENTS = (MANIFEST, MARK)
+"""The first byte of a payload that may have segments: a manifest, or one with a snapshot's digest in front."""
 SEGMENTS_AT_MOST = 1 << 16
 OF_USER = "file-"
 """Segments whose names begin so are files of the user's, or copies of them."""
@@ -27,6 +31,7 @@ def segments_of(payload: bytes) -> list[str]:
     >>> segments_of(b"\\x80"), segments_of(b"\\x01\\x01"), segments_of(b"\\x01" + msgpack.packb(["../x", [], True]))
     ([], [], [])
     """
+    payload = split(payload)[1]
     if payload[:1] != MANIFEST:
         return []
     try:
@@ -45,7 +50,7 @@ def is_reusable(payload: bytes) -> bool:
     >>> [is_reusable(b"\\x01" + msgpack.packb([b"pickle", ["a-1"], alone])) for alone in (True, False)]
     [True, False]
     """
-    _, _, reusable, *_ = _unpacked(payload)
+    _, _, reusable, *_ = _unpacked(split(payload)[1])
     return bool(reusable)
 
 

@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 import msgpack
 
+from ..program.snapshots import PREFIXES
+
 _PREFIX = b"import "
+_ASKED_FOR = (_PREFIX, *PREFIXES)
 MAIN = "__main__"
 """The name by which the program itself is asked for."""
 REASON_CHARACTERS_AT_MOST = 500
@@ -52,12 +55,12 @@ def key_of(name: str) -> bytes:
 
 
 def is_module(key: bytes) -> bool:
-    """Whether this is the key of a module, and not the digest of a function (which has 16 bytes).
+    """Whether this is the key of a module, or of something else of the program's, and not the digest of a function.
 
     >>> is_module(b"import a"), is_module(b"import 012345678"), is_module(b"0123456789abcdef")
     (True, True, False)
     """
-    return key[: len(_PREFIX)] == _PREFIX
+    return key.startswith(_ASKED_FOR)
 
 
 def name_of(key: bytes) -> str:

@@ -6,16 +6,13 @@ telling whether this payload is the only one that needs these segments. Brokers 
 between hosts they see to it that the segments of a manifest come along (:mod:`.manifest`). They cannot do that for
 a manifest inside of something else: what is put into a definition or another payload is dumped `inline`.
 
-The standard C pickler is tried first and cloudpickle only when it fails, or when the pickle speaks of ``__main__`` and
-the program cannot be imported by Workers (``-c``, standard input, notebooks, programs without a main guard): then its
-classes and functions must go by value. Where the program can be imported, its classes always go by reference, so that
-a class is one class in a Worker however an instance came there.
+The standard C pickler is tried first and cloudpickle only when it fails. Functions and classes that the program's
+modules have under a name always go by that name, so that a class is one class in a Worker however an instance came
+there; Workers have them by the snapshot that their Future sees (:mod:`..program.variables`).
 """
 
 from __future__ import annotations
 
-import functools
-import io
 import mmap
 import pickle
 import sys
@@ -26,38 +23,46 @@ from typing import Any
 import msgpack
 
 from ..errors import SealBroken
+from ..program.modules import MAIN_NAMES, Key
+from ..program.pickling import PROTOCOL, Reached, dump_by_value
+from ..program.scanning import keys_in
+from ..program.snapshots import split
 from .manifest import MANIFEST as _MANIFEST
 from .seal import Seal, digest_of
 from .segments import SHARED_FROM_BYTES, Segments
 
-PROTOCOL = 5
 Written = dict[int, tuple[Any, str]]
 """Buffers written before, with their segments, by ``id``; holding the buffer keeps the ``id`` its own."""
-MAIN_NAMES = ("__main__", "__fedfutures_main__")
-"""The program's module, in the Origin and (second name) as Workers import it."""
+Unpickle = Callable[[Any, Sequence[Any]], Any]
+"""Makes a value of a pickle and its buffers."""
+MISSING_AT_MOST = 64
+"""So many names that are missing here are asked for while one payload is loaded."""
 
 
 class Payloads:
     """Makes and opens the payloads of one process."""
 
-    def __init__(self, segments: Segments | None = None, *, main_importable: bool = False) -> None:
+    def __init__(self, segments: Segments | None = None) -> None:
         self.segments = segments
-        self.main_importable = main_importable
-        self.retry_after_import: Callable[[], bool] | None = None
+        self.bring_missing: Callable[[Exception], bool] | None = None
+        """Brings what a pickle names and this process lacks; False where there is none."""
         self.seal: Seal | None = None  # with which this node seals what it submits, and opens what it is given
         self.opened: list[tuple[str, mmap.mmap]] = []  # segments that loading has mapped; see let_go
+        self.place_of: Callable[[str], str] = str  # where a segment of a variable is, on a host that had to fetch it
         self._read_only: dict[int, tuple[weakref.ref[Any], str]] = {}  # arrays that cannot change, by identity
-        if main_importable:  # what the program defines comes back from Workers under the name that it has there
-            sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
+        # What the program defines comes back from Workers under the name that it has there.
+        sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
 
     def dump(
-        self, value: Any, written: Written | None = None, *, alone: bool = False, inline: bool = False
+        self, value: Any, written: Written | None = None, *, alone: bool = False, inline: bool = False,
+        reached: set[Key] | None = None,
     ) -> bytes:  # fmt: skip
         """Return the payload of `value`.
 
         `written` remembers the segments of buffers by identity, so that a buffer met again is not written again;
         who passes it promises that the buffers do not change meanwhile. `alone`: its receiver is to have the segments
-        for itself, as that of a result has. `inline`: no segments. Raises what the pickler raises.
+        for itself, as that of a result has. `inline`: no segments. What the value reaches of the program is added to
+        `reached`. Raises what the pickler raises.
         """
         buffers: list[pickle.PickleBuffer] = []
         segments = None if inline else self.segments
@@ -67,22 +72,27 @@ class Payloads:
             stream = pickle.dumps(value, PROTOCOL, buffer_callback=callback)
         except (pickle.PicklingError, AttributeError, TypeError):
             buffers.clear()
-            stream = self.dump_by_value(value, callback)
+            stream, found = dump_by_value(value, callback)
+            if reached is not None:
+                reached |= found.reads | found.parts
         else:
-            if not self.main_importable and b"__main__" in stream:
-                buffers.clear()
-                stream = self.dump_by_value(value, callback)
-        if not buffers and (len(stream) < SHARED_FROM_BYTES or segments is None):
+            if reached is not None:
+                reached |= keys_in(stream, value)
+        return stream if inline else self._packed(stream, buffers, written, alone)
+
+    def dump_with(self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reached]]) -> Any:
+        """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches."""
+        buffers: list[pickle.PickleBuffer] = []
+        keep = None if self.segments is None else buffers.append
+        stream, reached = dump(lambda buffer: keep is None or _is_small(buffer) or keep(buffer))
+        return self._packed(stream, buffers, None, False), reached
+
+    def _packed(
+        self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
+    ) -> bytes:  # fmt: skip
+        if not buffers and (len(stream) < SHARED_FROM_BYTES or self.segments is None):
             return stream
         return self._manifest(stream, buffers, written, alone)
-
-    def dump_by_value(self, value: Any, callback: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
-        """Pickle with cloudpickle: lambdas, closures and what ``__main__`` defines travel by value."""
-        target = io.BytesIO()
-        pickler = by_value_pickler()(target, PROTOCOL, callback)
-        pickler.main_importable = self.main_importable
-        pickler.dump(value)
-        return target.getvalue()
 
     def _manifest(
         self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
@@ -147,13 +157,27 @@ class Payloads:
                 raise SealBroken(f"the segment {held} is not what the submitter wrote; it was altered on its way")
             return self._unpickle(memoryview(stream), buffers)
 
+    def load_with(self, payload: bytes, unpickle: Unpickle) -> Any:
+        """Return what `unpickle` makes of a payload that is never released; its buffers are private copies on write."""
+        if payload[:1] != _MANIFEST:
+            return unpickle(payload, ())
+        assert self.segments is not None
+        held, names, _, *digest = msgpack.unpackb(payload[1:])
+        buffers = [self.segments.map(self.place_of(name), private=True) for name in names]
+        if isinstance(held, bytes):
+            return unpickle(held, buffers)
+        with self.segments.map(self.place_of(held)) as stream:
+            if digest and digest_of(memoryview(stream)) != digest[0]:
+                raise SealBroken(f"the segment {held} is not what the submitter wrote; it was altered on its way")
+            return unpickle(memoryview(stream), buffers)
+
     def _unpickle(self, stream: bytes | memoryview, buffers: Sequence[Any]) -> Any:
-        try:
-            return pickle.loads(stream, buffers=buffers)
-        except (AttributeError, ModuleNotFoundError):
-            # A class that the program makes at import may be all that is missing.
-            if self.retry_after_import is None or not self.retry_after_import():
-                raise
+        for _ in range(MISSING_AT_MOST):
+            try:
+                return pickle.loads(stream, buffers=buffers)
+            except (AttributeError, ModuleNotFoundError) as error:
+                if self.bring_missing is None or not self.bring_missing(error):
+                    raise
         return pickle.loads(stream, buffers=buffers)
 
     def let_go(self, opened: list[tuple[str, mmap.mmap]]) -> None:
@@ -167,6 +191,7 @@ class Payloads:
 
     def release(self, payload: bytes) -> None:
         """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
+        payload = split(payload)[1]
         if payload[:1] == _MANIFEST and self.segments is not None:
             held, names, *_ = msgpack.unpackb(payload[1:])
             self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=True)
@@ -192,32 +217,6 @@ def _is_small(buffer: pickle.PickleBuffer) -> bool:
         return buffer.raw().nbytes < SHARED_FROM_BYTES
     except BufferError:
         return True
-
-
-@functools.cache
-def by_value_pickler() -> Any:
-    """Return the by-value pickler class; cloudpickle is imported at first use, for it takes as long as all the rest."""
-    import cloudpickle
-
-    class ByValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
-        main_importable = False
-
-        def reducer_override(self, obj: Any) -> Any:
-            if self.main_importable and isinstance(obj, type) and is_of_main(obj):
-                return NotImplemented  # by reference: the Worker imports the program
-            return super().reducer_override(obj)
-
-    return ByValuePickler
-
-
-def is_of_main(obj: Any) -> bool:
-    """Whether `obj` is what the program's module has under its name."""
-    if getattr(obj, "__module__", None) not in MAIN_NAMES:
-        return False
-    found: Any = sys.modules.get(obj.__module__)
-    for part in obj.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is obj
 
 
 def culprit(value: Any, name: str) -> str:

@@ -62,11 +62,16 @@ class Segments:
         """Whether more than one payload needs this own segment."""
         return self._users[name] > 1
 
-    def map(self, name: str, *, take: bool = False) -> mmap.mmap:
-        """Map a segment read-only; with `take`, writable: it is the caller's alone, and free when it is let go."""
+    def map(self, name: str, *, take: bool = False, private: bool = False) -> mmap.mmap:
+        """Map a segment read-only; with `take`, writable: it is the caller's alone, and free when it is let go.
+
+        With `private`, what is written to the map is seen by this process only; the segment is never written again.
+        """
+        if private:
+            self.keep(name)
         descriptor = os.open(self._file(name), (os.O_RDWR if take else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            access = mmap.ACCESS_WRITE if take else mmap.ACCESS_READ
+            access = mmap.ACCESS_WRITE if take else mmap.ACCESS_COPY if private else mmap.ACCESS_READ
             mapped = mmap.mmap(descriptor, os.fstat(descriptor).st_size, access=access)
         finally:
             os.close(descriptor)
@@ -92,6 +97,10 @@ class Segments:
             os.unlink(self._file(name))
         except FileNotFoundError:
             pass  # the run is over, or another attempt's result came first
+
+    def is_here(self, name: str) -> bool:
+        """Whether a segment is on this host."""
+        return os.path.exists(self._file(name))
 
     def keep(self, name: str) -> None:
         """Have a segment's file never be written again: this process still uses what it has mapped."""

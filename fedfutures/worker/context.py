@@ -19,6 +19,7 @@ class Context(NamedTuple):
     number: int
     root: str
     priority: int
+    snapshot: bytes = b""  # what they see of the program: as the root, which the Origin submitted
 
 
 NOWHERE = Context(0, 0, "", 0)

@@ -16,6 +16,7 @@ the same objects, and the same errors, wherever it runs.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import heapq
 import itertools
 import math
@@ -29,12 +30,16 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures._base import PENDING, RUNNING
+from types import FunctionType
 from typing import Any
 
 import greenlet
 
-from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable, SealBroken
+from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable, SealBroken, VariableNotCarried
 from ..host.blackbox import NUMBER, PIECE
+from ..program.copying import isolated
+from ..program.namespaces import Namespaces
+from ..program.snapshots import MARK, join, split
 from ..wire import functions, messages
 from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
@@ -62,10 +67,21 @@ _WORD = 1 << 63
 _NONE = pickle.dumps(None, 5)
 
 
+def _fetch_nothing(keys: Any) -> Any:
+    raise VariableNotCarried("a variable of the program", "its value", "this process has no Origin to ask")
+
+
+def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Call what came as an argument."""
+    return function(*args, **kwargs)
+
+
 class Fetched:
     """A piece that this Worker was given: what is still to be started, and what has finished but was not yet sent."""
 
-    __slots__ = ("bytes", "finished", "function", "name", "number", "priority", "root", "since", "stamp", "todo")
+    __slots__ = (
+        "brought", "bytes", "finished", "function", "name", "number", "priority", "root", "since", "stamp", "todo",
+    )  # fmt: skip
 
     def __init__(self, batch: messages.Batch, name: str, function: Any, seal: Seal | None) -> None:
         self.number = batch.piece
@@ -77,6 +93,7 @@ class Fetched:
         self.finished: deque[tuple[int, bytes, int]] = deque()
         self.since = 0.0  # when the Futures in `finished` were begun; 0.0: not measured
         self.bytes = 0
+        self.brought = False  # whether each Future brings its function along with its snapshot
 
 
 class Worker(Node):
@@ -93,7 +110,10 @@ class Worker(Node):
         for poller in (self._poller, self._helper_poller, self._quiet_poller):
             poller.register(control, select.POLLIN)
         self.at_end: list[Callable[[], object]] = []
-        self.local = Payloads(main_importable=self.payloads.main_importable)  # for what stays here
+        self.local = Payloads()  # for what stays here
+        self.namespaces = Namespaces(_fetch_nothing, self.payloads.load_with)
+        self.seen = b""  # the snapshot of the Future that runs; b"" for one that reaches nothing of the program
+        self.base = contextvars.copy_context()  # in which Futures begin
         self.guard = Guard()
         self.fetched: deque[Fetched] = deque()
         self.pieces: dict[int, Fetched] = {}
@@ -124,8 +144,21 @@ class Worker(Node):
     def run(self) -> None:
         """Run Futures until told to stop (the main thread's main greenlet)."""
         while not self.stopping:
-            runner = self.idle_runners.pop() if self.idle_runners else greenlet.greenlet(self._runner, self.hub)
+            runner = self.idle_runners.pop() if self.idle_runners else self._new_runner()
             runner.switch()
+
+    def _new_runner(self) -> greenlet.greenlet:
+        runner = greenlet.greenlet(self._runner, self.hub)
+        runner.gr_context = self.base.copy()
+        return runner
+
+    def keep_context(self, context: contextvars.Context) -> None:
+        """What an import has set in its context holds for all Futures."""
+        for variable, value in context.items():
+            if variable not in self.base or self.base[variable] is not value:
+                self.base.run(variable.set, value)
+                variable.set(value)
+                self.idle_runners.clear()
 
     def _runner(self) -> None:
         while not self.stopping:
@@ -240,7 +273,10 @@ class Worker(Node):
         if stuck > REPORT_SECONDS:
             self._report_running()
         if stuck > RELIEF_SECONDS and self.own and not self._relief.is_alive():
-            self._relief = threading.Thread(target=self._relieve, name="fedfutures-relief", daemon=True)
+            context = self.base.copy()
+            self._relief = threading.Thread(
+                target=context.run, args=(self._relieve,), name="fedfutures-relief", daemon=True
+            )
             self._relief.start()
         if (self.max_tasks is None or self.tasks < self.max_tasks) and not self.preparing:
             one_by_one = overdue or self.max_tasks is not None
@@ -342,11 +378,7 @@ class Worker(Node):
 
     def _run_fetched(self, piece: Fetched) -> None:
         """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
-        try:
-            function = piece.function.load(self.payloads)
-            broken = None
-        except BaseException as error:
-            function, broken = None, error
+        function: Any = None
         todo, finished, cells, load, dump = piece.todo, piece.finished, self.cells, self._load_call, self._dump_value
         clock, stamp = time.monotonic, piece.stamp
         while not self.stopping:
@@ -365,10 +397,14 @@ class Worker(Node):
             switches = self.switches
             kind = VALUE
             try:
-                if broken is not None:
-                    raise self._cannot_load(broken) from broken
                 if stamp is not None:
                     payload = self._open(piece, number, payload)
+                if payload[:1] == MARK:
+                    payload = self._see(payload)
+                elif self.seen:
+                    self.seen = b""
+                if function is None or piece.brought:
+                    function = self._function_of(piece)
                 args, kwargs = load(payload)
                 value = function(*args, **kwargs)
                 outcome = _NONE if value is None else dump(value)
@@ -393,10 +429,28 @@ class Worker(Node):
         if todo or self.ready:
             self.pump()
 
-    def _cannot_load(self, error: BaseException) -> FutureError:
-        if isinstance(error, SealBroken):
-            return SealBroken(*error.args)
-        return ArgumentLoadError(f"the function cannot be loaded: {error!r}")
+    def _see(self, payload: bytes) -> bytes:
+        """Bring the program's modules to the snapshot in front of a payload; return the payload without it."""
+        digest, payload = split(payload)
+        self.seen = digest
+        if digest != self.namespaces.current:
+            self.namespaces.switch(digest)
+        return payload
+
+    def _function_of(self, piece: Fetched) -> Any:
+        """Return the function of a piece, as the snapshot now seen has it."""
+        try:
+            function = piece.function.load(self.payloads)
+            if type(function) is not functions.Brought:
+                return function
+            piece.brought = True
+            return function.found()
+        except SealBroken as error:
+            raise SealBroken(*error.args) from error
+        except FutureError:
+            raise
+        except BaseException as error:
+            raise ArgumentLoadError(f"the function cannot be loaded: {error!r}") from error
 
     def _open(self, piece: Fetched, number: int, sealed: bytes) -> bytes:
         """Check the seal of a payload and take it off."""
@@ -474,8 +528,11 @@ class Worker(Node):
     ) -> Future:
         """Submit one call; it stays here until somebody asks for it.
 
-        It has the root of the Future that runs, and its priority unless another is given.
+        It has the root of the Future that runs, sees what that sees of the program, and has its priority unless another
+        is given.
         """
+        if type(function) is not FunctionType or function.__closure__ or function.__defaults__:
+            function = isolated(function, self._copy)
         for arg in args:
             if type(arg) not in _ATOMS:
                 args, kwargs = self._isolate((args, kwargs))
@@ -509,12 +566,15 @@ class Worker(Node):
     ) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
         """Return what submits many calls of one function."""
         if isinstance(function, functions.Wrapper):
-            function.bind(self.payloads)
+            function = isolated(function, self._copy).bind(self.payloads)
         return lambda args: (self.submit(function, args, {}, priority), 0)
+
+    def _copy(self, value: Any) -> Any:
+        return self.local.load(self.local.dump(value))
 
     def _isolate(self, value: Any) -> Any:
         try:
-            return self.local.load(self.local.dump(value))
+            return self._copy(value)
         except Exception as error:
             raise pickle.PicklingError(f"{culprit(value[0], 'args')} cannot be pickled: {error}") from error
 
@@ -532,19 +592,29 @@ class Worker(Node):
             if isinstance(function, Packed):
                 definition, payload = function.definition, function.payload
             else:
-                definition = self.functions.define(function)
-                payload = self.payloads.dump((args, kwargs))
+                definition, payload = self._pack(function, args, kwargs)
         except Exception as error:
             if future._settle(None, error):
                 self._callbacks.append(future)
             return None, b"", ""
+        payload = join(context.snapshot, payload)
         future._call = (definition, payload, context.root)
         return definition, payload, context.root
+
+    def _pack(self, function: Any, args: Any, kwargs: Any) -> tuple[functions.Definition, bytes]:
+        try:
+            return self.functions.define(function), self.payloads.dump((args, kwargs))
+        except pickle.PicklingError:  # of a definition that is too large for one: its data travel as an argument
+            if isinstance(function, functions.Wrapper):
+                raise
+            return self.functions.define(call), self.payloads.dump(((function, *args), kwargs))
 
     def _take_back(self, future: Future) -> None:
         """It may run here after all."""
         definition, payload, root = future._call
-        future._call = (Packed(self.payloads, definition, payload), (), {}, Context(0, 0, root, future._priority))
+        snapshot, payload = split(payload)
+        context = Context(0, 0, root, future._priority, snapshot)
+        future._call = (Packed(self.payloads, definition, payload), (), {}, context)
 
     def _run_own(self, future: Future) -> None:
         """Run an own Future that this thread has claimed."""
@@ -553,11 +623,11 @@ class Worker(Node):
         is_main = threading.get_ident() == self._thread
         if not is_main:
             before = self._elsewhere.enter(context)
-        elif context is not self.context:
-            self._enter(context)
         self.running += 1
         value = failure = None
         try:
+            if is_main and context is not self.context:
+                self._enter(context)
             value = function(*args, **kwargs)
             if type(value) not in _ATOMS:
                 value = self.local.load(self._dump_value(value, self.local))
@@ -584,7 +654,7 @@ class Worker(Node):
         piece = self.pieces.get(self.cells[PIECE])
         if piece is None:
             return NOWHERE
-        context = Context(piece.number, self.cells[NUMBER], piece.root, piece.priority)
+        context = Context(piece.number, self.cells[NUMBER], piece.root, piece.priority, self.seen)
         if keep:
             self.context = context
         return context
@@ -593,6 +663,9 @@ class Worker(Node):
         """From now on the main thread runs something on this behalf; the host process can see it."""
         self.context = context
         self.cells[PIECE], self.cells[NUMBER] = context.piece, context.number
+        self.seen = context.snapshot
+        if context.snapshot and context.snapshot != self.namespaces.current:
+            self.namespaces.switch(context.snapshot)
 
     def scope(self) -> dict[str, Any]:
         """What the Future that runs has named; forgotten when it ends."""
@@ -636,7 +709,7 @@ class Worker(Node):
             self.switch_out(waiter, timeout)
 
     def _wait_in_foreign_thread(self, future: Future, timeout: float | None) -> None:
-        if timeout is None and self._claim(future):
+        if timeout is None and self._sees_the_same(future) and self._claim(future):
             self._run_own(future)
             return
 
@@ -657,9 +730,20 @@ class Worker(Node):
     def help_out(self) -> bool:
         """Run one own Future in a foreign thread that has to wait: the main thread may be waiting for that thread."""
         future = self._next_own()
-        if future is not None:
-            self._run_own(future)
-        return future is not None
+        if future is None:
+            return False
+        if not self._sees_the_same(future):  # for the main thread, which alone brings the program to a snapshot
+            with self.lock:
+                future._state = PENDING
+                self.own.put_back(future, future._priority)
+            return False
+        self._run_own(future)
+        return True
+
+    def _sees_the_same(self, future: Future) -> bool:
+        """Whether an own Future sees the snapshot that the program's modules are at."""
+        call = future._call
+        return call is None or len(call) == 3 or call[3].snapshot in (b"", self.namespaces.current)
 
     def switch_out(self, waiter: Waiter, timeout: float | None) -> None:
         """Let other greenlets run until this one is woken or its time is over."""

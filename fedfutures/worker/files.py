@@ -57,17 +57,21 @@ class Files:
         if os.path.islink(link):
             return os.readlink(link)
         if not os.path.exists(copy):
-            worker = self._worker
-            with worker.lock:
-                future = self._coming.get(name)
-                if future is None:
-                    future = self._coming[name] = Future(worker)
-                    worker.step(rules.Fetch(name))
-            worker.drain()
+            with self._worker.lock:
+                future = self.fetch(name)
+            self._worker.drain()
             future.result()
         if not os.path.exists(copy):
             raise FileNotFoundError(f"{place}: the Origin's host does not have this file any more")
         return copy
+
+    def fetch(self, name: str) -> Future:
+        """Have a segment brought to this host; the Future is done when it is here. The node's lock is held."""
+        future = self._coming.get(name)
+        if future is None:
+            future = self._coming[name] = Future(self._worker)
+            self._worker.step(rules.Fetch(name))
+        return future
 
     def _fetched(self, action: rules.Fetched) -> None:
         future = self._coming.pop(action.name, None)

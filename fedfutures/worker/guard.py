@@ -4,6 +4,9 @@ Working directory, environment, umask and signal handlers: the functions that ch
 something *may* have changed, so a Future that touches none of them pays nothing. The descriptors that the Worker
 itself lives on cannot be closed by user code at all: ``os.close`` says EBADF, ``os.closerange`` leaves them out.
 Changes by C extensions go unnoticed.
+
+What an import sets belongs to the process, not to the Future in which it happens to be made: the module is not imported
+again. So what is changed while :attr:`Guard.importing` counts becomes part of the state that is restored.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ class Guard:
 
     def __init__(self) -> None:
         self.dirty = False
+        self.importing = 0  # how many imports are under way in the main thread
         self._pid = os.getpid()
         self._reserved: dict[int, tuple[int, int]] = {}  # device and inode: a number may come to name something else
         self._set_handler = signal.signal
@@ -42,12 +46,54 @@ class Guard:
 
     def _noting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def noting(*args: Any, **kwargs: Any) -> Any:
-            self.dirty = True
-            return function(*args, **kwargs)
+            if not self.importing:
+                self.dirty = True
+                return function(*args, **kwargs)
+            value = function(*args, **kwargs)
+            self._keep(function.__name__, args)
+            return value
 
         noting.__name__ = noting.__qualname__ = function.__name__
         noting.__doc__ = function.__doc__
         return noting
+
+    def _keep(self, name: str, args: tuple[Any, ...]) -> None:
+        """Make a change part of the state that is restored."""
+        assert self._baseline is not None
+        directory, environment, umask, handlers = self._baseline
+        if name in ("chdir", "fchdir"):
+            directory = os.getcwd()
+        elif name == "umask":
+            umask = args[0]
+        elif name == "putenv":
+            environment[os.fsdecode(args[0])] = os.fsdecode(args[1])
+        elif name == "unsetenv":
+            environment.pop(os.fsdecode(args[0]), None)
+        else:
+            handlers[int(args[0])] = args[1]
+        self._baseline = directory, environment, umask, handlers
+
+    @property
+    def watches(self) -> bool:
+        """Whether it has begun."""
+        return self._baseline is not None
+
+    def present(self) -> State:
+        """Return the present state."""
+        return self._state()
+
+    def baseline(self) -> State:
+        """Return the state that is restored."""
+        assert self._baseline is not None
+        directory, environment, umask, handlers = self._baseline
+        return directory, environment.copy(), umask, handlers.copy()
+
+    def rebase(self, state: State) -> None:
+        """Make this the present state, and the one that is restored from now on."""
+        directory, environment, umask, handlers = state
+        if self._baseline is not None:
+            self._baseline = directory, environment.copy(), umask, handlers.copy()
+        self._apply(state)
 
     def _is_reserved(self, fd: int) -> bool:
         """Whether the Worker needs this descriptor: it was there at the beginning, or is its way to the Broker."""

@@ -21,11 +21,12 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from ..errors import VariableNotCarried
+from ..program.modules import MAIN_NAMES
 from ..wire.modules import MAIN, Module, key_of, unpack
-from ..wire.payload import MAIN_NAMES
 from . import events as rules
 from .execution import Worker
 
@@ -53,12 +54,9 @@ class Answers:
     def module(self, name: str) -> Module:
         """Return a module; raise ModuleNotFoundError that says where it was looked for."""
         key = key_of(name)
-        said, body = self._came.get(key) or self._ask(key)
-        if body and self._worker.payloads.seal is not None:
-            opened = self._worker.payloads.seal.stamp_of_module(key).open(0, body)
-            if opened is None:
-                said = "what came is not what the Origin has sealed: it was altered on its way"
-            body = opened or b""
+        if key not in self._came:
+            self._ask([key])
+        said, body = self._opened(key)
         if not body:
             said = said.replace("{host}", self._host).replace("{python}", sys.executable)
             raise ModuleNotFoundError(
@@ -68,14 +66,50 @@ class Answers:
             )
         return unpack(body)
 
-    def _ask(self, key: bytes) -> tuple[str, bytes]:
-        """Ask, and drive the node until the answer is there."""
+    def of_program(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Return parts of what a Future sees of the program; raise VariableNotCarried for what is not to be had."""
+        self._ask([key for key in keys if key not in self._came])
+        found = []
+        for key in keys:
+            said, body = self._opened(key)
+            self._came.pop(key, None)
+            if not body:
+                raise VariableNotCarried("a variable that the Future can reach", "its value", said)
+            found.append(body)
+        return found
+
+    def _opened(self, key: bytes) -> tuple[str, bytes]:
+        """Return what came, and the body without its seal, b"" if there is none to be had."""
+        said, body = self._came.get(key) or (f"the Origin did not answer within {self._seconds:g} s", b"")
+        if body and self._worker.payloads.seal is not None:
+            opened = self._worker.payloads.seal.stamp_of_module(key).open(0, body)
+            if opened is None:
+                return "what came is not what the Origin has sealed: it was altered on its way", b""
+            body = opened
+        return said, body
+
+    def _ask(self, keys: Sequence[bytes]) -> None:
+        """Ask, and drive the node until the answers are there."""
+        with self._worker.lock:
+            for key in keys:
+                self._worker.step(rules.Require(key))
+        self._drive_until(lambda: self._has_all(keys))
+
+    def segment(self, name: str) -> str:
+        """Return the name of a segment of the Origin's, which is brought to this host if need be."""
+        worker = self._worker
+        if worker.payloads.segments is not None and not worker.payloads.segments.is_here(name):
+            with worker.lock:
+                arrival = worker.files.fetch(name)
+            self._drive_until(arrival.done)
+        return name
+
+    def _drive_until(self, is_there: Callable[[], bool]) -> None:
+        """Drive the node in place, for a bounded time; no greenlet is switched."""
         worker = self._worker
         deadline = time.monotonic() + self._seconds
-        with worker.lock:
-            worker.step(rules.Require(key))
         worker.drain()
-        while key not in self._came and time.monotonic() < deadline and worker.lost is None:
+        while not is_there() and time.monotonic() < deadline and worker.lost is None:
             if worker._driver.acquire(blocking=False):
                 worker._driving = threading.get_ident()
                 try:
@@ -85,11 +119,13 @@ class Answers:
                 worker.drain()
             else:
                 with self._arrival:
-                    if key not in self._came:
+                    if not is_there():
                         self._arrival.wait(LOOK_SECONDS)
         if threading.get_ident() == worker._thread:
             worker.driven_at = time.monotonic()
-        return self._came.get(key) or (f"the Origin did not answer within {self._seconds:g} s", b"")
+
+    def _has_all(self, keys: Sequence[bytes]) -> bool:
+        return all(key in self._came for key in keys)
 
     def has_come(self, name: str) -> bool:
         """Whether there was an answer: one that has not come yet may still come."""
@@ -135,6 +171,12 @@ class OriginLoader:
 
     def exec_module(self, module: types.ModuleType) -> None:
         """Run the text."""
+        self.around(self._exec, module)
+
+    around: Callable[..., object] = staticmethod(lambda run, module: run(module))
+    """Runs the text of a module; a Worker keeps what that changes in its process."""
+
+    def _exec(self, module: types.ModuleType) -> None:
         if self._module.file:
             self._show_lines()
         exec(self.get_code(self._name), vars(module))

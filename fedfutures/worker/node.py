@@ -28,6 +28,7 @@ from ..sockets.sockets import MainDealer, MetaSubscriber
 from ..wire import codec, messages
 from ..wire.failures import load_failure
 from ..wire.functions import FunctionCache
+from ..wire.manifest import HAS_SEGMENTS
 from ..wire.payload import Payloads
 from . import events as rules
 from .future import Future
@@ -263,9 +264,11 @@ class Node:
             if ids and (definition.digest != digest or of_root != root):
                 self.own.put_back(future, priority)  # not into `level`, which may have been removed when it was empty
                 break
+            if definition.snapshot is not None:
+                self._tell_snapshot(definition.snapshot)
             if not ids:
                 digest, root = definition.digest, of_root
-                self.machine.define(*definition)
+                self.machine.define(definition.digest, definition.name, definition.body)
                 if seal is not None:
                     stamp = seal.stamp(digest, self.name)
             ids.append(future._number)
@@ -273,6 +276,9 @@ class Node:
             size += len(payload)
             futures[future._number] = future
         return rules.Offer(digest, ids, payloads, 0, priority, root)
+
+    def _tell_snapshot(self, snapshot: Any) -> None:
+        """Have the Broker know a snapshot that Futures see which are about to be given."""
 
     def _urgent(self) -> int:
         """How many Futures of a priority above 0 may be given beyond Demand."""
@@ -309,7 +315,7 @@ class Node:
         for number, outcome in zip(action.ids, action.outcomes):
             future = futures.pop(number)
             call = future._call
-            if call is not None and call[1][:1] == b"\x01":
+            if call is not None and call[1][:1] in HAS_SEGMENTS:
                 self.payloads.release(call[1])
             try:
                 if odd and number in odd:

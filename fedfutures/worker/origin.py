@@ -14,11 +14,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..program.modules import Key
+from ..program.process import ProcessChanges
+from ..program.snapshots import join
 from ..wire.functions import Definition
 from ..wire.manifest import segments_of
 from ..wire.payload import Payloads, Written, culprit
 from ..wire.segments import SHARED_FROM_BYTES
 from . import events as rules
+from .definer import Definer
 from .files import CONSTANT
 from .future import Future
 from .node import Node
@@ -29,16 +33,24 @@ REMEMBERED_BYTES = 64 << 20
 """How much of the large buffers of a map is kept at most, in case that they come again."""
 URGENT_EVERY_SECONDS = 0.001
 _ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
+_NOTHING: set[Key] = set()
 
 
 class Origin(Node):
     """The submitting end of a Federation, usable from any thread of the program."""
 
-    def __init__(self, owner: Any, facts: dict[str, Any], payloads: Payloads, size: int) -> None:
+    def __init__(
+        self, owner: Any, facts: dict[str, Any], payloads: Payloads, size: int, process: ProcessChanges
+    ) -> None:  # fmt: skip
         super().__init__(owner, facts, f"origin-{os.getpid()}-{os.urandom(3).hex()}", "origin", payloads)
         self.size = size
         self._urgent_at = 0.0
-        self._actions[rules.Asked] = Provider(self).answer
+        self.definer = Definer(payloads, self.functions, process)
+        self._provider = Provider(self, self.definer)
+        self._actions[rules.Asked] = self._provider.answer
+
+    def _tell_snapshot(self, snapshot: Any) -> None:
+        self._provider.tell(snapshot)
 
     def share(self, name: str, value: Any) -> None:
         if name.startswith(CONSTANT) and self.payloads.segments is not None:
@@ -49,17 +61,23 @@ class Origin(Node):
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None
     ) -> Future:
         """Submit one call; its priority is 0 unless another is given."""
-        return self.submit_defined(self.define(function), self.pack(args, kwargs), priority)
+        definition = self.define(function)
+        payload, reached = self.pack(args, kwargs)
+        if reached:
+            definition = self.definer.with_arguments(definition, reached)
+        return self.submit_defined(definition, payload, priority)
 
     def define(self, function: Any) -> Definition:
         """Return the function's definition; raise PicklingError when it cannot travel."""
         try:
-            return self.functions.define(function)
+            return self.definer.define(function)
         except Exception as error:
             raise _pickling_error(error, function, "function") from error
 
-    def pack(self, args: tuple[Any, ...], kwargs: dict[str, Any], written: Written | None = None) -> bytes:
-        """Return the payload of a call's arguments; raise PicklingError naming the culprit."""
+    def pack(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], written: Written | None = None
+    ) -> tuple[bytes, set[Key]]:  # fmt: skip
+        """Return the payload of a call's arguments, and what they reach; raise PicklingError naming the culprit."""
         for arg in args:
             if type(arg) not in _ATOMS:
                 break
@@ -67,9 +85,10 @@ class Origin(Node):
             if not kwargs:
                 payload = pickle.dumps((args, kwargs), 5)
                 if len(payload) < SHARED_FROM_BYTES:
-                    return payload
+                    return payload, _NOTHING
+        reached: set[Key] = set()
         try:
-            return self.payloads.dump((args, kwargs), written)
+            return self.payloads.dump((args, kwargs), written, reached=reached), reached
         except Exception as error:
             raise _pickling_error(error, kwargs or args, "kwargs" if _is_fine(args) else "args", args) from error
 
@@ -79,6 +98,8 @@ class Origin(Node):
         """Submit a call that is ready to travel; an `eager` one is worth a message of its own."""
         if self.lost is not None:
             raise self.lost
+        if definition.snapshot is not None:
+            payload = join(definition.snapshot.digest, payload)
         future = Future(self, next(self.numbers), (definition, payload, ""))
         own = self.own.common
         if priority:
@@ -149,11 +170,14 @@ class Submitter:
 
     def __call__(self, args: tuple[Any, ...]) -> tuple[Future, int]:
         """Submit a call; return its Future and how many bytes it takes on the way."""
-        payload = self._origin.pack(args, {}, self._written)
+        payload, reached = self._origin.pack(args, {}, self._written)
+        definition = self._definition
+        if reached:
+            definition = self._origin.definer.with_arguments(definition, reached)
         size = len(payload)
         if payload[:1] == b"\x01":
             size += self._remember(set(segments_of(payload)))
-        return self._origin.submit_defined(self._definition, payload, self._priority, eager=True), size
+        return self._origin.submit_defined(definition, payload, self._priority, eager=True), size
 
     def _remember(self, used: set[str]) -> int:
         """Return how much was written now, and let go of what was used so long ago that it hardly comes again."""

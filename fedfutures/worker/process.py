@@ -6,14 +6,11 @@ import contextlib
 import faulthandler
 import gc
 import os
-import pickle
 import sys
 import threading
-import traceback
 from typing import Any
 
 from ..host.blackbox import READY, BlackBox
-from ..host.machine import INITIALIZER_EXIT_CODE
 from ..host.settings import Settings
 from ..host.system import name_process
 from ..sockets.sockets import context
@@ -21,10 +18,8 @@ from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
 from . import current, events
-from .aside import load_outcomes_aside
 from .execution import Worker
-from .importing import Answers, OriginFinder
-from .program import Program
+from .preparing import Preparation
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
@@ -37,20 +32,17 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
     faulthandler.enable(dump)
     _prepare_environment(settings)
-    payloads = Payloads(Segments(facts["shared"], name), main_importable=settings.program is not None)
+    payloads = Payloads(Segments(facts["shared"], name))
     if settings.seal is not None:
         payloads.seal = Seal(settings.seal)
-    if not settings.code:
-        _install_program(settings, payloads, None)
-        _initialize(settings)
     owner = context()
     worker = Worker(
         owner, facts, name, "worker", payloads,
         cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
     )  # fmt: skip
-    if settings.code:
-        _prepare_linked(settings, worker)
-    current.node, current.name, current.is_origin = worker, name, False
+    current.name, current.is_origin = name, False
+    Preparation(settings, worker).run()
+    current.node = worker
     worker.size = settings.size
     worker._actions[events.Linked] = lambda action: box.cells.__setitem__(READY, 1)
     if worker.machine.linked:
@@ -59,7 +51,6 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         _profile(worker, settings.profile, name)
     gc.unfreeze()
     gc.freeze()
-    worker.guard.begin()
     if not settings.code:
         worker.start()
     worker.run()
@@ -67,26 +58,6 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         worker.close()
     owner.term()  # what was sent last goes out
     worker.end()
-
-
-def _install_program(settings: Settings, payloads: Payloads, finder: OriginFinder | None) -> None:
-    if settings.program is not None:
-        program = Program(*settings.program, finder)
-        program.install()
-        payloads.retry_after_import = program.load_again
-
-
-def _prepare_linked(settings: Settings, worker: Worker) -> None:
-    """Where modules come from the Origin: the initializer runs on a Worker that is linked, but asks for no Futures."""
-    finder = OriginFinder(Answers(worker, settings.host))
-    finder.install(settings.beside)
-    _install_program(settings, worker.payloads, finder)
-    load_outcomes_aside(worker)
-    worker.preparing = True
-    worker.step(events.Load(0, 0, busy=True))
-    worker.start()
-    _initialize(settings)
-    worker.preparing = False
 
 
 def _prepare_environment(settings: Settings) -> None:
@@ -111,18 +82,6 @@ def _prepare_environment(settings: Settings) -> None:
     for number, stream in ((1, "stdout"), (2, "stderr")):
         setattr(sys, stream, open(number, "w", errors="backslashreplace", closefd=False))  # noqa: SIM115
     threading.current_thread().name = "MainThread"
-
-
-def _initialize(settings: Settings) -> None:
-    if settings.initializer is None:
-        return
-    try:
-        function, arguments = pickle.loads(settings.initializer)
-        function(*arguments)
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-        raise SystemExit(INITIALIZER_EXIT_CODE) from None
 
 
 def _profile(worker: Worker, directory: str, name: str) -> None:

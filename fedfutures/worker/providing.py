@@ -14,13 +14,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..host.here import program_here
+from ..program.modules import OWN, is_installed
+from ..program.snapshots import asked_for, key_of_snapshot
 from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, name_of
 from . import events as rules
 
 if TYPE_CHECKING:
+    from ..program.variables import Snapshot
+    from .definer import Definer
     from .node import Node
 
-OWN = ("fedfutures", "fedfutures_launcher")
+TOLD_AT_MOST = 1024
 _INSTALL = "install it there: ssh {host} {python} -m pip install {top}"
 
 
@@ -29,15 +33,20 @@ class NotToBeHad(Exception):
 
 
 class Provider:
-    """Answers what Workers on other hosts ask of this Origin."""
+    """Answers what Workers ask of this Origin: modules, where their host lacks them, and the program's variables."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, node: Node, definer: Definer) -> None:
+        self._node, self._definer = node, definer
+        self._told: dict[bytes, None] = {}
         self._known: dict[bytes, bytes] = {}
         self._host = os.uname().nodename.partition(".")[0] or "the Origin"
 
     def answer(self, action: rules.Asked) -> None:
-        """Send the module, or why there is none. The node's lock is held."""
+        """Send what was asked for, or why there is none. The node's lock is held."""
+        kind, what = asked_for(action.key)
+        if kind:
+            self._answer_of_program(action.key, kind, what)
+            return
         name, reason, body = name_of(action.key), "", self._known.get(action.key, b"")
         if not body:
             try:
@@ -51,6 +60,26 @@ class Provider:
                 self._known[action.key] = body
         said = reason or name
         self._node.step(rules.Provide(action.key, said[:REASON_CHARACTERS_AT_MOST], body))
+
+    def _answer_of_program(self, key: bytes, kind: str, what: bytes) -> None:
+        body, reason = None, "the Origin has forgotten it, since no Future of its own needs it any more"
+        try:
+            body = self._definer.body_of(kind, what)
+        except Exception as error:
+            reason = f"it cannot be pickled: {error!r}"
+        said = kind if body is not None else reason
+        body = b"" if body is None else self._sealed(key, body)
+        self._node.step(rules.Provide(key, said[:REASON_CHARACTERS_AT_MOST], body))
+
+    def tell(self, snapshot: Snapshot) -> None:
+        """Send a snapshot to the Broker before the first Futures that see it. The node's lock is held."""
+        if snapshot.digest in self._told:
+            return
+        self._told[snapshot.digest] = None
+        if len(self._told) > TOLD_AT_MOST:
+            del self._told[next(iter(self._told))]
+        key = key_of_snapshot(snapshot.digest)
+        self._node.step(rules.Provide(key, "state", self._sealed(key, snapshot.body)))
 
     def _sealed(self, key: bytes, body: bytes) -> bytes:
         seal = self._node.payloads.seal
@@ -134,14 +163,3 @@ def _find_in(name: str, places: list[str]) -> importlib.machinery.ModuleSpec | N
     package = importlib.machinery.ModuleSpec(name, None, is_package=True)
     package.submodule_search_locations = portions
     return package
-
-
-def is_installed(file: str) -> bool:
-    """Whether a file is of the standard library or of an installed package."""
-    if "site-packages" in file or "dist-packages" in file:
-        return True
-    from sysconfig import get_paths
-
-    paths = get_paths()
-    standard = {os.path.realpath(paths[kind]) + os.sep for kind in ("stdlib", "platstdlib")}
-    return os.path.realpath(file).startswith(tuple(standard))

@@ -28,7 +28,7 @@ class Slice(Wrapper):
 
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
         began = time.perf_counter()
-        calls = map(self.inner[0], *columns)
+        calls = map(self.function(), *columns)
         values: list[Any] = []
         failures: list[tuple[int, bytes]] = []
         while len(values) < len(columns[0]):
@@ -46,7 +46,7 @@ class Star(Wrapper):
     """Calls a function with an item's contents: a tuple or list, a dict, or a pair of both."""
 
     def __call__(self, item: Any) -> Any:
-        function = self.inner[0]
+        function = self.function()
         if isinstance(item, dict):
             return function(**item)
         if len(item) == 2 and isinstance(item[0], (tuple, list)) and isinstance(item[1], dict):
@@ -59,7 +59,7 @@ class ReduceSlice(Wrapper):
 
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
         began = time.perf_counter()
-        value = functools.reduce(self.inner[1], map(self.inner[0], *columns))
+        value = functools.reduce(self.function(1), map(self.function(), *columns))
         return [value], [], time.perf_counter() - began
 
 
@@ -68,7 +68,7 @@ class ScanSlice(Wrapper):
 
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
         began = time.perf_counter()
-        values = list(itertools.accumulate(map(self.inner[0], *columns), self.inner[1]))
+        values = list(itertools.accumulate(map(self.function(), *columns), self.function(1)))
         return [values], [], time.perf_counter() - began
 
 
@@ -76,18 +76,19 @@ class Fold(Wrapper):
     """Reduces a list."""
 
     def __call__(self, values: list[Any]) -> Any:
-        return functools.reduce(self.inner[0], values)
+        return functools.reduce(self.function(), values)
 
 
 class Accumulate(Wrapper):
     """Running reductions of a list."""
 
     def __call__(self, values: list[Any]) -> Any:
-        return list(itertools.accumulate(values, self.inner[0]))
+        return list(itertools.accumulate(values, self.function()))
 
 
 class Shift(Wrapper):
     """Puts what came before in front of each value: ``[function(before, value) ...]``."""
 
     def __call__(self, before: Any, values: list[Any]) -> Any:
-        return [self.inner[0](before, value) for value in values]
+        function = self.function()
+        return [function(before, value) for value in values]

@@ -227,7 +227,6 @@ def test_a_class_made_at_import_in_another_module(place: Path) -> None:
         assert launch("-n", "2", *line.split(), cwd=place) == _serially(*line.split(), place=place)
 
 
-@pytest.mark.xfail(reason="a class that only the program puts into another module is pickled by reference")
 @pytest.mark.parametrize("form", ["code", "unguarded"])
 def test_a_class_made_in_another_module_by_a_program_that_workers_do_not_import(place: Path, form: str) -> None:
     write(place / "making.py", MADE.replace('if __name__ == "__main__":', "if True:"))

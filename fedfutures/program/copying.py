@@ -1,0 +1,76 @@
+"""Callables as they stand when they are submitted: what they have captured may change before they run."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from .probes import is_frozen
+from .tokens import LRU_CACHE, is_found_in, key_of_definition
+
+Copy = Callable[[Any], Any]
+"""Makes a copy as travelling would."""
+
+
+def isolated(function: Any, copy: Copy) -> Any:
+    """Return a callable that does what `function` does now, whatever becomes of what it has captured.
+
+    Functions and classes as such are no state; closures, defaults, bound objects and partials are.
+
+    >>> fs = [isolated(lambda: i, copy=list) for i in range(3)]
+    >>> [f() for f in fs]
+    [0, 1, 2]
+    """
+    return _Isolation(copy).of(function)
+
+
+class _Isolation:
+    def __init__(self, copy: Copy) -> None:
+        self._copy = copy
+        self._made: dict[int, Any] = {}
+
+    def of(self, value: Any) -> Any:
+        """Return the copy of a callable, or of something that one has captured."""
+        if type(value) is types.FunctionType:
+            return self._of_function(value)
+        inner = getattr(value, "inner", None)
+        if type(inner) is tuple and hasattr(value, "bind"):  # a wrapper of ours
+            return type(value)(*map(self.of, inner))
+        if is_frozen(value) or isinstance(value, (type, types.ModuleType)) or type(value) is LRU_CACHE:
+            return value
+        owner = getattr(value, "__self__", None)
+        if isinstance(value, types.BuiltinFunctionType) and (owner is None or isinstance(owner, types.ModuleType)):
+            return value
+        if isinstance(owner, type):  # of a class
+            return value
+        try:
+            return self._copy(value)
+        except Exception:  # it cannot travel, so it can only run here, as it is
+            return value
+
+    def _of_function(self, function: types.FunctionType) -> Any:
+        if id(function) in self._made:
+            return self._made[id(function)]
+        cells = function.__closure__ or ()
+        if not cells and is_frozen(function.__defaults__) and not function.__kwdefaults__:
+            return function
+        if key_of_definition(function) is not None or is_found_in(function.__module__ or "", function):
+            return function  # of a module, which is seen as the snapshot has it
+        made = types.FunctionType(
+            function.__code__, function.__globals__, function.__name__, None, tuple(types.CellType() for _ in cells)
+        )
+        self._made[id(function)] = made
+        made.__qualname__, made.__module__ = function.__qualname__, function.__module__
+        made.__doc__ = function.__doc__
+        vars(made).update(vars(function))
+        if function.__defaults__ is not None:
+            made.__defaults__ = tuple(map(self.of, function.__defaults__))
+        if function.__kwdefaults__ is not None:
+            made.__kwdefaults__ = {name: self.of(value) for name, value in function.__kwdefaults__.items()}
+        for cell, copied in zip(cells, made.__closure__ or ()):
+            try:
+                copied.cell_contents = self.of(cell.cell_contents)
+            except ValueError:
+                pass  # not filled yet
+        return made

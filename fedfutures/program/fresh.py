@@ -1,0 +1,147 @@
+"""What no process can hand on: a fresh one of its kind where that is sound, else an object that says why when used.
+
+A lock comes unlocked, a context variable with the value that it has, a file that is written to is opened again for
+appending, one that is read at the place where it was read to, a database file is opened again. A socket, a generator
+or a running thread has no second: what stands for it raises
+:class:`~fedfutures.errors.VariableNotCarried`, which names the variable, as soon as somebody wants something of it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import io
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ..errors import VariableNotCarried
+from .modules import Key, describe
+
+_LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
+
+
+def reduce(obj: Any) -> Any:
+    """Return how a fresh one of the kind of `obj` is made, as ``__reduce__`` does; None where its own way is right."""
+    reducer = _REDUCERS.get(type(obj))
+    if reducer is not None:
+        return reducer(obj)
+    if isinstance(obj, _sqlite()):
+        return _reduce_database(obj)
+    return None
+
+
+def _sqlite() -> tuple[type, ...]:
+    sqlite3 = sys.modules.get("sqlite3")
+    return () if sqlite3 is None else (sqlite3.Connection,)
+
+
+def _make_context_variable(name: str, default: tuple[Any, ...]) -> contextvars.ContextVar[Any]:
+    return contextvars.ContextVar(name, default=default[0]) if default else contextvars.ContextVar(name)
+
+
+def _context_variable(variable: contextvars.ContextVar[Any]) -> Any:
+    try:
+        value = (variable.get(),)
+    except LookupError:
+        value = ()  # type: ignore[assignment]
+    return _make_context_variable, (variable.name, value)
+
+
+def _text_file(file: io.TextIOWrapper) -> Any:
+    for name in ("stdin", "stdout", "stderr"):
+        if file is getattr(sys, name) or file is getattr(sys, f"__{name}__"):
+            return getattr, (sys, name)
+    made = _file(file, file.mode)
+    return None if made is None else (_open, (*made, file.encoding, file.errors))
+
+
+def _binary_file(file: Any) -> Any:
+    made = _file(file, getattr(file, "mode", ""))
+    return None if made is None else (_open, (*made, None, None))
+
+
+def _file(file: Any, mode: str) -> tuple[str, str, int] | None:
+    """Return (path, mode, position) with which a file can be opened again; None where that would not be the same."""
+    path = getattr(file, "name", None)
+    if file.closed or not isinstance(path, str) or not os.path.isfile(path) or "+" in mode:
+        return None
+    if "r" in mode:
+        return os.path.abspath(path), mode, file.tell()
+    file.flush()
+    return os.path.abspath(path), mode.replace("w", "a").replace("x", "a"), 0
+
+
+def _open(path: str, mode: str, position: int, encoding: str | None, errors: str | None) -> Any:
+    file = open(path, mode, encoding=encoding, errors=errors)  # noqa: SIM115
+    if position:
+        file.seek(position)
+    return file
+
+
+def _reduce_database(connection: Any) -> Any:
+    if connection.in_transaction:
+        return None
+    path = connection.execute("PRAGMA database_list").fetchall()[0][2]
+    return (_connect, (path, connection.isolation_level)) if path else None
+
+
+def _connect(path: str, isolation_level: str | None) -> Any:
+    import sqlite3
+
+    return sqlite3.connect(path, isolation_level=isolation_level)
+
+
+_REDUCERS: dict[type, Callable[[Any], Any]] = {
+    _LOCK: lambda lock: (threading.Lock, ()),
+    _RLOCK: lambda lock: (threading.RLock, ()),
+    threading.local: lambda local: (threading.local, ()),
+    contextvars.ContextVar: _context_variable,
+    io.TextIOWrapper: _text_file,
+    io.BufferedWriter: _binary_file,
+    io.BufferedReader: _binary_file,
+    io.FileIO: _binary_file,
+}
+
+
+# -- what cannot be had ------------------------------------------------------------------------------------------------
+
+
+def unavailable(key: Key, obj: Any, error: Exception) -> Any:
+    """Return how the stand-in for a part of a variable is made, as ``__reduce__`` does."""
+    return Unavailable, (describe(key), kind_of(obj), str(error))
+
+
+def kind_of(obj: Any) -> str:
+    """Return the name of an object's type, for people."""
+    return f"{type(obj).__module__}.{type(obj).__qualname__}".removeprefix("builtins.")
+
+
+def _refuse(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+    raise VariableNotCarried(*object.__getattribute__(self, "_why"))
+
+
+class Unavailable:
+    """Stands for what could not travel; whatever is wanted of it raises VariableNotCarried."""
+
+    def __init__(self, variable: str, kind: str, reason: str) -> None:
+        object.__setattr__(self, "_why", (variable, kind, reason))
+
+    def __repr__(self) -> str:
+        variable, kind, _ = object.__getattribute__(self, "_why")
+        return f"<{kind} of {variable}, which cannot travel>"
+
+    def __reduce__(self) -> Any:
+        return Unavailable, object.__getattribute__(self, "_why")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        return _refuse(self)
+
+    __setattr__ = __delattr__ = __call__ = __bool__ = __len__ = __iter__ = __next__ = __contains__ = _refuse
+    __getitem__ = __setitem__ = __delitem__ = __enter__ = __exit__ = __await__ = __aiter__ = __aenter__ = _refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse  # type: ignore[assignment]
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __matmul__ = _refuse
+    __int__ = __float__ = __index__ = __str__ = __bytes__ = __fspath__ = _refuse  # type: ignore[assignment]

@@ -1,0 +1,144 @@
+"""Which modules are the program's: those that Workers may have in another state than the program.
+
+That is ``__main__`` and every module that is neither of the standard library nor of an installed package. A name in
+one of them is a *key*: the module and the qualified name, as ``("__main__", "Model.level")``.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import types
+from typing import Any
+
+MAIN = "__main__"
+MAIN_NAMES = (MAIN, "__fedfutures_main__")
+"""The program's module, in the Origin and (second name) as Workers import it."""
+OWN = frozenset({"fedfutures", "fedfutures_launcher"})
+MISSING: Any = type("MISSING", (), {"__repr__": lambda self: "MISSING", "__slots__": ()})()
+"""Stands for the value of a name that is not there."""
+
+Key = tuple[str, str]
+
+_verdicts: dict[str, tuple[types.ModuleType, bool]] = {}
+_main: dict[str, Any] | None = None
+
+
+def canonical(name: str) -> str:
+    """Return the name by which Origin and Workers both know a module.
+
+    >>> canonical("__fedfutures_main__"), canonical("settings")
+    ('__main__', 'settings')
+    """
+    return MAIN if name in MAIN_NAMES else name
+
+
+def namespace(name: str) -> dict[str, Any] | None:
+    """Return the globals of a module that is loaded, else None."""
+    if _main is not None and name in MAIN_NAMES:
+        return _main
+    module = sys.modules.get(name)
+    return None if module is None else getattr(module, "__dict__", None)
+
+
+def home_of(names: dict[str, Any]) -> str | None:
+    """Return the name of the module whose globals these are; None if they are no module's.
+
+    A profiler or debugger runs a program as ``__main__`` in globals that are not those of ``sys.modules["__main__"]``;
+    the first such globals count as the program's.
+    """
+    global _main
+    name = names.get("__name__")
+    if type(name) is not str:
+        return None
+    if namespace(name) is names:
+        return canonical(name)
+    if name == MAIN and _main is None and "__builtins__" in names and "__file__" in names:
+        _main = names
+        return MAIN
+    return None
+
+
+def is_installed(file: str) -> bool:
+    """Whether a file is of the standard library or of an installed package."""
+    if "site-packages" in file or "dist-packages" in file:
+        return True
+    return os.path.realpath(file).startswith(_standard_places())
+
+
+@functools.cache
+def _standard_places() -> tuple[str, ...]:
+    from sysconfig import get_paths
+
+    paths = get_paths()
+    return tuple({os.path.realpath(paths[kind]) + os.sep for kind in ("stdlib", "platstdlib")})
+
+
+def is_program(name: str) -> bool:
+    """Whether a module that is loaded is the program's.
+
+    >>> is_program("__main__"), is_program("json"), is_program("fedfutures.futures")
+    (True, False, False)
+    """
+    module = sys.modules.get(name)
+    known = _verdicts.get(name)
+    if known is not None and known[0] is module:
+        return known[1]
+    verdict = name in MAIN_NAMES or (module is not None and _judge(name, module))
+    if module is not None:
+        _verdicts[name] = (module, verdict)
+    return verdict
+
+
+def _judge(name: str, module: types.ModuleType) -> bool:
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or top in OWN or type(getattr(module, "__dict__", None)) is not dict:
+        return False
+    if name == "__mp_main__":  # multiprocessing's name for the program in a process that it has spawned
+        return True
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return not is_installed(file) and not file.endswith((".so", ".pyd"))
+    if getattr(module, "__spec__", None) is None:
+        return True  # made by the program
+    places = [place for place in getattr(module, "__path__", ()) if isinstance(place, str)]
+    return bool(places) and not any(map(is_installed, places))
+
+
+class ProgramModules:
+    """The names of the program's modules that are loaded, found anew when modules were added."""
+
+    def __init__(self) -> None:
+        self._count = -1
+        self._names: list[str] = []
+
+    def names(self) -> list[str]:
+        """Return the canonical names, sorted."""
+        if self._count != len(sys.modules):
+            self._count = len(sys.modules)
+            self._names = sorted({canonical(name) for name in list(sys.modules) if is_program(name)} - {"__mp_main__"})
+        return self._names
+
+
+def lookup(key: Key) -> Any:
+    """Return what a key names, as it stands in the module or class that has it; MISSING if it is not there."""
+    names = namespace(key[0])
+    if names is None:
+        return MISSING
+    owner, _, name = key[1].rpartition(".")
+    if owner:
+        holder = lookup((key[0], owner))
+        if not isinstance(holder, type):
+            return MISSING
+        return vars(holder).get(name, MISSING)
+    return names.get(name, MISSING)
+
+
+def describe(key: Key) -> str:
+    """Return what people call a variable: ``CONFIG``, or ``settings.FACTOR`` in another module than the program's.
+
+    >>> describe(("__main__", "CONFIG")), describe(("settings", "FACTOR"))
+    ('CONFIG', 'settings.FACTOR')
+    """
+    return key[1] if key[0] == MAIN else f"{key[0]}.{key[1]}"

@@ -1,0 +1,267 @@
+"""The program's modules in a Worker: brought to the snapshot of each Future before it runs.
+
+For each variable that a snapshot names the Worker knows the token of what it was last given; the first time that is
+the token of what its own import has made. Where the snapshot's token is the same, what the Worker has stays, and with
+it what Futures have written there. Else the value comes, once for each version, and is set. The objects of the last few
+versions are kept, so that Futures of two versions that run in turn, or are switched in the middle, find each their own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+import sys
+import types
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..errors import FutureError, VariableNotCarried
+from . import snapshots
+from .fresh import Unavailable
+from .modules import MISSING, Key, ProgramModules, canonical, describe, lookup, namespace
+from .pickling import VariableUnpickler, find
+from .snapshots import Seen
+from .tokens import Finding, Named, examine
+from .variables import combined, depends_on
+
+SNAPSHOTS_KEPT = 64
+VERSIONS_KEPT = 4
+CALLABLES_KEPT = 256
+_OWN_LARGE = b"own"
+"""The token of what is too large to be compared, and is not the Origin's."""
+_AS_FIRST_SEEN = b"as first seen"
+"""The token of what the initializer has set and is too large to be compared: it stays until the Origin's changes."""
+
+Fetch = Callable[[Sequence[bytes]], list[bytes]]
+"""Asks the Origin for bodies by their keys; raises :class:`~fedfutures.errors.VariableNotCarried`."""
+Load = Callable[[bytes, Callable[[bytes, Sequence[Any]], Any]], Any]
+"""Opens the payload of a value with a function that unpickles it."""
+
+
+class Namespaces:
+    """What this Worker has of the program's variables."""
+
+    def __init__(self, fetch: Fetch, load: Load) -> None:
+        self._fetch, self._load = fetch, load
+        self._modules = ProgramModules()
+        self._seen: OrderedDict[bytes, Seen] = OrderedDict()
+        self._given: dict[Key, bytes] = {}
+        self._kept: dict[Key, OrderedDict[bytes, Any]] = {}
+        self._values: dict[bytes, bytes] = {}  # tokens to bodies that came early: those of the initializer
+        self._callables: OrderedDict[bytes, Any] = OrderedDict()
+        self._first_seen: dict[Key, bytes] = {}
+        self._failures: dict[str, BaseException] = {}
+        self.current = b""
+        self.process: dict[str, Any] = {}
+        self.change_process: Callable[[dict[str, Any]], object] = lambda changes: None
+
+    def learn(self, digest: bytes, body: bytes, values: dict[bytes, bytes]) -> None:
+        """Take in a snapshot together with its values."""
+        self._remember(digest, body)
+        self._values |= values
+
+    def note_failure(self, module: str, error: BaseException) -> None:
+        """A module of the program cannot be imported here: Futures that need it raise that."""
+        self._failures[canonical(module)] = error
+
+    def switch(self, digest: bytes) -> None:
+        """Bring the program's modules to a snapshot. Raises VariableNotCarried, or what importing a module raises."""
+        if digest == self.current:
+            return
+        seen = self._seen.get(digest)
+        if seen is None:
+            [body] = self._fetch([snapshots.key_of_snapshot(digest)])
+            seen = self._remember(digest, body)
+        if seen.process != self.process:
+            self.change_process(seen.process)
+            self.process = seen.process
+        self._bring_to(seen)
+        self.current = digest
+
+    def callables(self) -> list[Any]:
+        """Return the callables that the snapshot now seen brought along."""
+        found = []
+        seen = self._seen[self.current]
+        for token in seen.callables:
+            if token not in self._callables:
+                body = seen.inline.get(token) or self._bodies([token], seen)[token]
+                self._callables[token] = self._load(body, _unpickle)
+                while len(self._callables) > CALLABLES_KEPT:
+                    self._callables.popitem(last=False)
+            self._callables.move_to_end(token)
+            found.append(self._callables[token])
+        return found
+
+    def _remember(self, digest: bytes, body: bytes) -> Seen:
+        seen = self._seen[digest] = snapshots.unpack(body)
+        while len(self._seen) > SNAPSHOTS_KEPT:
+            self._seen.popitem(last=False)
+        return seen
+
+    # -- bringing variables to a snapshot --------------------------------------------------------------------------
+
+    def _bring_to(self, seen: Seen) -> None:
+        given = self._given
+        different = [key for key, token in seen.tokens.items() if given.get(key) != token]
+        if not different:
+            return
+        for module in {key[0] for key in different}:
+            self._have_module(module, seen)
+        fresh = [key for key in different if key not in given]
+        if fresh:
+            self.take_stock(fresh)
+            different = [key for key in different if given[key] != seen.tokens[key]]
+        different = [key for key in different if not self._is_as_first_seen(key, seen.tokens[key])]
+        if different:
+            Setting(self, seen, different).run()
+
+    def _have_module(self, module: str, seen: Seen) -> None:
+        """Import a module of the program that this Worker lacks; make it where the program has made it."""
+        failure = self._failures.get(module)
+        if failure is not None:
+            raise ImportError(f"the program cannot be imported by Workers: {failure!r}") from failure
+        if namespace(module) is not None:
+            return
+        if module not in seen.made:
+            try:
+                importlib.import_module(module)
+                return
+            except ModuleNotFoundError as error:
+                if error.name not in (module, module.partition(".")[0]):
+                    raise
+        sys.modules[module] = types.ModuleType(module)
+
+    def take_stock(self, keys: Iterable[Key]) -> None:
+        """Compute the tokens of what the import has made of these variables."""
+        named = Named(self._modules)
+        findings: dict[Key, Finding] = {}
+        keys = list(keys)
+        left = keys.copy()
+        while left:
+            key = left.pop()
+            if key not in findings:
+                findings[key] = found = examine(lookup(key), named, key)
+                left.extend(found.parts)
+                left.extend(found.reads)
+        tokens = {key: found.token or _OWN_LARGE for key, found in findings.items()}
+        for key in keys:
+            parts = depends_on(key, findings, lookup(key))
+            self._given[key] = combined(tokens[key], ((part, tokens[part]) for part in parts))
+
+    def knows(self, key: Key) -> bool:
+        """Whether it is known what a variable was last given."""
+        return key in self._given
+
+    def all_keys(self) -> list[Key]:
+        """Return the keys of all variables of the program's modules that are loaded here."""
+        keys = []
+        for module in self._modules.names():
+            for name, value in list((namespace(module) or {}).items()):
+                if not name.startswith("__") and not isinstance(value, types.ModuleType):
+                    keys.append((module, name))
+        return keys
+
+    def keep_what_changed(self, keys: Iterable[Key], before: dict[Key, Any]) -> None:
+        """The initializer has run: large values that it has set stay until the program's own change."""
+        for key in keys:
+            if self._given.get(key) == _OWN_LARGE and before[key] is not lookup(key):
+                self._given[key] = _AS_FIRST_SEEN
+
+    def _is_as_first_seen(self, key: Key, token: bytes) -> bool:
+        if self._given[key] != _AS_FIRST_SEEN:
+            return False
+        return self._first_seen.setdefault(key, token) == token
+
+    def _bodies(self, tokens: list[bytes], seen: Seen) -> dict[bytes, bytes]:
+        """Return the values of these tokens, all that are not here asked for at once."""
+        found = {token: body for token in tokens if (body := seen.inline.get(token) or self._values.get(token))}
+        lacking = sorted(set(tokens) - found.keys())
+        if lacking:
+            found |= zip(lacking, self._fetch([snapshots.key_of_value(token) for token in lacking]))
+        return found
+
+
+class Setting:
+    """One pass that sets the variables that differ from a snapshot, each after those that it consists of."""
+
+    def __init__(self, namespaces: Namespaces, seen: Seen, keys: list[Key]) -> None:
+        self._namespaces, self._seen = namespaces, seen
+        self._left = dict.fromkeys(sorted(keys, key=lambda key: key[1].count(".")))
+        self._kept = namespaces._kept
+        self._given = namespaces._given
+        lacking = [seen.tokens[key] for key in keys if seen.tokens[key] not in self._kept.get(key, ())]
+        self._bodies = namespaces._bodies([token for token in lacking if token != b"missing"], seen)
+
+    def run(self) -> None:
+        """Set them all."""
+        while self._left:
+            self._set(next(iter(self._left)))
+
+    def _set(self, key: Key) -> None:
+        del self._left[key]
+        token, old = self._seen.tokens[key], lookup(key)
+        kept = self._kept.setdefault(key, OrderedDict())
+        if token in kept:
+            value = kept[token]
+        elif token == b"missing":
+            value = MISSING
+        else:
+            value = self._loaded(key, self._bodies[token])
+        kept[self._given[key]] = old
+        kept[token] = value
+        kept.move_to_end(token)
+        while len(kept) > VERSIONS_KEPT:
+            kept.popitem(last=False)
+        assign(key, value)
+        self._given[key] = token
+
+    def _loaded(self, key: Key, body: bytes) -> Any:
+        try:
+            return self._namespaces._load(body, self._unpickle)
+        except FutureError:
+            raise
+        except Exception as error:
+            return Unavailable(describe(key), "its value", f"it cannot be loaded here: {error!r}")
+
+    def _unpickle(self, stream: Any, buffers: Sequence[Any]) -> Any:
+        return VariableUnpickler(io.BytesIO(stream), buffers, self._find).load()
+
+    def _find(self, key: Key) -> Any:
+        """Return an object that has a name of its own, as this snapshot has it."""
+        if key in self._left:
+            self._set(key)
+        try:
+            return find(key)
+        except AttributeError as error:
+            raise VariableNotCarried(describe(key), "the variable", str(error)) from error
+
+
+def _unpickle(stream: Any, buffers: Sequence[Any]) -> Any:
+    return pickle.loads(stream, buffers=buffers)
+
+
+def assign(key: Key, value: Any) -> None:
+    """Give a variable its value, or remove it."""
+    module, name = key
+    owner, _, last = name.rpartition(".")
+    if owner:
+        holder = lookup((module, owner))
+        if not isinstance(holder, type):
+            return
+        try:
+            if value is MISSING:
+                type.__delattr__(holder, last)
+            else:
+                type.__setattr__(holder, last, value)
+        except (AttributeError, TypeError):
+            pass  # not to be set in this class, which came as a whole
+        return
+    names = namespace(module)
+    if names is None:
+        return
+    if value is MISSING:
+        names.pop(last, None)
+    else:
+        names[last] = value

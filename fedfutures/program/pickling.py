@@ -1,0 +1,298 @@
+"""By value: how functions, classes and objects travel that the other end may not have under their name.
+
+cloudpickle does the work, with three differences. A function that comes by value runs in *the* module of its name on
+the Worker, not in a private copy of the globals that it reads, so that the program has one version of each. What the
+program's modules have under a name goes by that name: those variables travel by themselves (:mod:`.variables`). And in
+a variable, what a process cannot hand on, a lock say, becomes a fresh one of its kind where that is sound
+(:mod:`.fresh`).
+
+What a pickle reaches of the program is kept with the pickler: the names that its functions read, those of its parts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import pickle
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import fresh
+from .modules import MAIN_NAMES, MISSING, Key, canonical, home_of, is_program, lookup, namespace
+from .reach import all_keys_of, keys_read_by
+from .tokens import ATOMS, LRU_CACHE, Named, is_found_in, is_single_dispatch, key_of_definition
+
+PROTOCOL = 5
+Buffers = Callable[[pickle.PickleBuffer], Any]
+
+
+class Reached:
+    """What a pickle reaches of the program."""
+
+    __slots__ = ("parts", "reads")
+
+    def __init__(self) -> None:
+        self.reads: set[Key] = set()  # looked up by name when its functions run
+        self.parts: set[Key] = set()  # objects inside it that go by name
+
+
+def dump_by_value(
+    value: Any, keep_buffer: Buffers | None = None, root: Key | None = None
+) -> tuple[bytes, Reached]:  # fmt: skip
+    """Pickle with cloudpickle: lambdas, closures and local classes travel by value. Raises what pickling raises.
+
+    root: The key of `value`, where that goes by value although it has one.
+    """
+    target = io.BytesIO()
+    pickler = value_pickler()(target, PROTOCOL, keep_buffer)
+    pickler.key = root
+    pickler.dump(value)
+    return target.getvalue(), pickler.reached
+
+
+@functools.cache
+def value_pickler() -> Any:
+    """Return the pickler's class; cloudpickle is imported at first use, for it takes as long as all the rest."""
+    import cloudpickle
+
+    class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
+        key: Key | None = None
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.reached = Reached()
+
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, type) or type(obj) in (types.FunctionType, LRU_CACHE):
+                key = key_of_definition(obj)
+                if key is not None and not self.is_root(key):
+                    self.reached.parts.add(key)
+                    return _by_name(key, obj)
+            reduce = _REDUCED.get(type(obj))
+            if reduce is not None:
+                return reduce(self.reached, obj) or super().reducer_override(obj)
+            return super().reducer_override(obj)
+
+        def is_root(self, key: Key) -> bool:
+            """Whether this is what is pickled, or a part of its definition."""
+            root = self.key
+            return root is not None and (key == root or (key[0] == root[0] and key[1].startswith(f"{root[1]}.")))
+
+    return ValuePickler
+
+
+@functools.cache
+def _variable_pickler() -> Any:
+    class VariablePickler(value_pickler()):  # type: ignore[misc]
+        named: Named
+
+        def persistent_id(self, obj: Any) -> Key | None:
+            if type(obj) in ATOMS:
+                return None
+            key = self.named.key_of(obj)
+            if key is None or self.is_root(key):
+                return None
+            self.reached.parts.add(key)
+            return key  # type: ignore[no-any-return]
+
+        def reducer_override(self, obj: Any) -> Any:
+            made = fresh.reduce(obj)
+            if made is not None:
+                return made
+            made = super().reducer_override(obj)
+            if made is NotImplemented and not self._has_a_way(obj):
+                try:
+                    made = obj.__reduce_ex__(PROTOCOL)
+                except Exception as error:
+                    return fresh.unavailable(self.key, obj, error)
+                if isinstance(made, str):  # a name
+                    return NotImplemented
+            return made
+
+        def _has_a_way(self, obj: Any) -> bool:
+            return isinstance(obj, (type, types.FunctionType)) or type(obj) in self.dispatch_table
+
+    return VariablePickler
+
+
+def dump_variable(value: Any, key: Key, named: Named, keep_buffer: Buffers | None = None) -> tuple[bytes, Reached]:
+    """Pickle the value of a variable of the program; what in it cannot travel raises on the Worker when it is used.
+
+    Raises what pickling raises for the rest.
+    """
+    if type(value) in ATOMS:
+        return pickle.dumps(value, PROTOCOL), Reached()
+    target = io.BytesIO()
+    pickler = _variable_pickler()(target, PROTOCOL, keep_buffer)
+    pickler.named, pickler.key = named, key
+    with _by_value(value):
+        pickler.dump(value)
+    return target.getvalue(), pickler.reached
+
+
+@contextlib.contextmanager
+def _by_value(value: Any) -> Iterator[None]:
+    """Have cloudpickle take a class of a module that can be imported by value, too."""
+    import cloudpickle
+
+    module = sys.modules.get(value.__module__) if isinstance(value, type) else None
+    if module is None or module.__name__ in cloudpickle.list_registry_pickle_by_value():
+        yield
+        return
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+
+
+class VariableUnpickler(pickle.Unpickler):
+    """Loads what :func:`dump_variable` has made; `find` returns the object of a key."""
+
+    def __init__(self, stream: Any, buffers: Any, find: Callable[[Key], Any]) -> None:
+        super().__init__(stream, buffers=buffers)
+        self._find = find
+
+    def persistent_load(self, key: Key) -> Any:
+        return self._find(key)
+
+
+def _by_name(key: Key, obj: Any) -> Any:
+    """Let the plain pickle find an object where ``sys.modules`` has it, and us where only the program has."""
+    module = sys.modules.get(obj.__module__)
+    if module is not None and vars(module) is namespace(key[0]) and not isinstance(lookup(key), classmethod):
+        return obj.__qualname__ if type(obj) is LRU_CACHE else NotImplemented
+    return find, (key,)
+
+
+def find(key: Key) -> Any:
+    """Return what a key names, of a method the function itself; raises AttributeError."""
+    found = lookup(key)
+    if found is MISSING:
+        raise AttributeError(f"the program has no {key[1]!r} in {key[0]!r} here")
+    return found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
+
+
+# -- functions ---------------------------------------------------------------------------------------------------------
+
+
+def _reduce_function(reached: Reached, function: types.FunctionType) -> Any:
+    if is_single_dispatch(function):
+        registry = dict(function.registry)  # type: ignore[attr-defined]
+        return _make_dispatch, (registry.pop(object), list(registry.items()))
+    home = home_of(function.__globals__)
+    if home is None or is_found_in(home, function):
+        return None
+    reached.reads |= keys_read_by(function)
+    state = {
+        "defaults": function.__defaults__,
+        "kwdefaults": function.__kwdefaults__,
+        "cells": [_content(cell) for cell in function.__closure__ or ()],
+        "dict": {name: value for name, value in vars(function).items() if name != "__wrapped__"},
+        "wrapped": vars(function).get("__wrapped__", _Empty),
+        "doc": function.__doc__,
+        "module": function.__module__,
+        "annotations": _plain_annotations(function),
+    }
+    made = (function.__code__, home, function.__name__, function.__qualname__, len(function.__closure__ or ()))
+    return make_function, made, state, None, None, fill_function
+
+
+class _Empty:
+    """Stands for the content of a cell that is not filled."""
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return _Empty
+
+
+def _plain_annotations(function: types.FunctionType) -> Any:
+    try:
+        return function.__annotations__ or None
+    except Exception:  # evaluated late (PEP 649), and speaks of what is not there
+        return None
+
+
+def make_function(
+    code: types.CodeType, home: str, name: str, qualname: str, cells: int
+) -> types.FunctionType:  # fmt: skip
+    """Return a function in the module of this name, which is imported or made; :func:`fill_function` completes it."""
+    closure = tuple(types.CellType() for _ in range(cells))
+    function = types.FunctionType(code, names_of_module(home), name, None, closure)
+    function.__qualname__ = qualname
+    return function
+
+
+def names_of_module(name: str) -> dict[str, Any]:
+    """Return the globals of a module; one that is not to be had is made, empty."""
+    names = namespace(name)
+    if names is None:
+        try:
+            __import__(name)
+        except ImportError:
+            if name not in sys.modules:
+                sys.modules[name] = types.ModuleType(name)
+        names = vars(sys.modules[name])
+    return names
+
+
+def fill_function(function: types.FunctionType, state: dict[str, Any]) -> None:
+    """Give a function what it had."""
+    function.__defaults__, function.__kwdefaults__ = state["defaults"], state["kwdefaults"]
+    function.__doc__, function.__module__ = state["doc"], state["module"]
+    for cell, value in zip(function.__closure__ or (), state["cells"]):
+        if value is not _Empty:
+            cell.cell_contents = value
+    vars(function).update(state["dict"])
+    if state["wrapped"] is not _Empty:
+        function.__wrapped__ = state["wrapped"]  # type: ignore[attr-defined]
+    if state["annotations"]:
+        function.__annotations__ = state["annotations"]
+
+
+def _make_dispatch(default: Any, registered: list[tuple[Any, Any]]) -> Any:
+    function = functools.singledispatch(default)
+    for kind, implementation in registered:
+        function.register(kind, implementation)
+    return function
+
+
+def _reduce_cache(reached: Reached, cache: Any) -> Any:
+    parameters = cache.cache_parameters()
+    return _make_cache, (cache.__wrapped__, parameters["maxsize"], parameters["typed"])
+
+
+def _make_cache(function: Any, maxsize: int | None, typed: bool) -> Any:
+    return functools.lru_cache(maxsize, typed)(function)
+
+
+def _reduce_module(reached: Reached, module: types.ModuleType) -> Any:
+    if module.__name__ in MAIN_NAMES:
+        reached.reads |= all_keys_of(canonical(module.__name__))
+        return _main, ()
+    if is_program(module.__name__) and sys.modules.get(module.__name__) is module:
+        reached.reads |= all_keys_of(module.__name__)
+        return _module, (module.__name__,)
+    return None
+
+
+def _main() -> types.ModuleType:
+    return sys.modules[MAIN_NAMES[0]]
+
+
+def _module(name: str) -> types.ModuleType:
+    names_of_module(name)
+    return sys.modules[name]
+
+
+_REDUCED: dict[type, Callable[[Reached, Any], Any]] = {
+    types.FunctionType: _reduce_function,
+    types.ModuleType: _reduce_module,
+    LRU_CACHE: _reduce_cache,
+}

@@ -1,0 +1,270 @@
+"""What a program changes in its process besides its variables, and how Workers come to have it.
+
+Directory, environment and ``sys.path`` are known to Workers at the next submit, for every program. What else a program
+sets at its top level, each Worker sets itself when it imports the program; where it does not, because there is no main
+guard, the Origin sends it: umask, recursion limit, warning filters, levels and stream handlers of logging, signal
+handlers, the contexts of decimal and NumPy. The functions that change directory, environment, umask and handlers are
+wrapped to count, so that a submit need not ask the system.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from .modules import Key, lookup
+from .tokens import key_of_definition
+
+_NUMPY_USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+_SIGNALS_KEPT = frozenset({signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP})
+"""Those by which a run is ended stay ours in Workers."""
+_counts = {"changes": 0, "umask": -1}
+_watching = False
+
+
+def _watch() -> None:
+    """Count calls that change the process, from now on."""
+    global _watching
+    if _watching:
+        return
+    _watching = True
+    for module, name in (
+        (os, "chdir"), (os, "fchdir"), (os, "putenv"), (os, "unsetenv"), (os, "umask"), (signal, "signal"),
+    ):  # fmt: skip
+        setattr(module, name, _counting(getattr(module, name)))
+
+
+def _counting(function: Callable[..., Any]) -> Callable[..., Any]:
+    is_umask = function is os.umask
+
+    def counting(*args: Any, **kwargs: Any) -> Any:
+        value = function(*args, **kwargs)
+        _counts["changes"] += 1
+        if is_umask:
+            _counts["umask"] = int(args[0])
+        return value
+
+    counting.__name__ = counting.__qualname__ = function.__name__
+    counting.__doc__ = function.__doc__
+    return counting
+
+
+def _directory() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return None
+
+
+def _path() -> list[str]:
+    return [os.path.abspath(place) if place in ("", ".") else place for place in sys.path if isinstance(place, str)]
+
+
+class ProcessChanges:
+    """What has changed in the program's process since its Workers were told of it; `in_full`: they do not import it."""
+
+    def __init__(self, *, in_full: bool = False) -> None:
+        _watch()
+        self._in_full = in_full
+        self._began = self._read() | {"environment": dict(os.environ)}
+        self._count = _counts["changes"]
+        self._path = list(sys.path)
+        self._settings: Any = self._read_settings() if in_full else None
+        self._changes: dict[str, Any] = {}
+
+    def has_changed(self) -> bool:
+        """Whether :meth:`current` may have something to say that it has not said before."""
+        if _counts["changes"] != self._count or sys.path != self._path:
+            return True
+        return self._in_full and self._read_settings() != self._settings
+
+    def current(self) -> dict[str, Any]:
+        """Return all that has changed since the beginning, by name."""
+        self._count, self._path = _counts["changes"], list(sys.path)
+        now = self._read()
+        changes: dict[str, Any] = {name: value for name, value in now.items() if value != self._began[name]}
+        before, after = self._began["environment"], dict(os.environ)
+        different: dict[str, str | None] = {n: v for n, v in after.items() if before.get(n) != v}
+        different |= dict.fromkeys(before.keys() - after.keys())
+        if different:
+            changes["environment"] = different
+        if self._in_full:
+            self._settings = self._read_settings()
+            changes |= {name: value for name, value in self._settings.items() if value != self._began[name]}
+        self._changes = changes
+        return changes
+
+    def _read(self) -> dict[str, Any]:
+        found = {"directory": _directory(), "path": _path()}
+        return found | self._read_settings() if self._in_full else found
+
+    def _read_settings(self) -> dict[str, Any]:
+        return {
+            "umask": _counts["umask"],
+            "recursion limit": sys.getrecursionlimit(),
+            "warnings": _filters(),
+            "logging": _logging(),
+            "signals": _handlers(),
+            "decimal": _decimal(),
+            "numpy errors": _numpy_errors(),
+        }
+
+
+def _filters() -> list[list[Any]]:
+    return [
+        [action, getattr(text, "pattern", text), _name(category), getattr(module, "pattern", module), line]
+        for action, text, category, module, line in warnings.filters
+    ]
+
+
+def _name(category: type) -> list[str]:
+    return [category.__module__, category.__qualname__]
+
+
+def _logging() -> dict[str, Any]:
+    root = logging.root
+    handlers = []
+    for handler in root.handlers:
+        stream = {id(sys.stderr): "stderr", id(sys.stdout): "stdout"}.get(id(getattr(handler, "stream", None)))
+        if type(handler) is logging.StreamHandler and stream is not None:
+            form = handler.formatter
+            handlers.append([stream, handler.level, form and form._fmt, form and form.datefmt])
+    levels = {
+        name: known.level
+        for name, known in list(root.manager.loggerDict.items())
+        if isinstance(known, logging.Logger) and known.level
+    }
+    return {"root": root.level, "levels": levels, "handlers": handlers}
+
+
+def _handlers() -> list[list[Any]]:
+    found: list[list[Any]] = []
+    for number in signal.valid_signals() - _SIGNALS_KEPT:
+        handler = signal.getsignal(number)
+        if handler in (signal.SIG_IGN, signal.SIG_DFL):
+            found.append([int(number), int(handler)])  # type: ignore[call-overload]
+        elif callable(handler) and (key := key_of_definition(handler)) is not None:
+            found.append([int(number), *key])
+    return sorted(found)
+
+
+def _decimal() -> list[Any] | None:
+    decimal = sys.modules.get("decimal")
+    if decimal is None:
+        return None
+    now = decimal.getcontext()
+    traps = sorted(trap.__name__ for trap, is_set in now.traps.items() if is_set)
+    return [now.prec, now.rounding, now.Emin, now.Emax, now.capitals, now.clamp, traps]
+
+
+def _numpy_errors() -> dict[str, str] | None:
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not hasattr(numpy, "geterr"):
+        return None
+    errors = dict(numpy.geterr())
+    return None if errors == _NUMPY_USUAL else errors
+
+
+def keys_of(changes: dict[str, Any]) -> set[Key]:
+    """Return the program's functions among what has changed: signal handlers."""
+    return {(entry[1], entry[2]) for entry in changes.get("signals", ()) if len(entry) == 3}
+
+
+# -- in a Worker -------------------------------------------------------------------------------------------------------
+
+
+def apply(changes: dict[str, Any]) -> None:
+    """Make this process as the program's is. What cannot be done here (a directory of another host) stays as it is."""
+    for name, value in changes.items():
+        if value is not None:
+            _APPLIED[name](value)
+
+
+def _apply_directory(place: str) -> None:
+    try:
+        os.chdir(place)
+    except OSError:
+        pass  # not on this host
+
+
+def _apply_path(places: list[str]) -> None:
+    sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
+
+
+def _apply_environment(different: dict[str, str | None]) -> None:
+    for name, value in different.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _apply_filters(filters: list[list[Any]]) -> None:
+    made = []
+    for action, text, (module, name), place, line in filters:
+        category: Any = sys.modules.get(module)
+        for part in name.split("."):
+            category = getattr(category, part, None)
+        if isinstance(category, type) and issubclass(category, Warning):
+            pattern = None if text is None else re.compile(text, re.IGNORECASE)
+            made.append((action, pattern, category, None if place is None else re.compile(place), line))
+    warnings.filters[:] = made  # type: ignore[index]
+    warnings._filters_mutated() if hasattr(warnings, "_filters_mutated") else None  # type: ignore[func-returns-value]
+
+
+def _apply_logging(wanted: dict[str, Any]) -> None:
+    logging.root.setLevel(wanted["root"])
+    for name, level in wanted["levels"].items():
+        logging.getLogger(name).setLevel(level)
+    if not logging.root.handlers:
+        for stream, level, form, dates in wanted["handlers"]:
+            handler = logging.StreamHandler(getattr(sys, stream))
+            handler.setLevel(level)
+            handler.setFormatter(logging.Formatter(form, dates))
+            logging.root.addHandler(handler)
+
+
+def _apply_handlers(handlers: list[list[Any]]) -> None:
+    for number, *handler in handlers:
+        wanted: Any = lookup((handler[0], handler[1])) if len(handler) == 2 else signal.Handlers(handler[0])
+        try:
+            is_handler = callable(wanted) or isinstance(wanted, signal.Handlers)
+            if is_handler and signal.getsignal(number) is not wanted:
+                signal.signal(number, wanted)
+        except (OSError, ValueError, RuntimeError):
+            pass  # not to be handled, or not by this thread
+
+
+def _apply_decimal(wanted: list[Any]) -> None:
+    import decimal
+
+    now = decimal.getcontext()
+    now.prec, now.rounding, now.Emin, now.Emax, now.capitals, now.clamp = wanted[:6]
+    for trap in now.traps:
+        now.traps[trap] = trap.__name__ in wanted[6]
+
+
+def _apply_numpy_errors(wanted: dict[str, Any]) -> None:
+    import numpy
+
+    numpy.seterr(**wanted)
+
+
+_APPLIED: dict[str, Callable[[Any], object]] = {
+    "directory": _apply_directory,
+    "path": _apply_path,
+    "environment": _apply_environment,
+    "umask": lambda mask: os.umask(mask) if mask >= 0 else None,
+    "recursion limit": sys.setrecursionlimit,
+    "warnings": _apply_filters,
+    "logging": _apply_logging,
+    "signals": _apply_handlers,
+    "decimal": _apply_decimal,
+    "numpy errors": _apply_numpy_errors,
+}

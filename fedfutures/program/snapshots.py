@@ -1,0 +1,100 @@
+"""Snapshots: what a Future sees of the program's variables, as tokens, and where their values are. Pure.
+
+A snapshot names each variable that the submitted call can reach, with the token of its value. It is named by its own
+digest, which travels in front of a Future's payload; Workers ask for the snapshot, and for the values that differ from
+what they have. Values of few bytes stand in the snapshot itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+
+from .modules import Key
+
+MARK = b"\x02"
+"""The first byte of a payload that a snapshot's digest follows."""
+DIGEST_BYTES = 16
+HEAD_BYTES = 1 + DIGEST_BYTES
+_STATE, _VALUE, _CLASS = b"state ", b"value ", b"class "
+PREFIXES = (_STATE, _VALUE, _CLASS)
+
+
+@dataclass(slots=True)
+class Seen:
+    """A snapshot, as a Worker reads it."""
+
+    tokens: dict[Key, bytes]
+    inline: dict[bytes, bytes]  # token -> value
+    process: dict[str, Any]  # what the program has changed in its process
+    callables: list[bytes]  # tokens of the callables themselves, where they have no name in the program
+    made: frozenset[str] = field(default_factory=frozenset)  # modules that the program has made, of no file
+
+
+def pack(seen: Seen) -> bytes:
+    """Return the body of a snapshot.
+
+    >>> unpack(pack(Seen({("__main__", "X"): b"token"}, {}, {}, []))).tokens
+    {('__main__', 'X'): b'token'}
+    """
+    entries = [[*key, token] for key, token in sorted(seen.tokens.items())]
+    body: bytes = msgpack.packb(
+        [entries, sorted(seen.inline.items()), seen.process, seen.callables, sorted(seen.made)],
+        unicode_errors="surrogatepass",
+    )
+    return body
+
+
+def unpack(body: bytes) -> Seen:
+    """Return the snapshot of a body; raises ValueError when it is none."""
+    try:
+        entries, inline, process, callables, made = msgpack.unpackb(body, unicode_errors="surrogatepass")
+        tokens = {(module, name): token for module, name, token in entries}
+        return Seen(tokens, dict(map(tuple, inline)), process, callables, frozenset(made))
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"not a snapshot: {error}") from error
+
+
+def key_of_snapshot(digest: bytes) -> bytes:
+    """Return the key by which a snapshot is asked for."""
+    return _STATE + digest
+
+
+def key_of_value(token: bytes) -> bytes:
+    """Return the key by which a value is asked for."""
+    return _VALUE + token
+
+
+def key_of_class(module: str, name: str) -> bytes:
+    """Return the key by which what is missing in a module is asked for."""
+    return _CLASS + f"{module}:{name}".encode("utf-8", "surrogatepass")
+
+
+def asked_for(key: bytes) -> tuple[str, bytes]:
+    """Return the kind ("state", "value" or "class") and the rest of a key; ("", key) for another.
+
+    >>> asked_for(key_of_value(b"token")), asked_for(b"import a")
+    (('value', b'token'), ('', b'import a'))
+    """
+    for prefix in PREFIXES:
+        if key.startswith(prefix):
+            return prefix[:-1].decode(), key[len(prefix) :]
+    return "", key
+
+
+def split(payload: bytes) -> tuple[bytes, bytes]:
+    """Return the digest in front of a payload, b"" if there is none, and the payload itself.
+
+    >>> split(MARK + b"d" * 16 + b"payload"), split(b"payload")
+    ((b'dddddddddddddddd', b'payload'), (b'', b'payload'))
+    """
+    if payload[:1] == MARK:
+        return payload[1:HEAD_BYTES], payload[HEAD_BYTES:]
+    return b"", payload
+
+
+def join(digest: bytes, payload: bytes) -> bytes:
+    """Put a snapshot's digest in front of a payload."""
+    return MARK + digest + payload if digest else payload

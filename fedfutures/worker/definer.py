@@ -1,0 +1,129 @@
+"""The Origin's definitions: functions together with the snapshot that their calls see of the program."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from ..program.modules import Key, ProgramModules
+from ..program.pickling import Reached, dump_by_value, dump_variable
+from ..program.probes import Probe
+from ..program.process import ProcessChanges, keys_of
+from ..program.tokens import Named, examine, is_found_in, key_of_definition
+from ..program.variables import SNAPSHOTS_KEPT, Plan, Snapshot, Variables, Version
+from ..wire.functions import (
+    Definition,
+    FunctionCache,
+    Wrapper,
+    is_of_package,
+    is_plain_builtin,
+    key_of,
+    still_is,
+)
+from ..wire.payload import Payloads
+
+PLANS_KEPT = 1024
+
+
+class Definer:
+    """Defines what the program submits; a definition is used again as long as nothing that it reaches has changed."""
+
+    def __init__(self, payloads: Payloads, functions: FunctionCache, process: ProcessChanges) -> None:
+        self._payloads, self._functions, self._process = payloads, functions, process
+        self.variables = Variables(self._dump, payloads.release)
+        self._lock = threading.RLock()
+        self._plans: dict[Any, tuple[Definition, Plan, Probe]] = {}
+        self._changes: dict[str, Any] = {}
+        self._extended: dict[tuple[Any, ...], tuple[list[Version], Snapshot]] = {}
+        self._modules = ProgramModules()
+
+    def define(self, function: Any) -> Definition:
+        """Return the definition of a function as it is now, with what it sees. Raises what pickling raises."""
+        if self._process.has_changed():
+            with self._lock:
+                self._changes = self._process.current()
+                self._plans.clear()
+        try:
+            known = self._plans.get(function)
+        except TypeError:  # not hashable
+            known = None
+        if known is not None and known[2]() and known[1].is_current():
+            return known[0]
+        with self._lock:
+            return self._define(function)
+
+    def _define(self, function: Any) -> Definition:
+        reached, callables = Reached(), list[Version]()
+        definition = self._defined(function, reached, callables)
+        keys = reached.reads | reached.parts | keys_of(self._changes)
+        variables = self.variables.reached_from(keys) if keys else {}
+        snapshot = None
+        if variables or callables or self._changes:
+            snapshot = self.variables.snapshot(variables, self._changes, callables)
+            definition = definition._replace(snapshot=snapshot)
+        if not callables and not isinstance(function, Wrapper):
+            if len(self._plans) >= PLANS_KEPT:
+                self._plans.clear()
+            self._plans[function] = definition, Plan(variables, snapshot), still_is(function, key_of(function))
+        return definition
+
+    def _defined(self, function: Any, reached: Reached, callables: list[Version]) -> Definition:
+        """Return a definition without a snapshot; add what it reaches, and the callables that have to come along."""
+        if isinstance(function, Wrapper):
+            bodies = [self._defined(inner, reached, callables).body for inner in function.inner]
+            return self._functions.wrap(function, bodies)
+        named = Named(self._modules)
+        key = key_of(function, named)
+        if key is not None:
+            found = examine(function, named, key)
+            reached.reads |= found.reads
+            reached.parts |= found.parts
+            return self._functions.define(function)
+        if _goes_by_name(function):
+            name = key_of_definition(function)
+            if name is not None:
+                reached.parts.add(name)
+            return self._functions.define(function)
+        body, inner = self._payloads.dump_with(lambda keep: dump_by_value(function, keep))
+        reached.reads |= inner.reads
+        reached.parts |= inner.parts
+        callables.append(self.variables.version_of_callable(body))
+        return self._functions.bring(function, len(callables) - 1)
+
+    def with_arguments(self, definition: Definition, keys: set[Key]) -> Definition:
+        """Return the definition of a call whose arguments reach these names, too."""
+        base: Snapshot | None = definition.snapshot
+        if base is not None and keys <= base.versions.keys():
+            return definition
+        with self._lock:
+            variables = self.variables.reached_from(keys)
+            versions = [variable.version for variable in variables.values() if variable.version is not None]
+            at = (base.digest if base is not None else b"", *map(id, versions))
+            known = self._extended.get(at)
+            if known is None:
+                made = self.variables.snapshot(variables, self._changes, (), base)
+                while len(self._extended) >= SNAPSHOTS_KEPT:
+                    del self._extended[next(iter(self._extended))]
+                known = self._extended[at] = versions, made
+            return definition._replace(snapshot=known[1])
+
+    def _dump(self, value: Any, key: Key, named: Named) -> tuple[bytes, Reached]:
+        dumped: tuple[bytes, Reached] = self._payloads.dump_with(lambda keep: dump_variable(value, key, named, keep))
+        return dumped
+
+    def body_of(self, kind: str, what: bytes) -> bytes | None:
+        """Return what a Worker asks for of the program; None if it is not to be had any more."""
+        with self._lock:
+            if kind == "state":
+                return self.variables.body_of_snapshot(what)
+            if kind == "value":
+                return self.variables.body_of_value(what)
+            module, _, name = what.decode("utf-8", "surrogatepass").partition(":")
+            return self.variables.body_of_missing(module, name)
+
+
+def _goes_by_name(function: Any) -> bool:
+    """Whether a callable is found under its own name where it is defined: a class, or a function of a package."""
+    if isinstance(function, type):
+        return key_of_definition(function) is not None or is_found_in(function.__module__, function)
+    return is_of_package(function) or is_plain_builtin(function)

@@ -1,0 +1,58 @@
+"""The initializer of an Executor on its way: a call with all that it sees of the program, in one piece.
+
+It is packed before there is an Origin that Workers could ask, so the values of the variables that it reaches travel
+with it, and none of them in segments.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..program.process import ProcessChanges
+from ..program.variables import described
+from ..wire.functions import FunctionCache
+from ..wire.payload import Payloads
+from .definer import Definer
+
+BYTES_AT_MOST = 48 << 20
+
+
+class Initializer(NamedTuple):
+    """What a Worker needs to run it."""
+
+    definition: bytes
+    payload: bytes
+    digest: bytes  # of the snapshot that it sees, b"" for none
+    snapshot: bytes
+    values: dict[bytes, bytes]
+
+
+def pack(function: Callable[..., object], arguments: tuple[Any, ...]) -> bytes:
+    """Return an initializer for the settings. Raises what pickling raises, and PicklingError for one too large."""
+    payloads = Payloads()
+    definer = Definer(payloads, FunctionCache(payloads), ProcessChanges())
+    definition = definer.define(function)
+    reached: set[tuple[str, str]] = set()
+    payload = payloads.dump((arguments, {}), reached=reached)
+    if reached:
+        definition = definer.with_arguments(definition, reached)
+    snapshot = definition.snapshot
+    values = {}
+    for version in (*snapshot.versions.values(), *snapshot.callables) if snapshot is not None else ():
+        body = definer.body_of("value", version.token)
+        if body is not None and version.token != b"missing":
+            values[version.token] = body
+    if sum(map(len, values.values())) + len(payload) > BYTES_AT_MOST:
+        raise pickle.PicklingError(
+            f"the initializer reaches more than {BYTES_AT_MOST >> 20} MiB of the program's variables: "
+            f"{described(snapshot.versions)}. Load large data in the initializer itself, or from Futures."
+        )
+    digest, body = (snapshot.digest, snapshot.body) if snapshot is not None else (b"", b"")
+    return pickle.dumps(tuple(Initializer(definition.body, payload, digest, body, values)))
+
+
+def unpack(body: bytes) -> Initializer:
+    """Return what :func:`pack` has packed."""
+    return Initializer(*pickle.loads(body))

@@ -1,0 +1,184 @@
+"""What a Worker does before its first Future: it becomes like the program.
+
+It imports the program, or puts an empty module in its place; it runs the Executor's initializer; and what both have set
+in the process, directory and environment for instance, becomes the state in which each Future begins.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import importlib._bootstrap_external as external
+import io
+import re
+import sys
+import threading
+import traceback
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from ..host.machine import INITIALIZER_EXIT_CODE
+from ..host.settings import Settings
+from ..program import process
+from ..program.modules import MAIN, lookup
+from ..program.namespaces import Namespaces
+from ..program.pickling import VariableUnpickler, find
+from ..program.snapshots import key_of_class
+from ..wire import functions
+from . import events
+from .aside import load_outcomes_aside
+from .execution import Worker
+from .importing import Answers, OriginFinder, OriginLoader
+from .initializing import unpack
+from .program import import_program, install_empty
+
+_NO_ATTRIBUTE = re.compile(r"Can't get (?:local )?(?:attribute|object) '?([\w.<>]+)'? on <module '([\w.]+)'")
+
+
+class Preparation:
+    """Prepares one Worker."""
+
+    def __init__(self, settings: Settings, worker: Worker) -> None:
+        self._settings, self._worker = settings, worker
+        self._answers = Answers(worker, settings.host)
+        self._asked: set[bytes] = set()
+        self._before: dict[str, Any] | None = None  # the process as it was before the program's changes
+        worker.namespaces = Namespaces(self._answers.of_program, worker.payloads.load_with)
+        worker.namespaces.change_process = self._change_process
+        worker.payloads.place_of = self._answers.segment
+        worker.payloads.bring_missing = worker.local.bring_missing = self._bring_missing
+        functions.Brought.source = worker.namespaces.callables
+
+    def run(self) -> None:
+        """Import the program, run the initializer, and take the state that they leave as the one to begin from."""
+        worker, settings = self._worker, self._settings
+        finder = None
+        if settings.code:
+            finder = OriginFinder(self._answers)
+            finder.install(settings.beside)
+            load_outcomes_aside(worker)
+            worker.preparing = True
+            worker.step(events.Load(0, 0, busy=True))
+            worker.start()
+        self._watch_imports()
+        self._import_program(finder)
+        if settings.initializer is not None:
+            self._initialize(settings.initializer)
+        worker.base = contextvars.copy_context()
+        worker.guard.begin()
+        worker.preparing = False
+
+    def _import_program(self, finder: OriginFinder | None) -> None:
+        if self._settings.program is None:
+            install_empty()
+            return
+        try:
+            import_program(*self._settings.program, finder)
+        except BaseException as error:
+            self._worker.namespaces.note_failure(MAIN, error)
+
+    def _initialize(self, body: bytes) -> None:
+        namespaces = self._worker.namespaces
+        try:
+            initializer = unpack(body)
+            if initializer.digest:
+                namespaces.learn(initializer.digest, initializer.snapshot, initializer.values)
+                namespaces.switch(initializer.digest)
+            function = functions.load(initializer.definition, self._worker.payloads)
+            if type(function) is functions.Brought:
+                function = function.found()
+            arguments, _ = self._worker.payloads.load(initializer.payload)
+            keys = namespaces.all_keys()
+            namespaces.take_stock(key for key in keys if not namespaces.knows(key))
+            before = {key: lookup(key) for key in keys}
+            function(*arguments)
+            namespaces.keep_what_changed(keys, before)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            raise SystemExit(INITIALIZER_EXIT_CODE) from None
+
+    # -- imports -----------------------------------------------------------------------------------------------------
+
+    def _watch_imports(self) -> None:
+        """Keep what modules set in their process when they are imported, be it in the middle of a Future."""
+        plain = external._LoaderBasics.exec_module  # type: ignore[attr-defined]
+
+        def exec_module(loader: Any, module: types.ModuleType) -> None:
+            self._around(lambda module: plain(loader, module), module)
+
+        external._LoaderBasics.exec_module = exec_module  # type: ignore[attr-defined]
+        OriginLoader.around = staticmethod(self._around)
+
+    def _around(self, run: Callable[[types.ModuleType], object], module: types.ModuleType) -> None:
+        worker = self._worker
+        if threading.get_ident() != worker._thread or not worker.guard.watches:
+            run(module)
+            return
+        context = worker.base.copy()
+        worker.guard.importing += 1
+        try:
+            context.run(run, module)
+        finally:
+            worker.guard.importing -= 1
+            worker.keep_context(context)
+
+    def _bring_missing(self, error: Exception) -> bool:
+        """A pickle speaks of what this process does not have in a module: the program may have put it there."""
+        found = _NO_ATTRIBUTE.search(str(error))
+        if found is None:
+            return False
+        name, module = found[1], found[2]
+        key = key_of_class(module, name)
+        if key in self._asked or module not in sys.modules:
+            return False
+        self._asked.add(key)
+        try:
+            [body] = self._answers.of_program([key])
+            value = self._worker.payloads.load_with(body, self._unpickle)
+        except Exception:
+            return False
+        owner: Any = sys.modules[module]
+        *path, last = name.split(".")
+        for part in path:
+            owner = getattr(owner, part, None)
+        setattr(owner, last, value)
+        return True
+
+    def _unpickle(self, stream: Any, buffers: Any) -> Any:
+        return VariableUnpickler(io.BytesIO(stream), buffers, find).load()
+
+    # -- the process -------------------------------------------------------------------------------------------------
+
+    def _change_process(self, changes: dict[str, Any]) -> None:
+        """Make the process as the program's is from now on; what is not among the changes is as at the beginning."""
+        worker = self._worker
+        watches = worker.guard.watches
+        if self._before is None:
+            self._before = self._present()
+        worker.guard.importing += 1
+        try:
+            self._restore(self._before)
+            process.apply(changes)
+            contexts = {name: value for name, value in changes.items() if name in ("decimal", "numpy errors")}
+            worker.base.run(process.apply, contexts)
+        finally:
+            worker.guard.importing -= 1
+        if contexts and watches:
+            worker.idle_runners.clear()
+
+    def _present(self) -> dict[str, Any]:
+        guard = self._worker.guard
+        return {
+            "state": guard.baseline() if guard.watches else guard.present(),
+            "path": list(sys.path),
+            "recursion limit": sys.getrecursionlimit(),
+            "filters": list(warnings.filters),
+        }
+
+    def _restore(self, before: dict[str, Any]) -> None:
+        self._worker.guard.rebase(before["state"])
+        sys.path[:] = before["path"]
+        sys.setrecursionlimit(before["recursion limit"])
+        warnings.filters[:] = before["filters"]  # type: ignore[index]
