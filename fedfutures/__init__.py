@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .futures.executor import Executor
     from .futures.inquiry import explain, statistics
     from .host.hosts import Hosts
+    from .program.probes import changed
     from .worker.future import Future
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __all__ = [
     "Future",
     "Hosts",
     "__version__",
+    "changed",
     "errors",
     "explain",
     "futures",
@@ -39,6 +41,7 @@ _PLACES = {
     "Executor": ("fedfutures.futures.executor", "Executor"),
     "Future": ("fedfutures.worker.future", "Future"),
     "Hosts": ("fedfutures.host.hosts", "Hosts"),
+    "changed": ("fedfutures.program.probes", "changed"),
     "errors": ("fedfutures.errors", ""),
     "explain": ("fedfutures.futures.inquiry", "explain"),
     "futures": ("fedfutures.futures", ""),

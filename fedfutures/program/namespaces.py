@@ -189,26 +189,37 @@ class Setting:
     def __init__(self, namespaces: Namespaces, seen: Seen, keys: list[Key]) -> None:
         self._namespaces, self._seen = namespaces, seen
         self._left = dict.fromkeys(sorted(keys, key=lambda key: key[1].count(".")))
+        self._made: set[Key] = set()
         self._kept = namespaces._kept
         self._given = namespaces._given
         lacking = [seen.tokens[key] for key in keys if seen.tokens[key] not in self._kept.get(key, ())]
         self._bodies = namespaces._bodies([token for token in lacking if token != b"missing"], seen)
 
     def run(self) -> None:
-        """Set them all."""
+        """Set them all.
+
+        Making a class may run hooks (``__init_subclass__``) that change variables: those are then set once more.
+        """
+        keys = dict(self._left)
         while self._left:
             self._set(next(iter(self._left)))
+        if self._made:
+            self._left = {key: None for key in keys if key not in self._made}
+            while self._left:
+                self._set(next(iter(self._left)))
 
     def _set(self, key: Key) -> None:
         del self._left[key]
         token, old = self._seen.tokens[key], lookup(key)
         kept = self._kept.setdefault(key, OrderedDict())
-        if token in kept:
+        if token in kept and token not in self._bodies:
             value = kept[token]
         elif token == b"missing":
             value = MISSING
         else:
             value = self._loaded(key, self._bodies[token])
+            if isinstance(value, type) and not isinstance(old, type):
+                self._made.add(key)
         kept[self._given[key]] = old
         kept[token] = value
         kept.move_to_end(token)

@@ -15,7 +15,8 @@ from typing import Any
 from .modules import MAIN_NAMES, MISSING, Key, ProgramModules, canonical, lookup
 from .tokens import key_of_definition
 
-_NAMED = re.compile(rb"\x8c(.)(.{1,255}?)\x94\x93", re.DOTALL)
+_NAMED = re.compile(rb"(?=\x8c(.)(.{1,255}?)\x94\x93)", re.DOTALL)
+"""A name behind its length; looked for from every place, for the name of the module stands right before it."""
 _NAMED_BEFORE = re.compile(rb"h.\x93|j....\x93", re.DOTALL)
 """A name whose string the pickle had already, for another reason."""
 _modules = ProgramModules()

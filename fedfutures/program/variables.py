@@ -176,9 +176,12 @@ class Variables:
             self._versions[token] = known
         return known
 
-    def version_of_callable(self, body: bytes) -> Version:
-        """Return the version of a callable that has no name in the program."""
-        token = hashlib.blake2b(body, digest_size=16).digest()
+    def version_of_callable(self, body: bytes, reached: Reached, variables: dict[Key, Variable]) -> Version:
+        """Return the version of a callable that has no name in the program; its token speaks for its parts, too."""
+        findings = {key: other.finding for key, other in variables.items()}
+        parts = {part for key in reached.parts for part in (key, *depends_on(key, findings, None))}
+        own = hashlib.blake2b(body, digest_size=16).digest()
+        token = combined(own, ((key, variables[key].own) for key in sorted(parts)))
         version = self._versions.get(token)
         if version is None:
             version = self._versions[token] = Version(("", ""), token, None, body)

@@ -100,8 +100,8 @@ def name_of(function: Any) -> str:
 
 
 def key_of(function: Any, named: Named | None = None) -> Key | None:
-    """Return the key under which the program has a function; None for other callables."""
-    if type(function) is not types.FunctionType:
+    """Return the key under which the program has a callable; None for one that has no name there."""
+    if isinstance(function, type):
         return None
     return (named or Named(_modules)).key_of(function)
 
@@ -143,16 +143,14 @@ class FunctionCache:
 
     def bring(self, function: Any, place: int) -> Definition:
         """Return the definition of a callable that comes with the snapshot, in this place."""
-        inner, seen = function, 0
-        while seen < 8 and (next_inner := _wrapped_by(inner)) is not None:
-            inner, seen = next_inner, seen + 1
-        what = code_token(inner) if type(inner) is types.FunctionType else name_of(inner).encode()
-        body = pickle.dumps((place, what))
+        body = pickle.dumps((place, _code_of(function)))
         return Definition(digest_of(body), name_of(function), body)
 
     def _make(self, function: Any, key: Key | None) -> Definition:
-        if key is not None:
+        if key is not None and type(function) is types.FunctionType:
             body = pickle.dumps(((*key, own_token(function, key)), self._by_value(function, key)))
+        elif key is not None:
+            body = pickle.dumps(((*key, None), _code_of(function)))
         elif is_of_package(function):
             body = pickle.dumps(((function.__module__, function.__qualname__, b""), None))
         else:
@@ -172,11 +170,21 @@ class FunctionCache:
 
 def _wrapped_by(function: Any) -> Any:
     """What a partial, a bound method or a callable object calls."""
-    for name in ("func", "__func__"):
+    for name in ("func", "__func__", "__wrapped__"):
         inner = getattr(function, name, None)
         if callable(inner):
             return inner
     return None if isinstance(function, (types.FunctionType, type)) else vars(type(function)).get("__call__")
+
+
+def _code_of(function: Any) -> bytes:
+    """Return what says of a callable that is no function what it does, by which how long it takes is remembered."""
+    for _ in range(8):
+        inner = _wrapped_by(function)
+        if inner is None:
+            break
+        function = inner
+    return code_token(function) if type(function) is types.FunctionType else name_of(function).encode()
 
 
 def own_token(function: types.FunctionType, key: Key) -> bytes:
@@ -186,10 +194,13 @@ def own_token(function: types.FunctionType, key: Key) -> bytes:
 
 def still_is(function: Any, key: Key | None) -> Probe:
     """Return what tells whether a function is still what it was, and has the name that it had."""
-    token = own_token(function, key) if key is not None else b""
+    is_function = type(function) is types.FunctionType
+    token = own_token(function, key) if key is not None and is_function else b""
     probe, _ = probe_for(function, True, lambda: key is not None and own_token(function, key) == token)
     if key is None:
         return probe or (lambda: True)
+    if not is_function:  # its content is that of a variable, and looked at as such
+        return lambda: lookup(key) is function
     return lambda: lookup(key) is function and (probe is None or probe())
 
 
@@ -203,6 +214,8 @@ def load(body: bytes, payloads: Payloads) -> Any:
     if isinstance(reference, int):
         return Brought(reference)
     module, qualname, wanted = reference
+    if wanted is None:
+        return find((module, qualname))
     try:
         __import__(module)
         found = lookup((module, qualname)) if wanted else _found(module, qualname)
@@ -241,20 +254,36 @@ def _found(module: str, qualname: str) -> Any:
 
 
 class Unloaded:
-    """A definition that came, to be loaded at its first use: loading runs user code, and belongs where that runs."""
+    """A definition that came, to be loaded at its first use: loading runs user code, and belongs where that runs.
 
-    __slots__ = ("_body", "_digest", "_function")
+    What it names of the program is what the program's modules have when it is loaded, so it is loaded again under
+    another snapshot, unless it is a function that they still have.
+    """
+
+    __slots__ = ("_body", "_digest", "_function", "_is_loaded", "_key", "_seen")
 
     def __init__(self, body: bytes, digest: bytes | None = None) -> None:
-        self._body: bytes | None = body
+        self._body = body
         self._digest = digest
         self._function: Any = None
+        self._is_loaded = False
+        self._seen = b""
+        self._key: Key | None = None
 
-    def load(self, payloads: Payloads) -> Any:
-        """Return the function; raises what loading raises, and SealBroken if it is not of the digest that was named."""
-        if self._body is not None:
-            if self._digest is not None and digest_of(self._body) != self._digest:
-                raise SealBroken("the definition of the function was altered on its way; it was not loaded")
-            self._function = load(self._body, payloads)
-            self._body = None
+    def load(self, payloads: Payloads, seen: bytes = b"") -> Any:
+        """Return the function as the snapshot `seen` has it.
+
+        Raises what loading raises, and SealBroken if the definition is not of the digest that was named.
+        """
+        if self._is_loaded and (seen == self._seen or self._is_there()):
+            return self._function
+        if not self._is_loaded and self._digest is not None and digest_of(self._body) != self._digest:
+            raise SealBroken("the definition of the function was altered on its way; it was not loaded")
+        self._function, self._seen = load(self._body, payloads), seen
+        reference = pickle.loads(self._body)[0]
+        self._key = (reference[0], reference[1]) if isinstance(reference, tuple) else None
+        self._is_loaded = True
         return self._function
+
+    def _is_there(self) -> bool:
+        return self._key is not None and lookup(self._key) is self._function

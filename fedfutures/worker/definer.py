@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import FunctionType
 from typing import Any
 
 from ..program.modules import Key, ProgramModules
@@ -53,24 +54,25 @@ class Definer:
             return self._define(function)
 
     def _define(self, function: Any) -> Definition:
-        reached, callables = Reached(), list[Version]()
-        definition = self._defined(function, reached, callables)
+        reached, brought = Reached(), list[tuple[bytes, Reached]]()
+        definition = self._defined(function, reached, brought)
         keys = reached.reads | reached.parts | keys_of(self._changes)
         variables = self.variables.reached_from(keys) if keys else {}
         snapshot = None
-        if variables or callables or self._changes:
+        if variables or brought or self._changes:
+            callables = [self.variables.version_of_callable(body, inner, variables) for body, inner in brought]
             snapshot = self.variables.snapshot(variables, self._changes, callables)
             definition = definition._replace(snapshot=snapshot)
-        if not callables and not isinstance(function, Wrapper):
+        if not brought and not isinstance(function, Wrapper):
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
             self._plans[function] = definition, Plan(variables, snapshot), still_is(function, key_of(function))
         return definition
 
-    def _defined(self, function: Any, reached: Reached, callables: list[Version]) -> Definition:
+    def _defined(self, function: Any, reached: Reached, brought: list[tuple[bytes, Reached]]) -> Definition:
         """Return a definition without a snapshot; add what it reaches, and the callables that have to come along."""
         if isinstance(function, Wrapper):
-            bodies = [self._defined(inner, reached, callables).body for inner in function.inner]
+            bodies = [self._defined(inner, reached, brought).body for inner in function.inner]
             return self._functions.wrap(function, bodies)
         named = Named(self._modules)
         key = key_of(function, named)
@@ -78,6 +80,8 @@ class Definer:
             found = examine(function, named, key)
             reached.reads |= found.reads
             reached.parts |= found.parts
+            if found.parts or type(function) is not FunctionType:
+                reached.parts.add(key)  # the function itself differs with what it consists of
             return self._functions.define(function)
         if _goes_by_name(function):
             name = key_of_definition(function)
@@ -87,8 +91,8 @@ class Definer:
         body, inner = self._payloads.dump_with(lambda keep: dump_by_value(function, keep))
         reached.reads |= inner.reads
         reached.parts |= inner.parts
-        callables.append(self.variables.version_of_callable(body))
-        return self._functions.bring(function, len(callables) - 1)
+        brought.append((body, inner))
+        return self._functions.bring(function, len(brought) - 1)
 
     def with_arguments(self, definition: Definition, keys: set[Key]) -> Definition:
         """Return the definition of a call whose arguments reach these names, too."""

@@ -379,6 +379,7 @@ class Worker(Node):
     def _run_fetched(self, piece: Fetched) -> None:
         """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
         function: Any = None
+        seen = b""
         todo, finished, cells, load, dump = piece.todo, piece.finished, self.cells, self._load_call, self._dump_value
         clock, stamp = time.monotonic, piece.stamp
         while not self.stopping:
@@ -403,8 +404,8 @@ class Worker(Node):
                     payload = self._see(payload)
                 elif self.seen:
                     self.seen = b""
-                if function is None or piece.brought:
-                    function = self._function_of(piece)
+                if function is None or piece.brought or seen != self.seen:
+                    function, seen = self._function_of(piece), self.seen
                 args, kwargs = load(payload)
                 value = function(*args, **kwargs)
                 outcome = _NONE if value is None else dump(value)
@@ -440,7 +441,7 @@ class Worker(Node):
     def _function_of(self, piece: Fetched) -> Any:
         """Return the function of a piece, as the snapshot now seen has it."""
         try:
-            function = piece.function.load(self.payloads)
+            function = piece.function.load(self.payloads, self.seen)
             if type(function) is not functions.Brought:
                 return function
             piece.brought = True

@@ -265,7 +265,7 @@ class Node:
                 self.own.put_back(future, priority)  # not into `level`, which may have been removed when it was empty
                 break
             if definition.snapshot is not None:
-                self._tell_snapshot(definition.snapshot)
+                self._actions[type(definition.snapshot)](definition.snapshot)
             if not ids:
                 digest, root = definition.digest, of_root
                 self.machine.define(definition.digest, definition.name, definition.body)
@@ -276,9 +276,6 @@ class Node:
             size += len(payload)
             futures[future._number] = future
         return rules.Offer(digest, ids, payloads, 0, priority, root)
-
-    def _tell_snapshot(self, snapshot: Any) -> None:
-        """Have the Broker know a snapshot that Futures see which are about to be given."""
 
     def _urgent(self) -> int:
         """How many Futures of a priority above 0 may be given beyond Demand."""

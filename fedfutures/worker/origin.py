@@ -17,6 +17,7 @@ from typing import Any
 from ..program.modules import Key
 from ..program.process import ProcessChanges
 from ..program.snapshots import join
+from ..program.variables import Snapshot
 from ..wire.functions import Definition
 from ..wire.manifest import segments_of
 from ..wire.payload import Payloads, Written, culprit
@@ -46,11 +47,9 @@ class Origin(Node):
         self.size = size
         self._urgent_at = 0.0
         self.definer = Definer(payloads, self.functions, process)
-        self._provider = Provider(self, self.definer)
-        self._actions[rules.Asked] = self._provider.answer
-
-    def _tell_snapshot(self, snapshot: Any) -> None:
-        self._provider.tell(snapshot)
+        provider = Provider(self, self.definer)
+        self._actions[rules.Asked] = provider.answer
+        self._actions[Snapshot] = provider.tell
 
     def share(self, name: str, value: Any) -> None:
         if name.startswith(CONSTANT) and self.payloads.segments is not None:

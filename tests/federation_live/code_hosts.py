@@ -10,7 +10,7 @@ from typing import Any
 from fedfutures.futures.federation import Federation
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import program_here, settings_here
-from fedfutures.wire.payload import Payloads
+from fedfutures.worker import initializing
 
 SECONDS = 20.0
 
@@ -21,7 +21,7 @@ class Hosts:
     def __init__(self, elsewhere: str, *, seal: bytes | None = None, initializer: Any = None) -> None:
         near = settings_here(1, host="h1", size=2, program=program_here(), seal=seal)
         near.workers = 0
-        packed = None if initializer is None else Payloads().dump(initializer)
+        packed = None if initializer is None else initializing.pack(*initializer)
         far = settings_here(
             2, host="h2", program=program_here(), seal=seal, code=True, path=[], directory=elsewhere, initializer=packed
         )  # fmt: skip

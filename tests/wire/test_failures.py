@@ -402,14 +402,15 @@ def test_the_object_of_an_attribute_error_stays_behind() -> None:
     assert loaded.obj is None  # type: ignore[attr-defined]
 
 
-def test_an_exception_of_main_goes_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_of_the_program_goes_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("__main__")
     monkeypatch.setitem(sys.modules, "__main__", module)
     exec("class Mine(Exception):\n    def __init__(self, a, b): self.a, self.b = a, b", module.__dict__)
     body = dump_failure(raised(module.Mine(1, 2)), Payloads())
-    del module.Mine
     loaded = load_failure(body, Payloads())
-    assert (type(loaded).__name__, vars(loaded)) == ("Mine", {"a": 1, "b": 2})
+    assert (type(loaded), vars(loaded)) == (module.Mine, {"a": 1, "b": 2})
+    del module.Mine
+    assert type(load_failure(body, Payloads())) is errors.RemoteException
 
 
 def test_a_failure_is_in_one_piece(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fedfutures.wire import payload
 from fedfutures.wire.manifest import segments_of
-from fedfutures.wire.payload import Payloads, culprit, is_of_main
+from fedfutures.wire.payload import Payloads, culprit
 from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
 
 LARGE = SHARED_FROM_BYTES // 8
@@ -93,17 +93,11 @@ def test_what_cannot_be_pickled_raises_what_the_pickler_raises() -> None:
         Payloads().dump(threading.Lock())
 
 
-def test_things_of_main_go_by_value(main: types.ModuleType) -> None:
-    body = Payloads().dump(main.Point(5))
-    assert pickle.loads(Payloads().dump(main.double))(4) == 8
-    del main.Point
-    assert pickle.loads(body).x == 5
-
-
-def test_classes_of_an_importable_program_go_by_reference(main: types.ModuleType) -> None:
-    payloads = Payloads(main_importable=True)
+def test_things_of_the_program_go_by_name(main: types.ModuleType) -> None:
+    payloads = Payloads()
     point = main.Point(5)
     assert type(payloads.load(payloads.dump(point))) is main.Point
+    assert payloads.load(payloads.dump(main.double)) is main.double
     # also beside what has to go by value
     loaded, function = payloads.load(payloads.dump([point, lambda: 1]))
     assert type(loaded) is main.Point
@@ -113,30 +107,38 @@ def test_classes_of_an_importable_program_go_by_reference(main: types.ModuleType
     assert type(payloads.load(payloads.dump([point, lambda: 1]))[0]) is not main.Point
 
 
-def test_is_of_main(main: types.ModuleType) -> None:
-    assert is_of_main(main.Point)
-    assert is_of_main(main.Point.Inner)
-    assert not is_of_main(Path)
-    replaced = main.Point
-    del main.Point
-    assert not is_of_main(replaced)
+def test_what_a_payload_reaches_of_the_program(main: types.ModuleType) -> None:
+    def reached(value: Any) -> set[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        Payloads().dump(value, reached=found)
+        return {(module, name) for module, name in found if module == "__main__"}
+
+    assert reached([1, "text"]) == set()
+    assert reached([main.Point(5)]) == {("__main__", "Point")}
+    assert reached({"f": main.double, "p": [main.Point.Inner()]}) == {
+        ("__main__", "double"),
+        ("__main__", "Point.Inner"),
+    }
+    assert reached(["double", main.double]) == {("__main__", "double")}
+    inner = main.double
+    assert reached(lambda: inner(1)) == {("__main__", "double")}
 
 
-def test_loading_is_tried_again_after_the_program_was_imported(main: types.ModuleType) -> None:
-    payloads = Payloads(main_importable=True)
+def test_what_is_missing_is_brought(main: types.ModuleType) -> None:
+    payloads = Payloads()
     body, made = payloads.dump(main.Point(5)), main.Point
     del main.Point
     with pytest.raises(AttributeError):
         payloads.load(body)
-    payloads.retry_after_import = lambda: False
+    payloads.bring_missing = lambda error: False
     with pytest.raises(AttributeError):
         payloads.load(body)
 
-    def program() -> bool:
+    def bring(error: Exception) -> bool:
         main.Point = made
         return True
 
-    payloads.retry_after_import = program
+    payloads.bring_missing = bring
     assert payloads.load(body).x == 5
 
 
@@ -322,16 +324,15 @@ def test_a_read_only_array_can_be_a_result_twice(sides: Sides) -> None:
     assert [int(sides.submitter.load(body, take=True)[3]) for body in bodies] == [3, 3]
 
 
-def test_a_large_result_of_a_class_that_the_import_makes(sides: Sides, main: types.ModuleType) -> None:
-    sides.submitter.main_importable = sides.worker.main_importable = True
+def test_a_large_result_of_a_class_that_is_missing_at_first(sides: Sides, main: types.ModuleType) -> None:
     body, made = sides.worker.dump(main.Point(np.arange(LARGE))), main.Point
     del main.Point
 
-    def program() -> bool:
+    def bring(error: Exception) -> bool:
         main.Point = made
         return True
 
-    sides.submitter.retry_after_import = program
+    sides.submitter.bring_missing = bring
     assert sides.submitter.load(body, take=True).x[5] == 5
     gc.collect()
     assert sides.files() == []

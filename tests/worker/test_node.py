@@ -15,6 +15,9 @@ import pytest
 from fedfutures import shared
 from fedfutures.errors import FederationLost, SealBroken
 from fedfutures.federation.channel import Channel
+from fedfutures.program.namespaces import Namespaces
+from fedfutures.program.process import ProcessChanges
+from fedfutures.program.snapshots import asked_for
 from fedfutures.wire import codec
 from fedfutures.wire.failures import load_failure
 from fedfutures.wire.messages import (
@@ -98,7 +101,7 @@ class Bench:
         return [message for message in found if not kinds or type(message) in kinds]
 
     def give(self, function: Any, payloads: list[bytes], piece: int, **more: Any) -> None:
-        digest, name, body = self.node.functions.define(function)
+        digest, name, body, _ = self.node.functions.define(function)
         ids = list(range(1, len(payloads) + 1))
         self.say(
             Function(digest, name, body),
@@ -139,7 +142,7 @@ def _wires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def origin() -> Iterator[Bench]:
-    made = Origin(None, {"main": "", "meta": ""}, Payloads(), 3)
+    made = Origin(None, {"main": "", "meta": ""}, Payloads(), 3, ProcessChanges())
     yield Bench(made)
     made.close()
 
@@ -471,7 +474,7 @@ def test_where_an_own_future_is(origin: Bench, worker: Bench) -> None:
 
 
 def test_where_it_is_before_the_link_is_open() -> None:
-    made = Origin(None, {"main": "", "meta": ""}, Payloads(), 3)
+    made = Origin(None, {"main": "", "meta": ""}, Payloads(), 3, ProcessChanges())
     text, _ = made.explain(made.submit(note, ("",), {}))
     assert "the link to the Broker is not open" in text
     made.close()
@@ -527,6 +530,9 @@ class Canary:
 def sealing(worker: Bench, origin: Bench) -> tuple[Bench, Bench]:
     for bench in (worker, origin):
         bench.node.payloads.seal = Seal(b"k" * 32)
+    worker.node.namespaces = Namespaces(
+        lambda keys: [origin.node.definer.body_of(*asked_for(key)) for key in keys], worker.node.payloads.load_with
+    )
     noted.clear()
     return worker, origin
 
@@ -536,7 +542,8 @@ def sealed_by(origin: Bench, value: Any) -> tuple[Function, Batch]:
     origin.say(Demand(4, 1, 3))
     origin.node.submit(note, (value,), {})
     origin.node.service()
-    function, batch = origin.heard(Function, Batch)
+    snapshot, function, batch = origin.heard(Function, Batch)
+    assert snapshot.digest.startswith(b"state ")
     return function, batch
 
 
