@@ -38,14 +38,17 @@ def launch_command(program: str, workers: int, *arguments: object) -> list[str]:
     return [sys.executable, "-m", "fedfutures", "-n", str(workers), str(path), *map(str, arguments)]
 
 
-def environment() -> dict[str, str]:
-    """The environment of a sample: this one, with the repository importable from any program."""
-    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+def environment(root: Path = ROOT) -> dict[str, str]:
+    """The environment of a sample: this one, with the repository at `root` importable from any program."""
+    paths = [str(root), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def run_sample(figure: str, name: str, contestant: Contestant, quick: bool) -> Metrics:
-    """Run one sample of `contestant` and return what it measured, or raise `SampleFailed`."""
+def run_sample(figure: str, name: str, contestant: Contestant, quick: bool, root: Path = ROOT) -> Metrics:
+    """Run one sample of `contestant` and return what it measured, or raise `SampleFailed`.
+
+    `root` is where the packages are imported from.
+    """
     if contestant.program:
         command = launch_command(contestant.program, contestant.workers, *contestant.arguments)
     else:
@@ -54,8 +57,8 @@ def run_sample(figure: str, name: str, contestant: Contestant, quick: bool) -> M
         # Files, not pipes: an orphan that holds a pipe open would make us wait for it.
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
-            env=environment(),
+            cwd=root,
+            env=environment(root),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=errors,

@@ -68,7 +68,7 @@ def importable_program(kind: str, place: str) -> bool:
         if kind == "module":
             spec = importlib.util.find_spec(place)
             loader: Any = spec and spec.loader
-            source: str | None = loader.get_source(place) if loader is not None else None
+            source: str | bytes | None = loader.get_source(place) if loader is not None else None
         else:
             with open(place, "rb") as file:
                 source = file.read()

@@ -87,7 +87,7 @@ def _reduce_database(connection: Any) -> Any:
     return (_connect, (path, connection.isolation_level)) if path else None
 
 
-def _connect(path: str, isolation_level: str | None) -> Any:
+def _connect(path: str, isolation_level: Any) -> Any:
     import sqlite3
 
     return sqlite3.connect(path, isolation_level=isolation_level)
@@ -142,6 +142,6 @@ class Unavailable:
 
     __setattr__ = __delattr__ = __call__ = __bool__ = __len__ = __iter__ = __next__ = __contains__ = _refuse
     __getitem__ = __setitem__ = __delitem__ = __enter__ = __exit__ = __await__ = __aiter__ = __aenter__ = _refuse
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __matmul__ = _refuse
-    __int__ = __float__ = __index__ = __str__ = __bytes__ = __fspath__ = _refuse  # type: ignore[assignment]
+    __int__ = __float__ = __index__ = __str__ = __bytes__ = __fspath__ = _refuse

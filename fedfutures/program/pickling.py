@@ -96,7 +96,7 @@ def _variable_pickler() -> Any:
             if key is None or self.is_root(key):
                 return None
             self.reached.parts.add(key)
-            return key  # type: ignore[no-any-return]
+            return key
 
         def reducer_override(self, obj: Any) -> Any:
             made = fresh.reduce(obj)
@@ -164,7 +164,7 @@ def _by_name(key: Key, obj: Any) -> Any:
     """Let the plain pickle find an object where ``sys.modules`` has it, and us where only the program has."""
     module = sys.modules.get(obj.__module__)
     if module is not None and vars(module) is namespace(key[0]) and not isinstance(lookup(key), classmethod):
-        return obj.__qualname__ if type(obj) is LRU_CACHE else NotImplemented
+        return str(obj.__qualname__) if type(obj) is LRU_CACHE else NotImplemented
     return find, (key,)
 
 

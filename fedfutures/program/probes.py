@@ -84,6 +84,11 @@ def is_frozen(value: Any) -> bool:
     return type(value) in ATOMS or (type(value) in (tuple, frozenset) and all(map(is_frozen, value)))
 
 
+def is_plain(function: types.FunctionType) -> bool:
+    """Whether nothing of a function can change in place: it is as it was while its code and defaults are the same."""
+    return not (function.__closure__ or function.__kwdefaults__ or vars(function)) and is_frozen(function.__defaults__)
+
+
 def _pickled(value: Any) -> bytes | None:
     try:
         return pickle.dumps(value, 5)
@@ -221,7 +226,7 @@ def _outside_of_buffers(value: Any, views: list[memoryview]) -> bytes | None:
 
     target = Bounded()
     try:
-        pickle.Pickler(target, 5, buffer_callback=take).dump(value)  # type: ignore[arg-type]
+        pickle.Pickler(target, 5, buffer_callback=take).dump(value)
     except Exception:
         return None
     return bytes(target.data)

@@ -24,8 +24,20 @@ from .tokens import key_of_definition
 _NUMPY_USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _SIGNALS_KEPT = frozenset({signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP})
 """Those by which a run is ended stay ours in Workers."""
-_counts = {"changes": 0, "umask": -1}
+
+
+class Counts:
+    """What the wrapped functions have been called for."""
+
+    changes = 0
+    umask = -1
+
+
 _watching = False
+
+
+class _NoWarning(Warning):
+    """Never raised."""
 
 
 def _watch() -> None:
@@ -45,9 +57,9 @@ def _counting(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def counting(*args: Any, **kwargs: Any) -> Any:
         value = function(*args, **kwargs)
-        _counts["changes"] += 1
+        Counts.changes += 1
         if is_umask:
-            _counts["umask"] = int(args[0])
+            Counts.umask = int(args[0])
         return value
 
     counting.__name__ = counting.__qualname__ = function.__name__
@@ -63,7 +75,7 @@ def _directory() -> str | None:
 
 
 def _path() -> list[str]:
-    return [os.path.abspath(place) if place in ("", ".") else place for place in sys.path if isinstance(place, str)]
+    return [os.path.abspath(place) if place in ("", ".") else place for place in sys.path]
 
 
 class ProcessChanges:
@@ -71,22 +83,22 @@ class ProcessChanges:
 
     def __init__(self, *, in_full: bool = False) -> None:
         _watch()
-        self._in_full = in_full
+        self.in_full = in_full
         self._began = self._read() | {"environment": dict(os.environ)}
-        self._count = _counts["changes"]
-        self._path = list(sys.path)
+        self.count = Counts.changes
+        self.path = list(sys.path)
         self._settings: Any = self._read_settings() if in_full else None
         self._changes: dict[str, Any] = {}
 
     def has_changed(self) -> bool:
         """Whether :meth:`current` may have something to say that it has not said before."""
-        if _counts["changes"] != self._count or sys.path != self._path:
+        if Counts.changes != self.count or sys.path != self.path:
             return True
-        return self._in_full and self._read_settings() != self._settings
+        return self.in_full and self._read_settings() != self._settings
 
     def current(self) -> dict[str, Any]:
         """Return all that has changed since the beginning, by name."""
-        self._count, self._path = _counts["changes"], list(sys.path)
+        self.count, self.path = Counts.changes, list(sys.path)
         now = self._read()
         changes: dict[str, Any] = {name: value for name, value in now.items() if value != self._began[name]}
         before, after = self._began["environment"], dict(os.environ)
@@ -94,7 +106,7 @@ class ProcessChanges:
         different |= dict.fromkeys(before.keys() - after.keys())
         if different:
             changes["environment"] = different
-        if self._in_full:
+        if self.in_full:
             self._settings = self._read_settings()
             changes |= {name: value for name, value in self._settings.items() if value != self._began[name]}
         self._changes = changes
@@ -102,11 +114,11 @@ class ProcessChanges:
 
     def _read(self) -> dict[str, Any]:
         found = {"directory": _directory(), "path": _path()}
-        return found | self._read_settings() if self._in_full else found
+        return found | self._read_settings() if self.in_full else found
 
     def _read_settings(self) -> dict[str, Any]:
         return {
-            "umask": _counts["umask"],
+            "umask": Counts.umask,
             "recursion limit": sys.getrecursionlimit(),
             "warnings": _filters(),
             "logging": _logging(),
@@ -123,7 +135,7 @@ def _filters() -> list[list[Any]]:
     ]
 
 
-def _name(category: type) -> list[str]:
+def _name(category: Any) -> list[str]:
     return [category.__module__, category.__qualname__]
 
 
@@ -148,7 +160,7 @@ def _handlers() -> list[list[Any]]:
     for number in signal.valid_signals() - _SIGNALS_KEPT:
         handler = signal.getsignal(number)
         if handler in (signal.SIG_IGN, signal.SIG_DFL):
-            found.append([int(number), int(handler)])  # type: ignore[call-overload]
+            found.append([int(number), int(handler)])
         elif callable(handler) and (key := key_of_definition(handler)) is not None:
             found.append([int(number), *key])
     return sorted(found)
@@ -215,7 +227,7 @@ def _apply_filters(filters: list[list[Any]]) -> None:
             pattern = None if text is None else re.compile(text, re.IGNORECASE)
             made.append((action, pattern, category, None if place is None else re.compile(place), line))
     warnings.filters[:] = made  # type: ignore[index]
-    warnings._filters_mutated() if hasattr(warnings, "_filters_mutated") else None  # type: ignore[func-returns-value]
+    warnings.simplefilter("default", _NoWarning, append=True)  # which has the registries of modules forgotten
 
 
 def _apply_logging(wanted: dict[str, Any]) -> None:

@@ -96,8 +96,8 @@ def keys_read_by(function: types.FunctionType) -> set[Key]:
         if isinstance(value, types.ModuleType):
             keys |= keys_in_module(value, names.mentioned)
     for name in names.imported:
-        for module in _loaded_as(name, function.__globals__):
-            keys |= keys_in_module(module, names.mentioned)
+        for imported in _loaded_as(name, function.__globals__):
+            keys |= keys_in_module(imported, names.mentioned)
     return keys
 
 

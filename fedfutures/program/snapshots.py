@@ -16,6 +16,7 @@ from .modules import Key
 
 MARK = b"\x02"
 """The first byte of a payload that a snapshot's digest follows."""
+MARKED = MARK[0]
 DIGEST_BYTES = 16
 HEAD_BYTES = 1 + DIGEST_BYTES
 _STATE, _VALUE, _CLASS = b"state ", b"value ", b"class "

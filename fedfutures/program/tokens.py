@@ -204,7 +204,7 @@ class _TokenPickler(pickle.Pickler):
             return "installed", cls.__module__, cls.__qualname__
         else:
             return "class", cls.__qualname__, cls.__bases__, {name: vars(cls)[name] for name in members_of(cls)}
-        values = list(cls.__members__.items()) if isinstance(cls, enum.EnumMeta) else None
+        values: list[tuple[str, Any]] = list(cls.__members__.items()) if isinstance(cls, enum.EnumMeta) else []
         slots = cls.__dict__.get("__slots__")
         return (
             "class",
@@ -212,7 +212,7 @@ class _TokenPickler(pickle.Pickler):
             cls.__bases__,
             type(cls),
             slots if isinstance(slots, (str, tuple)) else (),
-            [(name, member.value) for name, member in values or ()],
+            [(name, member.value) for name, member in values],
         )
 
     def _module(self, module: types.ModuleType) -> Any:

@@ -270,33 +270,53 @@ def _is_as(value: Any, key: Key, token: bytes) -> bool:
 
 
 class Plan:
-    """What is to be compared, at each submit of a call, to know that its snapshot is still right."""
+    """What is to be compared, at each submit of a callable, to know that its definition is still right."""
 
-    __slots__ = ("_exact", "_names", "_others", "_turn", "snapshot")
+    __slots__ = ("_code", "_defaults", "_exact", "_keyword_defaults", "_names", "_others", "_turn", "definition")
 
-    def __init__(self, variables: dict[Key, Variable], snapshot: Snapshot | None) -> None:
-        self.snapshot = snapshot
+    def __init__(self, function: Any, key: Key | None, definition: Any, variables: dict[Key, Variable]) -> None:
+        self.definition = definition
+        self._code = self._defaults = self._keyword_defaults = None
+        if type(function) is types.FunctionType:
+            self._code, self._defaults = function.__code__, function.__defaults__
+            self._keyword_defaults = function.__kwdefaults__
         self._names: list[tuple[dict[str, Any], str, Any]] = []
         self._exact: list[Probe] = []
         self._others: list[Probe] = []
         self._turn = 0
         left = EXACT_BYTES_A_SUBMIT
-        for key, variable in variables.items():
-            names = namespace(key[0])
-            if names is not None and "." not in key[1]:  # members of classes are compared by the class
-                self._names.append((names, key[1], variable.value))
+        if key is not None and key not in variables:
+            self._add_name(key, function)
+        for at, variable in variables.items():
+            self._add_name(at, variable.value)
             if variable.probe is not None:
                 left -= variable.bytes
                 (self._exact if left >= 0 else self._others).append(variable.probe)
 
-    def is_current(self) -> bool:
-        """Whether nothing that the call reaches has changed, as far as one look can tell."""
+    def _add_name(self, key: Key, value: Any) -> None:
+        names = namespace(key[0])
+        if names is not None and "." not in key[1]:  # members of classes are compared by the class
+            self._names.append((names, key[1], value))
+
+    def watch(self, probe: Probe) -> None:
+        """Have one more thing compared."""
+        self._exact.append(probe)
+
+    def is_current(self, function: Any) -> bool:
+        """Whether neither the callable nor what it reaches has changed, as far as one look can tell."""
+        if self._code is not None and (
+            function.__code__ is not self._code
+            or function.__defaults__ is not self._defaults
+            or function.__kwdefaults__ is not self._keyword_defaults
+        ):
+            return False
         for names, name, value in self._names:
             if names.get(name, MISSING) is not value:
                 return False
-        for probe in self._exact:
-            if not probe():
-                return False
+        if self._exact:
+            for probe in self._exact:
+                if not probe():
+                    return False
         if self._others:
             self._turn = (self._turn + 1) % len(self._others)
             return self._others[self._turn]()

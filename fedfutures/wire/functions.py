@@ -63,8 +63,8 @@ class Wrapper:
 
     def function(self, place: int = 0) -> Callable[..., Any]:
         """Return one of the functions as the call that runs now has it."""
-        inner = self.inner[place]
-        return inner.found() if type(inner) is Brought else inner
+        inner: Any = self.inner[place]
+        return inner.found() if type(inner) is Brought else inner  # type: ignore[no-any-return]
 
     def __call__(self, *args: Any) -> Any:
         raise NotImplementedError

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from types import FunctionType
 from typing import Any
 
 from ..program.modules import Key, ProgramModules
 from ..program.pickling import Reached, dump_by_value, dump_variable
-from ..program.probes import Probe
-from ..program.process import ProcessChanges, keys_of
+from ..program.probes import is_plain
+from ..program.process import Counts, ProcessChanges, keys_of
 from ..program.tokens import Named, examine, is_found_in, key_of_definition
 from ..program.variables import SNAPSHOTS_KEPT, Plan, Snapshot, Variables, Version
 from ..wire.functions import (
@@ -33,23 +34,24 @@ class Definer:
         self._payloads, self._functions, self._process = payloads, functions, process
         self.variables = Variables(self._dump, payloads.release)
         self._lock = threading.RLock()
-        self._plans: dict[Any, tuple[Definition, Plan, Probe]] = {}
+        self._plans: dict[Any, Plan] = {}
         self._changes: dict[str, Any] = {}
         self._extended: dict[tuple[Any, ...], tuple[list[Version], Snapshot]] = {}
         self._modules = ProgramModules()
 
     def define(self, function: Any) -> Definition:
         """Return the definition of a function as it is now, with what it sees. Raises what pickling raises."""
-        if self._process.has_changed():
+        process = self._process
+        if Counts.changes != process.count or sys.path != process.path or (process.in_full and process.has_changed()):
             with self._lock:
-                self._changes = self._process.current()
+                self._changes = process.current()
                 self._plans.clear()
         try:
-            known = self._plans.get(function)
+            plan = self._plans.get(function)
         except TypeError:  # not hashable
-            known = None
-        if known is not None and known[2]() and known[1].is_current():
-            return known[0]
+            plan = None
+        if plan is not None and plan.is_current(function):
+            return plan.definition  # type: ignore[no-any-return]
         with self._lock:
             return self._define(function)
 
@@ -66,7 +68,10 @@ class Definer:
         if not brought and not isinstance(function, Wrapper):
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
-            self._plans[function] = definition, Plan(variables, snapshot), still_is(function, key_of(function))
+            key = key_of(function)
+            plan = self._plans[function] = Plan(function, key, definition, variables)
+            if type(function) is FunctionType and not is_plain(function):
+                plan.watch(still_is(function, key))
         return definition
 
     def _defined(self, function: Any, reached: Reached, brought: list[tuple[bytes, Reached]]) -> Definition:

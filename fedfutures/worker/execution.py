@@ -39,7 +39,7 @@ from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable, SealBro
 from ..host.blackbox import NUMBER, PIECE
 from ..program.copying import isolated
 from ..program.namespaces import Namespaces
-from ..program.snapshots import MARK, join, split
+from ..program.snapshots import MARKED, join, split
 from ..wire import functions, messages
 from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
@@ -79,9 +79,7 @@ def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
 class Fetched:
     """A piece that this Worker was given: what is still to be started, and what has finished but was not yet sent."""
 
-    __slots__ = (
-        "brought", "bytes", "finished", "function", "name", "number", "priority", "root", "since", "stamp", "todo",
-    )  # fmt: skip
+    __slots__ = ("bytes", "finished", "function", "name", "number", "priority", "root", "since", "stamp", "todo")
 
     def __init__(self, batch: messages.Batch, name: str, function: Any, seal: Seal | None) -> None:
         self.number = batch.piece
@@ -93,7 +91,6 @@ class Fetched:
         self.finished: deque[tuple[int, bytes, int]] = deque()
         self.since = 0.0  # when the Futures in `finished` were begun; 0.0: not measured
         self.bytes = 0
-        self.brought = False  # whether each Future brings its function along with its snapshot
 
 
 class Worker(Node):
@@ -379,7 +376,7 @@ class Worker(Node):
     def _run_fetched(self, piece: Fetched) -> None:
         """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
         function: Any = None
-        seen = b""
+        seen, brings = b"", False
         todo, finished, cells, load, dump = piece.todo, piece.finished, self.cells, self._load_call, self._dump_value
         clock, stamp = time.monotonic, piece.stamp
         while not self.stopping:
@@ -400,12 +397,13 @@ class Worker(Node):
             try:
                 if stamp is not None:
                     payload = self._open(piece, number, payload)
-                if payload[:1] == MARK:
+                if payload[0] == MARKED:
                     payload = self._see(payload)
-                elif self.seen:
+                    if function is None or brings or seen != self.seen:
+                        function, seen, brings = self._function_of(piece)
+                elif function is None or seen:
                     self.seen = b""
-                if function is None or piece.brought or seen != self.seen:
-                    function, seen = self._function_of(piece), self.seen
+                    function, seen, brings = self._function_of(piece)
                 args, kwargs = load(payload)
                 value = function(*args, **kwargs)
                 outcome = _NONE if value is None else dump(value)
@@ -438,14 +436,13 @@ class Worker(Node):
             self.namespaces.switch(digest)
         return payload
 
-    def _function_of(self, piece: Fetched) -> Any:
-        """Return the function of a piece, as the snapshot now seen has it."""
+    def _function_of(self, piece: Fetched) -> tuple[Any, bytes, bool]:
+        """Return the function of a piece as the snapshot now seen has it, that, and whether calls bring their own."""
         try:
             function = piece.function.load(self.payloads, self.seen)
-            if type(function) is not functions.Brought:
-                return function
-            piece.brought = True
-            return function.found()
+            if type(function) is functions.Brought:
+                return function.found(), self.seen, True
+            return function, self.seen, False
         except SealBroken as error:
             raise SealBroken(*error.args) from error
         except FutureError:

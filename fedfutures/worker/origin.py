@@ -34,7 +34,6 @@ REMEMBERED_BYTES = 64 << 20
 """How much of the large buffers of a map is kept at most, in case that they come again."""
 URGENT_EVERY_SECONDS = 0.001
 _ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
-_NOTHING: set[Key] = set()
 
 
 class Origin(Node):
@@ -61,9 +60,11 @@ class Origin(Node):
     ) -> Future:
         """Submit one call; its priority is 0 unless another is given."""
         definition = self.define(function)
-        payload, reached = self.pack(args, kwargs)
-        if reached:
-            definition = self.definer.with_arguments(definition, reached)
+        payload = None if kwargs else _plain_payload(args)
+        if payload is None:
+            payload, reached = self.pack(args, kwargs)
+            if reached:
+                definition = self.definer.with_arguments(definition, reached)
         return self.submit_defined(definition, payload, priority)
 
     def define(self, function: Any) -> Definition:
@@ -77,14 +78,6 @@ class Origin(Node):
         self, args: tuple[Any, ...], kwargs: dict[str, Any], written: Written | None = None
     ) -> tuple[bytes, set[Key]]:  # fmt: skip
         """Return the payload of a call's arguments, and what they reach; raise PicklingError naming the culprit."""
-        for arg in args:
-            if type(arg) not in _ATOMS:
-                break
-        else:
-            if not kwargs:
-                payload = pickle.dumps((args, kwargs), 5)
-                if len(payload) < SHARED_FROM_BYTES:
-                    return payload, _NOTHING
         reached: set[Key] = set()
         try:
             return self.payloads.dump((args, kwargs), written, reached=reached), reached
@@ -202,6 +195,15 @@ class Submitter:
         self._release([name for _, name in self._written.values()])
         self._written.clear()
         self._sizes.clear()
+
+
+def _plain_payload(args: tuple[Any, ...]) -> bytes | None:
+    """Return the payload of arguments that reach nothing and are not large; None for others."""
+    for arg in args:
+        if type(arg) not in _ATOMS:
+            return None
+    payload = pickle.dumps((args, {}), 5)
+    return payload if len(payload) < SHARED_FROM_BYTES else None
 
 
 def _is_fine(value: Any) -> bool:

@@ -155,7 +155,7 @@ CASES = [
         BIG10, MAP10, BYTES10 = list(range(300_000)), {i: i for i in range(100_000)}, bytearray(3_000_000)
         def read10(): return BIG10[150_000], MAP10[50_000], BYTES10[2_000_000]
         """,
-        "BIG10[150_000] = n; MAP10[50_000] = n; BYTES10[2_000_000] = n; [fedfutures.changed(x) for x in (BIG10, MAP10, BYTES10)]",
+        "BIG10[150_000] = MAP10[50_000] = BYTES10[2_000_000] = n; list(map(fedfutures.changed, (BIG10, MAP10, BYTES10)))",
         "run(read10)",
     ),
     Case(
@@ -177,7 +177,7 @@ CASES = [
         SLOTS11.a = 0
         def read11(): return DATA11, PAIR11, MODE11.name, MODE11 is Mode11.on, SLOTS11.a
         """,
-        "global PAIR11, MODE11; DATA11.n = n; DATA11.more.append(n); PAIR11 = Pair11(n); MODE11 = Mode11(n % 2); SLOTS11.a = n",
+        "global PAIR11, MODE11; DATA11.n = SLOTS11.a = n; DATA11.more.append(n); PAIR11 = Pair11(n); MODE11 = Mode11(n % 2)",
         "run(read11)",
     ),
     Case(
@@ -203,7 +203,7 @@ CASES = [
         def helper13(): return 0
         def read13(): return Plan13().cost(), helper13(), settings12.replaced()
         """,
-        "global helper13; v = n; Plan13.cost = lambda self, v=n: v; helper13 = lambda v=n: v; settings12.replaced = helper13",
+        "global helper13; Plan13.cost = lambda self, v=n: v; helper13 = lambda v=n: v; settings12.replaced = helper13",
         "run(read13), run(Plan13().cost), run(settings12.calls_replaced)",
     ),
     Case(
@@ -295,7 +295,8 @@ CASES = [
         async def later19(): return STEP19
         def read19():
             with STEPS19 as s:
-                return list(STEPS19), STEPS19 + 1, STEPS19[2], f"{STEPS19}", s, [STEP19 for _ in "ab"], asyncio.run(later19())
+                later = asyncio.run(later19())
+                return list(STEPS19), STEPS19 + 1, STEPS19[2], f"{STEPS19}", s, [STEP19 for _ in "ab"], later
         """,
         "global STEP19; STEP19 = n",
         "run(read19)",
@@ -337,7 +338,8 @@ CASES = [
         VAR22, TEMPLATE22, PATTERN22 = contextvars.ContextVar("v", default=0), None, None
         def read22(): return VAR22.get(), TEMPLATE22.substitute(a=1), bool(PATTERN22.match("n5"))
         """,
-        "global TEMPLATE22, PATTERN22; VAR22.set(n); TEMPLATE22 = string.Template(f'$a-{n}'); PATTERN22 = re.compile(f'n{n}')",
+        "global TEMPLATE22, PATTERN22; VAR22.set(n); PATTERN22 = re.compile(f'n{n}'); "
+        "TEMPLATE22 = string.Template(f'$a-{n}')",
         "run(read22)",
     ),
     Case(
