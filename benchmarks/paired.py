@@ -34,7 +34,9 @@ def packages_of(checkout: Path, place: Path) -> Path:
     return place
 
 
-def measure(figure: str, name: str, contestant: Contestant, roots: Sequence[Path], pairs: int) -> dict[str, list[float]]:
+def measure(
+    figure: str, name: str, contestant: Contestant, roots: Sequence[Path], pairs: int
+) -> dict[str, list[float]]:
     """Return the ratios of each metric, this checkout over the other."""
     ratios: dict[str, list[float]] = {}
     for pair in range(pairs):

@@ -28,6 +28,7 @@ GROWTH = 16
 ITEMS_IN_FLIGHT = 1 << 16
 BYTES_IN_FLIGHT = 64 << 20
 SMOOTHING = 0.5
+_PLAIN = frozenset({int, float, bool, complex, str, bytes, type(None)})
 
 
 class Feeder:
@@ -174,7 +175,7 @@ def _in_order(
             waiting.extend(feeder.fill())
             del future, columns
             if not failures:
-                yield from values
+                yield from let_go(values)
             else:
                 yield from _with_failures(node, values, failures, return_exceptions)
     finally:
@@ -206,13 +207,27 @@ def _result(
 def _with_failures(node: Any, values: list[Any], failures: list[Any], return_exceptions: bool) -> Iterator[Any]:
     place = 0
     for at, outcome in failures:
-        yield from values[place:at]
+        yield from let_go(values[place:at])
         error = outcome if isinstance(outcome, BaseException) else load_failure(outcome, node.payloads)
         if not return_exceptions:
             raise error
         yield error
         place = at + 1
-    yield from values[place:]
+    yield from let_go(values[place:])
+
+
+def let_go(values: list[Any]) -> Iterator[Any]:
+    """Return an iterator over values that holds none any more once it was delivered; `values` is used up.
+
+    Results of a map may be large, and are the caller's alone. Plain numbers and strings are quicker left in their list.
+
+    >>> list(let_go([1, 2, 3])), list(let_go([{}, 2, None]))
+    ([1, 2, 3], [{}, 2, None])
+    """
+    if not values or (len(values) > 1 and type(values[0]) in _PLAIN and set(map(type, values)) <= _PLAIN):
+        return iter(values)
+    values.reverse()
+    return map(values.pop, itertools.repeat(-1, len(values)))
 
 
 class Arrivals:

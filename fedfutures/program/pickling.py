@@ -162,9 +162,9 @@ class VariableUnpickler(pickle.Unpickler):
 
 def _by_name(key: Key, obj: Any) -> Any:
     """Let the plain pickle find an object where ``sys.modules`` has it, and us where only the program has."""
-    module = sys.modules.get(obj.__module__)
+    module, name = sys.modules.get(obj.__module__), str(obj.__qualname__)
     if module is not None and vars(module) is namespace(key[0]) and not isinstance(lookup(key), classmethod):
-        return str(obj.__qualname__) if type(obj) is LRU_CACHE else NotImplemented
+        return name if type(obj) is LRU_CACHE else NotImplemented
     return find, (key,)
 
 
