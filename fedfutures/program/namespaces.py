@@ -22,8 +22,10 @@ from . import snapshots
 from .fresh import Unavailable
 from .modules import MISSING, Key, ProgramModules, canonical, describe, lookup, namespace
 from .pickling import VariableUnpickler, find
-from .snapshots import Seen
-from .tokens import Finding, Named, examine
+from .probes import LargeProbe
+from .process import keys_of
+from .snapshots import NO_NAME, Seen
+from .tokens import Finding, Named, examine, key_of_definition, members_of
 from .variables import combined, depends_on
 
 SNAPSHOTS_KEPT = 64
@@ -49,7 +51,7 @@ class Namespaces:
         self._seen: OrderedDict[bytes, Seen] = OrderedDict()
         self._given: dict[Key, bytes] = {}
         self._kept: dict[Key, OrderedDict[bytes, Any]] = {}
-        self._values: dict[bytes, bytes] = {}  # tokens to bodies that came early: those of the initializer
+        self._values: dict[bytes, bytes] = {}  # addresses to values that came early: those of the initializer
         self._callables: OrderedDict[bytes, Any] = OrderedDict()
         self._first_seen: dict[Key, bytes] = {}
         self._failures: dict[str, BaseException] = {}
@@ -74,10 +76,13 @@ class Namespaces:
         if seen is None:
             [body] = self._fetch([snapshots.key_of_snapshot(digest)])
             seen = self._remember(digest, body)
-        if seen.process != self.process:
+        changes_process = seen.process != self.process
+        if changes_process:
             self.change_process(seen.process)
             self.process = seen.process
         self._bring_to(seen)
+        if changes_process and keys_of(seen.process):  # whose functions are here only now
+            self.change_process(seen.process)
         self.current = digest
 
     def callables(self) -> list[Any]:
@@ -86,7 +91,7 @@ class Namespaces:
         seen = self._seen[self.current]
         for token in seen.callables:
             if token not in self._callables:
-                body = seen.inline.get(token) or self._bodies([token], seen)[token]
+                body = self._bodies([(NO_NAME, token)], seen)[NO_NAME]
                 self._callables[token] = self._load(body, _unpickle)
                 while len(self._callables) > CALLABLES_KEPT:
                     self._callables.popitem(last=False)
@@ -150,23 +155,26 @@ class Namespaces:
             parts = depends_on(key, findings, lookup(key))
             self._given[key] = combined(tokens[key], ((part, tokens[part]) for part in parts))
 
-    def knows(self, key: Key) -> bool:
-        """Whether it is known what a variable was last given."""
-        return key in self._given
-
-    def all_keys(self) -> list[Key]:
-        """Return the keys of all variables of the program's modules that are loaded here."""
+    def take_stock_of_all(self) -> dict[Key, tuple[Any, LargeProbe | None]]:
+        """Take stock of all variables before the initializer runs; return them with what tells of a large one."""
         keys = []
         for module in self._modules.names():
             for name, value in list((namespace(module) or {}).items()):
                 if not name.startswith("__") and not isinstance(value, types.ModuleType):
                     keys.append((module, name))
-        return keys
+                    if isinstance(value, type) and key_of_definition(value) == (module, name):
+                        keys.extend((module, f"{name}.{member}") for member in members_of(value))
+        self.take_stock(key for key in keys if key not in self._given)
+        named = Named(self._modules)
+        return {
+            key: (value := lookup(key), LargeProbe(value) if examine(value, named, key).token is None else None)
+            for key in keys
+        }
 
-    def keep_what_changed(self, keys: Iterable[Key], before: dict[Key, Any]) -> None:
+    def keep_what_changed(self, before: dict[Key, tuple[Any, LargeProbe | None]]) -> None:
         """The initializer has run: large values that it has set stay until the program's own change."""
-        for key in keys:
-            if self._given.get(key) == _OWN_LARGE and before[key] is not lookup(key):
+        for key, (value, probe) in before.items():
+            if probe is not None and (lookup(key) is not value or not probe()):
                 self._given[key] = _AS_FIRST_SEEN
 
     def _is_as_first_seen(self, key: Key, token: bytes) -> bool:
@@ -174,12 +182,13 @@ class Namespaces:
             return False
         return self._first_seen.setdefault(key, token) == token
 
-    def _bodies(self, tokens: list[bytes], seen: Seen) -> dict[bytes, bytes]:
-        """Return the values of these tokens, all that are not here asked for at once."""
-        found = {token: body for token in tokens if (body := seen.inline.get(token) or self._values.get(token))}
-        lacking = sorted(set(tokens) - found.keys())
+    def _bodies(self, wanted: list[tuple[Key, bytes]], seen: Seen) -> dict[Key, bytes]:
+        """Return the values of these variables' tokens, all that are not here asked for at once."""
+        addresses = {key: snapshots.address_of(key, token) for key, token in wanted}
+        found = {key: body for key, at in addresses.items() if (body := seen.inline.get(at) or self._values.get(at))}
+        lacking = sorted(addresses.keys() - found.keys())
         if lacking:
-            found |= zip(lacking, self._fetch([snapshots.key_of_value(token) for token in lacking]))
+            found |= zip(lacking, self._fetch([snapshots.key_of_value(addresses[key]) for key in lacking]))
         return found
 
 
@@ -192,8 +201,8 @@ class Setting:
         self._made: set[Key] = set()
         self._kept = namespaces._kept
         self._given = namespaces._given
-        lacking = [seen.tokens[key] for key in keys if seen.tokens[key] not in self._kept.get(key, ())]
-        self._bodies = namespaces._bodies([token for token in lacking if token != b"missing"], seen)
+        wanted = [(key, seen.tokens[key]) for key in keys if seen.tokens[key] not in self._kept.get(key, ())]
+        self._bodies = namespaces._bodies([(key, token) for key, token in wanted if token != b"missing"], seen)
 
     def run(self) -> None:
         """Set them all.
@@ -212,12 +221,12 @@ class Setting:
         del self._left[key]
         token, old = self._seen.tokens[key], lookup(key)
         kept = self._kept.setdefault(key, OrderedDict())
-        if token in kept and token not in self._bodies:
+        if token in kept and key not in self._bodies:
             value = kept[token]
         elif token == b"missing":
             value = MISSING
         else:
-            value = self._loaded(key, self._bodies[token])
+            value = self._loaded(key, self._bodies[key])
             if isinstance(value, type) and not isinstance(old, type):
                 self._made.add(key)
         kept[self._given[key]] = old

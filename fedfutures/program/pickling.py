@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import fresh
-from .modules import MAIN_NAMES, MISSING, Key, canonical, home_of, is_program, lookup, namespace
+from .modules import MAIN, MAIN_NAMES, MISSING, Key, canonical, home_of, is_program, lookup, namespace
 from .reach import all_keys_of, keys_read_by
 from .tokens import ATOMS, LRU_CACHE, Named, is_found_in, is_single_dispatch, key_of_definition
 
@@ -158,6 +158,14 @@ class VariableUnpickler(pickle.Unpickler):
 
     def persistent_load(self, key: Key) -> Any:
         return self._find(key)
+
+
+class ProgramUnpickler(pickle.Unpickler):
+    """Finds what the program has, although ``sys.modules`` has another module as ``__main__``: that of a profiler."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = lookup((MAIN, name)) if module in MAIN_NAMES else MISSING
+        return super().find_class(module, name) if found is MISSING else found
 
 
 def _by_name(key: Key, obj: Any) -> Any:

@@ -7,6 +7,7 @@ what they have. Values of few bytes stand in the snapshot itself.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ MARKED = MARK[0]
 DIGEST_BYTES = 16
 HEAD_BYTES = 1 + DIGEST_BYTES
 _STATE, _VALUE, _CLASS = b"state ", b"value ", b"class "
+NO_NAME: Key = ("", "")
+"""Stands for the key of a callable that has no name in the program."""
 PREFIXES = (_STATE, _VALUE, _CLASS)
 
 
@@ -28,7 +31,7 @@ class Seen:
     """A snapshot, as a Worker reads it."""
 
     tokens: dict[Key, bytes]
-    inline: dict[bytes, bytes]  # token -> value
+    inline: dict[bytes, bytes]  # address -> value
     process: dict[str, Any]  # what the program has changed in its process
     callables: list[bytes]  # tokens of the callables themselves, where they have no name in the program
     made: frozenset[str] = field(default_factory=frozenset)  # modules that the program has made, of no file
@@ -63,9 +66,14 @@ def key_of_snapshot(digest: bytes) -> bytes:
     return _STATE + digest
 
 
-def key_of_value(token: bytes) -> bytes:
+def address_of(key: Key, token: bytes) -> bytes:
+    """Return the name of a value: two variables may have one token, of two locks say, and yet other values."""
+    return hashlib.blake2b(repr(key).encode("utf-8", "surrogatepass") + token, digest_size=DIGEST_BYTES).digest()
+
+
+def key_of_value(address: bytes) -> bytes:
     """Return the key by which a value is asked for."""
-    return _VALUE + token
+    return _VALUE + address
 
 
 def key_of_class(module: str, name: str) -> bytes:
@@ -76,8 +84,8 @@ def key_of_class(module: str, name: str) -> bytes:
 def asked_for(key: bytes) -> tuple[str, bytes]:
     """Return the kind ("state", "value" or "class") and the rest of a key; ("", key) for another.
 
-    >>> asked_for(key_of_value(b"token")), asked_for(b"import a")
-    (('value', b'token'), ('', b'import a'))
+    >>> asked_for(key_of_value(b"address")), asked_for(b"import a")
+    (('value', b'address'), ('', b'import a'))
     """
     for prefix in PREFIXES:
         if key.startswith(prefix):

@@ -16,6 +16,7 @@ import copyreg
 import enum
 import functools
 import hashlib
+import io
 import pickle
 import sys
 import types
@@ -240,6 +241,9 @@ class _TokenPickler(pickle.Pickler):
     def _cache(self, cache: Any) -> Any:
         return "cache", list(cache.cache_parameters().items()), cache.__wrapped__
 
+    def _file(self, file: Any) -> Any:
+        return "file", type(file).__name__, getattr(file, "name", None), getattr(file, "mode", None)
+
     def _variable(self, variable: contextvars.ContextVar[Any]) -> Any:
         return "context variable", variable.name, variable.get(None)
 
@@ -268,6 +272,9 @@ _DESCRIBED: dict[type, Callable[[Any, Any], Any]] = {
     contextvars.ContextVar: _TokenPickler._variable,
     types.MappingProxyType: lambda pickler, proxy: ("proxy", dict(proxy)),
     types.CodeType: lambda pickler, code: ("code", describe_code(code)),
+    io.TextIOWrapper: _TokenPickler._file,
+    io.BufferedWriter: _TokenPickler._file,
+    io.BufferedReader: _TokenPickler._file,
     property: lambda pickler, made: ("property", made.fget, made.fset, made.fdel),
     staticmethod: lambda pickler, made: ("static", made.__func__),
     classmethod: lambda pickler, made: ("of class", made.__func__),

@@ -25,7 +25,7 @@ from .fresh import Unavailable, kind_of
 from .modules import MISSING, Key, ProgramModules, describe, lookup, namespace
 from .pickling import Reached, dump_variable
 from .probes import Probe, is_frozen, probe_for
-from .snapshots import Seen
+from .snapshots import NO_NAME, Seen, address_of
 from .tokens import LRU_CACHE, Finding, Named, examine
 
 SNAPSHOTS_KEPT = 64
@@ -39,10 +39,11 @@ Dump = Callable[[Any, Key, Named], tuple[bytes, Reached]]
 class Version:
     """One value that a variable had, ready to travel or to be pickled when it is asked for."""
 
-    __slots__ = ("__weakref__", "body", "key", "token", "value")
+    __slots__ = ("__weakref__", "address", "body", "key", "token", "value")
 
     def __init__(self, key: Key, token: bytes, value: Any, body: bytes | None) -> None:
         self.key, self.token, self.value, self.body = key, token, value, body
+        self.address = address_of(key, token)
 
 
 class Snapshot:
@@ -53,7 +54,7 @@ class Snapshot:
     def __init__(self, versions: dict[Key, Version], process: dict[str, Any], callables: list[Version]) -> None:
         self.versions, self.callables = versions, callables
         inline = {
-            version.token: version.body
+            version.address: version.body
             for version in (*versions.values(), *callables)
             if version.body is not None and len(version.body) <= INLINE_BYTES
         }
@@ -170,10 +171,10 @@ class Variables:
         assert own is not None
         parts = depends_on(variable.key, {key: other.finding for key, other in variables.items()}, variable.value)
         token = combined(own.token, ((key, variables[key].own) for key in parts))
-        known = self._versions.get(token)
-        if known is None or known.key != variable.key:
+        known = self._versions.get(address_of(variable.key, token))
+        if known is None:
             known = own if token == own.token else Version(variable.key, token, own, own.body)
-            self._versions[token] = known
+            self._versions[known.address] = known
         return known
 
     def version_of_callable(self, body: bytes, reached: Reached, variables: dict[Key, Variable]) -> Version:
@@ -182,9 +183,10 @@ class Variables:
         parts = {part for key in reached.parts for part in (key, *depends_on(key, findings, None))}
         own = hashlib.blake2b(body, digest_size=16).digest()
         token = combined(own, ((key, variables[key].own) for key in sorted(parts)))
-        version = self._versions.get(token)
+        version = self._versions.get(address_of(NO_NAME, token))
         if version is None:
-            version = self._versions[token] = Version(("", ""), token, None, body)
+            version = Version(NO_NAME, token, None, body)
+            self._versions[version.address] = version
             if self._release is not None:
                 weakref.finalize(version, self._release, body).atexit = False
         return version
@@ -196,9 +198,9 @@ class Variables:
         found = self._snapshots.get(digest)
         return None if found is None else found.body
 
-    def body_of_value(self, token: bytes) -> bytes | None:
+    def body_of_value(self, address: bytes) -> bytes | None:
         """Return a value as it stood when its token was taken; None if nothing needs it any more."""
-        version = self._versions.get(token)
+        version = self._versions.get(address)
         if version is None:
             return None
         if version.body is None:

@@ -13,6 +13,7 @@ there; Workers have them by the snapshot that their Future sees (:mod:`..program
 
 from __future__ import annotations
 
+import io
 import mmap
 import pickle
 import sys
@@ -24,7 +25,7 @@ import msgpack
 
 from ..errors import SealBroken
 from ..program.modules import MAIN_NAMES, Key
-from ..program.pickling import PROTOCOL, Reached, dump_by_value
+from ..program.pickling import PROTOCOL, ProgramUnpickler, Reached, dump_by_value
 from ..program.scanning import keys_in
 from ..program.snapshots import split
 from .manifest import MANIFEST as _MANIFEST
@@ -172,9 +173,13 @@ class Payloads:
             return unpickle(memoryview(stream), buffers)
 
     def _unpickle(self, stream: bytes | memoryview, buffers: Sequence[Any]) -> Any:
+        try:
+            return pickle.loads(stream, buffers=buffers)
+        except (AttributeError, ModuleNotFoundError):
+            pass
         for _ in range(MISSING_AT_MOST):
             try:
-                return pickle.loads(stream, buffers=buffers)
+                return ProgramUnpickler(io.BytesIO(stream), buffers=buffers).load()
             except (AttributeError, ModuleNotFoundError) as error:
                 if self.bring_missing is None or not self.bring_missing(error):
                     raise

@@ -41,9 +41,9 @@ def pack(function: Callable[..., object], arguments: tuple[Any, ...]) -> bytes:
     snapshot = definition.snapshot
     values = {}
     for version in (*snapshot.versions.values(), *snapshot.callables) if snapshot is not None else ():
-        body = definer.body_of("value", version.token)
+        body = definer.body_of("value", version.address)
         if body is not None and version.token != b"missing":
-            values[version.token] = body
+            values[version.address] = body
     if sum(map(len, values.values())) + len(payload) > BYTES_AT_MOST:
         raise pickle.PicklingError(
             f"the initializer reaches more than {BYTES_AT_MOST >> 20} MiB of the program's variables: "

@@ -21,7 +21,7 @@ from typing import Any
 from ..host.machine import INITIALIZER_EXIT_CODE
 from ..host.settings import Settings
 from ..program import process
-from ..program.modules import MAIN, lookup
+from ..program.modules import MAIN
 from ..program.namespaces import Namespaces
 from ..program.pickling import VariableUnpickler, find
 from ..program.snapshots import key_of_class
@@ -89,11 +89,9 @@ class Preparation:
             if type(function) is functions.Brought:
                 function = function.found()
             arguments, _ = self._worker.payloads.load(initializer.payload)
-            keys = namespaces.all_keys()
-            namespaces.take_stock(key for key in keys if not namespaces.knows(key))
-            before = {key: lookup(key) for key in keys}
+            before = namespaces.take_stock_of_all()
             function(*arguments)
-            namespaces.keep_what_changed(keys, before)
+            namespaces.keep_what_changed(before)
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()
