@@ -62,6 +62,14 @@ def thread_name() -> str:
     return threading.current_thread().name
 
 
+class Thing:
+    """What can be referred to weakly."""
+
+
+def make_thing(_: Any) -> Thing:
+    return Thing()
+
+
 state: list[Any] = []
 
 

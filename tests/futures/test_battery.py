@@ -13,6 +13,7 @@ import pickle
 import random
 import threading
 import time
+import unittest
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, BrokenExecutor, CancelledError
@@ -27,6 +28,7 @@ from battery_functions import (
     initialized,
     inverse,
     keywords,
+    make_thing,
     pid,
     pids,
     raise_it,
@@ -970,3 +972,18 @@ def test_a_launched_program(tmp_path: Path) -> None:
         "cannot schedule new futures after shutdown",
     ]
     assert ended.code == 0
+
+
+def test_a_map_lets_go_of_each_result_once_it_was_delivered(executor: Executor) -> None:
+    for chunksize in (1, 4):
+        for result in executor.map(make_thing, range(10), chunksize=chunksize):
+            known = weakref.ref(result)
+            del result
+            assert known() is None
+
+
+def test_free_reference_of_cpython(executor: Executor) -> None:
+    """CPython's own test for this, where the interpreter comes with its tests."""
+    theirs = pytest.importorskip("test.test_concurrent_futures.executor")
+    case = type("Case", (unittest.TestCase,), {"executor": executor})()
+    theirs.ExecutorTest.test_free_reference(case)
