@@ -17,6 +17,7 @@ NAMES = (
     "nested",
     "start",
     "arrays",
+    "variables",
     "brokers",
     "speeds",
     "distance",
