@@ -81,16 +81,24 @@ def _open(path: str, mode: str, position: int, encoding: str | None, errors: str
 
 
 def _reduce_database(connection: Any) -> Any:
-    if connection.in_transaction:
-        return None
-    path = connection.execute("PRAGMA database_list").fetchall()[0][2]
-    return (_connect, (path, connection.isolation_level)) if path else None
-
-
-def _connect(path: str, isolation_level: Any) -> Any:
     import sqlite3
 
-    return sqlite3.connect(path, isolation_level=isolation_level)
+    if type(connection) is not sqlite3.Connection or connection.in_transaction:
+        return None
+    try:
+        path = connection.execute("PRAGMA database_list").fetchall()[0][2]
+    except sqlite3.Error:  # closed, or another thread's
+        return None
+    settings = connection.isolation_level, connection.row_factory, connection.text_factory
+    return (_connect, (path, *settings)) if path else None
+
+
+def _connect(path: str, isolation_level: Any, row_factory: Any, text_factory: Any) -> Any:
+    import sqlite3
+
+    connection = sqlite3.connect(path, isolation_level=isolation_level)
+    connection.row_factory, connection.text_factory = row_factory, text_factory
+    return connection
 
 
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
@@ -134,6 +142,9 @@ class Unavailable:
 
     def __reduce__(self) -> Any:
         return Unavailable, object.__getattribute__(self, "_why")
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return _refuse(self)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):

@@ -6,21 +6,38 @@ one of them is a *key*: the module and the qualified name, as ``("__main__", "Mo
 
 from __future__ import annotations
 
+import builtins
+import enum
 import functools
 import os
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 MAIN = "__main__"
 MAIN_NAMES = (MAIN, "__fedfutures_main__")
 """The program's module, in the Origin and (second name) as Workers import it."""
 OWN = frozenset({"fedfutures", "fedfutures_launcher"})
+SHARED = ""
+"""Stands for a module in the keys of objects that variables share and that have no name of their own."""
 MISSING: Any = type("MISSING", (), {"__repr__": lambda self: "MISSING", "__slots__": ()})()
 """Stands for the value of a name that is not there."""
 
 Key = tuple[str, str]
 
+_OF_EVERY_CLASS = frozenset({
+    "__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__", "__annotate__",
+    "__annotate_func__", "__annotations_cache__", "__abstractmethods__", "_abc_impl", "__slots__", "__firstlineno__",
+    "__static_attributes__", "__orig_bases__", "__parameters__", "__classdictcell__", "__classcell__",
+    "__type_params__", "__name__", "__file__",
+})  # fmt: skip
+_CODE = (types.FunctionType, property, classmethod, staticmethod)
+_SLOT_TYPES = (types.MemberDescriptorType, types.GetSetDescriptorType)
+MEMBERS = "<members>"
+"""The name of a class's list of members, by which Workers know of those that are gone."""
+
+shared_objects: dict[str, Any] = {}
 _verdicts: dict[str, tuple[types.ModuleType, bool]] = {}
 _main: dict[str, Any] | None = None
 
@@ -38,6 +55,8 @@ def namespace(name: str) -> dict[str, Any] | None:
     """Return the globals of a module that is loaded, else None."""
     if _main is not None and name in MAIN_NAMES:
         return _main
+    if name == SHARED:
+        return shared_objects
     module = sys.modules.get(name)
     return None if module is None else getattr(module, "__dict__", None)
 
@@ -131,8 +150,28 @@ def lookup(key: Key) -> Any:
         holder = lookup((key[0], owner))
         if not isinstance(holder, type):
             return MISSING
+        if name == MEMBERS:
+            return tuple(sorted(members_of(holder)))
         return vars(holder).get(name, MISSING)
     return names.get(name, MISSING)
+
+
+def members_of(cls: type) -> Iterator[str]:
+    """Yield the names of what a class defines, besides what every class has by being one."""
+    made_with_it: Any = cls.__members__ if isinstance(cls, enum.EnumMeta) else None
+    for name, value in list(vars(cls).items()):
+        if name in _OF_EVERY_CLASS or isinstance(value, _SLOT_TYPES):
+            continue
+        if made_with_it is not None and not isinstance(value, _CODE) and (name[0] == "_" or name in made_with_it):
+            continue  # not to be set
+        yield name
+
+
+def made_module(name: str) -> types.ModuleType:
+    """Return a new, empty module, with what C code expects of the globals that it is called from."""
+    module = types.ModuleType(name)
+    vars(module)["__builtins__"] = builtins
+    return module
 
 
 def describe(key: Key) -> str:
@@ -141,4 +180,6 @@ def describe(key: Key) -> str:
     >>> describe(("__main__", "CONFIG")), describe(("settings", "FACTOR"))
     ('CONFIG', 'settings.FACTOR')
     """
+    if key[0] == SHARED:
+        return "an object that variables share"
     return key[1] if key[0] == MAIN else f"{key[0]}.{key[1]}"

@@ -20,13 +20,24 @@ from typing import Any
 from ..errors import FutureError, VariableNotCarried
 from . import snapshots
 from .fresh import Unavailable
-from .modules import MISSING, Key, ProgramModules, canonical, describe, lookup, namespace
-from .pickling import VariableUnpickler, find
-from .probes import LargeProbe
+from .modules import (
+    MEMBERS,
+    MISSING,
+    Key,
+    ProgramModules,
+    canonical,
+    describe,
+    lookup,
+    made_module,
+    members_of,
+    namespace,
+)
+from .pickling import Group, VariableUnpickler, find
+from .probes import Probe, large_probe
 from .process import keys_of
 from .snapshots import NO_NAME, Seen
-from .tokens import Finding, Named, examine, key_of_definition, members_of
-from .variables import combined, depends_on
+from .tokens import Finding, Named, examine, key_of_definition
+from .variables import combined, depends_on, is_cache
 
 SNAPSHOTS_KEPT = 64
 VERSIONS_KEPT = 4
@@ -136,7 +147,7 @@ class Namespaces:
             except ModuleNotFoundError as error:
                 if error.name not in (module, module.partition(".")[0]):
                     raise
-        sys.modules[module] = types.ModuleType(module)
+        sys.modules[module] = made_module(module)
 
     def take_stock(self, keys: Iterable[Key]) -> None:
         """Compute the tokens of what the import has made of these variables."""
@@ -148,14 +159,15 @@ class Namespaces:
             key = left.pop()
             if key not in findings:
                 findings[key] = found = examine(lookup(key), named, key)
-                left.extend(found.parts)
-                left.extend(found.reads)
+                left.extend(found.reach.parts)
+                if is_cache(lookup(key)):
+                    left.extend(found.reach.reads)
         tokens = {key: found.token or _OWN_LARGE for key, found in findings.items()}
         for key in keys:
-            parts = depends_on(key, findings, lookup(key))
+            parts = depends_on(key, findings.get, is_cache(lookup(key)))
             self._given[key] = combined(tokens[key], ((part, tokens[part]) for part in parts))
 
-    def take_stock_of_all(self) -> dict[Key, tuple[Any, LargeProbe | None]]:
+    def take_stock_of_all(self) -> dict[Key, tuple[Any, Probe | None]]:
         """Take stock of all variables before the initializer runs; return them with what tells of a large one."""
         keys = []
         for module in self._modules.names():
@@ -167,11 +179,11 @@ class Namespaces:
         self.take_stock(key for key in keys if key not in self._given)
         named = Named(self._modules)
         return {
-            key: (value := lookup(key), LargeProbe(value) if examine(value, named, key).token is None else None)
+            key: (value := lookup(key), large_probe(value) if examine(value, named, key).token is None else None)
             for key in keys
         }
 
-    def keep_what_changed(self, before: dict[Key, tuple[Any, LargeProbe | None]]) -> None:
+    def keep_what_changed(self, before: dict[Key, tuple[Any, Probe | None]]) -> None:
         """The initializer has run: large values that it has set stay until the program's own change."""
         for key, (value, probe) in before.items():
             if probe is not None and (lookup(key) is not value or not probe()):
@@ -216,6 +228,9 @@ class Setting:
             self._left = {key: None for key in keys if key not in self._made}
             while self._left:
                 self._set(next(iter(self._left)))
+            for key in keys:  # what was here before, the hooks have changed
+                kept = self._kept[key]
+                self._kept[key] = OrderedDict([(self._given[key], kept[self._given[key]])])
 
     def _set(self, key: Key) -> None:
         del self._left[key]
@@ -227,8 +242,23 @@ class Setting:
             value = MISSING
         else:
             value = self._loaded(key, self._bodies[key])
-            if isinstance(value, type) and not isinstance(old, type):
+            if type(value) is Group:
+                value = self._set_group(key, value)
+            if isinstance(value, type) and value is not old:
                 self._made.add(key)
+        self._place(key, old, value)
+
+    def _set_group(self, key: Key, group: Group) -> Any:
+        """Set variables that contain each other; return the value of the one that was asked for."""
+        values = dict(zip(group.keys, group.values))
+        for other in [other for other in values if other in self._left]:
+            del self._left[other]
+            self._place(other, lookup(other), values[other])
+        return values[key]
+
+    def _place(self, key: Key, old: Any, value: Any) -> None:
+        token = self._seen.tokens[key]
+        kept = self._kept.setdefault(key, OrderedDict())
         kept[self._given[key]] = old
         kept[token] = value
         kept.move_to_end(token)
@@ -269,6 +299,10 @@ def assign(key: Key, value: Any) -> None:
     if owner:
         holder = lookup((module, owner))
         if not isinstance(holder, type):
+            return
+        if last == MEMBERS:
+            for gone in set(members_of(holder)) - set(() if value is MISSING else value):
+                assign((module, f"{owner}.{gone}"), MISSING)
             return
         try:
             if value is MISSING:

@@ -21,27 +21,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import fresh
-from .modules import MAIN, MAIN_NAMES, MISSING, Key, canonical, home_of, is_program, lookup, namespace
-from .reach import all_keys_of, keys_read_by
+from .modules import MAIN, MAIN_NAMES, MISSING, Key, home_of, is_program, lookup, made_module, namespace
+from .reach import Reach, reach_of
 from .tokens import ATOMS, LRU_CACHE, Named, is_found_in, is_single_dispatch, key_of_definition
 
 PROTOCOL = 5
+LATER: Key = ("", "later")
+"""Stands in a class for a member that has a name of its own."""
 Buffers = Callable[[pickle.PickleBuffer], Any]
-
-
-class Reached:
-    """What a pickle reaches of the program."""
-
-    __slots__ = ("parts", "reads")
-
-    def __init__(self) -> None:
-        self.reads: set[Key] = set()  # looked up by name when its functions run
-        self.parts: set[Key] = set()  # objects inside it that go by name
 
 
 def dump_by_value(
     value: Any, keep_buffer: Buffers | None = None, root: Key | None = None
-) -> tuple[bytes, Reached]:  # fmt: skip
+) -> tuple[bytes, Reach]:  # fmt: skip
     """Pickle with cloudpickle: lambdas, closures and local classes travel by value. Raises what pickling raises.
 
     root: The key of `value`, where that goes by value although it has one.
@@ -60,10 +52,11 @@ def value_pickler() -> Any:
 
     class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         key: Key | None = None
+        group: frozenset[Key] = frozenset()
 
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
-            self.reached = Reached()
+            self.reached = Reach()
 
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, type) or type(obj) in (types.FunctionType, LRU_CACHE):
@@ -71,6 +64,8 @@ def value_pickler() -> Any:
                 if key is not None and not self.is_root(key):
                     self.reached.parts.add(key)
                     return _by_name(key, obj)
+            if isinstance(obj, property) and type(obj) is not property:
+                return type(obj), (obj.fget, obj.fset, obj.fdel)
             reduce = _REDUCED.get(type(obj))
             if reduce is not None:
                 return reduce(self.reached, obj) or super().reducer_override(obj)
@@ -79,7 +74,9 @@ def value_pickler() -> Any:
         def is_root(self, key: Key) -> bool:
             """Whether this is what is pickled, or a part of its definition."""
             root = self.key
-            return root is not None and (key == root or (key[0] == root[0] and key[1].startswith(f"{root[1]}.")))
+            if root is None:
+                return False
+            return key == root or key in self.group or (key[0] == root[0] and key[1].startswith(f"{root[1]}."))
 
     return ValuePickler
 
@@ -88,6 +85,7 @@ def value_pickler() -> Any:
 def _variable_pickler() -> Any:
     class VariablePickler(value_pickler()):  # type: ignore[misc]
         named: Named
+        of_class = False
 
         def persistent_id(self, obj: Any) -> Key | None:
             if type(obj) in ATOMS:
@@ -95,6 +93,8 @@ def _variable_pickler() -> Any:
             key = self.named.key_of(obj)
             if key is None or self.is_root(key):
                 return None
+            if self.of_class and not isinstance(obj, (type, types.FunctionType)) and type(obj).__module__ != "typing":
+                return LATER  # it is a member, which is set when the class is there
             self.reached.parts.add(key)
             return key
 
@@ -118,16 +118,18 @@ def _variable_pickler() -> Any:
     return VariablePickler
 
 
-def dump_variable(value: Any, key: Key, named: Named, keep_buffer: Buffers | None = None) -> tuple[bytes, Reached]:
+def dump_variable(value: Any, key: Key, named: Named, keep_buffer: Buffers | None = None) -> tuple[bytes, Reach]:
     """Pickle the value of a variable of the program; what in it cannot travel raises on the Worker when it is used.
 
     Raises what pickling raises for the rest.
     """
     if type(value) in ATOMS:
-        return pickle.dumps(value, PROTOCOL), Reached()
+        return pickle.dumps(value, PROTOCOL), Reach()
     target = io.BytesIO()
     pickler = _variable_pickler()(target, PROTOCOL, keep_buffer)
-    pickler.named, pickler.key = named, key
+    pickler.named, pickler.key, pickler.of_class = named, key, isinstance(value, type)
+    if type(value) is Group:
+        pickler.group = frozenset(value.keys)
     with _by_value(value):
         pickler.dump(value)
     return target.getvalue(), pickler.reached
@@ -149,6 +151,13 @@ def _by_value(value: Any) -> Iterator[None]:
         cloudpickle.unregister_pickle_by_value(module)
 
 
+class Group:
+    """Values of variables that contain each other: they travel as one."""
+
+    def __init__(self, keys: list[Key], values: list[Any]) -> None:
+        self.keys, self.values = keys, values
+
+
 class VariableUnpickler(pickle.Unpickler):
     """Loads what :func:`dump_variable` has made; `find` returns the object of a key."""
 
@@ -157,7 +166,7 @@ class VariableUnpickler(pickle.Unpickler):
         self._find = find
 
     def persistent_load(self, key: Key) -> Any:
-        return self._find(key)
+        return None if key == LATER else self._find(key)
 
 
 class ProgramUnpickler(pickle.Unpickler):
@@ -187,14 +196,14 @@ def find(key: Key) -> Any:
 # -- functions ---------------------------------------------------------------------------------------------------------
 
 
-def _reduce_function(reached: Reached, function: types.FunctionType) -> Any:
+def _reduce_function(reached: Reach, function: types.FunctionType) -> Any:
     if is_single_dispatch(function):
         registry = dict(function.registry)  # type: ignore[attr-defined]
         return _make_dispatch, (registry.pop(object), list(registry.items()))
     home = home_of(function.__globals__)
     if home is None or is_found_in(home, function):
         return None
-    reached.reads |= keys_read_by(function)
+    reached.add(reach_of(function))
     state = {
         "defaults": function.__defaults__,
         "kwdefaults": function.__kwdefaults__,
@@ -245,7 +254,7 @@ def names_of_module(name: str) -> dict[str, Any]:
             __import__(name)
         except ImportError:
             if name not in sys.modules:
-                sys.modules[name] = types.ModuleType(name)
+                sys.modules[name] = made_module(name)
         names = vars(sys.modules[name])
     return names
 
@@ -271,7 +280,7 @@ def _make_dispatch(default: Any, registered: list[tuple[Any, Any]]) -> Any:
     return function
 
 
-def _reduce_cache(reached: Reached, cache: Any) -> Any:
+def _reduce_cache(reached: Reach, cache: Any) -> Any:
     parameters = cache.cache_parameters()
     return _make_cache, (cache.__wrapped__, parameters["maxsize"], parameters["typed"])
 
@@ -280,14 +289,13 @@ def _make_cache(function: Any, maxsize: int | None, typed: bool) -> Any:
     return functools.lru_cache(maxsize, typed)(function)
 
 
-def _reduce_module(reached: Reached, module: types.ModuleType) -> Any:
+def _reduce_module(reached: Reach, module: types.ModuleType) -> Any:
+    if sys.modules.get(module.__name__) is not module:
+        return None
+    reached.add_module(module)
     if module.__name__ in MAIN_NAMES:
-        reached.reads |= all_keys_of(canonical(module.__name__))
         return _main, ()
-    if is_program(module.__name__) and sys.modules.get(module.__name__) is module:
-        reached.reads |= all_keys_of(module.__name__)
-        return _module, (module.__name__,)
-    return None
+    return (_module, (module.__name__,)) if is_program(module.__name__) else None
 
 
 def _main() -> types.ModuleType:
@@ -299,7 +307,7 @@ def _module(name: str) -> types.ModuleType:
     return sys.modules[name]
 
 
-_REDUCED: dict[type, Callable[[Reached, Any], Any]] = {
+_REDUCED: dict[type, Callable[[Reach, Any], Any]] = {
     types.FunctionType: _reduce_function,
     types.ModuleType: _reduce_module,
     LRU_CACHE: _reduce_cache,

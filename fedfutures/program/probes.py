@@ -9,14 +9,17 @@ program that calls :func:`changed` for an object says itself when it has changed
 from __future__ import annotations
 
 import array
+import collections
+import itertools
 import pickle
+import time
 import types
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 from .modules import MISSING
-from .tokens import ATOMS, EXACT_BYTES, LRU_CACHE
+from .tokens import ATOMS, EXACT_BYTES, LRU_CACHE, Named, examine
 
 Probe = Callable[[], bool]
 """Returns whether the value is unchanged."""
@@ -26,6 +29,8 @@ BLOCK_ITEMS = 2048
 BLOCKS_A_LOOK = 6
 ITEMS_A_LOOK = 64 << 10
 """So many items of a list are compared by identity, which is cheap, in addition to some blocks by content."""
+REST_FACTOR = 10
+"""An object that can only be compared as a whole is left alone for ten times as long as that takes."""
 _ARRAYS = (bytearray, array.array, memoryview)
 
 _told: dict[int, tuple[Any, int]] = {}
@@ -54,29 +59,27 @@ def times_told(value: Any) -> int:
     return 0 if known is None else known[1]
 
 
-def probe_for(value: Any, exact: bool, again: Probe) -> tuple[Probe | None, int]:
-    """Return what tells whether a value has changed, None for one that cannot, and how many bytes a look compares.
+def probe_for(value: Any, exact: bool, again: Probe) -> Probe | None:
+    """Return what tells whether a value has changed, None for one that cannot.
 
     `exact`: it is no larger than what is compared exactly. `again` compares a small value that has no plain pickle.
     """
     kind = type(value)
     if value is MISSING or isinstance(value, types.ModuleType) or is_frozen(value):
-        return None, 0
+        return None
     if kind is types.FunctionType:
-        return _function_probe(value, again), 0
+        return _function_probe(value, again)
     if isinstance(value, type):
-        return _class_probe(value), 0
+        return _class_probe(value)
     if kind in (LRU_CACHE, property, staticmethod, classmethod, types.BuiltinFunctionType):
-        return None, 0
-    if times_told(value):
-        count = times_told(value)
-        return lambda: times_told(value) == count, 0
+        return None
+    count = times_told(value)
+    if count:
+        return lambda: times_told(value) == count
     if not exact:
-        return LargeProbe(value), BLOCK_BYTES
+        return large_probe(value)
     before = _pickled(value)
-    if before is None:
-        return again, EXACT_BYTES
-    return lambda: _pickled(value) == before, len(before)
+    return again if before is None else lambda: _pickled(value) == before
 
 
 def is_frozen(value: Any) -> bool:
@@ -124,32 +127,78 @@ def _content(cell: types.CellType) -> Any:
 
 def _class_probe(cls: type) -> Probe:
     members = list(vars(cls).values())  # which keeps their ids their own
-    ids = list(map(id, members))
-    return lambda: list(map(id, vars(cls).values())) == ids
+    ids, bases = list(map(id, members)), cls.__bases__
+    return lambda: list(map(id, vars(cls).values())) == ids and cls.__bases__ is bases
 
 
-class LargeProbe:
-    """Looks at some blocks of a large value in turn."""
+# -- large values ------------------------------------------------------------------------------------------------------
+
+
+def large_probe(value: Any) -> Probe:
+    """Return what looks at parts of a large value in turn."""
+    if isinstance(value, (list, tuple, dict, set, frozenset, collections.deque)):
+        return ContainerProbe(value)
+    views: list[memoryview] = []
+    if _outside_of_buffers(value, views) is not None:
+        return BufferProbe(value)
+    kind: Any = type(value)
+    usual: Any = object
+    if vars_of(value) and kind.__reduce_ex__ is usual.__reduce_ex__ and kind.__reduce__ is usual.__reduce__:
+        return AttributesProbe(value)
+    return WholeProbe(value)
+
+
+class Turn:
+    """Which of some parts are looked at: the first, the last and some others in turn."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._next = 1
+
+    def next(self) -> list[int]:
+        """Return the places for this look."""
+        count = self._count
+        if count <= BLOCKS_A_LOOK + 2:
+            return list(range(count))
+        found = sorted({0, count - 1, *((self._next + step) % count for step in range(BLOCKS_A_LOOK))})
+        self._next = (self._next + BLOCKS_A_LOOK) % count
+        return found
+
+
+class ContainerProbe:
+    """Compares blocks of the items of a container, and the attributes that one of a class of its own has."""
 
     def __init__(self, value: Any) -> None:
-        self._block, self._count = _blocks_of(value)
-        self._length = _length(value)
-        self._value = value
-        self._sums = [self._block(index) for index in range(self._count)]
-        self._next = 1
+        self._value, self._length = value, len(value)
+        self._keys = list(value) if isinstance(value, (dict, set, frozenset)) else None
+        self._sums = [self._sum(index) for index in range(-(-self._length // BLOCK_ITEMS))]
+        self._turn = Turn(len(self._sums))
         self._items = value.copy() if type(value) is list else []
         self._at = 0
+        self._attributes = AttributesProbe(value) if vars_of(value) else None
 
     def __call__(self) -> bool:
-        if times_told(self._value) or _length(self._value) != self._length:
+        value = self._value
+        if times_told(value) or len(value) != self._length:
             return False
-        count = self._count
-        indexes = {0, count - 1, *((self._next + step) % count for step in range(BLOCKS_A_LOOK))} if count else set()
-        self._next = (self._next + BLOCKS_A_LOOK) % max(1, count)
+        if self._attributes is not None and not self._attributes():
+            return False
         try:
-            return self._same_items() and all(self._block(index) == self._sums[index] for index in indexes)
-        except Exception:  # resized, closed, or it does not let itself be pickled any more
+            return self._same_items() and all(self._sum(index) == self._sums[index] for index in self._turn.next())
+        except Exception:  # an item does not let itself be compared
             return False
+
+    def _sum(self, index: int) -> Any:
+        start, end = index * BLOCK_ITEMS, (index + 1) * BLOCK_ITEMS
+        value: Any = self._value
+        if isinstance(value, dict):
+            assert self._keys is not None
+            return _sum([(key, dict.get(value, key)) for key in self._keys[start:end]])
+        if self._keys is not None:
+            return _sum([(key, key in value) for key in self._keys[start:end]])
+        if isinstance(value, collections.deque):
+            return _sum(list(itertools.islice(value, start, end)))
+        return _sum(value[start:end])
 
     def _same_items(self) -> bool:
         if not self._items:
@@ -161,45 +210,94 @@ class LargeProbe:
         return bool(self._items[at:end] == self._value[at:end])
 
 
-def _length(value: Any) -> Any:
-    try:
-        return getattr(value, "shape", None) or len(value)
-    except Exception:
+class BufferProbe:
+    """Compares blocks of an object's large buffers, as arrays have, and all the rest of its pickle."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        views: list[memoryview] = []
+        self._rest = _outside_of_buffers(value, views)
+        self._owners = [view.obj for view in views]
+        self._sizes = [view.nbytes for view in views]
+        self._places = [(index, at) for index, view in enumerate(views) for at in range(0, view.nbytes, BLOCK_BYTES)]
+        self._sums = [zlib.crc32(views[index][at : at + BLOCK_BYTES]) for index, at in self._places]
+        self._turn = Turn(len(self._places))
+
+    def __call__(self) -> bool:
+        views: list[memoryview] = []
+        if times_told(self._value) or _outside_of_buffers(self._value, views) != self._rest:
+            return False
+        if [view.nbytes for view in views] != self._sizes:
+            return False
+        if any(view.obj is not owner for view, owner in zip(views, self._owners)):
+            return False
+        for place in self._turn.next():
+            index, at = self._places[place]
+            if zlib.crc32(views[index][at : at + BLOCK_BYTES]) != self._sums[place]:
+                return False
+        return True
+
+
+class AttributesProbe:
+    """Compares the attributes of an object: each that is another object at once, what they contain in turn."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self._attributes = vars_of(value)
+        self._probes = [probe for part in self._attributes.values() if (probe := _probe_of_part(part)) is not None]
+        self._turn = Turn(len(self._probes))
+
+    def __call__(self) -> bool:
+        now = vars_of(self._value)
+        if times_told(self._value) or now.keys() != self._attributes.keys():
+            return False
+        if any(now[name] is not part for name, part in self._attributes.items()):
+            return False
+        return all(self._probes[place]() for place in self._turn.next())
+
+
+class WholeProbe:
+    """Compares the whole pickle of an object that cannot be looked into, but not all the time."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        began = time.monotonic()
+        self._sum = _sum(value)
+        self._seconds = time.monotonic() - began
+        self._again_at = 0.0
+
+    def __call__(self) -> bool:
+        if times_told(self._value):
+            return False
+        now = time.monotonic()
+        if now < self._again_at:
+            return True
+        self._again_at = now + REST_FACTOR * self._seconds
+        return bool(_sum(self._value) == self._sum)
+
+
+def _probe_of_part(part: Any) -> Probe | None:
+    if is_frozen(part) or isinstance(part, (type, types.ModuleType, types.FunctionType)):
         return None
+    found = examine(part, _NOTHING_NAMED)
+    if found.token is None:
+        return large_probe(part)
+    token = found.token
+    before = _pickled(part)
+    if before is None:
+        return lambda: examine(part, _NOTHING_NAMED).token == token
+    return lambda: _pickled(part) == before
 
 
-def _blocks_of(value: Any) -> tuple[Callable[[int], int], int]:
-    """Return what computes the checksum of a block, and the number of blocks; 0 where a value cannot be looked into."""
-    if type(value) is list or type(value) is tuple:
-        return lambda index: _sum(value[index * BLOCK_ITEMS : (index + 1) * BLOCK_ITEMS]), -(-len(value) // BLOCK_ITEMS)
-    if type(value) in (dict, set):
-        keys = list(value)
-        is_dict = type(value) is dict
-
-        def block(index: int) -> int:
-            some = keys[index * BLOCK_ITEMS : (index + 1) * BLOCK_ITEMS]
-            return _sum([(key, value.get(key)) if is_dict else (key, key in value) for key in some])
-
-        return block, -(-len(keys) // BLOCK_ITEMS)
-    return _buffers_of(value)
-
-
-def _buffers_of(value: Any) -> tuple[Callable[[int], int], int]:
-    """The blocks of an object's large buffers, as arrays have; the first is the rest of its pickle."""
-    views: list[memoryview] = []
-    stream = _outside_of_buffers(value, views)
-    if stream is None:
-        return _attributes_of(value)
-    places = [(view, at) for view in views for at in range(0, view.nbytes, BLOCK_BYTES)]
-
-    def block(index: int) -> int:
-        if index == 0:
-            rest = _outside_of_buffers(value, [])
-            return -1 if rest is None else zlib.crc32(rest)
-        view, at = places[index - 1]
-        return zlib.crc32(view[at : at + BLOCK_BYTES])
-
-    return block, 1 + len(places)
+def vars_of(value: Any) -> dict[str, Any]:
+    """Return the attributes that an object has by itself, those of slots too."""
+    found = dict(getattr(value, "__dict__", {}))
+    for cls in type(value).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if isinstance(cls.__dict__.get(name), types.MemberDescriptorType) and hasattr(value, name):
+                found[name] = getattr(value, name)
+    return found
 
 
 def _outside_of_buffers(value: Any, views: list[memoryview]) -> bytes | None:
@@ -215,16 +313,7 @@ def _outside_of_buffers(value: Any, views: list[memoryview]) -> bytes | None:
             return True
         return False
 
-    class Bounded:
-        def __init__(self) -> None:
-            self.data = bytearray()
-
-        def write(self, part: Any) -> None:
-            self.data += part
-            if len(self.data) > EXACT_BYTES:
-                raise ValueError("too large")
-
-    target = Bounded()
+    target = _Bounded()
     try:
         pickle.Pickler(target, 5, buffer_callback=take).dump(value)
     except Exception:
@@ -232,24 +321,25 @@ def _outside_of_buffers(value: Any, views: list[memoryview]) -> bytes | None:
     return bytes(target.data)
 
 
-def _attributes_of(value: Any) -> tuple[Callable[[int], int], int]:
-    """Of another large object, the blocks of each of its attributes in turn."""
-    attributes = list(getattr(value, "__dict__", {}).items())
-    blocks: list[tuple[str, Any, Callable[[int], int], int]] = []
-    for name, part in attributes:
-        if type(part) in ATOMS or type(part) not in (list, dict, set, tuple):
-            continue
-        block, count = _blocks_of(part)
-        blocks.extend((name, part, block, index) for index in range(count))
+class _Bounded:
+    """The file that a small pickle is written to."""
 
-    def check(index: int) -> int:
-        if index == 0:
-            return hash(tuple((name, id(part)) for name, part in vars(value).items())) if attributes else 0
-        name, part, block, inner = blocks[index - 1]
-        return block(inner) if vars(value).get(name) is part else -1
+    def __init__(self) -> None:
+        self.data = bytearray()
 
-    return check, 1 + len(blocks)
+    def write(self, part: Any) -> None:
+        self.data += part
+        if len(self.data) > EXACT_BYTES:
+            raise ValueError("too large")
 
 
-def _sum(part: Any) -> int:
-    return zlib.crc32(pickle.dumps(part, 5))
+def _sum(part: Any) -> Any:
+    """A checksum of plain values, or the token of others."""
+    try:
+        return zlib.crc32(pickle.dumps(part, 5))
+    except Exception:
+        token = examine(part, _NOTHING_NAMED).token
+        return [id(item) for item in part] if token is None and isinstance(part, list) else token
+
+
+_NOTHING_NAMED = Named(None)

@@ -1,8 +1,9 @@
-"""What a function can reach of the program's modules by name.
+"""What code can reach of the program's modules by name.
 
-A function reads the globals that its code, and the code inside it, loads by name; where one of them is a module of the
-program, or the function imports one, the names of its attributes count as names in that module. Where the code can find
-anything by name (``globals()``, ``eval``), all names of the module count, or of all modules (``import_module``).
+A function reads the globals that its code, and the code inside it, loads by name. Where it gets hold of a module of the
+program, as a global, by an import or inside of an object, whatever attribute is mentioned anywhere in what the call
+reaches may be read of that module. Where code can find anything by name (``globals()``, ``getattr``), all names of the
+module count, or those of all modules (``import_module``).
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import opcode
 import re
 import sys
 import types
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .modules import MISSING, Key, ProgramModules, canonical, home_of, is_program, namespace
 
 _OF_MODULE = frozenset({"globals", "eval", "exec", "vars", "locals", "dir"})
-_OF_ALL = frozenset({"__import__", "import_module", "modules"})
 _OF_ATTRIBUTES = frozenset({"getattr", "vars", "__dict__", "attrgetter", "hasattr", "dir"})
+_IMPORTS = frozenset({"__import__", "import_module"})
 _SHIFT = 1 if sys.version_info >= (3, 11) else 0
 """LOAD_GLOBAL keeps a flag in the lowest bit of its argument."""
 _LOADS = {
@@ -27,19 +29,58 @@ _LOADS = {
     **{opcode.opmap[name]: 0 for name in ("LOAD_NAME", "DELETE_GLOBAL", "STORE_GLOBAL") if name in opcode.opmap},
 }
 _MODULE_NAME = re.compile(r"[A-Za-z_][\w.]*")
-_IMPORT = opcode.opmap["IMPORT_NAME"]
+_IMPORT, _CONSTANT = opcode.opmap["IMPORT_NAME"], opcode.opmap["LOAD_CONST"]
 _GENERATED = frozenset(
     {"__builtins__", "__doc__", "__loader__", "__spec__", "__cached__", "__annotations__", "__name__", "__package__"}
 )
 """Attributes that a module has by being one."""
 
 
-class Names(NamedTuple):
-    """Names in a code object and those inside it: globals that it loads, sets or deletes, modules, and all others."""
+class Reach:
+    """What something reaches of the program."""
 
-    loaded: frozenset[str]
-    imported: frozenset[str]
-    mentioned: frozenset[str]
+    __slots__ = ("mentions", "modules", "parts", "reads", "whole")
+
+    def __init__(self) -> None:
+        self.reads: set[Key] = set()  # variables that are looked up by name
+        self.parts: set[Key] = set()  # objects inside it that are values of variables
+        self.modules: set[str] = set()  # modules of the program that it gets hold of
+        self.mentions: set[str] = set()  # names of attributes
+        self.whole: set[str] = set()  # modules of which it may read all names, also those that come later
+
+    def __bool__(self) -> bool:
+        return bool(self.reads or self.parts or self.modules or self.whole)
+
+    def add(self, other: Reach) -> None:
+        """Reach what another one does, too."""
+        self.reads |= other.reads
+        self.parts |= other.parts
+        self.modules |= other.modules
+        self.mentions |= other.mentions
+        self.whole |= other.whole
+
+    def add_module(self, module: types.ModuleType, names: tuple[str, ...] = ()) -> None:
+        """Get hold of a module, or of these names of it; an installed one is nothing of the program's."""
+        name = getattr(module, "__name__", None)
+        if type(name) is not str or sys.modules.get(name) is not module or not is_program(name):
+            return
+        name = canonical(name)
+        if "__getattr__" in vars(module):
+            self.reads.add((name, "__getattr__"))
+        if not names:
+            self.modules.add(name)
+        elif "*" in names:
+            self.whole.add(name)
+        else:
+            self.reads.update((name, attribute) for attribute in names)
+
+
+class Names(NamedTuple):
+    """Names in a code object and those inside it."""
+
+    loaded: frozenset[str]  # globals that it loads, sets or deletes
+    imported: frozenset[tuple[str, tuple[str, ...]]]  # modules, and what of them, () for the module itself
+    mentioned: frozenset[str]  # all, of attributes too
     words: frozenset[str]  # constants that may be names of modules
 
 
@@ -48,87 +89,87 @@ def names_of(code: types.CodeType) -> Names:
     """Return the names that code speaks of.
 
     >>> names_of(compile("import json; json.dumps(x)", "", "exec")).imported
-    frozenset({'json'})
+    frozenset({('json', ())})
     """
     loaded, imported = set(), set()
     mentioned = set(code.co_names)
     words = {text for text in code.co_consts if isinstance(text, str) and _MODULE_NAME.fullmatch(text)}
-    extended = 0
+    extended, constant = 0, None
     for at in range(0, len(code.co_code), 2):
         operation, argument = code.co_code[at], code.co_code[at + 1] | extended
         extended = argument << 8 if operation == opcode.EXTENDED_ARG else 0
         if operation in _LOADS:
             loaded.add(code.co_names[argument >> _LOADS[operation]])
+        elif operation == _CONSTANT:
+            constant = code.co_consts[argument]
         elif operation == _IMPORT:
-            imported.add(code.co_names[argument])
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            inner = names_of(constant)
+            imported.add((code.co_names[argument], constant if type(constant) is tuple else ()))
+    for inner_code in code.co_consts:
+        if isinstance(inner_code, types.CodeType):
+            inner = names_of(inner_code)
             loaded |= inner.loaded
             imported |= inner.imported
             mentioned |= inner.mentioned
             words |= inner.words
-        elif isinstance(constant, tuple) and constant and all(isinstance(part, str) for part in constant):
-            mentioned.update(constant)  # what "from module import ..." names
     return Names(frozenset(loaded), frozenset(imported), frozenset(mentioned), frozenset(words))
 
 
 _modules = ProgramModules()
 
 
-def keys_read_by(function: types.FunctionType) -> set[Key]:
-    """Return what a function of the program reads by name, whether it is there or not."""
+def reach_of(function: types.FunctionType) -> Reach:
+    """Return what a function of the program reaches by name, whether it is there or not."""
+    reach = Reach()
     home = home_of(function.__globals__)
     if home is None or not is_program(home):
-        return set()
+        return reach
     names = names_of(function.__code__)
-    keys: set[Key] = set()
+    reach.mentions |= names.mentioned
     if names.loaded & _OF_MODULE:
-        keys |= all_keys_of(home)
-    if names.mentioned & _OF_ALL:
-        for module in _modules_meant(names, home):
-            keys |= all_keys_of(module)
+        reach.whole.add(home)
+    _add_what_is_found_by_text(reach, names, home)
     for name in names.loaded:
         value = function.__globals__.get(name, MISSING)
         if name in _GENERATED or (value is MISSING and hasattr(builtins, name)):
             continue
-        keys.add((home, name))
+        reach.reads.add((home, name))
         if isinstance(value, types.ModuleType):
-            keys |= keys_in_module(value, names.mentioned)
-    for name in names.imported:
-        for imported in _loaded_as(name, function.__globals__):
-            keys |= keys_in_module(imported, names.mentioned)
+            reach.add_module(value)
+    for name, parts in names.imported:
+        for module in _loaded_as(name, function.__globals__):
+            reach.add_module(module, parts)
+    return reach
+
+
+def _add_what_is_found_by_text(reach: Reach, names: Names, home: str) -> None:
+    if names.mentioned & _IMPORTS or "modules" in names.mentioned:
+        starts = tuple(word for word in names.words if word.endswith("."))
+        found = [module for module in _modules.names() if module in names.words or module.startswith(starts)]
+        if "__name__" in names.loaded:
+            found.append(home)
+        if not found and (names.mentioned & _IMPORTS or not names.words):
+            found = _modules.names()
+        reach.whole.update(found)
+    if "__subclasses__" in names.mentioned:
+        for module in _modules.names():
+            values = (namespace(module) or {}).copy()
+            reach.reads.update((module, name) for name, value in values.items() if isinstance(value, type))
+
+
+def keys_in_modules(reach: Reach, known: Iterable[Key]) -> set[Key]:
+    """Return what may be read of the modules that something gets hold of; of those `known` also what is gone."""
+    whole = reach.whole | reach.modules if reach.mentions & _OF_ATTRIBUTES else reach.whole
+    keys = {key for key in known if key[0] in whole or (key[0] in reach.modules and key[1] in reach.mentions)}
+    for module in whole:
+        keys.update((module, name) for name in list(namespace(module) or ()) if _is_name(name))
+    for module in reach.modules - whole:
+        names = namespace(module) or {}
+        keys.update((module, name) for name in reach.mentions if name in names and _is_name(name))
     return keys
 
 
-def _modules_meant(names: Names, home: str) -> list[str]:
-    """Return the modules that code may get hold of by name: those that its constants name, all if they name none."""
-    if not names.words and "__name__" not in names.loaded:
-        return _modules.names()
-    starts = tuple(word for word in names.words if word.endswith("."))
-    found = [module for module in _modules.names() if module in names.words or module.startswith(starts)]
-    return [*found, home] if "__name__" in names.loaded else found
-
-
-def keys_in_module(module: types.ModuleType, names: frozenset[str]) -> set[Key]:
-    """Return what code that speaks of a module and of these names may read of it; nothing of an installed one."""
-    name = getattr(module, "__name__", None)
-    if type(name) is not str or sys.modules.get(name) is not module or not is_program(name):
-        return set()
-    if names & _OF_ATTRIBUTES:
-        return all_keys_of(canonical(name))
-    keys: set[Key] = set()
-    for attribute in names & vars(module).keys():
-        value = vars(module)[attribute]
-        if isinstance(value, types.ModuleType):
-            keys |= keys_in_module(value, names - {attribute})
-        keys.add((canonical(name), attribute))
-    return keys
-
-
-def all_keys_of(module: str) -> set[Key]:
-    """Return all names that a module has."""
-    return {(module, name) for name in list(namespace(module) or ()) if type(name) is str and name not in _GENERATED}
+def _is_name(name: Any) -> bool:
+    return type(name) is str and name not in _GENERATED
 
 
 def _loaded_as(name: str, names: dict[str, Any]) -> list[types.ModuleType]:

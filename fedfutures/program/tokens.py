@@ -16,28 +16,42 @@ import copyreg
 import enum
 import functools
 import hashlib
+import inspect
 import io
 import pickle
 import sys
+import threading
 import types
 import warnings
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable
 from typing import Any
 
-from .modules import MISSING, Key, ProgramModules, canonical, home_of, is_program, lookup, namespace
-from .reach import all_keys_of, keys_read_by
+from . import fresh
+from .modules import (
+    MEMBERS,
+    MISSING,
+    SHARED,
+    Key,
+    ProgramModules,
+    canonical,
+    home_of,
+    is_program,
+    lookup,
+    members_of,
+    namespace,
+    shared_objects,
+)
+from .reach import Reach, names_of, reach_of
 
 EXACT_BYTES = 64 << 10
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range})
 LRU_CACHE: type = type(functools.lru_cache(lambda: None))
 _TOKEN_BYTES = 16
-_OF_EVERY_CLASS = frozenset({
-    "__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__", "__annotate__",
-    "__annotate_func__", "__annotations_cache__", "__abstractmethods__", "_abc_impl", "__slots__", "__firstlineno__",
-    "__static_attributes__", "__orig_bases__", "__parameters__", "__classdictcell__", "__classcell__",
-    "__type_params__", "__name__", "__file__",
-})  # fmt: skip
-_SLOT_TYPES = (types.MemberDescriptorType, types.GetSetDescriptorType)
+_OF_EVERY_MEMBER = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_", "_hashable_values_"})
+_TELLING = ("digest", "string", "format", "pattern")
+"""Attributes that tell which one an object is, of hashes, matches and structs for instance."""
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 class TooLarge(Exception):
@@ -49,12 +63,12 @@ class _Digest:
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=_TOKEN_BYTES)
-        self._left = EXACT_BYTES
+        self.size = 0
 
     def write(self, data: Any) -> int:
         size = data.nbytes if isinstance(data, memoryview) else len(data)
-        self._left -= size
-        if self._left < 0:
+        self.size += size
+        if self.size > EXACT_BYTES:
             raise TooLarge
         self._hash.update(data)
         return int(size)
@@ -73,14 +87,23 @@ class _Digest:
 
 
 class Named:
-    """Objects that the program's modules have under a name, by identity: mutable values, functions, caches."""
+    """Objects that the program's modules have under a name, by identity: mutable values, functions, caches, classes."""
 
-    def __init__(self, modules: ProgramModules) -> None:
+    def __init__(self, modules: ProgramModules | None) -> None:
         self._keys: dict[int, Key] = {}
+        if modules is None:
+            return
+        self._keys |= {id(value): (SHARED, name) for name, value in shared_objects.items()}
         for module in modules.names():
             for name, value in sorted((namespace(module) or {}).copy().items()):
-                if type(value) not in ATOMS and not isinstance(value, (type, types.ModuleType)):
+                if type(value) in ATOMS or isinstance(value, types.ModuleType):
+                    continue
+                if not isinstance(value, type) or is_program(value.__module__):
                     self._keys.setdefault(id(value), (module, name))
+
+    def add(self, key: Key, value: Any) -> None:
+        """One more object has a name."""
+        self._keys[id(value)] = key
 
     def key_of(self, value: Any) -> Key | None:
         """Return the key of an object, the one of its definition first; None for what has no name in the program."""
@@ -109,20 +132,22 @@ def key_of_definition(value: Any) -> Key | None:
 
 
 class Finding:
-    """What there is to know of a value: its token (None: too large), the names it reads, those of its parts."""
+    """What there is to know of a value: its token (None: too large), its size in bytes, and what it reaches."""
 
-    __slots__ = ("parts", "reads", "token")
+    __slots__ = ("claims", "reach", "size", "token")
 
-    def __init__(self, token: bytes | None, reads: set[Key], parts: set[Key]) -> None:
-        self.token = token
-        self.reads = reads  # looked up by name when it runs
-        self.parts = parts  # objects inside it that have a name in the program
+    def __init__(
+        self, token: bytes | None, size: int = 0, reach: Reach | None = None, claims: dict[int, Any] | None = None
+    ) -> None:  # fmt: skip
+        self.token, self.size = token, size
+        self.reach = reach or Reach()
+        self.claims = claims or {}  # objects inside it that have no name and an identity, by id
 
 
 def examine(value: Any, named: Named, key: Key | None = None) -> Finding:
     """Return the token of a value, and what it reaches; `key` is its own name."""
     if value is MISSING:
-        return Finding(b"missing", set(), set())
+        return Finding(b"missing")
     digest = _Digest()
     pickler = _TokenPickler(digest, named, key)
     try:
@@ -130,7 +155,9 @@ def examine(value: Any, named: Named, key: Key | None = None) -> Finding:
         token: bytes | None = digest.token()
     except (TooLarge, RecursionError):
         token = None
-    return Finding(token, pickler.reads, pickler.parts)
+    except Exception:  # a proxy, say, that is of another class than it says
+        token = hashlib.blake2b(repr(_opaque(value)).encode(), digest_size=_TOKEN_BYTES).digest()
+    return Finding(token, digest.size, pickler.reach, pickler.claims)
 
 
 class _TokenPickler(pickle.Pickler):
@@ -140,8 +167,8 @@ class _TokenPickler(pickle.Pickler):
         super().__init__(digest, 5, buffer_callback=digest.take)
         self._named, self._key = named, key
         self._inside: dict[int, tuple[int, Any]] = {}
-        self.reads: set[Key] = set()
-        self.parts: set[Key] = set()
+        self.reach = Reach()
+        self.claims: dict[int, Any] = {}
 
     def persistent_id(self, obj: Any) -> Any:
         kind = type(obj)
@@ -149,13 +176,18 @@ class _TokenPickler(pickle.Pickler):
             return None
         key = self._named.key_of(obj)
         if key is not None and key != self._key:
-            self.parts.add(key)
+            self.reach.parts.add(key)
             return "name", key
         describe = _DESCRIBED.get(kind)
         if describe is None:
-            if not isinstance(obj, type):
+            if isinstance(obj, type):
+                describe = _TokenPickler._class
+            elif isinstance(obj, property):
+                describe = _TokenPickler._property
+            else:
+                if key is None and _has_identity(obj, kind):
+                    self.claims[id(obj)] = obj
                 return None
-            describe = _TokenPickler._class
         known = self._inside.get(id(obj))
         if known is not None:
             return "again", known[0]
@@ -177,7 +209,7 @@ class _TokenPickler(pickle.Pickler):
                 return _named_by, (getattr(obj, "__module__", None), value)
         except Exception:
             pass
-        return _named_by, ("opaque", type(obj).__module__, type(obj).__qualname__)
+        return _named_by, (*_opaque(obj), *_state_of_opaque(obj))
 
     # -- what a plain pickle would take by name, or not at all -----------------------------------------------------
 
@@ -188,37 +220,35 @@ class _TokenPickler(pickle.Pickler):
         home = home_of(function.__globals__)
         if home is not None and is_found_in(home, function):
             return "installed", home, function.__qualname__
-        self.reads |= keys_read_by(function)
+        self.reach.add(reach_of(function))
         cells = [_content(cell) for cell in function.__closure__ or ()]
         attributes = {name: value for name, value in vars(function).items() if name != "__wrapped__"}
         return (
             "function", home, function.__qualname__, describe_code(function.__code__), function.__defaults__,
-            function.__kwdefaults__, cells, attributes,
+            function.__kwdefaults__, cells, attributes, {} if home is not None else _loaded_by(function),
         )  # fmt: skip
 
     def _class(self, cls: type) -> Any:
-        if key_of_definition(cls) is not None:  # the root: its members have tokens of their own
-            key = key_of_definition(cls)
-            assert key is not None
-            self.reads |= {(key[0], f"{key[1]}.{name}") for name in members_of(cls)}
-        elif cls.__module__ and is_found_in(cls.__module__, cls):
+        key = self._key
+        shape = (
+            "class", cls.__qualname__, cls.__bases__, type(cls), _slots_of(cls), _values_of_enum(cls),
+            cls.__dict__.get("__orig_bases__"),
+        )  # fmt: skip
+        if key is not None and self._named.key_of(cls) == key:  # the root: its members have tokens of their own
+            self.reach.reads |= {(key[0], f"{key[1]}.{name}") for name in members_of(cls)}
+            self.reach.reads.add((key[0], f"{key[1]}.{MEMBERS}"))
+            return shape
+        if cls.__module__ and is_found_in(cls.__module__, cls):
             return "installed", cls.__module__, cls.__qualname__
-        else:
-            return "class", cls.__qualname__, cls.__bases__, {name: vars(cls)[name] for name in members_of(cls)}
-        values: list[tuple[str, Any]] = list(cls.__members__.items()) if isinstance(cls, enum.EnumMeta) else []
-        slots = cls.__dict__.get("__slots__")
-        return (
-            "class",
-            cls.__qualname__,
-            cls.__bases__,
-            type(cls),
-            slots if isinstance(slots, (str, tuple)) else (),
-            [(name, member.value) for name, member in values],
-        )
+        return *shape, {name: vars(cls)[name] for name in members_of(cls)}
+
+    def _property(self, made: property) -> Any:
+        return "property", type(made), made.fget, made.fset, made.fdel
 
     def _module(self, module: types.ModuleType) -> Any:
-        if is_program(module.__name__):
-            self.reads |= all_keys_of(canonical(module.__name__))
+        if sys.modules.get(module.__name__) is not module:  # made by the program, and kept in a variable only
+            return "module made", module.__name__, {n: v for n, v in vars(module).items() if n[:2] != "__"}
+        self.reach.add_module(module)
         return "module", canonical(module.__name__)
 
     def _set(self, values: Any) -> Any:
@@ -232,8 +262,7 @@ class _TokenPickler(pickle.Pickler):
 
     def _token_of(self, item: Any) -> Any:
         found = examine(item, self._named)
-        self.reads |= found.reads
-        self.parts |= found.parts
+        self.reach.add(found.reach)
         if found.token is None:
             raise TooLarge
         return found.token
@@ -242,10 +271,19 @@ class _TokenPickler(pickle.Pickler):
         return "cache", list(cache.cache_parameters().items()), cache.__wrapped__
 
     def _file(self, file: Any) -> Any:
-        return "file", type(file).__name__, getattr(file, "name", None), getattr(file, "mode", None)
+        how = fresh.reduce(file)
+        return "file", type(file).__name__, getattr(file, "name", None), how and how[1]
 
     def _variable(self, variable: contextvars.ContextVar[Any]) -> Any:
         return "context variable", variable.name, variable.get(None)
+
+
+def _has_identity(obj: Any, kind: type) -> bool:
+    """Whether it matters that an object is this very one: it may change, or is compared by identity."""
+    if kind in (tuple, types.BuiltinFunctionType, types.MethodType, range, slice):
+        return False
+    by_identity: Any = object.__hash__
+    return kind.__hash__ in (None, by_identity)
 
 
 def is_single_dispatch(function: Any) -> bool:
@@ -275,7 +313,6 @@ _DESCRIBED: dict[type, Callable[[Any, Any], Any]] = {
     io.TextIOWrapper: _TokenPickler._file,
     io.BufferedWriter: _TokenPickler._file,
     io.BufferedReader: _TokenPickler._file,
-    property: lambda pickler, made: ("property", made.fget, made.fset, made.fdel),
     staticmethod: lambda pickler, made: ("static", made.__func__),
     classmethod: lambda pickler, made: ("of class", made.__func__),
     types.CellType: lambda pickler, cell: ("cell", _content(cell)),
@@ -304,14 +341,55 @@ def describe_code(code: types.CodeType) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def members_of(cls: type) -> Iterator[str]:
-    """Yield the names of what a class defines, besides what every class has by being one."""
-    if isinstance(cls, enum.EnumMeta):  # its members are made with it, and cannot be set
-        yield from (name for name, value in vars(cls).items() if isinstance(value, types.FunctionType))
-        return
-    for name, value in list(vars(cls).items()):
-        if name not in _OF_EVERY_CLASS and not isinstance(value, _SLOT_TYPES):
-            yield name
+def _slots_of(cls: type) -> Any:
+    slots = cls.__dict__.get("__slots__")
+    return slots if isinstance(slots, (str, tuple)) else ()
+
+
+def _values_of_enum(cls: type) -> Any:
+    """The members of an enum, with what was set on them."""
+    if not isinstance(cls, enum.EnumMeta):
+        return ()
+    members: dict[str, Any] = dict(cls.__members__)
+    return [
+        (name, member.value, {n: v for n, v in vars(member).items() if n not in _OF_EVERY_MEMBER})
+        for name, member in members.items()
+    ]
+
+
+def _loaded_by(function: types.FunctionType) -> dict[str, Any]:
+    """What a function reads of globals that are no module's."""
+    names, found = function.__globals__, names_of(function.__code__).loaded
+    return {name: names[name] for name in sorted(found) if name in names}
+
+
+def _opaque(obj: Any) -> tuple[str, str, str]:
+    return "opaque", canonical(type(obj).__module__), type(obj).__qualname__
+
+
+def _state_of_opaque(obj: Any) -> tuple[Any, ...]:
+    """What can be told of an object that cannot be pickled: whether it is as an import makes it, or which it is."""
+    for name in _TELLING:
+        part = getattr(obj, name, None)
+        if callable(part) and name in ("digest", "span", "fileno"):
+            try:
+                part = part()
+            except Exception:
+                continue
+        if type(part) in ATOMS and part is not None:
+            return name, part
+    if isinstance(obj, weakref.ref):
+        return "weak", obj()
+    if isinstance(obj, _VIEWS):
+        return "view", list(obj)  # type: ignore[call-overload]
+    if isinstance(obj, memoryview):
+        return "memory", bytes(obj)
+    if isinstance(obj, threading.local):
+        return "local", dict(vars(obj))
+    if isinstance(obj, types.GeneratorType):
+        return inspect.getgeneratorstate(obj), obj.gi_frame.f_lasti if obj.gi_frame is not None else 0
+    fresh_state = fresh.reduce(obj)
+    return () if fresh_state is None else (fresh_state[1],)
 
 
 def code_token(function: types.FunctionType) -> bytes:

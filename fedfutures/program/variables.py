@@ -22,37 +22,43 @@ from typing import Any
 
 from . import snapshots
 from .fresh import Unavailable, kind_of
-from .modules import MISSING, Key, ProgramModules, describe, lookup, namespace
-from .pickling import Reached, dump_variable
+from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, ProgramModules, describe, lookup, namespace
+from .pickling import Group, dump_variable
 from .probes import Probe, is_frozen, probe_for
+from .reach import Reach, keys_in_modules
+from .shared_objects import SharedObjects
 from .snapshots import NO_NAME, Seen, address_of
 from .tokens import LRU_CACHE, Finding, Named, examine
 
 SNAPSHOTS_KEPT = 64
 INLINE_BYTES = 512
-INLINE_CHANGED_BYTES = 16 << 10
-EXACT_BYTES_A_SUBMIT = 256 << 10
-Dump = Callable[[Any, Key, Named], tuple[bytes, Reached]]
+EXACT_BYTES_A_SUBMIT = 1 << 20
+OTHERS_A_LOOK = 4
+ROUNDS_AT_MOST = 16
+Dump = Callable[[Any, Key, Named], tuple[bytes, Reach]]
 """Makes the payload of a variable's value, its large buffers in segments."""
 
 
 class Version:
     """One value that a variable had, ready to travel or to be pickled when it is asked for."""
 
-    __slots__ = ("__weakref__", "address", "body", "key", "token", "value")
+    __slots__ = ("__weakref__", "address", "body", "is_large", "key", "token", "value")
 
-    def __init__(self, key: Key, token: bytes, value: Any, body: bytes | None) -> None:
-        self.key, self.token, self.value, self.body = key, token, value, body
+    def __init__(self, key: Key, token: bytes, value: Any, body: bytes | None, is_large: bool = False) -> None:
+        self.key, self.token, self.body, self.is_large = key, token, body, is_large
+        self.value = value if body is None else None
         self.address = address_of(key, token)
 
 
 class Snapshot:
     """What a call sees; holds the versions, so that they can be asked for as long as it is needed."""
 
-    __slots__ = ("__weakref__", "body", "callables", "digest", "versions")
+    __slots__ = ("__weakref__", "body", "callables", "digest", "reach", "versions")
 
-    def __init__(self, versions: dict[Key, Version], process: dict[str, Any], callables: list[Version]) -> None:
-        self.versions, self.callables = versions, callables
+    def __init__(
+        self, versions: dict[Key, Version], process: dict[str, Any], callables: list[Version], reach: Reach
+    ) -> None:  # fmt: skip
+        self.versions, self.callables, self.reach = versions, callables, reach
         inline = {
             version.address: version.body
             for version in (*versions.values(), *callables)
@@ -61,7 +67,7 @@ class Snapshot:
         made = frozenset(module for module, _ in versions if getattr(sys.modules.get(module), "__spec__", None) is None)
         seen = Seen(
             {key: version.token for key, version in versions.items()}, inline, process,
-            [version.token for version in callables], made - {"__main__"},
+            [version.token for version in callables], made - {MAIN, SHARED},
         )  # fmt: skip
         self.body = snapshots.pack(seen)
         self.digest = hashlib.blake2b(self.body, digest_size=snapshots.DIGEST_BYTES).digest()
@@ -70,16 +76,20 @@ class Snapshot:
 class Variable:
     """A name of the program's, as it was when it was last looked at."""
 
-    __slots__ = ("bytes", "changes", "finding", "key", "own", "probe", "value", "version")
+    __slots__ = (
+        "bytes", "claims", "classes", "finding", "key", "own", "parts", "probe", "value", "version",
+    )  # fmt: skip
 
     def __init__(self, key: Key) -> None:
         self.key = key
         self.value: Any = MISSING
-        self.finding = Finding(None, set(), set())
+        self.finding = Finding(None)
         self.own = b""
         self.probe: Probe | None = None
         self.bytes = 0
-        self.changes = 0
+        self.parts: list[tuple[Key, Any]] = []  # the objects inside that have names, with what the names meant
+        self.claims: list[int] = []  # ids of objects inside that have none
+        self.classes = 0  # how many classes have had this name
         self.version: Version | None = None
 
 
@@ -96,93 +106,148 @@ class Variables:
         self._recent: OrderedDict[bytes, Snapshot] = OrderedDict()
         self._prefix = os.urandom(8)
         self._count = itertools.count(1)
+        self._shared = SharedObjects()
 
     # -- what calls reach --------------------------------------------------------------------------------------------
 
-    def reached_from(self, keys: Iterable[Key]) -> dict[Key, Variable]:
-        """Return the variables that can be reached from these names, each looked at anew where it has changed."""
+    def reached_from(self, reach: Reach) -> dict[Key, Variable]:
+        """Return the variables that can be reached, each looked at anew where it has changed.
+
+        What they reach is added to `reach`.
+        """
+        for _ in range(ROUNDS_AT_MOST):
+            found = self._reached_once(reach)
+            if not self._shared.stale & found.keys():
+                break
+        return found
+
+    def _reached_once(self, reach: Reach) -> dict[Key, Variable]:
         found: dict[Key, Variable] = {}
         named: Named | None = None
-        left = list(keys)
-        while left:
-            key = left.pop()
-            if key in found:
-                continue
-            variable = self._variables.get(key)
-            if variable is None or not is_current(variable):
-                named = named or Named(self._modules)
-                variable = self._look(key, named)
-            found[key] = variable
-            left.extend(variable.finding.reads)
-            left.extend(variable.finding.parts)
-        return found
+        left = [*reach.reads, *reach.parts]
+        while True:
+            while left:
+                key = left.pop()
+                if key in found:
+                    continue
+                variable = self._variables.get(key)
+                if variable is None or key in self._shared.stale or not is_current(variable):
+                    named = named or Named(self._modules)
+                    variable = self._look(key, named)
+                found[key] = variable
+                inner = variable.finding.reach
+                reach.modules |= inner.modules
+                reach.mentions |= inner.mentions
+                reach.whole |= inner.whole
+                left.extend(inner.reads)
+                left.extend(inner.parts)
+            left = [key for key in keys_in_modules(reach, self._variables) if key not in found]
+            if not left:
+                return found
 
     def _look(self, key: Key, named: Named) -> Variable:
         variable = self._variables.get(key)
         if variable is None:
             variable = self._variables[key] = Variable(key)
         value = lookup(key)
-        finding = examine(value, named, key)
+        finding = self._examined(variable, value, named)
         body = None
         if finding.token is None or not _is_held(value):
             body, reached = self._taken_down(value, key, named)
-            finding.reads |= reached.reads
-            finding.parts |= reached.parts
+            finding.reach.add(reached)
         own = finding.token or self._prefix + next(self._count).to_bytes(8, "big")
+        if isinstance(value, type):
+            if value is not variable.value:
+                variable.classes += 1
+            if variable.classes > 1 and finding.token is not None:  # another class, though it may look the same
+                own = combined(own, [(key, str(variable.classes).encode())])
+            before = {part for part in variable.finding.reach.reads if part[1].startswith(f"{key[1]}.")}
+            finding.reach.reads |= before  # members that are gone
         if own != variable.own:
-            variable.changes += bool(variable.own)
             variable.version = None
         variable.value, variable.finding, variable.own = value, finding, own
-        variable.probe, variable.bytes = probe_for(value, finding.token is not None, lambda: _is_as(value, key, own))
+        variable.parts = [(part, _named_by(part)) for part in finding.reach.parts]
+        variable.bytes = finding.size
+        variable.probe = probe_for(value, finding.token is not None, lambda: _is_as(value, key, finding.token))
         if variable.version is None or variable.version.body is None:
-            variable.version = Version(key, own, value, body)
+            variable.version = Version(key, own, value, body, finding.token is None)
             if body is not None and self._release is not None:
                 weakref.finalize(variable.version, self._release, body).atexit = False
         return variable
 
-    def _taken_down(self, value: Any, key: Key, named: Named) -> tuple[bytes, Reached]:
+    def _examined(self, variable: Variable, value: Any, named: Named) -> Finding:
+        """Examine a value; what it shares with another variable becomes one of its own."""
+        self._shared.forget(variable.key, variable.claims)
+        while True:
+            finding = examine(value, named, variable.key)
+            if not self._shared.claim(variable.key, finding.claims, named):
+                variable.claims = list(finding.claims)
+                self._shared.stale.discard(variable.key)
+                return finding
+
+    def _taken_down(self, value: Any, key: Key, named: Named) -> tuple[bytes, Reach]:
         """Return the payload of a value; of one that cannot travel, what says so on the Worker when it is used."""
         try:
             return self._dump(value, key, named)
         except Exception as error:
-            return pickle.dumps(Unavailable(describe(key), kind_of(value), str(error)), 5), Reached()
+            return pickle.dumps(Unavailable(describe(key), kind_of(value), str(error)), 5), Reach()
 
     def snapshot(
         self, variables: dict[Key, Variable], process: dict[str, Any] | None = None,
-        callables: Iterable[Version] = (), base: Snapshot | None = None,
+        callables: Iterable[tuple[bytes, Reach]] = (), base: Snapshot | None = None, reach: Reach | None = None,
     ) -> Snapshot:  # fmt: skip
         """Return the snapshot of these variables; those of `base` stay as they are there."""
-        versions = {key: self._version_of(variable, variables) for key, variable in variables.items()}
+        graph = Graph(variables)
+        versions = {key: self._version_of(variable, graph) for key, variable in variables.items()}
+        brought = [self._version_of_callable(body, inner, graph) for body, inner in callables]
         if base is not None:
             versions |= base.versions
-        made = Snapshot(versions, process or {}, list(callables) or (base.callables if base is not None else []))
+            brought = brought or base.callables
+        made = Snapshot(versions, process or {}, brought, reach or Reach())
         known = self._snapshots.get(made.digest)
         if known is None:
             self._snapshots[made.digest] = known = made
         self._recent[made.digest] = known
         self._recent.move_to_end(made.digest)
-        if len(self._recent) > SNAPSHOTS_KEPT:
-            self._recent.popitem(last=False)
+        self._keep_recent()
         return known
 
-    def _version_of(self, variable: Variable, variables: dict[Key, Variable]) -> Version:
+    def _keep_recent(self) -> None:
+        """Let go of old snapshots, at once of those that hold large values that variables no longer have."""
+        while len(self._recent) > SNAPSHOTS_KEPT:
+            self._recent.popitem(last=False)
+        for digest, snapshot in list(self._recent.items()):
+            for key, version in snapshot.versions.items():
+                variable = self._variables.get(key)
+                if version.is_large and variable is not None and variable.version is not version:
+                    del self._recent[digest]
+                    break
+
+    def _version_of(self, variable: Variable, graph: Graph) -> Version:
         """Return the version whose token also speaks for the objects inside that have names of their own."""
         own = variable.version
         assert own is not None
-        parts = depends_on(variable.key, {key: other.finding for key, other in variables.items()}, variable.value)
-        token = combined(own.token, ((key, variables[key].own) for key in parts))
-        known = self._versions.get(address_of(variable.key, token))
+        key = variable.key
+        parts = graph.depends_on(key)
+        if not parts:
+            self._versions.setdefault(own.address, own)
+            return self._versions[own.address]
+        token = combined(own.token, ((part, graph.own(part)) for part in parts))
+        known = self._versions.get(address_of(key, token))
         if known is None:
-            known = own if token == own.token else Version(variable.key, token, own, own.body)
+            circle = graph.circle_of(key)
+            body = own.body
+            if len(circle) > 1:
+                body, _ = self._taken_down(Group(circle, [_named_by(k) for k in circle]), key, Named(self._modules))
+            known = Version(key, token, own, body, own.is_large)
             self._versions[known.address] = known
         return known
 
-    def version_of_callable(self, body: bytes, reached: Reached, variables: dict[Key, Variable]) -> Version:
+    def _version_of_callable(self, body: bytes, reach: Reach, graph: Graph) -> Version:
         """Return the version of a callable that has no name in the program; its token speaks for its parts, too."""
-        findings = {key: other.finding for key, other in variables.items()}
-        parts = {part for key in reached.parts for part in (key, *depends_on(key, findings, None))}
+        parts = {part for key in reach.parts for part in (key, *graph.depends_on(key))}
         own = hashlib.blake2b(body, digest_size=16).digest()
-        token = combined(own, ((key, variables[key].own) for key in sorted(parts)))
+        token = combined(own, ((key, graph.own(key)) for key in sorted(parts)))
         version = self._versions.get(address_of(NO_NAME, token))
         if version is None:
             version = Version(NO_NAME, token, None, body)
@@ -207,7 +272,7 @@ class Variables:
             inner = version.value if isinstance(version.value, Version) else version
             if inner.body is None:
                 inner.body, _ = self._taken_down(inner.value, inner.key, Named(self._modules))
-            version.body = inner.body
+            version.body, version.value = inner.body, None
         return version.body
 
     def body_of_missing(self, module: str, name: str) -> bytes | None:
@@ -223,25 +288,84 @@ class Variables:
 
 def is_current(variable: Variable) -> bool:
     """Whether a variable has the value that it had when it was last looked at."""
-    if lookup(variable.key) is not variable.value:
+    value = lookup(variable.key)
+    if value is not variable.value and not (variable.key[1].endswith(MEMBERS) and value == variable.value):
         return False
+    for part, meant in variable.parts:
+        if _named_by(part) is not meant:  # another object has the name now
+            return False
     return variable.probe is None or variable.probe()
 
 
-def depends_on(key: Key, findings: dict[Key, Finding], value: Any) -> list[Key]:
-    """Return the variables whose change makes another object of this one: those it consists of, classes aside.
+def _named_by(key: Key) -> Any:
+    found = lookup(key)
+    return found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
 
-    A cache depends on all that its function reads, too: what it has kept would be of other values.
+
+class Graph:
+    """Which variables contain which, among those that a snapshot has."""
+
+    def __init__(self, variables: dict[Key, Variable]) -> None:
+        self._variables = variables
+        self._depends: dict[Key, list[Key]] = {}
+
+    def own(self, key: Key) -> bytes:
+        """Return a variable's token by itself."""
+        return self._variables[key].own
+
+    def depends_on(self, key: Key) -> list[Key]:
+        """Return the variables whose change makes another object of this one: those it consists of, and so on."""
+        if key not in self._depends:
+            variable = self._variables.get(key)
+            if variable is None or not (variable.finding.reach.parts or is_cache(variable.value)):
+                return []
+            self._depends[key] = depends_on(key, self._finding_of, is_cache(variable.value))
+        return self._depends[key]
+
+    def _finding_of(self, key: Key) -> Finding | None:
+        variable = self._variables.get(key)
+        return None if variable is None else variable.finding
+
+    def circle_of(self, key: Key) -> list[Key]:
+        """Return the variables that contain this one and are contained in it, itself too, classes aside."""
+        return sorted(
+            part
+            for part in {key, *self.depends_on(key)}
+            if part == key or (not isinstance(self._variables[part].value, type) and key in self._contents(part))
+        )
+
+    def _contents(self, key: Key) -> set[Key]:
+        found: set[Key] = set()
+        left = [key]
+        while left:
+            variable = self._variables.get(left.pop())
+            if variable is None or isinstance(variable.value, type):
+                continue
+            for part in variable.finding.reach.parts:
+                if part not in found:
+                    found.add(part)
+                    left.append(part)
+        return found
+
+
+def is_cache(value: Any) -> bool:
+    """Whether this is an ``lru_cache``, maybe as a static or class method."""
+    return type(value.__func__ if isinstance(value, (classmethod, staticmethod)) else value) is LRU_CACHE
+
+
+def depends_on(key: Key, finding_of: Callable[[Key], Finding | None], with_reads: bool) -> list[Key]:
+    """Return what a variable consists of, and that of; members of classes aside, since those are set in the class.
+
+    A cache depends on all that its function reads (`with_reads`), too: what it has kept would be of other values.
     """
     found: set[Key] = set()
-    is_cache = type(value) is LRU_CACHE
     left = [key]
     while left:
-        finding = findings.get(left.pop())
+        finding = finding_of(left.pop())
         if finding is None:
             continue
-        for part in finding.parts | finding.reads if is_cache else finding.parts:
-            if part not in found and part != key and part in findings:
+        for part in finding.reach.parts | finding.reach.reads if with_reads else finding.reach.parts:
+            if part not in found and part != key and finding_of(part) is not None:
                 found.add(part)
                 left.append(part)
     return sorted(found)
@@ -267,16 +391,23 @@ def _is_held(value: Any) -> bool:
     return is_frozen(value.__defaults__)
 
 
-def _is_as(value: Any, key: Key, token: bytes) -> bool:
-    return examine(value, Named(ProgramModules()), key).token == token
+def _is_as(value: Any, key: Key, token: bytes | None) -> bool:
+    return examine(value, Named(_modules), key).token == token
+
+
+_modules = ProgramModules()
 
 
 class Plan:
     """What is to be compared, at each submit of a callable, to know that its definition is still right."""
 
-    __slots__ = ("_code", "_defaults", "_exact", "_keyword_defaults", "_names", "_others", "_turn", "definition")
+    __slots__ = (
+        "_code", "_defaults", "_exact", "_keyword_defaults", "_modules", "_names", "_others", "_turn", "definition",
+    )  # fmt: skip
 
-    def __init__(self, function: Any, key: Key | None, definition: Any, variables: dict[Key, Variable]) -> None:
+    def __init__(
+        self, function: Any, key: Key | None, definition: Any, variables: dict[Key, Variable], reach: Reach
+    ) -> None:  # fmt: skip
         self.definition = definition
         self._code = self._defaults = self._keyword_defaults = None
         if type(function) is types.FunctionType:
@@ -286,6 +417,8 @@ class Plan:
         self._exact: list[Probe] = []
         self._others: list[Probe] = []
         self._turn = 0
+        spaces = [namespace(module) for module in reach.modules | reach.whole]
+        self._modules = [(names, _end_of(names)) for names in spaces if names is not None]
         left = EXACT_BYTES_A_SUBMIT
         if key is not None and key not in variables:
             self._add_name(key, function)
@@ -315,14 +448,22 @@ class Plan:
         for names, name, value in self._names:
             if names.get(name, MISSING) is not value:
                 return False
-        if self._exact:
-            for probe in self._exact:
-                if not probe():
-                    return False
-        if self._others:
+        for names, end in self._modules:
+            if _end_of(names) != end:
+                return False
+        for probe in self._exact:
+            if not probe():
+                return False
+        for _ in range(min(OTHERS_A_LOOK, len(self._others))):
             self._turn = (self._turn + 1) % len(self._others)
-            return self._others[self._turn]()
+            if not self._others[self._turn]():
+                return False
         return True
+
+
+def _end_of(names: dict[str, Any]) -> tuple[int, str]:
+    """Return what changes when a name comes or goes."""
+    return len(names), next(reversed(names), "")
 
 
 def described(keys: Iterable[Key]) -> str:

@@ -196,7 +196,7 @@ def still_is(function: Any, key: Key | None) -> Probe:
     """Return what tells whether a function is still what it was, and has the name that it had."""
     is_function = type(function) is types.FunctionType
     token = own_token(function, key) if key is not None and is_function else b""
-    probe, _ = probe_for(function, True, lambda: key is not None and own_token(function, key) == token)
+    probe = probe_for(function, True, lambda: key is not None and own_token(function, key) == token)
     if key is None:
         return probe or (lambda: True)
     if not is_function:  # its content is that of a variable, and looked at as such

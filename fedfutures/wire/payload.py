@@ -24,8 +24,9 @@ from typing import Any
 import msgpack
 
 from ..errors import SealBroken
-from ..program.modules import MAIN_NAMES, Key
-from ..program.pickling import PROTOCOL, ProgramUnpickler, Reached, dump_by_value
+from ..program.modules import MAIN_NAMES
+from ..program.pickling import PROTOCOL, ProgramUnpickler, dump_by_value
+from ..program.reach import Reach
 from ..program.scanning import keys_in
 from ..program.snapshots import split
 from .manifest import MANIFEST as _MANIFEST
@@ -56,7 +57,7 @@ class Payloads:
 
     def dump(
         self, value: Any, written: Written | None = None, *, alone: bool = False, inline: bool = False,
-        reached: set[Key] | None = None,
+        reached: Reach | None = None,
     ) -> bytes:  # fmt: skip
         """Return the payload of `value`.
 
@@ -75,13 +76,13 @@ class Payloads:
             buffers.clear()
             stream, found = dump_by_value(value, callback)
             if reached is not None:
-                reached |= found.reads | found.parts
+                reached.add(found)
         else:
             if reached is not None:
-                reached |= keys_in(stream, value)
+                reached.parts |= keys_in(stream, value)
         return stream if inline else self._packed(stream, buffers, written, alone)
 
-    def dump_with(self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reached]]) -> Any:
+    def dump_with(self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reach]]) -> Any:
         """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches."""
         buffers: list[pickle.PickleBuffer] = []
         keep = None if self.segments is None else buffers.append

@@ -8,9 +8,10 @@ from types import FunctionType
 from typing import Any
 
 from ..program.modules import Key, ProgramModules
-from ..program.pickling import Reached, dump_by_value, dump_variable
+from ..program.pickling import dump_by_value, dump_variable
 from ..program.probes import is_plain
 from ..program.process import Counts, ProcessChanges, keys_of
+from ..program.reach import Reach
 from ..program.tokens import Named, examine, is_found_in, key_of_definition
 from ..program.variables import SNAPSHOTS_KEPT, Plan, Snapshot, Variables, Version
 from ..wire.functions import (
@@ -56,25 +57,24 @@ class Definer:
             return self._define(function)
 
     def _define(self, function: Any) -> Definition:
-        reached, brought = Reached(), list[tuple[bytes, Reached]]()
+        reached, brought = Reach(), list[tuple[bytes, Reach]]()
         definition = self._defined(function, reached, brought)
-        keys = reached.reads | reached.parts | keys_of(self._changes)
-        variables = self.variables.reached_from(keys) if keys else {}
+        reached.reads |= keys_of(self._changes)
+        variables = self.variables.reached_from(reached)
         snapshot = None
         if variables or brought or self._changes:
-            callables = [self.variables.version_of_callable(body, inner, variables) for body, inner in brought]
-            snapshot = self.variables.snapshot(variables, self._changes, callables)
+            snapshot = self.variables.snapshot(variables, self._changes, brought, reach=reached)
             definition = definition._replace(snapshot=snapshot)
         if not brought and not isinstance(function, Wrapper):
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
             key = key_of(function)
-            plan = self._plans[function] = Plan(function, key, definition, variables)
+            plan = self._plans[function] = Plan(function, key, definition, variables, reached)
             if type(function) is FunctionType and not is_plain(function):
                 plan.watch(still_is(function, key))
         return definition
 
-    def _defined(self, function: Any, reached: Reached, brought: list[tuple[bytes, Reached]]) -> Definition:
+    def _defined(self, function: Any, reached: Reach, brought: list[tuple[bytes, Reach]]) -> Definition:
         """Return a definition without a snapshot; add what it reaches, and the callables that have to come along."""
         if isinstance(function, Wrapper):
             bodies = [self._defined(inner, reached, brought).body for inner in function.inner]
@@ -83,9 +83,8 @@ class Definer:
         key = key_of(function, named)
         if key is not None:
             found = examine(function, named, key)
-            reached.reads |= found.reads
-            reached.parts |= found.parts
-            if found.parts or type(function) is not FunctionType:
+            reached.add(found.reach)
+            if found.reach.parts or type(function) is not FunctionType:
                 reached.parts.add(key)  # the function itself differs with what it consists of
             return self._functions.define(function)
         if _goes_by_name(function):
@@ -94,30 +93,32 @@ class Definer:
                 reached.parts.add(name)
             return self._functions.define(function)
         body, inner = self._payloads.dump_with(lambda keep: dump_by_value(function, keep))
-        reached.reads |= inner.reads
-        reached.parts |= inner.parts
+        reached.add(inner)
         brought.append((body, inner))
         return self._functions.bring(function, len(brought) - 1)
 
-    def with_arguments(self, definition: Definition, keys: set[Key]) -> Definition:
-        """Return the definition of a call whose arguments reach these names, too."""
+    def with_arguments(self, definition: Definition, reached: Reach) -> Definition:
+        """Return the definition of a call whose arguments reach more than its function does."""
         base: Snapshot | None = definition.snapshot
-        if base is not None and keys <= base.versions.keys():
-            return definition
+        if base is not None:
+            if not (reached.reads or reached.modules or reached.whole) and reached.parts <= base.versions.keys():
+                return definition
+            reached.modules |= base.reach.modules
+            reached.mentions |= base.reach.mentions
         with self._lock:
-            variables = self.variables.reached_from(keys)
+            variables = self.variables.reached_from(reached)
             versions = [variable.version for variable in variables.values() if variable.version is not None]
             at = (base.digest if base is not None else b"", *map(id, versions))
             known = self._extended.get(at)
             if known is None:
-                made = self.variables.snapshot(variables, self._changes, (), base)
+                made = self.variables.snapshot(variables, self._changes, (), base, reached)
                 while len(self._extended) >= SNAPSHOTS_KEPT:
                     del self._extended[next(iter(self._extended))]
                 known = self._extended[at] = versions, made
             return definition._replace(snapshot=known[1])
 
-    def _dump(self, value: Any, key: Key, named: Named) -> tuple[bytes, Reached]:
-        dumped: tuple[bytes, Reached] = self._payloads.dump_with(lambda keep: dump_variable(value, key, named, keep))
+    def _dump(self, value: Any, key: Key, named: Named) -> tuple[bytes, Reach]:
+        dumped: tuple[bytes, Reach] = self._payloads.dump_with(lambda keep: dump_variable(value, key, named, keep))
         return dumped
 
     def body_of(self, kind: str, what: bytes) -> bytes | None:

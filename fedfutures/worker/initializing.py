@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..program.process import ProcessChanges
+from ..program.reach import Reach
 from ..program.variables import described
 from ..wire.functions import FunctionCache
 from ..wire.payload import Payloads
@@ -34,7 +35,7 @@ def pack(function: Callable[..., object], arguments: tuple[Any, ...]) -> bytes:
     payloads = Payloads()
     definer = Definer(payloads, FunctionCache(payloads), ProcessChanges())
     definition = definer.define(function)
-    reached: set[tuple[str, str]] = set()
+    reached = Reach()
     payload = payloads.dump((arguments, {}), reached=reached)
     if reached:
         definition = definer.with_arguments(definition, reached)

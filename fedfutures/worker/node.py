@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 import select
 import threading
@@ -177,7 +178,7 @@ class Node:
     def poll(self, poller: select.poll, deadline: float | None) -> list[tuple[int, int]]:
         """Wait until something arrives, or time comes for something; return what is ready."""
         due = self.machine.next_deadline()
-        if due is not None and (deadline is None or due < deadline):
+        if due is not None and due < math.inf and (deadline is None or due < deadline):
             deadline = due
         return poller.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000 + 0.5)
 

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..program.modules import Key
 from ..program.process import ProcessChanges
+from ..program.reach import Reach
 from ..program.snapshots import join
 from ..program.variables import Snapshot
 from ..wire.functions import Definition
@@ -76,9 +76,9 @@ class Origin(Node):
 
     def pack(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], written: Written | None = None
-    ) -> tuple[bytes, set[Key]]:  # fmt: skip
+    ) -> tuple[bytes, Reach]:  # fmt: skip
         """Return the payload of a call's arguments, and what they reach; raise PicklingError naming the culprit."""
-        reached: set[Key] = set()
+        reached = Reach()
         try:
             return self.payloads.dump((args, kwargs), written, reached=reached), reached
         except Exception as error:

@@ -15,7 +15,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from ..program.modules import MAIN, MAIN_NAMES
+from ..program.modules import MAIN, MAIN_NAMES, made_module
 from . import current
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ _NAME = MAIN_NAMES[1]
 
 def install_empty() -> None:
     """Put an empty module where the program is looked for."""
-    _install(types.ModuleType(MAIN))
+    _install(made_module(MAIN))
 
 
 def import_program(kind: str, place: str, finder: OriginFinder | None = None) -> None:
     """Import the program: the file at `place`, or the module of that name. Raises what that raises."""
     spec = _find(kind, place, finder)
     loader: Any = spec.loader
-    module = types.ModuleType(_NAME)
+    module = made_module(_NAME)
     module.__file__, module.__loader__ = spec.origin, loader
     # As under python: a file has no spec, and a module that of its name, by which it finds what stands beside it.
     module.__spec__ = spec if kind == "module" else None
