@@ -99,9 +99,11 @@ def _statements(node: Any) -> Iterator[Any]:
         yield statement
         if not isinstance(statement, (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)):
             yield from _statements(statement)
-    for statement in getattr(node, "orelse", ()):
+    for statement in (*getattr(node, "orelse", ()), *getattr(node, "finalbody", ())):
         yield statement
         yield from _statements(statement)
+    for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+        yield from _statements(part)
 
 
 def _asks_for_name(statement: Any) -> bool:
@@ -119,6 +121,7 @@ def _compares_name(node: Any) -> bool:
     if not isinstance(node, _ast.Compare):
         return False
     sides = [node.left, *node.comparators]
+    sides += [part for side in sides for part in getattr(side, "elts", ())]
     return any(isinstance(side, _ast.Name) and side.id == "__name__" for side in sides) and any(
         isinstance(side, _ast.Constant) and side.value == "__main__" for side in sides
     )

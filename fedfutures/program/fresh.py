@@ -11,8 +11,11 @@ from __future__ import annotations
 import contextvars
 import io
 import os
+import struct
 import sys
 import threading
+import typing
+import weakref
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -49,6 +52,18 @@ def _context_variable(variable: contextvars.ContextVar[Any]) -> Any:
     return _make_context_variable, (variable.name, value)
 
 
+def _make_local(attributes: dict[str, Any]) -> threading.local:
+    local = threading.local()
+    vars(local).update(attributes)
+    return local
+
+
+def _make_new_type(name: str, kind: Any, module: str) -> Any:
+    made: Any = typing.NewType(name, kind)  # type: ignore[misc]
+    made.__module__ = module
+    return made
+
+
 def _text_file(file: io.TextIOWrapper) -> Any:
     for name in ("stdin", "stdout", "stderr"):
         if file is getattr(sys, name) or file is getattr(sys, f"__{name}__"):
@@ -67,9 +82,12 @@ def _file(file: Any, mode: str) -> tuple[str, str, int] | None:
     path = getattr(file, "name", None)
     if file.closed or not isinstance(path, str) or not os.path.isfile(path) or "+" in mode:
         return None
-    if "r" in mode:
-        return os.path.abspath(path), mode, file.tell()
-    file.flush()
+    try:
+        if "r" in mode:
+            return os.path.abspath(path), mode, file.tell()
+        file.flush()
+    except (OSError, ValueError):  # in the middle of a loop over its lines, or its descriptor is closed
+        return None
     return os.path.abspath(path), mode.replace("w", "a").replace("x", "a"), 0
 
 
@@ -83,9 +101,9 @@ def _open(path: str, mode: str, position: int, encoding: str | None, errors: str
 def _reduce_database(connection: Any) -> Any:
     import sqlite3
 
-    if type(connection) is not sqlite3.Connection or connection.in_transaction:
-        return None
     try:
+        if type(connection) is not sqlite3.Connection or connection.in_transaction:
+            return None
         path = connection.execute("PRAGMA database_list").fetchall()[0][2]
     except sqlite3.Error:  # closed, or another thread's
         return None
@@ -104,7 +122,10 @@ def _connect(path: str, isolation_level: Any, row_factory: Any, text_factory: An
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
     _LOCK: lambda lock: (threading.Lock, ()),
     _RLOCK: lambda lock: (threading.RLock, ()),
-    threading.local: lambda local: (threading.local, ()),
+    threading.local: lambda local: (_make_local, (dict(vars(local)),)),
+    struct.Struct: lambda made: (struct.Struct, (made.format,)),
+    weakref.WeakValueDictionary: lambda values: (weakref.WeakValueDictionary, (dict(values),)),
+    typing.NewType: lambda kind: (_make_new_type, (kind.__name__, kind.__supertype__, kind.__module__)),
     contextvars.ContextVar: _context_variable,
     io.TextIOWrapper: _text_file,
     io.BufferedWriter: _binary_file,
@@ -155,4 +176,7 @@ class Unavailable:
     __getitem__ = __setitem__ = __delitem__ = __enter__ = __exit__ = __await__ = __aiter__ = __aenter__ = _refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __matmul__ = _refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __abs__ = _refuse
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __lshift__ = __rshift__ = __invert__ = _refuse
+    __round__ = __divmod__ = __complex__ = __reversed__ = __rmatmul__ = __anext__ = __missing__ = _refuse
     __int__ = __float__ = __index__ = __str__ = __bytes__ = __fspath__ = _refuse

@@ -30,7 +30,7 @@ _OF_EVERY_CLASS = frozenset({
     "__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__", "__annotate__",
     "__annotate_func__", "__annotations_cache__", "__abstractmethods__", "_abc_impl", "__slots__", "__firstlineno__",
     "__static_attributes__", "__orig_bases__", "__parameters__", "__classdictcell__", "__classcell__",
-    "__type_params__", "__name__", "__file__",
+    "__type_params__", "__slotnames__", "__name__", "__file__",
 })  # fmt: skip
 _CODE = (types.FunctionType, property, classmethod, staticmethod)
 _SLOT_TYPES = (types.MemberDescriptorType, types.GetSetDescriptorType)
@@ -119,8 +119,8 @@ def _judge(name: str, module: types.ModuleType) -> bool:
     file = getattr(module, "__file__", None)
     if isinstance(file, str):
         return not is_installed(file) and not file.endswith((".so", ".pyd"))
-    if getattr(module, "__spec__", None) is None:
-        return True  # made by the program
+    if getattr(module, "__spec__", None) is None:  # made at run time
+        return top == name or top not in sys.modules or is_program(top)
     places = [place for place in getattr(module, "__path__", ()) if isinstance(place, str)]
     return bool(places) and not any(map(is_installed, places))
 
@@ -129,13 +129,14 @@ class ProgramModules:
     """The names of the program's modules that are loaded, found anew when modules were added."""
 
     def __init__(self) -> None:
-        self._count = -1
+        self._seen: tuple[int, str] = (-1, "")
         self._names: list[str] = []
 
     def names(self) -> list[str]:
         """Return the canonical names, sorted."""
-        if self._count != len(sys.modules):
-            self._count = len(sys.modules)
+        seen = len(sys.modules), next(reversed(sys.modules), "")
+        if self._seen != seen:
+            self._seen = seen
             self._names = sorted({canonical(name) for name in list(sys.modules) if is_program(name)} - {"__mp_main__"})
         return self._names
 

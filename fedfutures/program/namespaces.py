@@ -209,8 +209,9 @@ class Setting:
 
     def __init__(self, namespaces: Namespaces, seen: Seen, keys: list[Key]) -> None:
         self._namespaces, self._seen = namespaces, seen
-        self._left = dict.fromkeys(sorted(keys, key=lambda key: key[1].count(".")))
+        self._left = dict.fromkeys(sorted(keys, key=lambda key: (key[1].endswith(MEMBERS), key[1].count("."))))
         self._made: set[Key] = set()
+        self._ran_hooks = False
         self._kept = namespaces._kept
         self._given = namespaces._given
         wanted = [(key, seen.tokens[key]) for key in keys if seen.tokens[key] not in self._kept.get(key, ())]
@@ -228,9 +229,11 @@ class Setting:
             self._left = {key: None for key in keys if key not in self._made}
             while self._left:
                 self._set(next(iter(self._left)))
-            for key in keys:  # what was here before, the hooks have changed
-                kept = self._kept[key]
-                self._kept[key] = OrderedDict([(self._given[key], kept[self._given[key]])])
+        if self._ran_hooks:
+            for key in keys:  # they may have changed what was here before
+                kept = self._kept.pop(key, OrderedDict())
+                now = self._given[key]
+                self._kept[key] = OrderedDict((t, v) for t, v in kept.items() if t == now or isinstance(v, type))
 
     def _set(self, key: Key) -> None:
         del self._left[key]
@@ -238,6 +241,8 @@ class Setting:
         kept = self._kept.setdefault(key, OrderedDict())
         if token in kept and key not in self._bodies:
             value = kept[token]
+        elif _AS_FIRST_SEEN in kept and token == self._namespaces._first_seen.get(key):
+            value = kept[_AS_FIRST_SEEN]
         elif token == b"missing":
             value = MISSING
         else:
@@ -258,12 +263,13 @@ class Setting:
 
     def _place(self, key: Key, old: Any, value: Any) -> None:
         token = self._seen.tokens[key]
-        kept = self._kept.setdefault(key, OrderedDict())
-        kept[self._given[key]] = old
-        kept[token] = value
-        kept.move_to_end(token)
-        while len(kept) > VERSIONS_KEPT:
-            kept.popitem(last=False)
+        if not key[1].endswith(MEMBERS):  # what members a class had is told by now only by what came
+            kept = self._kept.setdefault(key, OrderedDict())
+            kept[self._given[key]] = old
+            kept[token] = value
+            kept.move_to_end(token)
+            while len(kept) > VERSIONS_KEPT:
+                kept.popitem(last=False)
         assign(key, value)
         self._given[key] = token
 
@@ -276,7 +282,10 @@ class Setting:
             return Unavailable(describe(key), "its value", f"it cannot be loaded here: {error!r}")
 
     def _unpickle(self, stream: Any, buffers: Sequence[Any]) -> Any:
-        return VariableUnpickler(io.BytesIO(stream), buffers, self._find).load()
+        unpickler = VariableUnpickler(io.BytesIO(stream), buffers, self._find)
+        value = unpickler.load()
+        self._ran_hooks = self._ran_hooks or unpickler.makes_classes
+        return value
 
     def _find(self, key: Key) -> Any:
         """Return an object that has a name of its own, as this snapshot has it."""

@@ -164,6 +164,12 @@ class VariableUnpickler(pickle.Unpickler):
     def __init__(self, stream: Any, buffers: Any, find: Callable[[Key], Any]) -> None:
         super().__init__(stream, buffers=buffers)
         self._find = find
+        self.makes_classes = False  # which may run hooks of the program's
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.startswith("cloudpickle") and name.startswith("_make_skeleton"):
+            self.makes_classes = True
+        return super().find_class(module, name)
 
     def persistent_load(self, key: Key) -> Any:
         return None if key == LATER else self._find(key)

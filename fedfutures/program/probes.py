@@ -14,6 +14,7 @@ import itertools
 import pickle
 import time
 import types
+import weakref
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -33,30 +34,36 @@ REST_FACTOR = 10
 """An object that can only be compared as a whole is left alone for ten times as long as that takes."""
 _ARRAYS = (bytearray, array.array, memoryview)
 
-_told: dict[int, tuple[Any, int]] = {}
-_TOLD_AT_MOST = 4096
+_told: dict[int, tuple[Callable[[], Any], int]] = {}
+_TOLD_AT_MOST = 32
 
 
 def changed(value: Any) -> None:
     """Say that a large object has been changed in place: Futures that are submitted from now on see it as it is.
 
     Objects up to 64 KiB are compared at every submit. Larger ones are sampled, which finds most changes in place but
-    not all at once; after the first call for an object it is sampled no more, and each call makes it travel again.
+    not all at once; after the first call for an object it is sampled no more, and each call makes it travel again. That
+    is remembered for the last 32 objects.
 
     >>> import fedfutures
     >>> table = [0] * 1_000_000
     >>> table[17] = 5
     >>> fedfutures.changed(table)
     """
-    if len(_told) >= _TOLD_AT_MOST and id(value) not in _told:
+    count = times_told(value)
+    if len(_told) >= _TOLD_AT_MOST and not count:
         del _told[next(iter(_told))]
-    _told[id(value)] = value, _told.get(id(value), (None, 0))[1] + 1
+    try:
+        known: Callable[[], Any] = weakref.ref(value)
+    except TypeError:  # a list, for instance
+        known = lambda: value  # noqa: E731
+    _told[id(value)] = known, count + 1
 
 
 def times_told(value: Any) -> int:
     """Return how often :func:`changed` was called for an object."""
     known = _told.get(id(value))
-    return 0 if known is None else known[1]
+    return known[1] if known is not None and known[0]() is value else 0
 
 
 def probe_for(value: Any, exact: bool, again: Probe) -> Probe | None:
@@ -71,13 +78,13 @@ def probe_for(value: Any, exact: bool, again: Probe) -> Probe | None:
         return _function_probe(value, again)
     if isinstance(value, type):
         return _class_probe(value)
-    if kind in (LRU_CACHE, property, staticmethod, classmethod, types.BuiltinFunctionType):
+    if kind in (LRU_CACHE, staticmethod, classmethod) or isinstance(value, property):
+        return _wrapper_probe(value, again)
+    if kind is types.BuiltinFunctionType and isinstance(value.__self__, (type, types.ModuleType, type(None))):
         return None
-    count = times_told(value)
-    if count:
-        return lambda: times_told(value) == count
     if not exact:
-        return large_probe(value)
+        count = times_told(value)
+        return (lambda: times_told(value) == count) if count else large_probe(value)
     before = _pickled(value)
     return again if before is None else lambda: _pickled(value) == before
 
@@ -101,14 +108,14 @@ def _pickled(value: Any) -> bytes | None:
 
 def _function_probe(function: types.FunctionType, again: Probe) -> Probe:
     code, defaults, keyword_defaults = function.__code__, function.__defaults__, function.__kwdefaults__
-    attributes = vars(function).copy()
+    attributes = len(vars(function))
     cells = [(cell, _content(cell)) for cell in function.__closure__ or ()]
     may_change = keyword_defaults or attributes or not is_frozen(defaults) or not all(is_frozen(c) for _, c in cells)
 
     def unchanged() -> bool:
         if function.__code__ is not code or function.__defaults__ is not defaults:
             return False
-        if function.__kwdefaults__ is not keyword_defaults:
+        if function.__kwdefaults__ is not keyword_defaults or len(vars(function)) != attributes:
             return False
         for cell, content in cells:
             if _content(cell) is not content:
@@ -116,6 +123,14 @@ def _function_probe(function: types.FunctionType, again: Probe) -> Probe:
         return not may_change or again()
 
     return unchanged
+
+
+def _wrapper_probe(value: Any, again: Probe) -> Probe | None:
+    """Of what wraps functions: whether these have changed."""
+    names = ("__wrapped__", "__func__", "fget", "fset", "fdel")
+    inner = [part for name in names if isinstance(part := getattr(value, name, None), types.FunctionType)]
+    probes = [_function_probe(function, again) for function in dict.fromkeys(inner)]
+    return (lambda: all(probe() for probe in probes)) if probes else None
 
 
 def _content(cell: types.CellType) -> Any:
@@ -127,8 +142,8 @@ def _content(cell: types.CellType) -> Any:
 
 def _class_probe(cls: type) -> Probe:
     members = list(vars(cls).values())  # which keeps their ids their own
-    ids, bases = list(map(id, members)), cls.__bases__
-    return lambda: list(map(id, vars(cls).values())) == ids and cls.__bases__ is bases
+    names, ids, bases = list(vars(cls)), list(map(id, members)), cls.__bases__
+    return lambda: list(map(id, vars(cls).values())) == ids and list(vars(cls)) == names and cls.__bases__ is bases
 
 
 # -- large values ------------------------------------------------------------------------------------------------------
@@ -165,11 +180,32 @@ class Turn:
         return found
 
 
-class ContainerProbe:
+class Sampled:
+    """Looks at a large value; once it was seen to have changed it stays so, wherever the next look would fall."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self._has_changed = False
+
+    def __call__(self) -> bool:
+        if not self._has_changed:
+            try:
+                self._has_changed = bool(times_told(self._value)) or not self.look()
+            except Exception:  # resized, closed, or it does not let itself be compared any more
+                self._has_changed = True
+        return not self._has_changed
+
+    def look(self) -> bool:
+        """Return whether what is looked at this time is as it was."""
+        raise NotImplementedError
+
+
+class ContainerProbe(Sampled):
     """Compares blocks of the items of a container, and the attributes that one of a class of its own has."""
 
     def __init__(self, value: Any) -> None:
-        self._value, self._length = value, len(value)
+        super().__init__(value)
+        self._length = len(value)
         self._keys = list(value) if isinstance(value, (dict, set, frozenset)) else None
         self._sums = [self._sum(index) for index in range(-(-self._length // BLOCK_ITEMS))]
         self._turn = Turn(len(self._sums))
@@ -177,16 +213,11 @@ class ContainerProbe:
         self._at = 0
         self._attributes = AttributesProbe(value) if vars_of(value) else None
 
-    def __call__(self) -> bool:
-        value = self._value
-        if times_told(value) or len(value) != self._length:
+    def look(self) -> bool:
+        """Return whether some of the items are as they were."""
+        if len(self._value) != self._length or (self._attributes is not None and not self._attributes()):
             return False
-        if self._attributes is not None and not self._attributes():
-            return False
-        try:
-            return self._same_items() and all(self._sum(index) == self._sums[index] for index in self._turn.next())
-        except Exception:  # an item does not let itself be compared
-            return False
+        return self._same_items() and all(self._sum(index) == self._sums[index] for index in self._turn.next())
 
     def _sum(self, index: int) -> Any:
         start, end = index * BLOCK_ITEMS, (index + 1) * BLOCK_ITEMS
@@ -210,11 +241,11 @@ class ContainerProbe:
         return bool(self._items[at:end] == self._value[at:end])
 
 
-class BufferProbe:
+class BufferProbe(Sampled):
     """Compares blocks of an object's large buffers, as arrays have, and all the rest of its pickle."""
 
     def __init__(self, value: Any) -> None:
-        self._value = value
+        super().__init__(value)
         views: list[memoryview] = []
         self._rest = _outside_of_buffers(value, views)
         self._owners = [view.obj for view in views]
@@ -223,9 +254,10 @@ class BufferProbe:
         self._sums = [zlib.crc32(views[index][at : at + BLOCK_BYTES]) for index, at in self._places]
         self._turn = Turn(len(self._places))
 
-    def __call__(self) -> bool:
+    def look(self) -> bool:
+        """Return whether the rest and some blocks are as they were."""
         views: list[memoryview] = []
-        if times_told(self._value) or _outside_of_buffers(self._value, views) != self._rest:
+        if _outside_of_buffers(self._value, views) != self._rest:
             return False
         if [view.nbytes for view in views] != self._sizes:
             return False
@@ -238,37 +270,37 @@ class BufferProbe:
         return True
 
 
-class AttributesProbe:
+class AttributesProbe(Sampled):
     """Compares the attributes of an object: each that is another object at once, what they contain in turn."""
 
     def __init__(self, value: Any) -> None:
-        self._value = value
+        super().__init__(value)
         self._attributes = vars_of(value)
         self._probes = [probe for part in self._attributes.values() if (probe := _probe_of_part(part)) is not None]
         self._turn = Turn(len(self._probes))
 
-    def __call__(self) -> bool:
+    def look(self) -> bool:
+        """Return whether the attributes are the same, and some of their contents as they were."""
         now = vars_of(self._value)
-        if times_told(self._value) or now.keys() != self._attributes.keys():
+        if now.keys() != self._attributes.keys():
             return False
         if any(now[name] is not part for name, part in self._attributes.items()):
             return False
         return all(self._probes[place]() for place in self._turn.next())
 
 
-class WholeProbe:
+class WholeProbe(Sampled):
     """Compares the whole pickle of an object that cannot be looked into, but not all the time."""
 
     def __init__(self, value: Any) -> None:
-        self._value = value
+        super().__init__(value)
         began = time.monotonic()
         self._sum = _sum(value)
         self._seconds = time.monotonic() - began
         self._again_at = 0.0
 
-    def __call__(self) -> bool:
-        if times_told(self._value):
-            return False
+    def look(self) -> bool:
+        """Return whether the pickle is the same, if it is time to look."""
         now = time.monotonic()
         if now < self._again_at:
             return True

@@ -39,13 +39,14 @@ _GENERATED = frozenset(
 class Reach:
     """What something reaches of the program."""
 
-    __slots__ = ("mentions", "modules", "parts", "reads", "whole")
+    __slots__ = ("builtins", "mentions", "modules", "parts", "reads", "whole")
 
     def __init__(self) -> None:
         self.reads: set[Key] = set()  # variables that are looked up by name
         self.parts: set[Key] = set()  # objects inside it that are values of variables
         self.modules: set[str] = set()  # modules of the program that it gets hold of
         self.mentions: set[str] = set()  # names of attributes
+        self.builtins: set[Key] = set()  # names of built-ins, which variables may have hidden before
         self.whole: set[str] = set()  # modules of which it may read all names, also those that come later
 
     def __bool__(self) -> bool:
@@ -57,6 +58,7 @@ class Reach:
         self.parts |= other.parts
         self.modules |= other.modules
         self.mentions |= other.mentions
+        self.builtins |= other.builtins
         self.whole |= other.whole
 
     def add_module(self, module: types.ModuleType, names: tuple[str, ...] = ()) -> None:
@@ -130,7 +132,10 @@ def reach_of(function: types.FunctionType) -> Reach:
     _add_what_is_found_by_text(reach, names, home)
     for name in names.loaded:
         value = function.__globals__.get(name, MISSING)
-        if name in _GENERATED or (value is MISSING and hasattr(builtins, name)):
+        if name in _GENERATED:
+            continue
+        if value is MISSING and hasattr(builtins, name):
+            reach.builtins.add((home, name))
             continue
         reach.reads.add((home, name))
         if isinstance(value, types.ModuleType):
@@ -159,7 +164,11 @@ def _add_what_is_found_by_text(reach: Reach, names: Names, home: str) -> None:
 def keys_in_modules(reach: Reach, known: Iterable[Key]) -> set[Key]:
     """Return what may be read of the modules that something gets hold of; of those `known` also what is gone."""
     whole = reach.whole | reach.modules if reach.mentions & _OF_ATTRIBUTES else reach.whole
-    keys = {key for key in known if key[0] in whole or (key[0] in reach.modules and key[1] in reach.mentions)}
+    keys = {
+        key
+        for key in known
+        if key[0] in whole or key in reach.builtins or (key[0] in reach.modules and key[1] in reach.mentions)
+    }
     for module in whole:
         keys.update((module, name) for name in list(namespace(module) or ()) if _is_name(name))
     for module in reach.modules - whole:

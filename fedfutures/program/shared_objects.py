@@ -32,6 +32,12 @@ class SharedObjects:
             if claim in self._claimed and self._claimed[claim][1] == key:
                 del self._claimed[claim]
 
+    def has_a_name(self, key: Key, value: Any) -> None:
+        """A variable's value has a name: another variable that has it inside is examined again."""
+        other = self._claimed.get(id(value))
+        if other is not None and other[0] is value and other[1] != key:
+            self.stale.add(other[1])
+
     def claim(self, key: Key, claims: dict[int, Any], named: Named) -> bool:
         """Claim the objects of a variable; return whether one of them was another's, and has a name now."""
         if len(claims) > CLAIMS_AT_MOST:

@@ -24,7 +24,7 @@ import threading
 import types
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import fresh
@@ -49,8 +49,8 @@ ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...),
 LRU_CACHE: type = type(functools.lru_cache(lambda: None))
 _TOKEN_BYTES = 16
 _OF_EVERY_MEMBER = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_", "_hashable_values_"})
-_TELLING = ("digest", "string", "format", "pattern")
-"""Attributes that tell which one an object is, of hashes, matches and structs for instance."""
+_TELLING = ("digest", "string", "format", "pattern", "total_changes")
+"""Attributes that tell which one an object is, of hashes, matches, structs and databases for instance."""
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
@@ -89,16 +89,17 @@ class _Digest:
 class Named:
     """Objects that the program's modules have under a name, by identity: mutable values, functions, caches, classes."""
 
-    def __init__(self, modules: ProgramModules | None) -> None:
+    def __init__(self, modules: ProgramModules | None, known: Iterable[tuple[Key, Any]] = ()) -> None:
         self._keys: dict[int, Key] = {}
         if modules is None:
             return
+        for key, value in known:  # names that were used before stay
+            if "." not in key[1] and _can_be_named(value) and lookup(key) is value:
+                self._keys.setdefault(id(value), key)
         self._keys |= {id(value): (SHARED, name) for name, value in shared_objects.items()}
         for module in modules.names():
             for name, value in sorted((namespace(module) or {}).copy().items()):
-                if type(value) in ATOMS or isinstance(value, types.ModuleType):
-                    continue
-                if not isinstance(value, type) or is_program(value.__module__):
+                if _can_be_named(value):
                     self._keys.setdefault(id(value), (module, name))
 
     def add(self, key: Key, value: Any) -> None:
@@ -112,6 +113,14 @@ class Named:
             if key is not None:
                 return key
         return self._keys.get(id(value))
+
+
+def _can_be_named(value: Any) -> bool:
+    if type(value) in ATOMS or value is MISSING or isinstance(value, (types.ModuleType, types.BuiltinFunctionType)):
+        return False
+    if type(value) is types.FunctionType and is_found_in(value.__module__ or "", value):
+        return False
+    return not isinstance(value, type) or is_program(value.__module__)
 
 
 def key_of_definition(value: Any) -> Key | None:
@@ -140,7 +149,7 @@ class Finding:
         self, token: bytes | None, size: int = 0, reach: Reach | None = None, claims: dict[int, Any] | None = None
     ) -> None:  # fmt: skip
         self.token, self.size = token, size
-        self.reach = reach or Reach()
+        self.reach = Reach() if reach is None else reach
         self.claims = claims or {}  # objects inside it that have no name and an identity, by id
 
 
@@ -155,8 +164,8 @@ def examine(value: Any, named: Named, key: Key | None = None) -> Finding:
         token: bytes | None = digest.token()
     except (TooLarge, RecursionError):
         token = None
-    except Exception:  # a proxy, say, that is of another class than it says
-        token = hashlib.blake2b(repr(_opaque(value)).encode(), digest_size=_TOKEN_BYTES).digest()
+    except Exception:  # it cannot be told what it is, so no other can be said to be the same
+        token = None
     return Finding(token, digest.size, pickler.reach, pickler.claims)
 
 
@@ -203,6 +212,8 @@ class _TokenPickler(pickle.Pickler):
                     value = obj.__reduce_ex__(2)
             else:
                 value = obj.__reduce_ex__(5) if reduce is None else reduce(obj)
+            if type(obj) is not obj.__class__:  # a proxy, of which a pickle would complain
+                return _named_by, (type(obj), repr(value[1:3]))
             if isinstance(value, tuple) and all(callable(part) or part is None for part in value[:1]):
                 return value
             if isinstance(value, str):
@@ -333,7 +344,12 @@ def _content(cell: types.CellType) -> Any:
 def describe_code(code: types.CodeType) -> tuple[Any, ...]:
     """Return what makes code do what it does: not where it stands, nor what its lines are."""
     constants = [
-        describe_code(constant) if isinstance(constant, types.CodeType) else constant for constant in code.co_consts
+        describe_code(constant)
+        if isinstance(constant, types.CodeType)
+        else sorted(map(repr, constant))
+        if isinstance(constant, frozenset)
+        else constant
+        for constant in code.co_consts
     ]
     return (
         code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_flags,
@@ -369,15 +385,6 @@ def _opaque(obj: Any) -> tuple[str, str, str]:
 
 def _state_of_opaque(obj: Any) -> tuple[Any, ...]:
     """What can be told of an object that cannot be pickled: whether it is as an import makes it, or which it is."""
-    for name in _TELLING:
-        part = getattr(obj, name, None)
-        if callable(part) and name in ("digest", "span", "fileno"):
-            try:
-                part = part()
-            except Exception:
-                continue
-        if type(part) in ATOMS and part is not None:
-            return name, part
     if isinstance(obj, weakref.ref):
         return "weak", obj()
     if isinstance(obj, _VIEWS):
@@ -387,9 +394,22 @@ def _state_of_opaque(obj: Any) -> tuple[Any, ...]:
     if isinstance(obj, threading.local):
         return "local", dict(vars(obj))
     if isinstance(obj, types.GeneratorType):
-        return inspect.getgeneratorstate(obj), obj.gi_frame.f_lasti if obj.gi_frame is not None else 0
-    fresh_state = fresh.reduce(obj)
-    return () if fresh_state is None else (fresh_state[1],)
+        frame = obj.gi_frame
+        at = None if frame is None else (frame.f_lasti, dict(frame.f_locals))
+        return inspect.getgeneratorstate(obj), obj.gi_code, at
+    how = fresh.reduce(obj)
+    if how is not None:
+        return (how[1],)
+    told = [(name, part) for name in _TELLING if type(part := _told(obj, name)) in ATOMS and part is not None]
+    return "told", told, dict(getattr(obj, "__dict__", {}))
+
+
+def _told(obj: Any, name: str) -> Any:
+    try:
+        part = getattr(obj, name, None)
+        return part() if name == "digest" and callable(part) else part
+    except Exception:
+        return None
 
 
 def code_token(function: types.FunctionType) -> bytes:

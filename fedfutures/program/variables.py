@@ -132,18 +132,23 @@ class Variables:
                     continue
                 variable = self._variables.get(key)
                 if variable is None or key in self._shared.stale or not is_current(variable):
-                    named = named or Named(self._modules)
+                    named = named or self._named()
                     variable = self._look(key, named)
                 found[key] = variable
                 inner = variable.finding.reach
                 reach.modules |= inner.modules
                 reach.mentions |= inner.mentions
                 reach.whole |= inner.whole
+                reach.builtins |= inner.builtins
                 left.extend(inner.reads)
                 left.extend(inner.parts)
             left = [key for key in keys_in_modules(reach, self._variables) if key not in found]
             if not left:
                 return found
+
+    def _named(self) -> Named:
+        """Return the names of objects; one that was known by a name keeps it, whatever other names it gets."""
+        return Named(self._modules, ((key, variable.value) for key, variable in self._variables.items()))
 
     def _look(self, key: Key, named: Named) -> Variable:
         variable = self._variables.get(key)
@@ -170,7 +175,9 @@ class Variables:
         variable.bytes = finding.size
         variable.probe = probe_for(value, finding.token is not None, lambda: _is_as(value, key, finding.token))
         if variable.version is None or variable.version.body is None:
-            variable.version = Version(key, own, value, body, finding.token is None)
+            goes_by_value = type(value) is types.FunctionType and named.key_of(value) == key
+            held = as_it_is(value) if goes_by_value else value
+            variable.version = Version(key, own, held, body, finding.token is None)
             if body is not None and self._release is not None:
                 weakref.finalize(variable.version, self._release, body).atexit = False
         return variable
@@ -178,6 +185,7 @@ class Variables:
     def _examined(self, variable: Variable, value: Any, named: Named) -> Finding:
         """Examine a value; what it shares with another variable becomes one of its own."""
         self._shared.forget(variable.key, variable.claims)
+        self._shared.has_a_name(variable.key, value)
         while True:
             finding = examine(value, named, variable.key)
             if not self._shared.claim(variable.key, finding.claims, named):
@@ -203,7 +211,7 @@ class Variables:
         if base is not None:
             versions |= base.versions
             brought = brought or base.callables
-        made = Snapshot(versions, process or {}, brought, reach or Reach())
+        made = Snapshot(versions, process or {}, brought, Reach() if reach is None else reach)
         known = self._snapshots.get(made.digest)
         if known is None:
             self._snapshots[made.digest] = known = made
@@ -238,7 +246,7 @@ class Variables:
             circle = graph.circle_of(key)
             body = own.body
             if len(circle) > 1:
-                body, _ = self._taken_down(Group(circle, [_named_by(k) for k in circle]), key, Named(self._modules))
+                body, _ = self._taken_down(Group(circle, [_named_by(k) for k in circle]), key, self._named())
             known = Version(key, token, own, body, own.is_large)
             self._versions[known.address] = known
         return known
@@ -271,7 +279,7 @@ class Variables:
         if version.body is None:
             inner = version.value if isinstance(version.value, Version) else version
             if inner.body is None:
-                inner.body, _ = self._taken_down(inner.value, inner.key, Named(self._modules))
+                inner.body, _ = self._taken_down(inner.value, inner.key, self._named())
             version.body, version.value = inner.body, None
         return version.body
 
@@ -282,7 +290,7 @@ class Variables:
             value = getattr(value, part, MISSING)
         if value is MISSING:
             return None
-        body, _ = self._dump(value, (module, name), Named(self._modules))
+        body, _ = self._dump(value, (module, name), self._named())
         return body
 
 
@@ -295,6 +303,16 @@ def is_current(variable: Variable) -> bool:
         if _named_by(part) is not meant:  # another object has the name now
             return False
     return variable.probe is None or variable.probe()
+
+
+def as_it_is(function: types.FunctionType) -> types.FunctionType:
+    """Return a function that does what this one does now, whatever code it is given later."""
+    made = types.FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    made.__qualname__, made.__module__, made.__doc__ = function.__qualname__, function.__module__, function.__doc__
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made
 
 
 def _named_by(key: Key) -> Any:
@@ -402,7 +420,8 @@ class Plan:
     """What is to be compared, at each submit of a callable, to know that its definition is still right."""
 
     __slots__ = (
-        "_code", "_defaults", "_exact", "_keyword_defaults", "_modules", "_names", "_others", "_turn", "definition",
+        "_attributes", "_code", "_defaults", "_exact", "_keyword_defaults", "_modules", "_names", "_others", "_turn",
+        "definition",
     )  # fmt: skip
 
     def __init__(
@@ -410,9 +429,11 @@ class Plan:
     ) -> None:  # fmt: skip
         self.definition = definition
         self._code = self._defaults = self._keyword_defaults = None
+        self._attributes = 0
         if type(function) is types.FunctionType:
             self._code, self._defaults = function.__code__, function.__defaults__
             self._keyword_defaults = function.__kwdefaults__
+            self._attributes = len(vars(function))
         self._names: list[tuple[dict[str, Any], str, Any]] = []
         self._exact: list[Probe] = []
         self._others: list[Probe] = []
@@ -443,6 +464,7 @@ class Plan:
             function.__code__ is not self._code
             or function.__defaults__ is not self._defaults
             or function.__kwdefaults__ is not self._keyword_defaults
+            or len(function.__dict__) != self._attributes
         ):
             return False
         for names, name, value in self._names:

@@ -26,6 +26,7 @@ from ..program.tokens import Named, code_token, examine
 from .payload import Payloads
 from .seal import digest_of
 
+TOO_LARGE = b"too large to compare"
 _CACHED_FUNCTIONS = 1024
 _DEFINITION_AT_MOST_BYTES = 32 << 20
 
@@ -177,6 +178,11 @@ def _wrapped_by(function: Any) -> Any:
     return None if isinstance(function, (types.FunctionType, type)) else vars(type(function)).get("__call__")
 
 
+def _comparable(function: types.FunctionType, key: Key) -> bytes | None:
+    token = own_token(function, key)
+    return None if token == TOO_LARGE else token
+
+
 def _code_of(function: Any) -> bytes:
     """Return what says of a callable that is no function what it does, by which how long it takes is remembered."""
     for _ in range(8):
@@ -188,8 +194,8 @@ def _code_of(function: Any) -> bytes:
 
 
 def own_token(function: types.FunctionType, key: Key) -> bytes:
-    """Return the token of a function by itself, whatever it reads; b"" for one with defaults too large to compare."""
-    return examine(function, Named(_modules), key).token or b""
+    """Return the token of a function by itself, whatever it reads; of one that is too large to compare, TOO_LARGE."""
+    return examine(function, Named(_modules), key).token or TOO_LARGE
 
 
 def still_is(function: Any, key: Key | None) -> Probe:
@@ -225,7 +231,7 @@ def load(body: bytes, payloads: Payloads) -> Any:
         found = MISSING
     if isinstance(found, (staticmethod, classmethod)):
         found = found.__func__
-    if isinstance(found, types.FunctionType) and (not wanted or own_token(found, (module, qualname)) == wanted):
+    if isinstance(found, types.FunctionType) and wanted in (b"", _comparable(found, (module, qualname))):
         return found
     if by_value is None:
         raise AttributeError(f"module {module!r} has no function {qualname!r} on this Worker")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from types import FunctionType
@@ -69,9 +70,11 @@ class Definer:
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
             key = key_of(function)
-            plan = self._plans[function] = Plan(function, key, definition, variables, reached)
+            plan = Plan(function, key, definition, variables, reached)
             if type(function) is FunctionType and not is_plain(function):
                 plan.watch(still_is(function, key))
+            with contextlib.suppress(TypeError):  # not hashable
+                self._plans[function] = plan
         return definition
 
     def _defined(self, function: Any, reached: Reach, brought: list[tuple[bytes, Reach]]) -> Definition:

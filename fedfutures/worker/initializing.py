@@ -46,9 +46,10 @@ def pack(function: Callable[..., object], arguments: tuple[Any, ...]) -> bytes:
         if body is not None and version.token != b"missing":
             values[version.address] = body
     if sum(map(len, values.values())) + len(payload) > BYTES_AT_MOST:
+        what = described(snapshot.versions) if snapshot is not None else "its arguments"
         raise pickle.PicklingError(
-            f"the initializer reaches more than {BYTES_AT_MOST >> 20} MiB of the program's variables: "
-            f"{described(snapshot.versions)}. Load large data in the initializer itself, or from Futures."
+            f"the initializer's arguments and the variables that it reaches are more than {BYTES_AT_MOST >> 20} MiB: "
+            f"{what}. Load large data in the initializer itself, or from Futures."
         )
     digest, body = (snapshot.digest, snapshot.body) if snapshot is not None else (b"", b"")
     return pickle.dumps(tuple(Initializer(definition.body, payload, digest, body, values)))

@@ -155,7 +155,8 @@ CASES = [
         BIG10, MAP10, BYTES10 = list(range(300_000)), {i: i for i in range(100_000)}, bytearray(3_000_000)
         def read10(): return BIG10[150_000], MAP10[50_000], BYTES10[2_000_000]
         """,
-        "BIG10[150_000] = MAP10[50_000] = BYTES10[2_000_000] = n; list(map(fedfutures.changed, (BIG10, MAP10, BYTES10)))",
+        "BIG10[150_000] = MAP10[50_000] = BYTES10[2_000_000] = n; "
+        "[fedfutures.changed(x) for x in (BIG10, MAP10, BYTES10)]",
         "run(read10)",
     ),
     Case(
@@ -177,7 +178,8 @@ CASES = [
         SLOTS11.a = 0
         def read11(): return DATA11, PAIR11, MODE11.name, MODE11 is Mode11.on, SLOTS11.a
         """,
-        "global PAIR11, MODE11; DATA11.n = SLOTS11.a = n; DATA11.more.append(n); PAIR11 = Pair11(n); MODE11 = Mode11(n % 2)",
+        "global PAIR11, MODE11; DATA11.n = SLOTS11.a = n; DATA11.more.append(n); "
+        "PAIR11 = Pair11(n); MODE11 = Mode11(n % 2)",
         "run(read11)",
     ),
     Case(

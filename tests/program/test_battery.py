@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from launching import launch, python, write
+
 from program import battery
 
 pytestmark = pytest.mark.host

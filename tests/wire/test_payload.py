@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedfutures.program.reach import Reach
 from fedfutures.wire import payload
 from fedfutures.wire.manifest import segments_of
 from fedfutures.wire.payload import Payloads, culprit
@@ -109,9 +110,9 @@ def test_things_of_the_program_go_by_name(main: types.ModuleType) -> None:
 
 def test_what_a_payload_reaches_of_the_program(main: types.ModuleType) -> None:
     def reached(value: Any) -> set[tuple[str, str]]:
-        found: set[tuple[str, str]] = set()
+        found = Reach()
         Payloads().dump(value, reached=found)
-        return {(module, name) for module, name in found if module == "__main__"}
+        return {(module, name) for module, name in found.reads | found.parts if module == "__main__"}
 
     assert reached([1, "text"]) == set()
     assert reached([main.Point(5)]) == {("__main__", "Point")}

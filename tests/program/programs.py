@@ -1,0 +1,144 @@
+"""Programs of one process: modules that are not there as files, and an Origin and a Worker that have each its own."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import types
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import cloudpickle
+import pytest
+
+from fedfutures.program import reach, scanning, snapshots
+from fedfutures.program.modules import Key, ProgramModules, lookup
+from fedfutures.program.namespaces import Namespaces
+from fedfutures.program.reach import Reach
+from fedfutures.program.tokens import Finding, Named, examine
+from fedfutures.program.variables import Snapshot, Variables
+from fedfutures.wire import functions
+
+BESIDE = "beside"
+
+
+def look_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every test find the program's modules by itself: others leave theirs, as many and of other names."""
+    for module in (reach, scanning, functions):
+        monkeypatch.setattr(module, "_modules", ProgramModules())
+
+
+def execute(text: str, name: str = BESIDE) -> types.ModuleType:
+    """Return what an import of this text makes; not in ``sys.modules``."""
+    made = types.ModuleType(name)
+    run_in(made, text)
+    return made
+
+
+def run_in(module: types.ModuleType, text: str) -> None:
+    """Run some more of a program."""
+    exec(compile(textwrap.dedent(text), module.__name__, "exec", dont_inherit=True), module.__dict__)
+
+
+def make(text: str, monkeypatch: pytest.MonkeyPatch, name: str = BESIDE) -> types.ModuleType:
+    """Import a module of this text, which is put in ``sys.modules`` before it runs, as ``import`` does."""
+    made = types.ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, made)
+    run_in(made, text)
+    return made
+
+
+def finding(name: str, module: str = BESIDE) -> Finding:
+    """Look at a variable."""
+    return examine(lookup((module, name)), Named(ProgramModules()), (module, name))
+
+
+def token(name: str, module: str = BESIDE) -> bytes | None:
+    """Return the token of a variable by itself."""
+    return finding(name, module).token
+
+
+def reach_of(keys: Iterable[Key]) -> Reach:
+    """Return the reach of code that reads these variables."""
+    reach = Reach()
+    reach.reads |= set(keys)
+    return reach
+
+
+class Sides:
+    """An Origin and a Worker in one process: the one that is at work has its modules in ``sys.modules``."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, text: str, **more: str) -> None:
+        """`text` is that of the module ``beside``; `more` are others by name."""
+        self._monkeypatch = monkeypatch
+        texts = {**more, BESIDE: text}
+        self._trackers: dict[int, tuple[Any, Any]] = {}
+        self._origin, self._worker = ({name: types.ModuleType(name) for name in texts} for _ in range(2))
+        for side in (self._worker, self._origin):
+            self._use(side)
+            for name, source in texts.items():
+                run_in(side[name], source)
+        self.variables = Variables()
+        self.asked: list[str] = []
+        self.namespaces = Namespaces(self._fetch, lambda body, unpickle: unpickle(body, ()))
+
+    def _use(self, side: dict[str, types.ModuleType]) -> None:
+        for name, module in side.items():
+            self._monkeypatch.setitem(sys.modules, name, module)
+        # cloudpickle knows the classes that this process has sent, and returns them: two processes know each its own.
+        known = self._trackers.setdefault(id(side), (weakref.WeakKeyDictionary(), weakref.WeakValueDictionary()))
+        for name, tracker in zip(("_DYNAMIC_CLASS_TRACKER_BY_CLASS", "_DYNAMIC_CLASS_TRACKER_BY_ID"), known):
+            self._monkeypatch.setattr(cloudpickle.cloudpickle, name, tracker)
+
+    @property
+    def here(self) -> types.ModuleType:
+        """The Origin's module."""
+        return self._origin[BESIDE]
+
+    @property
+    def there(self) -> types.ModuleType:
+        """The Worker's module."""
+        return self._worker[BESIDE]
+
+    def other(self, name: str) -> tuple[types.ModuleType, types.ModuleType]:
+        """Return another module of both."""
+        return self._origin[name], self._worker[name]
+
+    def change(self, text: str) -> None:
+        """Let the program run some more."""
+        self._use(self._origin)
+        run_in(self.here, text)
+
+    def snapshot(self, *names: str | Key, **more: Any) -> Snapshot:
+        """Take a snapshot of these variables, and of all that they reach, in the Origin."""
+        self._use(self._origin)
+        keys: Iterable[Key] = [name if isinstance(name, tuple) else (BESIDE, name) for name in names]
+        return self.variables.snapshot(self.variables.reached_from(reach_of(keys)), **more)
+
+    def switch(self, snapshot: Snapshot) -> types.ModuleType:
+        """Bring the Worker to a snapshot, and leave it at work; returns its module."""
+        self._use(self._worker)
+        self.namespaces.switch(snapshot.digest)
+        return self.there
+
+    def see(self, *names: str) -> types.ModuleType:
+        """Let the Worker see these variables as they stand."""
+        return self.switch(self.snapshot(*names))
+
+    def within(self, call: Callable[[], Any]) -> Any:
+        """Run something in the Worker."""
+        self._use(self._worker)
+        return call()
+
+    def _fetch(self, keys: Sequence[bytes]) -> list[bytes]:
+        self._use(self._origin)
+        found = []
+        for key in keys:
+            kind, what = snapshots.asked_for(key)
+            self.asked.append(kind)
+            body = (self.variables.body_of_snapshot if kind == "state" else self.variables.body_of_value)(what)
+            assert body is not None, f"{kind} {what!r} is not to be had"
+            found.append(body)
+        self._use(self._worker)
+        return found
