@@ -131,7 +131,18 @@ class Namespaces:
             different = [key for key in different if given[key] != seen.tokens[key]]
         different = [key for key in different if not self._is_as_first_seen(key, seen.tokens[key])]
         if different:
-            Setting(self, seen, different).run()
+            Setting(self, seen, self._with_members(different, seen)).run()
+
+    def _with_members(self, keys: list[Key], seen: Seen) -> list[Key]:
+        """Add the members of classes that are about to be others: what is known of them is of the present class."""
+        found = dict.fromkeys(keys)
+        for module, name in keys:
+            if (module, f"{name}.{MEMBERS}") in seen.tokens:
+                members = [key for key in seen.tokens if key[0] == module and key[1].startswith(f"{name}.")]
+                for key in members:
+                    self._kept.pop(key, None)
+                found |= dict.fromkeys(members)
+        return list(found)
 
     def _have_module(self, module: str, seen: Seen) -> None:
         """Import a module of the program that this Worker lacks; make it where the program has made it."""
@@ -210,12 +221,17 @@ class Setting:
     def __init__(self, namespaces: Namespaces, seen: Seen, keys: list[Key]) -> None:
         self._namespaces, self._seen = namespaces, seen
         self._left = dict.fromkeys(sorted(keys, key=lambda key: (key[1].endswith(MEMBERS), key[1].count("."))))
+        self._of_new_class = {key for key in keys if self._is_member_of_any(key, keys)}
         self._made: set[Key] = set()
         self._ran_hooks = False
         self._kept = namespaces._kept
         self._given = namespaces._given
         wanted = [(key, seen.tokens[key]) for key in keys if seen.tokens[key] not in self._kept.get(key, ())]
         self._bodies = namespaces._bodies([(key, token) for key, token in wanted if token != b"missing"], seen)
+
+    def _is_member_of_any(self, key: Key, keys: list[Key]) -> bool:
+        owner = key[1].rpartition(".")[0]
+        return bool(owner) and (key[0], owner) in keys
 
     def run(self) -> None:
         """Set them all.
@@ -265,7 +281,8 @@ class Setting:
         token = self._seen.tokens[key]
         if not key[1].endswith(MEMBERS):  # what members a class had is told by now only by what came
             kept = self._kept.setdefault(key, OrderedDict())
-            kept[self._given[key]] = old
+            if key not in self._of_new_class:
+                kept[self._given[key]] = old
             kept[token] = value
             kept.move_to_end(token)
             while len(kept) > VERSIONS_KEPT:

@@ -420,8 +420,8 @@ class Plan:
     """What is to be compared, at each submit of a callable, to know that its definition is still right."""
 
     __slots__ = (
-        "_attributes", "_code", "_defaults", "_exact", "_keyword_defaults", "_modules", "_names", "_others", "_turn",
-        "definition",
+        "_attributes", "_code", "_defaults", "_exact", "_has_more", "_keyword_defaults", "_modules", "_names",
+        "_others", "_turn", "definition",
     )  # fmt: skip
 
     def __init__(
@@ -448,6 +448,7 @@ class Plan:
             if variable.probe is not None:
                 left -= variable.bytes
                 (self._exact if left >= 0 else self._others).append(variable.probe)
+        self._has_more = bool(self._modules or self._exact or self._others)
 
     def _add_name(self, key: Key, value: Any) -> None:
         names = namespace(key[0])
@@ -457,6 +458,7 @@ class Plan:
     def watch(self, probe: Probe) -> None:
         """Have one more thing compared."""
         self._exact.append(probe)
+        self._has_more = True
 
     def is_current(self, function: Any) -> bool:
         """Whether neither the callable nor what it reaches has changed, as far as one look can tell."""
@@ -470,6 +472,9 @@ class Plan:
         for names, name, value in self._names:
             if names.get(name, MISSING) is not value:
                 return False
+        return not self._has_more or self._look_further()
+
+    def _look_further(self) -> bool:
         for names, end in self._modules:
             if _end_of(names) != end:
                 return False
