@@ -3,7 +3,8 @@
 For each variable that a snapshot names the Worker knows the token of what it was last given; the first time that is
 the token of what its own import has made. Where the snapshot's token is the same, what the Worker has stays, and with
 it what Futures have written there. Else the value comes, once for each version, and is set. The objects of the last few
-versions are kept, so that Futures of two versions that run in turn, or are switched in the middle, find each their own.
+versions are kept, so that Futures of several versions that are switched in the middle find each their own. One that
+only begins finds the values as the program had them, not as others have left them in that version.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import io
 import pickle
 import sys
 import types
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -36,16 +37,22 @@ from .pickling import Group, VariableUnpickler, find
 from .probes import Probe, large_probe
 from .process import keys_of
 from .snapshots import NO_NAME, Seen
-from .tokens import Finding, Named, examine, key_of_definition
+from .tokens import LRU_CACHE, Finding, Named, examine, key_of_definition
 from .variables import combined, depends_on, is_cache
 
 SNAPSHOTS_KEPT = 64
+BODIES_KEPT = 512
+BODY_BYTES = 64 << 10
+"""Larger values are not kept as they came, but asked for again."""
 VERSIONS_KEPT = 4
 CALLABLES_KEPT = 256
 _OWN_LARGE = b"own"
 """The token of what is too large to be compared, and is not the Origin's."""
 _AS_FIRST_SEEN = b"as first seen"
 """The token of what the initializer has set and is too large to be compared: it stays until the Origin's changes."""
+
+_STAY = (type, types.ModuleType, LRU_CACHE)
+"""What Futures do not change, or what only holds values of its own version."""
 
 Fetch = Callable[[Sequence[bytes]], list[bytes]]
 """Asks the Origin for bodies by their keys; raises :class:`~fedfutures.errors.VariableNotCarried`."""
@@ -64,6 +71,8 @@ class Namespaces:
         self._kept: dict[Key, OrderedDict[bytes, Any]] = {}
         self._values: dict[bytes, bytes] = {}  # addresses to values that came early: those of the initializer
         self._callables: OrderedDict[bytes, Any] = OrderedDict()
+        self._bodies_kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._suspended: Counter[bytes] = Counter()
         self._first_seen: dict[Key, bytes] = {}
         self._failures: dict[str, BaseException] = {}
         self.current = b""
@@ -91,10 +100,21 @@ class Namespaces:
         if changes_process:
             self.change_process(seen.process)
             self.process = seen.process
-        self._bring_to(seen)
+        self._bring_to(seen, goes_on=digest in self._suspended)
         if changes_process and keys_of(seen.process):  # whose functions are here only now
             self.change_process(seen.process)
         self.current = digest
+
+    def suspend(self, digest: bytes) -> None:
+        """A Future that sees this snapshot waits while others run; :meth:`resume` is the end of that."""
+        self._suspended[digest] += 1
+
+    def resume(self, digest: bytes) -> None:
+        """It goes on: the program's modules are brought to its snapshot, with its own objects."""
+        self.switch(digest)
+        self._suspended[digest] -= 1
+        if not self._suspended[digest]:
+            del self._suspended[digest]
 
     def callables(self) -> list[Any]:
         """Return the callables that the snapshot now seen brought along."""
@@ -118,7 +138,7 @@ class Namespaces:
 
     # -- bringing variables to a snapshot --------------------------------------------------------------------------
 
-    def _bring_to(self, seen: Seen) -> None:
+    def _bring_to(self, seen: Seen, goes_on: bool) -> None:
         given = self._given
         different = [key for key, token in seen.tokens.items() if given.get(key) != token]
         if not different:
@@ -131,7 +151,7 @@ class Namespaces:
             different = [key for key in different if given[key] != seen.tokens[key]]
         different = [key for key in different if not self._is_as_first_seen(key, seen.tokens[key])]
         if different:
-            Setting(self, seen, self._with_members(different, seen)).run()
+            Setting(self, seen, self._with_members(different, seen), goes_on).run()
 
     def _with_members(self, keys: list[Key], seen: Seen) -> list[Key]:
         """Add the members of classes that are about to be others: what is known of them is of the present class."""
@@ -209,16 +229,21 @@ class Namespaces:
         """Return the values of these variables' tokens, all that are not here asked for at once."""
         addresses = {key: snapshots.address_of(key, token) for key, token in wanted}
         found = {key: body for key, at in addresses.items() if (body := seen.inline.get(at) or self._values.get(at))}
+        found |= {key: body for key, at in addresses.items() if (body := self._bodies_kept.get(at))}
         lacking = sorted(addresses.keys() - found.keys())
         if lacking:
-            found |= zip(lacking, self._fetch([snapshots.key_of_value(addresses[key]) for key in lacking]))
+            came = self._fetch([snapshots.key_of_value(addresses[key]) for key in lacking])
+            found |= zip(lacking, came)
+            self._bodies_kept |= {addresses[key]: body for key, body in zip(lacking, came) if len(body) < BODY_BYTES}
+            while len(self._bodies_kept) > BODIES_KEPT:
+                self._bodies_kept.popitem(last=False)
         return found
 
 
 class Setting:
     """One pass that sets the variables that differ from a snapshot, each after those that it consists of."""
 
-    def __init__(self, namespaces: Namespaces, seen: Seen, keys: list[Key]) -> None:
+    def __init__(self, namespaces: Namespaces, seen: Seen, keys: list[Key], goes_on: bool) -> None:
         self._namespaces, self._seen = namespaces, seen
         self._left = dict.fromkeys(sorted(keys, key=lambda key: (key[1].endswith(MEMBERS), key[1].count("."))))
         self._of_new_class = {key for key in keys if self._is_member_of_any(key, keys)}
@@ -226,8 +251,16 @@ class Setting:
         self._ran_hooks = False
         self._kept = namespaces._kept
         self._given = namespaces._given
-        wanted = [(key, seen.tokens[key]) for key in keys if seen.tokens[key] not in self._kept.get(key, ())]
-        self._bodies = namespaces._bodies([(key, token) for key, token in wanted if token != b"missing"], seen)
+        self._goes_on = goes_on
+        wanted = [(key, token) for key in keys if not self._has(key, token := seen.tokens[key]) and token != b"missing"]
+        self._bodies = namespaces._bodies(wanted, seen)
+
+    def _has(self, key: Key, token: bytes) -> bool:
+        """Whether an object of this version is here that can be used again."""
+        kept: Any = self._kept.get(key, {})
+        if _AS_FIRST_SEEN in kept and token == self._namespaces._first_seen.get(key):
+            return True
+        return token in kept and (self._goes_on or isinstance(kept[token], _STAY))
 
     def _is_member_of_any(self, key: Key, keys: list[Key]) -> bool:
         owner = key[1].rpartition(".")[0]
@@ -255,12 +288,10 @@ class Setting:
         del self._left[key]
         token, old = self._seen.tokens[key], lookup(key)
         kept = self._kept.setdefault(key, OrderedDict())
-        if token in kept and key not in self._bodies:
-            value = kept[token]
-        elif _AS_FIRST_SEEN in kept and token == self._namespaces._first_seen.get(key):
-            value = kept[_AS_FIRST_SEEN]
-        elif token == b"missing":
+        if token == b"missing":
             value = MISSING
+        elif key not in self._bodies:
+            value = kept[token] if token in kept else kept[_AS_FIRST_SEEN]
         else:
             value = self._loaded(key, self._bodies[key])
             if type(value) is Group:

@@ -211,7 +211,7 @@ class ContainerProbe(Sampled):
         self._turn = Turn(len(self._sums))
         self._items = value.copy() if type(value) is list else []
         self._at = 0
-        self._attributes = AttributesProbe(value) if vars_of(value) else None
+        self._attributes = AttributesProbe(value) if hasattr(value, "__dict__") else None
 
     def look(self) -> bool:
         """Return whether some of the items are as they were."""

@@ -753,9 +753,13 @@ class Worker(Node):
         depth, self.depth = self.depth, 0
         state = self.guard.suspend() if self.guard.dirty else None
         self.switches += 1
+        if context.snapshot:
+            self.namespaces.suspend(context.snapshot)
         while not waiter.woken:
             self.hub.switch()
         self.depth = depth
+        if context.snapshot:
+            self.namespaces.resume(context.snapshot)
         self._enter(context)
         if state is not None:
             self.guard.resume(state)

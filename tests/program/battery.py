@@ -373,6 +373,187 @@ CASES = [
         "SMALL24[:] = [n] * len(SMALL24); LARGE24[:] = [n] * len(LARGE24)",
         "run(read24), run(MODEL24.predict, 0), each(MODEL24.predict, [0, -1])",
     ),
+    Case(
+        "items of a container that get and lose names",
+        """
+        class Item25:
+            def __init__(self, v): self.v = v
+        ITEMS25 = [Item25(0), Item25(1)]
+        BEST25 = ITEMS25[0]
+        def read25(): return [i.v for i in ITEMS25], BEST25.v, [i is BEST25 for i in ITEMS25]
+        """,
+        "global BEST25; ITEMS25[1].v = n; BEST25 = ITEMS25[n % 2]; ITEMS25.append(Item25(n))",
+        "run(read25)",
+    ),
+    Case(
+        "objects that two variables hold and that have no name",
+        """
+        class Net26:
+            def __init__(self): self.w = [0]
+        class Opt26:
+            def __init__(self, net): self.net, self.params = net, [net.w]
+        OPT26 = Opt26(Net26())
+        NET26 = {"net": OPT26.net}
+        def step26():
+            OPT26.params[0][0] += 1
+            return NET26["net"].w[0], OPT26.params[0] is NET26["net"].w
+        """,
+        "NET26['net'].w[0] = n * 10",
+        "run(step26)",
+    ),
+    Case(
+        "objects that contain each other",
+        """
+        class Part27: n = 0
+        SIM27, PART27 = Part27(), Part27()
+        SIM27.parts, PART27.owner = [PART27], SIM27
+        class Single27:
+            instance = None
+            def __new__(cls):
+                if cls.instance is None:
+                    cls.instance = super().__new__(cls)
+                return cls.instance
+        ONE27 = Single27()
+        ONE27.x = 0
+        def read27():
+            return SIM27.n, SIM27.parts[0] is PART27, PART27.owner is SIM27, ONE27.x, Single27() is ONE27
+        """,
+        "SIM27.n = n; ONE27.x = n",
+        "run(read27)",
+    ),
+    Case(
+        "the code of enum members",
+        """
+        import enum
+        FACTOR28 = {"a": 0}
+        class Unit28(enum.Enum):
+            A = "a"
+            @property
+            def factor(self): return FACTOR28[self.value]
+            @classmethod
+            def _missing_(cls, value): return cls.A if FACTOR28["a"] else None
+        def read28(): return Unit28.A.factor, Unit28("anything") is Unit28.A
+        """,
+        "FACTOR28['a'] = n",
+        "run(read28), run(lambda u: u.factor, Unit28.A)",
+    ),
+    Case(
+        "names that come later, found in other ways",
+        """
+        import settings12
+        def later29():
+            try: late = settings12.LATE
+            except AttributeError: late = None
+            return getattr(settings12, "MORE", None), late, globals().get("HIDDEN29")
+        def own29():
+            import settings12
+            return passed29(settings12)
+        def passed29(module): return getattr(module, "MORE", None), module.FACTOR
+        """,
+        "settings12.FACTOR = n; [(setattr(settings12, k, n), globals().update(HIDDEN29=n)) for k in ('MORE', 'LATE')] "
+        "if n == 6 else [vars(settings12).pop(k, 0) for k in ('LATE', 'MORE')] + [globals().pop('HIDDEN29', 0)]",
+        "run(later29), run(own29)",
+    ),
+    Case(
+        "members of a class that come and go",
+        """
+        class Base30: mark = "base"
+        class Kind30(Base30):
+            mark = "kind"
+        def read30(): return Kind30.mark, hasattr(Kind30, "more"), Kind30().mark
+        """,
+        "(delattr(Kind30, 'mark'), setattr(Kind30, 'more', n)) if n == 6 else "
+        "(setattr(Kind30, 'mark', n), 'more' in vars(Kind30) and delattr(Kind30, 'more'))",
+        "run(read30)",
+    ),
+    Case(
+        "a class that bears another name",
+        """
+        def make31():
+            class Local:
+                level, items = 0, []
+                def read(self): return self.level, self.items
+            return Local
+        Kind31 = make31()
+        KIND31 = Kind31()
+        def read31(): return Kind31.level, KIND31.read(), isinstance(KIND31, Kind31), type(KIND31) is Kind31
+        """,
+        "Kind31.level = n; Kind31.items.append(n)",
+        "run(read31), run(KIND31.read)",
+    ),
+    Case(
+        "caches in classes",
+        """
+        RATE32 = 0
+        class Rates32:
+            @staticmethod
+            @functools.lru_cache(None)
+            def static(): return RATE32
+            @classmethod
+            @functools.lru_cache(None)
+            def of_class(cls): return RATE32 + 1
+        def read32(): return Rates32.static(), Rates32.of_class()
+        """,
+        "global RATE32; RATE32 = n",
+        "run(read32)",
+        cached=True,
+    ),
+    Case(
+        "large values of other kinds",
+        """
+        import collections, io
+        class Big33:
+            def __init__(self): self.table, self.n = {i: i for i in range(20_000)}, 0
+        class Sub33(list): pass
+        BIG33, DEQUE33 = Big33(), collections.deque(range(30_000))
+        SUB33, BYTES33 = Sub33(range(30_000)), io.BytesIO(b"x" * 100_000)
+        DEFAULT33 = collections.defaultdict(int, dict.fromkeys(range(20_000), 0))
+        def read33():
+            return BIG33.n, BIG33.table[7], DEQUE33[0], SUB33.mark, DEFAULT33[3], BYTES33.getvalue()[:3]
+        """,
+        "BIG33.n = BIG33.table[7] = DEQUE33[0] = SUB33.mark = DEFAULT33[3] = n; "
+        "(BYTES33.seek(0), BYTES33.write(b'%03d' % n))",
+        "run(read33)",
+    ),
+    Case(
+        "types, and what C code asks of globals",
+        """
+        import time, typing
+        T34 = typing.TypeVar("T34")
+        Id34 = typing.NewType("Id34", int)
+        class Box34(typing.Generic[T34]):
+            n = 0
+            def get(self) -> "T34": return Id34(self.n)
+        BOX34 = Box34[int]()
+        def read34(): return BOX34.get(), Box34.n, time.strptime("2020", "%Y").tm_year
+        """,
+        "Box34.n = n; BOX34.n = n + 1",
+        "run(read34)",
+    ),
+    Case(
+        "many objects with locks",
+        """
+        import threading
+        class Held35:
+            def __init__(self): self.lock, self.n = threading.Lock(), 0
+        HELD35 = [Held35() for _ in range(20)]
+        A35, B35, C35, D35, E35, F35, G35, H35 = HELD35[:8]
+        def read35(): return A35.n, B35.n, C35.n, D35.n, E35.n, F35.n, G35.n, H35.n, HELD35[-1].n
+        """,
+        "H35.n = HELD35[-1].n = n",
+        "run(read35)",
+    ),
+    Case(
+        "attributes and code of functions",
+        """
+        def counted36(): return getattr(counted36, "calls", 0)
+        def coded36(): return 0
+        def read36(): return counted36(), coded36()
+        """,
+        "setattr(counted36, 'calls', n); setattr(coded36, '__code__', (lambda: 5).__code__ if n == 5 else "
+        "(lambda: 6).__code__)",
+        "run(read36), run(counted36), run(coded36)",
+    ),
 ]
 
 BESIDE = {
