@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import RemoteProtocolError
+from ..program.snapshots import asked_for
 from ..wire import messages
 from ..wire.modules import is_module
 from .ledger import Lot, Peer
@@ -39,7 +40,7 @@ class Definitions:
         """A definition came: what waits for it goes on."""
         digest = function.digest
         if is_module(digest):
-            self._check_module(peer)
+            self._check_module(peer, digest)
             if not function.body:
                 self._deny(function, now)
                 return
@@ -59,7 +60,9 @@ class Definitions:
         for lot in self.waiting.pop(digest, ()):
             self._broker.enqueue(lot)
 
-    def _check_module(self, peer: Peer) -> None:
+    def _check_module(self, peer: Peer, key: bytes) -> None:
+        if asked_for(key)[2] and peer.link is not None:
+            return  # several Origins may be anywhere
         if peer.role != "origin" and (peer.link is None or peer.link.dials):
             raise RemoteProtocolError(f"modules come from the Origin, not from {peer.name}")
 
@@ -91,7 +94,7 @@ class Definitions:
         known = any(digest in other.wants for other in self._broker.peers.values())
         peer.wants.add(digest)
         if is_module(digest):
-            origin = self._towards_origin()
+            origin = self._towards_origin(peer, digest)
             if origin is not None and not known:
                 self._broker.send(origin, messages.Want(digest), now)
             return
@@ -99,8 +102,20 @@ class Definitions:
         for name in sorted(sources):
             self._broker.send(self._broker.peers[name], messages.Want(digest), now)
 
-    def _towards_origin(self) -> Peer | None:
+    def _towards_origin(self, peer: Peer | None = None, key: bytes = b"") -> Peer | None:
+        """Return who is, or is nearer to, the Origin that has what is asked for: any for modules, one by its name else.
+
+        Futures of that Origin that `peer` holds came from its side.
+        """
         broker = self._broker
+        name = asked_for(key)[2]
+        if peer is not None and name:
+            if name in broker.peers:
+                return broker.peers[name]
+            for piece in peer.held.values():
+                source = broker.peers.get(piece.source[0]) if piece.root == name and piece.source else None
+                if source is not None and source.link is not None and source is not peer:
+                    return source
         dialling = (peer for peer in broker.neighbours if peer.link is not None and not peer.link.dials)
         return broker.origins[0] if broker.origins else next(dialling, None)
 

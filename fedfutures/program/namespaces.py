@@ -76,6 +76,7 @@ class Namespaces:
         self._first_seen: dict[Key, bytes] = {}
         self._failures: dict[str, BaseException] = {}
         self.current = b""
+        self.origin = ""  # whose Futures run now: who can be asked for what they see
         self.process: dict[str, Any] = {}
         self.change_process: Callable[[dict[str, Any]], object] = lambda changes: None
 
@@ -94,7 +95,7 @@ class Namespaces:
             return
         seen = self._seen.get(digest)
         if seen is None:
-            [body] = self._fetch([snapshots.key_of_snapshot(digest)])
+            [body] = self._fetch([snapshots.key_of_snapshot(digest, self.origin)])
             seen = self._remember(digest, body)
         changes_process = seen.process != self.process
         if changes_process:
@@ -232,7 +233,7 @@ class Namespaces:
         found |= {key: body for key, at in addresses.items() if (body := self._bodies_kept.get(at))}
         lacking = sorted(addresses.keys() - found.keys())
         if lacking:
-            came = self._fetch([snapshots.key_of_value(addresses[key]) for key in lacking])
+            came = self._fetch([snapshots.key_of_value(addresses[key], self.origin) for key in lacking])
             found |= zip(lacking, came)
             self._bodies_kept |= {addresses[key]: body for key, body in zip(lacking, came) if len(body) < BODY_BYTES}
             while len(self._bodies_kept) > BODIES_KEPT:

@@ -61,36 +61,42 @@ def unpack(body: bytes) -> Seen:
         raise ValueError(f"not a snapshot: {error}") from error
 
 
-def key_of_snapshot(digest: bytes) -> bytes:
-    """Return the key by which a snapshot is asked for."""
-    return _STATE + digest
-
-
 def address_of(key: Key, token: bytes) -> bytes:
     """Return the name of a value: two variables may have one token, of two locks say, and yet other values."""
     return hashlib.blake2b(repr(key).encode("utf-8", "surrogatepass") + token, digest_size=DIGEST_BYTES).digest()
 
 
-def key_of_value(address: bytes) -> bytes:
+def key_of_snapshot(digest: bytes, origin: str = "") -> bytes:
+    """Return the key by which a snapshot is asked for; `origin` is the name of who has taken it."""
+    return _key(_STATE, digest, origin)
+
+
+def key_of_value(address: bytes, origin: str = "") -> bytes:
     """Return the key by which a value is asked for."""
-    return _VALUE + address
+    return _key(_VALUE, address, origin)
 
 
-def key_of_class(module: str, name: str) -> bytes:
+def key_of_class(module: str, name: str, origin: str = "") -> bytes:
     """Return the key by which what is missing in a module is asked for."""
-    return _CLASS + f"{module}:{name}".encode("utf-8", "surrogatepass")
+    return _key(_CLASS, f"{module}:{name}".encode("utf-8", "surrogatepass"), origin)
 
 
-def asked_for(key: bytes) -> tuple[str, bytes]:
-    """Return the kind ("state", "value" or "class") and the rest of a key; ("", key) for another.
+def _key(prefix: bytes, what: bytes, origin: str) -> bytes:
+    name = origin.encode("utf-8", "surrogatepass")[:255]
+    return prefix + what + name + bytes([len(name)])
 
-    >>> asked_for(key_of_value(b"address")), asked_for(b"import a")
-    (('value', b'address'), ('', b'import a'))
+
+def asked_for(key: bytes) -> tuple[str, bytes, str]:
+    """Return the kind ("state", "value" or "class"), what of that, and whose; ("", key, "") for another key.
+
+    >>> asked_for(key_of_value(b"address", "origin-1")), asked_for(b"import a")
+    (('value', b'address', 'origin-1'), ('', b'import a', ''))
     """
     for prefix in PREFIXES:
-        if key.startswith(prefix):
-            return prefix[:-1].decode(), key[len(prefix) :]
-    return "", key
+        if key.startswith(prefix) and len(key) > len(prefix):
+            end = len(key) - 1 - key[-1]
+            return prefix[:-1].decode(), key[len(prefix) : end], key[end:-1].decode("utf-8", "surrogatepass")
+    return "", key, ""
 
 
 def split(payload: bytes) -> tuple[bytes, bytes]:

@@ -398,7 +398,7 @@ class Worker(Node):
                 if stamp is not None:
                     payload = self._open(piece, number, payload)
                 if payload[0] == MARKED:
-                    payload = self._see(payload)
+                    payload = self._see(payload, piece.root)
                     if function is None or brings or seen != self.seen:
                         function, seen, brings = self._function_of(piece)
                 elif function is None or seen:
@@ -428,11 +428,12 @@ class Worker(Node):
         if todo or self.ready:
             self.pump()
 
-    def _see(self, payload: bytes) -> bytes:
+    def _see(self, payload: bytes, origin: str) -> bytes:
         """Bring the program's modules to the snapshot in front of a payload; return the payload without it."""
         digest, payload = split(payload)
         self.seen = digest
         if digest != self.namespaces.current:
+            self.namespaces.origin = origin
             self.namespaces.switch(digest)
         return payload
 
@@ -663,6 +664,7 @@ class Worker(Node):
         self.cells[PIECE], self.cells[NUMBER] = context.piece, context.number
         self.seen = context.snapshot
         if context.snapshot and context.snapshot != self.namespaces.current:
+            self.namespaces.origin = context.root
             self.namespaces.switch(context.snapshot)
 
     def scope(self) -> dict[str, Any]:
@@ -759,6 +761,7 @@ class Worker(Node):
             self.hub.switch()
         self.depth = depth
         if context.snapshot:
+            self.namespaces.origin = context.root
             self.namespaces.resume(context.snapshot)
         self._enter(context)
         if state is not None:

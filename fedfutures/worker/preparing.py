@@ -128,7 +128,7 @@ class Preparation:
         if found is None:
             return False
         name, module = found[1], found[2]
-        key = key_of_class(module, name)
+        key = key_of_class(module, name, self._worker.namespaces.origin)
         if key in self._asked or module not in sys.modules:
             return False
         self._asked.add(key)

@@ -43,7 +43,7 @@ class Provider:
 
     def answer(self, action: rules.Asked) -> None:
         """Send what was asked for, or why there is none. The node's lock is held."""
-        kind, what = asked_for(action.key)
+        kind, what, _ = asked_for(action.key)
         if kind:
             self._answer_of_program(action.key, kind, what)
             return
@@ -78,7 +78,7 @@ class Provider:
         self._told[snapshot.digest] = None
         if len(self._told) > TOLD_AT_MOST:
             del self._told[next(iter(self._told))]
-        key = key_of_snapshot(snapshot.digest)
+        key = key_of_snapshot(snapshot.digest, self._node.name)
         self._node.step(rules.Provide(key, "state", self._sealed(key, snapshot.body)))
 
     def _sealed(self, key: bytes, body: bytes) -> bytes:

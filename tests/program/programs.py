@@ -135,7 +135,7 @@ class Sides:
         self._use(self._origin)
         found = []
         for key in keys:
-            kind, what = snapshots.asked_for(key)
+            kind, what, _ = snapshots.asked_for(key)
             self.asked.append(kind)
             body = (self.variables.body_of_snapshot if kind == "state" else self.variables.body_of_value)(what)
             assert body is not None, f"{kind} {what!r} is not to be had"

@@ -70,12 +70,12 @@ def test_shapes_that_are_no_snapshots(value: Any) -> None:
 
 
 def test_keys_by_which_bodies_are_asked_for() -> None:
-    assert asked_for(key_of_snapshot(b"digest")) == ("state", b"digest")
-    assert asked_for(key_of_value(b"value ")) == ("value", b"value ")
-    assert asked_for(key_of_class("settings", "Model.Inner")) == ("class", b"settings:Model.Inner")
-    assert asked_for(key_of_class("m", "\udc80")) == ("class", "m:\udc80".encode("utf-8", "surrogatepass"))
+    assert asked_for(key_of_snapshot(b"digest", "origin-1")) == ("state", b"digest", "origin-1")
+    assert asked_for(key_of_value(b"value ")) == ("value", b"value ", "")
+    assert asked_for(key_of_class("settings", "Model.Inner", "o")) == ("class", b"settings:Model.Inner", "o")
+    assert asked_for(key_of_class("m", "\udc80")) == ("class", "m:\udc80".encode("utf-8", "surrogatepass"), "")
     for other in (b"", b"state", b"import a", b"constant"):
-        assert asked_for(other) == ("", other)
+        assert asked_for(other) == ("", other, "")
 
 
 def test_addresses_are_of_one_variable() -> None:

@@ -531,7 +531,7 @@ def sealing(worker: Bench, origin: Bench) -> tuple[Bench, Bench]:
     for bench in (worker, origin):
         bench.node.payloads.seal = Seal(b"k" * 32)
     worker.node.namespaces = Namespaces(
-        lambda keys: [origin.node.definer.body_of(*asked_for(key)) for key in keys], worker.node.payloads.load_with
+        lambda keys: [origin.node.definer.body_of(*asked_for(key)[:2]) for key in keys], worker.node.payloads.load_with
     )
     noted.clear()
     return worker, origin
