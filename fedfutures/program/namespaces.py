@@ -21,6 +21,7 @@ from typing import Any
 from ..errors import FutureError, VariableNotCarried
 from . import snapshots
 from .fresh import Unavailable
+from .graph import combined, depends_on, is_cache
 from .modules import (
     MEMBERS,
     MISSING,
@@ -38,7 +39,6 @@ from .probes import Probe, large_probe
 from .process import keys_of
 from .snapshots import NO_NAME, Seen
 from .tokens import LRU_CACHE, Finding, Named, examine, key_of_definition
-from .variables import combined, depends_on, is_cache
 
 SNAPSHOTS_KEPT = 64
 BODIES_KEPT = 512

@@ -22,7 +22,8 @@ from typing import Any
 
 from . import snapshots
 from .fresh import Unavailable, kind_of
-from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, ProgramModules, describe, lookup, namespace
+from .graph import Graph, combined
+from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, ProgramModules, describe, lookup
 from .pickling import Group, dump_variable
 from .probes import Probe, is_frozen, probe_for
 from .reach import Reach, keys_in_modules
@@ -32,8 +33,6 @@ from .tokens import LRU_CACHE, Finding, Named, examine
 
 SNAPSHOTS_KEPT = 64
 INLINE_BYTES = 512
-EXACT_BYTES_A_SUBMIT = 1 << 20
-OTHERS_A_LOOK = 4
 ROUNDS_AT_MOST = 16
 Dump = Callable[[Any, Key, Named], tuple[bytes, Reach]]
 """Makes the payload of a variable's value, its large buffers in segments."""
@@ -77,7 +76,7 @@ class Variable:
     """A name of the program's, as it was when it was last looked at."""
 
     __slots__ = (
-        "bytes", "claims", "classes", "finding", "key", "own", "parts", "probe", "value", "version",
+        "bytes", "claims", "classes", "finding", "key", "own", "parts", "probe", "since", "value", "version",
     )  # fmt: skip
 
     def __init__(self, key: Key) -> None:
@@ -89,6 +88,7 @@ class Variable:
         self.bytes = 0
         self.parts: list[tuple[Key, Any]] = []  # the objects inside that have names, with what the names meant
         self.claims: list[int] = []  # ids of objects inside that have none
+        self.since = 0  # which look was the first to find this value
         self.classes = 0  # how many classes have had this name
         self.version: Version | None = None
 
@@ -148,7 +148,8 @@ class Variables:
 
     def _named(self) -> Named:
         """Return the names of objects; one that was known by a name keeps it, whatever other names it gets."""
-        return Named(self._modules, ((key, variable.value) for key, variable in self._variables.items()))
+        known = sorted(self._variables.values(), key=lambda variable: variable.since)
+        return Named(self._modules, ((variable.key, variable.value) for variable in known))
 
     def _look(self, key: Key, named: Named) -> Variable:
         variable = self._variables.get(key)
@@ -170,6 +171,8 @@ class Variables:
             finding.reach.reads |= before  # members that are gone
         if own != variable.own:
             variable.version = None
+        if value is not variable.value:
+            variable.since = next(self._count)
         variable.value, variable.finding, variable.own = value, finding, own
         variable.parts = [(part, _named_by(part)) for part in finding.reach.parts]
         variable.bytes = finding.size
@@ -320,86 +323,6 @@ def _named_by(key: Key) -> Any:
     return found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
 
 
-class Graph:
-    """Which variables contain which, among those that a snapshot has."""
-
-    def __init__(self, variables: dict[Key, Variable]) -> None:
-        self._variables = variables
-        self._depends: dict[Key, list[Key]] = {}
-
-    def own(self, key: Key) -> bytes:
-        """Return a variable's token by itself."""
-        return self._variables[key].own
-
-    def depends_on(self, key: Key) -> list[Key]:
-        """Return the variables whose change makes another object of this one: those it consists of, and so on."""
-        if key not in self._depends:
-            variable = self._variables.get(key)
-            if variable is None or not (variable.finding.reach.parts or is_cache(variable.value)):
-                return []
-            self._depends[key] = depends_on(key, self._finding_of, is_cache(variable.value))
-        return self._depends[key]
-
-    def _finding_of(self, key: Key) -> Finding | None:
-        variable = self._variables.get(key)
-        return None if variable is None else variable.finding
-
-    def circle_of(self, key: Key) -> list[Key]:
-        """Return the variables that contain this one and are contained in it, itself too, classes aside."""
-        return sorted(
-            part
-            for part in {key, *self.depends_on(key)}
-            if part == key or (not isinstance(self._variables[part].value, type) and key in self._contents(part))
-        )
-
-    def _contents(self, key: Key) -> set[Key]:
-        found: set[Key] = set()
-        left = [key]
-        while left:
-            variable = self._variables.get(left.pop())
-            if variable is None or isinstance(variable.value, type):
-                continue
-            for part in variable.finding.reach.parts:
-                if part not in found:
-                    found.add(part)
-                    left.append(part)
-        return found
-
-
-def is_cache(value: Any) -> bool:
-    """Whether this is an ``lru_cache``, maybe as a static or class method."""
-    return type(value.__func__ if isinstance(value, (classmethod, staticmethod)) else value) is LRU_CACHE
-
-
-def depends_on(key: Key, finding_of: Callable[[Key], Finding | None], with_reads: bool) -> list[Key]:
-    """Return what a variable consists of, and that of; members of classes aside, since those are set in the class.
-
-    A cache depends on all that its function reads (`with_reads`), too: what it has kept would be of other values.
-    """
-    found: set[Key] = set()
-    left = [key]
-    while left:
-        finding = finding_of(left.pop())
-        if finding is None:
-            continue
-        for part in finding.reach.parts | finding.reach.reads if with_reads else finding.reach.parts:
-            if part not in found and part != key and finding_of(part) is not None:
-                found.add(part)
-                left.append(part)
-    return sorted(found)
-
-
-def combined(own: bytes, parts: Iterable[tuple[Key, bytes]]) -> bytes:
-    """Return the token of a value together with those of what it consists of."""
-    parts = list(parts)
-    if not parts:
-        return own
-    digest = hashlib.blake2b(own, digest_size=16)
-    for key, token in parts:
-        digest.update(repr(key).encode("utf-8", "surrogatepass") + token)
-    return digest.digest()
-
-
 def _is_held(value: Any) -> bool:
     """Whether a value stays as it is, so that it need not be taken down at once."""
     if value is MISSING or isinstance(value, (type, types.ModuleType)) or type(value) is LRU_CACHE:
@@ -414,83 +337,6 @@ def _is_as(value: Any, key: Key, token: bytes | None) -> bool:
 
 
 _modules = ProgramModules()
-
-
-class Plan:
-    """What is to be compared, at each submit of a callable, to know that its definition is still right."""
-
-    __slots__ = (
-        "_attributes", "_code", "_defaults", "_exact", "_has_more", "_keyword_defaults", "_modules", "_names",
-        "_others", "_turn", "definition",
-    )  # fmt: skip
-
-    def __init__(
-        self, function: Any, key: Key | None, definition: Any, variables: dict[Key, Variable], reach: Reach
-    ) -> None:  # fmt: skip
-        self.definition = definition
-        self._code = self._defaults = self._keyword_defaults = None
-        self._attributes = 0
-        if type(function) is types.FunctionType:
-            self._code, self._defaults = function.__code__, function.__defaults__
-            self._keyword_defaults = function.__kwdefaults__
-            self._attributes = len(vars(function))
-        self._names: list[tuple[dict[str, Any], str, Any]] = []
-        self._exact: list[Probe] = []
-        self._others: list[Probe] = []
-        self._turn = 0
-        spaces = [namespace(module) for module in reach.modules | reach.whole]
-        self._modules = [(names, _end_of(names)) for names in spaces if names is not None]
-        left = EXACT_BYTES_A_SUBMIT
-        if key is not None and key not in variables:
-            self._add_name(key, function)
-        for at, variable in variables.items():
-            self._add_name(at, variable.value)
-            if variable.probe is not None:
-                left -= variable.bytes
-                (self._exact if left >= 0 else self._others).append(variable.probe)
-        self._has_more = bool(self._modules or self._exact or self._others)
-
-    def _add_name(self, key: Key, value: Any) -> None:
-        names = namespace(key[0])
-        if names is not None and "." not in key[1]:  # members of classes are compared by the class
-            self._names.append((names, key[1], value))
-
-    def watch(self, probe: Probe) -> None:
-        """Have one more thing compared."""
-        self._exact.append(probe)
-        self._has_more = True
-
-    def is_current(self, function: Any) -> bool:
-        """Whether neither the callable nor what it reaches has changed, as far as one look can tell."""
-        if self._code is not None and (
-            function.__code__ is not self._code
-            or function.__defaults__ is not self._defaults
-            or function.__kwdefaults__ is not self._keyword_defaults
-            or len(function.__dict__) != self._attributes
-        ):
-            return False
-        for names, name, value in self._names:
-            if names.get(name, MISSING) is not value:
-                return False
-        return not self._has_more or self._look_further()
-
-    def _look_further(self) -> bool:
-        for names, end in self._modules:
-            if _end_of(names) != end:
-                return False
-        for probe in self._exact:
-            if not probe():
-                return False
-        for _ in range(min(OTHERS_A_LOOK, len(self._others))):
-            self._turn = (self._turn + 1) % len(self._others)
-            if not self._others[self._turn]():
-                return False
-        return True
-
-
-def _end_of(names: dict[str, Any]) -> tuple[int, str]:
-    """Return what changes when a name comes or goes."""
-    return len(names), next(reversed(names), "")
 
 
 def described(keys: Iterable[Key]) -> str:

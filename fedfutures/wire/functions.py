@@ -22,7 +22,7 @@ from ..errors import SealBroken
 from ..program.modules import MISSING, Key, ProgramModules, is_program, lookup
 from ..program.pickling import VariableUnpickler, dump_variable, find
 from ..program.probes import Probe, probe_for
-from ..program.tokens import Named, code_token, examine
+from ..program.tokens import LRU_CACHE, Named, code_token, examine, key_of_definition
 from .payload import Payloads
 from .seal import digest_of
 
@@ -101,10 +101,13 @@ def name_of(function: Any) -> str:
 
 
 def key_of(function: Any, named: Named | None = None) -> Key | None:
-    """Return the key under which the program has a callable; None for one that has no name there."""
-    if isinstance(function, type):
-        return None
-    return (named or Named(_modules)).key_of(function)
+    """Return the key under which the program has a callable; None for one that has no name there.
+
+    Without `named` only functions and caches that bear their name are found.
+    """
+    if named is not None:
+        return None if isinstance(function, type) else named.key_of(function)
+    return key_of_definition(function) if type(function) in (types.FunctionType, LRU_CACHE) else None
 
 
 _modules = ProgramModules()
@@ -117,17 +120,20 @@ class FunctionCache:
         self._payloads = payloads
         self._known: dict[Any, tuple[Definition, Probe]] = {}
 
-    def define(self, function: Any) -> Definition:
-        """Return the definition of `function` as it is now; raises what pickling raises."""
+    def define(self, function: Any, key: Key | None = None) -> Definition:
+        """Return the definition of `function` as it is now; raises what pickling raises.
+
+        key: The name by which the program has it, where it does not bear that itself.
+        """
         if isinstance(function, Wrapper):
             return self.wrap(function, [self.define(inner).body for inner in function.inner])
         try:
             known = self._known.get(function)
         except TypeError:  # a callable that is not hashable
-            return self._make(function, None)
+            return self._make(function, key)
         if known is not None and known[1]():
             return known[0]
-        key = key_of(function)
+        key = key or key_of(function)
         definition = self._make(function, key)
         if isinstance(function, (types.FunctionType, type)) or is_plain_builtin(function):
             if len(self._known) >= _CACHED_FUNCTIONS:

@@ -10,11 +10,12 @@ from typing import Any
 
 from ..program.modules import Key, ProgramModules
 from ..program.pickling import dump_by_value, dump_variable
+from ..program.plans import Plan
 from ..program.probes import is_plain
 from ..program.process import Counts, ProcessChanges, keys_of
 from ..program.reach import Reach
 from ..program.tokens import Named, examine, is_found_in, key_of_definition
-from ..program.variables import SNAPSHOTS_KEPT, Plan, Snapshot, Variables, Version
+from ..program.variables import SNAPSHOTS_KEPT, Snapshot, Variables, Version
 from ..wire.functions import (
     Definition,
     FunctionCache,
@@ -69,7 +70,7 @@ class Definer:
         if not brought and not isinstance(function, Wrapper):
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
-            key = key_of(function)
+            key = key_of(function, Named(self._modules))
             plan = Plan(function, key, definition, variables, reached)
             if type(function) is FunctionType and not is_plain(function):
                 plan.watch(still_is(function, key))
@@ -89,7 +90,7 @@ class Definer:
             reached.add(found.reach)
             if found.reach.parts or type(function) is not FunctionType:
                 reached.parts.add(key)  # the function itself differs with what it consists of
-            return self._functions.define(function)
+            return self._functions.define(function, key)
         if _goes_by_name(function):
             name = key_of_definition(function)
             if name is not None:

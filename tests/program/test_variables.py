@@ -14,22 +14,14 @@ import pytest
 
 from fedfutures.errors import VariableNotCarried
 from fedfutures.program import snapshots, variables
+from fedfutures.program.graph import combined, depends_on, is_cache
 from fedfutures.program.modules import MISSING, ProgramModules, lookup
 from fedfutures.program.pickling import VariableUnpickler, dump_variable, find
+from fedfutures.program.plans import Plan
 from fedfutures.program.reach import Reach
 from fedfutures.program.snapshots import NO_NAME, address_of, unpack
 from fedfutures.program.tokens import EXACT_BYTES, Finding, Named, examine
-from fedfutures.program.variables import (
-    INLINE_BYTES,
-    SNAPSHOTS_KEPT,
-    Plan,
-    Snapshot,
-    Variables,
-    combined,
-    depends_on,
-    described,
-    is_cache,
-)
+from fedfutures.program.variables import INLINE_BYTES, SNAPSHOTS_KEPT, Snapshot, Variables, described
 
 from .programs import BESIDE, make, reach_of, run_in
 

@@ -98,16 +98,15 @@ def cache() -> FunctionCache:
 
 # -- definitions -----------------------------------------------------------------------------------------------------
 
-NAMES = ["function", "helper", "recursive", "plain", "reads_factor", "cached", "PARTIAL", "LAMBDA", "THING"]
+NAMES = ["function", "helper", "recursive", "plain", "reads_factor", "LAMBDA"]
 
 
 @pytest.mark.host
-def test_digests_are_equal_in_another_process(module: types.ModuleType, cache: FunctionCache, tmp_path: Path) -> None:
+def test_tokens_are_equal_in_another_process(module: types.ModuleType, tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text(textwrap.dedent(MODULE))
     program = (
-        "import beside, json\nfrom fedfutures.wire.functions import FunctionCache\n"
-        "from fedfutures.wire.payload import Payloads\ncache = FunctionCache(Payloads())\n"
-        f"print(json.dumps([cache.define(getattr(beside, name)).digest.hex() for name in {NAMES}]))"
+        "import beside, json\nfrom fedfutures.wire.functions import own_token\n"
+        f"print(json.dumps([own_token(getattr(beside, name), ('beside', name)).hex() for name in {NAMES}]))"
     )
     found = []
     for seed in ("1", "2"):
@@ -116,7 +115,8 @@ def test_digests_are_equal_in_another_process(module: types.ModuleType, cache: F
             [sys.executable, "-c", program], env=environment, capture_output=True, timeout=30, check=True
         )
         found.append(dict(zip(NAMES, json.loads(done.stdout))))
-    assert found[0] == found[1] == {name: cache.define(getattr(module, name)).digest.hex() for name in NAMES}
+    here = {name: own_token(getattr(module, name), ("beside", name)).hex() for name in NAMES}
+    assert found[0] == found[1] == here
 
 
 CODE_CHANGES = [
@@ -149,11 +149,11 @@ def test_what_it_reads_does_not_count(module: types.ModuleType, cache: FunctionC
 
 
 def test_the_state_of_a_callable_object_does_not_count(module: types.ModuleType, cache: FunctionCache) -> None:
-    before = cache.define(module.THING)
+    before = cache.define(module.THING, ("beside", "THING"))
     module.THING.size = 5
-    assert cache.define(module.THING) == before
+    assert cache.define(module.THING, ("beside", "THING")) == before
     module.Thing.__call__ = lambda self: 5
-    assert cache.define(module.THING).digest != before.digest
+    assert cache.define(module.THING, ("beside", "THING")).digest != before.digest
 
 
 def test_equal_closures_have_one_definition_and_others_another(cache: FunctionCache) -> None:
@@ -273,7 +273,9 @@ def test_names() -> None:
 
 def test_keys(module: types.ModuleType) -> None:
     for name in ("function", "cached", "THING", "PARTIAL", "LAMBDA"):
-        assert key_of(getattr(module, name)) == ("beside", name)
+        assert key_of(getattr(module, name), Named(ProgramModules())) == ("beside", name)
+    assert key_of(module.cached) == ("beside", "cached")
+    assert key_of(module.THING) is None  # without names only what bears its own is known
     assert key_of(module.Thing.method) == ("beside", "Thing.method")
     assert key_of(module.Thing) is None  # a class goes by its own name
     assert key_of(len) is key_of(textwrap.dedent) is key_of(lambda: 1) is None
@@ -342,7 +344,7 @@ def test_a_module_whose_import_exits(
 def test_what_is_no_function_is_what_the_snapshot_has_under_its_name(
     module: types.ModuleType, cache: FunctionCache, name: str
 ) -> None:
-    body = cache.define(getattr(module, name)).body
+    body = cache.define(getattr(module, name), ("beside", name)).body
     assert load(body, Payloads()) is getattr(module, name)
     setattr(module, name, "the snapshot's")
     assert load(body, Payloads()) == "the snapshot's"
@@ -434,7 +436,7 @@ def test_under_another_snapshot_it_is_loaded_anew_unless_it_is_there_still(
 
 
 def test_a_callable_object_is_the_one_of_its_snapshot(module: types.ModuleType, cache: FunctionCache) -> None:
-    unloaded = Unloaded(cache.define(module.THING).body)
+    unloaded = Unloaded(cache.define(module.THING, ("beside", "THING")).body)
     assert unloaded.load(Payloads(), b"one") is module.THING
     module.THING = module.Thing()
     assert unloaded.load(Payloads(), b"two") is module.THING
