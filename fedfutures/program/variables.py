@@ -88,7 +88,7 @@ class Variable:
         self.bytes = 0
         self.parts: list[tuple[Key, Any]] = []  # the objects inside that have names, with what the names meant
         self.claims: list[int] = []  # ids of objects inside that have none
-        self.since = 0  # which look was the first to find this value
+        self.since = 0  # which pass was the first to find this value
         self.classes = 0  # how many classes have had this name
         self.version: Version | None = None
 
@@ -107,6 +107,7 @@ class Variables:
         self._prefix = os.urandom(8)
         self._count = itertools.count(1)
         self._shared = SharedObjects()
+        self._pass = 0
 
     # -- what calls reach --------------------------------------------------------------------------------------------
 
@@ -124,6 +125,7 @@ class Variables:
     def _reached_once(self, reach: Reach) -> dict[Key, Variable]:
         found: dict[Key, Variable] = {}
         named: Named | None = None
+        self._pass += 1
         left = [*reach.reads, *reach.parts]
         while True:
             while left:
@@ -148,7 +150,7 @@ class Variables:
 
     def _named(self) -> Named:
         """Return the names of objects; one that was known by a name keeps it, whatever other names it gets."""
-        known = sorted(self._variables.values(), key=lambda variable: variable.since)
+        known = sorted(self._variables.values(), key=lambda variable: (variable.since, variable.key))
         return Named(self._modules, ((variable.key, variable.value) for variable in known))
 
     def _look(self, key: Key, named: Named) -> Variable:
@@ -172,7 +174,7 @@ class Variables:
         if own != variable.own:
             variable.version = None
         if value is not variable.value:
-            variable.since = next(self._count)
+            variable.since = self._pass
         variable.value, variable.finding, variable.own = value, finding, own
         variable.parts = [(part, _named_by(part)) for part in finding.reach.parts]
         variable.bytes = finding.size

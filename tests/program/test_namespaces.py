@@ -741,7 +741,7 @@ class Picture:
 
 
 class Shared(Picture):
-    """Also which names are those of one object, and which parts of others have a name."""
+    """Which names are those of one object, and which objects right inside of others have a name."""
 
     def of_all(self) -> Any:
         """Return the picture of all variables that ``look`` reads."""
@@ -750,20 +750,17 @@ class Shared(Picture):
         for name, value in there.items():
             if isinstance(value, (list, dict, set, types.FunctionType)) or hasattr(value, "__dict__"):
                 self._named.setdefault(id(value), []).append(name)
-        return {name: (self._named.get(id(value)), self.parts_of(value, frozenset())) for name, value in there.items()}
+        return {name: (self._named.get(id(value)), self.parts_of(value)) for name, value in there.items()}
 
-    def parts_of(self, value: Any, within: frozenset[int]) -> Any:
+    def parts_of(self, value: Any) -> Any:
         """Return what the parts of a value are called."""
-        if id(value) in within:
-            return "within"
-        within |= {id(value)}
         if isinstance(value, (list, tuple)):
             parts = list(value)
         elif isinstance(value, dict):
             parts = list(value.values())
         else:
             parts = list(getattr(value, "__dict__", {}).values())
-        return [self._named.get(id(part)) or self.parts_of(part, within) for part in parts]
+        return [self._named.get(id(part)) for part in parts]
 
 
 def play(todo: list[tuple[str, Any]], picture: type[Picture]) -> None:
