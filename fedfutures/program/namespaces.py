@@ -38,7 +38,7 @@ from .pickling import Group, VariableUnpickler, find
 from .probes import Probe, large_probe
 from .process import keys_of
 from .snapshots import NO_NAME, Seen
-from .tokens import LRU_CACHE, Finding, Named, examine, key_of_definition
+from .tokens import LRU_CACHE, Finding, Named, examine
 
 SNAPSHOTS_KEPT = 64
 BODIES_KEPT = 512
@@ -199,20 +199,13 @@ class Namespaces:
             parts = depends_on(key, findings.get, is_cache(lookup(key)))
             self._given[key] = combined(tokens[key], ((part, tokens[part]) for part in parts))
 
-    def take_stock_of_all(self) -> dict[Key, tuple[Any, Probe | None]]:
-        """Take stock of all variables before the initializer runs; return them with what tells of a large one."""
-        keys = []
-        for module in self._modules.names():
-            for name, value in list((namespace(module) or {}).items()):
-                if not name.startswith("__") and not isinstance(value, types.ModuleType):
-                    keys.append((module, name))
-                    if isinstance(value, type) and key_of_definition(value) == (module, name):
-                        keys.extend((module, f"{name}.{member}") for member in members_of(value))
-        self.take_stock(key for key in keys if key not in self._given)
+    def before_changes(self) -> dict[Key, tuple[Any, Probe | None]]:
+        """Return what the initializer can reach, before it runs, with what tells whether a large value has changed."""
+        seen = self._seen.get(self.current)
         named = Named(self._modules)
         return {
             key: (value := lookup(key), large_probe(value) if examine(value, named, key).token is None else None)
-            for key in keys
+            for key in (seen.tokens if seen is not None else ())
         }
 
     def keep_what_changed(self, before: dict[Key, tuple[Any, Probe | None]]) -> None:
@@ -292,7 +285,8 @@ class Setting:
         if token == b"missing":
             value = MISSING
         elif key not in self._bodies:
-            value = kept[token] if token in kept else kept[_AS_FIRST_SEEN]
+            is_first = _AS_FIRST_SEEN in kept and token == self._namespaces._first_seen.get(key)
+            value = kept[_AS_FIRST_SEEN if is_first else token]
         else:
             value = self._loaded(key, self._bodies[key])
             if type(value) is Group:

@@ -86,10 +86,10 @@ def probe_for(value: Any, exact: bool, again: Probe) -> Probe | None:
     if not exact:
         count = times_told(value)
         return (lambda: times_told(value) == count) if count else large_probe(value)
+    inside = _inside(value)  # first: to look at the attributes of some objects changes how they are pickled
     before = _pickled(value)
     if before is None:
         return again
-    inside = _inside(value)
     return lambda: _pickled(value) == before and list(map(id, _inside(value))) == list(map(id, inside))
 
 

@@ -89,7 +89,7 @@ class Preparation:
             if type(function) is functions.Brought:
                 function = function.found()
             arguments, _ = self._worker.payloads.load(initializer.payload)
-            before = namespaces.take_stock_of_all()
+            before = namespaces.before_changes()
             function(*arguments)
             namespaces.keep_what_changed(before)
         except BaseException:

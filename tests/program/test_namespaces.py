@@ -588,8 +588,11 @@ def test_what_is_learnt_is_not_asked_for(sides: Sides) -> None:
 def initialize(sides: Sides, run: Callable[[types.ModuleType], Any]) -> None:
     """Run an initializer in the Worker, as it is prepared."""
 
+    seen = sides.snapshot("FACTOR", "TABLE", "LARGE", "Model")
+
     def prepared() -> None:
-        before = sides.namespaces.take_stock_of_all()
+        sides.switch(seen)
+        before = sides.namespaces.before_changes()
         run(sides.there)
         sides.namespaces.keep_what_changed(before)
 
