@@ -30,7 +30,6 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures._base import PENDING, RUNNING
-from types import FunctionType
 from typing import Any
 
 import greenlet
@@ -110,6 +109,7 @@ class Worker(Node):
         self.local = Payloads()  # for what stays here
         self.namespaces = Namespaces(_fetch_nothing, self.payloads.load_with)
         self.seen = b""  # the snapshot of the Future that runs; b"" for one that reaches nothing of the program
+        self.plain: Any = None  # the function that was submitted last and that has captured nothing
         self.base = contextvars.copy_context()  # in which Futures begin
         self.guard = Guard()
         self.fetched: deque[Fetched] = deque()
@@ -530,8 +530,8 @@ class Worker(Node):
         It has the root of the Future that runs, sees what that sees of the program, and has its priority unless another
         is given.
         """
-        if type(function) is not FunctionType or function.__closure__ or function.__defaults__:
-            function = isolated(function, self._copy)
+        if function is not self.plain:
+            function = self._taken(function)
         for arg in args:
             if type(arg) not in _ATOMS:
                 args, kwargs = self._isolate((args, kwargs))
@@ -567,6 +567,13 @@ class Worker(Node):
         if isinstance(function, functions.Wrapper):
             function = isolated(function, self._copy).bind(self.payloads)
         return lambda args: (self.submit(function, args, {}, priority), 0)
+
+    def _taken(self, function: Any) -> Any:
+        """Return a callable as it stands; the last one that needed no copy is remembered."""
+        taken = isolated(function, self._copy)
+        if taken is function:
+            self.plain = function
+        return taken
 
     def _copy(self, value: Any) -> Any:
         return self.local.load(self.local.dump(value))
@@ -625,7 +632,7 @@ class Worker(Node):
         self.running += 1
         value = failure = None
         try:
-            if is_main and context is not self.context:
+            if context is not self.context and is_main:
                 self._enter(context)
             value = function(*args, **kwargs)
             if type(value) not in _ATOMS:
