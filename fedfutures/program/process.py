@@ -106,6 +106,8 @@ class ProcessChanges:
         different |= dict.fromkeys(before.keys() - after.keys())
         if different:
             changes["environment"] = different
+        if "path" in changes:
+            changes["path"] = [self._began["path"], changes["path"]]
         if self.in_full:
             self._settings = self._read_settings()
             changes |= {name: value for name, value in self._settings.items() if value != self._began[name]}
@@ -205,8 +207,17 @@ def _apply_directory(place: str) -> None:
         pass  # not on this host
 
 
-def _apply_path(places: list[str]) -> None:
-    sys.path[:] = [*places, *(place for place in sys.path if place not in places)]
+def _apply_path(lists: list[list[str]]) -> None:
+    """Make ``sys.path`` as the program's is now; a host that has never had its places gets the new ones only."""
+    began, now = lists
+    if set(began) <= set(sys.path):
+        sys.path[:] = [*now, *(place for place in sys.path if place not in now and place not in began)]
+        return
+    first = next((index for index, place in enumerate(now) if place in began), len(now))
+    new = [place for place in now if place not in began]
+    front = [place for place in now[:first] if place in new]
+    rest = [place for place in sys.path if place not in new and (place not in began or place in now)]
+    sys.path[:] = [*front, *rest, *(place for place in new if place not in front)]
 
 
 def _apply_environment(different: dict[str, str | None]) -> None:

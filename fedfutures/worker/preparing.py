@@ -115,12 +115,15 @@ class Preparation:
             run(module)
             return
         context = worker.base.copy()
+        at_first = self._present() if self._before is not None else None
         worker.guard.importing += 1
         try:
             context.run(run, module)
         finally:
             worker.guard.importing -= 1
             worker.keep_context(context)
+            if at_first is not None:
+                self._keep_changes(at_first, self._present())
 
     def _bring_missing(self, error: Exception) -> bool:
         """A pickle speaks of what this process does not have in a module: the program may have put it there."""
@@ -165,6 +168,25 @@ class Preparation:
             worker.guard.importing -= 1
         if contexts and watches:
             worker.idle_runners.clear()
+
+    def _keep_changes(self, at_first: dict[str, Any], now: dict[str, Any]) -> None:
+        """What an import has changed is part of the state that the program's changes come on top of."""
+        assert self._before is not None
+        directory, environment, umask, handlers = self._before["state"]
+        for name in at_first["state"][1].keys() | now["state"][1].keys():
+            value = now["state"][1].get(name)
+            if value != at_first["state"][1].get(name):
+                environment.pop(name, None)
+                environment |= {} if value is None else {name: value}
+        handlers |= {n: h for n, h in now["state"][3].items() if h is not at_first["state"][3].get(n)}
+        directory, umask = (
+            was if now["state"][place] == at_first["state"][place] else now["state"][place]
+            for place, was in ((0, directory), (2, umask))
+        )
+        self._before["state"] = directory, environment, umask, handlers
+        self._before["path"] += [place for place in now["path"] if place not in at_first["path"]]
+        if now["recursion limit"] != at_first["recursion limit"]:
+            self._before["recursion limit"] = now["recursion limit"]
 
     def _present(self) -> dict[str, Any]:
         guard = self._worker.guard

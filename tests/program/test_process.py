@@ -66,7 +66,7 @@ def test_nothing_has_changed() -> None:
 
 CHANGES: list[tuple[str, Callable[[Path], Any], Any]] = [
     ("directory", lambda place: os.chdir(place), lambda place: str(place)),
-    ("path", lambda place: sys.path.insert(0, str(place)), lambda place: [str(place), *sys.path[1:]]),
+    ("path", lambda place: sys.path.insert(0, str(place)), lambda place: [sys.path[1:], [str(place), *sys.path[1:]]]),
     ("environment", lambda place: os.environ.update({NAME: "on"}), lambda place: {NAME: "on"}),
     ("environment", lambda place: os.environ.pop("HOME"), lambda place: {"HOME": None}),
 ]
@@ -202,14 +202,38 @@ def _are_filters(value: Any) -> bool:
 def test_directory_path_and_environment_are_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, "to go")
     path = sys.path.copy()
-    apply({"directory": str(tmp_path), "path": [str(tmp_path)], "environment": {NAME: None, NAME + "2": "on"}})
+    apply(
+        {
+            "directory": str(tmp_path),
+            "path": [path, [str(tmp_path), *path]],
+            "environment": {NAME: None, NAME + "2": "on"},
+        }
+    )
     assert Path.cwd() == tmp_path
     assert sys.path == [str(tmp_path), *path]
     assert (NAME in os.environ, os.environ[NAME + "2"]) == (False, "on")
-    apply({"path": [str(tmp_path)]})
+    apply({"path": [path, [str(tmp_path), *path]]})
     assert sys.path == [str(tmp_path), *path]
     apply({"directory": "/no/such/directory", "environment": {NAME: None}})
     assert Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("here", "now", "then"),
+    [
+        (["/a", "/b", "/own"], ["/new", "/a", "/b"], ["/new", "/a", "/b", "/own"]),
+        (["/a", "/b"], ["/b", "/a", "/end"], ["/b", "/a", "/end"]),
+        (["/a", "/b", "/own"], ["/b"], ["/b", "/own"]),
+        (["/other", "/b"], ["/new", "/a", "/b", "/end"], ["/new", "/other", "/b", "/end"]),
+        (["/other", "/b"], ["/a"], ["/other"]),
+    ],
+)
+def test_a_host_that_has_other_places_gets_the_new_ones(
+    here: list[str], now: list[str], then: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", here)
+    apply({"path": [["/a", "/b"], now]})
+    assert sys.path == then
 
 
 def test_filters_of_warnings_do_what_they_did() -> None:

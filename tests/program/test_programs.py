@@ -196,6 +196,7 @@ SETTING = """
 
 def test_what_an_import_in_a_future_sets_holds_from_then_on(tmp_path: Path) -> None:
     write(tmp_path / "setting.py", SETTING)
+    write(tmp_path / "setting2.py", "import os\nos.environ['SET_LATER'] = 'yes'\n")
     prints(
         tmp_path,
         """
@@ -205,17 +206,25 @@ def test_what_an_import_in_a_future_sets_holds_from_then_on(tmp_path: Path) -> N
         def first():
             os.environ["OF_FUTURE"] = "gone"
             import setting
+        def second():
+            import setting2
         def look(_):
             umask = os.umask(0)
             os.umask(umask)
             digits = len(str(decimal.Decimal(1) / 3)) - 2
-            return os.environ.get("SET_BY_IMPORT"), os.environ.get("OF_FUTURE"), oct(umask), digits
+            found = [os.environ.get(name) for name in ("SET_BY_IMPORT", "OF_FUTURE", "SET_LATER", "OF_PROGRAM")]
+            return *found, oct(umask), digits
 
         if __name__ == "__main__":
             futures.submit(first).result()
             print(set(futures.submit(look, i).result() for i in range(4)))
+            os.environ["OF_PROGRAM"] = "1"
+            futures.submit(second).result()
+            os.environ["OF_PROGRAM"] = "2"
+            print(set(futures.submit(look, i).result() for i in range(4)))
         """,
-        "{('yes', None, '0o27', 40)}",
+        "{('yes', None, None, None, '0o27', 40)}",
+        "{('yes', None, 'yes', '2', '0o27', 40)}",
         count="1",
     )
 
