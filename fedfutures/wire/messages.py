@@ -104,7 +104,10 @@ class Demand:
 
 @dataclass(slots=True)
 class Function:
-    """A function's definition: sent once per link, before the first Batch that needs it, and on ``Want``."""
+    """A function's definition: sent once per link, before the first Batch that needs it, and on ``Want``.
+
+    Modules, snapshots and values of the program's variables travel the same way, under keys that say what they are.
+    """
 
     digest: bytes
     name: str
@@ -113,7 +116,10 @@ class Function:
 
 @dataclass(slots=True)
 class Want:
-    """The sender holds Batches of this function and does not have (or no longer has) its definition."""
+    """The sender holds Batches of this function and does not have (or no longer has) its definition.
+
+    Or it needs a module, a snapshot or a value: that is asked for towards the Origin.
+    """
 
     digest: bytes
 
