@@ -26,7 +26,7 @@ from ..program.namespaces import Namespaces
 from ..program.pickling import VariableUnpickler, find
 from ..program.snapshots import key_of_class
 from ..wire import functions
-from . import events
+from . import current, events
 from .aside import load_outcomes_aside
 from .execution import Worker
 from .importing import Answers, OriginFinder, OriginLoader
@@ -73,10 +73,13 @@ class Preparation:
         if self._settings.program is None:
             install_empty()
             return
+        current.node = self._worker  # an Executor that the program makes at its top level joins this Federation
         try:
             import_program(*self._settings.program, finder)
         except BaseException as error:
             self._worker.namespaces.note_failure(MAIN, error)
+        finally:
+            current.node = None
 
     def _initialize(self, body: bytes) -> None:
         namespaces = self._worker.namespaces

@@ -381,16 +381,18 @@ def test_a_guard_is_an_if_of_the_top_level(tmp_path: Path, text: str, times: int
         assert (tmp_path / "runs").read_text() == "x"
 
 
-def test_an_executor_of_the_program_is_the_one_that_is_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("guard", ["if __name__ == '__main__':", "if True:"])
+def test_an_executor_of_the_program_is_the_one_that_is_there(tmp_path: Path, guard: str) -> None:
     write(
         tmp_path / "prog.py",
-        """
+        f"""
         from fedfutures import Executor
         ex = Executor(2)
         def inner(x): return x + 1
         def outer(x): return ex.submit(inner, x).result() + 1
-        print(list(ex.map(outer, range(3))))
-        ex.shutdown()
+        {guard}
+            print(list(ex.map(outer, range(3))))
+            ex.shutdown()
         """,
     )
     assert python("prog.py", cwd=tmp_path) == Ended(0, "[2, 3, 4]\n", "")
