@@ -14,13 +14,11 @@ import pytest
 
 from fedfutures.errors import VariableNotCarried
 from fedfutures.program import snapshots, variables
-from fedfutures.program.graph import combined, depends_on, is_cache
-from fedfutures.program.modules import MISSING, ProgramModules, lookup
+from fedfutures.program.modules import MISSING
 from fedfutures.program.pickling import VariableUnpickler, dump_variable, find
-from fedfutures.program.plans import Plan
 from fedfutures.program.reach import Reach
 from fedfutures.program.snapshots import NO_NAME, address_of, unpack
-from fedfutures.program.tokens import EXACT_BYTES, Finding, Named, examine
+from fedfutures.program.tokens import EXACT_BYTES
 from fedfutures.program.variables import INLINE_BYTES, SNAPSHOTS_KEPT, Snapshot, Variables, described
 
 from .programs import BESIDE, make, reach_of, run_in
@@ -438,91 +436,6 @@ def test_values_that_are_gone_are_not_kept(program: types.ModuleType, monkeypatc
     take(followed, "THING")
     gc.collect()
     assert gone() is None
-
-
-# -- plans -----------------------------------------------------------------------------------------------------------
-
-
-def plan(followed: Variables, *names: str) -> Plan:
-    reach = reach_of(map(key, names))
-    return Plan(None, None, "definition", followed.reached_from(reach), reach)
-
-
-@pytest.mark.parametrize(("name", "forth", "back"), CHANGES)
-def test_a_plan_tells_changes(program: types.ModuleType, followed: Variables, name: str, forth: str, back: str) -> None:
-    made = plan(followed, name)
-    assert made.is_current(None)
-    assert made.is_current(None)
-    run_in(program, forth)
-    assert not made.is_current(None)
-    assert plan(followed, name).is_current(None)
-
-
-def test_a_plan_looks_at_its_function(program: types.ModuleType) -> None:
-    made = Plan(program.alone, key("alone"), "definition", {}, Reach())
-    assert (made.is_current(program.alone), made.definition) == (True, "definition")
-    program.alone.__defaults__ = (1,)
-    assert not made.is_current(program.alone)
-    made = Plan(program.alone, key("alone"), "definition", {}, Reach())
-    kept = program.alone
-    run_in(program, "def alone(x): return x")
-    assert not made.is_current(kept)
-    assert not made.is_current(program.alone)
-
-
-def test_a_plan_looks_at_what_it_is_told_to_watch(program: types.ModuleType, followed: Variables) -> None:
-    made, answers = plan(followed, "alone"), [True, False]
-    made.watch(lambda: answers.pop(0))
-    assert (made.is_current(None), made.is_current(None)) == (True, False)
-
-
-def test_a_plan_looks_at_what_is_much_in_turn(program: types.ModuleType, followed: Variables) -> None:
-    """Twenty values of 50,000 bytes are more than are compared at each submit, but none is forgotten."""
-    count = 20
-    for number in range(count):
-        setattr(program, f"MUCH{number}", [number, b"x" * 50_000])
-    names = [f"MUCH{number}" for number in range(count)]
-    for name in names:
-        made = plan(followed, *names)
-        getattr(program, name)[0] = "other"
-        assert not all(made.is_current(None) for _ in range(count + 1)), name
-
-
-# -- parts -----------------------------------------------------------------------------------------------------------
-
-
-def found(parts: set[str], reads: set[str] | None = None) -> Finding:
-    reach = Reach()
-    reach.reads, reach.parts = {key(name) for name in reads or ()}, {key(name) for name in parts}
-    return Finding(b"", 0, reach)
-
-
-def test_what_a_variable_depends_on() -> None:
-    findings = {
-        key("a"): found({"b"}, {"z"}),
-        key("b"): found({"c"}),
-        key("c"): found({"a", "gone"}),
-        key("z"): found(set()),
-    }
-    assert depends_on(key("a"), findings.get, False) == [key("b"), key("c")]
-    assert depends_on(key("z"), findings.get, False) == []
-    assert depends_on(key("nothing"), findings.get, False) == []
-
-
-def test_a_cache_depends_on_what_it_reads(program: types.ModuleType) -> None:
-    named = Named(ProgramModules())
-    findings = {key(name): examine(lookup(key(name)), named, key(name)) for name in ("cached", "FACTOR", "uses")}
-    assert depends_on(key("cached"), findings.get, is_cache(program.cached)) == [key("FACTOR")]
-    assert depends_on(key("uses"), findings.get, is_cache(program.uses)) == []
-    assert is_cache(staticmethod(program.cached))
-
-
-def test_tokens_together() -> None:
-    assert combined(b"own", []) == b"own"
-    one, other = (key("a"), b"1"), (key("b"), b"2")
-    tokens = {combined(own, parts) for own in (b"own", b"other") for parts in ([one], [other], [one, other])}
-    assert len(tokens) == 6
-    assert combined(b"own", iter([one, other])) == combined(b"own", [one, other])
 
 
 def test_names_for_people() -> None:
