@@ -28,6 +28,8 @@ from ..wire.functions import (
 from ..wire.payload import Payloads
 
 PLANS_KEPT = 1024
+LOCK_SECONDS = 20.0
+"""How long an answer waits for a thread that defines something; it may be waiting for the node in turn."""
 
 
 class Definer:
@@ -126,14 +128,21 @@ class Definer:
         return dumped
 
     def body_of(self, kind: str, what: bytes) -> bytes | None:
-        """Return what a Worker asks for of the program; None if it is not to be had any more."""
-        with self._lock:
+        """Return what a Worker asks for of the program; None if it is not to be had (any more).
+
+        Raises TimeoutError while another thread takes the program's variables down and does not come to an end.
+        """
+        if not self._lock.acquire(timeout=LOCK_SECONDS):
+            raise TimeoutError(f"the program's variables were in use for {LOCK_SECONDS:g} s")
+        try:
             if kind == "state":
                 return self.variables.body_of_snapshot(what)
             if kind == "value":
                 return self.variables.body_of_value(what)
             module, _, name = what.decode("utf-8", "surrogatepass").partition(":")
             return self.variables.body_of_missing(module, name)
+        finally:
+            self._lock.release()
 
 
 def _goes_by_name(function: Any) -> bool:

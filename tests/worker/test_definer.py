@@ -342,7 +342,7 @@ def test_a_change_of_the_process_is_seen_by_all_calls(
     assert definer_here.define(program.uses).snapshot.digest == first.snapshot.digest
     assert definer_here.define(program.alone).snapshot is None
     monkeypatch.setattr(sys, "path", ["/somewhere/new", *sys.path])
-    assert unpack(definer_here.define(len).snapshot.body).process["path"][0] == "/somewhere/new"
+    assert unpack(definer_here.define(len).snapshot.body).process["path"][1][0] == "/somewhere/new"
 
 
 # -- what Workers ask for --------------------------------------------------------------------------------------------
