@@ -34,7 +34,7 @@ from .modules import (
     members_of,
     namespace,
 )
-from .pickling import Group, VariableUnpickler, find
+from .pickling import Circle, VariableUnpickler, find
 from .probes import Probe, large_probe
 from .process import keys_of
 from .snapshots import NO_NAME, Seen
@@ -289,15 +289,15 @@ class Setting:
             value = kept[_AS_FIRST_SEEN if is_first else token]
         else:
             value = self._loaded(key, self._bodies[key])
-            if type(value) is Group:
-                value = self._set_group(key, value)
+            if type(value) is Circle:
+                value = self._set_circle(key, value)
             if isinstance(value, type) and value is not old:
                 self._made.add(key)
         self._place(key, old, value)
 
-    def _set_group(self, key: Key, group: Group) -> Any:
+    def _set_circle(self, key: Key, circle: Circle) -> Any:
         """Set variables that contain each other; return the value of the one that was asked for."""
-        values = dict(zip(group.keys, group.values))
+        values = dict(zip(circle.keys, circle.values))
         for other in [other for other in values if other in self._left]:
             del self._left[other]
             self._place(other, lookup(other), values[other])

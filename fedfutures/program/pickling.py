@@ -52,7 +52,7 @@ def value_pickler() -> Any:
 
     class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         key: Key | None = None
-        group: frozenset[Key] = frozenset()
+        circle: frozenset[Key] = frozenset()
 
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
@@ -76,7 +76,7 @@ def value_pickler() -> Any:
             root = self.key
             if root is None:
                 return False
-            return key == root or key in self.group or (key[0] == root[0] and key[1].startswith(f"{root[1]}."))
+            return key == root or key in self.circle or (key[0] == root[0] and key[1].startswith(f"{root[1]}."))
 
     return ValuePickler
 
@@ -128,8 +128,8 @@ def dump_variable(value: Any, key: Key, named: Named, keep_buffer: Buffers | Non
     target = io.BytesIO()
     pickler = _variable_pickler()(target, PROTOCOL, keep_buffer)
     pickler.named, pickler.key, pickler.of_class = named, key, isinstance(value, type)
-    if type(value) is Group:
-        pickler.group = frozenset(value.keys)
+    if type(value) is Circle:
+        pickler.circle = frozenset(value.keys)
     with _by_value(value):
         pickler.dump(value)
     return target.getvalue(), pickler.reached
@@ -151,7 +151,7 @@ def _by_value(value: Any) -> Iterator[None]:
         cloudpickle.unregister_pickle_by_value(module)
 
 
-class Group:
+class Circle:
     """Values of variables that contain each other: they travel as one."""
 
     def __init__(self, keys: list[Key], values: list[Any]) -> None:

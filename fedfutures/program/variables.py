@@ -24,7 +24,7 @@ from . import snapshots
 from .fresh import Unavailable, kind_of
 from .graph import Graph, combined
 from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, ProgramModules, describe, lookup
-from .pickling import Group, dump_variable
+from .pickling import Circle, dump_variable
 from .probes import Probe, is_frozen, probe_for
 from .reach import Reach, keys_in_modules
 from .shared_objects import SharedObjects
@@ -251,7 +251,7 @@ class Variables:
             circle = graph.circle_of(key)
             body = own.body
             if len(circle) > 1:
-                body, _ = self._taken_down(Group(circle, [_named_by(k) for k in circle]), key, self._named())
+                body, _ = self._taken_down(Circle(circle, [_named_by(k) for k in circle]), key, self._named())
             known = Version(key, token, own, body, own.is_large)
             self._versions[known.address] = known
         return known
