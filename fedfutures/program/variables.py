@@ -41,11 +41,15 @@ Dump = Callable[[Any, Key, Named], tuple[bytes, Reach]]
 class Version:
     """One value that a variable had, ready to travel or to be pickled when it is asked for."""
 
-    __slots__ = ("__weakref__", "address", "body", "is_large", "key", "token", "value")
+    __slots__ = ("__weakref__", "address", "body", "is_large", "key", "own", "token", "value")
 
-    def __init__(self, key: Key, token: bytes, value: Any, body: bytes | None, is_large: bool = False) -> None:
+    def __init__(
+        self, key: Key, token: bytes, value: Any, body: bytes | None, *, is_large: bool = False,
+        own: Version | None = None,
+    ) -> None:  # fmt: skip
         self.key, self.token, self.body, self.is_large = key, token, body, is_large
         self.value = value if body is None else None
+        self.own = own  # that of the value by itself, which has its segments
         self.address = address_of(key, token)
 
 
@@ -182,9 +186,8 @@ class Variables:
         if variable.version is None or variable.version.body is None:
             goes_by_value = type(value) is types.FunctionType and named.key_of(value) == key
             held = as_it_is(value) if goes_by_value else value
-            variable.version = Version(key, own, held, body, finding.token is None)
-            if body is not None and self._release is not None:
-                weakref.finalize(variable.version, self._release, body).atexit = False
+            variable.version = Version(key, own, held, body, is_large=finding.token is None)
+            self._release_with(variable.version)
         return variable
 
     def _examined(self, variable: Variable, value: Any, named: Named) -> Finding:
@@ -232,7 +235,7 @@ class Variables:
         for digest, snapshot in list(self._recent.items()):
             for key, version in snapshot.versions.items():
                 variable = self._variables.get(key)
-                if version.is_large and variable is not None and variable.version is not version:
+                if version.is_large and variable is not None and variable.version not in (version, version.own):
                     del self._recent[digest]
                     break
 
@@ -249,12 +252,19 @@ class Variables:
         known = self._versions.get(address_of(key, token))
         if known is None:
             circle = graph.circle_of(key)
-            body = own.body
             if len(circle) > 1:
                 body, _ = self._taken_down(Circle(circle, [_named_by(k) for k in circle]), key, self._named())
-            known = Version(key, token, own, body, own.is_large)
+                known = Version(key, token, None, body, is_large=own.is_large)
+                self._release_with(known)
+            else:
+                known = Version(key, token, None, own.body, is_large=own.is_large, own=own)
             self._versions[known.address] = known
         return known
+
+    def _release_with(self, version: Version) -> None:
+        """Let go of the segments of a value with its version."""
+        if version.body is not None and self._release is not None:
+            weakref.finalize(version, self._release, version.body).atexit = False
 
     def _version_of_callable(self, body: bytes, reach: Reach, graph: Graph) -> Version:
         """Return the version of a callable that has no name in the program; its token speaks for its parts, too."""
@@ -265,8 +275,7 @@ class Variables:
         if version is None:
             version = Version(NO_NAME, token, None, body)
             self._versions[version.address] = version
-            if self._release is not None:
-                weakref.finalize(version, self._release, body).atexit = False
+            self._release_with(version)
         return version
 
     # -- what Workers ask for ----------------------------------------------------------------------------------------
@@ -281,11 +290,12 @@ class Variables:
         version = self._versions.get(address)
         if version is None:
             return None
-        if version.body is None:
-            inner = version.value if isinstance(version.value, Version) else version
-            if inner.body is None:
-                inner.body, _ = self._taken_down(inner.value, inner.key, self._named())
-            version.body, version.value = inner.body, None
+        own = version.own or version
+        if own.body is None:
+            own.body, _ = self._taken_down(own.value, own.key, self._named())
+            own.value = None
+            self._release_with(own)
+        version.body = version.body or own.body
         return version.body
 
     def body_of_missing(self, module: str, name: str) -> bytes | None:
