@@ -34,7 +34,7 @@ from .modules import (
     members_of,
     namespace,
 )
-from .pickling import Circle, VariableUnpickler, find
+from .pickling import Circle, VariableUnpickler, fills, find
 from .probes import Probe, large_probe
 from .process import keys_of
 from .snapshots import NO_NAME, Seen
@@ -48,6 +48,8 @@ VERSIONS_KEPT = 4
 CALLABLES_KEPT = 256
 _OWN_LARGE = b"own"
 """The token of what is too large to be compared, and is not the Origin's."""
+_LEFT_BEHIND = b"left behind"
+"""The token of what holds an object that has been replaced since, by a snapshot that left the holder out."""
 _AS_FIRST_SEEN = b"as first seen"
 """The token of what the initializer has set and is too large to be compared: it stays until the Origin's changes."""
 
@@ -69,6 +71,9 @@ class Namespaces:
         self._seen: OrderedDict[bytes, Seen] = OrderedDict()
         self._given: dict[Key, bytes] = {}
         self._kept: dict[Key, OrderedDict[bytes, Any]] = {}
+        self._holders: dict[Key, set[Key]] = {}  # the variables whose values hold the object of this one
+        self._with_classes: set[Key] = set()  # the variables that brought classes by value
+        self._fills = 0  # of such classes, that variables have caused or that are allowed for
         self._values: dict[bytes, bytes] = {}  # addresses to values that came early: those of the initializer
         self._callables: OrderedDict[bytes, Any] = OrderedDict()
         self._bodies_kept: OrderedDict[bytes, bytes] = OrderedDict()
@@ -124,7 +129,12 @@ class Namespaces:
         for token in seen.callables:
             if token not in self._callables:
                 body = self._bodies([(NO_NAME, token)], seen)[NO_NAME]
-                self._callables[token] = self._load(body, _unpickle)
+                before = fills()
+                made = self._load(body, _unpickle)
+                if fills() != before:  # its classes may be others when it is called again
+                    found.append(made)
+                    continue
+                self._callables[token] = made
                 while len(self._callables) > CALLABLES_KEPT:
                     self._callables.popitem(last=False)
             self._callables.move_to_end(token)
@@ -141,8 +151,12 @@ class Namespaces:
 
     def _bring_to(self, seen: Seen, goes_on: bool) -> None:
         given = self._given
+        if fills() != self._fills:  # arguments brought classes by value, which may be those of variables
+            for key in self._with_classes:
+                self.leave_behind(key)
         different = [key for key, token in seen.tokens.items() if given.get(key) != token]
         if not different:
+            self._fills = fills()
             return
         for module in {key[0] for key in different}:
             self._have_module(module, seen)
@@ -153,6 +167,7 @@ class Namespaces:
         different = [key for key in different if not self._is_as_first_seen(key, seen.tokens[key])]
         if different:
             Setting(self, seen, self._with_members(different, seen), goes_on).run()
+        self._fills = fills()
 
     def _with_members(self, keys: list[Key], seen: Seen) -> list[Key]:
         """Add the members of classes that are about to be others: what is known of them is of the present class."""
@@ -191,6 +206,7 @@ class Namespaces:
             key = left.pop()
             if key not in findings:
                 findings[key] = found = examine(lookup(key), named, key)
+                self.note_parts([key], found.reach.parts)
                 left.extend(found.reach.parts)
                 if is_cache(lookup(key)):
                     left.extend(found.reach.reads)
@@ -198,6 +214,32 @@ class Namespaces:
         for key in keys:
             parts = depends_on(key, findings.get, is_cache(lookup(key)))
             self._given[key] = combined(tokens[key], ((part, tokens[part]) for part in parts))
+
+    def note_parts(self, holders: Iterable[Key], parts: Iterable[Key]) -> None:
+        """The values of these variables hold the objects of those."""
+        for part in parts:
+            self._holders.setdefault(part, set()).update(holders)
+
+    def holders_of(self, key: Key) -> set[Key]:
+        """Return the variables whose values hold the object of this one, or what holds it, and so on."""
+        found: set[Key] = set()
+        left = [key]
+        while left:
+            new = self._holders.get(left.pop(), set()) - found
+            found |= new
+            left.extend(new)
+        return found - {key}
+
+    def leave_behind(self, key: Key) -> None:
+        """Have a variable come anew before a Future sees it, whatever its token is."""
+        given = self._given.get(key)
+        if given is not None and given not in (_LEFT_BEHIND, _AS_FIRST_SEEN):
+            self._kept.setdefault(key, OrderedDict())[given] = lookup(key)
+            self._given[key] = _LEFT_BEHIND
+
+    def note_classes(self, keys: Iterable[Key]) -> None:
+        """The values of these variables brought classes by value."""
+        self._with_classes.update(keys)
 
     def before_changes(self) -> dict[Key, tuple[Any, Probe | None]]:
         """Return what the initializer can reach, before it runs, with what tells whether a large value has changed."""
@@ -239,6 +281,7 @@ class Setting:
 
     def __init__(self, namespaces: Namespaces, seen: Seen, keys: list[Key], goes_on: bool) -> None:
         self._namespaces, self._seen = namespaces, seen
+        self._keys = set(keys)
         self._left = dict.fromkeys(sorted(keys, key=lambda key: (key[1].endswith(MEMBERS), key[1].count("."))))
         self._of_new_class = {key for key in keys if self._is_member_of_any(key, keys)}
         self._made: set[Key] = set()
@@ -291,6 +334,8 @@ class Setting:
             value = self._loaded(key, self._bodies[key])
             if type(value) is Circle:
                 value = self._set_circle(key, value)
+            if token in kept and kept[token] is not value:
+                self._forget_holders(key)
             if isinstance(value, type) and value is not old:
                 self._made.add(key)
         self._place(key, old, value)
@@ -307,7 +352,7 @@ class Setting:
         token = self._seen.tokens[key]
         if not key[1].endswith(MEMBERS):  # what members a class had is told by now only by what came
             kept = self._kept.setdefault(key, OrderedDict())
-            if key not in self._of_new_class:
+            if key not in self._of_new_class and self._given[key] != _LEFT_BEHIND:
                 kept[self._given[key]] = old
             kept[token] = value
             kept.move_to_end(token)
@@ -315,18 +360,35 @@ class Setting:
                 kept.popitem(last=False)
         assign(key, value)
         self._given[key] = token
+        if value is not old:
+            self._leave_behind(key)
+
+    def _leave_behind(self, key: Key) -> None:
+        """What holds the object that was replaced comes anew, too, before a Future sees it, whatever its token is."""
+        for holder in self._namespaces.holders_of(key) - self._keys:
+            self._namespaces.leave_behind(holder)
+
+    def _forget_holders(self, key: Key) -> None:
+        """A version that is kept has come once more: what is kept of its holders is with the object of before."""
+        for holder in self._namespaces.holders_of(key) - self._keys:
+            self._kept.pop(holder, None)
 
     def _loaded(self, key: Key, body: bytes) -> Any:
         try:
-            return self._namespaces._load(body, self._unpickle)
+            return self._namespaces._load(body, lambda *parts: self._unpickle(key, *parts))
         except FutureError:
             raise
         except Exception as error:
             return Unavailable(describe(key), "its value", f"it cannot be loaded here: {error!r}")
 
-    def _unpickle(self, stream: Any, buffers: Sequence[Any]) -> Any:
+    def _unpickle(self, key: Key, stream: Any, buffers: Sequence[Any]) -> Any:
         unpickler = VariableUnpickler(io.BytesIO(stream), buffers, self._find)
+        before = fills()
         value = unpickler.load()
+        keys = value.keys if type(value) is Circle else [key]
+        self._namespaces.note_parts(keys, unpickler.parts)
+        if fills() != before:
+            self._namespaces.note_classes(keys)
         self._ran_hooks = self._ran_hooks or unpickler.makes_classes
         return value
 

@@ -17,13 +17,14 @@ import io
 import pickle
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import fresh
 from .modules import MAIN, MAIN_NAMES, MISSING, Key, home_of, is_program, lookup, made_module, namespace
 from .reach import Reach, reach_of
-from .tokens import ATOMS, LRU_CACHE, Named, is_found_in, is_single_dispatch, key_of_definition
+from .tokens import ATOMS, LRU_CACHE, Named, is_found_in, is_single_dispatch, key_of_definition, key_of_local_class
 
 PROTOCOL = 5
 LATER: Key = ("", "later")
@@ -32,15 +33,17 @@ Buffers = Callable[[pickle.PickleBuffer], Any]
 
 
 def dump_by_value(
-    value: Any, keep_buffer: Buffers | None = None, root: Key | None = None
+    value: Any, keep_buffer: Buffers | None = None, root: Key | None = None, *, for_call: bool = True
 ) -> tuple[bytes, Reach]:  # fmt: skip
     """Pickle with cloudpickle: lambdas, closures and local classes travel by value. Raises what pickling raises.
 
     root: The key of `value`, where that goes by value although it has one.
+    for_call: The receiver sees the program's variables as they are now, those that the value needs with them. A
+        result comes back to a program that may have changed them since.
     """
     target = io.BytesIO()
     pickler = value_pickler()(target, PROTOCOL, keep_buffer)
-    pickler.key = root
+    pickler.key, pickler.for_call = root, for_call
     pickler.dump(value)
     return target.getvalue(), pickler.reached
 
@@ -52,6 +55,8 @@ def value_pickler() -> Any:
 
     class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         key: Key | None = None
+        names_local_classes = True
+        for_call = True
         circle: frozenset[Key] = frozenset()
 
         def __init__(self, *arguments: Any) -> None:
@@ -64,6 +69,12 @@ def value_pickler() -> Any:
                 if key is not None and not self.is_root(key):
                     self.reached.parts.add(key)
                     return _by_name(key, obj)
+            if isinstance(obj, type):
+                key = key_of_local_class(obj) if self.names_local_classes else None
+                if key is None or self.is_root(key):
+                    return _reduce_class(obj, super().reducer_override(obj))
+                self.reached.parts.add(key)
+                return (find, (key,)) if self.for_call else _by_name_if_there(key, obj)
             if isinstance(obj, property) and type(obj) is not property:
                 return type(obj), (obj.fget, obj.fset, obj.fdel)
             reduce = _REDUCED.get(type(obj))
@@ -165,6 +176,7 @@ class VariableUnpickler(pickle.Unpickler):
         super().__init__(stream, buffers=buffers)
         self._find = find
         self.makes_classes = False  # which may run hooks of the program's
+        self.parts: set[Key] = set()  # the variables whose objects are in the value
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("cloudpickle") and name.startswith("_make_skeleton"):
@@ -172,7 +184,10 @@ class VariableUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
     def persistent_load(self, key: Key) -> Any:
-        return None if key == LATER else self._find(key)
+        if key == LATER:
+            return None
+        self.parts.add(key)
+        return self._find(key)
 
 
 class ProgramUnpickler(pickle.Unpickler):
@@ -197,6 +212,53 @@ def find(key: Key) -> Any:
     if found is MISSING:
         raise AttributeError(f"the program has no {key[1]!r} in {key[0]!r} here")
     return found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
+
+
+# -- classes -----------------------------------------------------------------------------------------------------------
+
+_made_here: weakref.WeakSet[type] = weakref.WeakSet()
+_came: weakref.WeakSet[type] = weakref.WeakSet()
+_fills = 0
+
+
+def fills() -> int:
+    """Return how often a class that came by value was given what it had where it was sent."""
+    return _fills
+
+
+def _reduce_class(cls: type, reduced: Any) -> Any:
+    """Have a class that goes by value completed by :func:`fill_class`."""
+    if type(reduced) is not tuple or len(reduced) != 6:
+        return reduced
+    if cls not in _came:
+        _made_here.add(cls)
+    return *reduced[:2], (reduced[5], reduced[2]), None, None, fill_class
+
+
+def fill_class(cls: type, state: tuple[Callable[[type, Any], object], Any]) -> None:
+    """Give a class that came by value what it had where it was sent.
+
+    One that was made by this process, and has come back, stays as it is: the program may have changed it meanwhile.
+    """
+    global _fills
+    if cls not in _made_here:
+        _came.add(cls)
+        _fills += 1
+        fill, content = state
+        fill(cls, content)
+
+
+def _by_name_if_there(key: Key, cls: type) -> Any:
+    pickler = value_pickler()(target := io.BytesIO(), PROTOCOL)
+    pickler.key, pickler.names_local_classes = key, False
+    pickler.dump(cls)
+    return find_class, (key, cls.__qualname__, target.getvalue())
+
+
+def find_class(key: Key, qualname: str, body: bytes) -> Any:
+    """Return the class that the program has under this name, or where it has none, one like that of the sender."""
+    found = lookup(key)
+    return found if isinstance(found, type) and found.__qualname__ == qualname else pickle.loads(body)
 
 
 # -- functions ---------------------------------------------------------------------------------------------------------

@@ -140,6 +140,22 @@ def key_of_definition(value: Any) -> Key | None:
     return key if found is value else None
 
 
+def key_of_local_class(value: type) -> Key | None:
+    """Return the key of a variable whose value is this class, which a function of the same module has made.
+
+    Such a class is one object for the program, so it must not be made or changed at the other end by what is in an
+    argument or a result.
+    """
+    home = getattr(value, "__module__", None)
+    if type(home) is not str or not is_program(home):
+        return None
+    for module, names in ((canonical(home), namespace(home) or {}), (SHARED, shared_objects)):
+        for name, found in list(names.items()):
+            if found is value:
+                return module, name
+    return None
+
+
 class Finding:
     """What there is to know of a value: its token (None: too large), its size in bytes, and what it reaches."""
 

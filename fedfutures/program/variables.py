@@ -164,7 +164,8 @@ class Variables:
         value = lookup(key)
         finding = self._examined(variable, value, named)
         body = None
-        if finding.token is None or not _is_held(value):
+        is_alias = named.key_of(value) not in (None, key)  # which it may no longer be when it is asked for
+        if finding.token is None or is_alias or not _is_held(value):
             body, reached = self._taken_down(value, key, named)
             finding.reach.add(reached)
         own = finding.token or self._prefix + next(self._count).to_bytes(8, "big")

@@ -1,5 +1,8 @@
 """Programs whose Futures read what the program has set: each changes something twice and back.
 
+Then the calls of a case are run one at a time, each between two changes, for a call that sees only some of the
+variables must not spoil what another one sees.
+
 A case is a piece of a program: definitions for its top level, what changes it to a number, and what is submitted. All
 cases stand in one program, which prints a line for each value; the reference forks a process for each call, so that it
 sees the program as it stands and leaves nothing behind.
@@ -7,6 +10,7 @@ sees the program as it stands and leaves nothing behind.
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -554,6 +558,22 @@ CASES = [
         "(lambda: 6).__code__)",
         "run(read36), run(counted36), run(coded36)",
     ),
+    Case(
+        "a local class without a name",
+        """
+        def make37():
+            class Local:
+                level = 0
+                def read(self): return self.level
+            return Local
+        KINDS37 = {"k": make37()}
+        OBJECT37 = KINDS37["k"]()
+        Named37 = make37()
+        def read37(): return KINDS37["k"].level, OBJECT37.read(), isinstance(OBJECT37, KINDS37["k"]), Named37.level
+        """,
+        "KINDS37['k'].level = Named37.level = n",
+        "run(read37), run(KINDS37['k']().read), run(Named37().read)",
+    ),
 ]
 
 BESIDE = {
@@ -605,23 +625,38 @@ def main(way):
             play(lambda f, *args: executor.submit(f, *args).result(), lambda f, items: list(executor.map(f, items)))
 
 def play(run, each):
-    for number in numbers:
-        for n in (5, 6, 5):
+    for number, calls in numbers.items():
+        steps = [(n, "") for n in (5, 6, 5)]
+        for which in range(calls):
+            steps += [(6, f"_{(which + 1) % calls}"), (5, f"_{which}")]
+        for n, which in steps:
             globals()[f"change_{number}"](n)
             try:
-                print(number, n, globals()[f"call_{number}"](run, each), flush=True)
+                print(number, n, globals()[f"call_{number}{which}"](run, each), flush=True)
             except Exception as error:
                 print(number, n, type(error).__name__, error, flush=True)
 """
 
 
+def _calls(case: Case) -> list[str]:
+    """Return the calls of a case that has several."""
+    body = ast.parse(case.call, mode="eval").body
+    return [ast.unparse(call) for call in body.elts] if isinstance(body, ast.Tuple) else []
+
+
+def lines_of(case: Case) -> int:
+    """Return how many values the program prints for a case."""
+    return len(VALUES) + 2 * len(_calls(case))
+
+
 def program(cases: list[Case], guard: bool = True) -> str:
     """Return the text of a program that plays cases."""
     parts = [HEAD]
-    numbers = []
+    numbers: dict[int, int] = {}
     for case in cases:
         number = CASES.index(case)
-        numbers.append(number)
+        calls = _calls(case)
+        numbers[number] = len(calls)
         change = case.change
         names = ""
         if change.startswith("global "):
@@ -629,6 +664,8 @@ def program(cases: list[Case], guard: bool = True) -> str:
         parts.append(f"# -- {case.name}\n{textwrap.dedent(case.define)}")
         parts.append(f"def change_{number}(n):\n    {names or 'pass'}\n    {change}\n")
         parts.append(f"def call_{number}(run, each):\n    return {case.call}\n")
+        for which, call in enumerate(calls):
+            parts.append(f"def call_{number}_{which}(run, each):\n    return {call}\n")
     parts.append(f"numbers = {numbers}")
     parts.append(TAIL)
     start = 'main(sys.argv[1] if len(sys.argv) > 1 else "launched")'

@@ -12,7 +12,7 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from fedfutures.program import reach, scanning, snapshots
+from fedfutures.program import pickling, reach, scanning, snapshots
 from fedfutures.program.modules import Key, ProgramModules, lookup
 from fedfutures.program.namespaces import Namespaces
 from fedfutures.program.reach import Reach
@@ -66,6 +66,20 @@ def reach_of(keys: Iterable[Key]) -> Reach:
     return reach
 
 
+def know_classes(monkeypatch: pytest.MonkeyPatch, by_class: Any, by_id: Any, made_here: Any, came: Any) -> None:
+    """Have this process know these classes, which have been pickled by value: two processes know each its own."""
+    monkeypatch.setattr(cloudpickle.cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", by_class)
+    monkeypatch.setattr(cloudpickle.cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_ID", by_id)
+    monkeypatch.setattr(pickling, "_made_here", made_here)
+    monkeypatch.setattr(pickling, "_came", came)
+
+
+def know_no_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a process that has neither sent nor got a class."""
+    known = weakref.WeakKeyDictionary(), weakref.WeakValueDictionary(), weakref.WeakSet(), weakref.WeakSet()
+    know_classes(monkeypatch, *known)
+
+
 class Sides:
     """An Origin and a Worker in one process: the one that is at work has its modules in ``sys.modules``."""
 
@@ -73,7 +87,7 @@ class Sides:
         """`text` is that of the module ``beside``; `more` are others by name."""
         self._monkeypatch = monkeypatch
         texts = {**more, BESIDE: text}
-        self._trackers: dict[int, tuple[Any, Any]] = {}
+        self._trackers: dict[int, tuple[Any, Any, Any, Any]] = {}
         self._origin, self._worker = ({name: types.ModuleType(name) for name in texts} for _ in range(2))
         for side in (self._worker, self._origin):
             self._use(side)
@@ -86,10 +100,11 @@ class Sides:
     def _use(self, side: dict[str, types.ModuleType]) -> None:
         for name, module in side.items():
             self._monkeypatch.setitem(sys.modules, name, module)
-        # cloudpickle knows the classes that this process has sent, and returns them: two processes know each its own.
-        known = self._trackers.setdefault(id(side), (weakref.WeakKeyDictionary(), weakref.WeakValueDictionary()))
-        for name, tracker in zip(("_DYNAMIC_CLASS_TRACKER_BY_CLASS", "_DYNAMIC_CLASS_TRACKER_BY_ID"), known):
-            self._monkeypatch.setattr(cloudpickle.cloudpickle, name, tracker)
+        known = self._trackers.setdefault(
+            id(side),
+            (weakref.WeakKeyDictionary(), weakref.WeakValueDictionary(), weakref.WeakSet(), weakref.WeakSet()),
+        )
+        know_classes(self._monkeypatch, *known)
 
     @property
     def here(self) -> types.ModuleType:

@@ -376,6 +376,35 @@ def test_a_cache_is_as_its_snapshot_has_it(sides: Sides) -> None:
     assert there.cached.cache_info().hits == 1  # what it kept is there still
 
 
+def test_an_alias_of_a_function_that_ends_before_it_is_asked_for(sides: Sides) -> None:
+    sides.change("uses = helper")
+    first = sides.snapshot("uses", "helper")
+    sides.change("helper = 0")
+    there = sides.switch(first)
+    assert there.uses is there.helper
+
+
+def test_a_holder_that_a_snapshot_leaves_out_is_not_left_with_an_old_object(sides: Sides) -> None:
+    first = sides.snapshot("HOLDER")
+    sides.switch(first)
+    sides.change("TABLE['b'] = 1")
+    sides.see("TABLE")
+    there = sides.switch(first)
+    assert there.HOLDER[0] is there.TABLE
+    assert "b" not in there.TABLE
+
+
+def test_a_holder_of_a_future_that_goes_on_holds_what_has_come_since(sides: Sides) -> None:
+    first, alone = sides.snapshot("HOLDER"), sides.snapshot("TABLE")
+    sides.switch(first).HOLDER.append("mine")
+    sides.namespaces.suspend(first.digest)
+    sides.change("TABLE['b'] = 1")
+    sides.see("TABLE")
+    sides.switch(alone)
+    sides.within(lambda: sides.namespaces.resume(first.digest))
+    assert sides.there.HOLDER[0] is sides.there.TABLE
+
+
 def test_an_object_that_refers_to_itself(sides: Sides) -> None:
     sides.change("SELF = [1]; SELF.append(SELF); MODEL.me = MODEL; ONE, TWO = [], []; ONE.append(TWO); TWO.append(ONE)")
     there = sides.see("SELF", "MODEL", "ONE", "TWO")
@@ -700,7 +729,9 @@ texts = st.builds(
     st.sampled_from(STATEMENTS), st.sampled_from(NAMES), st.sampled_from(NAMES), st.integers(0, 5),
 )  # fmt: skip
 steps = st.lists(
-    texts.map(lambda text: ("run", text)) | st.just(("take", 0)) | st.integers(0, 20).map(lambda n: ("switch", n)),
+    texts.map(lambda text: ("run", text))
+    | st.sampled_from([("look",), *((name,) for name in NAMES)]).map(lambda names: ("take", names))
+    | st.integers(0, 20).map(lambda n: ("switch", n)),
     min_size=1,
     max_size=25,
 )
@@ -713,10 +744,10 @@ class Picture:
         self._module = module
         self._within: list[int] = []
 
-    def of_all(self) -> Any:
-        """Return the picture of all variables that ``look`` reads."""
-        names = [*NAMES, "g", "Thing"]
-        return {name: self.of(self._module.__dict__.get(name, MISSING)) for name in names}
+    def of_all(self, names: set[str]) -> Any:
+        """Return the picture of those of these variables that ``look`` reads."""
+        names &= {*NAMES, "g", "Thing"}
+        return {name: self.of(self._module.__dict__.get(name, MISSING)) for name in sorted(names)}
 
     def of(self, value: Any) -> Any:
         """Return the picture of one value."""
@@ -746,9 +777,9 @@ class Picture:
 class Shared(Picture):
     """Which names are those of one object, and which objects right inside of others have a name."""
 
-    def of_all(self) -> Any:
-        """Return the picture of all variables that ``look`` reads."""
-        there = {name: self._module.__dict__[name] for name in NAMES if name in self._module.__dict__}
+    def of_all(self, names: set[str]) -> Any:
+        """Return the picture of those of these variables that ``look`` reads."""
+        there = {name: self._module.__dict__[name] for name in NAMES if name in self._module.__dict__ and name in names}
         self._named: dict[int, list[str]] = {}
         for name, value in there.items():
             if isinstance(value, (list, dict, set, types.FunctionType)) or hasattr(value, "__dict__"):
@@ -771,19 +802,22 @@ def play(todo: list[tuple[str, Any]], picture: type[Picture]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         look_anew(monkeypatch)
         sides = Sides(monkeypatch, TWIN)
-        taken: list[tuple[Any, Any]] = []
-        for kind, what in [*todo, ("take", 0), ("switch", 0), ("switch", -1)]:
+        taken: list[tuple[Any, set[str], Any]] = []
+        for kind, what in [*todo, ("take", ("look",)), ("switch", 0), ("switch", -1)]:
             if kind == "run":
                 try:
                     sides.change(what)
                 except (AttributeError, TypeError, KeyError, IndexError, NameError):
                     pass
             elif kind == "take":
-                taken.append((sides.snapshot("look"), picture(sides.here).of_all()))
+                snapshot = sides.snapshot(*what)
+                names = {name for module, name in snapshot.versions if module == BESIDE}
+                taken.append((snapshot, names, picture(sides.here).of_all(names)))
             elif taken:
-                snapshot, expected = taken[what % len(taken)]
+                snapshot, names, expected = taken[what % len(taken)]
                 there = sides.switch(snapshot)
-                assert picture(there).of_all() == expected
+                got = picture(there).of_all(names)
+                assert got == expected, (got, expected)
 
 
 @given(steps)

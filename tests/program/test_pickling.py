@@ -26,7 +26,7 @@ from fedfutures.program.pickling import (
 )
 from fedfutures.program.tokens import Named
 
-from .programs import BESIDE, execute, make, run_in
+from .programs import BESIDE, execute, know_no_classes, make, run_in
 
 PROGRAM = """
     import functools, settings
@@ -184,6 +184,7 @@ def test_a_function_and_a_class_go_by_value_as_variables(
         bodies[name], _ = dump_variable(lookup(key), key, Named(ProgramModules()))
     there = execute("FACTOR = 100")
     monkeypatch.setitem(sys.modules, BESIDE, there)
+    know_no_classes(monkeypatch)
     found = {name: VariableUnpickler(io.BytesIO(body), (), find).load() for name, body in bodies.items()}
     assert (found["helper"](1), found["cached"](2)) == (101, 200)
     assert (found["Thing"](1).method(), found["Thing"].of_class(), found["Thing"].static()) == (101, 1, 100)
@@ -299,3 +300,53 @@ def test_the_program_is_found_although_a_profiler_is_main(monkeypatch: pytest.Mo
     with pytest.raises(AttributeError):
         pickle.loads(body)
     assert ProgramUnpickler(io.BytesIO(pickle.dumps(functools.reduce))).load() is functools.reduce
+
+
+# -- local classes that the program has under a name ------------------------------------------------------------------
+
+LOCAL = """
+    def making():
+        class Local:
+            level = 1
+            def read(self): return self.level
+        return Local
+    Local = making()
+    REGISTRY = {"local": making()}
+"""
+
+
+def test_a_local_class_with_a_name_goes_to_a_call_by_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = make(LOCAL, monkeypatch)
+    body, reach = dump_by_value(here.Local())
+    assert (BESIDE, "Local") in reach.parts
+    there = make(LOCAL, monkeypatch)
+    know_no_classes(monkeypatch)
+    assert type(pickle.loads(body)) is there.Local
+
+
+@pytest.mark.parametrize("of_program", ["Local", "REGISTRY['local']"])
+def test_a_result_does_not_change_a_class_of_the_program(monkeypatch: pytest.MonkeyPatch, of_program: str) -> None:
+    here = make(LOCAL, monkeypatch)
+    cls = eval(of_program, vars(here))
+    body, _ = dump_by_value(cls(), for_call=False)
+    cls.level = 2
+    assert (type(pickle.loads(body)), cls.level) == (cls, 2)
+
+
+def test_a_result_brings_a_class_that_the_program_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = make(LOCAL, monkeypatch)
+    there.Local.level = 7
+    body, _ = dump_by_value(there.Local(), for_call=False)
+    make("", monkeypatch)
+    know_no_classes(monkeypatch)
+    assert pickle.loads(body).read() == 7
+
+
+def test_a_class_that_came_by_value_is_as_it_was_sent_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    cls = make(LOCAL, monkeypatch).REGISTRY["local"]
+    bodies = []
+    for cls.level in (1, 2):
+        bodies.append(dump_by_value(cls)[0])
+    know_no_classes(monkeypatch)
+    first, second = map(pickle.loads, bodies)
+    assert (first is second, second.level) == (True, 2)
