@@ -33,17 +33,15 @@ Buffers = Callable[[pickle.PickleBuffer], Any]
 
 
 def dump_by_value(
-    value: Any, keep_buffer: Buffers | None = None, root: Key | None = None, *, for_call: bool = True
+    value: Any, keep_buffer: Buffers | None = None, root: Key | None = None
 ) -> tuple[bytes, Reach]:  # fmt: skip
     """Pickle with cloudpickle: lambdas, closures and local classes travel by value. Raises what pickling raises.
 
     root: The key of `value`, where that goes by value although it has one.
-    for_call: The receiver sees the program's variables as they are now, those that the value needs with them. A
-        result comes back to a program that may have changed them since.
     """
     target = io.BytesIO()
     pickler = value_pickler()(target, PROTOCOL, keep_buffer)
-    pickler.key, pickler.for_call = root, for_call
+    pickler.key = root
     pickler.dump(value)
     return target.getvalue(), pickler.reached
 
@@ -56,7 +54,6 @@ def value_pickler() -> Any:
     class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         key: Key | None = None
         names_local_classes = True
-        for_call = True
         circle: frozenset[Key] = frozenset()
 
         def __init__(self, *arguments: Any) -> None:
@@ -74,7 +71,7 @@ def value_pickler() -> Any:
                 if key is None or self.is_root(key):
                     return _reduce_class(obj, super().reducer_override(obj))
                 self.reached.parts.add(key)
-                return (find, (key,)) if self.for_call else _by_name_if_there(key, obj)
+                return _by_name_if_there(key, obj)
             if isinstance(obj, property) and type(obj) is not property:
                 return type(obj), (obj.fget, obj.fset, obj.fdel)
             reduce = _REDUCED.get(type(obj))

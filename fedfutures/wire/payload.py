@@ -74,7 +74,7 @@ class Payloads:
             stream = pickle.dumps(value, PROTOCOL, buffer_callback=callback)
         except (pickle.PicklingError, AttributeError, TypeError):
             buffers.clear()
-            stream, found = dump_by_value(value, callback, for_call=reached is not None)
+            stream, found = dump_by_value(value, callback)
             if reached is not None:
                 reached.add(found)
         else:

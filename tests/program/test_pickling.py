@@ -328,15 +328,15 @@ def test_a_local_class_with_a_name_goes_to_a_call_by_that_name(monkeypatch: pyte
 def test_a_result_does_not_change_a_class_of_the_program(monkeypatch: pytest.MonkeyPatch, of_program: str) -> None:
     here = make(LOCAL, monkeypatch)
     cls = eval(of_program, vars(here))
-    body, _ = dump_by_value(cls(), for_call=False)
+    body, _ = dump_by_value(cls())
     cls.level = 2
     assert (type(pickle.loads(body)), cls.level) == (cls, 2)
 
 
-def test_a_result_brings_a_class_that_the_program_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_class_that_the_receiver_does_not_have_comes_along(monkeypatch: pytest.MonkeyPatch) -> None:
     there = make(LOCAL, monkeypatch)
     there.Local.level = 7
-    body, _ = dump_by_value(there.Local(), for_call=False)
+    body, _ = dump_by_value(there.Local())
     make("", monkeypatch)
     know_no_classes(monkeypatch)
     assert pickle.loads(body).read() == 7
