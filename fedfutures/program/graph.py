@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from .modules import Key
+from .modules import Key, unwrapped
 from .tokens import LRU_CACHE, Finding
 
 
@@ -66,7 +66,7 @@ class Graph:
 
 def is_cache(value: Any) -> bool:
     """Whether this is an ``lru_cache``, maybe as a static or class method."""
-    return type(value.__func__ if isinstance(value, (classmethod, staticmethod)) else value) is LRU_CACHE
+    return type(unwrapped(value)) is LRU_CACHE
 
 
 def depends_on(key: Key, finding_of: Callable[[Key], Finding | None], with_reads: bool) -> list[Key]:

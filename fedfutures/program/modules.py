@@ -157,6 +157,23 @@ def lookup(key: Key) -> Any:
     return names.get(name, MISSING)
 
 
+def attribute_of(module: str, qualname: str) -> Any:
+    """Return what a loaded module has under a qualified name, found as pickle finds it; MISSING if it is not there.
+
+    >>> attribute_of("json", "JSONDecoder.decode").__name__, attribute_of("json", "no_such")
+    ('decode', MISSING)
+    """
+    found: Any = sys.modules.get(module, MISSING)
+    for part in qualname.split("."):
+        found = getattr(found, part, MISSING)
+    return found
+
+
+def unwrapped(value: Any) -> Any:
+    """Return the function inside of a static or class method, and anything else as it is."""
+    return value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
+
+
 def members_of(cls: type) -> Iterator[str]:
     """Yield the names of what a class defines, besides what every class has by being one."""
     made_with_it: Any = cls.__members__ if isinstance(cls, enum.EnumMeta) else None

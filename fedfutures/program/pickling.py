@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import fresh
-from .modules import MAIN, MAIN_NAMES, MISSING, Key, home_of, is_program, lookup, made_module, namespace
+from .modules import MAIN, MAIN_NAMES, MISSING, Key, home_of, is_program, lookup, made_module, namespace, unwrapped
 from .reach import Reach, reach_of
 from .tokens import ATOMS, LRU_CACHE, Named, is_found_in, is_single_dispatch, key_of_definition, key_of_local_class
 
@@ -208,7 +208,7 @@ def find(key: Key) -> Any:
     found = lookup(key)
     if found is MISSING:
         raise AttributeError(f"the program has no {key[1]!r} in {key[0]!r} here")
-    return found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
+    return unwrapped(found)
 
 
 # -- classes -----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from .modules import Key, lookup
+from .modules import Key, attribute_of, lookup
 from .tokens import key_of_definition
 
 _NUMPY_USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
@@ -231,9 +231,7 @@ def _apply_environment(different: dict[str, str | None]) -> None:
 def _apply_filters(filters: list[list[Any]]) -> None:
     made = []
     for action, text, (module, name), place, line in filters:
-        category: Any = sys.modules.get(module)
-        for part in name.split("."):
-            category = getattr(category, part, None)
+        category = attribute_of(module, name)
         if isinstance(category, type) and issubclass(category, Warning):
             pattern = None if text is None else re.compile(text, re.IGNORECASE)
             made.append((action, pattern, category, None if place is None else re.compile(place), line))

@@ -12,7 +12,7 @@ import re
 import types
 from typing import Any
 
-from .modules import MAIN_NAMES, MISSING, Key, ProgramModules, canonical, lookup
+from .modules import MAIN_NAMES, MISSING, Key, ProgramModules, lookup
 from .tokens import key_of_definition
 
 _NAMED = re.compile(rb"(?=\x8c(.)(.{1,255}?)\x94\x93)", re.DOTALL)
@@ -64,7 +64,7 @@ class _Recorder(pickle.Pickler):
         if isinstance(obj, (type, types.FunctionType)):
             key = key_of_definition(obj)
             if key is not None:
-                self.keys.add((canonical(key[0]), key[1]))
+                self.keys.add(key)
         return NotImplemented
 
 

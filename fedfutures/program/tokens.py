@@ -34,6 +34,7 @@ from .modules import (
     SHARED,
     Key,
     ProgramModules,
+    attribute_of,
     canonical,
     home_of,
     is_program,
@@ -41,6 +42,7 @@ from .modules import (
     members_of,
     namespace,
     shared_objects,
+    unwrapped,
 )
 from .reach import Reach, names_of, reach_of
 
@@ -134,10 +136,7 @@ def key_of_definition(value: Any) -> Key | None:
     if type(module) is not str or type(name) is not str or not is_program(module):
         return None
     key = (canonical(module), name)
-    found = lookup(key)
-    if isinstance(found, (staticmethod, classmethod)):
-        found = found.__func__
-    return key if found is value else None
+    return key if unwrapped(lookup(key)) is value else None
 
 
 def key_of_local_class(value: type) -> Key | None:
@@ -320,12 +319,7 @@ def is_single_dispatch(function: Any) -> bool:
 
 def is_found_in(module: str, value: Any) -> bool:
     """Whether a module that is not the program's has a function or class under its qualified name."""
-    if is_program(module):
-        return False
-    found: Any = sys.modules.get(module)
-    for part in value.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is value
+    return not is_program(module) and attribute_of(module, value.__qualname__) is value
 
 
 _DESCRIBED: dict[type, Callable[[Any, Any], Any]] = {

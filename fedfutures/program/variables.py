@@ -23,7 +23,7 @@ from typing import Any
 from . import snapshots
 from .fresh import Unavailable, kind_of
 from .graph import Graph, combined
-from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, ProgramModules, describe, lookup
+from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, ProgramModules, attribute_of, describe, lookup, unwrapped
 from .pickling import Circle, dump_variable
 from .probes import Probe, is_frozen, probe_for
 from .reach import Reach, keys_in_modules
@@ -301,9 +301,7 @@ class Variables:
 
     def body_of_missing(self, module: str, name: str) -> bytes | None:
         """Return a class or function that the program has put into a module of others."""
-        value: Any = sys.modules.get(module)
-        for part in name.split("."):
-            value = getattr(value, part, MISSING)
+        value = attribute_of(module, name)
         if value is MISSING:
             return None
         body, _ = self._dump(value, (module, name), self._named())
@@ -332,8 +330,7 @@ def as_it_is(function: types.FunctionType) -> types.FunctionType:
 
 
 def _named_by(key: Key) -> Any:
-    found = lookup(key)
-    return found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
+    return unwrapped(lookup(key))
 
 
 def _is_held(value: Any) -> bool:
