@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import io
 import pickle
-import sys
 import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import SealBroken
-from ..program.modules import MISSING, Key, ProgramModules, is_program, lookup
+from ..program.modules import MISSING, Key, ProgramModules, attribute_of, lookup
 from ..program.pickling import VariableUnpickler, dump_variable, find
 from ..program.probes import Probe, probe_for
-from ..program.tokens import LRU_CACHE, Named, code_token, examine, key_of_definition
+from ..program.tokens import LRU_CACHE, Named, code_token, examine, is_found_in, key_of_definition
 from .payload import Payloads
 from .seal import digest_of
 
@@ -230,7 +229,7 @@ def load(body: bytes, payloads: Payloads) -> Any:
         return find((module, qualname))
     try:
         __import__(module)
-        found = lookup((module, qualname)) if wanted else _found(module, qualname)
+        found = lookup((module, qualname)) if wanted else attribute_of(module, qualname)
     except BaseException:  # the module is missing here, or its import fails or even exits
         if by_value is None:
             raise
@@ -251,18 +250,7 @@ def is_plain_builtin(value: Any) -> bool:
 
 def is_of_package(function: Any) -> bool:
     """Whether this is a function of a module that is not the program's, which has it under its name."""
-    return (
-        isinstance(function, types.FunctionType)
-        and not is_program(function.__module__)
-        and _found(function.__module__, function.__qualname__) is function
-    )
-
-
-def _found(module: str, qualname: str) -> Any:
-    found: Any = sys.modules.get(module)
-    for part in qualname.split("."):
-        found = getattr(found, part, MISSING)
-    return found
+    return isinstance(function, types.FunctionType) and is_found_in(function.__module__, function)
 
 
 class Unloaded:
