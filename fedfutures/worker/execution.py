@@ -16,7 +16,6 @@ the same objects, and the same errors, wherever it runs.
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import heapq
 import itertools
 import math
@@ -49,9 +48,10 @@ from . import slices as slices  # registers the wrappers that definitions may na
 from .context import NOWHERE, Context, Elsewhere, Packed
 from .files import Files
 from .future import Future
-from .guard import Guard
+from .isolation import Isolation
 from .node import Node
 from .pace import HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, REPORT_SECONDS, STUCK_SECONDS
+from .process_state import alarm_at, is_shallow
 from .waiters import GreenEvent, HelpfulEvent, Waiter
 
 HELP_AGAIN_SECONDS = 0.02
@@ -110,8 +110,8 @@ class Worker(Node):
         self.namespaces = Namespaces(_fetch_nothing, self.payloads.load_with)
         self.seen = b""  # the snapshot of the Future that runs; b"" for one that reaches nothing of the program
         self.plain: Any = None  # the function that was submitted last and that has captured nothing
-        self.base = contextvars.copy_context()  # in which Futures begin
-        self.guard = Guard()
+        self.isolation = Isolation(self.local)
+        self.state = self.isolation.state
         self.fetched: deque[Fetched] = deque()
         self.pieces: dict[int, Fetched] = {}
         self.loaded: dict[bytes, Any] = {}
@@ -146,16 +146,8 @@ class Worker(Node):
 
     def _new_runner(self) -> greenlet.greenlet:
         runner = greenlet.greenlet(self._runner, self.hub)
-        runner.gr_context = self.base.copy()
+        runner.gr_context = self.isolation.fresh()
         return runner
-
-    def keep_context(self, context: contextvars.Context) -> None:
-        """What an import has set in its context holds for all Futures."""
-        for variable, value in context.items():
-            if variable not in self.base or self.base[variable] is not value:
-                self.base.run(variable.set, value)
-                variable.set(value)
-                self.idle_runners.clear()
 
     def _runner(self) -> None:
         while not self.stopping:
@@ -270,10 +262,7 @@ class Worker(Node):
         if stuck > REPORT_SECONDS:
             self._report_running()
         if stuck > RELIEF_SECONDS and self.own and not self._relief.is_alive():
-            context = self.base.copy()
-            self._relief = threading.Thread(
-                target=context.run, args=(self._relieve,), name="fedfutures-relief", daemon=True
-            )
+            self._relief = threading.Thread(target=self._relieve, name="fedfutures-relief", daemon=True)
             self._relief.start()
         if (self.max_tasks is None or self.tasks < self.max_tasks) and not self.preparing:
             one_by_one = overdue or self.max_tasks is not None
@@ -378,7 +367,7 @@ class Worker(Node):
         function: Any = None
         seen, brings = b"", False
         todo, finished, cells, load, dump = piece.todo, piece.finished, self.cells, self._load_call, self._dump_value
-        clock, stamp = time.monotonic, piece.stamp
+        clock, stamp, isolation, state = time.monotonic, piece.stamp, self.isolation, self.state
         while not self.stopping:
             try:
                 number, payload = todo.popleft()
@@ -405,7 +394,7 @@ class Worker(Node):
                     self.seen = b""
                     function, seen, brings = self._function_of(piece)
                 args, kwargs = load(payload)
-                value = function(*args, **kwargs)
+                value = isolation.fresh().run(function, *args, **kwargs)
                 outcome = _NONE if value is None else dump(value)
             except BaseException as error:
                 outcome, kind = self._failure(error), ERROR
@@ -415,8 +404,8 @@ class Worker(Node):
                 self.payloads.let_go(opened)
             if self.scopes:
                 self._end_scope()
-            if self.guard.dirty:
-                self.guard.restore()
+            if state.look():
+                state.restore()
             self.running -= 1
             if self.switches != switches:
                 piece.since = 0.0
@@ -634,7 +623,7 @@ class Worker(Node):
         try:
             if context is not self.context and is_main:
                 self._enter(context)
-            value = function(*args, **kwargs)
+            value = self.isolation.fresh().run(function, *args, **kwargs)
             if type(value) not in _ATOMS:
                 value = self.local.load(self._dump_value(value, self.local))
         except greenlet.GreenletExit:
@@ -646,8 +635,8 @@ class Worker(Node):
             self._end_scope()
         if not is_main:
             self._elsewhere.leave(before)
-        elif self.guard.dirty:
-            self.guard.restore()
+        elif self.state.look():
+            self.state.restore()
         with self.lock:
             has_callbacks = future._settle(value, failure)
         if has_callbacks:
@@ -696,7 +685,7 @@ class Worker(Node):
         if threading.get_ident() != self._thread:
             self._wait_in_foreign_thread(future, timeout)
             return
-        if timeout is None and self.depth < INLINE_DEPTH and self._claim(future):
+        if timeout is None and self.depth < INLINE_DEPTH and self._is_plain() and self._claim(future):
             context = self.context or self._make_context()
             self.depth += 1
             try:
@@ -705,7 +694,9 @@ class Worker(Node):
                 self.depth -= 1
                 if self.context is not context:
                     self._enter(context)
-        else:
+            return
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not future.done() and (deadline is None or time.monotonic() < deadline):
             waiter = Waiter()
             with self.lock:
                 if future.done():
@@ -713,7 +704,11 @@ class Worker(Node):
                 if future._waiting is None:
                     future._waiting = []
                 future._waiting.append(waiter)
-            self.switch_out(waiter, timeout)
+            self.switch_out(waiter, deadline)  # returns early when a timer of the Future's is due
+
+    def _is_plain(self) -> bool:
+        """Whether a Future that runs inside of the one that waits finds nothing of that: state, error, depth."""
+        return not self.state.look() and sys.exc_info()[1] is None and is_shallow()
 
     def _wait_in_foreign_thread(self, future: Future, timeout: float | None) -> None:
         if timeout is None and self._sees_the_same(future) and self._claim(future):
@@ -752,15 +747,18 @@ class Worker(Node):
         call = future._call
         return call is None or len(call) == 3 or call[3].snapshot in (b"", self.namespaces.current)
 
-    def switch_out(self, waiter: Waiter, timeout: float | None) -> None:
+    def switch_out(self, waiter: Waiter, deadline: float | None) -> None:
         """Let other greenlets run until this one is woken or its time is over."""
         if waiter.greenlet is self.hub:
             raise CancelledError  # the Worker is ending
-        if timeout is not None:
-            heapq.heappush(self.timers, (time.monotonic() + timeout, next(self._order), waiter))
+        if deadline is not None:
+            heapq.heappush(self.timers, (deadline, next(self._order), waiter))
         context = self.context or self._make_context()
         depth, self.depth = self.depth, 0
-        state = self.guard.suspend() if self.guard.dirty else None
+        column, self.state.column = self.state.column, None
+        values = self.state.suspend() if self.state.look() else None
+        if values is not None and (due := alarm_at(values)) is not None:
+            heapq.heappush(self.timers, (due, next(self._order), waiter))
         self.switches += 1
         if context.snapshot:
             self.namespaces.suspend(context.snapshot)
@@ -771,8 +769,9 @@ class Worker(Node):
             self.namespaces.origin = context.root
             self.namespaces.resume(context.snapshot)
         self._enter(context)
-        if state is not None:
-            self.guard.resume(state)
+        self.state.column = column
+        if values is not None:
+            self.state.resume(values)
 
     def wake_greenlets(self, greenlets: list[Any]) -> None:
         """Put waiting greenlets among those to be switched in next."""

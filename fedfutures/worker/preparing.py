@@ -6,7 +6,6 @@ in the process, directory and environment for instance, becomes the state in whi
 
 from __future__ import annotations
 
-import contextvars
 import importlib._bootstrap_external as external
 import io
 import re
@@ -14,7 +13,6 @@ import sys
 import threading
 import traceback
 import types
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,10 +26,13 @@ from ..program.snapshots import key_of_class
 from ..wire import functions
 from . import current, events
 from .aside import load_outcomes_aside
+from .descriptors import Descriptors
 from .execution import Worker
 from .importing import Answers, OriginFinder, OriginLoader
 from .initializing import unpack
+from .process_state import Values, merged
 from .program import import_program, install_empty
+from .slices import OfItems
 
 _NO_ATTRIBUTE = re.compile(r"Can't get (?:local )?(?:attribute|object) '?([\w.<>]+)'? on <module '([\w.]+)'")
 
@@ -43,12 +44,13 @@ class Preparation:
         self._settings, self._worker = settings, worker
         self._answers = Answers(worker, settings.host)
         self._asked: set[bytes] = set()
-        self._before: dict[str, Any] | None = None  # the process as it was before the program's changes
+        self._before: Values | None = None  # the process as it was before the program's changes
         worker.namespaces = Namespaces(self._answers.of_program, worker.payloads.load_with)
         worker.namespaces.change_process = self._change_process
         worker.payloads.place_of = self._answers.segment
         worker.payloads.bring_missing = worker.local.bring_missing = self._bring_missing
         functions.Brought.source = worker.namespaces.callables
+        OfItems.run_items = staticmethod(worker.isolation.run_items)
 
     def run(self) -> None:
         """Import the program, run the initializer, and take the state that they leave as the one to begin from."""
@@ -61,12 +63,13 @@ class Preparation:
             worker.preparing = True
             worker.step(events.Load(0, 0, busy=True))
             worker.start()
+        worker.state.watch()
         self._watch_imports()
         self._import_program(finder)
         if settings.initializer is not None:
             self._initialize(settings.initializer)
-        worker.base = contextvars.copy_context()
-        worker.guard.begin()
+        worker.isolation.begin()
+        Descriptors()
         worker.preparing = False
 
     def _import_program(self, finder: OriginFinder | None) -> None:
@@ -114,19 +117,18 @@ class Preparation:
 
     def _around(self, run: Callable[[types.ModuleType], object], module: types.ModuleType) -> None:
         worker = self._worker
-        if threading.get_ident() != worker._thread or not worker.guard.watches:
+        if threading.get_ident() != worker._thread or not worker.state.base:
             run(module)
             return
-        context = worker.base.copy()
-        at_first = self._present() if self._before is not None else None
-        worker.guard.importing += 1
+        context = worker.isolation.fresh()
         try:
-            context.run(run, module)
+            with worker.state.importing() as changes:
+                context.run(run, module)
         finally:
-            worker.guard.importing -= 1
-            worker.keep_context(context)
-            if at_first is not None:
-                self._keep_changes(at_first, self._present())
+            worker.isolation.keep_context(context)
+            if self._before is not None:
+                for part, (was, now) in changes.items():
+                    self._before[part] = merged(self._before[part], was, now)
 
     def _bring_missing(self, error: Exception) -> bool:
         """A pickle speaks of what this process does not have in a module: the program may have put it there."""
@@ -158,50 +160,10 @@ class Preparation:
     def _change_process(self, changes: dict[str, Any]) -> None:
         """Make the process as the program's is from now on; what is not among the changes is as at the beginning."""
         worker = self._worker
-        watches = worker.guard.watches
         if self._before is None:
-            self._before = self._present()
-        worker.guard.importing += 1
-        try:
-            self._restore(self._before)
-            process.apply(changes)
-            contexts = {name: value for name, value in changes.items() if name in ("decimal", "numpy errors")}
-            worker.base.run(process.apply, contexts)
-        finally:
-            worker.guard.importing -= 1
-        if contexts and watches:
-            worker.idle_runners.clear()
-
-    def _keep_changes(self, at_first: dict[str, Any], now: dict[str, Any]) -> None:
-        """What an import has changed is part of the state that the program's changes come on top of."""
-        assert self._before is not None
-        directory, environment, umask, handlers = self._before["state"]
-        for name in at_first["state"][1].keys() | now["state"][1].keys():
-            value = now["state"][1].get(name)
-            if value != at_first["state"][1].get(name):
-                environment.pop(name, None)
-                environment |= {} if value is None else {name: value}
-        handlers |= {n: h for n, h in now["state"][3].items() if h is not at_first["state"][3].get(n)}
-        directory, umask = (
-            was if now["state"][place] == at_first["state"][place] else now["state"][place]
-            for place, was in ((0, directory), (2, umask))
-        )
-        self._before["state"] = directory, environment, umask, handlers
-        self._before["path"] += [place for place in now["path"] if place not in at_first["path"]]
-        if now["recursion limit"] != at_first["recursion limit"]:
-            self._before["recursion limit"] = now["recursion limit"]
-
-    def _present(self) -> dict[str, Any]:
-        guard = self._worker.guard
-        return {
-            "state": guard.baseline() if guard.watches else guard.present(),
-            "path": list(sys.path),
-            "recursion limit": sys.getrecursionlimit(),
-            "filters": list(warnings.filters),
-        }
-
-    def _restore(self, before: dict[str, Any]) -> None:
-        self._worker.guard.rebase(before["state"])
-        sys.path[:] = before["path"]
-        sys.setrecursionlimit(before["recursion limit"])
-        warnings.filters[:] = before["filters"]  # type: ignore[index]
+            self._before = dict(worker.state.base) or worker.state.read()
+        worker.state.set_base(self._before)
+        contexts = {name: value for name, value in changes.items() if name in ("decimal", "numpy errors")}
+        with worker.state.importing():
+            process.apply({name: value for name, value in changes.items() if name not in contexts})
+            worker.isolation.run_in_base(process.apply, contexts)

@@ -1,7 +1,7 @@
 """What a Worker does with a slice of a ``map``: many items, one Future.
 
-An item that raises fails alone: the others of its slice have their values. The loop over the items is in C:
-``list.extend`` keeps what a ``map`` object gave before it raised, and the same object goes on with the next item.
+An item that raises fails alone: the others of its slice have their values. How items are kept apart from each other
+is told in :mod:`.isolation`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import itertools
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..wire.failures import dump_failure
 from ..wire.functions import Wrapper
+from .isolation import in_one_loop
 
 
 class SliceResult(NamedTuple):
@@ -23,23 +25,30 @@ class SliceResult(NamedTuple):
     seconds: float
 
 
-class Slice(Wrapper):
+class OfItems(Wrapper):
+    """Calls a function for each item; a Worker says how, so that no item sees what another has done."""
+
+    run_items: Callable[..., tuple[list[Any], list[tuple[int, Any]]]] = staticmethod(in_one_loop)
+
+    def values(self, columns: tuple[list[Any], ...]) -> list[Any]:
+        """Return the values; raises what an item has raised."""
+        return self.run_items(self.function(), columns, _raise)[0]
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+class Slice(OfItems):
     """Calls a function for each item of a slice: ``Slice(pow)([2, 3], [1, 2])`` has the values ``[2, 9]``."""
 
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
         began = time.perf_counter()
-        calls = map(self.function(), *columns)
-        values: list[Any] = []
-        failures: list[tuple[int, bytes]] = []
-        while len(values) < len(columns[0]):
-            try:
-                values.extend(calls)
-                if len(values) < len(columns[0]):
-                    raise StopIteration  # the function did: map() took it for its own end
-            except BaseException as error:
-                failures.append((len(values), dump_failure(error, self.payloads, inside=True)))
-                values.append(None)
+        values, failures = self.run_items(self.function(), columns, self._failure)
         return values, failures, time.perf_counter() - began
+
+    def _failure(self, error: BaseException) -> bytes:
+        return dump_failure(error, self.payloads, inside=True)
 
 
 class Star(Wrapper):
@@ -54,21 +63,21 @@ class Star(Wrapper):
         return function(*item)
 
 
-class ReduceSlice(Wrapper):
+class ReduceSlice(OfItems):
     """Maps a slice and reduces it to one value."""
 
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
         began = time.perf_counter()
-        value = functools.reduce(self.function(1), map(self.function(), *columns))
+        value = functools.reduce(self.function(1), self.values(columns))
         return [value], [], time.perf_counter() - began
 
 
-class ScanSlice(Wrapper):
+class ScanSlice(OfItems):
     """Maps a slice and returns its running reductions."""
 
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
         began = time.perf_counter()
-        values = list(itertools.accumulate(map(self.function(), *columns), self.function(1)))
+        values = list(itertools.accumulate(self.values(columns), self.function(1)))
         return [values], [], time.perf_counter() - began
 
 

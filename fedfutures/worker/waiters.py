@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import greenlet
@@ -41,9 +42,10 @@ class GreenEvent:
         return self._set
 
     def wait(self, timeout: float | None = None) -> bool:
-        if not self._set:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._set and (deadline is None or time.monotonic() < deadline):
             self._waiter = Waiter()
-            self._worker.switch_out(self._waiter, timeout)
+            self._worker.switch_out(self._waiter, deadline)
             self._waiter = None
         return self._set
 

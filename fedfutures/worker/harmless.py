@@ -1,0 +1,113 @@
+"""Functions that can change nothing around them, as their code shows.
+
+The items of a slice run in one loop of C, and after each item the Worker has to know whether the item has changed
+something: the context, an argument that others share. Looking costs more than a trivial function does. So functions are
+looked at once: one whose code only computes with its arguments, and calls nothing but built-in functions that compute,
+needs no second look. Whoever is not known to be harmless is not.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import operator
+import types
+from collections.abc import Iterator
+from typing import Any
+
+ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
+Names = frozenset[tuple[str, ...]]
+"""Of each value that code reads, the global name, and the attribute of a module if it reads that."""
+
+_MODULES = frozenset({"math", "cmath", "operator", "_operator"})
+_BUILTINS = frozenset(
+    getattr(builtins, name)
+    for name in (
+        "abs", "ascii", "bin", "bool", "bytes", "chr", "complex", "divmod", "float", "format", "hash", "hex", "int",
+        "isinstance", "issubclass", "len", "list", "max", "min", "oct", "ord", "pow", "range", "repr", "round", "set",
+        "sorted", "str", "sum", "tuple", "type", "zip", "enumerate", "frozenset", "reversed",
+    )
+)  # fmt: skip
+_CHANGING = frozenset({operator.setitem, operator.delitem, getattr(operator, "call", operator.setitem)})
+_BEGINNINGS = (
+    "BINARY_", "INPLACE_", "BUILD_", "CALL", "COMPARE_", "COPY", "DUP_", "FOR_ITER", "GET_ITER", "JUMP_", "KW_NAMES",
+    "LOAD_", "POP_", "RETURN_", "ROT_", "STORE_FAST", "SWAP", "UNARY_", "CONTAINS_OP", "IS_OP", "TO_BOOL", "FORMAT_",
+    "CONVERT_", "UNPACK_", "MAKE_CELL", "COPY_FREE_VARS", "LIST_", "SET_", "DICT_", "PUSH_NULL", "RESUME", "PRECALL",
+    "NOP", "EXTENDED_ARG", "CACHE", "END_FOR", "RERAISE", "NOT_TAKEN", "END_",
+)  # fmt: skip
+_NOT = frozenset({"LOAD_BUILD_CLASS", "LOAD_NAME", "LOAD_LOCALS", "LOAD_SUPER_ATTR", "LOAD_CLASSDEREF"})
+_known: dict[types.CodeType, Names | None] = {}
+_KNOWN_AT_MOST = 1024
+
+
+def is_harmless(function: Any, deep: int = 3) -> bool:
+    """Whether calls of a function with plain arguments can change nothing: no state, no context, no argument.
+
+    >>> import math
+    >>> is_harmless(abs), is_harmless(lambda x: math.sqrt(x) + 1), is_harmless(print), is_harmless(lambda x: x.sort())
+    (True, True, False, False)
+    """
+    kind = type(function)
+    if kind is types.BuiltinFunctionType:
+        module = function.__self__  # of a method its object, which may not even be hashable
+        return isinstance(module, types.ModuleType) and (
+            function in _BUILTINS or (module.__name__ in _MODULES and function not in _CHANGING)
+        )
+    if kind is type:
+        return function in _BUILTINS
+    if kind is not types.FunctionType or not deep:
+        return False
+    names = _names(function.__code__)
+    return (
+        names is not None
+        and _has_plain_cells(function)
+        and all(_is_plain(value, deep) for value in _read(function, names))
+    )
+
+
+def _is_plain(value: Any, deep: int) -> bool:
+    return type(value) in ATOMS or is_harmless(value, deep - 1)
+
+
+def _read(function: types.FunctionType, names: Names) -> Iterator[Any]:
+    """Yield what a function reads: global names, and attributes of the modules that compute."""
+    for name, *attributes in names:
+        value = function.__globals__.get(name, getattr(builtins, name, None))
+        if attributes and isinstance(value, types.ModuleType) and value.__name__ in _MODULES:
+            value = getattr(value, attributes[0], None)
+        yield value
+
+
+def _has_plain_cells(function: types.FunctionType) -> bool:
+    try:
+        return all(type(cell.cell_contents) in ATOMS for cell in function.__closure__ or ())
+    except ValueError:  # an empty cell
+        return False
+
+
+def _names(code: types.CodeType) -> Names | None:
+    """Return what code reads beside its own variables; None if it may do more than compute."""
+    if code not in _known:
+        if len(_known) >= _KNOWN_AT_MOST:
+            _known.clear()
+        _known[code] = _examine(code)
+    return _known[code]
+
+
+def _examine(code: types.CodeType) -> Names | None:
+    if any(isinstance(constant, types.CodeType) for constant in code.co_consts):
+        return None
+    names: set[tuple[str, ...]] = set()
+    before = ""  # the global name that the step before has read
+    for step in dis.get_instructions(code):
+        if step.opname in _NOT or not step.opname.startswith(_BEGINNINGS):
+            return None
+        if step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            if not before:  # of a value that may be anything
+                return None
+            names.discard((before,))
+            names.add((before, step.argval))
+        before = step.argval if step.opname == "LOAD_GLOBAL" else ""
+        if before:
+            names.add((before,))
+    return frozenset(names)

@@ -1,0 +1,1 @@
+"""Tests of what Futures find around them and leave behind."""
