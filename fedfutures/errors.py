@@ -9,6 +9,7 @@
     │   ├── ArgumentLoadError       its function or arguments could not be loaded on the Worker
     │   ├── VariableNotCarried      it needs a variable of the program that Workers cannot have
     │   ├── ResultNotPicklable      its value cannot travel
+    │   ├── Deadlock                it wants a lock whose holder waits for it
     │   ├── SealBroken              it was altered between its submitter and the Worker
     │   └── RemoteException         stands for an exception that cannot travel
     ├── FederationLost              (also BrokenExecutor) nobody is left who could run anything
@@ -81,6 +82,24 @@ class VariableNotCarried(FutureError):
 
 class ResultNotPicklable(FutureError, PicklingError):
     """The function ran, and its value cannot be pickled. Names the value's type and the path to the culprit."""
+
+
+class Deadlock(FutureError):
+    """The Future wants a lock that another Future of its Worker holds, and that one waits for it.
+
+    Attributes: `function` (which wants the lock), `holder` (the function that has it), `worker`.
+    """
+
+    def __init__(self, function: str, holder: str, worker: str) -> None:
+        self.function, self.holder, self.worker = function, holder, worker
+        super().__init__(
+            f"{function}() on Worker {worker} wants a lock that {holder}() holds, and {holder}() waits for "
+            f"{function}(): neither can go on. Release the lock before you wait for Futures that need it, or use "
+            f"threading.RLock."
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        return type(self), (self.function, self.holder, self.worker)
 
 
 class SealBroken(FutureError):

@@ -98,6 +98,20 @@ def _open(path: str, mode: str, position: int, encoding: str | None, errors: str
     return file
 
 
+def _make_lock() -> Any:
+    """Of the kind that this process makes: a Worker has its own."""
+    return threading.Lock()
+
+
+def _make_rlock() -> Any:
+    return threading.RLock()
+
+
+def stands_for(kind: type, usual: type) -> None:
+    """Objects of one type are made anew as those of another are."""
+    _REDUCERS[kind] = _REDUCERS[usual]
+
+
 def _reduce_database(connection: Any) -> Any:
     import sqlite3
 
@@ -120,8 +134,8 @@ def _connect(path: str, isolation_level: Any, row_factory: Any, text_factory: An
 
 
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
-    _LOCK: lambda lock: (threading.Lock, ()),
-    _RLOCK: lambda lock: (threading.RLock, ()),
+    _LOCK: lambda lock: (_make_lock, ()),
+    _RLOCK: lambda lock: (_make_rlock, ()),
     threading.local: lambda local: (_make_local, (dict(vars(local)),)),
     struct.Struct: lambda made: (struct.Struct, (made.format,)),
     weakref.WeakValueDictionary: lambda values: (weakref.WeakValueDictionary, (dict(values),)),

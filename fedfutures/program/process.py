@@ -282,7 +282,7 @@ _APPLIED: dict[str, Callable[[Any], object]] = {
     "path": _apply_path,
     "environment": _apply_environment,
     "umask": lambda mask: os.umask(mask) if mask >= 0 else None,
-    "recursion limit": sys.setrecursionlimit,
+    "recursion limit": lambda limit: sys.setrecursionlimit(limit),  # which a Worker watches
     "warnings": _apply_filters,
     "logging": _apply_logging,
     "signals": _apply_handlers,

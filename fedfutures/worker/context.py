@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, NamedTuple
 
 from ..wire import functions
@@ -24,25 +23,6 @@ class Context(NamedTuple):
 
 NOWHERE = Context(0, 0, "", 0)
 """Outside of any Future."""
-
-
-class Elsewhere(threading.local):
-    """On whose behalf a foreign thread runs an own Future; None while it runs none."""
-
-    def __init__(self) -> None:
-        self.context: Context | None = None
-        self.depth = 0
-
-    def enter(self, context: Context) -> Context | None:
-        """The thread begins an own Future; return what it did before."""
-        before, self.context = self.context, context
-        self.depth += 1
-        return before
-
-    def leave(self, before: Context | None) -> None:
-        """The own Future has ended."""
-        self.context = before
-        self.depth -= 1
 
 
 class Packed:

@@ -45,17 +45,17 @@ from ..wire.payload import Payloads, culprit
 from ..wire.seal import Seal
 from . import events as rules
 from . import slices as slices  # registers the wrappers that definitions may name
-from .context import NOWHERE, Context, Elsewhere, Packed
+from .context import NOWHERE, Context, Packed
 from .files import Files
 from .future import Future
 from .isolation import Isolation
+from .locks import Locks
 from .node import Node
 from .pace import HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, REPORT_SECONDS, STUCK_SECONDS
 from .process_state import alarm_at, is_shallow
+from .threads import STILL_SECONDS, OtherThreads
 from .waiters import GreenEvent, HelpfulEvent, Waiter
 
-HELP_AGAIN_SECONDS = 0.02
-RELIEF_SECONDS = 0.2
 INLINE_DEPTH = 12
 URGENT_PER_WORKER = 2
 LOADED_FUNCTIONS_KEPT = 4096
@@ -64,6 +64,7 @@ _ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
 _SMALL_ATOMS = frozenset({float, bool, complex, type(None)})
 _WORD = 1 << 63
 _NONE = pickle.dumps(None, 5)
+_exception: Callable[[], BaseException | None] = getattr(sys, "exception", None) or (lambda: sys.exc_info()[1])
 
 
 def _fetch_nothing(keys: Any) -> Any:
@@ -120,9 +121,12 @@ class Worker(Node):
         self.timers: list[tuple[float, int, Waiter]] = []
         self.ranked = False  # whether a priority other than 0 was ever seen here: until then order needs no thought
         self.context: Context | None = None  # of the Future that runs; None: not made yet
-        self._elsewhere = Elsewhere()
+        self.others = OtherThreads(self)
         self.scopes: dict[Any, dict[str, Any]] = {}  # what Futures that are under way have named
-        self.running = 0  # Futures begun and not finished, of any greenlet
+        self.waits: dict[greenlet.greenlet, Any] = {}  # who is suspended -> the Future or lock waited for, if it is one
+        self.locks = Locks(self)
+        self.locked_in = 0  # suspended Futures that hold a lock, or wait for one
+        self.recalled: set[int] = set()  # own Futures that were given, and are asked for again
         self.switches = 0
         self.depth = 0
         self.pump_at = 0.0
@@ -153,16 +157,19 @@ class Worker(Node):
         while not self.stopping:
             if self.ready:
                 self._resume_ready()
-            elif self.ranked and self.fetched and self.fetched[0].priority > self._own_priority():
+            elif self.ranked and self._is_fetched_first():
                 self._run_fetched(self.fetched[0])
             elif (future := self._next_own()) is not None:
                 self._run_own(future)
                 if time.monotonic() >= self.pump_at:
                     self.pump()
-            elif self.fetched:
+            elif self.fetched and not self.locked_in:
                 self._run_fetched(self.fetched[0])
             else:
                 self._rest()
+
+    def _is_fetched_first(self) -> bool:
+        return bool(self.fetched) and not self.locked_in and self.fetched[0].priority > self._own_priority()
 
     def _resume_ready(self) -> None:
         waiter = self.ready.pop()
@@ -189,11 +196,14 @@ class Worker(Node):
 
     def _claim(self, future: Future) -> bool:
         """Make an own Future this thread's to run; False when it was cancelled, given, or started elsewhere."""
-        with self.lock:
+        self.lock.acquire()  # a third of what a with statement takes, on the way of each nested Future
+        try:
             if future._call is None or future._number in self.futures or future._state != PENDING:
                 return False
             future._state = RUNNING
             return True
+        finally:
+            self.lock.release()
 
     def _rest(self) -> None:
         """Nothing to run: send what has finished, and wait for something to arrive."""
@@ -202,9 +212,11 @@ class Worker(Node):
             self._send_results()
             self.flush()
         self.pump()
-        if self.ready or self.own or self.fetched or self.stopping:
+        if self.ready or self.own or (self.fetched and not self.locked_in) or self.stopping:
             return
-        if self.max_tasks is not None and self.tasks >= self.max_tasks and not self.running:
+        if self.locked_in:
+            self._recall()
+        if self.max_tasks is not None and self.tasks >= self.max_tasks and not self.waits:
             self._leave()
             return
         if self._driver.acquire(blocking=False):
@@ -256,13 +268,15 @@ class Worker(Node):
         busy = bool(self.cells[PIECE]) or bool(self.ready) or bool(unstarted)
         if unstarted and not stuck:
             unstarted -= 1  # the main thread asks, between Futures: it is about to start the next
+        if self.locked_in:  # nothing of others is started, so they must not wait here
+            overdue, unstarted, busy = True, sum(len(piece.todo) for piece in self.fetched), True
         if unstarted and (overdue or self.machine.hunger):
             unstarted -= self._give_back(unstarted if overdue else min(unstarted, self.machine.hunger))
         super()._send_due()
         if stuck > REPORT_SECONDS:
             self._report_running()
-        if stuck > RELIEF_SECONDS and self.own and not self._relief.is_alive():
-            self._relief = threading.Thread(target=self._relieve, name="fedfutures-relief", daemon=True)
+        if stuck > STILL_SECONDS and self.own and not self._relief.is_alive():
+            self._relief = threading.Thread(target=self.others.relieve, name="fedfutures-relief", daemon=True)
             self._relief.start()
         if (self.max_tasks is None or self.tasks < self.max_tasks) and not self.preparing:
             one_by_one = overdue or self.max_tasks is not None
@@ -283,20 +297,12 @@ class Worker(Node):
         """When what waits behind the Future that runs is to be given back, or that Future to be reported."""
         running = self.cells[PIECE], self.cells[NUMBER]
         if self.own and not self._relief.is_alive():
-            return self.driven_at + RELIEF_SECONDS
+            return self.driven_at + STILL_SECONDS
         if any(piece.todo for piece in list(self.fetched)):
             return self.driven_at + self._overdue_seconds()
         if running[0] and running != self._reported:
             return self.driven_at + REPORT_SECONDS
         return time.monotonic() + LOOK_SECONDS if running[0] else None
-
-    def _relieve(self) -> None:
-        """Run own Futures while the main thread is stuck: it may be waiting for them in a way that is not ours.
-
-        An asyncio loop that a Future runs is such a way: it blocks the thread, and hears of Futures by callback.
-        """
-        while time.monotonic() - self.driven_at > RELIEF_SECONDS and self.help_out():
-            pass
 
     def _overdue_seconds(self) -> float:
         return max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))
@@ -333,6 +339,33 @@ class Worker(Node):
             if ids:
                 self.step(rules.GiveBack(piece.number, ids[::-1]))
         return count
+
+    def _recall(self) -> None:
+        """Ask for the own Futures that were given and have not been started: this Worker may run nothing else."""
+        with self.lock:
+            wanted = [
+                number for number, future in self.futures.items()
+                if future._state == PENDING and number not in self.recalled
+            ]  # fmt: skip
+            if wanted:
+                self.recalled.update(wanted)
+                self.step(rules.CancelGiven(wanted))
+                self.flush()
+
+    def _resolve(self, action: rules.Resolve) -> None:
+        if self.recalled:
+            back = {number for number, kind in action.odd if kind == CANCELLED and number in self.recalled}
+            if back:
+                self._reclaim(rules.Reclaim(sorted(back)))
+                kept = [entry for entry in zip(action.ids, action.outcomes) if entry[0] not in back]
+                action = rules.Resolve([n for n, _ in kept], [o for _, o in kept], action.odd)
+            self.recalled.difference_update(back, action.ids)
+        super()._resolve(action)
+
+    def cancel_all(self, futures: list[Future]) -> int:
+        """Cancel for good, also what is being recalled."""
+        self.recalled.difference_update(future._number for future in futures)
+        return super().cancel_all(futures)
 
     def _leave(self) -> None:
         with self.lock:
@@ -377,8 +410,9 @@ class Worker(Node):
                 break
             cells[NUMBER], cells[PIECE] = number, piece.number
             self.context = None
-            self.running += 1
             self.tasks += 1
+            if not state.calm:
+                self._settle_state()
             if not piece.since:
                 piece.since = clock()
             switches = self.switches
@@ -394,7 +428,8 @@ class Worker(Node):
                     self.seen = b""
                     function, seen, brings = self._function_of(piece)
                 args, kwargs = load(payload)
-                value = isolation.fresh().run(function, *args, **kwargs)
+                run = isolation.fresh().run
+                value = run(function, *args, **kwargs) if kwargs else run(function, *args)
                 outcome = _NONE if value is None else dump(value)
             except BaseException as error:
                 outcome, kind = self._failure(error), ERROR
@@ -404,9 +439,8 @@ class Worker(Node):
                 self.payloads.let_go(opened)
             if self.scopes:
                 self._end_scope()
-            if state.look():
-                state.restore()
-            self.running -= 1
+            if not state.calm:
+                self._settle_state()
             if self.switches != switches:
                 piece.since = 0.0
             finished.append((number, outcome, kind))
@@ -529,7 +563,7 @@ class Worker(Node):
             if kwargs:
                 args, kwargs = self._isolate((args, kwargs))
         is_main = threading.get_ident() == self._thread
-        context = self.context if is_main else self._elsewhere.context or self.context
+        context = self.context if is_main else self.others.context or self.context
         if context is None:
             context = self._make_context(keep=is_main)
         if priority is not None:
@@ -612,33 +646,46 @@ class Worker(Node):
         future._call = (Packed(self.payloads, definition, payload), (), {}, context)
 
     def _run_own(self, future: Future) -> None:
-        """Run an own Future that this thread has claimed."""
-        function, args, kwargs, context = future._call
-        future._call = None
-        is_main = threading.get_ident() == self._thread
-        if not is_main:
-            before = self._elsewhere.enter(context)
-        self.running += 1
-        value = failure = None
+        """Run an own Future that the main thread has claimed."""
+        context = future._call[3]
+        if context is not self.context:
+            self._enter(context)
+        if not self.state.calm:
+            self._settle_state()
+        self._run_call(future)
+        if not self.state.calm:
+            self._settle_state()
+
+    def _settle_state(self) -> None:
+        """Before and after a Future: wait for those that run in other threads, and bring the process to its base."""
+        self.others.let_by()
+        self.state.restore()
+
+    def _run_call(self, future: Future) -> None:
+        """Call what an own Future is to call, and settle it."""
+        function, args, kwargs, _ = future._call
+        future._call = value = failure = None
         try:
-            if context is not self.context and is_main:
-                self._enter(context)
-            value = self.isolation.fresh().run(function, *args, **kwargs)
+            run = self.isolation.fresh().run
+            if kwargs:
+                value = run(function, *args, **kwargs)
+            elif len(args) == 1:  # half the price of unpacking
+                value = run(function, args[0])
+            else:
+                value = run(function, *args)
             if type(value) not in _ATOMS:
                 value = self.local.load(self._dump_value(value, self.local))
         except greenlet.GreenletExit:
             raise
         except BaseException as error:
             failure = error
-        self.running -= 1
         if self.scopes:
             self._end_scope()
-        if not is_main:
-            self._elsewhere.leave(before)
-        elif self.state.look():
-            self.state.restore()
-        with self.lock:
+        self.lock.acquire()
+        try:
             has_callbacks = future._settle(value, failure)
+        finally:
+            self.lock.release()
         if has_callbacks:
             future._invoke_callbacks()
 
@@ -673,7 +720,7 @@ class Worker(Node):
     def _scope_key(self) -> Any:
         """Which of the Futures under way is asking: those of one greenlet or thread run inside each other."""
         is_main = threading.get_ident() == self._thread
-        return greenlet.getcurrent(), self.depth if is_main else self._elsewhere.depth
+        return greenlet.getcurrent(), self.depth if is_main else self.others.depth
 
     def _why_waiting(self) -> str:
         return "this Worker runs the youngest first, and gives the oldest away when others have nothing to run"
@@ -683,17 +730,19 @@ class Worker(Node):
     def wait(self, future: Future, timeout: float | None) -> None:
         """Wait for a Future from user code, by running it, or by letting others run meanwhile."""
         if threading.get_ident() != self._thread:
-            self._wait_in_foreign_thread(future, timeout)
+            self.others.wait(future, timeout)
             return
-        if timeout is None and self.depth < INLINE_DEPTH and self._is_plain() and self._claim(future):
-            context = self.context or self._make_context()
-            self.depth += 1
-            try:
-                self._run_own(future)
-            finally:
-                self.depth -= 1
-                if self.context is not context:
-                    self._enter(context)
+        if (
+            timeout is None
+            and self.depth < INLINE_DEPTH
+            # What runs inside of the Future that waits is to find nothing of that: no state, lock, error, or depth.
+            and self.state.calm
+            and not self.locks.held
+            and _exception() is None
+            and (sys._getframe(3).f_code in _CALLERS or is_shallow())  # mostly the first is so, and quicker to tell
+            and self._claim(future)
+        ):
+            self._run_inside(future)
             return
         deadline = None if timeout is None else time.monotonic() + timeout
         while not future.done() and (deadline is None or time.monotonic() < deadline):
@@ -704,67 +753,50 @@ class Worker(Node):
                 if future._waiting is None:
                     future._waiting = []
                 future._waiting.append(waiter)
-            self.switch_out(waiter, deadline)  # returns early when a timer of the Future's is due
+            self.switch_out(waiter, deadline, future)  # returns early when a timer of the Future's is due
 
-    def _is_plain(self) -> bool:
-        """Whether a Future that runs inside of the one that waits finds nothing of that: state, error, depth."""
-        return not self.state.look() and sys.exc_info()[1] is None and is_shallow()
+    def _run_inside(self, future: Future) -> None:
+        """Run an own Future in the place of the one that waits for it."""
+        outer, inner = self.context or self._make_context(), future._call[3]
+        if inner is not outer:
+            self._enter(inner)
+        self.depth += 1
+        try:
+            self._run_call(future)
+        finally:
+            self.depth -= 1
+        if not self.state.calm:
+            self._settle_state()
+        if self.context is not outer:
+            self._enter(outer)
 
-    def _wait_in_foreign_thread(self, future: Future, timeout: float | None) -> None:
-        if timeout is None and self._sees_the_same(future) and self._claim(future):
-            self._run_own(future)
-            return
-
-        def sleep(seconds: float) -> None:
-            with future._condition:
-                future._condition.wait_for(future.done, seconds)
-
-        self.help_until(future.done, sleep, timeout)
-
-    def help_until(self, done: Callable[[], bool], sleep: Callable[[float], object], timeout: float | None) -> None:
-        """In a foreign thread: run own Futures, or sleep a little, until `done` or the time is over."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not done() and (deadline is None or time.monotonic() < deadline):
-            if not self.help_out():
-                left = HELP_AGAIN_SECONDS if deadline is None else min(HELP_AGAIN_SECONDS, deadline - time.monotonic())
-                sleep(max(0.0, left))
-
-    def help_out(self) -> bool:
-        """Run one own Future in a foreign thread that has to wait: the main thread may be waiting for that thread."""
-        future = self._next_own()
-        if future is None:
-            return False
-        if not self._sees_the_same(future):  # for the main thread, which alone brings the program to a snapshot
-            with self.lock:
-                future._state = PENDING
-                self.own.put_back(future, future._priority)
-            return False
-        self._run_own(future)
-        return True
-
-    def _sees_the_same(self, future: Future) -> bool:
-        """Whether an own Future sees the snapshot that the program's modules are at."""
-        call = future._call
-        return call is None or len(call) == 3 or call[3].snapshot in (b"", self.namespaces.current)
-
-    def switch_out(self, waiter: Waiter, deadline: float | None) -> None:
-        """Let other greenlets run until this one is woken or its time is over."""
+    def switch_out(self, waiter: Waiter, deadline: float | None, what: Any = None) -> None:
+        """Let other greenlets run until this one is woken or its time is over; `what` is what it waits for."""
         if waiter.greenlet is self.hub:
             raise CancelledError  # the Worker is ending
         if deadline is not None:
             heapq.heappush(self.timers, (deadline, next(self._order), waiter))
         context = self.context or self._make_context()
         depth, self.depth = self.depth, 0
+        if not self.state.calm:
+            self.others.let_by()
         column, self.state.column = self.state.column, None
-        values = self.state.suspend() if self.state.look() else None
+        values = self.state.suspend() if self.state.dirty else None
         if values is not None and (due := alarm_at(values)) is not None:
             heapq.heappush(self.timers, (due, next(self._order), waiter))
         self.switches += 1
         if context.snapshot:
             self.namespaces.suspend(context.snapshot)
+        self.waits[waiter.greenlet] = what
+        is_locked_in = bool(self.locks.held) and (what in self.locks.held or self.locks.holds(waiter.greenlet))
+        self.locked_in += is_locked_in
         while not waiter.woken:
             self.hub.switch()
+        self.locked_in -= is_locked_in
+        del self.waits[waiter.greenlet]
         self.depth = depth
+        if not self.state.calm:
+            self.others.let_by()
         if context.snapshot:
             self.namespaces.origin = context.root
             self.namespaces.resume(context.snapshot)
@@ -788,3 +820,7 @@ class Worker(Node):
             return
         here = threading.get_ident() == self._thread
         waiter.event = GreenEvent(self) if here else HelpfulEvent(self)
+
+
+_CALLERS = (Worker._run_call.__code__, Worker._run_fetched.__code__)
+"""What the function of a Future is called by."""

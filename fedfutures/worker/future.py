@@ -122,7 +122,10 @@ class Future(concurrent.futures.Future[Any]):
         """Return the value; raise the exception that the call raised, ``CancelledError`` or ``TimeoutError``."""
         try:
             if self._state != FINISHED:
-                self._await(timeout)
+                if self._home is not None and self._state not in _DONE:
+                    self._home.wait(self, timeout)  # here, for each call on the way to a nested Future counts
+                if self._state != FINISHED:
+                    self._await(timeout)
             if self._exception is not None:
                 raise self._exception
             return self._result
@@ -131,17 +134,16 @@ class Future(concurrent.futures.Future[Any]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the exception that the call raised, or None; raise ``CancelledError`` or ``TimeoutError``."""
+        if self._home is not None and self._state not in _DONE:
+            self._home.wait(self, timeout)
         if self._state != FINISHED:
             self._await(timeout)
         return self._exception
 
     def _await(self, timeout: float | None) -> None:
-        if self._state not in _DONE:
-            if self._home is not None:
-                self._home.wait(self, timeout)
-            else:
-                with self._condition:
-                    self._condition.wait_for(self.done, timeout)
+        if self._home is None:
+            with self._condition:
+                self._condition.wait_for(self.done, timeout)
         if self._state in (CANCELLED, CANCELLED_AND_NOTIFIED):
             raise CancelledError
         if self._state != FINISHED:

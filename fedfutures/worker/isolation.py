@@ -136,9 +136,9 @@ class Isolation:
                     values.append(None)
         finally:
             state.column = before
-        if not column or context != _copy_context() or state.look():
+        if not column or context != _copy_context() or state.dirty:
             self._remember(self._one_by_one, code)
-            if state.look():
+            if state.dirty:
                 state.restore()
 
     def _run_one_by_one(
@@ -152,7 +152,7 @@ class Isolation:
             except BaseException as error:
                 failures.append((len(values), fail(error)))
                 values.append(None)
-            if state.look():
+            if state.dirty:
                 state.restore()
 
     def _with_shared(

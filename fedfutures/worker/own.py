@@ -66,6 +66,14 @@ class OwnQueue:
                     del self.levels[priority]
         return 0, self.common
 
+    def youngest(self) -> Iterator[Future]:
+        """Yield what was in when this began, the youngest of the highest priority first; nothing is taken out."""
+        return reversed([future for _, level in reversed(self._by_priority()) for future in level.copy()])
+
+    def _by_priority(self) -> list[tuple[int, deque[Future]]]:
+        with self._lock:
+            return sorted([*self.levels.items(), (0, self.common)], reverse=True, key=lambda level: level[0])
+
     def __len__(self) -> int:
         count = len(self.common)
         return count + sum(map(len, list(self.levels.values()))) if self._heap else count
@@ -75,9 +83,7 @@ class OwnQueue:
 
     def __iter__(self) -> Iterator[Future]:
         """All that are in now, in the order in which they would be given."""
-        with self._lock:
-            levels = sorted([*self.levels.items(), (0, self.common)], reverse=True, key=lambda level: level[0])
-            return iter([future for _, level in levels for future in level.copy()])
+        return iter([future for _, level in self._by_priority() for future in level.copy()])
 
     def clear(self) -> None:
         """Forget all."""

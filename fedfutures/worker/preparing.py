@@ -64,6 +64,7 @@ class Preparation:
             worker.step(events.Load(0, 0, busy=True))
             worker.start()
         worker.state.watch()
+        worker.locks.install()
         self._watch_imports()
         self._import_program(finder)
         if settings.initializer is not None:

@@ -14,6 +14,7 @@ Changes that C extensions make by themselves go unnoticed.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import locale
 import os
@@ -24,7 +25,7 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 RECURSION_MARGIN = 300
@@ -112,7 +113,8 @@ def _write_timers(timers: tuple[float, dict[int, tuple[float, float]]]) -> None:
 
 def _read_sys() -> Values:
     names = {name: getattr(sys, name, _MISSING) for name in _SYS_NAMES}
-    return names | {name: list(getattr(sys, name)) for name in _SYS_LISTS}
+    lists = {name: getattr(sys, name) for name in _SYS_LISTS}
+    return names | {name: list(entries) for name, entries in lists.items()} | {"lists": lists}
 
 
 def _write_sys(values: Values) -> None:
@@ -122,9 +124,10 @@ def _write_sys(values: Values) -> None:
             present.pop(name, None)
         else:
             present[name] = values[name]
-    for name in _SYS_LISTS:
-        if present[name] != values[name]:
-            present[name][:] = values[name]
+    for name, entries in values["lists"].items():
+        present[name] = entries
+        if entries != values[name]:
+            list.__setitem__(entries, slice(None), values[name])  # which is not heard of
 
 
 def _read_warnings() -> tuple[list[Any], Any]:
@@ -227,18 +230,49 @@ _WATCHED = (
 _forget_registries: Callable[[], object] = getattr(warnings, "_filters_mutated", lambda: None)
 
 
+def _noting_method(name: str) -> Callable[..., Any]:
+    function = getattr(list, name)
+
+    def noting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(self, *args, **kwargs)
+        finally:
+            self.changed()
+
+    return functools.update_wrapper(noting, function)
+
+
+class WatchedList(list[Any]):
+    """A list that says when it is changed."""
+
+    def __init__(self, entries: Iterable[Any], changed: Callable[[], object]) -> None:
+        super().__init__(entries)
+        self.changed = changed
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return list, (list(self),)
+
+
+for _name in (
+    "append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort", "__delitem__", "__iadd__", "__imul__",
+    "__setitem__",
+):  # fmt: skip
+    setattr(WatchedList, _name, _noting_method(_name))
+
+
 class ProcessState:
     """The state of this process: what it is to be between Futures, and which parts may differ.
 
-    `dirty` has the names of the parts that may differ from the base.
+    `dirty` has the names of the parts that may differ from the base. `calm` says that there are none; who has another
+    reason to look after the state before the next Future runs may set it to False.
     """
 
     def __init__(self) -> None:
+        self.calm = True
         self.dirty: set[str] = set()
         self.base: Values = {}
         self.column: list[Any] | None = None  # of the slice that runs; emptied by a change, which ends the slice's loop
         self._importing: set[str] | None = None  # what was changed during the import that is under way
-        self._path: list[str] = []  # sys.path of the base: the one list that is often changed in place
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
@@ -285,6 +319,8 @@ class ProcessState:
                 return __import__, ("sys",)
 
         sys.__class__ = WatchedSys
+        for name in ("path", "argv"):
+            vars(sys)[name] = WatchedList(getattr(sys, name), lambda: note("sys"))
 
     def note(self, part: str) -> None:
         """A part may have changed."""
@@ -292,24 +328,16 @@ class ProcessState:
             self._importing.add(part)
             return
         self.dirty.add(part)
+        self.calm = False
         if self.column is not None:
             self.column.clear()
-
-    def look(self) -> bool:
-        """Return whether a part may differ from the base; looks at what can be changed without being heard of."""
-        if sys.path != self._path and self.base:
-            self.dirty.add("sys")
-        return bool(self.dirty)
 
     # -- the base ----------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Take the present state as the base."""
-        self._become(self.read())
-        self.dirty.clear()
-
-    def _become(self, base: Values) -> None:
-        self.base, self._path = dict(base), base["sys"]["path"]
+        self.base = self.read()
+        self.restore()
 
     def read(self) -> Values:
         """Return the present state, all parts."""
@@ -318,10 +346,10 @@ class ProcessState:
     def set_base(self, base: Values) -> None:
         """Make this the present state, and the one in which Futures begin."""
         if self.base:
-            self._become(base)
+            self.base = dict(base)
         for name, value in base.items():
             PARTS[name].write(value)
-        self.dirty.clear()
+        self.restore()
 
     @contextlib.contextmanager
     def importing(self) -> Iterator[dict[str, tuple[Any, Any]]]:
@@ -339,36 +367,35 @@ class ProcessState:
             yield changes
         finally:
             changed, self._importing = self._importing, None
-            if sys.path != (before["sys"]["path"] if "sys" in before else self._path):
-                changed.add("sys")
             for name in changed:
                 was, now = before.get(name, self.base.get(name)), PARTS[name].read()
                 changes[name] = was, now
                 if self.base:
                     self.base[name] = merged(self.base[name], was, now)
-            if self.base:
-                self._path = self.base["sys"]["path"]
 
     # -- around Futures ----------------------------------------------------------------------------------------------
 
-    def restore(self) -> None:
+    def restore(self, *, of_main_thread: bool = True) -> None:
         """Undo what the Future that has just finished changed."""
+        names = self._dirty(of_main_thread)
         if self.base:
-            self._write(self.base, self.dirty)
-        self.dirty.clear()
+            self._write(self.base, names)
+        self.dirty -= names
+        self.calm = not self.dirty
+
+    def _dirty(self, of_main_thread: bool) -> set[str]:
+        return {name for name in self.dirty if of_main_thread or not PARTS[name].of_main_thread}
 
     def suspend(self, *, of_main_thread: bool = True) -> Values:
         """Undo what a Future that is about to wait has changed; :meth:`resume` does it again with what this returns."""
-        names = [name for name in self.dirty if of_main_thread or not PARTS[name].of_main_thread]
-        values = {name: PARTS[name].read() for name in names}
-        if self.base:
-            self._write(self.base, set(names))
-        self.dirty.difference_update(names)
+        values = {name: PARTS[name].read() for name in self._dirty(of_main_thread)}
+        self.restore(of_main_thread=of_main_thread)
         return values
 
     def resume(self, values: Values) -> None:
         """Give a Future that goes on what it had changed."""
         self.dirty.update(values)
+        self.calm = not self.dirty
         self._write(values, set(values))
 
     def _write(self, values: Values, names: set[str]) -> None:

@@ -58,5 +58,5 @@ class HelpfulEvent(threading.Event):
         self._worker = worker
 
     def wait(self, timeout: float | None = None) -> bool:
-        self._worker.help_until(self.is_set, super().wait, timeout)
+        self._worker.others.help_until(self.is_set, super().wait, timeout)
         return self.is_set()

@@ -387,7 +387,7 @@ def deep(level, frames):
 
 
 def deep_map(level, frames):
-    return 0 if level == 0 else 1 + dig(frames, lambda: list(futures.map(deep_map, [level - 1], [frames]))[0])
+    return 0 if level == 0 else 1 + dig(frames, lambda: sum(futures.map(deep_map, [level - 1], [frames])))
 
 
 def without_end(n):

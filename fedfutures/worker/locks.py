@@ -1,0 +1,327 @@
+"""The locks of a Worker know who holds them, so that no Future waits for one that cannot be released.
+
+Futures of a Worker that wait for others are suspended in one thread. If a plain lock blocked that thread for a Future,
+while a suspended one holds the lock, neither could ever go on. So in a Worker ``threading.Lock()`` and ``RLock()`` make
+locks of this module, and semaphores behave like them:
+
+- A Future that finds a lock taken, in a Worker where others are suspended, is suspended as well, and goes on when the
+  lock is released.
+- A Worker in which a suspended Future holds a lock, or waits for one, starts no Futures of others, only those that
+  Futures here have submitted: what the holder waits for is among them. It gives back what it has not started, and
+  fetches its own back when it has nothing else to run.
+- A Future that wants the lock of one that waits for it, itself or by way of others, gets :class:`~.errors.Deadlock`,
+  which names both. An RLock lets it in, as it would in a serial run.
+
+Who waits for whom is looked up when a lock is contended, from the stacks of the suspended Futures; nothing is written
+down for it when a Future runs.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import greenlet
+
+from ..errors import Deadlock
+from ..program import fresh
+from ..wire.functions import Wrapper, name_of
+from .future import Future
+from .waiters import Waiter
+
+if TYPE_CHECKING:
+    from .execution import Worker
+
+LOOK_SECONDS = 0.25
+"""So often a Future that waits for a lock looks whether its holder waits for it."""
+FOR_THREADS_SECONDS = 0.1
+"""A lock that a thread holds, not a suspended Future, is waited for in place for so long."""
+
+
+class Lock:
+    """A ``threading.Lock`` that knows who holds it."""
+
+    __slots__ = ("__weakref__", "_lock")
+    locks: Locks  # of the Worker
+
+    def __init__(self) -> None:
+        self._lock = _thread.allocate_lock()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, as ``threading.Lock`` says."""
+        if self._lock.acquire(False):
+            self.locks.held[self] = greenlet.getcurrent()
+            return True
+        return self.locks.wait_for(self, self._lock.acquire, blocking, timeout)
+
+    def release(self) -> None:
+        """Release the lock; any thread may."""
+        self.locks.held.pop(self, None)
+        self._lock.release()
+        self.locks.released(self)
+
+    def locked(self) -> bool:
+        """Return whether it is taken."""
+        return self._lock.locked()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        return f"<{'locked' if self.locked() else 'unlocked'} Lock at {id(self):#x}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle '_thread.lock' object")
+
+    def _at_fork_reinit(self) -> None:
+        self.locks.held.pop(self, None)
+        self._lock = _thread.allocate_lock()
+
+
+class RLock:
+    """A ``threading.RLock`` that belongs to a Future, not to the thread in which many Futures run."""
+
+    __slots__ = ("__weakref__", "_count", "_lock", "_outer", "_owner")
+    locks: Locks
+
+    def __init__(self) -> None:
+        self._lock = _thread.allocate_lock()
+        self._owner: Any = None
+        self._count = 0
+        self._outer: list[tuple[Any, int]] = []  # who had it when one that they wait for was let in
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock once more, as ``threading.RLock`` says."""
+        me = greenlet.getcurrent()
+        if self._owner is me:
+            self._count += 1
+            return True
+        if not self._lock.acquire(False):
+            return self.locks.wait_for(self, self._take, blocking, timeout)
+        self._become(me)
+        return True
+
+    def _take(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if not self._lock.acquire(blocking, timeout):
+            return False
+        self._become(greenlet.getcurrent())
+        return True
+
+    def _become(self, owner: Any, count: int = 1) -> None:
+        self._owner, self._count = owner, count
+        self.locks.held[self] = owner
+
+    def let_in(self) -> None:
+        """Let a Future in for which the holder waits."""
+        self._outer.append((self._owner, self._count))
+        self._become(greenlet.getcurrent())
+
+    def release(self) -> None:
+        """Release the lock once; only its owner may."""
+        if self._owner is not greenlet.getcurrent():
+            raise RuntimeError("cannot release un-acquired lock")
+        self._count -= 1
+        if not self._count:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._outer:
+            self._become(*self._outer.pop())
+            return
+        self._owner = None
+        self.locks.held.pop(self, None)
+        self._lock.release()
+        self.locks.released(self)
+
+    def locked(self) -> bool:
+        """Return whether it is taken."""
+        return self._lock.locked()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        return f"<{'locked' if self.locked() else 'unlocked'} RLock count={self._count} at {id(self):#x}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle '_thread.RLock' object")
+
+    # What threading.Condition asks for.
+
+    def _is_owned(self) -> bool:
+        return self._owner is greenlet.getcurrent()
+
+    def _recursion_count(self) -> int:
+        return self._count if self._is_owned() else 0
+
+    def _release_save(self) -> int:
+        count, self._count = self._count, 0
+        self._leave()
+        return count
+
+    def _acquire_restore(self, count: int) -> None:
+        self.acquire()
+        self._count = count
+
+    def _at_fork_reinit(self) -> None:
+        self.locks.held.pop(self, None)
+        self._lock = _thread.allocate_lock()
+        self._owner, self._count, self._outer = None, 0, []
+
+
+class Locks:
+    """The locks of a Worker that are held, and the Futures that wait for them."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.held: dict[Any, Any] = {}  # lock -> the greenlet that has taken it
+        self._worker = worker
+        self._waiting: dict[Any, list[Waiter]] = {}
+
+    def install(self) -> None:
+        """From now on ``threading`` makes locks that know their holder."""
+        Lock.locks = RLock.locks = self
+        fresh.stands_for(Lock, type(_thread.allocate_lock()))
+        fresh.stands_for(RLock, type(_thread.RLock()))
+        threading.Lock, threading.RLock = Lock, RLock  # type: ignore[assignment]
+        self._watch_semaphores()
+
+    def _watch_semaphores(self) -> None:
+        kind: Any = threading.Semaphore
+        take = kind.acquire
+
+        def acquire(semaphore: Any, blocking: bool = True, timeout: float | None = None) -> bool:
+            """Take one of the semaphore's count, as ``threading.Semaphore`` says."""
+            if not blocking and timeout is not None:
+                raise ValueError("can't specify timeout for non-blocking acquire")
+            if take(semaphore, False):
+                self.held[semaphore] = greenlet.getcurrent()
+                return True
+
+            def try_for(blocking: bool, timeout: float = -1) -> bool:
+                return bool(take(semaphore, blocking, None if timeout < 0 or not blocking else timeout))
+
+            return self.wait_for(semaphore, try_for, blocking, -1 if timeout is None else timeout)
+
+        kind.acquire = kind.__enter__ = acquire
+        for owner in (kind, threading.BoundedSemaphore):
+            self._watch_release(owner)
+
+    def _watch_release(self, kind: Any) -> None:
+        give = kind.release
+
+        def release(semaphore: Any, n: int = 1) -> None:
+            """Give back `n` of the semaphore's count."""
+            self.held.pop(semaphore, None)
+            give(semaphore, n)
+            self.released(semaphore)
+
+        kind.release = release
+
+    # -- waiting -----------------------------------------------------------------------------------------------------
+
+    def wait_for(self, lock: Any, take: Callable[..., bool], blocking: bool, timeout: float) -> bool:
+        """Take a lock that is taken: wait for it in place, or suspended if a suspended Future may hold it."""
+        if not blocking:
+            return False
+        worker, me = self._worker, greenlet.getcurrent()
+        deadline = None if timeout < 0 else time.monotonic() + timeout
+        while True:
+            in_place = timeout
+            is_main = threading.get_ident() == worker._thread
+            if is_main and worker.waits and self.held.get(lock) is not me:
+                in_place = 0 if self.held.get(lock) in worker.waits else FOR_THREADS_SECONDS
+            if in_place >= 0 and deadline is not None:
+                in_place = max(0.0, min(in_place, deadline - time.monotonic()))
+            if take(True, in_place) if in_place else take(False):
+                self.held[lock] = me
+                return True
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+            if is_main and self._is_let_in(lock):
+                return True
+            if is_main and worker.waits:
+                self._suspend(lock, deadline)
+
+    def _suspend(self, lock: Any, deadline: float | None) -> None:
+        waiter = Waiter()
+        self._waiting.setdefault(lock, []).append(waiter)
+        look = time.monotonic() + LOOK_SECONDS
+        try:
+            self._worker.switch_out(waiter, look if deadline is None else min(look, deadline), lock)
+        finally:
+            others = self._waiting.get(lock, [])
+            if waiter in others:
+                others.remove(waiter)
+            if not others:
+                self._waiting.pop(lock, None)
+
+    def released(self, lock: Any) -> None:
+        """Somebody has released a lock: who waits for it may try again."""
+        if self._waiting and lock in self._waiting:
+            self._worker.wake_greenlets(self._waiting.pop(lock, []))
+
+    def holds(self, who: Any) -> bool:
+        """Whether a greenlet holds a lock."""
+        return any(holder is who for holder in list(self.held.values()))
+
+    # -- who waits for whom ------------------------------------------------------------------------------------------
+
+    def _is_let_in(self, lock: Any) -> bool:
+        """Whether an RLock lets this Future in; raises Deadlock if the holder of another lock waits for it."""
+        holder, me = self.held.get(lock), greenlet.getcurrent()
+        if holder is None or holder is me or not self._depends(holder, me, set()):
+            return False
+        if isinstance(lock, RLock):
+            lock.let_in()
+            return True
+        raise Deadlock(_name_of(me), _name_of(holder), self._worker.name)
+
+    def _depends(self, waiting: Any, other: Any, seen: set[Any]) -> bool:
+        """Whether a suspended greenlet cannot go on before another does."""
+        what = self._worker.waits.get(waiting)
+        if what is None or waiting in seen:
+            return False
+        seen.add(waiting)
+        if isinstance(what, Future):
+            runners = [who for who in (other, *self._worker.waits) if what in _run_by(who)]
+        else:
+            runners = [self.held[what]] if what in self.held else []
+        return any(who is other or self._depends(who, other, seen) for who in runners)
+
+
+def _frames(who: Any) -> list[Any]:
+    """Return the frames of a greenlet, the innermost first."""
+    frame = sys._getframe(1) if who is greenlet.getcurrent() else who.gr_frame
+    found = []
+    while frame is not None:
+        found.append(frame)
+        frame = frame.f_back
+    return found
+
+
+def _run_by(who: Any) -> list[Any]:
+    """Return the own Futures that a greenlet runs."""
+    return [frame.f_locals["future"] for frame in _frames(who) if frame.f_code.co_name == "_run_call"]
+
+
+def _name_of(who: Any) -> str:
+    """Return the name of the function of the innermost Future that a greenlet runs."""
+    for frame in _frames(who):
+        if frame.f_code.co_name == "_run_call":
+            function = frame.f_locals.get("function")
+            while isinstance(function, Wrapper):
+                function = function.function()
+            return name_of(function)
+        if frame.f_code.co_name == "_run_fetched":
+            return str(frame.f_locals["piece"].name)
+    return "a function"

@@ -1,0 +1,200 @@
+"""Own Futures in other threads than the Worker's: in threads that a Future has made, and in the relief thread.
+
+A Future may wait for Futures in threads of its own, from asyncio or a pool of threads, and the main thread may be
+waiting for these threads; so a thread that waits runs Futures itself. Still no two Futures see each other's changes:
+
+- Threads take turns: one Future at a time runs in a thread that is not the main one.
+- It starts when the main thread runs no Future, or one of the same root Future: the one that the thread belongs to,
+  which most likely waits for it. What that has changed in the process is taken back meanwhile, once it has stood still
+  for :data:`STILL_SECONDS`.
+- Between Futures, and before one of them waits, the main thread lets by who is in turn.
+- A Future that waits gives its turn away, and takes its changes along.
+
+Signal handlers and timers are the main thread's alone, and stay.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from ..host.blackbox import NUMBER, PIECE
+from .context import Context
+from .process_state import PARTS, Values
+
+if TYPE_CHECKING:
+    from .execution import Worker
+    from .future import Future
+
+STILL_SECONDS = 0.2
+HELP_AGAIN_SECONDS = 0.02
+LET_BY_SECONDS = 0.0005
+
+
+class _Here(threading.local):
+    """What the thread that asks runs: on whose behalf, how deep in each other, and what it has taken back for that."""
+
+    def __init__(self) -> None:
+        self.context: Context | None = None
+        self.depth = 0
+        self.mains: Values = {}
+
+
+class OtherThreads:
+    """Runs own Futures of a Worker in threads that wait for them."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._turn = _thread.allocate_lock()  # the plain one: it is no Future's
+        self._here = _Here()
+        self.wanted: set[int] = set()  # threads that run a Future, or want to go on with one
+
+    @property
+    def context(self) -> Context | None:
+        """On whose behalf this thread runs an own Future; None while it runs none."""
+        return self._here.context
+
+    @property
+    def depth(self) -> int:
+        """How many Futures this thread runs inside of each other."""
+        return self._here.depth
+
+    # -- waiting -----------------------------------------------------------------------------------------------------
+
+    def wait(self, future: Future, timeout: float | None) -> None:
+        """Wait for a Future, by running it or others if nobody else does."""
+        if timeout is None and self._run_if_possible(future):
+            return
+
+        def sleep(seconds: float) -> None:
+            with future._condition:
+                future._condition.wait_for(future.done, seconds)
+
+        self.help_until(future.done, sleep, timeout)
+
+    def help_until(self, done: Callable[[], bool], sleep: Callable[[float], object], timeout: float | None) -> None:
+        """Run own Futures, or sleep a little, until `done` or the time is over."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not done() and (deadline is None or time.monotonic() < deadline):
+            if not self.help_out():
+                left = HELP_AGAIN_SECONDS if deadline is None else min(HELP_AGAIN_SECONDS, deadline - time.monotonic())
+                with self._paused():
+                    sleep(max(0.0, left))
+
+    def help_out(self) -> bool:
+        """Run one own Future, the youngest that may run here; return whether there was one."""
+        return any(map(self._run_if_possible, self._worker.own.youngest()))
+
+    def relieve(self) -> None:
+        """Run own Futures while the main thread stands still: it may wait for them in a way that is not ours.
+
+        An asyncio loop that a Future runs is such a way: it blocks the thread, and hears of Futures by callback.
+        """
+        while self._stands_still() and self.help_out():
+            pass
+
+    def _stands_still(self) -> bool:
+        return time.monotonic() - self._worker.driven_at > STILL_SECONDS
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _run_if_possible(self, future: Future) -> bool:
+        worker, call = self._worker, future._call
+        if call is None or len(call) == 3:  # started, or given to the Broker
+            return False
+        context: Context = call[3]
+        if context.snapshot not in (b"", worker.namespaces.current):  # only the main thread changes what is seen
+            return False
+        if not self._here.depth and not self._begin(context):
+            return False
+        try:
+            if not worker._claim(future):
+                return False
+            self._run(future, context)
+            return True
+        finally:
+            if not self._here.depth:
+                self._end()
+
+    def _begin(self, context: Context) -> bool:
+        """Take the turn if a Future on this behalf may run now."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        self._want()
+        if self._may_run(context):
+            return True
+        self._end()
+        return False
+
+    def _go_on(self, context: Context) -> None:
+        """Take the turn as soon as a Future on this behalf may run."""
+        self._want()
+        while True:
+            self._turn.acquire()
+            if self._may_run(context):
+                return
+            self._turn.release()
+            time.sleep(LET_BY_SECONDS)
+
+    def _want(self) -> None:
+        """Ask to be let by, and look then: the main thread first says what it runs, and then looks who asks."""
+        self.wanted.add(threading.get_ident())
+        self._worker.state.calm = False
+
+    def _end(self) -> None:
+        self.wanted.discard(threading.get_ident())
+        self._turn.release()
+
+    def _may_run(self, context: Context) -> bool:
+        cells = self._worker.cells
+        if cells[PIECE] and (cells[PIECE], cells[NUMBER]) != (context.piece, context.number):
+            return False
+        return self._stands_still() or all(PARTS[name].of_main_thread for name in self._worker.state.dirty)
+
+    def _run(self, future: Future, context: Context) -> None:
+        """Run a Future from the base state; then put back what was changed before."""
+        here, state = self._here, self._worker.state
+        outer, here.context = here.context, context
+        before = state.suspend(of_main_thread=False)
+        if not here.depth:
+            here.mains = before
+        here.depth += 1
+        try:
+            self._worker._run_call(future)
+        finally:
+            here.depth -= 1
+            state.restore(of_main_thread=False)
+            state.resume(before if here.depth else here.mains)
+            here.context = outer
+
+    @contextlib.contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Let others have the turn while the Future that this thread runs, if it runs one, waits."""
+        here, state = self._here, self._worker.state
+        if not here.depth:
+            yield
+            return
+        assert here.context is not None
+        mine = state.suspend(of_main_thread=False)
+        state.resume(here.mains)
+        self._end()
+        try:
+            yield
+        finally:
+            self._go_on(here.context)
+            here.mains = state.suspend(of_main_thread=False)
+            state.resume(mine)
+
+    def let_by(self) -> None:
+        """The main thread is between Futures, or its Future is about to wait: wait until nobody else wants to run."""
+        cells = self._worker.cells
+        piece, cells[PIECE] = cells[PIECE], 0
+        while self.wanted:
+            with self._turn:
+                pass
+            time.sleep(LET_BY_SECONDS)
+        cells[PIECE] = piece
