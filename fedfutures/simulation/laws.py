@@ -292,7 +292,7 @@ class NobodyIdles(Law):
         system, now = self.court.system, self.court.system.clock.now
         lost = system.cut_off()
         able = [worker for worker in system.workers.values() if system.hosts[worker.name] not in lost and worker.alive]
-        idle = [worker.name for worker in able if worker.resting]
+        idle = [worker.name for worker in able if worker.resting and not worker.locked_in]
         waiting = self._waiting(lost) if healed and idle else ""
         if not waiting:
             self.since = None
@@ -313,6 +313,40 @@ class NobodyIdles(Law):
             if system.hosts[worker.name] not in lost and (worker.own or any(piece.todo for piece in worker.fetched)):
                 return f"some wait at {worker.name}"
         return ""
+
+
+class NobodyWaitsInACircle(Law):
+    """No Worker that holds a lock waits for Futures that nobody starts: it may start them itself.
+
+    Its own Futures are started by others, come back, or lie where somebody is free. A circle of Workers, each of which
+    waits for what another has and may not start, would last.
+    """
+
+    code = "L4"
+
+    def __init__(self, court: Court) -> None:
+        super().__init__(court)
+        self.since: dict[str, float] = {}
+
+    def sampled(self, healed: bool) -> None:
+        now, waiting = self.court.system.clock.now, self._waiting() if healed else {}
+        self.since = {name: self.since.get(name, now) for name in waiting}
+        for name, since in self.since.items():
+            self.require(
+                now - since <= IDLE_SECONDS + 0.5, f"{name} waits with its lock, and nobody starts {waiting[name]}"
+            )
+
+    def _waiting(self) -> dict[str, list[int]]:
+        """Return the own Futures that a Worker waits for with its lock while nobody runs them."""
+        system, books = self.court.system, self.books
+        found = {}
+        for worker in system.workers.values():
+            if worker.alive and worker.locked_in and worker.resting and not worker.own:
+                given = [number for _, pending in worker.machine.given.values() for number in pending]
+                idle = [number for number in given if not books.futures[worker.name, number].executions]
+                if idle and len(idle) == len(given):
+                    found[worker.name] = sorted(idle)
+        return found
 
 
 class SameConstants(Law):
@@ -359,7 +393,7 @@ class RunsOnce(Law):
 
 ALL: tuple[type[Law], ...] = (
     ResolvesOnce, OwnValue, OnePlace, AttemptsGrow, CrossesTwice, CrashesExplained, CancelledIfAsked, NothingLeft,
-    NobodyIdles, SameConstants, RunsOnce,
+    NobodyIdles, NobodyWaitsInACircle, SameConstants, RunsOnce,
 )  # fmt: skip
 
 

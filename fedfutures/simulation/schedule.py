@@ -15,7 +15,7 @@ from .faults import Fate, Swarm, draw_swarm
 from .laws import Court, Key, LawBroken
 from .nodes import SimOrigin
 from .system import System
-from .workload import CRASHES, PLAIN, RAISES, payload_of
+from .workload import CRASHES, LOCKS, PLAIN, RAISES, payload_of
 
 SAMPLE_SECONDS = 0.25
 LEFTOVERS_SECONDS = 15.0
@@ -88,6 +88,7 @@ class Schedule:
     def _write_program(self, origin: SimOrigin) -> None:
         """Decide what a program submits when, and what it cancels."""
         dice, clock = self.dice, self.system.clock
+        locks = Random(f"{self.seed} {origin.name} locks")  # of its own, so that all else is drawn as it was without
         mean = 10 ** dice.uniform(-3, -0.5)
         span = self.heals_at * dice.choice([0.0, 0.5, 1.0])
         poison = dice.random() < 0.1
@@ -97,6 +98,7 @@ class Schedule:
             width = depth = 0
             if kind == PLAIN and dice.random() < 0.15:
                 width, depth = dice.randint(1, 3), dice.randint(1, 2)
+                kind = locks.choice([PLAIN, LOCKS])
             payload = payload_of(self.system.next_tag(), dice.expovariate(1 / mean), width, depth, kind)
             time = dice.uniform(0.0, span)
             clock.at(time, self._submit, (origin, payload, dice.choice(FUNCTIONS), dice.choice(priorities)))

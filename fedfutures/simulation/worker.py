@@ -24,7 +24,7 @@ from ..worker.pace import (
     STUCK_SECONDS,
 )  # fmt: skip
 from .nodes import NEVER, ROUND_SECONDS, TICK, Submitter
-from .workload import CRASHES, RAISES, Spec, payload_of, read, value_of
+from .workload import CRASHES, LOCKS, RAISES, Spec, payload_of, read, value_of
 
 if TYPE_CHECKING:
     from .system import System
@@ -61,8 +61,8 @@ class SimWorker(Submitter):
     """A Worker's process, and the host's `slot` that it fills."""
 
     __slots__ = (
-        "busy_seconds", "current", "driven_at", "fetched", "helper_at", "inbox", "parents", "pieces", "published",
-        "pump_at", "ready", "reported", "resting", "slot", "slowness", "waiting",
+        "busy_seconds", "current", "driven_at", "fetched", "helper_at", "holder", "inbox", "parents", "pieces",
+        "published", "pump_at", "ready", "recalled", "reported", "resting", "slot", "slowness", "waiting", "want_lock",
     )  # fmt: skip
 
     def __init__(self, system: System, name: str, slot: int = 0, rate: float = 1.0, offset: float = 0.0) -> None:
@@ -75,6 +75,9 @@ class SimWorker(Submitter):
         self.ready: list[Running] = []
         self.parents: dict[int, Running] = {}  # own Future -> who has submitted it
         self.waiting = 0  # Futures that wait
+        self.holder: Running | None = None  # who has the lock
+        self.want_lock: deque[Running] = deque()
+        self.recalled: set[int] = set()  # own Futures that were given, and are asked for again
         self.inbox: list[bytes] = []
         self.published: bytes | None = None  # the latest; older ones are worth nothing
         self.driven_at = self.pump_at = 0.0
@@ -146,9 +149,11 @@ class SimWorker(Submitter):
         busy = not self.resting or bool(self.ready) or bool(unstarted)
         if unstarted and not stuck:
             unstarted -= 1
+        if self.locked_in:
+            overdue, unstarted, busy = True, sum(len(piece.todo) for piece in self.fetched), True
         if unstarted and (overdue or self.machine.hunger):
             unstarted -= self._give_back(unstarted if overdue else min(unstarted, self.machine.hunger))
-        if self.own:
+        if self.own and not (self.locked_in and self.resting):  # what has come back is for this Worker
             self.offer()
         due = self.machine.next_deadline()
         if due is not None and due <= self.local() + 1e-9:
@@ -224,18 +229,34 @@ class SimWorker(Submitter):
 
     # -- running -----------------------------------------------------------------------------------------------------
 
+    @property
+    def locked_in(self) -> bool:
+        """Whether the holder of the lock waits for Futures, so that nothing of others may be started."""
+        return self.holder is not None and self.holder is not self.current
+
+    def _recall(self) -> None:
+        """Ask for the own Futures that were given: this Worker may run nothing else."""
+        wanted = [number for _, pending in self.machine.given.values() for number in pending - self.recalled]
+        if wanted:
+            self.recalled.update(wanted)
+            self.step(rules.CancelGiven(sorted(wanted)))
+
     def _go_on(self) -> None:
         """Run what there is, as the runner does: who is ready first, own Futures next, the newest first."""
         while self.alive and self.current is None:
             if not self.resting and self.clock.now >= self.pump_at and self._has_more():
                 self._pump()
             if self.ready:
-                self._complete(self.ready.pop())
+                running = self.ready.pop()
+                if running.waits_for < 0:
+                    self._begin(running)
+                else:
+                    self._complete(running)
             elif self.own:
                 number = self.own.pop()
                 call = self.calls[number]
                 self._begin(Running(None, number, call.payload, call.function, self.clock.now))
-            elif self.fetched:
+            elif self.fetched and not self.locked_in:
                 piece = self.fetched[0]
                 if piece.todo:
                     number, payload = piece.todo.popleft()
@@ -245,16 +266,24 @@ class SimWorker(Submitter):
             else:
                 self.resting = True
                 self._pump()
-                if not (self.ready or self.own or self.fetched):
+                if self.locked_in and not (self.ready or self.own):
+                    self._recall()
+                if not (self.ready or self.own or (self.fetched and not self.locked_in)):
                     self.plan()
                     return
 
     def _has_more(self) -> bool:
         """Whether something is to be run next: if not, the Worker is about to rest, and says so itself."""
-        return bool(self.ready or self.own or (self.fetched and self.fetched[0].todo))
+        return bool(self.ready or self.own or (self.fetched and not self.locked_in and self.fetched[0].todo))
 
     def _begin(self, running: Running) -> None:
         self.resting = False
+        if running.spec.kind == LOCKS and self.holder is not running:
+            if self.holder is not None:
+                self.want_lock.append(running)
+                self.waiting += 1
+                return
+            self.holder = running
         self.current = running
         piece = running.piece
         if piece is None:
@@ -309,15 +338,31 @@ class SimWorker(Submitter):
         outcome = value_of(running.payload)
         if running.waits_for >= 0:
             self.waiting -= 1
+        if self.holder is running:
+            self._release()
         if running.piece is not None:
             running.piece.finished.append((running.number, outcome, kind))
         else:
             self.resolve([running.number], [outcome], [(running.number, kind)] if kind else [])
 
+    def _release(self) -> None:
+        """Who has waited longest for the lock has it now, and begins."""
+        self.holder = self.want_lock.popleft() if self.want_lock else None
+        if self.holder is not None:
+            self.waiting -= 1
+            self.holder.began = self.clock.now
+            self.ready.append(self.holder)
+
     def root_of(self, number: int) -> str:
         return self.parents[number].root
 
     def resolve(self, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
+        if self.recalled:
+            back = {number for number, kind in odd if kind == CANCELLED} & self.recalled
+            self.own.extendleft(sorted(back, reverse=True))
+            self.recalled.difference_update(ids)
+            kept = [(number, outcome) for number, outcome in zip(ids, outcomes) if number not in back]
+            ids, outcomes = [number for number, _ in kept], [outcome for _, outcome in kept]
         super().resolve(ids, outcomes, odd)
         for number in ids:
             parent = self.parents.pop(number)

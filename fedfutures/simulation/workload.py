@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-PLAIN, RAISES, CRASHES = range(3)
+PLAIN, RAISES, CRASHES, LOCKS = range(4)
+"""The last holds the lock of its Worker from its beginning to its end, also while it waits for its own Futures."""
 _LAYOUT = struct.Struct(">QdBBB")
 
 

@@ -352,6 +352,11 @@ class Worker(Node):
                 self.step(rules.CancelGiven(wanted))
                 self.flush()
 
+    def offer(self) -> None:
+        """Give own Futures; but what was recalled is for this Worker, which takes the next one itself."""
+        if not self.locked_in or self.cells[PIECE]:
+            super().offer()
+
     def _resolve(self, action: rules.Resolve) -> None:
         if self.recalled:
             back = {number for number, kind in action.odd if kind == CANCELLED and number in self.recalled}

@@ -30,6 +30,7 @@ QUEUE = "broker.queue.WorkQueue."
 EXCHANGE = "broker.exchange.Exchange."
 DEFINITIONS = "broker.definitions.Definitions."
 CODEC = "wire.codec."
+SIMULATED = "simulation.worker.SimWorker."
 
 OF_CHANNELS = (
     Mutant("accepts-duplicates", "a Channel acts on a message that came twice",
@@ -250,7 +251,16 @@ OF_DEFINITIONS = (
            "message = kind(*values)\n    if kind is messages.Batch:\n        message.priority = 0"),
 )  # fmt: skip
 
+OF_LOCKS = (
+    Mutant("keeps-what-it-may-not-start", "a Worker whose lock is held by who waits keeps the Futures of others",
+           SIMULATED + "_service", "if self.locked_in:", "if False:"),
+    Mutant("never-recalls", "such a Worker does not ask for its own Futures that nobody has started",
+           SIMULATED + "_go_on", "if self.locked_in and not (self.ready or self.own):", "if False:"),
+    Mutant("gives-what-it-recalled", "such a Worker offers what it has just asked for",
+           SIMULATED + "_service", "not (self.locked_in and self.resting)", "True"),
+)  # fmt: skip
+
 ALL: tuple[Mutant, ...] = (
-    OF_CHANNELS + OF_WORKERS + OF_LINKS + OF_SESSIONS + OF_LOSSES + OF_ORPHANS + OF_SHARING + OF_DEFINITIONS
+    OF_CHANNELS + OF_WORKERS + OF_LINKS + OF_SESSIONS + OF_LOSSES + OF_ORPHANS + OF_SHARING + OF_DEFINITIONS + OF_LOCKS
 )
 BY_NAME = {mutant.name: mutant for mutant in ALL}
