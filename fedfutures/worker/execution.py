@@ -123,9 +123,7 @@ class Worker(Node):
         self.context: Context | None = None  # of the Future that runs; None: not made yet
         self.others = OtherThreads(self)
         self.scopes: dict[Any, dict[str, Any]] = {}  # what Futures that are under way have named
-        self.waits: dict[greenlet.greenlet, Any] = {}  # who is suspended -> the Future or lock waited for, if it is one
         self.locks = Locks(self)
-        self.locked_in = 0  # suspended Futures that hold a lock, or wait for one
         self.recalled: set[int] = set()  # own Futures that were given, and are asked for again
         self.switches = 0
         self.depth = 0
@@ -163,13 +161,13 @@ class Worker(Node):
                 self._run_own(future)
                 if time.monotonic() >= self.pump_at:
                     self.pump()
-            elif self.fetched and not self.locked_in:
+            elif self.fetched and not self.locks.locked_in:
                 self._run_fetched(self.fetched[0])
             else:
                 self._rest()
 
     def _is_fetched_first(self) -> bool:
-        return bool(self.fetched) and not self.locked_in and self.fetched[0].priority > self._own_priority()
+        return bool(self.fetched) and not self.locks.locked_in and self.fetched[0].priority > self._own_priority()
 
     def _resume_ready(self) -> None:
         waiter = self.ready.pop()
@@ -191,10 +189,10 @@ class Worker(Node):
                 if not own.levels:
                     return None
             else:
-                if self._claim(future):
+                if self.claim(future):
                     return future
 
-    def _claim(self, future: Future) -> bool:
+    def claim(self, future: Future) -> bool:
         """Make an own Future this thread's to run; False when it was cancelled, given, or started elsewhere."""
         self.lock.acquire()  # a third of what a with statement takes, on the way of each nested Future
         try:
@@ -212,11 +210,11 @@ class Worker(Node):
             self._send_results()
             self.flush()
         self.pump()
-        if self.ready or self.own or (self.fetched and not self.locked_in) or self.stopping:
+        if self.ready or self.own or (self.fetched and not self.locks.locked_in) or self.stopping:
             return
-        if self.locked_in:
+        if self.locks.locked_in:
             self._recall()
-        if self.max_tasks is not None and self.tasks >= self.max_tasks and not self.waits:
+        if self.max_tasks is not None and self.tasks >= self.max_tasks and not self.locks.waits:
             self._leave()
             return
         if self._driver.acquire(blocking=False):
@@ -268,7 +266,7 @@ class Worker(Node):
         busy = bool(self.cells[PIECE]) or bool(self.ready) or bool(unstarted)
         if unstarted and not stuck:
             unstarted -= 1  # the main thread asks, between Futures: it is about to start the next
-        if self.locked_in:  # nothing of others is started, so they must not wait here
+        if self.locks.locked_in:  # nothing of others is started, so they must not wait here
             overdue, unstarted, busy = True, sum(len(piece.todo) for piece in self.fetched), True
         if unstarted and (overdue or self.machine.hunger):
             unstarted -= self._give_back(unstarted if overdue else min(unstarted, self.machine.hunger))
@@ -354,7 +352,7 @@ class Worker(Node):
 
     def offer(self) -> None:
         """Give own Futures; but what was recalled is for this Worker, which takes the next one itself."""
-        if not self.locked_in or self.cells[PIECE]:
+        if not self.locks.locked_in or self.cells[PIECE]:
             super().offer()
 
     def _resolve(self, action: rules.Resolve) -> None:
@@ -440,8 +438,7 @@ class Worker(Node):
                 outcome, kind = self._failure(error), ERROR
             value = args = kwargs = None
             if self.payloads.opened:
-                opened, self.payloads.opened = self.payloads.opened, []
-                self.payloads.let_go(opened)
+                self._let_go()
             if self.scopes:
                 self._end_scope()
             if not state.calm:
@@ -455,6 +452,11 @@ class Worker(Node):
                 break
         if todo or self.ready:
             self.pump()
+
+    def _let_go(self) -> None:
+        """The Future has ended: what its arguments were read from may be used again."""
+        opened, self.payloads.opened = self.payloads.opened, []
+        self.payloads.let_go(opened)
 
     def _see(self, payload: bytes, origin: str) -> bytes:
         """Bring the program's modules to the snapshot in front of a payload; return the payload without it."""
@@ -657,7 +659,7 @@ class Worker(Node):
             self._enter(context)
         if not self.state.calm:
             self._settle_state()
-        self._run_call(future)
+        self.run_call(future)
         if not self.state.calm:
             self._settle_state()
 
@@ -666,7 +668,7 @@ class Worker(Node):
         self.others.let_by()
         self.state.restore()
 
-    def _run_call(self, future: Future) -> None:
+    def run_call(self, future: Future, before_settling: Callable[[], object] | None = None) -> None:
         """Call what an own Future is to call, and settle it."""
         function, args, kwargs, _ = future._call
         future._call = value = failure = None
@@ -686,6 +688,8 @@ class Worker(Node):
             failure = error
         if self.scopes:
             self._end_scope()
+        if before_settling is not None:
+            before_settling()
         self.lock.acquire()
         try:
             has_callbacks = future._settle(value, failure)
@@ -732,6 +736,10 @@ class Worker(Node):
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
+    def is_main_thread(self) -> bool:
+        """Whether the thread that asks is the one in which Futures run."""
+        return threading.get_ident() == self._thread
+
     def wait(self, future: Future, timeout: float | None) -> None:
         """Wait for a Future from user code, by running it, or by letting others run meanwhile."""
         if threading.get_ident() != self._thread:
@@ -745,7 +753,7 @@ class Worker(Node):
             and not self.locks.held
             and _exception() is None
             and (sys._getframe(3).f_code in _CALLERS or is_shallow())  # mostly the first is so, and quicker to tell
-            and self._claim(future)
+            and self.claim(future)
         ):
             self._run_inside(future)
             return
@@ -767,7 +775,7 @@ class Worker(Node):
             self._enter(inner)
         self.depth += 1
         try:
-            self._run_call(future)
+            self.run_call(future)
         finally:
             self.depth -= 1
         if not self.state.calm:
@@ -792,13 +800,10 @@ class Worker(Node):
         self.switches += 1
         if context.snapshot:
             self.namespaces.suspend(context.snapshot)
-        self.waits[waiter.greenlet] = what
-        is_locked_in = bool(self.locks.held) and (what in self.locks.held or self.locks.holds(waiter.greenlet))
-        self.locked_in += is_locked_in
+        is_locked_in = self.locks.suspend(waiter.greenlet, what)
         while not waiter.woken:
             self.hub.switch()
-        self.locked_in -= is_locked_in
-        del self.waits[waiter.greenlet]
+        self.locks.resume(waiter.greenlet, is_locked_in)
         self.depth = depth
         if not self.state.calm:
             self.others.let_by()
@@ -823,9 +828,8 @@ class Worker(Node):
         """Let the standard library's ``wait`` and ``as_completed`` switch greenlets instead of blocking the thread."""
         if isinstance(getattr(waiter, "event", None), (GreenEvent, HelpfulEvent, type(None))):
             return
-        here = threading.get_ident() == self._thread
-        waiter.event = GreenEvent(self) if here else HelpfulEvent(self)
+        waiter.event = GreenEvent(self) if self.is_main_thread() else HelpfulEvent(self.others.help_until)
 
 
-_CALLERS = (Worker._run_call.__code__, Worker._run_fetched.__code__)
+_CALLERS = (Worker.run_call.__code__, Worker._run_fetched.__code__)
 """What the function of a Future is called by."""

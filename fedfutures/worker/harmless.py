@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import dis
+import inspect
 import operator
 import types
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ _BEGINNINGS = (
     "NOP", "EXTENDED_ARG", "CACHE", "END_FOR", "RERAISE", "NOT_TAKEN", "END_",
 )  # fmt: skip
 _NOT = frozenset({"LOAD_BUILD_CLASS", "LOAD_NAME", "LOAD_LOCALS", "LOAD_SUPER_ATTR", "LOAD_CLASSDEREF"})
+_LATER = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _known: dict[types.CodeType, Names | None] = {}
 _KNOWN_AT_MOST = 1024
 
@@ -95,19 +97,18 @@ def _names(code: types.CodeType) -> Names | None:
 
 
 def _examine(code: types.CodeType) -> Names | None:
-    if any(isinstance(constant, types.CodeType) for constant in code.co_consts):
+    if code.co_flags & _LATER or any(isinstance(constant, types.CodeType) for constant in code.co_consts):
         return None
-    names: set[tuple[str, ...]] = set()
-    before = ""  # the global name that the step before has read
+    names: list[tuple[str, ...]] = []
+    is_global = False  # whether the step before has read a global name
     for step in dis.get_instructions(code):
         if step.opname in _NOT or not step.opname.startswith(_BEGINNINGS):
             return None
         if step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            if not before:  # of a value that may be anything
+            if not is_global:  # of a value that may be anything
                 return None
-            names.discard((before,))
-            names.add((before, step.argval))
-        before = step.argval if step.opname == "LOAD_GLOBAL" else ""
-        if before:
-            names.add((before,))
+            names[-1] = (*names[-1], step.argval)
+        is_global = step.opname == "LOAD_GLOBAL"
+        if is_global:
+            names.append((step.argval,))
     return frozenset(names)

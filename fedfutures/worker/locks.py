@@ -23,18 +23,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import greenlet
 
 from ..errors import Deadlock
 from ..program import fresh
 from ..wire.functions import Wrapper, name_of
+from .context import Packed
 from .future import Future
-from .waiters import Waiter
-
-if TYPE_CHECKING:
-    from .execution import Worker
+from .waiters import Suspends, Waiter
 
 LOOK_SECONDS = 0.25
 """So often a Future that waits for a lock looks whether its holder waits for it."""
@@ -180,12 +178,33 @@ class RLock:
 
 
 class Locks:
-    """The locks of a Worker that are held, and the Futures that wait for them."""
+    """The locks of a Worker that are held, and the Futures that are suspended, be it for a lock or for a Future.
 
-    def __init__(self, worker: Worker) -> None:
+    `locked_in` counts suspended Futures that hold a lock or wait for one: while there are any, nothing of others is
+    started.
+    """
+
+    def __init__(self, suspends: Suspends) -> None:
         self.held: dict[Any, Any] = {}  # lock -> the greenlet that has taken it
-        self._worker = worker
-        self._waiting: dict[Any, list[Waiter]] = {}
+        self.locked_in = 0
+        self.waits: dict[Any, Any] = {}  # who is suspended -> the Future or lock waited for, if it is one
+        self._suspends = suspends
+        self._wanted: dict[Any, list[Waiter]] = {}
+
+    def suspend(self, who: Any, what: Any) -> bool:
+        """A Future is suspended: `who` waits for `what`. Returns what :meth:`resume` is to be told."""
+        self.waits[who] = what
+        is_locked_in = bool(self.held) and (what in self.held or self._holds(who))
+        self.locked_in += is_locked_in
+        return is_locked_in
+
+    def resume(self, who: Any, was_locked_in: bool) -> None:
+        """It goes on."""
+        self.locked_in -= was_locked_in
+        del self.waits[who]
+
+    def _holds(self, who: Any) -> bool:
+        return any(holder is who for holder in list(self.held.values()))
 
     def install(self) -> None:
         """From now on ``threading`` makes locks that know their holder."""
@@ -233,13 +252,13 @@ class Locks:
         """Take a lock that is taken: wait for it in place, or suspended if a suspended Future may hold it."""
         if not blocking:
             return False
-        worker, me = self._worker, greenlet.getcurrent()
+        me = greenlet.getcurrent()
         deadline = None if timeout < 0 else time.monotonic() + timeout
         while True:
             in_place = timeout
-            is_main = threading.get_ident() == worker._thread
-            if is_main and worker.waits and self.held.get(lock) is not me:
-                in_place = 0 if self.held.get(lock) in worker.waits else FOR_THREADS_SECONDS
+            is_main = self._suspends.is_main_thread()
+            if is_main and self.waits and self.held.get(lock) is not me:
+                in_place = 0 if self.held.get(lock) in self.waits else FOR_THREADS_SECONDS
             if in_place >= 0 and deadline is not None:
                 in_place = max(0.0, min(in_place, deadline - time.monotonic()))
             if take(True, in_place) if in_place else take(False):
@@ -249,30 +268,26 @@ class Locks:
                 return False
             if is_main and self._is_let_in(lock):
                 return True
-            if is_main and worker.waits:
+            if is_main and self.waits:
                 self._suspend(lock, deadline)
 
     def _suspend(self, lock: Any, deadline: float | None) -> None:
         waiter = Waiter()
-        self._waiting.setdefault(lock, []).append(waiter)
+        self._wanted.setdefault(lock, []).append(waiter)
         look = time.monotonic() + LOOK_SECONDS
         try:
-            self._worker.switch_out(waiter, look if deadline is None else min(look, deadline), lock)
+            self._suspends.switch_out(waiter, look if deadline is None else min(look, deadline), lock)
         finally:
-            others = self._waiting.get(lock, [])
+            others = self._wanted.get(lock, [])
             if waiter in others:
                 others.remove(waiter)
             if not others:
-                self._waiting.pop(lock, None)
+                self._wanted.pop(lock, None)
 
     def released(self, lock: Any) -> None:
         """Somebody has released a lock: who waits for it may try again."""
-        if self._waiting and lock in self._waiting:
-            self._worker.wake_greenlets(self._waiting.pop(lock, []))
-
-    def holds(self, who: Any) -> bool:
-        """Whether a greenlet holds a lock."""
-        return any(holder is who for holder in list(self.held.values()))
+        if self._wanted and lock in self._wanted:
+            self._suspends.wake_greenlets(self._wanted.pop(lock, []))
 
     # -- who waits for whom ------------------------------------------------------------------------------------------
 
@@ -284,16 +299,16 @@ class Locks:
         if isinstance(lock, RLock):
             lock.let_in()
             return True
-        raise Deadlock(_name_of(me), _name_of(holder), self._worker.name)
+        raise Deadlock(_name_of(me), _name_of(holder), self._suspends.name)
 
     def _depends(self, waiting: Any, other: Any, seen: set[Any]) -> bool:
         """Whether a suspended greenlet cannot go on before another does."""
-        what = self._worker.waits.get(waiting)
+        what = self.waits.get(waiting)
         if what is None or waiting in seen:
             return False
         seen.add(waiting)
         if isinstance(what, Future):
-            runners = [who for who in (other, *self._worker.waits) if what in _run_by(who)]
+            runners = [who for who in (other, *self.waits) if what in _run_by(who)]
         else:
             runners = [self.held[what]] if what in self.held else []
         return any(who is other or self._depends(who, other, seen) for who in runners)
@@ -311,17 +326,17 @@ def _frames(who: Any) -> list[Any]:
 
 def _run_by(who: Any) -> list[Any]:
     """Return the own Futures that a greenlet runs."""
-    return [frame.f_locals["future"] for frame in _frames(who) if frame.f_code.co_name == "_run_call"]
+    return [frame.f_locals["future"] for frame in _frames(who) if frame.f_code.co_name == "run_call"]
 
 
 def _name_of(who: Any) -> str:
     """Return the name of the function of the innermost Future that a greenlet runs."""
     for frame in _frames(who):
-        if frame.f_code.co_name == "_run_call":
+        if frame.f_code.co_name == "run_call":
             function = frame.f_locals.get("function")
             while isinstance(function, Wrapper):
                 function = function.function()
-            return name_of(function)
+            return function.definition.name if isinstance(function, Packed) else name_of(function)
         if frame.f_code.co_name == "_run_fetched":
             return str(frame.f_locals["piece"].name)
     return "a function"

@@ -20,15 +20,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from ..host.blackbox import NUMBER, PIECE
+from ..program.namespaces import Namespaces
 from .context import Context
-from .process_state import PARTS, Values
-
-if TYPE_CHECKING:
-    from .execution import Worker
-    from .future import Future
+from .future import Future
+from .own import OwnQueue
+from .process_state import PARTS, ProcessState, Values
 
 STILL_SECONDS = 0.2
 HELP_AGAIN_SECONDS = 0.02
@@ -44,11 +43,24 @@ class _Here(threading.local):
         self.mains: Values = {}
 
 
+class RunsFutures(Protocol):
+    """What other threads need of the Worker: its own Futures, and how they are run."""
+
+    cells: Any
+    driven_at: float
+    namespaces: Namespaces
+    own: OwnQueue
+    state: ProcessState
+
+    def claim(self, future: Future) -> bool: ...
+    def run_call(self, future: Future, before_settling: Callable[[], object] | None = None) -> None: ...
+
+
 class OtherThreads:
     """Runs own Futures of a Worker in threads that wait for them."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, runs: RunsFutures) -> None:
+        self._runs = runs
         self._turn = _thread.allocate_lock()  # the plain one: it is no Future's
         self._here = _Here()
         self.wanted: set[int] = set()  # threads that run a Future, or want to go on with one
@@ -87,7 +99,7 @@ class OtherThreads:
 
     def help_out(self) -> bool:
         """Run one own Future, the youngest that may run here; return whether there was one."""
-        return any(map(self._run_if_possible, self._worker.own.youngest()))
+        return any(map(self._run_if_possible, self._runs.own.youngest()))
 
     def relieve(self) -> None:
         """Run own Futures while the main thread stands still: it may wait for them in a way that is not ours.
@@ -98,21 +110,21 @@ class OtherThreads:
             pass
 
     def _stands_still(self) -> bool:
-        return time.monotonic() - self._worker.driven_at > STILL_SECONDS
+        return time.monotonic() - self._runs.driven_at > STILL_SECONDS
 
     # -- running -----------------------------------------------------------------------------------------------------
 
     def _run_if_possible(self, future: Future) -> bool:
-        worker, call = self._worker, future._call
+        runs, call = self._runs, future._call
         if call is None or len(call) == 3:  # started, or given to the Broker
             return False
         context: Context = call[3]
-        if context.snapshot not in (b"", worker.namespaces.current):  # only the main thread changes what is seen
+        if context.snapshot not in (b"", runs.namespaces.current):  # only the main thread changes what is seen
             return False
         if not self._here.depth and not self._begin(context):
             return False
         try:
-            if not worker._claim(future):
+            if not runs.claim(future):
                 return False
             self._run(future, context)
             return True
@@ -143,38 +155,39 @@ class OtherThreads:
     def _want(self) -> None:
         """Ask to be let by, and look then: the main thread first says what it runs, and then looks who asks."""
         self.wanted.add(threading.get_ident())
-        self._worker.state.calm = False
+        self._runs.state.calm = False
 
     def _end(self) -> None:
         self.wanted.discard(threading.get_ident())
         self._turn.release()
 
     def _may_run(self, context: Context) -> bool:
-        cells = self._worker.cells
+        cells = self._runs.cells
         if cells[PIECE] and (cells[PIECE], cells[NUMBER]) != (context.piece, context.number):
             return False
-        return self._stands_still() or all(PARTS[name].of_main_thread for name in self._worker.state.dirty)
+        return self._stands_still() or all(PARTS[name].of_main_thread for name in self._runs.state.dirty)
 
     def _run(self, future: Future, context: Context) -> None:
-        """Run a Future from the base state; then put back what was changed before."""
-        here, state = self._here, self._worker.state
+        """Run a Future from the base state; put back what was changed before, and only then let others know."""
+        here, state = self._here, self._runs.state
         outer, here.context = here.context, context
         before = state.suspend(of_main_thread=False)
         if not here.depth:
             here.mains = before
         here.depth += 1
-        try:
-            self._worker._run_call(future)
-        finally:
+
+        def put_back() -> None:
             here.depth -= 1
             state.restore(of_main_thread=False)
             state.resume(before if here.depth else here.mains)
             here.context = outer
 
+        self._runs.run_call(future, put_back)
+
     @contextlib.contextmanager
     def _paused(self) -> Iterator[None]:
         """Let others have the turn while the Future that this thread runs, if it runs one, waits."""
-        here, state = self._here, self._worker.state
+        here, state = self._here, self._runs.state
         if not here.depth:
             yield
             return
@@ -191,7 +204,7 @@ class OtherThreads:
 
     def let_by(self) -> None:
         """The main thread is between Futures, or its Future is about to wait: wait until nobody else wants to run."""
-        cells = self._worker.cells
+        cells = self._runs.cells
         piece, cells[PIECE] = cells[PIECE], 0
         while self.wanted:
             with self._turn:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import greenlet
-
-if TYPE_CHECKING:
-    from .execution import Worker
 
 
 class Waiter:
@@ -22,18 +20,28 @@ class Waiter:
         self.woken = False
 
 
+class Suspends(Protocol):
+    """A Worker, for what waits in its main thread: it suspends a Future and wakes it."""
+
+    name: str
+
+    def is_main_thread(self) -> bool: ...
+    def switch_out(self, waiter: Waiter, deadline: float | None, what: Any = None) -> None: ...
+    def wake_greenlets(self, greenlets: list[Any]) -> None: ...
+
+
 class GreenEvent:
     """Stands in for the ``threading.Event`` of a standard library waiter, for a greenlet of the main thread."""
 
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
+    def __init__(self, suspends: Suspends) -> None:
+        self._suspends = suspends
         self._set = False
         self._waiter: Waiter | None = None
 
     def set(self) -> None:
         self._set = True
         if self._waiter is not None:
-            self._worker.wake_greenlets([self._waiter])
+            self._suspends.wake_greenlets([self._waiter])
 
     def clear(self) -> None:
         self._set = False
@@ -45,7 +53,7 @@ class GreenEvent:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._set and (deadline is None or time.monotonic() < deadline):
             self._waiter = Waiter()
-            self._worker.switch_out(self._waiter, deadline)
+            self._suspends.switch_out(self._waiter, deadline)
             self._waiter = None
         return self._set
 
@@ -53,10 +61,10 @@ class GreenEvent:
 class HelpfulEvent(threading.Event):
     """The same for a foreign thread: while it waits, it runs own Futures of the Worker that nobody else may get to."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, help_until: Callable[..., None]) -> None:
         super().__init__()
-        self._worker = worker
+        self._help_until = help_until
 
     def wait(self, timeout: float | None = None) -> bool:
-        self._worker.others.help_until(self.is_set, super().wait, timeout)
+        self._help_until(self.is_set, super().wait, timeout)
         return self.is_set()

@@ -1,0 +1,272 @@
+"""Items of a slice are kept apart: by context, by process state, and by the arguments that they share."""
+
+from __future__ import annotations
+
+import contextvars
+import decimal
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fedfutures.wire.functions import Wrapper
+from fedfutures.wire.payload import Payloads
+from fedfutures.worker.isolation import Isolation, in_one_loop, shared_objects
+from fedfutures.worker.process_state import PARTS
+from fedfutures.worker.slices import ReduceSlice, ScanSlice, Slice, Star
+
+VARIABLE = contextvars.ContextVar("VARIABLE", default="none")
+
+
+@pytest.fixture
+def isolation() -> Iterator[Isolation]:
+    """As in a Worker; a change of the directory is told of by hand, for this process is not watched."""
+    made = Isolation(Payloads())
+    directory = os.getcwd()
+    contextvars.Context().run(made.begin)
+    yield made
+    os.chdir(directory)
+
+
+def same(error: BaseException) -> BaseException:
+    return error
+
+
+def values(isolation: Isolation, function: Any, *columns: list[Any]) -> list[Any]:
+    """Run items as a Future does, in a context of its own; errors stand at their places."""
+    found, failures = isolation.fresh().run(isolation.run_items, function, columns, same)
+    assert [found[place] for place, _ in failures] == [None] * len(failures)
+    for place, error in failures:
+        found[place] = repr(error)
+    return found
+
+
+def sometimes_sets(x: int) -> str:
+    found = VARIABLE.get()
+    if x % 4 == 2:
+        VARIABLE.set(str(x))
+    return found
+
+
+def sets_and_resets(x: int) -> str:
+    token = VARIABLE.set(str(x))
+    found = VARIABLE.get()
+    VARIABLE.reset(token)
+    return found
+
+
+def precision(x: int) -> int:
+    found = decimal.getcontext().prec
+    decimal.getcontext().prec = 3 + x
+    return found
+
+
+def test_no_item_sees_the_context_of_another(isolation: Isolation) -> None:
+    for _ in range(2):  # the second time one by one
+        assert values(isolation, sometimes_sets, list(range(20))) == ["none"] * 20
+    assert values(isolation, sets_and_resets, [1, 2, 3]) == ["1", "2", "3"]
+    assert values(isolation, precision, list(range(5))) == [28] * 5
+    assert VARIABLE.get() == "none"
+
+
+def test_only_those_that_change_something_run_one_by_one(isolation: Isolation) -> None:
+    values(isolation, sometimes_sets, [1, 3])
+    values(isolation, sets_and_resets, [1, 3])
+    assert not isolation._one_by_one
+    values(isolation, sometimes_sets, [1, 2, 3])
+    assert isolation._one_by_one == {sometimes_sets.__code__}
+
+
+def test_a_change_of_the_process_is_undone_before_the_next_item(isolation: Isolation) -> None:
+    directory = os.getcwd()
+
+    def moves(x: int) -> str:
+        found = os.getcwd()
+        if x == 2:
+            os.chdir("/")
+            isolation.state.note("directory")
+        return found
+
+    for _ in range(2):
+        assert values(isolation, moves, list(range(6))) == [directory] * 6
+        assert (os.getcwd(), isolation.state.calm, isolation.state.column) == (directory, True, None)
+
+
+def test_the_last_item_is_undone_as_well(isolation: Isolation) -> None:
+    def moves(x: int) -> None:
+        os.chdir("/")
+        isolation.state.note("directory")
+
+    directory = os.getcwd()
+    values(isolation, moves, [1])
+    assert os.getcwd() == directory
+
+
+def test_errors_stand_at_their_places(isolation: Isolation) -> None:
+    def fails(x: int) -> Any:
+        if x == 1:
+            raise ValueError(x)
+        if x == 2:
+            raise StopIteration
+        if x == 3:
+            VARIABLE.set("x")
+            raise KeyError(x)
+        return VARIABLE.get()
+
+    expected = ["none", "ValueError(1)", "StopIteration()", "KeyError(3)", "none", "none"]
+    for _ in range(2):
+        assert values(isolation, fails, list(range(6))) == expected
+
+
+def grows(shared: list[int], x: int) -> int:
+    if x % 3 == 1:
+        shared.append(x)
+    return len(shared)
+
+
+def grows_inside(item: tuple[dict[str, list[int]], int]) -> int:
+    item[0]["x"].append(item[1])
+    return len(item[0]["x"])
+
+
+class Holder:
+    def __init__(self, parts: list[int]) -> None:
+        self.parts = parts
+
+
+def grows_in_an_object(holder: Holder) -> int:
+    holder.parts.append(1)
+    return len(holder.parts)
+
+
+def spoils(shared: dict[str, Any], x: int) -> int:
+    """What is put in cannot be pickled."""
+    shared["x"] = sys._getframe()
+    return len(shared)
+
+
+def test_items_do_not_see_what_others_did_to_shared_arguments(isolation: Isolation) -> None:
+    parts: list[int] = []
+    for _ in range(2):
+        shared: list[int] = []
+        assert values(isolation, grows, [shared] * 9, list(range(9))) == [int(x % 3 == 1) for x in range(9)]
+        inside = {"x": [0]}
+        assert values(isolation, grows_inside, [(inside, x) for x in range(5)]) == [2] * 5
+        parts = []
+        assert values(isolation, grows_in_an_object, [Holder(parts) for _ in range(4)]) == [1] * 4
+        assert values(isolation, spoils, [{}] * 3, [1, 2, 3]) == [1] * 3
+    assert {grows.__code__, grows_inside.__code__} <= isolation._own_arguments
+
+
+def test_shared_arguments_that_cannot_be_copied_are_used_as_they_are(isolation: Isolation) -> None:
+    shared = [sys._getframe()]
+    assert values(isolation, len, [shared] * 3) == [1] * 3
+
+
+def test_what_is_shared() -> None:
+    numpy = pytest.importorskip("numpy")
+    array, fixed = numpy.zeros(3), numpy.zeros(3)
+    fixed.flags.writeable = False
+    one, two = [1], {"a": [2]}
+    assert shared_objects(([one, one, 3], [1, 2, 3])) == [one]
+    assert shared_objects(([(one, 1), (one, 2)],)) == [one]
+    assert shared_objects(([{"k": two}, {"k": two}],)) == [two, two["a"]]
+    assert shared_objects(([one, [1]], [two, {}])) == []
+    assert shared_objects(([fixed, fixed], [len, len], [int, int], [(1, 2)] * 2)) == []
+    assert [id(value) for value in shared_objects(([array, array],))] == [id(array)]
+    assert shared_objects(([[*range(1000), one], [*range(1000), one]],)) == []  # too many parts to be looked at
+
+
+def test_the_base_is_what_was_left_and_decimal_contexts_are_copied() -> None:
+    isolation = Isolation(Payloads())
+
+    def program() -> None:
+        VARIABLE.set("of the program")
+        decimal.getcontext().prec = 11
+        isolation.begin()
+
+    contextvars.Context().run(program)
+    found = values(isolation, lambda x: (VARIABLE.get(), precision(x)), list(range(4)))
+    assert found == [("of the program", 11)] * 4
+
+    def imported() -> None:
+        VARIABLE.set("of an import")
+
+    context = isolation.fresh()
+    context.run(imported)
+    outside = contextvars.Context()
+    outside.run(isolation.keep_context, context)
+    assert outside[VARIABLE] == "of an import"
+    assert isolation.fresh()[VARIABLE] == "of an import"
+    isolation.run_in_base(VARIABLE.set, "set later")
+    assert isolation.fresh()[VARIABLE] == "set later"
+
+
+def test_few_functions_are_remembered(isolation: Isolation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedfutures.worker.isolation._REMEMBERED_AT_MOST", 2)
+    for number in range(5):
+        values(isolation, eval(f"lambda x: [VARIABLE.set(str(x)), {number}]", {"VARIABLE": VARIABLE}), [1, 2])
+    assert len(isolation._one_by_one) <= 2
+
+
+def test_wrappers(isolation: Isolation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedfutures.worker.slices.OfItems.run_items", staticmethod(isolation.run_items))
+
+    def run(wrapper: Wrapper, *columns: list[Any]) -> Any:
+        return isolation.fresh().run(wrapper.bind(Payloads()), *columns)[0]
+
+    assert run(Slice(sometimes_sets), list(range(8))) == ["none"] * 8
+    assert run(Slice(Star(grows)), [([1], x) for x in range(3)]) == [1, 2, 1]
+    assert run(ReduceSlice(sometimes_sets, max), list(range(8))) == ["none"]
+    assert run(ScanSlice(sometimes_sets, max), list(range(4))) == [["none"] * 4]
+    with pytest.raises(ZeroDivisionError):
+        run(ReduceSlice(lambda x: 1 / x, max), [1, 0])
+    assert run(Slice(abs), [-1, -2]) == [1, 2]
+    assert in_one_loop(divmod, ([7, 8], [2, 0]), repr)[0] == [(3, 1), None]
+
+
+ACTIONS = st.lists(st.sampled_from(["look", "variable", "directory", "argument", "raise", "stop", "all"]), max_size=30)
+
+
+@settings(max_examples=150)
+@given(ACTIONS, st.booleans())
+def test_items_are_as_if_each_were_alone(actions: list[str], shares: bool) -> None:
+    """The twin: every item finds what the first one finds."""
+    isolation = Isolation(Payloads())
+    contextvars.Context().run(isolation.begin)
+    directory = os.getcwd()
+
+    def item(argument: list[int], action: str) -> Any:
+        found = VARIABLE.get(), os.getcwd(), tuple(argument)
+        if action in ("variable", "all"):
+            VARIABLE.set("changed")
+        if action in ("directory", "all"):
+            os.chdir("/")
+            isolation.state.note("directory")
+        if action in ("argument", "all"):
+            argument.append(1)
+        if action in ("raise", "all"):
+            raise ValueError(found)
+        if action == "stop":
+            raise StopIteration
+        return found
+
+    one: list[int] = []
+    alone = "none", directory, ()
+    for _ in range(2):
+        try:
+            arguments = [one if shares else [] for _ in actions]
+            found = values(isolation, item, arguments, list(actions)) if actions else []
+        finally:
+            os.chdir(directory)
+        errors = {"raise": ValueError(alone), "all": ValueError(alone), "stop": StopIteration()}
+        assert found == [repr(errors[action]) if action in errors else alone for action in actions]
+        one.clear()
+
+
+def test_all_parts_have_names_that_can_be_said() -> None:
+    assert all(name == name.lower() for name in PARTS)
