@@ -2,7 +2,7 @@
 
 Futures of a Worker that wait for others are suspended in one thread. If a plain lock blocked that thread for a Future,
 while a suspended one holds the lock, neither could ever go on. So in a Worker ``threading.Lock()`` and ``RLock()`` make
-locks of this module, and semaphores behave like them:
+locks of this module, and semaphores and the locks of ``multiprocessing`` behave like them:
 
 - A Future that finds a lock taken, in a Worker where others are suspended, is suspended as well, and goes on when the
   lock is released.
@@ -213,6 +213,8 @@ class Locks:
         fresh.stands_for(RLock, type(_thread.RLock()))
         threading.Lock, threading.RLock = Lock, RLock  # type: ignore[assignment]
         self._watch_semaphores()
+        if "multiprocessing.synchronize" in sys.modules:
+            self.imported("multiprocessing.synchronize")
 
     def _watch_semaphores(self) -> None:
         kind: Any = threading.Semaphore
@@ -245,6 +247,39 @@ class Locks:
             self.released(semaphore)
 
         kind.release = release
+
+    def imported(self, name: str) -> None:
+        """A module was imported: it may be the one that makes locks for several processes."""
+        if name != "multiprocessing.synchronize":
+            return
+        kind: Any = sys.modules[name].SemLock
+        make_methods = kind._make_methods
+
+        def make_watched_methods(lock: Any) -> None:
+            make_methods(lock)
+            take, give = lock.acquire, lock.release
+
+            def try_for(blocking: bool, timeout: float = -1) -> bool:
+                if self.held.get(lock) in self.waits:  # one for reentering would let any Future of this thread in
+                    return False
+                return bool(take(blocking, None if timeout < 0 else timeout))
+
+            def acquire(block: bool = True, timeout: float | None = None) -> bool:
+                if try_for(False):
+                    self.held[lock] = greenlet.getcurrent()
+                    return True
+                return self.wait_for(lock, try_for, block, -1 if timeout is None else max(0.0, timeout))
+
+            def release() -> None:
+                give()
+                self.held.pop(lock, None)
+                self.released(lock)
+
+            lock.acquire, lock.release = acquire, release
+
+        kind._make_methods = make_watched_methods
+        kind.__enter__ = lambda lock: lock.acquire()
+        kind.__exit__ = lambda lock, *error: lock.release()
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 

@@ -112,6 +112,7 @@ class Preparation:
 
         def exec_module(loader: Any, module: types.ModuleType) -> None:
             self._around(lambda module: plain(loader, module), module)
+            self._worker.locks.imported(module.__name__)
 
         external._LoaderBasics.exec_module = exec_module  # type: ignore[attr-defined]
         OriginLoader.around = staticmethod(self._around)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import queue
 import sys
 import threading
@@ -276,6 +277,22 @@ def away_condition(_):
     return with_children_away("away condition", CONDITION)
 
 
+def of_processes(kind):
+    """A lock for processes, one in each Worker: those of the program come with an initializer only."""
+    if kind not in TABLES:
+        TABLES[kind] = getattr(multiprocessing, kind)()
+    return TABLES[kind]
+
+
+def away_shared(_):
+    return with_children_away("away shared", of_processes("Lock"))
+
+
+def away_shared_r(_):
+    with of_processes("RLock"):
+        return with_children_away("away shared r", of_processes("RLock"))
+
+
 def children_away(function):
     def case(face):
         first = face.submit(function, 0)
@@ -305,6 +322,8 @@ CASES = {
     "an RLock, children away": children_away(away_rlock),
     "a semaphore, children away": children_away(away_semaphore),
     "a condition, children away": children_away(away_condition),
+    "a lock for processes, children away": children_away(away_shared),
+    "an RLock for processes, children away": children_away(away_shared_r),
     "below one root": below_one_root,
     "an RLock of the parent": an_rlock_of_the_parent,
     "a lock of the parent": a_lock_of_the_parent,

@@ -468,7 +468,7 @@ def test_where_an_own_future_is(origin: Bench, worker: Bench) -> None:
     text, given = origin.node.explain(next(iter(origin.node.futures.values())))
     assert given
     assert "given to the Broker" in text
-    assert worker.node._claim(future)
+    assert worker.node.claim(future)
     future._call = None
     assert "it runs here" in worker.node.explain(future)[0]
 
