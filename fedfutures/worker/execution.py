@@ -33,7 +33,14 @@ from typing import Any
 
 import greenlet
 
-from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable, SealBroken, VariableNotCarried
+from ..errors import (
+    ArgumentLoadError,
+    FutureError,
+    LocalProtocolError,
+    ResultNotPicklable,
+    SealBroken,
+    VariableNotCarried,
+)
 from ..host.blackbox import NUMBER, PIECE
 from ..program.copying import isolated
 from ..program.namespaces import Namespaces
@@ -57,6 +64,8 @@ from .threads import STILL_SECONDS, OtherThreads
 from .waiters import GreenEvent, HelpfulEvent, Waiter
 
 INLINE_DEPTH = 12
+LATE_HANDLERS = 10
+IN_PLACE_SECONDS = 1.0
 URGENT_PER_WORKER = 2
 LOADED_FUNCTIONS_KEPT = 4096
 FINISHED_BYTES_AT_MOST = 4 << 20
@@ -436,13 +445,13 @@ class Worker(Node):
                 outcome = _NONE if value is None else dump(value)
             except BaseException as error:
                 outcome, kind = self._failure(error), ERROR
+            if not state.calm:  # at once: an alarm that the Future has left could go off
+                self._settle_state()
             value = args = kwargs = None
             if self.payloads.opened:
                 self._let_go()
             if self.scopes:
                 self._end_scope()
-            if not state.calm:
-                self._settle_state()
             if self.switches != switches:
                 piece.since = 0.0
             finished.append((number, outcome, kind))
@@ -600,6 +609,8 @@ class Worker(Node):
 
     def _taken(self, function: Any) -> Any:
         """Return a callable as it stands; the last one that needed no copy is remembered."""
+        if isinstance(function, functions.Wrapper):  # of a map: a copy already, which is bound
+            return function
         taken = isolated(function, self._copy)
         if taken is function:
             self.plain = function
@@ -665,8 +676,12 @@ class Worker(Node):
 
     def _settle_state(self) -> None:
         """Before and after a Future: wait for those that run in other threads, and bring the process to its base."""
-        self.others.let_by()
-        self.state.restore()
+        for _ in range(LATE_HANDLERS):
+            with contextlib.suppress(BaseException):  # of a handler that the Future has left
+                self.others.let_by()
+                self.state.restore()
+                return
+        raise LocalProtocolError(f"Worker {self.name} cannot bring its process to the state in which Futures begin")
 
     def run_call(self, future: Future, before_settling: Callable[[], object] | None = None) -> None:
         """Call what an own Future is to call, and settle it."""
@@ -740,6 +755,15 @@ class Worker(Node):
         """Whether the thread that asks is the one in which Futures run."""
         return threading.get_ident() == self._thread
 
+    def waits_in_place(self) -> bool:
+        """Whether the main thread has been waiting for a second in a way that is not ours: for a thread or a loop."""
+        frame = sys._current_frames().get(self._thread)
+        is_waiting = frame is not None and os.path.basename(frame.f_code.co_filename) in (
+            "threading.py",
+            "selectors.py",
+        )
+        return is_waiting and time.monotonic() - self.driven_at > IN_PLACE_SECONDS
+
     def wait(self, future: Future, timeout: float | None) -> None:
         """Wait for a Future from user code, by running it, or by letting others run meanwhile."""
         if threading.get_ident() != self._thread:
@@ -766,7 +790,9 @@ class Worker(Node):
                 if future._waiting is None:
                     future._waiting = []
                 future._waiting.append(waiter)
-            self.switch_out(waiter, deadline, future)  # returns early when a timer of the Future's is due
+            self.switch_out(
+                waiter, deadline, future if timeout is None else None
+            )  # returns early when a timer of the Future's is due
 
     def _run_inside(self, future: Future) -> None:
         """Run an own Future in the place of the one that waits for it."""
@@ -824,11 +850,12 @@ class Worker(Node):
         if threading.get_ident() != self._thread:
             self.wake()
 
-    def adapt(self, waiter: Any) -> None:
+    def adapt(self, waiter: Any, future: Future) -> None:
         """Let the standard library's ``wait`` and ``as_completed`` switch greenlets instead of blocking the thread."""
-        if isinstance(getattr(waiter, "event", None), (GreenEvent, HelpfulEvent, type(None))):
-            return
-        waiter.event = GreenEvent(self) if self.is_main_thread() else HelpfulEvent(self.others.help_until)
+        if not isinstance(getattr(waiter, "event", None), (GreenEvent, HelpfulEvent, type(None))):
+            waiter.event = GreenEvent(self) if self.is_main_thread() else HelpfulEvent(self.others.help_until)
+        if isinstance(getattr(waiter, "event", None), GreenEvent):
+            waiter.event.futures.append(future)
 
 
 _CALLERS = (Worker.run_call.__code__, Worker._run_fetched.__code__)

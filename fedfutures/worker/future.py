@@ -12,6 +12,7 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
@@ -29,18 +30,20 @@ class Home(Protocol):
 
     def wait(self, future: Future, timeout: float | None) -> None: ...
     def cancel(self, future: Future) -> bool: ...
-    def adapt(self, waiter: Any) -> None: ...
+    def adapt(self, waiter: Any, future: Future) -> None: ...
     def wake_greenlets(self, greenlets: list[Any]) -> None: ...
 
 
 class _Waiters(list[Any]):
     """The standard library's waiters for one Future; each is made to wait the way its node waits."""
 
-    def __init__(self, home: Home) -> None:
-        self._home = home
+    def __init__(self, home: Home, future: Future) -> None:
+        self._home, self._future = home, weakref.ref(future)
 
     def append(self, waiter: Any) -> None:
-        self._home.adapt(waiter)
+        future = self._future()
+        if future is not None:
+            self._home.adapt(waiter, future)
         super().append(waiter)
 
 
@@ -58,6 +61,7 @@ class Future(concurrent.futures.Future[Any]):
     __slots__ = ("_call", "_cond", "_exception", "_home", "_number", "_result", "_state", "_users", "_waiting")
 
     _priority = 0  # of the class: few Futures have another, and only those pay for it
+    awaits: Any = None  # of one that stands for others, any of which will do: these
 
     def __init__(self, home: Home | None = None, number: int = 0, call: Any = None) -> None:
         self._home = home
@@ -86,7 +90,7 @@ class Future(concurrent.futures.Future[Any]):
     @property
     def _waiters(self) -> list[Any]:  # type: ignore[override]
         if self._waiting is None:
-            self._waiting = [] if self._home is None else _Waiters(self._home)
+            self._waiting = [] if self._home is None else _Waiters(self._home, self)
         return self._waiting
 
     @property

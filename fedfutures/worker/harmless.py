@@ -62,7 +62,7 @@ def is_harmless(function: Any, deep: int = 3) -> bool:
     names = _names(function.__code__)
     return (
         names is not None
-        and _has_plain_cells(function)
+        and _has_plain_values(function)
         and all(_is_plain(value, deep) for value in _read(function, names))
     )
 
@@ -80,11 +80,14 @@ def _read(function: types.FunctionType, names: Names) -> Iterator[Any]:
         yield value
 
 
-def _has_plain_cells(function: types.FunctionType) -> bool:
+def _has_plain_values(function: types.FunctionType) -> bool:
+    """Whether what a function has captured, and its defaults, are numbers and strings."""
+    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
     try:
-        return all(type(cell.cell_contents) in ATOMS for cell in function.__closure__ or ())
-    except ValueError:  # an empty cell
+        cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    except ValueError:  # an empty one
         return False
+    return all(type(value) in ATOMS for value in (*defaults, *cells))
 
 
 def _names(code: types.CodeType) -> Names | None:

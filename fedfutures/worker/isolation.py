@@ -6,12 +6,14 @@ the context, wherever it runs; what it changes in the process is undone when it 
 
 The items of a slice run in one loop of C, which has no room for a copy each. A change ends the loop: one of the process
 is heard of when it is made, one of the context shows in the look that is had before the next item, which takes 40 ns
-and is left out for functions that can change nothing (:mod:`.harmless`). A decimal context is changed in place, which
-no look can show: where the program has set one, there is no such loop. What follows in the slice, and in all later
+and is left out for functions that can change nothing (:mod:`.harmless`). What follows in the slice, and in all later
 slices of that function, runs *one by one*: each item in a context of its own, and the process restored after each.
 
 Arguments that items of a slice share came as one object. While they are unchanged they may be shared; after each item
 they are compared with what they were. Once an item has changed one, each later item gets arguments of its own.
+
+Two things are compared at the end of the slice only: large arguments, and a decimal context that the program has set,
+since it is changed in place. If one was changed, nobody knows by which item, and the slice is run again, one by one.
 """
 
 from __future__ import annotations
@@ -31,10 +33,13 @@ from .process_state import ProcessState
 Columns = tuple[list[Any], ...]
 """The arguments of a slice: for each parameter the list of its items."""
 
+SMALL_BYTES = 4096
+"""Shared arguments that take no more when they are pickled are compared after each item."""
 DEPTH = 3
 PARTS_LOOKED_AT = 64
 """How deep, and at how many parts of an item, is looked for what items share."""
 _REMEMBERED_AT_MOST = 4096
+_UNSET = object()
 _copy_context = contextvars.copy_context
 _SHAREABLE: tuple[Any, ...] = (
     *ATOMS, type, range, frozenset, types.ModuleType, types.FunctionType, types.BuiltinFunctionType,
@@ -61,12 +66,9 @@ class Isolation:
         self.state.begin()
 
     def _set_base(self, context: contextvars.Context) -> None:
-        self.base = context
-        decimal = sys.modules.get("decimal")
-        self._changeable = [
-            variable for variable, value in context.items() if decimal is not None and type(value) is decimal.Context
-        ]
-        self.fresh = self._with_copies if self._changeable else context.copy
+        self.base = _without_usual_decimals(context)
+        self._changeable = [variable for variable, value in self.base.items() if _is_decimal_context(value)]
+        self.fresh = self._with_copies if self._changeable else self.base.copy
 
     def _with_copies(self) -> contextvars.Context:
         """Decimal contexts are changed in place, so each Future gets its own."""
@@ -75,14 +77,24 @@ class Isolation:
             context.run(variable.set, context[variable].copy())
         return context
 
-    def keep_context(self, context: contextvars.Context) -> None:
-        """What an import has set in its context holds for all Futures, and for the one that has made the import."""
-        base = self.base.copy()
-        for variable, value in context.items():
-            if variable not in base or base[variable] is not value:
+    def import_in_base(self, run: Callable[..., object], module: types.ModuleType) -> None:
+        """Run a module's import; what it sets in its context holds for all Futures, and for the one that imports it.
+
+        That one keeps what it has set itself.
+        """
+        context = self.fresh()
+        before = {variable: _kept(value) for variable, value in context.items()}
+        try:
+            context.run(run, module)
+        finally:
+            base = self.base.copy()
+            for variable, value in context.items():
+                if before.get(variable, _UNSET) == _kept(value):
+                    continue
+                if variable.get(_UNSET) is _UNSET or _kept(variable.get()) == before.get(variable, _UNSET):
+                    variable.set(value)
                 base.run(variable.set, value)
-                variable.set(value)
-        self._set_base(base)
+            self._set_base(base)
 
     def run_in_base(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call a function whose changes of the context all Futures are to see."""
@@ -99,16 +111,21 @@ class Isolation:
 
         The value at such a place is None. Raises what `fail` raises.
         """
-        if _look_plain(columns) and is_harmless(_inner(function)):
+        is_plain = all(map(_has_only_atoms, columns))
+        if is_plain and is_harmless(_inner(function)):
             return in_one_loop(function, columns, fail)
         code = _code_of(function)
-        shared = [] if all(set(map(type, column)) <= ATOMS for column in columns) else shared_objects(columns)
+        shared = [] if is_plain else shared_objects(columns)
         if shared:
             return self._with_shared(function, code, columns, shared, fail)
         values: list[Any] = []
         failures: list[tuple[int, Any]] = []
-        if code not in self._one_by_one and not self._changeable:
+        if code not in self._one_by_one:
+            decimals = self._decimals()
             self._in_watched_loop(function, code, columns, values, failures, fail)
+            if decimals != self._decimals():
+                self._remember(self._one_by_one, code)
+                values, failures = [], []
         if len(values) < len(columns[0]):
             rows = itertools.islice(zip(*columns), len(values), None)
             self._run_one_by_one(function, rows, values, failures, fail)
@@ -122,21 +139,24 @@ class Isolation:
         state, count = self.state, len(columns[0])
         before, state.column = state.column, list(columns[0])
         column, context = state.column, _copy_context()
+        items = iter(column)
         is_unchanged = map(context.__eq__, itertools.starmap(_copy_context, itertools.repeat(())))
-        calls = map(function, itertools.compress(column, is_unchanged), *columns[1:])
+        calls = map(function, itertools.compress(items, is_unchanged), *columns[1:])
         try:
             while len(values) < count:
                 try:
                     values.extend(calls)
-                    if len(values) == count or not column or context != _copy_context():
+                    if len(values) == count or _is_used_up(items):
                         break
                     raise StopIteration  # the function did: map() took it for its own end
                 except BaseException as error:
+                    if _is_of_the_look(error, context):
+                        break
                     failures.append((len(values), fail(error)))
                     values.append(None)
         finally:
             state.column = before
-        if not column or context != _copy_context() or state.dirty:
+        if not column or _differs(context) or state.dirty:
             self._remember(self._one_by_one, code)
             if state.dirty:
                 state.restore()
@@ -163,32 +183,42 @@ class Isolation:
         values: list[Any] = []
         failures: list[tuple[int, Any]] = []
         try:
-            at_first = self._payloads.dump(columns)
+            at_first, parts = self._payloads.dump(columns), self._payloads.dump(shared)
         except Exception:  # what came cannot be sent on, so there can be no copies
             self._run_one_by_one(function, zip(*columns), values, failures, fail)
             return values, failures
         if code not in self._own_arguments:
-            rows = self._until_changed(code, zip(*columns), shared)
+            rows: Iterable[tuple[Any, ...]] = zip(*columns)
+            if len(parts) <= SMALL_BYTES:
+                rows = self._until_changed(code, rows, shared, parts)
             self._run_one_by_one(function, rows, values, failures, fail)
+            if len(parts) > SMALL_BYTES and self._is_changed(shared, parts):
+                self._remember(self._own_arguments, code)
+                values, failures = [], []
         if len(values) < len(columns[0]):
             left = list(zip(*self._payloads.load(at_first)))[len(values) :]
             self._run_one_by_one(function, self._copied(left), values, failures, fail)
         return values, failures
 
     def _until_changed(
-        self, code: Any, rows: Iterable[tuple[Any, ...]], shared: list[Any]
-    ) -> Iterator[tuple[Any, ...]]:
+        self, code: Any, rows: Iterable[Any], shared: list[Any], at_first: bytes
+    ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
         """Yield rows as long as what they share is as it was."""
-        at_first = self._payloads.dump(shared)
         for row in rows:
             yield row
-            try:
-                is_changed = self._payloads.dump(shared) != at_first
-            except Exception:  # something was put in that cannot be pickled
-                is_changed = True
-            if is_changed:
+            if self._is_changed(shared, at_first):
                 self._remember(self._own_arguments, code)
                 return
+
+    def _is_changed(self, shared: list[Any], at_first: bytes) -> bool:
+        try:
+            return self._payloads.dump(shared) != at_first
+        except Exception:  # something was put in that cannot be pickled
+            return True
+
+    def _decimals(self) -> list[Any]:
+        """Return the settings of the decimal contexts that the program has set, as they are now."""
+        return [_kept(variable.get(None)) for variable in self._changeable]
 
     def _copied(self, rows: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         """Yield copies of rows, all taken before the first is used."""
@@ -222,9 +252,51 @@ def in_one_loop(
     return values, failures
 
 
-def _look_plain(columns: Columns) -> bool:
-    """Whether all items are numbers or strings, as the first and the last one tell."""
-    return all(type(column[0]) in ATOMS and type(column[-1]) in ATOMS for column in columns)
+def _has_only_atoms(column: list[Any]) -> bool:
+    """Whether all items are numbers and strings, or tuples of such."""
+    kinds = set(map(type, column))
+    return kinds <= ATOMS or (kinds == {tuple} and set(map(type, itertools.chain.from_iterable(column))) <= ATOMS)
+
+
+def _is_used_up(items: Iterator[Any]) -> bool:
+    """Whether a list's iterator has come to its end, and not only to an item that was not followed by another call."""
+    return len(items.__reduce__()) < 3
+
+
+def _differs(context: contextvars.Context) -> bool:
+    """Whether the present context is another than it was."""
+    try:
+        return context != _copy_context()
+    except Exception:  # of values that cannot be compared
+        return True
+
+
+def _is_of_the_look(error: BaseException, context: contextvars.Context) -> bool:
+    """Whether an error comes from the comparison of contexts, not from the function."""
+    traceback = error.__traceback__
+    return traceback is not None and traceback.tb_next is None and _differs(context)
+
+
+def _is_decimal_context(value: Any) -> bool:
+    decimal = sys.modules.get("decimal")
+    return decimal is not None and type(value) is decimal.Context
+
+
+def _without_usual_decimals(context: contextvars.Context) -> contextvars.Context:
+    """Leave out a decimal context that was made by some use of decimal and not changed: each Future makes its own."""
+    kept = contextvars.Context()
+    for variable, value in context.items():
+        if not (_is_decimal_context(value) and _kept(value) == _kept(sys.modules["decimal"].DefaultContext)):
+            kept.run(variable.set, value)
+    return kept
+
+
+def _kept(value: Any) -> Any:
+    """What of a context variable's value is compared: of a decimal context its settings, else which object it is."""
+    if _is_decimal_context(value):
+        traps = tuple(sorted(trap.__name__ for trap, is_set in value.traps.items() if is_set))
+        return value.prec, value.rounding, value.Emin, value.Emax, value.capitals, value.clamp, traps
+    return id(value)
 
 
 def _inner(function: Any) -> Any:

@@ -19,6 +19,7 @@ down for it when a Future runs.
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 import threading
 import time
@@ -185,16 +186,18 @@ class Locks:
     """
 
     def __init__(self, suspends: Suspends) -> None:
-        self.held: dict[Any, Any] = {}  # lock -> the greenlet that has taken it
+        self.held: dict[Any, Any] = {}  # lock -> the greenlet that has taken it; of a semaphore, a list of them
         self.locked_in = 0
-        self.waits: dict[Any, Any] = {}  # who is suspended -> the Future or lock waited for, if it is one
+        self.waits: dict[Any, Any] = {}  # who is suspended -> the Future, Futures or lock waited for, if it is known
+        self.threads: dict[Any, Future] = {}  # threads that wait -> the Future that they wait for
         self._suspends = suspends
         self._wanted: dict[Any, list[Waiter]] = {}
+        self._is_fork = False
 
     def suspend(self, who: Any, what: Any) -> bool:
         """A Future is suspended: `who` waits for `what`. Returns what :meth:`resume` is to be told."""
         self.waits[who] = what
-        is_locked_in = bool(self.held) and (what in self.held or self._holds(who))
+        is_locked_in = bool(self.held) and ((type(what) is not list and what in self.held) or self.holds(who))
         self.locked_in += is_locked_in
         return is_locked_in
 
@@ -203,8 +206,14 @@ class Locks:
         self.locked_in -= was_locked_in
         del self.waits[who]
 
-    def _holds(self, who: Any) -> bool:
-        return any(holder is who for holder in list(self.held.values()))
+    def holds(self, who: Any) -> bool:
+        """Whether a greenlet holds a lock."""
+        return any(who in self._holders(lock) for lock in list(self.held))
+
+    def _holders(self, lock: Any) -> list[Any]:
+        """Return who holds a lock: nobody, one, or several of a semaphore."""
+        holder = self.held.get(lock)
+        return [] if holder is None else holder if type(holder) is list else [holder]
 
     def install(self) -> None:
         """From now on ``threading`` makes locks that know their holder."""
@@ -213,8 +222,15 @@ class Locks:
         fresh.stands_for(RLock, type(_thread.RLock()))
         threading.Lock, threading.RLock = Lock, RLock  # type: ignore[assignment]
         self._watch_semaphores()
+        os.register_at_fork(after_in_child=self._forked)
         if "multiprocessing.synchronize" in sys.modules:
             self.imported("multiprocessing.synchronize")
+
+    def _forked(self) -> None:
+        """In a process that a Future has forked nobody is suspended: it has no Worker."""
+        self._is_fork = True
+        self.waits.clear()
+        self.locked_in = 0
 
     def _watch_semaphores(self) -> None:
         kind: Any = threading.Semaphore
@@ -225,7 +241,7 @@ class Locks:
             if not blocking and timeout is not None:
                 raise ValueError("can't specify timeout for non-blocking acquire")
             if take(semaphore, False):
-                self.held[semaphore] = greenlet.getcurrent()
+                self._hold(semaphore)
                 return True
 
             def try_for(blocking: bool, timeout: float = -1) -> bool:
@@ -237,12 +253,23 @@ class Locks:
         for owner in (kind, threading.BoundedSemaphore):
             self._watch_release(owner)
 
+    def _hold(self, semaphore: Any) -> None:
+        self.held.setdefault(semaphore, []).append(greenlet.getcurrent())
+
+    def _let_go(self, semaphore: Any, count: int) -> None:
+        """Forget `count` holders: the one who releases if it is among them."""
+        holders, me = self._holders(semaphore), greenlet.getcurrent()
+        for _ in range(min(count, len(holders))):
+            holders.remove(me if me in holders else holders[0])
+        if not holders:
+            self.held.pop(semaphore, None)
+
     def _watch_release(self, kind: Any) -> None:
         give = kind.release
 
         def release(semaphore: Any, n: int = 1) -> None:
             """Give back `n` of the semaphore's count."""
-            self.held.pop(semaphore, None)
+            self._let_go(semaphore, n)
             give(semaphore, n)
             self.released(semaphore)
 
@@ -284,27 +311,46 @@ class Locks:
     # -- waiting -----------------------------------------------------------------------------------------------------
 
     def wait_for(self, lock: Any, take: Callable[..., bool], blocking: bool, timeout: float) -> bool:
-        """Take a lock that is taken: wait for it in place, or suspended if a suspended Future may hold it."""
+        """Take a lock that is taken: wait for it in place, or suspended if a suspended Future may hold it.
+
+        Raises Deadlock if its holder waits for this Future; not where a time-out ends the wait anyway.
+        """
         if not blocking:
+            if timeout >= 0:
+                raise ValueError("can't specify a timeout for a non-blocking call")
             return False
-        me = greenlet.getcurrent()
         deadline = None if timeout < 0 else time.monotonic() + timeout
         while True:
-            in_place = timeout
-            is_main = self._suspends.is_main_thread()
-            if is_main and self.waits and self.held.get(lock) is not me:
-                in_place = 0 if self.held.get(lock) in self.waits else FOR_THREADS_SECONDS
-            if in_place >= 0 and deadline is not None:
-                in_place = max(0.0, min(in_place, deadline - time.monotonic()))
+            in_place = self._seconds_in_place(lock)
+            if deadline is not None:
+                left = max(0.0, deadline - time.monotonic())
+                in_place = left if in_place < 0 else min(in_place, left)
             if take(True, in_place) if in_place else take(False):
-                self.held[lock] = me
+                if isinstance(lock, threading.Semaphore):
+                    self._hold(lock)
+                elif lock not in self.held:
+                    self.held[lock] = greenlet.getcurrent()
                 return True
             if deadline is not None and time.monotonic() >= deadline:
                 return False
-            if is_main and self._is_let_in(lock):
+            if deadline is None and self._is_let_in(lock):
                 return True
-            if is_main and self.waits:
+            if self.waits and self._is_main():
                 self._suspend(lock, deadline)
+
+    def _is_main(self) -> bool:
+        return not self._is_fork and self._suspends.is_main_thread()
+
+    def _seconds_in_place(self, lock: Any) -> float:
+        """How long a lock is waited for without looking who holds it; -1 for ever."""
+        holders = self._holders(lock)
+        if greenlet.getcurrent() in holders or self._is_fork:
+            return -1
+        if not self._is_main():
+            return LOOK_SECONDS
+        if not self.waits:
+            return LOOK_SECONDS if holders else -1
+        return 0.0 if any(holder in self.waits for holder in holders) else FOR_THREADS_SECONDS
 
     def _suspend(self, lock: Any, deadline: float | None) -> None:
         waiter = Waiter()
@@ -327,25 +373,39 @@ class Locks:
     # -- who waits for whom ------------------------------------------------------------------------------------------
 
     def _is_let_in(self, lock: Any) -> bool:
-        """Whether an RLock lets this Future in; raises Deadlock if the holder of another lock waits for it."""
-        holder, me = self.held.get(lock), greenlet.getcurrent()
-        if holder is None or holder is me or not self._depends(holder, me, set()):
+        """Whether an RLock lets this Future in; raises Deadlock if all who hold another lock wait for it."""
+        holders, me = self._holders(lock), greenlet.getcurrent()
+        if not holders or me in holders:
+            return False
+        if not all(self._depends(holder, me, set()) or self._is_held_up(holder) for holder in holders):
             return False
         if isinstance(lock, RLock):
             lock.let_in()
             return True
-        raise Deadlock(_name_of(me), _name_of(holder), self._suspends.name)
+        raise Deadlock(_name_of(me), _name_of(holders[0]), self._suspends.name)
+
+    def _is_held_up(self, holder: Any) -> bool:
+        """Whether a thread asks, and the main thread, where the holder runs, waits in place: for that thread, then."""
+        if self._is_main() or holder.parent is None or not self._suspends.waits_in_place():
+            return False
+        what = self.waits.get(holder)
+        return holder not in self.waits or (isinstance(what, Future) and what.done())
 
     def _depends(self, waiting: Any, other: Any, seen: set[Any]) -> bool:
-        """Whether a suspended greenlet cannot go on before another does."""
-        what = self.waits.get(waiting)
+        """Whether somebody who waits cannot go on before another does."""
+        what = self.waits.get(waiting) or self.threads.get(waiting)
         if what is None or waiting in seen:
             return False
-        seen.add(waiting)
-        if isinstance(what, Future):
-            runners = [who for who in (other, *self.waits) if what in _run_by(who)]
-        else:
-            runners = [self.held[what]] if what in self.held else []
+        what = getattr(what, "awaits", None) or what
+        seen = seen | {waiting}
+        if not isinstance(what, (Future, list, set)):
+            return any(who is other or self._depends(who, other, seen) for who in self._holders(what))
+        open_ones = [future for future in ([what] if isinstance(what, Future) else list(what)) if not future.done()]
+        return bool(open_ones) and all(self._needs(future, other, seen) for future in open_ones)
+
+    def _needs(self, future: Any, other: Any, seen: set[Any]) -> bool:
+        """Whether a Future is run by somebody who is the other, or depends on it."""
+        runners = [who for who in (other, *self.waits) if future in _run_by(who)]
         return any(who is other or self._depends(who, other, seen) for who in runners)
 
 

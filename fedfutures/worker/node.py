@@ -462,7 +462,7 @@ class Node:
         self.service()
         self.wake()
 
-    def adapt(self, waiter: Any) -> None:
+    def adapt(self, waiter: Any, future: Future) -> None:
         """Make a waiter of the standard library wait the way this node waits; the default is right for threads."""
 
     def wake_greenlets(self, greenlets: list[Any]) -> None:

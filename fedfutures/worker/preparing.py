@@ -122,12 +122,10 @@ class Preparation:
         if threading.get_ident() != worker._thread or not worker.state.base:
             run(module)
             return
-        context = worker.isolation.fresh()
         try:
             with worker.state.importing() as changes:
-                context.run(run, module)
+                worker.isolation.import_in_base(run, module)
         finally:
-            worker.isolation.keep_context(context)
             if self._before is not None:
                 for part, (was, now) in changes.items():
                     self._before[part] = merged(self._before[part], was, now)

@@ -13,6 +13,7 @@ Changes that C extensions make by themselves go unnoticed.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import contextlib
 import functools
 import gc
@@ -22,6 +23,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import time
 import types
 import warnings
@@ -32,6 +34,7 @@ RECURSION_MARGIN = 300
 """Frames that a Worker's stack may have beside those of the Future: what runs it, and who waits for it in its place."""
 _SYS_NAMES = ("stdin", "stdout", "stderr", "excepthook", "displayhook", "unraisablehook", "tracebacklimit")
 _SYS_LISTS = ("argv", "path", "meta_path", "path_hooks")
+_SIGNALS = sorted(map(int, signal.valid_signals()))
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _LIMITS = sorted(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
 _MISSING = object()
@@ -95,12 +98,12 @@ def _read_umask() -> int:
 
 
 def _read_handlers() -> dict[int, Any]:
-    return {int(number): signal.getsignal(number) for number in signal.valid_signals()}
+    return {number: _signal.getsignal(number) for number in _SIGNALS}  # signal.getsignal makes enums: ten times as slow
 
 
 def _write_handlers(handlers: dict[int, Any]) -> None:
     for number, handler in handlers.items():
-        if handler is not None and signal.getsignal(number) is not handler:
+        if handler is not None and _signal.getsignal(number) is not handler:
             with contextlib.suppress(OSError, ValueError):
                 _set_handler(number, handler)
 
@@ -115,7 +118,7 @@ def _write_timers(timers: tuple[float, dict[int, tuple[float, float]]]) -> None:
     for which, (left, interval) in values.items():
         if left and which == signal.ITIMER_REAL:
             left = max(_SOON, left - (time.monotonic() - at))
-        if left or signal.getitimer(which)[0]:
+        if left:
             _set_timer(which, left, interval)
 
 
@@ -138,17 +141,19 @@ def _write_sys(values: Values) -> None:
             list.__setitem__(entries, slice(None), values[name])  # which is not heard of
 
 
-def _read_warnings() -> tuple[list[Any], Any]:
-    return list(warnings.filters), warnings.showwarning
+def _read_warnings() -> tuple[Any, ...]:
+    """Return the list of filters, what is in it, and what shows warnings: ``catch_warnings`` changes all of them."""
+    module: Any = warnings
+    return module.filters, list(module.filters), module.showwarning, getattr(module, "_showwarnmsg_impl", None)
 
 
-def _write_warnings(values: tuple[list[Any], Any]) -> None:
-    filters, show = values
-    if warnings.showwarning is not show:
-        warnings.showwarning = show
-    if warnings.filters != filters:
-        warnings.filters[:] = filters  # type: ignore[index]
-        _forget_registries()
+def _write_warnings(values: tuple[Any, ...]) -> None:
+    module: Any = warnings
+    module.filters, filters, module.showwarning, show = values
+    if show is not None:
+        module._showwarnmsg_impl = show
+    module.filters[:] = filters
+    _forget_registries()
 
 
 def _read_limits() -> dict[int, tuple[int, int]]:
@@ -156,11 +161,17 @@ def _read_limits() -> dict[int, tuple[int, int]]:
 
 
 def _write_limits(limits: dict[int, tuple[int, int]]) -> None:
-    for which, (soft, _) in limits.items():
+    for which, (soft, hard) in limits.items():
         present = resource.getrlimit(which)
-        if present[0] != soft:
-            with contextlib.suppress(OSError, ValueError):  # the hard limit was lowered, which is for good
-                _set_limit(which, (soft, present[1]))
+        if present == (soft, hard):
+            continue
+        try:
+            _set_limit(which, (soft, hard))
+        except (OSError, ValueError):  # a hard limit that was lowered is so for good
+            with contextlib.suppress(OSError, ValueError):
+                unlimited = resource.RLIM_INFINITY
+                most = present[1] if soft == unlimited or (present[1] != unlimited and soft > present[1]) else soft
+                _set_limit(which, (most, present[1]))
 
 
 def _write_collector(values: tuple[bool, tuple[int, int, int]]) -> None:
@@ -280,6 +291,7 @@ class ProcessState:
         self.dirty: set[str] = set()
         self.base: Values = {}
         self.column: list[Any] | None = None  # of the slice that runs; emptied by a change, which ends the slice's loop
+        self._writer = 0  # the thread that writes parts
         self._importing: set[str] | None = None  # what was changed during the import that is under way
 
     # -- watching ----------------------------------------------------------------------------------------------------
@@ -323,6 +335,11 @@ class ProcessState:
                 if name in names:
                     note("sys")
 
+            def __delattr__(self, name: str) -> None:
+                super().__delattr__(name)
+                if name in names:
+                    note("sys")
+
             def __reduce__(self) -> tuple[Any, tuple[str]]:
                 return __import__, ("sys",)
 
@@ -332,6 +349,8 @@ class ProcessState:
 
     def note(self, part: str) -> None:
         """A part may have changed."""
+        if self._writer == threading.get_ident():  # what is written is what it is to be
+            return
         if self._importing is not None:
             self._importing.add(part)
             return
@@ -345,7 +364,8 @@ class ProcessState:
     def begin(self) -> None:
         """Take the present state as the base."""
         self.base = self.read()
-        self.restore()
+        self.dirty.clear()
+        self.calm = True
 
     def read(self) -> Values:
         """Return the present state, all parts."""
@@ -355,9 +375,9 @@ class ProcessState:
         """Make this the present state, and the one in which Futures begin."""
         if self.base:
             self.base = dict(base)
-        for name, value in base.items():
-            PARTS[name].write(value)
-        self.restore()
+        self._write(base, set(base))
+        self.dirty.clear()
+        self.calm = True
 
     @contextlib.contextmanager
     def importing(self) -> Iterator[dict[str, tuple[Any, Any]]]:
@@ -369,7 +389,7 @@ class ProcessState:
         if self._importing is not None:  # inside of another import, which will keep it
             yield changes
             return
-        before = {name: PARTS[name].read() for name in self.dirty}
+        before = {name: PARTS[name].read() for name in tuple(self.dirty)}
         self._importing = set()
         try:
             yield changes
@@ -386,13 +406,18 @@ class ProcessState:
     def restore(self, *, of_main_thread: bool = True) -> None:
         """Undo what the Future that has just finished changed."""
         names = self._dirty(of_main_thread)
-        if self.base:
-            self._write(self.base, names)
-        self.dirty -= names
+        self.dirty -= names  # before they are written: a thread may change them once more meanwhile
         self.calm = not self.dirty
+        try:
+            if self.base:
+                self._write(self.base, names)
+        except BaseException:  # of a signal handler, most likely: it is still to be done
+            self.dirty |= names
+            self.calm = False
+            raise
 
     def _dirty(self, of_main_thread: bool) -> set[str]:
-        return {name for name in self.dirty if of_main_thread or not PARTS[name].of_main_thread}
+        return {name for name in tuple(self.dirty) if of_main_thread or not PARTS[name].of_main_thread}
 
     def suspend(self, *, of_main_thread: bool = True) -> Values:
         """Undo what a Future that is about to wait has changed; :meth:`resume` does it again with what this returns."""
@@ -407,9 +432,16 @@ class ProcessState:
         self._write(values, set(values))
 
     def _write(self, values: Values, names: set[str]) -> None:
-        for name, part in PARTS.items():
-            if name in names:
-                part.write(values[name])
+        if "timers" in names:  # first of all: one that is due now would find another handler
+            for which in _TIMERS:
+                _set_timer(which, 0)
+        self._writer = threading.get_ident()
+        try:
+            for name, part in PARTS.items():
+                if name in names:
+                    part.write(values[name])
+        finally:
+            self._writer = 0
 
 
 def is_shallow() -> bool:

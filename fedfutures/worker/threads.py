@@ -22,14 +22,19 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import greenlet
+
 from ..host.blackbox import NUMBER, PIECE
 from ..program.namespaces import Namespaces
 from .context import Context
 from .future import Future
+from .locks import Locks
 from .own import OwnQueue
 from .process_state import PARTS, ProcessState, Values
 
 STILL_SECONDS = 0.2
+PATIENT_SECONDS = 2.0
+"""Where the main thread's Future has changed something and there are other Workers, these have so long to take over."""
 HELP_AGAIN_SECONDS = 0.02
 LET_BY_SECONDS = 0.0005
 
@@ -48,8 +53,10 @@ class RunsFutures(Protocol):
 
     cells: Any
     driven_at: float
+    locks: Locks
     namespaces: Namespaces
     own: OwnQueue
+    size: int
     state: ProcessState
 
     def claim(self, future: Future) -> bool: ...
@@ -63,6 +70,7 @@ class OtherThreads:
         self._runs = runs
         self._turn = _thread.allocate_lock()  # the plain one: it is no Future's
         self._here = _Here()
+        self._has_taken_back = False  # whether what the main thread's Future has changed is taken back
         self.wanted: set[int] = set()  # threads that run a Future, or want to go on with one
 
     @property
@@ -81,12 +89,26 @@ class OtherThreads:
         """Wait for a Future, by running it or others if nobody else does."""
         if timeout is None and self._run_if_possible(future):
             return
+        me, waits = greenlet.getcurrent(), self._runs.locks.threads
+        if timeout is None:
+            waits[me] = future
 
         def sleep(seconds: float) -> None:
             with future._condition:
                 future._condition.wait_for(future.done, seconds)
 
-        self.help_until(future.done, sleep, timeout)
+        try:
+            self.help_until(future.done, sleep, timeout)
+        finally:
+            waits.pop(me, None)
+            self._see_own_state()
+
+    def _see_own_state(self) -> None:
+        """Do not go on while another thread's Future has taken back what this one's has changed."""
+        while self._has_taken_back and not self._here.depth:
+            with self._turn:
+                pass
+            time.sleep(LET_BY_SECONDS)
 
     def help_until(self, done: Callable[[], bool], sleep: Callable[[float], object], timeout: float | None) -> None:
         """Run own Futures, or sleep a little, until `done` or the time is over."""
@@ -109,14 +131,16 @@ class OtherThreads:
         while self._stands_still() and self.help_out():
             pass
 
-    def _stands_still(self) -> bool:
-        return time.monotonic() - self._runs.driven_at > STILL_SECONDS
+    def _stands_still(self, seconds: float = STILL_SECONDS) -> bool:
+        return time.monotonic() - self._runs.driven_at > seconds
 
     # -- running -----------------------------------------------------------------------------------------------------
 
     def _run_if_possible(self, future: Future) -> bool:
         runs, call = self._runs, future._call
         if call is None or len(call) == 3:  # started, or given to the Broker
+            return False
+        if runs.locks.held and runs.locks.holds(greenlet.getcurrent()):  # inside of this one it could not wait for it
             return False
         context: Context = call[3]
         if context.snapshot not in (b"", runs.namespaces.current):  # only the main thread changes what is seen
@@ -163,9 +187,13 @@ class OtherThreads:
 
     def _may_run(self, context: Context) -> bool:
         cells = self._runs.cells
-        if cells[PIECE] and (cells[PIECE], cells[NUMBER]) != (context.piece, context.number):
+        if not cells[PIECE]:
+            return True
+        if (cells[PIECE], cells[NUMBER]) != (context.piece, context.number):
             return False
-        return self._stands_still() or all(PARTS[name].of_main_thread for name in self._runs.state.dirty)
+        if all(PARTS[name].of_main_thread for name in tuple(self._runs.state.dirty)):
+            return self._stands_still(HELP_AGAIN_SECONDS)
+        return self._stands_still(STILL_SECONDS if self._runs.size <= 1 else PATIENT_SECONDS)
 
     def _run(self, future: Future, context: Context) -> None:
         """Run a Future from the base state; put back what was changed before, and only then let others know."""
@@ -174,12 +202,14 @@ class OtherThreads:
         before = state.suspend(of_main_thread=False)
         if not here.depth:
             here.mains = before
+        self._has_taken_back = self._has_taken_back or bool(before)
         here.depth += 1
 
         def put_back() -> None:
             here.depth -= 1
             state.restore(of_main_thread=False)
             state.resume(before if here.depth else here.mains)
+            self._has_taken_back = self._has_taken_back and here.depth > 0
             here.context = outer
 
         self._runs.run_call(future, put_back)
@@ -194,12 +224,14 @@ class OtherThreads:
         assert here.context is not None
         mine = state.suspend(of_main_thread=False)
         state.resume(here.mains)
+        self._has_taken_back = False
         self._end()
         try:
             yield
         finally:
             self._go_on(here.context)
             here.mains = state.suspend(of_main_thread=False)
+            self._has_taken_back = bool(here.mains)
             state.resume(mine)
 
     def let_by(self) -> None:

@@ -26,6 +26,7 @@ class Suspends(Protocol):
     name: str
 
     def is_main_thread(self) -> bool: ...
+    def waits_in_place(self) -> bool: ...
     def switch_out(self, waiter: Waiter, deadline: float | None, what: Any = None) -> None: ...
     def wake_greenlets(self, greenlets: list[Any]) -> None: ...
 
@@ -37,6 +38,7 @@ class GreenEvent:
         self._suspends = suspends
         self._set = False
         self._waiter: Waiter | None = None
+        self.futures: list[Any] = []  # that are waited for
 
     def set(self) -> None:
         self._set = True
@@ -53,7 +55,7 @@ class GreenEvent:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._set and (deadline is None or time.monotonic() < deadline):
             self._waiter = Waiter()
-            self._suspends.switch_out(self._waiter, deadline)
+            self._suspends.switch_out(self._waiter, deadline, self.futures if timeout is None else None)
             self._waiter = None
         return self._set
 

@@ -138,6 +138,14 @@ def tries(x: int) -> int:
         print(x)
 
 
+def has_a_default(x: int, change: Any = os.chdir) -> Any:
+    return change(x)
+
+
+def has_a_keyword_default(x: int, *, change: Any = os.chdir) -> Any:
+    return change(x)
+
+
 class CallableObject:
     def __call__(self, x: int) -> int:
         return x
@@ -169,7 +177,7 @@ def itself(x: int) -> int:
 NOT = [
     sets_a_variable, asks, sets_a_global, appends, sets_an_item, deletes_an_item, sets_an_attribute, reads_an_attribute,
     imports, opens, calls_harm, reads_a_list, gives_a_module, gives_a_module_and_reads_it, makes_a_function, generates,
-    awaits, tries, CallableObject(), CallableObject().method, CallableObject, deep_3, itself, adder([]), print, setattr,
+    awaits, tries, has_a_default, has_a_keyword_default, CallableObject(), CallableObject().method, CallableObject, deep_3, itself, adder([]), print, setattr,
     exec, open, [].append, operator.setitem, os.chdir, types.FunctionType, str.upper,
 ]  # fmt: skip
 

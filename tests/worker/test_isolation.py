@@ -6,6 +6,7 @@ import contextvars
 import decimal
 import os
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,6 +123,66 @@ def test_errors_stand_at_their_places(isolation: Isolation) -> None:
         assert values(isolation, fails, list(range(6))) == expected
 
 
+def test_a_mere_use_of_decimal_is_not_of_the_base(isolation: Isolation) -> None:
+    def future() -> int:
+        decimal.getcontext().prec = 50
+        isolation.import_in_base(lambda module: decimal.Decimal(1) / 3, sys)
+        return decimal.getcontext().prec
+
+    assert isolation.fresh().run(future) == 50
+    assert not isolation._changeable
+
+
+ARRAY: contextvars.ContextVar[Any] = contextvars.ContextVar("ARRAY", default=None)
+
+
+def test_values_that_cannot_be_compared_have_changed(isolation: Isolation) -> None:
+    numpy = pytest.importorskip("numpy")
+    isolation.run_in_base(ARRAY.set, numpy.zeros(3))
+    log = []
+
+    def item(x: int) -> int:
+        log.append(x)
+        ARRAY.set(numpy.zeros(3))
+        return x
+
+    assert values(isolation, item, list(range(4))) == [0, 1, 2, 3]
+    assert log == [0, 1, 2, 3]
+
+
+def test_an_item_that_changes_something_and_stops_runs_once(isolation: Isolation) -> None:
+    log = []
+
+    def item(x: int) -> int:
+        log.append(x)
+        if x == 1:
+            isolation.state.note("umask")
+            raise StopIteration
+        if x == 2:
+            VARIABLE.set("x")
+            raise StopIteration
+        return x
+
+    for function in (item, lambda x: item(x)):
+        assert values(isolation, function, list(range(5))) == [0, "StopIteration()", "StopIteration()", 3, 4]
+        assert log == [0, 1, 2, 3, 4]
+        log.clear()
+
+
+def test_large_shared_arguments_are_looked_at_in_the_end(isolation: Isolation) -> None:
+    large = {number: [0] for number in range(3000)}
+
+    def grows_large(shared: dict[int, list[int]], x: int) -> int:
+        if x == 3:
+            shared[0].append(x)
+        return len(shared[0])
+
+    for _ in range(2):
+        assert values(isolation, grows_large, [large] * 9, list(range(9))) == [1, 1, 1, 2, 1, 1, 1, 1, 1]
+        large[0] = [0]
+    assert values(isolation, lambda shared, x: len(shared), [large] * 9, list(range(9))) == [3000] * 9
+
+
 def grows(shared: list[int], x: int) -> int:
     if x % 3 == 1:
         shared.append(x)
@@ -193,15 +254,18 @@ def test_the_base_is_what_was_left_and_decimal_contexts_are_copied() -> None:
     found = values(isolation, lambda x: (VARIABLE.get(), precision(x)), list(range(4)))
     assert found == [("of the program", 11)] * 4
 
-    def imported() -> None:
+    def imported(module: types.ModuleType) -> None:
         VARIABLE.set("of an import")
+        decimal.getcontext().prec = 12
 
-    context = isolation.fresh()
-    context.run(imported)
-    outside = contextvars.Context()
-    outside.run(isolation.keep_context, context)
-    assert outside[VARIABLE] == "of an import"
-    assert isolation.fresh()[VARIABLE] == "of an import"
+    def future() -> Any:
+        decimal.getcontext().prec = 50  # of its own: an import does not take it away
+        isolation.import_in_base(imported, sys)
+        isolation.import_in_base(lambda module: decimal.Decimal(1) / 3, sys)
+        return VARIABLE.get(), decimal.getcontext().prec
+
+    assert isolation.fresh().run(future) == ("of an import", 50)
+    assert isolation.fresh().run(lambda: (VARIABLE.get(), decimal.getcontext().prec)) == ("of an import", 12)
     isolation.run_in_base(VARIABLE.set, "set later")
     assert isolation.fresh()[VARIABLE] == "set later"
 

@@ -13,7 +13,9 @@ import pickle
 import resource
 import signal
 import socket
+import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -210,6 +212,65 @@ def test_a_timer_goes_on_while_its_future_waits(state: ProcessState) -> None:
     time.sleep(0.01)
     assert heard == [signal.SIGALRM]
     assert alarm_at({}) is None
+
+
+def test_a_timer_never_finds_another_handler(state: ProcessState) -> None:
+    state.begin()
+    signal.signal(signal.SIGALRM, ignore)
+    for _ in range(200):
+        signal.setitimer(signal.ITIMER_REAL, 0.0001)
+        state.resume(state.suspend())  # with the handler of the base the process would end
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0.0001)
+    state.restore()
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_threads_may_change_things_meanwhile(state: ProcessState) -> None:
+    state.begin()
+    ends = threading.Event()
+
+    def change() -> None:
+        while not ends.is_set():
+            for part in PARTS:
+                state.note(part)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(200):
+            state.resume(state.suspend(of_main_thread=False))
+            state.restore(of_main_thread=False)
+    finally:
+        ends.set()
+        thread.join()
+
+
+def test_recorded_warnings_are_recorded_no_longer(state: ProcessState) -> None:
+    state.begin()
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("always")
+        warnings.warn("mine", stacklevel=1)
+        values = state.suspend()
+        with pytest.warns(UserWarning, match="of another"):
+            warnings.warn("of another", stacklevel=1)
+        state.resume(values)
+        warnings.warn("mine again", stacklevel=1)
+    assert [str(warning.message) for warning in recorded] == ["mine", "mine again"]
+
+
+def test_a_hard_limit_that_was_lowered_leaves_what_is_left() -> None:
+    program = """if True:
+        import resource
+        from fedfutures.worker.process_state import PARTS
+        part, which = PARTS["resource limits"], resource.RLIMIT_NOFILE
+        before = part.read()
+        soft, hard = before[which]
+        resource.setrlimit(which, (50, 100))
+        part.write(before)
+        assert resource.getrlimit(which) in ((soft, hard), (100, 100)), resource.getrlimit(which)
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
 
 
 def test_lists_that_say_when_they_change() -> None:
