@@ -6,6 +6,7 @@ they run serially in the process, and say so once.
 
 from __future__ import annotations
 
+import atexit
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError
@@ -16,7 +17,7 @@ from ..errors import NotSupportedHere
 from ..worker import current
 from ..worker.future import Future
 from ..worker.slices import Star
-from . import mapping, reduction
+from . import ends, mapping, reduction
 from .groups import Group, GroupStatistics, named
 from .priority import taken_from
 from .progress import with_progress
@@ -64,6 +65,7 @@ def _node() -> Any:
         return current.node
     if _serial is None:
         _serial = Serial()
+        atexit.register(ends.end_of_process, _serial)
         logger.warning("not launched by 'python -m fedfutures': futures run serially in this process")
     return _serial
 
@@ -215,7 +217,8 @@ def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:
     """Take no more calls from this program; wait for those that were submitted, or cancel what has not started."""
     global _closed
     node = current.node
-    _closed = True
+    _closed = current.is_origin  # a Future that calls this closes nothing for those after it
+    ends.shut(node or _serial, wait, cancel_futures)
     if node is None:
         return
     open_futures = [*node.futures.values(), *node.own]

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from ..worker.future import Future
+from ..worker.unasked import bystanders
 from .mapping import map_ordered
 from .priority import checked
 from .waiting import wait
@@ -206,4 +207,7 @@ def _state_of(future: Any) -> str:
         return "running" if future.running() else "pending"
     if future.cancelled():
         return "cancelled"
-    return "done" if future.exception() is None else "failed"
+    return "done" if future._exception is None else "failed"
+
+
+bystanders.add(Group._arrived)

@@ -9,6 +9,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, 
 from concurrent.futures._base import DoneAndNotDoneFutures
 from typing import Any
 
+from ..worker.unasked import seen_by_waiting
 from .mapping import Arrivals
 
 
@@ -28,6 +29,7 @@ def wait(
         return concurrent.futures.wait(futures, timeout, return_when)
     deadline = None if timeout is None else time.monotonic() + timeout
     done = {future for future in futures if future.done()}
+    seen_by_waiting(done)
     arrivals = Arrivals(node)
     pending = futures - done
     for future in pending:

@@ -46,7 +46,7 @@ from ..wire.payload import Payloads, culprit
 from ..wire.seal import Seal
 from . import events as rules
 from . import slices as slices  # registers the wrappers that definitions may name
-from .context import NOWHERE, Context, Elsewhere, Packed
+from .context import NOWHERE, Context, Elsewhere, Ending, Packed
 from .files import Files
 from .future import Future
 from .guard import Guard
@@ -641,9 +641,9 @@ class Worker(Node):
             raise
         except BaseException as error:
             failure = error
-        self.running -= 1
         if self.scopes:
             self._end_scope()
+        self.running -= 1
         if not is_main:
             self._elsewhere.leave(before)
         elif self.guard.dirty:
@@ -679,6 +679,9 @@ class Worker(Node):
         return self.scopes.setdefault(self._scope_key(), {})
 
     def _end_scope(self) -> None:
+        for ending in list(self.scopes.get(self._scope_key(), {}).values()):
+            if isinstance(ending, Ending):
+                ending.end()
         self.scopes.pop(self._scope_key(), None)
 
     def _scope_key(self) -> Any:
