@@ -49,7 +49,10 @@ def _run_and_drain(federation: Any, run: Callable[[], None]) -> Any:
         if not is_normal(end.code):
             raise
         code = end.code
+    from fedfutures import futures  # loaded long since; not when this module is
+
     # The frames of the program are gone now, and with them the iterators of maps that nobody can read any more.
+    futures._end_main()
     federation.drain()
     return code
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError
 from concurrent.futures import TimeoutError as TimeoutError
@@ -50,7 +51,7 @@ __all__ = [
 logger = logging.getLogger("fedfutures")
 _serial: Serial | None = None
 _groups: dict[str, Group] = {}
-_closed = False
+_closed = _main_has_ended = False
 _builtin_map = map
 
 
@@ -59,8 +60,9 @@ def _node() -> Any:
     global _serial
     if current.importing_program:
         raise NotSupportedHere("the program submits while Workers import it; put it under if __name__ == '__main__'")
-    if _closed:
-        raise RuntimeError("cannot schedule new futures after shutdown")
+    if _closed and not (_main_has_ended and _is_waited_for(threading.current_thread())):
+        when = "the end of the program: it does not wait for daemon threads" if _main_has_ended else "shutdown"
+        raise RuntimeError(f"cannot schedule new futures after {when}")
     if current.node is not None:
         return current.node
     if _serial is None:
@@ -68,6 +70,17 @@ def _node() -> Any:
         atexit.register(ends.end_of_process, _serial)
         logger.warning("not launched by 'python -m fedfutures': futures run serially in this process")
     return _serial
+
+
+def _end_main() -> None:
+    """The main program has ended: from now on only threads that it waits for may submit, and callbacks."""
+    global _closed, _main_has_ended
+    if not _closed:
+        _closed = _main_has_ended = True
+
+
+def _is_waited_for(thread: threading.Thread) -> bool:
+    return not thread.daemon or thread.name.startswith("fedfutures-")
 
 
 def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
@@ -215,9 +228,9 @@ mapScan = map_scan
 
 def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:
     """Take no more calls from this program; wait for those that were submitted, or cancel what has not started."""
-    global _closed
+    global _closed, _main_has_ended
     node = current.node
-    _closed = current.is_origin  # a Future that calls this closes nothing for those after it
+    _closed, _main_has_ended = current.is_origin, False  # a Future that calls this closes nothing for those after it
     ends.shut(node or _serial, wait, cancel_futures)
     if node is None:
         return

@@ -113,8 +113,11 @@ def shut(node: Any, wait: bool, cancel_futures: bool) -> None:
 
 
 def end_of_process(node: Any) -> None:
-    """The program ends, and it has no Federation: run what its maps have left."""
-    complete(open_maps(node))
+    """The program ends, and it has no Federation: run what its maps have left, unless an error has ended it."""
+    if getattr(sys, "last_type", None) is None or hasattr(sys, "ps1"):
+        complete(open_maps(node))
+    elif left := what_is_open(node):
+        _say(f"the program failed: {left} cut off")
 
 
 def give_up(feeders: list[Feeder]) -> None:
@@ -129,12 +132,13 @@ def give_up(feeders: list[Feeder]) -> None:
 
 def what_is_open(node: Any) -> str:
     """Return what is not done, for a sentence that ends in "cut off"; an empty string when all is done."""
-    node.service()
     maps = open_maps(node)
-    slices = {future for feeder in maps for future in feeder.open_futures()}
-    count = sum(
-        not future.done() and future not in slices for future in {*list(node.futures.values()), *list(node.own)}
-    )
+    count = 0
+    if not node.runs_at_once:
+        node.service()
+        slices = {future for feeder in maps for future in feeder.open_futures()}
+        mine = {*list(node.futures.values()), *list(node.own)} - slices
+        count = sum(not future.done() for future in mine)
     parts = [f"{count:,} Future{'s' * (count != 1)}"] if count else []
     if len(maps) == 1:
         parts.append(f"the rest of map({maps[0].name})")
@@ -160,8 +164,8 @@ def _note_all() -> None:
 # -- reading on ------------------------------------------------------------------------------------------------------
 
 
-def read_rest(feeder: Feeder, most_bytes: float) -> str | None:
-    """Read a map's input on; return why it was given up, None if it was not."""
+def read_rest(feeder: Feeder, most_bytes: float) -> None:
+    """Read a map's input on; give it up when it does not come to an end."""
     given = feeder.input
     if given.is_bounded:
         items = seconds = float("inf")
@@ -171,15 +175,16 @@ def read_rest(feeder: Feeder, most_bytes: float) -> str | None:
     began = time.monotonic()
     with _Notice(feeder.name):
         if given.read_ahead(items, seconds, most_bytes):
-            return None
+            return
     spent = time.monotonic() - began
     reason = f"the input of map({feeder.name}) had not come to its end after {given.count:,} items"
-    if given.count < items:
+    is_slow = given.count < items
+    if is_slow:
         reason += f" and {spent:.0f} s"
-    reason += f": the calls for {given.count - given.ahead:,} of them were made, the rest is left out"
-    if not feeder.is_read or given.count < items:
-        _say(f"{reason} (read its results, or give it an end)")
-    return reason
+    reason += f": the calls for {feeder.give_up():,} of them are made, the others are left out"
+    feeder.failure = RuntimeError(reason)
+    if not feeder.is_read or is_slow:  # else it was read as far as somebody wanted
+        _say(f"{reason}. Give it an end, or read from its results what you want")
 
 
 class _Notice:

@@ -76,7 +76,7 @@ class Executor(concurrent.futures.Executor):
         self._federation: Federation | None = None
         self._node: Any = None
         self._mine: weakref.WeakSet[Future] | None = None
-        self._maps: weakref.WeakSet[Feeder] = weakref.WeakSet()  # where others are at its node, too
+        self._maps: weakref.WeakSet[Feeder] = weakref.WeakSet()  # where its node has others, too
         self._groups: dict[str, Group] = {}
         if mode == "serial":
             self._node = Serial()
@@ -158,13 +158,20 @@ class Executor(concurrent.futures.Executor):
         results = map_ordered(
             self._ready(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
             return_exceptions=return_exceptions, priority=priority, owner=self,
-            opened=self._maps.add if self._federation is None else None,
+            opened=self._opened,
         )  # fmt: skip
         return with_progress(results, iterables) if progress else results
 
+    def _opened(self, feeder: Feeder) -> None:
+        """A map has begun."""
+        if self._federation is None:
+            self._maps.add(feeder)
+
     def group(self, name: str, priority: int | None = None) -> Group:
         """Return this Executor's group of that name; see :func:`fedfutures.futures.group`."""
-        return named(self._groups, name, priority, self._submit, self._ready)
+        group = named(self._groups, name, priority, self._submit, self._ready)
+        group.opened = self._opened
+        return group
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         """Shut down and wait; after an interrupt nothing is waited for, and what is cut off is said."""

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from typing import Any
 
 from ..errors import FederationLost, InitializerFailed
@@ -42,6 +43,7 @@ class Federation:
         self._context: Any = None
         self._failure: FederationLost | None = None
         self._closed = False
+        self._flooded = False  # whether threads submit on that the program does not wait for
         self._pid = os.getpid()
 
     @property
@@ -124,12 +126,15 @@ class Federation:
         """
         origin = self._origin
         late = busy = None
+        if self._flooded:
+            return
         while origin is not None and origin.lost is None:
             maps = ends.open_maps(origin)
             if not (maps or origin.futures or origin.own):
                 return
             now = time.monotonic()
             if late is not None and not maps and now > late and _daemons_run():
+                self._flooded = True
                 return
             late = late or now + LATE_SECONDS
             read = [feeder.press_on() for feeder in maps]
@@ -139,10 +144,14 @@ class Federation:
             self._wait_for_open(origin)
 
     def _wait_for_open(self, origin: Any) -> None:
-        futures = [future for future in [*origin.futures.values(), *origin.own] if not future.done()]
-        for future in futures:
-            origin.wait(future, None)
-        if not futures:  # what has come is being taken in by another thread
+        # Weakly: results that nobody holds are not to be held here until the last one has come.
+        open_ones = [weakref.ref(future) for future in [*origin.futures.values(), *origin.own] if not future.done()]
+        for reference in open_ones:
+            future = reference()
+            if future is not None and not future.done():
+                origin.wait(future, None)
+            del future
+        if not open_ones:  # what has come is being taken in by another thread
             origin.service()
             time.sleep(0.001)
 
@@ -198,6 +207,8 @@ class Federation:
             self.cut_off("the program was interrupted")
             return
         self.drain()
+        if self._flooded:
+            self.cut_off("the program ended, while a daemon thread was submitting")
         if self._origin is not None:
             if program_ends:
                 ends.note_unread(self._origin)

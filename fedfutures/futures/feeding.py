@@ -18,6 +18,7 @@ behind instead; `_books` is held for a few lines, and nothing is called meanwhil
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -80,6 +81,7 @@ class Feeder:
         self._most = max(1, min(SLICE_ITEMS_AT_MOST, self._bound // 8))
         self._workers = max(1, node.size)
         self._slices_at_least = 2 * self._workers + 2
+        self._one_by_one = node.runs_at_once  # what is submitted is done at once: nothing is gained by more
         self._mean: float | None = None
         self._largest = 1
         self._in_flight = self._bytes = 0
@@ -113,7 +115,7 @@ class Feeder:
             except Exception as error:  # an item cannot travel, or nobody is left to run it
                 self.refused = True
                 self.input.forget()
-                self._end(error)
+                self._end(error, f"map({self.name})")
                 break
             with self._books:
                 if not self._dropped:
@@ -122,14 +124,14 @@ class Feeder:
         if self.input.is_read:
             failure, self.input.error = self.input.error, None
             if failure is not None:
-                self._end(failure)
+                self._end(failure, f"the input of map({self.name})")
             self._close_if_done()
 
-    def _end(self, failure: Exception) -> None:
+    def _end(self, failure: Exception, what: str) -> None:
         """The map ends with this; if nobody comes to see it, it is said at the end."""
         self.failure = failure
         if not isinstance(failure, FederationLost):
-            unasked.keep(self, self.node, self.name, failure)
+            unasked.keep(self, self.node, what, failure)
 
     def _submit(self, columns: Columns) -> Future:
         future: Future
@@ -155,6 +157,8 @@ class Feeder:
         """Whether there is room for a slice: for all of it, or slices would never grow in a full window."""
         if self._stopped or self._in_flight + size > self._bound:
             return False
+        if self._one_by_one:
+            return not self._parts
         if len(self._parts) < self._slices_at_least:
             return True
         return self._mean is not None and self._bytes < BYTES_IN_FLIGHT
@@ -248,7 +252,7 @@ class Feeder:
             for place in range(len(part.columns[0])):
                 singles.append(self._submit(tuple([column[place]] for column in part.columns)))
         except Exception as error:
-            self._end(error)
+            self._end(error, f"map({self.name})")
         with self._books:
             if future in self.slices:
                 self._replace(future, singles)
@@ -359,15 +363,26 @@ class Feeder:
             if not self._filling.acquire(timeout=BUSY_SECONDS):
                 return False
             try:
-                reason = ends.read_rest(self, most_bytes)
-                if reason is not None:
-                    self.input.forget()
-                    self.failure = RuntimeError(reason)
+                ends.read_rest(self, most_bytes)
             finally:
                 self._filling.release()
         self.fill()
         self._close_if_done()
         return True
+
+    def give_up(self) -> int:
+        """The input has no end: forget what was read ahead, cancel what has not started; return how many are run."""
+        count = self.input.count - self.input.ahead
+        self.input.forget()
+        with self._books:
+            away = {future: len(self._parts[future].columns[0]) for future in self._away if future in self._parts}
+        self.node.cancel_all(list(away))
+        with self._books:
+            if self._in_order:
+                self.slices = deque(itertools.takewhile(lambda future: not future.cancelled(), self.slices))
+            else:
+                self.slices = {future for future in self.slices if not future.cancelled()}
+        return count - sum(size for future, size in away.items() if future.cancelled())
 
     def complete(self) -> None:
         """The same, and wait for the calls."""

@@ -63,6 +63,7 @@ class Group:
     def __init__(self, name: str, submit: Submit, node: Callable[[], Any]) -> None:
         self.name = name
         self.priority: int | None = None
+        self.opened: Callable[[Any], object] | None = None  # told of what feeds a map, for an Executor
         self._submit, self._node = submit, node
         self._lock = threading.RLock()
         self._members: weakref.WeakKeyDictionary[Any, None] = weakref.WeakKeyDictionary()
@@ -92,6 +93,7 @@ class Group:
         return map_ordered(
             self._node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
             return_exceptions=return_exceptions, priority=self.priority, join=self.add,
+            opened=self.opened,
         )  # fmt: skip
 
     def add(self, future: Any) -> None:

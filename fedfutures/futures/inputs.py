@@ -113,7 +113,7 @@ class Input:
             if self.count >= items or spent >= seconds:
                 return False
             before = time.monotonic()
-            rows = self._read(at_once)
+            rows = self._read(int(min(at_once, items - self.count)))
             self._ahead.extend(rows)
             self._ahead_bytes += sum(map(_size_of, rows))
             if time.monotonic() - before < QUICK_SECONDS:

@@ -144,6 +144,8 @@ def seen_by_waiting(futures: Any) -> None:
 def note(node: Any, name: str, error: BaseException) -> None:
     """Nobody can ask for this error."""
     record = _record(node)
+    if record.silent:
+        return
     record.count(name, _text(error))
     if not current.is_origin and node is not None:
         _say_soon(node, record)
