@@ -20,7 +20,7 @@ from ..wire.segments import Segments
 from ..worker import current, unasked
 from ..worker.events import CancelGiven
 from ..worker.origin import Origin
-from . import ends
+from . import ends, nested
 
 LATE_SECONDS = 5.0
 """For how long the end waits for what threads submit that the program does not wait for."""
@@ -43,6 +43,7 @@ class Federation:
         self._context: Any = None
         self._failure: FederationLost | None = None
         self._closed = False
+        self._cancelled = False  # whether what has not started was cancelled
         self._flooded = False  # whether threads submit on that the program does not wait for
         self._pid = os.getpid()
 
@@ -131,6 +132,8 @@ class Federation:
         while origin is not None and origin.lost is None:
             maps = ends.open_maps(origin)
             if not (maps or origin.futures or origin.own):
+                if not self._cancelled:
+                    nested.wait_until_idle(origin)
                 return
             now = time.monotonic()
             if late is not None and not maps and now > late and _daemons_run():
@@ -175,6 +178,7 @@ class Federation:
         origin = self._origin
         if origin is None or self._closed:
             return
+        self._cancelled = True
         ends.cancel(ends.open_maps(origin))
         for future in list(origin.own):
             future.cancel()

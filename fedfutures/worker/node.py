@@ -414,7 +414,7 @@ class Node:
     def statistics(self) -> dict[str, Any]:
         """Counts of what is here."""
         with self.lock:
-            return {"own": len(self.own), **self.machine.statistics()}
+            return {**self.machine.statistics(), "own": len(self.own)}
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
