@@ -331,8 +331,14 @@ class Feeder:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
+    def leave_off(self) -> None:
+        """Whoever reads has had enough, or all: cancel the rest."""
+        self.stop()
+        with self._books:
+            self.slices.clear()
+
     def stop(self) -> None:
-        """Whoever reads has had enough: cancel the rest."""
+        """Cancel the rest."""
         self._stopped = True
         if self.failure is not None:
             unasked.seen(self, self.node)

@@ -19,10 +19,10 @@ from types import TracebackType
 from typing import Any
 
 from ..worker.future import Future
-from ..worker.unasked import bystanders
+from ..worker.unasked import bystanders, seen_by_waiting
 from .mapping import map_ordered
 from .priority import checked
-from .waiting import wait
+from .waiting import wait_unseeing
 
 Submit = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], "int | None"], Future]
 _naming = threading.RLock()
@@ -128,6 +128,11 @@ class Group:
         The arguments are those of ``concurrent.futures.wait``. Futures that were done before and that nobody holds are
         in neither set.
         """
+        found = self._wait(timeout, return_when)
+        seen_by_waiting(found.done)
+        return found
+
+    def _wait(self, timeout: float | None = None, return_when: str = ALL_COMPLETED) -> DoneAndNotDoneFutures[Any]:
         deadline = None if timeout is None else time.monotonic() + timeout
         done: set[Any] = set()
         while True:
@@ -136,7 +141,7 @@ class Group:
             cancelled = {future for future in members if future.cancelled()}  # some are never told so
             if cancelled and return_when == FIRST_COMPLETED:
                 left = 0.0
-            found = wait(members - cancelled, left, return_when)
+            found = wait_unseeing(members - cancelled, left, return_when)
             done |= found.done | cancelled
             if found.not_done or return_when != ALL_COMPLETED or not self._some_are_open():
                 return DoneAndNotDoneFutures(done, found.not_done)
@@ -176,7 +181,7 @@ class Group:
         if kind is not None:
             self.cancel()
         if kind is None or issubclass(kind, Exception):
-            self.wait()
+            self._wait()
 
     def __repr__(self) -> str:
         return f"<Group {self.name!r}: {len(self._open)} open>"

@@ -17,6 +17,7 @@ from ..errors import PoisonedFuture
 from ..wire.failures import load_failure
 from ..worker.future import Future
 from ..worker.slices import Slice
+from ..worker.unasked import bystanders
 from .feeding import Feeder, Reader
 
 _PLAIN = frozenset({int, float, bool, complex, str, bytes, type(None)})
@@ -88,7 +89,7 @@ def _in_order(reader: Reader, deadline: float | None, return_exceptions: bool) -
             else:
                 yield from _with_failures(feeder.node, values, failures, return_exceptions)
     finally:
-        feeder.stop()
+        feeder.leave_off()
 
 
 def _with_failures(node: Any, values: list[Any], failures: list[Any], return_exceptions: bool) -> Iterator[Any]:
@@ -151,6 +152,9 @@ class Arrivals:
             self._node.wait(signal, left)
 
 
+bystanders.add(Arrivals._arrive)
+
+
 def map_unordered(
     node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], **options: Any
 ) -> Iterator[Any]:
@@ -179,7 +183,7 @@ def _as_they_come(
             del future
             yield from _with_failures(feeder.node, values, failures, return_exceptions)
     finally:
-        feeder.stop()
+        feeder.leave_off()
 
 
 def check_sizes(chunksize: int | None, buffersize: int | None) -> None:

@@ -31,7 +31,7 @@ def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...])
             feeder.fill()
             yield values[0]
     finally:
-        feeder.stop()
+        feeder.leave_off()
 
 
 def map_reduce(

@@ -165,6 +165,7 @@ class Worker(Node):
                 self._run_fetched(self.fetched[0])
             elif (future := self._next_own()) is not None:
                 self._run_own(future)
+                future = None  # its result is let go now, not when the next one comes
                 if time.monotonic() >= self.pump_at:
                     self.pump()
             elif self.fetched:
@@ -565,12 +566,14 @@ class Worker(Node):
     ) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
         """Return what submits many calls of one function."""
         if isinstance(function, functions.Wrapper):
-            function = isolated(function, self._copy).bind(self.payloads)
+            function = isolated(function, self._copy)
         return lambda args: (self.submit(function, args, {}, priority), 0)
 
     def _taken(self, function: Any) -> Any:
         """Return a callable as it stands; the last one that needed no copy is remembered."""
         taken = isolated(function, self._copy)
+        if isinstance(taken, functions.Wrapper):
+            taken.bind(self.payloads)
         if taken is function:
             self.plain = function
         return taken
@@ -652,6 +655,8 @@ class Worker(Node):
             has_callbacks = future._settle(value, failure)
         if has_callbacks:
             future._invoke_callbacks()
+        if failure is not None:  # whose traceback holds this frame: it is not to hold the Future
+            del future, failure
 
     # -- on whose behalf ---------------------------------------------------------------------------------------------
 
