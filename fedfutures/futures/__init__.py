@@ -139,8 +139,11 @@ def map(
 ) -> Iterator[Any]:
     """Return an iterator of ``fn(*items)`` over one or several iterables, in order.
 
-    The input is read lazily: an endless generator works. An item that raises does so at its place, after the results
-    before it were delivered. An object that comes again in the same call (a large array, say) is taken to be unchanged.
+    The input is read lazily: an endless generator works. All calls are made, whether or not the results are read: what
+    is left of the input is read at the end, of the Executor, of the Future that runs, or of the program. An iterator
+    that is closed or let go after its first result cancels the rest. An item that raises does so at its place, after
+    the results before it were delivered. An object that comes again in the same call (a large array, say) is taken to
+    be unchanged.
 
     timeout: seconds from the call until ``next()`` raises ``TimeoutError``.
     chunksize: items per slice; measured and adapted when None.
@@ -227,7 +230,10 @@ mapScan = map_scan
 
 
 def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:
-    """Take no more calls from this program; wait for those that were submitted, or cancel what has not started."""
+    """Take no more calls from this program; wait for those that were submitted, or cancel what has not started.
+
+    The calls of a ``map`` are made, read or not: what is left of its input is read now.
+    """
     global _closed, _main_has_ended
     node = current.node
     _closed, _main_has_ended = current.is_origin, False  # a Future that calls this closes nothing for those after it

@@ -175,6 +175,12 @@ def read_rest(feeder: Feeder, most_bytes: float) -> None:
     began = time.monotonic()
     with _Notice(feeder.name):
         if given.read_ahead(items, seconds, most_bytes):
+            if not (given.over or given.is_bounded or feeder.is_told):
+                feeder.is_told = True
+                _say(
+                    f"{given.count:,} items of the input of map({feeder.name}) have been read, and it goes on: their calls "
+                    f"are made before the next are read. Ctrl-C ends it"
+                )
             return
     spent = time.monotonic() - began
     reason = f"the input of map({feeder.name}) had not come to its end after {given.count:,} items"

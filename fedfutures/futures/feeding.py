@@ -74,14 +74,13 @@ class Feeder:
         self.failure: BaseException | None = None  # to be raised after all results
         self.refused = False  # whether that is because a slice could not be submitted
         self.is_read = False  # whether next() was called
+        self.is_told = False  # whether it was said that the end takes long
         self._submitter = node.submitter(wrapper, None if priority is None else checked(priority))
-        self._join, self._watch, self._in_order = join, watch, watch is None
+        self._join, self._watch = join, watch
         self._fixed = chunksize
         self._bound = buffersize or ITEMS_IN_FLIGHT
         self._most = max(1, min(SLICE_ITEMS_AT_MOST, self._bound // 8))
-        self._workers = max(1, node.size)
-        self._slices_at_least = 2 * self._workers + 2
-        self._one_by_one = node.runs_at_once  # what is submitted is done at once: nothing is gained by more
+        self._slices_at_least = 2 * max(1, node.size) + 2
         self._mean: float | None = None
         self._largest = 1
         self._in_flight = self._bytes = 0
@@ -92,6 +91,10 @@ class Feeder:
         self._again = self._stopped = self._dropped = self._pressing = False
         self._calls_back = not ends.is_worker(node)
         self._register = ends.register(self)
+
+    @property
+    def _in_order(self) -> bool:
+        return type(self.slices) is deque
 
     # -- reading and submitting --------------------------------------------------------------------------------------
 
@@ -157,7 +160,7 @@ class Feeder:
         """Whether there is room for a slice: for all of it, or slices would never grow in a full window."""
         if self._stopped or self._in_flight + size > self._bound:
             return False
-        if self._one_by_one:
+        if self.node.runs_at_once:  # nothing is gained by more
             return not self._parts
         if len(self._parts) < self._slices_at_least:
             return True
@@ -171,7 +174,7 @@ class Feeder:
             return 1
         size = min(int(SLICE_SECONDS / max(self._mean, 1e-9)), self._most, GROWTH * self._largest)
         if self.input.left is not None:
-            size = min(size, -(-self.input.left // (4 * self._workers)))
+            size = min(size, -(-self.input.left // (4 * max(1, self.node.size))))
         self._largest = max(1, size, self._largest)
         return max(1, size)
 

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-AHEAD_BYTES = 256 << 20
+AHEAD_BYTES = 512 << 20
 """How much of an input is read ahead at the end, roughly, before calls have to be made."""
 COPIED_ARRAY_BYTES = 64 << 20
 """A larger array is not copied when it is the input of a map."""
@@ -148,7 +148,7 @@ def _size_of(row: Any) -> int:
     """About how many bytes an item takes; no code of the program is run to find out."""
     kind = type(row)
     if kind is tuple:
-        return 64 + sum(map(_size_of_one, row))
+        return 48 + sum(map(_size_of_one, row))
     return _size_of_one(row)
 
 
@@ -156,7 +156,7 @@ def _size_of_one(value: Any) -> int:
     size = getattr(value, "nbytes", None) if type(value).__module__ == "numpy" else None
     if size is not None:
         return int(size)
-    return sys.getsizeof(value) if type(value) in (str, bytes, bytearray, list, dict) else 64
+    return sys.getsizeof(value) if type(value) in (str, bytes, bytearray, list, dict) else 32
 
 
 def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:

@@ -312,7 +312,7 @@ def tree(place: str, number: int, depth: int) -> None:
 @case(127)
 def futures_that_futures_do_not_wait_for(place: str) -> int:
     if "launched" in sys.argv:
-        return 127  # only the end of the program waits for them: see the programs of test_ends.py
+        return 127  # only the end of the program waits for them: see the programs of test_nobody_waits.py
     with Executor(2) as executor:
         executor.submit(tree, place, 0, 6)
     return count(place)

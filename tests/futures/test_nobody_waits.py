@@ -7,15 +7,15 @@ import signal
 import textwrap
 from pathlib import Path
 
-import ends_program
 import pytest
+import unread_program
 from launching import Ended, launch, python, write
 
 from fedfutures.futures import ends, inputs
 
 pytestmark = pytest.mark.host
 
-PROGRAM = str(Path(ends_program.__file__))
+PROGRAM = str(Path(unread_program.__file__))
 WITH_ONE_WORKER = (
     "iterators", "an_item_that_kills_its_worker", "in_the_background", "read_after_the_shutdown",
     "cancelled_by_the_shutdown", "maps_in_futures",
@@ -27,14 +27,19 @@ WITH_AN_EXECUTOR = (
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _ends_in_time() -> None:
+    """In place of the bound for tests in this process: programs have one of their own, and are killed then."""
+
+
 def _all_right(ended: Ended, names: tuple[str, ...]) -> None:
-    assert ended.out.splitlines() == [f"{name} right" for name in ends_program.CASES if name in names], ended.err
+    assert ended.out.splitlines() == [f"{name} right" for name in unread_program.CASES if name in names], ended.err
     assert ended.code == 0
 
 
 def test_maps_with_two_workers() -> None:
     ended = launch("-n", "2", PROGRAM, "launched")
-    _all_right(ended, tuple(ends_program.CASES))
+    _all_right(ended, tuple(unread_program.CASES))
     lines = ended.err.splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("fedfutures: the input of map(slow) had not come to its end after 1,000,000 items")
