@@ -178,8 +178,8 @@ def read_rest(feeder: Feeder, most_bytes: float) -> None:
             if not (given.over or given.is_bounded or feeder.is_told):
                 feeder.is_told = True
                 _say(
-                    f"{given.count:,} items of the input of map({feeder.name}) have been read, and it goes on: their calls "
-                    f"are made before the next are read. Ctrl-C ends it"
+                    f"{given.count:,} items of the input of map({feeder.name}) have been read, and it goes on: their "
+                    f"calls are made before the next are read. Ctrl-C ends it"
                 )
             return
     spent = time.monotonic() - began

@@ -24,6 +24,7 @@ COPIED_ARRAY_BYTES = 64 << 20
 """A larger array is not copied when it is the input of a map."""
 QUICK_SECONDS = 0.01
 READ_AT_ONCE = 4096
+LARGE_BYTES = 1 << 20
 
 _FIXED: frozenset[type] = frozenset({tuple, range, str, bytes, frozenset, itertools.repeat})
 _TAKEN: dict[type, Callable[[Any], Any]] = {
@@ -115,8 +116,11 @@ class Input:
             before = time.monotonic()
             rows = self._read(int(min(at_once, items - self.count)))
             self._ahead.extend(rows)
-            self._ahead_bytes += sum(map(_size_of, rows))
-            if time.monotonic() - before < QUICK_SECONDS:
+            size = sum(map(_size_of, rows))
+            self._ahead_bytes += size
+            if size > LARGE_BYTES:
+                at_once = 1
+            elif time.monotonic() - before < QUICK_SECONDS:
                 at_once = min(2 * at_once, READ_AT_ONCE)
             else:
                 at_once = max(1, at_once // 2)
