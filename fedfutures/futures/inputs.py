@@ -87,7 +87,8 @@ class Input:
             return []
         rows: list[Any]
         if self._whole is not None:
-            rows = list(self._whole[self.count : self.count + count])
+            part = self._whole[self.count : self.count + count]
+            rows = part if type(part) is list else list(part)
             self.over = len(rows) < count
             self.count += len(rows)
             if self.over:
