@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -17,6 +16,7 @@ from fedfutures.host.system import processors
 
 from . import program as programs
 from .command_line import Options, plan_text
+from .ending import end_by_interrupt, run_to_end
 from .home import BATCH_VARIABLES, at_home
 from .plan import HostPlan, Tree, plan
 
@@ -117,34 +117,7 @@ def run(
         programs.fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         print("fedfutures: interrupted before the program has begun", file=sys.stderr)
-        _end_by_interrupt()
+        end_by_interrupt()
     if settings.verbosity > 0 and not handle.facts.get("size"):
         print(f"fedfutures: {_count(settings)} on {settings.host}", file=sys.stderr)
-    code: Any = 0
-    try:
-        programs.run(program, options.arguments)
-        federation.drain()
-    except SystemExit as end:
-        code = end.code
-    except KeyboardInterrupt as error:
-        _report(error)
-        federation.close()
-        _end_by_interrupt()
-    except BaseException as error:
-        _report(error)
-        code = 1
-    federation.close()
-    raise SystemExit(code)
-
-
-def _end_by_interrupt() -> None:
-    """End as a process does that an interrupt has ended: a shell script that runs it ends, too."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def _report(error: BaseException) -> None:
-    """Print the traceback as plain ``python`` does, without the launcher's frames."""
-    error.__traceback__ = programs.own_frames_removed(error.__traceback__)
-    sys.excepthook(type(error), error, error.__traceback__)
-    sys.stderr.flush()
+    run_to_end(federation, lambda: programs.run(program, options.arguments))

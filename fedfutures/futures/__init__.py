@@ -6,7 +6,9 @@ they run serially in the process, and say so once.
 
 from __future__ import annotations
 
+import atexit
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError
 from concurrent.futures import TimeoutError as TimeoutError
@@ -16,7 +18,7 @@ from ..errors import NotSupportedHere
 from ..worker import current
 from ..worker.future import Future
 from ..worker.slices import Star
-from . import mapping, reduction
+from . import ends, mapping, reduction
 from .groups import Group, GroupStatistics, named
 from .priority import taken_from
 from .progress import with_progress
@@ -49,7 +51,7 @@ __all__ = [
 logger = logging.getLogger("fedfutures")
 _serial: Serial | None = None
 _groups: dict[str, Group] = {}
-_closed = False
+_closed = _main_has_ended = False
 _builtin_map = map
 
 
@@ -58,14 +60,27 @@ def _node() -> Any:
     global _serial
     if current.importing_program:
         raise NotSupportedHere("the program submits while Workers import it; put it under if __name__ == '__main__'")
-    if _closed:
-        raise RuntimeError("cannot schedule new futures after shutdown")
+    if _closed and not (_main_has_ended and _is_waited_for(threading.current_thread())):
+        when = "the end of the program: it does not wait for daemon threads" if _main_has_ended else "shutdown"
+        raise RuntimeError(f"cannot schedule new futures after {when}")
     if current.node is not None:
         return current.node
     if _serial is None:
         _serial = Serial()
+        atexit.register(ends.end_of_process, _serial)
         logger.warning("not launched by 'python -m fedfutures': futures run serially in this process")
     return _serial
+
+
+def _end_main() -> None:
+    """The main program has ended: from now on only threads that it waits for may submit, and callbacks."""
+    global _closed, _main_has_ended
+    if not _closed:
+        _closed = _main_has_ended = True
+
+
+def _is_waited_for(thread: threading.Thread) -> bool:
+    return not thread.daemon or thread.name.startswith("fedfutures-")
 
 
 def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
@@ -124,8 +139,11 @@ def map(
 ) -> Iterator[Any]:
     """Return an iterator of ``fn(*items)`` over one or several iterables, in order.
 
-    The input is read lazily: an endless generator works. An item that raises does so at its place, after the results
-    before it were delivered. An object that comes again in the same call (a large array, say) is taken to be unchanged.
+    The input is read lazily: an endless generator works. All calls are made, whether or not the results are read: what
+    is left of the input is read at the end, of the Executor, of the Future that runs, or of the program. An iterator
+    that is closed or let go after its first result cancels the rest. An item that raises does so at its place, after
+    the results before it were delivered. An object that comes again in the same call (a large array, say) is taken to
+    be unchanged.
 
     timeout: seconds from the call until ``next()`` raises ``TimeoutError``.
     chunksize: items per slice; measured and adapted when None.
@@ -212,10 +230,14 @@ mapScan = map_scan
 
 
 def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:
-    """Take no more calls from this program; wait for those that were submitted, or cancel what has not started."""
-    global _closed
+    """Take no more calls from this program; wait for those that were submitted, or cancel what has not started.
+
+    The calls of a ``map`` are made, read or not: what is left of its input is read now.
+    """
+    global _closed, _main_has_ended
     node = current.node
-    _closed = True
+    _closed, _main_has_ended = current.is_origin, False  # a Future that calls this closes nothing for those after it
+    ends.shut(node or _serial, wait, cancel_futures)
     if node is None:
         return
     open_futures = [*node.futures.values(), *node.own]

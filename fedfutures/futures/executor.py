@@ -17,6 +17,7 @@ from ..host.settings import Settings
 from ..host.system import processors
 from ..worker import current
 from ..worker.future import Future
+from . import ends
 from .groups import Group, named
 from .mapping import map_ordered
 from .priority import taken_from
@@ -25,6 +26,7 @@ from .serial import Serial
 
 if TYPE_CHECKING:
     from .federation import Federation
+    from .feeding import Feeder
 
 FEDERATE = "fedfutures_launcher.federate"
 """What starts hosts. Named, not imported: the launcher stands above this package."""
@@ -74,6 +76,7 @@ class Executor(concurrent.futures.Executor):
         self._federation: Federation | None = None
         self._node: Any = None
         self._mine: weakref.WeakSet[Future] | None = None
+        self._maps: weakref.WeakSet[Feeder] = weakref.WeakSet()  # where its node has others, too
         self._groups: dict[str, Group] = {}
         if mode == "serial":
             self._node = Serial()
@@ -154,16 +157,35 @@ class Executor(concurrent.futures.Executor):
         """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
         results = map_ordered(
             self._ready(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-            return_exceptions=return_exceptions, priority=priority,
+            return_exceptions=return_exceptions, priority=priority, owner=self,
+            opened=self._opened,
         )  # fmt: skip
         return with_progress(results, iterables) if progress else results
 
+    def _opened(self, feeder: Feeder) -> None:
+        """A map has begun."""
+        if self._federation is None:
+            self._maps.add(feeder)
+
     def group(self, name: str, priority: int | None = None) -> Group:
         """Return this Executor's group of that name; see :func:`fedfutures.futures.group`."""
-        return named(self._groups, name, priority, self._submit, self._ready)
+        group = named(self._groups, name, priority, self._submit, self._ready)
+        group.opened = self._opened
+        return group
+
+    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
+        """Shut down and wait; after an interrupt nothing is waited for, and what is cut off is said."""
+        if kind is KeyboardInterrupt and self._federation is not None:
+            self._shutdown = True
+            self._federation.cut_off("the program was interrupted")
+            return
+        self.shutdown()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; end the Workers once all is done. See ``concurrent.futures.Executor.shutdown``."""
+        """Take no more calls; end the Workers once all is done. See ``concurrent.futures.Executor.shutdown``.
+
+        The calls of a ``map`` are made whether its results were read or not: what is left of its input is read now.
+        """
         with self._shutdown_lock:
             first, self._shutdown = not self._shutdown, True
         if self._federation is None:
@@ -174,14 +196,19 @@ class Executor(concurrent.futures.Executor):
         if wait:
             self._finalizer()
         elif first and self._finalizer.alive:
+            self._federation.read_on()
             self._finalizer.detach()
             threading.Thread(target=self._federation.finish, name="fedfutures-shutdown").start()
 
     def _shut_joined(self, wait: bool, cancel_futures: bool) -> None:
         mine = list(self._mine or ())
         if cancel_futures:
+            ends.cancel(list(self._maps))
             self._node.cancel_all(mine)
-        if wait:
+        if not wait:
+            ends.read_on(list(self._maps))
+        else:
+            ends.complete(list(self._maps))
             for future in mine:
                 if not future.done():
                     self._node.wait(future, None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+import weakref
 from typing import Any
 
 from ..errors import FederationLost, InitializerFailed
@@ -15,9 +17,13 @@ from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from ..worker import current
+from ..worker import current, unasked
 from ..worker.events import CancelGiven
 from ..worker.origin import Origin
+from . import ends, nested
+
+LATE_SECONDS = 5.0
+"""For how long the end waits for what threads submit that the program does not wait for."""
 
 
 class Federation:
@@ -37,6 +43,8 @@ class Federation:
         self._context: Any = None
         self._failure: FederationLost | None = None
         self._closed = False
+        self._cancelled = False  # whether what has not started was cancelled
+        self._flooded = False  # whether threads submit on that the program does not wait for
         self._pid = os.getpid()
 
     @property
@@ -112,18 +120,66 @@ class Federation:
             pass  # closed: the program does not want to see it
 
     def drain(self) -> None:
-        """Wait until all that was submitted is done."""
+        """Wait until all that was submitted is done, and the calls of all maps are made.
+
+        Threads that go on submitting and that the program itself would not wait for (daemons) are given
+        :data:`LATE_SECONDS`.
+        """
         origin = self._origin
-        while origin is not None and (origin.futures or origin.own) and origin.lost is None:
-            for future in [*origin.futures.values(), *origin.own]:
-                if not future.done():
-                    origin.wait(future, None)
+        late = busy = None
+        if self._flooded:
+            return
+        while origin is not None and origin.lost is None:
+            maps = ends.open_maps(origin)
+            if not (maps or origin.futures or origin.own):
+                if not self._cancelled:
+                    nested.wait_until_idle(origin)
+                return
+            now = time.monotonic()
+            if late is not None and not maps and now > late and _daemons_run():
+                self._flooded = True
+                return
+            late = late or now + LATE_SECONDS
+            read = [feeder.press_on() for feeder in maps]
+            busy = None if all(read) else busy or now + ends.BUSY_SECONDS
+            if busy is not None and now > busy:
+                ends.give_up([feeder for feeder, was_read in zip(maps, read) if not was_read])
+            self._wait_for_open(origin)
+
+    def _wait_for_open(self, origin: Any) -> None:
+        # Weakly: results that nobody holds are not to be held here until the last one has come.
+        open_ones = [weakref.ref(future) for future in [*origin.futures.values(), *origin.own] if not future.done()]
+        for reference in open_ones:
+            future = reference()
+            if future is not None and not future.done():
+                origin.wait(future, None)
+            del future
+        if not open_ones:  # what has come is being taken in by another thread
+            origin.service()
+            time.sleep(0.001)
+
+    def read_on(self) -> None:
+        """Read what is left of the inputs of maps, in this thread; their calls are made meanwhile and later."""
+        if self._origin is not None and not self._closed:
+            ends.read_on(ends.open_maps(self._origin))
+
+    def cut_off(self, why: str) -> None:
+        """End at once, and say what that leaves undone."""
+        if self._closed or os.getpid() != self._pid:
+            return
+        if self._origin is not None and self._origin.lost is None:
+            left = ends.what_is_open(self._origin)
+            if left:
+                print(f"fedfutures: {why}: {left} cut off", file=sys.stderr, flush=True)
+        self.close()
 
     def cancel(self) -> None:
         """Cancel what has not been started."""
         origin = self._origin
         if origin is None or self._closed:
             return
+        self._cancelled = True
+        ends.cancel(ends.open_maps(origin))
         for future in list(origin.own):
             future.cancel()
         with origin.lock:
@@ -140,18 +196,42 @@ class Federation:
         self._handle.hang_up()
         if self._origin is not None:
             current.origins.discard(self._origin)
+            unasked.silence(self._origin)
             self._origin.lose(FederationLost("the Federation was closed"))
             self._origin.close()
+            ends.forget(self._origin)
             self._context.term()
         self._handle.end()
 
-    def finish(self) -> None:
-        """Drain, then close: what an Executor that nobody shut down does at the end."""
+    def finish(self, *, program_ends: bool = False) -> None:
+        """Drain, say which errors nobody can ask for any more, and close."""
         if self._closed or os.getpid() != self._pid:
             return
-        if self._origin is not None and (self._origin.futures or self._origin.own):
-            self.drain()
+        if _was_interrupted():
+            self.cut_off("the program was interrupted")
+            return
+        self.drain()
+        if self._flooded:
+            self.cut_off("the program ended, while a daemon thread was submitting")
+        if self._origin is not None:
+            if program_ends:
+                ends.note_unread(self._origin)
+            unasked.say(self._origin, ends=program_ends)
         self.close()
+
+
+def _was_interrupted() -> bool:
+    """Whether an interrupt has ended the program, and its exit is under way; in a session, one ends nothing."""
+    return getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1")
+
+
+def _daemons_run() -> bool:
+    """Whether threads run that the program does not wait for, beside those of this package."""
+    own = threading.current_thread(), threading.main_thread()
+    return any(
+        thread.daemon and thread not in own and not thread.name.startswith("fedfutures-")
+        for thread in threading.enumerate()
+    )
 
 
 def _forked() -> None:

@@ -19,9 +19,10 @@ from types import TracebackType
 from typing import Any
 
 from ..worker.future import Future
+from ..worker.unasked import bystanders, seen_by_waiting
 from .mapping import map_ordered
 from .priority import checked
-from .waiting import wait
+from .waiting import wait_unseeing
 
 Submit = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], "int | None"], Future]
 _naming = threading.RLock()
@@ -62,6 +63,7 @@ class Group:
     def __init__(self, name: str, submit: Submit, node: Callable[[], Any]) -> None:
         self.name = name
         self.priority: int | None = None
+        self.opened: Callable[[Any], object] | None = None  # told of what feeds a map, for an Executor
         self._submit, self._node = submit, node
         self._lock = threading.RLock()
         self._members: weakref.WeakKeyDictionary[Any, None] = weakref.WeakKeyDictionary()
@@ -91,6 +93,7 @@ class Group:
         return map_ordered(
             self._node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
             return_exceptions=return_exceptions, priority=self.priority, join=self.add,
+            opened=self.opened,
         )  # fmt: skip
 
     def add(self, future: Any) -> None:
@@ -125,6 +128,11 @@ class Group:
         The arguments are those of ``concurrent.futures.wait``. Futures that were done before and that nobody holds are
         in neither set.
         """
+        found = self._wait(timeout, return_when)
+        seen_by_waiting(found.done)
+        return found
+
+    def _wait(self, timeout: float | None = None, return_when: str = ALL_COMPLETED) -> DoneAndNotDoneFutures[Any]:
         deadline = None if timeout is None else time.monotonic() + timeout
         done: set[Any] = set()
         while True:
@@ -133,7 +141,7 @@ class Group:
             cancelled = {future for future in members if future.cancelled()}  # some are never told so
             if cancelled and return_when == FIRST_COMPLETED:
                 left = 0.0
-            found = wait(members - cancelled, left, return_when)
+            found = wait_unseeing(members - cancelled, left, return_when)
             done |= found.done | cancelled
             if found.not_done or return_when != ALL_COMPLETED or not self._some_are_open():
                 return DoneAndNotDoneFutures(done, found.not_done)
@@ -173,7 +181,7 @@ class Group:
         if kind is not None:
             self.cancel()
         if kind is None or issubclass(kind, Exception):
-            self.wait()
+            self._wait()
 
     def __repr__(self) -> str:
         return f"<Group {self.name!r}: {len(self._open)} open>"
@@ -206,4 +214,7 @@ def _state_of(future: Any) -> str:
         return "running" if future.running() else "pending"
     if future.cancelled():
         return "cancelled"
-    return "done" if future.exception() is None else "failed"
+    return "done" if future._exception is None else "failed"
+
+
+bystanders.add(Group._arrived)

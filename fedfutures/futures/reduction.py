@@ -12,7 +12,7 @@ from typing import Any
 
 from ..wire.functions import Wrapper
 from ..worker.slices import Accumulate, Fold, ReduceSlice, ScanSlice, Shift
-from .mapping import Feeder
+from .feeding import Feeder
 
 FAN_IN = 16
 MISSING: Any = object()
@@ -21,17 +21,17 @@ MISSING: Any = object()
 def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...]) -> Iterator[Any]:
     """Results of the slices, in order, with the input read lazily."""
     feeder = Feeder(node, wrapper, iterables)
-    waiting = feeder.fill()
+    feeder.is_read = True
+    feeder.fill()
     try:
-        while waiting:
-            future, _ = waiting.pop(0)
+        while feeder.more():
+            future = feeder.slices[0]
             values, _, _ = future.result()
-            feeder.consumed(future)
-            waiting.extend(feeder.fill())
+            feeder.take(future)
+            feeder.fill()
             yield values[0]
     finally:
-        node.cancel_all([future for future, _ in waiting])
-        feeder.close()
+        feeder.leave_off()
 
 
 def map_reduce(

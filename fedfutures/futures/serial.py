@@ -16,6 +16,7 @@ class Serial:
     """Runs what is submitted at once. Has of a node what the face needs."""
 
     size = 1
+    runs_at_once = True
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

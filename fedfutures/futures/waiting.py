@@ -9,6 +9,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, 
 from concurrent.futures._base import DoneAndNotDoneFutures
 from typing import Any
 
+from ..worker.unasked import seen_by_waiting
 from .mapping import Arrivals
 
 
@@ -22,6 +23,15 @@ def wait(
     >>> len(done), len(not_done)
     (1, 0)
     """
+    found = wait_unseeing(fs, timeout, return_when)
+    seen_by_waiting(found.done)
+    return found
+
+
+def wait_unseeing(
+    fs: Iterable[Any], timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> DoneAndNotDoneFutures[Any]:
+    """The same, where nobody learns of errors: at the end of a group's block."""
     futures = set(fs)
     node = _home_of(futures)
     if node is None or return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
@@ -47,7 +57,7 @@ def _is_enough(done: set[Any], return_when: str) -> bool:
     if return_when == FIRST_COMPLETED:
         return bool(done)
     if return_when == FIRST_EXCEPTION:
-        return any(not future.cancelled() and future.exception() is not None for future in done)
+        return any(not future.cancelled() and future._exception is not None for future in done)
     return False
 
 
@@ -72,6 +82,8 @@ def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[An
             future = arrivals.next(deadline)
         except concurrent.futures.TimeoutError:
             raise TimeoutError(f"{len(futures) - count} (of {len(futures)}) futures unfinished") from None
+        if future._exception is not None:
+            seen_by_waiting((future,))
         yield future
         del future
 

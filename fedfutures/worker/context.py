@@ -25,6 +25,14 @@ NOWHERE = Context(0, 0, "", 0)
 """Outside of any Future."""
 
 
+class Ending:
+    """Among what a Future has named: something that has to come to its end before the result of the Future is sent."""
+
+    def end(self) -> None:
+        """Come to an end, in the thread and the greenlet of the Future; raise nothing."""
+        raise NotImplementedError
+
+
 class Packed:
     """The call of an own Future that was given and came back: packed already, loaded only if it runs here after all."""
 

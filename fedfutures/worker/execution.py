@@ -52,7 +52,7 @@ from ..wire.payload import Payloads, culprit
 from ..wire.seal import Seal
 from . import events as rules
 from . import slices as slices  # registers the wrappers that definitions may name
-from .context import NOWHERE, Context, Packed
+from .context import NOWHERE, Context, Ending, Packed
 from .files import Files
 from .future import Future
 from .isolation import Isolation
@@ -168,6 +168,7 @@ class Worker(Node):
                 self._run_fetched(self.fetched[0])
             elif (future := self._next_own()) is not None:
                 self._run_own(future)
+                future = None  # its result is let go now, not when the next one comes
                 if time.monotonic() >= self.pump_at:
                     self.pump()
             elif self.fetched and not self.locks.locked_in:
@@ -445,13 +446,13 @@ class Worker(Node):
                 outcome = _NONE if value is None else dump(value)
             except BaseException as error:
                 outcome, kind = self._failure(error), ERROR
+            if self.scopes:
+                self._end_scope()
             if not state.calm:  # at once: an alarm that the Future has left could go off
                 self._settle_state()
             value = args = kwargs = None
             if self.payloads.opened:
                 self._let_go()
-            if self.scopes:
-                self._end_scope()
             if self.switches != switches:
                 piece.since = 0.0
             finished.append((number, outcome, kind))
@@ -671,6 +672,7 @@ class Worker(Node):
         if not self.state.calm:
             self._settle_state()
         self.run_call(future)
+        del future  # the traceback of an error may hold this frame
         if not self.state.calm:
             self._settle_state()
 
@@ -712,6 +714,8 @@ class Worker(Node):
             self.lock.release()
         if has_callbacks:
             future._invoke_callbacks()
+        if failure is not None:  # whose traceback holds this frame: it is not to hold the Future
+            del future, failure
 
     # -- on whose behalf ---------------------------------------------------------------------------------------------
 
@@ -739,6 +743,9 @@ class Worker(Node):
         return self.scopes.setdefault(self._scope_key(), {})
 
     def _end_scope(self) -> None:
+        for ending in list(self.scopes.get(self._scope_key(), {}).values()):
+            if isinstance(ending, Ending):
+                ending.end()
         self.scopes.pop(self._scope_key(), None)
 
     def _scope_key(self) -> Any:

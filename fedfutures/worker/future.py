@@ -18,6 +18,8 @@ from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
 from typing import Any, Protocol
 
+from . import unasked
+
 logger = logging.getLogger("fedfutures")
 _DONE = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED})
 _orphan_lock = threading.RLock()
@@ -81,6 +83,8 @@ class Future(concurrent.futures.Future[Any]):
 
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]
+        if self._exception is not None:  # the standard library's functions look at a Future that has failed
+            unasked.seen(self, self._home)
         if self._cond is None:
             with self._lock:
                 if self._cond is None:
@@ -131,6 +135,7 @@ class Future(concurrent.futures.Future[Any]):
                 if self._state != FINISHED:
                     self._await(timeout)
             if self._exception is not None:
+                unasked.seen(self, self._home)
                 raise self._exception
             return self._result
         finally:
@@ -142,6 +147,8 @@ class Future(concurrent.futures.Future[Any]):
             self._home.wait(self, timeout)
         if self._state != FINISHED:
             self._await(timeout)
+        if self._exception is not None:
+            unasked.seen(self, self._home)
         return self._exception
 
     def _await(self, timeout: float | None) -> None:
@@ -159,6 +166,8 @@ class Future(concurrent.futures.Future[Any]):
             if self._state not in _DONE:
                 self._done_callbacks.append(fn)
                 return
+        if self._exception is not None and unasked.sees(fn):
+            unasked.seen(self, self._home)
         self._call_back(fn)
 
     def _invoke_callbacks(self) -> None:
@@ -178,6 +187,8 @@ class Future(concurrent.futures.Future[Any]):
         """Take the outcome; return whether there are callbacks to invoke once the lock is released."""
         if self._state in _DONE:
             return False
+        if error is not None:
+            unasked.keep_future(self, error)
         self._result, self._exception, self._call = value, error, None
         self._state = FINISHED
         if self._waiting is not None or self._cond is not None:

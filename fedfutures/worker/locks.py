@@ -421,7 +421,7 @@ def _frames(who: Any) -> list[Any]:
 
 def _run_by(who: Any) -> list[Any]:
     """Return the own Futures that a greenlet runs."""
-    return [frame.f_locals["future"] for frame in _frames(who) if frame.f_code.co_name == "run_call"]
+    return [frame.f_locals.get("future") for frame in _frames(who) if frame.f_code.co_name == "run_call"]
 
 
 def _name_of(who: Any) -> str:

@@ -206,6 +206,11 @@ class WorkerMachine:
         return self._hunger
 
     @property
+    def has_given(self) -> bool:
+        """Whether it has ever given a Future away."""
+        return self._pieces > 0
+
+    @property
     def given_count(self) -> int:
         """How many own Futures are at the Broker."""
         return self._given_count
@@ -524,6 +529,8 @@ class WorkerMachine:
         return {
             "held": sum(len(held.pending) for held in self.held.values()),
             "given": self._given_count,
+            "own": self._load.own,
+            "busy": int(self._load.busy),
             "functions": len(self._bodies),
             "unacknowledged": self.channel.unacknowledged,
         }

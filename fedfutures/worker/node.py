@@ -51,6 +51,8 @@ class Node:
     An Origin has no more than 30 attributes: those of an object that has more are slower to read (CPython 3.11 on).
     """
 
+    runs_at_once = False  # in the call that submits
+
     def __init__(self, owner: Any, facts: dict[str, Any], name: str, role: str, payloads: Payloads) -> None:
         self.name = name
         self.lock = threading.RLock()
@@ -412,7 +414,7 @@ class Node:
     def statistics(self) -> dict[str, Any]:
         """Counts of what is here."""
         with self.lock:
-            return {"own": len(self.own), **self.machine.statistics()}
+            return {**self.machine.statistics(), "own": len(self.own)}
 
     # -- questions ---------------------------------------------------------------------------------------------------
 

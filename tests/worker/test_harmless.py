@@ -175,10 +175,11 @@ def itself(x: int) -> int:
 
 
 NOT = [
-    sets_a_variable, asks, sets_a_global, appends, sets_an_item, deletes_an_item, sets_an_attribute, reads_an_attribute,
-    imports, opens, calls_harm, reads_a_list, gives_a_module, gives_a_module_and_reads_it, makes_a_function, generates,
-    awaits, tries, has_a_default, has_a_keyword_default, CallableObject(), CallableObject().method, CallableObject, deep_3, itself, adder([]), print, setattr,
-    exec, open, [].append, operator.setitem, os.chdir, types.FunctionType, str.upper,
+    sets_a_variable, asks, sets_a_global, appends, sets_an_item, deletes_an_item, sets_an_attribute,
+    reads_an_attribute, imports, opens, calls_harm, reads_a_list, gives_a_module, gives_a_module_and_reads_it,
+    makes_a_function, generates, awaits, tries, has_a_default, has_a_keyword_default, CallableObject(),
+    CallableObject().method, CallableObject, deep_3, itself, adder([]), print, setattr, exec, open, [].append,
+    operator.setitem, os.chdir, types.FunctionType, str.upper,
 ]  # fmt: skip
 
 

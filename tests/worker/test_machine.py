@@ -533,7 +533,9 @@ def test_explain_and_statistics(origin: Bench) -> None:
     origin.offer([1])
     assert origin.machine.explain(1) == "given to the Broker by n in piece 1"
     assert origin.machine.explain(2).startswith("not given away by n")
-    assert origin.machine.statistics() == {"held": 0, "given": 1, "functions": 0, "unacknowledged": 2}
+    assert origin.machine.statistics() == {
+        "held": 0, "given": 1, "own": 0, "busy": 0, "functions": 0, "unacknowledged": 2,
+    }  # fmt: skip
 
 
 def test_check_finds_what_is_wrong(origin: Bench) -> None:

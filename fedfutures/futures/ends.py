@@ -1,0 +1,214 @@
+"""The ends of a program, of an Executor and of a Future: all that was submitted is run, read or not.
+
+Maps whose calls have not all been made stand in a register: those of an Origin, or of a program without Federation, by
+node; those of a Future with what it has named. At an end their inputs are read on, in the thread that ends. An input
+that does not come to its end within :data:`ITEMS_AT_MOST` items and :data:`SECONDS_AT_MOST` is given up, and that is
+said, unless it is known to have an end.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import sys
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from ..worker.context import Ending
+
+if TYPE_CHECKING:
+    from .feeding import Feeder
+
+ITEMS_AT_MOST = 1_000_000
+SECONDS_AT_MOST = 60.0
+"""For how long an input of unknown length is read at the end."""
+SECONDS_AFTER_READING = 10.0
+"""The same, where the program has read some of the results and then stopped."""
+NOTICE_SECONDS = 10.0
+BUSY_SECONDS = 60.0
+"""For how long an end waits for another thread that reads the input of a map."""
+MAPS = "\0maps"  # among the names of a Future; no group is called so
+
+_open: weakref.WeakKeyDictionary[Any, set[Feeder]] = weakref.WeakKeyDictionary()
+_failed: weakref.WeakKeyDictionary[Any, weakref.WeakSet[Feeder]] = weakref.WeakKeyDictionary()
+
+
+class Maps(set["Feeder"], Ending):
+    """The maps of a Future whose calls have not all been made: they are before its result is sent."""
+
+    def end(self) -> None:
+        """Have all calls made."""
+        while self:
+            feeders = list(self)
+            complete(feeders)
+            self.difference_update(feeders)
+
+
+def is_worker(node: Any) -> bool:
+    """Whether maps at this node are those of Futures."""
+    return hasattr(node, "scope")
+
+
+def register(feeder: Feeder) -> set[Feeder]:
+    """A map begins; return the register that it leaves when all its calls have been made."""
+    node = feeder.node
+    if is_worker(node):
+        scope = node.scope()
+        maps: set[Feeder] = scope.get(MAPS) or scope.setdefault(MAPS, Maps())
+    else:
+        maps = _open.setdefault(node, set())
+    maps.add(feeder)
+    return maps
+
+
+def has_failed(feeder: Feeder) -> None:
+    """Some of its calls have failed; whether somebody reads that will be seen."""
+    with contextlib.suppress(TypeError):
+        _failed.setdefault(feeder.node, weakref.WeakSet()).add(feeder)
+
+
+def open_maps(node: Any) -> list[Feeder]:
+    """Return the maps of an Origin, or of the process, whose calls have not all been made."""
+    return [] if node is None else list(_open.get(node, ()))
+
+
+def forget(node: Any) -> None:
+    """The node is closed."""
+    _open.pop(node, None)
+
+
+def cancel(feeders: list[Feeder]) -> None:
+    """Cancel the rest of these maps."""
+    for feeder in feeders:
+        feeder.cancel()
+
+
+def read_on(feeders: list[Feeder]) -> None:
+    """Read all that is left of the inputs of these maps, and do not wait for the calls."""
+    for feeder in feeders:
+        with contextlib.suppress(Exception):
+            feeder.press_on(float("inf"))
+
+
+def complete(feeders: list[Feeder]) -> None:
+    """Have the calls of these maps made, and wait for that."""
+    for feeder in feeders:
+        try:
+            feeder.complete()
+        except Exception as error:
+            _say(f"the rest of map({feeder.name}) was not run: {type(error).__name__}: {error}")
+
+
+def shut(node: Any, wait: bool, cancel_futures: bool) -> None:
+    """No more is submitted at this node: cancel its maps, or have their calls made."""
+    maps = list(node.scope().get(MAPS, ())) if is_worker(node) else open_maps(node)
+    if cancel_futures:
+        cancel(maps)
+    elif wait:
+        complete(maps)
+    else:
+        read_on(maps)
+
+
+def end_of_process(node: Any) -> None:
+    """The program ends, and it has no Federation: run what its maps have left, unless an error has ended it."""
+    if getattr(sys, "last_type", None) is None or hasattr(sys, "ps1"):
+        complete(open_maps(node))
+    elif left := what_is_open(node):
+        _say(f"the program failed: {left} cut off")
+
+
+def give_up(feeders: list[Feeder]) -> None:
+    """Another thread is stuck in the inputs of these maps."""
+    for feeder in feeders:
+        _say(
+            f"the input of map({feeder.name}) is still being read by another thread after {BUSY_SECONDS:.0f} s; the "
+            f"calls for the rest of it are not made"
+        )
+        feeder.stop()
+
+
+def what_is_open(node: Any) -> str:
+    """Return what is not done, for a sentence that ends in "cut off"; an empty string when all is done."""
+    maps = open_maps(node)
+    count = 0
+    if not node.runs_at_once:
+        node.service()
+        slices = {future for feeder in maps for future in feeder.open_futures()}
+        mine = {*list(node.futures.values()), *list(node.own)} - slices
+        count = sum(not future.done() for future in mine)
+    parts = [f"{count:,} Future{'s' * (count != 1)}"] if count else []
+    if len(maps) == 1:
+        parts.append(f"the rest of map({maps[0].name})")
+    elif maps:
+        parts.append(f"the rest of {len(maps)} maps")
+    if not parts:
+        return ""
+    return " and ".join(parts) + (" was" if count + len(maps) == 1 else " were")
+
+
+def note_unread(node: Any) -> None:
+    """The program ends: nobody will read what is unread."""
+    for feeder in list(_failed.pop(node, ())):
+        feeder.note_unread()
+
+
+@atexit.register
+def _note_all() -> None:
+    for node in list(_failed):
+        note_unread(node)
+
+
+# -- reading on ------------------------------------------------------------------------------------------------------
+
+
+def read_rest(feeder: Feeder, most_bytes: float) -> None:
+    """Read a map's input on; give it up when it does not come to an end."""
+    given = feeder.input
+    if given.is_bounded:
+        items = seconds = float("inf")
+    else:
+        items = ITEMS_AT_MOST
+        seconds = SECONDS_AFTER_READING if feeder.is_read else SECONDS_AT_MOST
+    began = time.monotonic()
+    with _Notice(feeder.name):
+        if given.read_ahead(items, seconds, most_bytes):
+            if not (given.over or given.is_bounded or feeder.is_told):
+                feeder.is_told = True
+                _say(
+                    f"{given.count:,} items of the input of map({feeder.name}) have been read, and it goes on: their "
+                    f"calls are made before the next are read. Ctrl-C ends it"
+                )
+            return
+    spent = time.monotonic() - began
+    reason = f"the input of map({feeder.name}) had not come to its end after {given.count:,} items"
+    is_slow = given.count < items
+    if is_slow:
+        reason += f" and {spent:.0f} s"
+    reason += f": the calls for {feeder.give_up():,} of them are made, the others are left out"
+    feeder.failure = RuntimeError(reason)
+    if not feeder.is_read or is_slow:  # else it was read as far as somebody wanted
+        _say(f"{reason}. Give it an end, or read from its results what you want")
+
+
+class _Notice:
+    """Says what the program waits for when that takes long."""
+
+    def __init__(self, name: str) -> None:
+        text = f"the rest of the input of map({name}) is being read, for its calls are made before the end"
+        self._timer = threading.Timer(NOTICE_SECONDS, _say, [text])
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        with contextlib.suppress(RuntimeError):  # no thread can be started any more
+            self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(Exception):
+        print(f"fedfutures: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,177 @@
+"""The input of a ``map``: one iterable or several, cut into columns of arguments.
+
+Inputs of the built-in types run no code of the program when they are read, and cannot block. So any thread may read
+them, at any time; what can be changed is taken as it stands at the call. All others, generators and iterators above
+all, are read only by threads of the program: at the call, at ``next()``, and at the end (:meth:`Input.read_ahead`).
+
+An input that raises keeps its error in :attr:`Input.error`: the items before it are used first.
+"""
+
+from __future__ import annotations
+
+import array
+import itertools
+import operator
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+AHEAD_BYTES = 512 << 20
+"""How much of an input is read ahead at the end, roughly, before calls have to be made."""
+COPIED_ARRAY_BYTES = 64 << 20
+"""A larger array is not copied when it is the input of a map."""
+QUICK_SECONDS = 0.01
+READ_AT_ONCE = 4096
+LARGE_BYTES = 1 << 20
+
+_FIXED: frozenset[type] = frozenset({tuple, range, str, bytes, frozenset, itertools.repeat})
+_TAKEN: dict[type, Callable[[Any], Any]] = {
+    list: list.copy, dict: list, type({}.keys()): list, type({}.values()): list, type({}.items()): list, set: list,
+    deque: list, bytearray: bytes, array.array: lambda value: value[:],
+}  # fmt: skip
+
+
+def as_it_stands(iterable: Any) -> tuple[Any, bool]:
+    """Return what is read for an iterable, and whether any thread may read it. Subclasses may run code: they are not.
+
+    >>> as_it_stands({"a": 1}), as_it_stands(range(3)), as_it_stands(map(abs, []))[1]
+    ((['a'], True), (range(0, 3), True), False)
+    """
+    kind = type(iterable)
+    if kind in _FIXED:
+        return iterable, True
+    take = _TAKEN.get(kind)
+    if take is not None:
+        return take(iterable), True
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and kind is getattr(numpy, "ndarray", None):
+        return iterable.copy() if iterable.nbytes <= COPIED_ARRAY_BYTES else iterable, True
+    return iterable, False
+
+
+class Input:
+    """What a ``map`` has been given. Not for several threads at once: who reads holds the Feeder's lock."""
+
+    def __init__(self, iterables: tuple[Iterable[Any], ...]) -> None:
+        taken = [as_it_stands(iterable) for iterable in iterables]
+        self.left = _length(iterables)
+        self.is_bounded = self.left is not None or any(_is_bounded(iterable) for iterable in iterables)
+        self.by_any_thread = self.is_bounded and all(safe for _, safe in taken)  # itertools.repeat may have no end
+        self.over = False
+        self.error: Exception | None = None
+        self.count = 0  # items read
+        self._single = len(taken) == 1
+        self._whole = taken[0][0] if self._single and type(taken[0][0]) in (list, tuple) else None
+        items = [iter(value) for value, _ in taken]
+        self._source: Iterator[Any] = items[0] if self._single else zip(*items)
+        self._ahead: deque[Any] = deque()
+        self._ahead_bytes = 0
+
+    def cut(self, count: int) -> tuple[list[Any], ...] | None:
+        """Return the columns of the next `count` items, fewer at the end, None after it."""
+        if self._ahead:
+            rows = [self._ahead.popleft() for _ in range(min(count, len(self._ahead)))]
+            self._ahead_bytes = self._ahead_bytes if self._ahead else 0
+        else:
+            rows = self._read(count)
+        if not rows:
+            return None
+        if self.left is not None:
+            self.left = max(0, self.left - len(rows))
+        return (rows,) if self._single else tuple(list(column) for column in zip(*rows))
+
+    def _read(self, count: int) -> list[Any]:
+        if self.over:
+            return []
+        rows: list[Any]
+        if self._whole is not None:
+            part = self._whole[self.count : self.count + count]
+            rows = part if type(part) is list else list(part)
+            self.over = len(rows) < count
+            self.count += len(rows)
+            if self.over:
+                self._whole = ()
+            return rows
+        rows = []
+        try:
+            rows.extend(itertools.islice(self._source, count))  # keeps what came before an error
+            self.over = len(rows) < count
+        except Exception as error:
+            self.error, self.over = error, True
+        self.count += len(rows)
+        return rows
+
+    def read_ahead(self, items: float, seconds: float, most_bytes: float = AHEAD_BYTES) -> bool:
+        """Read on in this thread, and keep what was read; return whether the bounds of time and number allow more.
+
+        `items`: up to how many may have been read in all.
+        """
+        began = time.monotonic()
+        at_once = 1
+        while not self.over and self._ahead_bytes < most_bytes:
+            spent = time.monotonic() - began
+            if self.count >= items or spent >= seconds:
+                return False
+            before = time.monotonic()
+            rows = self._read(int(min(at_once, items - self.count)))
+            self._ahead.extend(rows)
+            size = sum(map(_size_of, rows))
+            self._ahead_bytes += size
+            if size > LARGE_BYTES:
+                at_once = 1
+            elif time.monotonic() - before < QUICK_SECONDS:
+                at_once = min(2 * at_once, READ_AT_ONCE)
+            else:
+                at_once = max(1, at_once // 2)
+        return True
+
+    @property
+    def ahead(self) -> int:
+        """How many items have been read that nobody has taken yet."""
+        return len(self._ahead)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing is left in it, not even what was read ahead."""
+        return self.over and not self._ahead
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether any thread may take the next items."""
+        return self.by_any_thread or self.over or bool(self._ahead)
+
+    def forget(self) -> None:
+        """Nothing more is wanted of it."""
+        self.over = True
+        self._ahead.clear()
+        self._whole, self._source = None, iter(())
+
+
+def _size_of(row: Any) -> int:
+    """About how many bytes an item takes; no code of the program is run to find out."""
+    kind = type(row)
+    if kind is tuple:
+        return 48 + sum(map(_size_of_one, row))
+    return _size_of_one(row)
+
+
+def _size_of_one(value: Any) -> int:
+    size = getattr(value, "nbytes", None) if type(value).__module__ == "numpy" else None
+    if size is not None:
+        return int(size)
+    return sys.getsizeof(value) if type(value) in (str, bytes, bytearray, list, dict) else 32
+
+
+def _length(iterables: tuple[Iterable[Any], ...]) -> int | None:
+    lengths = [len(iterable) for iterable in iterables if hasattr(iterable, "__len__")]  # type: ignore[arg-type]
+    return min(lengths, default=0) if len(lengths) == len(iterables) else None
+
+
+def _is_bounded(iterable: Any) -> bool:
+    """Whether it is known to come to an end: it has a length, or says how many are left."""
+    try:
+        return operator.length_hint(iterable, -1) >= 0
+    except Exception:
+        return False

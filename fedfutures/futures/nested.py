@@ -1,0 +1,63 @@
+"""The end of what Futures have submitted and have not waited for: only their Workers know of it.
+
+At an end the Origin asks all Workers until each has said, twice in a row, that it has nothing: nothing given to it,
+nothing of its own in its queue or with others, nothing that runs. An idle Worker answers at once, so this costs two
+round trips. A Worker that does not answer for :data:`SILENT_SECONDS` is not waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import Any
+
+import msgpack
+
+ANSWER_SECONDS = 1.0
+SILENT_SECONDS = 2.0
+NOTICE_SECONDS = 10.0
+PAUSE_SECONDS = 0.005
+LONGEST_PAUSE_SECONDS = 0.25
+
+
+def wait_until_idle(origin: Any) -> None:
+    """Return when no Worker has anything to run."""
+    if not origin.machine.has_given:
+        return
+    idle, pause = 0, PAUSE_SECONDS
+    began = heard = time.monotonic()
+    notice = began + NOTICE_SECONDS
+    while idle < 2 and origin.lost is None and not origin.closed:
+        busy, silent = _look(origin)
+        now = time.monotonic()
+        if not silent:
+            heard = now
+        elif now - heard > SILENT_SECONDS and not busy:
+            return
+        idle = idle + 1 if not (busy or silent) else 0
+        if busy and now > notice:
+            notice = float("inf")
+            _say(f"waiting for what Futures have submitted and not waited for: {busy:,} Futures")
+        if not idle:
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _look(origin: Any) -> tuple[int, bool]:
+    """Return how many Futures all Workers that answer have, and whether some machine does not answer."""
+    answers, complete = origin.ask("statistics", "", 0, ANSWER_SECONDS)
+    count, silent = 0, not complete
+    for _, packed in answers:
+        if not packed:
+            silent = True
+            continue
+        report = msgpack.unpackb(packed, strict_map_key=False)
+        if "busy" in report:  # a Worker
+            count += max(report["held"] + report["own"] + report["given"], report["busy"])
+    return count, silent
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(Exception):
+        print(f"fedfutures: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,105 @@
+"""How a launched program ends: what it has submitted is done first, unless it ends in failure.
+
+A normal end is that of the main program, or ``sys.exit`` with the code 0 or None. Then all Futures are waited for, and
+the calls of all maps are made: before the threads of the program have ended, again after that, and once more when its
+``atexit`` callbacks have run, for threads and callbacks may submit, too. The order of the last steps is that of
+``atexit``: what was registered last runs first.
+
+Any other end is at once: another exit code, an exception, an interrupt. What is cut off is counted, and said.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from . import program as programs
+
+
+def run_to_end(federation: Any, run: Callable[[], None]) -> NoReturn:
+    """Run the program and exit as it does; the Federation is closed at the end."""
+    atexit.register(_last, federation)
+    why = "the program failed"
+    try:
+        code = _run_and_drain(federation, run)
+    except SystemExit as end:
+        code, why = end.code, f"the program exited with code {_status(end.code)}"
+    except KeyboardInterrupt as error:
+        _report(error)
+        _interrupted(federation)
+    except BaseException as error:
+        _report(error)
+        code = 1
+    else:
+        atexit.register(_drain, federation)
+        raise SystemExit(code)
+    federation.cut_off(why)
+    raise SystemExit(code)
+
+
+def _run_and_drain(federation: Any, run: Callable[[], None]) -> Any:
+    code: Any = 0
+    try:
+        run()
+    except SystemExit as end:
+        if not is_normal(end.code):
+            raise
+        code = end.code
+    from fedfutures import futures  # loaded long since; not when this module is
+
+    # The frames of the program are gone now, and with them the iterators of maps that nobody can read any more.
+    futures._end_main()
+    federation.drain()
+    return code
+
+
+def is_normal(code: Any) -> bool:
+    """Whether an exit code is that of a program that has come to its end.
+
+    >>> is_normal(None), is_normal(0), is_normal(3), is_normal("no input")
+    (True, True, False, False)
+    """
+    return code is None or (isinstance(code, int) and code == 0)
+
+
+def _status(code: Any) -> int:
+    return code & 0xFF if isinstance(code, int) else 1
+
+
+def _drain(federation: Any) -> None:
+    """The threads of the program have ended; its ``atexit`` callbacks will run."""
+    try:
+        federation.drain()
+    except KeyboardInterrupt:
+        _interrupted(federation)
+
+
+def _last(federation: Any) -> None:
+    """All of the program has run."""
+    try:
+        federation.finish(program_ends=True)
+    except KeyboardInterrupt:
+        _interrupted(federation)
+
+
+def _interrupted(federation: Any) -> NoReturn:
+    federation.cut_off("the program was interrupted")
+    end_by_interrupt()
+    raise SystemExit(130)
+
+
+def end_by_interrupt() -> None:
+    """End as a process does that an interrupt has ended: a shell script that runs it ends, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def _report(error: BaseException) -> None:
+    """Print the traceback as plain ``python`` does, without the launcher's frames."""
+    error.__traceback__ = programs.own_frames_removed(error.__traceback__)
+    sys.excepthook(type(error), error, error.__traceback__)
+    sys.stderr.flush()
