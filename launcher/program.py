@@ -140,7 +140,7 @@ def run(program: Program, arguments: list[str]) -> None:
     )  # fmt: skip
     if program.file is None:
         del main.__dict__["__file__"]
-    sys.modules["__main__"] = sys.modules["__fedfutures_main__"] = main
+    sys.modules["__main__"] = sys.modules["__mp_main__"] = main
     sys.argv[:] = [program.argv0, *arguments]
     exec(program.code, main.__dict__)
 

@@ -16,7 +16,7 @@ from typing import Any
 from .blackbox import BlackBox
 from .output import Lines
 from .settings import FrameReader, Settings, pack_frame
-from .system import be_usual, die_with_parent
+from .system import Usual, be_usual, die_with_parent
 
 CHILDREN = {"broker": "fedfutures.broker.shell", "worker": "fedfutures.worker.process"}
 """Modules with a ``main(...)`` that a forked child runs. Named, not imported: this package stands below theirs."""
@@ -86,7 +86,7 @@ class Child:
 
 def fork_child(
     role: str, name: str, slot: int, settings: Settings, facts: dict[str, Any], others: Iterable[Child],
-    usual: tuple[int, int],
+    usual: Usual,
 ) -> Child:  # fmt: skip
     """Fork a Broker or a Worker and run it; returns in the host process only.
 
@@ -103,7 +103,7 @@ def fork_child(
             if role == "worker":
                 die_with_parent(parent)
                 be_usual(usual)
-            _become(control, [write for _, write in pipes], others)
+            _become(role, control, [write for _, write in pipes], others, usual)
             main(settings, facts, name, control_theirs, box, dump)
             code = 0
         except SystemExit as end:
@@ -125,12 +125,18 @@ def fork_child(
     return child
 
 
-def _become(control: int, outputs: list[int], others: Iterable[Child]) -> None:
-    """In the child: let go of everything of the parent's."""
+def _become(role: str, control: int, outputs: list[int], others: Iterable[Child], usual: Usual) -> None:
+    """In the child: let go of everything of the parent's.
+
+    What whoever started the run has ignored stays ignored, as ``nohup`` and a shell's ``&`` want it.
+    """
     signal.set_wakeup_fd(-1)
     for handled in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(handled, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(handled, signal.SIG_IGN if handled in usual.ignored else signal.SIG_DFL)
+    if role == "worker" and signal.SIGINT not in usual.ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.setpgid(0, 0)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)

@@ -37,17 +37,25 @@ from .machine import (
 )
 from .relay import Relay
 from .settings import FrameReader, Settings, pack_frame, settings_from
-from .system import be_private, become_subreaper, make_private_directory, orphans, remove_tree, shared_memory_base
+from .system import (
+    Usual,
+    be_private,
+    become_subreaper,
+    make_private_directory,
+    orphans,
+    remove_tree,
+    shared_memory_base,
+)
 
 END_GRACE_SECONDS = 0.3
-PRELOADED = ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared")
+PRELOADED = ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared", "multiprocessing.spawn")
 """What programs import: loaded once, not by each Worker when it imports the program."""
 
 
 class HostProcess:
     """The loop around :class:`HostMachine`."""
 
-    def __init__(self, settings: Settings, frames: FrameReader, early: list[Any], usual: tuple[int, int]) -> None:
+    def __init__(self, settings: Settings, frames: FrameReader, early: list[Any], usual: Usual) -> None:
         self.settings, self.early, self.usual = settings, early, usual
         self.machine = HostMachine(settings.host, settings.workers, settings.brokers)
         self.run_directory = make_private_directory(lasting=bool(settings.grace))
@@ -65,7 +73,8 @@ class HostProcess:
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the program, and Futures that run, not for us
+        for ending in {signal.SIGTERM, signal.SIGHUP} - usual.ignored:
             signal.signal(ending, self._end_by_signal)
         self._actions: dict[type, Callable[[Any], None]] = {
             Start: self._start_worker,

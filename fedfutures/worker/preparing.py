@@ -26,7 +26,7 @@ from ..program.namespaces import Namespaces
 from ..program.pickling import VariableUnpickler, find
 from ..program.snapshots import key_of_class
 from ..wire import functions
-from . import current, events
+from . import current, events, interrupts
 from .aside import load_outcomes_aside
 from .execution import Worker
 from .importing import Answers, OriginFinder, OriginLoader
@@ -65,6 +65,7 @@ class Preparation:
         self._import_program(finder)
         if settings.initializer is not None:
             self._initialize(settings.initializer)
+        interrupts.take()
         worker.base = contextvars.copy_context()
         worker.guard.begin()
         worker.preparing = False

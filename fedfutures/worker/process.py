@@ -17,7 +17,7 @@ from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from . import current, events
+from . import children, current, events, forked
 from .execution import Worker
 from .preparing import Preparation
 
@@ -42,6 +42,8 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     )  # fmt: skip
     current.name, current.is_origin = name, False
     Preparation(settings, worker).run()
+    children.attend(settings)
+    forked.attend(worker)
     current.node = worker
     worker.size = settings.size
     worker._actions[events.Linked] = lambda action: box.cells.__setitem__(READY, 1)
