@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from fedfutures.errors import StartFailed
-from fedfutures.host.handle import HostHandle
+from fedfutures.host.handle import HostHandle, command_here
 
 from .assembly import Request
 
@@ -22,7 +22,7 @@ class ConnectorHandle(HostHandle):
 
     def __init__(self, request: Request, command: list[str] | None = None) -> None:
         """`command` starts the host process's interpreter, as for :class:`HostHandle`."""
-        self._host = self._start([*(command or [sys.executable]), "-m", "fedfutures.host"])
+        self._host = self._start(command_here(request.settings, command))
         assert self._host.stdin is not None
         assert self._host.stdout is not None
         pipes = (self._host.stdout.fileno(), self._host.stdin.fileno())

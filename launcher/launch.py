@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from fedfutures.errors import StartFailed
-from fedfutures.host.handle import HostHandle
+from fedfutures.host.flags import shown
+from fedfutures.host.handle import HostHandle, command_here
 from fedfutures.host.here import settings_here
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
@@ -90,7 +91,7 @@ def _plan(options: Options, settings: Settings, command: list[str], tree: Tree) 
         program,
         ("host", f"{settings.host}: {_count(settings)}"),
         ("brokers", tree.drawing()),
-        ("start", shlex.join([*command, "-m", "fedfutures.host"])),
+        ("start", shown(command_here(settings, command))),
         ("threads", f"{settings.threads} for BLAS and OpenMP in each Worker, unless set"),
         ("directory", settings.directory),
         imported,

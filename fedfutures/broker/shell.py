@@ -230,7 +230,7 @@ class BrokerShell:
 
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: Any, dump: int) -> None:
     """Run the Broker in this, just forked, process."""
-    settings.seal = None  # who routes tasks is not to be able to forge them
+    settings.seal, settings.authkey = None, b""  # who routes tasks is not to be able to forge them
     name_process("fedfut-broker")
     raise_descriptor_limit()
     keep_freed_memory()

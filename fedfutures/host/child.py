@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import os
 import select
@@ -18,6 +19,8 @@ from .output import Lines
 from .settings import FrameReader, Settings, pack_frame
 from .system import Usual, be_usual, die_with_parent
 
+_F_SETPIPE_SZ = 1031  # fcntl has a name for it from Python 3.10 on, but not everywhere
+PIPE_BYTES = 1 << 18
 CHILDREN = {"broker": "fedfutures.broker.shell", "worker": "fedfutures.worker.process"}
 """Modules with a ``main(...)`` that a forked child runs. Named, not imported: this package stands below theirs."""
 
@@ -119,6 +122,8 @@ def fork_child(
     os.set_blocking(control, False)
     child = Child(role, name, slot, pid, control, box, dump)
     for stream, (read, write) in enumerate(pipes, 1):
+        with contextlib.suppress(OSError):  # the user has many already
+            fcntl.fcntl(read, _F_SETPIPE_SZ, PIPE_BYTES)
         os.close(write)
         os.set_blocking(read, False)
         child.outputs[read] = (stream, Lines(time.monotonic()))

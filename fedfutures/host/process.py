@@ -35,6 +35,7 @@ from .machine import (
     Surrender,
     Tell,
 )
+from .outputs import Outputs
 from .relay import Relay
 from .settings import FrameReader, Settings, pack_frame, settings_from
 from .system import (
@@ -69,7 +70,8 @@ class HostProcess:
         self.bound: dict[str, dict[str, Any]] = {}  # by Broker: its key, and where neighbours on other hosts reach it
         self.linked: dict[tuple[int, str], list[Any]] = {}  # what the Brokers have said of such links last
         self.ending = False
-        self.paused = self.hushed = False  # whether Workers' output waits in their pipes; because it is not wanted
+        self.outputs = Outputs(self.poller, self._say)
+        self.hushed = False  # whether Workers' output waits in their pipes because it is not wanted
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
@@ -134,8 +136,7 @@ class HostProcess:
     def _fork(self, role: str, name: str, slot: int, facts: dict[str, Any]) -> Child:
         child = fork_child(role, name, slot, self.settings, facts, self.children.values(), self.usual)
         self.children[child.pid] = child
-        for descriptor in child.outputs:
-            self.poller.register(descriptor, 0 if self.paused else select.POLLIN)
+        self.outputs.add(child)
         if child.listens:
             self.poller.register(child.control, select.POLLIN)
         return child
@@ -181,7 +182,7 @@ class HostProcess:
     def _ended(self, child: Child, status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
         text = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-        self._drain(child, close=True)
+        self.outputs.drain(child, close=True)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)  # what it started goes with it
         if child.role == "broker":
@@ -212,7 +213,8 @@ class HostProcess:
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        deadlines = [at for at in (self.machine.next_deadline(), self.contact.next_deadline()) if at is not None]
+        times = self.machine.next_deadline(), self.contact.next_deadline(), self.outputs.deadline()
+        deadlines = [at for at in times if at is not None]
         seconds = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         for descriptor, events in self.poller.poll(None if seconds is None else seconds * 1000 + 1):
             if descriptor == 0:
@@ -227,7 +229,9 @@ class HostProcess:
                 self._welcome_back()
             elif not self.relay.serve(descriptor, events):
                 self._serve(descriptor, events)
-        self.contact.tick(time.monotonic())
+        now = time.monotonic()
+        self.contact.tick(now)
+        self.outputs.tick(now)
         if not self.ending:
             self._act(self.machine.tick(time.monotonic()))
 
@@ -266,7 +270,7 @@ class HostProcess:
         """Read what a child has printed or says, or go on telling it what did not fit into its pipe."""
         for child in self.children.values():
             if descriptor in child.outputs:
-                self._drain_one(child, descriptor)
+                self.outputs.read(child, descriptor)
                 return
             if descriptor == child.control:
                 child.say_on(self.poller)
@@ -286,46 +290,13 @@ class HostProcess:
                 self.linked[child.slot, fields[0]] = ["link", child.slot, *fields]
                 self._say(["link", child.slot, *fields])
 
-    def _drain_one(self, child: Child, descriptor: int) -> bool:
-        stream, lines = child.outputs[descriptor]
-        try:
-            data = os.read(descriptor, 1 << 16)
-        except BlockingIOError:
-            return False
-        text = lines.feed(data, time.monotonic()) if data else lines.close()
-        if text:
-            self._say(["output", child.name, stream, text])
-        if not data:
-            self.poller.unregister(descriptor)
-            os.close(descriptor)
-            del child.outputs[descriptor]
-        return bool(data)
-
-    def _drain(self, child: Child, *, close: bool) -> None:
-        for descriptor in list(child.outputs):
-            for _ in range(1024):
-                if not self._drain_one(child, descriptor):
-                    break
-            if close and descriptor in child.outputs:  # a grandchild still holds the other end
-                stream, lines = child.outputs.pop(descriptor)
-                rest = lines.close()
-                if rest:
-                    self._say(["output", child.name, stream, rest])
-                self.poller.unregister(descriptor)
-                os.close(descriptor)
-
     def _say(self, value: Any) -> None:
         """Send a frame to the launching side; when it does not read, the Workers' output waits in their pipes."""
         self.contact.say(value)
         self._pace_output()
 
     def _pace_output(self) -> None:
-        paused = self.contact.full or self.hushed
-        if paused != self.paused:
-            self.paused = paused
-            for child in self.children.values():
-                for descriptor in child.outputs:
-                    self.poller.register(descriptor, 0 if self.paused else select.POLLIN)
+        self.outputs.pace(self.contact.full or self.hushed, self.children.values())
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -339,7 +310,7 @@ class HostProcess:
             child.hang_up(self.poller)
         self._end_children()
         for child in list(self.children.values()):
-            self._drain(child, close=True)
+            self.outputs.drain(child, close=True)
         deadline = time.monotonic() + 1.0
         while self.contact.unsent and not self.contact.lost and time.monotonic() < deadline:
             select.select([], [1], [], 0.1)
@@ -353,7 +324,7 @@ class HostProcess:
             self.poller.poll(10)
             self._reap()
             for child in list(self.children.values()):
-                self._drain(child, close=False)
+                self.outputs.drain(child, close=False)
         for _ in range(50):  # orphans appear as their parents end
             left = orphans()
             if not left:

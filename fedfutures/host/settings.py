@@ -58,7 +58,10 @@ class Settings:
     dials: list[list[int]] = field(default_factory=list)  # (parent, child): which Broker of this host dials which
     far_address: str | None = None  # where Brokers bind for neighbours on other hosts; None: nowhere
     grace: float = 0.0  # how long the host goes on, in seconds, when the launching side is not heard
-    seal: bytes | None = None  # the run's key for sealing tasks; Brokers let go of it
+    seal: bytes | None = field(default=None, repr=False)  # the run's key for sealing tasks; Brokers let go of it
+    authkey: bytes = field(default=b"", repr=False)  # that of the program's multiprocessing; Brokers let go of it
+    flags: list[str] = field(default_factory=list)  # of the program's interpreter
+    unbuffered: bool = False  # python -u
     code: bool = False  # the program and its modules come from the Origin
     beside: list[str] = field(default_factory=list)  # modules that stand beside the program there
 

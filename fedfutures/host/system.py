@@ -10,7 +10,10 @@ import os
 import resource
 import signal
 import sys
+import warnings
 from typing import NamedTuple
+
+from .flags import QUIET
 
 DESCRIPTORS_AT_MOST = 1 << 16
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36
@@ -34,6 +37,10 @@ def die_with_parent(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+class _NoWarning(Warning):
+    """Never raised."""
 
 
 class Usual(NamedTuple):
@@ -65,6 +72,10 @@ def be_usual(before: Usual) -> None:
     """Undo :func:`be_private`."""
     _prctl(_PR_SET_DUMPABLE, 1)
     os.umask(before.umask)
+    if warnings.filters[:1] == [QUIET]:
+        del warnings.filters[0]  # type: ignore[attr-defined]
+        warnings.filterwarnings("default", category=_NoWarning, append=True)  # which has what is cached forgotten
+        del warnings.filters[-1]  # type: ignore[attr-defined]
     resource.setrlimit(resource.RLIMIT_CORE, (before.core, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 

@@ -13,12 +13,14 @@ from typing import Any
 from ..host.blackbox import READY, BlackBox
 from ..host.settings import Settings
 from ..host.system import name_process
+from ..program.process import adopt_authkey
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
 from . import children, current, events, forked
 from .execution import Worker
+from .output import open_streams
 from .preparing import Preparation
 
 THREAD_VARIABLES = (
@@ -41,6 +43,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
     )  # fmt: skip
     current.name, current.is_origin = name, False
+    adopt_authkey(settings.authkey)
     Preparation(settings, worker).run()
     children.attend(settings)
     forked.attend(worker)
@@ -81,8 +84,7 @@ def _prepare_environment(settings: Settings) -> None:
     else:
         sys.path[:] = settings.path or sys.path
     sys.argv[:] = settings.argv or [""]
-    for number, stream in ((1, "stdout"), (2, "stderr")):
-        setattr(sys, stream, open(number, "w", errors="backslashreplace", closefd=False))  # noqa: SIM115
+    open_streams(settings.unbuffered)
     threading.current_thread().name = "MainThread"
 
 
