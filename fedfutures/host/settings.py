@@ -33,6 +33,7 @@ from typing import Any
 import msgpack
 
 MAX_FRAME_BYTES = 64 << 20
+UNICODE_ERRORS = "surrogatepass"  # names of files, and arguments, need be no UTF-8
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ def pack_frame(value: Any) -> bytes:
     """Return the frame of a plain value or of settings."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
-    body: bytes = msgpack.packb(value)
+    body: bytes = msgpack.packb(value, unicode_errors=UNICODE_ERRORS)
     return len(body).to_bytes(4, "big") + body
 
 
@@ -90,7 +91,8 @@ class FrameReader:
                 raise ValueError(f"a frame of {length} bytes")
             if len(self._buffer) < 4 + length:
                 break
-            values.append(msgpack.unpackb(bytes(self._buffer[4 : 4 + length]), strict_map_key=True))
+            body = bytes(self._buffer[4 : 4 + length])
+            values.append(msgpack.unpackb(body, strict_map_key=True, unicode_errors=UNICODE_ERRORS))
             del self._buffer[: 4 + length]
         return values
 

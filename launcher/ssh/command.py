@@ -157,6 +157,8 @@ def _hello(facts: dict[str, object]) -> str:
 def _escaped(text: str) -> str:
     """Return a format for printf that stands in double quotes."""
     return "".join(
-        character if _PLAIN.match(character) else "".join(f"\\{byte:03o}" for byte in character.encode())
+        character
+        if _PLAIN.match(character)
+        else "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
         for character in text
     )
