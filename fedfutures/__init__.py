@@ -7,9 +7,11 @@ are first asked for: ``python -m fedfutures`` has its host processes under way b
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # and no import of typing: a typing.py in the working directory would be found first
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import errors, futures, shared, worker
     from .futures.executor import Executor
     from .futures.inquiry import explain, statistics

@@ -52,11 +52,11 @@ def launch_here(options: Options, program: programs.Program, settings: Settings,
 
 def settings_for(options: Options, program: programs.Program, workers: int) -> Settings:
     """Return what the command line says to every host."""
-    if program.path0 is not None:
-        sys.path.insert(0, program.path0)
+    path = [*([program.path0] if program.path0 is not None else []), *sys.path]
+    path = [os.path.abspath(place) if place == "" else place for place in path]
     return settings_here(
         workers, brokers=options.brokers, program=program.importable, argv=[program.argv0, *options.arguments],
-        path=_absolute_path(), debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
+        path=path, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
         directory=os.getcwd(), verbosity=-1 if options.quiet else options.verbosity,
     )  # fmt: skip
 
@@ -72,10 +72,6 @@ def check(options: Options, *, alone: bool = True) -> None:
             os.makedirs(options.profile, exist_ok=True)
         except OSError as error:
             programs.fail(f"--profile {options.profile!r} cannot be made: {error.strerror}")
-
-
-def _absolute_path() -> list[str]:
-    return [os.path.abspath(place) if place == "" else place for place in sys.path]
 
 
 def plan_head(options: Options, settings: Settings) -> list[tuple[str, Any]]:
@@ -112,6 +108,7 @@ def run(
         from fedfutures.futures.federation import Federation
         from fedfutures.worker import current
 
+        programs.enter(program)
         federation = Federation(handle, prefix=options.prefix)
         current.node = federation.origin
     except StartFailed as error:

@@ -15,12 +15,13 @@ _LETTERS = {"optimize": "O", "bytes_warning": "b", "dont_write_bytecode": "B"}
 _OF_THIS_MACHINE = {"no_site": "S", "ignore_environment": "E", "no_user_site": "s", "safe_path": "P"}
 _STAY = frozenset({"importtime", "presite", "showrefcount", "dev"})
 
-START = (
+_START = (
     "import sys; sys.path[:] = [place for place in sys.path if place] + sys.argv[1:]; "
     "sys.warnoptions and __import__('warnings').filters.insert(0, ('ignore', None, Exception, None, 0)); "
-    "from fedfutures.host.process import main; main()"
+    "from {} import main; main()"
 )
-"""What a host process runs: modules of the working directory are none of its own, and warnings are for Workers."""
+"""What a process of ours runs: modules of the working directory are none of its own, and warnings are for Workers."""
+HOST, CONNECTOR = "fedfutures.host.process", "fedfutures_launcher.connector"
 QUIET = ("ignore", None, Exception, None, 0)
 """The filter of warnings in front of a host process's, so that ``-W error`` ends neither it nor a Broker."""
 
@@ -81,12 +82,12 @@ def shown(command: Sequence[str]) -> str:
     'python3 -O -m fedfutures.host'
     """
     words = list(command)
-    if START in words:
-        place = words.index(START)
-        words[place - 1 :] = ["-m", "fedfutures.host"]
+    for module, known_as in ((HOST, "fedfutures.host"), (CONNECTOR, CONNECTOR)):
+        if _START.format(module) in words:
+            words[words.index(_START.format(module)) - 1 :] = ["-m", known_as]
     return shlex.join(words)
 
 
-def host_command(python: Sequence[str], flags: Sequence[str], root: str | None = None) -> list[str]:
+def host_command(python: Sequence[str], flags: Sequence[str], root: str | None = None, module: str = HOST) -> list[str]:
     """Return the command of a host process; `root` is where fedfutures may be found if it is not installed."""
-    return [*python, *flags, "-c", START, *([root] if root is not None else [])]
+    return [*python, *flags, "-c", _START.format(module), *([root] if root is not None else [])]

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from ..program.shadows import before_the_standard_library, shadowed
 from .brokers import Place, broker_places, usual_dials
 from .child import CHILDREN, Child, fork_child
 from .contact import Contact
@@ -96,6 +97,7 @@ class HostProcess:
             self._say(["ready", self._facts()])
             for module in (CHILDREN["worker"], *PRELOADED):
                 importlib.import_module(module)
+            self._look_beside_the_program()
             gc.freeze()
             self._act(self.machine.begin())
             self.poller.register(self.wake, select.POLLIN)
@@ -104,6 +106,15 @@ class HostProcess:
                 self._wait()
         finally:
             self._end()
+
+    def _look_beside_the_program(self) -> None:
+        """Have Workers import the program's own modules, although we have loaded others of their names."""
+        if not self.settings.code:
+            self.settings.shadowed = shadowed(before_the_standard_library(self.settings.path))
+        else:
+            self.settings.shadowed = [name for name in self.settings.beside if name in sys.modules]
+        if self.settings.shadowed:
+            importlib.import_module("cloudpickle")  # what Workers load later is not to be the program's
 
     def _facts(self, broker: int = 0) -> dict[str, Any]:
         """What is true of this host; `main`, `meta` and `ear` are those of one Broker."""

@@ -43,6 +43,7 @@ MEMBERS = "<members>"
 """The name of a class's list of members, by which Workers know of those that are gone."""
 
 shared_objects: dict[str, Any] = {}
+_STANDARD = os.path.dirname(os.__file__) + os.sep
 _verdicts: dict[str, tuple[types.ModuleType, bool]] = {}
 _main: dict[str, Any] | None = None
 
@@ -117,9 +118,11 @@ def is_program(name: str) -> bool:
 
 def _judge(name: str, module: types.ModuleType) -> bool:
     top = name.partition(".")[0]
-    if top in sys.stdlib_module_names or top in OWN or type(getattr(module, "__dict__", None)) is not dict:
+    if top in OWN or type(getattr(module, "__dict__", None)) is not dict:
         return False
     file = getattr(module, "__file__", None)
+    if top in sys.stdlib_module_names and (not isinstance(file, str) or file.startswith(_STANDARD)):
+        return False  # the program may have one of that name
     if isinstance(file, str):
         return not is_installed(file) and not file.endswith((".so", ".pyd"))
     if getattr(module, "__spec__", None) is None:  # made at run time

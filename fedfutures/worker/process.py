@@ -14,6 +14,7 @@ from ..host.blackbox import READY, BlackBox
 from ..host.settings import Settings
 from ..host.system import name_process
 from ..program.process import adopt_authkey
+from ..program.shadows import make_room
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
@@ -83,6 +84,7 @@ def _prepare_environment(settings: Settings) -> None:
         sys.path[:] = [*settings.path, *(place for place in sys.path if place)]
     else:
         sys.path[:] = settings.path or sys.path
+    make_room(settings.shadowed)
     sys.argv[:] = settings.argv or [""]
     open_streams(settings.unbuffered)
     threading.current_thread().name = "MainThread"
