@@ -15,7 +15,7 @@ from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from ..worker import current
+from ..worker import current, inheriting
 from ..worker.events import CancelGiven
 from ..worker.origin import Origin
 from .printing import Printer
@@ -33,6 +33,7 @@ class Federation:
         self._printer = Printer(prefix)
         self._attach = attach
         adopt_authkey(handle.settings.authkey)
+        inheriting.attend()
         self._process = ProcessChanges(in_full=handle.settings.program is None)
         self._lock = threading.Lock()
         self._origin: Any = None

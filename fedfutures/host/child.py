@@ -107,6 +107,8 @@ def fork_child(
                 die_with_parent(parent)
                 be_usual(usual)
             _become(role, control, [write for _, write in pipes], others, usual)
+            for descriptor in settings.descriptors if role == "broker" else ():
+                os.close(descriptor)
             main(settings, facts, name, control_theirs, box, dump)
             code = 0
         except SystemExit as end:

@@ -63,6 +63,7 @@ class Settings:
     authkey: bytes = field(default=b"", repr=False)  # that of the program's multiprocessing; Brokers let go of it
     flags: list[str] = field(default_factory=list)  # of the program's interpreter
     unbuffered: bool = False  # python -u
+    descriptors: list[int] = field(default_factory=list)  # that the host process inherits for the initializer
     shadowed: list[str] = field(default_factory=list)  # what the host process has loaded and the program has, too
     code: bool = False  # the program and its modules come from the Origin
     beside: list[str] = field(default_factory=list)  # modules that stand beside the program there

@@ -22,11 +22,14 @@ import traceback
 import types
 from collections.abc import Callable
 from multiprocessing import spawn
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..host.settings import Settings
 from ..program.modules import MAIN, MAIN_NAMES
 from ..wire.modules import Module
+
+if TYPE_CHECKING:
+    from ..host.settings import Settings
+    from .execution import Worker
 
 UNPREPARED_EXIT_CODE = 78
 _PRIVATE = "fedfutures"
@@ -40,8 +43,9 @@ class Bundle(NamedTuple):
     parts: list[tuple[str, bytes]]  # what else the program has, by name
 
 
-def attend(settings: Settings) -> None:
+def attend(settings: Settings, worker: Worker) -> None:
     """In a Worker that has its program: see to its children from now on."""
+    worker.at_end.append(_finish)
     multiprocessing.process.ORIGINAL_DIR = os.getcwd()  # type: ignore[attr-defined]
     bundler = _Bundler(settings)
     plain: Callable[[str], dict[str, Any]] = spawn.get_preparation_data
@@ -95,6 +99,14 @@ class _Bundler:
             with contextlib.suppress(Exception):  # it cannot travel: the child goes without
                 parts.append((name, dump_by_value(value, root=(MAIN, name))[0]))
         return parts
+
+
+def _finish() -> None:
+    """What a Future has put into a queue goes out, by a thread of its own, before the Worker ends."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and "multiprocessing.queues" in sys.modules:
+        with contextlib.suppress(Exception):
+            util._run_finalizers()
 
 
 # -- in the child ------------------------------------------------------------------------------------------------------

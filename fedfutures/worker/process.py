@@ -19,7 +19,7 @@ from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from . import children, current, events, forked
+from . import children, current, events, forked, inheriting
 from .execution import Worker
 from .output import open_streams
 from .preparing import Preparation
@@ -45,8 +45,9 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     )  # fmt: skip
     current.name, current.is_origin = name, False
     adopt_authkey(settings.authkey)
+    inheriting.attend()
     Preparation(settings, worker).run()
-    children.attend(settings)
+    children.attend(settings, worker)
     forked.attend(worker)
     current.node = worker
     worker.size = settings.size
