@@ -15,6 +15,8 @@ RATE_BYTES_PER_SECOND = 8 << 20
 BURST_BYTES = 16 << 20
 LINE_AT_MOST_BYTES = 64 << 10
 PARTIAL_SECONDS = 0.1
+FULL_BYTES = 64 << 10
+"""So much at once says that the pipe is filling: then there is no rest, and no Worker is slowed down."""
 REST_SECONDS = 0.005
 READS_AT_ONCE = 20
 READS_PER_SECOND = 200.0
@@ -37,7 +39,8 @@ class Lines:
         """Take in what the Worker wrote; return what is to be passed on: whole lines."""
         self._budget = min(BURST_BYTES, self._budget + (now - self._at) * RATE_BYTES_PER_SECOND)
         self._reads = min(READS_AT_ONCE, self._reads + (now - self._at) * READS_PER_SECOND - 1)
-        self.rests_until = now + REST_SECONDS if self._reads < 0 else None
+        rests = self._reads < 0 and len(data) < FULL_BYTES
+        self.rests_until = now + REST_SECONDS if rests else None
         self._at = now
         if len(data) > self._budget:
             self._left_out += len(data)

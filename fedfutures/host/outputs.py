@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .child import Child
-from .output import Lines
+from .output import FULL_BYTES, Lines
 
-READ_BYTES = 1 << 18
+READ_BYTES = FULL_BYTES
 READS_AT_THE_END = 1024
 
 

@@ -46,6 +46,8 @@ def test_a_stream_that_is_read_too_often_rests() -> None:
     rests = [lines.feed(b"line\n", 0.0) and lines.rests_until for _ in range(output.READS_AT_ONCE + 1)]
     assert rests == [None] * output.READS_AT_ONCE + [output.REST_SECONDS]
     assert lines.deadline() == output.REST_SECONDS
+    lines.feed(b"x" * output.FULL_BYTES, 0.0)
+    assert lines.rests_until is None  # its pipe is filling
     lines.feed(b"line\n", 1.0)
     assert lines.rests_until is None
 
