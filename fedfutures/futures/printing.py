@@ -12,6 +12,9 @@ import re
 import sys
 from typing import Any
 
+from ..program import records
+
+RECORDS = 3
 _LINE_BEGINS = re.compile(r"(\n|\r(?!\n))(?=[\s\S])")
 _Decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -22,10 +25,16 @@ class Printer:
     def __init__(self, prefix: bool) -> None:
         self._prefix = prefix
         self._decoders: dict[tuple[str, int], Any] = {}  # a chunk may end in the middle of a character
+        self._begun: dict[str, bytes] = {}  # by Worker: a log record that has not come as a whole
         self._open: dict[int, tuple[str, bool] | None] = {}  # by stream: whose line has no end yet; after a \r
 
     def show(self, worker: str, stream: int, data: bytes) -> None:
-        """Print a chunk of standard output (1) or error (2): whole lines, or a part of one."""
+        """Print a chunk of standard output (1) or error (2), whole lines or a part of one; handle log records (3)."""
+        if stream == RECORDS:
+            *lines, self._begun[worker] = (self._begun.get(worker, b"") + data).split(b"\n")
+            for line in lines:
+                records.handle(worker, line)
+            return
         target = sys.stdout if stream == 1 else sys.stderr
         decoder = self._decoders.get((worker, stream))
         if decoder is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import importlib
 import os
 import select
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..program import records
 from .blackbox import BlackBox
 from .output import Lines
 from .settings import FrameReader, Settings, pack_frame
@@ -31,7 +33,7 @@ class Child:
     def __init__(self, role: str, name: str, slot: int, pid: int, control: int, box: BlackBox, dump: int) -> None:
         self.role, self.name, self.slot, self.pid, self.control = role, name, slot, pid, control
         self.box, self.dump = box, dump
-        self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1 or 2, lines)
+        self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1, 2, or 3 for log records, lines)
         self.listens = role == "broker"  # whether the host process listens to what it says over its control pipe
         self._heard = FrameReader()
         self._unsaid = bytearray()
@@ -98,7 +100,7 @@ def fork_child(
     main: Callable[..., None] = importlib.import_module(CHILDREN[role]).main
     control, control_theirs = (end.detach() for end in socket.socketpair())
     box, dump = BlackBox(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
-    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)] if role == "worker" else []
+    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)] if role == "worker" else []
     parent, pid = os.getpid(), os.fork()
     if pid == 0:
         code = 1
@@ -107,6 +109,8 @@ def fork_child(
                 die_with_parent(parent)
                 be_usual(usual)
             _become(role, control, [write for _, write in pipes], others, usual)
+            if pipes:
+                records.write = functools.partial(_write_all, pipes[2][1])
             for descriptor in settings.descriptors if role == "broker" else ():
                 os.close(descriptor)
             main(settings, facts, name, control_theirs, box, dump)
@@ -132,6 +136,11 @@ def fork_child(
     return child
 
 
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
 def _become(role: str, control: int, outputs: list[int], others: Iterable[Child], usual: Usual) -> None:
     """In the child: let go of everything of the parent's.
 
@@ -147,9 +156,9 @@ def _become(role: str, control: int, outputs: list[int], others: Iterable[Child]
     os.setpgid(0, 0)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    for number, descriptor in enumerate(outputs or [2, 2], 1):
+    for number, descriptor in enumerate(outputs[:2] or [2, 2], 1):
         os.dup2(descriptor, number)
     for child in others:
         child.let_go()
-    for descriptor in (null, control, *outputs):
+    for descriptor in (null, control, *outputs[:2]):
         os.close(descriptor)

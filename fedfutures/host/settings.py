@@ -20,8 +20,8 @@ The settings are the first frame. Others may follow at any time:
 
 What the host process says: ``["ready", facts]``, ``["broker", index, name, places]`` (a Broker's public key, and where
 neighbours on other hosts reach it), ``["allowed", index, name]``, ``["link", index, neighbour, up, why]``,
-``["output", worker, stream, text]``, ``["lost", worker, how]``, ``["broker restarted", name, how]``, ``["broker lost",
-why]``.
+``["output", worker, stream, text]`` (1, 2, or 3 for log records), ``["lost", worker, how]``, ``["broker restarted",
+name, how]``, ``["broker lost", why]``.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from . import records
 from .modules import Key, attribute_of, lookup
 from .tokens import key_of_definition
 
@@ -130,7 +131,7 @@ class ProcessChanges:
 
     def _read(self) -> dict[str, Any]:
         authkey = bytes(multiprocessing.process.current_process().authkey)
-        found = {"directory": _directory(), "path": _path(), "authkey": authkey}
+        found = {"directory": _directory(), "path": _path(), "authkey": authkey, "records": records.asked()}
         return found | self._read_settings() if self.in_full else found
 
     def _read_settings(self) -> dict[str, Any]:
@@ -298,6 +299,7 @@ _APPLIED: dict[str, Callable[[Any], object]] = {
     "path": _apply_path,
     "environment": _apply_environment,
     "umask": lambda mask: os.umask(mask) if mask >= 0 else None,
+    "records": records.apply,
     "recursion limit": sys.setrecursionlimit,
     "warnings": _apply_filters,
     "logging": _apply_logging,
