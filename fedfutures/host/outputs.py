@@ -44,7 +44,7 @@ class Outputs:
             data = os.read(descriptor, READ_BYTES)
         except BlockingIOError:
             return False
-        text = lines.feed(data, time.monotonic()) if data else lines.close()
+        text = lines.feed(data, time.monotonic()) if data else self._last_of(child, stream, lines)
         if text:
             self._say(["output", child.name, stream, text])
         if not data:
@@ -80,10 +80,15 @@ class Outputs:
                     break
             if close and descriptor in child.outputs:
                 stream, lines = child.outputs[descriptor]
-                rest = lines.close()
+                rest = self._last_of(child, stream, lines)
                 if rest:
                     self._say(["output", child.name, stream, rest])
                 self._let_go(child, descriptor)
+
+    def _last_of(self, child: Child, stream: int, lines: Lines) -> bytes:
+        """The Worker has died: what it had printed and not written comes behind what it had written."""
+        spooled = child.box.spooled() if stream == 1 else b""
+        return (lines.feed(spooled, time.monotonic()) if spooled else b"") + lines.close()
 
     def _let_go(self, child: Child, descriptor: int) -> None:
         self._poller.unregister(descriptor)

@@ -34,7 +34,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     """Run a Worker in this, just forked, process."""
     name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
     faulthandler.enable(dump)
-    _prepare_environment(settings)
+    _prepare_environment(settings, box)
     payloads = Payloads(Segments(facts["shared"], name))
     if settings.seal is not None:
         payloads.seal = Seal(settings.seal)
@@ -67,7 +67,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     worker.end()
 
 
-def _prepare_environment(settings: Settings) -> None:
+def _prepare_environment(settings: Settings, box: BlackBox) -> None:
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, str(settings.threads))
     if settings.directory is not None:
@@ -87,7 +87,7 @@ def _prepare_environment(settings: Settings) -> None:
         sys.path[:] = settings.path or sys.path
     make_room(settings.shadowed)
     sys.argv[:] = settings.argv or [""]
-    open_streams(settings.unbuffered)
+    open_streams(settings.unbuffered, box)
     threading.current_thread().name = "MainThread"
 
 

@@ -118,6 +118,52 @@ def test_a_flood(tmp_path: Path) -> None:
         assert [line for line in ended.out.splitlines() if line[0] == str(n)] == [f"{n} {i}" for i in range(10_000)]
 
 
+FLOODS = """\
+import ctypes, os, signal, sys
+from fedfutures import futures
+LINES = 20_000
+def flood(name, end):
+    for i in range(LINES):
+        print(name, i)
+    end()
+def killed(): os.kill(os.getpid(), signal.SIGKILL)
+def exits(): os._exit(3)
+def fails_in_c(): ctypes.string_at(0)
+def flushes():
+    print("flushed", LINES, flush=True)
+    os.write(1, b"written by os\\n")
+def forks():
+    pid = os.fork()
+    if not pid:
+        for i in range(LINES):
+            print("child", i)
+        os.write(1, b"")
+        sys.exit(0)
+    os.waitpid(pid, 0)
+def is_long():
+    print("x" * 200_000 + "end")
+if __name__ == "__main__":
+    for end in killed, exits, fails_in_c:
+        futures.submit(flood, end.__name__, end).exception()
+    for end in flushes, forks, is_long:
+        futures.submit(flood, end.__name__, end).result()
+"""
+
+
+def test_a_flood_before_a_crash(tmp_path: Path) -> None:
+    """Then lines are written together; none is lost, none comes twice, and what can have an order has it."""
+    program = write(tmp_path / "prog.py", FLOODS)
+    ended = launch("-n", "1", "--no-prefix", str(program))
+    lines = ended.out.splitlines()
+    for crash in "killed", "exits", "fails_in_c":
+        assert [line for line in lines if line.startswith(crash)] == [f"{crash} {i}" for i in range(20_000)] * 3
+    for name in "flushes", "forks", "child", "is_long":
+        assert [line for line in lines if line.startswith(name)] == [f"{name} {i}" for i in range(20_000)]
+    assert lines[lines.index("flushed 20000") + 1] == "written by os"
+    assert max(map(len, lines[lines.index("is_long 19999") :])) > 60_000
+    assert ended.out.count("x") == 200_000 + sum(line.startswith("exits") for line in lines)
+
+
 def test_unbuffered(tmp_path: Path) -> None:
     """``python -u`` has a Worker write what has no newline yet, too."""
     write(
