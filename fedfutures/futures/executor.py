@@ -91,7 +91,8 @@ class Executor(concurrent.futures.Executor):
             )
         else:
             workers = max_workers or processors()
-            packed, inherited = (None, []) if initializer is None else _pack_initializer(initializer, initargs)
+            inherited: list[int] = []
+            packed = None if initializer is None else _pack_initializer(initializer, initargs, inherited)
             settings = settings_here(
                 workers, program=program_here(), initializer=packed, max_tasks_per_child=max_tasks_per_child,
                 brokers=brokers, descriptors=inherited,
@@ -231,7 +232,9 @@ def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> Host
     return handle
 
 
-def _pack_initializer(initializer: Callable[..., object], initargs: tuple[Any, ...]) -> tuple[bytes, list[int]]:
+def _pack_initializer(
+    initializer: Callable[..., object], initargs: tuple[Any, ...], descriptors: list[int]
+) -> bytes:  # fmt: skip
     from ..worker.initializing import pack
 
-    return pack(initializer, initargs)
+    return pack(initializer, initargs, descriptors)

@@ -31,19 +31,24 @@ class Initializer(NamedTuple):
     values: dict[bytes, bytes]
 
 
-def pack(function: Callable[..., object], arguments: tuple[Any, ...]) -> tuple[bytes, list[int]]:
-    """Return an initializer for the settings, and the descriptors that the host process is to inherit for it.
+def pack(
+    function: Callable[..., object], arguments: tuple[Any, ...], descriptors: list[int] | None = None
+) -> bytes:  # fmt: skip
+    """Return an initializer for the settings; add to `descriptors` those that the host process is to inherit for it.
 
     Raises what pickling raises, and PicklingError for one too large and for what cannot be given to Workers.
     """
     try:
         with spawning() as heirs:
-            return _pack(function, arguments), heirs.descriptors
+            packed = _pack(function, arguments)
     except Exception as error:
         hint = advice(error)
         if not hint:
             raise
         raise pickle.PicklingError(f"the initializer's arguments cannot be pickled: {error}. {hint}") from error
+    if descriptors is not None:
+        descriptors += heirs.descriptors
+    return packed
 
 
 def _pack(function: Callable[..., object], arguments: tuple[Any, ...]) -> bytes:
