@@ -7,10 +7,13 @@ are first asked for: ``python -m fedfutures`` has its host processes under way b
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # and no import of typing: a typing.py in the working directory would be found first
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import errors, futures, shared, worker
+    from . import logging as logging
     from .futures.executor import Executor
     from .futures.inquiry import explain, statistics
     from .host.hosts import Hosts
@@ -37,6 +40,7 @@ __all__ = [
     "worker",
 ]
 
+# ``fedfutures.logging`` is not in __all__: ``from fedfutures import *`` would hide the standard library's.
 _PLACES = {
     "Executor": ("fedfutures.futures.executor", "Executor"),
     "Future": ("fedfutures.worker.future", "Future"),
@@ -47,6 +51,7 @@ _PLACES = {
     "futures": ("fedfutures.futures", ""),
     "shared": ("fedfutures.shared", ""),
     "statistics": ("fedfutures.futures.inquiry", "statistics"),
+    "logging": ("fedfutures.logging", ""),
     "logger": ("fedfutures.worker.future", "logger"),
     "worker": ("fedfutures.worker", ""),
 }

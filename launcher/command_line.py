@@ -214,4 +214,5 @@ def plan_text(plan: list[tuple[str, Any]]) -> str:
     """Return a plan for people: a name and its value each; the lines of a long value stand below each other."""
     width = max(len(name) for name, _ in plan) + 1
     below = "\n" + " " * (width + 1)
-    return "\n".join(f"{name + ':':<{width}} {str(value).replace(chr(10), below)}" for name, value in plan)
+    text = "\n".join(f"{name + ':':<{width}} {str(value).replace(chr(10), below)}" for name, value in plan)
+    return text.encode("utf-8", "backslashreplace").decode()  # names of files need be no UTF-8

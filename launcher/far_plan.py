@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
+
+from fedfutures.host.flags import shown
+from fedfutures.host.handle import command_here
 
 from .assembly import Request, assemble
 from .remote import remote_target
@@ -14,7 +16,7 @@ def far_plan(request: Request, command: list[str]) -> list[tuple[str, Any]]:
     guessed = request.workers is None and any(spec.count is None for spec in request.hosts)
     facts = {spec.name: {"processors": 1} for spec in request.hosts}
     assembly = assemble(request, facts)
-    lines = [("start", f"{request.local.name}: {shlex.join([*command, '-m', 'fedfutures.host'])}")]
+    lines = [("start", f"{request.local.name}: {shown(command_here(request.settings, command))}")]
     for spec in request.hosts:
         if spec.name not in assembly.settings:
             lines.append(("leave out", f"{spec.name}: it would have no Worker"))

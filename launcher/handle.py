@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 
 from fedfutures.errors import StartFailed
-from fedfutures.host.handle import HostHandle
+from fedfutures.host.flags import CONNECTOR, host_command
+from fedfutures.host.handle import HostHandle, command_here
 
 from .assembly import Request
 
 START_SECONDS = 60.0
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class ConnectorHandle(HostHandle):
@@ -22,14 +25,14 @@ class ConnectorHandle(HostHandle):
 
     def __init__(self, request: Request, command: list[str] | None = None) -> None:
         """`command` starts the host process's interpreter, as for :class:`HostHandle`."""
-        self._host = self._start([*(command or [sys.executable]), "-m", "fedfutures.host"])
+        self._host = self._start(command_here(request.settings, command))
         assert self._host.stdin is not None
         assert self._host.stdout is not None
         pipes = (self._host.stdout.fileno(), self._host.stdin.fileno())
         frame = dataclasses.asdict(request) | {"local_descriptors": pipes}
         try:
             super().__init__(
-                request.settings, frame, command=[sys.executable, "-m", "fedfutures_launcher.connector"], pass_fds=pipes
+                request.settings, frame, command=host_command([sys.executable], [], _ROOT, CONNECTOR), pass_fds=pipes
             )
         except StartFailed:
             self._host.kill()

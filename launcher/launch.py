@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from fedfutures.errors import StartFailed
-from fedfutures.host.handle import HostHandle
+from fedfutures.host.flags import shown
+from fedfutures.host.handle import HostHandle, command_here
 from fedfutures.host.here import settings_here
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
@@ -51,11 +52,11 @@ def launch_here(options: Options, program: programs.Program, settings: Settings,
 
 def settings_for(options: Options, program: programs.Program, workers: int) -> Settings:
     """Return what the command line says to every host."""
-    if program.path0 is not None:
-        sys.path.insert(0, program.path0)
+    path = [*([program.path0] if program.path0 is not None else []), *sys.path]
+    path = [os.path.abspath(place) if place == "" else place for place in path]
     return settings_here(
         workers, brokers=options.brokers, program=program.importable, argv=[program.argv0, *options.arguments],
-        path=_absolute_path(), debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
+        path=path, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
         directory=os.getcwd(), verbosity=-1 if options.quiet else options.verbosity,
     )  # fmt: skip
 
@@ -73,10 +74,6 @@ def check(options: Options, *, alone: bool = True) -> None:
             programs.fail(f"--profile {options.profile!r} cannot be made: {error.strerror}")
 
 
-def _absolute_path() -> list[str]:
-    return [os.path.abspath(place) if place == "" else place for place in sys.path]
-
-
 def plan_head(options: Options, settings: Settings) -> list[tuple[str, Any]]:
     return [
         ("program", shlex.join([options.place, *options.arguments])),
@@ -90,7 +87,7 @@ def _plan(options: Options, settings: Settings, command: list[str], tree: Tree) 
         program,
         ("host", f"{settings.host}: {_count(settings)}"),
         ("brokers", tree.drawing()),
-        ("start", shlex.join([*command, "-m", "fedfutures.host"])),
+        ("start", shown(command_here(settings, command))),
         ("threads", f"{settings.threads} for BLAS and OpenMP in each Worker, unless set"),
         ("directory", settings.directory),
         imported,
@@ -111,6 +108,7 @@ def run(
         from fedfutures.futures.federation import Federation
         from fedfutures.worker import current
 
+        programs.enter(program)
         federation = Federation(handle, prefix=options.prefix)
         current.node = federation.origin
     except StartFailed as error:

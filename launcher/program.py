@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import importlib.util
 import linecache
 import os
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from types import CodeType, TracebackType
 from typing import Any, NoReturn
+
+from fedfutures.program.shadows import make_room, shadowed
 
 from .command_line import Options
 
@@ -130,6 +133,18 @@ def _load_module(name: str) -> Program:
     return Program(code, spec.origin or name, directory, spec.origin, spec, importable)
 
 
+def enter(program: Program) -> None:
+    """Put what stands beside the program in front of everything else, as ``python`` does."""
+    if program.path0 is None:
+        return
+    names = shadowed([program.path0])
+    if names:  # what we load when it is first needed is not to be the program's
+        for module in ("cloudpickle", "fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared"):
+            importlib.import_module(module)
+    make_room(names)
+    sys.path.insert(0, program.path0)
+
+
 def run(program: Program, arguments: list[str]) -> None:
     """Run the program; its exceptions pass through, with the launcher's frames still in their tracebacks."""
     main = types.ModuleType("__main__")
@@ -140,7 +155,7 @@ def run(program: Program, arguments: list[str]) -> None:
     )  # fmt: skip
     if program.file is None:
         del main.__dict__["__file__"]
-    sys.modules["__main__"] = sys.modules["__fedfutures_main__"] = main
+    sys.modules["__main__"] = sys.modules["__mp_main__"] = main
     sys.argv[:] = [program.argv0, *arguments]
     exec(program.code, main.__dict__)
 

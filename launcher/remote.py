@@ -17,6 +17,7 @@ import time
 from collections import deque
 from typing import Any
 
+from fedfutures.host.flags import for_another
 from fedfutures.host.settings import Settings
 
 from .assembly import Request
@@ -330,7 +331,9 @@ def remote_target(spec: HostSpec, request: Request, run: str | None = None) -> T
     pythons = [python] if python else default_pythons(sys.executable)
     prolog, paths = spec.prolog or request.prolog, [*spec.pythonpath, *request.pythonpath]
     if run is None:
-        command = remote_command(pythons, prolog, pythonpath=paths)
+        flags = request.settings.flags
+        seed = "" if {"-I", "-E"} & set(flags) else os.environ.get("PYTHONHASHSEED", "")
+        command = remote_command(pythons, prolog, pythonpath=paths, flags=for_another(flags, host=True), hash_seed=seed)
     else:
         command = attach_command(pythons, run, prolog, pythonpath=paths)
     return _target_of(spec, {other.name: other for other in request.hosts}, command)

@@ -1,5 +1,6 @@
 """What all tests share: how hypothesis works here, the laboratories, and what CI runs on one Python only."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ __all__ = ["one_network", "rootless", "two_sites"]
 # the pure tests are to take half a minute.
 settings.register_profile("fedfutures", deadline=None, print_blob=True, max_examples=60)
 settings.load_profile("fedfutures")
+
+# Programs are interrupted and hung up by tests, also where pytest was started by nohup, cron or a shell's "&", which
+# have these signals ignored by all that is started below.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TESTS = Path(__file__).parent
 ONCE = (

@@ -16,8 +16,6 @@ import time
 from random import Random
 from typing import Any
 
-import msgpack
-
 from ..errors import MalformedMessage
 from ..federation.events import Arrived, Send, Tick
 from ..host.settings import FrameReader, Settings, pack_frame
@@ -49,7 +47,7 @@ class BrokerShell:
         boot = int.from_bytes(os.urandom(6), "big")
         self.storage = Storage(facts["shared"], facts["run"], name)
         self.machine = BrokerMachine(
-            name, boot, settings.size, msgpack.packb, Random(os.urandom(16)),
+            name, boot, settings.size, codec.pack_plain, Random(os.urandom(16)),
             self.storage.size_of, self.storage.space(),
         )  # fmt: skip
         self.malformed = 0
@@ -230,7 +228,7 @@ class BrokerShell:
 
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: Any, dump: int) -> None:
     """Run the Broker in this, just forked, process."""
-    settings.seal = None  # who routes tasks is not to be able to forge them
+    settings.seal, settings.authkey = None, b""  # who routes tasks is not to be able to forge them
     name_process("fedfut-broker")
     raise_descriptor_limit()
     keep_freed_memory()

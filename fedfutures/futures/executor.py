@@ -7,6 +7,7 @@ import importlib
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotSupportedHere
@@ -42,7 +43,8 @@ class Executor(concurrent.futures.Executor):
     max_workers:
         How many Workers; by default as many as processors may be used.
     initializer, initargs:
-        Called in each Worker before anything else; if it raises, all Futures fail.
+        Called in each Worker before anything else; if it raises, all Futures fail. `initargs` may hold locks, queues,
+        values and pipes of ``multiprocessing.get_context("spawn")``, for Workers of this machine.
     brokers:
         How many Brokers share the Workers among them.
     max_tasks_per_child:
@@ -92,10 +94,11 @@ class Executor(concurrent.futures.Executor):
             )
         else:
             workers = max_workers or processors()
-            packed = None if initializer is None else _pack_initializer(initializer, initargs)
+            inherited: list[int] = []
+            packed = None if initializer is None else _pack_initializer(initializer, initargs, inherited)
             settings = settings_here(
                 workers, program=program_here(), initializer=packed, max_tasks_per_child=max_tasks_per_child,
-                brokers=brokers,
+                brokers=brokers, descriptors=inherited,
             )  # fmt: skip
             handle = _start(settings, hosts, max_workers)
             # Only now the rest is loaded, while the host process loads its own.
@@ -244,14 +247,21 @@ def _names(hosts: Any) -> tuple[str, ...]:
 
 def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> HostHandle:
     if hosts is None:
-        return HostHandle(settings)
+        return HostHandle(settings, pass_fds=settings.descriptors)
+    if settings.descriptors:
+        raise PicklingError(
+            "queues, pipes and values of multiprocessing in initargs reach Workers of this host alone; "
+            "with hosts= use a multiprocessing.Manager that listens on the network"
+        )
     settings.verbosity = -1
     federate = importlib.import_module(FEDERATE)
     handle: HostHandle = federate.start_for_executor(hosts, settings, workers, settings.brokers)
     return handle
 
 
-def _pack_initializer(initializer: Callable[..., object], initargs: tuple[Any, ...]) -> bytes:
+def _pack_initializer(
+    initializer: Callable[..., object], initargs: tuple[Any, ...], descriptors: list[int]
+) -> bytes:  # fmt: skip
     from ..worker.initializing import pack
 
-    return pack(initializer, initargs)
+    return pack(initializer, initargs, descriptors)

@@ -12,15 +12,16 @@ from typing import Any
 from ..errors import FederationLost, InitializerFailed
 from ..host.handle import HostHandle
 from ..host.machine import INITIALIZER_EXIT_CODE
-from ..program.process import ProcessChanges
+from ..program.process import ProcessChanges, adopt_authkey
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from ..worker import current, unasked
+from ..worker import current, inheriting, unasked
 from ..worker.events import CancelGiven
 from ..worker.origin import Origin
 from . import ends, nested
+from .printing import Printer
 
 LATE_SECONDS = 5.0
 """For how long the end waits for what threads submit that the program does not wait for."""
@@ -35,8 +36,10 @@ class Federation:
     def __init__(self, handle: HostHandle, *, prefix: bool = True, attach: int = 0) -> None:
         self._handle = handle
         self._settings = handle.settings
-        self._prefix = prefix
+        self._printer = Printer(prefix)
         self._attach = attach
+        adopt_authkey(handle.settings.authkey)
+        inheriting.attend()
         self._process = ProcessChanges(in_full=handle.settings.program is None)
         self._lock = threading.Lock()
         self._origin: Any = None
@@ -77,7 +80,7 @@ class Federation:
     def _heard(self, value: list[Any]) -> None:
         """In the output thread: a frame of the host process."""
         if value[0] == "output":
-            self._print(*value[1:])
+            self._printer.show(*value[1:])
         elif value[0] == "lost" and value[2] == f"exit code {INITIALIZER_EXIT_CODE}":
             self._fail(InitializerFailed(f"the initializer raised in Worker {value[1]}; its traceback was printed"))
         elif value[0] == "note":
@@ -107,17 +110,6 @@ class Federation:
         if self._origin is not None:
             self._origin.lose(error)
             self._origin.wake()  # whoever waits in poll(): losing has just drained the sign of it
-
-    def _print(self, worker: str, stream: int, text: bytes) -> None:
-        target = sys.stdout if stream == 1 else sys.stderr
-        if target is None:
-            return
-        lines = text.decode("utf-8", "backslashreplace").splitlines(keepends=True)
-        try:
-            target.write("".join(f"[{worker}] {line}" for line in lines) if self._prefix else "".join(lines))
-            target.flush()
-        except (ValueError, OSError):
-            pass  # closed: the program does not want to see it
 
     def drain(self) -> None:
         """Wait until all that was submitted is done, and the calls of all maps are made.

@@ -10,8 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import msgpack
-
+from ..wire.codec import unpack_plain
 from ..worker import current
 from ..worker.future import Future
 
@@ -93,6 +92,6 @@ def statistics(timeout: float = TIMEOUT_SECONDS) -> dict[str, dict[str, Any] | N
 def _unpacked(report: bytes) -> Any:
     """What a machine has said; one of another mind about the format is quoted."""
     try:
-        return msgpack.unpackb(report, strict_map_key=False)
+        return unpack_plain(report)
     except Exception:
         return {"unreadable": report[:100].hex()}

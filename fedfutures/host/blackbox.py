@@ -1,14 +1,16 @@
-"""What a Worker was doing when it died: four numbers in memory that it shares with the host process.
+"""What a Worker was doing when it died: a few numbers in memory that it shares with the host process.
 
 Written by the Worker at the start of each Future (two stores), read by the host process after its end. Without it
-nobody could tell a Future that kills its Worker from the innocent ones that wait beside it.
+nobody could tell a Future that kills its Worker from the innocent ones that wait beside it. Behind them is room for
+what it has printed in a flood and not written yet.
 """
 
 from __future__ import annotations
 
 import mmap
 
-PIECE, NUMBER, READY = range(3)
+PIECE, NUMBER, READY, HALF = range(4)
+SPOOL_BYTES = 64 << 10
 
 
 class BlackBox:
@@ -17,6 +19,7 @@ class BlackBox:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
         self.cells = memoryview(self._memory).cast("Q")
+        self.halves = [mmap.mmap(-1, SPOOL_BYTES) for _ in range(2)]
 
     def running(self) -> tuple[int, int] | None:
         """Return (piece, id) of the Future that was running, or None."""
@@ -27,7 +30,14 @@ class BlackBox:
         """Whether the Worker had become ready."""
         return bool(self.cells[READY])
 
+    def spooled(self) -> bytes:
+        """Return what it has printed and not written: up to the zeros that the rest of each half is filled with."""
+        newer = self.cells[HALF]
+        return b"".join(half[:].rstrip(b"\0") for half in (self.halves[1 - newer], self.halves[newer]))
+
     def close(self) -> None:
         """Give the memory back."""
         self.cells.release()
+        for half in self.halves:
+            half.close()
         self._memory.close()

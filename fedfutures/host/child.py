@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import functools
 import importlib
 import os
 import select
@@ -13,11 +15,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..program import records
 from .blackbox import BlackBox
 from .output import Lines
 from .settings import FrameReader, Settings, pack_frame
-from .system import be_usual, die_with_parent
+from .system import Usual, be_usual, die_with_parent
 
+_F_SETPIPE_SZ = 1031  # fcntl has a name for it from Python 3.10 on, but not everywhere
+PIPE_BYTES = 1 << 18
 CHILDREN = {"broker": "fedfutures.broker.shell", "worker": "fedfutures.worker.process"}
 """Modules with a ``main(...)`` that a forked child runs. Named, not imported: this package stands below theirs."""
 
@@ -28,7 +33,7 @@ class Child:
     def __init__(self, role: str, name: str, slot: int, pid: int, control: int, box: BlackBox, dump: int) -> None:
         self.role, self.name, self.slot, self.pid, self.control = role, name, slot, pid, control
         self.box, self.dump = box, dump
-        self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1 or 2, lines)
+        self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1, 2, or 3 for log records, lines)
         self.listens = role == "broker"  # whether the host process listens to what it says over its control pipe
         self._heard = FrameReader()
         self._unsaid = bytearray()
@@ -86,7 +91,7 @@ class Child:
 
 def fork_child(
     role: str, name: str, slot: int, settings: Settings, facts: dict[str, Any], others: Iterable[Child],
-    usual: tuple[int, int],
+    usual: Usual,
 ) -> Child:  # fmt: skip
     """Fork a Broker or a Worker and run it; returns in the host process only.
 
@@ -95,7 +100,7 @@ def fork_child(
     main: Callable[..., None] = importlib.import_module(CHILDREN[role]).main
     control, control_theirs = (end.detach() for end in socket.socketpair())
     box, dump = BlackBox(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
-    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(2)] if role == "worker" else []
+    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)] if role == "worker" else []
     parent, pid = os.getpid(), os.fork()
     if pid == 0:
         code = 1
@@ -103,7 +108,11 @@ def fork_child(
             if role == "worker":
                 die_with_parent(parent)
                 be_usual(usual)
-            _become(control, [write for _, write in pipes], others)
+            _become(role, control, [write for _, write in pipes], others, usual)
+            if pipes:
+                records.write = functools.partial(_write_all, pipes[2][1])
+            for descriptor in settings.descriptors if role == "broker" else ():
+                os.close(descriptor)
             main(settings, facts, name, control_theirs, box, dump)
             code = 0
         except SystemExit as end:
@@ -119,24 +128,37 @@ def fork_child(
     os.set_blocking(control, False)
     child = Child(role, name, slot, pid, control, box, dump)
     for stream, (read, write) in enumerate(pipes, 1):
+        with contextlib.suppress(OSError):  # the user has many already
+            fcntl.fcntl(read, _F_SETPIPE_SZ, PIPE_BYTES)
         os.close(write)
         os.set_blocking(read, False)
         child.outputs[read] = (stream, Lines(time.monotonic()))
     return child
 
 
-def _become(control: int, outputs: list[int], others: Iterable[Child]) -> None:
-    """In the child: let go of everything of the parent's."""
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _become(role: str, control: int, outputs: list[int], others: Iterable[Child], usual: Usual) -> None:
+    """In the child: let go of everything of the parent's.
+
+    What whoever started the run has ignored stays ignored, as ``nohup`` and a shell's ``&`` want it.
+    """
     signal.set_wakeup_fd(-1)
     for handled in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(handled, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(handled, signal.SIG_IGN if handled in usual.ignored else signal.SIG_DFL)
+    if role == "worker" and signal.SIGINT not in usual.ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.setpgid(0, 0)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    for number, descriptor in enumerate(outputs or [2, 2], 1):
+    for number, descriptor in enumerate(outputs[:2] or [2, 2], 1):
         os.dup2(descriptor, number)
     for child in others:
         child.let_go()
-    for descriptor in (null, control, *outputs):
+    for descriptor in (null, control, *outputs[:2]):
         os.close(descriptor)

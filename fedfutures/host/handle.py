@@ -14,12 +14,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import StartFailed
+from .flags import for_another, host_command, shown
 from .settings import FrameReader, Settings, pack_frame
 from .system import remove_tree
 
 START_SECONDS = 30.0
 END_SECONDS = 5.0
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _handles: weakref.WeakSet[HostHandle] = weakref.WeakSet()
+
+
+def command_here(settings: Settings, python: Sequence[str] | None = None) -> list[str]:
+    """Return the command of the host process of this machine; `python` is its interpreter, if it is another one."""
+    if python is None or list(python) == [sys.executable]:
+        return host_command([sys.executable], settings.flags, _ROOT)
+    return host_command(python, for_another(settings.flags))
 
 
 class HostHandle:
@@ -43,7 +52,7 @@ class HostHandle:
     ) -> None:
         self.settings = settings
         self.facts: dict[str, Any] = {}
-        self.command = list(command or [*(python or [sys.executable]), "-m", "fedfutures.host"])
+        self.command = list(command or command_here(settings, python))
         self._reader = FrameReader()
         self._early: list[Any] = []
         self._thread: threading.Thread | None = None
@@ -59,7 +68,7 @@ class HostHandle:
                 pass_fds=pass_fds,
             )  # fmt: skip
         except OSError as error:
-            raise StartFailed(f"cannot start {' '.join(command)}: {error}") from error
+            raise StartFailed(f"cannot start {shown(command)}: {error}") from error
 
     def tell(self, frame: Any) -> None:
         """Send the host process a frame (:mod:`.settings`), from any thread; nothing if it is gone."""
@@ -85,7 +94,7 @@ class HostHandle:
                 why = "it ended" if readable else f"no answer within {self.start_seconds:.0f} s"
                 raise StartFailed(
                     f"{self.what} on {self.settings.host} did not start: {why}. Its messages are above; "
-                    f"try: {' '.join(self.command)} </dev/null"
+                    f"try: {shown(self.command)} </dev/null"
                 )
             for value in self._reader.feed(data):
                 if value[0] == "ready" and not self.facts:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from .flags import interpreter_flags
 from .settings import Settings
 from .system import processors
 
@@ -26,8 +27,21 @@ def settings_here(workers: int, **more: Any) -> Settings:
         "path": [os.path.abspath(place) if place in ("", ".") else place for place in sys.path],
         "directory": _directory(),
         "threads": max(1, processors() // workers),
+        "authkey": authkey_here(),
+        "flags": interpreter_flags(),
+        "unbuffered": bool(getattr(sys.__stdout__, "write_through", False)),
     }
     return Settings(**(usual | more))
+
+
+def authkey_here() -> bytes:
+    """Return the key by which this process and its children know each other in ``multiprocessing``.
+
+    A program that has not imported that yet is given this one when it has a Federation
+    (:func:`fedfutures.program.process.adopt_authkey`).
+    """
+    process = sys.modules.get("multiprocessing.process")
+    return os.urandom(32) if process is None else bytes(process.current_process().authkey)
 
 
 def modules_in(directory: str) -> list[str]:

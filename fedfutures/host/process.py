@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from ..program.shadows import before_the_standard_library, shadowed
 from .brokers import Place, broker_places, usual_dials
 from .child import CHILDREN, Child, fork_child
 from .contact import Contact
@@ -35,19 +36,28 @@ from .machine import (
     Surrender,
     Tell,
 )
+from .outputs import Outputs
 from .relay import Relay
 from .settings import FrameReader, Settings, pack_frame, settings_from
-from .system import be_private, become_subreaper, make_private_directory, orphans, remove_tree, shared_memory_base
+from .system import (
+    Usual,
+    be_private,
+    become_subreaper,
+    make_private_directory,
+    orphans,
+    remove_tree,
+    shared_memory_base,
+)
 
 END_GRACE_SECONDS = 0.3
-PRELOADED = ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared")
+PRELOADED = ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared", "multiprocessing.spawn")
 """What programs import: loaded once, not by each Worker when it imports the program."""
 
 
 class HostProcess:
     """The loop around :class:`HostMachine`."""
 
-    def __init__(self, settings: Settings, frames: FrameReader, early: list[Any], usual: tuple[int, int]) -> None:
+    def __init__(self, settings: Settings, frames: FrameReader, early: list[Any], usual: Usual) -> None:
         self.settings, self.early, self.usual = settings, early, usual
         self.machine = HostMachine(settings.host, settings.workers, settings.brokers)
         self.run_directory = make_private_directory(lasting=bool(settings.grace))
@@ -61,11 +71,13 @@ class HostProcess:
         self.bound: dict[str, dict[str, Any]] = {}  # by Broker: its key, and where neighbours on other hosts reach it
         self.linked: dict[tuple[int, str], list[Any]] = {}  # what the Brokers have said of such links last
         self.ending = False
-        self.paused = self.hushed = False  # whether Workers' output waits in their pipes; because it is not wanted
+        self.outputs = Outputs(self.poller, self._say)
+        self.hushed = False  # whether Workers' output waits in their pipes because it is not wanted
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the program, and Futures that run, not for us
+        for ending in {signal.SIGTERM, signal.SIGHUP} - usual.ignored:
             signal.signal(ending, self._end_by_signal)
         self._actions: dict[type, Callable[[Any], None]] = {
             Start: self._start_worker,
@@ -85,6 +97,7 @@ class HostProcess:
             self._say(["ready", self._facts()])
             for module in (CHILDREN["worker"], *PRELOADED):
                 importlib.import_module(module)
+            self._look_beside_the_program()
             gc.freeze()
             self._act(self.machine.begin())
             self.poller.register(self.wake, select.POLLIN)
@@ -93,6 +106,15 @@ class HostProcess:
                 self._wait()
         finally:
             self._end()
+
+    def _look_beside_the_program(self) -> None:
+        """Have Workers import the program's own modules, although we have loaded others of their names."""
+        if not self.settings.code:
+            self.settings.shadowed = shadowed(before_the_standard_library(self.settings.path))
+        else:
+            self.settings.shadowed = [name for name in self.settings.beside if name in sys.modules]
+        if self.settings.shadowed:
+            importlib.import_module("cloudpickle")  # what Workers load later is not to be the program's
 
     def _facts(self, broker: int = 0) -> dict[str, Any]:
         """What is true of this host; `main`, `meta` and `ear` are those of one Broker."""
@@ -125,8 +147,7 @@ class HostProcess:
     def _fork(self, role: str, name: str, slot: int, facts: dict[str, Any]) -> Child:
         child = fork_child(role, name, slot, self.settings, facts, self.children.values(), self.usual)
         self.children[child.pid] = child
-        for descriptor in child.outputs:
-            self.poller.register(descriptor, 0 if self.paused else select.POLLIN)
+        self.outputs.add(child)
         if child.listens:
             self.poller.register(child.control, select.POLLIN)
         return child
@@ -172,7 +193,7 @@ class HostProcess:
     def _ended(self, child: Child, status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
         text = f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-        self._drain(child, close=True)
+        self.outputs.drain(child, close=True)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)  # what it started goes with it
         if child.role == "broker":
@@ -203,7 +224,8 @@ class HostProcess:
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        deadlines = [at for at in (self.machine.next_deadline(), self.contact.next_deadline()) if at is not None]
+        times = self.machine.next_deadline(), self.contact.next_deadline(), self.outputs.deadline()
+        deadlines = [at for at in times if at is not None]
         seconds = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         for descriptor, events in self.poller.poll(None if seconds is None else seconds * 1000 + 1):
             if descriptor == 0:
@@ -218,7 +240,9 @@ class HostProcess:
                 self._welcome_back()
             elif not self.relay.serve(descriptor, events):
                 self._serve(descriptor, events)
-        self.contact.tick(time.monotonic())
+        now = time.monotonic()
+        self.contact.tick(now)
+        self.outputs.tick(now)
         if not self.ending:
             self._act(self.machine.tick(time.monotonic()))
 
@@ -257,7 +281,7 @@ class HostProcess:
         """Read what a child has printed or says, or go on telling it what did not fit into its pipe."""
         for child in self.children.values():
             if descriptor in child.outputs:
-                self._drain_one(child, descriptor)
+                self.outputs.read(child, descriptor)
                 return
             if descriptor == child.control:
                 child.say_on(self.poller)
@@ -277,46 +301,13 @@ class HostProcess:
                 self.linked[child.slot, fields[0]] = ["link", child.slot, *fields]
                 self._say(["link", child.slot, *fields])
 
-    def _drain_one(self, child: Child, descriptor: int) -> bool:
-        stream, lines = child.outputs[descriptor]
-        try:
-            data = os.read(descriptor, 1 << 16)
-        except BlockingIOError:
-            return False
-        text = lines.feed(data, time.monotonic()) if data else lines.close()
-        if text:
-            self._say(["output", child.name, stream, text])
-        if not data:
-            self.poller.unregister(descriptor)
-            os.close(descriptor)
-            del child.outputs[descriptor]
-        return bool(data)
-
-    def _drain(self, child: Child, *, close: bool) -> None:
-        for descriptor in list(child.outputs):
-            for _ in range(1024):
-                if not self._drain_one(child, descriptor):
-                    break
-            if close and descriptor in child.outputs:  # a grandchild still holds the other end
-                stream, lines = child.outputs.pop(descriptor)
-                rest = lines.close()
-                if rest:
-                    self._say(["output", child.name, stream, rest])
-                self.poller.unregister(descriptor)
-                os.close(descriptor)
-
     def _say(self, value: Any) -> None:
         """Send a frame to the launching side; when it does not read, the Workers' output waits in their pipes."""
         self.contact.say(value)
         self._pace_output()
 
     def _pace_output(self) -> None:
-        paused = self.contact.full or self.hushed
-        if paused != self.paused:
-            self.paused = paused
-            for child in self.children.values():
-                for descriptor in child.outputs:
-                    self.poller.register(descriptor, 0 if self.paused else select.POLLIN)
+        self.outputs.pace(self.contact.full or self.hushed, self.children.values())
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -330,7 +321,7 @@ class HostProcess:
             child.hang_up(self.poller)
         self._end_children()
         for child in list(self.children.values()):
-            self._drain(child, close=True)
+            self.outputs.drain(child, close=True)
         deadline = time.monotonic() + 1.0
         while self.contact.unsent and not self.contact.lost and time.monotonic() < deadline:
             select.select([], [1], [], 0.1)
@@ -344,7 +335,7 @@ class HostProcess:
             self.poller.poll(10)
             self._reap()
             for child in list(self.children.values()):
-                self._drain(child, close=False)
+                self.outputs.drain(child, close=False)
         for _ in range(50):  # orphans appear as their parents end
             left = orphans()
             if not left:

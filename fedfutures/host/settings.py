@@ -20,8 +20,8 @@ The settings are the first frame. Others may follow at any time:
 
 What the host process says: ``["ready", facts]``, ``["broker", index, name, places]`` (a Broker's public key, and where
 neighbours on other hosts reach it), ``["allowed", index, name]``, ``["link", index, neighbour, up, why]``,
-``["output", worker, stream, text]``, ``["lost", worker, how]``, ``["broker restarted", name, how]``, ``["broker lost",
-why]``.
+``["output", worker, stream, text]`` (1, 2, or 3 for log records), ``["lost", worker, how]``, ``["broker restarted",
+name, how]``, ``["broker lost", why]``.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from typing import Any
 import msgpack
 
 MAX_FRAME_BYTES = 64 << 20
+UNICODE_ERRORS = "surrogatepass"  # names of files, and arguments, need be no UTF-8
 
 
 @dataclass(slots=True)
@@ -58,7 +59,12 @@ class Settings:
     dials: list[list[int]] = field(default_factory=list)  # (parent, child): which Broker of this host dials which
     far_address: str | None = None  # where Brokers bind for neighbours on other hosts; None: nowhere
     grace: float = 0.0  # how long the host goes on, in seconds, when the launching side is not heard
-    seal: bytes | None = None  # the run's key for sealing tasks; Brokers let go of it
+    seal: bytes | None = field(default=None, repr=False)  # the run's key for sealing tasks; Brokers let go of it
+    authkey: bytes = field(default=b"", repr=False)  # that of the program's multiprocessing; Brokers let go of it
+    flags: list[str] = field(default_factory=list)  # of the program's interpreter
+    unbuffered: bool = False  # python -u
+    descriptors: list[int] = field(default_factory=list)  # that the host process inherits for the initializer
+    shadowed: list[str] = field(default_factory=list)  # what the host process has loaded and the program has, too
     code: bool = False  # the program and its modules come from the Origin
     beside: list[str] = field(default_factory=list)  # modules that stand beside the program there
 
@@ -67,7 +73,7 @@ def pack_frame(value: Any) -> bytes:
     """Return the frame of a plain value or of settings."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
-    body: bytes = msgpack.packb(value)
+    body: bytes = msgpack.packb(value, unicode_errors=UNICODE_ERRORS)
     return len(body).to_bytes(4, "big") + body
 
 
@@ -87,7 +93,8 @@ class FrameReader:
                 raise ValueError(f"a frame of {length} bytes")
             if len(self._buffer) < 4 + length:
                 break
-            values.append(msgpack.unpackb(bytes(self._buffer[4 : 4 + length]), strict_map_key=True))
+            body = bytes(self._buffer[4 : 4 + length])
+            values.append(msgpack.unpackb(body, strict_map_key=True, unicode_errors=UNICODE_ERRORS))
             del self._buffer[: 4 + length]
         return values
 

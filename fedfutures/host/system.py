@@ -10,6 +10,10 @@ import os
 import resource
 import signal
 import sys
+import warnings
+from typing import NamedTuple
+
+from .flags import QUIET
 
 DESCRIPTORS_AT_MOST = 1 << 16
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36
@@ -35,7 +39,19 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def be_private() -> tuple[int, int]:
+class _NoWarning(Warning):
+    """Never raised."""
+
+
+class Usual(NamedTuple):
+    """What a process has had before it became a host process, and what its Workers are to have again."""
+
+    umask: int
+    core: int  # the limit of core dumps
+    ignored: frozenset[int]  # signals
+
+
+def be_private() -> Usual:
     """Keep what this process knows to itself: no core dumps, no debuggers, files for nobody else (Linux).
 
     Returns what :func:`be_usual` needs, for children that run user code.
@@ -43,15 +59,24 @@ def be_private() -> tuple[int, int]:
     _prctl(_PR_SET_DUMPABLE, 0)
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
-    return os.umask(0o077), soft
+    return Usual(os.umask(0o077), soft, ignored_signals())
 
 
-def be_usual(before: tuple[int, int]) -> None:
+def ignored_signals() -> frozenset[int]:
+    """Return the signals by which people end a run and that this process ignores: ``nohup`` has it so."""
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    return frozenset(int(number) for number in ending if signal.getsignal(number) == signal.SIG_IGN)
+
+
+def be_usual(before: Usual) -> None:
     """Undo :func:`be_private`."""
     _prctl(_PR_SET_DUMPABLE, 1)
-    umask, soft = before
-    os.umask(umask)
-    resource.setrlimit(resource.RLIMIT_CORE, (soft, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    os.umask(before.umask)
+    if warnings.filters[:1] == [QUIET]:
+        del warnings.filters[0]  # type: ignore[attr-defined]
+        warnings.filterwarnings("default", category=_NoWarning, append=True)  # which has what is cached forgotten
+        del warnings.filters[-1]  # type: ignore[attr-defined]
+    resource.setrlimit(resource.RLIMIT_CORE, (before.core, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def raise_descriptor_limit() -> None:

@@ -36,7 +36,9 @@ class _Isolation:
             return self._of_function(value)
         inner = getattr(value, "inner", None)
         if type(inner) is tuple and hasattr(value, "bind"):  # a wrapper of ours
-            return type(value)(*map(self.of, inner))
+            made = type(value)(*map(self.of, inner))
+            payloads = getattr(value, "payloads", None)
+            return made if payloads is None else made.bind(payloads)
         if is_frozen(value) or isinstance(value, (type, types.ModuleType)) or type(value) is LRU_CACHE:
             return value
         owner = getattr(value, "__self__", None)

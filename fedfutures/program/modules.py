@@ -16,8 +16,13 @@ from collections.abc import Iterator
 from typing import Any
 
 MAIN = "__main__"
-MAIN_NAMES = (MAIN, "__fedfutures_main__")
-"""The program's module, in the Origin and (second name) as Workers import it."""
+MAIN_NAMES = (MAIN, "__mp_main__")
+"""The program's module, in the Origin and (second name) as Workers import it.
+
+The second one is the name that ``multiprocessing`` has for it in processes that it spawns: so those that a Future
+starts, and Managers that the program has started, know the program's functions and classes by the name that Workers
+give them.
+"""
 OWN = frozenset({"fedfutures", "fedfutures_launcher"})
 SHARED = ""
 """Stands for a module in the keys of objects that variables share and that have no name of their own."""
@@ -38,6 +43,7 @@ MEMBERS = "<members>"
 """The name of a class's list of members, by which Workers know of those that are gone."""
 
 shared_objects: dict[str, Any] = {}
+_STANDARD = os.path.dirname(os.__file__) + os.sep
 _verdicts: dict[str, tuple[types.ModuleType, bool]] = {}
 _main: dict[str, Any] | None = None
 
@@ -45,7 +51,7 @@ _main: dict[str, Any] | None = None
 def canonical(name: str) -> str:
     """Return the name by which Origin and Workers both know a module.
 
-    >>> canonical("__fedfutures_main__"), canonical("settings")
+    >>> canonical("__mp_main__"), canonical("settings")
     ('__main__', 'settings')
     """
     return MAIN if name in MAIN_NAMES else name
@@ -57,7 +63,7 @@ def namespace(name: str) -> dict[str, Any] | None:
         return _main
     if name == SHARED:
         return shared_objects
-    module = sys.modules.get(name)
+    module = sys.modules.get(canonical(name))
     return None if module is None else getattr(module, "__dict__", None)
 
 
@@ -112,11 +118,11 @@ def is_program(name: str) -> bool:
 
 def _judge(name: str, module: types.ModuleType) -> bool:
     top = name.partition(".")[0]
-    if top in sys.stdlib_module_names or top in OWN or type(getattr(module, "__dict__", None)) is not dict:
+    if top in OWN or type(getattr(module, "__dict__", None)) is not dict:
         return False
-    if name == "__mp_main__":  # multiprocessing's name for the program in a process that it has spawned
-        return True
     file = getattr(module, "__file__", None)
+    if top in sys.stdlib_module_names and (not isinstance(file, str) or file.startswith(_STANDARD)):
+        return False  # the program may have one of that name
     if isinstance(file, str):
         return not is_installed(file) and not file.endswith((".so", ".pyd"))
     if getattr(module, "__spec__", None) is None:  # made at run time
@@ -137,7 +143,7 @@ class ProgramModules:
         seen = len(sys.modules), next(reversed(sys.modules), "")
         if self._seen != seen:
             self._seen = seen
-            self._names = sorted({canonical(name) for name in list(sys.modules) if is_program(name)} - {"__mp_main__"})
+            self._names = sorted({canonical(name) for name in list(sys.modules) if is_program(name)})
         return self._names
 
 

@@ -79,6 +79,7 @@ class Namespaces:
         self._bodies_kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._suspended: Counter[bytes] = Counter()
         self._first_seen: dict[Key, bytes] = {}
+        self._of_initializer: set[Key] = set()
         self._failures: dict[str, BaseException] = {}
         self.current = b""
         self.origin = ""  # whose Futures run now: who can be asked for what they see
@@ -251,10 +252,21 @@ class Namespaces:
         }
 
     def keep_what_changed(self, before: dict[Key, tuple[Any, Probe | None]]) -> None:
-        """The initializer has run: large values that it has set stay until the program's own change."""
+        """The initializer has run: large values that it has set stay until the program's own change.
+
+        So does what it has set where the program has something that cannot travel, a lock that it was given, say.
+        """
         for key, (value, probe) in before.items():
+            if lookup(key) is not value:
+                self._of_initializer.add(key)
             if probe is not None and (lookup(key) is not value or not probe()):
                 self._given[key] = _AS_FIRST_SEEN
+
+    def stays(self, key: Key, token: bytes, value: Any) -> bool:
+        """Whether a variable keeps what the initializer has set, since the program's value cannot be had."""
+        if type(value) is not Unavailable or key not in self._of_initializer:
+            return False
+        return self._first_seen.setdefault(key, token) == token
 
     def _is_as_first_seen(self, key: Key, token: bytes) -> bool:
         if self._given[key] != _AS_FIRST_SEEN:
@@ -332,6 +344,8 @@ class Setting:
             value = kept[_AS_FIRST_SEEN if is_first else token]
         else:
             value = self._loaded(key, self._bodies[key])
+            if self._namespaces.stays(key, token, value):
+                value = old
             if type(value) is Circle:
                 value = self._set_circle(key, value)
             if token in kept and kept[token] is not value:

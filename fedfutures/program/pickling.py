@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import io
 import pickle
 import sys
@@ -22,7 +23,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import fresh
-from .modules import MAIN, MAIN_NAMES, MISSING, Key, home_of, is_program, lookup, made_module, namespace, unwrapped
+from .modules import (
+    MAIN,
+    MAIN_NAMES,
+    MISSING,
+    Key,
+    attribute_of,
+    home_of,
+    is_program,
+    lookup,
+    made_module,
+    namespace,
+    unwrapped,
+)
 from .reach import Reach, reach_of
 from .tokens import ATOMS, LRU_CACHE, Named, is_found_in, is_single_dispatch, key_of_definition, key_of_local_class
 
@@ -133,6 +146,8 @@ def dump_variable(value: Any, key: Key, named: Named, keep_buffer: Buffers | Non
     """
     if type(value) in ATOMS:
         return pickle.dumps(value, PROTOCOL), Reach()
+    if isinstance(value, type) and key[0] != value.__module__ and is_found_in(value.__module__, value):
+        return _dump_class_of_package(value), Reach()
     target = io.BytesIO()
     pickler = _variable_pickler()(target, PROTOCOL, keep_buffer)
     pickler.named, pickler.key, pickler.of_class = named, key, isinstance(value, type)
@@ -141,6 +156,40 @@ def dump_variable(value: Any, key: Key, named: Named, keep_buffer: Buffers | Non
     with _by_value(value):
         pickler.dump(value)
     return target.getvalue(), pickler.reached
+
+
+def _dump_class_of_package(cls: type) -> bytes:
+    """A class that the program has imported is that of its package; the program may have put it there, though."""
+    body = b""
+    if cls.__module__.partition(".")[0] not in sys.stdlib_module_names:
+        with contextlib.suppress(Exception), _by_value(cls):  # one of C has no value
+            body, _ = dump_by_value(cls)
+    return pickle.dumps(_OfPackage(cls.__module__, cls.__qualname__, body), PROTOCOL)
+
+
+class _OfPackage:
+    """A class of a package on its way."""
+
+    def __init__(self, module: str, qualname: str, body: bytes) -> None:
+        self._parts = module, qualname, body
+
+    def __reduce__(self) -> Any:
+        return find_class_of_package, self._parts
+
+
+def find_class_of_package(module: str, qualname: str, body: bytes) -> Any:
+    """Return the class that a package has under this name, or where it has none, one like that of the sender."""
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        if not body:
+            raise
+    found = attribute_of(module, qualname)
+    if isinstance(found, type):
+        return found
+    if not body:
+        raise AttributeError(f"module {module!r} has no attribute {qualname!r}")
+    return pickle.loads(body)
 
 
 @contextlib.contextmanager

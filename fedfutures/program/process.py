@@ -1,15 +1,16 @@
 """What a program changes in its process besides its variables, and how Workers come to have it.
 
-Directory, environment and ``sys.path`` are known to Workers at the next submit, for every program. What else a program
-sets at its top level, each Worker sets itself when it imports the program; where it does not, because there is no main
-guard, the Origin sends it: umask, recursion limit, warning filters, levels and stream handlers of logging, signal
-handlers, the contexts of decimal and NumPy. The functions that change directory, environment, umask and handlers are
-wrapped to count, so that a submit need not ask the system.
+Directory, environment, ``sys.path`` and the key of ``multiprocessing`` are known to Workers at the next submit, for
+every program. What else a program sets at its top level, each Worker sets itself when it imports the program; where it
+does not, because there is no main guard, the Origin sends it: umask, recursion limit, warning filters, levels and
+stream handlers of logging, signal handlers, the contexts of decimal and NumPy. The functions that change directory,
+environment, umask, handlers and the key are wrapped to count, so that a submit need not ask the system.
 """
 
 from __future__ import annotations
 
 import logging
+import multiprocessing.process
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from . import records
 from .modules import Key, attribute_of, lookup
 from .tokens import key_of_definition
 
@@ -50,6 +52,17 @@ def _watch() -> None:
         (os, "chdir"), (os, "fchdir"), (os, "putenv"), (os, "unsetenv"), (os, "umask"), (signal, "signal"),
     ):  # fmt: skip
         setattr(module, name, _counting(getattr(module, name)))
+    plain: Any = multiprocessing.process.BaseProcess.authkey
+    multiprocessing.process.BaseProcess.authkey = property(  # type: ignore[assignment]
+        plain.fget, _counting(plain.fset), doc=plain.__doc__
+    )
+
+
+def adopt_authkey(key: bytes) -> None:
+    """Have this process know the others of the run, and their children, in ``multiprocessing``."""
+    process = multiprocessing.process.current_process()
+    if key and process.authkey != key:
+        process.authkey = key
 
 
 def _counting(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,6 +119,8 @@ class ProcessChanges:
         different |= dict.fromkeys(before.keys() - after.keys())
         if different:
             changes["environment"] = different
+        if "authkey" in self._changes:  # it may be the first one again
+            changes["authkey"] = now["authkey"]
         if "path" in changes:
             changes["path"] = [self._began["path"], changes["path"]]
         if self.in_full:
@@ -115,7 +130,8 @@ class ProcessChanges:
         return changes
 
     def _read(self) -> dict[str, Any]:
-        found = {"directory": _directory(), "path": _path()}
+        authkey = bytes(multiprocessing.process.current_process().authkey)
+        found = {"directory": _directory(), "path": _path(), "authkey": authkey, "records": records.asked()}
         return found | self._read_settings() if self.in_full else found
 
     def _read_settings(self) -> dict[str, Any]:
@@ -278,10 +294,12 @@ def _apply_numpy_errors(wanted: dict[str, Any]) -> None:
 
 
 _APPLIED: dict[str, Callable[[Any], object]] = {
+    "authkey": adopt_authkey,
     "directory": _apply_directory,
     "path": _apply_path,
     "environment": _apply_environment,
     "umask": lambda mask: os.umask(mask) if mask >= 0 else None,
+    "records": records.apply,
     "recursion limit": lambda limit: sys.setrecursionlimit(limit),  # which a Worker watches
     "warnings": _apply_filters,
     "logging": _apply_logging,

@@ -68,6 +68,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "list[tuple[int, int]]": _is_odd,
 }
 
+UNICODE_ERRORS = "surrogatepass"
 _Schema = tuple[type[Message], tuple[tuple[str, Callable[[Any], bool]], ...]]
 
 
@@ -92,8 +93,22 @@ _ENCODERS = {kind: (code, _reader(kind)) for code, kind in messages.CODES.items(
 def encode(message: Message, sequence: int = 0, acknowledged: int = 0) -> bytes:
     """Return the frame for `message`, numbered `sequence` (0: not numbered) and acknowledging `acknowledged`."""
     code, fields = _ENCODERS[type(message)]
-    body: bytes = msgpack.packb([code, sequence, acknowledged, *fields(message)])
+    return pack_plain([code, sequence, acknowledged, *fields(message)])
+
+
+def pack_plain(value: Any) -> bytes:
+    """Return plain data as msgpack. Names of any kind go through: those of files and functions may be no UTF-8.
+
+    >>> unpack_plain(pack_plain(["caf\\udce9", "\\ud800"])) == ["caf\\udce9", "\\ud800"]
+    True
+    """
+    body: bytes = msgpack.packb(value, unicode_errors=UNICODE_ERRORS)
     return body
+
+
+def unpack_plain(body: bytes) -> Any:
+    """Return what :func:`pack_plain` has packed. Raises ValueError for what is no msgpack."""
+    return msgpack.unpackb(body, strict_map_key=False, unicode_errors=UNICODE_ERRORS)
 
 
 def decode(frame: bytes) -> tuple[int, int, Message]:
@@ -123,6 +138,7 @@ def _unpack(frame: bytes) -> tuple[Any, bytes]:
 
 
 _LIMITS = {
+    "unicode_errors": UNICODE_ERRORS,
     "strict_map_key": True,
     "max_bin_len": MAX_MESSAGE_BYTES,
     "max_str_len": MAX_MESSAGE_BYTES,

@@ -195,7 +195,11 @@ def _code_of(function: Any) -> bytes:
         if inner is None:
             break
         function = inner
-    return code_token(function) if type(function) is types.FunctionType else name_of(function).encode()
+    return (
+        code_token(function)
+        if type(function) is types.FunctionType
+        else name_of(function).encode("utf-8", "surrogatepass")
+    )
 
 
 def own_token(function: types.FunctionType, key: Key) -> bytes:

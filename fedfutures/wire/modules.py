@@ -33,13 +33,13 @@ class Module(NamedTuple):
         >>> unpack(Module(False, "/p/a.py", b"x = 1").pack())
         Module(is_package=False, file='/p/a.py', source=b'x = 1')
         """
-        body: bytes = msgpack.packb(list(self))
+        body: bytes = msgpack.packb(list(self), unicode_errors="surrogatepass")
         return body
 
 
 def unpack(body: bytes) -> Module:
     """Return the module of a body; raises ValueError when it is none."""
-    values = msgpack.unpackb(body)
+    values = msgpack.unpackb(body, unicode_errors="surrogatepass")
     if type(values) is not list or [type(value) for value in values] != [bool, str, bytes]:
         raise ValueError("not a module")
     return Module(*values)

@@ -65,7 +65,7 @@ class Seal:
 
     def _begin(self, *about: object) -> Stamp:
         begun = self._keyed.copy()
-        begun.update(msgpack.packb(about))
+        begun.update(msgpack.packb(about, unicode_errors="surrogatepass"))
         return Stamp(begun)
 
     def stamp(self, function: bytes, submitter: str) -> Stamp:

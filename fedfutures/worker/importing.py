@@ -22,7 +22,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import VariableNotCarried
 from ..program.modules import MAIN_NAMES
@@ -32,7 +32,7 @@ from .execution import Worker
 
 ANSWER_SECONDS = 30.0
 LOOK_SECONDS = 0.1
-_NOT_ASKED_FOR = frozenset({"fedfutures", "fedfutures_launcher", "__mp_main__", *MAIN_NAMES})
+_NOT_ASKED_FOR = frozenset({"fedfutures", "fedfutures_launcher", *MAIN_NAMES})
 ORIGIN = "origin:"
 """In front of a package's ``__path__``: its parts are at the Origin, not in a directory of this host."""
 
@@ -138,6 +138,11 @@ class OriginLoader:
     def __init__(self, name: str, module: Module) -> None:
         self._name, self._module = name, module
 
+    @property
+    def module(self) -> Module:
+        """What came."""
+        return self._module
+
     def spec(self) -> importlib.machinery.ModuleSpec:
         """Return the spec of a module of this name."""
         module = self._module
@@ -193,10 +198,17 @@ class OriginLoader:
         linecache.cache[self._module.file] = (len(text), None, lines, self._module.file)
 
 
+class Source(Protocol):
+    """Who has the texts."""
+
+    def module(self, name: str) -> Module: ...
+    def has_come(self, name: str) -> bool: ...
+
+
 class OriginFinder:
     """Finds at the Origin what is not on this host."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Source) -> None:
         self._answers = answers
         self._not_there: dict[str, str] = {}
         self._why = ""

@@ -16,6 +16,7 @@ from ..program.variables import described
 from ..wire.functions import FunctionCache
 from ..wire.payload import Payloads
 from .definer import Definer
+from .inheriting import advice, spawning
 
 BYTES_AT_MOST = 48 << 20
 
@@ -30,8 +31,27 @@ class Initializer(NamedTuple):
     values: dict[bytes, bytes]
 
 
-def pack(function: Callable[..., object], arguments: tuple[Any, ...]) -> bytes:
-    """Return an initializer for the settings. Raises what pickling raises, and PicklingError for one too large."""
+def pack(
+    function: Callable[..., object], arguments: tuple[Any, ...], descriptors: list[int] | None = None
+) -> bytes:  # fmt: skip
+    """Return an initializer for the settings; add to `descriptors` those that the host process is to inherit for it.
+
+    Raises what pickling raises, and PicklingError for one too large and for what cannot be given to Workers.
+    """
+    try:
+        with spawning() as heirs:
+            packed = _pack(function, arguments)
+    except Exception as error:
+        hint = advice(error)
+        if not hint:
+            raise
+        raise pickle.PicklingError(f"the initializer's arguments cannot be pickled: {error}. {hint}") from error
+    if descriptors is not None:
+        descriptors += heirs.descriptors
+    return packed
+
+
+def _pack(function: Callable[..., object], arguments: tuple[Any, ...]) -> bytes:
     payloads = Payloads()
     definer = Definer(payloads, FunctionCache(payloads), ProcessChanges())
     definition = definer.define(function)

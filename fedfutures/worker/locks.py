@@ -23,6 +23,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -284,22 +285,27 @@ class Locks:
 
         def make_watched_methods(lock: Any) -> None:
             make_methods(lock)
-            take, give = lock.acquire, lock.release
+            take, give, reference = lock.acquire, lock.release, weakref.ref(lock)  # its name is freed with the last one
 
             def try_for(blocking: bool, timeout: float = -1) -> bool:
-                if self.held.get(lock) in self.waits:  # one for reentering would let any Future of this thread in
+                if (
+                    self.held.get(reference()) in self.waits
+                ):  # one for reentering would let any Future of this thread in
                     return False
                 return bool(take(blocking, None if timeout < 0 else timeout))
 
             def acquire(block: bool = True, timeout: float | None = None) -> bool:
+                lock = reference()
                 if try_for(False):
                     self.held[lock] = greenlet.getcurrent()
                     return True
-                return self.wait_for(lock, try_for, block, -1 if timeout is None else max(0.0, timeout))
+                return block and self.wait_for(lock, try_for, block, -1 if timeout is None else max(0.0, timeout))
 
             def release() -> None:
+                lock = reference()
                 give()
-                self.held.pop(lock, None)
+                if not lock._semlock._is_mine():
+                    self.held.pop(lock, None)
                 self.released(lock)
 
             lock.acquire, lock.release = acquire, release

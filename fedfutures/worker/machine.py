@@ -21,14 +21,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import msgpack
-
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
 from ..federation.sessions import RESULTS_REMEMBERED, introduction
 from ..wire import messages
+from ..wire.codec import pack_plain
 from ..wire.messages import PROTOCOL
 from ..wire.modules import is_module
 from .events import (
@@ -118,7 +117,7 @@ class WorkerMachine:
         "role",
     )  # fmt: skip
 
-    def __init__(self, name: str, role: str, boot: int, pid: int, pack: Callable[[Any], bytes] = msgpack.packb) -> None:
+    def __init__(self, name: str, role: str, boot: int, pid: int, pack: Callable[[Any], bytes] = pack_plain) -> None:
         self.name, self.role = name, role
         self._pack = pack
         self._hello = messages.Hello(PROTOCOL, role, name, boot, pid)

@@ -20,8 +20,6 @@ from collections.abc import Callable
 from concurrent.futures._base import CANCELLED_AND_NOTIFIED, PENDING, RUNNING
 from typing import Any
 
-import msgpack
-
 from ..errors import FederationLost, InitializerFailed, MalformedMessage, PoisonedFuture, RemoteProtocolError
 from ..federation.events import Arrived, Send, Tick
 from ..host.machine import INITIALIZER_RAISED
@@ -338,7 +336,7 @@ class Node:
             return future._settle(None, load_failure(outcome, self.payloads))
         if kind == messages.CANCELLED:
             return future._settle_cancelled()
-        report = msgpack.unpackb(outcome)
+        report = codec.unpack_plain(outcome)
         if kind == messages.POISONED:
             host, worker, status, attempts, dump = report
             return future._settle(None, PoisonedFuture(self._name_of(future), host, worker, status, attempts, dump))

@@ -26,6 +26,7 @@ from . import events as rules
 from .definer import Definer
 from .files import CONSTANT
 from .future import Future
+from .inheriting import advice
 from .node import Node
 from .providing import Provider
 
@@ -218,4 +219,5 @@ def _pickling_error(error: Exception, value: Any, name: str, args: Any = None) -
     if name == "args":
         value = args
     path = culprit(value, name)
-    return pickle.PicklingError(f"{path} cannot be pickled: {error}. Nothing was submitted.")
+    hint = advice(error)
+    return pickle.PicklingError(f"{path} cannot be pickled: {error}. Nothing was submitted.{hint and f' {hint}.'}")

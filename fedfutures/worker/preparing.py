@@ -24,7 +24,7 @@ from ..program.namespaces import Namespaces
 from ..program.pickling import VariableUnpickler, find
 from ..program.snapshots import key_of_class
 from ..wire import functions
-from . import current, events
+from . import current, events, interrupts
 from .aside import load_outcomes_aside
 from .descriptors import Descriptors
 from .execution import Worker
@@ -69,6 +69,7 @@ class Preparation:
         self._import_program(finder)
         if settings.initializer is not None:
             self._initialize(settings.initializer)
+        interrupts.take()
         worker.isolation.begin()
         Descriptors()
         worker.preparing = False

@@ -13,12 +13,15 @@ from typing import Any
 from ..host.blackbox import READY, BlackBox
 from ..host.settings import Settings
 from ..host.system import name_process
+from ..program.process import adopt_authkey
+from ..program.shadows import make_room
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from . import current, events
+from . import children, current, events, forked, inheriting
 from .execution import Worker
+from .output import open_streams
 from .preparing import Preparation
 
 THREAD_VARIABLES = (
@@ -31,7 +34,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     """Run a Worker in this, just forked, process."""
     name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
     faulthandler.enable(dump)
-    _prepare_environment(settings)
+    _prepare_environment(settings, box)
     payloads = Payloads(Segments(facts["shared"], name))
     if settings.seal is not None:
         payloads.seal = Seal(settings.seal)
@@ -41,7 +44,11 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
     )  # fmt: skip
     current.name, current.is_origin = name, False
+    adopt_authkey(settings.authkey)
+    inheriting.attend()
     Preparation(settings, worker).run()
+    children.attend(settings, worker)
+    forked.attend(worker)
     current.node = worker
     worker.size = settings.size
     worker._actions[events.Linked] = lambda action: box.cells.__setitem__(READY, 1)
@@ -60,7 +67,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     worker.end()
 
 
-def _prepare_environment(settings: Settings) -> None:
+def _prepare_environment(settings: Settings, box: BlackBox) -> None:
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, str(settings.threads))
     if settings.directory is not None:
@@ -78,9 +85,9 @@ def _prepare_environment(settings: Settings) -> None:
         sys.path[:] = [*settings.path, *(place for place in sys.path if place)]
     else:
         sys.path[:] = settings.path or sys.path
+    make_room(settings.shadowed)
     sys.argv[:] = settings.argv or [""]
-    for number, stream in ((1, "stdout"), (2, "stderr")):
-        setattr(sys, stream, open(number, "w", errors="backslashreplace", closefd=False))  # noqa: SIM115
+    open_streams(settings.unbuffered, box)
     threading.current_thread().name = "MainThread"
 
 

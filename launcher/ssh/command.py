@@ -23,7 +23,9 @@ BOOTSTRAP = """\
 mode, attached, *more = sys.argv[1:]
 sys.path[:] = more + [place for place in sys.path if place]
 sys.argv[:] = ["fedfutures"]
-import json, os
+import json, os, warnings
+if sys.warnoptions:
+ warnings.filters.insert(0, ("ignore", None, Exception, None, 0))
 facts = dict.fromkeys(["fedfutures", "protocol", "cloudpickle", "error"])
 try:
  import fedfutures
@@ -67,13 +69,16 @@ def remote_command(
     *,
     minor: int = sys.version_info[1],
     pythonpath: Sequence[str] = (),
+    flags: Sequence[str] = (),
+    hash_seed: str = "",
 ) -> str:
     """Return the command line for a host process; it runs in any login shell.
 
     `pythons` are the interpreters to try, paths or names; with fedfutures in several of the same worth, the first one
     is taken. `pythonpath` goes in front of sys.path there. `prolog` is a file on that host, for /bin/sh to read first.
+    `flags` are options for the interpreter, `hash_seed` is its PYTHONHASHSEED.
     """
-    return _command(pythons, prolog, minor, ["host", "", *pythonpath])
+    return _command(pythons, prolog, minor, ["host", "", *pythonpath], flags, hash_seed)
 
 
 def attach_command(
@@ -93,7 +98,10 @@ def default_pythons(executable: str, minor: int = sys.version_info[1]) -> list[s
     return [executable, f"python3.{minor}", "python3", "python"]
 
 
-def _command(pythons: Sequence[str], prolog: str | None, minor: int, arguments: Sequence[str]) -> str:
+def _command(
+    pythons: Sequence[str], prolog: str | None, minor: int, arguments: Sequence[str], flags: Sequence[str] = (),
+    hash_seed: str = "",
+) -> str:  # fmt: skip
     parts = []
     if prolog is not None:
         lacking = _hello({"python": None, "tried": [], "prolog": prolog})
@@ -110,7 +118,10 @@ def _command(pythons: Sequence[str], prolog: str | None, minor: int, arguments: 
     tried = _hello({"python": None, "tried": list(pythons)})
     parts.append(f'if [ -z "$b" ];then {tried};exit 3;fi')
     words = " ".join(map(_word, arguments))
-    parts.append(f'exec "$b" -c "{HEAD}" "{packed(BOOTSTRAP)}" {words}')
+    if hash_seed:
+        parts.append(f"PYTHONHASHSEED={_word(hash_seed)};export PYTHONHASHSEED")
+    options = "".join(f"{_word(flag)} " for flag in flags)
+    parts.append(f'exec "$b" {options}-c "{HEAD}" "{packed(BOOTSTRAP)}" {words}')
     script = ";".join(parts)
     assert not set("'!\n") & set(script), script
     return f"exec /bin/sh -c '{script}'"
@@ -133,7 +144,10 @@ def _word(text: str) -> str:
         return f'"$HOME"{_word(text[1:])}'
     if all(map(_PLAIN.match, text)):
         return f'"{text}"'
-    return f'"$(printf "{_escaped(text)}")"'
+    escaped = _escaped(text)
+    if escaped.startswith("-"):  # which would be an option of printf
+        escaped = f"\\055{escaped[1:]}"
+    return f'"$(printf "{escaped}")"'
 
 
 def _hello(facts: dict[str, object]) -> str:
@@ -143,6 +157,8 @@ def _hello(facts: dict[str, object]) -> str:
 def _escaped(text: str) -> str:
     """Return a format for printf that stands in double quotes."""
     return "".join(
-        character if _PLAIN.match(character) else "".join(f"\\{byte:03o}" for byte in character.encode())
+        character
+        if _PLAIN.match(character)
+        else "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
         for character in text
     )

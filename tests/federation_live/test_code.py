@@ -105,6 +105,15 @@ FILES = {
             import spread.inner.leaf
             return spread.inner.leaf.NAME
 
+        def processes():
+            import multiprocessing
+            found = []
+            for method in "fork", "spawn", "forkserver":
+                with multiprocessing.get_context(method).Pool(1) as pool:
+                    made = pool.map_async(Thing, [LEVEL]).get(15)[0]
+                    found.append([pool.map_async(helper.double, [4]).get(15)[0], made.number, type(made) is Thing])
+            return found
+
         def from_without():
             from pkg import nothing_such
 
@@ -180,6 +189,7 @@ FILES = {
                 }
                 for name in ("nowhere", "bought", "built", "fedfutures_launcher.nothing"):
                     report[name] = hosts.report(missing, name)
+                report["processes"] = hosts.report(processes)
                 report["double"] = hosts.report(helper.double, 4)
                 report["made"] = hosts.call(helper.make, 9).number
                 known, thing = hosts.call(of_program, Thing(4))
@@ -250,6 +260,10 @@ def test_modules_beside_the_program(report: Report) -> None:
 
 def test_the_initializer_imports(report: Report) -> None:
     assert report["begun"] == [[5, "begun"]]
+
+
+def test_processes_of_multiprocessing(report: Report) -> None:
+    assert report["processes"] == [[8, 3, True]] * 3
 
 
 def test_functions_and_classes_of_modules_and_of_the_program(report: Report) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from fedfutures.host import settings
 from fedfutures.host.settings import FrameReader, Settings, pack_frame, settings_from
 
+odd_text = st.text(st.characters() | st.sampled_from("\udce9\ud800"))  # arguments and paths need be no UTF-8
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.text() | st.binary(),
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | odd_text | st.binary(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
@@ -22,10 +23,10 @@ all_settings = st.builds(
     host=st.text(),
     workers=st.integers(0, 1000),
     size=st.integers(0, 1000),
-    program=st.none() | st.tuples(st.sampled_from(["file", "module"]), st.text()),
-    argv=st.lists(st.text()),
-    path=st.lists(st.text()),
-    directory=st.none() | st.text(),
+    program=st.none() | st.tuples(st.sampled_from(["file", "module"]), odd_text),
+    argv=st.lists(odd_text),
+    path=st.lists(odd_text),
+    directory=st.none() | odd_text,
     initializer=st.none() | st.binary(),
     max_tasks_per_child=st.none() | st.integers(1, 10),
     debug=st.booleans(),

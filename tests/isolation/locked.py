@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import multiprocessing
 import queue
@@ -16,7 +17,7 @@ from fedfutures.errors import Deadlock
 
 LOCK, RLOCK, OTHER = threading.Lock(), threading.RLock(), threading.Lock()
 SEMAPHORE, BOUNDED, CONDITION = threading.Semaphore(1), threading.BoundedSemaphore(1), threading.Condition()
-INNER, CHILDS = threading.Lock(), threading.RLock()
+INNER, CHILDS, TWO = threading.Lock(), threading.RLock(), threading.Semaphore(2)
 
 
 class Table:
@@ -170,6 +171,107 @@ def a_lock_of_the_parent(face):
         elif time.monotonic() - began > 3:
             return "late", time.monotonic() - began
     return None
+
+
+def wants_by(how):
+    """Hold the lock while waiting for a child that wants it, in one of the ways to wait."""
+    with LOCK:
+        if how == "asyncio":
+            return asyncio.run(awaiting(futures.submit(child_of_a_lock)))
+        if how == "map":
+            return next(futures.map(child_of_a_lock_with, [1]))
+        if how == "map_as_completed":
+            return next(futures.map_as_completed(child_of_a_lock_with, [1]))
+        child = futures.submit(child_of_a_lock)
+        if how == "wait":
+            wait([child])
+        elif how == "as_completed":
+            child = next(as_completed([child]))
+        elif how == "group":
+            group = futures.group("of a lock")
+            group.add(child)
+            group.wait()
+        elif how == "thread":
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(child.result).result()
+        return child.result()
+
+
+def wants_in_a_thread(_):
+    """The thread has the lock, and waits for a child that wants it."""
+    with ThreadPoolExecutor(2) as pool:
+        return pool.submit(wants_its_own, 0).result()
+
+
+async def awaiting(future):
+    return await asyncio.wrap_future(future)
+
+
+def child_of_a_lock_with(_):
+    return child_of_a_lock()
+
+
+def however_it_waits(face):
+    """Free on another Worker, or an error that names it, within seconds."""
+    waiting = {how: face.submit(wants_by, how) for how in WAYS}
+    waiting["in a thread"] = face.submit(wants_in_a_thread, 0)
+    for how, future in waiting.items():
+        try:
+            error = future.exception(20)
+        except TimeoutError:
+            return how, "hangs"
+        if error is None:
+            if future.result() != "free":
+                return how, future.result()
+        elif not isinstance(error, Deadlock) or error.function not in ("child_of_a_lock", "child_of_a_lock_with"):
+            return how, repr(error)
+    return None
+
+
+WAYS = ("result", "wait", "as_completed", "map", "map_as_completed", "group", "thread", "asyncio")
+
+
+def holds_one_of_two(x):
+    """Two may have it: the child of one waits until the other one is done."""
+    with TWO:
+        time.sleep(0.02 * x)
+        return futures.submit(uses_one_of_two).result()
+
+
+def uses_one_of_two():
+    with TWO:
+        return "used"
+
+
+def one_of_two(face):
+    found = [future.result(20) for future in [face.submit(root_of_two) for _ in range(2)]]
+    return None if found == ["used"] * 2 else found
+
+
+def root_of_two():
+    """The first lets go after a while, without waiting for anybody who wants it."""
+    first, second = futures.submit(takes_one_of_two), futures.submit(holds_one_of_two, 1)
+    return [future.result() for future in (first, second)][1]
+
+
+def takes_one_of_two():
+    with TWO:
+        return futures.submit(time.sleep, 0.3).result()
+
+
+def tries_for_a_while():
+    """A time-out ends it: there is nothing that lasts."""
+    return LOCK.acquire(timeout=0.3)
+
+
+def holds_while_one_tries(_):
+    with LOCK:
+        return futures.submit(tries_for_a_while).result()
+
+
+def a_time_out_is_no_deadlock(face):
+    found = face.submit(holds_while_one_tries, 0).result(20)
+    return None if found in (True, False) else found
 
 
 def holds(seconds):
@@ -327,6 +429,9 @@ CASES = {
     "below one root": below_one_root,
     "an RLock of the parent": an_rlock_of_the_parent,
     "a lock of the parent": a_lock_of_the_parent,
+    "however it waits": however_it_waits,
+    "one of two": one_of_two,
+    "a time-out is no deadlock": a_time_out_is_no_deadlock,
     "a lock that times out": times_out,
     "threads of one Future": threads_of_one_future,
     "a lock that a thread releases": a_lock_that_a_thread_releases,

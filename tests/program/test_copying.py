@@ -154,3 +154,9 @@ def test_wrappers_are_looked_into() -> None:
     items.append(2)
     assert type(made) is Wrapping
     assert made() == [[1], [1]]
+
+
+def test_a_wrapper_stays_bound() -> None:
+    """It needs that to say what has failed in it."""
+    payloads = Payloads()
+    assert isolated(Wrapper(abs).bind(payloads), lambda value: value).payloads is payloads

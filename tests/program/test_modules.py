@@ -60,7 +60,7 @@ def test_modules_of_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setitem(sys.modules, name, None)
         del sys.modules[name]
         importlib.import_module(name)
-    for name in (BESIDE, "__main__", "__fedfutures_main__", *names, __name__):
+    for name in (BESIDE, "__main__", "__mp_main__", *names, __name__):
         assert is_program(name), name
 
 
@@ -120,7 +120,6 @@ def test_names_of_the_programs_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "__main__" in before
     assert "json" not in before
     make("", monkeypatch)
-    monkeypatch.setitem(sys.modules, "__fedfutures_main__", sys.modules["__main__"])
     monkeypatch.setitem(sys.modules, "__mp_main__", sys.modules["__main__"])
     after = found.names()
     assert after == sorted({*before, BESIDE})
@@ -138,7 +137,7 @@ def test_as_many_modules_of_other_names(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_program_has_one_name() -> None:
-    assert {canonical(name) for name in ("__main__", "__fedfutures_main__")} == {"__main__"}
+    assert {canonical(name) for name in ("__main__", "__mp_main__")} == {"__main__"}
     assert canonical(BESIDE) == BESIDE
 
 
@@ -149,7 +148,8 @@ def test_homes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert home_of({}) is None
     assert home_of({"__name__": 5}) is None
     assert home_of(vars(json)) == "json"
-    main = make("", monkeypatch, "__fedfutures_main__")
+    main = make("", monkeypatch, "__mp_main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
     assert home_of(main.__dict__) == "__main__"
 
 
@@ -160,7 +160,7 @@ def test_a_program_that_a_profiler_runs_in_globals_of_its_own(monkeypatch: pytes
     assert home_of(names) is None  # of no file: exec with any globals
     names["__file__"] = "program.py"
     assert home_of(names) == "__main__"
-    assert namespace("__main__") is names is namespace("__fedfutures_main__")
+    assert namespace("__main__") is names is namespace("__mp_main__")
     assert lookup(("__main__", "X")) == 5
     assert home_of(dict(names)) is None  # the first one counts
 

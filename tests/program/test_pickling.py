@@ -350,3 +350,42 @@ def test_a_class_that_came_by_value_is_as_it_was_sent_last(monkeypatch: pytest.M
     know_no_classes(monkeypatch)
     first, second = map(pickle.loads, bodies)
     assert (first is second, second.level) == (True, 2)
+
+
+# -- classes of packages that the program has imported -----------------------------------------------------------------
+
+
+def imported(value: Any) -> Any:
+    """Return what a Worker has of a variable whose value the program has imported."""
+    body, _ = dump_variable(value, (BESIDE, "Imported"), Named(ProgramModules()))
+    return VariableUnpickler(io.BytesIO(body), (), find).load()
+
+
+def test_an_imported_class_is_that_of_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    import concurrent.futures
+    import fractions
+
+    import cloudpickle
+    import numpy
+    import zmq
+
+    make("", monkeypatch)
+    classes = (
+        concurrent.futures.ProcessPoolExecutor,
+        fractions.Fraction,
+        cloudpickle.Pickler,
+        numpy.ndarray,
+        zmq.Context,
+    )
+    for cls in classes:
+        assert imported(cls) is cls
+
+
+def test_one_that_the_program_has_put_into_a_package_comes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    make("", monkeypatch)
+    made = type("MadeHere", (), {"__module__": "pytest", "level": 3})
+    monkeypatch.setattr(pytest, "MadeHere", made, raising=False)
+    body, _ = dump_variable(made, (BESIDE, "Imported"), Named(ProgramModules()))
+    monkeypatch.delattr(pytest, "MadeHere")
+    know_no_classes(monkeypatch)
+    assert VariableUnpickler(io.BytesIO(body), (), find).load().level == 3

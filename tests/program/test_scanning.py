@@ -80,10 +80,10 @@ def test_a_name_as_long_as_a_byte_counts(program: types.ModuleType) -> None:
 
 def test_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     main = make(PROGRAM, monkeypatch, "__main__")
-    monkeypatch.setitem(__import__("sys").modules, "__fedfutures_main__", main)
+    monkeypatch.setitem(__import__("sys").modules, "__mp_main__", main)
     value = [main.Thing()]
     assert keys_in(pickle.dumps(value, 5), value) == {("__main__", "Thing")}
-    main.Thing.__module__ = "__fedfutures_main__"
+    main.Thing.__module__ = "__mp_main__"
     value = [main.Thing()]
     assert keys_in(pickle.dumps(value, 5), value) == {("__main__", "Thing")}
 

@@ -1,0 +1,73 @@
+"""What Workers print appears in the program's own output, each line with the name of its Worker in front.
+
+Standard output and error are the program's as they are at that moment, so a redirection of its own holds here, too.
+What they cannot show is not left out: bytes that are no text, and characters that the encoding of the stream lacks, are
+shown as escapes, ``\\xe9`` for instance.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import sys
+from typing import Any
+
+from ..program import records
+
+RECORDS = 3
+_LINE_BEGINS = re.compile(r"(\n|\r(?!\n))(?=[\s\S])")
+_Decoder = codecs.getincrementaldecoder("utf-8")
+
+
+class Printer:
+    """Prints what comes from Workers; with `prefix` each line says from which."""
+
+    def __init__(self, prefix: bool) -> None:
+        self._prefix = prefix
+        self._decoders: dict[tuple[str, int], Any] = {}  # a chunk may end in the middle of a character
+        self._begun: dict[str, bytes] = {}  # by Worker: a log record that has not come as a whole
+        self._open: dict[int, tuple[str, bool] | None] = {}  # by stream: whose line has no end yet; after a \r
+
+    def show(self, worker: str, stream: int, data: bytes) -> None:
+        """Print a chunk of standard output (1) or error (2), whole lines or a part of one; handle log records (3)."""
+        if stream == RECORDS:
+            *lines, self._begun[worker] = (self._begun.get(worker, b"") + data).split(b"\n")
+            for line in lines:
+                records.handle(worker, line)
+            return
+        target = sys.stdout if stream == 1 else sys.stderr
+        decoder = self._decoders.get((worker, stream))
+        if decoder is None:
+            decoder = self._decoders[worker, stream] = _Decoder("backslashreplace")
+        text = decoder.decode(data)
+        if target is not None and text:
+            _write(target, self._marked(worker, stream, text) if self._prefix else text)
+
+    def _marked(self, worker: str, stream: int, text: str) -> str:
+        """Return the text with the Worker's name in front of each line that begins in it."""
+        mark = f"[{worker}] "
+        before = self._open.get(stream)
+        begin = mark
+        if before is not None:
+            other, returned = before
+            if other != worker:
+                begin = mark if returned else f"\n{mark}"
+            elif not returned or text[0] == "\n":
+                begin = ""
+        last = text[-1]
+        self._open[stream] = None if last == "\n" else (worker, last == "\r")
+        if "\r" in text:
+            return begin + _LINE_BEGINS.sub(lambda found: found[1] + mark, text)
+        return begin + text[:-1].replace("\n", f"\n{mark}") + last
+
+
+def _write(target: Any, text: str) -> None:
+    try:
+        try:
+            target.write(text)
+        except UnicodeEncodeError:
+            encoding = getattr(target, "encoding", None) or "ascii"
+            target.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        target.flush()
+    except (ValueError, OSError):
+        pass  # closed: the program does not want to see it

@@ -1,0 +1,93 @@
+"""The options of the program's interpreter, for the host processes: Workers are forked from those.
+
+``multiprocessing`` passes them on when it spawns, so ``python -O -W error`` tests what it runs. What only concerns the
+terminal or the start of a process (``-i -v -q``, ``-X importtime``) stays with the program.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+_LETTERS = {"optimize": "O", "bytes_warning": "b", "dont_write_bytecode": "B"}
+_OF_THIS_MACHINE = {"no_site": "S", "ignore_environment": "E", "no_user_site": "s", "safe_path": "P"}
+_STAY = frozenset({"importtime", "presite", "showrefcount", "dev"})
+
+_START = (
+    "import sys; sys.path[:] = [place for place in sys.path if place] + sys.argv[1:]; "
+    "sys.warnoptions and __import__('warnings').filters.insert(0, ('ignore', None, Exception, None, 0)); "
+    "from {} import main; main()"
+)
+"""What a process of ours runs: modules of the working directory are none of its own, and warnings are for Workers."""
+HOST, CONNECTOR = "fedfutures.host.process", "fedfutures_launcher.connector"
+QUIET = ("ignore", None, Exception, None, 0)
+"""The filter of warnings in front of a host process's, so that ``-W error`` ends neither it nor a Broker."""
+
+
+def interpreter_flags() -> list[str]:
+    """Return the options with which this process was started."""
+    flags = ["-I"] if sys.flags.isolated else []
+    letters = _LETTERS if flags else _OF_THIS_MACHINE | _LETTERS
+    for name, letter in letters.items():
+        count = int(getattr(sys.flags, name, 0))
+        if count and not (letter == "B" and "PYTHONDONTWRITEBYTECODE" in os.environ):
+            flags.append("-" + letter * count)
+    flags += [f"-W{option}" for option in _warning_options()]
+    if sys.flags.dev_mode:
+        flags += ["-X", "dev"]
+    for name, value in sys._xoptions.items():
+        if name not in _STAY:
+            flags += ["-X", name if value is True else f"{name}={value}"]
+    return flags
+
+
+def _warning_options() -> list[str]:
+    """Return the ``-W`` options without those that follow from ``-b`` and ``-X dev``."""
+    options = list(sys.warnoptions)
+    implied = (
+        [f"{'error' if sys.flags.bytes_warning > 1 else 'default'}::BytesWarning"] if sys.flags.bytes_warning else []
+    )
+    implied += ["default"] if sys.flags.dev_mode else []
+    for option in implied:
+        if option in options:
+            options.remove(option)
+    return options
+
+
+def for_another(flags: Sequence[str], *, host: bool = False) -> list[str]:
+    """Return those options that another interpreter has, too, and with `host` those that make sense on another host.
+
+    >>> for_another(["-P", "-s", "-O", "-Werror", "-X", "dev"])
+    ['-s', '-O', '-Werror', '-X', 'dev']
+    >>> for_another(["-P", "-s", "-O", "-X", "pycache_prefix=/tmp"], host=True)
+    ['-O']
+    """
+    kept: list[str] = []
+    for flag in flags:
+        if flag == "-P" or (host and flag in ("-I", "-S", "-E", "-s")):
+            continue
+        if host and kept[-1:] == ["-X"] and flag.startswith("pycache_prefix"):
+            kept.pop()
+            continue
+        kept.append(flag)
+    return kept
+
+
+def shown(command: Sequence[str]) -> str:
+    """Return a command for people, who can run it in a shell.
+
+    >>> shown(host_command(["python3"], ["-O"]))
+    'python3 -O -m fedfutures.host'
+    """
+    words = list(command)
+    for module, known_as in ((HOST, "fedfutures.host"), (CONNECTOR, CONNECTOR)):
+        if _START.format(module) in words:
+            words[words.index(_START.format(module)) - 1 :] = ["-m", known_as]
+    return shlex.join(words)
+
+
+def host_command(python: Sequence[str], flags: Sequence[str], root: str | None = None, module: str = HOST) -> list[str]:
+    """Return the command of a host process; `root` is where fedfutures may be found if it is not installed."""
+    return [*python, *flags, "-c", _START.format(module), *([root] if root is not None else [])]

@@ -1,0 +1,120 @@
+"""Log records of Workers on their way to the program: one line of JSON each, over a pipe that the host process reads.
+
+A record travels as ``logging.handlers.QueueHandler`` prepares one, with its message and its traceback as text. It comes
+out of the program's logger of its name, so the program's handlers, filters and levels decide what becomes of it. The
+pipe is read as those of what Workers print are, within the same bounds.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+CHARACTERS_AT_MOST = 12 << 10
+"""Of a text in a record: the line has to stay below what the host process takes for one."""
+write: Callable[[bytes], object] | None = None
+"""In a Worker: where its records go."""
+
+_LEFT_OUT = frozenset({"args", "exc_info", "message", "msg", "stack_info"})
+_forwarded: dict[str, int] = {}
+_plain_factory: Any = None
+
+
+def ask(logger: str, level: int) -> None:
+    """In the program: have Workers send the records of a logger ("" is the root), and of those below it."""
+    _forwarded[logger] = level
+    _name_sources()
+
+
+def asked() -> list[Any] | None:
+    """Return what Workers have to know: the loggers, and the levels that the program has set; None if nothing."""
+    if not _forwarded:
+        return None
+    levels = {"": logging.root.level} | {
+        name: known.level
+        for name, known in list(logging.root.manager.loggerDict.items())
+        if isinstance(known, logging.Logger) and known.level
+    }
+    return [dict(_forwarded), levels]
+
+
+def _name_sources() -> None:
+    """Give the program's own records the attributes, too, that those of Workers have."""
+    global _plain_factory
+    if _plain_factory is not None:
+        return
+    _plain_factory = plain = logging.getLogRecordFactory()
+    host = os.uname().nodename.partition(".")[0]
+
+    def factory(*arguments: Any, **more: Any) -> logging.LogRecord:
+        record: logging.LogRecord = plain(*arguments, **more)
+        record.worker, record.host = "origin", host
+        return record
+
+    logging.setLogRecordFactory(factory)
+
+
+def handle(worker: str, line: bytes) -> None:
+    """In the program: hand a record of a Worker to the program's logger."""
+    try:
+        record = logging.makeLogRecord(json.loads(line))
+    except ValueError:  # the host process says that there were too many
+        logging.getLogger("fedfutures").warning("records of %s: %s", worker, line.decode("utf-8", "replace").strip())
+        return
+    record.worker, record.host = worker, worker.rpartition(".")[0]
+    logger = logging.getLogger(None if record.name == "root" else record.name)
+    if logger.isEnabledFor(record.levelno):
+        logger.handle(record)
+
+
+# -- in a Worker -------------------------------------------------------------------------------------------------------
+
+
+class Sender(logging.Handler):
+    """Sends records to the program."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one; it has been written when this returns, so no crash loses it."""
+        try:
+            if write is not None:
+                write(_line_of(record))
+        except Exception:
+            self.handleError(record)
+
+
+def _line_of(record: logging.LogRecord) -> bytes:
+    said = {name: value for name, value in vars(record).items() if name not in _LEFT_OUT}
+    said["msg"] = record.getMessage()
+    if record.exc_info and not record.exc_text:
+        said["exc_text"] = logging.Formatter().formatException(record.exc_info)
+    if record.stack_info:
+        said["stack_info"] = record.stack_info
+    said = {name: _cut(value) for name, value in said.items()}
+    return json.dumps(said, default=lambda value: _cut(repr(value))).encode() + b"\n"
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > CHARACTERS_AT_MOST // 4:
+        return f"{value[: CHARACTERS_AT_MOST // 4]} [... {len(value)} characters]"
+    return value
+
+
+def apply(wanted: list[Any]) -> None:
+    """Have the records of these loggers sent, and nothing else done with them here: the program's handlers do that."""
+    forwarded, levels = wanted
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    loggers = [known for known in list(logging.root.manager.loggerDict.values()) if isinstance(known, logging.Logger)]
+    for name in forwarded:
+        for logger in loggers:
+            if not name or logger.name.startswith(f"{name}."):
+                logger.handlers.clear()
+                logger.propagate = True
+        sender = Sender(forwarded[name])
+        top = logging.getLogger(name)
+        top.handlers[:] = [sender]
+        if name:
+            top.propagate = False

@@ -1,0 +1,110 @@
+"""SIGINT in a Worker: a KeyboardInterrupt in the Future that runs, as in any process.
+
+A Worker is in a process group of its own, so what is typed at the terminal does not come here; a signal does that a
+Future sends to itself (``_thread.interrupt_main``, ``signal.raise_signal``) or that is meant for what it runs. Python's
+own handler would raise wherever the main thread happens to be. This one looks at the stack that it interrupts:
+
+- Code of the Future is running: it raises.
+- The Worker's own code is, on the Future's behalf, in ``submit`` for instance: it comes back a little later, if that
+  Future still runs.
+- No Future is running on this stack: nobody is meant.
+
+Where SIGINT was ignored when the program was started, as ``nohup`` and a shell's ``&`` do, it stays ignored here.
+"""
+
+from __future__ import annotations
+
+import _thread
+import dis
+import functools
+import itertools
+import os
+import signal
+import threading
+from types import CodeType, FrameType
+from typing import Any
+
+from ..host.blackbox import NUMBER, PIECE
+from . import current
+
+LATER_SECONDS = 0.005
+_OURS = "fedfutures."
+_EXECUTION = "fedfutures.worker.execution"
+_OF_FUTURES = frozenset(
+    f"fedfutures.worker.{name}" for name in ("slices", "isolation", "locks", "preparing")
+)  # fmt: skip
+"""Modules of ours that only call what is the Future's, and may be interrupted as that."""
+
+
+def take() -> None:
+    """Handle SIGINT from now on, unless the program has another handler or it is ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _Handler())
+
+
+class _Handler:
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._meant: Any = None  # the Future that a postponed interrupt is for
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._pid:  # forked by a Future: a process like any other
+            raise KeyboardInterrupt
+        meant, self._meant = self._meant, None
+        if meant is not None and meant != _running():
+            return
+        owner = _first_of_ours(frame)
+        if owner is None or _calls(owner):
+            raise KeyboardInterrupt
+        while owner is not None:
+            owner = _first_of_ours(owner.f_back)
+            if owner is not None and _calls(owner):
+                self._postpone()
+                return
+
+    def _postpone(self) -> None:
+        meant = _running()
+
+        def again() -> None:
+            self._meant = meant
+            _thread.interrupt_main()
+
+        timer = threading.Timer(LATER_SECONDS, again)
+        timer.daemon = True
+        timer.start()
+
+
+def _running() -> Any:
+    """Return which Future is running; this is how the host process knows it, too."""
+    cells = getattr(current.node, "cells", None)
+    return cells and (cells[PIECE], cells[NUMBER])
+
+
+def _first_of_ours(frame: FrameType | None) -> FrameType | None:
+    """Return the innermost frame that is the Worker's own."""
+    while frame is not None:
+        name = frame.f_globals.get("__name__")
+        if type(name) is str and name.startswith(_OURS) and name not in _OF_FUTURES:
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _calls(frame: FrameType) -> bool:
+    """Whether a frame of the loop is calling a Future's function."""
+    return frame.f_globals.get("__name__") == _EXECUTION and frame.f_lasti in _call_places(frame.f_code)
+
+
+@functools.cache
+def _call_places(code: CodeType) -> frozenset[int]:
+    """Return where code calls a Future's function: by ``run``, a method of the context that is made for it."""
+    places: set[int] = set()
+    is_due = False
+    for instruction, following in itertools.pairwise(dis.get_instructions(code)):
+        names = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
+        if instruction.opname.startswith("LOAD_FAST") and "run" in names:
+            is_due = True
+        elif is_due and instruction.opname.startswith("CALL"):
+            places.update(range(instruction.offset, following.offset))
+            is_due = False
+    return frozenset(places)
