@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 UNPREPARED_EXIT_CODE = 78
 _PRIVATE = "fedfutures"
+_finishing = threading.Lock()
 
 
 class Bundle(NamedTuple):
@@ -105,7 +106,7 @@ def _finish() -> None:
     """What a Future has put into a queue goes out, by a thread of its own, before the Worker ends."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None and "multiprocessing.queues" in sys.modules:
-        with contextlib.suppress(Exception):
+        with _finishing, contextlib.suppress(Exception):  # two threads may end the process: the second one waits
             util._run_finalizers()
 
 

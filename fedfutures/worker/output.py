@@ -23,8 +23,8 @@ from ..host.blackbox import HALF, SPOOL_BYTES, BlackBox
 
 LINES_AT_ONCE = 500
 SECONDS = 0.05
-WRITE_SECONDS = 0.002
-QUIET_TIMES = 25
+WRITE_SECONDS = 0.005
+QUIET_TIMES = 10
 _NEVER = 1 << 62
 
 
@@ -62,10 +62,11 @@ class Spool(io.BufferedIOBase):
     def _write_through(self, data: Any) -> int:
         with self._lock:
             self.write_out()
-            if len(memoryview(data).cast("B")) < SPOOL_BYTES:
+            size = memoryview(data).nbytes
+            if size < SPOOL_BYTES:
                 return self._append(data)
             self._write(data)
-            return len(data)
+            return size
 
     def flush(self) -> None:
         """A line has ended."""
@@ -91,7 +92,7 @@ class Spool(io.BufferedIOBase):
                 half.seek(0)
 
     def _write(self, data: Any) -> None:
-        view = memoryview(data)
+        view = memoryview(data).cast("B")
         while view:
             view = view[os.write(self._descriptor, view) :]
 

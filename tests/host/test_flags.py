@@ -92,7 +92,19 @@ def test_neither_host_process_nor_broker_minds(tmp_path: Path, flags: list[str])
             print(sum(futures.map(work, range(50))), len(futures.submit(data, 3_000_000).result()))
         """,
     )
-    ended = launch("-n", "2", "-b", "2", "prog.py", cwd=tmp_path, flags=flags)
+    write(
+        tmp_path / "path" / "msgpack" / "__init__.py",
+        f"""\
+        import importlib, sys, warnings
+        if sys.argv[0] == "-c":
+            warnings.warn("of what a host process loads")
+        del sys.modules["msgpack"]
+        sys.path.remove({str(tmp_path / "path")!r})
+        importlib.import_module("msgpack")
+        """,
+    )
+    env = {"PYTHONPATH": str(tmp_path / "path")}
+    ended = launch("-n", "2", "-b", "2", "prog.py", cwd=tmp_path, flags=flags, env=env)
     assert (ended.out, ended.err, ended.code) == ("20825 3000000\n", "", 0)
 
 

@@ -57,7 +57,7 @@ MODULES = [greenlet, json, launcher, msgpack, random, secrets, select]
 def names(): return [module.NAME for module in MODULES]
 def later():
     import queue, tempfile
-    return queue.NAME, tempfile.NAME
+    return queue.NAME, tempfile.NAME, hasattr(random, "choice"), hasattr(select, "poll")
 def is_of(thing): return type(thing) is random.Thing
 def run(submit):
     print(*names())
@@ -81,7 +81,7 @@ def test_the_program_sees_its_own_first(tmp_path: Path, guard: str) -> None:
         pytest.skip("nobody can have a select.py here")
     ended = launch("-n", "2", "prog.py", cwd=tmp_path)
     assert (ended.out, ended.err, ended.code) == (
-        f"{names}\nTrue own-queue own-tempfile True\nchanged changed 36\n", "", 0,
+        f"{names}\nTrue own-queue own-tempfile False False True\nchanged changed 36\n", "", 0,
     )  # fmt: skip
 
 

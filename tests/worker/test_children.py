@@ -197,6 +197,7 @@ def test_forks(tmp_path: Path) -> None:
         "        print(function.__name__, *[futures.submit(nested, function).result(20), "
         "futures.submit(function).result(20)])\n"
         "    print(list(futures.map(lambda x: (leaves(), x), range(3))))\n"
+        "    print(list(futures.map(lambda x: (returns(), os.write(2, b'item\\n')), range(3), chunksize=3)))\n"
         "    print(futures.submit(me).result() == worker, len(os.listdir('/proc/%d/task/%d' % (worker, worker))) > 0)\n"
     )
     write(tmp_path / "prog.py", text)
@@ -204,11 +205,14 @@ def test_forks(tmp_path: Path) -> None:
     codes = {"exits": 3, "returns": 0, "returns_much": 0, "leaves": 7, "says": 1, "fails": 1, "prints": 0}
     lines = ended.out.splitlines()
     assert [line for line in lines if "printed" not in line] == [
-        *(f"{name} {code} {code}" for name, code in codes.items()), "[(7, 0), (7, 1), (7, 2)]", "True True",
+        *(f"{name} {code} {code}" for name, code in codes.items()),
+        "[(7, 0), (7, 1), (7, 2)]", "[(0, 5), (0, 5), (0, 5)]", "True True",
     ], ended  # fmt: skip
     assert sum("printed by the child" in line for line in lines) == 2
     assert ended.err.count("ZeroDivisionError") == ended.err.count("said at the end") == 2
     assert "fedfutures/worker" not in ended.err
+    # A child ends with its item; this one writes before its function returns, as the parent does.
+    assert ended.err.count("item") == 6
 
 
 def test_a_fork_submits_nothing(tmp_path: Path) -> None:

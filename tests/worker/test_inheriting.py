@@ -35,7 +35,8 @@ def send(x): END.send(x)
 def meet(): return BARRIER.wait(20)
 def wake():
     with CONDITION: CONDITION.notify_all()
-def late(): QUEUE.put("at the end")
+def late():
+    for i in range(2000): QUEUE.put(i)
 
 if __name__ == "__main__":
     receiver, sender = context.Pipe(False)
@@ -58,7 +59,7 @@ if __name__ == "__main__":
             ex.submit(send, attempt).result()
             print(receiver.recv(), type(ex.submit(os._exit, 1).exception()).__name__)  # later Workers have them, too
         ex.submit(late)
-    print(queue.get(timeout=20))
+    print([queue.get(timeout=5) for _ in range(2000)] == list(range(2000)))
 """
 EXPECTED = """\
 {100000} {100}
@@ -68,7 +69,7 @@ EXPECTED = """\
 True
 1 PoisonedFuture
 2 PoisonedFuture
-at the end
+True
 """
 
 

@@ -156,5 +156,11 @@ def test_a_record_arrives_as_it_was(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     [record] = caplog.records
     assert (record.getMessage(), record.name, record.levelname, record.lineno) == ("is 5", "app.x", "WARNING", 5)
     assert (record.__dict__["worker"], record.__dict__["host"]) == ("host.7", "host")
+    logging.getLogger("app").setLevel(logging.ERROR)  # by now
+    try:
+        records.handle("host.7", line)
+    finally:
+        logging.getLogger("app").setLevel(logging.NOTSET)
+    assert caplog.records == [record]
     records.handle("host.7", b"[... 5 bytes of output left out ...]\n")
     assert "5 bytes of output left out" in caplog.records[1].getMessage()
