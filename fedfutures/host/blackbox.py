@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 
-PIECE, NUMBER, READY, HALF = range(4)
+PIECE, NUMBER, READY, HALF, WRITTEN = range(5)
 SPOOL_BYTES = 64 << 10
 
 
@@ -30,10 +30,18 @@ class BlackBox:
         """Whether the Worker had become ready."""
         return bool(self.cells[READY])
 
-    def spooled(self) -> bytes:
-        """Return what it has printed and not written: up to the zeros that the rest of each half is filled with."""
+    def spooled(self, came: int, tail: bytes) -> bytes:
+        """Return what it has printed and not written: up to the zeros that the rest of each half is filled with.
+
+        It may have died while the older half was being written, or just after. `came` is how many bytes have come
+        through the pipe, and `tail` are the last of them: what the half has in common with their end is not returned.
+        Others may write to the pipe, too, so neither the number nor the bytes tell alone.
+        """
         newer = self.cells[HALF]
-        return b"".join(half[:].rstrip(b"\0") for half in (self.halves[1 - newer], self.halves[newer]))
+        older, newest = (half[:].rstrip(b"\0") for half in (self.halves[1 - newer], self.halves[newer]))
+        most = max(0, min(len(older), came - self.cells[WRITTEN]))
+        common = next(size for size in range(most, -1, -1) if tail.endswith(older[:size]))
+        return older[common:] + newest
 
     def close(self) -> None:
         """Give the memory back."""

@@ -87,7 +87,7 @@ class Outputs:
 
     def _last_of(self, child: Child, stream: int, lines: Lines) -> bytes:
         """The Worker has died: what it had printed and not written comes behind what it had written."""
-        spooled = child.box.spooled() if stream == 1 else b""
+        spooled = child.box.spooled(lines.came, lines.tail) if stream == 1 else b""
         return (lines.feed(spooled, time.monotonic()) if spooled else b"") + lines.close()
 
     def _let_go(self, child: Child, descriptor: int) -> None:

@@ -302,7 +302,7 @@ class Locks:
                 return block and self.wait_for(lock, try_for, block, -1 if timeout is None else max(0.0, timeout))
 
             def release() -> None:
-                lock = reference()
+                lock: Any = reference()
                 give()
                 if not lock._semlock._is_mine():
                     self.held.pop(lock, None)

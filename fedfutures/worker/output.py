@@ -19,7 +19,7 @@ import threading
 import time
 from typing import Any
 
-from ..host.blackbox import HALF, SPOOL_BYTES, BlackBox
+from ..host.blackbox import HALF, SPOOL_BYTES, WRITTEN, BlackBox
 
 LINES_AT_ONCE = 500
 SECONDS = 0.05
@@ -32,11 +32,12 @@ class Spool(io.BufferedIOBase):
     """The buffer below a stream of text that ends its lines with :meth:`flush`."""
 
     def __init__(self, descriptor: int, halves: list[mmap.mmap], cells: Any) -> None:
-        """`cells[HALF]` says to whom finds them which half is the newer one."""
+        """`cells` tell whom finds the halves which one is newer, and how much was written before the older one."""
         self._descriptor = descriptor
         self._halves, self._cells = halves, cells
         self._append = halves[0].write
         self._active = 0
+        self._written = 0  # bytes, before those that are being written
         self._lines, self._burst, self._began = 0, LINES_AT_ONCE, 0.0
         self._lock = threading.RLock()
         self._flooded: threading.Event | None = None
@@ -83,6 +84,7 @@ class Spool(io.BufferedIOBase):
         """Write what is there."""
         with self._lock:
             half = self._halves[self._active]
+            self._cells[WRITTEN] = self._written
             self._active = self._cells[HALF] = 1 - self._active
             self._append = self._halves[self._active].write  # from here on nobody appends to the other one
             size = half.tell()
@@ -93,6 +95,7 @@ class Spool(io.BufferedIOBase):
 
     def _write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
+        self._written += len(view)
         while view:
             view = view[os.write(self._descriptor, view) :]
 
@@ -124,7 +127,7 @@ class Spool(io.BufferedIOBase):
         """In a process that a Future has forked: there is no thread to write, and the memory is the Worker's."""
         self._lock = threading.RLock()
         self._halves = [mmap.mmap(-1, SPOOL_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(2)]
-        self._cells, self._active, self._burst = [0] * (HALF + 1), 0, _NEVER
+        self._cells, self._active, self._burst = [0] * (WRITTEN + 1), 0, _NEVER
         self._append = self._halves[0].write
         vars(self).pop("flush", None)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fedfutures.futures.printing import Printer
 from fedfutures.host import output
+from fedfutures.host.blackbox import HALF, WRITTEN, BlackBox
 from fedfutures.host.output import Lines
 
 
@@ -144,3 +145,18 @@ def test_a_stream_that_is_closed() -> None:
         Printer(True).show("a.1", 1, b"line\n")
     with contextlib.redirect_stderr(None):
         Printer(True).show("a.1", 2, b"line\n")
+
+
+def test_what_was_printed_and_not_written_comes_once() -> None:
+    """The Worker has died while the older half was being written: the host process knows how far that had come."""
+    box = BlackBox()
+    older, newer = box.halves
+    box.cells[HALF], box.cells[WRITTEN] = 1, 7
+    older.write(b"one\ntwo\none\n")
+    newer.write(b"three\n")
+    assert box.spooled(7, b"before\n") == b"one\ntwo\none\nthree\n"
+    assert box.spooled(11, b"before\none\n") == b"two\none\nthree\n"
+    assert box.spooled(19, b"before\none\ntwo\none\n") == b"three\n"
+    assert box.spooled(99, b"of another process\n") == b"one\ntwo\none\nthree\n"
+    assert box.spooled(7, b"one\n") == b"one\ntwo\none\nthree\n"  # an earlier line of the same text
+    box.close()
