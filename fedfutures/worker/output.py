@@ -19,7 +19,7 @@ import threading
 import time
 from typing import Any
 
-from ..host.blackbox import HALF, SPOOL_BYTES, BlackBox
+from ..host.blackbox import HALF, SENT, SPOOL_BYTES, BlackBox
 
 LINES_AT_ONCE = 500
 SECONDS = 0.05
@@ -32,7 +32,7 @@ class Spool(io.BufferedIOBase):
     """The buffer below a stream of text that ends its lines with :meth:`flush`."""
 
     def __init__(self, descriptor: int, halves: list[mmap.mmap], cells: Any) -> None:
-        """`cells[HALF]` says to whom finds them which half is the newer one."""
+        """`cells` tell whoever finds the halves which is the newer one, and how much was written before the other."""
         self._descriptor = descriptor
         self._halves, self._cells = halves, cells
         self._append = halves[0].write
@@ -66,6 +66,7 @@ class Spool(io.BufferedIOBase):
             if size < SPOOL_BYTES:
                 return self._append(data)
             self._write(data)
+            self._cells[SENT] += size
             return size
 
     def flush(self) -> None:
@@ -90,6 +91,7 @@ class Spool(io.BufferedIOBase):
                 self._write(half[:size])
                 half[:size] = bytes(size)
                 half.seek(0)
+                self._cells[SENT] += size
 
     def _write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
@@ -124,7 +126,7 @@ class Spool(io.BufferedIOBase):
         """In a process that a Future has forked: there is no thread to write, and the memory is the Worker's."""
         self._lock = threading.RLock()
         self._halves = [mmap.mmap(-1, SPOOL_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(2)]
-        self._cells, self._active, self._burst = [0] * (HALF + 1), 0, _NEVER
+        self._cells, self._active, self._burst = [0] * (SENT + 1), 0, _NEVER
         self._append = self._halves[0].write
         vars(self).pop("flush", None)
 
