@@ -15,6 +15,7 @@ NAMES = (
     "efficiency",
     "skew",
     "nested",
+    "printing",
     "start",
     "arrays",
     "variables",

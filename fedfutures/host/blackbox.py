@@ -9,8 +9,19 @@ from __future__ import annotations
 
 import mmap
 
-PIECE, NUMBER, READY, HALF, WRITTEN = range(5)
+PIECE, NUMBER, READY, HALF, SENT = range(5)
 SPOOL_BYTES = 64 << 10
+
+
+def came_of(chunk: bytes, count: int, tail: bytes) -> int:
+    """Return how much of a chunk has come, if it was begun `count` bytes ago and these were the last ones that came.
+
+    >>> came_of(b"one two ", 8, b"zero one two "), came_of(b"one two ", 0, b"zero "), came_of(b"one two ", 9, b"one t")
+    (8, 0, 5)
+    """
+    if 0 <= count <= len(chunk) and tail.endswith(chunk[:count]):
+        return count
+    return next((size for size in range(len(chunk), 0, -1) if tail.endswith(chunk[:size])), 0)
 
 
 class BlackBox:
@@ -30,18 +41,14 @@ class BlackBox:
         """Whether the Worker had become ready."""
         return bool(self.cells[READY])
 
-    def spooled(self, came: int, tail: bytes) -> bytes:
+    def spooled(self, read: int, tail: bytes) -> bytes:
         """Return what it has printed and not written: up to the zeros that the rest of each half is filled with.
 
-        It may have died while the older half was being written, or just after. `came` is how many bytes have come
-        through the pipe, and `tail` are the last of them: what the half has in common with their end is not returned.
-        Others may write to the pipe, too, so neither the number nor the bytes tell alone.
+        It may have died while the older half was being written. How much of that has come follows from how many bytes
+        were `read`, or where others have written, too, from the last ones.
         """
-        newer = self.cells[HALF]
-        older, newest = (half[:].rstrip(b"\0") for half in (self.halves[1 - newer], self.halves[newer]))
-        most = max(0, min(len(older), came - self.cells[WRITTEN]))
-        common = next(size for size in range(most, -1, -1) if tail.endswith(older[:size]))
-        return older[common:] + newest
+        older, newer = (self.halves[place][:].rstrip(b"\0") for place in (1 - self.cells[HALF], self.cells[HALF]))
+        return older[came_of(older, read - self.cells[SENT], tail) :] + newer
 
     def close(self) -> None:
         """Give the memory back."""

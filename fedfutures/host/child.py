@@ -12,11 +12,12 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..program import records
-from .blackbox import BlackBox
+from .blackbox import SPOOL_BYTES, BlackBox
 from .output import Lines
 from .settings import FrameReader, Settings, pack_frame
 from .system import Usual, be_usual, die_with_parent
@@ -35,8 +36,22 @@ class Child:
         self.box, self.dump = box, dump
         self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1, 2, or 3 for log records, lines)
         self.listens = role == "broker"  # whether the host process listens to what it says over its control pipe
+        self._read, self._last_read, self._last_size = 0, deque[bytes](), 0  # of its standard output
         self._heard = FrameReader()
         self._unsaid = bytearray()
+
+    def note_read(self, data: bytes) -> None:
+        """This came of its standard output; as much is remembered as it may have begun to write when it dies."""
+        last = self._last_read
+        self._read += len(data)
+        self._last_size += len(data)
+        last.append(data)
+        while self._last_size - len(last[0]) >= SPOOL_BYTES:
+            self._last_size -= len(last.popleft())
+
+    def spooled(self) -> bytes:
+        """Return what it has printed and not written, once it has died and all that it has written was read."""
+        return self.box.spooled(self._read, b"".join(self._last_read))
 
     def tell(self, value: Any, poller: select.poll) -> None:
         """Send a frame over the control pipe. What does not fit in waits: the child may be stopped."""

@@ -34,12 +34,9 @@ class Lines:
         self._left_out = 0
         self._reads = float(READS_AT_ONCE)
         self.rests_until: float | None = None
-        self.came, self.tail = 0, b""  # how many bytes, and the last of them
 
     def feed(self, data: bytes, now: float) -> bytes:
         """Take in what the Worker wrote; return what is to be passed on: whole lines."""
-        self.came += len(data)
-        self.tail = (self.tail + data)[-FULL_BYTES:]
         self._budget = min(BURST_BYTES, self._budget + (now - self._at) * RATE_BYTES_PER_SECOND)
         self._reads = min(READS_AT_ONCE, self._reads + (now - self._at) * READS_PER_SECOND - 1)
         rests = self._reads < 0 and len(data) < FULL_BYTES

@@ -44,6 +44,8 @@ class Outputs:
             data = os.read(descriptor, READ_BYTES)
         except BlockingIOError:
             return False
+        if stream == 1:
+            child.note_read(data)
         text = lines.feed(data, time.monotonic()) if data else self._last_of(child, stream, lines)
         if text:
             self._say(["output", child.name, stream, text])
@@ -87,7 +89,7 @@ class Outputs:
 
     def _last_of(self, child: Child, stream: int, lines: Lines) -> bytes:
         """The Worker has died: what it had printed and not written comes behind what it had written."""
-        spooled = child.box.spooled(lines.came, lines.tail) if stream == 1 else b""
+        spooled = child.spooled() if stream == 1 else b""
         return (lines.feed(spooled, time.monotonic()) if spooled else b"") + lines.close()
 
     def _let_go(self, child: Child, descriptor: int) -> None:

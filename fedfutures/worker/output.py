@@ -19,7 +19,7 @@ import threading
 import time
 from typing import Any
 
-from ..host.blackbox import HALF, SPOOL_BYTES, WRITTEN, BlackBox
+from ..host.blackbox import HALF, SENT, SPOOL_BYTES, BlackBox
 
 LINES_AT_ONCE = 500
 SECONDS = 0.05
@@ -32,12 +32,11 @@ class Spool(io.BufferedIOBase):
     """The buffer below a stream of text that ends its lines with :meth:`flush`."""
 
     def __init__(self, descriptor: int, halves: list[mmap.mmap], cells: Any) -> None:
-        """`cells` tell whom finds the halves which one is newer, and how much was written before the older one."""
+        """`cells` tell whoever finds the halves which is the newer one, and how much was written before the other."""
         self._descriptor = descriptor
         self._halves, self._cells = halves, cells
         self._append = halves[0].write
         self._active = 0
-        self._written = 0  # bytes, before those that are being written
         self._lines, self._burst, self._began = 0, LINES_AT_ONCE, 0.0
         self._lock = threading.RLock()
         self._flooded: threading.Event | None = None
@@ -67,6 +66,7 @@ class Spool(io.BufferedIOBase):
             if size < SPOOL_BYTES:
                 return self._append(data)
             self._write(data)
+            self._cells[SENT] += size
             return size
 
     def flush(self) -> None:
@@ -84,7 +84,6 @@ class Spool(io.BufferedIOBase):
         """Write what is there."""
         with self._lock:
             half = self._halves[self._active]
-            self._cells[WRITTEN] = self._written
             self._active = self._cells[HALF] = 1 - self._active
             self._append = self._halves[self._active].write  # from here on nobody appends to the other one
             size = half.tell()
@@ -92,10 +91,10 @@ class Spool(io.BufferedIOBase):
                 self._write(half[:size])
                 half[:size] = bytes(size)
                 half.seek(0)
+                self._cells[SENT] += size
 
     def _write(self, data: Any) -> None:
         view = memoryview(data).cast("B")
-        self._written += len(view)
         while view:
             view = view[os.write(self._descriptor, view) :]
 
@@ -127,7 +126,7 @@ class Spool(io.BufferedIOBase):
         """In a process that a Future has forked: there is no thread to write, and the memory is the Worker's."""
         self._lock = threading.RLock()
         self._halves = [mmap.mmap(-1, SPOOL_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for _ in range(2)]
-        self._cells, self._active, self._burst = [0] * (WRITTEN + 1), 0, _NEVER
+        self._cells, self._active, self._burst = [0] * (SENT + 1), 0, _NEVER
         self._append = self._halves[0].write
         vars(self).pop("flush", None)
 

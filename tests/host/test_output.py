@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fedfutures.futures.printing import Printer
 from fedfutures.host import output
-from fedfutures.host.blackbox import HALF, WRITTEN, BlackBox
+from fedfutures.host.blackbox import HALF, SENT, BlackBox
 from fedfutures.host.output import Lines
 
 
@@ -151,7 +151,7 @@ def test_what_was_printed_and_not_written_comes_once() -> None:
     """The Worker has died while the older half was being written: the host process knows how far that had come."""
     box = BlackBox()
     older, newer = box.halves
-    box.cells[HALF], box.cells[WRITTEN] = 1, 7
+    box.cells[HALF], box.cells[SENT] = 1, 7
     older.write(b"one\ntwo\none\n")
     newer.write(b"three\n")
     assert box.spooled(7, b"before\n") == b"one\ntwo\none\nthree\n"
