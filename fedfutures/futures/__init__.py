@@ -100,7 +100,7 @@ def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     if node is None or _closed or current.importing_program:
         node = _node()
     priority = taken_from(fn, kwargs) if kwargs else None
-    return node.submit(fn, args, kwargs, priority)  # type: ignore[union-attr, no-any-return]
+    return node.submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
 
 
 def _submit(

@@ -14,12 +14,12 @@ import sys
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..worker.context import Ending
 
-if TYPE_CHECKING:
-    from .feeding import Feeder
+Feeder = Any
+"""What feeds a map (:mod:`.feeding`)."""
 
 ITEMS_AT_MOST = 1_000_000
 SECONDS_AT_MOST = 60.0

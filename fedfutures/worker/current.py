@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .node import Node
-
-node: Node | None = None
+node: Any = None
 """The Worker of this process, or the Origin of its launched program; None in a plain program."""
 
 is_origin = True
@@ -17,7 +14,7 @@ is_origin = True
 name = "origin"
 """``host.number`` of a Worker; "origin" elsewhere."""
 
-origins: weakref.WeakSet[Node] = weakref.WeakSet()
+origins: weakref.WeakSet[Any] = weakref.WeakSet()
 """The Origins of this process: one for each Federation that it has joined."""
 
 constants: dict[str, Any] = {}

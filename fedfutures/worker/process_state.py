@@ -52,7 +52,7 @@ Values = dict[str, Any]
 """What parts of the state are, by name."""
 
 
-class Part(NamedTuple):
+class StatePart(NamedTuple):
     """One part of the state of a process."""
 
     read: Callable[[], Any]
@@ -209,30 +209,30 @@ def _write_tracing(functions: tuple[Any, Any]) -> None:
 _set_asyncgen_hooks = sys.set_asyncgen_hooks
 _enable_collector, _disable_collector, _set_thresholds = gc.enable, gc.disable, gc.set_threshold
 
-PARTS: dict[str, Part] = {
-    "directory": Part(_read_directory, _write_directory),
-    "environment": Part(_read_environment, _write_environment),
-    "umask": Part(_read_umask, _umask),
-    "sys": Part(_read_sys, _write_sys),
-    "warnings": Part(_read_warnings, _write_warnings),
-    "locale": Part(lambda: _set_locale(locale.LC_ALL), lambda value: _set_locale(locale.LC_ALL, value)),
-    "recursion limit": Part(
+PARTS: dict[str, StatePart] = {
+    "directory": StatePart(_read_directory, _write_directory),
+    "environment": StatePart(_read_environment, _write_environment),
+    "umask": StatePart(_read_umask, _umask),
+    "sys": StatePart(_read_sys, _write_sys),
+    "warnings": StatePart(_read_warnings, _write_warnings),
+    "locale": StatePart(lambda: _set_locale(locale.LC_ALL), lambda value: _set_locale(locale.LC_ALL, value)),
+    "recursion limit": StatePart(
         lambda: _get_recursion_limit() - RECURSION_MARGIN,
         lambda limit: _set_recursion_limit(limit + RECURSION_MARGIN),
     ),
-    "socket timeout": Part(socket.getdefaulttimeout, _set_timeout),
-    "resource limits": Part(_read_limits, _write_limits),
-    "collector": Part(lambda: (gc.isenabled(), gc.get_threshold()), _write_collector),
-    "switch interval": Part(sys.getswitchinterval, _set_switch_interval),
-    "event loop": Part(_read_event_loop, _write_event_loop, of_main_thread=True),
-    "tracing": Part(lambda: (sys.gettrace(), sys.getprofile()), _write_tracing, of_main_thread=True),
+    "socket timeout": StatePart(socket.getdefaulttimeout, _set_timeout),
+    "resource limits": StatePart(_read_limits, _write_limits),
+    "collector": StatePart(lambda: (gc.isenabled(), gc.get_threshold()), _write_collector),
+    "switch interval": StatePart(sys.getswitchinterval, _set_switch_interval),
+    "event loop": StatePart(_read_event_loop, _write_event_loop, of_main_thread=True),
+    "tracing": StatePart(lambda: (sys.gettrace(), sys.getprofile()), _write_tracing, of_main_thread=True),
     # Handlers before timers: a timer of what goes on again may be due at once.
-    "handlers": Part(_read_handlers, _write_handlers, of_main_thread=True),
-    "timers": Part(_read_timers, _write_timers, of_main_thread=True),
+    "handlers": StatePart(_read_handlers, _write_handlers, of_main_thread=True),
+    "timers": StatePart(_read_timers, _write_timers, of_main_thread=True),
 }
 if sys.platform == "linux":
     _set_affinity = os.sched_setaffinity
-    PARTS["affinity"] = Part(lambda: os.sched_getaffinity(0), lambda processors: _set_affinity(0, processors))
+    PARTS["affinity"] = StatePart(lambda: os.sched_getaffinity(0), lambda processors: _set_affinity(0, processors))
 
 _WATCHED = (
     (os, "chdir", "directory"), (os, "fchdir", "directory"), (os, "umask", "umask"),

@@ -41,7 +41,7 @@ class Nobody:
 NOBODY = Nobody()
 
 
-class Record:
+class Failures:
     """What has failed at one node."""
 
     def __init__(self) -> None:
@@ -73,16 +73,16 @@ class Record:
         return lines
 
 
-_records: weakref.WeakKeyDictionary[Any, Record] = weakref.WeakKeyDictionary()
+_records: weakref.WeakKeyDictionary[Any, Failures] = weakref.WeakKeyDictionary()
 
 
 def _line(name: str, text: str, count: int) -> str:
     return f"  {name}: {text}" + (f" ({count:,} times)" if count > 1 else "")
 
 
-def _record(node: Any) -> Record:
+def _record(node: Any) -> Failures:
     with _lock:
-        return _records.setdefault(NOBODY if node is None else node, Record())
+        return _records.setdefault(NOBODY if node is None else node, Failures())
 
 
 def _text(error: BaseException) -> str:
@@ -192,7 +192,7 @@ def _print(lines: list[str]) -> None:
 class _Said:
     """Stands among the callbacks of a Worker, which are run where no lock is held."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Failures) -> None:
         self._record = record
 
     def _invoke_callbacks(self) -> None:
@@ -204,7 +204,7 @@ class _Said:
             _print(record.lines())
 
 
-def _say_soon(node: Any, record: Record) -> None:
+def _say_soon(node: Any, record: Failures) -> None:
     if not record.waits:
         record.waits = True
         node._callbacks.append(_Said(record))
