@@ -36,7 +36,6 @@ import greenlet
 from ..errors import (
     ArgumentLoadError,
     FutureError,
-    LocalProtocolError,
     ResultNotPicklable,
     SealBroken,
     VariableNotCarried,
@@ -678,12 +677,17 @@ class Worker(Node):
 
     def _settle_state(self) -> None:
         """Before and after a Future: wait for those that run in other threads, and bring the process to its base."""
-        for _ in range(LATE_HANDLERS):
-            with contextlib.suppress(BaseException):  # of a handler that the Future has left
+        failures = 0
+        while True:
+            try:
                 self.others.let_by()
                 self.state.restore()
-                return
-        raise LocalProtocolError(f"Worker {self.name} cannot bring its process to the state in which Futures begin")
+                if not self.others.wanted:
+                    return
+            except BaseException:  # of a handler that the Future has left
+                failures += 1
+                if failures > LATE_HANDLERS:
+                    raise
 
     def run_call(self, future: Future, before_settling: Callable[[], object] | None = None) -> None:
         """Call what an own Future is to call, and settle it."""
