@@ -41,6 +41,8 @@ class Federation:
         self._failure: FederationLost | None = None
         self._closed = False
         self._pid = os.getpid()
+        self.kept: Any = None
+        """What has to live as long as Workers start: a semaphore in `initargs` goes with the object that made it."""
 
     @property
     def origin(self) -> Any:
@@ -136,6 +138,7 @@ class Federation:
             self._origin.close()
             self._context.term()
         self._handle.end()
+        self.kept = None
 
     def finish(self) -> None:
         """Drain, then close: what an Executor that nobody shut down does at the end."""
