@@ -105,6 +105,7 @@ class Executor(concurrent.futures.Executor):
             from .federation import Federation
 
             self._federation = Federation(handle, prefix=False)
+            self._federation.kept = initargs
             self._finalizer = weakref.finalize(self, self._federation.finish)
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:

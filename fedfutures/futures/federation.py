@@ -49,6 +49,8 @@ class Federation:
         self._cancelled = False  # whether what has not started was cancelled
         self._flooded = False  # whether threads submit on that the program does not wait for
         self._pid = os.getpid()
+        self.kept: Any = None
+        """What has to live as long as Workers start: a semaphore in `initargs` goes with the object that made it."""
 
     @property
     def origin(self) -> Any:
@@ -194,6 +196,7 @@ class Federation:
             ends.forget(self._origin)
             self._context.term()
         self._handle.end()
+        self.kept = None
 
     def finish(self, *, program_ends: bool = False) -> None:
         """Drain, say which errors nobody can ask for any more, and close."""

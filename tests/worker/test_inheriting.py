@@ -110,6 +110,32 @@ def test_under_the_names_that_the_program_has_for_them(tmp_path: Path, guard: st
     assert (ended.out, ended.err, ended.code) == ("4950\nanother one does not reach them\n", "", 0), ended
 
 
+def test_nobody_else_has_to_keep_them(tmp_path: Path) -> None:
+    """Workers that start later need them, too."""
+    write(
+        tmp_path / "prog.py",
+        """\
+        import gc, multiprocessing, os
+        from fedfutures import Executor
+        def given(*arguments):
+            global LOCK, VALUE
+            LOCK, VALUE = arguments
+        def add(n):
+            with LOCK: VALUE.value += n
+            return VALUE.value
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("spawn")
+            ex = Executor(2, initializer=given, initargs=(context.Lock(), context.Value("i", 0)))
+            gc.collect()
+            print(ex.submit(add, 1).result(), type(ex.submit(os._exit, 1).exception()).__name__, end=" ")
+            print(ex.submit(add, 1).result())
+            ex.shutdown()
+        """,
+    )
+    ended = python("prog.py", cwd=tmp_path)
+    assert (ended.out, ended.err, ended.code) == ("1 PoisonedFuture 2\n", "", 0), ended
+
+
 def test_an_end_of_a_pipe_as_an_argument(tmp_path: Path) -> None:
     write(
         tmp_path / "prog.py",
