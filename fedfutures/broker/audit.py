@@ -82,6 +82,8 @@ def check(broker: BrokerMachine) -> None:
         _require(source[0] in broker.peers, "an intake of a peer that is gone")
     by_role = len(broker.workers) + len(broker.origins) + len(broker.neighbours)
     _require(len(broker.peers) == by_role, "a peer has no role")
+    locked_in = sum(not peer.workers for peer in broker.workers)
+    _require(broker.locked_in == locked_in, "Workers that start nothing of others are not counted")
     broker.queue.check()
     broker.orphans.check()
     broker.transfers.check()

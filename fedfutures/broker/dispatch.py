@@ -70,7 +70,7 @@ class Dispatch:
 
     def _reach(self) -> int:
         """How many Workers there are, here and behind neighbours, as of the last survey."""
-        return len(self._broker.workers) + self._broker.exchange.others_workers
+        return self._broker.takers + self._broker.exchange.others_workers
 
     def give_to_neighbours(self, now: float) -> None:
         """Give neighbours their share of what own Workers have left."""
@@ -101,18 +101,18 @@ class Dispatch:
         What came back from somebody goes only to who is idle, and not over and over by the same link, as long as it
         can run here.
         """
-        name, stranded = peer.name, not self._broker.workers
+        name, stranded = peer.name, not self._broker.takers
         return lambda lot: not lot.barred or (peer.idle > 0 and (stranded or lot.barred.count(name) < MOST_CROSSINGS))
 
     def _returnable(self, peer: Peer) -> int:
         """How many Futures to give back to a neighbour: as its idle Workers need, less what starts soon here."""
         assert peer.link is not None
         broker = self._broker
-        if not broker.workers and broker.exchange.others_workers <= peer.workers:
+        if not broker.takers and broker.exchange.others_workers <= peer.workers:
             return peer.room  # nobody else could run them
         if not peer.idle:
             return 0
-        soon = schedule.soon(broker.durations.last, len(broker.workers), peer.link.round_trip)
+        soon = schedule.soon(broker.durations.last, broker.takers, peer.link.round_trip)
         return max(0, min(peer.idle, len(broker.queue) - soon))
 
     def _share_of(self, peer: Peer, lot: Lot, backlog: int, total: int) -> int:
@@ -120,7 +120,7 @@ class Dispatch:
         seconds = schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
         mean = self._broker.durations.of(lot.function)
         count = schedule.share(mean, peer.pending, backlog, peer.workers, total, seconds)
-        left = backlog - schedule.soon(mean, len(self._broker.workers), peer.link.round_trip / 2)
+        left = backlog - schedule.soon(mean, self._broker.takers, peer.link.round_trip / 2)
         return max(0, min(max(count, peer.idle), peer.room, left, 1 if lot.crashes else len(lot.ids)))
 
     def _give_back(self, peer: Peer, lot: Lot, count: int, now: float) -> None:

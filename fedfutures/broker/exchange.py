@@ -80,7 +80,7 @@ class Exchange:
         hungry = self._consider_hunger(survey, queued, now)
         self._ask_origins(survey, queued, now)
         if broker.neighbours:
-            survey.movable += max(0, queued - schedule.soon(broker.durations.last, len(broker.workers), 0.0))
+            survey.movable += max(0, queued - schedule.soon(broker.durations.last, broker.takers, 0.0))
             for peer in broker.neighbours:
                 if peer.link is not None and peer.link.linked and not peer.silent:
                     self._ask_neighbour(peer, survey, queued, hungry, now)
@@ -94,7 +94,7 @@ class Exchange:
             self.due = when
 
     def _survey(self) -> Survey:
-        survey = Survey(len(self._broker.workers))
+        survey = Survey(self._broker.takers)
         soon = 1 + schedule.soon(self._broker.durations.last, 1, 0.0)
         for peer in self._broker.workers:
             if peer.pending and not peer.idle:
@@ -119,7 +119,7 @@ class Exchange:
 
     def _ask_origins(self, survey: Survey, queued: int, now: float) -> None:
         broker = self._broker
-        cushion = schedule.cushion(broker.durations.last, len(broker.workers))
+        cushion = schedule.cushion(broker.durations.last, broker.takers)
         wanted = survey.room + cushion + survey.others - queued
         if broker.queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
             wanted = 0
@@ -137,7 +137,7 @@ class Exchange:
         broker = self._broker
         assert peer.link is not None
         seconds = 2 * schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
-        cushion = schedule.cushion(broker.durations.last, len(broker.workers), seconds)
+        cushion = schedule.cushion(broker.durations.last, broker.takers, seconds)
         goal = survey.room + cushion + survey.others - peer.room
         wanted = max(0, min(goal - queued, DEMAND_AT_MOST))
         if broker.queue.bytes > schedule.QUEUE_BYTES_AT_MOST:

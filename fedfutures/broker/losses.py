@@ -77,6 +77,8 @@ class Losses:
         """Forget a peer: what it held runs again, what it submitted is dropped."""
         del self._broker.peers[peer.name]
         self._broker.of_role(peer).remove(peer)
+        if peer.role == "worker":
+            self._broker.locked_in -= 1 - peer.workers
         for lot in self._all_taken(peer, now):
             self._broker.put_back(lot)
         self._broker.orphans.peer_gone(peer)

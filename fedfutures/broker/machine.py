@@ -63,6 +63,7 @@ class BrokerMachine:
         self.pack = pack  # how reports become bytes
         self.peers: dict[str, Peer] = {}
         self.workers: list[Peer] = []  # the same peers, by role
+        self.locked_in = 0  # Workers of these that start nothing of others now
         self.origins: list[Peer] = []
         self.neighbours: list[Peer] = []
         self.queue = WorkQueue()
@@ -303,6 +304,11 @@ class BrokerMachine:
         self.definitions.meet(peer, now)
         self.transfers.linked(peer, anew=False, now=now)
 
+    @property
+    def takers(self) -> int:
+        """How many own Workers start Futures of others."""
+        return len(self.workers) - self.locked_in
+
     def of_role(self, peer: Peer) -> list[Peer]:
         return {"worker": self.workers, "origin": self.origins, "broker": self.neighbours}[peer.role]
 
@@ -312,7 +318,11 @@ class BrokerMachine:
             self._note_deadline(peer)
 
     def _on_demand(self, peer: Peer, demand: messages.Demand, now: float) -> None:
-        peer.idle, peer.workers, peer.spent = demand.idle, demand.workers, False
+        workers = demand.workers
+        if peer.role == "worker":
+            workers = min(1, workers)
+            self.locked_in += peer.workers - workers
+        peer.idle, peer.workers, peer.spent = demand.idle, workers, False
         self._expected.discard(peer.name)
 
     def _on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:

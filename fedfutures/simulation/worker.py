@@ -20,6 +20,7 @@ from ..worker.pace import (
     HURRY_SECONDS,
     LOOK_SECONDS,
     PUMP_EVERY_SECONDS,
+    RECALL_SECONDS,
     REPORT_SECONDS,
     STUCK_SECONDS,
 )  # fmt: skip
@@ -28,6 +29,9 @@ from .workload import CRASHES, LOCKS, RAISES, Spec, payload_of, read, value_of
 
 if TYPE_CHECKING:
     from .system import System
+
+
+NEVER_ASKED = -RECALL_SECONDS
 
 
 class Fetched:
@@ -77,7 +81,7 @@ class SimWorker(Submitter):
         self.waiting = 0  # Futures that wait
         self.holder: Running | None = None  # who has the lock
         self.want_lock: deque[Running] = deque()
-        self.recalled: set[int] = set()  # own Futures that were given, and are asked for again
+        self.recalled: dict[int, float] = {}  # own Futures that were given -> when they were asked for again
         self.inbox: list[bytes] = []
         self.published: bytes | None = None  # the latest; older ones are worth nothing
         self.driven_at = self.pump_at = 0.0
@@ -161,7 +165,7 @@ class SimWorker(Submitter):
         if stuck > REPORT_SECONDS and self.current is not None and self.reported != self.current.blamed:
             self.reported = self.current.blamed
             self.step(rules.Report(self.reported[0], [self.reported[1]]))
-        self.step(rules.Load(unstarted, len(self.own), busy, overdue))
+        self.step(rules.Load(unstarted, len(self.own), busy, overdue, self.locked_in))
 
     def _overdue_seconds(self) -> float:
         return max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))
@@ -235,11 +239,13 @@ class SimWorker(Submitter):
         return self.holder is not None and self.holder is not self.current
 
     def _recall(self) -> None:
-        """Ask for the own Futures that were given: this Worker may run nothing else."""
-        wanted = [number for _, pending in self.machine.given.values() for number in pending - self.recalled]
+        """Ask for the own Futures that were given, every so often: this Worker may run nothing else."""
+        now = self.clock.now
+        given = [number for _, pending in self.machine.given.values() for number in pending]
+        wanted = sorted(number for number in given if now >= self.recalled.get(number, NEVER_ASKED) + RECALL_SECONDS)
         if wanted:
-            self.recalled.update(wanted)
-            self.step(rules.CancelGiven(sorted(wanted)))
+            self.recalled.update(dict.fromkeys(wanted, now))
+            self.step(rules.CancelGiven(wanted))
 
     def _go_on(self) -> None:
         """Run what there is, as the runner does: who is ready first, own Futures next, the newest first."""
@@ -358,9 +364,10 @@ class SimWorker(Submitter):
 
     def resolve(self, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
         if self.recalled:
-            back = {number for number, kind in odd if kind == CANCELLED} & self.recalled
+            back = {number for number, kind in odd if kind == CANCELLED} & self.recalled.keys()
             self.own.extendleft(sorted(back, reverse=True))
-            self.recalled.difference_update(ids)
+            for number in ids:
+                self.recalled.pop(number, None)
             kept = [(number, outcome) for number, outcome in zip(ids, outcomes) if number not in back]
             ids, outcomes = [number for number, _ in kept], [outcome for _, outcome in kept]
         super().resolve(ids, outcomes, odd)

@@ -99,7 +99,7 @@ class Demand:
 
     count: int
     idle: int  # Workers behind the sender that have nothing to run; of a Worker: 1 or 0
-    workers: int = 1  # Workers behind the sender
+    workers: int = 1  # Workers behind the sender; of a Worker: 0 while it starts nothing of others
 
 
 @dataclass(slots=True)

@@ -48,6 +48,7 @@ class Load:
     own: int  # submitted here, neither started nor given
     busy: bool  # something is being run right now
     one_by_one: bool = False  # nothing is to wait behind what runs: it takes longer than expected, or is the last
+    locked_in: bool = False  # nothing of others is started: a Future that waits here holds a lock
 
 
 @dataclass(slots=True)

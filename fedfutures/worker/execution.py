@@ -57,7 +57,14 @@ from .future import Future
 from .isolation import Isolation
 from .locks import Locks
 from .node import Node
-from .pace import HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, REPORT_SECONDS, STUCK_SECONDS
+from .pace import (
+    HURRY_SECONDS,
+    LOOK_SECONDS,
+    PUMP_EVERY_SECONDS,
+    RECALL_SECONDS,
+    REPORT_SECONDS,
+    STUCK_SECONDS,
+)  # fmt: skip
 from .process_state import alarm_at, is_shallow
 from .threads import STILL_SECONDS, OtherThreads
 from .waiters import GreenEvent, HelpfulEvent, Waiter
@@ -132,7 +139,7 @@ class Worker(Node):
         self.others = OtherThreads(self)
         self.scopes: dict[Any, dict[str, Any]] = {}  # what Futures that are under way have named
         self.locks = Locks(self)
-        self.recalled: set[int] = set()  # own Futures that were given, and are asked for again
+        self.recalled: dict[int, float] = {}  # own Futures that were given -> when they were asked for again
         self.switches = 0
         self.depth = 0
         self.pump_at = 0.0
@@ -287,7 +294,7 @@ class Worker(Node):
             self._relief.start()
         if (self.max_tasks is None or self.tasks < self.max_tasks) and not self.preparing:
             one_by_one = overdue or self.max_tasks is not None
-            self.step(rules.Load(unstarted, len(self.own), busy, one_by_one))
+            self.step(rules.Load(unstarted, len(self.own), busy, one_by_one, bool(self.locks.locked_in)))
 
     def _stuck_seconds(self) -> float:
         """How long one Future has kept the main thread; 0.0 when that is who asks."""
@@ -348,14 +355,15 @@ class Worker(Node):
         return count
 
     def _recall(self) -> None:
-        """Ask for the own Futures that were given and have not been started: this Worker may run nothing else."""
+        """Ask for the own Futures that were given, every so often: this Worker may run nothing else.
+
+        Also for those that run, for whoever runs them may be lost, and then they wait where nobody may start them.
+        """
+        now = time.monotonic()
         with self.lock:
-            wanted = [
-                number for number, future in self.futures.items()
-                if future._state == PENDING and number not in self.recalled
-            ]  # fmt: skip
+            wanted = [n for n in self.futures if now >= self.recalled.get(n, -RECALL_SECONDS) + RECALL_SECONDS]
             if wanted:
-                self.recalled.update(wanted)
+                self.recalled.update(dict.fromkeys(wanted, now))
                 self.step(rules.CancelGiven(wanted))
                 self.flush()
 
@@ -371,12 +379,14 @@ class Worker(Node):
                 self._reclaim(rules.Reclaim(sorted(back)))
                 kept = [entry for entry in zip(action.ids, action.outcomes) if entry[0] not in back]
                 action = rules.Resolve([n for n, _ in kept], [o for _, o in kept], action.odd)
-            self.recalled.difference_update(back, action.ids)
+            for number in (*back, *action.ids):
+                self.recalled.pop(number, None)
         super()._resolve(action)
 
     def cancel_all(self, futures: list[Future]) -> int:
         """Cancel for good, also what is being recalled."""
-        self.recalled.difference_update(future._number for future in futures)
+        for future in futures:
+            self.recalled.pop(future._number, None)
         return super().cancel_all(futures)
 
     def _leave(self) -> None:

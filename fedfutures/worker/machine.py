@@ -98,6 +98,7 @@ class WorkerMachine:
         "_hunger_number",
         "_leaving",
         "_load",
+        "_locked_in",
         "_pack",
         "_pieces",
         "_questions",
@@ -145,6 +146,7 @@ class WorkerMachine:
         self._load = _NO_LOAD
         self._asked = 0  # the Demand said last, less what came since
         self._said_idle = False
+        self._locked_in = False  # whether the Broker was told that nothing of others is started here
         self._leaving = False
         self._questions: dict[int, messages.Inquire] = {}  # not answered yet
         self._actions: list[Action] = []
@@ -293,7 +295,7 @@ class WorkerMachine:
         for question in self._questions.values():
             self._send(question, now)
         if self.role == "worker":
-            self._said_idle = False
+            self._said_idle = self._locked_in = False
             self._send(messages.Demand(0, 0), now)  # says that this was all
         if self._leaving:
             self._send(messages.Bye("it was leaving"), now)
@@ -392,11 +394,20 @@ class WorkerMachine:
         if self.role != "worker" or self._leaving:
             return
         load, mean = self._load, self.durations.last
+        if load.locked_in:
+            if not self._locked_in:
+                self._locked_in, self._asked, self._said_idle = True, 0, False
+                self._send(messages.Demand(0, 0, 0), now)
+            return
         here = load.unstarted + load.own
         idle = not here and not load.busy
         one_by_one = load.one_by_one or mean is None or mean >= LONG_SECONDS
         target = (0 if load.busy else 1) if one_by_one else futures_in(HORIZON_SECONDS, mean)
         wanted = target - here
+        if self._locked_in:
+            self._locked_in, self._asked, self._said_idle = False, max(0, wanted), idle
+            self._send(messages.Demand(max(0, wanted), int(idle)), now)
+            return
         if wanted <= 0:
             return
         news = idle and not self._said_idle and bool(self.held)

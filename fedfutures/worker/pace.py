@@ -8,6 +8,8 @@ PUMP_EVERY_SECONDS = 0.010
 """Between Futures, the main thread drives as often as that."""
 STUCK_SECONDS = 0.010
 """What waits behind one Future that takes so long, at least, is given back."""
+RECALL_SECONDS = 1.0
+"""A Worker that may run only its own Futures, and has given them away, asks for them so often."""
 REPORT_SECONDS = 0.100
 """A Future that runs for so long is said to be running: it can no longer be cancelled."""
 LOOK_SECONDS = 0.25
