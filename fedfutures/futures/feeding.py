@@ -19,6 +19,7 @@ behind instead; `_books` is held for a few lines, and nothing is called meanwhil
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import time
 from collections import deque
@@ -110,20 +111,26 @@ class Feeder:
 
     def _fill(self) -> None:
         while self._may_submit(size := self._size()):
-            columns = self.input.cut(size)
-            if columns is None:
-                break
             try:
-                future = self._submit(columns)
-            except Exception as error:  # an item cannot travel, or nobody is left to run it
+                columns = self.input.cut(size)
+                if columns is None:
+                    break
+                try:
+                    future = self._submit(columns)
+                except Exception as error:  # an item cannot travel, or nobody is left to run it
+                    self.refused = True
+                    self.input.forget()
+                    self._end(error, f"map({self.name})")
+                    break
+                with self._books:
+                    if not self._dropped:
+                        self.slices.append(future) if self._in_order else self.slices.add(future)
+                self._follow(future)
+            except BaseException:  # an interrupt: these items may be lost, and a map must not end short without a word
                 self.refused = True
                 self.input.forget()
-                self._end(error, f"map({self.name})")
-                break
-            with self._books:
-                if not self._dropped:
-                    self.slices.append(future) if self._in_order else self.slices.add(future)
-            self._follow(future)
+                self.failure = RuntimeError(f"map({self.name}) was interrupted; what was left was not submitted")
+                raise
         if self.input.is_read:
             failure, self.input.error = self.input.error, None
             if failure is not None:
@@ -308,6 +315,8 @@ class Feeder:
     def drop(self) -> None:
         """Nobody will read the results: the iterator was let go before the first was asked for. For any moment."""
         self._dropped = True
+        if getattr(self.node, "lost", None) is not None:  # also in a process that the program has forked
+            return
         if self._calls_back and hasattr(self.node, "_callbacks") and not self.node.closed:
             self.node._callbacks.append(self)
             self.node.wake()
@@ -445,8 +454,8 @@ class Reader:
         self.feeder.is_read = True
         return self.feeder
 
-    def __del__(self) -> None:
-        if not self.feeder.is_read:
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not self.feeder.is_read and not is_finalizing():
             self.feeder.drop()
 
 

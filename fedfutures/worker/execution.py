@@ -457,6 +457,7 @@ class Worker(Node):
                 outcome, kind = self._failure(error), ERROR
             if self.scopes:
                 self._end_scope()
+                self._end_scope(self._scope_of_threads())
             if not state.calm:  # at once: an alarm that the Future has left could go off
                 self._settle_state()
             value = args = kwargs = None
@@ -756,16 +757,22 @@ class Worker(Node):
         """What the Future that runs has named; forgotten when it ends."""
         return self.scopes.setdefault(self._scope_key(), {})
 
-    def _end_scope(self) -> None:
-        for ending in list(self.scopes.get(self._scope_key(), {}).values()):
+    def _end_scope(self, key: Any = None) -> None:
+        key = key or self._scope_key()
+        for ending in list(self.scopes.get(key, {}).values()):
             if isinstance(ending, Ending):
                 ending.end()
-        self.scopes.pop(self._scope_key(), None)
+        self.scopes.pop(key, None)
 
     def _scope_key(self) -> Any:
         """Which of the Futures under way is asking: those of one greenlet or thread run inside each other."""
-        is_main = threading.get_ident() == self._thread
-        return greenlet.getcurrent(), self.depth if is_main else self.others.depth
+        if self.is_main_thread():
+            return greenlet.getcurrent(), self.depth
+        return (greenlet.getcurrent(), self.others.depth) if self.others.depth else self._scope_of_threads()
+
+    def _scope_of_threads(self) -> Any:
+        """Threads that a Future has made, and that run no Future: what they name is of the root that now runs."""
+        return int(self.cells[PIECE]), int(self.cells[NUMBER])
 
     def _why_waiting(self) -> str:
         return "this Worker runs the youngest first, and gives the oldest away when others have nothing to run"

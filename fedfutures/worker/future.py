@@ -18,7 +18,7 @@ from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
 from typing import Any, Protocol
 
-from . import unasked
+from . import current, unasked
 
 logger = logging.getLogger("fedfutures")
 _DONE = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED})
@@ -172,12 +172,22 @@ class Future(concurrent.futures.Future[Any]):
 
     def _invoke_callbacks(self) -> None:
         users, self._users = self._users, None
+        interrupt: KeyboardInterrupt | None = None
         for fn in users or ():
-            self._call_back(fn)
+            try:
+                self._call_back(fn)
+            except KeyboardInterrupt as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
     def _call_back(self, fn: Callable[[Any], object]) -> None:
         try:
             fn(self)
+        except KeyboardInterrupt:  # in the program's main thread Ctrl-C is meant for the program, not for the callback
+            if current.is_origin and threading.current_thread() is threading.main_thread():
+                raise
+            logger.exception("exception calling callback for %r", self)
         except BaseException:  # also sys.exit: a callback must not end whoever happens to resolve its Future
             logger.exception("exception calling callback for %r", self)
 

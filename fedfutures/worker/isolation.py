@@ -18,6 +18,7 @@ since it is changed in place. If one was changed, nobody knows by which item, an
 
 from __future__ import annotations
 
+import collections
 import contextvars
 import itertools
 import sys
@@ -35,8 +36,8 @@ Columns = tuple[list[Any], ...]
 
 SMALL_BYTES = 4096
 """Shared arguments that take no more when they are pickled are compared after each item."""
-DEPTH = 3
-PARTS_LOOKED_AT = 64
+DEPTH = 6
+PARTS_LOOKED_AT = 256
 """How deep, and at how many parts of an item, is looked for what items share."""
 _REMEMBERED_AT_MOST = 4096
 _UNSET = object()
@@ -344,15 +345,25 @@ def _parts(row: tuple[Any, ...]) -> Iterator[Any]:
             left -= 1
             if left < 0:
                 return
-            if kind is not tuple and _is_writable(value):
+            if not issubclass(kind, tuple) and _is_writable(value):
                 yield value
-            if kind in (tuple, list):
-                below.extend(value[:left])
-            elif kind is dict:
-                below.extend(itertools.islice(value.values(), left))
-            else:
-                below.extend(itertools.islice(getattr(value, "__dict__", {}).values(), left))
+            below.extend(itertools.islice(_inside(value, kind), left))
         level = below
+
+
+def _inside(value: Any, kind: type) -> Iterator[Any]:
+    """Yield what a value consists of: items of containers and of arrays of objects, attributes, and slots."""
+    if issubclass(kind, (tuple, list, set, collections.deque)):
+        yield from value
+    elif issubclass(kind, dict):
+        yield from value.values()
+    elif getattr(getattr(value, "dtype", None), "hasobject", False):
+        yield from value.flat
+    yield from getattr(value, "__dict__", {}).values()
+    for owner in kind.__mro__:
+        names = owner.__dict__.get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            yield getattr(value, name, None)
 
 
 def _is_writable(value: Any) -> bool:

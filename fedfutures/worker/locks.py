@@ -38,6 +38,7 @@ from .waiters import Suspends, Waiter
 
 LOOK_SECONDS = 0.25
 """So often a Future that waits for a lock looks whether its holder waits for it."""
+CIRCLE, REACHED = 1, 2
 FOR_THREADS_SECONDS = 0.1
 """A lock that a thread holds, not a suspended Future, is waited for in place for so long."""
 
@@ -198,6 +199,8 @@ class Locks:
     def suspend(self, who: Any, what: Any) -> bool:
         """A Future is suspended: `who` waits for `what`. Returns what :meth:`resume` is to be told."""
         self.waits[who] = what
+        if self._wanted and isinstance(what, Future):  # what it waits for may be somebody who waits for its lock
+            self._suspends.wake_greenlets([waiter for waiters in self._wanted.values() for waiter in waiters])
         is_locked_in = bool(self.held) and ((type(what) is not list and what in self.held) or self.holds(who))
         self.locked_in += is_locked_in
         return is_locked_in
@@ -383,7 +386,7 @@ class Locks:
         holders, me = self._holders(lock), greenlet.getcurrent()
         if not holders or me in holders:
             return False
-        if not all(self._depends(holder, me, set()) or self._is_held_up(holder) for holder in holders):
+        if not all(self._depends(holder, me, set()) == REACHED or self._is_held_up(holder) for holder in holders):
             return False
         if isinstance(lock, RLock):
             lock.let_in()
@@ -397,22 +400,28 @@ class Locks:
         what = self.waits.get(holder)
         return holder not in self.waits or (isinstance(what, Future) and what.done())
 
-    def _depends(self, waiting: Any, other: Any, seen: set[Any]) -> bool:
-        """Whether somebody who waits cannot go on before another does."""
+    def _depends(self, waiting: Any, other: Any, seen: set[Any]) -> int:
+        """Whether somebody who waits cannot go on before another does: :data:`REACHED`; :data:`CIRCLE` if on this way
+        there are only some that wait for each other; 0 if it can go on."""
         what = self.waits.get(waiting) or self.threads.get(waiting)
-        if what is None or waiting in seen:
-            return False
+        if what is None:
+            return 0
+        if waiting in seen:
+            return CIRCLE
         what = getattr(what, "awaits", None) or what
         seen = seen | {waiting}
         if not isinstance(what, (Future, list, set)):
-            return any(who is other or self._depends(who, other, seen) for who in self._holders(what))
+            return self._most(self._holders(what), other, seen)
         open_ones = [future for future in ([what] if isinstance(what, Future) else list(what)) if not future.done()]
-        return bool(open_ones) and all(self._needs(future, other, seen) for future in open_ones)
+        found = [self._needs(future, other, seen) for future in open_ones]
+        return max(found, default=0) if all(found) else 0
 
-    def _needs(self, future: Any, other: Any, seen: set[Any]) -> bool:
-        """Whether a Future is run by somebody who is the other, or depends on it."""
-        runners = [who for who in (other, *self.waits) if future in _run_by(who)]
-        return any(who is other or self._depends(who, other, seen) for who in runners)
+    def _needs(self, future: Any, other: Any, seen: set[Any]) -> int:
+        """The same of a Future: it is run by somebody who is the other, or depends on it."""
+        return self._most([who for who in (other, *self.waits) if future in _run_by(who)], other, seen)
+
+    def _most(self, runners: list[Any], other: Any, seen: set[Any]) -> int:
+        return max((REACHED if who is other else self._depends(who, other, seen) for who in runners), default=0)
 
 
 def _frames(who: Any) -> list[Any]:

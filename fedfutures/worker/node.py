@@ -309,22 +309,32 @@ class Node:
 
     def _resolve(self, action: rules.Resolve) -> None:
         odd = dict(action.odd) if action.odd else None
-        load, futures, callbacks = self.payloads.load, self.futures, self._callbacks
+        interrupt: KeyboardInterrupt | None = None
         for number, outcome in zip(action.ids, action.outcomes):
-            future = futures.pop(number)
+            future = self.futures.pop(number, None)
+            if future is None:  # an interrupt has come in between
+                continue
             call = future._call
             if call is not None and call[1][:1] in HAS_SEGMENTS:
                 self.payloads.release(call[1])
+            kind = odd.get(number, messages.VALUE) if odd else messages.VALUE
             try:
-                if odd and number in odd:
-                    has_callbacks = self._settle_odd(future, odd[number], outcome)
-                else:
-                    has_callbacks = future._settle(load(outcome, take=True), None)
+                has_callbacks = self._settle_with(future, kind, outcome)
+            except KeyboardInterrupt as error:  # meant for the program, not for the Future whose turn it is
+                interrupt = error
+                has_callbacks = self._settle_with(future, kind, outcome)
             except BaseException as error:  # the value cannot be loaded: that is what this Future has to say
                 has_callbacks = future._settle(None, error)
             if has_callbacks:
-                callbacks.append(future)
+                self._callbacks.append(future)
         self._wake_driver()
+        if interrupt is not None:
+            raise interrupt
+
+    def _settle_with(self, future: Future, kind: int, outcome: bytes) -> bool:
+        if kind != messages.VALUE:
+            return self._settle_odd(future, kind, outcome)
+        return future._settle(self.payloads.load(outcome, take=True), None)
 
     def _wake_driver(self) -> None:
         """What the driver waits for may have been taken in by this thread."""

@@ -324,6 +324,33 @@ def test_errors_in_futures_are_said_by_the_worker(tmp_path: Path) -> None:
     assert "bad 3" not in ended.err
 
 
+def test_maps_of_threads_of_a_future(tmp_path: Path) -> None:
+    write(
+        tmp_path / "prog.py",
+        """
+        import asyncio
+        from concurrent.futures import ThreadPoolExecutor
+        from fedfutures import futures
+
+        def save(number):
+            with open("saved", "a") as file: file.write(f"{number}\\n")
+
+        def pool():
+            with ThreadPoolExecutor(2) as threads:
+                threads.submit(lambda: (futures.map(save, range(40)), None)[1]).result()
+
+        def to_thread():
+            asyncio.run(asyncio.to_thread(lambda: (futures.map(save, range(40, 80)), None)[1]))
+
+        if __name__ == "__main__":
+            for function in pool, to_thread: futures.submit(function).result()
+            print(sorted(map(int, open("saved"))) == list(range(80)))
+        """,
+    )
+    ended = launch("-n", "2", "prog.py", cwd=tmp_path)
+    assert (ended.code, ended.out, ended.err) == (0, "True\n", "")
+
+
 # -- inputs ----------------------------------------------------------------------------------------------------------
 
 

@@ -182,14 +182,15 @@ def wants_by(how):
             return next(futures.map(child_of_a_lock_with, [1]))
         if how == "map_as_completed":
             return next(futures.map_as_completed(child_of_a_lock_with, [1]))
-        child = futures.submit(child_of_a_lock)
+        child, *others = [futures.submit(child_of_a_lock) for _ in range(3)]
         if how == "wait":
-            wait([child])
+            wait([child, *others])
         elif how == "as_completed":
-            child = next(as_completed([child]))
+            child, *others = as_completed([child, *others])
         elif how == "group":
             group = futures.group("of a lock")
-            group.add(child)
+            for one in (child, *others):
+                group.add(one)
             group.wait()
         elif how == "thread":
             with ThreadPoolExecutor(1) as pool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import contextvars
 import decimal
 import os
 import sys
 import types
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -226,6 +227,32 @@ def test_items_do_not_see_what_others_did_to_shared_arguments(isolation: Isolati
 def test_shared_arguments_that_cannot_be_copied_are_used_as_they_are(isolation: Isolation) -> None:
     shared = [sys._getframe()]
     assert values(isolation, len, [shared] * 3) == [1] * 3
+
+
+class Named(NamedTuple):
+    number: int
+    parts: Any
+
+
+class Slotted:
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: Any) -> None:
+        self.parts = parts
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda parts, x: Named(x, parts), lambda parts, x: Slotted(parts), lambda parts, x: collections.deque([parts]),
+        lambda parts, x: collections.OrderedDict(a=parts), lambda parts, x: [[[[parts]]]],
+        lambda parts, x: {number: parts if number == 99 else [] for number in range(100)},
+    ],
+)  # fmt: skip
+def test_objects_are_shared_inside_of_others(hold: Callable[[Any, int], Any]) -> None:
+    parts = [1]
+    assert any(shared is parts for shared in shared_objects(([hold(parts, x) for x in range(3)],)))
+    assert shared_objects(([hold([1], x) for x in range(3)],)) == []
 
 
 def test_what_is_shared() -> None:
