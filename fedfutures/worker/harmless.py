@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import dis
+import functools
 import inspect
 import operator
 import types
@@ -40,6 +41,21 @@ _NOT = frozenset({"LOAD_BUILD_CLASS", "LOAD_NAME", "LOAD_LOCALS", "LOAD_SUPER_AT
 _LATER = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _known: dict[types.CodeType, Names | None] = {}
 _KNOWN_AT_MOST = 1024
+
+
+@functools.lru_cache(maxsize=1024)
+def _only_computes(code: types.CodeType) -> bool:
+    steps = dis.get_instructions(code)
+    return not any(step.opname.startswith(("CALL", "INPLACE_")) or step.argrepr.endswith("=") for step in steps)
+
+
+def only_computes(function: Any) -> bool:
+    """Whether a harmless function calls nothing and changes nothing in place, so that it cannot harm any argument.
+
+    >>> only_computes(abs), only_computes(lambda x: x * x), only_computes(lambda x: len(x)), only_computes(len)
+    (True, True, False, True)
+    """
+    return type(function) is not types.FunctionType or _only_computes(function.__code__)
 
 
 def is_harmless(function: Any, deep: int = 3) -> bool:
