@@ -394,26 +394,16 @@ class WorkerMachine:
         if self.role != "worker" or self._leaving:
             return
         load, mean = self._load, self.durations.last
-        if load.locked_in:
-            if not self._locked_in:
-                self._locked_in, self._asked, self._said_idle = True, 0, False
-                self._send(messages.Demand(0, 0, 0), now)
-            return
         here = load.unstarted + load.own
-        idle = not here and not load.busy
+        idle = not (here or load.busy or load.locked_in)
         one_by_one = load.one_by_one or mean is None or mean >= LONG_SECONDS
         target = (0 if load.busy else 1) if one_by_one else futures_in(HORIZON_SECONDS, mean)
-        wanted = target - here
-        if self._locked_in:
-            self._locked_in, self._asked, self._said_idle = False, max(0, wanted), idle
-            self._send(messages.Demand(max(0, wanted), int(idle)), now)
-            return
-        if wanted <= 0:
-            return
+        wanted = 0 if load.locked_in else max(0, target - here)
         news = idle and not self._said_idle and bool(self.held)
-        if news or (2 * self._asked < wanted and 2 * wanted > target):
-            self._asked, self._said_idle = wanted, idle
-            self._send(messages.Demand(wanted, int(idle)), now)
+        asks = bool(wanted) and (news or (2 * self._asked < wanted and 2 * wanted > target))
+        if asks or load.locked_in != self._locked_in:
+            self._asked, self._said_idle, self._locked_in = wanted, idle, load.locked_in
+            self._send(messages.Demand(wanted, int(idle), int(not load.locked_in)), now)
 
     # -- own Futures -------------------------------------------------------------------------------------------------
 
