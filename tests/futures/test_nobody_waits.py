@@ -13,7 +13,7 @@ from launching import Ended, launch, python, write
 
 from fedfutures.futures import ends, inputs
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.once]
 
 PROGRAM = str(Path(unread_program.__file__))
 WITH_ONE_WORKER = (

@@ -12,7 +12,9 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize("name", ["apart.py", "locked.py"])
-@pytest.mark.parametrize("how", ["1", "2", "executor"])
+@pytest.mark.parametrize(
+    "how", ["2", pytest.param("1", marks=pytest.mark.once), pytest.param("executor", marks=pytest.mark.once)]
+)
 def test_every_case_is_right(name: str, how: str) -> None:
     program = str(HERE / name)
     ended = python(program, "executor") if how == "executor" else launch("-n", how, "--no-prefix", program)

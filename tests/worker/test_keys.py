@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from launching import launch, python, write
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.once]
 
 PROGRAM = """\
 import multiprocessing, os, sys

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from launching import Running, launch, python, write
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.once]
 
 SLOW = """\
 import sys, time
