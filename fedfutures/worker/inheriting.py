@@ -82,13 +82,10 @@ def _semaphores() -> tuple[type, ...]:
 
 
 def _reduce_semaphore(lock: Any) -> Any:
-    """As its own way, but before Python 3.11 a lock of a fork context does not know that it is one."""
-    rebuild = sys.modules["_multiprocessing"].SemLock._rebuild
+    """As its own way, but before Python 3.11 a lock of a fork context does not know that it is one: it has no name."""
     reduced = lock.__reduce_ex__(2)
-    try:
-        rebuild(*reduced[2])
-    except FileNotFoundError:
-        raise RuntimeError(f"it was {_OF_FORK}") from None
+    if reduced[2][-1] is None:
+        raise RuntimeError(f"it was {_OF_FORK}")
     return reduced
 
 

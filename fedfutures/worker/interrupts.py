@@ -104,7 +104,7 @@ def _call_places(code: CodeType) -> frozenset[int]:
         names = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
         if instruction.opname.startswith("LOAD_FAST") and "run" in names:
             is_due = True
-        elif is_due and instruction.opname.startswith("CALL"):
+        elif is_due and instruction.opname.startswith("CALL") and "INTRINSIC" not in instruction.opname:
             places.update(range(instruction.offset, following.offset))
             is_due = False
     return frozenset(places)
