@@ -98,7 +98,7 @@ def complete(feeders: list[Feeder]) -> None:
         try:
             feeder.complete()
         except Exception as error:
-            _say(f"the rest of map({feeder.name}) was not run: {type(error).__name__}: {error}")
+            say(f"the rest of map({feeder.name}) was not run: {type(error).__name__}: {error}")
 
 
 def shut(node: Any, wait: bool, cancel_futures: bool) -> None:
@@ -117,13 +117,13 @@ def end_of_process(node: Any) -> None:
     if getattr(sys, "last_type", None) is None or hasattr(sys, "ps1"):
         complete(open_maps(node))
     elif left := what_is_open(node):
-        _say(f"the program failed: {left} cut off")
+        say(f"the program failed: {left} cut off")
 
 
 def give_up(feeders: list[Feeder]) -> None:
     """Another thread is stuck in the inputs of these maps."""
     for feeder in feeders:
-        _say(
+        say(
             f"the input of map({feeder.name}) is still being read by another thread after {BUSY_SECONDS:.0f} s; the "
             f"calls for the rest of it are not made"
         )
@@ -177,7 +177,7 @@ def read_rest(feeder: Feeder, most_bytes: float) -> None:
         if given.read_ahead(items, seconds, most_bytes):
             if not (given.over or given.is_bounded or feeder.is_told):
                 feeder.is_told = True
-                _say(
+                say(
                     f"{given.count:,} items of the input of map({feeder.name}) have been read, and it goes on: their "
                     f"calls are made before the next are read. Ctrl-C ends it"
                 )
@@ -190,7 +190,7 @@ def read_rest(feeder: Feeder, most_bytes: float) -> None:
     reason += f": the calls for {feeder.give_up():,} of them are made, the others are left out"
     feeder.failure = RuntimeError(reason)
     if not feeder.is_read or is_slow:  # else it was read as far as somebody wanted
-        _say(f"{reason}. Give it an end, or read from its results what you want")
+        say(f"{reason}. Give it an end, or read from its results what you want")
 
 
 class _Notice:
@@ -198,7 +198,7 @@ class _Notice:
 
     def __init__(self, name: str) -> None:
         text = f"the rest of the input of map({name}) is being read, for its calls are made before the end"
-        self._timer = threading.Timer(NOTICE_SECONDS, _say, [text])
+        self._timer = threading.Timer(NOTICE_SECONDS, say, [text])
         self._timer.daemon = True
 
     def __enter__(self) -> None:
@@ -209,6 +209,7 @@ class _Notice:
         self._timer.cancel()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Say something at the end of a program, where standard error may be closed."""
     with contextlib.suppress(Exception):
         print(f"fedfutures: {text}", file=sys.stderr, flush=True)

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple, cast
 
 from ..errors import FederationLost, PoisonedFuture
 from ..wire.failures import load_failure
-from ..wire.functions import Wrapper
+from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.future import Future
 from . import ends
@@ -457,15 +457,3 @@ class Reader:
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         if not self.feeder.is_read and not is_finalizing():
             self.feeder.drop()
-
-
-def name_of(function: Any) -> str:
-    """Return what people call a function.
-
-    >>> name_of(len)
-    'len'
-    """
-    while isinstance(function, Wrapper):
-        function = function.inner[0]
-    function = getattr(function, "func", function)  # of a partial
-    return str(getattr(function, "__qualname__", None) or type(function).__qualname__)

@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 from ..errors import PoisonedFuture
 from ..wire.failures import load_failure
 from ..worker.future import Future
+from ..worker.plain import look_plain
 from ..worker.slices import Slice
 from ..worker.unasked import bystanders
 from .feeding import Feeder, Reader
-
-_PLAIN = frozenset({int, float, bool, complex, str, bytes, type(None)})
 
 
 class Wishes(NamedTuple):
@@ -113,7 +112,7 @@ def let_go(values: list[Any]) -> Iterator[Any]:
     >>> list(let_go([1, 2, 3])), list(let_go([{}, 2, None]))
     ([1, 2, 3], [{}, 2, None])
     """
-    if not values or (type(values[0]) in _PLAIN and type(values[-1]) in _PLAIN):
+    if not values or look_plain(values):
         return iter(values)
     values.reverse()
     return map(values.pop, itertools.repeat(-1, len(values)))

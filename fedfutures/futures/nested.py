@@ -7,12 +7,11 @@ round trips. A Worker that does not answer for :data:`SILENT_SECONDS` is not wai
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
 from typing import Any
 
-import msgpack
+from ..wire.codec import unpack_plain
+from .ends import say
 
 ANSWER_SECONDS = 1.0
 SILENT_SECONDS = 2.0
@@ -38,7 +37,7 @@ def wait_until_idle(origin: Any) -> None:
         idle = idle + 1 if not (busy or silent) else 0
         if busy and now > notice:
             notice = float("inf")
-            _say(f"waiting for what Futures have submitted and not waited for: {busy:,} Futures")
+            say(f"waiting for what Futures have submitted and not waited for: {busy:,} Futures")
         if not idle:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -52,12 +51,7 @@ def _look(origin: Any) -> tuple[int, bool]:
         if not packed:
             silent = True
             continue
-        report = msgpack.unpackb(packed, strict_map_key=False)
+        report = unpack_plain(packed)
         if "busy" in report:  # a Worker
             count += max(report["held"] + report["own"] + report["given"], report["busy"])
     return count, silent
-
-
-def _say(text: str) -> None:
-    with contextlib.suppress(Exception):
-        print(f"fedfutures: {text}", file=sys.stderr, flush=True)

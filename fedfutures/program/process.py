@@ -80,7 +80,8 @@ def _counting(function: Callable[..., Any]) -> Callable[..., Any]:
     return counting
 
 
-def _directory() -> str | None:
+def directory() -> str | None:
+    """Return the working directory, None if it was removed."""
     try:
         return os.getcwd()
     except OSError:  # it was removed
@@ -131,7 +132,7 @@ class ProcessChanges:
 
     def _read(self) -> dict[str, Any]:
         authkey = bytes(multiprocessing.process.current_process().authkey)
-        found = {"directory": _directory(), "path": _path(), "authkey": authkey, "records": records.asked()}
+        found = {"directory": directory(), "path": _path(), "authkey": authkey, "records": records.asked()}
         return found | self._read_settings() if self.in_full else found
 
     def _read_settings(self) -> dict[str, Any]:
@@ -165,12 +166,7 @@ def _logging() -> dict[str, Any]:
         if type(handler) is logging.StreamHandler and stream is not None:
             form = handler.formatter
             handlers.append([stream, handler.level, form and form._fmt, form and form.datefmt])
-    levels = {
-        name: known.level
-        for name, known in list(root.manager.loggerDict.items())
-        if isinstance(known, logging.Logger) and known.level
-    }
-    return {"root": root.level, "levels": levels, "handlers": handlers}
+    return {"root": root.level, "levels": records.levels(), "handlers": handlers}
 
 
 def _handlers() -> list[list[Any]]:

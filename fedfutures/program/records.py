@@ -33,12 +33,13 @@ def asked() -> list[Any] | None:
     """Return what Workers have to know: the loggers, and the levels that the program has set; None if nothing."""
     if not _forwarded:
         return None
-    levels = {"": logging.root.level} | {
-        name: known.level
-        for name, known in list(logging.root.manager.loggerDict.items())
-        if isinstance(known, logging.Logger) and known.level
-    }
-    return [dict(_forwarded), levels]
+    return [dict(_forwarded), {"": logging.root.level} | levels()]
+
+
+def levels() -> dict[str, int]:
+    """Return the levels that loggers have been given, the root aside."""
+    loggers = list(logging.root.manager.loggerDict.items())
+    return {name: known.level for name, known in loggers if isinstance(known, logging.Logger) and known.level}
 
 
 def _name_sources() -> None:

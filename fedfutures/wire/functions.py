@@ -89,12 +89,21 @@ class Brought:
         return type(self).source()[self._place]
 
 
+def innermost(function: Any) -> Any:
+    """Return the function that a wrapper calls in the end, as the call that runs now has it."""
+    while isinstance(function, Wrapper):
+        function = function.function()
+    return function
+
+
 def name_of(function: Any) -> str:
     """Return what people call this callable.
 
     >>> name_of(len), name_of(str.upper)
     ('len', 'str.upper')
     """
+    while isinstance(function, Wrapper):
+        function = function.inner[0]
     inner = getattr(function, "func", function)  # partial
     return str(getattr(inner, "__qualname__", type(inner).__qualname__))[:200]
 
@@ -143,9 +152,7 @@ class FunctionCache:
     def wrap(self, wrapper: Wrapper, bodies: list[bytes]) -> Definition:
         """Return the definition of a wrapper around functions with these bodies."""
         body = pickle.dumps((type(wrapper).__name__, bodies))
-        while isinstance(wrapper.inner[0], Wrapper):
-            wrapper = wrapper.inner[0]
-        return Definition(digest_of(body), name_of(wrapper.inner[0]), body)
+        return Definition(digest_of(body), name_of(wrapper), body)
 
     def bring(self, function: Any, place: int) -> Definition:
         """Return the definition of a callable that comes with the snapshot, in this place."""

@@ -33,13 +33,7 @@ from typing import Any
 
 import greenlet
 
-from ..errors import (
-    ArgumentLoadError,
-    FutureError,
-    ResultNotPicklable,
-    SealBroken,
-    VariableNotCarried,
-)
+from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable, SealBroken, VariableNotCarried
 from ..host.blackbox import NUMBER, PIECE
 from ..program.copying import isolated
 from ..program.namespaces import Namespaces
@@ -57,14 +51,8 @@ from .future import Future
 from .isolation import Isolation
 from .locks import Locks
 from .node import Node
-from .pace import (
-    HURRY_SECONDS,
-    LOOK_SECONDS,
-    PUMP_EVERY_SECONDS,
-    RECALL_SECONDS,
-    REPORT_SECONDS,
-    STUCK_SECONDS,
-)  # fmt: skip
+from .pace import HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, RECALL_SECONDS, REPORT_SECONDS, STUCK_SECONDS
+from .plain import ATOMS
 from .process_state import alarm_at, is_shallow
 from .threads import STILL_SECONDS, OtherThreads
 from .waiters import GreenEvent, HelpfulEvent, Waiter
@@ -75,7 +63,6 @@ IN_PLACE_SECONDS = 1.0
 URGENT_PER_WORKER = 2
 LOADED_FUNCTIONS_KEPT = 4096
 FINISHED_BYTES_AT_MOST = 4 << 20
-_ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
 _SMALL_ATOMS = frozenset({float, bool, complex, type(None)})
 _WORD = 1 << 63
 _NONE = pickle.dumps(None, 5)
@@ -583,7 +570,7 @@ class Worker(Node):
         if function is not self.plain:
             function = self._taken(function)
         for arg in args:
-            if type(arg) not in _ATOMS:
+            if type(arg) not in ATOMS:
                 args, kwargs = self._isolate((args, kwargs))
                 break
         else:
@@ -712,7 +699,7 @@ class Worker(Node):
                 value = run(function, args[0])
             else:
                 value = run(function, *args)
-            if type(value) not in _ATOMS:
+            if type(value) not in ATOMS:
                 value = self.local.load(self._dump_value(value, self.local))
         except greenlet.GreenletExit:
             raise

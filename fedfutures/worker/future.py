@@ -184,11 +184,9 @@ class Future(concurrent.futures.Future[Any]):
     def _call_back(self, fn: Callable[[Any], object]) -> None:
         try:
             fn(self)
-        except KeyboardInterrupt:  # in the program's main thread Ctrl-C is meant for the program, not for the callback
-            if current.is_origin and threading.current_thread() is threading.main_thread():
+        except BaseException as error:  # also sys.exit: a callback must not end whoever happens to resolve its Future
+            if isinstance(error, KeyboardInterrupt) and _is_for_the_program():
                 raise
-            logger.exception("exception calling callback for %r", self)
-        except BaseException:  # also sys.exit: a callback must not end whoever happens to resolve its Future
             logger.exception("exception calling callback for %r", self)
 
     # -- resolving (the node's lock is held) -------------------------------------------------------------------------
@@ -226,3 +224,8 @@ class Future(concurrent.futures.Future[Any]):
                     greenlets.append(waiter)
             if greenlets and self._home is not None:
                 self._home.wake_greenlets(greenlets)
+
+
+def _is_for_the_program() -> bool:
+    """Whether Ctrl-C that comes here is meant for the program: in its main thread."""
+    return current.is_origin and threading.current_thread() is threading.main_thread()

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import builtins
 import dis
-import functools
 import inspect
 import operator
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
-Names = frozenset[tuple[str, ...]]
-"""Of each value that code reads, the global name, and the attribute of a module if it reads that."""
+from .plain import ATOMS
+
+
+class Reading(NamedTuple):
+    """What is read off code that may do no more than compute."""
+
+    names: frozenset[tuple[str, ...]]  # of each value that it reads, the global name, and the attribute if it reads one
+    only_computes: bool  # it calls nothing, and changes nothing in place
+
 
 _MODULES = frozenset({"math", "cmath", "operator", "_operator"})
 _BUILTINS = frozenset(
@@ -39,14 +44,8 @@ _BEGINNINGS = (
 )  # fmt: skip
 _NOT = frozenset({"LOAD_BUILD_CLASS", "LOAD_NAME", "LOAD_LOCALS", "LOAD_SUPER_ATTR", "LOAD_CLASSDEREF"})
 _LATER = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-_known: dict[types.CodeType, Names | None] = {}
+_known: dict[types.CodeType, Reading | None] = {}
 _KNOWN_AT_MOST = 1024
-
-
-@functools.lru_cache(maxsize=1024)
-def _only_computes(code: types.CodeType) -> bool:
-    steps = dis.get_instructions(code)
-    return not any(step.opname.startswith(("CALL", "INPLACE_")) or step.argrepr.endswith("=") for step in steps)
 
 
 def only_computes(function: Any) -> bool:
@@ -55,7 +54,10 @@ def only_computes(function: Any) -> bool:
     >>> only_computes(abs), only_computes(lambda x: x * x), only_computes(lambda x: len(x)), only_computes(len)
     (True, True, False, True)
     """
-    return type(function) is not types.FunctionType or _only_computes(function.__code__)
+    if type(function) is not types.FunctionType:
+        return True
+    reading = _reading(function.__code__)
+    return reading is not None and reading.only_computes
 
 
 def is_harmless(function: Any, deep: int = 3) -> bool:
@@ -75,11 +77,11 @@ def is_harmless(function: Any, deep: int = 3) -> bool:
         return function in _BUILTINS
     if kind is not types.FunctionType or not deep:
         return False
-    names = _names(function.__code__)
+    reading = _reading(function.__code__)
     return (
-        names is not None
+        reading is not None
         and _has_plain_values(function)
-        and all(_is_plain(value, deep) for value in _read(function, names))
+        and all(_is_plain(value, deep) for value in _read(function, reading))
     )
 
 
@@ -87,9 +89,9 @@ def _is_plain(value: Any, deep: int) -> bool:
     return type(value) in ATOMS or is_harmless(value, deep - 1)
 
 
-def _read(function: types.FunctionType, names: Names) -> Iterator[Any]:
+def _read(function: types.FunctionType, reading: Reading) -> Iterator[Any]:
     """Yield what a function reads: global names, and attributes of the modules that compute."""
-    for name, *attributes in names:
+    for name, *attributes in reading.names:
         value = function.__globals__.get(name, getattr(builtins, name, None))
         if attributes and isinstance(value, types.ModuleType) and value.__name__ in _MODULES:
             value = getattr(value, attributes[0], None)
@@ -106,8 +108,8 @@ def _has_plain_values(function: types.FunctionType) -> bool:
     return all(type(value) in ATOMS for value in (*defaults, *cells))
 
 
-def _names(code: types.CodeType) -> Names | None:
-    """Return what code reads beside its own variables; None if it may do more than compute."""
+def _reading(code: types.CodeType) -> Reading | None:
+    """Return what is read off code; None if it may do more than compute."""
     if code not in _known:
         if len(_known) >= _KNOWN_AT_MOST:
             _known.clear()
@@ -115,10 +117,11 @@ def _names(code: types.CodeType) -> Names | None:
     return _known[code]
 
 
-def _examine(code: types.CodeType) -> Names | None:
+def _examine(code: types.CodeType) -> Reading | None:
     if code.co_flags & _LATER or any(isinstance(constant, types.CodeType) for constant in code.co_consts):
         return None
     names: list[tuple[str, ...]] = []
+    only_computes = True
     is_global = False  # whether the step before has read a global name
     for step in dis.get_instructions(code):
         if step.opname in _NOT or not step.opname.startswith(_BEGINNINGS):
@@ -127,7 +130,9 @@ def _examine(code: types.CodeType) -> Names | None:
             if not is_global:  # of a value that may be anything
                 return None
             names[-1] = (*names[-1], step.argval)
+        if step.opname.startswith(("CALL", "INPLACE_")) or step.argrepr.endswith("="):
+            only_computes = False
         is_global = step.opname == "LOAD_GLOBAL"
         if is_global:
             names.append((step.argval,))
-    return frozenset(names)
+    return Reading(frozenset(names), only_computes)

@@ -26,13 +26,12 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..wire.functions import Wrapper
+from ..wire.functions import innermost
 from ..wire.payload import Payloads
-from .harmless import ATOMS, is_harmless, only_computes
+from .harmless import is_harmless, only_computes
+from .plain import ATOMS, look_plain
 from .process_state import ProcessState
-
-Columns = tuple[list[Any], ...]
-"""The arguments of a slice: for each parameter the list of its items."""
+from .slices import Columns, in_one_loop
 
 SMALL_BYTES = 4096
 """Shared arguments that take no more when they are pickled are compared after each item."""
@@ -112,14 +111,14 @@ class Isolation:
 
         The value at such a place is None. Raises what `fail` raises.
         """
-        inner = _inner(function)
+        inner = innermost(function)
         harmless = is_harmless(inner)
-        if harmless and only_computes(inner) and all(map(_looks_plain, columns)):
+        if harmless and only_computes(inner) and all(map(look_plain, columns)):
             return in_one_loop(function, columns, fail)
         is_plain = all(map(_has_only_atoms, columns))
         if harmless and is_plain:
             return in_one_loop(function, columns, fail)
-        code = _code_of(function)
+        code = _code_of(inner)
         shared = [] if is_plain else shared_objects(columns)
         if shared:
             return self._with_shared(function, code, columns, shared, fail)
@@ -236,32 +235,6 @@ class Isolation:
         functions.add(code)
 
 
-def in_one_loop(
-    function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException], Any]
-) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
-    """Do what :meth:`Isolation.run_items` does, without isolation.
-
-    ``list.extend`` keeps what a ``map`` object gave before it raised, and the same object goes on with the next item.
-    """
-    calls = map(function, *columns)
-    values: list[Any] = []
-    failures: list[tuple[int, Any]] = []
-    while len(values) < len(columns[0]):
-        try:
-            values.extend(calls)
-            if len(values) < len(columns[0]):
-                raise StopIteration  # the function did: map() took it for its own end
-        except BaseException as error:
-            failures.append((len(values), fail(error)))
-            values.append(None)
-    return values, failures
-
-
-def _looks_plain(column: list[Any]) -> bool:
-    """Whether all items are numbers and strings, as the first and the last one tell."""
-    return type(column[0]) in ATOMS and type(column[-1]) in ATOMS
-
-
 def _has_only_atoms(column: list[Any]) -> bool:
     """Whether all items are numbers and strings, or tuples of such."""
     kinds = set(map(type, column))
@@ -309,16 +282,8 @@ def _kept(value: Any) -> Any:
     return id(value)
 
 
-def _inner(function: Any) -> Any:
-    """The function that a wrapper calls, which itself only hands arguments on."""
-    while isinstance(function, Wrapper):
-        function = function.function()
-    return function
-
-
 def _code_of(function: Any) -> Any:
     """What stays the same when a function is loaded again."""
-    function = _inner(function)
     function = getattr(function, "__func__", getattr(function, "func", function))
     if isinstance(function, types.BuiltinFunctionType):
         return function.__qualname__, getattr(function, "__module__", None)

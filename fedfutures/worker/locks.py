@@ -31,7 +31,7 @@ import greenlet
 
 from ..errors import Deadlock
 from ..program import fresh
-from ..wire.functions import Wrapper, name_of
+from ..wire.functions import innermost, name_of
 from .context import Packed
 from .future import Future
 from .waiters import Suspends, Waiter
@@ -43,14 +43,40 @@ FOR_THREADS_SECONDS = 0.1
 """A lock that a thread holds, not a suspended Future, is waited for in place for so long."""
 
 
-class Lock:
-    """A ``threading.Lock`` that knows who holds it."""
+class KnownLock:
+    """What both kinds have in common."""
 
     __slots__ = ("__weakref__", "_lock")
     locks: Locks  # of the Worker
 
     def __init__(self) -> None:
         self._lock = _thread.allocate_lock()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        raise NotImplementedError
+
+    def release(self) -> None:
+        raise NotImplementedError
+
+    def locked(self) -> bool:
+        """Return whether it is taken."""
+        return self._lock.locked()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
+    def _at_fork_reinit(self) -> None:
+        self.locks.held.pop(self, None)
+        self._lock = _thread.allocate_lock()
+
+
+class Lock(KnownLock):
+    """A ``threading.Lock`` that knows who holds it."""
+
+    __slots__ = ()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock, as ``threading.Lock`` says."""
@@ -65,49 +91,30 @@ class Lock:
         self._lock.release()
         self.locks.released(self)
 
-    def locked(self) -> bool:
-        """Return whether it is taken."""
-        return self._lock.locked()
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *error: object) -> None:
-        self.release()
-
     def __repr__(self) -> str:
         return f"<{'locked' if self.locked() else 'unlocked'} Lock at {id(self):#x}>"
 
     def __reduce__(self) -> Any:
         raise TypeError("cannot pickle '_thread.lock' object")
 
-    def _at_fork_reinit(self) -> None:
-        self.locks.held.pop(self, None)
-        self._lock = _thread.allocate_lock()
 
-
-class RLock:
+class RLock(KnownLock):
     """A ``threading.RLock`` that belongs to a Future, not to the thread in which many Futures run."""
 
-    __slots__ = ("__weakref__", "_count", "_lock", "_outer", "_owner")
-    locks: Locks
+    __slots__ = ("_count", "_outer", "_owner")
 
     def __init__(self) -> None:
-        self._lock = _thread.allocate_lock()
+        super().__init__()
         self._owner: Any = None
         self._count = 0
         self._outer: list[tuple[Any, int]] = []  # who had it when one that they wait for was let in
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock once more, as ``threading.RLock`` says."""
-        me = greenlet.getcurrent()
-        if self._owner is me:
+        if self._owner is greenlet.getcurrent():
             self._count += 1
             return True
-        if not self._lock.acquire(False):
-            return self.locks.wait_for(self, self._take, blocking, timeout)
-        self._become(me)
-        return True
+        return self._take(False) or self.locks.wait_for(self, self._take, blocking, timeout)
 
     def _take(self, blocking: bool = True, timeout: float = -1) -> bool:
         if not self._lock.acquire(blocking, timeout):
@@ -141,16 +148,6 @@ class RLock:
         self._lock.release()
         self.locks.released(self)
 
-    def locked(self) -> bool:
-        """Return whether it is taken."""
-        return self._lock.locked()
-
-    def __enter__(self) -> bool:
-        return self.acquire()
-
-    def __exit__(self, *error: object) -> None:
-        self.release()
-
     def __repr__(self) -> str:
         return f"<{'locked' if self.locked() else 'unlocked'} RLock count={self._count} at {id(self):#x}>"
 
@@ -175,8 +172,7 @@ class RLock:
         self._count = count
 
     def _at_fork_reinit(self) -> None:
-        self.locks.held.pop(self, None)
-        self._lock = _thread.allocate_lock()
+        super()._at_fork_reinit()
         self._owner, self._count, self._outer = None, 0, []
 
 
@@ -221,7 +217,7 @@ class Locks:
 
     def install(self) -> None:
         """From now on ``threading`` makes locks that know their holder."""
-        Lock.locks = RLock.locks = self
+        KnownLock.locks = self
         fresh.stands_for(Lock, type(_thread.allocate_lock()))
         fresh.stands_for(RLock, type(_thread.RLock()))
         threading.Lock, threading.RLock = Lock, RLock  # type: ignore[assignment]
@@ -291,9 +287,8 @@ class Locks:
             take, give, reference = lock.acquire, lock.release, weakref.ref(lock)  # its name is freed with the last one
 
             def try_for(blocking: bool, timeout: float = -1) -> bool:
-                if (
-                    self.held.get(reference()) in self.waits
-                ):  # one for reentering would let any Future of this thread in
+                # One for reentering would let any Future of this thread in.
+                if self.held.get(reference()) in self.waits:
                     return False
                 return bool(take(blocking, None if timeout < 0 else timeout))
 
@@ -401,8 +396,10 @@ class Locks:
         return holder not in self.waits or (isinstance(what, Future) and what.done())
 
     def _depends(self, waiting: Any, other: Any, seen: set[Any]) -> int:
-        """Whether somebody who waits cannot go on before another does: :data:`REACHED`; :data:`CIRCLE` if on this way
-        there are only some that wait for each other; 0 if it can go on."""
+        """Whether somebody who waits cannot go on before another does: :data:`REACHED`; 0 if it can go on.
+
+        :data:`CIRCLE` if on this way there are only some that wait for each other.
+        """
         what = self.waits.get(waiting) or self.threads.get(waiting)
         if what is None:
             return 0
@@ -443,9 +440,7 @@ def _name_of(who: Any) -> str:
     """Return the name of the function of the innermost Future that a greenlet runs."""
     for frame in _frames(who):
         if frame.f_code.co_name == "run_call":
-            function = frame.f_locals.get("function")
-            while isinstance(function, Wrapper):
-                function = function.function()
+            function = innermost(frame.f_locals.get("function"))
             return function.definition.name if isinstance(function, Packed) else name_of(function)
         if frame.f_code.co_name == "_run_fetched":
             return str(frame.f_locals["piece"].name)

@@ -28,13 +28,13 @@ from .files import CONSTANT
 from .future import Future
 from .inheriting import advice
 from .node import Node
+from .plain import ATOMS
 from .providing import Provider
 
 SEND_EVERY_FUTURES = 128
 REMEMBERED_BYTES = 64 << 20
 """How much of the large buffers of a map is kept at most, in case that they come again."""
 URGENT_EVERY_SECONDS = 0.001
-_ATOMS = frozenset({int, float, bool, str, bytes, type(None), complex})
 
 
 class Origin(Node):
@@ -201,7 +201,7 @@ class Submitter:
 def _plain_payload(args: tuple[Any, ...]) -> bytes | None:
     """Return the payload of arguments that reach nothing and are not large; None for others."""
     for arg in args:
-        if type(arg) not in _ATOMS:
+        if type(arg) not in ATOMS:
             return None
     payload = pickle.dumps((args, {}), 5)
     return payload if len(payload) < SHARED_FROM_BYTES else None

@@ -30,6 +30,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from ..program import process
+
 RECURSION_MARGIN = 300
 """Frames that a Worker's stack may have beside those of the Future: what runs it, and who waits for it in its place."""
 _SYS_NAMES = ("stdin", "stdout", "stderr", "excepthook", "displayhook", "unraisablehook", "tracebacklimit")
@@ -58,13 +60,6 @@ class StatePart(NamedTuple):
     read: Callable[[], Any]
     write: Callable[[Any], object]
     of_main_thread: bool = False  # only the main thread can set it, and only it heeds it
-
-
-def _read_directory() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:  # it was removed
-        return None
 
 
 def _write_directory(directory: str | None) -> None:
@@ -210,7 +205,7 @@ _set_asyncgen_hooks = sys.set_asyncgen_hooks
 _enable_collector, _disable_collector, _set_thresholds = gc.enable, gc.disable, gc.set_threshold
 
 PARTS: dict[str, StatePart] = {
-    "directory": StatePart(_read_directory, _write_directory),
+    "directory": StatePart(process.directory, _write_directory),
     "environment": StatePart(_read_environment, _write_environment),
     "umask": StatePart(_read_umask, _umask),
     "sys": StatePart(_read_sys, _write_sys),

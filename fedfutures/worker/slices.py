@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from ..wire.failures import dump_failure
 from ..wire.functions import Wrapper
-from .isolation import in_one_loop
 
 
 class SliceResult(NamedTuple):
@@ -25,12 +24,37 @@ class SliceResult(NamedTuple):
     seconds: float
 
 
+Columns = tuple[list[Any], ...]
+"""The arguments of a slice: for each parameter the list of its items."""
+
+
+def in_one_loop(
+    function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException], Any]
+) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
+    """Do what :meth:`.isolation.Isolation.run_items` does, without isolation.
+
+    ``list.extend`` keeps what a ``map`` object gave before it raised, and the same object goes on with the next item.
+    """
+    calls = map(function, *columns)
+    values: list[Any] = []
+    failures: list[tuple[int, Any]] = []
+    while len(values) < len(columns[0]):
+        try:
+            values.extend(calls)
+            if len(values) < len(columns[0]):
+                raise StopIteration  # the function did: map() took it for its own end
+        except BaseException as error:
+            failures.append((len(values), fail(error)))
+            values.append(None)
+    return values, failures
+
+
 class OfItems(Wrapper):
     """Calls a function for each item; a Worker says how, so that no item sees what another has done."""
 
     run_items: Callable[..., tuple[list[Any], list[tuple[int, Any]]]] = staticmethod(in_one_loop)
 
-    def values(self, columns: tuple[list[Any], ...]) -> list[Any]:
+    def values(self, columns: Columns) -> list[Any]:
         """Return the values; raises what an item has raised."""
         return self.run_items(self.function(), columns, _raise)[0]
 

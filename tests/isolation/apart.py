@@ -24,6 +24,8 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 
+from cases import run_all
+
 import fedfutures
 from fedfutures import futures
 
@@ -495,15 +497,5 @@ CASES = {
 }
 
 
-def main():
-    with fedfutures.Executor(2) if sys.argv[1:] == ["executor"] else contextlib.nullcontext(futures) as face:
-        for name, case in CASES.items():
-            try:
-                wrong = case(face)
-            except BaseException as error:
-                wrong = repr(error)
-            print(f"{name}: {'right' if wrong is None else wrong}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    run_all(CASES)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import multiprocessing
 import queue
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 
-import fedfutures
+from cases import run_all
+
 from fedfutures import futures
 from fedfutures.errors import Deadlock
 
@@ -440,15 +439,5 @@ CASES = {
 }
 
 
-def main():
-    with fedfutures.Executor(2) if sys.argv[1:] == ["executor"] else contextlib.nullcontext(futures) as face:
-        for name, case in CASES.items():
-            try:
-                wrong = case(face)
-            except BaseException as error:
-                wrong = repr(error)
-            print(f"{name}: {'right' if wrong is None else wrong}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    run_all(CASES)

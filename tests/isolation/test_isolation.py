@@ -27,4 +27,4 @@ def test_every_case_is_right(name: str, how: str) -> None:
 def program_cases(program: str) -> int:
     """How many cases a program has."""
     text = Path(program).read_text()
-    return text[text.index("CASES = {") : text.index("def main()")].count("\n    ")
+    return text[text.index("CASES = {") : text.index("if __name__")].count("\n    ")

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from fedfutures.wire.functions import Wrapper
 from fedfutures.wire.payload import Payloads
-from fedfutures.worker.isolation import Isolation, in_one_loop, shared_objects
+from fedfutures.worker.isolation import Isolation, shared_objects
 from fedfutures.worker.process_state import PARTS
-from fedfutures.worker.slices import ReduceSlice, ScanSlice, Slice, Star
+from fedfutures.worker.slices import ReduceSlice, ScanSlice, Slice, Star, in_one_loop
 
 VARIABLE = contextvars.ContextVar("VARIABLE", default="none")
 
