@@ -63,6 +63,16 @@ class Federation:
                         self._origin.lose(self._failure)
         return self._origin
 
+    @property
+    def size(self) -> int:
+        """How many Workers it has, or is to have."""
+        return int(self._settings.size)
+
+    @property
+    def hosts(self) -> list[str]:
+        """The names of the machines that have Workers, or are to have them."""
+        return list(self._handle.hosts)
+
     def _join(self) -> Any:
         facts = self._handle.wait_ready()
         facts = facts | facts["brokers"][self._attach]
