@@ -74,7 +74,7 @@ class Feeder:
         self.node = node
         self.name = name_of(wrapper)
         self.input = Input(iterables) if stream is None else Numbered(iterables)
-        self._last: tuple[Any, ...] = () if stream is None else (tuple(stream),)  # what comes behind the columns
+        self._last: tuple[Any, ...] = () if stream is None else (stream.packed(),)  # what comes behind the columns
         self.slices: Any = deque() if watch is None else set()  # those whose results somebody may still read
         self.failure: BaseException | None = None  # to be raised after all results
         self.refused = False  # whether that is because a slice could not be submitted

@@ -102,7 +102,7 @@ def _again(make: Callable[..., CallOptions], values: dict[str, Any]) -> CallOpti
 
 def seeded(stream: Stream, fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
     """Return what is called instead of a function that is to draw from a stream, and its arguments."""
-    return seeding.Seeded(fn), (*args, tuple(stream))
+    return seeding.Seeded(fn), (*args, stream.packed())
 
 
 def in_seeded(fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

@@ -34,7 +34,7 @@ class Override:
 
     def submit(self, submit: Submit, fn: Any, args: Any, kwargs: dict[str, Any], priority: int | None) -> Any:
         """Make a call by way of the subclass; it is not to see what we put around the function."""
-        stream = None
+        stream: bytes | None = None
         if isinstance(fn, seeding.Seeded):
             fn, (*args, stream) = fn.function(), args
         self._waiting.options = priority, stream
@@ -48,7 +48,7 @@ class Override:
         waiting, stream = getattr(self._waiting, "options", (None, None))
         self._waiting.options = None, None
         if stream is not None:
-            fn, args = seeded(Stream(*stream), fn, tuple(args))
+            fn, args = seeded(Stream.unpacked(stream), fn, tuple(args))
         return fn, args, waiting if priority is None else priority
 
     def map(

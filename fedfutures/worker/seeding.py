@@ -22,6 +22,7 @@ from .streams import Stream, stream_of
 
 PART = "random numbers"
 """What this part of a process's state is called."""
+_SEED_WORDS = 8
 _running: ContextVar[Running | None] = ContextVar("fedfutures_stream", default=None)
 _ambient: dict[str, Any] | None = None  # the states of before, while a seeded Future has the generators
 _may_have_numpy: bool | None = None  # not known yet
@@ -82,25 +83,42 @@ def stream_for_call(seed: Any) -> Stream | None:
 
 def call_seeded(stream: Stream, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
     """Call a function that draws from a stream."""
+    before = hold()
+    try:
+        return _call(stream, function, args, kwargs)
+    finally:
+        write(before)
+
+
+def _call(stream: Stream, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """The same, while the ambient states are kept aside: several calls in a row need not bring them back."""
     global ever
     ever = True
     token = _running.set(Running(stream))
-    state = getattr(current.node, "state", None)  # of a Worker
-    before = read()
-    write(_states_of(stream))
-    if state is not None:
-        state.dirty.add(PART)  # quietly: no item of a slice is to end its loop
+    _seed(stream)
+    state: Any = getattr(current.node, "state", None)  # of a Worker
+    is_outermost = state is not None and PART not in state.dirty
+    if is_outermost:  # quietly: no item of a slice is to end its loop
+        state.dirty.add(PART)
         state.calm = False
     try:
         return function(*args, **kwargs)
     finally:
-        write(before)
-        if state is not None and before is None:
+        if is_outermost:
             state.dirty.discard(PART)
         _running.reset(token)
 
 
 # -- the generators of the process -----------------------------------------------------------------------------------
+
+
+def hold() -> dict[str, Any] | None:
+    """Keep the ambient states aside; return what :func:`write` is to be given when the seeded Future has ended."""
+    global _ambient
+    if _ambient is not None:
+        return _captured()
+    _ambient = _captured()
+    return None
 
 
 def read() -> dict[str, Any] | None:
@@ -132,13 +150,12 @@ def _captured() -> dict[str, Any]:
     return states
 
 
-def _states_of(stream: Stream) -> dict[str, Any]:
-    """Return the states in which a stream begins."""
-    states: dict[str, Any] = {"random": random.Random(stream.number()).getstate()}
+def _seed(stream: Stream) -> None:
+    """Have the global generators begin a stream."""
+    random.seed(stream.number())
     numpy = _numpy_random()
     if numpy is not None:
-        states["numpy.random"] = numpy.RandomState(numpy.MT19937(_sequence(numpy, stream))).get_state(legacy=False)
-    return states
+        numpy.seed(_sequence(numpy, stream).generate_state(_SEED_WORDS))
 
 
 def _sequence(numpy: Any, stream: Stream) -> Any:
@@ -172,7 +189,7 @@ class Seeded(Wrapper):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         *own, stream = args
-        return call_seeded(Stream(*stream), self.function(), own, kwargs)
+        return call_seeded(Stream.unpacked(stream), self.function(), own, kwargs)
 
 
 class _Item(Wrapper):
@@ -182,7 +199,7 @@ class _Item(Wrapper):
 
     def __call__(self, *args: Any) -> Any:
         *item, number = args
-        return call_seeded(self.stream.child(number), self.function(), item, {})
+        return _call(self.stream.child(number), self.function(), item, {})
 
 
 class SeededSlice(Slice):
@@ -191,5 +208,9 @@ class SeededSlice(Slice):
     def __call__(self, *args: Any) -> tuple[Any, ...]:
         *columns, stream = args
         item = _Item(*self.inner)
-        item.stream = Stream(*stream)
-        return self._outcomes(item, tuple(columns))
+        item.stream = Stream.unpacked(stream)
+        before = hold()
+        try:
+            return self._outcomes(item, tuple(columns))
+        finally:
+            write(before)

@@ -61,7 +61,7 @@ def test_a_value_that_cannot_be_shown() -> None:
         def __repr__(self) -> str:
             raise RuntimeError
 
-    with pytest.raises(TypeError, match="got .*Shy; did you mean"):
+    with pytest.raises(TypeError, match=r"got .*Shy; did you mean"):
         futures.submit(Shy())  # type: ignore[arg-type]
 
 

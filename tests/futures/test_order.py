@@ -119,7 +119,7 @@ def test_the_range_of_priorities() -> None:
 
 def test_serially_it_makes_no_difference() -> None:
     assert futures.options(priority=3).submit(pow, 2, 5).result() == 32
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="is deprecated"):
         assert futures.submit(pow, 2, 5, priority=3).result() == 32
     assert futures.submit(ordered.with_priority, "name", priority=3).result() == ("name", 3)
     assert futures.submit(ordered.anything, priority=3).result() == {"priority": 3}
