@@ -20,7 +20,7 @@ from ..wire.segments import Segments
 from ..worker import current, inheriting, unasked
 from ..worker.events import CancelGiven
 from ..worker.origin import Origin
-from . import ends, nested
+from . import ends, nested, repeats
 from .printing import Printer
 
 LATE_SECONDS = 5.0
@@ -216,6 +216,7 @@ class Federation:
             self.cut_off("the program was interrupted")
             return
         self.drain()
+        repeated = repeats.found_at(None if self._cancelled or self._flooded else self._origin)
         if self._flooded:
             self.cut_off("the program ended, while a daemon thread was submitting")
         if self._origin is not None:
@@ -223,6 +224,7 @@ class Federation:
                 ends.note_unread(self._origin)
             unasked.say(self._origin, ends=program_ends)
         self.close()
+        repeats.warn(repeated)
 
 
 def _was_interrupted() -> bool:
