@@ -212,16 +212,18 @@ def map_reduce(
     operation: Callable[[Any, Any], Any],
     *iterables: Iterable[Any],
     initial: Any = reduction.MISSING,
+    seed: Any = None,
 ) -> Any:
     """Map, then reduce the results to one by an associative `operation`, as a tree.
 
-    Raises ``TypeError`` when there are no items and no `initial`, as ``functools.reduce`` does.
+    Raises ``TypeError`` when there are no items and no `initial`, as ``functools.reduce`` does. `seed` is as in
+    :func:`map`.
 
     >>> import operator
     >>> map_reduce(abs, operator.add, [-1, 2, -3])
     6
     """
-    return reduction.map_reduce(_node(), fn, operation, iterables, initial)
+    return reduction.map_reduce(_node(), fn, operation, iterables, initial, seed)
 
 
 def map_scan(
@@ -229,14 +231,17 @@ def map_scan(
     operation: Callable[[Any, Any], Any],
     *iterables: Iterable[Any],
     initial: Any = reduction.MISSING,
+    seed: Any = None,
 ) -> list[Any]:
     """Map, then return the running reductions by an associative `operation`, as ``itertools.accumulate`` would.
+
+    `seed` is as in :func:`map`.
 
     >>> import operator
     >>> map_scan(abs, operator.add, [-1, 2, -3])
     [1, 3, 6]
     """
-    return reduction.map_scan(_node(), fn, operation, iterables, initial)
+    return reduction.map_scan(_node(), fn, operation, iterables, initial, seed)
 
 
 mapReduce = map_reduce

@@ -33,6 +33,7 @@ from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.future import Future
+from ..worker.seeding import SeededItems
 from ..worker.streams import Stream
 from . import ends
 from .inputs import AHEAD_BYTES, Input, Numbered
@@ -62,7 +63,7 @@ class Feeder:
 
     watch: told of each slice when it was submitted, by who reads results in the order in which they come.
     join: told of each slice too, for a group.
-    stream: where the items' streams of random numbers come from; the wrapper is a ``SeededSlice`` then.
+    stream: where the items' streams of random numbers come from.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Feeder:
         self.refused = False  # whether that is because a slice could not be submitted
         self.is_read = False  # whether next() was called
         self.is_told = False  # whether it was said that the end takes long
+        wrapper = wrapper if stream is None else SeededItems(wrapper)
         self._submitter = node.submitter(wrapper, None if priority is None else checked(priority))
         self._join, self._watch = join, watch
         self._fixed = chunksize

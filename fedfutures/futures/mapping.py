@@ -77,8 +77,8 @@ def _begun(
     """Return a Feeder that has submitted what it may, and when time is over; raise what cannot travel at the call."""
     stream = None if wishes.seed is None and not seeding.ever else seeding.stream_for_call(wishes.seed)
     feeder = Feeder(
-        node, Slice(function) if stream is None else seeding.SeededSlice(function), iterables,
-        wishes.chunksize, wishes.buffersize, wishes.priority, wishes.join, watch, stream,
+        node, Slice(function), iterables, wishes.chunksize, wishes.buffersize, wishes.priority, wishes.join, watch,
+        stream,
     )  # fmt: skip
     deadline = None if wishes.timeout is None else time.monotonic() + wishes.timeout
     feeder.fill()

@@ -17,7 +17,6 @@ from typing import Any
 
 from ..wire.functions import Wrapper
 from . import current
-from .slices import Slice
 from .streams import Stream, stream_of
 
 PART = "random numbers"
@@ -202,15 +201,17 @@ class _Item(Wrapper):
         return _call(self.stream.child(number), self.function(), item, {})
 
 
-class SeededSlice(Slice):
-    """A slice whose items draw from streams of their own: behind its columns come the items' numbers and a stream."""
+class SeededItems(Wrapper):
+    """A slice of any kind whose items draw from streams of their own: behind its columns their numbers and a stream."""
 
-    def __call__(self, *args: Any) -> tuple[Any, ...]:
+    def __call__(self, *args: Any) -> Any:
         *columns, stream = args
-        item = _Item(*self.inner)
+        whole: Any = self.inner[0]
+        item = _Item(whole.inner[0])
         item.stream = Stream.unpacked(stream)
+        of_items = type(whole)(item, *whole.inner[1:]).bind(self.payloads)
         before = hold()
         try:
-            return self._outcomes(item, tuple(columns))
+            return of_items(*columns)
         finally:
             write(before)

@@ -68,11 +68,8 @@ class Slice(OfItems):
     """Calls a function for each item of a slice: ``Slice(pow)([2, 3], [1, 2])`` has the values ``[2, 9]``."""
 
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
-        return self._outcomes(self.function(), columns)
-
-    def _outcomes(self, function: Callable[..., Any], columns: Columns) -> tuple[Any, ...]:
         began = time.perf_counter()
-        values, failures = self.run_items(function, columns, self._failure)
+        values, failures = self.run_items(self.function(), columns, self._failure)
         return values, failures, time.perf_counter() - began
 
     def _failure(self, error: BaseException) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import random
 import signal
@@ -19,6 +20,10 @@ def draw(item: Any = None) -> Draws:
     import numpy
 
     return random.random(), float(numpy.random.random()), float(numpy.random.normal()), float(futures.rng().random())
+
+
+def listed(item: Any) -> list[Draws]:
+    return [draw(item)]
 
 
 def draw_plain(item: Any = None) -> float:
@@ -82,6 +87,9 @@ def tree(item: int) -> list[Any]:
         futures.submit(draw_around_waits, 1).result(),
         futures.group("seeded").submit(draw).result(),
         list(futures.starmap(draw, [(1,), (2,)])),
+        futures.map_reduce(listed, operator.add, range(3)),
+        futures.map_reduce(listed, operator.add, range(3), seed=9, initial=[]),
+        futures.map_scan(listed, operator.add, range(4), seed=8)[-1],
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import random
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import seed_functions as seeds
 from launching import launch, python, write
 
 from fedfutures import Executor, futures
-from fedfutures.worker import seeding
+from fedfutures.worker import current, seeding
 from fedfutures.worker.streams import Stream, stream_of
 
 numpy = pytest.importorskip("numpy")
@@ -83,6 +84,12 @@ def test_nor_how_it_is_called(face: Any, expected: list[Any]) -> None:
     assert sorted(face.map(seeds.draw, range(COUNT), seed=42, unordered=True)) == sorted(expected)
     assert list(face.map(seeds.draw, range(COUNT), seed=numpy.random.SeedSequence(42))) == expected
     assert list(face.map(seeds.draw, range(COUNT), seed=numpy.int64(42))) == expected
+
+
+def test_reductions(monkeypatch: pytest.MonkeyPatch, face: Any, expected: list[Any]) -> None:
+    monkeypatch.setattr(current, "node", face._node)
+    assert futures.map_reduce(seeds.listed, operator.add, range(COUNT), seed=42) == expected
+    assert futures.map_scan(seeds.listed, operator.add, range(5), seed=42)[-1] == expected[:5]
 
 
 def test_nor_what_other_items_do(face: Any) -> None:
