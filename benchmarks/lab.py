@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.faces import Face
 from fedfutures.futures.federation import Federation
-from fedfutures.futures.mapping import map_ordered
+from fedfutures.futures.mapping import mapped
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
 
@@ -102,9 +102,7 @@ class Site:
 
     def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> Iterator[Any]:
         """As ``Executor.map``."""
-        return map_ordered(
-            self.origin, function, iterables, timeout=None, chunksize=None, buffersize=None, return_exceptions=False
-        )
+        return mapped(self.origin, function, iterables)
 
 
 def _awaited(handle: HostHandle, kind: str) -> list[Any]:

@@ -30,6 +30,10 @@ from concurrent.futures import BrokenExecutor
 from pickle import PicklingError
 
 
+class RepeatedRandomNumbers(UserWarning):
+    """A warning: Futures draw from copies of one generator, which all give the same numbers; see :doc:`random`."""
+
+
 class FedfuturesError(Exception):
     """Root of all errors that fedfutures itself raises."""
 

@@ -172,7 +172,8 @@ class Connector:
     def _ready(self, host: str, facts: dict[str, Any]) -> None:
         if host == self.request.local.name:
             assert self.assembly is not None
-            self.origin.say(["ready", facts | {"size": self.assembly.workers}])
+            hosts = [name for name, settings in self.assembly.settings.items() if settings.workers]
+            self.origin.say(["ready", facts | {"size": self.assembly.workers, "hosts": hosts}])
         else:
             self.remotes[host].ready(facts)
         if self.hushed:

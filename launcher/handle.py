@@ -25,6 +25,7 @@ class ConnectorHandle(HostHandle):
 
     def __init__(self, request: Request, command: list[str] | None = None) -> None:
         """`command` starts the host process's interpreter, as for :class:`HostHandle`."""
+        self._names = [spec.name for spec in (request.local, *request.hosts) if spec.count != 0]
         self._host = self._start(command_here(request.settings, command))
         assert self._host.stdin is not None
         assert self._host.stdout is not None
@@ -47,6 +48,12 @@ class ConnectorHandle(HostHandle):
         facts = super().wait_ready()
         self.settings.size = facts["size"]
         return facts
+
+    @property
+    def hosts(self) -> list[str]:
+        """As that of :class:`HostHandle`; until they have answered, all that were asked for."""
+        found: list[str] = self.facts.get("hosts") or self._names
+        return found
 
     def end(self) -> None:
         """End the hosts and the connector, and wait until that has happened."""

@@ -22,7 +22,7 @@ from fedfutures.wire import messages
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-WITH_PROGRAMS = [ROOT / "README.rst", DOCS / "tutorial.rst", DOCS / "program.rst", DOCS / "api.rst"]
+WITH_PROGRAMS = [ROOT / "README.rst", *(DOCS / f"{name}.rst" for name in ("tutorial", "program", "random", "api"))]
 PAGES = [ROOT / "README.rst", *sorted(DOCS.rglob("*.rst"))]
 BUILD_SECONDS = 100.0
 

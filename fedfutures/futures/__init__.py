@@ -15,13 +15,15 @@ from concurrent.futures import TimeoutError as TimeoutError
 from typing import Any
 
 from ..errors import NotSupportedHere
-from ..worker import current
+from ..worker import current, seeding
 from ..worker.future import Future
-from ..worker.slices import Star
+from ..worker.seeding import rng
+from ..worker.slices import Arguments, Star
 from . import ends, mapping, reduction
+from .checks import not_callable
 from .groups import Group, GroupStatistics, named
+from .options import CallOptions, Face, in_seeded
 from .priority import taken_from
-from .progress import with_progress
 from .serial import Serial
 from .waiting import as_completed, wait
 
@@ -29,6 +31,8 @@ __all__ = [
     "ALL_COMPLETED",
     "FIRST_COMPLETED",
     "FIRST_EXCEPTION",
+    "Arguments",
+    "CallOptions",
     "CancelledError",
     "Future",
     "Group",
@@ -42,6 +46,8 @@ __all__ = [
     "map_as_completed",
     "map_reduce",
     "map_scan",
+    "options",
+    "rng",
     "shutdown",
     "starmap",
     "submit",
@@ -52,7 +58,6 @@ logger = logging.getLogger("fedfutures")
 _serial: Serial | None = None
 _groups: dict[str, Group] = {}
 _closed = _main_has_ended = False
-_builtin_map = map
 
 
 def _node() -> Any:
@@ -84,30 +89,41 @@ def _is_waited_for(thread: threading.Thread) -> bool:
 
 
 def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-    """Submit ``fn(*args, **kwargs)`` and return its Future (PEP 3148).
+    """Submit ``fn(*args, **kwargs)`` and return its Future (PEP 3148). What the call itself is told: :func:`options`.
 
-    The keyword `priority`, an integer, is not passed on: Futures of a higher one go first, at every queue. It is 0
-    where none is given; in a Future, that of the Future. If `fn` itself has a parameter of that name, the keyword is
-    the call's; then a :func:`group` can have a priority. Raises ``PicklingError`` when something in the call cannot
-    travel, ``TypeError`` for a priority that is no integer.
+    Raises ``TypeError`` for what is no function, and ``PicklingError`` when something in the call cannot travel.
 
     >>> submit(pow, 2, 5).result()
     32
-    >>> submit(pow, 2, 5, priority=3).result()
-    32
     """
+    if not callable(fn):
+        raise not_callable("submit", fn)
     node = current.node
     if node is None or _closed or current.importing_program:
         node = _node()
     priority = taken_from(fn, kwargs) if kwargs else None
+    if seeding.ever:
+        fn, args = in_seeded(fn, args)
     return node.submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
 
 
 def _submit(
     fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None
 ) -> Future:  # fmt: skip
-    """As :func:`submit`, for a group: all keywords are the call's own."""
-    return _node().submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
+    """As :func:`submit`, for options and groups: all keywords are the function's own."""
+    node = _node()
+    if seeding.ever:
+        fn, args = in_seeded(fn, args)
+    return node.submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
+
+
+def options(*, priority: int | None = None, seed: Any = None) -> CallOptions:
+    """Return an object whose ``submit`` and ``map`` make calls with these options; see :class:`CallOptions`.
+
+    >>> options(priority=3).submit(pow, 2, 5).result()
+    32
+    """
+    return CallOptions(Face(_submit, _map, options), priority, seed)
 
 
 def group(name: str, priority: int | None = None) -> Group:
@@ -115,7 +131,7 @@ def group(name: str, priority: int | None = None) -> Group:
 
     A program has one group of each name; a Future that runs on a Worker has its own ones, which end with it.
 
-    priority: for what is submitted by way of the group from now on, as in :func:`submit`.
+    priority: for what is submitted by way of the group from now on, as in :func:`options`.
 
     >>> squares = group("squares")
     >>> for number in range(3):
@@ -124,7 +140,7 @@ def group(name: str, priority: int | None = None) -> Group:
     (3, True)
     """
     node: Any = None if current.is_origin else current.node
-    return named(_groups if node is None else node.scope(), name, priority, _submit, _node)
+    return named(_groups if node is None else node.scope(), name, priority, _submit, _map)
 
 
 def map(
@@ -134,8 +150,10 @@ def map(
     chunksize: int | None = None,
     buffersize: int | None = None,
     return_exceptions: bool = False,
+    unordered: bool = False,
     progress: bool = False,
     priority: int | None = None,
+    seed: Any = None,
 ) -> Iterator[Any]:
     """Return an iterator of ``fn(*items)`` over one or several iterables, in order.
 
@@ -149,48 +167,44 @@ def map(
     chunksize: items per slice; measured and adapted when None.
     buffersize: how many items may be on their way or wait to be consumed; some ten thousand when None.
     return_exceptions: give exceptions as values.
+    unordered: give results in the order in which they come.
     progress: show a bar on standard error.
-    priority: an integer, higher ones go first; see :func:`submit`.
+    priority: an integer, higher ones go first; see :func:`options`.
+    seed: an integer; each item draws random numbers of its own, the same in each run; see :doc:`random`.
 
     >>> list(map(pow, [2, 3], [5, 2]))
     [32, 9]
     """
-    results = mapping.map_ordered(
-        _node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-        return_exceptions=return_exceptions, priority=priority,
+    return _map(
+        fn, *iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
+        return_exceptions=return_exceptions, unordered=unordered, progress=progress, priority=priority, seed=seed,
     )  # fmt: skip
-    return with_progress(results, iterables) if progress else results
+
+
+def _map(fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
+    return mapping.mapped(_node(), fn, iterables, **options)
 
 
 def starmap(fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) -> Iterator[Any]:
-    """As :func:`map`, each item holding all arguments of one call: a tuple, a dict, or a pair of both.
+    """As :func:`map`, each item holding all arguments of one call, as in ``itertools.starmap``.
 
-    >>> list(starmap(int, [("7",), (("11",), {"base": 2})]))
+    An item with keywords is an :class:`Arguments`. The options are those of :func:`map`.
+
+    >>> list(starmap(int, [("7",), Arguments("11", base=2)]))
     [7, 3]
     """
+    if not callable(fn):
+        raise not_callable("starmap", fn)
     return map(Star(fn), args_list, **options)
 
 
-def map_as_completed(
-    fn: Callable[..., Any],
-    *iterables: Iterable[Any],
-    timeout: float | None = None,
-    chunksize: int | None = None,
-    buffersize: int | None = None,
-    return_exceptions: bool = False,
-    progress: bool = False,
-    priority: int | None = None,
-) -> Iterator[Any]:
-    """As :func:`map`, with the results in the order in which they come.
+def map_as_completed(fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
+    """As :func:`map` with ``unordered=True``: the results in the order in which they come.
 
     >>> sorted(map_as_completed(abs, [-3, 2]))
     [2, 3]
     """
-    results = mapping.map_unordered(
-        _node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-        return_exceptions=return_exceptions, priority=priority,
-    )  # fmt: skip
-    return with_progress(results, iterables) if progress else results
+    return map(fn, *iterables, **{**options, "unordered": True})
 
 
 def map_reduce(
@@ -198,16 +212,18 @@ def map_reduce(
     operation: Callable[[Any, Any], Any],
     *iterables: Iterable[Any],
     initial: Any = reduction.MISSING,
+    seed: Any = None,
 ) -> Any:
     """Map, then reduce the results to one by an associative `operation`, as a tree.
 
-    Raises ``TypeError`` when there are no items and no `initial`, as ``functools.reduce`` does.
+    Raises ``TypeError`` when there are no items and no `initial`, as ``functools.reduce`` does. `seed` is as in
+    :func:`map`.
 
     >>> import operator
     >>> map_reduce(abs, operator.add, [-1, 2, -3])
     6
     """
-    return reduction.map_reduce(_node(), fn, operation, iterables, initial)
+    return reduction.map_reduce(_node(), fn, operation, iterables, initial, seed)
 
 
 def map_scan(
@@ -215,14 +231,17 @@ def map_scan(
     operation: Callable[[Any, Any], Any],
     *iterables: Iterable[Any],
     initial: Any = reduction.MISSING,
+    seed: Any = None,
 ) -> list[Any]:
     """Map, then return the running reductions by an associative `operation`, as ``itertools.accumulate`` would.
+
+    `seed` is as in :func:`map`.
 
     >>> import operator
     >>> map_scan(abs, operator.add, [-1, 2, -3])
     [1, 3, 6]
     """
-    return reduction.map_scan(_node(), fn, operation, iterables, initial)
+    return reduction.map_scan(_node(), fn, operation, iterables, initial, seed)
 
 
 mapReduce = map_reduce

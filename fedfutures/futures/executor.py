@@ -16,13 +16,15 @@ from ..host.here import program_here, settings_here
 from ..host.hosts import Hosts
 from ..host.settings import Settings
 from ..host.system import processors
-from ..worker import current
+from ..worker import current, seeding
 from ..worker.future import Future
 from . import ends
+from .checks import not_callable, refuse
 from .groups import Group, named
-from .mapping import map_ordered
+from .mapping import mapped
+from .options import CallOptions, Face, in_seeded
+from .override import Override
 from .priority import taken_from
-from .progress import with_progress
 from .serial import Serial
 
 if TYPE_CHECKING:
@@ -40,8 +42,13 @@ class Executor(concurrent.futures.Executor):
     Future, or in a program that ``python -m fedfutures`` launched, it joins the Federation that is there, unless it
     needs Workers of its own kind (`initializer`, `max_tasks_per_child`).
 
+    The first four arguments may be given in the order of ``ProcessPoolExecutor``. A subclass that has a ``submit`` of
+    its own sees all calls there: those of ``map``, ``starmap``, groups and options, too, each item as a call.
+
     max_workers:
         How many Workers; by default as many as processors may be used.
+    mp_context:
+        Accepted for programs written for ``ProcessPoolExecutor``; Workers are started in our own way.
     initializer, initargs:
         Called in each Worker before anything else; if it raises, all Futures fail. `initargs` may hold locks, queues,
         values and pipes of ``multiprocessing.get_context("spawn")``, for Workers of this machine.
@@ -63,14 +70,17 @@ class Executor(concurrent.futures.Executor):
     def __init__(
         self,
         max_workers: int | None = None,
-        *,
+        mp_context: Any = None,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
+        *,
         max_tasks_per_child: int | None = None,
         brokers: int = 1,
         hosts: Sequence[str] | Hosts | None = None,
         mode: str = "parallel",
+        **unknown: Any,
     ) -> None:
+        refuse(unknown, mp_context)
         hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(_names(hosts))
         _check(max_workers, initializer, max_tasks_per_child, brokers if hosts is None else 1, mode)
         self._shutdown = False
@@ -80,6 +90,7 @@ class Executor(concurrent.futures.Executor):
         self._mine: weakref.WeakSet[Future] | None = None
         self._maps: weakref.WeakSet[Feeder] = weakref.WeakSet()  # where its node has others, too
         self._groups: dict[str, Group] = {}
+        self._override = None if type(self).submit is Executor.submit else Override()
         if mode == "serial":
             self._node = Serial()
             if initializer is not None:
@@ -125,15 +136,22 @@ class Executor(concurrent.futures.Executor):
         return self._node
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """Submit ``fn(*args, **kwargs)`` and return its Future; `priority` is as in :func:`fedfutures.futures.submit`.
+        """Submit ``fn(*args, **kwargs)`` and return its Future. What the call itself is told: :meth:`options`.
 
-        Raises ``PicklingError`` when something in it cannot travel, ``RuntimeError`` after shutdown, and
-        :class:`~fedfutures.errors.FederationLost` when nobody is left to run it.
+        Raises ``TypeError`` for what is no function, ``PicklingError`` when something in the call cannot travel,
+        ``RuntimeError`` after shutdown, and :class:`~fedfutures.errors.FederationLost` when nobody is left to run it.
         """
+        if not callable(fn):
+            raise not_callable("submit", fn)
+        priority = taken_from(fn, kwargs) if kwargs else None
+        if self._override is not None:
+            fn, args, priority = self._override.told(fn, args, priority)
+        if seeding.ever:
+            fn, args = in_seeded(fn, args)
         node = self._node
         if node is None or self._shutdown:
             node = self._ready()
-        future: Future = node.submit(fn, args, kwargs, taken_from(fn, kwargs) if kwargs else None)
+        future: Future = node.submit(fn, args, kwargs, priority)
         if self._mine is not None:
             self._mine.add(future)
         return future
@@ -141,11 +159,19 @@ class Executor(concurrent.futures.Executor):
     def _submit(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None
     ) -> Future:
-        """As :meth:`submit`, for a group: all keywords are the call's own."""
+        """As :meth:`submit`, for options and groups: all keywords are the function's own."""
+        if self._override is not None:
+            return self._override.submit(self.submit, fn, args, kwargs, priority)  # type: ignore[no-any-return]
+        if seeding.ever:
+            fn, args = in_seeded(fn, args)
         future: Future = self._ready().submit(fn, args, kwargs, priority)
         if self._mine is not None:
             self._mine.add(future)
         return future
+
+    def options(self, *, priority: int | None = None, seed: Any = None) -> CallOptions:
+        """Return an object that submits here with options; see :class:`fedfutures.futures.CallOptions`."""
+        return CallOptions(Face(self._submit, self._map, self.options), priority, seed)
 
     def map(
         self,
@@ -155,35 +181,78 @@ class Executor(concurrent.futures.Executor):
         chunksize: int | None = None,
         buffersize: int | None = None,
         return_exceptions: bool = False,
+        unordered: bool = False,
         progress: bool = False,
         priority: int | None = None,
+        seed: Any = None,
     ) -> Iterator[Any]:
         """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
-        results = map_ordered(
-            self._ready(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-            return_exceptions=return_exceptions, priority=priority, owner=self,
-            opened=self._opened,
+        return self._map(
+            fn, *iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
+            return_exceptions=return_exceptions, unordered=unordered, progress=progress, priority=priority, seed=seed,
         )  # fmt: skip
-        return with_progress(results, iterables) if progress else results
+
+    def _map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
+        if self._override is not None:
+            return self._override.map(self.submit, fn, iterables, options)
+        return mapped(self._ready(), fn, iterables, owner=self, opened=self._opened, **options)
 
     def _opened(self, feeder: Feeder) -> None:
         """A map has begun."""
         if self._federation is None:
             self._maps.add(feeder)
 
+    def starmap(self, fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) -> Iterator[Any]:
+        """As :meth:`map`, each item holding all arguments of one call; see :func:`fedfutures.futures.starmap`."""
+        return self.options().starmap(fn, args_list, **options)
+
     def group(self, name: str, priority: int | None = None) -> Group:
         """Return this Executor's group of that name; see :func:`fedfutures.futures.group`."""
-        group = named(self._groups, name, priority, self._submit, self._ready)
-        group.opened = self._opened
-        return group
+        return named(self._groups, name, priority, self._submit, self._map)
+
+    # -- what there is -----------------------------------------------------------------------------------------------
+
+    @property
+    def num_workers(self) -> int:
+        """How many Workers there are; 1 for ``mode="serial"``. Waits for them to be started."""
+        if not self._shutdown:
+            self._ready()
+        return int(self._node.size) if self._federation is None else self._federation.size
+
+    _max_workers = num_workers
+    """The name that programs written for ``ProcessPoolExecutor`` read."""
+
+    def bootup(self, wait: bool = True) -> Executor:
+        """Return the Executor itself, once its Workers can be reached: they are being started since it was made.
+
+        wait: False returns at once.
+        """
+        if wait:
+            self._ready()
+        return self
+
+    def __repr__(self) -> str:
+        kind = type(self).__qualname__
+        end = ", shut down" if self._shutdown else ""
+        if self._federation is not None:
+            count, names = self._federation.size, self._federation.hosts
+            return f"<{kind} {count} Worker{'s' * (count != 1)} on {', '.join(names)}{end}>"
+        if isinstance(self._node, Serial):
+            return f"<{kind} serial, in this process{end}>"
+        count = self._node.size
+        return f"<{kind} {count} Worker{'s' * (count != 1)} of the Federation that runs this program{end}>"
+
+    # -- the end -----------------------------------------------------------------------------------------------------
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         """Shut down and wait; after an interrupt nothing is waited for, and what is cut off is said."""
-        if kind is KeyboardInterrupt and self._federation is not None:
+        if kind is None or not issubclass(kind, KeyboardInterrupt):
+            self.shutdown()
+        elif self._federation is None:  # it goes on, with what others have submitted to it
+            self.shutdown(wait=False, cancel_futures=True)
+        else:
             self._shutdown = True
             self._federation.cut_off("the program was interrupted")
-            return
-        self.shutdown()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; end the Workers once all is done. See ``concurrent.futures.Executor.shutdown``.

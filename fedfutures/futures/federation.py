@@ -20,7 +20,7 @@ from ..wire.segments import Segments
 from ..worker import current, inheriting, unasked
 from ..worker.events import CancelGiven
 from ..worker.origin import Origin
-from . import ends, nested
+from . import ends, nested, repeats
 from .printing import Printer
 
 LATE_SECONDS = 5.0
@@ -62,6 +62,16 @@ class Federation:
                     if self._failure is not None:  # heard while it was joining
                         self._origin.lose(self._failure)
         return self._origin
+
+    @property
+    def size(self) -> int:
+        """How many Workers it has, or is to have."""
+        return int(self._settings.size)
+
+    @property
+    def hosts(self) -> list[str]:
+        """The names of the machines that have Workers, or are to have them."""
+        return list(self._handle.hosts)
 
     def _join(self) -> Any:
         facts = self._handle.wait_ready()
@@ -206,6 +216,7 @@ class Federation:
             self.cut_off("the program was interrupted")
             return
         self.drain()
+        repeated = repeats.found_at(None if self._cancelled or self._flooded else self._origin)
         if self._flooded:
             self.cut_off("the program ended, while a daemon thread was submitting")
         if self._origin is not None:
@@ -213,6 +224,7 @@ class Federation:
                 ends.note_unread(self._origin)
             unasked.say(self._origin, ends=program_ends)
         self.close()
+        repeats.warn(repeated)
 
 
 def _was_interrupted() -> bool:

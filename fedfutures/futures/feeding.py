@@ -33,8 +33,10 @@ from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.future import Future
+from ..worker.seeding import SeededItems
+from ..worker.streams import Stream
 from . import ends
-from .inputs import AHEAD_BYTES, Input
+from .inputs import AHEAD_BYTES, Input, Numbered
 from .priority import checked
 
 SLICE_SECONDS = 0.002
@@ -61,21 +63,25 @@ class Feeder:
 
     watch: told of each slice when it was submitted, by who reads results in the order in which they come.
     join: told of each slice too, for a group.
+    stream: where the items' streams of random numbers come from.
     """
 
     def __init__(
         self, node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...],
         chunksize: int | None = None, buffersize: int | None = None, priority: int | None = None,
         join: Callable[[Future], object] | None = None, watch: Callable[[Future], object] | None = None,
+        stream: Stream | None = None,
     ) -> None:  # fmt: skip
         self.node = node
         self.name = name_of(wrapper)
-        self.input = Input(iterables)
+        self.input = Input(iterables) if stream is None else Numbered(iterables)
+        self._last: tuple[Any, ...] = () if stream is None else (stream.packed(),)  # what comes behind the columns
         self.slices: Any = deque() if watch is None else set()  # those whose results somebody may still read
         self.failure: BaseException | None = None  # to be raised after all results
         self.refused = False  # whether that is because a slice could not be submitted
         self.is_read = False  # whether next() was called
         self.is_told = False  # whether it was said that the end takes long
+        wrapper = wrapper if stream is None else SeededItems(wrapper)
         self._submitter = node.submitter(wrapper, None if priority is None else checked(priority))
         self._join, self._watch = join, watch
         self._fixed = chunksize
@@ -145,7 +151,7 @@ class Feeder:
 
     def _submit(self, columns: Columns) -> Future:
         future: Future
-        future, size = self._submitter(columns)
+        future, size = self._submitter((*columns, *self._last) if self._last else columns)
         if self._join is not None:
             self._join(future)
         with self._books:

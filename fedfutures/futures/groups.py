@@ -20,11 +20,13 @@ from typing import Any
 
 from ..worker.future import Future
 from ..worker.unasked import bystanders, seen_by_waiting
-from .mapping import map_ordered
+from .checks import not_callable
+from .options import CallOptions, Face
 from .priority import checked
 from .waiting import wait_unseeing
 
 Submit = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], "int | None"], Future]
+Map = Callable[..., Iterator[Any]]
 _naming = threading.RLock()
 
 
@@ -60,11 +62,10 @@ class Group:
     (8, 1)
     """
 
-    def __init__(self, name: str, submit: Submit, node: Callable[[], Any]) -> None:
+    def __init__(self, name: str, submit: Submit, map: Map) -> None:
         self.name = name
         self.priority: int | None = None
-        self.opened: Callable[[Any], object] | None = None  # told of what feeds a map, for an Executor
-        self._submit, self._node = submit, node
+        self._submit, self._map = submit, map
         self._lock = threading.RLock()
         self._members: weakref.WeakKeyDictionary[Any, None] = weakref.WeakKeyDictionary()
         self._open: dict[Any, bytes | None] = {}  # Futures that are not done, with their functions' digests
@@ -72,29 +73,33 @@ class Group:
         self._seconds = 0.0
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """Submit ``fn(*args, **kwargs)`` with the priority of the group; all keywords are the call's own."""
+        """Submit ``fn(*args, **kwargs)`` with the priority of the group; all keywords are the function's own."""
+        if not callable(fn):
+            raise not_callable("submit", fn)
+        return self._call(fn, args, kwargs, None)
+
+    def _call(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None
+    ) -> Future:
         began = time.perf_counter()
-        future = self._submit(fn, args, kwargs, self.priority)
+        future = self._submit(fn, args, kwargs, self.priority if priority is None else priority)
         if future._home is None:  # it has run right here
             self._seconds += time.perf_counter() - began
         self.add(future)
         return future
 
-    def map(
-        self,
-        fn: Callable[..., Any],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-        return_exceptions: bool = False,
-    ) -> Iterator[Any]:
-        """As :func:`fedfutures.futures.map`. The Futures of the group are its slices, once they are under way."""
-        return map_ordered(
-            self._node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-            return_exceptions=return_exceptions, priority=self.priority, join=self.add,
-            opened=self.opened,
-        )  # fmt: skip
+    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
+        """As :func:`fedfutures.futures.map`, with its options.
+
+        The Futures of the group are its slices, once they are under way.
+        """
+        if options.get("priority") is None:
+            options["priority"] = self.priority
+        return self._map(fn, *iterables, join=self.add, **options)
+
+    def options(self, *, priority: int | None = None, seed: Any = None) -> CallOptions:
+        """Return an object that submits to this group with options; see :class:`fedfutures.futures.CallOptions`."""
+        return CallOptions(Face(self._call, self.map, self.options), priority, seed)
 
     def add(self, future: Any) -> None:
         """Take in a Future that was submitted elsewhere, any ``concurrent.futures.Future``; twice counts as once."""
@@ -188,7 +193,7 @@ class Group:
 
 
 def named(
-    groups: dict[str, Group], name: str, priority: int | None, submit: Submit, node: Callable[[], Any]
+    groups: dict[str, Group], name: str, priority: int | None, submit: Submit, map: Map
 ) -> Group:  # fmt: skip
     """Return the group of that name among `groups`, made if it is new; a priority holds for what is submitted next."""
     if not isinstance(name, str):
@@ -197,7 +202,7 @@ def named(
     with _naming:
         group = groups.get(name)
         if group is None:
-            group = groups[name] = Group(name, submit, node)
+            group = groups[name] = Group(name, submit, map)
     if number is not None:
         group.priority = number
     return group

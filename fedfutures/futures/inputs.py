@@ -149,6 +149,21 @@ class Input:
         self._whole, self._source = None, iter(())
 
 
+class Numbered(Input):
+    """An input whose slices have one more column: the numbers of the items."""
+
+    _given = 0
+
+    def cut(self, count: int) -> tuple[list[Any], ...] | None:
+        """Return the columns of the next `count` items, the last one their numbers."""
+        columns = super().cut(count)
+        if columns is None:
+            return None
+        first = self._given
+        self._given += len(columns[0])
+        return (*columns, list(range(first, self._given)))
+
+
 def _size_of(row: Any) -> int:
     """About how many bytes an item takes; no code of the program is run to find out."""
     kind = type(row)

@@ -15,11 +15,14 @@ from typing import Any, NamedTuple
 
 from ..errors import PoisonedFuture
 from ..wire.failures import load_failure
+from ..worker import seeding
 from ..worker.future import Future
 from ..worker.plain import look_plain
 from ..worker.slices import Slice
 from ..worker.unasked import bystanders
+from .checks import not_callable
 from .feeding import Feeder, Reader
+from .progress import with_progress
 
 
 class Wishes(NamedTuple):
@@ -29,22 +32,42 @@ class Wishes(NamedTuple):
     chunksize: int | None = None
     buffersize: int | None = None
     return_exceptions: bool = False
+    unordered: bool = False
+    progress: bool = False
     priority: int | None = None
+    seed: Any = None
     join: Callable[[Future], object] | None = None  # told of each slice, for a group
     owner: Any = None  # lives as long as somebody can read
     opened: Callable[[Feeder], object] | None = None  # told of the Feeder
 
 
-def map_ordered(
+def mapped(
     node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], **options: Any
 ) -> Iterator[Any]:
-    """Submit at once, as far as the bounds allow, and return a generator of the results in order.
+    """Submit at once, as far as the bounds allow, and return a generator of the results.
 
     The options are those of :class:`Wishes`.
     """
+    wishes = wished(function, options)
+    arrivals = Arrivals(node) if wishes.unordered else None
+    feeder, deadline = _begun(node, function, iterables, wishes, None if arrivals is None else arrivals.watch)
+    reader = Reader(feeder, wishes.owner)
+    if arrivals is None:
+        results = _in_order(reader, deadline, wishes.return_exceptions)
+    else:
+        results = _as_they_come(reader, arrivals, deadline, wishes.return_exceptions)
+    return with_progress(results, iterables) if wishes.progress else results
+
+
+def wished(function: Callable[..., Any], options: dict[str, Any]) -> Wishes:
+    """Return the options of a map; raise TypeError for one that there is not, and for a function that is none."""
+    if not callable(function):
+        raise not_callable("map", function)
+    for name in options.keys() - set(Wishes._fields):
+        raise TypeError(f"map() got an unexpected keyword argument {name!r}")
     wishes = Wishes(**options)
-    feeder, deadline = _begun(node, function, iterables, wishes, None)
-    return _in_order(Reader(feeder, wishes.owner), deadline, wishes.return_exceptions)
+    check_sizes(wishes.chunksize, wishes.buffersize)
+    return wishes
 
 
 def _begun(
@@ -52,10 +75,11 @@ def _begun(
     watch: Callable[[Future], object] | None,
 ) -> tuple[Feeder, float | None]:  # fmt: skip
     """Return a Feeder that has submitted what it may, and when time is over; raise what cannot travel at the call."""
-    check_sizes(wishes.chunksize, wishes.buffersize)
+    stream = None if wishes.seed is None and not seeding.ever else seeding.stream_for_call(wishes.seed)
     feeder = Feeder(
-        node, Slice(function), iterables, wishes.chunksize, wishes.buffersize, wishes.priority, wishes.join, watch
-    )
+        node, Slice(function), iterables, wishes.chunksize, wishes.buffersize, wishes.priority, wishes.join, watch,
+        stream,
+    )  # fmt: skip
     deadline = None if wishes.timeout is None else time.monotonic() + wishes.timeout
     feeder.fill()
     if feeder.refused and feeder.failure is not None:
@@ -156,16 +180,6 @@ class Arrivals:
 
 
 bystanders.add(Arrivals._arrive)
-
-
-def map_unordered(
-    node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], **options: Any
-) -> Iterator[Any]:
-    """As :func:`map_ordered`, with the results in the order in which they come."""
-    wishes = Wishes(**options)
-    arrivals = Arrivals(node)
-    feeder, deadline = _begun(node, function, iterables, wishes, arrivals.watch)
-    return _as_they_come(Reader(feeder, wishes.owner), arrivals, deadline, wishes.return_exceptions)
 
 
 def _as_they_come(

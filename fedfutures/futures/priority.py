@@ -1,30 +1,39 @@
-"""Whose keyword is ``priority``: the call's own, or ours?"""
+"""Priorities as users give them; and ``priority=`` of ``submit``, which :mod:`.options` has replaced."""
 
 from __future__ import annotations
 
 import inspect
 import operator
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 MOST = (1 << 31) - 1
-_has_it: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+_takes_it: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
 
 def taken_from(function: Callable[..., Any], kwargs: dict[str, Any]) -> int | None:
-    """Take ``priority`` out of the keyword arguments of a call; None where there is none.
+    """Take ``priority`` out of the keyword arguments of a call whose function does not take it; None for others.
 
-    A function that has a parameter of that name itself gets it, as PEP 3148 has it. ``**kwargs`` is no such parameter.
+    A function that takes the keyword gets it, as PEP 3148 has it, ``**kwargs`` included. For others it would be an
+    error: they are called with a priority, as before there were options, and a warning says what to write.
 
-    >>> arguments = {"base": 2, "priority": 3}
-    >>> taken_from(int, arguments), arguments
-    (3, {'base': 2})
+    >>> arguments = {"priority": 3}
+    >>> taken_from(dict, arguments), arguments
+    (None, {'priority': 3})
     >>> taken_from(lambda priority: priority, {"priority": 3})
     """
-    if "priority" not in kwargs or _is_of(function):
+    if "priority" not in kwargs or _takes_priority(function):
         return None
-    return checked(kwargs.pop("priority"))
+    priority = checked(kwargs.pop("priority"))
+    warnings.warn(
+        f"submit(..., priority={priority}) is deprecated, for keywords of submit are the function's: "
+        f"write options(priority={priority}).submit(...)",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return priority
 
 
 def checked(priority: Any) -> int:
@@ -47,17 +56,17 @@ def checked(priority: Any) -> int:
     return number
 
 
-def _is_of(function: Any) -> bool:
-    """Whether the function has an explicit parameter called ``priority`` that can be given by keyword."""
+def _takes_priority(function: Any) -> bool:
+    """Whether the function takes a keyword called ``priority``."""
     key = getattr(function, "__func__", function)  # a bound method is made anew each time
     try:
-        known = _has_it.get(key)
+        known = _takes_it.get(key)
     except TypeError:  # not hashable, or no weak references to it
         return _look(function)
     if known is None:
         known = _look(function)
         try:
-            _has_it[key] = known
+            _takes_it[key] = known
         except TypeError:
             pass
     return known
@@ -65,7 +74,10 @@ def _is_of(function: Any) -> bool:
 
 def _look(function: Any) -> bool:
     try:
-        parameter = inspect.signature(function).parameters.get("priority")
+        parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # some built-in functions do not say
-        return False
+        return isinstance(function, type) and issubclass(function, dict)
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return True
+    parameter = parameters.get("priority")
     return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)

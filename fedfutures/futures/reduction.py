@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..wire.functions import Wrapper
+from ..worker.seeding import stream_for_call
 from ..worker.slices import Accumulate, Fold, ReduceSlice, ScanSlice, Shift
 from .feeding import Feeder
 
@@ -18,9 +19,9 @@ FAN_IN = 16
 MISSING: Any = object()
 
 
-def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...]) -> Iterator[Any]:
+def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...], seed: Any) -> Iterator[Any]:
     """Results of the slices, in order, with the input read lazily."""
-    feeder = Feeder(node, wrapper, iterables)
+    feeder = Feeder(node, wrapper, iterables, stream=stream_for_call(seed))
     feeder.is_read = True
     feeder.fill()
     try:
@@ -36,10 +37,10 @@ def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...])
 
 def map_reduce(
     node: Any, function: Callable[..., Any], operation: Callable[[Any, Any], Any],
-    iterables: tuple[Iterable[Any], ...], initial: Any = MISSING,
+    iterables: tuple[Iterable[Any], ...], initial: Any = MISSING, seed: Any = None,
 ) -> Any:  # fmt: skip
     """Reduce the mapped items to one value."""
-    level = list(_partials(node, ReduceSlice(function, operation), iterables))
+    level = list(_partials(node, ReduceSlice(function, operation), iterables, seed))
     if initial is not MISSING:
         level.insert(0, initial)
     if not level:
@@ -54,10 +55,10 @@ def map_reduce(
 
 def map_scan(
     node: Any, function: Callable[..., Any], operation: Callable[[Any, Any], Any],
-    iterables: tuple[Iterable[Any], ...], initial: Any = MISSING,
+    iterables: tuple[Iterable[Any], ...], initial: Any = MISSING, seed: Any = None,
 ) -> list[Any]:  # fmt: skip
     """Return the running reductions of the mapped items."""
-    slices = list(_partials(node, ScanSlice(function, operation), iterables))
+    slices = list(_partials(node, ScanSlice(function, operation), iterables, seed))
     lasts = [values[-1] for values in slices]
     if initial is not MISSING:
         slices.insert(0, [initial])

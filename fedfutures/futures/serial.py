@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..wire.functions import Wrapper
+from ..wire.functions import Wrapper, name_of
 from ..wire.payload import Payloads
 from ..worker.future import Future
 
@@ -30,7 +30,11 @@ class Serial:
         """Run one call and return its Future, which is done: no priority makes it any earlier."""
         if isinstance(function, Wrapper):
             function.bind(self.payloads)
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Future):  # as on Workers, for a program that runs here is to run there
+                value.__reduce__()
         future = Future(None, next(self._numbers))
+        future._name = name_of(function)
         try:
             value = function(*args, **kwargs)
         except KeyboardInterrupt:

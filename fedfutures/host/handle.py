@@ -110,6 +110,11 @@ class HostHandle:
                     self._early.append(value)
         return self.facts
 
+    @property
+    def hosts(self) -> list[str]:
+        """The names of the hosts that have Workers."""
+        return [self.settings.host]
+
     def _show_table(self, text: str, bad: bool) -> None:
         """Show what is known of the hosts before the program runs."""
         if bad or self.settings.verbosity >= 0:

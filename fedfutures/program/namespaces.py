@@ -21,6 +21,7 @@ from typing import Any
 from ..errors import FutureError, VariableNotCarried
 from . import snapshots
 from .fresh import Unavailable
+from .generators import Generators
 from .graph import combined, depends_on, is_cache
 from .modules import (
     MEMBERS,
@@ -81,6 +82,7 @@ class Namespaces:
         self._first_seen: dict[Key, bytes] = {}
         self._of_initializer: set[Key] = set()
         self._failures: dict[str, BaseException] = {}
+        self.generators = Generators()
         self.current = b""
         self.origin = ""  # whose Futures run now: who can be asked for what they see
         self.process: dict[str, Any] = {}
@@ -168,6 +170,7 @@ class Namespaces:
         different = [key for key in different if not self._is_as_first_seen(key, seen.tokens[key])]
         if different:
             Setting(self, seen, self._with_members(different, seen), goes_on).run()
+        self.generators.note({*fresh, *different})
         self._fills = fills()
 
     def _with_members(self, keys: list[Key], seen: Seen) -> list[Key]:

@@ -216,7 +216,7 @@ class Inquire:
     """A question for people and tests, passed on to every machine it concerns: each sends its ``Answer``."""
 
     number: int
-    subject: str  # "explain" (where is this Future, and why is it not running?) or "statistics"
+    subject: str  # "explain" (where is this Future, why does it not run?), "statistics", or "generators" (drawn from)
     seconds: float = 1.0  # how long the answers may take
     submitter: str = ""
     future: int = 0

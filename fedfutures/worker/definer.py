@@ -51,6 +51,9 @@ class Definer:
             with self._lock:
                 self._changes = process.current()
                 self._plans.clear()
+        if isinstance(function, Wrapper) and len(function.inner) == 1:
+            inner = self.define(function.inner[0])
+            return self._functions.wrap(function, [inner.body])._replace(snapshot=inner.snapshot)
         try:
             plan = self._plans.get(function)
         except TypeError:  # not hashable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..federation.events import Arrived, Send, Tick
 from ..wire import messages
@@ -91,10 +92,18 @@ class Ask:
     """Event: ask the Federation; the answers come as :class:`Told`."""
 
     number: int
-    subject: str  # "explain" or "statistics"
+    subject: str  # "explain", "statistics" or "generators"
     submitter: str = ""
     future: int = 0
     seconds: float = 1.0
+
+
+@dataclass(slots=True)
+class Looked:
+    """Event, at a Worker: the answer to :class:`Look`."""
+
+    number: int
+    report: Any
 
 
 @dataclass(slots=True)
@@ -203,6 +212,13 @@ class Told:
 
 
 @dataclass(slots=True)
+class Look:
+    """Action, at a Worker: somebody asks which generators of random numbers Futures have drawn from."""
+
+    number: int
+
+
+@dataclass(slots=True)
 class Linked:
     """Action: the link is open; `size` Workers are in the Federation."""
 
@@ -218,8 +234,9 @@ class Denied:
 
 Event = (
     Arrived | Offer | Finished | GiveBack | Load | CancelGiven | Share | Report | Leave | Rejoin | Ask | Require
-    | Provide | Fetch | Tick
+    | Provide | Fetch | Looked | Tick
 )  # fmt: skip
 Action = (
-    Send | Run | Resolve | Unstart | Started | Shared | Reclaim | Told | Asked | Provided | Fetched | Linked | Denied
+    Send | Run | Resolve | Unstart | Started | Shared | Reclaim | Told | Asked | Provided | Fetched | Look | Linked
+    | Denied
 )  # fmt: skip

@@ -608,7 +608,7 @@ class Worker(Node):
     def _taken(self, function: Any) -> Any:
         """Return a callable as it stands; the last one that needed no copy is remembered."""
         if isinstance(function, functions.Wrapper):  # of a map: a copy already, which is bound
-            return function
+            return function if hasattr(function, "payloads") else isolated(function, self._copy).bind(self.payloads)
         taken = isolated(function, self._copy)
         if taken is function:
             self.plain = function

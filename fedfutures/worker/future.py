@@ -16,8 +16,9 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
+from ..wire.functions import name_of
 from . import current, unasked
 
 logger = logging.getLogger("fedfutures")
@@ -60,9 +61,12 @@ class Future(concurrent.futures.Future[Any]):
     1024
     """
 
-    __slots__ = ("_call", "_cond", "_exception", "_home", "_number", "_result", "_state", "_users", "_waiting")
+    __slots__ = (
+        "_call", "_cond", "_exception", "_home", "_name", "_number", "_result", "_state", "_users", "_waiting",
+    )  # fmt: skip
 
     _priority = 0  # of the class: few Futures have another, and only those pay for it
+    _name: str  # of the function, where the node knows it
     awaits: Any = None  # of one that stands for others, any of which will do: these
 
     def __init__(self, home: Home | None = None, number: int = 0, call: Any = None) -> None:
@@ -74,6 +78,27 @@ class Future(concurrent.futures.Future[Any]):
         self._cond: threading.Condition | None = None
         self._users: list[Any] | None = None  # done callbacks
         self._waiting: list[Any] | None = None  # the standard library's waiters, and greenlets
+
+    def __repr__(self) -> str:
+        """Return what the Future is: ``<Future price(...) pending>``."""
+        return f"<Future {self._shown_call()}{self._shown_state()}>"
+
+    def _shown_call(self) -> str:
+        name = getattr(self, "_name", "")
+        call = self._call
+        if not name and call is not None and len(call) == 4:  # of a Worker, which gives no names
+            name = name_of(call[0])
+        return f"{name}(\N{HORIZONTAL ELLIPSIS}) " if name else ""
+
+    def _shown_state(self) -> str:
+        if self._state != FINISHED:
+            return "cancelled" if self._state in _DONE else self._state.lower()
+        if self._exception is not None:
+            return f"raised {type(self._exception).__name__}"
+        return f"returned {type(self._result).__name__}"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Future cannot travel: pass future.result(), or submit inside a Future")
 
     # -- what the standard library's functions touch -----------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from ..wire import messages
 from ..wire.codec import pack_plain
 from ..wire.messages import PROTOCOL
 from ..wire.modules import is_module
+from .answers import report_of
 from .events import (
     Action,
     Ask,
@@ -43,6 +44,8 @@ from .events import (
     Leave,
     Linked,
     Load,
+    Look,
+    Looked,
     Offer,
     Provide,
     Reclaim,
@@ -509,13 +512,13 @@ class WorkerMachine:
         self._send(question, now)
 
     def _on_inquire(self, question: messages.Inquire, now: float) -> None:
-        report: Any = self.statistics()
-        if question.subject == "explain":
-            report = f"not known to {self.name}"
-            for held in self.held.values():
-                if held.submitter == question.submitter and question.future in held.pending:
-                    report = f"with Worker {self.name}, attempt {held.attempt}: running, or next behind what runs"
-        self._send(messages.Answer(question.number, self.name, self._pack(report), True), now)
+        if question.subject == "generators" and self.role == "worker":
+            self._actions.append(Look(question.number))
+        else:
+            self._looked(Looked(question.number, report_of(self, question)), now)
+
+    def _looked(self, looked: Looked, now: float) -> None:
+        self._send(messages.Answer(looked.number, self.name, self._pack(looked.report), True), now)
 
     def _on_answer(self, answer: messages.Answer, now: float) -> None:
         if answer.last:
@@ -569,6 +572,7 @@ _EVENTS: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
     Require: WorkerMachine._request,
     Provide: WorkerMachine._provide,
     Fetch: WorkerMachine._request,
+    Looked: WorkerMachine._looked,
     Tick: WorkerMachine._tick,
 }
 

@@ -94,6 +94,7 @@ class Origin(Node):
         if definition.snapshot is not None:
             payload = join(definition.snapshot.digest, payload)
         future = Future(self, next(self.numbers), (definition, payload, ""))
+        future._name = definition.name
         own = self.own.common
         if priority:
             eager = self._put_ranked(future, priority) or eager

@@ -49,6 +49,7 @@ class Preparation:
         worker.namespaces.change_process = self._change_process
         worker.payloads.place_of = self._answers.segment
         worker.payloads.bring_missing = worker.local.bring_missing = self._bring_missing
+        worker._actions[events.Look] = self._tell_generators
         functions.Brought.source = worker.namespaces.callables
         OfItems.run_items = staticmethod(worker.isolation.run_items)
 
@@ -71,8 +72,13 @@ class Preparation:
             self._initialize(settings.initializer)
         interrupts.take()
         worker.isolation.begin()
+        worker.namespaces.generators.begin()
         Descriptors()
         worker.preparing = False
+
+    def _tell_generators(self, action: events.Look) -> None:
+        worker = self._worker
+        worker.step(events.Looked(action.number, worker.namespaces.generators.report()))
 
     def _import_program(self, finder: OriginFinder | None) -> None:
         if self._settings.program is None:

@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..program import process
+from . import seeding
 
 RECURSION_MARGIN = 300
 """Frames that a Worker's stack may have beside those of the Future: what runs it, and who waits for it in its place."""
@@ -218,6 +219,7 @@ PARTS: dict[str, StatePart] = {
     "socket timeout": StatePart(socket.getdefaulttimeout, _set_timeout),
     "resource limits": StatePart(_read_limits, _write_limits),
     "collector": StatePart(lambda: (gc.isenabled(), gc.get_threshold()), _write_collector),
+    seeding.PART: StatePart(seeding.read, seeding.write),
     "switch interval": StatePart(sys.getswitchinterval, _set_switch_interval),
     "event loop": StatePart(_read_event_loop, _write_event_loop, of_main_thread=True),
     "tracing": StatePart(lambda: (sys.gettrace(), sys.getprofile()), _write_tracing, of_main_thread=True),

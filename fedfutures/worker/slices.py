@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -75,16 +76,54 @@ class Slice(OfItems):
         return dump_failure(error, self.payloads, inside=True)
 
 
+class Arguments:
+    """The arguments of one call, with keywords: an item of ``futures.starmap``.
+
+    >>> from fedfutures import futures
+    >>> list(futures.starmap(int, [("7",), futures.Arguments("11", base=2)]))
+    [7, 3]
+    """
+
+    __slots__ = ("args", "kwargs")
+
+    def __init__(self, /, *args: Any, **kwargs: Any) -> None:
+        self.args, self.kwargs = args, kwargs
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Arguments) and (self.args, self.kwargs) == (other.args, other.kwargs)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        parts = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
+        return f"Arguments({', '.join(parts)})"
+
+
 class Star(Wrapper):
-    """Calls a function with an item's contents: a tuple or list, a dict, or a pair of both."""
+    """Calls a function with an item's contents, as ``itertools.starmap`` does, or with :class:`Arguments`."""
 
     def __call__(self, item: Any) -> Any:
         function = self.function()
-        if isinstance(item, dict):
-            return function(**item)
-        if len(item) == 2 and isinstance(item[0], (tuple, list)) and isinstance(item[1], dict):
-            return function(*item[0], **item[1])
+        if type(item) is Arguments:
+            return function(*item.args, **item.kwargs)
+        if _had_keywords(item):
+            warnings.warn(HAD_KEYWORDS.format(type(item).__name__), FutureWarning, stacklevel=2)
         return function(*item)
+
+
+HAD_KEYWORDS = (
+    "starmap() took keywords from an item like this {} in early versions; it passes what is in it as positional "
+    "arguments now, as itertools.starmap does. For keywords write futures.Arguments(*args, **kwargs)"
+)
+
+
+def _had_keywords(item: Any) -> bool:
+    """Whether an item was a dict of keywords, or a pair of arguments and keywords, before there was Arguments."""
+    if isinstance(item, dict):
+        return True
+    if not isinstance(item, (tuple, list)) or len(item) != 2:
+        return False
+    return isinstance(item[0], (tuple, list)) and isinstance(item[1], dict)
 
 
 class ReduceSlice(OfItems):

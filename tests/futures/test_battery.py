@@ -521,7 +521,7 @@ def face(request: pytest.FixtureRequest, parallel: Executor, monkeypatch: pytest
 
 
 def test_starmap(face: Any) -> None:
-    items = [(2, 5), [3, 2], ((4,), {"exp": 2}), {"base": 5, "exp": 2}]
+    items = [(2, 5), [3, 2], futures.Arguments(4, exp=2), futures.Arguments(base=5, exp=2)]
     assert list(face.starmap(pow, items, timeout=LIMIT)) == [32, 9, 16, 25]
 
 

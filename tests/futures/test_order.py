@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ class Callable:
         return priority
 
     @staticmethod
+    def positional_only(priority: int, /) -> int:
+        return priority
+
+    @staticmethod
     def positional(priority: int, /, **more: Any) -> int:
         return priority
 
@@ -50,6 +55,10 @@ class Unhashable:
         functools.partial(ordered.with_priority, "name"),
         functools.partial(ordered.with_priority, priority=1),
         lambda priority=0: priority,
+        ordered.anything,
+        Callable.positional,
+        dict,
+        type("Settings", (dict,), {}),
     ],
 )
 def test_the_callables_own_keyword_is_left_to_it(function: Any) -> None:
@@ -60,24 +69,36 @@ def test_the_callables_own_keyword_is_left_to_it(function: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "function", [len, pow, int, dict, ordered.anything, Callable.positional, Unhashable(), functools.partial(pow, 2)]
+    "function", [len, pow, int, ordered.nap, Callable.positional_only, Unhashable(), functools.partial(pow, 2)]
 )
-def test_else_it_is_ours(function: Any) -> None:
+def test_else_it_is_ours_and_a_warning_says_what_to_write(function: Any) -> None:
     for _ in range(2):
         arguments = {"priority": 4, "other": 1}
-        assert taken_from(function, arguments) == 4
+        with pytest.warns(DeprecationWarning, match=r"options\(priority=4\)\.submit"):
+            assert taken_from(function, arguments) == 4
         assert arguments == {"other": 1}
+
+
+def test_the_warning_names_the_line_of_the_program_and_comes_once_for_each() -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
+        with Executor(mode="serial") as serial:
+            for _ in range(3):
+                futures.submit(len, "", priority=1)
+                serial.submit(len, "", priority=1)
+    assert [(one.filename, one.category) for one in said] == 2 * [(__file__, DeprecationWarning)]
+    assert said[0].lineno + 1 == said[1].lineno
 
 
 def test_functions_are_not_kept_alive() -> None:
     from fedfutures.futures import priority
 
-    before = len(priority._has_it)
+    before = len(priority._takes_it)
     for _ in range(10):
-        taken_from(lambda: None, {"priority": 1})
+        taken_from(lambda priority: None, {"priority": 1})
         taken_from(Callable(), {"priority": 1})
     gc.collect()
-    assert len(priority._has_it) <= before + 1
+    assert len(priority._takes_it) <= before + 1
 
 
 @pytest.mark.parametrize("wrong", [True, 1.0, "1", None, [1], 1j])
@@ -97,9 +118,11 @@ def test_the_range_of_priorities() -> None:
 
 
 def test_serially_it_makes_no_difference() -> None:
-    assert futures.submit(pow, 2, 5, priority=3).result() == 32
+    assert futures.options(priority=3).submit(pow, 2, 5).result() == 32
+    with pytest.warns(DeprecationWarning, match="is deprecated"):
+        assert futures.submit(pow, 2, 5, priority=3).result() == 32
     assert futures.submit(ordered.with_priority, "name", priority=3).result() == ("name", 3)
-    assert futures.submit(ordered.anything, priority=3, other=1).result() == {"other": 1}
+    assert futures.submit(ordered.anything, priority=3).result() == {"priority": 3}
     assert list(futures.map(abs, [-1], priority=3)) == [1]
     assert list(futures.starmap(pow, [(2, 5)], priority=3)) == [32]
     assert list(futures.map_as_completed(abs, [-1], priority=3)) == [1]
@@ -121,7 +144,7 @@ def test_a_number_of_brokers_that_makes_no_sense(brokers: Any, error: type[Excep
 @pytest.mark.host
 def test_a_keyword_that_is_the_callables(executor: Executor) -> None:
     assert executor.submit(ordered.with_priority, "name", priority=3).result(LIMIT) == ("name", 3)
-    assert executor.submit(ordered.anything, priority=3, other=1).result(LIMIT) == {"other": 1}
+    assert executor.submit(ordered.anything, priority=3).result(LIMIT) == {"priority": 3}
 
 
 @pytest.mark.host
@@ -129,7 +152,7 @@ def test_a_high_priority_overtakes_a_backlog(executor: Executor) -> None:
     began = time.monotonic()
     low = [executor.submit(ordered.nap, 0.005) for _ in range(200)]
     time.sleep(0.05)
-    high = [executor.submit(ordered.nap, 0.001, priority=1) for _ in range(4)]
+    high = [executor.options(priority=1).submit(ordered.nap, 0.001) for _ in range(4)]
     done = max(future.result(LIMIT) for future in high)
     open_then = sum(not future.done() for future in low)
     assert done - began < 0.3
@@ -140,7 +163,7 @@ def test_a_high_priority_overtakes_a_backlog(executor: Executor) -> None:
 
 @pytest.mark.host
 def test_a_low_priority_is_overtaken(executor: Executor) -> None:
-    low = [executor.submit(ordered.nap, 0.005, priority=-1) for _ in range(100)]
+    low = [executor.options(priority=-1).submit(ordered.nap, 0.005) for _ in range(100)]
     usual = [executor.submit(ordered.nap, 0.005) for _ in range(100)]
     last = sorted(future.result(LIMIT) for future in usual)[89]
     assert sum(future.result(LIMIT) > last for future in low) > 60
@@ -158,7 +181,7 @@ def test_a_map_has_a_priority(executor: Executor) -> None:
 def test_nested_ones_inherit(executor: Executor) -> None:
     low = [executor.submit(ordered.nap, 0.01) for _ in range(100)]
     time.sleep(0.03)
-    last = max(executor.submit(ordered.nested_whens, 10, priority=1).result(LIMIT))
+    last = max(executor.options(priority=1).submit(ordered.nested_whens, 10).result(LIMIT))
     assert sum(future.result(LIMIT) > last for future in low) > 60
 
 
@@ -175,7 +198,7 @@ def test_a_group_has_a_priority(executor: Executor) -> None:
 
 @pytest.mark.host
 def test_urgent_ones_in_great_number(executor: Executor) -> None:
-    handles = [executor.submit(pow, number, 2, priority=1 + number % 3) for number in range(5000)]
+    handles = [executor.options(priority=1 + number % 3).submit(pow, number, 2) for number in range(5000)]
     assert [future.result(LIMIT) for future in handles] == [number**2 for number in range(5000)]
 
 
@@ -185,7 +208,7 @@ def test_a_long_future_is_not_interrupted_but_what_waits_behind_it_is_overtaken(
         long = executor.submit(ordered.hold, str(tmp_path / "go"))
         assert eventually((tmp_path / "go.runs").exists, LIMIT)
         low = [executor.submit(ordered.nap, 0.001) for _ in range(20)]
-        high = executor.submit(ordered.when, priority=1)
+        high = executor.options(priority=1).submit(ordered.when)
         assert not futures.wait([high, *low], 0.2).done
         (tmp_path / "go").touch()
         long.result(LIMIT)

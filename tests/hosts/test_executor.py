@@ -37,6 +37,7 @@ PROGRAM = """
             print(sorted(set(executor.map(where, range(40)))))
             print(executor.submit(scaled, Point(2)).result().x)
             print([future.result() for future in [executor.submit(pow, 2, n) for n in range(5)]])
+            print(executor, executor.num_workers)
 
     if __name__ == "__main__":
         main()
@@ -57,7 +58,9 @@ def test_a_program_of_its_own(rootless, client, tmp_path):
     executable = "ssh" if client == "openssh" else ""
     command = [sys.executable, prog, str(rootless.config), executable]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.stdout.splitlines() == ["['h1', 'h2']", "14", "[1, 2, 4, 8, 16]"], ended.stderr
+    assert ended.stdout.splitlines() == [
+        "['h1', 'h2']", "14", "[1, 2, 4, 8, 16]", "<Executor 4 Workers on h1, h2> 4"
+    ], ended.stderr  # fmt: skip
     assert ended.stderr == ""
     nothing_left(ground)
 

@@ -513,6 +513,7 @@ def test_of_two_constants_of_one_version_the_greater_wins(worker: Bench) -> None
 def test_a_question_and_its_answers(origin: Bench) -> None:
     assert origin.step(rules.Ask(3, "explain", "n", 5)) == [Inquire(3, "explain", 1.0, "n", 5)]
     assert origin.say(Answer(3, "b", b"report", True)) == [rules.Told(3, "b", b"report", True)]
+    assert asked(origin, "generators") == {}
 
 
 def asked(bench: Bench, *question: Any) -> Any:
@@ -526,6 +527,9 @@ def test_a_worker_answers_for_what_it_holds(worker: Bench) -> None:
     worker.say(worker.batch(5, [1, 2]))
     assert asked(worker, "statistics")["held"] == 2
     assert asked(worker, "explain", 1.0, "o", 2).startswith("with Worker n, attempt 1")
+    assert worker.say(Inquire(4, "generators")) == [rules.Look(4)]
+    (answer,) = worker.step(rules.Looked(4, {"variables": []}))
+    assert (answer.number, msgpack.unpackb(answer.report), answer.last) == (4, {"variables": []}, True)
     assert asked(worker, "explain", 1.0, "other", 2) == asked(worker, "explain", 1.0, "o", 9) == "not known to n"
 
 

@@ -1,0 +1,100 @@
+"""A subclass of Executor that has a ``submit`` of its own sees every call there.
+
+Options cannot be passed through it, since its keywords are those of the function: they wait, in the thread that calls,
+for the ``submit`` of Executor that it calls in turn.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any
+
+from ..worker import seeding
+from ..worker.streams import Stream
+from .mapping import Wishes, wished
+from .options import seeded
+from .progress import with_progress
+from .waiting import wait
+
+Submit = Callable[..., Any]
+"""The ``submit`` of the subclass."""
+
+
+class Override:
+    """What is to be told the ``submit`` of Executor, past that of the subclass."""
+
+    def __init__(self) -> None:
+        self._waiting = threading.local()
+
+    def submit(self, submit: Submit, fn: Any, args: Any, kwargs: dict[str, Any], priority: int | None) -> Any:
+        """Make a call by way of the subclass; it is not to see what we put around the function."""
+        stream: bytes | None = None
+        if isinstance(fn, seeding.Seeded):
+            fn, (*args, stream) = fn.function(), args
+        self._waiting.options = priority, stream
+        try:
+            return submit(fn, *args, **kwargs)
+        finally:
+            self._waiting.options = None, None
+
+    def told(self, fn: Any, args: Any, priority: int | None) -> tuple[Any, Any, int | None]:
+        """Return what the ``submit`` of Executor is to call instead, with what waits for it in this thread."""
+        waiting, stream = getattr(self._waiting, "options", (None, None))
+        self._waiting.options = None, None
+        if stream is not None:
+            fn, args = seeded(Stream.unpacked(stream), fn, tuple(args))
+        return fn, args, waiting if priority is None else priority
+
+    def map(
+        self, submit: Submit, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: dict[str, Any]
+    ) -> Iterator[Any]:
+        """Submit each item as a call, all at once or as far as ``buffersize`` allows; return the results."""
+        wishes = wished(fn, options)
+        stream = seeding.stream_for_call(wishes.seed)
+        deadline = None if wishes.timeout is None else time.monotonic() + wishes.timeout
+
+        def made(number: int, row: tuple[Any, ...]) -> Any:
+            function, args = (fn, row) if stream is None else seeded(stream.child(number), fn, row)
+            future = self.submit(submit, function, args, {}, wishes.priority)
+            if wishes.join is not None:
+                wishes.join(future)
+            return future
+
+        calls = itertools.starmap(made, enumerate(zip(*iterables)))
+        futures = deque(itertools.islice(calls, wishes.buffersize))
+        results = _results(futures, calls, deadline, wishes)
+        return with_progress(results, iterables) if wishes.progress else results
+
+
+def _results(futures: deque[Any], calls: Iterator[Any], deadline: float | None, wishes: Wishes) -> Iterator[Any]:
+    try:
+        while futures:
+            future = _first_done(futures, deadline) if wishes.unordered else futures[0]
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                result = future.result(left)
+            except Exception as error:
+                if not wishes.return_exceptions or not future.done():
+                    raise
+                result = error
+            futures.remove(future)
+            futures.extend(itertools.islice(calls, 1))
+            del future
+            yield result
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _first_done(futures: deque[Any], deadline: float | None) -> Any:
+    left = None if deadline is None else max(0.0, deadline - time.monotonic())
+    done = wait(futures, left, FIRST_COMPLETED).done
+    if not done:
+        raise FutureTimeout
+    return next(future for future in futures if future in done)

@@ -1,0 +1,105 @@
+"""Generators of random numbers that the program has made, and Futures draw from: each Worker has a copy of each.
+
+All copies begin in the same state, so all Workers draw the same numbers. Here a Worker takes down the states in which
+it was given the generators that are variables of the program; asked, it tells which have another one by then. The
+same goes for the global generators, if the program has seeded them at its top: Workers begin with equal states.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import random
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from .modules import Key, lookup
+
+
+class Generators:
+    """The generators of this process, and what states they had."""
+
+    def __init__(self) -> None:
+        self._given: dict[Key, tuple[Any, bytes]] = {}
+        self._drawn: dict[Key, str] = {}
+        self._at_first: dict[str, bytes] = {}
+
+    def note(self, keys: Iterable[Key]) -> None:
+        """These variables have just been given values, or are looked at for the first time."""
+        for key in keys:
+            value = lookup(key)
+            if not is_generator(value):
+                continue
+            if key in self._given:
+                self._look(key)
+            self._given[key] = value, digest_of_state(value)
+
+    def begin(self) -> None:
+        """The program has been imported: note the states of the global generators."""
+        self._at_first = _global_states()
+
+    def report(self) -> dict[str, Any]:
+        """Return what Futures have drawn from: variables with their types, and global generators.
+
+        Of these there is how they began, by which it is seen whether another Worker began likewise.
+        """
+        for key in list(self._given):
+            self._look(key)
+        now = _global_states()
+        return {
+            "variables": [[*key, kind] for key, kind in sorted(self._drawn.items())],
+            "global": {name: state for name, state in self._at_first.items() if now.get(name) != state},
+        }
+
+    def _look(self, key: Key) -> None:
+        value, state = self._given[key]
+        if digest_of_state(value) != state:
+            self._drawn[key] = _kind_of(value)
+
+
+def _kind_of(value: Any) -> str:
+    """Return the type's name, as one writes it."""
+    kind = type(value)
+    numpy: Any = sys.modules.get("numpy.random")
+    is_of_numpy = numpy is not None and getattr(numpy, kind.__name__, None) is kind
+    return f"{'numpy.random' if is_of_numpy else kind.__module__}.{kind.__qualname__}"
+
+
+def is_generator(value: Any) -> bool:
+    """Whether a value is a generator of random numbers that has a seed.
+
+    >>> is_generator(random.Random(1)), is_generator(random.SystemRandom()), is_generator(random)
+    (True, False, False)
+    """
+    kinds: tuple[type, ...] = (random.Random,)
+    numpy: Any = sys.modules.get("numpy.random")
+    if numpy is not None:
+        kinds += (numpy.Generator, numpy.RandomState)
+    return isinstance(value, kinds) and not isinstance(value, (random.SystemRandom, type))
+
+
+def digest_of_state(value: Any) -> bytes:
+    """Return a digest of the state that a generator has; b"" for one that does not tell it.
+
+    >>> digest_of_state(random.Random(1)) == digest_of_state(random.Random(1)) != digest_of_state(random.Random(2))
+    True
+    """
+    try:
+        if isinstance(value, random.Random):
+            state: Any = value.getstate()
+        elif hasattr(value, "bit_generator"):
+            state = value.bit_generator.state
+        else:
+            state = value.get_state(legacy=False)
+        return hashlib.blake2b(pickle.dumps(state), digest_size=16).digest()
+    except Exception:
+        return b""
+
+
+def _global_states() -> dict[str, bytes]:
+    states = {"random": digest_of_state(random._inst)}
+    numpy: Any = sys.modules.get("numpy.random")
+    if numpy is not None:
+        states["numpy.random"] = digest_of_state(numpy.mtrand._rand)
+    return states

@@ -1,0 +1,217 @@
+"""A seeded Future runs with random numbers of its own: the global ones of ``random`` and NumPy, and :func:`rng`.
+
+While it runs, the global generators have the states of its stream. What they had before, the *ambient* states, is kept
+aside and comes back when the Future ends or waits: a Future without a seed never draws numbers of a seeded one, and
+goes on where the last one without a seed has left off. In a Worker this is a part of the process's state
+(:mod:`.process_state`), which is dirty while a seeded Future runs.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import random
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from ..wire.functions import Wrapper
+from . import current
+from .streams import Stream, stream_of
+
+PART = "random numbers"
+"""What this part of a process's state is called."""
+_SEED_WORDS = 8
+_running: ContextVar[Running | None] = ContextVar("fedfutures_stream", default=None)
+_ambient: dict[str, Any] | None = None  # the states of before, while a seeded Future has the generators
+_may_have_numpy: bool | None = None  # not known yet
+ever = False
+"""Whether this process has run a seeded Future: else nobody need ask on whose behalf something is submitted."""
+
+
+class Running:
+    """A seeded Future that runs: its stream, its generator once it was asked for, and how many calls it has made."""
+
+    __slots__ = ("calls", "generator", "stream")
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.generator: Any = None
+        self.calls = 0
+
+
+def rng() -> Any:
+    """Return a ``numpy.random.Generator`` for the Future that runs: with a seed, the one of its stream.
+
+    In a seeded Future that is one object, the same at each call; it draws what
+    ``default_rng(SeedSequence(seed).spawn(n)[i])`` draws for item `i` of a ``map``. Elsewhere each call makes a new
+    Generator, seeded by the operating system. In a thread that a Future has made, pass the Generator on as an argument.
+
+    Raises ``ImportError`` without NumPy; the functions of module ``random`` are seeded with and without it.
+
+    >>> from fedfutures import futures
+    >>> def draw(item):
+    ...     return int(futures.rng().integers(1000))
+    >>> list(futures.map(draw, range(3), seed=42)) == list(futures.map(draw, range(3), seed=42))
+    True
+    """
+    numpy = _numpy_random()
+    if numpy is None:
+        raise ImportError(
+            "futures.rng() makes a generator of NumPy, which is not installed here; "
+            "the functions of module random are seeded without it"
+        )
+    running = _running.get()
+    if running is None:
+        return numpy.default_rng()
+    if running.generator is None:
+        running.generator = numpy.default_rng(_sequence(numpy, running.stream))
+    return running.generator
+
+
+def stream_for_call(seed: Any) -> Stream | None:
+    """Return the stream of a call that is made now; None without a seed, outside of seeded Futures."""
+    running = _running.get() if ever else None
+    if running is None:
+        return None if seed is None else stream_of(seed)
+    if seed is not None:
+        return running.stream.of_seed(seed)
+    running.calls += 1
+    return running.stream.of_count(running.calls - 1)
+
+
+def call_seeded(stream: Stream, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Call a function that draws from a stream."""
+    before = hold()
+    try:
+        return _call(stream, function, args, kwargs)
+    finally:
+        write(before)
+
+
+def _call(stream: Stream, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """The same, while the ambient states are kept aside: several calls in a row need not bring them back."""
+    global ever
+    ever = True
+    token = _running.set(Running(stream))
+    _seed(stream)
+    state: Any = getattr(current.node, "state", None)  # of a Worker
+    is_outermost = state is not None and PART not in state.dirty
+    if is_outermost:  # quietly: no item of a slice is to end its loop
+        state.dirty.add(PART)
+        state.calm = False
+    try:
+        return function(*args, **kwargs)
+    finally:
+        if is_outermost:
+            state.dirty.discard(PART)
+        _running.reset(token)
+
+
+# -- the generators of the process -----------------------------------------------------------------------------------
+
+
+def hold() -> dict[str, Any] | None:
+    """Keep the ambient states aside; return what :func:`write` is to be given when the seeded Future has ended."""
+    global _ambient
+    if _ambient is not None:
+        return _captured()
+    _ambient = _captured()
+    return None
+
+
+def read() -> dict[str, Any] | None:
+    """Return the states of the global generators if a seeded Future has them, else None."""
+    return None if _ambient is None else _captured()
+
+
+def write(states: dict[str, Any] | None) -> None:
+    """Give the global generators states of a seeded Future; None: what they had before."""
+    global _ambient
+    if states is None:
+        states, _ambient = _ambient, None
+        if states is None:
+            return
+    elif _ambient is None:
+        _ambient = _captured()
+    for name, state in states.items():
+        if name == "random":
+            random.setstate(state)
+        else:
+            sys.modules[name].set_state(state)
+
+
+def _captured() -> dict[str, Any]:
+    states: dict[str, Any] = {"random": random.getstate()}
+    numpy = _numpy_random()
+    if numpy is not None:
+        states["numpy.random"] = numpy.get_state(legacy=False)
+    return states
+
+
+def _seed(stream: Stream) -> None:
+    """Have the global generators begin a stream."""
+    random.seed(stream.number())
+    numpy = _numpy_random()
+    if numpy is not None:
+        numpy.seed(_sequence(numpy, stream).generate_state(_SEED_WORDS))
+
+
+def _sequence(numpy: Any, stream: Stream) -> Any:
+    return numpy.SeedSequence(stream.entropy, spawn_key=stream.key)
+
+
+def _numpy_random() -> Any:
+    """Return ``numpy.random``, None where NumPy is not installed.
+
+    It is imported here, not by the Future: what an import in the middle of a Future makes would have another seed.
+    """
+    global _may_have_numpy
+    found: Any = sys.modules.get("numpy.random")
+    if found is not None or _may_have_numpy is False:
+        return found
+    _may_have_numpy = importlib.machinery.PathFinder.find_spec("numpy") is not None
+    if _may_have_numpy:
+        try:
+            import numpy.random as found
+        except Exception:  # one that does not work
+            _may_have_numpy = False
+            return None
+    return found
+
+
+# -- what Workers call -----------------------------------------------------------------------------------------------
+
+
+class Seeded(Wrapper):
+    """Calls a function that draws from the stream that comes behind its own arguments."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        *own, stream = args
+        return call_seeded(Stream.unpacked(stream), self.function(), own, kwargs)
+
+
+class _Item(Wrapper):
+    """Calls a function for an item, whose number tells its stream."""
+
+    stream: Stream
+
+    def __call__(self, *args: Any) -> Any:
+        *item, number = args
+        return _call(self.stream.child(number), self.function(), item, {})
+
+
+class SeededItems(Wrapper):
+    """A slice of any kind whose items draw from streams of their own: behind its columns their numbers and a stream."""
+
+    def __call__(self, *args: Any) -> Any:
+        *columns, stream = args
+        whole: Any = self.inner[0]
+        item = _Item(whole.inner[0])
+        item.stream = Stream.unpacked(stream)
+        of_items = type(whole)(item, *whole.inner[1:]).bind(self.payloads)
+        before = hold()
+        try:
+            return of_items(*columns)
+        finally:
+            write(before)
