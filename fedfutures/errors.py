@@ -60,7 +60,12 @@ class FutureLost(PoisonedFuture):
 
 
 class ArgumentLoadError(FutureError):
-    """The function or its arguments could not be loaded on the Worker; the reason is the `__cause__`."""
+    """The function or its arguments could not be loaded on the Worker; the reason is the `__cause__`.
+
+    `of_function` is True where it was the function.
+    """
+
+    of_function = False
 
 
 class VariableNotCarried(FutureError):
