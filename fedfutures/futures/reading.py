@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import FederationLost
 from ..wire.failures import Where, add_note, load_failure
+from ..wire.tracebacks import remove_our_frames
 from ..worker.future import Future
 from ..worker.plain import look_plain
 from .feeding import Feeder
@@ -58,7 +59,8 @@ def _with_item(feeder: Feeder, outcome: Any, item: str) -> BaseException:
     """Return the exception of an item, which says in a note which one it is."""
     if not isinstance(outcome, BaseException):
         return load_failure(outcome, feeder.node.payloads, item)
-    add_note(outcome, Where(f"{feeder.name}(...)"), item)
+    remove_our_frames(outcome)
+    add_note(outcome, Where(), item)
     return outcome
 
 

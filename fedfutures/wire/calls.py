@@ -34,7 +34,7 @@ def call_text(function: Any, args: tuple[Any, ...] | None, kwargs: dict[str, Any
     while isinstance(function, Wrapper):
         args, kwargs = (None, None) if args is None else function.arguments(args)
         function = function.function()
-    return arguments_text(name_of(function), function, args, kwargs)
+    return arguments_text(name_of(function).rpartition("<locals>.")[2], function, args, kwargs)
 
 
 def arguments_text(name: str, function: Any, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None = None) -> str:

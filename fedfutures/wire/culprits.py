@@ -74,7 +74,7 @@ def parts_of(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, functools.partial):
         return [(".func", value.func), *((f".args{path}", part) for path, part in parts_of(value.args)),
                 *((f".keywords{path}", part) for path, part in parts_of(value.keywords))]  # fmt: skip
-    if isinstance(value, _WHOLE):
+    if isinstance(value, _WHOLE) or type(value).__module__.startswith("fedfutures."):
         return []
     slots = [(f".{name}", getattr(value, name)) for kind in type(value).__mro__ for name in _slots(kind)
              if hasattr(value, name)]  # fmt: skip
@@ -163,6 +163,8 @@ def type_text(value: Any) -> str:
     """
     kind = type(value)
     module = kind.__module__.removeprefix("_") if kind.__module__ == "_io" else kind.__module__
+    if module.startswith("fedfutures."):  # a Future, or what stands for a lock in a Worker
+        module = "builtins"
     name = kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 

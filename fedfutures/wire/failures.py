@@ -46,7 +46,7 @@ class Where(NamedTuple):
         >>> Where("price(row=17)", "h2.1").note("item 17 of map")
         'in price(row=17), item 17 of map, on h2.1'
         """
-        return ", ".join(filter(None, (f"in {self.call}", item, self.worker and f"on {self.worker}")))
+        return ", ".join(filter(None, (self.call and f"in {self.call}", item, self.worker and f"on {self.worker}")))
 
 
 def dump_failure(

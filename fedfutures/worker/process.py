@@ -34,7 +34,7 @@ THREAD_VARIABLES = (
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: BlackBox, dump: int) -> None:
     """Run a Worker in this, just forked, process."""
     name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
-    faulthandler.enable(dump)
+    faulthandler.enable(dump, all_threads=False)
     _prepare_environment(settings, box)
     payloads = Payloads(Segments(facts["shared"], name))
     if settings.seal is not None:
