@@ -7,7 +7,6 @@ import concurrent.futures
 import functools
 import io
 import os
-import pickle
 import types
 from typing import Any
 
@@ -74,7 +73,7 @@ def parts_of(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, functools.partial):
         return [(".func", value.func), *((f".args{path}", part) for path, part in parts_of(value.args)),
                 *((f".keywords{path}", part) for path, part in parts_of(value.keywords))]  # fmt: skip
-    if isinstance(value, _WHOLE) or type(value).__module__.startswith("fedfutures."):
+    if isinstance(value, _WHOLE) or type(value).__module__.startswith(("fedfutures.", "multiprocessing.")):
         return []
     slots = [(f".{name}", getattr(value, name)) for kind in type(value).__mro__ for name in _slots(kind)
              if hasattr(value, name)]  # fmt: skip
@@ -103,8 +102,8 @@ def _parts_of_function(function: types.FunctionType) -> list[tuple[str, Any]]:
 # -- sentences ---------------------------------------------------------------------------------------------------------
 
 
-def of_function(function: Any, error: Exception) -> str:
-    """Say what in a function cannot travel."""
+def of_function(function: Any, error: Exception, hint: str = "") -> str:
+    """Say what in a function cannot travel; `hint` is what to do instead, where the caller knows better."""
     while isinstance(function, Wrapper):
         function = next((inner for inner in function.inner if not _can_travel(inner)), function.inner[0])
     label = _label(function)
@@ -114,13 +113,15 @@ def of_function(function: Any, error: Exception) -> str:
     path, part = culprit(function, "")
     if not path:
         return f"{label} cannot travel{_reason(error, always=True)}."
-    instead = _advice(part, _INSTEAD, "Make it inside the function, or pass its data")
+    instead = hint or _advice(part, _INSTEAD, "Make it inside the function, or pass its data")
     used = f"{path.lstrip('.')!r} ({type_text(part)})"
     return f"{label} uses {used}, which cannot travel{_reason(error)}. {instead}."
 
 
-def of_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
-    """Say what among the arguments of a call cannot travel."""
+def of_arguments(
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception, hint: str = ""
+) -> str:  # fmt: skip
+    """Say what among the arguments of a call cannot travel; `hint` as in :func:`of_function`."""
     name = name_of(function)
     while isinstance(function, Wrapper):
         inner, keywords = function.arguments(args)
@@ -128,7 +129,7 @@ def of_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], e
             break
         args, kwargs, function = inner, keywords, function.inner[0]
     path, part = culprit(kwargs, "kwargs") if _can_travel(args) and kwargs else culprit(args, "args")
-    instead = _advice(part, _INSTEAD, "Make it inside the function, or pass its data")
+    instead = hint or _advice(part, _INSTEAD, "Make it inside the function, or pass its data")
     return f"{name}() is given {path} ({type_text(part)}), which cannot travel{_reason(error)}. {instead}."
 
 
@@ -189,8 +190,3 @@ def _reason(error: Exception, *, always: bool = False) -> str:
     if not text or (text.startswith(_PLAIN_REASON) and not always):
         return ""
     return f": {text.rstrip('.')}"
-
-
-def refusal(text: str, hint: str = "") -> pickle.PicklingError:
-    """Return the error of what cannot travel."""
-    return pickle.PicklingError(f"{text} {hint}." if hint else text)

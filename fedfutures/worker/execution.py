@@ -611,7 +611,7 @@ class Worker(Node):
         try:
             return self._copy((args, kwargs))
         except Exception as error:
-            raise culprits.refusal(culprits.of_arguments(function, args, kwargs, error)) from None
+            raise pickle.PicklingError(culprits.of_arguments(function, args, kwargs, error)) from None
 
     def _urgent(self) -> int:
         """Some for each other Worker, so that they leave less urgent work for it; the rest is done fastest here."""

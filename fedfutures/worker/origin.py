@@ -74,7 +74,7 @@ class Origin(Node):
         try:
             return self.definer.define(function)
         except Exception as error:
-            raise _refusal(culprits.of_function(function, error), error) from None
+            raise pickle.PicklingError(culprits.of_function(function, error, advice(error))) from None
 
     def pack(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], written: Written | None = None
@@ -84,7 +84,7 @@ class Origin(Node):
         try:
             return self.payloads.dump((args, kwargs), written, reached=reached), reached
         except Exception as error:
-            raise _refusal(culprits.of_arguments(function, args, kwargs, error), error) from None
+            raise pickle.PicklingError(culprits.of_arguments(function, args, kwargs, error, advice(error))) from None
 
     def submit_defined(
         self, definition: Definition, payload: bytes, priority: int | None = None, *, eager: bool = False
@@ -207,7 +207,3 @@ def _plain_payload(args: tuple[Any, ...]) -> bytes | None:
             return None
     payload = pickle.dumps((args, {}), 5)
     return payload if len(payload) < SHARED_FROM_BYTES else None
-
-
-def _refusal(text: str, error: Exception) -> pickle.PicklingError:
-    return culprits.refusal(text, advice(error))
