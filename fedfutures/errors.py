@@ -45,18 +45,36 @@ class FutureError(FedfuturesError):
 class PoisonedFuture(FutureError):
     """The Future was running on a Worker when it died, too often to try once more.
 
-    Attributes: `host`, `worker`, `status` (how the last Worker ended, "signal SIGSEGV" or "exit code 3"), `attempts`
-    (Workers lost), `dump` (what faulthandler wrote when the last one died, or "").
+    Attributes: `function`, `call` ("work(17)", or "work(...)" where the arguments are large), `host`, `worker`,
+    `status` (how the last Worker ended: "signal SIGSEGV", "exit code 3", or "signal SIGKILL, out of memory" where the
+    kernel has counted that), `attempts` (Workers lost), `dump` (where it crashed, as faulthandler wrote it, or "").
     """
 
-    def __init__(self, function: str, host: str, worker: str, status: str, attempts: int, dump: str = "") -> None:
-        self.function, self.host, self.worker = function, host, worker
-        self.status, self.attempts, self.dump = status, attempts, dump
+    def __init__(
+        self, function: str, host: str, worker: str, status: str, attempts: int, dump: str = "", call: str = ""
+    ) -> None:  # fmt: skip
+        self.function, self.call = function, call or f"{function}(...)"
+        self.host, self.worker, self.status, self.attempts, self.dump = host, worker, status, attempts, dump
+        usually = " (usually: out of memory)" if status == "signal SIGKILL" else ""
         text = (
-            f"{function}() was running on {attempts} Workers when they died; the last was {worker} on {host}: "
-            f"{status}. It is not tried again. Run it alone to see why: fedfutures.Executor(mode='serial')."
+            f"{self.call} was running on {attempts} Workers when they died; the last was {worker} on {host}: "
+            f"{status}{usually}. It is not tried again. {_after_death(status, bool(dump))}"
         )
         super().__init__(text + (f"\n{dump}" if dump else ""))
+
+
+_OF_COMPILED_CODE = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
+
+
+def _after_death(status: str, has_dump: bool) -> str:
+    if "SIGKILL" in status:
+        return "Let it need less memory at a time, or start fewer Workers (-n, or max_workers=)."
+    if status.endswith(_OF_COMPILED_CODE):
+        where = "; where, is said below" if has_dump else ""
+        return f"Compiled code that it calls has crashed{where}. To try it alone: fedfutures.Executor(max_workers=1)."
+    if status.startswith("exit code"):
+        return "It has ended its process, by os._exit() for instance. Let it return or raise instead."
+    return "To try it alone: fedfutures.Executor(max_workers=1)."
 
 
 class FutureLost(PoisonedFuture):
@@ -64,7 +82,12 @@ class FutureLost(PoisonedFuture):
 
 
 class ArgumentLoadError(FutureError):
-    """The function or its arguments could not be loaded on the Worker; the reason is the `__cause__`."""
+    """The function or its arguments could not be loaded on the Worker; the reason is the `__cause__`.
+
+    `of_function` is True where it was the function.
+    """
+
+    of_function = False
 
 
 class VariableNotCarried(FutureError):

@@ -17,8 +17,6 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import program as programs
-
 
 def run_to_end(federation: Any, run: Callable[[], None]) -> NoReturn:
     """Run the program and exit as it does; the Federation is closed at the end."""
@@ -99,7 +97,9 @@ def end_by_interrupt() -> None:
 
 
 def _report(error: BaseException) -> None:
-    """Print the traceback as plain ``python`` does, without the launcher's frames."""
-    error.__traceback__ = programs.own_frames_removed(error.__traceback__)
+    """Print the traceback as plain ``python`` does, without frames of fedfutures."""
+    from fedfutures.wire.tracebacks import remove_our_frames  # only programs that fail need it
+
+    remove_our_frames(error)
     sys.excepthook(type(error), error, error.__traceback__)
     sys.stderr.flush()

@@ -12,7 +12,7 @@ import types
 import zipimport
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
-from types import CodeType, TracebackType
+from types import CodeType
 from typing import Any, NoReturn
 
 from fedfutures.program.shadows import make_room, shadowed
@@ -158,10 +158,3 @@ def run(program: Program, arguments: list[str]) -> None:
     sys.modules["__main__"] = sys.modules["__mp_main__"] = main
     sys.argv[:] = [program.argv0, *arguments]
     exec(program.code, main.__dict__)
-
-
-def own_frames_removed(traceback: TracebackType | None) -> TracebackType | None:
-    """Return a traceback from the program's first frame on."""
-    while traceback is not None and traceback.tb_frame.f_globals.get("__name__", "").startswith("fedfutures_launcher"):
-        traceback = traceback.tb_next
-    return traceback

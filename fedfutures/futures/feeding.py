@@ -19,6 +19,7 @@ behind instead; `_books` is held for a few lines, and nothing is called meanwhil
 from __future__ import annotations
 
 import itertools
+import pickle
 import sys
 import threading
 import time
@@ -28,12 +29,13 @@ from concurrent.futures import CancelledError
 from concurrent.futures._base import FINISHED
 from typing import Any, NamedTuple, cast
 
-from ..errors import FederationLost, PoisonedFuture
+from ..errors import ArgumentLoadError, FederationLost, FutureError
 from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.future import Future
 from ..worker.seeding import SeededItems
+from ..worker.slices import Slice
 from ..worker.streams import Stream
 from . import ends
 from .inputs import AHEAD_BYTES, Input, Numbered
@@ -52,10 +54,11 @@ _NOTHING: Any = ((), (), 0.0)
 
 
 class Part(NamedTuple):
-    """What a slice consists of, and how many bytes it takes."""
+    """What a slice consists of, how many bytes it takes, and which item of the map is its first."""
 
     columns: Columns
     size: int
+    first: int
 
 
 class Feeder:
@@ -81,6 +84,7 @@ class Feeder:
         self.refused = False  # whether that is because a slice could not be submitted
         self.is_read = False  # whether next() was called
         self.is_told = False  # whether it was said that the end takes long
+        self._keeps_failures = type(wrapper) is Slice  # so that no error of a whole slice is that of an item
         wrapper = wrapper if stream is None else SeededItems(wrapper)
         self._submitter = node.submitter(wrapper, None if priority is None else checked(priority))
         self._join, self._watch = join, watch
@@ -92,6 +96,8 @@ class Feeder:
         self._largest = 1
         self._in_flight = self._bytes = 0
         self._parts: dict[Future, Part] = {}  # those that count: on their way, or not yet consumed
+        self._places: dict[Future, tuple[int, int]] = {}  # of those to be read: the first item, and how many
+        self._submitted = 0  # items
         self._away: set[Future] = set()  # on their way
         self._being_split: set[Future] = set()
         self._filling, self._books = threading.Lock(), threading.RLock()
@@ -122,16 +128,18 @@ class Feeder:
                 if columns is None:
                     break
                 try:
-                    future = self._submit(columns)
-                except Exception as error:  # an item cannot travel, or nobody is left to run it
+                    futures = self._submit_all(columns, self._submitted)
+                except Exception as error:  # nobody is left to run it
                     self.refused = True
                     self.input.forget()
                     self._end(error, f"map({self.name})")
                     break
+                self._submitted += len(columns[0])
                 with self._books:
                     if not self._dropped:
-                        self.slices.append(future) if self._in_order else self.slices.add(future)
-                self._follow(future)
+                        self.slices.extend(futures) if self._in_order else self.slices.update(futures)
+                for future in futures:
+                    self._follow(future)
             except BaseException:  # an interrupt: these items may be lost, and a map must not end short without a word
                 self.refused = True
                 self.input.forget()
@@ -149,13 +157,25 @@ class Feeder:
         if not isinstance(failure, FederationLost):
             unasked.keep(self, self.node, what, failure)
 
-    def _submit(self, columns: Columns) -> Future:
-        future: Future
-        future, size = self._submitter((*columns, *self._last) if self._last else columns)
+    def _submit_all(self, columns: Columns, first: int) -> list[Future]:
+        """Submit a slice; where an item cannot travel, that one fails, and the others go as smaller slices."""
+        try:
+            future, size = self._submitter((*columns, *self._last) if self._last else columns)
+            return [self._keep(future, size, columns, first)]
+        except pickle.PicklingError as error:
+            half, count = len(columns[0]) // 2, len(columns[0])
+            if count == 1:
+                return [self._keep(refused(self, error), 0, columns, first)]
+        left, right = (tuple(column[part] for column in columns) for part in (slice(half), slice(half, count)))
+        return [*self._submit_all(left, first), *self._submit_all(right, first + half)]
+
+    def _keep(self, future: Future, size: int, columns: Columns, first: int) -> Future:
         if self._join is not None:
             self._join(future)
         with self._books:
-            self._parts[future] = Part(columns, size)
+            self._parts[future] = Part(columns, size, first)
+            if not self._dropped:
+                self._places[future] = first, len(columns[0])
             self._away.add(future)
             self._in_flight += len(columns[0])
             self._bytes += size
@@ -209,7 +229,7 @@ class Feeder:
                     ends.has_failed(self)
         if self._stopped or not self._calls_back:
             return
-        if self.is_poisoned(future):
+        if self.is_divisible(future):
             self.split(future)
         elif self._dropped or self._pressing:
             self._settle(future)
@@ -239,6 +259,7 @@ class Feeder:
         with self._books:
             unread = list(self.slices)
             self.slices.clear()
+            self._places.clear()
         for future in unread:
             self._note(future)
 
@@ -251,13 +272,20 @@ class Feeder:
                 self._bytes -= part.size
         return part
 
-    def is_poisoned(self, future: Future) -> bool:
-        """Whether a slice has taken its Workers with it: only the culprit among its items is to fail."""
-        part = self._parts.get(future)
-        return part is not None and isinstance(future._exception, PoisonedFuture) and len(part.columns[0]) > 1
+    def is_divisible(self, future: Future) -> bool:
+        """Whether a slice has failed as a whole, for what may be the fault of one item: only that one is to fail.
+
+        It may have taken its Workers with it, or cannot be loaded, or its values cannot.
+        """
+        error, part = future._exception, self._parts.get(future)
+        if error is None or part is None or len(part.columns[0]) == 1 or isinstance(error, FederationLost):
+            return False
+        if isinstance(error, ArgumentLoadError) and error.of_function:
+            return False
+        return isinstance(error, FutureError) or self._keeps_failures
 
     def split(self, future: Future) -> None:
-        """A poisoned slice goes on as single items, in its place."""
+        """A slice that has failed as a whole goes on as single items, in its place."""
         with self._books:
             part = self.consumed(future)
             if part is None:  # another thread was faster
@@ -266,10 +294,11 @@ class Feeder:
         singles: list[Future] = []
         try:
             for place in range(len(part.columns[0])):
-                singles.append(self._submit(tuple([column[place]] for column in part.columns)))
+                singles += self._submit_all(tuple([column[place]] for column in part.columns), part.first + place)
         except Exception as error:
             self._end(error, f"map({self.name})")
         with self._books:
+            self._places.pop(future, None)
             if future in self.slices:
                 self._replace(future, singles)
             self._being_split.discard(future)
@@ -288,7 +317,7 @@ class Feeder:
 
     def goes_on(self, future: Future) -> bool:
         """Whether a slice that has come went on as several."""
-        if self.is_poisoned(future):
+        if self.is_divisible(future):
             self.split(future)
         while future in self._being_split:  # by another thread
             time.sleep(0.001)
@@ -296,11 +325,13 @@ class Feeder:
             return not self.slices or self.slices[0] is not future
         return future not in self.slices
 
-    def take(self, future: Future) -> None:
-        """A slice is read now."""
+    def take(self, future: Future) -> tuple[int, int]:
+        """A slice is read now; return which item of the map is its first, and how many it has."""
         with self._books:
             self.slices.popleft() if self._in_order else self.slices.discard(future)
+            place = self._places.pop(future, (0, 1))
         self.consumed(future)
+        return place
 
     # -- for who reads the results -----------------------------------------------------------------------------------
 
@@ -342,7 +373,7 @@ class Feeder:
         with self._books:
             arrived = [future for future in self._parts if future not in self._away]
         for future in arrived:
-            if self.is_poisoned(future):
+            if self.is_divisible(future):
                 self.split(future)
             else:
                 self._settle(future)
@@ -354,6 +385,7 @@ class Feeder:
         self.stop()
         with self._books:
             self.slices.clear()
+            self._places.clear()
 
     def stop(self) -> None:
         """Cancel the rest."""
@@ -444,6 +476,14 @@ class Feeder:
         close = getattr(self._submitter, "close", None)
         if close is not None:
             close()
+
+
+def refused(feeder: Feeder, error: Exception) -> Future:
+    """Return the Future of an item that cannot travel: it has failed."""
+    future = Future(feeder.node, 0, (feeder,))
+    with feeder.node.lock:
+        future._settle(None, error)
+    return future
 
 
 class Reader:

@@ -6,23 +6,20 @@ more.
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, NamedTuple
 
-from ..errors import PoisonedFuture
-from ..wire.failures import load_failure
 from ..worker import seeding
 from ..worker.future import Future
-from ..worker.plain import look_plain
 from ..worker.slices import Slice
 from ..worker.unasked import bystanders
 from .checks import not_callable
 from .feeding import Feeder, Reader
 from .progress import with_progress
+from .reading import items, let_go, take
 
 
 class Wishes(NamedTuple):
@@ -98,48 +95,17 @@ def _in_order(reader: Reader, deadline: float | None, return_exceptions: bool) -
         while feeder.more():
             future = feeder.slices[0]
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                values, failures, _ = future.result(left)
-            except PoisonedFuture as error:
-                if feeder.goes_on(future):
-                    continue
-                values, failures = [None], [(0, error)]
-            feeder.take(future)
-            feeder.fill()
+            read = take(feeder, future, left)
             del future
-            if not failures:
-                yield from let_go(values)
+            if read is None:
+                continue
+            if read[1]:
+                __tracebackhide__ = True
+                yield from items(feeder, read, return_exceptions)
             else:
-                yield from _with_failures(feeder.node, values, failures, return_exceptions)
+                yield from let_go(read[0])
     finally:
         feeder.leave_off()
-
-
-def _with_failures(node: Any, values: list[Any], failures: list[Any], return_exceptions: bool) -> Iterator[Any]:
-    place = 0
-    for at, outcome in failures:
-        yield from let_go(values[place:at])
-        error = outcome if isinstance(outcome, BaseException) else load_failure(outcome, node.payloads)
-        if not return_exceptions:
-            raise error
-        yield error
-        place = at + 1
-    yield from let_go(values[place:])
-
-
-def let_go(values: list[Any]) -> Iterator[Any]:
-    """Return an iterator over values that holds none any more once it was delivered; `values` is used up.
-
-    Results of a map may be large, and are the caller's alone. Where they are numbers or strings, as the first and the
-    last one tell, they are quicker left in their list.
-
-    >>> list(let_go([1, 2, 3])), list(let_go([{}, 2, None]))
-    ([1, 2, 3], [{}, 2, None])
-    """
-    if not values or look_plain(values):
-        return iter(values)
-    values.reverse()
-    return map(values.pop, itertools.repeat(-1, len(values)))
 
 
 class Arrivals:
@@ -191,14 +157,10 @@ def _as_they_come(
             future = arrivals.next(deadline)
             if feeder.goes_on(future):
                 continue
-            try:
-                values, failures, _ = future.result(0)
-            except PoisonedFuture as error:
-                values, failures = [None], [(0, error)]
-            feeder.take(future)
-            feeder.fill()
+            read = take(feeder, future, 0)
             del future
-            yield from _with_failures(feeder.node, values, failures, return_exceptions)
+            if read is not None:
+                yield from items(feeder, read, return_exceptions)
     finally:
         feeder.leave_off()
 

@@ -25,6 +25,7 @@ from ..program.shadows import before_the_standard_library, shadowed
 from .brokers import Place, broker_places, usual_dials
 from .child import CHILDREN, Child, fork_child
 from .contact import Contact
+from .dumps import readable
 from .machine import (
     Action,
     Ended,
@@ -36,6 +37,7 @@ from .machine import (
     Surrender,
     Tell,
 )
+from .memory import KillCounter
 from .outputs import Outputs
 from .relay import Relay
 from .settings import FrameReader, Settings, pack_frame, settings_from
@@ -60,6 +62,7 @@ class HostProcess:
     def __init__(self, settings: Settings, frames: FrameReader, early: list[Any], usual: Usual) -> None:
         self.settings, self.early, self.usual = settings, early, usual
         self.machine = HostMachine(settings.host, settings.workers, settings.brokers)
+        self.kills = KillCounter()
         self.run_directory = make_private_directory(lasting=bool(settings.grace))
         self.shared_directory = make_private_directory(shared_memory_base())
         self.places = broker_places(settings.host, settings.brokers, self.run_directory)
@@ -209,9 +212,10 @@ class HostProcess:
     def _worker_ended(self, child: Child, code: int, text: str) -> None:
         dump = os.pread(child.dump, 16 << 10, 0).decode("utf-8", "replace") if child.dump > 2 else ""
         orderly = code == 0 and (self.ending or child.box.running() is None)  # else user code said os._exit(0)
+        text = self.kills.status(text)
         self._tell_broker(
             self.machine.broker_of(child.slot),
-            ["lost", child.name, text, not orderly, child.box.running(), dump, self.settings.host],
+            ["lost", child.name, text, not orderly, child.box.running(), readable(dump), self.settings.host],
         )
         if self.ending:
             return

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import fresh
+from .code_objects import reduce_code
 from .modules import (
     MAIN,
     MAIN_NAMES,
@@ -74,6 +75,8 @@ def value_pickler() -> Any:
             self.reached = Reach()
 
         def reducer_override(self, obj: Any) -> Any:
+            if type(obj) is types.CodeType:
+                return reduce_code(obj, self.dispatch_table[types.CodeType](obj))
             if isinstance(obj, type) or type(obj) in (types.FunctionType, LRU_CACHE):
                 key = key_of_definition(obj)
                 if key is not None and not self.is_root(key):

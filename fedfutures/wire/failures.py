@@ -14,26 +14,49 @@ import copyreg
 import functools
 import io
 import pickle
-import traceback
-from types import TracebackType
-from typing import Any
+import sys
+from typing import Any, NamedTuple
 
 from ..errors import RemoteException, RemoteTraceback
 from ..program.pickling import PROTOCOL, value_pickler
 from .payload import Payloads
+from .tracebacks import AdviceNote, CallNote, text_of, with_lines
 
 MAX_TRACEBACK_CHARACTERS = 64 << 10
 MAX_EXCEPTION_BYTES = 16 << 20
 """Inside of a payload, where no Broker sees its segments, one that is larger travels as a RemoteException."""
+NOTES_AT_MOST = 6
+"""So many calls, one inside the other, are named in the notes of an exception."""
+NOTES_IN_TEXT = sys.version_info < (3, 11)
+"""Whether Python itself shows no notes."""
+_MORE = "..."
 _PLAIN_REDUCE = (BaseException.__reduce__, OSError.__reduce__, ImportError.__reduce__)
 
 
-def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1, *, inside: bool = False) -> bytes:
-    """Return the outcome of a Future that raised; `skip` outer frames (ours) are left out of the traceback.
+class Where(NamedTuple):
+    """Which call has failed, for people: ``price(row=17)``, the Worker's name, and what else is to be said."""
+
+    call: str = ""
+    worker: str = ""
+    advice: tuple[str, ...] = ()
+
+    def note(self, item: str = "") -> str:
+        """Return the line for people; `item` says which of a map it was.
+
+        >>> Where("price(row=17)", "h2.1").note("item 17 of map")
+        'in price(row=17), item 17 of map, on h2.1'
+        """
+        return ", ".join(filter(None, (self.call and f"in {self.call}", item, self.worker and f"on {self.worker}")))
+
+
+def dump_failure(
+    error: BaseException, payloads: Payloads, where: Where | None = None, *, inside: bool = False
+) -> bytes:  # fmt: skip
+    """Return the outcome of a Future that raised.
 
     `inside`: it becomes part of a payload.
     """
-    text = _traceback_text(error, skip)
+    text = _traceback_text(error)
     try:
         body = _dump(error, payloads)
         copy = payloads.load(body)
@@ -45,12 +68,18 @@ def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1, *, ins
             raise pickle.PicklingError("it is too large")
     except BaseException:
         body = None
-    return payloads.dump((body, _describe(error), text), alone=not inside, inline=inside)
+    said = None if where is None else tuple(where)
+    return payloads.dump((body, _describe(error), text, said), alone=not inside, inline=inside)
 
 
-def load_failure(outcome: bytes, payloads: Payloads) -> BaseException:
-    """Return the exception, with :class:`RemoteTraceback` as its cause."""
-    body, description, text = payloads.load(outcome, take=True)
+def load_failure(outcome: bytes, payloads: Payloads, item: str = "") -> BaseException:
+    """Return the exception, with :class:`RemoteTraceback` as its cause, and with notes that say which call it was.
+
+    `item` says which of a map it was.
+    """
+    body, description, text, said = payloads.load(outcome, take=True)
+    where = None if said is None else Where(*said)
+    text = with_lines(text)
     error: BaseException
     try:
         error = payloads.load(body) if body is not None else _proxy(text, *description)
@@ -58,8 +87,29 @@ def load_failure(outcome: bytes, payloads: Payloads) -> BaseException:
         error = _proxy(text, *description)
     if not isinstance(error, BaseException):
         error = _proxy(text, *description)
+    if where is not None:
+        add_note(error, where, item)
+    if NOTES_IN_TEXT:
+        notes = [note for note in getattr(error, "__notes__", ()) if note not in text]
+        text = "\n".join([text.rstrip("\n"), *notes, ""])
     error.__cause__ = RemoteTraceback(text)
     return error
+
+
+def add_note(error: BaseException, where: Where, item: str = "") -> None:
+    """Add to an exception which call has raised it; an exception that takes no notes stays as it is."""
+    try:
+        notes = [*getattr(error, "__notes__", ())]
+        mine = sum(type(note) is CallNote for note in notes)
+        if mine >= NOTES_AT_MOST:  # of Futures in Futures in Futures: the innermost ones, and this one
+            place = max(place for place, note in enumerate(notes) if type(note) is CallNote)
+            del notes[place]
+            if notes[-1] != _MORE:
+                notes.append(_MORE)
+        notes += [CallNote(where.note(item)), *map(AdviceNote, where.advice)]
+        vars(error)["__notes__"] = notes  # Python before 3.11 has no add_note
+    except Exception:
+        pass
 
 
 def _dump(error: BaseException, payloads: Payloads) -> bytes:
@@ -164,13 +214,9 @@ def _proxy(traceback_text: str, bases: list[str], kind: str, text: str, represen
     return error  # type: ignore[no-any-return]
 
 
-def _traceback_text(error: BaseException, skip: int) -> str:
-    frames: TracebackType | None = error.__traceback__
-    for _ in range(skip):
-        if frames is not None:
-            frames = frames.tb_next
+def _traceback_text(error: BaseException) -> str:
     try:
-        text = "".join(traceback.format_exception(type(error), error, frames, limit=-200))
+        text = text_of(error)
     except BaseException as problem:
         text = f"{_text(repr, error)} (its traceback could not be formatted: {type(problem).__name__})\n"
     if len(text) > MAX_TRACEBACK_CHARACTERS:

@@ -30,6 +30,10 @@ _CACHED_FUNCTIONS = 1024
 _DEFINITION_AT_MOST_BYTES = 32 << 20
 
 
+class DefinitionTooLarge(pickle.PicklingError):
+    """A function holds so much data that it would be sent again and again."""
+
+
 class Definition(NamedTuple):
     """A function ready to travel; `snapshot` is what its calls see of the program, if they see anything of it."""
 
@@ -65,6 +69,10 @@ class Wrapper:
         """Return one of the functions as the call that runs now has it."""
         inner: Any = self.inner[place]
         return inner.found() if type(inner) is Brought else inner  # type: ignore[no-any-return]
+
+    def arguments(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
+        """Return what the first function gets when the wrapper is called with `args`; None where that is several."""
+        return None, {}
 
     def __call__(self, *args: Any) -> Any:
         raise NotImplementedError
@@ -170,7 +178,7 @@ class FunctionCache:
             body = pickle.dumps((None, self._payloads.dump(function, inline=True)))
         if len(body) > _DEFINITION_AT_MOST_BYTES:
             most = f"the {len(body):,} bytes of its definition are more than {_DEFINITION_AT_MOST_BYTES:,}"
-            raise pickle.PicklingError(f"{most}; large values travel as arguments or by shared.set")
+            raise DefinitionTooLarge(f"{most}; large values travel as arguments or by shared.set")
         return Definition(digest_of(body), name_of(function), body)
 
     def _by_value(self, function: types.FunctionType, key: Key) -> bytes | None:

@@ -223,32 +223,3 @@ def _is_small(buffer: pickle.PickleBuffer) -> bool:
         return buffer.raw().nbytes < SHARED_FROM_BYTES
     except BufferError:
         return True
-
-
-def culprit(value: Any, name: str) -> str:
-    """Return the path, such as ``args[0].lock``, to the first part of `value` that cannot be pickled.
-
-    >>> import threading
-    >>> culprit(([1, {"lock": threading.Lock()}],), "args")
-    "args[0][1]['lock']"
-    """
-    for _ in range(16):
-        for path, part in _parts(value):
-            try:
-                Payloads().dump(part)
-            except Exception:
-                name, value = name + path, part
-                break
-        else:
-            return name
-    return name
-
-
-def _parts(value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, (list, tuple)):
-        return [(f"[{index}]", part) for index, part in enumerate(value[:1000])]
-    if isinstance(value, dict):
-        return [(f"[{key!r}]", part) for key, part in list(value.items())[:1000]]
-    if isinstance(value, type):
-        return []
-    return [(f".{key}", part) for key, part in getattr(value, "__dict__", {}).items()]

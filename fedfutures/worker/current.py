@@ -14,6 +14,12 @@ is_origin = True
 name = "origin"
 """``host.number`` of a Worker; "origin" elsewhere."""
 
+host = ""
+"""The host of a Worker."""
+
+shares_files = True
+"""Whether a Worker's host has the files of the Origin's under the same names."""
+
 origins: weakref.WeakSet[Any] = weakref.WeakSet()
 """The Origins of this process: one for each Federation that it has joined."""
 

@@ -33,17 +33,18 @@ from typing import Any
 
 import greenlet
 
-from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable, SealBroken, VariableNotCarried
+from ..errors import ArgumentLoadError, FutureError, SealBroken, VariableNotCarried
 from ..host.blackbox import NUMBER, PIECE
 from ..program.copying import isolated
 from ..program.namespaces import Namespaces
 from ..program.snapshots import MARKED, join, split
-from ..wire import functions, messages
+from ..wire import culprits, functions, messages
 from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
-from ..wire.payload import Payloads, culprit
+from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from . import events as rules
+from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
 from .context import NOWHERE, Context, Ending, Packed
 from .files import Files
@@ -54,6 +55,7 @@ from .node import Node
 from .pace import HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, RECALL_SECONDS, REPORT_SECONDS, STUCK_SECONDS
 from .plain import ATOMS
 from .process_state import alarm_at, is_shallow
+from .results import dump_result
 from .threads import STILL_SECONDS, OtherThreads
 from .waiters import GreenEvent, HelpfulEvent, Waiter
 
@@ -63,9 +65,8 @@ IN_PLACE_SECONDS = 1.0
 URGENT_PER_WORKER = 2
 LOADED_FUNCTIONS_KEPT = 4096
 FINISHED_BYTES_AT_MOST = 4 << 20
-_SMALL_ATOMS = frozenset({float, bool, complex, type(None)})
-_WORD = 1 << 63
 _NONE = pickle.dumps(None, 5)
+_NOTHING_LOADED: Any = (None, None, b"", False)
 _exception: Callable[[], BaseException | None] = getattr(sys, "exception", None) or (lambda: sys.exc_info()[1])
 
 
@@ -406,9 +407,8 @@ class Worker(Node):
 
     def _run_fetched(self, piece: Fetched) -> None:
         """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
-        function: Any = None
-        seen, brings = b"", False
-        todo, finished, cells, load, dump = piece.todo, piece.finished, self.cells, self._load_call, self._dump_value
+        function, call, seen, brings = _NOTHING_LOADED
+        todo, finished, cells, load, dump = piece.todo, piece.finished, self.cells, self._load_call, dump_result
         clock, stamp, isolation, state = time.monotonic, piece.stamp, self.isolation, self.state
         while not self.stopping:
             try:
@@ -436,18 +436,18 @@ class Worker(Node):
                 elif function is None or seen:
                     self.seen = b""
                     function, seen, brings = self._function_of(piece)
-                args, kwargs = load(payload)
+                args, kwargs = call = load(payload)
                 run = isolation.fresh().run
                 value = run(function, *args, **kwargs) if kwargs else run(function, *args)
-                outcome = _NONE if value is None else dump(value)
+                outcome = _NONE if value is None else dump(value, self.payloads, function, args)
             except BaseException as error:
-                outcome, kind = self._failure(error), ERROR
+                outcome, kind = self._failure(error, piece, function, call), ERROR
             if self.scopes:
                 self._end_scope()
                 self._end_scope(self._scope_of_threads())
             if not state.calm:  # at once: an alarm that the Future has left could go off
                 self._settle_state()
-            value = args = kwargs = None
+            value = args = kwargs = call = None
             if self.payloads.opened:
                 self._let_go()
             if self.switches != switches:
@@ -486,7 +486,9 @@ class Worker(Node):
         except FutureError:
             raise
         except BaseException as error:
-            raise ArgumentLoadError(f"the function cannot be loaded: {error!r}") from error
+            failure = ArgumentLoadError(f"the function cannot be loaded on Worker {self.name}: {error!r}")
+            failure.of_function = True
+            raise failure from error
 
     def _open(self, piece: Fetched, number: int, sealed: bytes) -> bytes:
         """Check the seal of a payload and take it off."""
@@ -507,21 +509,9 @@ class Worker(Node):
         except BaseException as error:
             raise ArgumentLoadError(f"the arguments cannot be loaded on Worker {self.name}: {error!r}") from error
 
-    def _dump_value(self, value: Any, payloads: Payloads | None = None) -> bytes:
-        kind = type(value)
-        if kind in _SMALL_ATOMS or (kind is int and -_WORD < value < _WORD) or (kind is str and len(value) < 1000):
-            return pickle.dumps(value, 5)  # by far the most values, at a third of the price
-        try:
-            return (payloads or self.payloads).dump(value, alone=True)
-        except Exception as error:
-            path = culprit(value, "result")
-            raise ResultNotPicklable(
-                f"the function ran, but its result of type {type(value).__qualname__} cannot travel: "
-                f"{path} cannot be pickled: {error}"
-            ) from None
-
-    def _failure(self, error: BaseException) -> bytes:
-        return dump_failure(error, self.payloads)
+    def _failure(self, error: BaseException, piece: Fetched, function: Any, arguments: Any) -> bytes:
+        args, kwargs = arguments or (None, None)
+        return dump_failure(error, self.payloads, failing.where(error, function, args, kwargs, piece.name))
 
     def _send_finished(self, piece: Fetched) -> None:
         since, piece.since, piece.bytes = piece.since, 0.0, 0
@@ -571,11 +561,11 @@ class Worker(Node):
             function = self._taken(function)
         for arg in args:
             if type(arg) not in ATOMS:
-                args, kwargs = self._isolate((args, kwargs))
+                args, kwargs = self._isolate(function, args, kwargs)
                 break
         else:
             if kwargs:
-                args, kwargs = self._isolate((args, kwargs))
+                args, kwargs = self._isolate(function, args, kwargs)
         is_main = threading.get_ident() == self._thread
         context = self.context if is_main else self.others.context or self.context
         if context is None:
@@ -617,11 +607,11 @@ class Worker(Node):
     def _copy(self, value: Any) -> Any:
         return self.local.load(self.local.dump(value))
 
-    def _isolate(self, value: Any) -> Any:
+    def _isolate(self, function: Any, args: Any, kwargs: Any) -> Any:
         try:
-            return self._copy(value)
+            return self._copy((args, kwargs))
         except Exception as error:
-            raise pickle.PicklingError(f"{culprit(value[0], 'args')} cannot be pickled: {error}") from error
+            raise pickle.PicklingError(culprits.of_arguments(function, args, kwargs, error)) from None
 
     def _urgent(self) -> int:
         """Some for each other Worker, so that they leave less urgent work for it; the rest is done fastest here."""
@@ -700,11 +690,12 @@ class Worker(Node):
             else:
                 value = run(function, *args)
             if type(value) not in ATOMS:
-                value = self.local.load(self._dump_value(value, self.local))
+                value = self.local.load(dump_result(value, self.local, function, args))
         except greenlet.GreenletExit:
             raise
         except BaseException as error:
             failure = error
+            failing.note(error, function, args, kwargs)
         if self.scopes:
             self._end_scope()
         if before_settling is not None:

@@ -82,7 +82,7 @@ class ForkedWorker(Worker):
         """What Futures have named; the loop looks when one has ended, and so this process ends."""
         end(_error_in(sys._getframe(1)))
 
-    def _failure(self, error: BaseException) -> bytes:
+    def _failure(self, error: BaseException, *context: Any) -> bytes:
         end(error)
 
     def _refuse(self, *arguments: Any, **more: Any) -> NoReturn:

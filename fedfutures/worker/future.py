@@ -161,6 +161,7 @@ class Future(concurrent.futures.Future[Any]):
                     self._await(timeout)
             if self._exception is not None:
                 unasked.seen(self, self._home)
+                __tracebackhide__ = True  # IPython and pytest do not show this frame
                 raise self._exception
             return self._result
         finally:

@@ -105,7 +105,7 @@ class Isolation:
     # -- the items of a slice ----------------------------------------------------------------------------------------
 
     def run_items(
-        self, function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException], Any]
+        self, function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException, int], Any]
     ) -> tuple[list[Any], list[tuple[int, Any]]]:
         """Call a function for each item; return the values, and the place and what `fail` says of each that raised.
 
@@ -137,7 +137,7 @@ class Isolation:
 
     def _in_watched_loop(
         self, function: Callable[..., Any], code: Any, columns: Columns, values: list[Any],
-        failures: list[tuple[int, Any]], fail: Callable[[BaseException], Any],
+        failures: list[tuple[int, Any]], fail: Callable[[BaseException, int], Any],
     ) -> None:  # fmt: skip
         """Run items in one loop until one of them changes something, or all have been run."""
         state, count = self.state, len(columns[0])
@@ -156,7 +156,7 @@ class Isolation:
                 except BaseException as error:
                     if _is_of_the_look(error, context):
                         break
-                    failures.append((len(values), fail(error)))
+                    failures.append((len(values), fail(error, len(values))))
                     values.append(None)
         finally:
             state.column = before
@@ -167,21 +167,21 @@ class Isolation:
 
     def _run_one_by_one(
         self, function: Callable[..., Any], rows: Iterable[tuple[Any, ...]], values: list[Any],
-        failures: list[tuple[int, Any]], fail: Callable[[BaseException], Any],
+        failures: list[tuple[int, Any]], fail: Callable[[BaseException, int], Any],
     ) -> None:  # fmt: skip
         state = self.state
         for row in rows:
             try:
                 values.append(self.fresh().run(function, *row))
             except BaseException as error:
-                failures.append((len(values), fail(error)))
+                failures.append((len(values), fail(error, len(values))))
                 values.append(None)
             if state.dirty:
                 state.restore()
 
     def _with_shared(
         self, function: Callable[..., Any], code: Any, columns: Columns, shared: list[Any],
-        fail: Callable[[BaseException], Any],
+        fail: Callable[[BaseException, int], Any],
     ) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
         """Run items one by one that share arguments, and see that none of them sees what another has changed."""
         values: list[Any] = []

@@ -31,6 +31,7 @@ from ..wire.manifest import HAS_SEGMENTS
 from ..wire.payload import Payloads
 from . import events as rules
 from .future import Future
+from .lost_calls import call_of
 from .machine import WorkerMachine
 from .own import OwnQueue
 from .pace import BATCH_FUTURES_AT_MOST, HELPER_AFTER_SECONDS
@@ -349,7 +350,9 @@ class Node:
         report = codec.unpack_plain(outcome)
         if kind == messages.POISONED:
             host, worker, status, attempts, dump = report
-            return future._settle(None, PoisonedFuture(self._name_of(future), host, worker, status, attempts, dump))
+            call = call_of(*future._call[:2]) if future._call else ""
+            error = PoisonedFuture(self._name_of(future), host, worker, status, attempts, dump, call)
+            return future._settle(None, error)
         reason = str(report)
         kind_of_loss = InitializerFailed if reason.startswith(INITIALIZER_RAISED) else FederationLost
         return future._settle(None, kind_of_loss(reason))

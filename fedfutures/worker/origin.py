@@ -18,9 +18,10 @@ from ..program.process import ProcessChanges
 from ..program.reach import Reach
 from ..program.snapshots import join
 from ..program.variables import Snapshot
+from ..wire import culprits
 from ..wire.functions import Definition
 from ..wire.manifest import segments_of
-from ..wire.payload import Payloads, Written, culprit
+from ..wire.payload import Payloads, Written
 from ..wire.segments import SHARED_FROM_BYTES
 from . import events as rules
 from .definer import Definer
@@ -63,7 +64,7 @@ class Origin(Node):
         definition = self.define(function)
         payload = None if kwargs else _plain_payload(args)
         if payload is None:
-            payload, reached = self.pack(args, kwargs)
+            payload, reached = self.pack(function, args, kwargs)
             if reached:
                 definition = self.definer.with_arguments(definition, reached)
         return self.submit_defined(definition, payload, priority)
@@ -73,17 +74,17 @@ class Origin(Node):
         try:
             return self.definer.define(function)
         except Exception as error:
-            raise _pickling_error(error, function, "function") from error
+            raise pickle.PicklingError(culprits.of_function(function, error, advice(error))) from None
 
     def pack(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], written: Written | None = None
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], written: Written | None = None
     ) -> tuple[bytes, Reach]:  # fmt: skip
-        """Return the payload of a call's arguments, and what they reach; raise PicklingError naming the culprit."""
+        """Return the payload of the arguments for `function`, and what they reach; raise PicklingError."""
         reached = Reach()
         try:
             return self.payloads.dump((args, kwargs), written, reached=reached), reached
         except Exception as error:
-            raise _pickling_error(error, kwargs or args, "kwargs" if _is_fine(args) else "args", args) from error
+            raise pickle.PicklingError(culprits.of_arguments(function, args, kwargs, error, advice(error))) from None
 
     def submit_defined(
         self, definition: Definition, payload: bytes, priority: int | None = None, *, eager: bool = False
@@ -128,7 +129,7 @@ class Origin(Node):
 
     def submitter(self, function: Callable[..., Any], priority: int | None = None) -> Submitter:
         """Return what submits many calls of one function."""
-        return Submitter(self, self.define(function), priority)
+        return Submitter(self, function, priority)
 
     def wait(self, future: Future, timeout: float | None) -> None:
         """Wait for a Future, driving the node if no other thread does."""
@@ -156,15 +157,16 @@ class Origin(Node):
 class Submitter:
     """Submits calls of one function: defined once, large buffers that come again written once."""
 
-    def __init__(self, origin: Origin, definition: Definition, priority: int | None) -> None:
-        self._origin, self._definition, self._priority = origin, definition, priority
+    def __init__(self, origin: Origin, function: Any, priority: int | None) -> None:
+        self._origin, self._function, self._priority = origin, function, priority
+        self._definition = origin.define(function)
         self._written: Written = {}
         self._sizes: dict[int, int] = {}  # of what is written
         self._bytes = 0
 
     def __call__(self, args: tuple[Any, ...]) -> tuple[Future, int]:
         """Submit a call; return its Future and how many bytes it takes on the way."""
-        payload, reached = self._origin.pack(args, {}, self._written)
+        payload, reached = self._origin.pack(self._function, args, {}, self._written)
         definition = self._definition
         if reached:
             definition = self._origin.definer.with_arguments(definition, reached)
@@ -206,19 +208,3 @@ def _plain_payload(args: tuple[Any, ...]) -> bytes | None:
             return None
     payload = pickle.dumps((args, {}), 5)
     return payload if len(payload) < SHARED_FROM_BYTES else None
-
-
-def _is_fine(value: Any) -> bool:
-    try:
-        Payloads().dump(value)
-    except Exception:
-        return False
-    return True
-
-
-def _pickling_error(error: Exception, value: Any, name: str, args: Any = None) -> pickle.PicklingError:
-    if name == "args":
-        value = args
-    path = culprit(value, name)
-    hint = advice(error)
-    return pickle.PicklingError(f"{path} cannot be pickled: {error}. Nothing was submitted.{hint and f' {hint}.'}")

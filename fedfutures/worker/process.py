@@ -13,13 +13,14 @@ from typing import Any
 from ..host.blackbox import READY, BlackBox
 from ..host.settings import Settings
 from ..host.system import name_process
+from ..program import code_objects
 from ..program.process import adopt_authkey
 from ..program.shadows import make_room
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from . import children, current, events, forked, inheriting
+from . import children, current, events, failing, forked, inheriting
 from .execution import Worker
 from .output import open_streams
 from .preparing import Preparation
@@ -33,7 +34,7 @@ THREAD_VARIABLES = (
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: BlackBox, dump: int) -> None:
     """Run a Worker in this, just forked, process."""
     name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
-    faulthandler.enable(dump)
+    faulthandler.enable(dump, all_threads=False)
     _prepare_environment(settings, box)
     payloads = Payloads(Segments(facts["shared"], name))
     if settings.seal is not None:
@@ -44,6 +45,9 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
     )  # fmt: skip
     current.name, current.is_origin = name, False
+    current.host, current.shares_files = settings.host, not settings.code
+    code_objects.reads_no_files = settings.code
+    failing.replace_breakpoint()
     adopt_authkey(settings.authkey)
     inheriting.attend()
     Preparation(settings, worker).run()

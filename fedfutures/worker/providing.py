@@ -7,10 +7,12 @@ says so. Texts are as they were when first asked for in this run, however the fi
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..host.here import program_here
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from .node import Node
 
 TOLD_AT_MOST = 1024
-_INSTALL = "install it there: ssh {host} {python} -m pip install {top}"
+_INSTALL = "install it there: ssh {host} {python} -m pip install {distribution}"
 
 
 class NotToBeHad(Exception):
@@ -103,7 +105,6 @@ def program_module(program: tuple[str, str] | None) -> Module:
 def find_module(name: str, host: str) -> Module:
     """Return the module of this name; raises :class:`NotToBeHad`."""
     top = name.partition(".")[0]
-    install = _INSTALL.replace("{top}", top)
     if top in OWN:
         raise NotToBeHad(f"{top} has to be installed on each host: another version may be there")
     if top in sys.stdlib_module_names:
@@ -111,22 +112,39 @@ def find_module(name: str, host: str) -> Module:
         raise NotToBeHad(f"it belongs to the standard library of Python {version} on {host}")
     found = _find(name)
     if found is None:
-        raise NotToBeHad(f"the Origin on {host} has none beside the program either; {install}")
+        raise NotToBeHad(f"the Origin on {host} has none either, neither installed nor beside the program")
+    install = f"; {_INSTALL.replace('{distribution}', known)}" if (known := distribution_of(top)) else ""
     if found.origin is not None and is_installed(found.origin):
         place = os.path.basename(os.path.dirname(found.origin.partition(f"{os.sep}{top}")[0] + os.sep))
-        raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}; {install}")
+        raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}{install}")
     loader: Any = found.loader
     if loader is None:
         return Module(True, "", b"")
     if isinstance(loader, importlib.machinery.ExtensionFileLoader):
-        raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel; {install}")
+        raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel{install}")
     is_package = found.submodule_search_locations is not None
     if isinstance(loader, importlib.machinery.SourceFileLoader):
         return Module(is_package, loader.path, loader.get_data(loader.path))
     source = loader.get_source(name) if hasattr(loader, "get_source") else None
     if source is None:
-        raise NotToBeHad(f"on {host} there is only bytecode of it ({found.origin}), which cannot travel; {install}")
+        raise NotToBeHad(f"on {host} there is only bytecode of it ({found.origin}), which cannot travel{install}")
     return Module(is_package, found.origin or name, source.encode())
+
+
+def distribution_of(top: str) -> str:
+    """Return what pip calls the package that a module is of, "" where that is not known.
+
+    >>> distribution_of("greenlet"), distribution_of("no_such_module")
+    ('greenlet', '')
+    """
+    return next(iter(_distributions().get(top, ())), "")
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    from importlib.metadata import packages_distributions  # which reads all that is installed
+
+    return packages_distributions()
 
 
 def _find(name: str) -> importlib.machinery.ModuleSpec | None:
@@ -138,11 +156,29 @@ def _find(name: str) -> importlib.machinery.ModuleSpec | None:
         if places is None:
             return None
         found = _find_in(".".join(parts[:count]), places)
+        if found is None and count == 1:
+            found = _find_by_hook(parts[0])
         if found is None:
             return None
         locations = found.submodule_search_locations
         places = None if locations is None else list(locations)
     return found
+
+
+def _find_by_hook(name: str) -> importlib.machinery.ModuleSpec | None:
+    """Find a module by a finder that a package has put into ``sys.meta_path``, as editable installs do."""
+    for finder in sys.meta_path:
+        if finder in (importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter):
+            continue
+        if finder is importlib.machinery.PathFinder or type(finder).__module__.startswith("fedfutures"):
+            continue
+        try:
+            found = finder.find_spec(name, None)
+        except Exception:
+            continue
+        if found is not None and (found.origin is not None or found.submodule_search_locations):
+            return found
+    return None
 
 
 def _find_in(name: str, places: list[str]) -> importlib.machinery.ModuleSpec | None:

@@ -190,6 +190,9 @@ class Seeded(Wrapper):
         *own, stream = args
         return call_seeded(Stream.unpacked(stream), self.function(), own, kwargs)
 
+    def arguments(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
+        return args[:-1], {}
+
 
 class _Item(Wrapper):
     """Calls a function for an item, whose number tells its stream."""
@@ -199,6 +202,9 @@ class _Item(Wrapper):
     def __call__(self, *args: Any) -> Any:
         *item, number = args
         return _call(self.stream.child(number), self.function(), item, {})
+
+    def arguments(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
+        return args[:-1], {}
 
 
 class SeededItems(Wrapper):
@@ -215,3 +221,6 @@ class SeededItems(Wrapper):
             return of_items(*columns)
         finally:
             write(before)
+
+    def arguments(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
+        return args[:-2], {}

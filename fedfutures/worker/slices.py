@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ..wire.failures import dump_failure
 from ..wire.functions import Wrapper
+from .failing import where
 
 
 class SliceResult(NamedTuple):
@@ -30,7 +31,7 @@ Columns = tuple[list[Any], ...]
 
 
 def in_one_loop(
-    function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException], Any]
+    function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException, int], Any]
 ) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
     """Do what :meth:`.isolation.Isolation.run_items` does, without isolation.
 
@@ -45,7 +46,7 @@ def in_one_loop(
             if len(values) < len(columns[0]):
                 raise StopIteration  # the function did: map() took it for its own end
         except BaseException as error:
-            failures.append((len(values), fail(error)))
+            failures.append((len(values), fail(error, len(values))))
             values.append(None)
     return values, failures
 
@@ -59,8 +60,13 @@ class OfItems(Wrapper):
         """Return the values; raises what an item has raised."""
         return self.run_items(self.function(), columns, _raise)[0]
 
+    def arguments(self, args: Columns) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
+        if all(len(column) == 1 for column in args):
+            return tuple(column[0] for column in args), {}
+        return None, {}
 
-def _raise(error: BaseException) -> None:
+
+def _raise(error: BaseException, place: int) -> None:
     raise error
 
 
@@ -69,11 +75,14 @@ class Slice(OfItems):
 
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
         began = time.perf_counter()
-        values, failures = self.run_items(self.function(), columns, self._failure)
-        return values, failures, time.perf_counter() - began
+        function = self.function()
 
-    def _failure(self, error: BaseException) -> bytes:
-        return dump_failure(error, self.payloads, inside=True)
+        def fail(error: BaseException, place: int) -> bytes:
+            row = tuple(column[place] for column in columns)
+            return dump_failure(error, self.payloads, where(error, function, row), inside=True)
+
+        values, failures = self.run_items(function, columns, fail)
+        return values, failures, time.perf_counter() - began
 
 
 class Arguments:
@@ -109,6 +118,10 @@ class Star(Wrapper):
         if _had_keywords(item):
             warnings.warn(HAD_KEYWORDS.format(type(item).__name__), FutureWarning, stacklevel=2)
         return function(*item)
+
+    def arguments(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
+        [item] = args
+        return (item.args, item.kwargs) if type(item) is Arguments else (tuple(item), {})
 
 
 HAD_KEYWORDS = (

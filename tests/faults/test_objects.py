@@ -149,13 +149,13 @@ def test_a2_an_exception_of_a_local_class(shared: Any) -> None:
 def test_a3_an_argument_that_cannot_be_pickled_is_named_at_the_call(shared: Any) -> None:
     with socket.socket() as opened:
         for _ in range(TIMES):
-            with pytest.raises(PicklingError, match=r"args\[0\]\.lock cannot be pickled"):
+            with pytest.raises(PicklingError, match=r"is given args\[0\]\.lock \(a _thread\.lock\), which cannot"):
                 shared.submit(tasks.identity, tasks.Holder(lock=threading.Lock()))
             with pytest.raises(PicklingError, match=r"args\[1\]"):
                 shared.submit(tasks.identity, 1, tasks.count_up())
             with pytest.raises(PicklingError, match=r"kwargs\['value'\]\[0\]"):
                 shared.submit(tasks.identity, value=[opened])
-            with pytest.raises(PicklingError, match="cannot be pickled"):
+            with pytest.raises(PicklingError, match=r"the lambda at .* uses 'opened' \(a socket\.socket\), which"):
                 shared.submit(lambda: opened)
     assert shared.lost == []
     assert shared.serves()
@@ -163,7 +163,7 @@ def test_a3_an_argument_that_cannot_be_pickled_is_named_at_the_call(shared: Any)
 
 def test_a3_in_a_map_too(shared: Any) -> None:
     for _ in range(TIMES):
-        with pytest.raises(PicklingError, match="cannot be pickled"):
+        with pytest.raises(PicklingError, match=r"identity\(\) is given args\[0\] \(a _thread\.lock\), which cannot"):
             list(shared.map(tasks.identity, [threading.Lock()]))
     assert shared.serves()
 
@@ -173,8 +173,7 @@ def test_a4_a_result_that_cannot_be_pickled(shared: Any) -> None:
         error = failure(future)
         assert isinstance(error, errors.ResultNotPicklable)
         assert isinstance(error, PicklingError)
-        assert "type dict" in str(error)
-        assert "result['result'][0].lock" in str(error)
+        assert "make_lock() returned a dict with result['result'][0].lock" in str(error)
 
     repeat(shared, lambda number: shared.submit(tasks.make_lock), check)
 

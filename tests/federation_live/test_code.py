@@ -299,15 +299,13 @@ def test_what_is_nowhere_is_said_to_be(report: Report) -> None:
     assert kind == "ModuleNotFoundError"
     assert text.startswith("No module named 'nowhere' on host h2 (Worker h2.")
     assert f"Python {sys.executable}); the Origin on " in text
-    assert (
-        f"has none beside the program either; install it there: ssh h2 {sys.executable} -m pip install nowhere" in text
-    )
+    assert "has none either, neither installed nor beside the program" in text
 
 
 def test_what_is_installed_at_the_origin_alone_is_said_to_be(report: Report) -> None:
     kind, text, _ = report["bought"]
     assert kind == "ModuleNotFoundError"
-    assert "(site-packages) but not on h2; install it there: ssh h2" in text
+    assert "(site-packages) but not on h2" in text
 
 
 def test_a_compiled_extension_does_not_travel(report: Report) -> None:

@@ -230,7 +230,6 @@ def test_the_remote_traceback_is_the_cause() -> None:
     text = str(loaded.__cause__)
     assert "in inner" in text
     assert "ValueError: deep" in text
-    assert "test_the_remote_traceback_is_the_cause" not in text  # the frame of the one who caught it
     shown = "".join(traceback.format_exception(type(loaded), loaded, None))
     assert shown.index("in inner") < shown.index("direct cause")
 
@@ -247,7 +246,7 @@ def test_a_chain_is_in_the_text() -> None:
 
 
 def test_no_traceback_at_all() -> None:
-    body = dump_failure(ValueError("never raised"), Payloads(), skip=3)
+    body = dump_failure(ValueError("never raised"), Payloads())
     assert str(load_failure(body, Payloads())) == "never raised"
 
 
@@ -342,7 +341,7 @@ def test_a_traceback_that_cannot_be_formatted(monkeypatch: pytest.MonkeyPatch) -
         raise RuntimeError("broken")
 
     error = raised(ValueError("text"))
-    monkeypatch.setattr(traceback, "format_exception", broken)
+    monkeypatch.setattr(traceback, "TracebackException", broken)
     loaded = load_failure(dump_failure(error, Payloads()), Payloads())
     assert "could not be formatted: RuntimeError" in str(loaded.__cause__)
 
@@ -379,12 +378,12 @@ def test_what_is_no_exception_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_whose_loading_exits() -> None:
     description = (["builtins:KeyError"], "m.K", "text", "K('text')")
-    body = pickle.dumps((b"cos\n_exit\n", description, "traceback"))
+    body = pickle.dumps((b"cos\n_exit\n", description, "traceback", None))
     assert isinstance(load_failure(body, Payloads()), KeyError)
 
 
 def test_no_known_base_at_all() -> None:
-    body = pickle.dumps((None, (["m:K", "builtins:int", "builtins:nothing"], "m.K", "", "K()"), "traceback"))
+    body = pickle.dumps((None, (["m:K", "builtins:int", "builtins:nothing"], "m.K", "", "K()"), "traceback", None))
     loaded = load_failure(body, Payloads())
     assert type(loaded) is errors.RemoteException
     assert str(loaded) == "m.K"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from fedfutures.program.reach import Reach
 from fedfutures.wire import payload
 from fedfutures.wire.manifest import segments_of
-from fedfutures.wire.payload import Payloads, culprit
+from fedfutures.wire.payload import Payloads
 from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
 
 LARGE = SHARED_FROM_BYTES // 8
@@ -366,46 +366,3 @@ def test_a_segment_that_a_function_kept_is_not_written_again(sides: Sides) -> No
 def test_releasing_a_plain_payload_does_nothing(sides: Sides) -> None:
     sides.release(sides.submitter.dump(1))
     Payloads().release(b"\x01")
-
-
-# -- who is to blame -------------------------------------------------------------------------------------------------
-
-
-class Holder:
-    """Holds something in an attribute."""
-
-    def __init__(self, lock: Any) -> None:
-        self.lock = lock
-
-
-class Unpicklable:
-    """No instance of it can be pickled."""
-
-    def __reduce__(self) -> Any:
-        raise ValueError("never")
-
-
-@pytest.mark.parametrize(
-    ("value", "path"),
-    [
-        ([threading.Lock()], "args[0]"),
-        ((1, 2, {"key": [threading.Lock()]}), "args[2]['key'][0]"),
-        ([Holder(1), Holder(threading.Lock())], "args[1].lock"),
-        (Unpicklable(), "args"),
-        ([1, 2], "args"),
-        ([Holder], "args"),
-    ],
-)
-def test_culprit(value: Any, path: str) -> None:
-    assert culprit(value, "args") == path
-
-
-def test_culprit_of_something_endless() -> None:
-    holder = Holder(None)
-    holder.lock = [holder, threading.Lock()]
-    assert culprit(holder, "args").startswith("args.lock[0].lock[0].lock")
-
-
-def test_a_class_has_no_parts() -> None:
-    """Its dictionary is full of things that cannot be pickled alone."""
-    assert payload._parts(Holder) == []

@@ -34,7 +34,7 @@ def isolation() -> Iterator[Isolation]:
     os.chdir(directory)
 
 
-def same(error: BaseException) -> BaseException:
+def same(error: BaseException, place: int) -> BaseException:
     return error
 
 
@@ -317,7 +317,7 @@ def test_wrappers(isolation: Isolation, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ZeroDivisionError):
         run(ReduceSlice(lambda x: 1 / x, max), [1, 0])
     assert run(Slice(abs), [-1, -2]) == [1, 2]
-    assert in_one_loop(divmod, ([7, 8], [2, 0]), repr)[0] == [(3, 1), None]
+    assert in_one_loop(divmod, ([7, 8], [2, 0]), same)[0] == [(3, 1), None]
 
 
 ACTIONS = st.lists(st.sampled_from(["look", "variable", "directory", "argument", "raise", "stop", "all"]), max_size=30)

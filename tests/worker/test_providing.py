@@ -61,9 +61,9 @@ def test_modules_in_archives_are_found(place: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("found_nowhere.sub", "the Origin on h has none beside the program either"),
-        ("found_one.sub", "the Origin on h has none beside the program either"),
-        ("found_p.nothing", "the Origin on h has none beside the program either"),
+        ("found_nowhere.sub", "the Origin on h has none either, neither installed nor beside the program"),
+        ("found_one.sub", "the Origin on h has none either, neither installed nor beside the program"),
+        ("found_p.nothing", "the Origin on h has none either, neither installed nor beside the program"),
         ("pytest", "it is installed on h (site-packages) but not on {host}"),
         ("fedfutures.nothing", "fedfutures has to be installed on each host"),
         ("json.nothing", "it belongs to the standard library of Python "),
@@ -79,6 +79,39 @@ def test_what_does_not_travel(place: Path, name: str, why: str) -> None:
     with pytest.raises(NotToBeHad) as caught:
         find_module(name, "h")
     assert str(caught.value).startswith(why)
+
+
+def test_a_remedy_has_the_name_that_pip_knows() -> None:
+    """``import _pytest`` is a part of what pip calls pytest."""
+    with pytest.raises(NotToBeHad, match=r"but not on \{host\}; install it there: .* -m pip install pytest$"):
+        find_module("_pytest", "h")
+
+
+def test_what_is_installed_and_of_no_distribution_has_no_remedy(place: Path) -> None:
+    put(place / "site-packages" / "found_bought.py")
+    sys.path.append(str(place / "site-packages"))
+    try:
+        with pytest.raises(NotToBeHad, match=r"but not on \{host\}$"):
+            find_module("found_bought", "h")
+    finally:
+        sys.path.pop()
+
+
+def test_an_editable_package_of_ones_own_travels(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setuptools puts a finder into ``sys.meta_path``, and the sources are in no place of ``sys.path``."""
+    source = put(place / "checkout" / "found_mine" / "__init__.py")
+    inner = put(place / "checkout" / "found_mine" / "inner.py")
+
+    class EditableFinder:
+        @classmethod
+        def find_spec(cls, name: str, path: object = None, target: object = None) -> object:
+            if name != "found_mine":
+                return None
+            return importlib.util.spec_from_file_location(name, source, submodule_search_locations=[str(source.parent)])
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, EditableFinder])
+    assert find_module("found_mine", "h") == Module(True, str(source), source.read_bytes())
+    assert find_module("found_mine.inner", "h") == Module(False, str(inner), inner.read_bytes())
 
 
 def test_the_program(place: Path) -> None:

@@ -1,0 +1,130 @@
+"""Tracebacks for people: the lines of the program, without ours.
+
+A Worker formats what was raised there and leaves out the frames of fedfutures, greenlet, cloudpickle and
+``concurrent.futures``. Where it cannot read the text of a line, as of a notebook's cell, the receiver adds it. Nothing
+of that is done for Futures that succeed.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import linecache
+import os
+import re
+import sys
+import traceback
+import types
+from collections.abc import Iterator
+
+FRAMES_AT_MOST = 200
+_HERE = os.path.dirname(os.path.dirname((lambda: None).__code__.co_filename))
+_CALLERS = tuple(
+    os.path.join(_HERE, "worker", name) for name in ("execution.py", "isolation.py", "results.py", "slices.py")
+)
+"""Their frames stand directly above the function of a Future."""
+_OURS = frozenset({"fedfutures", "fedfutures_launcher", "greenlet", "cloudpickle"})
+_FRAME = re.compile(r'([ |+]*)  File "(.+)", line (\d+), in ')
+
+
+class CallNote(str):
+    """A note that fedfutures has added to an exception: which call it was."""
+
+    __slots__ = ()
+
+
+class AdviceNote(str):
+    """A note that fedfutures has added to an exception: what to do about it."""
+
+    __slots__ = ()
+
+
+def _places() -> tuple[str, ...]:
+    places = [_HERE, os.path.dirname(concurrent.futures.__file__)]
+    for name in ("greenlet", "cloudpickle"):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file:
+            places.append(os.path.dirname(file))
+    return tuple(place + os.sep for place in places)
+
+
+def text_of(error: BaseException) -> str:
+    """Return the traceback of an exception that has left a Future, and of those in its chain, as text."""
+    shown = traceback.TracebackException(type(error), error, error.__traceback__, limit=-FRAMES_AT_MOST, compact=True)
+    places = _places()
+    for part in _chain(shown):
+        part.stack[:] = _without_ours(part.stack, places)
+    notes = getattr(shown, "__notes__", None)
+    if notes:  # ours come with the exception, and are to be said once
+        shown.__notes__ = [note for note in notes if type(note) not in (CallNote, AdviceNote)]  # type: ignore[attr-defined]
+    return "".join(shown.format())
+
+
+def _without_ours(stack: list[traceback.FrameSummary], places: tuple[str, ...]) -> list[traceback.FrameSummary]:
+    kept = [frame for frame in stack if not frame.filename.startswith(places)]
+    if kept or not stack or stack[-1].filename.startswith(_CALLERS):
+        return kept
+    return stack[-1:]  # raised by us, and nowhere near a line of the program: for whoever mends that
+
+
+def _chain(shown: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
+    """Yield an exception, its causes and contexts, and those of groups."""
+    left, seen = [shown], set[int]()
+    while left:
+        part = left.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        yield part
+        others = (part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ()))
+        left.extend(other for other in others if other is not None)
+
+
+def with_lines(text: str) -> str:
+    """Add the lines that the sender of a traceback's text could not read, and this process can.
+
+    >>> _ = linecache.cache.setdefault("cell 3", (9, None, ["x = 1\\n", "1 / 0\\n"], "cell 3"))
+    >>> print(with_lines('  File "cell 3", line 2, in f\\nZeroDivisionError'))
+      File "cell 3", line 2, in f
+        1 / 0
+    ZeroDivisionError
+    """
+    lines = text.split("\n")
+    shown = []
+    for line, following in zip(lines, [*lines[1:], ""]):
+        shown.append(line)
+        found = _FRAME.match(line)
+        if found is not None and not following.startswith(f"{found[1]}    "):
+            source = linecache.getline(found[2], int(found[3])).strip()
+            if source:
+                shown.append(f"{found[1]}    {source}")
+    return "\n".join(shown)
+
+
+def remove_our_frames(error: BaseException) -> None:
+    """Leave only frames of the program in the tracebacks of an exception and of those in its chain."""
+    left: list[BaseException | None] = [error]
+    seen = set[int]()
+    while left:
+        part = left.pop()
+        if part is None or id(part) in seen:
+            continue
+        seen.add(id(part))
+        part.__traceback__ = _trimmed(part.__traceback__)
+        left += [part.__cause__, part.__context__, *getattr(part, "exceptions", ())]
+
+
+def _trimmed(frames: types.TracebackType | None) -> types.TracebackType | None:
+    kept = []
+    while frames is not None:
+        if not _is_frame_of_ours(frames.tb_frame):
+            kept.append(frames)
+        frames = frames.tb_next
+    made: types.TracebackType | None = None
+    for frame in reversed(kept):
+        made = types.TracebackType(made, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return made
+
+
+def _is_frame_of_ours(frame: types.FrameType) -> bool:
+    name = frame.f_globals.get("__name__")
+    return isinstance(name, str) and (name.partition(".")[0] in _OURS or name.startswith("concurrent.futures."))
