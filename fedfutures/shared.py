@@ -72,7 +72,7 @@ def _load(node: Any, name: str, body: bytes) -> Any:
             value = node.payloads.seal.stamp_of_constant(name).open(0, body)
             if value is None:
                 raise SealBroken(f"the value of the shared constant {name!r} was altered on its way")
-        known = _loaded[name] = (body, node.payloads.load(value))
+        known = _loaded[name] = (body, node.payloads.load(value, read_only=True))
     return known[1]
 
 

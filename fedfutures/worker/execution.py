@@ -39,9 +39,10 @@ from ..program.copying import isolated
 from ..program.namespaces import Namespaces
 from ..program.snapshots import MARKED, join, split
 from ..wire import functions, messages
+from ..wire.copies import Copies
 from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
-from ..wire.payload import Payloads, culprit
+from ..wire.payload import culprit
 from ..wire.seal import Seal
 from . import events as rules
 from . import slices as slices  # registers the wrappers that definitions may name
@@ -109,7 +110,7 @@ class Worker(Node):
         for poller in (self._poller, self._helper_poller, self._quiet_poller):
             poller.register(control, select.POLLIN)
         self.at_end: list[Callable[[], object]] = []
-        self.local = Payloads()  # for what stays here
+        self.local = Copies(self.payloads)  # of what stays here
         self.namespaces = Namespaces(_fetch_nothing, self.payloads.load_with)
         self.seen = b""  # the snapshot of the Future that runs; b"" for one that reaches nothing of the program
         self.plain: Any = None  # the function that was submitted last and that has captured nothing
@@ -448,8 +449,6 @@ class Worker(Node):
             if not state.calm:  # at once: an alarm that the Future has left could go off
                 self._settle_state()
             value = args = kwargs = None
-            if self.payloads.opened:
-                self._let_go()
             if self.switches != switches:
                 piece.since = 0.0
             finished.append((number, outcome, kind))
@@ -459,11 +458,6 @@ class Worker(Node):
                 break
         if todo or self.ready:
             self.pump()
-
-    def _let_go(self) -> None:
-        """The Future has ended: what its arguments were read from may be used again."""
-        opened, self.payloads.opened = self.payloads.opened, []
-        self.payloads.let_go(opened)
 
     def _see(self, payload: bytes, origin: str) -> bytes:
         """Bring the program's modules to the snapshot in front of a payload; return the payload without it."""
@@ -507,12 +501,12 @@ class Worker(Node):
         except BaseException as error:
             raise ArgumentLoadError(f"the arguments cannot be loaded on Worker {self.name}: {error!r}") from error
 
-    def _dump_value(self, value: Any, payloads: Payloads | None = None) -> bytes:
+    def _dump_value(self, value: Any, dump: Callable[..., Any] | None = None) -> Any:
         kind = type(value)
         if kind in _SMALL_ATOMS or (kind is int and -_WORD < value < _WORD) or (kind is str and len(value) < 1000):
             return pickle.dumps(value, 5)  # by far the most values, at a third of the price
         try:
-            return (payloads or self.payloads).dump(value, alone=True)
+            return (dump or self.payloads.dump)(value, alone=True)
         except Exception as error:
             path = culprit(value, "result")
             raise ResultNotPicklable(
@@ -700,7 +694,7 @@ class Worker(Node):
             else:
                 value = run(function, *args)
             if type(value) not in ATOMS:
-                value = self.local.load(self._dump_value(value, self.local))
+                value = self.local.load(self._dump_value(value, self.local.dump))
         except greenlet.GreenletExit:
             raise
         except BaseException as error:

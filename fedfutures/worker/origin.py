@@ -20,8 +20,9 @@ from ..program.snapshots import join
 from ..program.variables import Snapshot
 from ..wire.functions import Definition
 from ..wire.manifest import segments_of
-from ..wire.payload import Payloads, Written, culprit
+from ..wire.payload import Payloads, culprit
 from ..wire.segments import SHARED_FROM_BYTES
+from ..wire.written import Written
 from . import events as rules
 from .definer import Definer
 from .files import CONSTANT
@@ -157,34 +158,20 @@ class Submitter:
 
     def __init__(self, origin: Origin, definition: Definition, priority: int | None) -> None:
         self._origin, self._definition, self._priority = origin, definition, priority
-        self._written: Written = {}
-        self._sizes: dict[int, int] = {}  # of what is written
-        self._bytes = 0
+        self._written = Written()
 
     def __call__(self, args: tuple[Any, ...]) -> tuple[Future, int]:
         """Submit a call; return its Future and how many bytes it takes on the way."""
-        payload, reached = self._origin.pack(args, {}, self._written)
+        written = self._written
+        written.new_bytes = 0
+        payload, reached = self._origin.pack(args, {}, written)
         definition = self._definition
         if reached:
             definition = self._origin.definer.with_arguments(definition, reached)
-        size = len(payload)
-        if payload[:1] == b"\x01":
-            size += self._remember(set(segments_of(payload)))
+        size = len(payload) + written.new_bytes
+        if written.bytes > REMEMBERED_BYTES:  # what was used so long ago that it hardly comes again is let go
+            written.shrink(REMEMBERED_BYTES, set(segments_of(payload)), self._release)
         return self._origin.submit_defined(definition, payload, self._priority, eager=True), size
-
-    def _remember(self, used: set[str]) -> int:
-        """Return how much was written now, and let go of what was used so long ago that it hardly comes again."""
-        new = {key: memoryview(self._written[key][0]).nbytes for key in self._written.keys() - self._sizes.keys()}
-        self._sizes |= new
-        self._bytes += sum(new.values())
-        for key, (_, name) in list(self._written.items()):  # the one used last stands last
-            if self._bytes <= REMEMBERED_BYTES:
-                break
-            if name not in used:
-                del self._written[key]
-                self._bytes -= self._sizes.pop(key)
-                self._release([name])
-        return sum(new.values())
 
     def _release(self, names: list[str]) -> None:
         segments = self._origin.payloads.segments
@@ -193,9 +180,7 @@ class Submitter:
 
     def close(self) -> None:
         """No more calls: what was kept for them is let go."""
-        self._release([name for _, name in self._written.values()])
-        self._written.clear()
-        self._sizes.clear()
+        self._release(self._written.clear())
 
 
 def _plain_payload(args: tuple[Any, ...]) -> bytes | None:

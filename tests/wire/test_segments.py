@@ -43,7 +43,7 @@ def test_a_mapping_is_read_only(ours: Segments) -> None:
 
 def test_a_taken_segment_is_writable_and_free_when_let_go(ours: Segments, theirs: Segments, tmp_path: Path) -> None:
     name = ours.write(b"abc")
-    mapped = theirs.map(name, take=True)
+    mapped = theirs.map(name, private=True, take=True)
     mapped[0] = ord("z")
     assert mapped[:] == b"zbc"
     assert os.listdir(tmp_path) == [name]
