@@ -77,6 +77,9 @@ class Feeder:
         self.is_read = False  # whether next() was called
         self.is_told = False  # whether it was said that the end takes long
         self._submitter = node.submitter(wrapper, None if priority is None else checked(priority))
+        attend = getattr(self._submitter, "attend", None)
+        if attend is not None:
+            attend(lambda: self.input.is_steady)
         self._join, self._watch = join, watch
         self._fixed = chunksize
         self._bound = buffersize or ITEMS_IN_FLIGHT

@@ -72,6 +72,7 @@ class Input:
         self._source: Iterator[Any] = items[0] if self._single else zip(*items)
         self._changing = [place for place, (_, safe) in enumerate(taken) if not safe]
         self._items = Items()
+        self._held: list[Any] = []  # an item that was read and may change still: it is alone in its slice
         self._fixed = False  # whether nothing can be changed in the items read last
         self._ahead: deque[Any] = deque()
         self._ahead_bytes = 0
@@ -91,9 +92,12 @@ class Input:
 
     def _read(self, count: int, *, keep: bool = False) -> list[Any]:
         """Read so many items, fewer at the end and where one may change; `keep`: they are kept for later."""
+        if self._held:
+            rows, self._held, self._fixed = self._held, [], False
+            self.count += 1
+            return rows
         if self.over:
             return []
-        rows: list[Any]
         if self._whole is not None:
             part = self._whole[self.count : self.count + count]
             rows = part if type(part) is list else list(part)
@@ -113,23 +117,26 @@ class Input:
             self.error, self.over = error, True
         if self._changing:
             columns = [rows] if self._single else [[row[place] for row in rows] for place in self._changing]
-            self._fixed = all(map(are_fixed, columns))
+            self._fixed = not self._held and all(map(are_fixed, columns))
         self.count += len(rows)
         return rows
 
     def _take(self, rows: list[Any], count: int, keep: bool) -> bool:
-        """Read items as they stand, up to one that may change; return whether there are no more."""
+        """Read items as they stand, up to one that may change still; return whether there are no more."""
         take, changes = self._items.taken, False
         for row in itertools.islice(self._source, count):
             if self._single:
                 taken, changes = take(row, keep=keep)
-                rows.append(taken)
             else:
                 columns = list(row)
                 for place in self._changing:
                     columns[place], may_change = take(columns[place], keep=keep)
                     changes = changes or may_change
-                rows.append(tuple(columns))
+                taken = tuple(columns)
+            if changes and rows:
+                self._held.append(taken)
+                return False
+            rows.append(taken)
             if changes:
                 return False
         return len(rows) < count
@@ -164,6 +171,11 @@ class Input:
         return len(self._ahead)
 
     @property
+    def is_steady(self) -> bool:
+        """Whether all that could be changed in the items cut last is of the built-in types: as it stood at the call."""
+        return not self._changing or self._fixed
+
+    @property
     def is_read(self) -> bool:
         """Whether nothing is left in it, not even what was read ahead."""
         return self.over and not self._ahead
@@ -177,6 +189,7 @@ class Input:
         """Nothing more is wanted of it."""
         self.over = True
         self._ahead.clear()
+        self._held.clear()
         self._whole, self._source = None, iter(())
 
 

@@ -127,7 +127,7 @@ class Payloads:
         if written is not None:
             place = written.find(owner)
             if place is not None:
-                if self._is_unchanged(raw, place):
+                if self._is_unchanged(raw, place, is_steady=written.is_steady):
                     segments.retain(place.name)
                     return place.name
                 segments.release([written.forget(owner)], reuse=True)
@@ -150,11 +150,11 @@ class Payloads:
         name = None if mapping is None else self.segments.name_again(mapping.name)
         return self.segments.write(raw) if name is None else name
 
-    def _is_unchanged(self, raw: memoryview, place: Place) -> bool:
+    def _is_unchanged(self, raw: memoryview, place: Place, *, is_steady: bool = False) -> bool:
         """Whether a buffer is as it was when it was written to a segment."""
         assert self.segments is not None
         if (address_of(raw), raw.nbytes) == (place.address, place.size):
-            if raw.readonly and _is_of_bytes(raw.obj):
+            if is_steady or (raw.readonly and _is_of_bytes(raw.obj)):
                 return True
             if self.mappings.unwritten(raw, self.segments.holds) is not None:  # so it was not at that time
                 return True

@@ -20,10 +20,14 @@ class _Known(NamedTuple):
 
 
 class Written:
-    """Segments of buffers, by the objects that own the buffers. Whether one has changed since is seen by who looks."""
+    """Segments of buffers, by the objects that own the buffers.
+
+    `is_steady`: the buffers are taken to be as they were. Else they are compared.
+    """
 
     def __init__(self) -> None:
         self._known: dict[int, _Known] = {}  # the one used last stands last
+        self.is_steady = False
         self.bytes = 0
         self.new_bytes = 0  # of those written since this was last set to 0
 

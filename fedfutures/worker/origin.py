@@ -154,16 +154,30 @@ class Origin(Node):
 
 
 class Submitter:
-    """Submits calls of one function: defined once, large buffers that come again written once."""
+    """Submits calls of one function: defined once, large buffers that come again unchanged written once."""
 
     def __init__(self, origin: Origin, definition: Definition, priority: int | None) -> None:
         self._origin, self._definition, self._priority = origin, definition, priority
         self._written = Written()
+        self._packing = threading.Lock()
+        self._closed = False
+        self._is_steady: Callable[[], bool] | None = None
+
+    def attend(self, is_steady: Callable[[], bool]) -> None:
+        """Ask before each call whether buffers that come again are as they were."""
+        self._is_steady = is_steady
 
     def __call__(self, args: tuple[Any, ...]) -> tuple[Future, int]:
         """Submit a call; return its Future and how many bytes it takes on the way."""
+        with self._packing:
+            found = self._submit(args)
+        self._let_go()
+        return found
+
+    def _submit(self, args: tuple[Any, ...]) -> tuple[Future, int]:
         written = self._written
         written.new_bytes = 0
+        written.is_steady = self._is_steady is not None and self._is_steady()
         payload, reached = self._origin.pack(args, {}, written)
         definition = self._definition
         if reached:
@@ -179,8 +193,16 @@ class Submitter:
             segments.release(names, reuse=True)
 
     def close(self) -> None:
-        """No more calls: what was kept for them is let go."""
-        self._release(self._written.clear())
+        """No more calls, after one that may be under way in another thread: what was kept for them is let go."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        while self._closed and self._written and self._packing.acquire(blocking=False):
+            try:
+                self._release(self._written.clear())
+            finally:
+                self._packing.release()
 
 
 def _plain_payload(args: tuple[Any, ...]) -> bytes | None:

@@ -120,6 +120,35 @@ def test_what_is_read_ahead(kind: str) -> None:
     assert slices(given, itertools.repeat(3)) == expected
 
 
+def test_what_may_change_still_is_alone_in_its_slice() -> None:
+    """A slice may be taken apart and pickled again later."""
+    large = np.zeros(refills.LARGE_BYTES)
+    given = Input((iter([1, 2, [3], large, 4, 5]),))
+    found: list[tuple[int, bool]] = []
+    while (columns := given.cut(3)) is not None:
+        assert (len(columns[0]) == 1) or not any(value is large for value in columns[0])
+        found.append((len(columns[0]), given.is_steady))
+        if columns[0][0] is large:
+            assert not given.is_steady
+    assert sum(count for count, _ in found) == 6
+
+
+def test_what_is_steady() -> None:
+    large = np.zeros(refills.LARGE_BYTES)
+    for iterables, steady in [
+        (([large] * 3,), True),
+        ((itertools.repeat(large), range(3)), True),
+        ((itertools.repeat(large), (number for number in range(3))), True),
+        ((refilled(large, 3),), False),
+        ((zip([large] * 3, range(3)),), False),
+    ]:
+        given = Input(iterables)
+        given.cut(1)
+        assert given.is_steady is steady
+        given.cut(1)
+        assert given.is_steady is steady
+
+
 def test_buffers_that_take_turns() -> None:
     buffers = itertools.cycle([Box(0), Box(0)])
 

@@ -153,6 +153,36 @@ def test_values_of_any_size_behave_alike(tmp_path: Path, size: int, workers: int
 
 
 @pytest.mark.once
+def test_a_map_that_is_over_while_it_pickles_leaves_nothing(tmp_path: Path) -> None:
+    """What its items need is let go after the call that is under way."""
+    write(
+        tmp_path / "prog.py",
+        """
+        import os
+        import numpy as np
+        from fedfutures import Executor
+
+        class Closer:
+            def __reduce__(self):
+                submitter.close()
+                return int, (5,)
+
+        def first(a, i): return float(a[0]), i
+
+        if __name__ == "__main__":
+            with Executor(1) as executor:
+                node = executor._ready()
+                submitter = node.submitter(first)
+                array = np.ones(500_000)
+                for last in (3, Closer(), Closer(), 4):
+                    print(submitter((array, last))[0].result())
+                print([name for name in os.listdir(node.payloads.segments._path) if name.startswith("origin")])
+        """,
+    )
+    ended = python("prog.py", cwd=tmp_path)
+    assert (ended.code, ended.out, ended.err) == (0, "(1.0, 3)\n(1.0, 5)\n(1.0, 5)\n(1.0, 4)\n[]\n", "")
+
+
 def test_many_workers_share_the_pages_of_an_array(tmp_path: Path) -> None:
     """Eight Workers that read an array of 64 MB have one copy of it between them."""
     write(
@@ -170,7 +200,8 @@ def test_many_workers_share_the_pages_of_an_array(tmp_path: Path) -> None:
             \"\"\"Kilobytes of maps of segments, each page divided by how many processes have it.\"\"\"
             text = Path("/proc/self/smaps").read_text()
             entries = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", text, flags=re.M)
-            return sum(int(re.search(r"^Pss: *(\\d+)", entry, re.M)[1]) for entry in entries if "fedfutures" in entry.split("\\n")[0])
+            found = [entry for entry in entries if "fedfutures" in entry.partition("\\n")[0]]
+            return sum(int(re.search(r"^Pss: *(\\d+)", entry, re.M)[1]) for entry in found)
 
         def wait(stage, i):
             (HERE / f"{stage}-{i}").touch()
