@@ -44,7 +44,7 @@ def get(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
     """Return the value of a constant; wait up to `timeout` seconds for it to be set.
 
     Raises ``KeyError`` when it is not set and no `default` is given. Do not change the value: it is one object for
-    all Futures of a process.
+    all Futures of a process. Large arrays in it are read-only.
     """
     deadline = time.monotonic() + timeout
     while True:
