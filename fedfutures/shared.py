@@ -44,7 +44,7 @@ def get(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
     """Return the value of a constant; wait up to `timeout` seconds for it to be set.
 
     Raises ``KeyError`` when it is not set and no `default` is given. Do not change the value: it is one object for
-    all Futures of a process.
+    all Futures of a process. Large arrays in it are read-only.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -72,7 +72,7 @@ def _load(node: Any, name: str, body: bytes) -> Any:
             value = node.payloads.seal.stamp_of_constant(name).open(0, body)
             if value is None:
                 raise SealBroken(f"the value of the shared constant {name!r} was altered on its way")
-        known = _loaded[name] = (body, node.payloads.load(value))
+        known = _loaded[name] = (body, node.payloads.load(value, read_only=True))
     return known[1]
 
 

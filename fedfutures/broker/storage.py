@@ -145,8 +145,7 @@ class Storage:
             self._claims.release(names, reuse=True)
             return
         for name in names:
-            for path in (name, f"keep-{name}"):
-                _unlink(os.path.join(self._shared, path))
+            _unlink(os.path.join(self._shared, name))
 
 
 def _free(directory: str) -> int:

@@ -87,6 +87,9 @@ class Feeder:
         self._keeps_failures = type(wrapper) is Slice  # so that no error of a whole slice is that of an item
         wrapper = wrapper if stream is None else SeededItems(wrapper)
         self._submitter = node.submitter(wrapper, None if priority is None else checked(priority))
+        attend = getattr(self._submitter, "attend", None)
+        if attend is not None:
+            attend(lambda: self.input.is_steady)
         self._join, self._watch = join, watch
         self._fixed = chunksize
         self._bound = buffersize or ITEMS_IN_FLIGHT

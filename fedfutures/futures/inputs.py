@@ -4,6 +4,8 @@ Inputs of the built-in types run no code of the program when they are read, and 
 them, at any time; what can be changed is taken as it stands at the call. All others, generators and iterators above
 all, are read only by threads of the program: at the call, at ``next()``, and at the end (:meth:`Input.read_ahead`).
 
+What such an input yields is taken as it stands then: it may yield one object again and again (:mod:`.refills`).
+
 An input that raises keeps its error in :attr:`Input.error`: the items before it are used first.
 """
 
@@ -17,6 +19,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from .refills import Items, are_fixed
 
 AHEAD_BYTES = 512 << 20
 """How much of an input is read ahead at the end, roughly, before calls have to be made."""
@@ -66,6 +70,10 @@ class Input:
         self._whole = taken[0][0] if self._single and type(taken[0][0]) in (list, tuple) else None
         items = [iter(value) for value, _ in taken]
         self._source: Iterator[Any] = items[0] if self._single else zip(*items)
+        self._changing = [place for place, (_, safe) in enumerate(taken) if not safe]
+        self._items = Items()
+        self._held: list[Any] = []  # an item that was read and may change still: it is alone in its slice
+        self._fixed = False  # whether nothing can be changed in the items read last
         self._ahead: deque[Any] = deque()
         self._ahead_bytes = 0
 
@@ -82,10 +90,14 @@ class Input:
             self.left = max(0, self.left - len(rows))
         return (rows,) if self._single else tuple(list(column) for column in zip(*rows))
 
-    def _read(self, count: int) -> list[Any]:
+    def _read(self, count: int, *, keep: bool = False) -> list[Any]:
+        """Read so many items, fewer at the end and where one may change; `keep`: they are kept for later."""
+        if self._held:
+            rows, self._held, self._fixed = self._held, [], False
+            self.count += 1
+            return rows
         if self.over:
             return []
-        rows: list[Any]
         if self._whole is not None:
             part = self._whole[self.count : self.count + count]
             rows = part if type(part) is list else list(part)
@@ -96,12 +108,38 @@ class Input:
             return rows
         rows = []
         try:
-            rows.extend(itertools.islice(self._source, count))  # keeps what came before an error
-            self.over = len(rows) < count
+            if not self._changing or self._fixed:
+                rows.extend(itertools.islice(self._source, count))  # keeps what came before an error
+                self.over = len(rows) < count
+            else:
+                self.over = self._take(rows, count, keep)
         except Exception as error:
             self.error, self.over = error, True
+        if self._changing:
+            columns = [rows] if self._single else [[row[place] for row in rows] for place in self._changing]
+            self._fixed = not self._held and all(map(are_fixed, columns))
         self.count += len(rows)
         return rows
+
+    def _take(self, rows: list[Any], count: int, keep: bool) -> bool:
+        """Read items as they stand, up to one that may change still; return whether there are no more."""
+        take, changes = self._items.taken, False
+        for row in itertools.islice(self._source, count):
+            if self._single:
+                taken, changes = take(row, keep=keep)
+            else:
+                columns = list(row)
+                for place in self._changing:
+                    columns[place], may_change = take(columns[place], keep=keep)
+                    changes = changes or may_change
+                taken = tuple(columns)
+            if changes and rows:
+                self._held.append(taken)
+                return False
+            rows.append(taken)
+            if changes:
+                return False
+        return len(rows) < count
 
     def read_ahead(self, items: float, seconds: float, most_bytes: float = AHEAD_BYTES) -> bool:
         """Read on in this thread, and keep what was read; return whether the bounds of time and number allow more.
@@ -115,7 +153,7 @@ class Input:
             if self.count >= items or spent >= seconds:
                 return False
             before = time.monotonic()
-            rows = self._read(int(min(at_once, items - self.count)))
+            rows = self._read(int(min(at_once, items - self.count)), keep=True)
             self._ahead.extend(rows)
             size = sum(map(_size_of, rows))
             self._ahead_bytes += size
@@ -133,6 +171,11 @@ class Input:
         return len(self._ahead)
 
     @property
+    def is_steady(self) -> bool:
+        """Whether all that could be changed in the items cut last is of the built-in types: as it stood at the call."""
+        return not self._changing or self._fixed
+
+    @property
     def is_read(self) -> bool:
         """Whether nothing is left in it, not even what was read ahead."""
         return self.over and not self._ahead
@@ -146,6 +189,7 @@ class Input:
         """Nothing more is wanted of it."""
         self.over = True
         self._ahead.clear()
+        self._held.clear()
         self._whole, self._source = None, iter(())
 
 

@@ -62,11 +62,11 @@ def _unpacked(payload: bytes) -> Any:
 
 
 def is_segment(name: str) -> bool:
-    """Whether this may be the name of a segment: of a file in one directory that is nobody's mark.
+    """Whether this may be the name of a segment: of a file in one directory that somebody needs.
 
-    >>> [name for name in ("h.1-7", "", ".part", "a/b", "..", "keep-h.1-7", "free-9-x", "x" * 201) if is_segment(name)]
+    >>> [name for name in ("h.1-7", "", ".part", "a/b", "..", "free-9-x", "x" * 201) if is_segment(name)]
     ['h.1-7']
     """
     if not 0 < len(name) <= 200 or name[0] == "." or "/" in name or "\0" in name:
         return False
-    return not name.startswith(("keep-", "free-"))
+    return not name.startswith("free-")

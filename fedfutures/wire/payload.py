@@ -14,12 +14,11 @@ there; Workers have them by the snapshot that their Future sees (:mod:`..program
 from __future__ import annotations
 
 import io
-import mmap
 import pickle
 import sys
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -30,15 +29,21 @@ from ..program.reach import Reach
 from ..program.scanning import keys_in
 from ..program.snapshots import split
 from .manifest import MANIFEST as _MANIFEST
+from .mappings import Mappings
+from .pages import address_of
 from .seal import Seal, digest_of
 from .segments import SHARED_FROM_BYTES, Segments
+from .written import Place, Written
 
-Written = dict[int, tuple[Any, str]]
-"""Buffers written before, with their segments, by ``id``; holding the buffer keeps the ``id`` its own."""
 Unpickle = Callable[[Any, Sequence[Any]], Any]
 """Makes a value of a pickle and its buffers."""
 MISSING_AT_MOST = 64
 """So many names that are missing here are asked for while one payload is loaded."""
+
+
+class _Known(NamedTuple):
+    array: weakref.ref[Any]
+    place: Place
 
 
 class Payloads:
@@ -49,9 +54,9 @@ class Payloads:
         self.bring_missing: Callable[[Exception], bool] | None = None
         """Brings what a pickle names and this process lacks; False where there is none."""
         self.seal: Seal | None = None  # with which this node seals what it submits, and opens what it is given
-        self.opened: list[tuple[str, mmap.mmap]] = []  # segments that loading has mapped; see let_go
+        self.mappings = Mappings()
         self.place_of: Callable[[str], str] = str  # where a segment of a variable is, on a host that had to fetch it
-        self._read_only: dict[int, tuple[weakref.ref[Any], str]] = {}  # arrays that cannot change, by identity
+        self._known: dict[int, _Known] = {}  # segments of arrays that still live, by identity
         # What the program defines comes back from Workers under the name that it has there.
         sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
 
@@ -61,15 +66,22 @@ class Payloads:
     ) -> bytes:  # fmt: skip
         """Return the payload of `value`.
 
-        `written` remembers the segments of buffers by identity, so that a buffer met again is not written again;
-        who passes it promises that the buffers do not change meanwhile. `alone`: its receiver is to have the segments
-        for itself, as that of a result has. `inline`: no segments. What the value reaches of the program is added to
-        `reached`. Raises what the pickler raises.
+        `written` remembers the segments of buffers by identity, so that a buffer met again unchanged is not written
+        again. `alone`: its receiver is to have the segments for itself, as that of a result has. `inline`: no segments.
+        What the value reaches of the program is added to `reached`. Raises what the pickler raises.
         """
         buffers: list[pickle.PickleBuffer] = []
         segments = None if inline else self.segments
         keep = buffers.append if segments is not None else None
-        callback = None if keep is None else lambda buffer: _is_small(buffer) or keep(buffer)
+        callback = None if keep is None else lambda buffer: is_small(buffer) or keep(buffer)
+        stream = self.pickled(value, callback, buffers, reached)
+        return stream if inline else self._packed(stream, buffers, written, alone)
+
+    def pickled(
+        self, value: Any, callback: Callable[[pickle.PickleBuffer], Any] | None, buffers: list[Any],
+        reached: Reach | None = None,
+    ) -> bytes:  # fmt: skip
+        """Return the pickle of a value. `callback` is asked which buffers stay in it, and adds others to `buffers`."""
         try:
             stream = pickle.dumps(value, PROTOCOL, buffer_callback=callback)
         except (pickle.PicklingError, AttributeError, TypeError):
@@ -80,13 +92,13 @@ class Payloads:
         else:
             if reached is not None:
                 reached.parts |= keys_in(stream, value)
-        return stream if inline else self._packed(stream, buffers, written, alone)
+        return stream
 
     def dump_with(self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reach]]) -> Any:
         """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches."""
         buffers: list[pickle.PickleBuffer] = []
         keep = None if self.segments is None else buffers.append
-        stream, reached = dump(lambda buffer: keep is None or _is_small(buffer) or keep(buffer))
+        stream, reached = dump(lambda buffer: keep is None or is_small(buffer) or keep(buffer))
         return self._packed(stream, buffers, None, False), reached
 
     def _packed(
@@ -100,10 +112,8 @@ class Payloads:
         self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
     ) -> bytes:
         assert self.segments is not None
-        if alone:
-            names = [self.segments.write(buffer.raw()) for buffer in buffers]
-        else:
-            names = [self._segment_of(buffer.raw(), written) for buffer in buffers]
+        find = self._new_segment_of if alone else self._segment_of
+        names = [find(buffer.raw(), written) for buffer in buffers]
         held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
         reusable = not any(self.segments.is_shared(name) for name in names)
         digest = [digest_of(stream)] if self.seal is not None and isinstance(held, str) else []
@@ -111,69 +121,93 @@ class Payloads:
         return _MANIFEST + body
 
     def _segment_of(self, raw: memoryview, written: Written | None) -> str:
-        """Return the segment that holds a buffer: the one it is in already, where it cannot have changed since."""
+        """Return the segment that holds a buffer: the one it is in already, where it has not changed since."""
         assert self.segments is not None
-        owner = raw.obj
-        if written is not None and id(owner) in written:
-            written[id(owner)] = known_here = written.pop(id(owner))  # the one used last stands last
-            name = known_here[1]
-            self.segments.retain(name)
-            return name
-        known = self._read_only.get(id(owner))
-        if known is not None and known[0]() is owner:
-            self.segments.retain(known[1])
-            return known[1]
-        name = self.segments.write(raw)
+        owner, segments = raw.obj, self.segments
         if written is not None:
-            written[id(owner)] = (owner, name)
-            self.segments.retain(name)
-        elif raw.readonly and _can_never_change(owner):
-            self._keep_read_only(owner, name)
+            place = written.find(owner)
+            if place is not None:
+                if self._is_unchanged(raw, place, is_steady=written.is_steady):
+                    segments.retain(place.name)
+                    return place.name
+                segments.release([written.forget(owner)], reuse=True)
+        known = self._known.get(id(owner))
+        if known is not None and known.array() is owner and self._is_unchanged(raw, known.place):
+            segments.retain(known.place.name)
+            return known.place.name
+        name = self._new_segment_of(raw, None)
+        if written is not None:
+            written.remember(owner, Place(name, address_of(raw), raw.nbytes))
+            segments.retain(name)
+        elif known is None and (self.mappings.find(raw) is not None or _is_read_only(owner)):
+            self._keep(owner, Place(name, address_of(raw), raw.nbytes))
         return name
 
-    def _keep_read_only(self, owner: Any, name: str) -> None:
-        """Remember the segment of an array that nobody can write to, until the array is gone."""
+    def _new_segment_of(self, raw: memoryview, written: Written | None) -> str:
+        """Return a segment of its own for a buffer: a second name where it is what was mapped of another one."""
+        assert self.segments is not None
+        mapping = self.mappings.unwritten(raw, self.segments.holds)
+        name = None if mapping is None else self.segments.name_again(mapping.name)
+        return self.segments.write(raw) if name is None else name
+
+    def _is_unchanged(self, raw: memoryview, place: Place, *, is_steady: bool = False) -> bool:
+        """Whether a buffer is as it was when it was written to a segment."""
+        assert self.segments is not None
+        if (address_of(raw), raw.nbytes) == (place.address, place.size):
+            if is_steady or (raw.readonly and _is_of_bytes(raw.obj)):
+                return True
+            if self.mappings.unwritten(raw, self.segments.holds) is not None:  # so it was not at that time
+                return True
+        return self.segments.holds(place.name, raw)
+
+    def _keep(self, owner: Any, place: Place) -> None:
+        """Remember the segment of an array until the array is gone."""
         key, segments = id(owner), self.segments
         assert segments is not None
 
         def forget(_: Any) -> None:
-            del self._read_only[key]
-            segments.release([name])
+            del self._known[key]
+            segments.release([place.name])
 
-        self._read_only[key] = (weakref.ref(owner, forget), name)
-        segments.retain(name)
+        try:
+            self._known[key] = _Known(weakref.ref(owner, forget), place)
+        except TypeError:
+            return
+        segments.retain(place.name)
 
-    def load(self, payload: bytes, *, take: bool = False) -> Any:
-        """Return the value; with `take` its buffers are writable, its alone. Raises what loading raises."""
+    def load(self, payload: bytes, *, take: bool = False, read_only: bool = False) -> Any:
+        """Return the value; what its buffers are mapped of is let go with them by who `take`\\ s it.
+
+        They are private: what is written to them is seen nowhere else. With `read_only` nobody can. Raises what loading
+        raises.
+        """
         if payload[:1] != _MANIFEST:
-            return self._unpickle(payload, ())
-        assert self.segments is not None
-        held, names, _, *digest = msgpack.unpackb(payload[1:])
-        buffers = [self.segments.map(name, take=take) for name in names]
-        if not take:
-            self.opened.extend(zip(names, buffers))
-        if isinstance(held, bytes):
-            return self._unpickle(held, buffers)
-        with self.segments.map(held, take=take) as stream:
-            if digest and digest_of(memoryview(stream)) != digest[0]:
-                raise SealBroken(f"the segment {held} is not what the submitter wrote; it was altered on its way")
-            return self._unpickle(memoryview(stream), buffers)
+            return self.unpickled(payload, ())
+        return self._load(payload, self.unpickled, str, take=take, private=not read_only)
 
     def load_with(self, payload: bytes, unpickle: Unpickle) -> Any:
-        """Return what `unpickle` makes of a payload that is never released; its buffers are private copies on write."""
+        """Return what `unpickle` makes of the payload of a variable, which may have to be fetched."""
         if payload[:1] != _MANIFEST:
             return unpickle(payload, ())
+        return self._load(payload, unpickle, self.place_of)
+
+    def _load(
+        self, payload: bytes, unpickle: Unpickle, place_of: Callable[[str], str], *, take: bool = False,
+        private: bool = True,
+    ) -> Any:  # fmt: skip
         assert self.segments is not None
         held, names, _, *digest = msgpack.unpackb(payload[1:])
-        buffers = [self.segments.map(self.place_of(name), private=True) for name in names]
+        places = [place_of(name) for name in names]
+        buffers = [self.mappings.add(name, self.segments.map(name, private=private, take=take)) for name in places]
         if isinstance(held, bytes):
             return unpickle(held, buffers)
-        with self.segments.map(self.place_of(held)) as stream:
+        with self.segments.map(place_of(held), take=take) as stream:
             if digest and digest_of(memoryview(stream)) != digest[0]:
                 raise SealBroken(f"the segment {held} is not what the submitter wrote; it was altered on its way")
             return unpickle(memoryview(stream), buffers)
 
-    def _unpickle(self, stream: bytes | memoryview, buffers: Sequence[Any]) -> Any:
+    def unpickled(self, stream: bytes | memoryview, buffers: Sequence[Any]) -> Any:
+        """Return the value of a pickle, with what is missing in this process brought."""
         try:
             return pickle.loads(stream, buffers=buffers)
         except (AttributeError, ModuleNotFoundError):
@@ -186,15 +220,6 @@ class Payloads:
                     raise
         return pickle.loads(stream, buffers=buffers)
 
-    def let_go(self, opened: list[tuple[str, mmap.mmap]]) -> None:
-        """A Future that had these segments mapped is done: those that it still uses must not be written again."""
-        assert self.segments is not None
-        for name, mapped in opened:
-            try:
-                mapped.close()
-            except BufferError:
-                self.segments.keep(name)
-
     def release(self, payload: bytes) -> None:
         """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
         payload = split(payload)[1]
@@ -203,21 +228,35 @@ class Payloads:
             self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=True)
 
 
-def _can_never_change(array: Any) -> bool:
-    """Whether an array views memory that nobody can write to, such as ``bytes`` or a read-only map.
+def _is_read_only(array: Any) -> bool:
+    """Whether an array views memory that it cannot write to, nor be made to: ``bytes``, or a map of a file.
 
-    One that owns its memory and is merely flagged read-only can be made writable again, changed and flagged again.
+    One that owns its memory and is merely flagged read-only can be made writable again.
     """
-    base = getattr(array, "base", None)
-    while isinstance(base, type(array)):
-        base = base.base
+    base = _base_of(array)
     try:
-        return base is not None and memoryview(base).readonly
+        return base is not array and memoryview(base).readonly
     except TypeError:
         return False
 
 
-def _is_small(buffer: pickle.PickleBuffer) -> bool:
+def _is_of_bytes(array: Any) -> bool:
+    """Whether an array views what can never change, whoever tries; memory that is read-only here may have writers."""
+    base = _base_of(array)
+    while type(base) is memoryview:
+        base = base.obj
+    return type(base) is bytes
+
+
+def _base_of(array: Any) -> Any:
+    """Return what an array, or a view of a view of one, has its memory from; itself if that is its own."""
+    base = array
+    while (below := getattr(base, "base", None)) is not None:
+        base = below
+    return base
+
+
+def is_small(buffer: pickle.PickleBuffer) -> bool:
     """Whether a buffer stays in the pickle: it is below the limit, or not in one piece."""
     try:
         return buffer.raw().nbytes < SHARED_FROM_BYTES

@@ -1,26 +1,30 @@
 """Shared memory between the processes of one host: files in a private directory on a memory file system.
 
-A :class:`Segments` writes large buffers to files of their own and maps those of others, read-only unless they are the
-mapper's alone. The directory belongs to the run: the host process makes it (mode 0700) and removes it with all that is
-in it, so nothing outlives a run whichever way it ends. ``multiprocessing.shared_memory`` is not used: it starts a
-tracker process that unlinks segments other processes still need (CPython issue 82300).
+A :class:`Segments` writes large buffers to files of their own and maps those of others, copy on write
+(:mod:`.mappings`). A file is not changed while anybody needs it. The directory belongs to the run: the host process
+makes it (mode 0700) and removes it with all that is in it, so nothing outlives a run whichever way it ends.
+``multiprocessing.shared_memory`` is not used: it starts a tracker process that unlinks segments other processes still
+need (CPython issue 82300).
 
 Writing to pages that exist is five times as fast as writing to new ones (``benchmarks/programs/pages.py``), so a file
 that nobody uses any more is not removed but renamed to ``free-SIZE-...``, up to :data:`FREE_BYTES_AT_MOST` in all, and
-any process of the run may claim it by renaming it again. "Nobody" has to be certain:
-
-* Arguments: a Worker that finds its mapping still in use after the Future (the function kept the array) leaves a file
-  ``keep-NAME``, before it sends the result. So when the last Future that needs an argument has resolved, its submitter
-  knows whether the file may be written again.
-* Results: only the receiver maps them, and lets go of the file when its mapping is gone.
+any process of the run may claim it by renaming it again. "Nobody" has to be certain, for a map shows what is in its
+file: who claims a file asks the kernel whether anybody has it open or mapped (:mod:`.in_use`), be it a Future's global,
+a process that a Future has forked, or a Worker that was given up for lost and goes on. And a file with two names is
+never written again: the other name is that of a value that was passed on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import weakref
 from collections.abc import Sequence
+
+from .in_use import is_in_use
+from .mappings import map_privately
+from .pages import are_equal
 
 SHARED_FROM_BYTES = 1 << 18
 """Buffers and pickles from this size on travel through shared memory between the processes of one host."""
@@ -35,6 +39,7 @@ class Segments:
         self._path = path
         self._owner = owner
         self._count = 0
+        self._process = os.getpid()  # one that it has forked lets go of nothing: the files are not its own
         self._users: dict[str, int] = {}  # of own segments: payloads that need the file
 
     def write(self, buffer: memoryview | bytes) -> str:
@@ -62,22 +67,48 @@ class Segments:
         """Whether more than one payload needs this own segment."""
         return self._users[name] > 1
 
-    def map(self, name: str, *, take: bool = False, private: bool = False) -> mmap.mmap:
-        """Map a segment read-only; with `take`, writable: it is the caller's alone, and free when it is let go.
+    def open(self, name: str) -> int:
+        """Return a descriptor of a segment, which can be mapped whatever becomes of its name."""
+        return os.open(self._file(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
-        With `private`, what is written to the map is seen by this process only; the segment is never written again.
-        """
-        if private:
-            self.keep(name)
-        descriptor = os.open(self._file(name), (os.O_RDWR if take else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW)
+    def map(self, name: str, *, private: bool = False, take: bool = False) -> mmap.mmap:
+        """Map a segment read-only, with `private` copy on write; with `take` it is let go when the map is."""
+        descriptor = self.open(name)
         try:
-            access = mmap.ACCESS_WRITE if take else mmap.ACCESS_COPY if private else mmap.ACCESS_READ
-            mapped = mmap.mmap(descriptor, os.fstat(descriptor).st_size, access=access)
+            mapped = self.map_open(descriptor) if private else _map_read_only(descriptor)
         finally:
             os.close(descriptor)
         if take:
             weakref.finalize(mapped, self._free, name).atexit = False
         return mapped
+
+    def map_open(self, descriptor: int) -> mmap.mmap:
+        """Map a segment that was opened copy on write."""
+        return map_privately(descriptor, os.fstat(descriptor).st_size, self._owner, self._path)
+
+    def holds(self, name: str, buffer: memoryview) -> bool:
+        """Whether a segment is there and holds what is in a buffer."""
+        try:
+            descriptor = self.open(name)
+        except OSError:
+            return False
+        try:
+            if os.fstat(descriptor).st_size != buffer.nbytes:
+                return False
+            with _map_read_only(descriptor) as mapped, memoryview(mapped) as view:
+                return are_equal(view, buffer)
+        finally:
+            os.close(descriptor)
+
+    def name_again(self, name: str) -> str | None:
+        """Give a segment that is mapped here a second name, as if it had been written again; None if it has none."""
+        new = self._new_name()
+        try:
+            os.link(self._file(name), self._file(new), follow_symlinks=False)
+        except OSError:
+            return None
+        self._users[new] = 1
+        return new
 
     def release(self, names: Sequence[str], *, reuse: bool = False) -> None:
         """A payload that needed these segments is done: those that no other needs are freed, or removed."""
@@ -93,33 +124,27 @@ class Segments:
 
     def remove(self, name: str) -> None:
         """Remove a segment's file; mappings of it stay valid."""
-        try:
-            os.unlink(self._file(name))
-        except FileNotFoundError:
-            pass  # the run is over, or another attempt's result came first
+        path = self._file(name)
+        if os.getpid() == self._process:
+            with contextlib.suppress(FileNotFoundError):  # the run is over, or another attempt's result came first
+                os.unlink(path)
 
     def is_here(self, name: str) -> bool:
         """Whether a segment is on this host."""
         return os.path.exists(self._file(name))
-
-    def keep(self, name: str) -> None:
-        """Have a segment's file never be written again: this process still uses what it has mapped."""
-        os.close(os.open(self._file(f"keep-{name}"), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
     def _new_name(self) -> str:
         self._count += 1
         return f"{self._owner}-{self._count}"
 
     def _free(self, name: str) -> None:
-        """Leave a file that nobody maps to whoever wants to write next."""
-        path, kept = self._file(name), self._file(f"keep-{name}")
+        """Leave a file that nobody needs under this name to whoever wants to write next."""
+        path = self._file(name)
+        if os.getpid() != self._process:
+            return
         try:
-            if os.path.exists(kept):
-                os.unlink(path)
-                os.unlink(kept)
-                return
             size = os.stat(path).st_size
-            if size + sum(known for _, known in self._free_files()) > FREE_BYTES_AT_MOST:
+            if size + sum(known for _, known in self._free_files()) > FREE_BYTES_AT_MOST or not _is_unused(path):
                 os.unlink(path)
             else:
                 os.rename(path, self._file(f"free-{size}-{self._new_name()}"))
@@ -139,9 +164,11 @@ class Segments:
             if size // 2 <= known <= 2 * size:
                 try:
                     os.rename(self._file(name), path)
+                    if _is_unused(path):  # nobody knows this name: so it stays
+                        return True
+                    os.unlink(path)
                 except FileNotFoundError:
                     continue
-                return True
         return False
 
     def _free_files(self) -> list[tuple[str, int]]:
@@ -152,3 +179,12 @@ class Segments:
         if "/" in name or name.startswith("."):
             raise ValueError(f"not a segment name: {name!r}")
         return os.path.join(self._path, name)
+
+
+def _map_read_only(descriptor: int) -> mmap.mmap:
+    return mmap.mmap(descriptor, os.fstat(descriptor).st_size, access=mmap.ACCESS_READ)
+
+
+def _is_unused(path: str) -> bool:
+    """Whether nobody sees what is in a file, under another name or in a map."""
+    return os.stat(path, follow_symlinks=False).st_nlink == 1 and not is_in_use(path)

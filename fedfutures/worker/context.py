@@ -49,7 +49,4 @@ class Packed:
             return function(*args, **kwargs)
         finally:
             args = kwargs = None
-            opened, payloads.opened = payloads.opened, []
-            if opened:
-                payloads.let_go(opened)
             payloads.release(self.payload)

@@ -39,9 +39,9 @@ from ..program.copying import isolated
 from ..program.namespaces import Namespaces
 from ..program.snapshots import MARKED, join, split
 from ..wire import culprits, functions, messages
+from ..wire.copies import Copies
 from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
-from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from . import events as rules
 from . import failing
@@ -110,7 +110,7 @@ class Worker(Node):
         for poller in (self._poller, self._helper_poller, self._quiet_poller):
             poller.register(control, select.POLLIN)
         self.at_end: list[Callable[[], object]] = []
-        self.local = Payloads()  # for what stays here
+        self.local = Copies(self.payloads)  # of what stays here
         self.namespaces = Namespaces(_fetch_nothing, self.payloads.load_with)
         self.seen = b""  # the snapshot of the Future that runs; b"" for one that reaches nothing of the program
         self.plain: Any = None  # the function that was submitted last and that has captured nothing
@@ -448,8 +448,6 @@ class Worker(Node):
             if not state.calm:  # at once: an alarm that the Future has left could go off
                 self._settle_state()
             value = args = kwargs = call = None
-            if self.payloads.opened:
-                self._let_go()
             if self.switches != switches:
                 piece.since = 0.0
             finished.append((number, outcome, kind))
@@ -459,11 +457,6 @@ class Worker(Node):
                 break
         if todo or self.ready:
             self.pump()
-
-    def _let_go(self) -> None:
-        """The Future has ended: what its arguments were read from may be used again."""
-        opened, self.payloads.opened = self.payloads.opened, []
-        self.payloads.let_go(opened)
 
     def _see(self, payload: bytes, origin: str) -> bytes:
         """Bring the program's modules to the snapshot in front of a payload; return the payload without it."""
@@ -690,7 +683,7 @@ class Worker(Node):
             else:
                 value = run(function, *args)
             if type(value) not in ATOMS:
-                value = self.local.load(dump_result(value, self.local, function, args))
+                value = self.local.load(dump_result(value, self.local.pickler, function, args, self.local.dump))
         except greenlet.GreenletExit:
             raise
         except BaseException as error:

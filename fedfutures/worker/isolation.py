@@ -26,8 +26,8 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..wire.copies import Copies, Copy
 from ..wire.functions import innermost
-from ..wire.payload import Payloads
 from .harmless import is_harmless, only_computes
 from .plain import ATOMS, look_plain
 from .process_state import ProcessState
@@ -47,14 +47,14 @@ _SHAREABLE: tuple[Any, ...] = (
 
 
 class Isolation:
-    """The base of a Worker, and how items of a slice are run from it. `payloads` copies arguments."""
+    """The base of a Worker, and how items of a slice are run from it. `copies` makes those of arguments."""
 
-    def __init__(self, payloads: Payloads) -> None:
+    def __init__(self, copies: Copies) -> None:
         self.state = ProcessState()
         self.base = contextvars.Context()
         self.fresh: Callable[[], contextvars.Context] = self.base.copy
         self._changeable: list[contextvars.ContextVar[Any]] = []  # whose values are changed in place
-        self._payloads = payloads
+        self._copies = copies
         self._one_by_one: set[Any] = set()  # of functions whose items have changed something, their code
         self._own_arguments: set[Any] = set()  # of those that have changed an argument that items share
 
@@ -187,25 +187,25 @@ class Isolation:
         values: list[Any] = []
         failures: list[tuple[int, Any]] = []
         try:
-            at_first, parts = self._payloads.dump(columns), self._payloads.dump(shared)
+            at_first, parts = self._copies.dump(columns), self._copies.dump(shared)
         except Exception:  # what came cannot be sent on, so there can be no copies
             self._run_one_by_one(function, zip(*columns), values, failures, fail)
             return values, failures
         if code not in self._own_arguments:
             rows: Iterable[tuple[Any, ...]] = zip(*columns)
-            if len(parts) <= SMALL_BYTES:
+            if parts.size <= SMALL_BYTES:
                 rows = self._until_changed(code, rows, shared, parts)
             self._run_one_by_one(function, rows, values, failures, fail)
-            if len(parts) > SMALL_BYTES and self._is_changed(shared, parts):
+            if parts.size > SMALL_BYTES and self._is_changed(shared, parts):
                 self._remember(self._own_arguments, code)
                 values, failures = [], []
         if len(values) < len(columns[0]):
-            left = list(zip(*self._payloads.load(at_first)))[len(values) :]
+            left = list(zip(*self._copies.load(at_first)))[len(values) :]
             self._run_one_by_one(function, self._copied(left), values, failures, fail)
         return values, failures
 
     def _until_changed(
-        self, code: Any, rows: Iterable[Any], shared: list[Any], at_first: bytes
+        self, code: Any, rows: Iterable[Any], shared: list[Any], at_first: Copy
     ) -> Iterator[tuple[Any, ...]]:  # fmt: skip
         """Yield rows as long as what they share is as it was."""
         for row in rows:
@@ -214,9 +214,9 @@ class Isolation:
                 self._remember(self._own_arguments, code)
                 return
 
-    def _is_changed(self, shared: list[Any], at_first: bytes) -> bool:
+    def _is_changed(self, shared: list[Any], at_first: Copy) -> bool:
         try:
-            return self._payloads.dump(shared) != at_first
+            return self._copies.dump(shared) != at_first
         except Exception:  # something was put in that cannot be pickled
             return True
 
@@ -226,8 +226,8 @@ class Isolation:
 
     def _copied(self, rows: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         """Yield copies of rows, all taken before the first is used."""
-        for body in [self._payloads.dump(row) for row in rows]:
-            yield self._payloads.load(body)
+        for body in [self._copies.dump(row) for row in rows]:
+            yield self._copies.load(body)
 
     def _remember(self, functions: set[Any], code: Any) -> None:
         if len(functions) >= _REMEMBERED_AT_MOST:

@@ -29,6 +29,7 @@ from ..wire.failures import load_failure
 from ..wire.functions import FunctionCache
 from ..wire.manifest import HAS_SEGMENTS
 from ..wire.payload import Payloads
+from ..wire.written import Written
 from . import events as rules
 from .future import Future
 from .lost_calls import call_of
@@ -447,7 +448,7 @@ class Node:
 
     def share(self, name: str, value: Any) -> None:
         """Make `value` known to every node under `name`."""
-        body = self.payloads.dump(value, {})  # its segments stay: others will load it at any time
+        body = self.payloads.dump(value, Written())  # its segments stay: others will load it at any time
         if self.payloads.seal is not None:
             body = self.payloads.seal.stamp_of_constant(name).seal(0, body)
         with self.lock:

@@ -21,8 +21,9 @@ from ..program.variables import Snapshot
 from ..wire import culprits
 from ..wire.functions import Definition
 from ..wire.manifest import segments_of
-from ..wire.payload import Payloads, Written
+from ..wire.payload import Payloads
 from ..wire.segments import SHARED_FROM_BYTES
+from ..wire.written import Written
 from . import events as rules
 from .definer import Definer
 from .files import CONSTANT
@@ -155,39 +156,39 @@ class Origin(Node):
 
 
 class Submitter:
-    """Submits calls of one function: defined once, large buffers that come again written once."""
+    """Submits calls of one function: defined once, large buffers that come again unchanged written once."""
 
     def __init__(self, origin: Origin, function: Any, priority: int | None) -> None:
         self._origin, self._function, self._priority = origin, function, priority
         self._definition = origin.define(function)
-        self._written: Written = {}
-        self._sizes: dict[int, int] = {}  # of what is written
-        self._bytes = 0
+        self._written = Written()
+        self._packing = threading.Lock()
+        self._closed = False
+        self._is_steady: Callable[[], bool] | None = None
+
+    def attend(self, is_steady: Callable[[], bool]) -> None:
+        """Ask before each call whether buffers that come again are as they were."""
+        self._is_steady = is_steady
 
     def __call__(self, args: tuple[Any, ...]) -> tuple[Future, int]:
         """Submit a call; return its Future and how many bytes it takes on the way."""
-        payload, reached = self._origin.pack(self._function, args, {}, self._written)
+        with self._packing:
+            found = self._submit(args)
+        self._let_go()
+        return found
+
+    def _submit(self, args: tuple[Any, ...]) -> tuple[Future, int]:
+        written = self._written
+        written.new_bytes = 0
+        written.is_steady = self._is_steady is not None and self._is_steady()
+        payload, reached = self._origin.pack(self._function, args, {}, written)
         definition = self._definition
         if reached:
             definition = self._origin.definer.with_arguments(definition, reached)
-        size = len(payload)
-        if payload[:1] == b"\x01":
-            size += self._remember(set(segments_of(payload)))
+        size = len(payload) + written.new_bytes
+        if written.bytes > REMEMBERED_BYTES:  # what was used so long ago that it hardly comes again is let go
+            written.shrink(REMEMBERED_BYTES, set(segments_of(payload)), self._release)
         return self._origin.submit_defined(definition, payload, self._priority, eager=True), size
-
-    def _remember(self, used: set[str]) -> int:
-        """Return how much was written now, and let go of what was used so long ago that it hardly comes again."""
-        new = {key: memoryview(self._written[key][0]).nbytes for key in self._written.keys() - self._sizes.keys()}
-        self._sizes |= new
-        self._bytes += sum(new.values())
-        for key, (_, name) in list(self._written.items()):  # the one used last stands last
-            if self._bytes <= REMEMBERED_BYTES:
-                break
-            if name not in used:
-                del self._written[key]
-                self._bytes -= self._sizes.pop(key)
-                self._release([name])
-        return sum(new.values())
 
     def _release(self, names: list[str]) -> None:
         segments = self._origin.payloads.segments
@@ -195,10 +196,16 @@ class Submitter:
             segments.release(names, reuse=True)
 
     def close(self) -> None:
-        """No more calls: what was kept for them is let go."""
-        self._release([name for _, name in self._written.values()])
-        self._written.clear()
-        self._sizes.clear()
+        """No more calls, after one that may be under way in another thread: what was kept for them is let go."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
+        while self._closed and self._written and self._packing.acquire(blocking=False):
+            try:
+                self._release(self._written.clear())
+            finally:
+                self._packing.release()
 
 
 def _plain_payload(args: tuple[Any, ...]) -> bytes | None:

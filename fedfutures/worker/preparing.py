@@ -48,7 +48,7 @@ class Preparation:
         worker.namespaces = Namespaces(self._answers.of_program, worker.payloads.load_with)
         worker.namespaces.change_process = self._change_process
         worker.payloads.place_of = self._answers.segment
-        worker.payloads.bring_missing = worker.local.bring_missing = self._bring_missing
+        worker.payloads.bring_missing = worker.local.pickler.bring_missing = self._bring_missing
         worker._actions[events.Look] = self._tell_generators
         functions.Brought.source = worker.namespaces.callables
         OfItems.run_items = staticmethod(worker.isolation.run_items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import ResultNotPicklable
@@ -17,19 +18,25 @@ _SMALL_ATOMS = frozenset({float, bool, complex, type(None)})
 _WORD = 1 << 63
 
 
-def dump_result(value: Any, payloads: Payloads, function: Any, args: Any = None) -> bytes:
-    """Return the payload of a value that `function` has returned; raise ResultNotPicklable if it cannot travel."""
+def dump_result(
+    value: Any, payloads: Payloads, function: Any, args: Any = None, dump: Callable[..., Any] | None = None
+) -> Any:  # fmt: skip
+    """Return the payload of a value that `function` has returned; raise ResultNotPicklable if it cannot travel.
+
+    `dump` is how it is written, where that is not by `payloads`.
+    """
     kind = type(value)
     if kind in _SMALL_ATOMS or (kind is int and -_WORD < value < _WORD) or (kind is str and len(value) < 1000):
         return pickle.dumps(value, 5)  # by far the most values, at a third of the price
+    dump = dump or payloads.dump
     try:
-        return payloads.dump(value, alone=True)
+        return dump(value, alone=True)
     except Exception as error:
         if type(function) is not Slice:
             raise _refused(function, value, error) from None
         problem = error
     try:
-        return payloads.dump(_without_culprits(function, args, value, payloads), alone=True)
+        return dump(_without_culprits(function, args, value, payloads), alone=True)
     except Exception:
         raise _refused(function, value, problem) from None
 

@@ -125,10 +125,9 @@ def test_a_broker_that_is_started_again_clears_up(place: Place) -> None:
     assert os.listdir(place.run) == []
 
 
-def test_removing_removes_marks_too(place: Place) -> None:
+def test_what_is_removed_stays_mapped(place: Place) -> None:
     for name in ("a", "b"):
         place.store(name)
-    place.segments.keep("a")
     mapped = place.segments.map("a")
     place.do(files.Remove(["a", "c"]))
     assert os.listdir(place.shared) == ["b"]

@@ -396,7 +396,7 @@ def test_parts_are_read_for_neighbours_only(bench: Bench) -> None:
 
 
 def test_segments_of_results_go_when_they_were_fetched(bench: Bench) -> None:
-    bench.say("n.broker", Drop(["r", "../x", "file-1", "keep-r"]))
+    bench.say("n.broker", Drop(["r", "../x", "file-1", "free-r"]))
     assert bench.wants == [Remove(["r"])]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import pickle
 import sys
@@ -18,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.program.reach import Reach
-from fedfutures.wire import payload
 from fedfutures.wire.manifest import segments_of
 from fedfutures.wire.payload import Payloads
 from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
+from fedfutures.wire.written import Written
 
 LARGE = SHARED_FROM_BYTES // 8
 """So many float64 make a buffer that leaves the stream."""
@@ -160,8 +161,8 @@ def test_a_large_array_leaves_the_stream(sides: Sides) -> None:
     name, loaded = sides.worker.load(body)
     assert name == "call"
     np.testing.assert_array_equal(loaded, array)
-    with pytest.raises(ValueError, match="read-only"):
-        loaded[0] = 1
+    loaded[0] = 1
+    assert sides.worker.load(body)[1][0] == 0  # each has a map of its own
     sides.release(body)
     assert sides.files() == []
     assert loaded[7] == 7  # mapped still
@@ -251,7 +252,7 @@ def test_what_is_taken_is_writable_and_its_files_gone(sides: Sides) -> None:
 
 def test_a_written_buffer_is_not_written_again(sides: Sides) -> None:
     array = np.arange(LARGE)
-    written: payload.Written = {}
+    written = Written()
     first, second = sides.submitter.dump((1, array), written), sides.submitter.dump((2, array), written)
     assert segment_names(first) == segment_names(second)
     assert len(sides.files()) == 1
@@ -260,7 +261,7 @@ def test_a_written_buffer_is_not_written_again(sides: Sides) -> None:
     sides.release(second)
     assert len(sides.files()) == 1  # for the next one
     assert sides.submitter.segments is not None
-    sides.submitter.segments.release([name for _, name in written.values()])
+    sides.submitter.segments.release(written.clear())
     assert sides.files() == []
 
 
@@ -342,10 +343,8 @@ def test_a_large_result_of_a_class_that_is_missing_at_first(sides: Sides, main: 
 def test_a_reusable_segment_is_left_for_the_next_writer(sides: Sides) -> None:
     body = sides.submitter.dump(np.arange(LARGE))
     loaded = sides.worker.load(body)
-    opened, sides.worker.opened = sides.worker.opened, []
-    assert [name for name, _ in opened] == segment_names(body)
+    assert loaded[1] == 1
     del loaded
-    sides.worker.let_go(opened)
     sides.release(body)
     assert [name[:5] for name in os.listdir(sides.path)] == ["free-"]
     again = sides.submitter.dump(np.arange(1, LARGE + 1))
@@ -356,7 +355,6 @@ def test_a_reusable_segment_is_left_for_the_next_writer(sides: Sides) -> None:
 def test_a_segment_that_a_function_kept_is_not_written_again(sides: Sides) -> None:
     body = sides.submitter.dump(np.arange(LARGE))
     kept = sides.worker.load(body)
-    sides.worker.let_go(sides.worker.opened)
     sides.release(body)
     assert os.listdir(sides.path) == []
     sides.submitter.dump(np.zeros(LARGE))
@@ -366,3 +364,219 @@ def test_a_segment_that_a_function_kept_is_not_written_again(sides: Sides) -> No
 def test_releasing_a_plain_payload_does_nothing(sides: Sides) -> None:
     sides.release(sides.submitter.dump(1))
     Payloads().release(b"\x01")
+
+
+# -- whose memory it is ----------------------------------------------------------------------------------------------
+
+
+def names_of_one_file(path: Path) -> set[frozenset[str]]:
+    """Return the names in a directory, together where they are of one file."""
+    found: dict[int, set[str]] = {}
+    for name in os.listdir(path):
+        found.setdefault((path / name).stat().st_ino, set()).add(name)
+    return {frozenset(names) for names in found.values()}
+
+
+@pytest.mark.parametrize("writable", [True, False])
+@pytest.mark.parametrize("size", [10, LARGE])
+def test_what_was_writable_is(sides: Sides, writable: bool, size: int) -> None:
+    array = np.arange(size)
+    array.flags.writeable = writable
+    assert sides.worker.load(sides.submitter.dump(array)).flags.writeable is writable
+    assert sides.submitter.load(sides.worker.dump(array, alone=True), take=True).flags.writeable is writable
+    assert not sides.worker.load(sides.submitter.dump(array), read_only=True).flags.writeable or size < LARGE
+
+
+def test_a_pickle_buffer_is_as_writable_as_its_owner(sides: Sides) -> None:
+    for owner in (bytes(SHARED_FROM_BYTES), bytearray(SHARED_FROM_BYTES)):
+        loaded = memoryview(sides.worker.load(sides.submitter.dump(pickle.PickleBuffer(owner))))
+        assert loaded.readonly is (type(owner) is bytes)
+        assert loaded == owner
+
+
+def test_parts_of_one_owner_are_told_apart(sides: Sides) -> None:
+    content = bytes(SHARED_FROM_BYTES) + b"x" * SHARED_FROM_BYTES
+    for owner in (content, bytearray(content)):
+        written, view = Written(), memoryview(owner)
+        parts = view[:SHARED_FROM_BYTES], view[SHARED_FROM_BYTES:], view
+        bodies = [sides.submitter.dump(pickle.PickleBuffer(part), written) for part in parts]
+        assert [bytes(sides.worker.load(body)) for body in bodies] == [bytes(part) for part in parts]
+
+
+def test_each_load_has_pages_of_its_own(sides: Sides) -> None:
+    body = sides.submitter.dump(np.zeros(LARGE))
+    loaded = [sides.worker.load(body) for _ in range(3)]
+    for number, array in enumerate(loaded):
+        array += number
+    assert [array[-1] for array in loaded] == [0, 1, 2]
+    assert sides.worker.load(body)[0] == 0
+
+
+def test_results_are_private_too(sides: Sides) -> None:
+    """A process that the program forks must not see what the program writes later, nor the other way round."""
+    result = sides.submitter.load(sides.worker.dump(np.zeros(LARGE)), take=True)
+    go_on, said = os.pipe(), os.pipe()
+    child = os.fork()
+    if not child:
+        os.read(go_on[0], 1)
+        os.write(said[1], bytes([int(result[0]), int(result[-1])]))
+        result[5] = 77
+        del result
+        gc.collect()  # which is no reason to let go of the file
+        os.write(said[1], b".")
+        os._exit(0)
+    result[0] = 1
+    os.write(go_on[1], b".")
+    assert os.read(said[0], 2) == bytes([0, 0])
+    assert os.read(said[0], 1) == b"."
+    os.waitpid(child, 0)
+    assert result[5] == 0
+    assert len(sides.files()) == 1
+    for end in go_on + said:
+        os.close(end)
+
+
+def test_what_is_passed_on_unwritten_is_not_written_again(sides: Sides) -> None:
+    body = sides.submitter.dump(np.arange(LARGE))
+    given = sides.worker.load(body)
+    on, again = sides.worker.dump((1, given)), sides.worker.dump((2, given))
+    back = sides.worker.dump(given, alone=True)
+    assert segment_names(on) == segment_names(again) != segment_names(back)
+    assert len(names_of_one_file(sides.path)) == 1
+    sides.release(body)
+    del given
+    gc.collect()
+    for _ in range(3):  # the file has other names, so nobody writes to it
+        sides.submitter.dump(np.zeros(LARGE))
+    other = sides.submitter.load(back, take=True)
+    assert [int(sides.worker.load(each)[1][7]) for each in (on, again)] == [7, 7]
+    assert other[7] == 7
+
+
+def test_what_was_written_to_travels_as_it_is_now(sides: Sides) -> None:
+    given = sides.worker.load(sides.submitter.dump(np.arange(LARGE)))
+    first = sides.worker.dump(given)
+    given[-1] = 99
+    second, third = sides.worker.dump(given), sides.worker.dump(given, alone=True)
+    given[-1] = 100
+    found = [int(sides.worker.load(body)[-1]) for body in (first, second, third, sides.worker.dump(given))]
+    assert found == [LARGE - 1, 99, 99, 100]
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_passing_on_where_the_kernel_does_not_say_what_was_written(
+    sides: Sides, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    monkeypatch.setattr("fedfutures.wire.mappings.is_written", lambda address, size: None)
+    given = sides.worker.load(sides.submitter.dump(np.arange(LARGE)))
+    if written:
+        given[0] = 99
+    on = sides.worker.dump(given)
+    assert len(names_of_one_file(sides.path)) == 1 + written
+    assert sides.worker.load(on)[0] == 99 * written
+
+
+def test_what_is_passed_on_after_its_file_lost_its_name_is_written(sides: Sides) -> None:
+    body = sides.submitter.dump(np.arange(LARGE))
+    given = sides.worker.load(body)
+    sides.release(body)
+    assert sides.worker.load(sides.worker.dump(given))[3] == 3
+
+
+def test_a_result_that_is_passed_on(sides: Sides) -> None:
+    result = sides.submitter.load(sides.worker.dump(np.arange(LARGE), alone=True), take=True)
+    body = sides.submitter.dump(result)
+    assert len(names_of_one_file(sides.path)) == 1
+    del result
+    gc.collect()
+    sides.worker.dump(np.zeros(LARGE))
+    assert sides.worker.load(body)[3] == 3
+
+
+@pytest.mark.parametrize("keep", ["map", "fork"])
+def test_a_file_that_is_mapped_is_never_written_again(sides: Sides, keep: str) -> None:
+    """Whoever maps it: a process that was forked, or a Worker that goes on after it was given up for lost."""
+    body = sides.submitter.dump(np.arange(LARGE))
+    given = sides.worker.load(body)
+    until, end = os.pipe()
+    child = 0
+    if keep == "fork":
+        child = os.fork()
+        if not child:
+            os.close(end)
+            os.read(until, 1)
+            os._exit(0 if given[3] == 3 else 1)
+        del given
+        gc.collect()
+    sides.release(body)
+    bodies = [sides.submitter.dump(np.full(LARGE, 99)) for _ in range(3)]
+    assert [int(sides.worker.load(body)[3]) for body in bodies] == [99] * 3
+    if keep == "map":
+        assert given[3] == 3
+    os.close(until)
+    os.close(end)
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_file_that_came_into_use_after_it_was_free(sides: Sides, tmp_path: Path) -> None:
+    """Whoever was late opens it under the name that it has; the writer looks again."""
+    sides.release(sides.submitter.dump(np.arange(LARGE)))
+    [free] = os.listdir(tmp_path)
+    late = np.frombuffer(sides.worker.segments.map(free), int)  # type: ignore[union-attr]
+    sides.submitter.dump(np.zeros(LARGE))
+    assert late[3] == 3
+
+
+@pytest.mark.parametrize("way", ["read-only view", "map of a file"])
+def test_read_only_memory_that_another_writes_to(sides: Sides, tmp_path: Path, way: str) -> None:
+    buffer = bytearray(np.arange(LARGE).tobytes())
+    array = np.frombuffer(memoryview(buffer).toreadonly(), int)
+    (tmp_path / "data").write_bytes(buffer)
+    file = np.memmap(tmp_path / "data", int, "r+")
+    if way == "map of a file":
+        with open(tmp_path / "data", "rb") as opened:
+            array = np.frombuffer(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ), int)
+    first, same = sides.submitter.dump(array), sides.submitter.dump(array)
+    assert segment_names(first) == segment_names(same)
+    buffer[:8], file[0] = np.array([99]).tobytes(), 99
+    changed = sides.submitter.dump(array)
+    assert [int(sides.worker.load(body)[0]) for body in (first, same, changed)] == [0, 0, 99]
+
+
+def test_a_buffer_that_comes_again_changed_is_written_again(sides: Sides) -> None:
+    written, array = Written(), np.zeros(LARGE)
+    bodies = []
+    for number in range(6):
+        array[-1] = number // 2
+        bodies.append(sides.submitter.dump(array, written))
+    assert len(set(map(tuple, map(segment_names, bodies)))) == 3
+    assert [int(sides.worker.load(body)[-1]) for body in bodies] == [0, 0, 1, 1, 2, 2]
+    for body in bodies:
+        sides.release(body)
+    assert len(sides.files()) == 1
+    assert sides.submitter.segments is not None
+    sides.submitter.segments.release(written.clear())
+    assert sides.files() == []
+
+
+def test_a_buffer_that_is_steady_is_not_compared(sides: Sides) -> None:
+    written, array = Written(), np.zeros(LARGE)
+    written.is_steady = True
+    first = sides.submitter.dump(array, written)
+    array[0] = 1
+    assert segment_names(sides.submitter.dump(array, written)) == segment_names(first)
+    assert segment_names(sides.submitter.dump(array[1:], written)) != segment_names(first)
+
+
+def test_a_forked_process_lets_go_of_nothing(sides: Sides) -> None:
+    array = np.frombuffer(np.arange(LARGE).tobytes(), int)
+    body = sides.submitter.dump(array)
+    child = os.fork()
+    if not child:
+        del array
+        gc.collect()
+        sides.release(body)
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert sides.worker.load(body)[3] == 3

@@ -43,7 +43,7 @@ def test_a_mapping_is_read_only(ours: Segments) -> None:
 
 def test_a_taken_segment_is_writable_and_free_when_let_go(ours: Segments, theirs: Segments, tmp_path: Path) -> None:
     name = ours.write(b"abc")
-    mapped = theirs.map(name, take=True)
+    mapped = theirs.map(name, private=True, take=True)
     mapped[0] = ord("z")
     assert mapped[:] == b"zbc"
     assert os.listdir(tmp_path) == [name]
@@ -107,6 +107,34 @@ def test_a_name_is_no_path(ours: Segments, name: str) -> None:
     for use in (ours.map, lambda name: ours.release([name])):
         with pytest.raises(ValueError, match="not a segment name"):
             use(name)
+
+
+def test_what_a_segment_holds(ours: Segments) -> None:
+    name = ours.write(b"abc")
+    assert [ours.holds(name, memoryview(buffer)) for buffer in (b"abc", b"abd", b"abcd")] == [True, False, False]
+    ours.remove(name)
+    assert not ours.holds(name, memoryview(b"abc"))
+
+
+def test_a_second_name(ours: Segments, theirs: Segments, tmp_path: Path) -> None:
+    name = ours.write(b"abc" * 10)
+    second = theirs.name_again(name)
+    assert second == "theirs-1"
+    ours.release([name], reuse=True)
+    assert os.listdir(tmp_path) == [second]  # it is not for who writes next
+    ours.write(b"xyz" * 10)
+    assert bytes(theirs.map(second)) == b"abc" * 10
+    theirs.release([second], reuse=True)
+    assert os.listdir(tmp_path) != [second]
+    assert theirs.name_again("nothing") is None
+
+
+def test_a_free_file_with_a_second_name_is_not_claimed(ours: Segments, tmp_path: Path) -> None:
+    ours.release([ours.write(b"abc")], reuse=True)
+    [free] = os.listdir(tmp_path)
+    os.link(tmp_path / free, tmp_path / "late")
+    ours.write(b"xyz")
+    assert (tmp_path / "late").read_bytes() == b"abc"
 
 
 def test_a_link_is_not_followed(ours: Segments, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedfutures.wire.copies import Copies
 from fedfutures.wire.functions import Wrapper
 from fedfutures.wire.payload import Payloads
 from fedfutures.worker.isolation import Isolation, shared_objects
@@ -27,7 +28,7 @@ VARIABLE = contextvars.ContextVar("VARIABLE", default="none")
 @pytest.fixture
 def isolation() -> Iterator[Isolation]:
     """As in a Worker; a change of the directory is told of by hand, for this process is not watched."""
-    made = Isolation(Payloads())
+    made = Isolation(Copies())
     directory = os.getcwd()
     contextvars.Context().run(made.begin)
     yield made
@@ -270,7 +271,7 @@ def test_what_is_shared() -> None:
 
 
 def test_the_base_is_what_was_left_and_decimal_contexts_are_copied() -> None:
-    isolation = Isolation(Payloads())
+    isolation = Isolation(Copies())
 
     def program() -> None:
         VARIABLE.set("of the program")
@@ -327,7 +328,7 @@ ACTIONS = st.lists(st.sampled_from(["look", "variable", "directory", "argument",
 @given(ACTIONS, st.booleans())
 def test_items_are_as_if_each_were_alone(actions: list[str], shares: bool) -> None:
     """The twin: every item finds what the first one finds."""
-    isolation = Isolation(Payloads())
+    isolation = Isolation(Copies())
     contextvars.Context().run(isolation.begin)
     directory = os.getcwd()
 

@@ -1,0 +1,170 @@
+"""Items that change while an input is read: a generator may fill one buffer again and again, and yield it each time.
+
+The built-in ``map`` calls the function before it reads the next item, so each call sees the buffer as it was yielded.
+Ours reads a slice of items, and pickles it then. So what may be changed in an item is copied when the item is read, or
+the slice ends with it (and is pickled before more is read) where a copy would be large, or would run code of the
+program. Of objects that only such code can copy, the first few end their slices; when they are different ones, the
+program makes a new one for each item.
+"""
+
+from __future__ import annotations
+
+import array
+import copy
+import sys
+import weakref
+from collections import deque
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+from ..worker.plain import ATOMS
+
+LARGE_BYTES = 1 << 16
+"""Arrays from this size on are not copied."""
+LOOKED_AT = 3
+"""So many objects are looked at to see whether one comes again."""
+DEPTH = 8
+_FLAT: dict[type, Callable[[Any], Any]] = {bytearray: bytearray, array.array: lambda value: value[:]}
+_SETS = (set, frozenset)
+_NESTED = frozenset({tuple, list, dict, set, frozenset, deque})
+_FIXED: tuple[type, ...] = (type, range, type(len), type(lambda: 0), type(sys))
+
+
+def are_fixed(values: list[Any]) -> bool:
+    """Whether nothing can be changed in these: they are numbers and strings, or tuples of such.
+
+    >>> are_fixed([1, "a"]), are_fixed([(1, 2), ("a", None)]), are_fixed([(1, [])]), are_fixed([[1]])
+    (True, True, False, False)
+    """
+    kinds = set(map(type, values))
+    return kinds <= ATOMS or (kinds == {tuple} and set(map(type, chain.from_iterable(values))) <= ATOMS)
+
+
+class Items:
+    """Takes the items of one input as they stand.
+
+    >>> items, buffer = Items(), [1, 2]
+    >>> first, _ = items.taken((buffer, 5))
+    >>> buffer.clear()
+    >>> first
+    ([1, 2], 5)
+    """
+
+    def __init__(self) -> None:
+        self._seen: deque[Callable[[], Any]] = deque([_nothing] * LOOKED_AT, maxlen=LOOKED_AT)
+        self._count = 0
+        self._comes_again = False
+
+    def taken(self, value: Any, *, keep: bool = False) -> tuple[Any, bool]:
+        """Return an item as it is now, and whether it changes with the program: then it is to be pickled at once.
+
+        With `keep` it is not pickled for long, so all that can be is copied.
+        """
+        kind = type(value)
+        if kind in ATOMS:
+            return value, False
+        if kind is list and ATOMS.issuperset(map(type, value)):
+            return value.copy(), False
+        if kind is _ndarray() and not value.dtype.hasobject:
+            return (value, True) if value.nbytes >= LARGE_BYTES and not keep else (_copied(value), False)
+        if kind in _NESTED or kind in _FLAT or keep:
+            return _Taking(self, keep).item(value)
+        return value, not issubclass(kind, _FIXED) and self.suspects(value)
+
+    def suspects(self, value: Any) -> bool:
+        """Whether the program may change an object and yield it again, as far as it was seen."""
+        if self._comes_again:
+            return True
+        first, second, third = self._seen
+        if first() is value or second() is value or third() is value:
+            self._comes_again = True
+            return True
+        if self._count >= LOOKED_AT:
+            return False
+        self._count += 1
+        self._remember(value)
+        return True
+
+    def _remember(self, value: Any) -> None:
+        try:
+            self._seen.append(weakref.ref(value))
+        except TypeError:
+            self._seen.append(lambda: value)
+
+
+class _Taking:
+    """Takes one item."""
+
+    def __init__(self, items: Items, keep: bool) -> None:
+        self._items, self._keep = items, keep
+        self._changes = False
+        self._made: dict[int, Any] = {}  # an object that stands in the item twice does so in its copy
+
+    def item(self, value: Any) -> tuple[Any, bool]:
+        """Return the item, and whether something in it may change still."""
+        taken = self._of(value, DEPTH)
+        return taken, self._changes
+
+    def _of(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind in ATOMS or issubclass(kind, _FIXED):
+            return value
+        if id(value) not in self._made:
+            self._made[id(value)] = self._copy(value, kind, depth) if depth else self._other(value)
+        return self._made[id(value)]
+
+    def _copy(self, value: Any, kind: type, depth: int) -> Any:
+        if kind is tuple or kind in _SETS:
+            taken = [self._of(part, depth - 1) for part in value]
+            return value if kind is not set and all(map(_is, taken, value)) else kind(taken)
+        if kind is list or kind is deque:
+            made = self._made[id(value)] = value.copy()
+            for place, part in enumerate(value):
+                made[place] = self._of(part, depth - 1)
+            return made
+        if kind is dict:
+            return {key: self._of(part, depth - 1) for key, part in value.items()}
+        if kind in _FLAT:
+            return self._flat(value, memoryview(value).nbytes, _FLAT[kind])
+        if kind is _ndarray() and not value.dtype.hasobject:
+            return self._flat(value, value.nbytes, _copied)
+        return self._other(value)
+
+    def _flat(self, value: Any, size: int, make: Callable[[Any], Any]) -> Any:
+        if size < LARGE_BYTES or self._keep:
+            return make(value)
+        self._changes = True
+        return value
+
+    def _other(self, value: Any) -> Any:
+        if not self._items.suspects(value):
+            return value
+        if self._keep:
+            try:
+                return copy.deepcopy(value)
+            except Exception:
+                return value
+        self._changes = True
+        return value
+
+
+def _ndarray() -> Any:
+    """Return NumPy's type of arrays; what no value is of where the program has not imported it."""
+    return getattr(sys.modules.get("numpy"), "ndarray", _nothing)
+
+
+def _copied(array: Any) -> Any:
+    """Return a copy of a NumPy array: in the same order, and read-only if that is, which may be a view of a buffer."""
+    made = array.copy("K")
+    if not array.flags.writeable:
+        made.flags.writeable = False
+    return made
+
+
+def _nothing() -> object:
+    return _nothing
+
+
+def _is(one: Any, other: Any) -> bool:
+    return one is other

@@ -1,0 +1,118 @@
+"""Private maps of segments, and what this process knows of those that it has.
+
+What is loaded of a segment is mapped *copy on write*: whoever gets it may write to it, and nobody else sees that. As
+long as nothing was written, the map shows what is in the file. So a value that was given and is passed on goes by its
+segment, not as a copy (:meth:`Mappings.unwritten`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import mmap
+import os
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from .pages import address_of, is_written
+
+_NO_RESERVE: int = getattr(mmap, "MAP_NORESERVE", 0x4000)
+"""Pages that are never written to take no memory, so none is to be set aside for them."""
+_SAID = ".read-only-said"
+
+
+class Mapping:
+    """A segment that is mapped in this process."""
+
+    __slots__ = ("__weakref__", "_map", "address", "name", "open", "size")
+
+    def __init__(self, name: str, mapped: mmap.mmap, gone: Callable[[Any], object]) -> None:
+        self.name = name
+        self.address, self.size = address_of(mapped), len(mapped)
+        self.open: weakref.ref[Any] | None = None  # a descriptor of the file, while copies need it
+        self._map = weakref.ref(mapped, gone)
+
+    @property
+    def lives(self) -> bool:
+        """Whether the memory is this map's still."""
+        return self._map() is not None
+
+
+class Mappings:
+    """The maps of one process, by where they begin."""
+
+    def __init__(self) -> None:
+        self._at: dict[int, Mapping] = {}
+
+    def add(self, name: str, mapped: mmap.mmap) -> memoryview:
+        """A segment was mapped; return its memory."""
+
+        def gone(_: Any) -> None:
+            if self._at.get(mapping.address) is mapping:
+                del self._at[mapping.address]
+
+        mapping = Mapping(name, mapped, gone)
+        self._at[mapping.address] = mapping
+        return memoryview(mapped)
+
+    def find(self, buffer: memoryview) -> Mapping | None:
+        """Return the map that a buffer is the whole of."""
+        if not self._at:
+            return None
+        mapping = self._at.get(address_of(buffer))
+        return mapping if mapping is not None and mapping.size == buffer.nbytes and mapping.lives else None
+
+    def unwritten(self, buffer: memoryview, same: Callable[[str, memoryview], bool]) -> Mapping | None:
+        """Return the map that a buffer is the whole of, if it shows what is in its segment, and only that.
+
+        `same` compares a segment and a buffer, where the kernel does not say which pages were written.
+        """
+        mapping = self.find(buffer)
+        if mapping is None:
+            return None
+        written = is_written(mapping.address, mapping.size)
+        if written is None:
+            written = not same(mapping.name, buffer)
+        return None if written else mapping
+
+
+def map_privately(descriptor: int, size: int, owner: str, directory: str) -> mmap.mmap:
+    """Map a file copy on write, or read-only where the system does not let so much memory be written to.
+
+    `owner`, of the directory of segments `directory`, is named when that is said. Raises MemoryError where there is no
+    room for either.
+    """
+    try:
+        return mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE | _NO_RESERVE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+    try:
+        mapped = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        raise MemoryError(
+            f"{owner} on {os.uname().nodename} has no room in its address space for a value of {size:,} bytes: "
+            "ulimit -v (RLIMIT_AS) says how much it may have"
+        ) from None
+    _say_read_only(owner, size, directory)
+    return mapped
+
+
+def _say_read_only(owner: str, size: int, directory: str) -> None:
+    """Say, once on each host of a run, that values cannot be written to."""
+    try:
+        os.close(os.open(os.path.join(directory, _SAID), os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError:
+        return
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(
+                f"fedfutures: {owner} on {os.uname().nodename} may not have {size:,} bytes more that can be written "
+                "to, so large values on this host are read-only; to change one, a Future copies it. The limit is "
+                "ulimit -d (RLIMIT_DATA), or vm.overcommit_memory=2.",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip

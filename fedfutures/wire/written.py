@@ -1,0 +1,70 @@
+"""Buffers that were written to segments and may come again: the items of one ``map``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Place(NamedTuple):
+    """Where a buffer went, and where it was in memory."""
+
+    name: str
+    address: int
+    size: int
+
+
+class _Known(NamedTuple):
+    owner: Any  # held, so that its id stays its own
+    place: Place
+
+
+class Written:
+    """Segments of buffers, by the objects that own the buffers.
+
+    `is_steady`: the buffers are taken to be as they were. Else they are compared.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, _Known] = {}  # the one used last stands last
+        self.is_steady = False
+        self.bytes = 0
+        self.new_bytes = 0  # of those written since this was last set to 0
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def find(self, owner: Any) -> Place | None:
+        """Return where an object's buffer went, which counts as used now."""
+        known = self._known.pop(id(owner), None)
+        if known is None:
+            return None
+        self._known[id(owner)] = known
+        return known.place
+
+    def remember(self, owner: Any, place: Place) -> None:
+        """An object's buffer has been written."""
+        self._known[id(owner)] = _Known(owner, place)
+        self.bytes += place.size
+        self.new_bytes += place.size
+
+    def forget(self, owner: Any) -> str:
+        """An object's buffer has changed; return the segment that it had."""
+        return self._drop(id(owner))
+
+    def shrink(self, most_bytes: int, used: set[str], release: Callable[[list[str]], object]) -> None:
+        """Release what was used longest ago and is not among `used`, down to `most_bytes`."""
+        for key, known in list(self._known.items()):
+            if self.bytes <= most_bytes:
+                break
+            if known.place.name not in used:
+                release([self._drop(key)])
+
+    def clear(self) -> list[str]:
+        """Forget all; return the segments."""
+        return [self._drop(key) for key in list(self._known)]
+
+    def _drop(self, key: int) -> str:
+        place = self._known.pop(key).place
+        self.bytes -= place.size
+        return place.name
