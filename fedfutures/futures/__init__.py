@@ -21,7 +21,6 @@ from ..worker.slices import Star
 from . import ends, mapping, reduction
 from .groups import Group, GroupStatistics, named
 from .priority import taken_from
-from .progress import with_progress
 from .serial import Serial
 from .waiting import as_completed, wait
 
@@ -155,11 +154,10 @@ def map(
     >>> list(map(pow, [2, 3], [5, 2]))
     [32, 9]
     """
-    results = mapping.map_ordered(
+    return mapping.map_ordered(
         _node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-        return_exceptions=return_exceptions, priority=priority,
+        return_exceptions=return_exceptions, progress=progress, priority=priority,
     )  # fmt: skip
-    return with_progress(results, iterables) if progress else results
 
 
 def starmap(fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) -> Iterator[Any]:
@@ -186,11 +184,10 @@ def map_as_completed(
     >>> sorted(map_as_completed(abs, [-3, 2]))
     [2, 3]
     """
-    results = mapping.map_unordered(
+    return mapping.map_unordered(
         _node(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-        return_exceptions=return_exceptions, priority=priority,
+        return_exceptions=return_exceptions, progress=progress, priority=priority,
     )  # fmt: skip
-    return with_progress(results, iterables) if progress else results
 
 
 def map_reduce(

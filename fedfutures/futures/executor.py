@@ -22,7 +22,6 @@ from . import ends
 from .groups import Group, named
 from .mapping import map_ordered
 from .priority import taken_from
-from .progress import with_progress
 from .serial import Serial
 
 if TYPE_CHECKING:
@@ -159,12 +158,11 @@ class Executor(concurrent.futures.Executor):
         priority: int | None = None,
     ) -> Iterator[Any]:
         """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
-        results = map_ordered(
+        return map_ordered(
             self._ready(), fn, iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-            return_exceptions=return_exceptions, priority=priority, owner=self,
+            return_exceptions=return_exceptions, progress=progress, priority=priority, owner=self,
             opened=self._opened,
         )  # fmt: skip
-        return with_progress(results, iterables) if progress else results
 
     def _opened(self, feeder: Feeder) -> None:
         """A map has begun."""

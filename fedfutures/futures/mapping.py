@@ -20,6 +20,7 @@ from ..worker.plain import look_plain
 from ..worker.slices import Slice
 from ..worker.unasked import bystanders
 from .feeding import Feeder, Reader
+from .progress import with_progress
 
 
 class Wishes(NamedTuple):
@@ -29,6 +30,7 @@ class Wishes(NamedTuple):
     chunksize: int | None = None
     buffersize: int | None = None
     return_exceptions: bool = False
+    progress: bool = False
     priority: int | None = None
     join: Callable[[Future], object] | None = None  # told of each slice, for a group
     owner: Any = None  # lives as long as somebody can read
@@ -44,7 +46,8 @@ def map_ordered(
     """
     wishes = Wishes(**options)
     feeder, deadline = _begun(node, function, iterables, wishes, None)
-    return _in_order(Reader(feeder, wishes.owner), deadline, wishes.return_exceptions)
+    results = _in_order(Reader(feeder, wishes.owner), deadline, wishes.return_exceptions)
+    return with_progress(results, iterables, feeder.counter()) if wishes.progress else results
 
 
 def _begun(
@@ -165,7 +168,8 @@ def map_unordered(
     wishes = Wishes(**options)
     arrivals = Arrivals(node)
     feeder, deadline = _begun(node, function, iterables, wishes, arrivals.watch)
-    return _as_they_come(Reader(feeder, wishes.owner), arrivals, deadline, wishes.return_exceptions)
+    results = _as_they_come(Reader(feeder, wishes.owner), arrivals, deadline, wishes.return_exceptions)
+    return with_progress(results, iterables, feeder.counter()) if wishes.progress else results
 
 
 def _as_they_come(

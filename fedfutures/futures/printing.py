@@ -16,6 +16,10 @@ from ..program import records
 
 RECORDS = 3
 _LINE_BEGINS = re.compile(r"(\n|\r(?!\n))(?=[\s\S])")
+
+bars: list[Any] = []
+"""Bars of progress in the last line of the terminal, which is to be cleared before anything else is written."""
+
 _Decoder = codecs.getincrementaldecoder("utf-8")
 
 
@@ -41,6 +45,8 @@ class Printer:
             decoder = self._decoders[worker, stream] = _Decoder("backslashreplace")
         text = decoder.decode(data)
         if target is not None and text:
+            for bar in bars:
+                bar.clear()
             _write(target, self._marked(worker, stream, text) if self._prefix else text)
 
     def _marked(self, worker: str, stream: int, text: str) -> str:
