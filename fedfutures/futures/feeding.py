@@ -425,7 +425,7 @@ class Feeder:
             return list(self._away)
 
     def counter(self) -> Callable[[], int] | None:
-        """Return what says how many items are done, from any thread; None where calls run in between, or in a Future."""
+        """Return what says from any thread how many items are done; None in a Future, and where calls run here."""
         return None if self.node.runs_at_once or not self._calls_back else self._count_done
 
     def _count_done(self) -> int:

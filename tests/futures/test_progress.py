@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import re
@@ -60,7 +61,7 @@ def test_a_log_has_a_bounded_number_of_lines(clock: Clock, capsys: pytest.Captur
     said_at = [int(line.split()[0].replace(",", "")) for line in capsys.readouterr().err.splitlines()]
     assert said_at[:3] == [1, 6, 11]
     assert 20 < len(said_at) < 50
-    gaps = [after - before for before, after in zip(said_at, said_at[1:])]
+    gaps = [after - before for before, after in itertools.pairwise(said_at)]
     assert gaps == sorted(gaps)
 
 
