@@ -140,9 +140,11 @@ def run(
     try:
         handle = start_hosts()
         # Only now the rest is loaded, while the host process loads its own.
+        from fedfutures.futures import patience
         from fedfutures.futures.federation import Federation
         from fedfutures.worker import current
 
+        patience.quiet = options.quiet
         programs.enter(program)
         federation = Federation(handle, prefix=options.prefix)
         current.node = federation.origin

@@ -21,6 +21,7 @@ from ..worker.future import Future
 from . import ends
 from .groups import Group, named
 from .mapping import map_ordered
+from .patience import Patience
 from .priority import taken_from
 from .serial import Serial
 
@@ -210,10 +211,11 @@ class Executor(concurrent.futures.Executor):
         if not wait:
             ends.read_on(list(self._maps))
         else:
-            ends.complete(list(self._maps))
-            for future in mine:
-                if not future.done():
-                    self._node.wait(future, None)
+            with Patience(self._node):
+                ends.complete(list(self._maps))
+                for future in mine:
+                    if not future.done():
+                        self._node.wait(future, None)
 
 
 def _check(
