@@ -18,6 +18,7 @@ from ..program.modules import OWN, is_installed
 from ..program.snapshots import asked_for, key_of_snapshot
 from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, name_of
 from . import events as rules
+from .installed import advice
 
 if TYPE_CHECKING:
     from ..program.variables import Snapshot
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .node import Node
 
 TOLD_AT_MOST = 1024
-_INSTALL = "install it there: ssh {host} {python} -m pip install {top}"
 
 
 class NotToBeHad(Exception):
@@ -103,7 +103,6 @@ def program_module(program: tuple[str, str] | None) -> Module:
 def find_module(name: str, host: str) -> Module:
     """Return the module of this name; raises :class:`NotToBeHad`."""
     top = name.partition(".")[0]
-    install = _INSTALL.replace("{top}", top)
     if top in OWN:
         raise NotToBeHad(f"{top} has to be installed on each host: another version may be there")
     if top in sys.stdlib_module_names:
@@ -111,21 +110,23 @@ def find_module(name: str, host: str) -> Module:
         raise NotToBeHad(f"it belongs to the standard library of Python {version} on {host}")
     found = _find(name)
     if found is None:
-        raise NotToBeHad(f"the Origin on {host} has none beside the program either; {install}")
+        raise NotToBeHad(f"the Origin on {host} has none beside the program either; {advice(top)}")
     if found.origin is not None and is_installed(found.origin):
         place = os.path.basename(os.path.dirname(found.origin.partition(f"{os.sep}{top}")[0] + os.sep))
-        raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}; {install}")
+        raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}; {advice(top)}")
     loader: Any = found.loader
     if loader is None:
         return Module(True, "", b"")
     if isinstance(loader, importlib.machinery.ExtensionFileLoader):
-        raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel; {install}")
+        how = advice(top, travels=False)
+        raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel; {how}")
     is_package = found.submodule_search_locations is not None
     if isinstance(loader, importlib.machinery.SourceFileLoader):
         return Module(is_package, loader.path, loader.get_data(loader.path))
     source = loader.get_source(name) if hasattr(loader, "get_source") else None
     if source is None:
-        raise NotToBeHad(f"on {host} there is only bytecode of it ({found.origin}), which cannot travel; {install}")
+        how = advice(top, travels=False)
+        raise NotToBeHad(f"on {host} there is only bytecode of it ({found.origin}), which cannot travel; {how}")
     return Module(is_package, found.origin or name, source.encode())
 
 
