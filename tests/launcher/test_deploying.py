@@ -56,7 +56,8 @@ def test_no_command_takes_fedfutures_from_an_index_that_has_none() -> None:
     places = [root / "README.rst", *(root / "docs").rglob("*.rst")]
     places += [path for folder in ("fedfutures", "launcher") for path in (root / folder).rglob("*.py")]
     for path in places:
-        found = re.findall(
-            r"pip install (?:\S+ )*?fedfutures(?![\w-]*\*|[-_]\S*whl)\b.*", path.read_text(encoding="utf-8")
-        )
+        found = FROM_AN_INDEX.findall(path.read_text(encoding="utf-8"))
         assert not found, (path, found)
+    assert FROM_AN_INDEX.search("pip install -U fedfutures==0.1.0")
+    assert FROM_AN_INDEX.search("pip install fedfutures numpy")
+    assert not FROM_AN_INDEX.search("pip install ./fedfutures-*.whl numpy")
