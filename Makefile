@@ -1,6 +1,6 @@
 # Every target sets up what it needs on a machine that has make and Python >= 3.10 with venv, and nothing else.
 #
-#   make demo    a census of Python's standard library on four Workers
+#   make demo    a picture of the Mandelbrot set, a Worker for each processor; DEMO=--serial compares with a serial run
 #   make test    lint, then every test; what CI runs
 #   make suite   every test that could depend on the version of Python, without lint (.ci/run: on other Pythons)
 #   make pure    the tests that start no processes
@@ -30,7 +30,7 @@ BENCH_VENV := .venvs/benchmarks
 .NOTPARALLEL:
 
 demo: $(VENV)/progress.stamp
-	$(BIN)/python -m fedfutures -n 4 docs/examples/stdlib_census.py
+	$(BIN)/python -m fedfutures docs/examples/mandelbrot.py $(DEMO)
 
 test: lint system-packages
 	$(BIN)/python -m pytest -m "not host" --cov

@@ -158,11 +158,18 @@ class FederationLost(FedfuturesError, BrokenExecutor):
 
 
 class StartFailed(FederationLost):
-    """The host process, its Broker or its Workers did not come up. `exit_code` is what a launcher ends with."""
+    """The host process, its Broker or its Workers did not come up; the text has the reason of each host.
 
-    def __init__(self, text: str, exit_code: int = 1) -> None:
-        super().__init__(text)
-        self.exit_code = exit_code
+    Attributes: `summary` (the first line of the text), `exit_code` (what a launcher ends with), `hosts` (by the name of
+    each host that could not be used: why, and what to do).
+    """
+
+    def __init__(self, summary: str, exit_code: int = 1, hosts: dict[str, str] | None = None) -> None:
+        self.summary, self.exit_code, self.hosts = summary, exit_code, dict(hosts or {})
+        super().__init__("\n".join([summary, *(f"  {name}: {why}" for name, why in self.hosts.items())]))
+
+    def __reduce__(self) -> tuple[type, tuple[str, int, dict[str, str]]]:
+        return type(self), (self.summary, self.exit_code, self.hosts)
 
 
 class InitializerFailed(FederationLost):

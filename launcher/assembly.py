@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fedfutures.host import room
 from fedfutures.host.hosts import GRACE_SECONDS
 from fedfutures.host.settings import Settings, settings_from
 
@@ -28,6 +29,8 @@ class Request:
     tunnel: bool = False
     grace: float = GRACE_SECONDS
     processors: int = 1  # of this machine
+    memory: int = 0  # bytes that new processes of this machine can have; 0: not known
+    columns: int = 80  # how wide the table of hosts may be
     python: str | None = None
     prolog: str | None = None
     path: str | None = None
@@ -59,7 +62,8 @@ def request_from(value: dict[str, Any]) -> Request:
 def assemble(request: Request, facts: Mapping[str, Mapping[str, Any]]) -> Assembly:
     """Return the run on this machine and on the hosts of which `facts` are known: "processors" and "address" of each.
 
-    A host that gets no Worker is left out, unless others are behind it. Raises ValueError when nobody is left.
+    A host that gets no Worker is left out, unless others are behind it. Raises ValueError when nobody is left, and when
+    a host has too little memory for its Workers.
     """
     specs = [request.local, *(spec for spec in request.hosts if spec.name in facts)]
     counts = [_count(request, spec, facts) for spec in specs]
@@ -67,6 +71,10 @@ def assemble(request: Request, facts: Mapping[str, Mapping[str, Any]]) -> Assemb
     if not workers or not any(count != 0 for count in counts):
         raise ValueError("no host is left that could have Workers")
     shares = {spec.name: share for spec, share in zip(specs, spread(workers, counts))}
+    for spec in specs:
+        known = request.memory if spec is request.local else int(facts[spec.name].get("memory") or 0)
+        if why := room.refusal(shares[spec.name], known, spec.name):
+            raise ValueError(why)
     ways = {spec.name: spec.site if spec.site in shares else None for spec in specs}
     doors = set(ways.values())
     taking_part = [spec for spec in specs if shares[spec.name] or spec.name in doors or spec is request.local]

@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from .splitting import BadLine, Splitter
+
 USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
 DESCRIPTION = "Run a Python program whose fedfutures spread over Workers, on this machine and on others."
 
@@ -18,6 +20,8 @@ class Options:
     kind: str = ""  # "file", "module", "code" or "stdin"
     place: str = ""  # path, module name or code
     arguments: list[str] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)  # our own words, as they were written
+    line: list[str] = field(default_factory=list)  # all words
     workers: int | None = None
     brokers: int = 1
     hosts: list[str] = field(default_factory=list)
@@ -81,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="workers",
         type=_positive,
         metavar="N",
-        help="Workers in all; default: the processors that may be used",
+        help="Workers in all; default: one for each processor that may be used",
     )
     add("-b", dest="brokers", type=_positive, default=1, metavar="N", help="Brokers on each host; default: 1")
     _add_hosts(parser)
@@ -92,7 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--python-interpreter", dest="python", metavar="PATH", help="interpreter of the host process and the Workers")
     add("--pythonpath", action="append", default=[], metavar="DIR", help="put DIR in front of sys.path (repeatable)")
     add("--path", metavar="DIR", help="working directory of the Workers")
-    add("--profile", nargs="?", const=".", metavar="DIR", help="write a cProfile of each Worker to DIR")
+    add(
+        "--profile",
+        nargs="?",
+        const=".",
+        metavar="DIR",
+        help="write a cProfile of each Worker of this machine to DIR; default: here",
+    )
     add("--debug", action="store_true", help="check every invariant at each step (slow)")
     add("--no-prefix", dest="prefix", action="store_false", help="print what Futures print without [host.worker]")
     add("--dry-run", action="store_true", help="print the plan and start nothing")
@@ -108,7 +118,8 @@ def _add_hosts(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="HOST",
-        help="[user@]host[:port] each, up to the next option; named twice: two Workers; this machine is localhost",
+        help="[user@]host[:port] each, up to the next option or the program; named twice: two Workers; "
+        "this machine is localhost",
     )
     add(
         "--hostfile",
@@ -145,15 +156,16 @@ def _add_hosts(parser: argparse.ArgumentParser) -> None:
 
 def parse(arguments: list[str]) -> Options:
     """Return the options; on bad ones, say so in one line and exit with code 2, as argparse does."""
-    ours, kind, place, rest = _split(arguments)
     parser = _parser()
-    options = Options(kind=kind, place=place, arguments=rest)
+    try:
+        ours, kind, place, rest = Splitter(parser).cut(arguments)
+    except BadLine as error:
+        parser.error(str(error))
+    options = Options(kind=kind, place=place, arguments=rest, given=ours, line=list(arguments))
     for name, value in vars(parser.parse_args(ours)).items():
         setattr(options, name, value)
     if not kind:
-        last = options.hosts[-1] if options.hosts else ""
-        hint = f"; if {last} is meant, put -- before it" if last.endswith(".py") else ""
-        parser.error(f"no program given{hint}")
+        parser.error("no program given")
     if options.hosts and options.hostfile is not None:
         parser.error("--hosts and --hostfile exclude each other")
     if options.brokers > 1 and not options.hosts and options.hostfile is None:
@@ -167,39 +179,6 @@ def _check_brokers(parser: argparse.ArgumentParser, options: Options) -> None:
     workers = options.workers or processors()
     if options.brokers > workers:
         parser.error(f"-b {options.brokers}: more Brokers than Workers, of which there are {workers}")
-
-
-_TAKE_VALUE = {
-    "-n", "-b", "--prolog", "--nice", "--python-interpreter", "--pythonpath", "--path", "--hostfile",
-    "--ssh-executable", "--rsh", "--ssh-config", "--host-key-policy", "--external-hostname",
-    "--broker-hostname", "--min-hosts", "--grace",
-}  # fmt: skip
-
-
-def _split(arguments: list[str]) -> tuple[list[str], str, str, list[str]]:
-    """Cut the line where the program begins: what stands behind it is the program's own, dashes and all."""
-    index = 0
-    while index < len(arguments):
-        word = arguments[index]
-        if word[:2] in ("-m", "-c"):  # the value may follow at once, as in -mtimeit
-            kind = "module" if word[:2] == "-m" else "code"
-            values = [word[2:]] * bool(word[2:]) + arguments[index + 1 :]
-            if not values:
-                _parser().error(f"{word} needs {'a module' if kind == 'module' else 'code'}")
-            return arguments[:index], kind, values[0], values[1:]
-        if word == "-":
-            return arguments[:index], "stdin", "-", arguments[index + 1 :]
-        if word == "--":
-            index += 1
-            if index < len(arguments):
-                return arguments[: index - 1], "file", arguments[index], arguments[index + 1 :]
-            return arguments[:-1], "", "", []
-        if not word.startswith("-"):
-            return arguments[:index], "file", word, arguments[index + 1 :]
-        index += 2 if word in _TAKE_VALUE else 1
-        while word == "--hosts" and index < len(arguments) and not arguments[index].startswith("-"):
-            index += 1
-    return arguments, "", "", []
 
 
 def main(arguments: list[str] | None = None) -> None:

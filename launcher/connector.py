@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from fedfutures.host import room
 from fedfutures.host.settings import FrameReader
 from fedfutures.host.system import memory, name_process
 
@@ -27,7 +28,7 @@ from .assembly import Assembly, Request, assemble, request_from
 from .hello import Hello
 from .lines import Line
 from .links import Links, Note, Order
-from .preflight import Report, ours, table
+from .preflight import Report, ours, reasons, table
 from .remote import Remote
 from .ssh.session import Client
 from .streams import Streams
@@ -213,7 +214,7 @@ class Connector:
         try:
             assembly = assemble(self.request, working)
         except ValueError as error:
-            self._fail(str(error), 1)
+            self._fail(str(error), 2)
             return
         if len(working) + local_counts < self.request.min_hosts:
             count = len(working) + local_counts
@@ -224,6 +225,7 @@ class Connector:
         self.host_of = {broker.name: broker.host for broker in assembly.brokers.values()}
         self.links = Links(assembly.brokers, assembly.tree.links())
         self._show_table({name: settings.workers for name, settings in assembly.settings.items()})
+        self._warn_of_many()
         self.local.say(assembly.settings[self.request.local.name])
         for name, remote in self.remotes.items():
             if name in assembly.settings:
@@ -239,11 +241,23 @@ class Connector:
             here.processors, here.memory = self.request.processors, memory()
             local = self.request.local.name
             reports.insert(0, Report(local, workers.get(local, 0), hello=here, latency=0.0))
-        self.origin.say(["table", table(reports), any(report.problem is not None for report in reports)])
+        self.origin.say(
+            ["table", table(reports, self.request.columns), any(report.problem is not None for report in reports)]
+        )
+
+    def _warn_of_many(self) -> None:
+        """Say where there are far more Workers than processors."""
+        assert self.assembly is not None
+        for name, settings in self.assembly.settings.items():
+            facts = self.remotes[name].facts if name in self.remotes else None
+            processors = self.request.processors if facts is None else int(facts["processors"] or 1)
+            many = room.warning(settings.workers, processors, name)
+            if many and self.request.verbosity >= 0:
+                self._note(many, important=True)
 
     def _fail(self, text: str, code: int) -> None:
         self._show_table({})
-        self.origin.say(["failed", text, code])
+        self.origin.say(["failed", text, code, reasons([remote.report(0) for remote in self.remotes.values()])])
         self.ended = True
 
     def _end(self) -> None:

@@ -17,6 +17,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from . import exits
+
 
 def run_to_end(federation: Any, run: Callable[[], None]) -> NoReturn:
     """Run the program and exit as it does; the Federation is closed at the end."""
@@ -25,6 +27,7 @@ def run_to_end(federation: Any, run: Callable[[], None]) -> NoReturn:
     try:
         code = _run_and_drain(federation, run)
     except SystemExit as end:
+        exits.say_whose(end)
         code, why = end.code, f"the program exited with code {_status(end.code)}"
     except KeyboardInterrupt as error:
         _report(error)
@@ -46,6 +49,7 @@ def _run_and_drain(federation: Any, run: Callable[[], None]) -> Any:
     except SystemExit as end:
         if not is_normal(end.code):
             raise
+        exits.say_whose(end)
         code = end.code
     from fedfutures import futures  # loaded long since; not when this module is
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import socket
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +14,7 @@ from fedfutures.errors import StartFailed
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import modules_in
 from fedfutures.host.hosts import Hosts
+from fedfutures.host.room import available_memory, refusal
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
@@ -23,6 +26,7 @@ from .hosts import BadHosts, HostSpec
 from .schedulers import from_environment
 
 SEAL_BYTES = 32
+COLUMNS = 80
 
 
 def own_names() -> list[str]:
@@ -101,9 +105,17 @@ def request_for(
         local=specs[0], hosts=list(specs[1:]), settings=settings, workers=workers, brokers=brokers,
         min_hosts=hosts.min_hosts, require_all=hosts.require_all, tunnel=hosts.tunnel, grace=hosts.grace,
         processors=processors(), python=hosts.python, prolog=hosts.prolog, path=hosts.path,
-        pythonpath=list(hosts.pythonpath), nice=hosts.nice, verbosity=settings.verbosity,
+        pythonpath=list(hosts.pythonpath), nice=hosts.nice, verbosity=settings.verbosity, columns=_columns(),
+        memory=available_memory(),
         ssh={"executable": hosts.ssh_executable, "config": hosts.ssh_config, "policy": hosts.host_key_policy},
     )  # fmt: skip
+
+
+def _columns() -> int:
+    """How wide the table of hosts may be: as the terminal, and 80 where standard error is none."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return COLUMNS
+    return shutil.get_terminal_size((COLUMNS, 24)).columns
 
 
 def start(request: Request, command: list[str] | None = None) -> HostHandle:
@@ -123,6 +135,8 @@ def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, br
     if len(specs) == 1:
         count = workers or specs[0].count or processors()
         threads = max(1, processors() // count)
+        if why := refusal(count, available_memory(), settings.host):
+            raise StartFailed(why, 2)
         return HostHandle(replace(settings, workers=count, size=count, threads=threads), python=command)
     refuse_root(hosts, specs)
     return start(request_for(hosts, specs, settings, workers, brokers), command)
@@ -132,6 +146,6 @@ def refuse_root(hosts: Hosts, specs: Sequence[HostSpec]) -> None:
     """Raise StartFailed when root would log in to other hosts without having asked for it."""
     if os.geteuid() == 0 and len(specs) > 1 and not hosts.allow_root:
         raise StartFailed(
-            "this is root's process, and a run as root on other hosts gives every Future all rights there; "
-            "run it as a user, or say --allow-root (allow_root=True)", 2
+            "as root, Futures could do anything on the other hosts: run it as a user, or say --allow-root "
+            "(allow_root=True)", 2
         )  # fmt: skip

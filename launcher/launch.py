@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import shlex
 import sys
@@ -9,12 +10,14 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from fedfutures.errors import StartFailed
+from fedfutures.host import room
 from fedfutures.host.flags import shown
 from fedfutures.host.handle import HostHandle, command_here
 from fedfutures.host.here import settings_here
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
+from . import copies, suggestions
 from . import program as programs
 from .command_line import Options, plan_text
 from .ending import end_by_interrupt, run_to_end
@@ -27,7 +30,9 @@ def launch(options: Options) -> NoReturn:
     if not programs.SAFE_PATH:
         del sys.path[0]  # the launcher's own first entry, where the program's is to stand
     sys.path[:0] = map(os.path.abspath, options.pythonpath)
+    refuse_copies(options)
     program = programs.load(options)
+    point_out(options, program)
     if options.hosts or options.hostfile is not None or any(name in os.environ for name in BATCH_VARIABLES):
         from .launch_far import launch_far
 
@@ -42,12 +47,42 @@ def launch(options: Options) -> NoReturn:
 
 def launch_here(options: Options, program: programs.Program, settings: Settings, command: list[str]) -> NoReturn:
     """Run the program with Workers on this machine alone."""
+    if why := room.refusal(settings.workers, room.available_memory(), settings.host):
+        programs.fail(why)
     tree = plan([HostPlan(settings.host, settings.workers, settings.brokers)])
     settings.dials = tree.dials(settings.host)
     if options.dry_run:
         print(plan_text(_plan(options, settings, command, tree)))
         raise SystemExit(0)
+    many = room.warning(settings.workers, processors(), settings.host)
+    if many and not options.quiet:
+        print(f"fedfutures: {many}", file=sys.stderr)
     run(options, program, settings, lambda: HostHandle(settings, python=command))
+
+
+def refuse_copies(options: Options) -> None:
+    """End with code 2 when ``srun`` or its like has started this command several times, and nothing else is meant."""
+    found = copies.copies(os.environ, sys.stdin is not None and sys.stdin.isatty())
+    if found is None or set(options.hosts) == {"localhost"}:
+        return
+    if found.first:
+        programs.fail(copies.refusal(found, options.line))
+    raise SystemExit(2)  # one line is enough
+
+
+def point_out(options: Options, program: programs.Program) -> None:
+    """Say which options of ours stand behind the program, which gets them."""
+    if options.quiet or options.kind != "file" or not options.arguments:
+        return
+    text = "".join(linecache.getlines(program.file)) if program.file else ""
+    found = suggestions.behind_the_program(options.arguments, {word.partition("=")[0] for word in options.given}, text)
+    if found:
+        stand = "stands" if len(found) == 1 else "stand"
+        print(
+            f"fedfutures: {', '.join(found)} {stand} behind {options.place}, so {options.place} gets "
+            f"{'it' if len(found) == 1 else 'them'}; options of fedfutures stand in front",
+            file=sys.stderr,
+        )
 
 
 def settings_for(options: Options, program: programs.Program, workers: int) -> Settings:
@@ -105,14 +140,16 @@ def run(
     try:
         handle = start_hosts()
         # Only now the rest is loaded, while the host process loads its own.
+        from fedfutures.futures import patience
         from fedfutures.futures.federation import Federation
         from fedfutures.worker import current
 
+        patience.quiet = options.quiet
         programs.enter(program)
         federation = Federation(handle, prefix=options.prefix)
         current.node = federation.origin
     except StartFailed as error:
-        programs.fail(str(error), error.exit_code)
+        programs.fail(error.summary, error.exit_code)
     except KeyboardInterrupt:
         print("fedfutures: interrupted before the program has begun", file=sys.stderr)
         end_by_interrupt()

@@ -39,7 +39,7 @@ def launch_far(options: Options, program: programs.Program) -> NoReturn:
     try:
         refuse_root(hosts, specs)
     except StartFailed as error:
-        programs.fail(str(error), error.exit_code)
+        programs.fail(error.summary, error.exit_code)
     if options.external_hostname and options.verbosity:
         print("fedfutures: --external-hostname is not needed: links are dialled from here", file=sys.stderr)
     run(options, program, request.settings, lambda: start(request, command))

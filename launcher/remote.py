@@ -12,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shlex
 import sys
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from fedfutures.host.flags import for_another
@@ -22,6 +24,7 @@ from fedfutures.host.settings import Settings
 
 from .assembly import Request
 from .hello import Hello, HelloReader
+from .hints import hinted
 from .hosts import HostSpec
 from .lines import Line
 from .preflight import Ours, Report, judge
@@ -44,6 +47,7 @@ class Remote:
 
     def __init__(self, spec: HostSpec, request: Request, client: Client, ours: Ours, poller: select.poll) -> None:
         self.name, self.spec, self._ours = spec.name, spec, ours
+        self._ssh = by_hand(spec, request)
         self._request, self._client, self._poller = request, client, poller
         self._session: Session | None = None
         self._line: Line | None = None
@@ -154,7 +158,7 @@ class Remote:
     def nonsense(self) -> None:
         """What it says is no frame, or none that it may send: begin anew, by its door."""
         if self._line is not None:
-            self._fail(nonsense(self.name), time.monotonic())
+            self._fail(nonsense(self.name, self._ssh), time.monotonic())
 
     def lost_now(self) -> bool:
         """Whether the connection was lost since the last time."""
@@ -177,7 +181,7 @@ class Remote:
                 self.due = now + LATE_SECONDS
             else:
                 why = f"it was silent for {HELLO_SECONDS:.0f} s"
-                self._fail(no_hello(self.name, why, self._noise()), now)
+                self._fail(no_hello(self.name, why, self._noise(), self._ssh), now)
         else:
             self.due = None
 
@@ -209,7 +213,7 @@ class Remote:
         if self._hello.hello is None:
             data = self._hello.feed(data)
             if self._hello.failed is not None:
-                self._fail(no_hello(self.name, self._hello.failed, self._noise()), time.monotonic())
+                self._fail(no_hello(self.name, self._hello.failed, self._noise(), self._ssh), time.monotonic())
                 return
             if self._hello.hello is None:
                 return
@@ -229,7 +233,7 @@ class Remote:
 
     def _said_hello(self, hello: Hello) -> None:
         self._said = hello
-        failure, warnings = judge(self.name, hello, self._ours)
+        failure, warnings = judge(self.name, hello, self._ours, self._ssh)
         if failure is not None:
             self._fail(failure, time.monotonic())
             return
@@ -237,7 +241,7 @@ class Remote:
         self.warnings = warnings
         if self._settings is None:
             self._pongs, self._state = 0, "measuring"
-            self.facts = {"processors": hello.processors, "address": hello.address}
+            self.facts = {"processors": hello.processors, "address": hello.address, "memory": hello.memory}
             self._line.say(["ping"])
             return
         if self._entering:
@@ -271,13 +275,14 @@ class Remote:
 
     def _why_ended(self) -> Failure:
         if self._hello.hello is not None and self._settings is not None:
-            return lost(self.name)
-        return ended_early(self.name, None, "\n".join(self._errors), self._noise())
+            return lost(self.name, ssh=self._ssh)
+        return ended_early(self.name, None, "\n".join(self._errors), self._noise(), self._ssh)
 
     def _fail(self, failure: Failure, now: float) -> None:
         self.close()
         if self._settings is None:
-            self.failure, self.facts, self._state, self.due = failure, None, "over", None
+            self.failure = hinted(failure, self.spec, self._request)
+            self.facts, self._state, self.due = None, "over", None
             return
         if self._state == "serving":
             self._state, self._lost_now, self._lost_at = "waiting", True, now
@@ -337,6 +342,16 @@ def remote_target(spec: HostSpec, request: Request, run: str | None = None) -> T
     else:
         command = attach_command(pythons, run, prolog, pythonpath=paths)
     return _target_of(spec, {other.name: other for other in request.hosts}, command)
+
+
+def by_hand(spec: HostSpec, request: Request) -> str:
+    """Return how people run a command on a host: what they paste in front of it."""
+    words = [request.ssh.get("executable") or "ssh"]
+    words += ["-F", request.ssh["config"]] if request.ssh.get("config") else []
+    access = next((other for other in request.hosts if other.name == spec.site), None)
+    words += ["-J", access.word] if access is not None else []
+    words += ["-p", str(spec.port)] if spec.port is not None else []
+    return shlex.join([*words, replace(spec, port=None).word])
 
 
 def _target_of(spec: HostSpec, specs: dict[str, HostSpec], command: str = "") -> Target:

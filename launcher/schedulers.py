@@ -5,8 +5,10 @@ Asked when the user names no hosts. In each scheduler's own words:
 - **Slurm**: SLURM_JOB_NODELIST, packed (``n[08-11,15]``). How many Workers: a job that was asked for in tasks (-n,
   --ntasks-per-node) gets its tasks, SLURM_TASKS_PER_NODE; one that was asked for in nodes or processors has one task a
   node by default, which says nothing, so it gets its processors, SLURM_JOB_CPUS_PER_NODE, divided by those that
-  --cpus-per-task gives to each. Under ``salloc`` this machine may be none of the hosts. A program that ``srun`` starts
-  several times is as many runs, and none of them is to take all of the job's hosts, so there are none.
+  --cpus-per-task gives to each. In a step of one task (``srun -n1 --pty bash``) the tasks that Slurm counts are those
+  of the step, so the processors of the job's nodes count. Under ``salloc`` this machine may be none of the hosts. A
+  program that ``srun`` starts several times is as many runs, and none of them is to take all of the job's hosts, so
+  there are none (:mod:`.copies` refuses them where nothing else is asked for).
 - **PBS, Torque**: each line of the file PBS_NODEFILE is one host, as often as it has room. Only if each is there once
   does PBS_NUM_PPN count, which Torque sets.
 - **Grid Engine**: lines of PE_HOSTFILE, ``host slots queue processors``.
@@ -71,9 +73,10 @@ def _slurm(environ: Mapping[str, str], _: Read) -> dict[str, int]:
 
 
 def _slurm_counts(environ: Mapping[str, str], nodes: str, hosts: int) -> list[int]:
-    in_tasks = {"SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE"} & environ.keys()
+    in_step = "SLURM_STEP_ID" in environ  # whose tasks are what these variables count then
+    in_tasks = {"SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE"} & environ.keys() and not in_step
     variable = "SLURM_TASKS_PER_NODE" if in_tasks else "SLURM_JOB_CPUS_PER_NODE"
-    if variable not in environ:
+    if variable not in environ and not in_step:
         variable = "SLURM_TASKS_PER_NODE"
     if variable not in environ:
         return [1] * hosts

@@ -20,9 +20,11 @@ from ..worker.future import Future
 from ..worker.seeding import rng
 from ..worker.slices import Arguments, Star
 from . import ends, mapping, reduction
+from .advice import advice
 from .checks import not_callable
 from .groups import Group, GroupStatistics, named
 from .options import CallOptions, Face, in_seeded
+from .patience import Patience
 from .priority import taken_from
 from .serial import Serial
 from .waiting import as_completed, wait
@@ -73,7 +75,7 @@ def _node() -> Any:
     if _serial is None:
         _serial = Serial()
         atexit.register(ends.end_of_process, _serial)
-        logger.warning("not launched by 'python -m fedfutures': futures run serially in this process")
+        logger.warning("futures run serially in this process; %s", advice())
     return _serial
 
 
@@ -263,6 +265,7 @@ def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:
     if cancel_futures:
         node.cancel_all(open_futures)
     if wait:
-        for future in open_futures:
-            if not future.done():
-                node.wait(future, None)
+        with Patience(node):
+            for future in open_futures:
+                if not future.done():
+                    node.wait(future, None)

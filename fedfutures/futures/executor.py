@@ -24,6 +24,7 @@ from .groups import Group, named
 from .mapping import mapped
 from .options import CallOptions, Face, in_seeded
 from .override import Override
+from .patience import Patience
 from .priority import taken_from
 from .serial import Serial
 
@@ -281,10 +282,11 @@ class Executor(concurrent.futures.Executor):
         if not wait:
             ends.read_on(list(self._maps))
         else:
-            ends.complete(list(self._maps))
-            for future in mine:
-                if not future.done():
-                    self._node.wait(future, None)
+            with Patience(self._node):
+                ends.complete(list(self._maps))
+                for future in mine:
+                    if not future.done():
+                        self._node.wait(future, None)
 
 
 def _check(

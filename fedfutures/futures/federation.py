@@ -21,6 +21,7 @@ from ..worker import current, inheriting, unasked
 from ..worker.events import CancelGiven
 from ..worker.origin import Origin
 from . import ends, nested, repeats
+from .patience import Patience
 from .printing import Printer
 
 LATE_SECONDS = 5.0
@@ -148,7 +149,8 @@ class Federation:
             busy = None if all(read) else busy or now + ends.BUSY_SECONDS
             if busy is not None and now > busy:
                 ends.give_up([feeder for feeder, was_read in zip(maps, read) if not was_read])
-            self._wait_for_open(origin)
+            with Patience(origin):
+                self._wait_for_open(origin)
 
     def _wait_for_open(self, origin: Any) -> None:
         # Weakly: results that nobody holds are not to be held here until the last one has come.

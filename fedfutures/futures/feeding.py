@@ -465,6 +465,15 @@ class Feeder:
         with self._books:
             return list(self._away)
 
+    def counter(self) -> Callable[[], int] | None:
+        """Return what says from any thread how many items are done; None in a Future, and where calls run here."""
+        return None if self.node.runs_at_once or not self._calls_back else self._count_done
+
+    def _count_done(self) -> int:
+        with self._books:
+            away = sum(len(self._parts[future].columns[0]) for future in self._away if future in self._parts)
+        return self.input.count - self.input.ahead - away
+
     def _is_done(self) -> bool:
         """Whether all calls have been made."""
         return self._stopped or (self.input.is_read and not self._away)

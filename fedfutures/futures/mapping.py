@@ -53,7 +53,7 @@ def mapped(
         results = _in_order(reader, deadline, wishes.return_exceptions)
     else:
         results = _as_they_come(reader, arrivals, deadline, wishes.return_exceptions)
-    return with_progress(results, iterables) if wishes.progress else results
+    return with_progress(results, iterables, feeder.counter()) if wishes.progress else results
 
 
 def wished(function: Callable[..., Any], options: dict[str, Any]) -> Wishes:

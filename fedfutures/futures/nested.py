@@ -15,7 +15,8 @@ from .ends import say
 
 ANSWER_SECONDS = 1.0
 SILENT_SECONDS = 2.0
-NOTICE_SECONDS = 10.0
+NOTICE_SECONDS = 2.0
+NOTICE_GROWTH = 5.0
 PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.25
 
@@ -36,8 +37,11 @@ def wait_until_idle(origin: Any) -> None:
             return
         idle = idle + 1 if not (busy or silent) else 0
         if busy and now > notice:
-            notice = float("inf")
-            say(f"waiting for what Futures have submitted and not waited for: {busy:,} Futures")
+            notice = began + NOTICE_GROWTH * (now - began)
+            say(
+                f"waiting for {busy:,} Future{'s' * (busy != 1)} that Futures have submitted and not waited for, since "
+                f"{now - began:.0f} s. Ctrl-C ends the wait"
+            )
         if not idle:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

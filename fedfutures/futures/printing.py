@@ -16,6 +16,10 @@ from ..program import records
 
 RECORDS = 3
 _LINE_BEGINS = re.compile(r"(\n|\r(?!\n))(?=[\s\S])")
+
+bars: list[Any] = []
+"""Bars of progress in the last line of the terminal, which is to be cleared before anything else is written."""
+
 _Decoder = codecs.getincrementaldecoder("utf-8")
 
 
@@ -27,6 +31,7 @@ class Printer:
         self._decoders: dict[tuple[str, int], Any] = {}  # a chunk may end in the middle of a character
         self._begun: dict[str, bytes] = {}  # by Worker: a log record that has not come as a whole
         self._open: dict[int, tuple[str, bool] | None] = {}  # by stream: whose line has no end yet; after a \r
+        self._cut: set[tuple[int, str]] = set()  # by stream: Workers whose line was ended for that of another
 
     def show(self, worker: str, stream: int, data: bytes) -> None:
         """Print a chunk of standard output (1) or error (2), whole lines or a part of one; handle log records (3)."""
@@ -40,7 +45,12 @@ class Printer:
         if decoder is None:
             decoder = self._decoders[worker, stream] = _Decoder("backslashreplace")
         text = decoder.decode(data)
+        if text[:1] == "\n" and self._prefix and (stream, worker) in self._cut:
+            text = text[1:]  # it ends a line that another Worker's has ended
+        self._cut.discard((stream, worker))
         if target is not None and text:
+            for bar in bars:
+                bar.clear()
             _write(target, self._marked(worker, stream, text) if self._prefix else text)
 
     def _marked(self, worker: str, stream: int, text: str) -> str:
@@ -52,6 +62,7 @@ class Printer:
             other, returned = before
             if other != worker:
                 begin = mark if returned else f"\n{mark}"
+                self._cut.add((stream, other))
             elif not returned or text[0] == "\n":
                 begin = ""
         last = text[-1]

@@ -105,7 +105,7 @@ class HostHandle:
                     print(f"fedfutures: {value[1]}", file=sys.stderr)
                 elif value[0] == "failed":
                     self.end()
-                    raise StartFailed(value[1], value[2])
+                    raise StartFailed(*value[1:])
                 else:
                     self._early.append(value)
         return self.facts

@@ -7,12 +7,10 @@ says so. Texts are as they were when first asked for in this run, however the fi
 
 from __future__ import annotations
 
-import functools
 import importlib.machinery
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..host.here import program_here
@@ -20,6 +18,7 @@ from ..program.modules import OWN, is_installed
 from ..program.snapshots import asked_for, key_of_snapshot
 from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, name_of
 from . import events as rules
+from .installed import advice
 
 if TYPE_CHECKING:
     from ..program.variables import Snapshot
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from .node import Node
 
 TOLD_AT_MOST = 1024
-_INSTALL = "install it there: ssh {host} {python} -m pip install {distribution}"
 
 
 class NotToBeHad(Exception):
@@ -113,38 +111,23 @@ def find_module(name: str, host: str) -> Module:
     found = _find(name)
     if found is None:
         raise NotToBeHad(f"the Origin on {host} has none either, neither installed nor beside the program")
-    install = f"; {_INSTALL.replace('{distribution}', known)}" if (known := distribution_of(top)) else ""
     if found.origin is not None and is_installed(found.origin):
         place = os.path.basename(os.path.dirname(found.origin.partition(f"{os.sep}{top}")[0] + os.sep))
-        raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}{install}")
+        raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}; {advice(top)}")
     loader: Any = found.loader
     if loader is None:
         return Module(True, "", b"")
     if isinstance(loader, importlib.machinery.ExtensionFileLoader):
-        raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel{install}")
+        how = advice(top, travels=False)
+        raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel; {how}")
     is_package = found.submodule_search_locations is not None
     if isinstance(loader, importlib.machinery.SourceFileLoader):
         return Module(is_package, loader.path, loader.get_data(loader.path))
     source = loader.get_source(name) if hasattr(loader, "get_source") else None
     if source is None:
-        raise NotToBeHad(f"on {host} there is only bytecode of it ({found.origin}), which cannot travel{install}")
+        how = advice(top, travels=False)
+        raise NotToBeHad(f"on {host} there is only bytecode of it ({found.origin}), which cannot travel; {how}")
     return Module(is_package, found.origin or name, source.encode())
-
-
-def distribution_of(top: str) -> str:
-    """Return what pip calls the package that a module is of, "" where that is not known.
-
-    >>> distribution_of("greenlet"), distribution_of("no_such_module")
-    ('greenlet', '')
-    """
-    return next(iter(_distributions().get(top, ())), "")
-
-
-@functools.cache
-def _distributions() -> Mapping[str, list[str]]:
-    from importlib.metadata import packages_distributions  # which reads all that is installed
-
-    return packages_distributions()
 
 
 def _find(name: str) -> importlib.machinery.ModuleSpec | None:

@@ -79,11 +79,11 @@ class Configuration:
         self._config_file = config_file
         files = [config_file] if config_file is not None else [os.path.expanduser(USER_CONFIG), SYSTEM_CONFIG]
         try:
-            self._text = "".join(
+            self.text = "".join(
                 "Host *\n" + _included(file, 0, must_be=config_file is not None) for file in files
             )  # fmt: skip
         except OSError as error:
-            self._text, self._broken = "", f"{error.filename}: {error.strerror}"
+            self.text, self._broken = "", f"{error.filename}: {error.strerror}"
         else:
             self._broken = ""
 
@@ -128,7 +128,7 @@ class Configuration:
 
         said = "".join(f"{key} {value}\n" for key, value in (("User", user), ("Port", port)) if value)
         try:
-            return dict(paramiko.SSHConfig.from_text(said + self._text).lookup(host))
+            return dict(paramiko.SSHConfig.from_text(said + self.text).lookup(host))
         except Exception as error:  # of the parser, of a Match exec, of a name that cannot be made canonical
             raise Unusable(configuration(host, str(error) or type(error).__name__)) from None
 

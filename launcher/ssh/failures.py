@@ -8,7 +8,10 @@ names the host; the remedy is something to paste. `detail` holds what the other 
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass
+
+from ..wheel import wheel_name
 
 
 @dataclass(slots=True)
@@ -19,6 +22,7 @@ class Failure:
     text: str
     remedy: str
     detail: str = ""
+    hints: tuple[str, ...] = ()  # what else may help
 
     def __str__(self) -> str:
         return f"{self.text}; try: {self.remedy}" if self.remedy else self.text
@@ -144,11 +148,11 @@ def no_such_executable(host: str, executable: str, detail: str = "") -> Failure:
     )  # fmt: skip
 
 
-def lost(host: str, detail: str = "") -> Failure:
+def lost(host: str, detail: str = "", ssh: str = "") -> Failure:
     """A session that worked has gone."""
     return Failure(
         "lost", f"{host}: the ssh connection was lost" + (f": {detail}" if detail else ""),
-        f"ssh {shlex.quote(host)} uptime", detail,
+        f"{_by(ssh, host)} uptime", detail,
     )  # fmt: skip
 
 
@@ -189,7 +193,8 @@ def host_key_revoked(place: Place, where: str, kind: str, fingerprint: str) -> F
 
 def authentication_failed(place: Place, tried: str, detail: str = "") -> Failure:
     """No key was accepted."""
-    copy = ["ssh-copy-id", *(["-p", str(place.port)] if place.port != 22 else [])]
+    copy = ["ssh-copy-id", *(["-F", place.config_file] if place.config_file is not None else [])]
+    copy += ["-p", str(place.port)] if place.port != 22 else []
     who = f"{place.user}@{place.host}" if place.user else place.host
     return Failure(
         "authentication failed",
@@ -205,61 +210,85 @@ def key_encrypted(place: Place, path: str, detail: str = "") -> Failure:
     )
 
 
+def _by(ssh: str, host: str) -> str:
+    """Return how a command is run on a host by hand; `ssh` says more than its name."""
+    return ssh or f"ssh {shlex.quote(host)}"
+
+
+def _path(path: str) -> str:
+    """Quote a path for a shell, which is to see its tilde."""
+    return f"~/{shlex.quote(path[2:])}" if path.startswith("~/") and path[2:] else shlex.quote(path)
+
+
 # -- what runs there -------------------------------------------------------------------------------------------------
 
 
-def no_python(host: str, tried: list[str]) -> Failure:
+def no_python(host: str, tried: list[str], ssh: str = "") -> Failure:
     """No interpreter that is new enough."""
     return Failure(
         "no Python", f"{host}: no Python >= 3.10 was found there; tried: {', '.join(tried) or 'nothing'}",
-        f"ssh {shlex.quote(host)} 'ls /usr/bin/python3* /opt/*/bin/python3*'",
+        f"{_by(ssh, host)} 'ls /usr/bin/python3* /opt/*/bin/python3*'",
         "then: --python-interpreter PATH, or --prolog FILE where a module has to be loaded",
     )  # fmt: skip
 
 
-def other_python(host: str, executable: str, theirs: str, ours: str) -> Failure:
+def other_python(host: str, executable: str, theirs: str, ours: str, ssh: str = "") -> Failure:
     """Pickles and bytecode of functions are good for one minor version."""
     minor = ".".join(ours.split(".")[:2])
     return Failure(
         "other Python",
         f"{host}: {executable} is Python {theirs}, here it is {ours}: the minor version must be the same",
-        f"ssh {shlex.quote(host)} command -v python{minor}", "then: --python-interpreter PATH",
+        f"{_by(ssh, host)} command -v python{minor}", "then: --python-interpreter PATH",
     )  # fmt: skip
 
 
-def fedfutures_missing(host: str, executable: str, ours: str, error: str) -> Failure:
+def _install(host: str, executable: str, ours: str, ssh: str = "", *, again: bool = False) -> str:
+    """Return the command that installs the fedfutures of here on a host: it is on no index, so its wheel is sent.
+
+    again: the same version is there, and pip would leave it.
+    """
+    wheel = wheel_name(ours)
+    force = "--force-reinstall --no-deps " if again else ""
+    there = f"cat > {wheel} && {shlex.quote(executable)} -m pip install {force}./{wheel}"
+    return f"{shlex.quote(sys.executable)} -m fedfutures_launcher.wheel | {_by(ssh, host)} {shlex.quote(there)}"
+
+
+INSTALL_HINT = "sends the fedfutures of here as a wheel; where pip refuses, docs/deploying.rst makes an environment"
+
+
+def fedfutures_missing(host: str, executable: str, ours: str, error: str, ssh: str = "") -> Failure:
     """The interpreter has no fedfutures, or one that is broken."""
     return Failure(
         "fedfutures missing", f"{host}: {executable} cannot import fedfutures: {error}",
-        f"ssh {shlex.quote(host)} {shlex.quote(executable)} -m pip install fedfutures=={ours}", error,
+        _install(host, executable, ours, ssh), hints=(INSTALL_HINT,),
     )  # fmt: skip
 
 
-def other_fedfutures(host: str, executable: str, what: str, ours: str) -> Failure:
-    """Another version, of the package or of the protocol."""
-    return Failure(
-        "other fedfutures", f"{host}: {what}",
-        f"ssh {shlex.quote(host)} {shlex.quote(executable)} -m pip install fedfutures=={ours}",
-    )  # fmt: skip
+def other_fedfutures(
+    host: str, executable: str, what: str, ours: str, ssh: str = "", *, again: bool = False
+) -> Failure:  # fmt: skip
+    """Another version, of the package or of the protocol; `again`: only of the protocol."""
+    return Failure("other fedfutures", f"{host}: {what}", _install(host, executable, ours, ssh, again=again))
 
 
-def cloudpickle_differs(host: str, executable: str, theirs: str, ours: str) -> Failure:
+def cloudpickle_differs(host: str, executable: str, theirs: str, ours: str, ssh: str = "") -> Failure:
     """Only a warning: it works more often than not."""
     return Failure(
         "cloudpickle differs", f"{host}: cloudpickle is {theirs}, here it is {ours}: some functions may not load there",
-        f"ssh {shlex.quote(host)} {shlex.quote(executable)} -m pip install cloudpickle=={ours}",
+        f"{_by(ssh, host)} {shlex.quote(executable)} -m pip install cloudpickle=={ours}",
     )  # fmt: skip
 
 
-def prolog_missing(host: str, prolog: str) -> Failure:
+def prolog_missing(host: str, prolog: str, ssh: str = "") -> Failure:
     """The file to be sourced first is not on that host."""
     return Failure(
         "prolog missing", f"{host}: the prolog {prolog} cannot be read there",
-        f"scp {shlex.quote(prolog)} {shlex.quote(f'{host}:{prolog}')}",
+        f"{_by(ssh, host)} {shlex.quote(f'cat > {_path(prolog)}')} < {_path(prolog)}",
+        "this sends the file of that name from here",
     )  # fmt: skip
 
 
-def ended_early(host: str, status: int | None, errors: str, noise: str = "") -> Failure:
+def ended_early(host: str, status: int | None, errors: str, noise: str = "", ssh: str = "") -> Failure:
     """The remote command ended without having said hello; `errors` is its standard error."""
     said = [line for line in (errors or noise).splitlines() if line.strip()][-5:]
     how = "ended" if status is None else f"ended with exit code {status}"
@@ -267,23 +296,23 @@ def ended_early(host: str, status: int | None, errors: str, noise: str = "") -> 
     return Failure(
         "ended early",
         f"{host}: the command on that host {how} before it was ready{last}",
-        f"ssh {shlex.quote(host)} true",
+        f"{_by(ssh, host)} true",
         "\n".join(said),
     )  # fmt: skip
 
 
-def no_hello(host: str, why: str, noise: str = "") -> Failure:
+def no_hello(host: str, why: str, noise: str = "", ssh: str = "") -> Failure:
     """What came is not what the host process says."""
     return Failure(
-        "no hello", f"{host}: {why}", f"ssh {shlex.quote(host)} true | head -c 1000", noise[-2000:]
+        "no hello", f"{host}: {why}", f"{_by(ssh, host)} true | head -c 1000", noise[-2000:]
     )  # fmt: skip
 
 
-def nonsense(host: str) -> Failure:
+def nonsense(host: str, ssh: str = "") -> Failure:
     """Something else than the host process writes to the standard output of the ssh session, or it is not ours."""
     return Failure(
         "lost",
         f"{host}: something was written among what the host process says",
-        f"ssh {shlex.quote(host)} 'sleep 5' </dev/null",
+        f"{_by(ssh, host)} 'sleep 5' </dev/null",
         "look for commands in the background of its shell's start-up files",
     )

@@ -119,6 +119,13 @@ def test_each_line_has_its_worker_in_front() -> None:
     assert shown(("a.1", b"one\ntwo\n"), ("a.2", b"three\n"), prefix=False) == "one\ntwo\nthree\n"
 
 
+def test_a_line_is_ended_once() -> None:
+    cut = ("a.1", b"begun "), ("a.2", b"other ")
+    assert shown(*cut, ("a.1", b"\n"), ("a.2", b"\n")) == "[a.1] begun \n[a.2] other \n"
+    assert shown(*cut, ("a.1", b"\nnext\n")) == "[a.1] begun \n[a.2] other \n[a.1] next\n"
+    assert shown(*cut, ("a.1", b"\n"), ("a.1", b"\n")) == "[a.1] begun \n[a.2] other \n[a.1] \n"  # an empty line
+
+
 def test_only_a_newline_and_a_return_begin_a_line() -> None:
     text = "a\x0bb\x0cc\x1cd\u2028e\x85f\n"
     assert shown(("a.1", text.encode())) == f"[a.1] {text}"

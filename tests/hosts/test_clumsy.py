@@ -129,7 +129,7 @@ def test_a_host_whose_directory_for_temporary_files_is_not_there(ground):
 
 def test_an_interpreter_for_hosts_need_not_be_on_this_machine(ground):
     ended = ground.launch("-n", "1", "--python-interpreter", "/no/such/python", ground.write("prog.py", ""))
-    assert ended.code == 1
+    assert ended.code == 2
     assert "good: no Python" in ended.err
     assert ended.err.endswith("fedfutures: no host is left that could have Workers\n")
 

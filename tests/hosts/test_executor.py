@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 
@@ -85,7 +86,13 @@ def test_hosts_that_cannot_be_meant():
 
 def test_hosts_that_cannot_be_reached(rootless, capfd):
     executor = Executor(max_workers=2, hosts=hosts(rootless, "nowhere.invalid", "h1", require_all=True))
-    with pytest.raises(StartFailed, match="require"):
+    with pytest.raises(StartFailed, match="require") as caught:
         executor.submit(abs, 1)
+    assert caught.value.summary == "1 of the hosts cannot be used, and --require-all asks for all"
+    assert list(caught.value.hosts) == ["nowhere"]
+    reason = caught.value.hosts["nowhere"]
+    assert reason.startswith("nowhere.invalid: no address is known for this name; try: getent hosts nowhere.invalid")
+    assert str(caught.value) == f"{caught.value.summary}\n  nowhere: {reason}"
+    assert pickle.loads(pickle.dumps(caught.value)).hosts == caught.value.hosts
     executor.shutdown()
     assert "nowhere.invalid" in capfd.readouterr().err

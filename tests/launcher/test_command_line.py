@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from launching import write
 
 import fedfutures
 from fedfutures_launcher.command_line import main, parse, plan_text
@@ -28,6 +31,13 @@ from fedfutures_launcher.command_line import main, parse, plan_text
         ("--nice=5 prog.py", "file", "prog.py", []),
         ("--profile prog.py", "file", "prog.py", []),
         ("--profile=out prog.py", "file", "prog.py", []),
+        ("--profile out prog.py", "file", "prog.py", []),
+        ("--profile -n 2 prog.py", "file", "prog.py", []),
+        ("--profile prog.py x", "file", "prog.py", ["x"]),
+        ("--profile out -m module", "module", "module", []),
+        ("-vn 2 prog.py", "file", "prog.py", []),
+        ("-vqe -vn2 prog.py", "file", "prog.py", []),
+        ("-qm module -q", "module", "module", ["-q"]),
         ("--hosts a b -n 2 prog.py x", "file", "prog.py", ["x"]),
         ("--hosts a b -- prog.py x", "file", "prog.py", ["x"]),
         ("--hosts a b -m module", "module", "module", []),
@@ -50,6 +60,9 @@ def test_defaults() -> None:
     assert (options.host_key_policy, options.tunnel, options.min_hosts) == ("reject", False, 1)
     assert (options.require_all, options.allow_root, options.external_hostname) == (False, False, None)
     assert (options.path, options.profile, options.debug, options.dry_run) == (None, None, False, False)
+    assert parse(["--profile", "out", "prog.py"]).profile == "out"
+    assert parse(["--profile", "prog.py"]).profile == "."
+    assert parse(["-vn", "2", "prog.py"]).workers == 2
     assert options.prefix
 
 
@@ -67,7 +80,7 @@ def test_hosts() -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("--hosts a prog.py", "no program given; if prog.py is meant, put -- before it"),
+        ("--hosts a nowhere.py", "no program given; nowhere.py, among the hosts, is no file here"),
         ("--hosts a --hostfile f prog.py", "--hosts and --hostfile exclude each other"),
         ("--hosts -n 2 prog.py", "--hosts: expected at least one argument"),
         ("--host-key-policy trust prog.py", "invalid choice"),
@@ -109,9 +122,18 @@ def test_options() -> None:
         ("-b 100000 prog.py", "-b 100000: more Brokers than Workers"),
         ("-b none prog.py", "'none' is not a number"),
         ("--nice much prog.py", "invalid int value"),
-        ("--unknown prog.py", "--unknown"),
-        ("-z prog.py", "-z"),
-        ("--profil prog.py", "--profil"),
+        ("--unknown prog.py", "--unknown is no option; see"),
+        ("-z prog.py", "-z is no option; see"),
+        ("--profil prog.py", "--profil is no option; did you mean --profile?"),
+        ("--host-file=x prog.py", "did you mean --hostfile=x?"),
+        ("-hostfile x prog.py", "did you mean --hostfile?"),
+        ("-np 4 prog.py", "-np is no option; did you mean -n 4?"),
+        ("-np4 prog.py", "did you mean -n 4?"),
+        ("--np=4 prog.py", "did you mean -n 4?"),
+        ("-j 4 prog.py", "did you mean -n 4?"),
+        ("--max-workers 4 prog.py", "did you mean -n 4?"),
+        ("-q -H a,b prog.py", "did you mean --hosts?"),
+        ("--host a prog.py", "did you mean --hosts?"),
         ("-m", "-m needs a module"),
         ("-n 2 -c", "-c needs code"),
     ],
@@ -125,6 +147,41 @@ def test_bad_input_is_told_in_one_line(line: str, says: str, capsys: pytest.Capt
     assert err.startswith("fedfutures: ")
     assert says in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "hosts", "place", "arguments"),
+    [
+        ("--hosts a b prog.py", ["a", "b"], "prog.py", []),
+        ("--hosts a b prog.py data x", ["a", "b"], "prog.py", ["data", "x"]),
+        ("--hosts a b prog.py -n 2", ["a", "b"], "prog.py", ["-n", "2"]),
+        ("-q --hosts a data", ["a"], "data", []),
+        ("--hosts a folder/run", ["a"], "folder/run", []),
+        ("--hosts a folder", ["a"], "folder", []),
+        # a word that is a host and a file
+        ("--hosts a data -n 2 prog.py", ["a", "data"], "prog.py", []),
+        ("--hosts data b prog.py", ["data", "b"], "prog.py", []),
+        ("--hosts b data prog.py", ["b", "data"], "prog.py", []),
+        ("--hosts a data -- prog.py", ["a", "data"], "prog.py", []),
+        ("--hosts a --hosts b prog.py", ["a", "b"], "prog.py", []),
+        ("--hosts a prog.py -m module", ["a", "prog.py"], "module", []),
+    ],
+)
+def test_a_program_among_the_hosts(
+    line: str, hosts: list[str], place: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("prog.py", "data", "folder/run", "folder/__main__.py"):
+        write(tmp_path / name, "")
+    monkeypatch.chdir(tmp_path)
+    options = parse(line.split())
+    assert (options.hosts, options.place, options.arguments) == (hosts, place, arguments)
+
+
+def test_one_word_behind_hosts_is_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "prog.py", "")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        parse(["--hosts", "prog.py"])
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:

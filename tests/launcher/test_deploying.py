@@ -17,6 +17,8 @@ from fedfutures_launcher.ssh import failures
 
 PAGE = (Path(__file__).parents[2] / "docs" / "deploying.rst").read_text(encoding="utf-8")
 
+FROM_AN_INDEX = re.compile(r"pip install (?:\S+ )*?fedfutures\b(?!-).*")
+
 
 def test_every_kind_of_failure_has_a_row_and_every_row_is_one() -> None:
     tree = ast.parse(Path(failures.__file__).read_text(encoding="utf-8"))
@@ -47,3 +49,15 @@ def test_the_toml_host_file_can_be_read() -> None:
     assert [(spec.name, spec.count, spec.site) for spec in found] == [
         ("tower", 8, None), ("node1", 32, "login"), ("node2", 32, "login"), ("node3", 32, "login"), ("login", 0, None),
     ]  # fmt: skip
+
+
+def test_no_command_takes_fedfutures_from_an_index_that_has_none() -> None:
+    root = Path(__file__).parents[2]
+    places = [root / "README.rst", *(root / "docs").rglob("*.rst")]
+    places += [path for folder in ("fedfutures", "launcher") for path in (root / folder).rglob("*.py")]
+    for path in places:
+        found = FROM_AN_INDEX.findall(path.read_text(encoding="utf-8"))
+        assert not found, (path, found)
+    assert FROM_AN_INDEX.search("pip install -U fedfutures==0.1.0")
+    assert FROM_AN_INDEX.search("pip install fedfutures numpy")
+    assert not FROM_AN_INDEX.search("pip install ./fedfutures-*.whl numpy")

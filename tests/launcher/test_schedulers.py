@@ -53,6 +53,12 @@ def packed(draw: st.DrawFn) -> tuple[str, list[str]]:
     return text, found
 
 
+def test_a_step_of_one_task_has_the_nodes_of_the_job() -> None:
+    step = {"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "1", "SLURM_NTASKS": "1", "SLURM_TASKS_PER_NODE": "1"}
+    assert hosts({**JOB, **step, "SLURM_JOB_CPUS_PER_NODE": "3,1"}) == ("Slurm", {"h2": 3, "h3": 1})
+    assert hosts({**JOB, **step}) == ("Slurm", {"h2": 1, "h3": 1})
+
+
 @given(st.lists(packed(), min_size=1, max_size=3))
 def test_packed_lists_are_unpacked(elements: list[tuple[str, list[str]]]) -> None:
     assert expand(",".join(text for text, _ in elements)) == [host for _, found in elements for host in found]

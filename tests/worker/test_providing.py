@@ -83,7 +83,7 @@ def test_what_does_not_travel(place: Path, name: str, why: str) -> None:
 
 def test_a_remedy_has_the_name_that_pip_knows() -> None:
     """``import _pytest`` is a part of what pip calls pytest."""
-    with pytest.raises(NotToBeHad, match=r"but not on \{host\}; install it there: .* -m pip install pytest$"):
+    with pytest.raises(NotToBeHad, match=r"but not on \{host\}; install it there: .* -m pip install pytest==[\d.]+$"):
         find_module("_pytest", "h")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from fedfutures_launcher import preflight
 from fedfutures_launcher.hello import MAGIC, Hello, HelloReader
-from fedfutures_launcher.preflight import Ours, Report, judge, no_hello, ours, table
+from fedfutures_launcher.preflight import Ours, Report, judge, no_hello, ours, reasons, table
 from fedfutures_launcher.ssh import failures
 from fedfutures_launcher.ssh.failures import Failure, Place
 
@@ -83,10 +83,10 @@ def test_the_table() -> None:
         ]
     )  # fmt: skip
     assert text.splitlines() == [
-        "host  workers  state         python  fedfutures  protocol  processors  memory  latency",
-        "h1         16  ok            3.11.2  0.1.0              3           8  17 GiB     1 ms",
-        "h2          4  other Python  3.12.0  0.1.0              3           8  17 GiB        -",
-        "h3          4  refused       -       -                  -           -       -        -",
+        "host  workers  state         python  fedfutures  processors  memory  latency",
+        "h1         16  ok            3.11.2  0.1.0                8  17 GiB     1 ms",
+        "h2          4  other Python  3.12.0  0.1.0                8  17 GiB        -",
+        "h3          4  refused       -       -                    -       -        -",
         "",
         "h1: cloudpickle is 2.0, here it is 3.1.2: some functions may not load there",
         "    ssh h1 /opt/bin/python3 -m pip install cloudpickle==3.1.2",
@@ -100,6 +100,44 @@ def test_the_table() -> None:
     ]
 
 
+STATES = ("ok", "authentication failed", "other fedfutures", "too many connections")
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_lines_of_hosts_fit_the_terminal(state: str, columns: int) -> None:
+    name, good = "a-name-of-some-length", Report("h1", 1024, hello=GOOD, latency=1.234)
+    hello = replace(GOOD, fedfutures="0.2.0.dev1") if state == "other fedfutures" else GOOD
+    bad = Report(name, 4, hello=hello, problem=Failure(state, f"{name}: words " * 20, "ssh h1"))
+    lines = table([good, bad], columns).splitlines()[:3]
+    assert max(map(len, lines)) <= columns
+    headings = lines[0].split()
+    assert headings[:3] == ["host", "workers", "state"]
+    assert "processors" in headings
+    assert (columns == 80) == ("protocol" not in headings)
+    if state == "other fedfutures":
+        assert "fedfutures" in headings  # it is what the line is about
+
+
+def test_reasons_of_hosts() -> None:
+    bad = Report("h3", 4, problem=failures.refused(Place("h3", "10.0.0.3")))
+    assert reasons([Report("h1", 1, hello=GOOD), bad]) == {
+        "h3": "no ssh server listens at 10.0.0.3 port 22; try: ssh h3 true"
+    }
+
+
+def test_commands_name_the_way_that_was_gone() -> None:
+    for hello in (
+        replace(GOOD, fedfutures=None),
+        replace(GOOD, python=(3, 12, 0)),
+        Hello(None),
+        Hello(None, prolog="~/e"),
+    ):
+        failure, _ = judge("h1", hello, OURS, "ssh -F /c -p 2222 ann@h1.lab.org")
+        assert failure is not None
+        assert "ssh -F /c -p 2222 ann@h1.lab.org " in failure.remedy
+
+
 VALUES = {
     "place": Place("h1", "10.0.0.1", 2222, "ann"), "host": "h1", "seconds": 3.0, "tries": 3, "tried": ["python3"],
     "cause": Failure("timeout", "door: no answer", "ssh door"), "status": 1,
@@ -108,7 +146,11 @@ VALUES = {
 
 @pytest.mark.parametrize(
     "make",
-    [make for _, make in inspect.getmembers(failures, inspect.isfunction) if make.__module__ == failures.__name__],
+    [
+        make
+        for name, make in inspect.getmembers(failures, inspect.isfunction)
+        if make.__module__ == failures.__name__ and not name.startswith("_")
+    ],
     ids=lambda make: make.__name__,
 )
 def test_every_failure_names_the_host_and_has_a_remedy(make: object) -> None:

@@ -1,0 +1,114 @@
+"""An end that takes long says whom it waits for: after two seconds, and then at intervals that grow fivefold.
+
+It asks the Federation where the first Future is that is known to run. That is done by a thread of its own, for the one
+that ends waits in the node.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+import threading
+import time
+from types import TracebackType
+from typing import Any
+
+from ..program.snapshots import split
+from ..wire.calls import arguments_text
+from ..wire.codec import unpack_plain
+from . import ends
+
+FIRST_SECONDS = 2.0
+GROWTH = 5.0
+ANSWER_SECONDS = 0.5
+LOOKED_AT = 1000
+"""Among so many Futures one is looked for that runs."""
+ARGUMENT_BYTES_AT_MOST = 1000
+
+quiet = False
+"""Whether nothing is to be said: the launcher's ``-q``."""
+
+
+class Patience:
+    """Says what the end of a program, or of an Executor, waits for: `node` has it."""
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+        self._over = threading.Event()
+
+    def __enter__(self) -> None:
+        if quiet or self._node.runs_at_once or ends.is_worker(self._node):
+            return
+        with contextlib.suppress(RuntimeError):  # no thread can be started any more
+            threading.Thread(target=self._watch, name="fedfutures-patience", daemon=True).start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        self._over.set()
+
+    def _watch(self) -> None:
+        began, due = time.monotonic(), FIRST_SECONDS
+        while not self._over.wait(began + due - time.monotonic()):
+            with contextlib.suppress(Exception):  # closed meanwhile
+                text = waited_for(self._node)
+                if text and not self._over.is_set():
+                    ends.say(f"waiting for {text} since {time.monotonic() - began:.0f} s. Ctrl-C ends the wait")
+            due *= GROWTH
+
+
+def waited_for(node: Any) -> str:
+    """Return what is not done at a node, with one of it that runs; an empty string when all is done."""
+    with node.lock:
+        futures = [future for future in (*node.futures.values(), *node.own) if not future.done()]
+    maps = ends.open_maps(node)
+    of_maps = {future for feeder in maps for future in feeder.open_futures()}
+    count = sum(future not in of_maps for future in futures)
+    parts = [f"{count:,} Future{'s' * (count != 1)}"] if count else []
+    parts += [f"the calls of map({feeder.name})" for feeder in maps[:3]]
+    if not parts:
+        return ""
+    return " and ".join(parts) + _one_that_runs(node, futures)
+
+
+def _one_that_runs(node: Any, futures: list[Any]) -> str:
+    running = next((future for future in futures[:LOOKED_AT] if future.running()), None)
+    if running is None:
+        return f" ({call_text(futures[0])} is the first)" if futures else ""
+    call = call_text(running)
+    answers, _ = node.ask("explain", node.name, running._number, ANSWER_SECONDS)
+    for name, report in answers:
+        if report and str(unpack_plain(report)).startswith(f"with Worker {name},"):
+            return f" ({call} runs on {name})"
+    return f" ({call} runs)"
+
+
+def call_text(future: Any) -> str:
+    """Return the call of a Future for people: ``slow(3)``; ``slow(...)`` where its arguments are more than numbers."""
+    call = future._call
+    if call is None:
+        return "one"
+    args, kwargs = _arguments(call[1])
+    return arguments_text(call[0].name, None, args, kwargs)
+
+
+class _Plain(pickle.Unpickler):
+    """Loads numbers, strings and the built-in containers, and runs no code of anybody."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"{module}.{name} is no plain value")
+
+
+def _arguments(payload: bytes) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
+    """Return the arguments in a payload, if they are plain; else None.
+
+    >>> _arguments(pickle.dumps(((3, "x"), {"rate": 0.5}), 5)), _arguments(pickle.dumps(((print,), {}), 5))
+    (((3, 'x'), {'rate': 0.5}), (None, {}))
+    """
+    payload = split(payload)[1]
+    if payload[:1] == b"\x80" and len(payload) <= ARGUMENT_BYTES_AT_MOST:
+        with contextlib.suppress(Exception):
+            args, kwargs = _Plain(io.BytesIO(payload)).load()
+            return args, kwargs
+    return None, {}

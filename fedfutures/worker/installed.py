@@ -1,0 +1,50 @@
+"""How a package that this machine has gets to another host: from an index, by its name there, or with the program."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shlex
+from urllib.parse import unquote, urlparse
+
+INSTALL = "install it there: ssh {host} {python} -m pip install "
+"""``{host}`` and ``{python}`` stand for those that lack it."""
+
+
+def advice(top: str, *, travels: bool = True) -> str:
+    """Return what people do about a top-level module that another host lacks; `travels`: its text could be sent.
+
+    A package of one's own, installed from a directory, is on no index, and one of its name may be a stranger's: it
+    travels once its directory is on PYTHONPATH. An index has the others, under a name that need not be the module's.
+
+    >>> advice("no_such_module_anywhere")
+    'install it there: ssh {host} {python} -m pip install no_such_module_anywhere'
+    """
+    try:
+        found = importlib.metadata.packages_distributions().get(top, [])
+        distribution = importlib.metadata.distribution(found[0]) if found else None
+        directory = None if distribution is None else _directory_of(distribution)
+    except Exception:  # of packages whose metadata is broken
+        return INSTALL + top
+    if distribution is None:
+        return INSTALL + top
+    if directory is None:
+        return f"{INSTALL}{distribution.metadata['Name']}=={distribution.version}"
+    if not travels:
+        return f"install it there, from its sources: it is your own package, of {directory}"
+    return (
+        f"it is your own package, of {directory}, and on no index: start the program with "
+        f"PYTHONPATH={shlex.quote(directory)}, and it travels along"
+    )
+
+
+def _directory_of(distribution: importlib.metadata.Distribution) -> str | None:
+    """Return the directory that holds the modules of what was installed from one (PEP 610); None for others."""
+    text = distribution.read_text("direct_url.json")
+    origin = json.loads(text) if text else {}
+    if "dir_info" not in origin:
+        return None
+    root = unquote(urlparse(origin["url"]).path)
+    source = os.path.join(root, "src")
+    return source if os.path.isdir(source) else root

@@ -1,0 +1,92 @@
+"""What a user may have meant: options of other launchers, slips of the pen, options behind the program. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Container, Iterable, Sequence
+
+FOREIGN = {
+    "-n": ("-np", "--np", "--n", "-N", "-j", "--jobs", "--workers", "--max-workers", "--num-workers", "--nworkers",
+           "--n-workers", "--nproc", "--nprocs", "--ntasks", "--processes", "-w"),
+    "--hosts": ("--host", "-host", "-H", "--nodes", "--nodelist"),
+    "--hostfile": ("--machinefile", "--host-file", "--nodefile", "-f"),
+    "--path": ("--cwd", "--wdir", "--chdir", "--directory", "--working-directory"),
+    "--python-interpreter": ("--python", "--interpreter", "--python-executable"),
+    "-v": ("--verbose",),
+    "-b": ("--brokers",),
+    "--ssh-executable": ("--ssh",),
+    "--allow-root": ("--root", "--allow-run-as-root", "--run-as-root"),
+    "--dry-run": ("--dryrun", "--plan"),
+    "--version": ("-V",),
+}  # fmt: skip
+"""By our options, what means the same to other launchers."""
+
+_OURS = {theirs: ours for ours, names in FOREIGN.items() for theirs in names}
+_TAKES_NUMBER = frozenset({"-n", "-b"})
+
+POINTED_OUT = frozenset({
+    "-n", "-b", "--hosts", "--hostfile", "--ssh-executable", "--rsh", "--ssh-config", "--host-key-policy", "--tunnel",
+    "--min-hosts", "--require-all", "--grace", "--allow-root", "--python-interpreter", "--pythonpath", "--prolog",
+    "--no-prefix",
+})  # fmt: skip
+"""Options that hardly any program has as its own."""
+
+_ANY_OPTION = re.compile(
+    r"^\s*(?:import|from)\s+(?:fire|typer|absl|tyro|jsonargparse|simple_parsing|plac|cyclopts)\b", re.MULTILINE
+)
+"""Imports of what makes options out of the names of parameters: which ones a program has cannot be seen in its text."""
+
+
+def suggestion(word: str, following: Sequence[str], known: Collection[str], *, only_foreign: bool = False) -> str:
+    """Return ``; did you mean ...?`` for a word that is none of the known options, or an empty string.
+
+    `following` are the words behind it.
+
+    >>> suggestion("-np4", [], ["-n"]), suggestion("--jobs", ["4"], ["-n"])
+    ('; did you mean -n 4?', '; did you mean -n 4?')
+    >>> suggestion("--hostfil=x", [], ["--hostfile"])
+    '; did you mean --hostfile=x?'
+    """
+    name, equals, value = word.partition("=")
+    attached = re.fullmatch(r"(-[A-Za-z]{1,2}|--n)([0-9]+)", name)
+    if attached and attached[1] in _OURS:
+        name, equals, value = attached[1], "=", attached[2]
+    ours = _OURS.get(name)
+    if ours is None and name[:1] == "-" and f"-{name}" in known:  # -hostfile
+        ours = f"-{name}"
+    if ours is None and not only_foreign:
+        close = difflib.get_close_matches(name, [option for option in known if len(option) > 2], 1, 0.7)
+        ours = close[0] if close and len(name) > 2 else None
+    if ours is None:
+        return ""
+    if not equals and following and ours in _TAKES_NUMBER and following[0].isdigit():
+        value = following[0]
+    if value:
+        ours += f" {value}" if ours in _TAKES_NUMBER else f"={value}"
+    return f"; did you mean {ours}?"
+
+
+def behind_the_program(rest: Iterable[str], given: Container[str], text: str) -> list[str]:
+    """Return which options of ours stand behind the program, with their values.
+
+    Not those that stand in front of it as well (`given`), nor those that the program seems to have itself: its `text`
+    names them.
+
+    >>> behind_the_program(["-n", "2", "--x"], [], "print(1)"), behind_the_program(["-n2"], [], "p.add_argument('-n')")
+    (['-n 2'], [])
+    """
+    if _ANY_OPTION.search(text):
+        return []
+    found, words = [], list(rest)
+    for at, word in enumerate(words):
+        name = word.partition("=")[0]
+        if re.fullmatch(r"-[nb][0-9]+", word):
+            name = word[:2]
+        if word == "--":
+            break
+        if name not in POINTED_OUT or name in given or re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text):
+            continue
+        value = words[at + 1 : at + 2] if name == word else []
+        found.append(" ".join([word, *(one for one in value if not one.startswith("-"))]))
+    return found

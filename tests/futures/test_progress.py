@@ -1,0 +1,147 @@
+"""``progress=True``: done is what was computed; a bar on a terminal, and a bounded number of lines elsewhere."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from launching import launch, python, write
+
+from fedfutures import Executor
+from fedfutures.futures import printing, progress
+
+HOURS = 2
+
+SLOW_FIRST = """
+    import sys
+    import time
+    sys.modules["tqdm"] = None
+    from fedfutures import futures
+
+    def wait(item):
+        time.sleep(2.5 if item == 0 else 0.01)
+        return item
+
+    if __name__ == "__main__":
+        print(len(list(getattr(futures, sys.argv[1])(wait, range(60), progress=True))))
+"""
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+def test_a_log_has_a_bounded_number_of_lines(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.Lines(10**6)
+    for second in range(HOURS * 3600):
+        clock.now = 100.0 + second
+        if lines.is_due():
+            lines.show(second)
+    said_at = [int(line.split()[0].replace(",", "")) for line in capsys.readouterr().err.splitlines()]
+    assert said_at[:3] == [1, 6, 11]
+    assert 20 < len(said_at) < 50
+    gaps = [after - before for before, after in itertools.pairwise(said_at)]
+    assert gaps == sorted(gaps)
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 200])
+@pytest.mark.parametrize("total", [None, 7, 10**9])
+def test_a_bar_fits_its_terminal(columns: int, total: int | None) -> None:
+    for count in (0, 1, 7):
+        line = progress.bar_line(count, total, 3.0, columns)
+        assert len(line) < columns
+        assert ("#" in line) == (total == 7 and count > 0 and columns > 50)
+
+
+def test_what_workers_print_clears_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = progress.Bar(10)
+    try:
+        bar.show(3)
+        printing.Printer(prefix=True).show("h.1", 2, b"hello\n")
+    finally:
+        bar.end(10)
+    text = capsys.readouterr().err
+    assert re.search(r"3 of 10 done .*\r\x1b\[K\[h\.1\] hello\n", text)
+    assert "10 of 10 done (100 %) in " in text.splitlines()[-1]
+    assert printing.bars == []
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("function", ["map", "map_as_completed"])
+def test_done_is_what_was_computed_not_what_was_delivered(function: str, tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", SLOW_FIRST)
+    ended = launch("-n", "2", "prog.py", function, cwd=tmp_path)
+    assert (ended.code, ended.out) == (0, "60\n"), ended.err
+    *between, last = ended.err.splitlines()
+    assert int(between[0].split()[0]) > 20  # after a second, while the first item runs
+    assert last.startswith("60 of 60 done (100 %) in ")
+
+
+@pytest.mark.host
+def test_lines_without_a_federation(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", SLOW_FIRST.replace("item == 0", "item == 30"))
+    ended = python("prog.py", "map", cwd=tmp_path)
+    assert ended.out == "60\n"
+    lines = [line for line in ended.err.splitlines() if " done " in line]
+    assert re.match(r"3[01] of 60 done \(5[01] %\)", lines[0])
+    assert lines[-1].startswith("60 of 60 done (100 %) in ")
+
+
+@pytest.mark.host
+def test_a_bar_on_a_terminal(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", SLOW_FIRST)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "fedfutures", "-n", "2", "prog.py", "map"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=theirs, stdout=subprocess.PIPE, text=True) as process:
+        os.close(theirs)
+        text = b""
+        try:
+            while data := os.read(ours, 1 << 16):
+                text += data
+        except OSError:  # the last one has closed it
+            pass
+        assert process.stdout is not None
+        assert process.stdout.read() == "60\n"
+    os.close(ours)
+    shown = text.decode().split("\r")
+    assert sum("\u2588" in part or "#" in part for part in shown) > 5
+    assert "60 of 60 done (100 %) in " in shown[-2]
+
+
+@pytest.mark.host
+def test_the_last_state_is_shown_when_an_item_raises(capsys: pytest.CaptureFixture[str]) -> None:
+    with Executor(max_workers=2) as executor:
+        results = executor.map(int, ["1", "2", "x", "4"], progress=True)
+        with pytest.raises(ValueError, match="'x'"):
+            list(results)
+        assert re.search(r"of 4 done \(\d+ %\) in ", capsys.readouterr().err)
+        assert not [thread for thread in threading.enumerate() if thread.name == "fedfutures-progress"]
+
+
+@pytest.mark.host
+def test_a_map_that_nobody_reads_starts_no_thread() -> None:
+    with Executor(max_workers=1) as executor:
+        results = executor.map(time.sleep, [0.01] * 3, progress=True)
+        assert not [thread for thread in threading.enumerate() if thread.name == "fedfutures-progress"]
+        del results
