@@ -16,19 +16,20 @@ def advice(top: str, *, travels: bool = True) -> str:
     """Return what people do about a top-level module that another host lacks; `travels`: its text could be sent.
 
     A package of one's own, installed from a directory, is on no index, and one of its name may be a stranger's: it
-    travels once its directory is on PYTHONPATH. An index has the others, under a name that need not be the module's.
+    travels once its directory is on PYTHONPATH. An index has the others, under a name that need not be the module's:
+    for a module of no distribution that is known here there is no advice.
 
     >>> advice("no_such_module_anywhere")
-    'install it there: ssh {host} {python} -m pip install no_such_module_anywhere'
+    ''
     """
     try:
         found = importlib.metadata.packages_distributions().get(top, [])
         distribution = importlib.metadata.distribution(found[0]) if found else None
         directory = None if distribution is None else _directory_of(distribution)
     except Exception:  # of packages whose metadata is broken
-        return INSTALL + top
+        return ""
     if distribution is None:
-        return INSTALL + top
+        return ""
     if directory is None:
         return f"{INSTALL}{distribution.metadata['Name']}=={distribution.version}"
     if not travels:

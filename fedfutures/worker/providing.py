@@ -110,24 +110,30 @@ def find_module(name: str, host: str) -> Module:
         raise NotToBeHad(f"it belongs to the standard library of Python {version} on {host}")
     found = _find(name)
     if found is None:
-        raise NotToBeHad(f"the Origin on {host} has none either, neither installed nor beside the program")
+        where = "neither installed nor beside the program"
+        raise NotToBeHad(f"the Origin on {host} has none either, {where}{_instead(top)}")
     if found.origin is not None and is_installed(found.origin):
         place = os.path.basename(os.path.dirname(found.origin.partition(f"{os.sep}{top}")[0] + os.sep))
-        raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}; {advice(top)}")
+        raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}{_instead(top)}")
     loader: Any = found.loader
     if loader is None:
         return Module(True, "", b"")
     if isinstance(loader, importlib.machinery.ExtensionFileLoader):
-        how = advice(top, travels=False)
-        raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel; {how}")
+        how = _instead(top, travels=False)
+        raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel{how}")
     is_package = found.submodule_search_locations is not None
     if isinstance(loader, importlib.machinery.SourceFileLoader):
         return Module(is_package, loader.path, loader.get_data(loader.path))
     source = loader.get_source(name) if hasattr(loader, "get_source") else None
     if source is None:
-        how = advice(top, travels=False)
-        raise NotToBeHad(f"on {host} there is only bytecode of it ({found.origin}), which cannot travel; {how}")
+        how = _instead(top, travels=False)
+        raise NotToBeHad(f"on {host} there is only bytecode of it ({found.origin}), which cannot travel{how}")
     return Module(is_package, found.origin or name, source.encode())
+
+
+def _instead(top: str, *, travels: bool = True) -> str:
+    said = advice(top, travels=travels)
+    return said and f"; {said}"
 
 
 def _find(name: str) -> importlib.machinery.ModuleSpec | None:
