@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from .splitting import BadLine, Splitter
 
 USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
+EPILOG = "For example: python -m fedfutures --hosts localhost tower rack1 -n 12 prog.py"
 DESCRIPTION = "Run a Python program whose fedfutures spread over Workers, on this machine and on others."
 
 
@@ -78,7 +79,7 @@ def _seconds(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     from fedfutures import __version__
 
-    parser = _Parser("fedfutures", usage=USAGE, description=DESCRIPTION, add_help=True, allow_abbrev=False)
+    parser = _Parser("fedfutures", usage=USAGE, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False)
     add = parser.add_argument
     add(
         "-n",

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from fedfutures.program.shadows import make_room, shadowed
 
 from .command_line import Options
+from .suggestions import similar_file
 
 SAFE_PATH = bool(getattr(sys.flags, "safe_path", sys.flags.isolated))
 """Whether ``python -P`` or ``-I`` forbids to put the program's directory in front of ``sys.path``."""
@@ -79,7 +80,7 @@ def _load_file(path: str) -> Program:
         with open(path, "rb") as file:
             source = file.read()
     except OSError as error:
-        fail(f"can't open file {path!r}: [Errno {error.errno}] {error.strerror}")
+        fail(f"can't open file {path!r}: [Errno {error.errno}] {error.strerror}{similar_file(path)}")
     place = os.path.abspath(path)
     importable = ("file", place) if importable_program("file", place) else None
     directory, name = os.path.dirname(os.path.realpath(path)), _joined(path)

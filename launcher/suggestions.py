@@ -1,8 +1,9 @@
-"""What a user may have meant: options of other launchers, slips of the pen, options behind the program. Pure."""
+"""What a user may have meant: options of other launchers, slips of the pen, options behind the program."""
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Collection, Container, Iterable, Sequence
 
@@ -90,3 +91,14 @@ def behind_the_program(rest: Iterable[str], given: Container[str], text: str) ->
         value = words[at + 1 : at + 2] if name == word else []
         found.append(" ".join([word, *(one for one in value if not one.startswith("-"))]))
     return found
+
+
+def similar_file(path: str) -> str:
+    """Return ``; did you mean ...?`` with the file beside `path` that has nearly its name, or an empty string."""
+    directory, name = os.path.split(path)
+    try:
+        names = os.listdir(directory or ".")
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(name, [other for other in names if other != name], 1, 0.8)
+    return f"; did you mean {os.path.join(directory, close[0])}?" if close else ""

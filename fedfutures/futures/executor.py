@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotSupportedHere
+from ..errors import NotSupportedHere, StartFailed
 from ..host.handle import HostHandle
 from ..host.here import program_here, settings_here
 from ..host.hosts import Hosts
+from ..host.room import available_memory, refusal
 from ..host.settings import Settings
 from ..host.system import processors
 from ..worker import current, seeding
@@ -319,6 +320,8 @@ def _names(hosts: Any) -> tuple[str, ...]:
 
 def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> HostHandle:
     if hosts is None:
+        if why := refusal(settings.workers, available_memory(), settings.host):
+            raise StartFailed(why)
         return HostHandle(settings, pass_fds=settings.descriptors)
     if settings.descriptors:
         raise PicklingError(

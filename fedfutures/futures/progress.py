@@ -74,9 +74,9 @@ def _watched(results: Iterable[Any], total: int | None, done: Callable[[], int])
         shown.end(done())
 
 
-def _display(total: int | None) -> Lines:
+def _display(total: int | None) -> LogLines:
     if sys.stderr is None or not sys.stderr.isatty():
-        return Lines(total)
+        return LogLines(total)
     try:
         from tqdm import tqdm
     except ImportError:
@@ -84,7 +84,7 @@ def _display(total: int | None) -> Lines:
     return Tqdm(total, tqdm)
 
 
-class Lines:
+class LogLines:
     """A line now and then."""
 
     def __init__(self, total: int | None) -> None:
@@ -107,7 +107,7 @@ class Lines:
         _say(last_line(count, self.total, time.monotonic() - self.began) + "\n")
 
 
-class Bar(Lines):
+class Bar(LogLines):
     """A bar in the last line of the terminal; what Workers print goes above it."""
 
     def __init__(self, total: int | None) -> None:
@@ -131,7 +131,7 @@ class Bar(Lines):
         super().end(count)
 
 
-class Tqdm(Lines):
+class Tqdm(LogLines):
     """The bar of tqdm."""
 
     def __init__(self, total: int | None, tqdm: Any) -> None:

@@ -14,14 +14,14 @@ def refusal(workers: int, available: int, host: str) -> str | None:
     """Return why so many Workers cannot be had; None: they can. `available` is in bytes, 0 when it is not known.
 
     >>> refusal(100_000, 16 << 30, "tower")
-    '100,000 Workers on tower need at least 781.2 GiB (8 MiB each), and 16.0 GiB are there; at most -n 2048 fit'
+    '100,000 Workers on tower need at least 781.2 GiB (8 MiB each), and 16.0 GiB are there; at most 2,048 fit'
     >>> refusal(4, 16 << 30, "tower")
     """
     if not available or workers * WORKER_BYTES <= available:
         return None
     return (
         f"{workers:,} Workers on {host} need at least {_gib(workers * WORKER_BYTES)} ({WORKER_BYTES >> 20} MiB each), "
-        f"and {_gib(available)} are there; at most -n {max(1, available // WORKER_BYTES)} fit"
+        f"and {_gib(available)} are there; at most {max(1, available // WORKER_BYTES):,} fit"
     )
 
 

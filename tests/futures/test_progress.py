@@ -53,7 +53,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_a_log_has_a_bounded_number_of_lines(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = progress.Lines(10**6)
+    lines = progress.LogLines(10**6)
     for second in range(HOURS * 3600):
         clock.now = 100.0 + second
         if lines.is_due():

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 import venv
 import zipfile
@@ -66,6 +67,18 @@ def test_the_wheel_has_all_files_and_says_what_it_needs() -> None:
         assert f"Requires-Dist: {requirement}" in said
     assert "extra" not in said
     assert [line.split(",")[0] for line in files[f"{info}/RECORD"].decode().splitlines()] == list(files)
+
+
+@pytest.mark.once
+@pytest.mark.host
+def test_the_wheel_is_written_where_it_is_wanted(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fedfutures_launcher.wheel"]
+    done = subprocess.run([*command, "."], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"./fedfutures-{__version__}-py3-none-any.whl\n"
+    piped = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert piped.stdout == (tmp_path / done.stdout.strip()).read_bytes()
+    nowhere = subprocess.run([*command, "no/where"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (nowhere.returncode, nowhere.stdout, nowhere.stderr.count("\n")) == (1, "", 1)
 
 
 @pytest.mark.once

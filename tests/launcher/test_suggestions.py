@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from launching import launch, write
 
+from fedfutures import Executor
+from fedfutures.errors import StartFailed
 from fedfutures.host import room
 from fedfutures.host.system import processors
 from fedfutures_launcher import copies, splitting, suggestions
@@ -52,6 +54,17 @@ def test_it_is_said_once_and_the_program_gets_them(tmp_path: Path) -> None:
         "fedfutures: --tunnel stands behind prog.py, so prog.py gets it; options of fedfutures stand in front\n"
     )
     assert launch("-q", "prog.py", "--tunnel", cwd=tmp_path).err == ""
+
+
+@pytest.mark.host
+def test_a_slip_of_the_pen_in_the_program(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", "")
+    ended = launch("progg.py", cwd=tmp_path)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith(
+        "can't open file 'progg.py': [Errno 2] No such file or directory; did you mean prog.py?\n"
+    )
+    assert "did you mean" not in launch("elsewhere/x.py", cwd=tmp_path).err
 
 
 # ------------------------------------------------------------------------------------------------------ several copies
@@ -125,7 +138,7 @@ def test_more_workers_than_memory_holds(tmp_path: Path) -> None:
     ended = launch("-n", "100000000", "prog.py", cwd=tmp_path)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.count("\n") == 1
-    for part in ("100,000,000 Workers", "8 MiB each", "GiB are there", "at most -n "):
+    for part in ("100,000,000 Workers", "8 MiB each", "GiB are there", "at most "):
         assert part in ended.err
 
 
@@ -139,6 +152,11 @@ def test_far_more_workers_than_processors(tmp_path: Path) -> None:
         "processor for", "processors for"
     )
     assert launch("-q", "-n", many, "prog.py", cwd=tmp_path).err == ""
+
+
+def test_an_executor_with_more_workers_than_memory_holds() -> None:
+    with pytest.raises(StartFailed, match=r"100,000,000 Workers on .* need at least .* GiB are there; at most "):
+        Executor(max_workers=100_000_000)
 
 
 def test_what_memory_there_is() -> None:

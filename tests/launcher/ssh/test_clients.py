@@ -199,7 +199,7 @@ def test_a_key_that_is_not_accepted(hosts: Rootless, client: Maker, tmp_path: Pa
     assert session.failure is not None
     assert session.failure.kind == "authentication failed"
     assert f"{tmp_path}/other" in session.failure.text
-    assert session.failure.remedy.startswith("ssh-copy-id -p ")
+    assert session.failure.remedy.startswith(f"ssh-copy-id -F {config} -p ")
 
 
 def test_an_encrypted_key(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
