@@ -14,13 +14,13 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, NamedTuple
 
 from ..errors import PoisonedFuture
+from ..program.callables import not_callable
 from ..wire.failures import load_failure
 from ..worker import seeding
 from ..worker.future import Future
 from ..worker.plain import look_plain
 from ..worker.slices import Slice
 from ..worker.unasked import bystanders
-from .checks import not_callable
 from .feeding import Feeder, Reader
 from .progress import with_progress
 

@@ -73,6 +73,8 @@ class Origin(Node):
         try:
             return self.definer.define(function)
         except Exception as error:
+            if not callable(function):
+                raise
             raise _pickling_error(error, function, "function") from error
 
     def pack(
