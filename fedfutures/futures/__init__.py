@@ -15,13 +15,13 @@ from concurrent.futures import TimeoutError as TimeoutError
 from typing import Any
 
 from ..errors import NotSupportedHere
-from ..worker import current, seeding
+from ..program.callables import not_callable
+from ..worker import current
 from ..worker.future import Future
 from ..worker.seeding import rng
 from ..worker.slices import Arguments, Star
 from . import ends, mapping, reduction
 from .advice import advice
-from .checks import not_callable
 from .groups import Group, GroupStatistics, named
 from .options import CallOptions, Face, in_seeded
 from .patience import Patience
@@ -98,13 +98,10 @@ def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     >>> submit(pow, 2, 5).result()
     32
     """
-    if not callable(fn):
-        raise not_callable("submit", fn)
     node = current.node
-    if node is None or _closed or current.importing_program:
-        node = _node()
     priority = taken_from(fn, kwargs) if kwargs else None
-    if seeding.ever:
+    if node is None or _closed or current.unusual:
+        node = _node()
         fn, args = in_seeded(fn, args)
     return node.submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
 
@@ -114,8 +111,7 @@ def _submit(
 ) -> Future:  # fmt: skip
     """As :func:`submit`, for options and groups: all keywords are the function's own."""
     node = _node()
-    if seeding.ever:
-        fn, args = in_seeded(fn, args)
+    fn, args = in_seeded(fn, args)
     return node.submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
 
 

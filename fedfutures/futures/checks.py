@@ -1,46 +1,10 @@
-"""What is wrong with a call, said at the call: with what was given, and what was probably meant."""
+"""What is wrong with the arguments of an Executor, said at the call: with what does it here."""
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-
-def not_callable(name: str, value: Any) -> TypeError:
-    """Return the error for `value` where a function belongs; `name` is the function of ours that was called.
-
-    >>> not_callable("submit", 4)
-    TypeError('submit() takes a function first, got int 4; did you mean submit(f, 3) instead of submit(f(3))?')
-    """
-    meant = _MEANT.get(name, f"{name}(f, ...) instead of {name}(f(...), ...)")
-    advice = f"did you mean {meant}?"
-    if inspect.iscoroutine(value):
-        value.close()  # else Python warns that nobody has awaited it
-        advice = "submit a plain function that calls asyncio.run(f())"
-    return TypeError(f"{name}() takes a function first, got {_shown(value)}; {advice}")
-
-
-_MEANT = {
-    "submit": "submit(f, 3) instead of submit(f(3))",
-    "map": "map(f, items) instead of map(f(3), items)",
-    "starmap": "starmap(f, items) instead of starmap(f(3), items)",
-}
-
-
-def _shown(value: Any) -> str:
-    """Return the type and value, short enough for one line.
-
-    >>> _shown(None), _shown([1, 2]), len(_shown("x" * 1000)) < 80
-    ('None', 'list [1, 2]', True)
-    """
-    if value is None:
-        return "None"
-    try:
-        text = repr(value)
-    except Exception:
-        return type(value).__qualname__
-    text = " ".join(text.split())
-    return f"{type(value).__qualname__} {text if len(text) <= 60 else text[:57] + '...'}"
+from ..program.callables import shown
 
 
 def refuse(unknown: dict[str, Any], mp_context: Any) -> None:
@@ -50,7 +14,7 @@ def refuse(unknown: dict[str, Any], mp_context: Any) -> None:
         raise TypeError(f"Executor() got an unexpected keyword argument {name!r}" + (f"; {advice}" if advice else ""))
     if mp_context is not None and not hasattr(mp_context, "get_start_method"):
         raise TypeError(
-            f"mp_context must be a context of multiprocessing, or None, not {_shown(mp_context)}; "
+            f"mp_context must be a context of multiprocessing, or None, not {shown(mp_context)}; "
             "initializer is the third argument, or a keyword"
         )
 

@@ -17,10 +17,10 @@ from ..host.hosts import Hosts
 from ..host.room import available_memory, refusal
 from ..host.settings import Settings
 from ..host.system import processors
-from ..worker import current, seeding
+from ..worker import current
 from ..worker.future import Future
 from . import ends
-from .checks import not_callable, refuse
+from .checks import refuse
 from .groups import Group, named
 from .mapping import mapped
 from .options import CallOptions, Face, in_seeded
@@ -143,16 +143,13 @@ class Executor(concurrent.futures.Executor):
         Raises ``TypeError`` for what is no function, ``PicklingError`` when something in the call cannot travel,
         ``RuntimeError`` after shutdown, and :class:`~fedfutures.errors.FederationLost` when nobody is left to run it.
         """
-        if not callable(fn):
-            raise not_callable("submit", fn)
         priority = taken_from(fn, kwargs) if kwargs else None
         if self._override is not None:
             fn, args, priority = self._override.told(fn, args, priority)
-        if seeding.ever:
-            fn, args = in_seeded(fn, args)
         node = self._node
-        if node is None or self._shutdown:
+        if node is None or self._shutdown or current.unusual:
             node = self._ready()
+            fn, args = in_seeded(fn, args)
         future: Future = node.submit(fn, args, kwargs, priority)
         if self._mine is not None:
             self._mine.add(future)
@@ -164,8 +161,7 @@ class Executor(concurrent.futures.Executor):
         """As :meth:`submit`, for options and groups: all keywords are the function's own."""
         if self._override is not None:
             return self._override.submit(self.submit, fn, args, kwargs, priority)  # type: ignore[no-any-return]
-        if seeding.ever:
-            fn, args = in_seeded(fn, args)
+        fn, args = in_seeded(fn, args)
         future: Future = self._ready().submit(fn, args, kwargs, priority)
         if self._mine is not None:
             self._mine.add(future)

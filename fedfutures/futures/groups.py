@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from ..program.callables import not_callable
 from ..worker.future import Future
 from ..worker.unasked import bystanders, seen_by_waiting
-from .checks import not_callable
 from .options import CallOptions, Face
 from .priority import checked
 from .waiting import wait_unseeing

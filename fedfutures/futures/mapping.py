@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, NamedTuple
 
+from ..program.callables import not_callable
 from ..worker import seeding
 from ..worker.future import Future
 from ..worker.slices import Slice
 from ..worker.unasked import bystanders
-from .checks import not_callable
 from .feeding import Feeder, Reader
 from .progress import with_progress
 from .reading import items, let_go, take

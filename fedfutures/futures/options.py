@@ -10,11 +10,11 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from ..program.callables import not_callable
 from ..worker import seeding
 from ..worker.future import Future
 from ..worker.slices import Star
 from ..worker.streams import Stream, stream_of
-from .checks import not_callable
 from .priority import checked
 
 
@@ -107,7 +107,9 @@ def seeded(stream: Stream, fn: Callable[..., Any], args: tuple[Any, ...]) -> tup
 
 def in_seeded(fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
     """Return the same for a call without a seed, which a seeded Future makes: all that it submits is seeded, too."""
-    if isinstance(fn, seeding.Seeded):
+    if not seeding.ever or isinstance(fn, seeding.Seeded):
         return fn, args
+    if not callable(fn):
+        raise not_callable("submit", fn)
     stream = seeding.stream_for_call(None)
     return (fn, args) if stream is None else seeded(stream, fn, args)

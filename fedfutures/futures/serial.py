@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from ..program.callables import not_callable
 from ..wire.functions import Wrapper, name_of
 from ..wire.payload import Payloads
 from ..worker.future import Future
@@ -28,6 +29,8 @@ class Serial:
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None
     ) -> Future:
         """Run one call and return its Future, which is done: no priority makes it any earlier."""
+        if not callable(function):
+            raise not_callable("submit", function)
         if isinstance(function, Wrapper):
             function.bind(self.payloads)
         for value in (*args, *kwargs.values()):

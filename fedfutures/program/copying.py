@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from .callables import not_callable
 from .probes import is_frozen
 from .tokens import LRU_CACHE, is_found_in, key_of_definition
 
@@ -22,6 +23,8 @@ def isolated(function: Any, copy: Copy) -> Any:
     >>> [f() for f in fs]
     [0, 1, 2]
     """
+    if not callable(function):
+        raise not_callable("submit", function)
     return _Isolation(copy).of(function)
 
 

@@ -26,5 +26,8 @@ origins: weakref.WeakSet[Any] = weakref.WeakSet()
 constants: dict[str, Any] = {}
 """What a process that is no Worker has shared; each Federation that it joins later is told."""
 
+unusual = False
+"""Whether each submit has to look twice: the program is being imported, or seeded Futures have run here."""
+
 importing_program = False
 """Whether a Worker is importing the user's program right now: then nothing may be submitted."""

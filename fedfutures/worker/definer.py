@@ -8,6 +8,7 @@ import threading
 from types import FunctionType
 from typing import Any
 
+from ..program.callables import not_callable
 from ..program.modules import Key, ProgramModules
 from ..program.pickling import dump_by_value, dump_variable
 from ..program.plans import Plan
@@ -64,6 +65,8 @@ class Definer:
             return self._define(function)
 
     def _define(self, function: Any) -> Definition:
+        if not callable(function):
+            raise not_callable("submit", function)
         reached, brought = Reach(), list[tuple[bytes, Reach]]()
         definition = self._defined(function, reached, brought)
         reached.reads |= keys_of(self._changes)

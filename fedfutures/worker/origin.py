@@ -75,6 +75,8 @@ class Origin(Node):
         try:
             return self.definer.define(function)
         except Exception as error:
+            if not callable(function):
+                raise
             raise pickle.PicklingError(culprits.of_function(function, error, advice(error))) from None
 
     def pack(

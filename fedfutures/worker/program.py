@@ -41,14 +41,14 @@ def import_program(kind: str, place: str, finder: OriginFinder | None = None) ->
     if module.__package__:
         importlib.import_module(module.__package__)
     _install(module)
-    current.importing_program = True
+    current.importing_program = current.unusual = True
     try:
         exec(loader.get_code(spec.name), vars(module))
     except BaseException:
         install_empty()
         raise
     finally:
-        current.importing_program = False
+        current.importing_program = current.unusual = False
 
 
 def _install(module: types.ModuleType) -> None:

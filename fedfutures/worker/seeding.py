@@ -92,7 +92,7 @@ def call_seeded(stream: Stream, function: Callable[..., Any], args: Any, kwargs:
 def _call(stream: Stream, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
     """The same, while the ambient states are kept aside: several calls in a row need not bring them back."""
     global ever
-    ever = True
+    ever = current.unusual = True
     token = _running.set(Running(stream))
     _seed(stream)
     state: Any = getattr(current.node, "state", None)  # of a Worker

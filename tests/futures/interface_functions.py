@@ -44,6 +44,10 @@ def hold(path: str) -> None:
         time.sleep(0.01)
 
 
+def submit_wrongly() -> None:
+    futures.submit(4)  # type: ignore[arg-type]
+
+
 def with_future_as_argument() -> str:
     """The error of a Future that hands a Future to a Future."""
     try:

@@ -7,9 +7,11 @@ import os
 import random
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import fedfutures
 from fedfutures import futures
 
 Draws = tuple[float, float, float, float]
@@ -56,6 +58,42 @@ def draw_around_waits(count: int) -> list[Draws]:
         list(futures.map(draw, range(2)))
         drawn.append(draw())
     return drawn
+
+
+def draw_twice() -> list[Draws]:
+    return [draw(), draw()]
+
+
+def hold(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(0.01)
+
+
+def linger(path: str) -> None:
+    """The same, but others may run here meanwhile."""
+    while not Path(path).exists():
+        futures.submit(time.sleep, 0.01).result()
+
+
+def draw_around_another(path: str) -> tuple[list[Draws], str]:
+    """Draw, wait for a Future of another Worker, draw; also where that was."""
+    drawn = [draw()]
+    child = futures.submit(hold, path + ".second began")
+    time.sleep(0.3)  # the other Worker has taken it over by then
+    Path(path + ".first waits").touch()
+    child.result()
+    drawn.append(draw())
+    Path(path + ".first ended").touch()
+    return drawn, fedfutures.worker.name
+
+
+def draw_meanwhile(path: str) -> tuple[list[Draws], str]:
+    """Draw, wait until the other has ended, draw."""
+    drawn = [draw()]
+    Path(path + ".second began").touch()
+    futures.submit(linger, path + ".first ended").result()
+    drawn.append(draw())
+    return drawn, fedfutures.worker.name
 
 
 def draw_after_loss(path: str, item: int) -> Draws:

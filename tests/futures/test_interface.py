@@ -49,6 +49,13 @@ def test_what_is_no_function_is_said_at_the_call(face: Any, wrong: Any) -> None:
             mapped(wrong, [(1,)])
 
 
+@pytest.mark.host
+def test_nor_in_a_future(two: Executor) -> None:
+    for seed in (None, 1):
+        with pytest.raises(TypeError, match=r"submit\(\) takes a function first, got int 4"):
+            two.options(seed=seed).submit(made.submit_wrongly).result(LIMIT)
+
+
 def test_a_coroutine_is_no_function() -> None:
     async def f() -> None: ...
 

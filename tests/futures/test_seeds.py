@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import seed_functions as seeds
-from launching import launch, python, write
+from launching import eventually, launch, python, write
 
 from fedfutures import Executor, futures
 from fedfutures.worker import current, seeding
@@ -128,6 +128,21 @@ def test_waiting_changes_nothing(face: Any) -> None:
     assert drawn == [drawn[0]] * 6
     assert drawn[0][:1] == unbroken
     assert drawn == [SERIAL.options(seed=4).submit(seeds.draw_around_waits, 3).result()] * 6
+
+
+@pytest.mark.host
+def test_futures_that_wait_in_turns_keep_their_states(two: Executor, tmp_path: Path) -> None:
+    expected = [SERIAL.options(seed=seed).submit(seeds.draw_twice).result() for seed in (4, 5)]
+    for attempt in range(5):
+        path = str(tmp_path / str(attempt))
+        first = two.options(seed=4).submit(seeds.draw_around_another, path)
+        assert eventually(Path(path + ".first waits").exists, LIMIT)
+        second = two.options(seed=5).submit(seeds.draw_meanwhile, path)
+        (drawn, where), (others, also) = first.result(LIMIT), second.result(LIMIT)
+        assert [drawn, others] == expected
+        if where == also:  # the first went on while the second waited, on one Worker
+            return
+    pytest.fail("they never met")
 
 
 def test_a_generator_may_be_handed_to_a_thread(face: Any) -> None:
