@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ def line_of(text: str) -> int:
 def shown(seen: dict[str, Any], name: str) -> str:
     """What is printed in the end; Python 3.10 has no notes there, so they stand in the text of the remote traceback."""
     found = seen[name]
+    if sys.version_info < (3, 11) and not found["cause"]:  # nor does it show them where there is none
+        return str(found["shown"])
     assert all(note in found["shown"] for note in found["notes"]), found
     return str(found["shown"])
 
