@@ -34,11 +34,21 @@ def call_text(function: Any, args: tuple[Any, ...] | None, kwargs: dict[str, Any
     while isinstance(function, Wrapper):
         args, kwargs = (None, None) if args is None else function.arguments(args)
         function = function.function()
-    return arguments_text(name_of(function).rpartition("<locals>.")[2], function, args, kwargs)
+    return arguments_text(name_of(function), function, args, kwargs)
+
+
+def short_name(name: str) -> str:
+    """Return the name of a function without those of the functions that it is defined in.
+
+    >>> short_name("main.<locals>.price"), short_name("Model.price")
+    ('price', 'Model.price')
+    """
+    return name.rpartition("<locals>.")[2]
 
 
 def arguments_text(name: str, function: Any, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None = None) -> str:
     """Do the same for a function that is called by another name, or is not at hand (None)."""
+    name = short_name(name)
     if args is None:
         return f"{name}(...)"
     names = _parameters(function, len(args))

@@ -10,6 +10,7 @@ import os
 import types
 from typing import Any
 
+from .calls import short_name
 from .functions import DefinitionTooLarge, Wrapper, name_of
 from .payload import Payloads
 
@@ -122,7 +123,7 @@ def of_arguments(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception, hint: str = ""
 ) -> str:  # fmt: skip
     """Say what among the arguments of a call cannot travel; `hint` as in :func:`of_function`."""
-    name = name_of(function)
+    name = short_name(name_of(function))
     while isinstance(function, Wrapper):
         inner, keywords = function.arguments(args)
         if inner is None:
@@ -135,6 +136,7 @@ def of_arguments(
 
 def of_result(name: str, value: Any, error: Exception) -> str:
     """Say what in a result cannot travel."""
+    name = short_name(name)
     path, part = culprit(value, "result")
     instead = _advice(part, _RETURN_INSTEAD, "Return its data")
     where = "" if part is value else f" with {path} ({type_text(part)})"

@@ -125,6 +125,8 @@ def _exception_pickler() -> Any:
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, BaseException) and _has_plain_reduce(type(obj)):
                 return rebuild, (type(obj), obj.args, getattr(obj, "__dict__", None) or None, _native(obj))
+            if type(obj) in (CallNote, AdviceNote):
+                return type(obj), (str(obj),)
             return super().reducer_override(obj)
 
     return ExceptionPickler

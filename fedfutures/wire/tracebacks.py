@@ -27,12 +27,15 @@ _FRAME = re.compile(r'([ |+]*)  File "(.+)", line (\d+), in ')
 
 
 class CallNote(str):
-    """A note that fedfutures has added to an exception: which call it was."""
+    """A note that fedfutures has added to an exception: which call it was. Pickled by others it is a plain string."""
 
     __slots__ = ()
 
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return str, (str(self),)
 
-class AdviceNote(str):
+
+class AdviceNote(CallNote):
     """A note that fedfutures has added to an exception: what to do about it."""
 
     __slots__ = ()

@@ -622,7 +622,7 @@ class Worker(Node):
             else:
                 definition, payload = self._pack(function, args, kwargs)
         except Exception as error:
-            if future._settle(None, error):
+            if future._settle(None, pickle.PicklingError(culprits.of_function(function, error))):
                 self._callbacks.append(future)
             return None, b"", ""
         payload = join(context.snapshot, payload)
@@ -688,7 +688,8 @@ class Worker(Node):
             raise
         except BaseException as error:
             failure = error
-            failing.note(error, function, args, kwargs)
+            with contextlib.suppress(RecursionError):  # it may have been raised where hardly a frame was left
+                failing.note(error, function, args, kwargs)
         if self.scopes:
             self._end_scope()
         if before_settling is not None:

@@ -27,6 +27,8 @@ def where(
         call = arguments_text(name, None, None) if function is None else call_text(function, args, kwargs)
     except Exception:  # another thread changes the arguments, or Star was given what it cannot take
         call = name or "a function"
+    if current.is_origin:  # run serially
+        return Where(call)
     return Where(call, current.name, advice(error))
 
 
@@ -62,7 +64,7 @@ def _of_file(error: OSError) -> str:
     said = f"on host {current.host}, in {directory}"
     if isinstance(error, PermissionError):
         said += f", as user {os.geteuid()}"
-    if isinstance(error, _FILES_MISSED) and not current.shares_files:
+    if isinstance(error, _FILES_MISSED) and not current.shares_files and not _raised_in(error, "subprocess"):
         path = os.fsdecode(error.filename)
         said += (
             f"; a file of the program's host comes here by fedfutures.shared.file({path!r}), in the program and here"

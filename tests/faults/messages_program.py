@@ -98,6 +98,20 @@ def fails_at_load():
     raise ValueError("cannot be loaded")
 
 
+class AtOrigin:
+    def __reduce__(self):
+        return only_here, (os.getpid(),)
+
+
+def only_here(pid):
+    if pid != os.getpid():
+        raise KeyError("not here")
+
+
+def gives_at_origin(number):
+    return AtOrigin() if number == 2 else number
+
+
 class ReprRaises:
     def __repr__(self):
         raise AssertionError("a repr was called")
@@ -165,6 +179,7 @@ def run():
     tell("argument of a map", lambda: futures.map(install_of, [1, LOCK, 3, 4], return_exceptions=True, chunksize=4))
     tell("argument in turn", lambda: taken(futures.map(install_of, [1, LOCK, 3], chunksize=3)))
     tell("nested map", lambda: get(map_with_all))
+    tell("result at load", lambda: futures.map(gives_at_origin, range(5), return_exceptions=True, chunksize=5))
     tell("captured", lambda: get(captured(threading.Lock()), 1))
     tell("method", lambda: get(Store().read, 1))
     tell("argument", lambda: get(work, LOCK))
