@@ -26,6 +26,8 @@ AHEAD_BYTES = 512 << 20
 """How much of an input is read ahead at the end, roughly, before calls have to be made."""
 COPIED_ARRAY_BYTES = 64 << 20
 """A larger array is not copied when it is the input of a map."""
+LOOKED_AT_ITEMS, LOOK_EVERY = 4096, 16
+"""So many items of an input are looked at, whether they can be changed; after that each 16th."""
 QUICK_SECONDS = 0.01
 READ_AT_ONCE = 4096
 LARGE_BYTES = 1 << 20
@@ -116,27 +118,27 @@ class Input:
         except Exception as error:
             self.error, self.over = error, True
         if self._changing:
-            columns = [rows] if self._single else [[row[place] for row in rows] for place in self._changing]
+            some = rows if self.count < LOOKED_AT_ITEMS else rows[::LOOK_EVERY]
+            columns = [some] if self._single else [[row[place] for row in some] for place in self._changing]
             self._fixed = not self._held and all(map(are_fixed, columns))
         self.count += len(rows)
         return rows
 
     def _take(self, rows: list[Any], count: int, keep: bool) -> bool:
         """Read items as they stand, up to one that may change still; return whether there are no more."""
-        take, changes = self._items.taken, False
-        for row in itertools.islice(self._source, count):
-            if self._single:
-                taken, changes = take(row, keep=keep)
-            else:
-                columns = list(row)
-                for place in self._changing:
-                    columns[place], may_change = take(columns[place], keep=keep)
-                    changes = changes or may_change
-                taken = tuple(columns)
+        source = itertools.islice(self._source, count)
+        if self._single:
+            self._held, ended = self._items.take(source, rows, keep=keep)
+            return ended and len(rows) < count
+        for row in source:
+            columns, changes = list(row), False
+            for place in self._changing:
+                columns[place], may_change = self._items.taken(columns[place], keep=keep)
+                changes = changes or may_change
             if changes and rows:
-                self._held.append(taken)
+                self._held = [tuple(columns)]
                 return False
-            rows.append(taken)
+            rows.append(tuple(columns))
             if changes:
                 return False
         return len(rows) < count

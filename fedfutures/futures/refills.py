@@ -14,7 +14,7 @@ import copy
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
@@ -28,7 +28,7 @@ DEPTH = 8
 _FLAT: dict[type, Callable[[Any], Any]] = {bytearray: bytearray, array.array: lambda value: value[:]}
 _SETS = (set, frozenset)
 _NESTED = frozenset({tuple, list, dict, set, frozenset, deque})
-_FIXED: tuple[type, ...] = (type, range, type(len), type(lambda: 0), type(sys))
+_FIXED = frozenset({type, range, type(len), type(lambda: 0), type(sys)})
 
 
 def are_fixed(values: list[Any]) -> bool:
@@ -55,6 +55,32 @@ class Items:
         self._seen: deque[Callable[[], Any]] = deque([_nothing] * LOOKED_AT, maxlen=LOOKED_AT)
         self._count = 0
         self._comes_again = False
+        self._different: set[type] = set()  # types of such objects of which each item has one of its own
+
+    def take(self, source: Iterable[Any], rows: list[Any], *, keep: bool) -> tuple[list[Any], bool]:
+        """Append items as they are now, up to one that may change still.
+
+        Return that one by itself if others stand before it, and whether the source came to its end.
+        """
+        append, atoms, ndarray, different = rows.append, ATOMS, _ndarray(), set() if keep else self._different
+        for value in source:
+            kind = type(value)
+            if kind in atoms:
+                append(value)
+            elif kind is list and atoms.issuperset(map(type, value)):
+                append(value.copy())
+            elif kind is ndarray and value.nbytes < LARGE_BYTES and not value.dtype.hasobject:
+                append(_copied(value))
+            elif kind in different and not self.suspects(value):
+                append(value)
+            else:
+                taken, changes = self.taken(value, keep=keep)
+                if changes and rows:
+                    return [taken], False
+                append(taken)
+                if changes:
+                    return [], False
+        return [], True
 
     def taken(self, value: Any, *, keep: bool = False) -> tuple[Any, bool]:
         """Return an item as it is now, and whether it changes with the program: then it is to be pickled at once.
@@ -64,13 +90,11 @@ class Items:
         kind = type(value)
         if kind in ATOMS:
             return value, False
-        if kind is list and ATOMS.issuperset(map(type, value)):
-            return value.copy(), False
         if kind is _ndarray() and not value.dtype.hasobject:
             return (value, True) if value.nbytes >= LARGE_BYTES and not keep else (_copied(value), False)
         if kind in _NESTED or kind in _FLAT or keep:
             return _Taking(self, keep).item(value)
-        return value, not issubclass(kind, _FIXED) and self.suspects(value)
+        return value, kind not in _FIXED and self.suspects(value)
 
     def suspects(self, value: Any) -> bool:
         """Whether the program may change an object and yield it again, as far as it was seen."""
@@ -81,6 +105,7 @@ class Items:
             self._comes_again = True
             return True
         if self._count >= LOOKED_AT:
+            self._different.add(type(value))
             return False
         self._count += 1
         self._remember(value)
@@ -108,7 +133,7 @@ class _Taking:
 
     def _of(self, value: Any, depth: int) -> Any:
         kind = type(value)
-        if kind in ATOMS or issubclass(kind, _FIXED):
+        if kind in ATOMS or kind in _FIXED:
             return value
         if id(value) not in self._made:
             self._made[id(value)] = self._copy(value, kind, depth) if depth else self._other(value)

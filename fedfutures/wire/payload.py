@@ -33,7 +33,7 @@ from .mappings import Mappings
 from .pages import address_of
 from .seal import Seal, digest_of
 from .segments import SHARED_FROM_BYTES, Segments
-from .written import Place, Written
+from .written import Written, WrittenAt
 
 Unpickle = Callable[[Any, Sequence[Any]], Any]
 """Makes a value of a pickle and its buffers."""
@@ -41,9 +41,9 @@ MISSING_AT_MOST = 64
 """So many names that are missing here are asked for while one payload is loaded."""
 
 
-class _Known(NamedTuple):
+class _KnownArray(NamedTuple):
     array: weakref.ref[Any]
-    place: Place
+    place: WrittenAt
 
 
 class Payloads:
@@ -56,7 +56,7 @@ class Payloads:
         self.seal: Seal | None = None  # with which this node seals what it submits, and opens what it is given
         self.mappings = Mappings()
         self.place_of: Callable[[str], str] = str  # where a segment of a variable is, on a host that had to fetch it
-        self._known: dict[int, _Known] = {}  # segments of arrays that still live, by identity
+        self._known: dict[int, _KnownArray] = {}  # segments of arrays that still live, by identity
         # What the program defines comes back from Workers under the name that it has there.
         sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
 
@@ -137,10 +137,10 @@ class Payloads:
             return known.place.name
         name = self._new_segment_of(raw, None)
         if written is not None:
-            written.remember(owner, Place(name, address_of(raw), raw.nbytes))
+            written.remember(owner, WrittenAt(name, address_of(raw), raw.nbytes))
             segments.retain(name)
         elif known is None and (self.mappings.find(raw) is not None or _is_read_only(owner)):
-            self._keep(owner, Place(name, address_of(raw), raw.nbytes))
+            self._keep(owner, WrittenAt(name, address_of(raw), raw.nbytes))
         return name
 
     def _new_segment_of(self, raw: memoryview, written: Written | None) -> str:
@@ -150,7 +150,7 @@ class Payloads:
         name = None if mapping is None else self.segments.name_again(mapping.name)
         return self.segments.write(raw) if name is None else name
 
-    def _is_unchanged(self, raw: memoryview, place: Place, *, is_steady: bool = False) -> bool:
+    def _is_unchanged(self, raw: memoryview, place: WrittenAt, *, is_steady: bool = False) -> bool:
         """Whether a buffer is as it was when it was written to a segment."""
         assert self.segments is not None
         if (address_of(raw), raw.nbytes) == (place.address, place.size):
@@ -160,7 +160,7 @@ class Payloads:
                 return True
         return self.segments.holds(place.name, raw)
 
-    def _keep(self, owner: Any, place: Place) -> None:
+    def _keep(self, owner: Any, place: WrittenAt) -> None:
         """Remember the segment of an array until the array is gone."""
         key, segments = id(owner), self.segments
         assert segments is not None
@@ -170,7 +170,7 @@ class Payloads:
             segments.release([place.name])
 
         try:
-            self._known[key] = _Known(weakref.ref(owner, forget), place)
+            self._known[key] = _KnownArray(weakref.ref(owner, forget), place)
         except TypeError:
             return
         segments.retain(place.name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
-class Place(NamedTuple):
+class WrittenAt(NamedTuple):
     """Where a buffer went, and where it was in memory."""
 
     name: str
@@ -14,9 +14,9 @@ class Place(NamedTuple):
     size: int
 
 
-class _Known(NamedTuple):
+class _Held(NamedTuple):
     owner: Any  # held, so that its id stays its own
-    place: Place
+    place: WrittenAt
 
 
 class Written:
@@ -26,7 +26,7 @@ class Written:
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, _Known] = {}  # the one used last stands last
+        self._known: dict[int, _Held] = {}  # the one used last stands last
         self.is_steady = False
         self.bytes = 0
         self.new_bytes = 0  # of those written since this was last set to 0
@@ -34,7 +34,7 @@ class Written:
     def __len__(self) -> int:
         return len(self._known)
 
-    def find(self, owner: Any) -> Place | None:
+    def find(self, owner: Any) -> WrittenAt | None:
         """Return where an object's buffer went, which counts as used now."""
         known = self._known.pop(id(owner), None)
         if known is None:
@@ -42,9 +42,9 @@ class Written:
         self._known[id(owner)] = known
         return known.place
 
-    def remember(self, owner: Any, place: Place) -> None:
+    def remember(self, owner: Any, place: WrittenAt) -> None:
         """An object's buffer has been written."""
-        self._known[id(owner)] = _Known(owner, place)
+        self._known[id(owner)] = _Held(owner, place)
         self.bytes += place.size
         self.new_bytes += place.size
 
