@@ -18,9 +18,9 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-from ..errors import RemoteException, RemoteTraceback
+from ..errors import NoRoom, RemoteException, RemoteTraceback, ResultNotPicklable
 from ..program.pickling import PROTOCOL, value_pickler
-from .payload import Payloads
+from .payload import Payloads, culprit
 
 MAX_TRACEBACK_CHARACTERS = 64 << 10
 MAX_EXCEPTION_BYTES = 16 << 20
@@ -45,7 +45,21 @@ def dump_failure(error: BaseException, payloads: Payloads, skip: int = 1, *, ins
             raise pickle.PicklingError("it is too large")
     except BaseException:
         body = None
-    return payloads.dump((body, _describe(error), text), alone=not inside, inline=inside)
+    described = _describe(error)
+    try:
+        return payloads.dump((body, described, text), alone=not inside, inline=inside)
+    except NoRoom:  # for what the exception holds
+        return payloads.dump((None, described, text))
+
+
+def not_sent(value: Any, error: Exception) -> Exception:
+    """Return what a Future raises whose result could not be sent, for this reason."""
+    if isinstance(error, NoRoom):
+        return error
+    return ResultNotPicklable(
+        f"the function ran, but its result of type {type(value).__qualname__} cannot travel: "
+        f"{culprit(value, 'result')} cannot be pickled: {error}"
+    )
 
 
 def load_failure(outcome: bytes, payloads: Payloads) -> BaseException:

@@ -23,7 +23,7 @@ from typing import Any
 
 import msgpack
 
-from ..errors import SealBroken
+from ..errors import NoRoom, SealBroken
 from ..program.modules import MAIN_NAMES
 from ..program.pickling import PROTOCOL, ProgramUnpickler, dump_by_value
 from ..program.reach import Reach
@@ -37,6 +37,8 @@ Written = dict[int, tuple[Any, str]]
 """Buffers written before, with their segments, by ``id``; holding the buffer keeps the ``id`` its own."""
 Unpickle = Callable[[Any, Sequence[Any]], Any]
 """Makes a value of a pickle and its buffers."""
+MESSAGE_BYTES_AT_MOST = 24 << 20
+"""Payloads up to this size travel in messages where no directory has room for their segments."""
 MISSING_AT_MOST = 64
 """So many names that are missing here are asked for while one payload is loaded."""
 
@@ -80,31 +82,42 @@ class Payloads:
         else:
             if reached is not None:
                 reached.parts |= keys_in(stream, value)
-        return stream if inline else self._packed(stream, buffers, written, alone)
+        if inline:
+            return stream
+        try:
+            return self._packed(stream, buffers, written, alone)
+        except NoRoom:
+            if not _fits_a_message(stream, buffers):
+                raise
+            return self.dump(value, inline=True)
 
     def dump_with(self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reach]]) -> Any:
         """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches."""
         buffers: list[pickle.PickleBuffer] = []
         keep = None if self.segments is None else buffers.append
         stream, reached = dump(lambda buffer: keep is None or _is_small(buffer) or keep(buffer))
-        return self._packed(stream, buffers, None, False), reached
+        try:
+            return self._packed(stream, buffers, None, False), reached
+        except NoRoom:
+            if not _fits_a_message(stream, buffers):
+                raise
+            return dump(lambda buffer: True)[0], reached
 
     def _packed(
         self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
     ) -> bytes:  # fmt: skip
         if not buffers and (len(stream) < SHARED_FROM_BYTES or self.segments is None):
             return stream
-        return self._manifest(stream, buffers, written, alone)
-
-    def _manifest(
-        self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
-    ) -> bytes:
         assert self.segments is not None
-        if alone:
-            names = [self.segments.write(buffer.raw()) for buffer in buffers]
-        else:
-            names = [self._segment_of(buffer.raw(), written) for buffer in buffers]
-        held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
+        names: list[str] = []
+        try:
+            for buffer in buffers:
+                raw = buffer.raw()
+                names.append(self.segments.write(raw) if alone else self._segment_of(raw, written))
+            held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
+        except BaseException:
+            self.segments.release(names)
+            raise
         reusable = not any(self.segments.is_shared(name) for name in names)
         digest = [digest_of(stream)] if self.seal is not None and isinstance(held, str) else []
         body: bytes = msgpack.packb([held, names, reusable, *digest])
@@ -201,6 +214,11 @@ class Payloads:
         if payload[:1] == _MANIFEST and self.segments is not None:
             held, names, *_ = msgpack.unpackb(payload[1:])
             self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=True)
+
+
+def _fits_a_message(stream: bytes, buffers: list[pickle.PickleBuffer]) -> bool:
+    """Whether a pickle and its buffers may travel in a message, for want of room for segments."""
+    return len(stream) + sum(buffer.raw().nbytes for buffer in buffers) <= MESSAGE_BYTES_AT_MOST
 
 
 def _can_never_change(array: Any) -> bool:

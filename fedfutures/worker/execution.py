@@ -33,13 +33,13 @@ from typing import Any
 
 import greenlet
 
-from ..errors import ArgumentLoadError, FutureError, ResultNotPicklable, SealBroken, VariableNotCarried
+from ..errors import ArgumentLoadError, FutureError, SealBroken, VariableNotCarried
 from ..host.blackbox import NUMBER, PIECE
 from ..program.copying import isolated
 from ..program.namespaces import Namespaces
 from ..program.snapshots import MARKED, join, split
 from ..wire import functions, messages
-from ..wire.failures import dump_failure
+from ..wire.failures import dump_failure, not_sent
 from ..wire.messages import CANCELLED, ERROR, VALUE
 from ..wire.payload import Payloads, culprit
 from ..wire.seal import Seal
@@ -514,11 +514,7 @@ class Worker(Node):
         try:
             return (payloads or self.payloads).dump(value, alone=True)
         except Exception as error:
-            path = culprit(value, "result")
-            raise ResultNotPicklable(
-                f"the function ran, but its result of type {type(value).__qualname__} cannot travel: "
-                f"{path} cannot be pickled: {error}"
-            ) from None
+            raise not_sent(value, error) from None
 
     def _failure(self, error: BaseException) -> bytes:
         return dump_failure(error, self.payloads)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import NoRoom
 from ..program.process import ProcessChanges
 from ..program.reach import Reach
 from ..program.snapshots import join
@@ -72,6 +73,8 @@ class Origin(Node):
         """Return the function's definition; raise PicklingError when it cannot travel."""
         try:
             return self.definer.define(function)
+        except NoRoom:
+            raise
         except Exception as error:
             raise _pickling_error(error, function, "function") from error
 
@@ -82,6 +85,8 @@ class Origin(Node):
         reached = Reach()
         try:
             return self.payloads.dump((args, kwargs), written, reached=reached), reached
+        except NoRoom:
+            raise
         except Exception as error:
             raise _pickling_error(error, kwargs or args, "kwargs" if _is_fine(args) else "args", args) from error
 
