@@ -24,8 +24,9 @@ from typing import Any
 import msgpack
 
 from ..errors import NoRoom, SealBroken
+from ..program import tensors
 from ..program.modules import MAIN_NAMES
-from ..program.pickling import PROTOCOL, ProgramUnpickler, dump_by_value
+from ..program.pickling import ProgramUnpickler, dump_by_value
 from ..program.reach import Reach
 from ..program.scanning import keys_in
 from ..program.snapshots import split
@@ -73,7 +74,7 @@ class Payloads:
         keep = buffers.append if segments is not None else None
         callback = None if keep is None else lambda buffer: _is_small(buffer) or keep(buffer)
         try:
-            stream = pickle.dumps(value, PROTOCOL, buffer_callback=callback)
+            stream = tensors.dumps(value, callback)
         except (pickle.PicklingError, AttributeError, TypeError):
             buffers.clear()
             stream, found = dump_by_value(value, callback)
