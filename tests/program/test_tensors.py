@@ -15,7 +15,7 @@ from fedfutures.program.pickling import dump_by_value
 from fedfutures.program.probes import large_probe
 from fedfutures.program.tokens import Named, examine
 from fedfutures.wire.manifest import segments_of
-from fedfutures.wire.payload import Payloads
+from fedfutures.wire.payload import Payloads, Written
 from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
 
 pytestmark = pytest.mark.once
@@ -114,7 +114,7 @@ def test_a_tensor_in_what_goes_by_value(torch: Any, sides: Any) -> None:
 
 def test_a_buffer_is_the_same_as_long_as_somebody_holds_it(torch: Any, sides: Any) -> None:
     """So a constant of a map is written once."""
-    large, written = torch.zeros(SHARED_FROM_BYTES), {}
+    large, written = torch.zeros(SHARED_FROM_BYTES), Written()
     first, second = sides[0].dump((1, large), written), sides[0].dump((2, large[5:]), written)
     assert segments_of(first) == segments_of(second)
     large.resize_(2 * SHARED_FROM_BYTES).fill_(7)  # which torch refuses for a storage that was given to others

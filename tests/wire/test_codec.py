@@ -208,5 +208,7 @@ def test_frames_are_joined_up_to_a_limit(frames: list[bytes]) -> None:
     assert b"".join(joined) == b"".join(frames)
     for frame in joined:
         assert len(frame) <= 8 or frame in frames, "one that is too large stands alone"
-    for first, second in itertools.pairwise(joined):
-        assert len(first) + len(second[:1]) * second[:1][0] > 8, "the next one would have fitted"
+    ends = list(itertools.accumulate(map(len, frames)))
+    for start, end in itertools.pairwise(itertools.accumulate(map(len, joined), initial=0)):
+        following = [after for after in ends if after > end]
+        assert not following or following[0] - start > 8, "the next one would have fitted"
