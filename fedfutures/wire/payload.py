@@ -31,6 +31,7 @@ from ..program.reach import Reach
 from ..program.scanning import keys_in
 from ..program.snapshots import split
 from .manifest import MANIFEST as _MANIFEST
+from .manifest import segments_of
 from .seal import Seal, digest_of
 from .segments import SHARED_FROM_BYTES, Segments
 
@@ -38,6 +39,7 @@ Written = dict[int, tuple[Any, str]]
 """Buffers written before, with their segments, by ``id``; holding the buffer keeps the ``id`` its own."""
 Unpickle = Callable[[Any, Sequence[Any]], Any]
 """Makes a value of a pickle and its buffers."""
+Find = Callable[[bytes, list[pickle.PickleBuffer]], "bytes | None"]
 MESSAGE_BYTES_AT_MOST = 24 << 20
 """Payloads up to this size travel in messages where no directory has room for their segments."""
 MISSING_AT_MOST = 64
@@ -92,11 +94,19 @@ class Payloads:
                 raise
             return self.dump(value, inline=True)
 
-    def dump_with(self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reach]]) -> Any:
-        """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches."""
+    def dump_with(
+        self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reach]], find: Find | None = None
+    ) -> Any:
+        """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches.
+
+        `find` returns the payload that there is already of a pickle and its buffers, or None.
+        """
         buffers: list[pickle.PickleBuffer] = []
         keep = None if self.segments is None else buffers.append
         stream, reached = dump(lambda buffer: keep is None or _is_small(buffer) or keep(buffer))
+        found = None if find is None else find(stream, buffers)
+        if found is not None:
+            return found, reached
         try:
             return self._packed(stream, buffers, None, False), reached
         except NoRoom:
@@ -208,6 +218,12 @@ class Payloads:
                 mapped.close()
             except BufferError:
                 self.segments.keep(name)
+
+    def retain(self, payload: bytes) -> None:
+        """Have one more :meth:`release` of this payload be needed before its segments go."""
+        if payload[:1] == _MANIFEST and self.segments is not None:
+            for name in segments_of(payload):
+                self.segments.retain(name)
 
     def release(self, payload: bytes) -> None:
         """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
