@@ -8,6 +8,7 @@ the same data is the same payload, which Workers have already, and changed data 
 
 from __future__ import annotations
 
+import mmap
 import pickle
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ def may_be_written(buffer: Any) -> bool:
 
 class _Written(NamedTuple):
     body: bytes
-    names: list[str]  # segments of the buffers
+    maps: list[mmap.mmap]  # of the buffers' segments; to map them each time takes longer than to compare
     size: int
 
 
@@ -66,19 +67,10 @@ class Captured:
 
     def _find(self, key: bytes, buffers: list[memoryview]) -> bytes | None:
         known = self._known.get(key)
-        if known is None or len(known.names) != len(buffers) or not all(map(self._holds, known.names, buffers)):
+        if known is None or len(known.maps) != len(buffers) or not all(map(_holds, known.maps, buffers)):
             return None
         self._payloads.retain(known.body)
         return known.body
-
-    def _holds(self, name: str, buffer: memoryview) -> bool:
-        """Whether a segment holds what is in a buffer now."""
-        assert self._payloads.segments is not None
-        try:
-            with self._payloads.segments.map(name) as mapped, memoryview(mapped) as view:
-                return are_equal(view, buffer)
-        except OSError:
-            return False
 
     def _remember(self, key: bytes, body: bytes, size: int, count: int) -> None:
         known = self._known.get(key)
@@ -86,9 +78,14 @@ class Captured:
             self._known.move_to_end(key)
             return
         self._forget(key)
-        names = segments_of(body)
+        names, segments = segments_of(body), self._payloads.segments
+        assert segments is not None
+        try:
+            maps = [segments.map(name) for name in names[len(names) - count :]]
+        except (OSError, ValueError):  # no memory or descriptors left: then it is written again
+            return
         self._payloads.retain(body)
-        self._known[key] = _Written(body, names[len(names) - count :], size)
+        self._known[key] = _Written(body, maps, size)
         self._bytes += size
         while len(self._known) > 1 and (len(self._known) > REMEMBERED or self._bytes - size > REMEMBERED_BYTES):
             self._forget(next(iter(self._known)))
@@ -97,4 +94,12 @@ class Captured:
         known = self._known.pop(key, None)
         if known is not None:
             self._bytes -= known.size
+            for mapped in known.maps:
+                mapped.close()
             self._payloads.release(known.body)
+
+
+def _holds(mapped: mmap.mmap, buffer: memoryview) -> bool:
+    """Whether a segment holds what is in a buffer now."""
+    with memoryview(mapped) as view:
+        return are_equal(view, buffer)
