@@ -9,6 +9,7 @@
     │   ├── ArgumentLoadError       its function or arguments could not be loaded on the Worker
     │   ├── VariableNotCarried      it needs a variable of the program that Workers cannot have
     │   ├── ResultNotPicklable      its value cannot travel
+    │   ├── NoRoom                  a host has no room for a large value of it
     │   ├── Deadlock                it wants a lock whose holder waits for it
     │   ├── SealBroken              it was altered between its submitter and the Worker
     │   └── RemoteException         stands for an exception that cannot travel
@@ -26,6 +27,8 @@ raises that exception, with :class:`RemoteTraceback` as its cause.
 
 from __future__ import annotations
 
+import errno
+import os
 from concurrent.futures import BrokenExecutor
 from pickle import PicklingError
 
@@ -109,6 +112,29 @@ class VariableNotCarried(FutureError):
 
 class ResultNotPicklable(FutureError, PicklingError):
     """The function ran, and its value cannot be pickled. Names the value's type and the path to the culprit."""
+
+
+class NoRoom(FutureError):
+    """A host has no room for a large value: neither in shared memory nor on disk, and it is too large for a message.
+
+    Attributes: `host`, `needed` (bytes), `places` (a list of directory, free bytes, and why it could not be used).
+    """
+
+    def __init__(self, host: str, needed: int, places: list[tuple[str, int, str]]) -> None:
+        self.host, self.needed, self.places = host, needed, [(*place,) for place in places]
+        on_host = f" on host {host}" if host else ""
+        tried = ", ".join(f"{directory} has {free:,} bytes free ({why})" for directory, free, why in self.places)
+        gigabytes = 1 << max(0, (4 * needed >> 30).bit_length())
+        remedy = (
+            f"give its shared memory more, for example with `mount -o remount,size={gigabytes}G /dev/shm` as root or "
+            f"Docker's --shm-size={gigabytes}g, or set TMPDIR to a directory with more room before the run starts"
+        )
+        if all(why == os.strerror(errno.EFBIG) for _, _, why in self.places):
+            remedy = "files may not be as large as that; raise the limit (`ulimit -f unlimited`) before the run starts"
+        super().__init__(f"a value of {needed:,} bytes has no room{on_host}: {tried}. What to do: {remedy}.")
+
+    def __reduce__(self) -> tuple[type, tuple[str, int, list[tuple[str, int, str]]]]:
+        return type(self), (self.host, self.needed, self.places)
 
 
 class Deadlock(FutureError):

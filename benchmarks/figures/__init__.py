@@ -18,6 +18,7 @@ NAMES = (
     "printing",
     "start",
     "arrays",
+    "tensors",
     "variables",
     "brokers",
     "speeds",

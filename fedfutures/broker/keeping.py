@@ -23,6 +23,7 @@ class Kept:
 
     size: int
     users: set[Source] = field(default_factory=set)
+    is_new: bool = True  # since the last look: whoever asked for it may not have mapped it yet
 
 
 class Keeping:
@@ -71,7 +72,10 @@ class Keeping:
         self.due = when if self.bytes > self._space else None
 
     def tick(self, now: float) -> None:
-        """Remove what no open Future needs, the longest unused first, until the rest fits."""
+        """Remove what no open Future needs, the longest unused first, until the rest fits.
+
+        What has just come stays until the next look.
+        """
         if self.due is None or now < self.due:
             return
         pinned = {name for known in self._broker.definitions.constants.values() for name in segments_of(known.body)}
@@ -80,7 +84,9 @@ class Keeping:
             if self.bytes <= self._space:
                 break
             kept.users.intersection_update(self._broker.intakes)
-            if not kept.users and name not in pinned:
+            if kept.is_new:
+                kept.is_new = False
+            elif not kept.users and name not in pinned:
                 del self._kept[name]
                 self.bytes -= kept.size
                 names.append(name)

@@ -45,7 +45,7 @@ class BrokerShell:
         self.dealers: dict[str, MainDealer] = {}  # by neighbour that is dialled
         self.dialled: dict[str, tuple[str, str, str]] = {}  # its addresses
         boot = int.from_bytes(os.urandom(6), "big")
-        self.storage = Storage(facts["shared"], facts["run"], name)
+        self.storage = Storage(facts["shared"], facts["run"], name, facts["disk"])
         self.machine = BrokerMachine(
             name, boot, settings.size, codec.pack_plain, Random(os.urandom(16)),
             self.storage.size_of, self.storage.space(),
@@ -162,11 +162,11 @@ class BrokerShell:
             self._step(event)
 
     def _flush(self) -> None:
-        """Send each peer what there is for it, in one frame."""
+        """Send each peer what there is for it, in one frame as long as that is not too large."""
         if self.outbox:
             for peer, frames in self.outbox.items():
-                frame = frames[0] if len(frames) == 1 else b"".join(frames)
-                self._send(peer, frame)
+                for frame in frames if len(frames) == 1 else codec.joined(frames):
+                    self._send(peer, frame)
             self.outbox.clear()
 
     def _send(self, peer: str, frame: bytes, data: Data | None = None) -> None:
@@ -243,7 +243,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         sys.excepthook(*sys.exc_info())
     finally:
         if os.getppid() != host:  # the host process was killed: nobody else is left to tidy up
-            remove_tree(facts["run"])
-            remove_tree(facts["shared"])
+            for key in ("run", "shared", "disk"):
+                remove_tree(facts[key])
         sys.stderr.flush()
         os._exit(code)

@@ -1,5 +1,8 @@
 """The files of the segments that a Broker fetches and hands out: what :mod:`.files` asks for, done.
 
+What shared memory has no room for is kept on disk (:mod:`..wire.room`). The space is reserved before the first byte
+comes, so a full file system is noticed while another one can still be used.
+
 A segment that is being fetched is a file whose name begins with a dot, which nobody takes for a segment, until it is
 complete. Files that nobody uses any more (``free-...``, see :mod:`..wire.segments`) are written anew, which is faster
 than making pages.
@@ -17,29 +20,30 @@ import os
 import stat
 from collections.abc import Callable
 
+from ..host.brokers import host_of
 from ..wire import codec
 from ..wire.manifest import OF_USER
 from ..wire.messages import Chunk
+from ..wire.room import Places, free_bytes, reserve
 from ..wire.segments import Segments
 from . import files
 from .keeping import SPACE_BYTES
 
-SPARE_BYTES = 16 << 20
-"""What a segment must leave free."""
 GONE = -1, b""
 SendData = Callable[[str, bytes, "bytes | None"], None]
 """To a peer: a frame, and data behind it."""
 
 
 class Storage:
-    """The segments of a host: in shared memory (`shared`), and copies of the user's files (`run`)."""
+    """The segments of a host: in shared memory (`shared`) or else in `disk`, and copies of the user's files (`run`)."""
 
-    def __init__(self, shared: str, run: str, owner: str) -> None:
+    def __init__(self, shared: str, run: str, owner: str, disk: str = "") -> None:
         self._shared, self._run, self._owner = shared, run, owner
-        self._claims = Segments(shared, owner)
+        self._places = Places(host_of(owner), shared, disk)
+        self._claims = Segments(shared, owner, disk=disk)
         self._open: dict[str, tuple[int, str]] = {}  # descriptor and path of what is being fetched
         self._count = 0
-        for directory in (shared, run):  # what a Broker of this name has left that ended
+        for directory in (run, *self._places.directories):  # what a Broker of this name has left that ended
             for name in os.listdir(directory):
                 if name.startswith(f".{owner}-"):
                     _unlink(os.path.join(directory, name))
@@ -68,10 +72,10 @@ class Storage:
 
     def space(self) -> int:
         """How much of arguments that nobody needs now may stay."""
-        return min(SPACE_BYTES, _free(self._shared) // 4)
+        return min(SPACE_BYTES, sum(map(free_bytes, self._places.directories)) // 4)
 
     def _path(self, name: str) -> str:
-        path = os.path.join(self._shared, name)
+        path = self._places.find(name)
         return os.path.join(self._run, name) if name.startswith(OF_USER) and not os.path.exists(path) else path
 
     def size_of(self, name: str) -> int:
@@ -104,16 +108,34 @@ class Storage:
 
     def begin(self, name: str, size: int) -> None:
         """Make room for a segment; raises OSError where there is none."""
-        directory = self._run if name.startswith(OF_USER) else self._shared
+        problems: list[OSError] = []
+        directories = [self._run] if name.startswith(OF_USER) else self._places.directories
+        for directory in directories:
+            try:
+                self._begin_in(directory, name, size)
+            except OSError as error:
+                problems.append(error)
+            else:
+                return
+        found = "; ".join(
+            f"its {size:,} bytes do not fit in {directory}, where {free_bytes(directory):,} are free ({error.strerror})"
+            for directory, error in zip(directories, problems)
+        )
+        raise OSError(found)
+
+    def _begin_in(self, directory: str, name: str, size: int) -> None:
         self._count += 1
         path = os.path.join(directory, f".{self._owner}-{self._count}")
         if directory != self._shared or not self._claims.claim(size, path):
-            free = _free(directory)
-            if size + SPARE_BYTES > free:
-                raise OSError(f"its {size:,} bytes do not fit in {directory}, where {free:,} are free")
+            self._claims.make_room(directory, size)
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            reserve(descriptor, size)
+        except BaseException:
+            os.close(descriptor)
+            _unlink(path)
+            raise
         self._open[name] = descriptor, path
-        os.ftruncate(descriptor, size)
 
     def write(self, name: str, offset: int, data: bytes | memoryview) -> None:
         """Write a part; raises OSError when the file system is full. What could not begin is passed over."""
@@ -145,12 +167,7 @@ class Storage:
             self._claims.release(names, reuse=True)
             return
         for name in names:
-            _unlink(os.path.join(self._shared, name))
-
-
-def _free(directory: str) -> int:
-    state = os.statvfs(directory)
-    return state.f_bavail * state.f_frsize
+            _unlink(self._places.find(name))
 
 
 def _unlink(path: str) -> None:

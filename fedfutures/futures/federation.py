@@ -10,6 +10,7 @@ import weakref
 from typing import Any
 
 from ..errors import FederationLost, InitializerFailed
+from ..host.brokers import host_of
 from ..host.handle import HostHandle
 from ..host.machine import INITIALIZER_EXIT_CODE
 from ..program.process import ProcessChanges, adopt_authkey
@@ -77,7 +78,9 @@ class Federation:
     def _join(self) -> Any:
         facts = self._handle.wait_ready()
         facts = facts | facts["brokers"][self._attach]
-        segments = Segments(facts["shared"], f"origin-{os.urandom(4).hex()}")
+        segments = Segments(
+            facts["shared"], f"origin-{os.urandom(4).hex()}", disk=facts["disk"], host=host_of(facts["name"])
+        )  # fmt: skip
         payloads = Payloads(segments)
         if self._settings.seal is not None:
             payloads.seal = Seal(self._settings.seal)

@@ -164,7 +164,7 @@ class HostHandle:
             self._process.wait()
         if self._process.stdout is not None and (self._thread is None or not self._thread.is_alive()):
             self._process.stdout.close()
-        for key in ("run", "shared"):  # of a host process that was killed
+        for key in ("run", "shared", "disk"):  # of a host process that was killed
             if key in self.facts:
                 remove_tree(self.facts[key])
 

@@ -45,6 +45,7 @@ from .system import (
     Usual,
     be_private,
     become_subreaper,
+    make_disk_directory,
     make_private_directory,
     orphans,
     remove_tree,
@@ -65,6 +66,7 @@ class HostProcess:
         self.kills = KillCounter()
         self.run_directory = make_private_directory(lasting=bool(settings.grace))
         self.shared_directory = make_private_directory(shared_memory_base())
+        self.disk_directory = make_disk_directory()
         self.places = broker_places(settings.host, settings.brokers, self.run_directory)
         self.children: dict[int, Child] = {}  # by pid
         self.brokers: dict[int, Child] = {}  # the same, by index
@@ -127,6 +129,7 @@ class HostProcess:
             "brokers": places,
             "run": self.run_directory,
             "shared": self.shared_directory,
+            "disk": self.disk_directory,
             "pid": os.getpid(),
             "python": list(sys.version_info[:3]),
         }
@@ -330,8 +333,8 @@ class HostProcess:
         while self.contact.unsent and not self.contact.lost and time.monotonic() < deadline:
             select.select([], [1], [], 0.1)
             self.contact.flush()
-        remove_tree(self.run_directory)
-        remove_tree(self.shared_directory)
+        for directory in (self.run_directory, self.shared_directory, self.disk_directory):
+            remove_tree(directory)
 
     def _end_children(self) -> None:
         deadline = time.monotonic() + END_GRACE_SECONDS

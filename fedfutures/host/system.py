@@ -123,6 +123,16 @@ def shared_memory_base() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
+def make_disk_directory() -> str:
+    """Make a private directory in ``TMPDIR`` for values that shared memory has no room for; "" where that fails."""
+    for base in dict.fromkeys((os.environ.get("TMPDIR", "/tmp"), "/tmp", "/var/tmp")):
+        try:
+            return make_private_directory(base)
+        except OSError:
+            continue
+    return ""
+
+
 def remove_tree(path: str) -> None:
     """Remove a flat directory and its files; nothing is an error."""
     try:

@@ -76,7 +76,7 @@ class Namespaces:
         self._with_classes: set[Key] = set()  # the variables that brought classes by value
         self._fills = 0  # of such classes, that variables have caused or that are allowed for
         self._values: dict[bytes, bytes] = {}  # addresses to values that came early: those of the initializer
-        self._callables: OrderedDict[bytes, Any] = OrderedDict()
+        self._callables: OrderedDict[bytes, tuple[Any, Sequence[Any]]] = OrderedDict()  # each with its large buffers
         self._bodies_kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._suspended: Counter[bytes] = Counter()
         self._first_seen: dict[Key, bytes] = {}
@@ -86,6 +86,7 @@ class Namespaces:
         self.current = b""
         self.origin = ""  # whose Futures run now: who can be asked for what they see
         self.process: dict[str, Any] = {}
+        self.may_be_written: Callable[[Any], bool] = lambda buffer: True  # whether a buffer is not as it was mapped
         self.change_process: Callable[[dict[str, Any]], object] = lambda changes: None
 
     def learn(self, digest: bytes, body: bytes, values: dict[bytes, bytes]) -> None:
@@ -126,22 +127,26 @@ class Namespaces:
             del self._suspended[digest]
 
     def callables(self) -> list[Any]:
-        """Return the callables that the snapshot now seen brought along."""
+        """Return the callables that the snapshot now seen brought along.
+
+        One whose large arrays a Future has written to is loaded anew: the next Future gets them as they came.
+        """
         found = []
         seen = self._seen[self.current]
         for token in seen.callables:
-            if token not in self._callables:
+            known = self._callables.get(token)
+            if known is None or any(map(self.may_be_written, known[1])):
                 body = self._bodies([(NO_NAME, token)], seen)[NO_NAME]
                 before = fills()
-                made = self._load(body, _unpickle)
+                made, buffers = self._load(body, _unpickle_with_buffers)
                 if fills() != before:  # its classes may be others when it is called again
                     found.append(made)
                     continue
-                self._callables[token] = made
+                known = self._callables[token] = made, buffers
                 while len(self._callables) > CALLABLES_KEPT:
                     self._callables.popitem(last=False)
             self._callables.move_to_end(token)
-            found.append(self._callables[token])
+            found.append(known[0])
         return found
 
     def _remember(self, digest: bytes, body: bytes) -> Seen:
@@ -419,8 +424,8 @@ class Setting:
             raise VariableNotCarried(describe(key), "the variable", str(error)) from error
 
 
-def _unpickle(stream: Any, buffers: Sequence[Any]) -> Any:
-    return pickle.loads(stream, buffers=buffers)
+def _unpickle_with_buffers(stream: Any, buffers: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    return pickle.loads(stream, buffers=buffers), buffers
 
 
 def assign(key: Key, value: Any) -> None:

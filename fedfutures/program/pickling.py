@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import fresh
+from . import fresh, tensors
 from .code_objects import reduce_code
 from .modules import (
     MAIN,
@@ -73,6 +73,7 @@ def value_pickler() -> Any:
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             self.reached = Reach()
+            self.tensors = tensors.reducers()
 
         def reducer_override(self, obj: Any) -> Any:
             if type(obj) is types.CodeType:
@@ -93,6 +94,8 @@ def value_pickler() -> Any:
             reduce = _REDUCED.get(type(obj))
             if reduce is not None:
                 return reduce(self.reached, obj) or super().reducer_override(obj)
+            if type(obj) in self.tensors:
+                return self.tensors[type(obj)](obj)
             return super().reducer_override(obj)
 
         def is_root(self, key: Key) -> bool:

@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+from . import tensors
 from .modules import MISSING
 from .tokens import ATOMS, EXACT_BYTES, LRU_CACHE, Named, examine
 
@@ -362,7 +363,7 @@ def _outside_of_buffers(value: Any, views: list[memoryview]) -> bytes | None:
 
     target = _Bounded()
     try:
-        pickle.Pickler(target, 5, buffer_callback=take).dump(value)
+        tensors.pickler(target, take).dump(value)
     except Exception:
         return None
     return bytes(target.data)

@@ -12,6 +12,7 @@ import re
 import types
 from typing import Any
 
+from . import tensors
 from .modules import MAIN_NAMES, MISSING, Key, ProgramModules, lookup
 from .tokens import key_of_definition
 
@@ -59,13 +60,15 @@ class _Recorder(pickle.Pickler):
     def __init__(self) -> None:
         super().__init__(_Nowhere(), 5, buffer_callback=lambda buffer: None)
         self.keys: set[Key] = set()
+        self._tensors = tensors.reducers()
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, (type, types.FunctionType)):
             key = key_of_definition(obj)
             if key is not None:
                 self.keys.add(key)
-        return NotImplemented
+        reduce = self._tensors.get(type(obj))
+        return NotImplemented if reduce is None else reduce(obj)
 
 
 class _Nowhere:

@@ -27,7 +27,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import fresh
+from . import fresh, tensors
 from .modules import (
     MEMBERS,
     MISSING,
@@ -190,6 +190,7 @@ class _TokenPickler(pickle.Pickler):
     def __init__(self, digest: _Digest, named: Named, key: Key | None) -> None:
         super().__init__(digest, 5, buffer_callback=digest.take)
         self._named, self._key = named, key
+        self._tensors = tensors.reducers()
         self._inside: dict[int, tuple[int, Any]] = {}
         self.reach = Reach()
         self.claims: dict[int, Any] = {}
@@ -220,7 +221,7 @@ class _TokenPickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         try:
-            reduce = copyreg.dispatch_table.get(type(obj))
+            reduce = copyreg.dispatch_table.get(type(obj)) or self._tensors.get(type(obj))
             if type(obj).__module__ == "itertools":
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")

@@ -32,6 +32,10 @@ from .snapshots import NO_NAME, Seen, address_of
 from .tokens import LRU_CACHE, Finding, Named, examine
 
 SNAPSHOTS_KEPT = 64
+LARGE_CALLABLES_KEPT = 4
+"""So many snapshots that brought callables with large data are kept for the next call."""
+_PICKLE = b"\x80"
+"""The first byte of a payload without segments."""
 INLINE_BYTES = 512
 ROUNDS_AT_MOST = 16
 Dump = Callable[[Any, Key, Named], tuple[bytes, Reach]]
@@ -56,12 +60,13 @@ class Version:
 class Snapshot:
     """What a call sees; holds the versions, so that they can be asked for as long as it is needed."""
 
-    __slots__ = ("__weakref__", "body", "callables", "digest", "reach", "versions")
+    __slots__ = ("__weakref__", "body", "callables", "digest", "has_large_callables", "reach", "versions")
 
     def __init__(
         self, versions: dict[Key, Version], process: dict[str, Any], callables: list[Version], reach: Reach
     ) -> None:  # fmt: skip
         self.versions, self.callables, self.reach = versions, callables, reach
+        self.has_large_callables = any(version.is_large for version in callables)
         inline = {
             version.address: version.body
             for version in (*versions.values(), *callables)
@@ -240,6 +245,10 @@ class Variables:
                     del self._recent[digest]
                     break
 
+        large = [digest for digest, snapshot in self._recent.items() if snapshot.has_large_callables]
+        for digest in large[:-LARGE_CALLABLES_KEPT]:
+            self._recent.pop(digest)
+
     def _version_of(self, variable: Variable, graph: Graph) -> Version:
         """Return the version whose token also speaks for the objects inside that have names of their own."""
         own = variable.version
@@ -274,9 +283,11 @@ class Variables:
         token = combined(own, ((key, graph.own(key)) for key in sorted(parts)))
         version = self._versions.get(address_of(NO_NAME, token))
         if version is None:
-            version = Version(NO_NAME, token, None, body)
+            version = Version(NO_NAME, token, None, body, is_large=body[:1] != _PICKLE)
             self._versions[version.address] = version
             self._release_with(version)
+        elif self._release is not None:  # it has these segments already
+            self._release(body)
         return version
 
     # -- what Workers ask for ----------------------------------------------------------------------------------------

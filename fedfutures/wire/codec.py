@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgpack
@@ -68,6 +68,8 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "list[tuple[int, int]]": _is_odd,
 }
 
+FRAME_BYTES_AT_MOST = 32 << 20
+"""Several messages in one frame; a link takes frames of twice as much (:data:`..sockets.options.MAX_MAIN_BYTES`)."""
 UNICODE_ERRORS = "surrogatepass"
 _Schema = tuple[type[Message], tuple[tuple[str, Callable[[Any], bool]], ...]]
 
@@ -109,6 +111,24 @@ def pack_plain(value: Any) -> bytes:
 def unpack_plain(body: bytes) -> Any:
     """Return what :func:`pack_plain` has packed. Raises ValueError for what is no msgpack."""
     return msgpack.unpackb(body, strict_map_key=False, unicode_errors=UNICODE_ERRORS)
+
+
+def joined(frames: list[bytes]) -> Iterator[bytes]:
+    """Put frames for one peer together, end to end; none of several becomes larger than FRAME_BYTES_AT_MOST.
+
+    >>> list(joined([b"a", b"b"]))
+    [b'ab']
+    """
+    if sum(map(len, frames)) <= FRAME_BYTES_AT_MOST:
+        yield b"".join(frames)
+        return
+    begin, size = 0, 0
+    for index, frame in enumerate(frames):
+        if index > begin and size + len(frame) > FRAME_BYTES_AT_MOST:
+            yield b"".join(frames[begin:index])
+            begin, size = index, 0
+        size += len(frame)
+    yield b"".join(frames[begin:])
 
 
 def decode(frame: bytes) -> tuple[int, int, Message]:

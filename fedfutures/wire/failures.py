@@ -17,7 +17,7 @@ import pickle
 import sys
 from typing import Any, NamedTuple
 
-from ..errors import RemoteException, RemoteTraceback
+from ..errors import NoRoom, RemoteException, RemoteTraceback
 from ..program.pickling import PROTOCOL, value_pickler
 from .payload import Payloads
 from .tracebacks import AdviceNote, CallNote, text_of, with_lines
@@ -68,8 +68,11 @@ def dump_failure(
             raise pickle.PicklingError("it is too large")
     except BaseException:
         body = None
-    said = None if where is None else tuple(where)
-    return payloads.dump((body, _describe(error), text, said), alone=not inside, inline=inside)
+    described, said = _describe(error), None if where is None else tuple(where)
+    try:
+        return payloads.dump((body, described, text, said), alone=not inside, inline=inside)
+    except NoRoom:  # for what the exception holds
+        return payloads.dump((None, described, text, said))
 
 
 def load_failure(outcome: bytes, payloads: Payloads, item: str = "") -> BaseException:

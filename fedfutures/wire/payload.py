@@ -22,13 +22,15 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from ..errors import SealBroken
+from ..errors import NoRoom, SealBroken
+from ..program import tensors
 from ..program.modules import MAIN_NAMES
-from ..program.pickling import PROTOCOL, ProgramUnpickler, dump_by_value
+from ..program.pickling import ProgramUnpickler, dump_by_value
 from ..program.reach import Reach
 from ..program.scanning import keys_in
 from ..program.snapshots import split
 from .manifest import MANIFEST as _MANIFEST
+from .manifest import segments_of
 from .mappings import Mappings
 from .pages import address_of
 from .seal import Seal, digest_of
@@ -37,6 +39,9 @@ from .written import Written, WrittenAt
 
 Unpickle = Callable[[Any, Sequence[Any]], Any]
 """Makes a value of a pickle and its buffers."""
+Find = Callable[[bytes, list[pickle.PickleBuffer]], "bytes | None"]
+MESSAGE_BYTES_AT_MOST = 24 << 20
+"""Payloads up to this size travel in messages where no directory has room for their segments."""
 MISSING_AT_MOST = 64
 """So many names that are missing here are asked for while one payload is loaded."""
 
@@ -75,7 +80,14 @@ class Payloads:
         keep = buffers.append if segments is not None else None
         callback = None if keep is None else lambda buffer: is_small(buffer) or keep(buffer)
         stream = self.pickled(value, callback, buffers, reached)
-        return stream if inline else self._packed(stream, buffers, written, alone)
+        if inline:
+            return stream
+        try:
+            return self._packed(stream, buffers, written, alone)
+        except NoRoom:
+            if not _fits_a_message(stream, buffers):
+                raise
+            return self.dump(value, inline=True)
 
     def pickled(
         self, value: Any, callback: Callable[[pickle.PickleBuffer], Any] | None, buffers: list[Any],
@@ -83,7 +95,7 @@ class Payloads:
     ) -> bytes:  # fmt: skip
         """Return the pickle of a value. `callback` is asked which buffers stay in it, and adds others to `buffers`."""
         try:
-            stream = pickle.dumps(value, PROTOCOL, buffer_callback=callback)
+            stream = tensors.dumps(value, callback)
         except (pickle.PicklingError, AttributeError, TypeError):
             buffers.clear()
             stream, found = dump_by_value(value, callback)
@@ -94,27 +106,41 @@ class Payloads:
                 reached.parts |= keys_in(stream, value)
         return stream
 
-    def dump_with(self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reach]]) -> Any:
-        """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches."""
+    def dump_with(
+        self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reach]], find: Find | None = None
+    ) -> Any:
+        """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches.
+
+        `find` returns the payload that there is already of a pickle and its buffers, or None.
+        """
         buffers: list[pickle.PickleBuffer] = []
         keep = None if self.segments is None else buffers.append
         stream, reached = dump(lambda buffer: keep is None or is_small(buffer) or keep(buffer))
-        return self._packed(stream, buffers, None, False), reached
+        found = None if find is None else find(stream, buffers)
+        if found is not None:
+            return found, reached
+        try:
+            return self._packed(stream, buffers, None, False), reached
+        except NoRoom:
+            if not _fits_a_message(stream, buffers):
+                raise
+            return dump(lambda buffer: True)[0], reached
 
     def _packed(
         self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
     ) -> bytes:  # fmt: skip
         if not buffers and (len(stream) < SHARED_FROM_BYTES or self.segments is None):
             return stream
-        return self._manifest(stream, buffers, written, alone)
-
-    def _manifest(
-        self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
-    ) -> bytes:
         assert self.segments is not None
-        find = self._new_segment_of if alone else self._segment_of
-        names = [find(buffer.raw(), written) for buffer in buffers]
-        held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
+        segment_of = self._new_segment_of if alone else self._segment_of
+        names: list[str] = []
+        try:
+            for buffer in buffers:
+                names.append(segment_of(buffer.raw(), written))
+            held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
+        except BaseException:
+            self.segments.release(names)
+            raise
         reusable = not any(self.segments.is_shared(name) for name in names)
         digest = [digest_of(stream)] if self.seal is not None and isinstance(held, str) else []
         body: bytes = msgpack.packb([held, names, reusable, *digest])
@@ -220,12 +246,23 @@ class Payloads:
                     raise
         return pickle.loads(stream, buffers=buffers)
 
+    def retain(self, payload: bytes) -> None:
+        """Have one more :meth:`release` of this payload be needed before its segments go."""
+        if payload[:1] == _MANIFEST and self.segments is not None:
+            for name in segments_of(payload):
+                self.segments.retain(name)
+
     def release(self, payload: bytes) -> None:
         """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
         payload = split(payload)[1]
         if payload[:1] == _MANIFEST and self.segments is not None:
             held, names, *_ = msgpack.unpackb(payload[1:])
             self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=True)
+
+
+def _fits_a_message(stream: bytes, buffers: list[pickle.PickleBuffer]) -> bool:
+    """Whether a pickle and its buffers may travel in a message, for want of room for segments."""
+    return len(stream) + sum(buffer.raw().nbytes for buffer in buffers) <= MESSAGE_BYTES_AT_MOST
 
 
 def _is_read_only(array: Any) -> bool:

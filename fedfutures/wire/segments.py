@@ -12,6 +12,8 @@ any process of the run may claim it by renaming it again. "Nobody" has to be cer
 file: who claims a file asks the kernel whether anybody has it open or mapped (:mod:`.in_use`), be it a Future's global,
 a process that a Future has forked, or a Worker that was given up for lost and goes on. And a file with two names is
 never written again: the other name is that of a value that was passed on.
+
+What the memory file system has no room for is written to a second directory, on disk (:mod:`.room`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from collections.abc import Sequence
 from .in_use import is_in_use
 from .mappings import map_privately
 from .pages import are_equal
+from .room import GRACEFUL, Places, check_fits, write_file
 
 SHARED_FROM_BYTES = 1 << 18
 """Buffers and pickles from this size on travel through shared memory between the processes of one host."""
@@ -33,31 +36,56 @@ FREE_BYTES_AT_MOST = 256 << 20
 
 
 class Segments:
-    """Writes and maps the segments of one process in the directory `path`; `owner` makes file names unique."""
+    """Writes and maps the segments of one process in the directory `path`; `owner` makes file names unique.
 
-    def __init__(self, path: str, owner: str) -> None:
+    What `path` has no room for goes to the directory `disk`, if there is one; `host` is named in errors.
+    """
+
+    def __init__(self, path: str, owner: str, *, disk: str = "", host: str = "") -> None:
         self._path = path
+        self._places = Places(host, path, disk)
         self._owner = owner
         self._count = 0
         self._process = os.getpid()  # one that it has forked lets go of nothing: the files are not its own
         self._users: dict[str, int] = {}  # of own segments: payloads that need the file
 
     def write(self, buffer: memoryview | bytes) -> str:
-        """Copy `buffer` into a segment, a free one if there is one about this large, and return its name."""
+        """Copy `buffer` into a segment, a free one if there is one about this large, and return its name.
+
+        Raises :class:`~fedfutures.errors.NoRoom` where no directory has room for it.
+        """
         view = memoryview(buffer).cast("B")
         name = self._new_name()
-        path = self._file(name)
-        if not self.claim(view.nbytes, path):
+        problems: list[OSError] = []
+        for directory in self._places.directories:
+            try:
+                self._write_to(directory, name, view)
+            except OSError as error:
+                if error.errno not in GRACEFUL:
+                    raise
+                problems.append(error)
+            else:
+                self._users[name] = 1
+                return name
+        raise self._places.no_room(view.nbytes, problems)
+
+    def _write_to(self, directory: str, name: str, view: memoryview) -> None:
+        path = os.path.join(directory, name)
+        if directory != self._path or not self.claim(view.nbytes, path):
+            self.make_room(directory, view.nbytes)
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        write_file(path, view)
+
+    def make_room(self, directory: str, size: int) -> None:
+        """Remove free files where they leave no room for `size` bytes; raise OSError if that is not enough."""
         try:
-            os.ftruncate(descriptor, view.nbytes)
-            while view:
-                view = view[os.write(descriptor, view) :]
-        finally:
-            os.close(descriptor)
-        self._users[name] = 1
-        return name
+            check_fits(directory, size)
+        except OSError:
+            if directory != self._path:
+                raise
+            for name, _ in self._free_files():
+                self.remove(name)
+            check_fits(directory, size)
 
     def retain(self, name: str) -> None:
         """One more payload needs this own segment."""
@@ -102,9 +130,9 @@ class Segments:
 
     def name_again(self, name: str) -> str | None:
         """Give a segment that is mapped here a second name, as if it had been written again; None if it has none."""
-        new = self._new_name()
+        new, path = self._new_name(), self._file(name)
         try:
-            os.link(self._file(name), self._file(new), follow_symlinks=False)
+            os.link(path, os.path.join(os.path.dirname(path), new), follow_symlinks=False)
         except OSError:
             return None
         self._users[new] = 1
@@ -129,6 +157,10 @@ class Segments:
             with contextlib.suppress(FileNotFoundError):  # the run is over, or another attempt's result came first
                 os.unlink(path)
 
+    def free(self) -> str:
+        """Say how much room there is, for people."""
+        return self._places.free()
+
     def is_here(self, name: str) -> bool:
         """Whether a segment is on this host."""
         return os.path.exists(self._file(name))
@@ -143,6 +175,9 @@ class Segments:
         if os.getpid() != self._process:
             return
         try:
+            if os.path.dirname(path) != self._path:  # on disk: writing to pages that exist gains nothing there
+                os.unlink(path)
+                return
             size = os.stat(path).st_size
             if size + sum(known for _, known in self._free_files()) > FREE_BYTES_AT_MOST or not _is_unused(path):
                 os.unlink(path)
@@ -178,7 +213,7 @@ class Segments:
     def _file(self, name: str) -> str:
         if "/" in name or name.startswith("."):
             raise ValueError(f"not a segment name: {name!r}")
-        return os.path.join(self._path, name)
+        return self._places.find(name)
 
 
 def _map_read_only(descriptor: int) -> mmap.mmap:

@@ -10,13 +10,14 @@ from typing import Any
 
 from ..program.callables import not_callable
 from ..program.modules import Key, ProgramModules
-from ..program.pickling import dump_by_value, dump_variable
+from ..program.pickling import dump_variable
 from ..program.plans import Plan
 from ..program.probes import is_plain
 from ..program.process import Counts, ProcessChanges, keys_of
 from ..program.reach import Reach
 from ..program.tokens import Named, examine, is_found_in, key_of_definition
 from ..program.variables import SNAPSHOTS_KEPT, Snapshot, Variables, Version
+from ..wire.captured import Captured
 from ..wire.functions import (
     Definition,
     FunctionCache,
@@ -39,6 +40,7 @@ class Definer:
     def __init__(self, payloads: Payloads, functions: FunctionCache, process: ProcessChanges) -> None:
         self._payloads, self._functions, self._process = payloads, functions, process
         self.variables = Variables(self._dump, payloads.release)
+        self._captured = Captured(payloads)
         self._lock = threading.RLock()
         self._plans: dict[Any, Plan] = {}
         self._changes: dict[str, Any] = {}
@@ -104,7 +106,7 @@ class Definer:
             if name is not None:
                 reached.parts.add(name)
             return self._functions.define(function)
-        body, inner = self._payloads.dump_with(lambda keep: dump_by_value(function, keep))
+        body, inner = self._captured.dump(function)
         reached.add(inner)
         brought.append((body, inner))
         return self._functions.bring(function, len(brought) - 1)
@@ -126,7 +128,9 @@ class Definer:
                 made = self.variables.snapshot(variables, self._changes, (), base, reached)
                 while len(self._extended) >= SNAPSHOTS_KEPT:
                     del self._extended[next(iter(self._extended))]
-                known = self._extended[at] = versions, made
+                known = versions, made
+                if not made.has_large_callables:
+                    self._extended[at] = known
             return definition._replace(snapshot=known[1])
 
     def _dump(self, value: Any, key: Key, named: Named) -> tuple[bytes, Reach]:

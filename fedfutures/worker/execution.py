@@ -33,7 +33,7 @@ from typing import Any
 
 import greenlet
 
-from ..errors import ArgumentLoadError, FutureError, SealBroken, VariableNotCarried
+from ..errors import ArgumentLoadError, FutureError, NoRoom, SealBroken, VariableNotCarried
 from ..host.blackbox import NUMBER, PIECE
 from ..program.copying import isolated
 from ..program.namespaces import Namespaces
@@ -622,7 +622,8 @@ class Worker(Node):
             else:
                 definition, payload = self._pack(function, args, kwargs)
         except Exception as error:
-            if future._settle(None, pickle.PicklingError(culprits.of_function(function, error))):
+            refused = pickle.PicklingError(culprits.of_function(function, error))
+            if future._settle(None, error if isinstance(error, NoRoom) else refused):
                 self._callbacks.append(future)
             return None, b"", ""
         payload = join(context.snapshot, payload)

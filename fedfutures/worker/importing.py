@@ -24,7 +24,7 @@ import types
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
-from ..errors import VariableNotCarried
+from ..errors import ArgumentLoadError, VariableNotCarried
 from ..program.modules import MAIN_NAMES
 from ..wire.modules import MAIN, Module, key_of, unpack
 from . import events as rules
@@ -32,6 +32,7 @@ from .execution import Worker
 
 ANSWER_SECONDS = 30.0
 LOOK_SECONDS = 0.1
+FETCHES_AT_MOST = 3
 _NOT_ASKED_FOR = frozenset({"fedfutures", "fedfutures_launcher", *MAIN_NAMES})
 ORIGIN = "origin:"
 """In front of a package's ``__path__``: its parts are at the Origin, not in a directory of this host."""
@@ -96,13 +97,26 @@ class Answers:
         self._drive_until(lambda: self._has_all(keys))
 
     def segment(self, name: str) -> str:
-        """Return the name of a segment of the Origin's, which is brought to this host if need be."""
+        """Return the name of a segment of the Origin's, which is brought to this host if need be.
+
+        Raises ArgumentLoadError where it is not to be had.
+        """
         worker = self._worker
-        if worker.payloads.segments is not None and not worker.payloads.segments.is_here(name):
+        segments = worker.payloads.segments
+        if segments is None or segments.is_here(name):
+            return name
+        for _ in range(FETCHES_AT_MOST):  # what was brought may be gone again where space is short
             with worker.lock:
                 arrival = worker.files.fetch(name)
             self._drive_until(arrival.done)
-        return name
+            if segments.is_here(name):
+                return name
+            if not arrival.done():
+                break
+        raise ArgumentLoadError(
+            f"a large value that the Future can reach did not come to host {self._host}; there {segments.free()}. "
+            f"Give the host more room, or pass less."
+        )
 
     def _drive_until(self, is_there: Callable[[], bool]) -> None:
         """Drive the node in place, for a bounded time; no greenlet is switched."""

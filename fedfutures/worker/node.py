@@ -170,10 +170,11 @@ class Node:
                 self._actions[type(action)](action)
 
     def flush(self) -> int:
-        """Send what the machine has said, in one frame; return how many messages that was. The lock is held."""
+        """Send what the machine has said, if possible in one frame; return how many messages. The lock is held."""
         count = len(self.outbox)
         if count:
-            self.main.send(self.outbox[0] if count == 1 else b"".join(self.outbox))
+            for frame in self.outbox if count == 1 else codec.joined(self.outbox):
+                self.main.send(frame)
             self.outbox.clear()
         return count
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import NoRoom
 from ..program.process import ProcessChanges
 from ..program.reach import Reach
 from ..program.snapshots import join
@@ -74,6 +75,8 @@ class Origin(Node):
         """Return the function's definition; raise PicklingError when it cannot travel."""
         try:
             return self.definer.define(function)
+        except NoRoom:
+            raise
         except Exception as error:
             if not callable(function):
                 raise
@@ -86,6 +89,8 @@ class Origin(Node):
         reached = Reach()
         try:
             return self.payloads.dump((args, kwargs), written, reached=reached), reached
+        except NoRoom:
+            raise
         except Exception as error:
             raise pickle.PicklingError(culprits.of_arguments(function, args, kwargs, error, advice(error))) from None
 

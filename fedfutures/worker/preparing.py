@@ -24,6 +24,7 @@ from ..program.namespaces import Namespaces
 from ..program.pickling import VariableUnpickler, find
 from ..program.snapshots import key_of_class
 from ..wire import functions
+from ..wire.captured import may_be_written
 from . import current, events, interrupts
 from .aside import load_outcomes_aside
 from .descriptors import Descriptors
@@ -49,6 +50,7 @@ class Preparation:
         worker.namespaces.change_process = self._change_process
         worker.payloads.place_of = self._answers.segment
         worker.payloads.bring_missing = worker.local.pickler.bring_missing = self._bring_missing
+        worker.namespaces.may_be_written = may_be_written
         worker._actions[events.Look] = self._tell_generators
         functions.Brought.source = worker.namespaces.callables
         OfItems.run_items = staticmethod(worker.isolation.run_items)

@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ResultNotPicklable
+from ..errors import NoRoom, ResultNotPicklable
 from ..wire.culprits import of_result
 from ..wire.failures import dump_failure
 from ..wire.functions import name_of
@@ -31,6 +31,8 @@ def dump_result(
     dump = dump or payloads.dump
     try:
         return dump(value, alone=True)
+    except NoRoom:
+        raise
     except Exception as error:
         if type(function) is not Slice:
             raise _refused(function, value, error) from None

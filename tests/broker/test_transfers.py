@@ -436,6 +436,20 @@ def test_a_segment_comes_from_the_neighbour_that_dials(bench: Bench) -> None:
     assert bench.heard_by("n.broker", Fetch) == []
 
 
+def test_a_segment_that_was_asked_for_stays_until_it_is_mapped() -> None:
+    """There is no space for it, but a Worker has only just been told that it is here."""
+    bench = Bench(space=0)
+    bench.neighbour("n.broker")
+    bench.join("w")
+    bench.say("w", Fetch("a"))
+    bench.say("n.broker", Fetched("a", len(bytes_of("a"))))
+    assert bring_all(bench) == ["a"]
+    bench.tick()
+    assert bench.host.segments.keys() == {"a"}
+    bench.tick(1.5)
+    assert bench.host.segments.keys() == set()
+
+
 @pytest.mark.parametrize("when", ["at once", "later"])
 def test_a_segment_that_is_nowhere(bench: Bench, when: str) -> None:
     bench.say("w", Fetch("file-1"))

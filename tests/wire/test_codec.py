@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing
 from typing import Any
 
@@ -197,3 +198,17 @@ def test_no_instant_and_no_payload_is_anything_but_bytes() -> None:
             if field.name in ("body", "payloads", "outcomes", "digest", "function"):
                 assert "bytes" in str(field.type)
             assert field.name not in ("time", "at", "deadline", "now")
+
+
+@given(st.lists(st.integers(0, 9), max_size=12).map(lambda sizes: [bytes([size]) * size for size in sizes]))
+def test_frames_are_joined_up_to_a_limit(frames: list[bytes]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "FRAME_BYTES_AT_MOST", 8)
+        joined = list(codec.joined(frames))
+    assert b"".join(joined) == b"".join(frames)
+    for frame in joined:
+        assert len(frame) <= 8 or frame in frames, "one that is too large stands alone"
+    ends = list(itertools.accumulate(map(len, frames)))
+    for start, end in itertools.pairwise(itertools.accumulate(map(len, joined), initial=0)):
+        following = [after for after in ends if after > end]
+        assert not following or following[0] - start > 8, "the next one would have fitted"
