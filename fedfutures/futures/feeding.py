@@ -36,13 +36,12 @@ from ..worker.future import Future
 from . import ends
 from .inputs import AHEAD_BYTES, Input
 from .priority import checked
+from .slicing import Slicing, durations_of
 
-SLICE_SECONDS = 0.002
-SLICE_ITEMS_AT_MOST = 8192
-GROWTH = 16
 ITEMS_IN_FLIGHT = 1 << 16
 BYTES_IN_FLIGHT = 64 << 20
-SMOOTHING = 0.5
+TOGETHER_BYTES = 32 << 10
+"""Slices travel together until they have so many bytes: those of a short map are one message."""
 BUSY_SECONDS = 0.05
 
 Columns = tuple[list[Any], ...]
@@ -78,13 +77,13 @@ class Feeder:
         self.is_told = False  # whether it was said that the end takes long
         self._submitter = node.submitter(wrapper, None if priority is None else checked(priority))
         self._join, self._watch = join, watch
-        self._fixed = chunksize
         self._bound = buffersize or ITEMS_IN_FLIGHT
-        self._most = max(1, min(SLICE_ITEMS_AT_MOST, self._bound // 8))
+        self._slicing = Slicing(
+            durations_of(node), getattr(self._submitter, "digest", b""), self.input.left, node.size, self._bound // 8,
+            None if chunksize is None else min(chunksize, self._bound),
+        )  # fmt: skip
         self._slices_at_least = 2 * max(1, node.size) + 2
-        self._mean: float | None = None
-        self._largest = 1
-        self._in_flight = self._bytes = 0
+        self._in_flight = self._bytes = self._unsent = 0
         self._parts: dict[Future, Part] = {}  # those that count: on their way, or not yet consumed
         self._away: set[Future] = set()  # on their way
         self._being_split: set[Future] = set()
@@ -110,7 +109,18 @@ class Feeder:
                 self._filling.release()
 
     def _fill(self) -> None:
-        while self._may_submit(size := self._size()):
+        try:
+            self._submit_all()
+        finally:
+            self._send()
+        if self.input.is_read:
+            failure, self.input.error = self.input.error, None
+            if failure is not None:
+                self._end(failure, f"the input of map({self.name})")
+            self._close_if_done()
+
+    def _submit_all(self) -> None:
+        while self._may_submit(size := self._slicing.next(self.input.left)):
             try:
                 columns = self.input.cut(size)
                 if columns is None:
@@ -131,11 +141,6 @@ class Feeder:
                 self.input.forget()
                 self.failure = RuntimeError(f"map({self.name}) was interrupted; what was left was not submitted")
                 raise
-        if self.input.is_read:
-            failure, self.input.error = self.input.error, None
-            if failure is not None:
-                self._end(failure, f"the input of map({self.name})")
-            self._close_if_done()
 
     def _end(self, failure: Exception, what: str) -> None:
         """The map ends with this; if nobody comes to see it, it is said at the end."""
@@ -153,7 +158,16 @@ class Feeder:
             self._away.add(future)
             self._in_flight += len(columns[0])
             self._bytes += size
+        self._unsent += size
+        if self._unsent >= TOGETHER_BYTES:
+            self._send()
         return future
+
+    def _send(self) -> None:
+        """Send the slices that were submitted: those of a short map in one message."""
+        if self._unsent:
+            self._unsent = 0
+            self.node.send()
 
     def _follow(self, future: Future) -> None:
         """A slice that was submitted stands among those to be read: hear of its end."""
@@ -171,19 +185,7 @@ class Feeder:
             return not self._parts
         if len(self._parts) < self._slices_at_least:
             return True
-        return self._mean is not None and self._bytes < BYTES_IN_FLIGHT
-
-    def _size(self) -> int:
-        """How many items the next slice has."""
-        if self._fixed is not None:
-            return min(self._fixed, self._bound)
-        if self._mean is None or self._mean >= SLICE_SECONDS / 2:
-            return 1
-        size = min(int(SLICE_SECONDS / max(self._mean, 1e-9)), self._most, GROWTH * self._largest)
-        if self.input.left is not None:
-            size = min(size, -(-self.input.left // (4 * max(1, self.node.size))))
-        self._largest = max(1, size, self._largest)
-        return max(1, size)
+        return self._slicing.is_known and self._bytes < BYTES_IN_FLIGHT
 
     # -- results -----------------------------------------------------------------------------------------------------
 
@@ -197,8 +199,7 @@ class Feeder:
                 ends.has_failed(self)
             else:
                 _, failures, seconds = cast(Any, future._result)
-                mean = seconds / len(part.columns[0])
-                self._mean = mean if self._mean is None else self._mean + SMOOTHING * (mean - self._mean)
+                self._slicing.learn(seconds, len(part.columns[0]))
                 if failures:
                     ends.has_failed(self)
         if self._stopped or not self._calls_back:
@@ -267,6 +268,7 @@ class Feeder:
             if future in self.slices:
                 self._replace(future, singles)
             self._being_split.discard(future)
+        self._send()
         for single in singles:
             self._follow(single)
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from ..program.modules import Key, ProgramModules
 from ..program.pickling import dump_by_value, dump_variable
-from ..program.plans import Plan
+from ..program.plans import JointPlan, Plan
 from ..program.probes import is_plain
 from ..program.process import Counts, ProcessChanges, keys_of
 from ..program.reach import Reach
 from ..program.tokens import Named, examine, is_found_in, key_of_definition
-from ..program.variables import SNAPSHOTS_KEPT, Snapshot, Variables, Version
+from ..program.variables import SNAPSHOTS_KEPT, Snapshot, Variable, Variables, Version
 from ..wire.functions import (
     Definition,
     FunctionCache,
@@ -28,6 +28,8 @@ from ..wire.functions import (
 from ..wire.payload import Payloads
 
 PLANS_KEPT = 1024
+_OF_IDENTITY = (FunctionType, BuiltinFunctionType, type)
+"""Callables of these kinds are equal only to themselves."""
 LOCK_SECONDS = 20.0
 """How long an answer waits for a thread that defines something; it may be waiting for the node in turn."""
 
@@ -39,7 +41,7 @@ class Definer:
         self._payloads, self._functions, self._process = payloads, functions, process
         self.variables = Variables(self._dump, payloads.release)
         self._lock = threading.RLock()
-        self._plans: dict[Any, Plan] = {}
+        self._plans: dict[Any, Plan | JointPlan] = {}
         self._changes: dict[str, Any] = {}
         self._extended: dict[tuple[Any, ...], tuple[list[Version], Snapshot]] = {}
         self._modules = ProgramModules()
@@ -52,7 +54,7 @@ class Definer:
                 self._changes = process.current()
                 self._plans.clear()
         try:
-            plan = self._plans.get(function)
+            plan = self._plans.get(function.identity() if isinstance(function, Wrapper) else function)
         except TypeError:  # not hashable
             plan = None
         if plan is not None and plan.is_current(function):
@@ -69,16 +71,33 @@ class Definer:
         if variables or brought or self._changes:
             snapshot = self.variables.snapshot(variables, self._changes, brought, reach=reached)
             definition = definition._replace(snapshot=snapshot)
-        if not brought and not isinstance(function, Wrapper):
-            if len(self._plans) >= PLANS_KEPT:
-                self._plans.clear()
-            key = key_of(function, Named(self._modules))
-            plan = Plan(function, key, definition, variables, reached)
-            if type(function) is FunctionType and not is_plain(function):
-                plan.watch(still_is(function, key))
-            with contextlib.suppress(TypeError):  # not hashable
-                self._plans[function] = plan
+        if not brought:
+            self._plan(function, definition, variables, reached)
         return definition
+
+    def _plan(self, function: Any, definition: Definition, variables: dict[Key, Variable], reached: Reach) -> None:
+        """Keep the definition, and what is to be compared to know that it is still right."""
+        if len(self._plans) >= PLANS_KEPT:
+            self._plans.clear()
+        if not isinstance(function, Wrapper):
+            with contextlib.suppress(TypeError):  # not hashable
+                self._plans[function] = self._plan_of(function, definition, variables, reached)
+            return
+        inner = function.functions()
+        if all(isinstance(each, _OF_IDENTITY) for each in inner):
+            first, *others = inner
+            plans = [(first, self._plan_of(first, definition, variables, reached))]
+            plans += [(each, self._plan_of(each, definition, {}, Reach())) for each in others]
+            self._plans[function.identity()] = JointPlan(definition, plans)
+
+    def _plan_of(
+        self, function: Any, definition: Definition, variables: dict[Key, Variable], reached: Reach
+    ) -> Plan:  # fmt: skip
+        key = key_of(function, Named(self._modules))
+        plan = Plan(function, key, definition, variables, reached)
+        if type(function) is FunctionType and not is_plain(function):
+            plan.watch(still_is(function, key))
+        return plan
 
     def _defined(self, function: Any, reached: Reach, brought: list[tuple[bytes, Reach]]) -> Definition:
         """Return a definition without a snapshot; add what it reaches, and the callables that have to come along."""

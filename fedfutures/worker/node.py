@@ -227,6 +227,9 @@ class Node:
 
     # -- Futures of this node ----------------------------------------------------------------------------------------
 
+    def send(self) -> None:
+        """Send what was submitted without being sent, as far as the Broker can take it. A Worker's Futures stay."""
+
     def offer(self) -> None:
         """Give own Futures to the Broker, as far as it can take them: of the highest priority the oldest first.
 

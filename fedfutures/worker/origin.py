@@ -86,31 +86,38 @@ class Origin(Node):
             raise _pickling_error(error, kwargs or args, "kwargs" if _is_fine(args) else "args", args) from error
 
     def submit_defined(
-        self, definition: Definition, payload: bytes, priority: int | None = None, *, eager: bool = False
+        self, definition: Definition, payload: bytes, priority: int | None = None, *, waits: bool = False
     ) -> Future:
-        """Submit a call that is ready to travel; an `eager` one is worth a message of its own."""
+        """Submit a call that is ready to travel; one that `waits` travels with others, at the next :meth:`send`."""
         if self.lost is not None:
             raise self.lost
         if definition.snapshot is not None:
             payload = join(definition.snapshot.digest, payload)
         future = Future(self, next(self.numbers), (definition, payload, ""))
         own = self.own.common
+        is_urgent = False
         if priority:
-            eager = self._put_ranked(future, priority) or eager
+            is_urgent = self._put_ranked(future, priority)
         else:
             own.append(future)
-        if eager or self.machine.given_count < self.size:
-            with self.lock:
-                self.offer()
-                self.flush()
-                self._receive()  # sending may have eaten the sign of an arrival
-            if self._callbacks:
-                self.call_back()
+        if waits:
+            return future
+        if is_urgent or self.machine.given_count < self.size:
+            self.send()
         elif len(own or self.own) % SEND_EVERY_FUTURES == 0:
             self.service()
         elif not self._woken:
             self.wake()
         return future
+
+    def send(self) -> None:
+        """Send what the Broker can take now."""
+        with self.lock:
+            self.offer()
+            self.flush()
+            self._receive()  # sending may have eaten the sign of an arrival
+        if self._callbacks:
+            self.call_back()
 
     def _put_ranked(self, future: Future, priority: int) -> bool:
         """Queue a Future of another priority than 0; return whether it is to be sent at once.
@@ -157,6 +164,7 @@ class Submitter:
 
     def __init__(self, origin: Origin, definition: Definition, priority: int | None) -> None:
         self._origin, self._definition, self._priority = origin, definition, priority
+        self.digest = definition.digest
         self._written: Written = {}
         self._sizes: dict[int, int] = {}  # of what is written
         self._bytes = 0
@@ -170,7 +178,7 @@ class Submitter:
         size = len(payload)
         if payload[:1] == b"\x01":
             size += self._remember(set(segments_of(payload)))
-        return self._origin.submit_defined(definition, payload, self._priority, eager=True), size
+        return self._origin.submit_defined(definition, payload, self._priority, waits=True), size
 
     def _remember(self, used: set[str]) -> int:
         """Return how much was written now, and let go of what was used so long ago that it hardly comes again."""
