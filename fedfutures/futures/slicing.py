@@ -18,10 +18,14 @@ from ..federation.schedule import HORIZON_SECONDS, Durations
 
 SLICE_SECONDS = 0.002
 """About what a slice takes of an input of unknown length, or where nothing better is known."""
-SMALLEST_SLICE_SECONDS = 0.00025
-"""Shorter slices cost more than they carry: a message on its way takes processors about as long."""
 SLICES_PER_WORKER = 4
-"""Into so many slices for each Worker what is left of an input is divided, as far as the limits allow."""
+"""Into so many slices for each Worker what is left of a long input is divided, as far as the limits allow."""
+SHORT_SECONDS = 0.005
+"""A map that takes each Worker no longer is divided once, into two even slices for each: one to run, one to move."""
+TRIVIAL_SECONDS = 0.00025
+"""One that takes no longer in all is divided into one slice for each: messages are what it costs."""
+SMALLEST_SLICE_SECONDS = 0.00025
+"""Shorter slices of a longer map cost more than they carry: a message takes processors about as long."""
 SLICE_ITEMS_AT_MOST = 8192
 GROWTH = 16
 """How many times larger a slice may be than any before it, while nothing is remembered of the function."""
@@ -45,11 +49,14 @@ def items_of_slice(mean: float | None, left: int | None, length: int | None, wor
     if mean is None:
         return 1
     mean = max(mean, 1e-9)
-    if left is None or length is None:
+    if not left or not length:
         return max(1, int(SLICE_SECONDS / mean)) if mean < SLICE_SECONDS / 2 else 1
-    fair = -(-left // (SLICES_PER_WORKER * max(1, workers)))
-    at_least = min(int(SMALLEST_SLICE_SECONDS / mean), -(-length // max(1, workers)))
-    return max(1, min(max(fair, at_least), int(HORIZON_SECONDS / mean)))
+    workers = max(1, workers)
+    if length * mean <= workers * SHORT_SECONDS:
+        even = -(-length // (workers if length * mean <= TRIVIAL_SECONDS else 2 * workers))
+        return -(-left // -(-left // even))
+    size = max(-(-left // (SLICES_PER_WORKER * workers)), int(SMALLEST_SLICE_SECONDS / mean))
+    return max(1, min(size, int(HORIZON_SECONDS / mean)))
 
 
 class Slicing:
