@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures._base import FINISHED
 from typing import Any, NamedTuple, cast
@@ -33,6 +33,7 @@ from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.future import Future
+from ..worker.slices import CUT_SECONDS, Slice
 from . import ends
 from .inputs import AHEAD_BYTES, Input
 from .priority import checked
@@ -89,6 +90,7 @@ class Feeder:
         self._being_split: set[Future] = set()
         self._filling, self._books = threading.Lock(), threading.RLock()
         self._again = self._stopped = self._dropped = self._pressing = False
+        self._may_be_cut = isinstance(wrapper, Slice) and not wrapper.is_whole
         self._calls_back = not ends.is_worker(node)
         self._register = ends.register(self)
 
@@ -171,6 +173,8 @@ class Feeder:
 
     def _follow(self, future: Future) -> None:
         """A slice that was submitted stands among those to be read: hear of its end."""
+        if self._may_be_cut:
+            future.on_cut = self._was_cut
         future.add_done_callback(self._arrived)
         if self._watch is not None:
             self._watch(future)
@@ -198,10 +202,7 @@ class Feeder:
             if future._exception is not None:
                 ends.has_failed(self)
             else:
-                _, failures, seconds = cast(Any, future._result)
-                self._slicing.learn(seconds, len(part.columns[0]))
-                if failures:
-                    ends.has_failed(self)
+                self._learn(future, part)
         if self._stopped or not self._calls_back:
             return
         if self.is_poisoned(future):
@@ -211,6 +212,18 @@ class Feeder:
         if not self.input.is_read and (self.input.by_any_thread or (self._pressing and self.input.is_at_hand)):
             self.fill()
         self._close_if_done()
+
+    def _learn(self, future: Future, part: Part) -> None:
+        values, failures, seconds = cast(Any, future._result)
+        is_short = self._may_be_cut and len(values) < len(part.columns[0])
+        self._slicing.learn(seconds, len(values) if is_short else len(part.columns[0]))
+        if failures:
+            ends.has_failed(self)
+        if is_short and self._calls_back:
+            self.outcome(future)
+        elif is_short:  # not done: who reads it, or the end of the Future, submits the rest
+            with self._books:
+                self._away.add(future)
 
     def _settle(self, future: Future) -> None:
         """A slice has come that nobody reads now: its place is free."""
@@ -258,29 +271,79 @@ class Feeder:
             if part is None:  # another thread was faster
                 return
             self._being_split.add(future)
-        singles: list[Future] = []
+        columns = part.columns
+        singles = (tuple([column[place]] for column in columns) for place in range(len(columns[0])))
+        self._go_on(future, singles, instead=True)
+
+    def _was_cut(self, future: Future, kept: int) -> None:
+        """A slice is said to keep so many items, since the one that runs takes long; see :mod:`..worker.slices`."""
+        if self._calls_back and not future.done():
+            self._slicing.learn(CUT_SECONDS, kept)
+            self._shorten(future, kept)
+
+    def outcome(self, future: Future) -> tuple[list[Any], list[tuple[int, Any]]]:
+        """Return values and failures of a slice that has come, of the items that it has kept; submit the others."""
+        values, failures, _ = cast(Any, future._result)
+        if not self._may_be_cut:
+            return values, failures
+        self._shorten(future, len(values))
+        while future in self._being_split:  # by another thread
+            time.sleep(0.001)
+        with self._books:
+            self._away.discard(future)
+            part = self._parts.get(future)
+        kept = len(values) if part is None else len(part.columns[0])
+        if kept < len(values):  # it was cut, and then run again as a whole, since its Worker was lost
+            values, failures = values[:kept], [failure for failure in failures if failure[0] < kept]
+            future._result = values, failures, 0.0
+        return values, failures
+
+    def _shorten(self, future: Future, kept: int) -> None:
+        """A slice keeps so many items: the others go on as slices behind it."""
+        with self._books:
+            part = self._parts.get(future)
+            if part is None or kept >= len(part.columns[0]) or self._stopped:
+                return
+            rest = tuple(column[kept:] for column in part.columns)
+            self._parts[future] = Part(tuple(column[:kept] for column in part.columns), part.size)
+            self._in_flight -= len(rest[0])
+            self._being_split.add(future)
+        self._go_on(future, self._sliced(rest), instead=False)
+
+    def _sliced(self, columns: Columns) -> Iterator[Columns]:
+        at = 0
+        while left := len(columns[0]) - at:
+            size = self._slicing.next(left)
+            yield tuple(column[at : at + size] for column in columns)
+            at += min(size, left)
+
+    def _go_on(self, future: Future, parts: Iterable[Columns], *, instead: bool) -> None:
+        """Submit these parts of a slice, to be read instead of it or behind it."""
+        futures: list[Future] = []
         try:
-            for place in range(len(part.columns[0])):
-                singles.append(self._submit(tuple([column[place]] for column in part.columns)))
+            for columns in parts:
+                futures.append(self._submit(columns))
         except Exception as error:
             self._end(error, f"map({self.name})")
         with self._books:
             if future in self.slices:
-                self._replace(future, singles)
+                self._place(future, futures, instead)
             self._being_split.discard(future)
         self._send()
-        for single in singles:
-            self._follow(single)
+        for each in futures:
+            self._follow(each)
 
-    def _replace(self, future: Future, singles: list[Future]) -> None:
+    def _place(self, future: Future, others: list[Future], instead: bool) -> None:
         if not self._in_order:
-            self.slices.discard(future)
-            self.slices.update(singles)
+            self.slices.update(others)
+            if instead:
+                self.slices.discard(future)
             return
         at = self.slices.index(future)
-        del self.slices[at]
-        for place, single in enumerate(singles, at):
-            self.slices.insert(place, single)
+        if instead:
+            del self.slices[at]
+        for place, other in enumerate(others, at if instead else at + 1):
+            self.slices.insert(place, other)
 
     def goes_on(self, future: Future) -> bool:
         """Whether a slice that has come went on as several."""
@@ -340,8 +403,10 @@ class Feeder:
         for future in arrived:
             if self.is_poisoned(future):
                 self.split(future)
-            else:
-                self._settle(future)
+                continue
+            if future._state == FINISHED and future._exception is None:
+                self.outcome(future)
+            self._settle(future)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from ..errors import PoisonedFuture
 from ..wire.failures import load_failure
 from ..worker.future import Future
 from ..worker.plain import look_plain
-from ..worker.slices import Slice
+from ..worker.slices import Slice, WholeSlice
 from ..worker.unasked import bystanders
 from .feeding import Feeder, Reader
 
@@ -53,9 +53,8 @@ def _begun(
 ) -> tuple[Feeder, float | None]:  # fmt: skip
     """Return a Feeder that has submitted what it may, and when time is over; raise what cannot travel at the call."""
     check_sizes(wishes.chunksize, wishes.buffersize)
-    feeder = Feeder(
-        node, Slice(function), iterables, wishes.chunksize, wishes.buffersize, wishes.priority, wishes.join, watch
-    )
+    wrapper = Slice(function) if wishes.chunksize is None else WholeSlice(function)
+    feeder = Feeder(node, wrapper, iterables, wishes.chunksize, wishes.buffersize, wishes.priority, wishes.join, watch)
     deadline = None if wishes.timeout is None else time.monotonic() + wishes.timeout
     feeder.fill()
     if feeder.refused and feeder.failure is not None:
@@ -75,7 +74,8 @@ def _in_order(reader: Reader, deadline: float | None, return_exceptions: bool) -
             future = feeder.slices[0]
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
-                values, failures, _ = future.result(left)
+                future.result(left)
+                values, failures = feeder.outcome(future)
             except PoisonedFuture as error:
                 if feeder.goes_on(future):
                     continue
@@ -178,7 +178,8 @@ def _as_they_come(
             if feeder.goes_on(future):
                 continue
             try:
-                values, failures, _ = future.result(0)
+                future.result(0)
+                values, failures = feeder.outcome(future)
             except PoisonedFuture as error:
                 values, failures = [None], [(0, error)]
             feeder.take(future)

@@ -68,10 +68,11 @@ class Share:
 
 @dataclass(slots=True)
 class Report:
-    """Event: these held Futures have been running for a while."""
+    """Event: these held Futures have been running for a while; `kept` as in :class:`~..wire.messages.Running`."""
 
     piece: int
     ids: list[int]
+    kept: int = 0
 
 
 @dataclass(slots=True)
@@ -172,9 +173,10 @@ class Unstart:
 
 @dataclass(slots=True)
 class Started:
-    """Action: own Futures are known to be running."""
+    """Action: own Futures are known to be running; `kept` as in :class:`~..wire.messages.Running`."""
 
     ids: list[int]
+    kept: int = 0
 
 
 @dataclass(slots=True)

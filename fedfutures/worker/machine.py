@@ -378,7 +378,7 @@ class WorkerMachine:
 
     def _report(self, report: Report, now: float) -> None:
         if report.piece in self.held:
-            self._send(messages.Running(report.piece, report.ids), now)
+            self._send(messages.Running(report.piece, report.ids, report.kept), now)
 
     def _take_load(self, load: Load, now: float) -> None:
         self._load = load
@@ -481,7 +481,8 @@ class WorkerMachine:
     def _on_running(self, running: messages.Running, now: float) -> None:
         entry = self.given.get(running.piece)
         if entry is not None:
-            self._actions.append(Started([number for number in running.ids if number in entry[1]]))
+            known = [number for number in running.ids if number in entry[1]]
+            self._actions.append(Started(known, running.kept))
 
     # -- what is shared ----------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from ..wire.functions import FunctionCache
 from ..wire.manifest import HAS_SEGMENTS
 from ..wire.payload import Payloads
 from . import events as rules
-from .future import Future
+from .future import Future, SliceCut
 from .machine import WorkerMachine
 from .own import OwnQueue
 from .pace import BATCH_FUTURES_AT_MOST, HELPER_AFTER_SECONDS
@@ -365,6 +365,9 @@ class Node:
             future = self.futures.get(number)
             if future is not None and not future.done():
                 future._state = RUNNING
+                if action.kept and future.on_cut is not None:
+                    self._callbacks.append(SliceCut(future, action.kept))
+                    self._wake_driver()
 
     def cancel(self, future: Future) -> bool:
         """Cancel a Future: at once if it is still here, else by fetching it back."""
