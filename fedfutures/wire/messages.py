@@ -17,7 +17,7 @@ Not sequenced, because they open a link or carry nothing to lose: ``Hello``, ``W
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from ..lazy_dataclass import dataclass, field
 
 PROTOCOL = 4
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""

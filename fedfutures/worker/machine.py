@@ -15,10 +15,8 @@ the Future objects that people hold, belong to the shell.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LocalProtocolError, RemoteProtocolError
@@ -26,6 +24,7 @@ from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
 from ..federation.sessions import RESULTS_REMEMBERED, introduction
+from ..lazy_dataclass import dataclass, replaced
 from ..wire import messages
 from ..wire.codec import pack_plain
 from ..wire.messages import PROTOCOL
@@ -246,7 +245,7 @@ class WorkerMachine:
         if self.linked and not self._leaving:
             self.linked = False
             self._hello_at = now
-            self._hello = dataclasses.replace(self._hello, round=self._hello.round + 1)
+            self._hello = replaced(self._hello, round=self._hello.round + 1)
             self._tick(Tick(), now)
 
     def _on_stranger(self, stranger: messages.Stranger, now: float) -> None:
@@ -259,7 +258,7 @@ class WorkerMachine:
         if self.linked or welcome.greeter != self._hello.boot + self._hello.round:
             return  # an answer to an earlier question
         self.linked = True
-        self._hello = dataclasses.replace(self._hello, session=welcome.session)
+        self._hello = replaced(self._hello, session=welcome.session)
         if welcome.session != self._session:
             old, self.channel = self.channel, Channel(welcome.session)
             self._session, self._broker_boot = welcome.session, welcome.boot
