@@ -53,13 +53,14 @@ class Wrapper:
     def __init_subclass__(cls) -> None:
         WRAPPERS[cls.__name__] = cls
 
-    def functions(self) -> list[Any]:
-        """Return the callables inside, also those inside of wrappers inside."""
-        return [each for inner in self.inner for each in (inner.functions() if isinstance(inner, Wrapper) else [inner])]
-
-    def identity(self) -> tuple[Any, ...]:
-        """Return what is equal for wrappers of one kind around the same callables, where these compare by identity."""
-        return (type(self), *(inner.identity() if isinstance(inner, Wrapper) else inner for inner in self.inner))
+    def parts(self) -> tuple[list[Any], list[type]]:
+        """Return the callables inside, also those inside of wrappers inside, and the kinds of all wrappers."""
+        functions, kinds = list[Any](), list[type]([type(self)])
+        for inner in self.inner:
+            found, more = inner.parts() if isinstance(inner, Wrapper) else ([inner], [object])
+            functions += found
+            kinds += more
+        return functions, kinds
 
     def bind(self, payloads: Payloads) -> Wrapper:
         """Give it what it needs to encode failures."""
