@@ -18,6 +18,8 @@ from ..federation.schedule import HORIZON_SECONDS, Durations
 
 SLICE_SECONDS = 0.002
 """About what a slice takes of an input of unknown length, or where nothing better is known."""
+ALONE_SECONDS = 0.002
+"""Items that take so long go alone: a message costs little beside one, and nothing hides behind another."""
 SLICES_PER_WORKER = 4
 """Into so many slices for each Worker what is left of a long input is divided, as far as the limits allow."""
 SHORT_SECONDS = 0.005
@@ -46,11 +48,11 @@ def items_of_slice(mean: float | None, left: int | None, length: int | None, wor
     >>> [items_of_slice(mean, 50, 50, 2) for mean in (None, 1e-6, 1e-3, 1.0)]
     [1, 25, 7, 1]
     """
-    if mean is None:
+    if mean is None or mean >= ALONE_SECONDS:
         return 1
     mean = max(mean, 1e-9)
     if not left or not length:
-        return max(1, int(SLICE_SECONDS / mean)) if mean < SLICE_SECONDS / 2 else 1
+        return max(1, int(SLICE_SECONDS / mean))
     workers = max(1, workers)
     if length * mean <= workers * SHORT_SECONDS:
         even = -(-length // (workers if length * mean <= TRIVIAL_SECONDS else 2 * workers))
