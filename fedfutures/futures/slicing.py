@@ -25,7 +25,7 @@ SLICES_PER_WORKER = 4
 SHORT_SECONDS = 0.005
 """A map that takes each Worker no longer is divided once, into two even slices for each: one to run, one to move."""
 TRIVIAL_SECONDS = 0.00025
-"""One that takes no longer in all is divided into one slice for each: messages are what it costs."""
+"""One that takes no longer in all is one slice: messages are what it costs, and those for a second take as long."""
 SMALLEST_SLICE_SECONDS = 0.00025
 """Shorter slices of a longer map cost more than they carry: a message takes processors about as long."""
 SLICE_ITEMS_AT_MOST = 8192
@@ -46,7 +46,7 @@ def items_of_slice(mean: float | None, left: int | None, length: int | None, wor
     left, length: how many items are left of the input, and were there at first; None if that is not known.
 
     >>> [items_of_slice(mean, 50, 50, 2) for mean in (None, 1e-6, 1e-3, 1.0)]
-    [1, 25, 7, 1]
+    [1, 50, 7, 1]
     """
     if mean is None or mean >= ALONE_SECONDS:
         return 1
@@ -55,7 +55,7 @@ def items_of_slice(mean: float | None, left: int | None, length: int | None, wor
         return max(1, int(SLICE_SECONDS / mean))
     workers = max(1, workers)
     if length * mean <= workers * SHORT_SECONDS:
-        even = -(-length // (workers if length * mean <= TRIVIAL_SECONDS else 2 * workers))
+        even = length if length * mean <= TRIVIAL_SECONDS else -(-length // (2 * workers))
         return -(-left // -(-left // even))
     size = max(-(-left // (SLICES_PER_WORKER * workers)), int(SMALLEST_SLICE_SECONDS / mean))
     return max(1, min(size, int(HORIZON_SECONDS / mean)))
