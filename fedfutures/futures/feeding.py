@@ -42,7 +42,7 @@ from .slicing import Slicing, durations_of
 ITEMS_IN_FLIGHT = 1 << 16
 BYTES_IN_FLIGHT = 64 << 20
 TOGETHER_BYTES = 32 << 10
-"""Slices travel together until they have so many bytes: those of a short map are one message."""
+"""Slices of an input at hand travel together until they have so many bytes: those of a short map are one message."""
 BUSY_SECONDS = 0.05
 
 Columns = tuple[list[Any], ...]
@@ -124,7 +124,7 @@ class Feeder:
     def _submit_all(self) -> None:
         while self._may_submit(size := self._slicing.next(self.input.left)):
             try:
-                columns = self.input.cut(size)
+                columns = self.input.cut(size, exactly=self._slicing.is_fixed)
                 if columns is None:
                     break
                 try:
@@ -161,7 +161,7 @@ class Feeder:
             self._in_flight += len(columns[0])
             self._bytes += size
         self._unsent += size
-        if self._unsent >= TOGETHER_BYTES:
+        if self._unsent >= TOGETHER_BYTES or not self.input.by_any_thread:  # the next item may be long in coming
             self._send()
         return future
 

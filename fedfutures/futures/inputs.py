@@ -23,6 +23,8 @@ AHEAD_BYTES = 512 << 20
 COPIED_ARRAY_BYTES = 64 << 20
 """A larger array is not copied when it is the input of a map."""
 QUICK_SECONDS = 0.01
+SOON_SECONDS = 0.005
+"""For how long items are read before the first of them are sent."""
 READ_AT_ONCE = 4096
 LARGE_BYTES = 1 << 20
 
@@ -69,13 +71,16 @@ class Input:
         self._ahead: deque[Any] = deque()
         self._ahead_bytes = 0
 
-    def cut(self, count: int) -> tuple[list[Any], ...] | None:
-        """Return the columns of the next `count` items, fewer at the end, None after it."""
+    def cut(self, count: int, *, exactly: bool = True) -> tuple[list[Any], ...] | None:
+        """Return the columns of the next `count` items, fewer at the end, None after it.
+
+        Not `exactly`: also fewer where the program's own code reads so slowly that calls should be made meanwhile.
+        """
         if self._ahead:
             rows = [self._ahead.popleft() for _ in range(min(count, len(self._ahead)))]
             self._ahead_bytes = self._ahead_bytes if self._ahead else 0
         else:
-            rows = self._read(count)
+            rows = self._read(count) if exactly or self.by_any_thread else self._read_soon(count)
         if not rows:
             return None
         if self.left is not None:
@@ -101,6 +106,14 @@ class Input:
         except Exception as error:
             self.error, self.over = error, True
         self.count += len(rows)
+        return rows
+
+    def _read_soon(self, count: int) -> list[Any]:
+        """Read up to `count` items, more and more at once, for about :data:`SOON_SECONDS`."""
+        rows = self._read(1)
+        until = time.monotonic() + SOON_SECONDS
+        while not self.over and len(rows) < count and time.monotonic() < until:
+            rows += self._read(min(len(rows), count - len(rows)))
         return rows
 
     def read_ahead(self, items: float, seconds: float, most_bytes: float = AHEAD_BYTES) -> bool:

@@ -80,6 +80,11 @@ class Slicing:
         """Whether something is known of how long an item takes."""
         return self._durations.of(self._function) is not None
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the program has said how many items a slice has."""
+        return self._fixed is not None
+
     def next(self, left: int | None) -> int:
         """Return the size of the next slice; `left` items are left, None if that is not known."""
         if self._fixed is not None:

@@ -114,6 +114,25 @@ def test_maps_in_futures_whose_slices_are_cut(two: Executor) -> None:
     assert two.submit(maps_inside, 0).result() == list(range(200))
 
 
+def slowly(marks: list[float]) -> Iterator[int]:
+    """An input that takes its time, and sees how many results have come meanwhile."""
+    for number in range(6):
+        time.sleep(0.1)
+        yield number
+        marks.append(time.monotonic())
+
+
+def when(_: int) -> float:
+    return time.monotonic()
+
+
+def test_an_input_that_comes_slowly_is_not_waited_for(two: Executor) -> None:
+    learn(two, when)
+    read: list[float] = []
+    called = list(two.map(when, slowly(read)))
+    assert called[0] < read[2], "the first item waited for later ones to be read"
+
+
 def test_a_slice_of_the_programs_own_size_is_not_cut(two: Executor) -> None:
     learn(two, sleeps)
     found = list(two.map(sleeps, [(number, 0.05) for number in range(8)], chunksize=4))
