@@ -31,6 +31,18 @@ def burn(seconds: float) -> float:
     return used
 
 
+def burn_100us(item: int) -> int:
+    """An item that takes 100 µs."""
+    burn(0.0001)
+    return item
+
+
+def burn_1ms(item: int) -> int:
+    """An item that takes 1 ms."""
+    burn(0.001)
+    return item
+
+
 def hold(directory: str) -> None:
     """Occupy this Worker until the file ``release`` appears in `directory`."""
     Path(directory, str(os.getpid())).touch()

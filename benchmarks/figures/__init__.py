@@ -10,6 +10,8 @@ NAMES = (
     "submit_rate",
     "submit_scaling",
     "map_rate",
+    "small_maps",
+    "sampler",
     "cpu_per_future",
     "round_trip",
     "efficiency",

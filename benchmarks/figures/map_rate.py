@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import statistics
 import time
 from functools import partial
 
@@ -13,6 +14,8 @@ from benchmarks.workloads import identity
 
 WORKERS = 2
 ITEMS = 1_000_000
+RANGES = ((100_000, 9), (1_000_000, 3))
+"""Maps of a range: how many items, and how often."""
 FURTHER = 3
 """How many times longer the second map is, whose memory must not be larger."""
 FURTHER_GROWTH_MIB = 8
@@ -27,11 +30,23 @@ def _run(face: faces.Face, count: int) -> float:
     return seconds
 
 
+def _rate_of_range(face: faces.Face, count: int, times: int) -> float:
+    """Items per second of the median of some maps of a range."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        right = sum(map(operator.eq, face.map(identity, range(count)), range(count)))
+        taken.append(time.perf_counter() - start)
+        assert right == count, f"{count - right:,} of {count:,} results missing or out of order"
+    return count / statistics.median(taken)
+
+
 def measure(opener: faces.Opener, count: int) -> Metrics:
     """Items per second, the Origin's peak growth, and what a longer map adds to all processes' peaks."""
     with opener(WORKERS) as face:
         faces.warm_up(face, WORKERS)
         _run(face, 10_000)
+        from_range = {f"range {size}": _rate_of_range(face, size, times) for size, times in RANGES if size <= count}
         origin = os.getpid()
         before = processes.rss_bytes(origin)
         processes.reset_peak(origin)
@@ -40,7 +55,7 @@ def measure(opener: faces.Opener, count: int) -> Metrics:
         peaks = _peaks(origin)
         _run(face, FURTHER * count)
         further = sum(max(0, peak - peaks.get(pid, peak)) for pid, peak in _peaks(origin).items())
-    return {"rate": count / seconds, "growth": growth / processes.MIB, "further": further / processes.MIB}
+    return {**from_range, "rate": count / seconds, "growth": growth / processes.MIB, "further": further / processes.MIB}
 
 
 def _peaks(origin: int) -> dict[int, int]:
@@ -59,6 +74,17 @@ def figure(quick: bool) -> Figure:
     }
     rows = []
     for ours in ("Executor", "launched"):
+        rows += [
+            Row(
+                f"map of {size:,} items of a range, {ours}",
+                "/s",
+                metric(ours, f"range {size}"),
+                metric("Pool.map", f"range {size}"),
+                "Pool.map",
+                Bar("≥", 1.2, "peer"),
+            )
+            for size, _ in RANGES
+        ]
         rows += [
             Row(
                 f"map of {ITEMS:,} items, {ours}",

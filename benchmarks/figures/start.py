@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import statistics
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from functools import partial
 
 from benchmarks import faces, isolation, processes
 from benchmarks.model import Bar, Contestant, Figure, Metrics, Row, metric
+from benchmarks.workloads import noop
 
 WORKERS = 2
 MANY_WORKERS = 64
@@ -45,6 +48,34 @@ def measure_many(opener: faces.Opener) -> Metrics:
     return {"seconds": ready - start}
 
 
+def measure_executor(opener: faces.Opener) -> Metrics:
+    """The median time from the start of an Executor over a first result to its end, in a process that has had one."""
+    seconds = []
+    for _ in range(1 + STARTS):
+        start = time.perf_counter()
+        with opener(WORKERS) as face:
+            face.result(face.submit(noop))
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(seconds[1:])}
+
+
+def measure_first_map(opener: faces.Opener) -> Metrics:
+    """The median time from the start of an Executor to the results of a map that needs numpy."""
+    seconds = []
+    for _ in range(STARTS):
+        start = time.perf_counter()
+        with opener(WORKERS) as face:
+            list(face.map(length_of_vector, range(16)))
+            seconds.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(seconds)}
+
+
+def length_of_vector(item: int) -> float:
+    """What takes numpy."""
+    numpy = importlib.import_module("numpy")
+    return float(numpy.linalg.norm(numpy.full(3, item)))
+
+
 def figure(quick: bool) -> Figure:
     """Launched against a program that uses Pool, then 64 Workers of each."""
     launched = isolation.launch_command("start.py", WORKERS)
@@ -52,6 +83,8 @@ def figure(quick: bool) -> Figure:
     contestants = {
         "launched": Contestant(partial(measure_process, launched, STARTS)),
         "Pool": Contestant(partial(measure_process, peer, STARTS)),
+        "Executor": Contestant(partial(measure_executor, faces.fedfutures_executor)),
+        "a Pool": Contestant(partial(measure_executor, faces.pool)),
         "launched idle": Contestant(program="idle.py", workers=WORKERS),
         "Pool idle": Contestant(partial(measure_idle, faces.pool)),
         f"Executor({MANY_WORKERS})": Contestant(partial(measure_many, faces.fedfutures_executor)),
@@ -65,6 +98,14 @@ def figure(quick: bool) -> Figure:
             metric("Pool", "seconds"),
             "Pool",
             Bar("≤", 0.20),
+        ),
+        Row(
+            "Executor: start, first result, end, 2 Workers",
+            "s",
+            metric("Executor", "seconds"),
+            metric("a Pool", "seconds"),
+            "Pool",
+            Bar("≤", 0.15),
         ),
         Row(
             "idle Worker, PSS",
@@ -83,4 +124,9 @@ def figure(quick: bool) -> Figure:
             Bar("≤", 0.5),
         ),
     ]
+    if importlib.util.find_spec("numpy") is not None:
+        contestants["Executor, numpy"] = Contestant(partial(measure_first_map, faces.fedfutures_executor))
+        contestants["a Pool, numpy"] = Contestant(partial(measure_first_map, faces.pool))
+        ours, peer = metric("Executor, numpy", "seconds"), metric("a Pool, numpy", "seconds")
+        rows.append(Row("Executor: start, first map that needs numpy", "s", ours, peer, "Pool", Bar("≤", 0.5)))
     return Figure("start", contestants, rows)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..federation.events import Arrived, Send, Tick
+from ..lazy_dataclass import dataclass
 from ..wire import messages
 from . import files
 

@@ -8,10 +8,10 @@ Workers that fall idle one after the other do not make a storm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..federation import schedule
+from ..lazy_dataclass import dataclass
 from ..wire import messages
 from .ledger import Peer
 

@@ -12,10 +12,10 @@ A neighbour that says what no Broker would is heard no longer after :data:`MOST_
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..errors import StartFailed
+from ..lazy_dataclass import dataclass
 from ..sockets.far import Dialled, FarEar, FarPublisher, FarRouter
 from ..sockets.gate import Gate
 from ..sockets.keys import is_key, make_keys

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from ..lazy_dataclass import dataclass, field
 from ..wire import messages
 from .ledger import Lot
 

@@ -7,9 +7,9 @@ answered for with an empty report, so the asker can name it and never waits for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..lazy_dataclass import dataclass
 from ..wire import messages
 from . import audit
 from .ledger import Peer

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..lazy_dataclass import dataclass, field
 from ..wire.manifest import OF_USER, segments_of
 from .files import Remove
 from .ledger import Source

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from ..federation.channel import Channel
 from ..federation.link import Link
 from ..federation.sessions import RESULTS_REMEMBERED
+from ..lazy_dataclass import dataclass, field
 from ..wire.messages import Batch, Results
 
 Source = tuple[str, int]

@@ -483,7 +483,7 @@ class BrokerMachine:
         for key, ids in peer.keys(running.piece, running.ids):
             source = peer.held[key].source
             if source is not None:
-                self.send(self.peers[source[0]], messages.Running(source[1], ids), now)
+                self.send(self.peers[source[0]], messages.Running(source[1], ids, running.kept), now)
 
     # -- losses ------------------------------------------------------------------------------------------------------
 

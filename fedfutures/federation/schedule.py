@@ -9,6 +9,10 @@ half a millisecond of computing on a busy host; what is queued stays movable (hu
 SMALLEST_PIECE_SECONDS = 0.0005
 """Pieces of very short Futures are not cut smaller than this, whatever the balance: messages cost more."""
 
+SHORT_SECONDS = 0.002
+"""What is left and takes each Worker no longer is given out at once, in even parts: waiting for the next part to come
+would take a good part of that."""
+
 MOVE_SECONDS = 0.005
 """What it takes to move a Future to a neighbour, besides the way itself: two Brokers have to get to it."""
 
@@ -60,7 +64,9 @@ def portion(mean: float | None, room: int, backlog: int, workers: int, waits: in
     So all Workers finish together, and the last Futures do not wait behind others while the backlog lasts.
     """
     by_duration = futures_in(HORIZON_SECONDS, mean)
-    fair = max(-(-backlog // (2 * max(1, workers))), 1 if mean is None else futures_in(SMALLEST_PIECE_SECONDS, mean))
+    workers = max(1, workers)
+    parts = workers if mean is not None and backlog * mean <= workers * SHORT_SECONDS else 2 * workers
+    fair = max(-(-backlog // parts), 1 if mean is None else futures_in(SMALLEST_PIECE_SECONDS, mean))
     count = min(room, by_duration, max(0, fair - waits))
     return count, count == by_duration and by_duration < room
 

@@ -24,7 +24,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures._base import FINISHED
 from typing import Any, NamedTuple, cast
@@ -35,18 +35,17 @@ from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.future import Future
 from ..worker.seeding import SeededItems
-from ..worker.slices import Slice
+from ..worker.slices import CUT_SECONDS, Slice
 from ..worker.streams import Stream
 from . import ends
 from .inputs import AHEAD_BYTES, Input, Numbered
 from .priority import checked
+from .slicing import Slicing, durations_of
 
-SLICE_SECONDS = 0.002
-SLICE_ITEMS_AT_MOST = 8192
-GROWTH = 16
 ITEMS_IN_FLIGHT = 1 << 16
 BYTES_IN_FLIGHT = 64 << 20
-SMOOTHING = 0.5
+TOGETHER_BYTES = 32 << 10
+"""Slices of an input at hand travel together until they have so many bytes: those of a short map are one message."""
 BUSY_SECONDS = 0.05
 
 Columns = tuple[list[Any], ...]
@@ -84,20 +83,21 @@ class Feeder:
         self.refused = False  # whether that is because a slice could not be submitted
         self.is_read = False  # whether next() was called
         self.is_told = False  # whether it was said that the end takes long
-        self._keeps_failures = type(wrapper) is Slice  # so that no error of a whole slice is that of an item
+        self._keeps_failures = isinstance(wrapper, Slice)  # so that no error of a whole slice is that of an item
+        self._may_be_cut = isinstance(wrapper, Slice) and not wrapper.is_whole
         wrapper = wrapper if stream is None else SeededItems(wrapper)
         self._submitter = node.submitter(wrapper, None if priority is None else checked(priority))
         attend = getattr(self._submitter, "attend", None)
         if attend is not None:
             attend(lambda: self.input.is_steady)
         self._join, self._watch = join, watch
-        self._fixed = chunksize
         self._bound = buffersize or ITEMS_IN_FLIGHT
-        self._most = max(1, min(SLICE_ITEMS_AT_MOST, self._bound // 8))
+        self._slicing = Slicing(
+            durations_of(node), getattr(self._submitter, "digest", b""), self.input.left, node.size, self._bound // 8,
+            None if chunksize is None else min(chunksize, self._bound),
+        )  # fmt: skip
         self._slices_at_least = 2 * max(1, node.size) + 2
-        self._mean: float | None = None
-        self._largest = 1
-        self._in_flight = self._bytes = 0
+        self._in_flight = self._bytes = self._unsent = 0
         self._parts: dict[Future, Part] = {}  # those that count: on their way, or not yet consumed
         self._places: dict[Future, tuple[int, int]] = {}  # of those to be read: the first item, and how many
         self._submitted = 0  # items
@@ -125,13 +125,24 @@ class Feeder:
                 self._filling.release()
 
     def _fill(self) -> None:
-        while self._may_submit(size := self._size()):
+        try:
+            self._submit_all()
+        finally:
+            self._send()
+        if self.input.is_read:
+            failure, self.input.error = self.input.error, None
+            if failure is not None:
+                self._end(failure, f"the input of map({self.name})")
+            self._close_if_done()
+
+    def _submit_all(self) -> None:
+        while self._may_submit(size := self._slicing.next(self.input.left)):
             try:
-                columns = self.input.cut(size)
+                columns = self.input.cut(size, exactly=self._slicing.is_fixed)
                 if columns is None:
                     break
                 try:
-                    futures = self._submit_all(columns, self._submitted)
+                    futures = self._submit_items(columns, self._submitted)
                 except Exception as error:  # nobody is left to run it
                     self.refused = True
                     self.input.forget()
@@ -148,11 +159,6 @@ class Feeder:
                 self.input.forget()
                 self.failure = RuntimeError(f"map({self.name}) was interrupted; what was left was not submitted")
                 raise
-        if self.input.is_read:
-            failure, self.input.error = self.input.error, None
-            if failure is not None:
-                self._end(failure, f"the input of map({self.name})")
-            self._close_if_done()
 
     def _end(self, failure: Exception, what: str) -> None:
         """The map ends with this; if nobody comes to see it, it is said at the end."""
@@ -160,7 +166,7 @@ class Feeder:
         if not isinstance(failure, FederationLost):
             unasked.keep(self, self.node, what, failure)
 
-    def _submit_all(self, columns: Columns, first: int) -> list[Future]:
+    def _submit_items(self, columns: Columns, first: int) -> list[Future]:
         """Submit a slice; where an item cannot travel, that one fails, and the others go as smaller slices."""
         try:
             future, size = self._submitter((*columns, *self._last) if self._last else columns)
@@ -170,7 +176,7 @@ class Feeder:
             if count == 1:
                 return [self._keep(refused(self, error), 0, columns, first)]
         left, right = (tuple(column[part] for column in columns) for part in (slice(half), slice(half, count)))
-        return [*self._submit_all(left, first), *self._submit_all(right, first + half)]
+        return [*self._submit_items(left, first), *self._submit_items(right, first + half)]
 
     def _keep(self, future: Future, size: int, columns: Columns, first: int) -> Future:
         if self._join is not None:
@@ -182,10 +188,21 @@ class Feeder:
             self._away.add(future)
             self._in_flight += len(columns[0])
             self._bytes += size
+        self._unsent += size
+        if self._unsent >= TOGETHER_BYTES or not self.input.by_any_thread:  # the next item may be long in coming
+            self._send()
         return future
+
+    def _send(self) -> None:
+        """Send the slices that were submitted: those of a short map in one message."""
+        if self._unsent:
+            self._unsent = 0
+            self.node.send()
 
     def _follow(self, future: Future) -> None:
         """A slice that was submitted stands among those to be read: hear of its end."""
+        if self._may_be_cut:
+            future.on_cut = self._was_cut
         future.add_done_callback(self._arrived)
         if self._watch is not None:
             self._watch(future)
@@ -200,19 +217,7 @@ class Feeder:
             return not self._parts
         if len(self._parts) < self._slices_at_least:
             return True
-        return self._mean is not None and self._bytes < BYTES_IN_FLIGHT
-
-    def _size(self) -> int:
-        """How many items the next slice has."""
-        if self._fixed is not None:
-            return min(self._fixed, self._bound)
-        if self._mean is None or self._mean >= SLICE_SECONDS / 2:
-            return 1
-        size = min(int(SLICE_SECONDS / max(self._mean, 1e-9)), self._most, GROWTH * self._largest)
-        if self.input.left is not None:
-            size = min(size, -(-self.input.left // (4 * max(1, self.node.size))))
-        self._largest = max(1, size, self._largest)
-        return max(1, size)
+        return self._slicing.is_known and self._bytes < BYTES_IN_FLIGHT
 
     # -- results -----------------------------------------------------------------------------------------------------
 
@@ -225,11 +230,7 @@ class Feeder:
             if future._exception is not None:
                 ends.has_failed(self)
             else:
-                _, failures, seconds = cast(Any, future._result)
-                mean = seconds / len(part.columns[0])
-                self._mean = mean if self._mean is None else self._mean + SMOOTHING * (mean - self._mean)
-                if failures:
-                    ends.has_failed(self)
+                self._learn(future, part)
         if self._stopped or not self._calls_back:
             return
         if self.is_divisible(future):
@@ -239,6 +240,18 @@ class Feeder:
         if not self.input.is_read and (self.input.by_any_thread or (self._pressing and self.input.is_at_hand)):
             self.fill()
         self._close_if_done()
+
+    def _learn(self, future: Future, part: Part) -> None:
+        values, failures, seconds = cast(Any, future._result)
+        is_short = self._may_be_cut and len(values) < len(part.columns[0])
+        self._slicing.learn(seconds, len(values) if is_short else len(part.columns[0]))
+        if failures:
+            ends.has_failed(self)
+        if is_short and self._calls_back:
+            self.outcome(future)
+        elif is_short:  # not done: who reads it, or the end of the Future, submits the rest
+            with self._books:
+                self._away.add(future)
 
     def _settle(self, future: Future) -> None:
         """A slice has come that nobody reads now: its place is free."""
@@ -294,29 +307,84 @@ class Feeder:
             if part is None:  # another thread was faster
                 return
             self._being_split.add(future)
-        singles: list[Future] = []
+        columns = part.columns
+        singles = (tuple([column[place]] for column in columns) for place in range(len(columns[0])))
+        self._go_on(future, singles, part.first, instead=True)
+
+    def _was_cut(self, future: Future, kept: int) -> None:
+        """A slice is said to keep so many items, since the one that runs takes long; see :mod:`..worker.slices`."""
+        if self._calls_back and not future.done():
+            self._slicing.learn(CUT_SECONDS, kept)
+            self._shorten(future, kept)
+
+    def outcome(self, future: Future) -> tuple[list[Any], list[tuple[int, Any]]]:
+        """Return values and failures of a slice that has come, of the items that it has kept; submit the others."""
+        values, failures, _ = cast(Any, future._result)
+        if not self._may_be_cut:
+            return values, failures
+        self._shorten(future, len(values))
+        while future in self._being_split:  # by another thread
+            time.sleep(0.001)
+        with self._books:
+            self._away.discard(future)
+            part = self._parts.get(future)
+        kept = len(values) if part is None else len(part.columns[0])
+        if kept < len(values):  # it was cut, and then run again as a whole, since its Worker was lost
+            values, failures = values[:kept], [failure for failure in failures if failure[0] < kept]
+            future._result = values, failures, 0.0
+        return values, failures
+
+    def _shorten(self, future: Future, kept: int) -> None:
+        """A slice keeps so many items: the others go on as slices behind it."""
+        with self._books:
+            part = self._parts.get(future)
+            if part is None or kept >= len(part.columns[0]) or self._stopped:
+                return
+            rest = tuple(column[kept:] for column in part.columns)
+            self._parts[future] = Part(tuple(column[:kept] for column in part.columns), part.size, part.first)
+            if future in self._places:
+                self._places[future] = part.first, kept
+            self._in_flight -= len(rest[0])
+            self._being_split.add(future)
+        self._go_on(future, self._sliced(rest), part.first + kept, instead=False)
+
+    def _sliced(self, columns: Columns) -> Iterator[Columns]:
+        at = 0
+        while left := len(columns[0]) - at:
+            size = self._slicing.next(left)
+            yield tuple(column[at : at + size] for column in columns)
+            at += min(size, left)
+
+    def _go_on(self, future: Future, parts: Iterable[Columns], first: int, *, instead: bool) -> None:
+        """Submit these parts of a slice, the items from number `first` on, to be read instead of it or behind it."""
+        futures: list[Future] = []
         try:
-            for place in range(len(part.columns[0])):
-                singles += self._submit_all(tuple([column[place]] for column in part.columns), part.first + place)
+            for columns in parts:
+                futures += self._submit_items(columns, first)
+                first += len(columns[0])
         except Exception as error:
             self._end(error, f"map({self.name})")
         with self._books:
-            self._places.pop(future, None)
+            if instead:
+                self._places.pop(future, None)
             if future in self.slices:
-                self._replace(future, singles)
+                self._place(future, futures, instead)
             self._being_split.discard(future)
-        for single in singles:
-            self._follow(single)
+        self._send()
+        for each in futures:
+            self._follow(each)
 
-    def _replace(self, future: Future, singles: list[Future]) -> None:
+    def _place(self, future: Future, others: list[Future], instead: bool) -> None:
         if not self._in_order:
-            self.slices.discard(future)
-            self.slices.update(singles)
+            self.slices.update(others)
+            if instead:
+                self.slices.discard(future)
             return
         at = self.slices.index(future)
-        del self.slices[at]
-        for place, single in enumerate(singles, at):
-            self.slices.insert(place, single)
+        if instead:
+            del self.slices[at]
+        for place, other in enumerate(others, at if instead else at + 1):
+            self.slices.insert(place, other)
 
     def goes_on(self, future: Future) -> bool:
         """Whether a slice that has come went on as several."""
@@ -378,8 +446,10 @@ class Feeder:
         for future in arrived:
             if self.is_divisible(future):
                 self.split(future)
-            else:
-                self._settle(future)
+                continue
+            if future._state == FINISHED and future._exception is None:
+                self.outcome(future)
+            self._settle(future)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

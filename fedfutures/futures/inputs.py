@@ -29,6 +29,8 @@ COPIED_ARRAY_BYTES = 64 << 20
 LOOKED_AT_ITEMS, LOOK_EVERY = 4096, 16
 """So many items of an input are looked at, whether they can be changed; after that each 16th."""
 QUICK_SECONDS = 0.01
+SOON_SECONDS = 0.005
+"""For how long items are read before the first of them are sent."""
 READ_AT_ONCE = 4096
 LARGE_BYTES = 1 << 20
 
@@ -76,16 +78,20 @@ class Input:
         self._items = Items()
         self._held: list[Any] = []  # an item that was read and may change still: it is alone in its slice
         self._fixed = False  # whether nothing can be changed in the items read last
+        self._is_last = False  # whether they are to be pickled before more is read
         self._ahead: deque[Any] = deque()
         self._ahead_bytes = 0
 
-    def cut(self, count: int) -> tuple[list[Any], ...] | None:
-        """Return the columns of the next `count` items, fewer at the end, None after it."""
+    def cut(self, count: int, *, exactly: bool = True) -> tuple[list[Any], ...] | None:
+        """Return the columns of the next `count` items, fewer at the end, None after it.
+
+        Not `exactly`: also fewer where the program's own code reads so slowly that calls should be made meanwhile.
+        """
         if self._ahead:
             rows = [self._ahead.popleft() for _ in range(min(count, len(self._ahead)))]
             self._ahead_bytes = self._ahead_bytes if self._ahead else 0
         else:
-            rows = self._read(count)
+            rows = self._read(count) if exactly or self.by_any_thread else self._read_soon(count)
         if not rows:
             return None
         if self.left is not None:
@@ -94,6 +100,7 @@ class Input:
 
     def _read(self, count: int, *, keep: bool = False) -> list[Any]:
         """Read so many items, fewer at the end and where one may change; `keep`: they are kept for later."""
+        self._is_last = bool(self._held)
         if self._held:
             rows, self._held, self._fixed = self._held, [], False
             self.count += 1
@@ -129,12 +136,14 @@ class Input:
         source = itertools.islice(self._source, count)
         if self._single:
             self._held, ended = self._items.take(source, rows, keep=keep)
+            self._is_last = not ended
             return ended and len(rows) < count
         for row in source:
             columns, changes = list(row), False
             for place in self._changing:
                 columns[place], may_change = self._items.taken(columns[place], keep=keep)
                 changes = changes or may_change
+            self._is_last = changes
             if changes and rows:
                 self._held = [tuple(columns)]
                 return False
@@ -142,6 +151,16 @@ class Input:
             if changes:
                 return False
         return len(rows) < count
+
+    def _read_soon(self, count: int) -> list[Any]:
+        """Read up to `count` items, more and more at once, for about :data:`SOON_SECONDS`."""
+        rows, fixed = self._read(1), self._fixed
+        until = time.monotonic() + SOON_SECONDS
+        while not (self.over or self._is_last) and len(rows) < count and time.monotonic() < until:
+            rows += self._read(min(len(rows), count - len(rows)))
+            fixed = fixed and self._fixed
+        self._fixed = fixed
+        return rows
 
     def read_ahead(self, items: float, seconds: float, most_bytes: float = AHEAD_BYTES) -> bool:
         """Read on in this thread, and keep what was read; return whether the bounds of time and number allow more.
@@ -200,9 +219,9 @@ class Numbered(Input):
 
     _given = 0
 
-    def cut(self, count: int) -> tuple[list[Any], ...] | None:
-        """Return the columns of the next `count` items, the last one their numbers."""
-        columns = super().cut(count)
+    def cut(self, count: int, *, exactly: bool = True) -> tuple[list[Any], ...] | None:
+        """Return the columns of the next items as :meth:`Input.cut` does, and behind them one of their numbers."""
+        columns = super().cut(count, exactly=exactly)
         if columns is None:
             return None
         first = self._given

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ..program.callables import not_callable
 from ..worker import seeding
 from ..worker.future import Future
-from ..worker.slices import Slice
+from ..worker.slices import Slice, WholeSlice
 from ..worker.unasked import bystanders
 from .feeding import Feeder, Reader
 from .progress import with_progress
@@ -74,8 +74,8 @@ def _begun(
     """Return a Feeder that has submitted what it may, and when time is over; raise what cannot travel at the call."""
     stream = None if wishes.seed is None and not seeding.ever else seeding.stream_for_call(wishes.seed)
     feeder = Feeder(
-        node, Slice(function), iterables, wishes.chunksize, wishes.buffersize, wishes.priority, wishes.join, watch,
-        stream,
+        node, Slice(function) if wishes.chunksize is None else WholeSlice(function), iterables, wishes.chunksize,
+        wishes.buffersize, wishes.priority, wishes.join, watch, stream,
     )  # fmt: skip
     deadline = None if wishes.timeout is None else time.monotonic() + wishes.timeout
     feeder.fill()

@@ -26,7 +26,8 @@ def take(feeder: Feeder, future: Future, timeout: float | None) -> Read | None:
     values: list[Any] = []
     failures: list[tuple[int, Any]] = []
     try:
-        values, failures, _ = future.result(timeout)
+        future.result(timeout)
+        values, failures = feeder.outcome(future)
     except BaseException as error:
         if error is not future._exception or isinstance(error, FederationLost):
             raise

@@ -49,6 +49,7 @@ def map_reduce(
     while len(level) > 1:
         groups = [level[start : start + FAN_IN] for start in range(0, len(level), FAN_IN)]
         futures = [fold((group,))[0] if len(group) > 1 else group[0] for group in groups]
+        node.send()
         level = [future.result() if len(group) > 1 else future for future, group in zip(futures, groups)]
     return level[0]
 
@@ -65,8 +66,11 @@ def map_scan(
         lasts.insert(0, initial)
     if len(slices) < 2:
         return slices[0] if slices else []
-    before = node.submitter(Accumulate(operation))((lasts[:-1],))[0].result()
+    accumulated, _ = node.submitter(Accumulate(operation))((lasts[:-1],))
+    node.send()
+    before = accumulated.result()
     shift = node.submitter(Shift(operation))
     futures = [shift((ahead, values))[0] for ahead, values in zip(before, slices[1:])]
+    node.send()
     first: list[Any] = slices[0]
     return first + [value for future in futures for value in future.result()]

@@ -58,6 +58,9 @@ class Serial:
         """Return a function that submits calls of `function` and says how many bytes each takes."""
         return lambda args: (self.submit(function, args, {}), 0)
 
+    def send(self) -> None:
+        """Nothing has to be sent."""
+
     def share(self, name: str, value: Any) -> None:
         """Keep a constant."""
         self.constants[name] = value

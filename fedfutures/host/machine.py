@@ -14,8 +14,8 @@ when the host process was stopped as well, as the whole machine may have been, n
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
+from ..lazy_dataclass import dataclass, field
 from .brokers import Place, broker_name, broker_of
 
 FAILED_STARTS_LIMIT = 5

@@ -86,6 +86,36 @@ class Plan:
         return True
 
 
+class JointPlan:
+    """The plan of several callables that have one definition: it is right as long as the plans of all are."""
+
+    __slots__ = ("_inner", "definition")
+
+    def __init__(self, definition: Any, inner: list[tuple[Any, Plan]]) -> None:
+        self.definition, self._inner = definition, inner
+
+    def is_current(self, functions: list[Any]) -> bool:
+        """Whether these are the same callables, and neither they nor what they reach have changed."""
+        return all(
+            is_same(known, function) and plan.is_current(function)
+            for (known, plan), function in zip(self._inner, functions)
+        )
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two callables are the same object, or the same method of the same object."""
+    if type(one) is types.MethodType and type(other) is types.MethodType:
+        return one.__self__ is other.__self__ and one.__func__ is other.__func__
+    return one is other
+
+
+def identity(function: Any) -> Any:
+    """Return what is equal for the same callables, never for others that live at the same time."""
+    if type(function) is types.MethodType:
+        return types.MethodType, id(function.__self__), id(function.__func__)
+    return id(function)
+
+
 def _end_of(names: dict[str, Any]) -> tuple[int, str]:
     """Return what changes when a name comes or goes."""
     return len(names), next(reversed(names), "")

@@ -8,11 +8,11 @@ what they have. Values of few bytes stand in the snapshot itself.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack
 
+from ..lazy_dataclass import dataclass, field
 from .modules import Key
 
 MARK = b"\x02"

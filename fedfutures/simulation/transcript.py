@@ -8,10 +8,10 @@ one that was written before (``--compare``), a transcript shows the first messag
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from ..federation.events import Send
+from ..lazy_dataclass import field_types
 from ..wire import messages
 from ..wire.messages import Message
 
@@ -55,7 +55,7 @@ def short(message: Message) -> str:
         return f"{kind} piece {message.piece}: {ranges(message.ids)}"
     if isinstance(message, messages.Function):
         return f"Function {message.digest!r}"
-    fields = (f"{field.name} {getattr(message, field.name)}" for field in dataclasses.fields(message))
+    fields = (f"{name} {getattr(message, name)}" for name in field_types(type(message)))
     return " ".join([kind, *fields])
 
 

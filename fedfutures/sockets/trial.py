@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import zmq
 
 from ..errors import StartFailed
+from ..lazy_dataclass import dataclass
 from .gate import Gate
 from .keys import Keys, make_keys
 from .options import limit, present

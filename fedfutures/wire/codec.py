@@ -12,7 +12,6 @@ b'\\x94\\x07\\x03\\x02\\xc4\\x01x'
 
 from __future__ import annotations
 
-import dataclasses
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import msgpack
 
 from ..errors import MalformedMessage
+from ..lazy_dataclass import field_types
 from . import messages
 from .messages import MAX_BATCH_FUTURES, MAX_MESSAGE_BYTES, MAX_NAME_CHARACTERS, Message
 
@@ -75,7 +75,7 @@ _Schema = tuple[type[Message], tuple[tuple[str, Callable[[Any], bool]], ...]]
 
 
 def _schema(kind: type[Message]) -> _Schema:
-    return kind, tuple((f.name, _CHECKS[str(f.type)]) for f in dataclasses.fields(kind))
+    return kind, tuple((name, _CHECKS[written]) for name, written in field_types(kind).items())
 
 
 _DECODERS: dict[int, _Schema] = {code: _schema(kind) for code, kind in messages.CODES.items()}
@@ -83,7 +83,7 @@ _DECODERS: dict[int, _Schema] = {code: _schema(kind) for code, kind in messages.
 
 def _reader(kind: type[Message]) -> Callable[[Any], tuple[Any, ...]]:
     """Return what reads all fields of a message, in C where there are two or more."""
-    names = [f.name for f in dataclasses.fields(kind)]
+    names = list(field_types(kind))
     if len(names) > 1:
         return operator.attrgetter(*names)
     return lambda message: tuple(getattr(message, name) for name in names)

@@ -57,6 +57,15 @@ class Wrapper:
     def __init_subclass__(cls) -> None:
         WRAPPERS[cls.__name__] = cls
 
+    def parts(self) -> tuple[list[Any], list[type]]:
+        """Return the callables inside, also those inside of wrappers inside, and the kinds of all wrappers."""
+        functions, kinds = list[Any](), list[type]([type(self)])
+        for inner in self.inner:
+            found, more = inner.parts() if isinstance(inner, Wrapper) else ([inner], [object])
+            functions += found
+            kinds += more
+        return functions, kinds
+
     def bind(self, payloads: Payloads) -> Wrapper:
         """Give it what it needs to encode failures."""
         self.payloads = payloads

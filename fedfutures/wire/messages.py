@@ -17,9 +17,9 @@ Not sequenced, because they open a link or carry nothing to lose: ``Hello``, ``W
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from ..lazy_dataclass import dataclass, field
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
 
 # What became of a Future: the kinds of an outcome. VALUE and ERROR bodies are payloads, the others msgpack or empty.
@@ -193,6 +193,7 @@ class Running:
 
     piece: int
     ids: list[int]
+    kept: int = 0  # of one that is a slice of a map, and was cut: how many of its items it still runs; 0: all
 
 
 @dataclass(slots=True)

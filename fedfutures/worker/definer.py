@@ -11,12 +11,12 @@ from typing import Any
 from ..program.callables import not_callable
 from ..program.modules import Key, ProgramModules
 from ..program.pickling import dump_variable
-from ..program.plans import Plan
-from ..program.probes import is_plain
+from ..program.plans import JointPlan, Plan, identity
+from ..program.probes import is_plain, probe_for
 from ..program.process import Counts, ProcessChanges, keys_of
 from ..program.reach import Reach
-from ..program.tokens import Named, examine, is_found_in, key_of_definition
-from ..program.variables import SNAPSHOTS_KEPT, Snapshot, Variables, Version
+from ..program.tokens import EXACT_BYTES, Named, examine, is_found_in, key_of_definition
+from ..program.variables import SNAPSHOTS_KEPT, Snapshot, Variable, Variables, Version
 from ..wire.captured import Captured
 from ..wire.functions import (
     Definition,
@@ -27,9 +27,12 @@ from ..wire.functions import (
     key_of,
     still_is,
 )
+from ..wire.manifest import MANIFEST
 from ..wire.payload import Payloads
 
 PLANS_KEPT = 1024
+JOINT_PLANS_KEPT = 16
+"""So many are remembered of those that hold callables without a name, and what these hold: up to 64 KiB each."""
 LOCK_SECONDS = 20.0
 """How long an answer waits for a thread that defines something; it may be waiting for the node in turn."""
 
@@ -43,6 +46,7 @@ class Definer:
         self._captured = Captured(payloads)
         self._lock = threading.RLock()
         self._plans: dict[Any, Plan] = {}
+        self._joint: dict[Any, JointPlan] = {}  # of wrappers, and of callables that come along
         self._changes: dict[str, Any] = {}
         self._extended: dict[tuple[Any, ...], tuple[list[Version], Snapshot]] = {}
         self._modules = ProgramModules()
@@ -54,15 +58,30 @@ class Definer:
             with self._lock:
                 self._changes = process.current()
                 self._plans.clear()
-        if isinstance(function, Wrapper) and len(function.inner) == 1:
-            inner = self.define(function.inner[0])
-            return self._functions.wrap(function, [inner.body])._replace(snapshot=inner.snapshot)
+                self._joint.clear()
+        if type(function) is not FunctionType:
+            return self._define_other(function)
+        plan = self._plans.get(function)
+        if plan is not None and plan.is_current(function):
+            return plan.definition  # type: ignore[no-any-return]
+        joint = self._joint.get(id(function)) if plan is None else None
+        if joint is not None and joint.is_current([function]):
+            return joint.definition  # type: ignore[no-any-return]
+        with self._lock:
+            return self._define(function)
+
+    def _define_other(self, function: Any) -> Definition:
+        """Define a wrapper, or a callable that is no function."""
         try:
-            plan = self._plans.get(function)
+            plan = None if isinstance(function, Wrapper) else self._plans.get(function)
         except TypeError:  # not hashable
             plan = None
         if plan is not None and plan.is_current(function):
             return plan.definition  # type: ignore[no-any-return]
+        functions, key = _parts_of(function)
+        joint = self._joint.get(key)
+        if joint is not None and joint.is_current(functions):
+            return joint.definition  # type: ignore[no-any-return]
         with self._lock:
             return self._define(function)
 
@@ -77,16 +96,41 @@ class Definer:
         if variables or brought or self._changes:
             snapshot = self.variables.snapshot(variables, self._changes, brought, reach=reached)
             definition = definition._replace(snapshot=snapshot)
-        if not brought and not isinstance(function, Wrapper):
+        if all(len(body) <= EXACT_BYTES and body[:1] != MANIFEST for body, _ in brought):
+            self._plan(function, definition, variables, reached, bool(brought))
+        return definition
+
+    def _plan(
+        self, function: Any, definition: Definition, variables: dict[Key, Variable], reached: Reach, is_brought: bool
+    ) -> None:
+        """Keep the definition, and what is to be compared to know that it is still right."""
+        if not (is_brought or isinstance(function, Wrapper)):
             if len(self._plans) >= PLANS_KEPT:
                 self._plans.clear()
-            key = key_of(function, Named(self._modules))
-            plan = Plan(function, key, definition, variables, reached)
-            if type(function) is FunctionType and not is_plain(function):
-                plan.watch(still_is(function, key))
             with contextlib.suppress(TypeError):  # not hashable
-                self._plans[function] = plan
-        return definition
+                self._plans[function] = self._plan_of(function, definition, variables, reached)
+            return
+        (first, *others), key = _parts_of(function)
+        plans = [(first, self._plan_of(first, definition, variables, reached))]
+        plans += [(each, self._plan_of(each, definition, {}, Reach())) for each in others]
+        self._joint.pop(key, None)
+        while len(self._joint) >= JOINT_PLANS_KEPT:
+            del self._joint[next(iter(self._joint))]
+        self._joint[key] = JointPlan(definition, plans)
+
+    def _plan_of(
+        self, function: Any, definition: Definition, variables: dict[Key, Variable], reached: Reach
+    ) -> Plan:  # fmt: skip
+        key = key_of(function, Named(self._modules))
+        plan = Plan(function, key, definition, variables, reached)
+        if type(function) is FunctionType:
+            if not is_plain(function):
+                plan.watch(still_is(function, key))
+        elif key is None and not _goes_by_name(function):
+            probe = probe_for(function, True, _never)
+            if probe is not None:
+                plan.watch(probe)
+        return plan
 
     def _defined(self, function: Any, reached: Reach, brought: list[tuple[bytes, Reach]]) -> Definition:
         """Return a definition without a snapshot; add what it reaches, and the callables that have to come along."""
@@ -153,6 +197,19 @@ class Definer:
             return self.variables.body_of_missing(module, name)
         finally:
             self._lock.release()
+
+
+def _never() -> bool:
+    """What cannot be compared is taken to have changed."""
+    return False
+
+
+def _parts_of(function: Any) -> tuple[list[Any], Any]:
+    """Return the callables that a definition consists of, and under what its plan is kept."""
+    if not isinstance(function, Wrapper):
+        return [function], identity(function)
+    functions, kinds = function.parts()
+    return functions, (*kinds, *map(identity, functions))
 
 
 def _goes_by_name(function: Any) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ..federation.events import Arrived, Send, Tick
+from ..lazy_dataclass import dataclass
 from ..wire import messages
 
 
@@ -69,10 +69,11 @@ class Share:
 
 @dataclass(slots=True)
 class Report:
-    """Event: these held Futures have been running for a while."""
+    """Event: these held Futures have been running for a while; `kept` as in :class:`~..wire.messages.Running`."""
 
     piece: int
     ids: list[int]
+    kept: int = 0
 
 
 @dataclass(slots=True)
@@ -181,9 +182,10 @@ class Unstart:
 
 @dataclass(slots=True)
 class Started:
-    """Action: own Futures are known to be running."""
+    """Action: own Futures are known to be running; `kept` as in :class:`~..wire.messages.Running`."""
 
     ids: list[int]
+    kept: int = 0
 
 
 @dataclass(slots=True)

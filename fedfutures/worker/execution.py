@@ -38,15 +38,15 @@ from ..host.blackbox import NUMBER, PIECE
 from ..program.copying import isolated
 from ..program.namespaces import Namespaces
 from ..program.snapshots import MARKED, join, split
-from ..wire import culprits, functions, messages
+from ..wire import culprits, functions
 from ..wire.copies import Copies
 from ..wire.failures import dump_failure
 from ..wire.messages import CANCELLED, ERROR, VALUE
-from ..wire.seal import Seal
 from . import events as rules
 from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
 from .context import NOWHERE, Context, Ending, Packed
+from .fetched import Fetched
 from .files import Files
 from .future import Future
 from .isolation import Isolation
@@ -77,23 +77,6 @@ def _fetch_nothing(keys: Any) -> Any:
 def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
     """Call what came as an argument."""
     return function(*args, **kwargs)
-
-
-class Fetched:
-    """A piece that this Worker was given: what is still to be started, and what has finished but was not yet sent."""
-
-    __slots__ = ("bytes", "finished", "function", "name", "number", "priority", "root", "since", "stamp", "todo")
-
-    def __init__(self, batch: messages.Batch, name: str, function: Any, seal: Seal | None) -> None:
-        self.number = batch.piece
-        self.priority = batch.priority
-        self.root = batch.root or batch.submitter
-        self.function, self.name = function, name
-        self.stamp = None if seal is None else seal.stamp(batch.function, batch.submitter)
-        self.todo = deque(zip(batch.ids, batch.payloads))
-        self.finished: deque[tuple[int, bytes, int]] = deque()
-        self.since = 0.0  # when the Futures in `finished` were begun; 0.0: not measured
-        self.bytes = 0
 
 
 class Worker(Node):
@@ -275,7 +258,9 @@ class Worker(Node):
         if unstarted and (overdue or self.machine.hunger):
             unstarted -= self._give_back(unstarted if overdue else min(unstarted, self.machine.hunger))
         super()._send_due()
-        if stuck > REPORT_SECONDS:
+        if stuck > slices.CUT_SECONDS and (kept := slices.cut(self.running())):
+            self._report_running(kept)
+        elif stuck > REPORT_SECONDS:
             self._report_running()
         if stuck > STILL_SECONDS and self.own and not self._relief.is_alive():
             self._relief = threading.Thread(target=self.others.relieve, name="fedfutures-relief", daemon=True)
@@ -297,14 +282,20 @@ class Worker(Node):
 
     def help_deadline(self) -> float | None:
         """When what waits behind the Future that runs is to be given back, or that Future to be reported."""
-        running = self.cells[PIECE], self.cells[NUMBER]
+        running = self.running()
         if self.own and not self._relief.is_alive():
             return self.driven_at + STILL_SECONDS
         if any(piece.todo for piece in list(self.fetched)):
             return self.driven_at + self._overdue_seconds()
+        if slices.can_be_cut(running):
+            return self.driven_at + slices.CUT_SECONDS
         if running[0] and running != self._reported:
             return self.driven_at + REPORT_SECONDS
         return time.monotonic() + LOOK_SECONDS if running[0] else None
+
+    def running(self) -> tuple[int, int]:
+        """Return which Future runs, or for which one an own Future runs: piece and number."""
+        return int(self.cells[PIECE]), int(self.cells[NUMBER])
 
     def _overdue_seconds(self) -> float:
         return max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))
@@ -321,11 +312,11 @@ class Worker(Node):
             sys.stdout.flush()
             sys.stderr.flush()
 
-    def _report_running(self) -> None:
-        running = (int(self.cells[PIECE]), int(self.cells[NUMBER]))
-        if running[0] and running != self._reported:
+    def _report_running(self, kept: int = 0) -> None:
+        running = self.running()
+        if kept or (running[0] and running != self._reported):
             self._reported = running
-            self.step(rules.Report(running[0], [running[1]]))
+            self.step(rules.Report(running[0], [running[1]], kept))
 
     def _give_back(self, most: int) -> int:
         """Return up to `most` Futures that were not started, those that came last first."""
@@ -586,6 +577,8 @@ class Worker(Node):
         """Return what submits many calls of one function."""
         if isinstance(function, functions.Wrapper):
             function = isolated(function, self._copy).bind(self.payloads)
+            if isinstance(function, slices.Slice):
+                function.is_whole = True  # where it runs here: others are told of what they gave
         return lambda args: (self.submit(function, args, {}, priority), 0)
 
     def _taken(self, function: Any) -> Any:

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
-from typing import Any, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from ..wire.functions import name_of
 from . import current, unasked
@@ -68,6 +68,7 @@ class Future(concurrent.futures.Future[Any]):
     _priority = 0  # of the class: few Futures have another, and only those pay for it
     _name: str  # of the function, where the node knows it
     awaits: Any = None  # of one that stands for others, any of which will do: these
+    on_cut: Callable[[Future, int], object] | None = None  # of a slice of a map: told how many items it keeps
 
     def __init__(self, home: Home | None = None, number: int = 0, call: Any = None) -> None:
         self._home = home
@@ -250,6 +251,17 @@ class Future(concurrent.futures.Future[Any]):
                     greenlets.append(waiter)
             if greenlets and self._home is not None:
                 self._home.wake_greenlets(greenlets)
+
+
+class SliceCut(NamedTuple):
+    """What is due among the callbacks of a node: a slice was cut, and keeps so many items."""
+
+    future: Future
+    kept: int
+
+    def _invoke_callbacks(self) -> None:
+        if self.future.on_cut is not None:
+            self.future.on_cut(self.future, self.kept)
 
 
 def _is_for_the_program() -> bool:

@@ -31,7 +31,7 @@ from ..wire.functions import innermost
 from .harmless import is_harmless, only_computes
 from .plain import ATOMS, look_plain
 from .process_state import ProcessState
-from .slices import Columns, in_one_loop
+from .slices import Columns, OpenSlice, in_one_loop, is_used_up
 
 SMALL_BYTES = 4096
 """Shared arguments that take no more when they are pickled are compared after each item."""
@@ -105,19 +105,22 @@ class Isolation:
     # -- the items of a slice ----------------------------------------------------------------------------------------
 
     def run_items(
-        self, function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException, int], Any]
-    ) -> tuple[list[Any], list[tuple[int, Any]]]:
+        self, function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException, int], Any],
+        open_slice: OpenSlice | None = None,
+    ) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
         """Call a function for each item; return the values, and the place and what `fail` says of each that raised.
 
-        The value at such a place is None. Raises what `fail` raises.
+        The value at such a place is None. There are fewer values than items where `open_slice` was cut meanwhile.
+        Raises what `fail` raises.
         """
+        open_slice = open_slice or OpenSlice((0, 0), len(columns[0]))
         inner = innermost(function)
         harmless = is_harmless(inner)
         if harmless and only_computes(inner) and all(map(look_plain, columns)):
-            return in_one_loop(function, columns, fail)
+            return in_one_loop(function, columns, fail, open_slice)
         is_plain = all(map(_has_only_atoms, columns))
         if harmless and is_plain:
-            return in_one_loop(function, columns, fail)
+            return in_one_loop(function, columns, fail, open_slice)
         code = _code_of(inner)
         shared = [] if is_plain else shared_objects(columns)
         if shared:
@@ -126,31 +129,31 @@ class Isolation:
         failures: list[tuple[int, Any]] = []
         if code not in self._one_by_one:
             decimals = self._decimals()
-            self._in_watched_loop(function, code, columns, values, failures, fail)
+            self._in_watched_loop(function, code, columns, values, failures, fail, open_slice)
             if decimals != self._decimals():
                 self._remember(self._one_by_one, code)
                 values, failures = [], []
-        if len(values) < len(columns[0]):
-            rows = itertools.islice(zip(*columns), len(values), None)
-            self._run_one_by_one(function, rows, values, failures, fail)
+        if len(values) < len(columns[0]) and not open_slice.is_cut:
+            first, *others = (column[len(values) :] for column in columns)
+            self._run_one_by_one(function, zip(open_slice.begin(first), *others), values, failures, fail)
         return values, failures
 
     def _in_watched_loop(
         self, function: Callable[..., Any], code: Any, columns: Columns, values: list[Any],
-        failures: list[tuple[int, Any]], fail: Callable[[BaseException, int], Any],
+        failures: list[tuple[int, Any]], fail: Callable[[BaseException, int], Any], open_slice: OpenSlice,
     ) -> None:  # fmt: skip
         """Run items in one loop until one of them changes something, or all have been run."""
         state, count = self.state, len(columns[0])
         before, state.column = state.column, list(columns[0])
         column, context = state.column, _copy_context()
-        items = iter(column)
+        items = open_slice.begin(column)
         is_unchanged = map(context.__eq__, itertools.starmap(_copy_context, itertools.repeat(())))
         calls = map(function, itertools.compress(items, is_unchanged), *columns[1:])
         try:
             while len(values) < count:
                 try:
                     values.extend(calls)
-                    if len(values) == count or _is_used_up(items):
+                    if len(values) == count or is_used_up(items):
                         break
                     raise StopIteration  # the function did: map() took it for its own end
                 except BaseException as error:
@@ -239,11 +242,6 @@ def _has_only_atoms(column: list[Any]) -> bool:
     """Whether all items are numbers and strings, or tuples of such."""
     kinds = set(map(type, column))
     return kinds <= ATOMS or (kinds == {tuple} and set(map(type, itertools.chain.from_iterable(column))) <= ATOMS)
-
-
-def _is_used_up(items: Iterator[Any]) -> bool:
-    """Whether a list's iterator has come to its end, and not only to an item that was not followed by another call."""
-    return len(items.__reduce__()) < 3
 
 
 def _differs(context: contextvars.Context) -> bool:

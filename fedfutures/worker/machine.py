@@ -15,10 +15,8 @@ the Future objects that people hold, belong to the shell.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import LocalProtocolError, RemoteProtocolError
@@ -26,6 +24,7 @@ from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
 from ..federation.sessions import RESULTS_REMEMBERED, introduction
+from ..lazy_dataclass import dataclass, replaced
 from ..wire import messages
 from ..wire.codec import pack_plain
 from ..wire.messages import PROTOCOL
@@ -249,7 +248,7 @@ class WorkerMachine:
         if self.linked and not self._leaving:
             self.linked = False
             self._hello_at = now
-            self._hello = dataclasses.replace(self._hello, round=self._hello.round + 1)
+            self._hello = replaced(self._hello, round=self._hello.round + 1)
             self._tick(Tick(), now)
 
     def _on_stranger(self, stranger: messages.Stranger, now: float) -> None:
@@ -262,7 +261,7 @@ class WorkerMachine:
         if self.linked or welcome.greeter != self._hello.boot + self._hello.round:
             return  # an answer to an earlier question
         self.linked = True
-        self._hello = dataclasses.replace(self._hello, session=welcome.session)
+        self._hello = replaced(self._hello, session=welcome.session)
         if welcome.session != self._session:
             old, self.channel = self.channel, Channel(welcome.session)
             self._session, self._broker_boot = welcome.session, welcome.boot
@@ -381,7 +380,7 @@ class WorkerMachine:
 
     def _report(self, report: Report, now: float) -> None:
         if report.piece in self.held:
-            self._send(messages.Running(report.piece, report.ids), now)
+            self._send(messages.Running(report.piece, report.ids, report.kept), now)
 
     def _take_load(self, load: Load, now: float) -> None:
         self._load = load
@@ -484,7 +483,8 @@ class WorkerMachine:
     def _on_running(self, running: messages.Running, now: float) -> None:
         entry = self.given.get(running.piece)
         if entry is not None:
-            self._actions.append(Started([number for number in running.ids if number in entry[1]]))
+            known = [number for number in running.ids if number in entry[1]]
+            self._actions.append(Started(known, running.kept))
 
     # -- what is shared ----------------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from ..wire.manifest import HAS_SEGMENTS
 from ..wire.payload import Payloads
 from ..wire.written import Written
 from . import events as rules
-from .future import Future
+from .future import Future, SliceCut
 from .lost_calls import call_of
 from .machine import WorkerMachine
 from .own import OwnQueue
@@ -230,6 +230,9 @@ class Node:
 
     # -- Futures of this node ----------------------------------------------------------------------------------------
 
+    def send(self) -> None:
+        """Send what was submitted without being sent, as far as the Broker can take it. A Worker's Futures stay."""
+
     def offer(self) -> None:
         """Give own Futures to the Broker, as far as it can take them: of the highest priority the oldest first.
 
@@ -367,6 +370,9 @@ class Node:
             future = self.futures.get(number)
             if future is not None and not future.done():
                 future._state = RUNNING
+                if action.kept and future.on_cut is not None:
+                    self._callbacks.append(SliceCut(future, action.kept))
+                    self._wake_driver()
 
     def cancel(self, future: Future) -> bool:
         """Cancel a Future: at once if it is still here, else by fetching it back."""

@@ -95,9 +95,9 @@ class Origin(Node):
             raise pickle.PicklingError(culprits.of_arguments(function, args, kwargs, error, advice(error))) from None
 
     def submit_defined(
-        self, definition: Definition, payload: bytes, priority: int | None = None, *, eager: bool = False
+        self, definition: Definition, payload: bytes, priority: int | None = None, *, waits: bool = False
     ) -> Future:
-        """Submit a call that is ready to travel; an `eager` one is worth a message of its own."""
+        """Submit a call that is ready to travel; one that `waits` travels with others, at the next :meth:`send`."""
         if self.lost is not None:
             raise self.lost
         if definition.snapshot is not None:
@@ -105,22 +105,29 @@ class Origin(Node):
         future = Future(self, next(self.numbers), (definition, payload, ""))
         future._name = definition.name
         own = self.own.common
+        is_urgent = False
         if priority:
-            eager = self._put_ranked(future, priority) or eager
+            is_urgent = self._put_ranked(future, priority)
         else:
             own.append(future)
-        if eager or self.machine.given_count < self.size:
-            with self.lock:
-                self.offer()
-                self.flush()
-                self._receive()  # sending may have eaten the sign of an arrival
-            if self._callbacks:
-                self.call_back()
+        if waits:
+            return future
+        if is_urgent or self.machine.given_count < self.size:
+            self.send()
         elif len(own or self.own) % SEND_EVERY_FUTURES == 0:
             self.service()
         elif not self._woken:
             self.wake()
         return future
+
+    def send(self) -> None:
+        """Send what the Broker can take now."""
+        with self.lock:
+            self.offer()
+            self.flush()
+            self._receive()  # sending may have eaten the sign of an arrival
+        if self._callbacks:
+            self.call_back()
 
     def _put_ranked(self, future: Future, priority: int) -> bool:
         """Queue a Future of another priority than 0; return whether it is to be sent at once.
@@ -168,6 +175,7 @@ class Submitter:
     def __init__(self, origin: Origin, function: Any, priority: int | None) -> None:
         self._origin, self._function, self._priority = origin, function, priority
         self._definition = origin.define(function)
+        self.digest = self._definition.digest
         self._written = Written()
         self._packing = threading.Lock()
         self._closed = False
@@ -195,7 +203,7 @@ class Submitter:
         size = len(payload) + written.new_bytes
         if written.bytes > REMEMBERED_BYTES:  # what was used so long ago that it hardly comes again is let go
             written.shrink(REMEMBERED_BYTES, set(segments_of(payload)), self._release)
-        return self._origin.submit_defined(definition, payload, self._priority, eager=True), size
+        return self._origin.submit_defined(definition, payload, self._priority, waits=True), size
 
     def _release(self, names: list[str]) -> None:
         segments = self._origin.payloads.segments

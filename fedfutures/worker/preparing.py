@@ -33,7 +33,7 @@ from .importing import Answers, OriginFinder, OriginLoader
 from .initializing import unpack
 from .process_state import Values, merged
 from .program import import_program, install_empty
-from .slices import OfItems
+from .slices import OfItems, Slice
 
 _NO_ATTRIBUTE = re.compile(r"Can't get (?:local )?(?:attribute|object) '?([\w.<>]+)'? on <module '([\w.]+)'")
 
@@ -54,6 +54,7 @@ class Preparation:
         worker._actions[events.Look] = self._tell_generators
         functions.Brought.source = worker.namespaces.callables
         OfItems.run_items = staticmethod(worker.isolation.run_items)
+        Slice.place = staticmethod(worker.running)
 
     def run(self) -> None:
         """Import the program, run the initializer, and take the state that they leave as the one to begin from."""

@@ -34,7 +34,7 @@ def dump_result(
     except NoRoom:
         raise
     except Exception as error:
-        if type(function) is not Slice:
+        if not isinstance(function, Slice):
             raise _refused(function, value, error) from None
         problem = error
     try:

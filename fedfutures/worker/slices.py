@@ -2,6 +2,10 @@
 
 An item that raises fails alone: the others of its slice have their values. How items are kept apart from each other
 is told in :mod:`.isolation`.
+
+A slice that takes far longer than was expected is *cut*: another thread takes what has not been started
+(:class:`OpenSlice`), so that those items do not wait behind the one that runs. Its submitter is told how many items the
+slice keeps, and submits the others again.
 """
 
 from __future__ import annotations
@@ -10,12 +14,15 @@ import functools
 import itertools
 import time
 import warnings
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple
 
 from ..wire.failures import dump_failure
 from ..wire.functions import Wrapper
 from .failing import where
+
+CUT_SECONDS = 0.050
+"""A slice that takes so long is cut: twice what slices are planned to take at most."""
 
 
 class SliceResult(NamedTuple):
@@ -30,21 +37,55 @@ Columns = tuple[list[Any], ...]
 """The arguments of a slice: for each parameter the list of its items."""
 
 
+class OpenSlice:
+    """A slice that runs, and what of it has not been started.
+
+    The thread that runs it and the one that cuts it take items from one list iterator. Each item is taken once, which
+    needs no lock: the iterator's ``next`` is one step. `is_cut` is set before items are taken, so whoever runs the
+    slice and finds nothing left knows why.
+    """
+
+    __slots__ = ("_items", "count", "is_cut", "place")
+
+    def __init__(self, place: tuple[int, int], count: int) -> None:
+        self.place, self.count = place, count
+        self.is_cut = False
+        self._items: Iterator[Any] = iter(())
+
+    def begin(self, items: list[Any]) -> Iterator[Any]:
+        """Return the iterator that these items are to be taken from: none, if the slice has been cut before."""
+        self._items = given = iter(items)
+        return iter([]) if self.is_cut else given
+
+    def cut(self) -> int:
+        """Take what has not been started; return how many items are left to the slice. For any thread, once."""
+        self.is_cut = True
+        return self.count - len(list(self._items))
+
+
+def is_used_up(items: Iterator[Any]) -> bool:
+    """Whether a list's iterator has come to its end, and not only to an item that was not followed by another call."""
+    return len(items.__reduce__()) < 3
+
+
 def in_one_loop(
-    function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException, int], Any]
+    function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException, int], Any],
+    open_slice: OpenSlice | None = None,
 ) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
     """Do what :meth:`.isolation.Isolation.run_items` does, without isolation.
 
     ``list.extend`` keeps what a ``map`` object gave before it raised, and the same object goes on with the next item.
     """
-    calls = map(function, *columns)
+    items = iter(columns[0]) if open_slice is None else open_slice.begin(columns[0])
+    calls = map(function, items, *columns[1:])
     values: list[Any] = []
     failures: list[tuple[int, Any]] = []
-    while len(values) < len(columns[0]):
+    while True:
         try:
             values.extend(calls)
-            if len(values) < len(columns[0]):
-                raise StopIteration  # the function did: map() took it for its own end
+            if is_used_up(items):
+                break
+            raise StopIteration  # the function did: map() took it for its own end
         except BaseException as error:
             failures.append((len(values), fail(error, len(values))))
             values.append(None)
@@ -70,19 +111,46 @@ def _raise(error: BaseException, place: int) -> None:
     raise error
 
 
+def _nowhere() -> tuple[int, int]:
+    return 0, 0
+
+
 class Slice(OfItems):
     """Calls a function for each item of a slice: ``Slice(pow)([2, 3], [1, 2])`` has the values ``[2, 9]``."""
 
+    running: ClassVar[OpenSlice | None] = None
+    """The slice that was begun last and has not ended."""
+    place: Callable[[], tuple[int, int]] = staticmethod(_nowhere)
+    """Returns which Future runs, as piece and number; the Worker sets it."""
+    is_whole = False
+    """Whether it is never cut."""
+
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
         began = time.perf_counter()
+        if self.is_whole or len(columns[0]) < 2:
+            values, failures = self._run(columns)
+        else:
+            values, failures = self._run_open(columns)
+        return values, failures, time.perf_counter() - began
+
+    def _run_open(self, columns: Columns) -> tuple[list[Any], list[tuple[int, Any]]]:
+        before = Slice.running
+        Slice.running = open_slice = OpenSlice(self.place(), len(columns[0]))
+        try:
+            return self._run(columns, open_slice)
+        finally:
+            Slice.running = before
+
+    def _run(
+        self, columns: Columns, open_slice: OpenSlice | None = None
+    ) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
         function = self.function()
 
         def fail(error: BaseException, place: int) -> bytes:
             row = tuple(column[place] for column in columns)
             return dump_failure(error, self.payloads, where(error, function, row), inside=True)
 
-        values, failures = self.run_items(function, columns, fail)
-        return values, failures, time.perf_counter() - began
+        return self.run_items(function, columns, fail, open_slice)
 
 
 class Arguments:
@@ -106,6 +174,27 @@ class Arguments:
     def __repr__(self) -> str:
         parts = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
         return f"Arguments({', '.join(parts)})"
+
+
+def can_be_cut(place: tuple[int, int]) -> bool:
+    """Whether the Future that runs there is a slice that has not been cut."""
+    running = Slice.running
+    return running is not None and not running.is_cut and running.place == place
+
+
+def cut(place: tuple[int, int]) -> int:
+    """Cut the slice that runs there; return how many items it keeps, 0 where there was nothing to take from it."""
+    running = Slice.running
+    if running is None or running.is_cut or running.place != place:
+        return 0
+    kept = running.cut()
+    return kept if kept < running.count else 0
+
+
+class WholeSlice(Slice):
+    """A slice of the size that the program wants."""
+
+    is_whole = True
 
 
 class Star(Wrapper):

@@ -432,8 +432,8 @@ def test_a_cancelled_future_that_comes_back_is_not_given_out_again(bench: Bench,
 def test_running_is_passed_on(bench: Bench) -> None:
     bench.join("w", demand=2)
     bench.submit(piece=4)
-    bench.say("w", Running(1, [1]), Running(9, [1]))
-    assert bench.heard_by("o", Running) == [Running(4, [1])]
+    bench.say("w", Running(1, [1]), Running(9, [1]), Running(1, [1], 7))
+    assert bench.heard_by("o", Running) == [Running(4, [1]), Running(4, [1], 7)]
 
 
 # -- losses ----------------------------------------------------------------------------------------------------------

@@ -68,11 +68,20 @@ def test_a_portion(mean: float | None, room: int, backlog: int, workers: int) ->
 def test_pieces_shrink_near_the_end() -> None:
     given_out, left = [], 1000
     while left:
-        count = min(left, portion(schedule.HORIZON_SECONDS / 20, 10**6, left, 4)[0])
+        count = min(left, portion(schedule.HORIZON_SECONDS / 10, 10**6, left, 4)[0])
         given_out.append(count)
         left -= count
     assert given_out == sorted(given_out, reverse=True)
-    assert (given_out[0], given_out[-1]) == (20, 1)
+    assert (given_out[0], given_out[-1]) == (10, 1)
+
+
+def test_what_is_short_is_given_out_at_once() -> None:
+    mean, left, given_out = schedule.SHORT_SECONDS / 3, 12, []
+    while left:
+        given_out.append(portion(mean, 10**6, left, 4)[0])
+        left -= given_out[-1]
+    assert given_out[0] == 3
+    assert portion(mean, 10**6, 13, 4)[0] == 2  # more than that shrinks as before
 
 
 def test_a_worker_with_its_share_gets_no_more() -> None:

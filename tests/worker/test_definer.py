@@ -19,11 +19,12 @@ from fedfutures.program.pickling import VariableUnpickler, find
 from fedfutures.program.process import ProcessChanges
 from fedfutures.program.reach import Reach
 from fedfutures.program.snapshots import NO_NAME, address_of, unpack
-from fedfutures.wire import functions
+from fedfutures.wire import captured, functions
 from fedfutures.wire.functions import Brought, Definition, FunctionCache, Wrapper, load
 from fedfutures.wire.payload import Payloads
 from fedfutures.worker import definer, initializing
 from fedfutures.worker.definer import Definer
+from fedfutures.worker.slices import ReduceSlice, Slice, Star
 
 PROGRAM = """
     import functools
@@ -360,6 +361,119 @@ def test_what_workers_ask_for(program: types.ModuleType) -> None:
         assert definer_here.body_of(kind, b"unknown") is None
 
 
+# -- callables without a name, and wrappers ---------------------------------------------------------------------------
+
+
+class Recording:
+    """Counts how often a callable is pickled by value."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        plain = captured.dump_by_value
+
+        def counted(*arguments: Any) -> Any:
+            self.count += 1
+            return plain(*arguments)
+
+        monkeypatch.setattr(captured, "dump_by_value", counted)
+
+
+UNNAMED = {
+    "lambda": "lambda x: x + FACTOR",
+    "closure": "closing(3)",
+    "partial": "functools.partial(helper, 1, key=(2, 3))",
+    "method": "Model().method",
+    "object": "Model()",
+}
+
+
+@pytest.mark.parametrize("how", UNNAMED)
+@pytest.mark.parametrize("is_mapped", [False, True])
+def test_the_same_callable_is_not_pickled_again(
+    program: types.ModuleType, monkeypatch: pytest.MonkeyPatch, how: str, is_mapped: bool
+) -> None:
+    definer_here, function = new_definer(), eval(UNNAMED[how], vars(program))
+    recording = Recording(monkeypatch)
+
+    def define() -> Definition:
+        return definer_here.define(Slice(Star(function)) if is_mapped else function)
+
+    first = define()
+    assert all(define() is first for _ in range(3))
+    assert recording.count == 1
+    program.FACTOR = 3
+    program.Model.level = 4
+    program.helper.__code__ = (lambda x, *more, **options: x).__code__
+    again = define()
+    assert again is not first
+    assert again.snapshot.digest != first.snapshot.digest
+    assert define() is again
+
+
+CHANGES = {
+    "a list in a closure": ("closing([1])", "it.__closure__[0].cell_contents.append(2)"),
+    "what a closure holds": ("closing(1)", "it.__closure__[0].cell_contents = 2"),
+    "a default": ("lambda x=1: x", "it.__defaults__ = (2,)"),
+    "a default in place": ("lambda x=[1]: x", "it.__defaults__[0].append(2)"),
+    "a keyword's default": ("lambda *, x=[1]: x", "it.__kwdefaults__['x'] = 2"),
+    "an attribute of a function": ("closing(1)", "it.note = 1"),
+    "the code": ("closing(1)", "it.__code__ = closing(2).__code__.replace(co_name='other')"),
+    "an argument of a partial": ("functools.partial(helper, [1])", "it.args[0].append(2)"),
+    "a keyword of a partial": ("functools.partial(helper, key=[1])", "it.keywords['key'].append(2)"),
+    "an attribute": ("Model()", "it.level = 5"),
+    "an attribute in place": ("made([1])", "it.level.append(2)"),
+    "the object of a method": ("made([1]).method", "it.__self__.level.append(2)"),
+    "a method of the class": ("Model()", "Model.__call__ = lambda self: 7"),
+    "deep inside": ("made({'a': [[1]]})", "it.level['a'][0].append(2)"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize("is_mapped", [False, True])
+def test_a_callable_that_has_changed_is_seen_changed(program: types.ModuleType, what: str, is_mapped: bool) -> None:
+    definer_here = new_definer()
+    run_in(program, "def made(level):\n    model = Model()\n    model.level = level\n    return model")
+    text, change = CHANGES[what]
+    names = vars(program)
+    names["it"] = None  # a local of the test, not a variable that the call could reach
+    function = eval(text, names)
+    wrapped = Slice(function) if is_mapped else function
+    first = definer_here.define(wrapped)
+    assert definer_here.define(wrapped).snapshot.digest == first.snapshot.digest
+    exec(change, names | {"it": function})
+    assert definer_here.define(wrapped).snapshot.digest != first.snapshot.digest
+    assert definer_here.define(Slice(function) if is_mapped else function).snapshot.digest != first.snapshot.digest
+
+
+def test_another_object_in_the_place_of_one_is_another(program: types.ModuleType) -> None:
+    """An id that is used again, and objects that are equal, are not taken for the one that was there."""
+    run_in(program, "class Equal(Model):\n    __hash__ = lambda self: 1\n    __eq__ = lambda self, other: True")
+    definer_here = new_definer()
+    digests = set()
+    for level in range(50):
+        model = program.Equal()
+        model.level = level
+        digests.add(definer_here.define(Slice(model)).snapshot.digest)
+        digests.add(definer_here.define(Slice(model.method)).snapshot.digest)
+        del model
+    assert len(digests) == 100
+
+
+def test_a_wrapper_of_named_functions_is_not_examined_again(
+    program: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definer_here = new_definer()
+    first = definer_here.define(ReduceSlice(program.uses, program.alone))
+    monkeypatch.setattr(definer, "examine", None)
+    assert definer_here.define(ReduceSlice(program.uses, program.alone)) is first
+    with pytest.raises(TypeError):
+        definer_here.define(ReduceSlice(program.alone, program.uses))
+    monkeypatch.undo()
+    assert definer_here.define(ReduceSlice(program.alone, program.uses)).digest != first.digest
+    run_in(program, "def alone(x):\n    return x + 1")
+    assert definer_here.define(ReduceSlice(program.uses, program.alone)).digest != first.digest
+
+
 # -- bounds ----------------------------------------------------------------------------------------------------------
 
 
@@ -380,7 +494,8 @@ def test_memory_stays_bounded_over_many_changes(program: types.ModuleType) -> No
         definer_here.define(program.closing(number))
     gc.collect()
     assert len(definer_here._plans) <= 2
-    assert len(definer_here.variables._snapshots) <= 66
+    assert len(definer_here._joint) <= definer.JOINT_PLANS_KEPT
+    assert len(definer_here.variables._snapshots) <= 66 + definer.JOINT_PLANS_KEPT
     assert len(definer_here.variables._versions) <= 200
 
 

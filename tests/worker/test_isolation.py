@@ -7,6 +7,7 @@ import contextvars
 import decimal
 import os
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from fedfutures.wire.functions import Wrapper
 from fedfutures.wire.payload import Payloads
 from fedfutures.worker.isolation import Isolation, shared_objects
 from fedfutures.worker.process_state import PARTS
-from fedfutures.worker.slices import ReduceSlice, ScanSlice, Slice, Star, in_one_loop
+from fedfutures.worker.slices import OpenSlice, ReduceSlice, ScanSlice, Slice, Star, in_one_loop
 
 VARIABLE = contextvars.ContextVar("VARIABLE", default="none")
 
@@ -362,3 +363,71 @@ def test_items_are_as_if_each_were_alone(actions: list[str], shares: bool) -> No
 
 def test_all_parts_have_names_that_can_be_said() -> None:
     assert all(name == name.lower() for name in PARTS)
+
+
+# -- slices that are cut ---------------------------------------------------------------------------------------------
+
+
+KINDS: dict[str, Callable[[int], Any]] = {
+    "computes": abs,
+    "raises": lambda x: 1 // (x % 3),
+    "stops": lambda x: next(iter([x] if x % 4 else [])),
+    "sets": lambda x: (VARIABLE.set(str(x)), x)[1],
+    "changes the process": lambda x: (os.environ.update(FEDFUTURES_TEST=str(x)), x)[1],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("before", [False, True], ids=["watched", "one by one"])
+def test_a_slice_that_is_cut_runs_what_it_has_begun_and_nothing_else(
+    isolation: Isolation, kind: str, columns: int, before: bool
+) -> None:
+    inner = KINDS[kind]
+    for count in (2, 5, 9):
+        for place in range(count):
+            called: list[int] = []
+            open_slice = OpenSlice((1, 1), count)
+            kept: list[int] = []
+
+            def function(x: int, *_: int) -> Any:
+                called.append(x)  # noqa: B023
+                if len(called) == place + 1:  # noqa: B023
+                    kept.append(open_slice.cut())  # noqa: B023
+                return inner(x)
+
+            if before:
+                values(isolation, function, list(range(8)), *[[0] * 8] * (columns - 1))
+                called.clear()
+                kept.clear()
+                open_slice.is_cut = False
+            rows = [list(range(count))] * columns
+            found, failures = isolation.fresh().run(isolation.run_items, function, rows, same, open_slice)
+            assert called == list(range(place + 1))
+            assert len(found) <= kept[0] <= count  # who hears of fewer runs the others again
+            assert kept[0] in (place + 1, count)
+            assert len(found) in (place + 1, place)  # one that stops the loop is taken for its end, and runs again
+            for at, error in failures:
+                assert found[at] is None
+                assert error is not None
+
+
+def test_a_slice_that_was_cut_before_it_began_runs_nothing(isolation: Isolation) -> None:
+    open_slice = OpenSlice((1, 1), 3)
+    assert open_slice.cut() == 3
+    assert isolation.run_items(abs, ([1, 2, 3],), same, open_slice) == ([], [])
+
+
+def test_each_item_is_run_once_whoever_takes_it(isolation: Isolation) -> None:
+    """A thread cuts slices at any moment: what it takes and what runs are together all items, and none is in both."""
+    threads = []
+    for number in range(200):
+        open_slice = OpenSlice((1, 1), 20_000)
+        kept: list[int] = []
+        thread = threading.Thread(target=lambda: kept.append(open_slice.cut()))  # noqa: B023
+        threads.append(thread)
+        thread.start()
+        found, _ = in_one_loop(lambda x: x, (list(range(20_000)),), same, open_slice)
+        thread.join()
+        assert found == list(range(len(found))), number
+        assert kept[0] in (len(found), 20_000), number

@@ -356,6 +356,7 @@ def test_cancellation_and_reports_are_of_what_is_held(worker: Bench) -> None:
     assert worker.say(Cancel(5, [2])) == [rules.Unstart(5, [2])]
     assert worker.say(Cancel(6, [2])) == []
     assert worker.step(rules.Report(5, [1])) == [Running(5, [1])]
+    assert worker.step(rules.Report(5, [1], 3)) == [Running(5, [1], 3)]
     assert worker.step(rules.Report(6, [1])) == []
 
 
@@ -489,6 +490,7 @@ def test_given_futures_are_cancelled_piece_by_piece(origin: Bench) -> None:
 def test_what_is_known_to_run(origin: Bench) -> None:
     origin.offer([1, 2])
     assert origin.say(Running(1, [2, 9])) == [rules.Started([2])]
+    assert origin.say(Running(1, [2], 3)) == [rules.Started([2], 3)]
     assert origin.say(Running(7, [2])) == []
 
 

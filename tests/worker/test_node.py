@@ -199,6 +199,7 @@ def test_those_of_priority_0_do_not_go_with_the_urgent_ones(origin: Bench) -> No
 def test_a_submitter_has_a_priority(origin: Bench) -> None:
     submit = origin.node.submitter(note, 2)
     submit(("",))
+    origin.node.send()
     assert batches(origin) == [(2, [1])]
 
 
