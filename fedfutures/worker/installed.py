@@ -23,8 +23,7 @@ def advice(top: str, *, travels: bool = True) -> str:
     ''
     """
     try:
-        found = importlib.metadata.packages_distributions().get(top, [])
-        distribution = importlib.metadata.distribution(found[0]) if found else None
+        distribution = _distribution_of(top)
         directory = None if distribution is None else _directory_of(distribution)
     except Exception:  # of packages whose metadata is broken
         return ""
@@ -38,6 +37,17 @@ def advice(top: str, *, travels: bool = True) -> str:
         f"it is your own package, of {directory}, and on no index: start the program with "
         f"PYTHONPATH={shlex.quote(directory)}, and it travels along"
     )
+
+
+def _distribution_of(top: str) -> importlib.metadata.Distribution | None:
+    """Return what has brought a top-level module; Python 3.10 itself would not look at the lists of files."""
+    for distribution in importlib.metadata.distributions():
+        names = (distribution.read_text("top_level.txt") or "").split()
+        if not names:
+            names = [str(path).partition("/")[0] for path in distribution.files or ()]
+        if top in names or f"{top}.py" in names:
+            return distribution
+    return None
 
 
 def _directory_of(distribution: importlib.metadata.Distribution) -> str | None:
