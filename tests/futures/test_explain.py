@@ -20,7 +20,7 @@ from fedfutures import Executor, explain, statistics
 LIMIT = 20.0
 
 
-@pytest.mark.parametrize("name", ["groups", "inquiry", "priority", "progress", "waiting"])
+@pytest.mark.parametrize("name", ["groups", "inquiry", "options", "priority", "progress", "waiting"])
 def test_examples_in_docstrings(name: str) -> None:
     assert doctest.testmod(importlib.import_module(f"fedfutures.futures.{name}")).failed == 0
 
