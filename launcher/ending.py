@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, NoReturn
 
 from . import program as programs
@@ -98,8 +99,14 @@ def end_by_interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def _is_ours(traceback: TracebackType | None) -> bool:
+    return traceback is not None and str(traceback.tb_frame.f_globals.get("__name__")).startswith("fedfutures.")
+
+
 def _report(error: BaseException) -> None:
     """Print the traceback as plain ``python`` does, without the launcher's frames."""
     error.__traceback__ = programs.own_frames_removed(error.__traceback__)
+    if isinstance(error, KeyboardInterrupt) and _is_ours(error.__traceback__):
+        error.__traceback__ = None  # the program had come to its end, and Futures were waited for
     sys.excepthook(type(error), error, error.__traceback__)
     sys.stderr.flush()

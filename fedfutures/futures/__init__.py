@@ -15,6 +15,7 @@ from concurrent.futures import TimeoutError as TimeoutError
 from typing import Any
 
 from ..errors import NotSupportedHere
+from ..program.postponing import deliver, pending
 from ..worker import current
 from ..worker.future import Future
 from ..worker.slices import Star
@@ -100,7 +101,10 @@ def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     if node is None or _closed or current.importing_program:
         node = _node()
     priority = taken_from(fn, kwargs) if kwargs else None
-    return node.submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
+    future: Future = node.submit(fn, args, kwargs, priority)
+    if pending.due:
+        deliver()
+    return future
 
 
 def _submit(

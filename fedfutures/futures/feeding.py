@@ -29,6 +29,8 @@ from concurrent.futures._base import FINISHED
 from typing import Any, NamedTuple, cast
 
 from ..errors import FederationLost, PoisonedFuture
+from ..program import safe_points
+from ..program.postponing import is_by_signal
 from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
@@ -118,6 +120,8 @@ class Feeder:
                 try:
                     future = self._submit(columns)
                 except Exception as error:  # an item cannot travel, or nobody is left to run it
+                    if is_by_signal(error):
+                        raise
                     self.refused = True
                     self.input.forget()
                     self._end(error, f"map({self.name})")
@@ -262,6 +266,8 @@ class Feeder:
             for place in range(len(part.columns[0])):
                 singles.append(self._submit(tuple([column[place]] for column in part.columns)))
         except Exception as error:
+            if is_by_signal(error):
+                raise
             self._end(error, f"map({self.name})")
         with self._books:
             if future in self.slices:
@@ -285,7 +291,7 @@ class Feeder:
         if self.is_poisoned(future):
             self.split(future)
         while future in self._being_split:  # by another thread
-            time.sleep(0.001)
+            safe_points.sleep(0.001)
         if self._in_order:
             return not self.slices or self.slices[0] is not future
         return future not in self.slices
@@ -307,6 +313,7 @@ class Feeder:
                     return False
                 unasked.seen(self, self.node)
                 raise failure
+            safe_points.check()
             if self._filling.acquire(timeout=BUSY_SECONDS):  # another thread was about to submit the next slice
                 self._filling.release()
                 self.fill()
@@ -345,9 +352,11 @@ class Feeder:
 
     def leave_off(self) -> None:
         """Whoever reads has had enough, or all: cancel the rest."""
-        self.stop()
-        with self._books:
-            self.slices.clear()
+        try:
+            self.stop()
+        finally:
+            with self._books:
+                self.slices.clear()
 
     def stop(self) -> None:
         """Cancel the rest."""
@@ -356,9 +365,11 @@ class Feeder:
             unasked.seen(self, self.node)
         with self._books:
             unread = [future for future in self._parts if future in self._away]
-        if unread:
-            self.node.cancel_all(unread)
-        self._leave()
+        try:
+            if unread:
+                self.node.cancel_all(unread)
+        finally:
+            self._leave()
 
     def cancel(self) -> None:
         """Cancel the rest; who reads on is told so."""
@@ -373,6 +384,7 @@ class Feeder:
         :data:`.ends.ITEMS_AT_MOST`.
         """
         if self._is_done():
+            self._leave()  # an interrupt may have ended it
             return True
         self._pressing = True
         if self._calls_back:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from ..program import safe_points
 from ..worker.future import Future
 from ..worker.unasked import bystanders, seen_by_waiting
 from .mapping import map_ordered
@@ -78,6 +79,7 @@ class Group:
         if future._home is None:  # it has run right here
             self._seconds += time.perf_counter() - began
         self.add(future)
+        safe_points.check()
         return future
 
     def map(

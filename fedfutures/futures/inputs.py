@@ -18,6 +18,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..program import safe_points
+from ..program.postponing import is_by_signal
+
 AHEAD_BYTES = 512 << 20
 """How much of an input is read ahead at the end, roughly, before calls have to be made."""
 COPIED_ARRAY_BYTES = 64 << 20
@@ -96,9 +99,11 @@ class Input:
             return rows
         rows = []
         try:
-            rows.extend(itertools.islice(self._source, count))  # keeps what came before an error
+            safe_points.extend(rows, itertools.islice(self._source, count))  # keeps what came before an error
             self.over = len(rows) < count
         except Exception as error:
+            if is_by_signal(error):
+                raise
             self.error, self.over = error, True
         self.count += len(rows)
         return rows

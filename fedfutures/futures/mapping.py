@@ -14,6 +14,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, NamedTuple
 
 from ..errors import PoisonedFuture
+from ..program import safe_points
 from ..wire.failures import load_failure
 from ..worker.future import Future
 from ..worker.plain import look_plain
@@ -44,6 +45,7 @@ def map_ordered(
     """
     wishes = Wishes(**options)
     feeder, deadline = _begun(node, function, iterables, wishes, None)
+    safe_points.check()
     return _in_order(Reader(feeder, wishes.owner), deadline, wishes.return_exceptions)
 
 
@@ -165,6 +167,7 @@ def map_unordered(
     wishes = Wishes(**options)
     arrivals = Arrivals(node)
     feeder, deadline = _begun(node, function, iterables, wishes, arrivals.watch)
+    safe_points.check()
     return _as_they_come(Reader(feeder, wishes.owner), arrivals, deadline, wishes.return_exceptions)
 
 

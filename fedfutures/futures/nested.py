@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..program import safe_points
 from ..wire.codec import unpack_plain
 from .ends import say
 
@@ -39,7 +40,7 @@ def wait_until_idle(origin: Any) -> None:
             notice = float("inf")
             say(f"waiting for what Futures have submitted and not waited for: {busy:,} Futures")
         if not idle:
-            time.sleep(pause)
+            safe_points.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
