@@ -123,10 +123,17 @@ class Wrapped:
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
+    @property
+    def __call__(self) -> Handler:
+        """What to call for a signal: no frame of ours is in the traceback of a Ctrl-C in code of the program."""
         if os.getpid() != _pid:  # forked by the program: a process like any other
-            self.handler(number, frame)
-        elif not _must_wait(number, frame) or _waits_too_long(number):
+            return self.handler
+        if self.handler is signal.default_int_handler and not _is_ours_below(sys._getframe(1)):
+            return self.handler
+        return self._handle
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not _must_wait(number, frame) or _waits_too_long(number):
             _take(number)
             _run(self.handler, number, frame)
             if pending.due:
@@ -241,6 +248,15 @@ def _must_wait(number: int, frame: FrameType | None) -> bool:
         by_program = by_program or not _is_library(frame.f_code.co_filename)
         inner, frame = frame, frame.f_back
     return False
+
+
+def _is_ours_below(frame: FrameType | None) -> bool:
+    """Whether code of ours is anywhere on the stack, or due, or an exception would be thrown away here."""
+    if frame is not None and frame.f_globals.get("__name__") in _NEVER_RAISES:
+        return True
+    while frame is not None and not str(frame.f_globals.get("__name__")).startswith(_OURS):
+        frame = frame.f_back
+    return frame is not None or pending.due or any(node.lock._is_owned() for node in _nodes)
 
 
 def _may_interrupt(name: str, frame: FrameType, inner: FrameType | None, by_program: bool) -> bool:

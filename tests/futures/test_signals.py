@@ -85,3 +85,27 @@ def test_ctrl_c_at_the_end_of_a_program_is_one_line(tmp_path: Path) -> None:
     ended = running.end(seconds=20)
     assert ended.err.splitlines() == ["fedfutures: the program was interrupted: 8 Futures were cut off"]
     assert running.gone()
+
+
+def test_ctrl_c_in_code_of_the_program_shows_no_code_of_ours(tmp_path: Path) -> None:
+    program = write(
+        tmp_path / "sleeps.py",
+        """\
+        import time
+        from fedfutures import Executor
+        if __name__ == "__main__":
+            with Executor(max_workers=1) as executor:
+                executor.submit(abs, 1).result()
+                print("begun", flush=True)
+                time.sleep(60)
+        """,
+    )
+    running = Running([str(program)], fedfutures=False)
+    assert running.process.stdout is not None
+    assert running.process.stdout.readline() == "begun\n"
+    time.sleep(0.2)
+    running.process.send_signal(signal.SIGINT)
+    ended = running.end(seconds=20)
+    assert ended.err.splitlines()[-1] == "KeyboardInterrupt"
+    assert ended.err.count("  File ") == 1
+    assert running.gone()
