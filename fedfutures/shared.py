@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from .errors import SealBroken
+from .program import safe_points
 from .worker import current
 
 __all__ = ["file", "get", "getConst", "set", "setConst"]
@@ -38,6 +39,7 @@ def set(**values: Any) -> None:
                 origin.share(name, value)
         elif current.node is not None:
             current.node.share(name, value)
+    safe_points.check()
 
 
 def get(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
@@ -58,7 +60,7 @@ def get(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
             break
         if node is not None:
             node.service()
-        time.sleep(0.001)
+        safe_points.sleep(0.001)
     if default is not _MISSING:
         return default
     raise KeyError(f"no shared constant {name!r}; set it with fedfutures.shared.set({name}=...)")

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, NoReturn
 
 from . import exits
@@ -104,6 +105,18 @@ def _report(error: BaseException) -> None:
     """Print the traceback as plain ``python`` does, without frames of fedfutures."""
     from fedfutures.wire.tracebacks import remove_our_frames  # only programs that fail need it
 
+    if isinstance(error, KeyboardInterrupt) and _is_of_the_end(error.__traceback__):
+        error.__traceback__ = None
     remove_our_frames(error)
     sys.excepthook(type(error), error, error.__traceback__)
     sys.stderr.flush()
+
+
+def _is_of_the_end(frames: TracebackType | None) -> bool:
+    """Whether the program had come to its end, and its Futures were waited for."""
+    names = []
+    while frames is not None:
+        names.append(str(frames.tb_frame.f_globals.get("__name__")))
+        frames = frames.tb_next
+    below = [name for name in names if not name.startswith("fedfutures_launcher")]
+    return bool(below) and below[0].startswith("fedfutures.")

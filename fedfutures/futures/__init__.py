@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import NotSupportedHere
 from ..program.callables import not_callable
+from ..program.postponing import deliver, pending
 from ..worker import current
 from ..worker.future import Future
 from ..worker.seeding import rng
@@ -103,7 +104,10 @@ def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     if node is None or _closed or current.unusual:
         node = _node()
         fn, args = in_seeded(fn, args)
-    return node.submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
+    future: Future = node.submit(fn, args, kwargs, priority)
+    if pending.due:
+        deliver()
+    return future
 
 
 def _submit(

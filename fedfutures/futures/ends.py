@@ -16,6 +16,7 @@ import time
 import weakref
 from typing import Any
 
+from ..program.postponing import is_by_signal
 from ..worker.context import Ending
 
 Feeder = Any
@@ -88,8 +89,11 @@ def cancel(feeders: list[Feeder]) -> None:
 def read_on(feeders: list[Feeder]) -> None:
     """Read all that is left of the inputs of these maps, and do not wait for the calls."""
     for feeder in feeders:
-        with contextlib.suppress(Exception):
+        try:
             feeder.press_on(float("inf"))
+        except Exception as error:
+            if is_by_signal(error):
+                raise
 
 
 def complete(feeders: list[Feeder]) -> None:
@@ -98,6 +102,8 @@ def complete(feeders: list[Feeder]) -> None:
         try:
             feeder.complete()
         except Exception as error:
+            if is_by_signal(error):
+                raise
             say(f"the rest of map({feeder.name}) was not run: {type(error).__name__}: {error}")
 
 

@@ -17,6 +17,8 @@ from ..host.hosts import Hosts
 from ..host.room import available_memory, refusal
 from ..host.settings import Settings
 from ..host.system import processors
+from ..program import postponing, safe_points
+from ..program.postponing import deliver, pending
 from ..worker import current
 from ..worker.future import Future
 from . import ends
@@ -106,6 +108,7 @@ class Executor(concurrent.futures.Executor):
                 "max_tasks_per_child and hosts belong to the one that started it"
             )
         else:
+            postponing.install()
             workers = max_workers or processors()
             inherited: list[int] = []
             packed = None if initializer is None else _pack_initializer(initializer, initargs, inherited)
@@ -120,6 +123,7 @@ class Executor(concurrent.futures.Executor):
             self._federation = Federation(handle, prefix=False)
             self._federation.kept = initargs
             self._finalizer = weakref.finalize(self, self._federation.finish)
+            safe_points.check()
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         """In a Future an Executor of the program's is the Federation that the Future runs in."""
@@ -153,6 +157,8 @@ class Executor(concurrent.futures.Executor):
         future: Future = node.submit(fn, args, kwargs, priority)
         if self._mine is not None:
             self._mine.add(future)
+        if pending.due:
+            deliver()
         return future
 
     def _submit(
@@ -265,7 +271,12 @@ class Executor(concurrent.futures.Executor):
         if cancel_futures:
             self._federation.cancel()
         if wait:
-            self._finalizer()
+            try:
+                self._finalizer()
+            except BaseException:  # an interrupt: what is left is for the next call, or for the end of the program
+                if not self._federation.is_closed:
+                    self._finalizer = weakref.finalize(self, self._federation.finish)
+                raise
         elif first and self._finalizer.alive:
             self._federation.read_on()
             self._finalizer.detach()

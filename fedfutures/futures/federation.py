@@ -13,6 +13,7 @@ from ..errors import FederationLost, InitializerFailed
 from ..host.brokers import host_of
 from ..host.handle import HostHandle
 from ..host.machine import INITIALIZER_EXIT_CODE
+from ..program import safe_points
 from ..program.process import ProcessChanges, adopt_authkey
 from ..sockets.sockets import context
 from ..wire.payload import Payloads
@@ -43,7 +44,7 @@ class Federation:
         adopt_authkey(handle.settings.authkey)
         inheriting.attend()
         self._process = ProcessChanges(in_full=handle.settings.program is None)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the handler of a signal may submit while the main thread is joining
         self._origin: Any = None
         self._context: Any = None
         self._failure: FederationLost | None = None
@@ -60,7 +61,7 @@ class Federation:
         if self._origin is None:
             with self._lock:
                 if self._origin is None:
-                    self._origin = self._join()
+                    self._origin = self._join(self._handle.wait_ready())
                     if self._failure is not None:  # heard while it was joining
                         self._origin.lose(self._failure)
         return self._origin
@@ -75,8 +76,14 @@ class Federation:
         """The names of the machines that have Workers, or are to have them."""
         return list(self._handle.hosts)
 
-    def _join(self) -> Any:
-        facts = self._handle.wait_ready()
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended, or is about to."""
+        return self._closed
+
+    def _join(self, facts: Any) -> Any:
+        if self._origin is not None:  # while this thread waited, the handler of a signal has submitted, and joined
+            return self._origin
         facts = facts | facts["brokers"][self._attach]
         segments = Segments(
             facts["shared"], f"origin-{os.urandom(4).hex()}", disk=facts["disk"], host=host_of(facts["name"])
@@ -165,7 +172,7 @@ class Federation:
             del future
         if not open_ones:  # what has come is being taken in by another thread
             origin.service()
-            time.sleep(0.001)
+            safe_points.sleep(0.001)
 
     def read_on(self) -> None:
         """Read what is left of the inputs of maps, in this thread; their calls are made meanwhile and later."""
@@ -202,16 +209,19 @@ class Federation:
         if self._closed or os.getpid() != self._pid:
             return
         self._closed = True
-        self._handle.hang_up()
-        if self._origin is not None:
-            current.origins.discard(self._origin)
-            unasked.silence(self._origin)
-            self._origin.lose(FederationLost("the Federation was closed"))
-            self._origin.close()
-            ends.forget(self._origin)
-            self._context.term()
-        self._handle.end()
-        self.kept = None
+        try:
+            self._handle.hang_up()
+            if self._origin is not None:
+                current.origins.discard(self._origin)
+                unasked.silence(self._origin)
+                self._origin.lose(FederationLost("the Federation was closed"))
+        finally:  # callbacks have run, and may have been interrupted
+            if self._origin is not None:
+                self._origin.close()
+                ends.forget(self._origin)
+                self._context.term()
+            self._handle.end()
+            self.kept = None
 
     def finish(self, *, program_ends: bool = False) -> None:
         """Drain, say which errors nobody can ask for any more, and close."""
@@ -220,7 +230,13 @@ class Federation:
         if _was_interrupted():
             self.cut_off("the program was interrupted")
             return
-        self.drain()
+        try:
+            self.drain()
+        except KeyboardInterrupt:
+            if threading.main_thread().is_alive():
+                raise
+            self.cut_off("the program was interrupted")  # it has come to its end: nobody can catch anything
+            return
         repeated = repeats.found_at(None if self._cancelled or self._flooded else self._origin)
         if self._flooded:
             self.cut_off("the program ended, while a daemon thread was submitting")

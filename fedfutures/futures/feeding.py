@@ -30,6 +30,8 @@ from concurrent.futures._base import FINISHED
 from typing import Any, NamedTuple, cast
 
 from ..errors import ArgumentLoadError, FederationLost, FutureError
+from ..program import safe_points
+from ..program.postponing import is_by_signal
 from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
@@ -144,6 +146,8 @@ class Feeder:
                 try:
                     futures = self._submit_items(columns, self._submitted)
                 except Exception as error:  # nobody is left to run it
+                    if is_by_signal(error):
+                        raise
                     self.refused = True
                     self.input.forget()
                     self._end(error, f"map({self.name})")
@@ -324,7 +328,7 @@ class Feeder:
             return values, failures
         self._shorten(future, len(values))
         while future in self._being_split:  # by another thread
-            time.sleep(0.001)
+            safe_points.sleep(0.001)
         with self._books:
             self._away.discard(future)
             part = self._parts.get(future)
@@ -363,6 +367,8 @@ class Feeder:
                 futures += self._submit_items(columns, first)
                 first += len(columns[0])
         except Exception as error:
+            if is_by_signal(error):
+                raise
             self._end(error, f"map({self.name})")
         with self._books:
             if instead:
@@ -391,7 +397,7 @@ class Feeder:
         if self.is_divisible(future):
             self.split(future)
         while future in self._being_split:  # by another thread
-            time.sleep(0.001)
+            safe_points.sleep(0.001)
         if self._in_order:
             return not self.slices or self.slices[0] is not future
         return future not in self.slices
@@ -415,6 +421,7 @@ class Feeder:
                     return False
                 unasked.seen(self, self.node)
                 raise failure
+            safe_points.check()
             if self._filling.acquire(timeout=BUSY_SECONDS):  # another thread was about to submit the next slice
                 self._filling.release()
                 self.fill()
@@ -455,10 +462,12 @@ class Feeder:
 
     def leave_off(self) -> None:
         """Whoever reads has had enough, or all: cancel the rest."""
-        self.stop()
-        with self._books:
-            self.slices.clear()
-            self._places.clear()
+        try:
+            self.stop()
+        finally:
+            with self._books:
+                self.slices.clear()
+                self._places.clear()
 
     def stop(self) -> None:
         """Cancel the rest."""
@@ -467,9 +476,11 @@ class Feeder:
             unasked.seen(self, self.node)
         with self._books:
             unread = [future for future in self._parts if future in self._away]
-        if unread:
-            self.node.cancel_all(unread)
-        self._leave()
+        try:
+            if unread:
+                self.node.cancel_all(unread)
+        finally:
+            self._leave()
 
     def cancel(self) -> None:
         """Cancel the rest; who reads on is told so."""
@@ -484,6 +495,7 @@ class Feeder:
         :data:`.ends.ITEMS_AT_MOST`.
         """
         if self._is_done():
+            self._leave()  # an interrupt may have ended it
             return True
         self._pressing = True
         if self._calls_back:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from ..program import safe_points
 from ..program.callables import not_callable
 from ..worker.future import Future
 from ..worker.unasked import bystanders, seen_by_waiting
@@ -86,6 +87,7 @@ class Group:
         if future._home is None:  # it has run right here
             self._seconds += time.perf_counter() - began
         self.add(future)
+        safe_points.check()
         return future
 
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:

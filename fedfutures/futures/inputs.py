@@ -20,6 +20,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..program import safe_points
+from ..program.postponing import is_by_signal
 from .refills import Items, are_fixed
 
 AHEAD_BYTES = 512 << 20
@@ -118,11 +120,13 @@ class Input:
         rows = []
         try:
             if not self._changing or self._fixed:
-                rows.extend(itertools.islice(self._source, count))  # keeps what came before an error
+                safe_points.extend(rows, itertools.islice(self._source, count))  # keeps what came before an error
                 self.over = len(rows) < count
             else:
                 self.over = self._take(rows, count, keep)
         except Exception as error:
+            if is_by_signal(error):
+                raise
             self.error, self.over = error, True
         if self._changing:
             some = rows if self.count < LOOKED_AT_ITEMS else rows[::LOOK_EVERY]
@@ -133,7 +137,7 @@ class Input:
 
     def _take(self, rows: list[Any], count: int, keep: bool) -> bool:
         """Read items as they stand, up to one that may change still; return whether there are no more."""
-        source = itertools.islice(self._source, count)
+        source = safe_points.each(itertools.islice(self._source, count))
         if self._single:
             self._held, ended = self._items.take(source, rows, keep=keep)
             self._is_last = not ended

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, NamedTuple
 
+from ..program import safe_points
 from ..program.callables import not_callable
 from ..worker import seeding
 from ..worker.future import Future
@@ -48,6 +49,7 @@ def mapped(
     wishes = wished(function, options)
     arrivals = Arrivals(node) if wishes.unordered else None
     feeder, deadline = _begun(node, function, iterables, wishes, None if arrivals is None else arrivals.watch)
+    safe_points.check()
     reader = Reader(feeder, wishes.owner)
     if arrivals is None:
         results = _in_order(reader, deadline, wishes.return_exceptions)

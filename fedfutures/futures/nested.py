@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..program import safe_points
 from ..wire.codec import unpack_plain
 from .ends import say
 
@@ -43,7 +44,7 @@ def wait_until_idle(origin: Any) -> None:
                 f"{now - began:.0f} s. Ctrl-C ends the wait"
             )
         if not idle:
-            time.sleep(pause)
+            safe_points.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, 
 from concurrent.futures._base import DoneAndNotDoneFutures
 from typing import Any
 
+from ..program import safe_points
 from ..worker.unasked import seen_by_waiting
 from .mapping import Arrivals
 
@@ -25,6 +26,7 @@ def wait(
     """
     found = wait_unseeing(fs, timeout, return_when)
     seen_by_waiting(found.done)
+    safe_points.check()
     return found
 
 

@@ -14,12 +14,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import StartFailed
+from ..program import safe_points
 from .flags import for_another, host_command, shown
 from .settings import FrameReader, Settings, pack_frame
 from .system import remove_tree
 
 START_SECONDS = 30.0
 END_SECONDS = 5.0
+LOOK_SECONDS = 0.05
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _handles: weakref.WeakSet[HostHandle] = weakref.WeakSet()
 
@@ -87,7 +89,11 @@ class HostHandle:
         poller.register(descriptor, select.POLLIN)
         while not self.facts:
             left = deadline - time.monotonic()
-            readable = left > 0 and poller.poll(left * 1000)
+            readable = left > 0 and safe_points.poll(poller, min(left, LOOK_SECONDS) * 1000)
+            if self.facts:  # the handler of a signal has waited, too
+                break
+            if left > 0 and not readable:
+                continue
             data = os.read(descriptor, 1 << 16) if readable else b""
             if not data:
                 self.end()

@@ -18,6 +18,8 @@ from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
 from typing import Any, NamedTuple, NoReturn, Protocol
 
+from ..program import safe_points
+from ..program.postponing import deliver, is_by_signal, pending
 from ..wire.functions import name_of
 from . import current, unasked
 
@@ -160,6 +162,8 @@ class Future(concurrent.futures.Future[Any]):
                     self._home.wait(self, timeout)  # here, for each call on the way to a nested Future counts
                 if self._state != FINISHED:
                     self._await(timeout)
+            if pending.due:
+                deliver()
             if self._exception is not None:
                 unasked.seen(self, self._home)
                 __tracebackhide__ = True  # IPython and pytest do not show this frame
@@ -174,6 +178,8 @@ class Future(concurrent.futures.Future[Any]):
             self._home.wait(self, timeout)
         if self._state != FINISHED:
             self._await(timeout)
+        if pending.due:
+            deliver()
         if self._exception is not None:
             unasked.seen(self, self._home)
         return self._exception
@@ -199,20 +205,20 @@ class Future(concurrent.futures.Future[Any]):
 
     def _invoke_callbacks(self) -> None:
         users, self._users = self._users, None
-        interrupt: KeyboardInterrupt | None = None
+        interrupt: BaseException | None = None
         for fn in users or ():
             try:
                 self._call_back(fn)
-            except KeyboardInterrupt as error:
+            except BaseException as error:
                 interrupt = error
         if interrupt is not None:
             raise interrupt
 
     def _call_back(self, fn: Callable[[Any], object]) -> None:
         try:
-            fn(self)
+            safe_points.call(fn, self)
         except BaseException as error:  # also sys.exit: a callback must not end whoever happens to resolve its Future
-            if isinstance(error, KeyboardInterrupt) and _is_for_the_program():
+            if (isinstance(error, KeyboardInterrupt) or is_by_signal(error)) and _is_for_the_program():
                 raise
             logger.exception("exception calling callback for %r", self)
 

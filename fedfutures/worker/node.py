@@ -23,6 +23,7 @@ from typing import Any
 from ..errors import FederationLost, InitializerFailed, MalformedMessage, PoisonedFuture, RemoteProtocolError
 from ..federation.events import Arrived, Send, Tick
 from ..host.machine import INITIALIZER_RAISED
+from ..program import safe_points
 from ..sockets.sockets import MainDealer, MetaSubscriber
 from ..wire import codec, messages
 from ..wire.failures import load_failure
@@ -125,7 +126,13 @@ class Node:
                 future = self._callbacks.popleft()
             except IndexError:
                 break
-            future._invoke_callbacks()
+            try:
+                future._invoke_callbacks()
+            except BaseException:  # an interrupt, meant for the program; the other callbacks are not to wait for it
+                if self._callbacks:
+                    self.wake()
+                    self._gate.set()
+                raise
 
     def take_in(self) -> None:
         """Only take in what has arrived: the shortest way from a message to who waits for it."""
@@ -183,7 +190,9 @@ class Node:
         due = self.machine.next_deadline()
         if due is not None and due < math.inf and (deadline is None or due < deadline):
             deadline = due
-        return poller.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000 + 0.5)
+        return safe_points.poll(
+            poller, None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000 + 0.5
+        )
 
     def wake(self) -> None:
         """Make whoever waits in :meth:`poll` look again."""
@@ -409,7 +418,7 @@ class Node:
             while not future.done() and future._state != RUNNING and time.monotonic() < deadline:
                 self.service()
                 if not future.done():
-                    time.sleep(0.0005)
+                    safe_points.sleep(0.0005)
 
     # -- for people --------------------------------------------------------------------------------------------------
 

@@ -7,14 +7,18 @@ while many are submitted, so that a program that only submits keeps the Federati
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import os
 import pickle
+import select
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import NoRoom
+from ..program import postponing, safe_points
 from ..program.process import ProcessChanges
 from ..program.reach import Reach
 from ..program.snapshots import join
@@ -54,6 +58,14 @@ class Origin(Node):
         self._actions[rules.Asked] = provider.answer
         self._actions[Snapshot] = provider.tell
 
+    def start(self) -> None:
+        postponing.begin(self)
+        super().start()
+
+    def close(self) -> None:
+        super().close()
+        postponing.end(self)
+
     def share(self, name: str, value: Any) -> None:
         if name.startswith(CONSTANT) and self.payloads.segments is not None:
             self.payloads.segments.link(value[0], value[2])
@@ -78,7 +90,7 @@ class Origin(Node):
         except NoRoom:
             raise
         except Exception as error:
-            if not callable(function):
+            if not callable(function) or postponing.is_by_signal(error):
                 raise
             raise pickle.PicklingError(culprits.of_function(function, error, advice(error))) from None
 
@@ -92,6 +104,8 @@ class Origin(Node):
         except NoRoom:
             raise
         except Exception as error:
+            if postponing.is_by_signal(error):
+                raise
             raise pickle.PicklingError(culprits.of_arguments(function, args, kwargs, error, advice(error))) from None
 
     def submit_defined(
@@ -148,25 +162,66 @@ class Origin(Node):
 
     def wait(self, future: Future, timeout: float | None) -> None:
         """Wait for a Future, driving the node if no other thread does."""
+        if not postponing.pending.is_installed:  # this is the first call in the main thread, or none
+            postponing.install()
         deadline = None if timeout is None else time.monotonic() + timeout
         if not self._driver.acquire(blocking=False):
-            with future._condition:
-                future._condition.wait_for(future.done, timeout)
+            if self._driving == threading.get_ident():  # the handler of a signal, called in the middle of a wait
+                self._drive_until(future, deadline, self._make_poller())
+            else:
+                self._sleep_until(future, timeout)
             return
         self._driving = threading.get_ident()
         began = time.monotonic()
         try:
-            self.service()
-            while not future.done() and (deadline is None or time.monotonic() < deadline):
-                self.poll(self._poller, deadline)
-                self.take_in()
-                if not future.done() or self.own:
-                    self.service()
+            self._drive_until(future, deadline, self._poller)
+        except BaseException as error:
+            raise postponing.shortened(error)  # noqa: B904  # the same error
         finally:
             now = self.driven_at = time.monotonic()
+            self._driving = 0
             self._driver.release()
             if now - began > 0.005:
                 self._gate.set()
+
+    def _drive_until(self, future: Future, deadline: float | None, poller: select.poll) -> None:
+        self.service()
+        while not future.done() and (deadline is None or time.monotonic() < deadline):
+            self.poll(poller, deadline)
+            self.take_in()
+            if not future.done() or self.own:
+                self.service()
+
+    def _sleep_until(self, future: Future, timeout: float | None) -> None:
+        """Sleep while another thread drives. A Condition would not do: what interrupts one may keep its lock."""
+        bell = Bell()
+        with self.lock:
+            if future.done():
+                return
+            future._waiters.append(bell)
+        try:
+            safe_points.ring(bell.lock, timeout)
+        finally:
+            with self.lock, contextlib.suppress(ValueError):
+                future._waiters.remove(bell)
+
+
+class Bell:
+    """A waiter in the manner of the standard library's: rings once, when the Future is done."""
+
+    __slots__ = ("lock",)
+
+    sees = False  # an error: that is for whoever asks for the outcome then
+
+    def __init__(self) -> None:
+        self.lock = _thread.allocate_lock()
+        self.lock.acquire()
+
+    def add_result(self, future: Future) -> None:
+        """The Future is done, in whatever way."""
+        self.lock.release()
+
+    add_exception = add_cancelled = add_result
 
 
 class Submitter:

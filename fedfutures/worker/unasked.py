@@ -113,7 +113,7 @@ def keep(what: Any, node: Any, name: str, error: BaseException) -> None:
 
 def keep_future(future: Any, error: BaseException) -> None:
     """As :func:`keep`, for a Future that is about to resolve, unless a callback or a waiter will see the error."""
-    if future._waiting or any(map(sees, future._users or ())):
+    if any(getattr(waiter, "sees", True) for waiter in future._waiting or ()) or any(map(sees, future._users or ())):
         return
     try:
         keep(future, future._home, _name_of(future, error), error)

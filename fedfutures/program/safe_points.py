@@ -1,0 +1,60 @@
+"""The points of our own code at which a signal handler of the program may raise.
+
+Each function here does one thing that may take long or that runs code of the program, and keeps no state. Whoever
+calls one expects any exception from it. Everywhere else in the package handlers are postponed (:mod:`.postponing`).
+"""
+
+from __future__ import annotations
+
+import dis
+import select
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from . import postponing
+
+
+def check() -> None:
+    """Run the handlers of signals that were postponed, if there are any."""
+    if postponing.pending.due:
+        postponing.deliver()
+
+
+def poll(poller: select.poll, milliseconds: float | None) -> list[tuple[int, int]]:
+    """Poll descriptors; None: without limit."""
+    if postponing.pending.due:
+        postponing.deliver()
+    return poller.poll(milliseconds)
+
+
+def sleep(seconds: float) -> None:
+    """Sleep."""
+    check()
+    time.sleep(seconds)
+
+
+def ring(bell: Any, seconds: float | None) -> None:
+    """Wait until a lock that serves as a bell is released; None: without limit. It may be left acquired or not."""
+    check()
+    bell.acquire(timeout=-1 if seconds is None else max(0.0, seconds))
+
+
+def extend(rows: list[Any], source: Iterable[Any]) -> None:
+    """Append what an iterator of the program gives; when that raises, what came before has been appended."""
+    rows.extend(source)
+
+
+def each(source: Iterable[Any]) -> Iterator[Any]:
+    """Yield what an iterable of the program gives."""
+    yield from source
+
+
+def call(function: Callable[[Any], object], argument: Any) -> object:
+    """Call a function of the program. It may be interrupted once it was called, not before: each is called once."""
+    return function(argument)
+
+
+postponing.calls_from[call.__code__] = next(
+    instruction.offset for instruction in dis.get_instructions(call) if instruction.opname.startswith("CALL")
+)
