@@ -8,6 +8,7 @@ of that is done for Futures that succeed.
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import linecache
 import os
 import re
@@ -42,17 +43,23 @@ class AdviceNote(CallNote):
 
 
 def _places() -> tuple[str, ...]:
-    places = [_HERE, os.path.dirname(concurrent.futures.__file__)]
-    for name in ("greenlet", "cloudpickle"):
-        file = getattr(sys.modules.get(name), "__file__", None)
-        if file:
-            places.append(os.path.dirname(file))
+    """Return where our modules and those that call user code are."""
+    return _places_of(*(getattr(sys.modules.get(name), "__file__", None) for name in ("greenlet", "cloudpickle")))
+
+
+@functools.cache
+def _places_of(*files: str | None) -> tuple[str, ...]:
+    places = [_HERE, *(os.path.dirname(file) for file in (concurrent.futures.__file__, *files) if file)]
     return tuple(place + os.sep for place in places)
 
 
 def text_of(error: BaseException) -> str:
     """Return the traceback of an exception that has left a Future, and of those in its chain, as text."""
-    shown = traceback.TracebackException(type(error), error, error.__traceback__, limit=-FRAMES_AT_MOST, compact=True)
+    frames = error.__traceback__
+    while frames is not None and _is_frame_of_ours(frames.tb_frame):  # those that have called the program's
+        frames = frames.tb_next
+    frames = frames or error.__traceback__
+    shown = traceback.TracebackException(type(error), error, frames, limit=-FRAMES_AT_MOST, compact=True)
     places = _places()
     for part in _chain(shown):
         part.stack[:] = _without_ours(part.stack, places)

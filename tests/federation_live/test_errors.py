@@ -15,6 +15,7 @@ pytestmark = pytest.mark.host
 HERE = Path(__file__).resolve().parent
 PROGRAM = """
     import json
+    import linecache
     import os
     import sys
 
@@ -48,6 +49,9 @@ PROGRAM = """
 
     if True:  # no main guard: functions go by value
         hosts = Hosts(sys.argv[2])
+        linecache.getlines(__file__)
+        with open(__file__, "w") as file:  # from now on, what stands under this name is as if of another host
+            file.write("wrong line\\n" * 80)
         found = {
             "outer": told(outer, 0),
             "lambda": told(lambda number: 1 / number, 0),  # the lambda's line
@@ -62,10 +66,9 @@ PROGRAM = """
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the program finds. The other host has a file of the program's name with other lines."""
+    """What the program finds. To Workers, a file of the program's name has other lines."""
     place, elsewhere = tmp_path_factory.mktemp("program"), tmp_path_factory.mktemp("elsewhere")
     write(place / "program.py", PROGRAM)
-    write(elsewhere / "program.py", "wrong line\n" * 80)
     ended = Running([str(place / "program.py"), str(HERE), str(elsewhere)], cwd=elsewhere, fedfutures=False).end()
     assert ended.code == 0, ended.err
     found: dict[str, Any] = json.loads(ended.out.splitlines()[-1])
