@@ -45,6 +45,7 @@ from ..wire.messages import CANCELLED, ERROR, VALUE
 from . import events as rules
 from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
+from .carried import call, parts_of
 from .context import NOWHERE, Context, Ending, Packed
 from .fetched import Fetched
 from .files import Files
@@ -72,11 +73,6 @@ _exception: Callable[[], BaseException | None] = getattr(sys, "exception", None)
 
 def _fetch_nothing(keys: Any) -> Any:
     raise VariableNotCarried("a variable of the program", "its value", "this process has no Origin to ask")
-
-
-def call(function: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Call what came as an argument."""
-    return function(*args, **kwargs)
 
 
 class Worker(Node):
@@ -627,9 +623,7 @@ class Worker(Node):
         try:
             return self.functions.define(function), self.payloads.dump((args, kwargs))
         except pickle.PicklingError:  # of a definition that is too large for one: its data travel as an argument
-            if isinstance(function, functions.Wrapper):
-                raise
-            return self.functions.define(call), self.payloads.dump(((function, *args), kwargs))
+            return self.functions.define(call), self.payloads.dump(((parts_of(function), *args), kwargs))
 
     def _take_back(self, future: Future) -> None:
         """It may run here after all."""

@@ -27,6 +27,11 @@ def spoils(data, x):
     data += 1
     return float(data[0])
 
+def inside(count):
+    held = Likelihood(count)
+    held.data += 1
+    return list(futures.map(held, range(6))), futures.submit(held, 3).result()
+
 def program(count):
     held = Likelihood(count)
     ways = [held, held.method, functools.partial(Likelihood.method, held), lambda x: held(x)]
@@ -42,11 +47,16 @@ def program(count):
     for _ in range(3):
         fresh = functools.partial(spoils, np.ones(count))
         assert [futures.submit(fresh, x).result() for x in range(3)] == [2.0] * 3 or count < 100
+    wanted = [count * 2.0 + x for x in range(6)]
+    assert futures.submit(inside, count).result() == (wanted, wanted[3])
     print("right", count)
 
 if __name__ == "__main__":
     program(10)
     program(300_000)
+    count = 5_000_000  # 40 MB: more than a definition may have
+    assert futures.submit(inside, count).result()[0] == [count * 2.0 + x for x in range(6)]
+    print("right", count)
 """
 
 
@@ -56,4 +66,4 @@ def test_callables_with_arrays(tmp_path: Path) -> None:
     program.write_text(PROGRAM)
     root = ["--allow-root"] if os.getuid() == 0 else []
     ended = Running([*root, "-n", "2", str(program)], cwd=tmp_path).end()
-    assert ended.out == "right 10\nright 300000\n", ended.err
+    assert ended.out == "right 10\nright 300000\nright 5000000\n", ended.err
