@@ -1,11 +1,11 @@
 # Every target sets up what it needs on a machine that has make and Python >= 3.10 with venv, and nothing else.
 #
 #   make demo    a census of Python's standard library on four Workers
-#   make test    lint, then every test; what CI runs
+#   make test    lint, then every test; what CI runs first, in parts
 #   make suite   every test that could depend on the version of Python, without lint (.ci/run: on other Pythons)
 #   make ecosystem  programs with libraries that people use, against their serial results; ecosystem-small without the
 #                large ones (.ci/run)
-#   make pure    the tests that start no processes
+#   make pure    the tests that start no processes; make hosts: the others
 #   make gate    what the simulator demands of the Federation: figures of 200 Brokers, 10,000 schedules of faults
 #   make lint    style, types, layers
 #   make docs    build/docs/index.html
@@ -25,7 +25,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venvs/benchmarks
 ECOSYSTEM_VENV := .venvs/ecosystem
 
-.PHONY: demo test suite ecosystem ecosystem-small pure gate lint docs bench clean system-packages
+.PHONY: demo test suite ecosystem ecosystem-small pure hosts gate lint docs bench clean system-packages
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
 .PRECIOUS: %/pyvenv.cfg
@@ -51,6 +51,9 @@ ecosystem-small: $(ECOSYSTEM_VENV)/requirements.stamp
 
 pure: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "not host"
+
+hosts: $(VENV)/test.stamp system-packages
+	$(BIN)/python -m pytest -m host
 
 gate: $(VENV)/test.stamp
 	$(BIN)/python -m fedfutures.simulation --gate
