@@ -1,4 +1,4 @@
-"""Dask: graphs of tasks, whose tasks are Futures: by ``scheduler=``."""
+"""Dask: graphs of tasks, whose tasks are Futures: by ``scheduler=`` and by ``pool=``."""
 
 import dask
 import dask.array as da
@@ -45,5 +45,10 @@ def results():
 
 
 if __name__ == "__main__":
-    with ways.executor() as executor, dask.config.set(scheduler="synchronous" if ways.WAY == "serial" else executor):
-        results()
+    with ways.executor() as executor:
+        with dask.config.set(scheduler="synchronous" if ways.WAY == "serial" else executor):
+            results()
+        for named in ("threads", "processes"):
+            scheduler = "synchronous" if ways.WAY == "serial" else named
+            with dask.config.set(scheduler=scheduler, pool=executor):
+                results()

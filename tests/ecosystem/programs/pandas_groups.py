@@ -41,6 +41,15 @@ def correlation(frame, first, second):
     return float(frame[first].astype(float).corr(frame[second].astype(float)))
 
 
+def reprice(frame):
+    """Change a large table, and an array that has its memory, in place."""
+    frame.loc[frame["pieces"] > 2, "price"] *= 0.9
+    frame = frame.sort_values("price", ignore_index=True)
+    prices = frame["price"].to_numpy(copy=True)
+    prices.sort()
+    return frame, prices
+
+
 def same(frame):
     return frame
 
@@ -59,6 +68,10 @@ if __name__ == "__main__":
         print(show(pd.concat(pool.map(part, [sales] * 4, range(0, 40_000, 10_000), range(9_000, 49_000, 10_000)))))
         pairs = [("price", "pieces"), ("price", "rated"), ("pieces", "rated")]
         print([future.result() for future in [pool.submit(correlation, sales, *pair) for pair in pairs]])
+        changed, prices = pool.submit(reprice, sales.copy()).result()
+        prices *= 2  # and the result can be changed
+        changed["price"] += 1.0
+        print(show(changed), ways.digest(prices))
         index = pd.MultiIndex.from_product([["a", "b"], pd.date_range("2026-01-01", periods=3, tz="Europe/Berlin")])
         odd = pd.DataFrame({("x", 1): range(6), ("x", 2): pd.period_range("2026-01", periods=6, freq="M")}, index=index)
         print(*pool.map(same, [odd, odd["x"], odd.T, sales.head(0)]), sep="\n")

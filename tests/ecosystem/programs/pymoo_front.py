@@ -6,6 +6,7 @@ from pymoo.algorithms.moo.nsga2 import NSGA2
 from pymoo.algorithms.soo.nonconvex.de import DE
 from pymoo.core.problem import ElementwiseProblem
 from pymoo.optimize import minimize
+from pymoo.parallelization.starmap import StarmapParallelization
 
 
 class Beam(ElementwiseProblem):
@@ -32,10 +33,7 @@ class Hill(ElementwiseProblem):
 
 if __name__ == "__main__":
     with ways.pool() as pool:
-
-        def each(evaluate, solutions):
-            return list(pool.map(evaluate, solutions))
-
+        each = StarmapParallelization(pool.starmap)
         for count in (10, 200_000):  # the loads of the second one take 1.6 MB
             problem = Beam(np.linspace(1, 3, count), elementwise_runner=each)
             found = minimize(problem, NSGA2(pop_size=20), ("n_gen", 8), seed=1)

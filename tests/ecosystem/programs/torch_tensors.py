@@ -61,7 +61,7 @@ if __name__ == "__main__":
     with ways.pool() as pool:
         for size in SIZES:
             tensor = torch.arange(size, dtype=torch.float32)
-            array = np.arange(size % 10_000, dtype=np.float64)
+            array = np.arange(size, dtype=np.float64)
             print(show(*pool.map(double, [tensor.clone() for _ in range(3)])))
             print(ways.digest(*pool.map(add_one, [array.copy() for _ in range(3)])))
             print(show(pool.submit(double, tensor.clone()).result().add_(1)))  # and the result can be changed

@@ -36,6 +36,13 @@ def anomaly(data, name):
     return (data[name] - data[name].mean("time")).rename(f"{name} anomaly")
 
 
+def flood(data, level):
+    """Change a large array in place."""
+    data["warm"][10:20] += level
+    data["warm"].values[data["warm"].values < 0] = 0.0
+    return data
+
+
 def show(data):
     if isinstance(data, xr.DataArray):
         data = data.to_dataset(name=data.name)
@@ -51,4 +58,7 @@ if __name__ == "__main__":
         print(*pool.map(where_land, [data] * 4, [0.2, 0.5, 1.0, 2.0]))
         for future in [pool.submit(anomaly, data, name) for name in ("warm", "wet")]:
             print(show(future.result()))
+        for changed in pool.map(flood, [data.copy(deep=True) for _ in range(2)], [1.0, -20.0]):
+            changed["warm"].values[0] = 1.0  # and the result can be changed
+            print(show(changed))
         print(show(pool.submit(xr.Dataset.sel, data, lat=slice(0, 20), lon=10.0).result()))
