@@ -1,9 +1,11 @@
 # Every target sets up what it needs on a machine that has make and Python >= 3.10 with venv, and nothing else.
 #
 #   make demo    a picture of the Mandelbrot set, a Worker for each processor; DEMO=--serial compares with a serial run
-#   make test    lint, then every test; what CI runs
+#   make test    lint, then every test; what CI runs first, in parts
 #   make suite   every test that could depend on the version of Python, without lint (.ci/run: on other Pythons)
-#   make pure    the tests that start no processes
+#   make ecosystem  programs with libraries that people use, against their serial results; ecosystem-small without the
+#                large ones (.ci/run)
+#   make pure    the tests that start no processes; make hosts: the others
 #   make gate    what the simulator demands of the Federation: figures of 200 Brokers, 10,000 schedules of faults
 #   make lint    style, types, layers
 #   make docs    build/docs/index.html
@@ -21,8 +23,9 @@ PYTHON ?= $(shell for python in $(CANDIDATES); do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venvs/benchmarks
+ECOSYSTEM_VENV := .venvs/ecosystem
 
-.PHONY: demo test suite pure gate lint docs bench clean system-packages
+.PHONY: demo test suite ecosystem ecosystem-small pure hosts gate lint docs bench clean system-packages
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
 .PRECIOUS: %/pyvenv.cfg
@@ -39,8 +42,18 @@ test: lint system-packages
 suite: $(VENV)/suite.stamp system-packages
 	$(BIN)/python -m pytest -m "not once"
 
+# An environment of its own: these libraries have many requirements, and none of them is one of ours.
+ecosystem: $(ECOSYSTEM_VENV)/requirements-large.stamp
+	FEDFUTURES_REQUIRE_ECOSYSTEM=all $(ECOSYSTEM_VENV)/bin/python -m pytest tests/ecosystem
+
+ecosystem-small: $(ECOSYSTEM_VENV)/requirements.stamp
+	FEDFUTURES_REQUIRE_ECOSYSTEM=small $(ECOSYSTEM_VENV)/bin/python -m pytest tests/ecosystem
+
 pure: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "not host"
+
+hosts: $(VENV)/test.stamp system-packages
+	$(BIN)/python -m pytest -m host
 
 gate: $(VENV)/test.stamp
 	$(BIN)/python -m fedfutures.simulation --gate
@@ -70,6 +83,11 @@ clean:
 # One stamp for each extra: the environment is made once, and each extra is installed into it when first needed.
 $(VENV)/%.stamp: $(VENV)/pyvenv.cfg setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	touch $@
+
+$(ECOSYSTEM_VENV)/%.stamp: tests/ecosystem/%.txt $(ECOSYSTEM_VENV)/pyvenv.cfg setup.cfg pyproject.toml
+	$(ECOSYSTEM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[suite]' \
+		--requirement $<
 	touch $@
 
 $(BENCH_VENV)/installed.stamp: $(BENCH_VENV)/pyvenv.cfg setup.cfg pyproject.toml $(shell find fedfutures launcher -name '*.py')

@@ -23,8 +23,8 @@ if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
 
 TESTS = Path(__file__).parent
 ONCE = (
-    "federation_live", "hosts", "lab", "launcher/ssh", "security", "simulation", "test_docs.py", "test_layers.py",
-    "test_packages.py",
+    "ecosystem", "federation_live", "hosts", "lab", "launcher/ssh", "security", "simulation", "test_docs.py",
+    "test_layers.py", "test_packages.py",
 )  # fmt: skip
 """Hosts, networks, attacks, lossy links: what they show does not depend on the version of Python."""
 ALWAYS = {"hosts/test_battery.py": "loopback-paramiko", "federation_live/test_code.py": ""}

@@ -100,10 +100,13 @@ def launch(*arguments: str, cwd: Path | None = None, stdin: str | None = None, *
     return _run(arguments, cwd, stdin, True, **more)
 
 
-def _run(arguments: Sequence[str], cwd: Path | None, stdin: str | None, fedfutures: bool, **more: object) -> Ended:
+def _run(
+    arguments: Sequence[str], cwd: Path | None, stdin: str | None, fedfutures: bool, seconds: float = LIMIT_SECONDS,
+    **more: object,
+) -> Ended:  # fmt: skip
     source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
     running = Running(arguments, cwd=cwd, stdin=source, fedfutures=fedfutures, **more)  # type: ignore[arg-type]
-    ended = running.end(stdin)
+    ended = running.end(stdin, seconds)
     assert running.gone(), f"left: {running.processes()}"
     return ended
 

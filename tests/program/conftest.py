@@ -8,6 +8,6 @@ from .programs import look_anew
 
 
 @pytest.fixture(autouse=True)
-def found_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def found_anew(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """See :func:`.programs.look_anew`."""
-    look_anew(monkeypatch)
+    look_anew(monkeypatch, request.module.__name__)

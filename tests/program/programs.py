@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 import textwrap
 import types
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import pytest
 
-from fedfutures.program import pickling, reach, scanning, snapshots
+from fedfutures.program import modules, pickling, reach, scanning, snapshots
 from fedfutures.program.modules import Key, ProgramModules, lookup
 from fedfutures.program.namespaces import Namespaces
 from fedfutures.program.reach import Reach
@@ -21,12 +24,27 @@ from fedfutures.program.variables import Snapshot, Variables
 from fedfutures.wire import functions
 
 BESIDE = "beside"
+TESTS = str(Path(__file__).parent.parent) + os.sep
 
 
-def look_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every test find the program's modules by itself: others leave theirs, as many and of other names."""
+def look_anew(monkeypatch: pytest.MonkeyPatch, test_module: str) -> None:
+    """Have every test find the program's modules by itself: others leave theirs, as many and of other names.
+
+    The modules of other tests are no part of the program. There are some 200, and every look at what has a name would
+    go through all that they have.
+    """
     for module in (reach, scanning, functions):
         monkeypatch.setattr(module, "_modules", ProgramModules())
+    monkeypatch.setattr(modules, "_verdicts", modules._verdicts | _of_other_tests(test_module, len(sys.modules)))
+
+
+@functools.lru_cache(maxsize=1)
+def _of_other_tests(test_module: str, count: int) -> dict[str, tuple[types.ModuleType, bool]]:
+    """Return the verdicts on modules of other tests; `count` has them looked up again when modules were added."""
+    kept = {test_module, __name__, *modules.MAIN_NAMES}
+    loaded = {name: found for name, found in sys.modules.items() if name not in kept}
+    files = {name: getattr(found, "__file__", None) for name, found in loaded.items()}
+    return {name: (loaded[name], False) for name, file in files.items() if str(file).startswith(TESTS)}
 
 
 def execute(text: str, name: str = BESIDE) -> types.ModuleType:

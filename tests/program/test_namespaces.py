@@ -800,7 +800,7 @@ class Shared(Picture):
 def play(todo: list[tuple[str, Any]], picture: type[Picture]) -> None:
     """Let a program run, take snapshots now and then, and switch between them: each is as it was when it was taken."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        look_anew(monkeypatch)
+        look_anew(monkeypatch, __name__)
         sides = Sides(monkeypatch, TWIN)
         taken: list[tuple[Any, set[str], Any]] = []
         for kind, what in [*todo, ("take", ("look",)), ("switch", 0), ("switch", -1)]:

@@ -92,7 +92,7 @@ def test_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_as_a_pickler_meets_them(data: st.DataObject) -> None:
     """The fast way finds all that the naive one finds, and nothing that is not there."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        look_anew(monkeypatch)
+        look_anew(monkeypatch, __name__)
         program = make(PROGRAM, monkeypatch)
         things = [program.Thing, program.Other, program.function, program.other, program.Thing.Inner]
         leaves = st.sampled_from([*things, program.Thing(), *NAMES, BESIDE, b"\x93", 5]) | st.text(max_size=3)

@@ -82,7 +82,7 @@ MODULE = """
 @pytest.fixture(autouse=True)
 def found_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test finds the program's modules by itself."""
-    look_anew(monkeypatch)
+    look_anew(monkeypatch, __name__)
 
 
 @pytest.fixture

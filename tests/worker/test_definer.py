@@ -59,7 +59,7 @@ PROGRAM = """
 @pytest.fixture
 def program(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """The program's module."""
-    look_anew(monkeypatch)
+    look_anew(monkeypatch, __name__)
     return make(PROGRAM, monkeypatch)
 
 
