@@ -102,9 +102,9 @@ class Segments:
 
     def name_again(self, name: str) -> str | None:
         """Give a segment that is mapped here a second name, as if it had been written again; None if it has none."""
-        new = self._new_name()
+        new, path = self._new_name(), self._file(name)
         try:
-            os.link(self._file(name), self._file(new), follow_symlinks=False)
+            os.link(path, os.path.join(os.path.dirname(path), new), follow_symlinks=False)
         except OSError:
             return None
         self._users[new] = 1
