@@ -609,7 +609,7 @@ class Worker(Node):
         return taken
 
     def _copy(self, value: Any) -> Any:
-        return self.local.load(self.local.dump(value))
+        return self.local.copy(value)
 
     def _isolate(self, value: Any) -> Any:
         try:
