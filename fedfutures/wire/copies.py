@@ -49,6 +49,8 @@ class Copies:
 
     def dump(self, value: Any, *, alone: bool = True) -> Copy:
         """Take a value down; raises what the pickler raises. `alone` says what is always so."""
+        if not self._mappings:  # nothing is mapped here
+            return Copy(self.pickler.pickled(value, None, []))
         buffers: list[_Open] = []
 
         def stays(buffer: pickle.PickleBuffer) -> bool:
@@ -60,8 +62,16 @@ class Copies:
         stream = self.pickler.pickled(value, stays, buffers)
         return Copy(stream, tuple(buffers))
 
+    def copy(self, value: Any) -> Any:
+        """Return a copy; raises what the pickler and loading raise."""
+        if self._mappings:
+            return self.load(self.dump(value))
+        return self.pickler.unpickled(self.pickler.pickled(value, None, []), ())
+
     def load(self, copy: Copy) -> Any:
         """Make the value; raises what loading raises."""
+        if not copy.buffers:
+            return self.pickler.unpickled(copy.stream, ())
         return self.pickler.unpickled(copy.stream, [self._map(held) for held in copy.buffers])
 
     def _held(self, raw: memoryview) -> _Open | None:

@@ -46,6 +46,9 @@ class Mappings:
     def __init__(self) -> None:
         self._at: dict[int, Mapping] = {}
 
+    def __len__(self) -> int:
+        return len(self._at)
+
     def add(self, name: str, mapped: mmap.mmap) -> memoryview:
         """A segment was mapped; return its memory."""
 

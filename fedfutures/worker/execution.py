@@ -587,7 +587,7 @@ class Worker(Node):
         return taken
 
     def _copy(self, value: Any) -> Any:
-        return self.local.load(self.local.dump(value))
+        return self.local.copy(value)
 
     def _isolate(self, function: Any, args: Any, kwargs: Any) -> Any:
         try:

@@ -46,6 +46,9 @@ def test_what_was_given_is_mapped_anew(sides: Sides) -> None:
     first[1].append(3)
     assert (second[0][3], second[1], value[0][3]) == (3, [1, 2], 3)
     assert sides.copies.dump(value) == copy
+    again = sides.copies.copy(value)
+    again[0][3] = 98
+    assert (value[0][3], again[1]) == (3, [1, 2])
     value[0][3] = 3  # the same, but nobody compares
     changed = sides.copies.dump(value)
     assert changed != copy
@@ -99,5 +102,7 @@ def test_without_segments_all_is_copied() -> None:
     array[0] = 99
     loaded, function = copies.load(copy)
     assert (loaded[0], function()) == (0, 5)
+    assert copies.copy([array])[0] is not array
+    assert copies.copy(lambda: 6)() == 6
     with pytest.raises(TypeError, match="pickle"):
         copies.dump(threading.Lock())
