@@ -41,7 +41,7 @@ def test_a_good_host() -> None:
         (replace(GOOD, python=(3, 12, 0)), "other Python", "Python 3.12.0, here it is 3.11.7"),
         (replace(GOOD, fedfutures=None, error="ImportError: no zmq"), "fedfutures missing", "ImportError: no zmq"),
         (replace(GOOD, error="TypeError: broken"), "fedfutures missing", "TypeError: broken"),
-        (replace(GOOD, protocol=5), "other fedfutures", "protocol 5, here it is 4"),
+        (replace(GOOD, protocol=4), "other fedfutures", "protocol 4, here it is 3"),
         (replace(GOOD, fedfutures="0.2.0"), "other fedfutures", "0.2.0, here it is 0.1.0"),
     ],
 )  # fmt: skip
