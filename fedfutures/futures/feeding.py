@@ -48,6 +48,8 @@ ITEMS_IN_FLIGHT = 1 << 16
 BYTES_IN_FLIGHT = 64 << 20
 TOGETHER_BYTES = 32 << 10
 """Slices of an input at hand travel together until they have so many bytes: those of a short map are one message."""
+SLICES_AT_FIRST = 32
+"""So many slices for each Worker are sent before the first of a map has come, where its function is known."""
 BUSY_SECONDS = 0.05
 
 Columns = tuple[list[Any], ...]
@@ -99,6 +101,8 @@ class Feeder:
             None if chunksize is None else min(chunksize, self._bound),
         )  # fmt: skip
         self._slices_at_least = 2 * max(1, node.size) + 2
+        self._slices_at_first = SLICES_AT_FIRST * max(1, node.size)
+        self._has_learnt = False  # whether a slice of this map has come
         self._in_flight = self._bytes = self._unsent = 0
         self._parts: dict[Future, Part] = {}  # those that count: on their way, or not yet consumed
         self._places: dict[Future, tuple[int, int]] = {}  # of those to be read: the first item, and how many
@@ -221,7 +225,10 @@ class Feeder:
             return not self._parts
         if len(self._parts) < self._slices_at_least:
             return True
-        return self._slicing.is_known and self._bytes < BYTES_IN_FLIGHT
+        if not self._has_learnt:  # what is remembered says how large slices are, not that the program wants more read
+            may_run_ahead = self._slicing.is_known and self.input.by_any_thread
+            return may_run_ahead and len(self._parts) < self._slices_at_first and self._bytes < BYTES_IN_FLIGHT
+        return self._bytes < BYTES_IN_FLIGHT
 
     # -- results -----------------------------------------------------------------------------------------------------
 
@@ -247,6 +254,7 @@ class Feeder:
 
     def _learn(self, future: Future, part: Part) -> None:
         values, failures, seconds = cast(Any, future._result)
+        self._has_learnt = True
         is_short = self._may_be_cut and len(values) < len(part.columns[0])
         self._slicing.learn(seconds, len(values) if is_short else len(part.columns[0]))
         if failures:
