@@ -21,7 +21,7 @@ LAUNCHERS = (
 )
 
 
-class Copies(NamedTuple):
+class MultipleStart(NamedTuple):
     """What has started several copies of this command."""
 
     launcher: str
@@ -29,13 +29,13 @@ class Copies(NamedTuple):
     first: bool  # whether this is the one that speaks for all
 
 
-def copies(environ: Mapping[str, str], on_terminal: bool = False) -> Copies | None:
+def copies(environ: Mapping[str, str], on_terminal: bool = False) -> MultipleStart | None:
     """Return what has started this command several times; None: it was started once.
 
     `on_terminal`: standard input is one. Then a step of ``srun --pty`` is the one shell that somebody types in.
 
     >>> copies({"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "2"})
-    Copies(launcher='srun', number=4, first=False)
+    MultipleStart(launcher='srun', number=4, first=False)
     >>> copies({"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"})
     """
     for launcher, size, rank in LAUNCHERS:
@@ -47,17 +47,17 @@ def copies(environ: Mapping[str, str], on_terminal: bool = False) -> Copies | No
                 continue
             if on_terminal and "SLURM_PTY_PORT" in environ and environ.get(rank, "0") == "0":
                 return None
-        return Copies(launcher, int(text), environ.get(rank, "0") == "0")
+        return MultipleStart(launcher, int(text), environ.get(rank, "0") == "0")
     task = environ.get("PBS_TASKNUM", "1")
     if "PBS_JOBID" in environ and task not in ("", "0", "1"):  # the job's own shell is the first task
-        return Copies("pbsdsh", None, environ.get("PBS_VNODENUM", environ.get("PBS_NODENUM", "0")) == "0")
+        return MultipleStart("pbsdsh", None, environ.get("PBS_VNODENUM", environ.get("PBS_NODENUM", "0")) == "0")
     return None
 
 
-def refusal(found: Copies, words: Sequence[str]) -> str:
+def refusal(found: MultipleStart, words: Sequence[str]) -> str:
     """Return the line that says what to run instead; `words` are those behind ``python -m fedfutures``.
 
-    >>> refusal(Copies("srun", 4, True), ["prog.py", "x"])  # doctest: +NORMALIZE_WHITESPACE
+    >>> refusal(MultipleStart("srun", 4, True), ["prog.py", "x"])  # doctest: +NORMALIZE_WHITESPACE
     'srun has started 4 copies of this command, and each would run the whole program; leave srun out, fedfutures starts
     the Workers by itself: python -m fedfutures prog.py x (for a run in each copy: --hosts localhost)'
     """
