@@ -96,8 +96,9 @@ class Feeder:
             attend(lambda: self.input.is_steady)
         self._join, self._watch = join, watch
         self._bound = buffersize or ITEMS_IN_FLIGHT
+        function = getattr(self._submitter, "digest", b"")
         self._slicing = Slicing(
-            durations_of(node), getattr(self._submitter, "digest", b""), self.input.left, node.size, self._bound // 8,
+            durations_of(node, function), function, self.input.left, node.size, self._bound // 8,
             None if chunksize is None else min(chunksize, self._bound),
         )  # fmt: skip
         self._slices_at_least = 2 * max(1, node.size) + 2

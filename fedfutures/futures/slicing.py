@@ -35,9 +35,12 @@ GROWTH = 16
 _of_nodes: weakref.WeakKeyDictionary[Any, Durations] = weakref.WeakKeyDictionary()
 
 
-def durations_of(node: Any) -> Durations:
-    """Return what is remembered of the items of each function, for the maps of one node."""
-    return _of_nodes.setdefault(node, Durations())
+def durations_of(node: Any, function: bytes) -> Durations:
+    """Return what is remembered of the items of functions, for the maps of one node.
+
+    Nothing where the function has no digest: in a Future, which maps what it has at hand.
+    """
+    return _of_nodes.setdefault(node, Durations()) if function else Durations()
 
 
 def items_of_slice(mean: float | None, left: int | None, length: int | None, workers: int) -> int:

@@ -103,10 +103,11 @@ def test_nodes_remember_apart_and_are_not_kept() -> None:
 
     one: Any = Node()
     other: Any = Node()
-    durations_of(one).learn(b"f", 1.0, 1)
-    assert durations_of(one).of(b"f") == 1.0
-    assert durations_of(other).of(b"f") is None
-    memory = durations_of(one)
+    durations_of(one, b"f").learn(b"f", 1.0, 1)
+    assert durations_of(one, b"f").of(b"f") == 1.0
+    assert durations_of(other, b"f").of(b"f") is None
+    assert durations_of(one, b"") is not durations_of(one, b"")  # functions that cannot be told apart
+    memory = durations_of(one, b"f")
     del one
     gc.collect()
     assert sum(value is memory for value in _memories()) == 0
