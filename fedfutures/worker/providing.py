@@ -111,7 +111,8 @@ def find_module(name: str, host: str) -> Module:
     found = _find(name)
     if found is None:
         where = "neither installed nor beside the program"
-        raise NotToBeHad(f"the Origin on {host} has none either, {where}{_instead(top)}")
+        instead = _instead(top) or f"; install it on both, if {top} is its name"
+        raise NotToBeHad(f"the Origin on {host} has none either, {where}{instead}")
     if found.origin is not None and is_installed(found.origin):
         place = os.path.basename(os.path.dirname(found.origin.partition(f"{os.sep}{top}")[0] + os.sep))
         raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}{_instead(top)}")

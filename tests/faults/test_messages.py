@@ -83,7 +83,8 @@ def shown(seen: dict[str, Any], name: str) -> str:
         ("argument in turn", "PicklingError", "install_of() is given args[0] (a _thread.lock), which cannot travel. "
          "Make it inside the function, or pass its data.", [r"^item 1 of map$"]),
         ("future", "PicklingError",
-         "work() is given args[0] (a Future), which cannot travel. Pass its result: future.result().", []),
+         "work() is given args[0] (a Future), which cannot travel. Pass future.result(), "
+         "or submit inside a Future.", []),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip

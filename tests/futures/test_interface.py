@@ -77,16 +77,16 @@ def test_a_future_is_no_argument(face: Any) -> None:
     for arguments in ((future,), ([future],), ({"a": (future,)},)):
         if arguments[0] is not future and face.num_workers == 1:
             continue  # serially nothing is looked into
-        with pytest.raises(Exception, match=r"pass future\.result\(\), or submit inside a Future"):
+        with pytest.raises(Exception, match=r"[Pp]ass future\.result\(\), or submit inside a Future"):
             face.submit(made.all_of_it, *arguments)
-    with pytest.raises(Exception, match=r"pass future\.result\(\)"):
+    with pytest.raises(Exception, match=r"[Pp]ass future\.result\(\)"):
         face.submit(made.all_of_it, x=future)
     assert future.result(LIMIT) == 2
 
 
 @pytest.mark.host
 def test_nor_inside_a_future(two: Executor) -> None:
-    assert "pass future.result(), or submit inside a Future" in two.submit(made.with_future_as_argument).result(LIMIT)
+    assert "Pass future.result(), or submit inside a Future" in two.submit(made.with_future_as_argument).result(LIMIT)
 
 
 @pytest.mark.parametrize(
