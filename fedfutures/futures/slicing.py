@@ -61,7 +61,7 @@ def items_of_slice(mean: float | None, left: int | None, length: int | None, wor
         even = length if length * mean <= TRIVIAL_SECONDS else -(-length // (2 * workers))
         return -(-left // -(-left // even))
     size = max(-(-left // (SLICES_PER_WORKER * workers)), int(SMALLEST_SLICE_SECONDS / mean))
-    return max(1, min(size, int(HORIZON_SECONDS / mean)))
+    return max(1, min(size, left, int(HORIZON_SECONDS / mean)))
 
 
 class Slicing:
