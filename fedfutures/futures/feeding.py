@@ -62,6 +62,7 @@ class Part(NamedTuple):
     columns: Columns
     size: int
     first: int
+    is_cut: bool = False  # so what is run, and fails, may be more than these items
 
 
 class Feeder:
@@ -307,7 +308,9 @@ class Feeder:
         It may have taken its Workers with it, or cannot be loaded, or its values cannot.
         """
         error, part = future._exception, self._parts.get(future)
-        if error is None or part is None or len(part.columns[0]) == 1 or isinstance(error, FederationLost):
+        if error is None or part is None or isinstance(error, FederationLost):
+            return False
+        if len(part.columns[0]) == 1 and not part.is_cut:
             return False
         if isinstance(error, ArgumentLoadError) and error.of_function:
             return False
@@ -354,7 +357,8 @@ class Feeder:
             if part is None or kept >= len(part.columns[0]) or self._stopped:
                 return
             rest = tuple(column[kept:] for column in part.columns)
-            self._parts[future] = Part(tuple(column[:kept] for column in part.columns), part.size, part.first)
+            kept_columns = tuple(column[:kept] for column in part.columns)
+            self._parts[future] = Part(kept_columns, part.size, part.first, is_cut=True)
             if future in self._places:
                 self._places[future] = part.first, kept
             self._in_flight -= len(rest[0])

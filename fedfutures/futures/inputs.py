@@ -22,14 +22,13 @@ from typing import Any
 
 from ..program import safe_points
 from ..program.postponing import is_by_signal
-from .refills import Items, are_fixed
+from ..worker.plain import ATOMS
+from .refills import Items
 
 AHEAD_BYTES = 512 << 20
 """How much of an input is read ahead at the end, roughly, before calls have to be made."""
 COPIED_ARRAY_BYTES = 64 << 20
 """A larger array is not copied when it is the input of a map."""
-LOOKED_AT_ITEMS, LOOK_EVERY = 4096, 16
-"""So many items of an input are looked at, whether they can be changed; after that each 16th."""
 QUICK_SECONDS = 0.01
 SOON_SECONDS = 0.005
 """For how long items are read before the first of them are sent."""
@@ -92,6 +91,7 @@ class Input:
         if self._ahead:
             rows = [self._ahead.popleft() for _ in range(min(count, len(self._ahead)))]
             self._ahead_bytes = self._ahead_bytes if self._ahead else 0
+            self._fixed = False  # what is known is of the items read last
         else:
             rows = self._read(count) if exactly or self.by_any_thread else self._read_soon(count)
         if not rows:
@@ -118,8 +118,9 @@ class Input:
                 self._whole = ()
             return rows
         rows = []
+        self._fixed = False
         try:
-            if not self._changing or self._fixed:
+            if not self._changing:
                 safe_points.extend(rows, itertools.islice(self._source, count))  # keeps what came before an error
                 self.over = len(rows) < count
             else:
@@ -128,10 +129,6 @@ class Input:
             if is_by_signal(error):
                 raise
             self.error, self.over = error, True
-        if self._changing:
-            some = rows if self.count < LOOKED_AT_ITEMS else rows[::LOOK_EVERY]
-            columns = [some] if self._single else [[row[place] for row in some] for place in self._changing]
-            self._fixed = not self._held and all(map(are_fixed, columns))
         self.count += len(rows)
         return rows
 
@@ -139,11 +136,15 @@ class Input:
         """Read items as they stand, up to one that may change still; return whether there are no more."""
         source = safe_points.each(itertools.islice(self._source, count))
         if self._single:
-            self._held, ended = self._items.take(source, rows, keep=keep)
+            self._held, ended, self._fixed = self._items.take(source, rows, keep=keep)
             self._is_last = not ended
             return ended and len(rows) < count
+        fixed = True
         for row in source:
-            columns, changes = list(row), False
+            if all(type(row[place]) in ATOMS for place in self._changing):
+                rows.append(row)
+                continue
+            columns, changes, fixed = list(row), False, False
             for place in self._changing:
                 columns[place], may_change = self._items.taken(columns[place], keep=keep)
                 changes = changes or may_change
@@ -154,6 +155,7 @@ class Input:
             rows.append(tuple(columns))
             if changes:
                 return False
+        self._fixed = fixed
         return len(rows) < count
 
     def _read_soon(self, count: int) -> list[Any]:

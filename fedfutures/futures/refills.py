@@ -3,19 +3,20 @@
 The built-in ``map`` calls the function before it reads the next item, so each call sees the buffer as it was yielded.
 Ours reads a slice of items, and pickles it then. So what may be changed in an item is copied when the item is read, or
 the slice ends with it (and is pickled before more is read) where a copy would be large, or would run code of the
-program. Of objects that only such code can copy, the first few end their slices; when they are different ones, the
-program makes a new one for each item.
+program. Of objects that only such code can copy, the first few end their slices; when they are different ones, and none
+has changed when the next one was read, the program makes a new one for each item.
 """
 
 from __future__ import annotations
 
 import array
 import copy
+import pickle
 import sys
 import weakref
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import chain
 from typing import Any
 
 from ..worker.plain import ATOMS
@@ -31,16 +32,6 @@ _NESTED = frozenset({tuple, list, dict, set, frozenset, deque})
 _FIXED = frozenset({type, range, type(len), type(lambda: 0), type(sys)})
 
 
-def are_fixed(values: list[Any]) -> bool:
-    """Whether nothing can be changed in these: they are numbers and strings, or tuples of such.
-
-    >>> are_fixed([1, "a"]), are_fixed([(1, 2), ("a", None)]), are_fixed([(1, [])]), are_fixed([[1]])
-    (True, True, False, False)
-    """
-    kinds = set(map(type, values))
-    return kinds <= ATOMS or (kinds == {tuple} and set(map(type, chain.from_iterable(values))) <= ATOMS)
-
-
 class Items:
     """Takes the items of one input as they stand.
 
@@ -54,20 +45,26 @@ class Items:
     def __init__(self) -> None:
         self._seen: deque[Callable[[], Any]] = deque([_nothing] * LOOKED_AT, maxlen=LOOKED_AT)
         self._count = 0
+        self._last: tuple[Any, Any] = None, None  # of those, and what was in it
         self._comes_again = False
+        self._rows = {tuple}  # and named tuples that have come
         self._different: set[type] = set()  # types of such objects of which each item has one of its own
 
-    def take(self, source: Iterable[Any], rows: list[Any], *, keep: bool) -> tuple[list[Any], bool]:
+    def take(self, source: Iterable[Any], rows: list[Any], *, keep: bool) -> tuple[list[Any], bool, bool]:
         """Append items as they are now, up to one that may change still.
 
-        Return that one by itself if others stand before it, and whether the source came to its end.
+        Return that one by itself if others stand before it, whether the source came to its end, and whether nothing can
+        be changed in the items: they are numbers and strings, or tuples of such.
         """
         append, atoms, ndarray, different = rows.append, ATOMS, _ndarray(), set() if keep else self._different
+        tuples, fixed = self._rows, True
         for value in source:
             kind = type(value)
-            if kind in atoms:
+            if kind in atoms or (kind in tuples and atoms.issuperset(map(type, value))):
                 append(value)
-            elif kind is list and atoms.issuperset(map(type, value)):
+                continue
+            fixed = False
+            if kind is list and atoms.issuperset(map(type, value)):
                 append(value.copy())
             elif kind is ndarray and value.nbytes < LARGE_BYTES and not value.dtype.hasobject:
                 append(_copied(value))
@@ -76,11 +73,11 @@ class Items:
             else:
                 taken, changes = self.taken(value, keep=keep)
                 if changes and rows:
-                    return [taken], False
+                    return [taken], False, False
                 append(taken)
                 if changes:
-                    return [], False
-        return [], True
+                    return [], False, False
+        return [], True, fixed
 
     def taken(self, value: Any, *, keep: bool = False) -> tuple[Any, bool]:
         """Return an item as it is now, and whether it changes with the program: then it is to be pickled at once.
@@ -92,26 +89,39 @@ class Items:
             return value, False
         if kind is _ndarray() and not value.dtype.hasobject:
             return (value, True) if value.nbytes >= LARGE_BYTES and not keep else (_copied(value), False)
-        if kind in _NESTED or kind in _FLAT or keep:
+        if kind in _NESTED or kind in _FLAT or keep or self.is_row(kind):
             return _Taking(self, keep).item(value)
         return value, kind not in _FIXED and self.suspects(value)
 
     def suspects(self, value: Any) -> bool:
-        """Whether the program may change an object and yield it again, as far as it was seen."""
+        """Whether the program may change an object, or what is in it, and yield it again, as far as it was seen."""
         if self._comes_again:
             return True
         first, second, third = self._seen
-        if first() is value or second() is value or third() is value:
+        if first() is value or second() is value or third() is value or self._has_changed():
             self._comes_again = True
             return True
         if self._count >= LOOKED_AT:
-            self._different.add(type(value))
+            if type(value) not in _NESTED and type(value) is not _ndarray():
+                self._different.add(type(value))
             return False
         self._count += 1
         self._remember(value)
         return True
 
+    def is_row(self, kind: type) -> bool:
+        """Whether values of a type are tuples, or named tuples that have no other attributes."""
+        if kind not in self._rows and issubclass(kind, tuple) and hasattr(kind, "_fields") and not kind.__dictoffset__:
+            self._rows.add(kind)
+        return kind in self._rows
+
+    def _has_changed(self) -> bool:
+        """Whether the object seen last is another now: those that come after it may share with it what is refilled."""
+        (value, content), self._last = self._last, (None, None)
+        return content is not None and _content(value) != content
+
     def _remember(self, value: Any) -> None:
+        self._last = value, _content(value)
         try:
             self._seen.append(weakref.ref(value))
         except TypeError:
@@ -149,7 +159,13 @@ class _Taking:
                 made[place] = self._of(part, depth - 1)
             return made
         if kind is dict:
-            return {key: self._of(part, depth - 1) for key, part in value.items()}
+            filled = self._made[id(value)] = value.copy()
+            for key, part in value.items():
+                filled[key] = self._of(part, depth - 1)
+            return filled
+        if self._items.is_row(kind):
+            taken = [self._of(part, depth - 1) for part in value]
+            return value if all(map(_is, taken, value)) else tuple.__new__(kind, taken)
         if kind in _FLAT:
             return self._flat(value, memoryview(value).nbytes, _FLAT[kind])
         if kind is _ndarray() and not value.dtype.hasobject:
@@ -185,6 +201,16 @@ def _copied(array: Any) -> Any:
     if not array.flags.writeable:
         made.flags.writeable = False
     return made
+
+
+def _content(value: Any) -> Any:
+    """Return what tells whether an object has changed; None where that cannot be told."""
+    buffers: list[pickle.PickleBuffer] = []
+    try:
+        body = pickle.dumps(value, 5, buffer_callback=buffers.append)
+        return zlib.crc32(body), len(body), [zlib.crc32(buffer) for buffer in buffers]
+    except Exception:
+        return None
 
 
 def _nothing() -> object:

@@ -12,6 +12,7 @@ from ..wire.failures import dump_failure
 from ..wire.functions import name_of
 from ..wire.payload import Payloads
 from .failing import where
+from .seeding import SeededItems
 from .slices import Slice
 
 _SMALL_ATOMS = frozenset({float, bool, complex, type(None)})
@@ -34,6 +35,8 @@ def dump_result(
     except NoRoom:
         raise
     except Exception as error:
+        if isinstance(function, SeededItems):
+            function, args = function.inner[0], function.arguments(args)[0]
         if not isinstance(function, Slice):
             raise _refused(function, value, error) from None
         problem = error

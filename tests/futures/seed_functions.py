@@ -111,6 +111,18 @@ def draw_or_die(item: int) -> Draws:
     return draw()
 
 
+def draw_or_lock(path: str, item: int) -> Any:
+    with open(path, "a") as file:
+        file.write(str(item))
+    return threading.Lock() if item == 2 else draw()
+
+
+def locks_among_draws(path: str, map_items: Any = futures.map) -> list[Any]:
+    options = {"seed": 4, "chunksize": 6, "return_exceptions": True}
+    found = map_items(draw_or_lock, [path] * 6, range(6), **options)
+    return [type(each).__name__ if isinstance(each, Exception) else each for each in found]
+
+
 def tree(item: int) -> list[Any]:
     """Futures of all kinds below a seeded one."""
     options = futures.options(seed=3)

@@ -8,7 +8,7 @@ import copy
 import itertools
 import pickle
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -30,6 +30,13 @@ class Box:
 
     def __hash__(self) -> int:
         return 0
+
+
+class Row(NamedTuple):
+    """A tuple of the program's."""
+
+    number: int
+    content: Any
 
 
 def change(value: Any, number: int) -> None:
@@ -64,6 +71,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "large": lambda: np.zeros(refills.LARGE_BYTES, int),
     "tuple": lambda: ("text", [0], np.zeros(2, int)),
     "list of an array": lambda: [np.zeros(2, int)],
+    "named tuple": lambda: Row(1, [0]),
     "object": lambda: Box(0),
     "tuple of an object": lambda: (1, Box(0)),
 }
@@ -159,6 +167,52 @@ def test_buffers_that_take_turns() -> None:
             yield buffer
 
     assert slices(Input((double(),)), itertools.repeat(4)) == [pickled(Box(number)) for number in range(10)]
+
+
+def around(buffer: Any, wrap: Callable[[int, Any], Any], count: int) -> Iterator[Any]:
+    """Yield a new object each time, with one buffer in it that is refilled."""
+    for number in range(count):
+        change(buffer, number)
+        yield wrap(number, buffer)
+
+
+WRAPS: dict[str, tuple[Callable[[], Any], Callable[[int, Any], Any]]] = {
+    "named tuple": (lambda: [0], Row),
+    "object": (lambda: [0], lambda number, buffer: Box((number, buffer))),
+    "object with an array": (lambda: np.zeros(refills.LARGE_BYTES), lambda _, buffer: Box(buffer)),
+    "view of an array of objects": (lambda: np.array([0, None]), lambda _, buffer: buffer[:]),
+    "array of a type of its own": (lambda: np.zeros(3), lambda _, buffer: buffer.view(np.recarray)),
+}
+
+
+@pytest.mark.parametrize("before", [[], ["text"], [None, 1, 2], [(1, 2)], [[None]]])
+@pytest.mark.parametrize("kind", WRAPS)
+def test_new_objects_around_one_buffer(kind: str, before: list[Any]) -> None:
+    make, wrap = WRAPS[kind]
+    expected = [*map(pickled, before), *map(pickled, around(make(), wrap, 10))]
+    assert slices(Input((itertools.chain(before, around(make(), wrap, 10)),)), itertools.repeat(4)) == expected
+
+
+@kinds
+@pytest.mark.parametrize("before", [["text"], [(1, 2)], [0] * 5000, [np.array([None])] * 5])
+@pytest.mark.parametrize("beside", [False, True])
+def test_buffers_behind_what_cannot_change(kind: str, before: list[Any], beside: bool) -> None:
+    """Each item is looked at: that the first ones were numbers says nothing of the next."""
+
+    def source() -> Iterator[Any]:
+        return itertools.chain(before, refilled(KINDS[kind](), 10))
+
+    expected = [pickled((value, 1) if beside else value) for value in source()]
+    given = Input((source(), itertools.repeat(1)) if beside else (source(),))
+    assert slices(given, itertools.chain([1, 1], itertools.repeat(4000))) == expected
+
+
+def test_dicts_that_hold_each_other() -> None:
+    parent: dict[str, Any] = {}
+    parent["child"] = {"parent": parent}
+    taken, _ = refills.Items().taken(parent)
+    assert taken is not parent
+    assert taken["child"]["parent"] is taken
 
 
 def test_new_objects_share_slices() -> None:

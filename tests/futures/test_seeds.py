@@ -167,6 +167,20 @@ def test_a_lost_worker_does_not_matter(tmp_path: Path) -> None:
     assert found == list(SERIAL.map(seeds.draw_after_loss, [path] * 4, range(4), seed=6))
 
 
+@pytest.mark.parametrize("kind", ["items of Workers", "items of a Future"])
+@pytest.mark.host
+@pytest.mark.once
+def test_a_value_that_cannot_travel_makes_no_other_item_run_again(kind: str, two: Executor, tmp_path: Path) -> None:
+    path = str(tmp_path / "ran")
+    if kind == "items of Workers":
+        found = seeds.locks_among_draws(path, two.map)
+    else:
+        found = two.submit(seeds.locks_among_draws, path).result()
+    right = list(SERIAL.map(seeds.draw, range(6), seed=4))
+    assert found == [*right[:2], "ResultNotPicklable", *right[3:]]
+    assert sorted(Path(path).read_text()) == list("012345")
+
+
 @pytest.mark.host
 @pytest.mark.once
 def test_nor_does_a_slice_that_kills(expected: list[Any]) -> None:

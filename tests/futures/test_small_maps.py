@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +96,34 @@ def test_a_slice_that_was_cut_gives_every_result_once(two: Executor, how: str, t
     if unordered:
         found = sorted(found, key=lambda each: each if isinstance(each, int) else each.args[0])
     assert [each if isinstance(each, int) else repr(each) for each in found] == wanted
+
+
+class Unloadable:
+    """A value that can be sent, and not be loaded."""
+
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
+def dies_late(item: Any) -> Any:
+    """Its first call with a path takes long, and then the Worker with it."""
+    if isinstance(item, str) and not os.path.exists(item):
+        os.close(os.open(item, os.O_CREAT))
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Unloadable() if item == 5 else item
+
+
+def test_a_slice_that_was_cut_and_runs_again_fails_for_its_own_items(tmp_path: Path) -> None:
+    """After a loss all of it is run again, also items that went on as other slices."""
+    path = str(tmp_path / "begun")
+    with Executor(max_workers=2) as executor:
+        for _ in range(5):
+            list(executor.map(dies_late, range(10, 30)))
+        found = list(mapped(executor._ready(), dies_late, ([path, *range(1, 20)],), return_exceptions=True))
+    assert os.path.exists(path)
+    assert isinstance(found[5], ValueError)
+    assert [*found[:5], *found[6:]] == [path, 1, 2, 3, 4, *range(6, 20)]
 
 
 def leaves_a_mark(item: tuple[str, float]) -> None:
