@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
+from ..program.postponing import is_by_signal
 from ..worker.plain import ATOMS
 
 LARGE_BYTES = 1 << 16
@@ -168,7 +169,9 @@ class _Taking:
         if self._keep:
             try:
                 return copy.deepcopy(value)
-            except Exception:
+            except Exception as error:
+                if is_by_signal(error):
+                    raise
                 return value
         self._changes = True
         return value
