@@ -75,6 +75,10 @@ def _status(code: Any) -> int:
 
 def _drain(federation: Any) -> None:
     """The threads of the program have ended; its ``atexit`` callbacks will run."""
+    from fedfutures.futures.federation import was_interrupted  # loaded long since; not when this module is
+
+    if was_interrupted():
+        _interrupted(federation)
     try:
         federation.drain()
     except KeyboardInterrupt:

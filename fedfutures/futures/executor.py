@@ -98,7 +98,7 @@ class Executor(concurrent.futures.Executor):
         if mode == "serial":
             self._node = Serial()
             if initializer is not None:
-                initializer(*initargs)
+                safe_points.apply(initializer, *initargs)
         elif current.node is not None and initializer is None and max_tasks_per_child is None and hosts is None:
             self._node = current.node
             self._mine = weakref.WeakSet()
@@ -122,7 +122,7 @@ class Executor(concurrent.futures.Executor):
 
             self._federation = Federation(handle, prefix=False)
             self._federation.kept = initargs
-            self._finalizer = weakref.finalize(self, self._federation.finish)
+            self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
@@ -271,16 +271,18 @@ class Executor(concurrent.futures.Executor):
         if cancel_futures:
             self._federation.cancel()
         if wait:
+            if self._finalizer.detach() is None:  # by another thread, or at the end of the program
+                return
             try:
-                self._finalizer()
+                self._federation.finish()
             except BaseException:  # an interrupt: what is left is for the next call, or for the end of the program
                 if not self._federation.is_closed:
-                    self._finalizer = weakref.finalize(self, self._federation.finish)
+                    self._finalizer = weakref.finalize(self, _forgotten, self._federation)
                 raise
         elif first and self._finalizer.alive:
             self._federation.read_on()
             self._finalizer.detach()
-            threading.Thread(target=self._federation.finish, name="fedfutures-shutdown").start()
+            _finish_aside(self._federation)
 
     def _shut_joined(self, wait: bool, cancel_futures: bool) -> None:
         mine = list(self._mine or ())
@@ -295,6 +297,21 @@ class Executor(concurrent.futures.Executor):
                 for future in mine:
                     if not future.done():
                         self._node.wait(future, None)
+
+
+def _forgotten(federation: Federation) -> None:
+    """An Executor is gone that was not shut down, or the program ends.
+
+    Before the end it is no place to wait in: Python throws an interrupt away that comes there.
+    """
+    if threading.main_thread().is_alive():
+        _finish_aside(federation)
+    else:
+        federation.finish()
+
+
+def _finish_aside(federation: Federation) -> None:
+    threading.Thread(target=federation.finish, name="fedfutures-shutdown").start()
 
 
 def _check(

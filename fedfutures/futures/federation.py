@@ -227,7 +227,7 @@ class Federation:
         """Drain, say which errors nobody can ask for any more, and close."""
         if self._closed or os.getpid() != self._pid:
             return
-        if _was_interrupted():
+        if was_interrupted():
             self.cut_off("the program was interrupted")
             return
         try:
@@ -248,9 +248,18 @@ class Federation:
         repeats.warn(repeated)
 
 
-def _was_interrupted() -> bool:
+def was_interrupted() -> bool:
     """Whether an interrupt has ended the program, and its exit is under way; in a session, one ends nothing."""
-    return getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1")
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        return not hasattr(sys, "ps1")
+    # Python waits for the threads of the program before it runs what is to be done at exit, and only says so when it is
+    # interrupted in that.
+    main = threading.main_thread()
+    return (
+        threading.current_thread() is main
+        and not main.is_alive()
+        and any(thread is not main and not thread.daemon and thread.is_alive() for thread in threading.enumerate())
+    )
 
 
 def _daemons_run() -> bool:

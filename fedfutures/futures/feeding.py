@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, cast
 
 from ..errors import ArgumentLoadError, FederationLost, FutureError
 from ..program import safe_points
-from ..program.postponing import is_by_signal
+from ..program.postponing import is_by_signal, uninterrupted
 from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
@@ -435,9 +435,18 @@ class Feeder:
                 unasked.seen(self, self.node)
                 raise failure
             safe_points.check()
-            if self._filling.acquire(timeout=BUSY_SECONDS):  # another thread was about to submit the next slice
+            if self._begin_filling():  # another thread was about to submit the next slice
                 self._filling.release()
                 self.fill()
+        return True
+
+    def _begin_filling(self) -> bool:
+        """Wait for a thread that reads and submits; return False if it has not come to an end."""
+        until = time.monotonic() + BUSY_SECONDS
+        while not self._filling.acquire(blocking=False):
+            if time.monotonic() > until:
+                return False
+            safe_points.sleep(0.001)
         return True
 
     def drop(self) -> None:
@@ -473,6 +482,7 @@ class Feeder:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
+    @uninterrupted
     def leave_off(self) -> None:
         """Whoever reads has had enough, or all: cancel the rest."""
         try:
@@ -514,7 +524,7 @@ class Feeder:
         if self._calls_back:
             self._settle_arrived()
         if not self.input.by_any_thread and not self.input.over:
-            if not self._filling.acquire(timeout=BUSY_SECONDS):
+            if not self._begin_filling():
                 return False
             try:
                 ends.read_rest(self, most_bytes)

@@ -73,7 +73,7 @@ class Input:
         self.count = 0  # items read
         self._single = len(taken) == 1
         self._whole = taken[0][0] if self._single and type(taken[0][0]) in (list, tuple) else None
-        items = [iter(value) for value, _ in taken]
+        items: list[Any] = [safe_points.call(iter, value) for value, _ in taken]
         self._source: Iterator[Any] = items[0] if self._single else zip(*items)
         self._changing = [place for place, (_, safe) in enumerate(taken) if not safe]
         self._items = Items()

@@ -15,6 +15,8 @@ from concurrent.futures import FIRST_COMPLETED
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
+from ..program import safe_points
+from ..program.postponing import is_by_signal, uninterrupted
 from ..worker import seeding
 from ..worker.streams import Stream
 from .mapping import Wishes, wished
@@ -39,7 +41,7 @@ class Override:
             fn, (*args, stream) = fn.function(), args
         self._waiting.options = priority, stream
         try:
-            return submit(fn, *args, **kwargs)
+            return safe_points.apply(submit, fn, *args, **kwargs)
         finally:
             self._waiting.options = None, None
 
@@ -66,7 +68,8 @@ class Override:
                 wishes.join(future)
             return future
 
-        calls = itertools.starmap(made, enumerate(zip(*iterables)))
+        rows = safe_points.each(safe_points.apply(zip, *iterables))
+        calls = itertools.starmap(made, enumerate(rows))
         futures = deque(itertools.islice(calls, wishes.buffersize))
         results = _results(futures, calls, deadline, wishes)
         return with_progress(results, iterables) if wishes.progress else results
@@ -80,7 +83,7 @@ def _results(futures: deque[Any], calls: Iterator[Any], deadline: float | None, 
             try:
                 result = future.result(left)
             except Exception as error:
-                if not wishes.return_exceptions or not future.done():
+                if not wishes.return_exceptions or not future.done() or is_by_signal(error):
                     raise
                 result = error
             futures.remove(future)
@@ -88,8 +91,13 @@ def _results(futures: deque[Any], calls: Iterator[Any], deadline: float | None, 
             del future
             yield result
     finally:
-        for future in futures:
-            future.cancel()
+        _cancel(futures)
+
+
+@uninterrupted
+def _cancel(futures: Iterable[Any]) -> None:
+    for future in futures:
+        future.cancel()
 
 
 def _first_done(futures: deque[Any], deadline: float | None) -> Any:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..program.postponing import is_by_signal
 from ..worker.plain import ATOMS
 
 LARGE_BYTES = 1 << 16
@@ -184,7 +185,9 @@ class _Taking:
         if self._keep:
             try:
                 return copy.deepcopy(value)
-            except Exception:
+            except Exception as error:
+                if is_by_signal(error):
+                    raise
                 return value
         self._changes = True
         return value

@@ -7,11 +7,16 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, TimeoutError
 from concurrent.futures._base import DoneAndNotDoneFutures
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..program import safe_points
-from ..worker.unasked import seen_by_waiting
+from ..program.postponing import is_by_signal
+from ..worker import current
+from ..worker.unasked import bystanders, seen_by_waiting
 from .mapping import Arrivals
+
+_RETURN_WHEN = (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION)
 
 
 def wait(
@@ -36,11 +41,11 @@ def wait_unseeing(
     """The same, where nobody learns of errors: at the end of a group's block."""
     futures = set(fs)
     node = _home_of(futures)
-    if node is None or return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
+    if (node is None and not current.is_origin) or return_when not in _RETURN_WHEN:
         return concurrent.futures.wait(futures, timeout, return_when)
     deadline = None if timeout is None else time.monotonic() + timeout
     done = {future for future in futures if future.done()}
-    arrivals = Arrivals(node)
+    arrivals = _arrivals_at(node)
     pending = futures - done
     for future in pending:
         arrivals.watch(future)
@@ -49,8 +54,9 @@ def wait_unseeing(
             future = arrivals.next(deadline)
             done.add(future)
             pending.discard(future)
-    except concurrent.futures.TimeoutError:
-        pass
+    except concurrent.futures.TimeoutError as error:
+        if is_by_signal(error):
+            raise
     done |= {future for future in pending if future.done()}
     return DoneAndNotDoneFutures(done, futures - done)
 
@@ -72,22 +78,53 @@ def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[An
     """
     futures = set(fs)
     node = _home_of(futures)
-    if node is None:
+    if node is None and not current.is_origin:
         yield from concurrent.futures.as_completed(futures, timeout)
         return
     deadline = None if timeout is None else time.monotonic() + timeout
-    arrivals = Arrivals(node)
+    arrivals = _arrivals_at(node)
     for future in futures:
         arrivals.watch(future)
     for count in range(len(futures)):
         try:
             future = arrivals.next(deadline)
-        except concurrent.futures.TimeoutError:
+        except concurrent.futures.TimeoutError as error:
+            if is_by_signal(error):
+                raise
             raise TimeoutError(f"{len(futures) - count} (of {len(futures)}) futures unfinished") from None
         if future._exception is not None:
             seen_by_waiting((future,))
         yield future
         del future
+
+
+class _Mixed:
+    """Futures of several nodes, or of other executors, in the order in which they resolve; for an Origin."""
+
+    def __init__(self) -> None:
+        self._done: SimpleQueue[Any] = SimpleQueue()
+
+    def watch(self, future: Any) -> None:
+        """Have `future` arrive here when it is done."""
+        future.add_done_callback(self._arrive)
+
+    def _arrive(self, future: Any) -> None:
+        self._done.put(future)
+
+    def next(self, deadline: float | None) -> Any:
+        """Return the next Future that is done; raise ``TimeoutError`` at the deadline."""
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        try:
+            return safe_points.apply(self._done.get, timeout=left)
+        except Empty:
+            raise TimeoutError from None
+
+
+bystanders.add(_Mixed._arrive)
+
+
+def _arrivals_at(node: Any) -> Arrivals | _Mixed:
+    return _Mixed() if node is None else Arrivals(node)
 
 
 def _home_of(futures: set[Any]) -> Any:

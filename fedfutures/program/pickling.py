@@ -37,6 +37,7 @@ from .modules import (
     namespace,
     unwrapped,
 )
+from .postponing import is_by_signal
 from .reach import Reach, reach_of
 from .tokens import ATOMS, LRU_CACHE, Named, is_found_in, is_single_dispatch, key_of_definition, key_of_local_class
 
@@ -134,6 +135,8 @@ def _variable_pickler() -> Any:
                 try:
                     made = obj.__reduce_ex__(PROTOCOL)
                 except Exception as error:
+                    if is_by_signal(error):
+                        raise
                     return fresh.unavailable(self.key, obj, error)
                 if isinstance(made, str):  # a name
                     return NotImplemented
@@ -168,8 +171,12 @@ def _dump_class_of_package(cls: type) -> bytes:
     """A class that the program has imported is that of its package; the program may have put it there, though."""
     body = b""
     if cls.__module__.partition(".")[0] not in sys.stdlib_module_names:
-        with contextlib.suppress(Exception), _by_value(cls):  # one of C has no value
-            body, _ = dump_by_value(cls)
+        try:
+            with _by_value(cls):
+                body, _ = dump_by_value(cls)
+        except Exception as error:  # one of C has no value
+            if is_by_signal(error):
+                raise
     return pickle.dumps(_OfPackage(cls.__module__, cls.__qualname__, body), PROTOCOL)
 
 

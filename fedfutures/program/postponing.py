@@ -33,8 +33,8 @@ import threading
 import time
 import types
 from collections.abc import Callable
-from types import CodeType, FrameType
-from typing import Any, Protocol
+from types import CodeType, FrameType, FunctionType
+from typing import Any, Protocol, TypeVar, cast
 
 AGAIN_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
@@ -43,9 +43,7 @@ REMIND_SECONDS, REMIND_AT_MOST_SECONDS = 0.002, 0.05
 _OURS = "fedfutures."
 _SAFE = "fedfutures.program.safe_points"
 _HERE = __name__
-_CALL_PROGRAM = frozenset(
-    {_SAFE, "fedfutures.futures.serial", "fedfutures.worker.slices", "fedfutures.futures.progress"}
-)
+_CALL_PROGRAM = frozenset({_SAFE, "fedfutures.futures.serial", "fedfutures.worker.slices"})
 """Modules of ours that may be interrupted in what they call."""
 _PICKLE_FOR_PROGRAM = frozenset(
     {"fedfutures.program." + name for name in ("pickling", "copying", "reach", "variables", "snapshots", "graph")}
@@ -61,6 +59,7 @@ _LIBRARY = sysconfig.get_paths()["stdlib"]
 _MARK = "_fedfutures_by_signal"
 
 Handler = Callable[[int, "FrameType | None"], object]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class InProgram(Protocol):
@@ -84,6 +83,8 @@ class Pending:
 
 
 pending = Pending()
+_whole: set[CodeType] = set()
+"""Functions that no handler interrupts, whatever they call or wait for."""
 calls_from: dict[CodeType, int] = {}
 """From which instruction on a function of the safe points may be interrupted, where that is not all of it."""
 _running: list[int] = []  # signals whose handlers are running
@@ -97,6 +98,12 @@ _set, _get = _signal.signal, _signal.getsignal
 def is_by_signal(error: BaseException) -> bool:
     """Whether the handler of a signal has raised this: it is meant for the program, whatever was going on."""
     return hasattr(error, _MARK)
+
+
+def uninterrupted(function: Function) -> Function:
+    """Mark a function that may run where Python throws exceptions away: in a generator that nobody holds any more."""
+    _whole.add(cast(FunctionType, function).__code__)
+    return function
 
 
 def begin(node: InProgram) -> None:
@@ -187,7 +194,7 @@ def _waits_too_long(number: int) -> bool:
 
 def deliver() -> None:
     """Run the handlers that are due, if this is the main thread. The caller expects any exception."""
-    if threading.get_ident() != _main:
+    if threading.get_ident() != _main or _is_in_whole(sys._getframe(1)):
         return
     while True:
         pending.due = False  # before the look: what comes now sets it again
@@ -236,6 +243,8 @@ def _must_wait(number: int, frame: FrameType | None) -> bool:
         return True
     if frame is not None and frame.f_globals.get("__name__") in _NEVER_RAISES:
         return True
+    if _is_in_whole(frame):
+        return True
     inner: FrameType | None = None
     by_program = False
     while frame is not None:
@@ -250,6 +259,13 @@ def _must_wait(number: int, frame: FrameType | None) -> bool:
     return False
 
 
+def _is_in_whole(frame: FrameType | None) -> bool:
+    """Whether a function on the stack is not to be interrupted, whatever it calls."""
+    while frame is not None and frame.f_code not in _whole:
+        frame = frame.f_back
+    return frame is not None
+
+
 def _is_ours_below(frame: FrameType | None) -> bool:
     """Whether code of ours is anywhere on the stack, or due, or an exception would be thrown away here."""
     if frame is not None and frame.f_globals.get("__name__") in _NEVER_RAISES:
@@ -262,8 +278,9 @@ def _is_ours_below(frame: FrameType | None) -> bool:
 def _may_interrupt(name: str, frame: FrameType, inner: FrameType | None, by_program: bool) -> bool:
     """Whether the innermost frame that is ours may be left by an exception; `inner` is what it has called."""
     if name == _SAFE:
+        first = calls_from.get(frame.f_code)
         called = "" if inner is None else str(inner.f_globals.get("__name__"))
-        return not called.startswith(_WHOLE_CALLBACKS) and frame.f_lasti >= calls_from.get(frame.f_code, -1)
+        return first is None or (frame.f_lasti >= first and not called.startswith(_WHOLE_CALLBACKS))
     if name in _CALL_PROGRAM:
         return True
     return name in _PICKLE_FOR_PROGRAM and by_program

@@ -55,6 +55,11 @@ def call(function: Callable[[Any], object], argument: Any) -> object:
     return function(argument)
 
 
+def apply(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call a function of the program, or one that waits. Unlike :func:`call` it may be interrupted before the call."""
+    return function(*args, **kwargs)
+
+
 postponing.calls_from[call.__code__] = next(
     instruction.offset for instruction in dis.get_instructions(call) if instruction.opname.startswith("CALL")
 )

@@ -25,6 +25,7 @@ from .fresh import Unavailable, kind_of
 from .graph import Graph, combined
 from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, ProgramModules, attribute_of, describe, lookup, unwrapped
 from .pickling import Circle, dump_variable
+from .postponing import is_by_signal
 from .probes import Probe, is_frozen, probe_for
 from .reach import Reach, keys_in_modules
 from .shared_objects import SharedObjects
@@ -212,6 +213,8 @@ class Variables:
         try:
             return self._dump(value, key, named)
         except Exception as error:
+            if is_by_signal(error):
+                raise
             return pickle.dumps(Unavailable(describe(key), kind_of(value), str(error)), 5), Reach()
 
     def snapshot(

@@ -10,6 +10,7 @@ import os
 import types
 from typing import Any
 
+from ..program.postponing import is_by_signal
 from .calls import short_name
 from .functions import DefinitionTooLarge, Wrapper, name_of
 from .payload import Payloads
@@ -56,7 +57,9 @@ def culprit(value: Any, name: str) -> tuple[str, Any]:
 def _can_travel(value: Any) -> bool:
     try:
         Payloads().dump(value)
-    except Exception:
+    except Exception as error:
+        if is_by_signal(error):
+            raise
         return False
     return True
 
@@ -153,8 +156,9 @@ def largest(function: Any) -> str:
     for path, part in parts_of(function):
         try:
             sizes.append((len(Payloads().dump(part, inline=True)), path.lstrip(".")))
-        except Exception:
-            continue
+        except Exception as error:
+            if is_by_signal(error):
+                raise
     return max(sizes)[1] if sizes else ""
 
 

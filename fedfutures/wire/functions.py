@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from ..errors import SealBroken
 from ..program.modules import MISSING, Key, ProgramModules, attribute_of, lookup
 from ..program.pickling import VariableUnpickler, dump_variable, find
+from ..program.postponing import is_by_signal
 from ..program.probes import Probe, probe_for
 from ..program.tokens import LRU_CACHE, Named, code_token, examine, is_found_in, key_of_definition
 from .payload import Payloads
@@ -194,7 +195,9 @@ class FunctionCache:
         """The function by value, for Workers whose own copy differs; None where that is not possible."""
         try:
             return dump_variable(function, key, Named(_modules))[0]
-        except Exception:
+        except Exception as error:
+            if is_by_signal(error):
+                raise
             return None
 
 

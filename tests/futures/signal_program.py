@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import signal
 import sys
@@ -103,6 +104,71 @@ def the_input_of_a_map_is_interrupted(executor: Executor) -> None:
         list(executor.map(echo, stream()))
 
 
+def a_map_is_left_when_an_interrupt_comes(executor: Executor) -> None:
+    for milliseconds in range(1, 9):
+        with InTime(0.001 * milliseconds):
+            for _ in executor.map(time.sleep, [0.001, *[0.3] * 8]):
+                break
+            time.sleep(10)
+
+
+def an_interrupt_comes_when_an_executor_is_forgotten(executor: Executor) -> None:
+    forgotten = Executor(max_workers=1)
+    future = forgotten.submit(time.sleep, 1)
+    with InTime(0.5):
+        del forgotten
+        time.sleep(10)
+    assert future.result(10) is None
+
+
+def a_wait_for_futures_of_others_is_interrupted(executor: Executor) -> None:
+    never: Any = concurrent.futures.Future()
+    with InTime(0.1):
+        futures.wait([executor.submit(echo, 1), never])
+    with InTime(0.1):
+        list(futures.as_completed([executor.submit(echo, 1), never]))
+
+
+def the_submit_of_a_subclass_is_interrupted(executor: Executor) -> None:
+    class Careful(Executor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            time.sleep(60 if args == (5,) else 0)
+            return super().submit(fn, *args, **kwargs)
+
+    def stream() -> Any:
+        yield 1
+        time.sleep(60)
+
+    with Careful(max_workers=1) as careful:
+        with InTime(0.2):
+            list(careful.map(echo, [5]))
+        with InTime(0.1):
+            careful.options(priority=1).submit(echo, 5)
+        with InTime(0.1):
+            list(careful.map(echo, stream()))
+        assert list(careful.map(echo, [1, 2])) == [1, 2]
+
+
+def a_wait_for_an_input_that_another_thread_reads_is_interrupted(executor: Executor) -> None:
+    is_on = threading.Event()
+
+    def stream() -> Any:
+        yield 1
+        if threading.current_thread() is not threading.main_thread():
+            is_on.wait(60)
+        yield 2
+
+    joined = Executor(max_workers=1)
+    results = joined.map(echo, stream(), buffersize=1)
+    reader = threading.Thread(target=joined.shutdown)
+    reader.start()
+    time.sleep(0.2)
+    with InTime(0.1):
+        list(results)
+    is_on.set()
+    reader.join()
+
+
 def others_do_not_see_the_wrappers(executor: Executor) -> None:
     before = signal.getsignal(signal.SIGUSR1)
     assert signal_by_name(signal.SIGUSR1, late) is before is signal.SIG_DFL
@@ -172,7 +238,10 @@ def the_shutdown_is_interrupted(executor: Executor) -> None:
 
 CASES = (
     a_callback_is_interrupted, a_wait_is_interrupted, a_wait_while_another_thread_drives_is_interrupted,
-    serialization_is_interrupted, the_input_of_a_map_is_interrupted, others_do_not_see_the_wrappers, asyncio_goes_on,
+    serialization_is_interrupted, the_input_of_a_map_is_interrupted, a_map_is_left_when_an_interrupt_comes,
+    an_interrupt_comes_when_an_executor_is_forgotten,
+    a_wait_for_futures_of_others_is_interrupted, the_submit_of_a_subclass_is_interrupted,
+    a_wait_for_an_input_that_another_thread_reads_is_interrupted, others_do_not_see_the_wrappers, asyncio_goes_on,
     a_handler_submits_and_waits, the_start_is_interrupted, the_shutdown_is_interrupted,
 )  # fmt: skip
 

@@ -109,3 +109,33 @@ def test_ctrl_c_in_code_of_the_program_shows_no_code_of_ours(tmp_path: Path) -> 
     assert ended.err.splitlines()[-1] == "KeyboardInterrupt"
     assert ended.err.count("  File ") == 1
     assert running.gone()
+
+
+@pytest.mark.parametrize("launched", [True, False], ids=["launched", "an Executor"])
+def test_ctrl_c_while_the_end_waits_for_threads_ends_the_program(tmp_path: Path, launched: bool) -> None:
+    """Python itself only says that it was interrupted, and goes on."""
+    program = write(
+        tmp_path / "threads.py",
+        """\
+        import threading, time
+        from fedfutures import Executor, futures
+        def run():
+            call = source.submit(time.sleep, 30)
+            print("begun", flush=True)
+            call.result()
+        if __name__ == "__main__":
+            source = %s
+            threading.Thread(target=run).start()
+        """
+        % ("futures" if launched else "Executor(max_workers=2)"),
+    )
+    running = Running(["-n", "2", str(program)] if launched else [str(program)], fedfutures=launched)
+    assert running.process.stdout is not None
+    assert running.process.stdout.readline() == "begun\n"
+    time.sleep(0.5)
+    running.process.send_signal(signal.SIGINT)
+    ended = running.end(seconds=15)
+    assert "fedfutures: the program was interrupted: 1 Future was cut off" in ended.err.splitlines()
+    if launched:
+        assert ended.code in (-signal.SIGINT, 130)
+    assert running.gone()
