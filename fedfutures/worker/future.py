@@ -101,7 +101,7 @@ class Future(concurrent.futures.Future[Any]):
         return f"returned {type(self._result).__name__}"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Future cannot travel: pass future.result(), or submit inside a Future")
+        raise TypeError("cannot pickle a Future: pass future.result(), or submit inside a Future")
 
     # -- what the standard library's functions touch -----------------------------------------------------------------
 
