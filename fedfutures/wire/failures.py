@@ -93,7 +93,7 @@ def load_failure(outcome: bytes, payloads: Payloads, item: str = "") -> BaseExce
         error = _proxy(text, *description)
     if not isinstance(error, BaseException):
         error = _proxy(text, *description)
-    says_more = NOTES_IN_TEXT or not _says_only(text, error)
+    says_more = NOTES_IN_TEXT or not isinstance(error, Exception) or not _says_only(text, error)
     if where is not None:
         add_note(error, where, item)
     if NOTES_IN_TEXT:
