@@ -15,7 +15,7 @@ import interface_functions as made
 import pytest
 from launching import launch, write
 
-from fedfutures import Executor, futures
+from fedfutures import Executor, Hosts, futures
 
 LIMIT = 20.0
 
@@ -105,6 +105,13 @@ def test_keywords_of_others(name: str, said: str) -> None:
 def test_a_number_of_workers_that_is_none(given: Any) -> None:
     with pytest.raises(TypeError, match=rf"^max_workers must be an integer or None, not \w+ {re.escape(repr(given))}$"):
         Executor(max_workers=given)
+
+
+def test_hosts_that_cannot_be_meant() -> None:
+    with pytest.raises(TypeError, match=r"^names of Hosts must be a sequence of names, such as \['h1'\], not a str$"):
+        Hosts("h1")
+    with pytest.raises(ValueError, match=r"^host_key_policy must be 'reject' or 'accept-new', not 'accept_new'$"):
+        Hosts(["h1"], host_key_policy="accept_new")
 
 
 def test_numbers_of_a_map_that_are_none(face: Any) -> None:
