@@ -22,7 +22,7 @@
         └── MalformedMessage        bytes that are no message
 
 A Future that was cancelled raises the standard :class:`concurrent.futures.CancelledError`, one that raised an exception
-raises that exception, with :class:`RemoteTraceback` as its cause.
+raises that exception, with :class:`RemoteTraceback` as its cause where the program's lines say more.
 """
 
 from __future__ import annotations

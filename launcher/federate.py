@@ -147,5 +147,5 @@ def refuse_root(hosts: Hosts, specs: Sequence[HostSpec]) -> None:
     if os.geteuid() == 0 and len(specs) > 1 and not hosts.allow_root:
         raise StartFailed(
             "as root, Futures could do anything on the other hosts: run it as a user, or say --allow-root "
-            "(allow_root=True)", 2
+            "(for an Executor: hosts=fedfutures.Hosts(names, allow_root=True))", 2
         )  # fmt: skip

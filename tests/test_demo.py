@@ -51,7 +51,12 @@ def test_a_wrong_picture_ends_with_code_1(tmp_path: Path) -> None:
 @pytest.mark.once
 def test_make_runs_it_and_the_readme_has_its_digest() -> None:
     done = subprocess.run(
-        ["make", "--no-print-directory", "-n", "demo", "DEMO=--serial"], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
+        ["make", "--no-print-directory", "-n", "demo", "DEMO=--serial"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
     )
     last = done.stdout.splitlines()[-1]
     assert re.fullmatch(r"\S+/python -m fedfutures docs/examples/mandelbrot\.py --serial", last)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..host.hosts import Hosts
 from ..program.callables import shown
 
 
 def refuse(unknown: dict[str, Any], mp_context: Any) -> None:
     """Raise TypeError for keywords of other executors that an Executor does not take, and say what does it here."""
     for name in unknown:
-        advice = _ELSEWHERE.get(name)
+        advice = _ELSEWHERE.get(name) or (name in _OF_HOSTS and f"write hosts=fedfutures.Hosts(names, {name}=...)")
         raise TypeError(f"Executor() got an unexpected keyword argument {name!r}" + (f"; {advice}" if advice else ""))
     if mp_context is not None and not hasattr(mp_context, "get_start_method"):
         raise TypeError(
@@ -32,3 +33,4 @@ _ELSEWHERE = {
     "thread_name_prefix": "Futures run in processes",
 }
 """Keywords of mpi4py, joblib, multiprocessing and threads, with what one writes here."""
+_OF_HOSTS = frozenset(Hosts.__annotations__)

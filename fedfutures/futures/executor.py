@@ -18,6 +18,7 @@ from ..host.room import available_memory, refusal
 from ..host.settings import Settings
 from ..host.system import processors
 from ..program import postponing, safe_points
+from ..program.callables import shown
 from ..program.postponing import deliver, pending
 from ..worker import current
 from ..worker.future import Future
@@ -317,6 +318,8 @@ def _finish_aside(federation: Federation) -> None:
 def _check(
     max_workers: int | None, initializer: Any, max_tasks_per_child: int | None, brokers: int, mode: str
 ) -> None:  # fmt: skip
+    if max_workers is not None and not hasattr(max_workers, "__index__"):
+        raise TypeError(f"max_workers must be an integer or None, not {shown(max_workers)}")
     if max_workers is not None and max_workers <= 0:
         raise ValueError("max_workers must be greater than 0")
     if initializer is not None and not callable(initializer):

@@ -13,7 +13,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, NamedTuple
 
 from ..program import safe_points
-from ..program.callables import not_callable
+from ..program.callables import not_callable, shown
 from ..worker import seeding
 from ..worker.future import Future
 from ..worker.slices import Slice, WholeSlice
@@ -66,6 +66,8 @@ def wished(function: Callable[..., Any], options: dict[str, Any]) -> Wishes:
         raise TypeError(f"map() got an unexpected keyword argument {name!r}")
     wishes = Wishes(**options)
     check_sizes(wishes.chunksize, wishes.buffersize)
+    if wishes.timeout is not None and not hasattr(wishes.timeout, "__float__"):
+        raise TypeError(f"timeout must be a number of seconds or None, not {shown(wishes.timeout)}")
     return wishes
 
 
@@ -169,6 +171,8 @@ def _as_they_come(
 
 def check_sizes(chunksize: int | None, buffersize: int | None) -> None:
     """Raise for a chunksize or buffersize that makes no sense, as the standard library does."""
+    if chunksize is not None and not hasattr(chunksize, "__index__"):
+        raise TypeError(f"chunksize must be an integer or None, not {shown(chunksize)}")
     if chunksize is not None and chunksize < 1:
         raise ValueError("chunksize must be >= 1.")
     if buffersize is not None and not isinstance(buffersize, int):

@@ -58,3 +58,9 @@ class Hosts:
     external_hostname: str | None = None
     grace: float = GRACE_SECONDS
     allow_root: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.names, str):
+            raise TypeError(f"names of Hosts must be a sequence of names, such as [{self.names!r}], not a str")
+        if self.host_key_policy not in ("reject", "accept-new"):
+            raise ValueError(f"host_key_policy must be 'reject' or 'accept-new', not {self.host_key_policy!r}")

@@ -20,7 +20,7 @@ PARTS_AT_MOST = 1000
 _ITERATORS = (types.GeneratorType, map, zip, filter)
 _PLAIN_REASON = "cannot pickle"
 _INSTEAD = (
-    (concurrent.futures.Future, "Pass future.result(), or submit inside a Future"),
+    (concurrent.futures.Future, "Instead pass future.result(), or submit inside a Future"),
     (_ITERATORS, "Pass list(...) of it"),
     (io.IOBase, "Pass its name, and open it inside the function"),
     (types.CoroutineType, "Pass what it awaits to, or asyncio.run it inside the function"),

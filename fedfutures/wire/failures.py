@@ -15,6 +15,7 @@ import functools
 import io
 import pickle
 import sys
+import traceback
 from typing import Any, NamedTuple
 
 from ..errors import NoRoom, RemoteException, RemoteTraceback
@@ -76,7 +77,9 @@ def dump_failure(
 
 
 def load_failure(outcome: bytes, payloads: Payloads, item: str = "") -> BaseException:
-    """Return the exception, with :class:`RemoteTraceback` as its cause, and with notes that say which call it was.
+    """Return the exception, with notes that say which call it was.
+
+    Its cause is a :class:`RemoteTraceback`, unless that has no more to say than the exception itself.
 
     `item` says which of a map it was.
     """
@@ -90,13 +93,23 @@ def load_failure(outcome: bytes, payloads: Payloads, item: str = "") -> BaseExce
         error = _proxy(text, *description)
     if not isinstance(error, BaseException):
         error = _proxy(text, *description)
+    says_more = NOTES_IN_TEXT or not isinstance(error, Exception) or not _says_only(text, error)
     if where is not None:
         add_note(error, where, item)
     if NOTES_IN_TEXT:
         notes = [note for note in getattr(error, "__notes__", ()) if note not in text]
         text = "\n".join([text.rstrip("\n"), *notes, ""])
-    error.__cause__ = RemoteTraceback(text)
+    if says_more:
+        error.__cause__ = RemoteTraceback(text)
     return error
+
+
+def _says_only(text: str, error: BaseException) -> bool:
+    """Whether a traceback has no line of the program, and nothing but what Python prints of the exception anyway."""
+    try:
+        return text.strip() == "".join(traceback.format_exception_only(type(error), error)).strip()
+    except Exception:  # code of the program, such as its __str__, has raised
+        return False
 
 
 def add_note(error: BaseException, where: Where, item: str = "") -> None:

@@ -122,6 +122,8 @@ def name_of(function: Any) -> str:
     """
     while isinstance(function, Wrapper):
         function = function.inner[0]
+    if type(function) is Brought:
+        function = function.found()
     inner = getattr(function, "func", function)  # partial
     return str(getattr(inner, "__qualname__", type(inner).__qualname__))[:200]
 

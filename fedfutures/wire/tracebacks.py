@@ -24,6 +24,8 @@ _CALLERS = tuple(
 )
 """Their frames stand directly above the function of a Future."""
 _OURS = frozenset({"fedfutures", "fedfutures_launcher", "greenlet", "cloudpickle"})
+_NAME_ON_WORKERS = re.compile(r"^([ |+-]*)__mp_main__\.", re.MULTILINE)
+"""In front of a class of the program, which Workers import under this name; of __main__ Python shows none."""
 _FRAME = re.compile(r'([ |+]*)  File "(.+)", line (\d+), in ')
 
 
@@ -66,7 +68,7 @@ def text_of(error: BaseException) -> str:
     notes = getattr(shown, "__notes__", None)
     if notes:  # ours come with the exception, and are to be said once
         shown.__notes__ = [note for note in notes if type(note) not in (CallNote, AdviceNote)]  # type: ignore[attr-defined]
-    return "".join(shown.format())
+    return _NAME_ON_WORKERS.sub(r"\1", "".join(shown.format()))
 
 
 def _without_ours(stack: list[traceback.FrameSummary], places: tuple[str, ...]) -> list[traceback.FrameSummary]:

@@ -26,7 +26,7 @@ def where(
     try:
         call = arguments_text(name, None, None) if function is None else call_text(function, args, kwargs)
     except Exception:  # another thread changes the arguments, or Star was given what it cannot take
-        call = name or "a function"
+        call = name or call_text(function, None)
     if current.is_origin:  # run serially
         return Where(call)
     return Where(call, current.name, advice(error))

@@ -206,7 +206,7 @@ class Star(Wrapper):
             return function(*item.args, **item.kwargs)
         if _had_keywords(item):
             warnings.warn(HAD_KEYWORDS.format(type(item).__name__), FutureWarning, stacklevel=2)
-        return function(*item)
+        return function(*tuple(item))  # what is no iterable is named as by itertools.starmap
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
         [item] = args

@@ -117,6 +117,14 @@ class ReprRaises:
         raise AssertionError("a repr was called")
 
 
+class Own(Exception):
+    pass
+
+
+def raises_own():
+    raise Own("of the program")
+
+
 class Store:
     def __init__(self):
         self.db = sqlite3.connect(":memory:")
@@ -173,6 +181,8 @@ def run():
     tell("breakpoint", lambda: get(stop))
     tell("pdb", lambda: get(trace))
     tell("result", lambda: get(generates, 2))
+    tell("result of a lambda", lambda: list(futures.map(lambda number: (item for item in [number]), [3])))
+    tell("class", lambda: get(raises_own))
     tell("lock in result", lambda: get(holds_lock))
     tell("results", lambda: futures.map(generates, range(5), return_exceptions=True, chunksize=5))
     tell("argument at load", lambda: futures.map(install_of, [1, AtLoad(), 3], return_exceptions=True, chunksize=3))

@@ -69,6 +69,10 @@ def shown(seen: dict[str, Any], name: str) -> str:
         ("result", "ResultNotPicklable",
          "generates() returned a generator, which cannot travel. Return list(...) of it.",
          [r"in generates\(number=2\)" + ON]),
+        ("result of a lambda", "ResultNotPicklable",
+         "<lambda>() returned a generator, which cannot travel. Return list(...) of it.",
+         [r"in <lambda>\(number=3\), item 0 of map" + ON]),
+        ("class", "Own", "of the program", [r"in raises_own\(\)" + ON]),
         ("lock in result", "ResultNotPicklable",
          "holds_lock() returned a dict with result['lock'][0] (a Lock), which cannot travel. Return its data.",
          [r"in holds_lock\(\)" + ON]),
@@ -83,8 +87,8 @@ def shown(seen: dict[str, Any], name: str) -> str:
         ("argument in turn", "PicklingError", "install_of() is given args[0] (a _thread.lock), which cannot travel. "
          "Make it inside the function, or pass its data.", [r"^item 1 of map$"]),
         ("future", "PicklingError",
-         "work() is given args[0] (a Future), which cannot travel. Pass future.result(), "
-         "or submit inside a Future.", []),
+         "work() is given args[0] (a Future), which cannot travel. "
+         "Instead pass future.result(), or submit inside a Future.", []),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -119,6 +123,18 @@ def test_lines(seen: dict[str, Any], name: str, file: str, functions: list[str],
     assert "dynamic-code" not in text
     for ours in ("fedfutures/worker", "fedfutures/wire", "fedfutures/futures", "cloudpickle"):
         assert ours not in text
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="notes stand in the remote traceback there")
+@pytest.mark.parametrize("name", ["wrong arguments", "result", "result of a lambda", "lock in result"])
+def test_what_has_no_line_of_the_program_is_said_once(seen: dict[str, Any], name: str) -> None:
+    found = seen[name]
+    assert found["shown"].count(found["text"]) == 1, found["shown"]
+
+
+def test_a_class_of_the_program_has_the_name_that_it_has_there(seen: dict[str, Any]) -> None:
+    assert seen["class"]["cause"].splitlines()[-1] == "Own: of the program", seen["class"]
+    assert "__mp_main__" not in seen["class"]["shown"]
 
 
 @pytest.mark.parametrize(("name", "file"), [("missing file", "small.csv"), ("missing directory", "no/such/place")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import itertools
 import multiprocessing
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import interface_functions as made
 import pytest
 from launching import launch, write
 
-from fedfutures import Executor, futures
+from fedfutures import Executor, Hosts, futures
 
 LIMIT = 20.0
 
@@ -92,11 +93,39 @@ def test_nor_inside_a_future(two: Executor) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [("env", "os.environ"), ("path", "pythonpath"), ("globals", "shared.set"), ("processes", "max_workers="),
-     ("maxtasksperchild", "max_tasks_per_child="), ("nothing", "unexpected keyword argument 'nothing'$")],
+     ("maxtasksperchild", "max_tasks_per_child="), ("nothing", "unexpected keyword argument 'nothing'$"),
+     ("allow_root", r"write hosts=fedfutures\.Hosts\(names, allow_root=\.\.\.\)$")],
 )  # fmt: skip
 def test_keywords_of_others(name: str, said: str) -> None:
     with pytest.raises(TypeError, match=rf"Executor\(\) got an unexpected keyword argument '{name}'.*{said}|{said}"):
         Executor(**{name: 1, "mode": "serial"})
+
+
+@pytest.mark.parametrize("given", ["4", 2.5])
+def test_a_number_of_workers_that_is_none(given: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^max_workers must be an integer or None, not \w+ {re.escape(repr(given))}$"):
+        Executor(max_workers=given)
+
+
+def test_hosts_that_cannot_be_meant() -> None:
+    with pytest.raises(TypeError, match=r"^names of Hosts must be a sequence of names, such as \['h1'\], not a str$"):
+        Hosts("h1")
+    with pytest.raises(ValueError, match=r"^host_key_policy must be 'reject' or 'accept-new', not 'accept_new'$"):
+        Hosts(["h1"], host_key_policy="accept_new")
+
+
+def test_numbers_of_a_map_that_are_none(face: Any) -> None:
+    for name, said in [("chunksize", "an integer"), ("timeout", "a number of seconds")]:
+        for mapped in (face.map, face.starmap, face.options().map):
+            with pytest.raises(TypeError, match=f"^{name} must be {said} or None, not str 'x'$"):
+                mapped(made.price, [1], **{name: "x"})
+
+
+def test_an_item_of_starmap_that_holds_no_arguments(face: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        list(face.starmap(made.price, [(1,), 2]))
+    assert str(caught.value) == "'int' object is not iterable"  # as itertools.starmap says
+    assert re.match(r"in price\(\.\.\.\), item 1 of map", caught.value.__notes__[0])
 
 
 def test_options_of_map_that_there_are_not(face: Any) -> None:

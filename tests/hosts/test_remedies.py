@@ -182,6 +182,7 @@ def test_root_is_refused_in_a_line() -> None:
     with pytest.raises(StartFailed) as caught:
         federate.refuse_root(Hosts(["a", "b"]), [from_word("a"), from_word("b")])
     assert str(caught.value) == (
-        "as root, Futures could do anything on the other hosts: run it as a user, or say --allow-root (allow_root=True)"
+        "as root, Futures could do anything on the other hosts: run it as a user, or say --allow-root "
+        "(for an Executor: hosts=fedfutures.Hosts(names, allow_root=True))"
     )
     assert caught.value.exit_code == 2

@@ -118,7 +118,7 @@ def test_functions(make: Callable[[Any], Any], text: str) -> None:
         ((1, threading.Lock()), {}, "pow() is given args[1] (a _thread.lock), which cannot travel. Make it inside"),
         ((1,), {"mod": [threading.Lock()]}, "pow() is given kwargs['mod'][0] (a _thread.lock), which"),
         ((concurrent.futures.Future(),), {}, "a concurrent.futures._base.Future), which cannot travel. "
-                                             "Pass future.result(), or submit inside a Future."),
+                                             "Instead pass future.result(), or submit inside a Future."),
         ((i for i in ()), {}, "a generator), which cannot travel. Pass list(...) of it."),
         ((io.StringIO(),), {}, "pow() is given"),
     ],

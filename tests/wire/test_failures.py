@@ -432,3 +432,12 @@ def test_an_exception_that_is_too_large_is_described(monkeypatch: pytest.MonkeyP
     error = load_failure(dump_failure(ValueError("x" * 1000), Payloads(), inside=True), Payloads())
     assert isinstance(error, ValueError)
     assert isinstance(error, errors.RemoteException)
+
+
+@pytest.mark.skipif(failures.NOTES_IN_TEXT, reason="notes stand in the remote traceback there")
+def test_a_remote_traceback_that_says_no_more_is_left_out() -> None:
+    """What ends the program keeps it: it is how the launcher knows that a Future has raised it."""
+    for error in (TypeError("f() missing 1 required positional argument: 'b'"), errors.ResultNotPicklable("text")):
+        assert load_failure(dump_failure(error, Payloads()), Payloads()).__cause__ is None
+    for error in (SystemExit(3), raised(TypeError("text"))):
+        assert type(load_failure(dump_failure(error, Payloads()), Payloads()).__cause__) is errors.RemoteTraceback
