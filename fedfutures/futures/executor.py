@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import concurrent.futures
 import importlib
 import threading
@@ -312,7 +313,16 @@ def _forgotten(federation: Federation) -> None:
 
 
 def _finish_aside(federation: Federation) -> None:
-    threading.Thread(target=federation.finish, name="fedfutures-shutdown").start()
+    end = federation.cut_off_if_interrupted
+
+    def finish() -> None:
+        try:
+            federation.finish()
+        finally:
+            atexit.unregister(end)
+
+    atexit.register(end)
+    threading.Thread(target=finish, name="fedfutures-shutdown").start()
 
 
 def _check(

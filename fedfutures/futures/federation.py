@@ -189,6 +189,13 @@ class Federation:
                 print(f"fedfutures: {why}: {left} cut off", file=sys.stderr, flush=True)
         self.close()
 
+    def cut_off_if_interrupted(self) -> bool:
+        """End at once if an interrupt has ended the program; return whether that is so."""
+        if not was_interrupted():
+            return False
+        self.cut_off("the program was interrupted")
+        return True
+
     def cancel(self) -> None:
         """Cancel what has not been started."""
         origin = self._origin
@@ -227,8 +234,7 @@ class Federation:
         """Drain, say which errors nobody can ask for any more, and close."""
         if self._closed or os.getpid() != self._pid:
             return
-        if was_interrupted():
-            self.cut_off("the program was interrupted")
+        if self.cut_off_if_interrupted():
             return
         try:
             self.drain()

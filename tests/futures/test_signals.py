@@ -111,6 +111,30 @@ def test_ctrl_c_in_code_of_the_program_shows_no_code_of_ours(tmp_path: Path) -> 
     assert running.gone()
 
 
+@pytest.mark.parametrize("end", ["executor.shutdown(wait=False)", "del executor"])
+def test_ctrl_c_while_the_end_waits_for_an_executor_says_what_was_cut_off(tmp_path: Path, end: str) -> None:
+    program = write(
+        tmp_path / "left.py",
+        f"""\
+        import time
+        from fedfutures import Executor
+        if __name__ == "__main__":
+            executor = Executor(max_workers=2)
+            call = executor.submit(time.sleep, 30)
+            {end}
+            print("begun", flush=True)
+        """,
+    )
+    running = Running([str(program)], fedfutures=False)
+    assert running.process.stdout is not None
+    assert running.process.stdout.readline() == "begun\n"
+    time.sleep(0.5)
+    running.process.send_signal(signal.SIGINT)
+    ended = running.end(seconds=15)
+    assert "fedfutures: the program was interrupted: 1 Future was cut off" in ended.err.splitlines()
+    assert running.gone()
+
+
 @pytest.mark.parametrize("launched", [True, False], ids=["launched", "an Executor"])
 def test_ctrl_c_while_the_end_waits_for_threads_ends_the_program(tmp_path: Path, launched: bool) -> None:
     """Python itself only says that it was interrupted, and goes on."""
