@@ -108,7 +108,7 @@ class Feeder:
         self._in_flight = self._bytes = self._unsent = 0
         self._parts: dict[Future, Part] = {}  # those that count: on their way, or not yet consumed
         self._places: dict[Future, tuple[int, int]] = {}  # of those to be read: the first item, and how many
-        self._submitted = 0  # items
+        self._submitted = self._done = 0  # items; the latter when the rest was cancelled
         self._away: set[Future] = set()  # on their way
         self._being_split: set[Future] = set()
         self._filling, self._books = threading.Lock(), threading.RLock()
@@ -494,6 +494,8 @@ class Feeder:
 
     def stop(self) -> None:
         """Cancel the rest."""
+        if not self._stopped:
+            self._done = self._count_done()
         self._stopped = True
         if self.failure is not None:
             unasked.seen(self, self.node)
@@ -575,6 +577,8 @@ class Feeder:
         return None if self.node.runs_at_once or not self._calls_back else self._count_done
 
     def _count_done(self) -> int:
+        if self._stopped:  # what was cancelled since then is not done
+            return self._done
         with self._books:
             away = sum(len(self._parts[future].columns[0]) for future in self._away if future in self._parts)
         return self.input.count - self.input.ahead - away

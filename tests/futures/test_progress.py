@@ -140,6 +140,17 @@ def test_the_last_state_is_shown_when_an_item_raises(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.host
+def test_what_was_cancelled_is_not_done(capsys: pytest.CaptureFixture[str]) -> None:
+    with Executor(max_workers=2) as executor:
+        results = executor.map(time.sleep, [0, *[0.3] * 9], chunksize=1, progress=True)
+        next(results)
+        results.close()  # type: ignore[attr-defined]
+    found = re.search(r"(\d+) of 10 done", capsys.readouterr().err)
+    assert found is not None
+    assert int(found[1]) < 6
+
+
+@pytest.mark.host
 def test_a_map_that_nobody_reads_starts_no_thread() -> None:
     with Executor(max_workers=1) as executor:
         results = executor.map(time.sleep, [0.01] * 3, progress=True)
