@@ -255,6 +255,8 @@ class Feeder:
         self._close_if_done()
 
     def _learn(self, future: Future, part: Part) -> None:
+        if future._result is _NOTHING:  # another thread has noted it
+            return
         values, failures, seconds = cast(Any, future._result)
         self._has_learnt = True
         is_short = self._may_be_cut and len(values) < len(part.columns[0])
@@ -274,8 +276,10 @@ class Feeder:
 
     def _note(self, future: Future) -> None:
         """Keep in mind what failed in a slice whose results nobody reads, once, and throw them away."""
-        if future._state != FINISHED:
+        if future._state != FINISHED or future._result is _NOTHING:
             return
+        if future._exception is None:
+            self.outcome(future)  # what it has not kept is submitted again, before nobody can tell how much that is
         error, result = future._exception, cast(Any, future._result)
         future._exception, future._result = None, _NOTHING
         failures = [error] if error is not None else [outcome for _, outcome in result[1]]
@@ -336,7 +340,7 @@ class Feeder:
     def outcome(self, future: Future) -> tuple[list[Any], list[tuple[int, Any]]]:
         """Return values and failures of a slice that has come, of the items that it has kept; submit the others."""
         values, failures, _ = cast(Any, future._result)
-        if not self._may_be_cut:
+        if not self._may_be_cut or future._result is _NOTHING:
             return values, failures
         self._shorten(future, len(values))
         while future in self._being_split:  # by another thread
