@@ -164,10 +164,14 @@ class Feeder:
                         self.slices.extend(futures) if self._in_order else self.slices.update(futures)
                 for future in futures:
                     self._follow(future)
+                if (
+                    self._unsent >= TOGETHER_BYTES or not self.input.by_any_thread
+                ):  # the next item may be long in coming
+                    self._send()
             except BaseException:  # an interrupt: these items may be lost, and a map must not end short without a word
                 self.refused = True
                 self.input.forget()
-                self.failure = RuntimeError(f"map({self.name}) was interrupted; what was left was not submitted")
+                self._was_interrupted()
                 raise
 
     def _end(self, failure: Exception, what: str) -> None:
@@ -175,6 +179,9 @@ class Feeder:
         self.failure = failure
         if not isinstance(failure, FederationLost):
             unasked.keep(self, self.node, what, failure)
+
+    def _was_interrupted(self) -> None:
+        self.failure = RuntimeError(f"map({self.name}) was interrupted; what was left was not submitted")
 
     def _submit_items(self, columns: Columns, first: int) -> list[Future]:
         """Submit a slice; where an item cannot travel, that one fails, and the others go as smaller slices."""
@@ -199,12 +206,10 @@ class Feeder:
             self._in_flight += len(columns[0])
             self._bytes += size
         self._unsent += size
-        if self._unsent >= TOGETHER_BYTES or not self.input.by_any_thread:  # the next item may be long in coming
-            self._send()
         return future
 
     def _send(self) -> None:
-        """Send the slices that were submitted: those of a short map in one message."""
+        """Send the slices that were submitted: those of a short map in one message. Callbacks may run in it."""
         if self._unsent:
             self._unsent = 0
             self.node.send()
@@ -383,17 +388,19 @@ class Feeder:
             for columns in parts:
                 futures += self._submit_items(columns, first)
                 first += len(columns[0])
-        except Exception as error:
-            if is_by_signal(error):
+        except BaseException as error:
+            if not isinstance(error, Exception) or is_by_signal(error):
+                self._was_interrupted()
                 raise
             self._end(error, f"map({self.name})")
-        with self._books:
-            if instead:
-                self._places.pop(future, None)
-            if future in self.slices:
-                self._place(future, futures, instead)
-            self._being_split.discard(future)
-        self._send()
+        finally:
+            with self._books:
+                if instead:
+                    self._places.pop(future, None)
+                if future in self.slices:
+                    self._place(future, futures, instead)
+                self._being_split.discard(future)
+        self._send()  # not before: the result of this slice may have come, and who takes it waits until it is divided
         for each in futures:
             self._follow(each)
 

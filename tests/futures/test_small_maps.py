@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launching import launch, write
 
 import fedfutures
 from fedfutures import Executor
+from fedfutures.futures import ends
 from fedfutures.futures.mapping import mapped
 
 pytestmark = [pytest.mark.host, pytest.mark.once]
@@ -227,3 +229,54 @@ def test_an_object_whose_attributes_change_is_seen_changed(two: Executor) -> Non
     assert list(two.map(function.__call__, [1, 2])) == [3, 6]
     function.factor = 4
     assert list(two.map(function.__call__, [1, 2])) == [4, 8]
+
+
+UNREAD = """
+    import sys
+    import time
+    from fedfutures import futures
+
+    def leaves_a_mark(path, number):
+        if number == 7:
+            time.sleep(0.052 + int(path[-1]) / 2000)  # it ends when its slice has just been cut
+        with open(path, "a") as file:
+            file.write(f"{number}\\n")
+
+    def forever(value):
+        while True:
+            yield value
+
+    if __name__ == "__main__":
+        for name in range(60):
+            futures.map(leaves_a_mark, forever(f"{sys.argv[1]}/{name}"), iter(range(60)))
+"""
+
+
+def test_nothing_is_sent_while_a_slice_is_divided(two: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sending takes in what has come: the result of that very slice, too, and who takes it waits for its division."""
+    node, divided = two._ready(), 0
+    send = node.send
+
+    def watched() -> None:
+        nonlocal divided
+        divided += any(feeder._being_split for feeder in ends.open_maps(node))
+        send()
+
+    monkeypatch.setattr(node, "send", watched)
+    for _ in range(3):
+        list(two.map(sleeps, iter(range(60))))
+    items = [(number, 0.12 if number == 7 else 0.0) for number in range(60)]
+    for _ in range(5):
+        assert [number for number, _ in two.map(sleeps, iter(items))] == list(range(60))
+    assert not divided
+
+
+def test_unread_maps_whose_slices_are_cut_end(tmp_path: Path) -> None:
+    """Who takes the result of a slice waits until the rest of it is submitted, and may be the one who submits it."""
+    write(tmp_path / "prog.py", UNREAD)
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    ended = launch("-n", "2", "prog.py", str(marks), cwd=tmp_path, seconds=40)
+    assert ended.code == 0, ended.err
+    found = {path.name: sorted(map(int, path.read_text().split())) for path in marks.iterdir()}
+    assert found == {str(name): list(range(60)) for name in range(60)}
