@@ -87,7 +87,7 @@ def test_a_future_is_no_argument(face: Any) -> None:
 
 @pytest.mark.host
 def test_nor_inside_a_future(two: Executor) -> None:
-    assert "Pass future.result(), or submit inside a Future" in two.submit(made.with_future_as_argument).result(LIMIT)
+    assert "pass future.result(), or submit inside a Future" in two.submit(made.with_future_as_argument).result(LIMIT)
 
 
 @pytest.mark.parametrize(
