@@ -24,9 +24,10 @@ if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
 TESTS = Path(__file__).parent
 ONCE = (
     "ecosystem", "federation_live", "hosts", "lab", "launcher/ssh", "security", "simulation", "test_docs.py",
-    "test_layers.py", "test_packages.py",
+    "test_layers.py", "test_packages.py", "futures/test_patience.py", "futures/test_progress.py",
+    "futures/test_repeats.py", "futures/test_seeds.py",
 )  # fmt: skip
-"""Hosts, networks, attacks, lossy links: what they show does not depend on the version of Python."""
+"""Hosts, networks, attacks, lossy links, words, streams: what they show does not depend on the version of Python."""
 ALWAYS = {"hosts/test_battery.py": "loopback-paramiko", "federation_live/test_code.py": ""}
 """But one battery runs on each: on loopback addresses, with the built-in client. And code that travels does depend."""
 
