@@ -31,7 +31,7 @@ from ..wire.functions import innermost
 from .harmless import is_harmless, only_computes
 from .plain import ATOMS, look_plain
 from .process_state import ProcessState
-from .slices import Columns, OpenSlice, in_one_loop, is_used_up
+from .slices import Columns, OpenSlice, add_failure, in_one_loop, is_used_up
 
 SMALL_BYTES = 4096
 """Shared arguments that take no more when they are pickled are compared after each item."""
@@ -159,8 +159,8 @@ class Isolation:
                 except BaseException as error:
                     if _is_of_the_look(error, context):
                         break
-                    failures.append((len(values), fail(error, len(values))))
-                    values.append(None)
+                    is_over = len(values) == count or is_used_up(items)
+                    add_failure(error, values, failures, fail, is_over=is_over)
         finally:
             state.column = before
         if not column or _differs(context) or state.dirty:
@@ -173,12 +173,12 @@ class Isolation:
         failures: list[tuple[int, Any]], fail: Callable[[BaseException, int], Any],
     ) -> None:  # fmt: skip
         state = self.state
-        for row in rows:
+        for place, row in enumerate(rows, len(values)):
             try:
                 values.append(self.fresh().run(function, *row))
             except BaseException as error:
-                failures.append((len(values), fail(error, len(values))))
-                values.append(None)
+                values[place:] = [None]
+                failures.append((place, fail(error, place)))
             if state.dirty:
                 state.restore()
 

@@ -87,9 +87,27 @@ def in_one_loop(
                 break
             raise StopIteration  # the function did: map() took it for its own end
         except BaseException as error:
-            failures.append((len(values), fail(error, len(values))))
-            values.append(None)
+            add_failure(error, values, failures, fail, is_over=is_used_up(items))
     return values, failures
+
+
+def add_failure(
+    error: BaseException, values: list[Any], failures: list[tuple[int, Any]], fail: Callable[[BaseException, int], Any],
+    *, is_over: bool,
+) -> None:  # fmt: skip
+    """The item behind the last value has raised; or, when all are over, an interrupt came late, and is the last one's.
+
+    >>> values, failures = [1, 2], []
+    >>> add_failure(KeyboardInterrupt(), values, failures, lambda error, place: "late", is_over=True)
+    >>> values, failures
+    ([1, None], [(1, 'late')])
+    """
+    if is_over and values:
+        values.pop()
+        if failures and failures[-1][0] == len(values):
+            failures.pop()
+    failures.append((len(values), fail(error, len(values))))
+    values.append(None)
 
 
 class OfItems(Wrapper):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextvars
 import decimal
+import itertools
 import os
 import sys
 import threading
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from fedfutures.wire.copies import Copies
 from fedfutures.wire.functions import Wrapper
 from fedfutures.wire.payload import Payloads
+from fedfutures.worker import slices
 from fedfutures.worker.isolation import Isolation, shared_objects
 from fedfutures.worker.process_state import PARTS
 from fedfutures.worker.slices import OpenSlice, ReduceSlice, ScanSlice, Slice, Star, in_one_loop
@@ -431,3 +433,31 @@ def test_each_item_is_run_once_whoever_takes_it(isolation: Isolation) -> None:
         thread.join()
         assert found == list(range(len(found))), number
         assert kept[0] in (len(found), 20_000), number
+
+
+def test_an_interrupt_behind_the_last_item_is_that_of_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, failures = [1, 2], list[tuple[int, Any]]()
+    for _ in range(2):
+        slices.add_failure(KeyboardInterrupt(), values, failures, lambda error, place: place, is_over=True)
+        assert (values, failures) == ([1, None], [(1, 1)])
+
+    late = itertools.chain([False, KeyboardInterrupt()], itertools.repeat(True))
+
+    def is_used_up(items: Any) -> bool:
+        found = next(late)
+        if isinstance(found, KeyboardInterrupt):
+            raise found
+        return bool(found) or real(items)
+
+    real = slices.is_used_up
+    monkeypatch.setattr(slices, "is_used_up", is_used_up)
+    calls = iter([ValueError("first"), 2, 3])
+
+    def function(item: int) -> Any:
+        found = next(calls)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    found = slices.in_one_loop(function, ([1, 2, 3],), lambda error, place: (type(error), place))
+    assert found == ([None, 2, None], [(0, (ValueError, 0)), (2, (KeyboardInterrupt, 2))])
