@@ -34,7 +34,7 @@ def _of_item(body: bytes, args: Any, kwargs: Any) -> Any:
         return args, kwargs
     if reference == "Star":
         [item] = args
-        return ((), item) if isinstance(item, dict) else (tuple(item), {})
+        return tuple(item), {}
     if not all(len(column) == 1 for column in args):
         return None, {}
     return _of_item(inner[0], tuple(column[0] for column in args), {})
