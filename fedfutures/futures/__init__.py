@@ -15,16 +15,15 @@ from concurrent.futures import TimeoutError as TimeoutError
 from typing import Any
 
 from ..errors import NotSupportedHere
-from ..program.callables import not_callable
 from ..program.postponing import deliver, pending
 from ..worker import current
 from ..worker.future import Future
 from ..worker.seeding import rng
-from ..worker.slices import Arguments, Star
+from ..worker.slices import Arguments
 from . import ends, mapping, reduction
 from .advice import advice
 from .groups import Group, GroupStatistics, named
-from .options import CallOptions, Face, in_seeded
+from .options import CallOptions, Face, in_seeded, starred
 from .patience import Patience
 from .priority import taken_from
 from .serial import Serial
@@ -195,9 +194,7 @@ def starmap(fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) ->
     >>> list(starmap(int, [("7",), Arguments("11", base=2)]))
     [7, 3]
     """
-    if not callable(fn):
-        raise not_callable("starmap", fn)
-    return map(Star(fn), args_list, **options)
+    return map(starred(fn), args_list, **options)
 
 
 def map_as_completed(fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:

@@ -23,7 +23,7 @@ from typing import Any
 from ..program import safe_points
 from ..program.postponing import is_by_signal
 from ..worker.plain import ATOMS
-from .refills import Items
+from .refills import Items, array_type
 
 AHEAD_BYTES = 512 << 20
 """How much of an input is read ahead at the end, roughly, before calls have to be made."""
@@ -54,8 +54,7 @@ def as_it_stands(iterable: Any) -> tuple[Any, bool]:
     take = _TAKEN.get(kind)
     if take is not None:
         return take(iterable), True
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and kind is getattr(numpy, "ndarray", None):
+    if kind is array_type():
         return iterable.copy() if iterable.nbytes <= COPIED_ARRAY_BYTES else iterable, True
     return iterable, False
 

@@ -77,9 +77,7 @@ class CallOptions:
 
     def starmap(self, fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) -> Iterator[Any]:
         """As :func:`fedfutures.futures.starmap`, with these options and those given here."""
-        if not callable(fn):
-            raise not_callable("starmap", fn)
-        return self.map(Star(fn), args_list, **options)
+        return self.map(starred(fn), args_list, **options)
 
     def options(self, **options: Any) -> CallOptions:
         """Return options that are these but for those given here."""
@@ -98,6 +96,13 @@ class CallOptions:
 
 def _again(make: Callable[..., CallOptions], values: dict[str, Any]) -> CallOptions:
     return make(**values)
+
+
+def starred(fn: Callable[..., Any]) -> Star:
+    """Return what calls a function with the contents of an item; raise TypeError for what is no function."""
+    if not callable(fn):
+        raise not_callable("starmap", fn)
+    return Star(fn)
 
 
 def seeded(stream: Stream, fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

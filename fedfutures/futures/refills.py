@@ -57,7 +57,7 @@ class Items:
         Return that one by itself if others stand before it, whether the source came to its end, and whether nothing can
         be changed in the items: they are numbers and strings, or tuples of such.
         """
-        append, atoms, ndarray, different = rows.append, ATOMS, _ndarray(), set() if keep else self._different
+        append, atoms, ndarray, different = rows.append, ATOMS, array_type(), set() if keep else self._different
         tuples, fixed = self._rows, True
         for value in source:
             kind = type(value)
@@ -88,7 +88,7 @@ class Items:
         kind = type(value)
         if kind in ATOMS:
             return value, False
-        if kind is _ndarray() and not value.dtype.hasobject:
+        if kind is array_type() and not value.dtype.hasobject:
             return (value, True) if value.nbytes >= LARGE_BYTES and not keep else (_copied(value), False)
         if kind in _NESTED or kind in _FLAT or keep or self.is_row(kind):
             return _Taking(self, keep).item(value)
@@ -103,7 +103,7 @@ class Items:
             self._comes_again = True
             return True
         if self._count >= LOOKED_AT:
-            if type(value) not in _NESTED and type(value) is not _ndarray():
+            if type(value) not in _NESTED and type(value) is not array_type():
                 self._different.add(type(value))
             return False
         self._count += 1
@@ -169,7 +169,7 @@ class _Taking:
             return value if all(map(_is, taken, value)) else tuple.__new__(kind, taken)
         if kind in _FLAT:
             return self._flat(value, memoryview(value).nbytes, _FLAT[kind])
-        if kind is _ndarray() and not value.dtype.hasobject:
+        if kind is array_type() and not value.dtype.hasobject:
             return self._flat(value, value.nbytes, _copied)
         return self._other(value)
 
@@ -193,7 +193,7 @@ class _Taking:
         return value
 
 
-def _ndarray() -> Any:
+def array_type() -> Any:
     """Return NumPy's type of arrays; what no value is of where the program has not imported it."""
     return getattr(sys.modules.get("numpy"), "ndarray", _nothing)
 

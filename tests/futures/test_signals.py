@@ -9,10 +9,20 @@ from pathlib import Path
 import interrupting
 import pytest
 import signal_program
-from launching import Running, python, write
+from launching import Ended, Running, python, write
 
 pytestmark = pytest.mark.host
 ROUNDS = "8"
+
+
+def interrupted(program: Path, launched: bool = False, *, after: float, seconds: float) -> tuple[Running, Ended]:
+    """Run a program, send it Ctrl-C so many seconds after it says "begun", and wait for its end."""
+    running = Running(["-n", "2", str(program)] if launched else [str(program)], fedfutures=launched)
+    assert running.process.stdout is not None
+    assert running.process.stdout.readline() == "begun\n"
+    time.sleep(after)
+    running.process.send_signal(signal.SIGINT)
+    return running, running.end(seconds=seconds)
 
 
 @pytest.fixture(autouse=True)
@@ -49,12 +59,7 @@ def test_ctrl_c_says_what_was_cut_off_and_shows_the_line_of_the_program(tmp_path
         """
         % ("futures" if launched else "Executor(max_workers=2)"),
     )
-    running = Running(["-n", "2", str(program)] if launched else [str(program)], fedfutures=launched)
-    assert running.process.stdout is not None
-    assert running.process.stdout.readline() == "begun\n"
-    time.sleep(0.1)
-    running.process.send_signal(signal.SIGINT)
-    ended = running.end(seconds=20)
+    running, ended = interrupted(program, launched, after=0.1, seconds=20)
     assert ended.code in (-signal.SIGINT, 130)
     lines = ended.err.splitlines()
     assert "fedfutures: the program was interrupted: 8 Futures were cut off" in lines
@@ -77,12 +82,7 @@ def test_ctrl_c_at_the_end_of_a_program_is_one_line(tmp_path: Path) -> None:
             print("begun", flush=True)
         """,
     )
-    running = Running([str(program)], fedfutures=False)
-    assert running.process.stdout is not None
-    assert running.process.stdout.readline() == "begun\n"
-    time.sleep(0.5)
-    running.process.send_signal(signal.SIGINT)
-    ended = running.end(seconds=20)
+    running, ended = interrupted(program, after=0.5, seconds=20)
     assert ended.err.splitlines() == ["fedfutures: the program was interrupted: 8 Futures were cut off"]
     assert running.gone()
 
@@ -100,12 +100,7 @@ def test_ctrl_c_in_code_of_the_program_shows_no_code_of_ours(tmp_path: Path) -> 
                 time.sleep(60)
         """,
     )
-    running = Running([str(program)], fedfutures=False)
-    assert running.process.stdout is not None
-    assert running.process.stdout.readline() == "begun\n"
-    time.sleep(0.2)
-    running.process.send_signal(signal.SIGINT)
-    ended = running.end(seconds=20)
+    running, ended = interrupted(program, after=0.2, seconds=20)
     assert ended.err.splitlines()[-1] == "KeyboardInterrupt"
     assert ended.err.count("  File ") == 1
     assert running.gone()
@@ -125,12 +120,7 @@ def test_ctrl_c_while_the_end_waits_for_an_executor_says_what_was_cut_off(tmp_pa
             print("begun", flush=True)
         """,
     )
-    running = Running([str(program)], fedfutures=False)
-    assert running.process.stdout is not None
-    assert running.process.stdout.readline() == "begun\n"
-    time.sleep(0.5)
-    running.process.send_signal(signal.SIGINT)
-    ended = running.end(seconds=15)
+    running, ended = interrupted(program, after=0.5, seconds=15)
     assert "fedfutures: the program was interrupted: 1 Future was cut off" in ended.err.splitlines()
     assert running.gone()
 
@@ -153,12 +143,7 @@ def test_ctrl_c_while_the_end_waits_for_threads_ends_the_program(tmp_path: Path,
         """
         % ("futures" if launched else "Executor(max_workers=2)"),
     )
-    running = Running(["-n", "2", str(program)] if launched else [str(program)], fedfutures=launched)
-    assert running.process.stdout is not None
-    assert running.process.stdout.readline() == "begun\n"
-    time.sleep(0.5)
-    running.process.send_signal(signal.SIGINT)
-    ended = running.end(seconds=15)
+    running, ended = interrupted(program, launched, after=0.5, seconds=15)
     assert "fedfutures: the program was interrupted: 1 Future was cut off" in ended.err.splitlines()
     if launched:
         assert ended.code in (-signal.SIGINT, 130)
