@@ -63,21 +63,26 @@ def _base_of(found: Class, base: str) -> list[Class]:
     return near or [other for other in named if other.module.name in imported]
 
 
-def largest_class() -> tuple[int, str]:
-    """How many attributes the largest class has, and which one it is."""
-    return max((len(attributes_of(one)), f"{one.module.name}.{one.name}") for one in tree.classes())
+def large_classes(count: int) -> dict[str, int]:
+    """The classes that have at least so many attributes, with how many they have."""
+    sizes = {f"{one.module.place}:{one.name}": len(attributes_of(one)) for one in tree.classes()}
+    return {place: size for place, size in sizes.items() if size >= count}
 
 
-def longest_module() -> tuple[int, str]:
-    return max((module.text.count("\n"), module.place) for module in tree.modules().values())
+def long_modules(count: int) -> dict[str, int]:
+    """The modules that have more lines than that."""
+    sizes = {module.place: module.text.count("\n") for module in tree.modules().values()}
+    return {place: size for place, size in sizes.items() if size > count}
 
 
-def longest_function() -> tuple[int, str]:
-    return max(
-        (lines, f"{module.place}:{name}")
+def long_functions(count: int) -> dict[str, int]:
+    """The functions that have more lines than that, docstrings aside."""
+    return {
+        f"{module.place}:{name}": size
         for module in tree.modules().values()
-        for name, lines in tree.functions(module)
-    )
+        for name, size in tree.functions(module)
+        if size > count
+    }
 
 
 def double_names() -> dict[str, list[str]]:
@@ -162,3 +167,29 @@ def without_test_file() -> list[str]:
 
 def lines() -> int:
     return sum(module.text.count("\n") for module in tree.modules().values())
+
+
+def held_owners() -> Iterator[str]:
+    """Objects of the product that another one makes while it is made itself, and hands itself to."""
+    names = {one.name for one in tree.classes()}
+    for module in tree.modules().values():
+        for node in module.nodes:
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                for call in ast.walk(node):
+                    if isinstance(call, ast.Call) and _hands_self(call):
+                        name = ast.unparse(call.func).split(".")[-1]
+                        if name in names:
+                            yield f"{module.place}:{call.lineno} {ast.unparse(call)}"
+
+
+def _hands_self(call: ast.Call) -> bool:
+    handed = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return any(isinstance(value, ast.Name) and value.id == "self" for value in handed)
+
+
+def calls_of(found: Iterable[Module], names: set[str]) -> Iterator[str]:
+    """Where modules make objects of the classes with these names."""
+    for module in found:
+        for node in module.nodes:
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in names:
+                yield f"{module.place}:{node.lineno} {ast.unparse(node.func)}"

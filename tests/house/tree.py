@@ -32,9 +32,21 @@ class Module:
         return self.path.name == "__init__.py"
 
     @functools.cached_property
+    def code(self) -> str:
+        """Its text without docstrings and comments."""
+        return ast.unparse(_Bare().visit(ast.parse(self.text)))
+
+    @functools.cached_property
     def nodes(self) -> list[ast.AST]:
         """All nodes of its syntax tree."""
         return list(ast.walk(self.tree))
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes docstrings out."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
+        return ast.Expr(ast.Constant(...)) if isinstance(node.value, ast.Constant) else node
 
 
 @dataclass(frozen=True, eq=False)
