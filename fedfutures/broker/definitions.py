@@ -31,6 +31,7 @@ class Definitions:
 
     def __init__(self, broker: BrokerMachine) -> None:
         self._broker = broker
+        self._outbox = broker.outbox
         self.functions: dict[bytes, messages.Function] = {}
         self.constants: dict[str, messages.Constant] = {}
         self.waiting: dict[bytes, list[Lot]] = {}  # for their function
@@ -71,7 +72,7 @@ class Definitions:
         for other in self._broker.peers.values():
             if function.digest in other.wants:
                 other.wants.discard(function.digest)
-                self._broker.send(other, function, now)
+                self._outbox.send(other, function, now)
 
     def forget(self, digest: bytes) -> None:
         """Drop a definition; it is asked for when it is needed again."""
@@ -82,7 +83,7 @@ class Definitions:
         peer.wants.discard(function.digest)
         if not is_module(function.digest):  # those that are asked for are never given unasked, and there may be many
             peer.knows.add(function.digest)
-        self._broker.send(peer, function, now)
+        self._outbox.send(peer, function, now)
 
     def wanted(self, peer: Peer, digest: bytes, now: float) -> None:
         """A peer lacks a definition; ask where its Futures came from if it is not here."""
@@ -96,11 +97,11 @@ class Definitions:
         if is_module(digest):
             origin = self._towards_origin(peer, digest)
             if origin is not None and not known:
-                self._broker.send(origin, messages.Want(digest), now)
+                self._outbox.send(origin, messages.Want(digest), now)
             return
         sources = {piece.source[0] for piece in peer.held.values() if piece.function == digest and piece.source}
         for name in sorted(sources):
-            self._broker.send(self._broker.peers[name], messages.Want(digest), now)
+            self._outbox.send(self._broker.peers[name], messages.Want(digest), now)
 
     def _towards_origin(self, peer: Peer | None = None, key: bytes = b"") -> Peer | None:
         """Return who is, or is nearer to, the Origin that has what is asked for: any for modules, one by its name else.
@@ -125,13 +126,13 @@ class Definitions:
         if peer is self._towards_origin():
             wants = {digest for other in self._broker.peers.values() for digest in other.wants}
             for digest in sorted(filter(is_module, wants)):
-                self._broker.send(peer, messages.Want(digest), now)
+                self._outbox.send(peer, messages.Want(digest), now)
 
     def wait_for(self, lot: Lot, now: float) -> None:
         """Let a lot wait for its function, and ask who gave it."""
         lots = self.waiting.setdefault(lot.function, [])
         if all(other.giver[0] != lot.giver[0] for other in lots):
-            self._broker.send(self._broker.peers[lot.giver[0]], messages.Want(lot.function), now)
+            self._outbox.send(self._broker.peers[lot.giver[0]], messages.Want(lot.function), now)
         lots.append(lot)
 
     def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
@@ -152,7 +153,7 @@ class Definitions:
         if peer is not self._towards_origin():
             digests = {digest for digest in digests if not is_module(digest)}
         for digest in sorted(digests):
-            self._broker.send(peer, messages.Want(digest), now)
+            self._outbox.send(peer, messages.Want(digest), now)
 
     def share(self, peer: Peer, constant: messages.Constant, now: float) -> None:
         """The newest value wins; between Brokers, of equally new ones the greater, so that all come to the same."""
@@ -167,9 +168,9 @@ class Definitions:
         self.constants[constant.name] = constant
         for other in self._broker.peers.values():
             if late or other is not peer:  # its sender may have taken the other's value for the newer one
-                self._broker.send(other, constant, now)
+                self._outbox.send(other, constant, now)
 
     def send_constants(self, peer: Peer, now: float) -> None:
         """Tell a peer all constants."""
         for constant in self.constants.values():
-            self._broker.send(peer, constant, now)
+            self._outbox.send(peer, constant, now)

@@ -27,6 +27,7 @@ class Dispatch:
 
     def __init__(self, broker: BrokerMachine) -> None:
         self._broker = broker
+        self._outbox = broker.outbox
 
     def give_out(self, now: float) -> None:
         """Cut pieces from the queue for Workers with room, idle ones first."""
@@ -134,7 +135,7 @@ class Dispatch:
         if not intake.left:
             del broker.intakes[source]
             broker.transfers.kept.done(source)
-        broker.send(peer, messages.Return(source[1], back.ids, back.attempt, back.crashes), now)
+        self._outbox.send(peer, messages.Return(source[1], back.ids, back.attempt, back.crashes), now)
 
     def _cut(self, lot: Lot, count: int, to: str = "") -> Lot:
         """Take up to `count` Futures of a lot of the queue; its root is charged with their time."""
@@ -146,4 +147,4 @@ class Dispatch:
             self._broker.definitions.tell(peer, self._broker.definitions.functions[lot.function], now)
         batch = peer.give(lot, self._backlog(), spent)
         self._broker.intakes[lot.giver].outs.add((peer.name, batch.piece))
-        self._broker.send(peer, batch, now)
+        self._outbox.send(peer, batch, now)

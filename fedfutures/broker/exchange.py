@@ -62,6 +62,7 @@ class Exchange:
 
     def __init__(self, broker: BrokerMachine) -> None:
         self._broker = broker
+        self._outbox = broker.outbox
         self.others_workers = 0  # Workers behind neighbours, at the last survey
         self.due: float | None = None  # when :meth:`balance` has something to do even if nothing happens
         self._hungry_at: float | None = None  # when to publish hunger
@@ -131,7 +132,7 @@ class Exchange:
         for peer in broker.origins:
             if wanted > 2 * max(0, peer.asked) or wanted < peer.asked // 4:
                 peer.asked = wanted
-                broker.send(peer, messages.Demand(wanted, 0, 0), now)
+                self._outbox.send(peer, messages.Demand(wanted, 0, 0), now)
 
     def _ask_neighbour(self, peer: Peer, survey: Survey, queued: int, hungry: bool, now: float) -> None:
         broker = self._broker
@@ -163,7 +164,7 @@ class Exchange:
                 news = False
         if news:
             peer.asked, peer.told_idle, peer.told_workers, peer.told_at = wanted, idle, workers, now
-            broker.send(peer, messages.Demand(wanted, idle, workers), now)
+            self._outbox.send(peer, messages.Demand(wanted, idle, workers), now)
 
     # -- Meta --------------------------------------------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ class Exchange:
         self._hunger = hunger
         broker = self._broker
         self._number += 1
-        broker.publish("", messages.State(broker.boot, self._number, hunger, len(broker.queue), broker.size))
+        self._outbox.publish("", messages.State(broker.boot, self._number, hunger, len(broker.queue), broker.size))
 
     def announce(self) -> None:
         """Let own Workers hear that this Broker is here: one that was there before has another boot."""
@@ -212,7 +213,7 @@ class Exchange:
         peer.published, peer.published_at = (spare, size), now
         self._number += 1
         broker = self._broker
-        broker.publish(peer.name, messages.State(broker.boot, self._number, hunger, spare, size))
+        self._outbox.publish(peer.name, messages.State(broker.boot, self._number, hunger, spare, size))
 
 
 def _spare_at(peer: Peer) -> int:

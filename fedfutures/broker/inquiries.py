@@ -37,6 +37,7 @@ class Inquiries:
 
     def __init__(self, broker: BrokerMachine) -> None:
         self._broker = broker
+        self._outbox = broker.outbox
         self.open: dict[int, Inquiry] = {}
         self._count = 0
 
@@ -64,7 +65,7 @@ class Inquiries:
                 continue
             inquiry.waiting.add(peer.name)
             question = messages.Inquire(self._count, question.subject, seconds, question.submitter, question.future)
-            broker.send(peer, question, now)
+            self._outbox.send(peer, question, now)
         self._finish_if_done(self._count, now)
 
     def answered(self, peer: Peer, answer: messages.Answer, now: float) -> None:
@@ -107,4 +108,4 @@ class Inquiries:
     def _answer(self, inquiry: Inquiry, name: str, report: bytes, *, last: bool, now: float) -> None:
         asker = self._broker.peers.get(inquiry.asker)
         if asker is not None:
-            self._broker.send(asker, messages.Answer(inquiry.number, name, report, last), now)
+            self._outbox.send(asker, messages.Answer(inquiry.number, name, report, last), now)

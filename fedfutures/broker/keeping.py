@@ -31,6 +31,7 @@ class Keeping:
 
     def __init__(self, broker: BrokerMachine, space: int) -> None:
         self._broker, self._space = broker, space
+        self._outbox = broker.outbox
         self._kept: dict[str, Kept] = {}
         self._once: dict[Source, list[str]] = {}  # by who gave them: segments that no other Future will need
         self.bytes = 0
@@ -61,7 +62,7 @@ class Keeping:
         for name in names:
             self.bytes -= self._kept.pop(name).size
         if names:
-            self._broker.act(Remove(names, reuse=True))
+            self._outbox.act(Remove(names, reuse=True))
         self._set_due(0.0)  # others that it needed may go now
 
     def forget(self, source: Source) -> None:
@@ -91,7 +92,7 @@ class Keeping:
                 self.bytes -= kept.size
                 names.append(name)
         if names:
-            self._broker.act(Remove(names, reuse=True))
+            self._outbox.act(Remove(names, reuse=True))
         self._set_due(now + LOOK_AGAIN_SECONDS)
 
     def check(self) -> None:

@@ -20,6 +20,7 @@ class Losses:
 
     def __init__(self, broker: BrokerMachine) -> None:
         self._broker = broker
+        self._outbox = broker.outbox
 
     def taken(self, peer: Peer, piece: Piece, wanted: list[int], now: float, *, lost: bool = False) -> Lot | None:
         """Take Futures of a piece from its holder; resolve those that the submitter has cancelled meanwhile."""
@@ -124,7 +125,7 @@ class Losses:
             for holder, key in sorted(self._broker.intakes.pop(source).outs):
                 piece = self._broker.peers[holder].held[key]
                 piece.source = None
-                self._broker.send(self._broker.peers[holder], messages.Cancel(key % SHARD, list(piece.pending)), now)
+                self._outbox.send(self._broker.peers[holder], messages.Cancel(key % SHARD, list(piece.pending)), now)
 
     def is_hopeless(self) -> bool:
         """Whether nobody is there, or will come, who could run a Future."""
@@ -159,7 +160,7 @@ class Losses:
             ids, _ = peer.take(piece, results.ids)
             if ids:
                 found.update(ids)
-                self._broker.send(peer, messages.Cancel(key % SHARD, ids), now)
+                self._outbox.send(peer, messages.Cancel(key % SHARD, ids), now)
                 self._broker.close(peer, key, piece)
         results = only(results, found)
         if results.ids:

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation import schedule
 from ..federation.channel import Channel
-from ..federation.events import Arrived, Send, Tick
+from ..federation.events import Arrived, Tick
 from ..wire import messages
 from ..wire.messages import CANCELLED, PROTOCOL
 from . import audit, files
 from .definitions import Definitions
 from .dispatch import Dispatch
-from .events import Action, Dial, Event, Expect, GaveUp, PeerLost, Publish
+from .events import Action, Dial, Event, Expect, GaveUp, PeerLost
 from .exchange import Exchange
 from .inquiries import Inquiries
 from .keeping import SPACE_BYTES
@@ -36,6 +36,7 @@ from .ledger import SHARD, Intake, Lot, Peer, Piece, Source, only
 from .losses import Losses
 from .neighbourhood import Neighbourhood
 from .orphans import Orphans
+from .outbox import Outbox
 from .queue import WorkQueue
 from .roles import ALLOWED, may_say
 from .transfers import Transfers
@@ -60,6 +61,7 @@ class BrokerMachine:
         size_of: Callable[[str], int] = nothing_here, space: int = SPACE_BYTES,
     ) -> None:  # fmt: skip
         self.name, self.boot, self.size = name, boot, size
+        self.outbox = Outbox()
         self.pack = pack  # how reports become bytes
         self.peers: dict[str, Peer] = {}
         self.workers: list[Peer] = []  # the same peers, by role
@@ -78,13 +80,11 @@ class BrokerMachine:
         self.orphans = Orphans(self)
         self.inquiries = Inquiries(self)
         self._sessions = boot  # the last session number given out
-        self._due: float | None = None  # the earliest deadline of any channel
         self.gave_up: str | None = None
         self._expected: set[str] = set()  # Workers that have yet to introduce themselves
         self._expect_until = self._announce_at = float("inf")
         self._ended: deque[str] = deque(maxlen=1024)  # Workers that have; a Hello of theirs may still be under way
         self.crashes = self.resolved = self.violations = 0
-        self._actions: list[Action] = []
 
     def step(self, event: Event, now: float) -> list[Action]:
         """Take an event in and return what is to be done.
@@ -110,12 +110,11 @@ class BrokerMachine:
                     self.dispatch.give_to_neighbours(now)
         if kind is Tick:
             self.exchange.balance(now)
-        actions, self._actions = self._actions, []
-        return actions
+        return self.outbox.take()
 
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
-        times = [self._due, self.exchange.due, self.transfers.deadline()]
+        times = [self.outbox.due, self.exchange.due, self.transfers.deadline()]
         if self.neighbours or self._neighbourhood.dials:
             times.append(self._neighbourhood.deadline())
         if len(self.orphans):
@@ -126,42 +125,8 @@ class BrokerMachine:
             times.append(min(self._expect_until, self._announce_at))
         return min([due for due in times if due is not None], default=None)
 
-    # -- sending -----------------------------------------------------------------------------------------------------
-
-    def send(self, peer: Peer, message: messages.Message, now: float) -> None:
-        """Send a message of the session with `peer`."""
-        sequence, acknowledged = peer.channel.number(message, now)
-        self._actions.append(Send(peer.name, message, sequence, acknowledged))
-        self._note_deadline(peer)
-
-    def send_aside(self, name: str, message: messages.Message) -> None:
-        """Send a message that belongs to no session."""
-        self._actions.append(Send(name, message, 0, 0))
-
-    def act(self, action: files.Action) -> None:
-        """Have something done with segments."""
-        self._actions.append(action)
-
-    def publish(self, topic: str, state: messages.State) -> None:
-        """Publish on the Meta socket."""
-        self._actions.append(Publish(topic, state))
-
-    def _note_deadline(self, peer: Peer) -> None:
-        due = peer.channel.deadline()
-        if due is not None and (self._due is None or due < self._due) and not peer.silent:
-            self._due = due
-
     def _tick(self, now: float) -> None:
-        if self._due is not None and now >= self._due:
-            self._due = None
-            for peer in self.peers.values():
-                if peer.silent:
-                    continue  # what is repeated would pile up; it is repeated when the peer is heard again
-                for sequence, message in peer.channel.repeat(now):
-                    self._actions.append(Send(peer.name, message, sequence, peer.channel.acknowledged))
-                if peer.channel.ack_is_due(now):
-                    self.send(peer, messages.Ack(peer.channel.missing), now)
-                self._note_deadline(peer)
+        self.outbox.repeat(self.peers.values(), now)
         if self.neighbours or self._neighbourhood.dials:
             self._neighbourhood.tick(now)
         self.transfers.tick(now)
@@ -194,7 +159,7 @@ class BrokerMachine:
         if peer is None:
             self.violations += 1  # a late word of a peer that is gone, or one that does not know that we are new
             if event.peer not in self._ended:
-                self.send_aside(event.peer, messages.Stranger())
+                self.outbox.send_unnumbered(event.peer, messages.Stranger())
             return
         if peer.link is not None:
             self._neighbourhood.heard(peer, now)
@@ -202,7 +167,7 @@ class BrokerMachine:
             self._be_strangers(peer, now)
             return
         fresh = peer.channel.accept(event.sequence, event.acknowledged, now)
-        self._note_deadline(peer)
+        self.outbox.note_deadline(peer)
         if not fresh:
             return
         if kind is messages.Demand:
@@ -221,12 +186,12 @@ class BrokerMachine:
         if peer.link is not None and peer.link.dials:
             self._neighbourhood.stranger(peer.name, now)
         else:
-            self.send_aside(peer.name, messages.Stranger())
+            self.outbox.send_unnumbered(peer.name, messages.Stranger())
 
     def _on_hello(self, name: str, hello: messages.Hello, now: float) -> None:
         if hello.protocol != PROTOCOL:
             reason = f"Broker {self.name} speaks protocol {PROTOCOL}, {hello.name} speaks {hello.protocol}"
-            self.send_aside(name, messages.Refused(PROTOCOL, reason))
+            self.outbox.send_unnumbered(name, messages.Refused(PROTOCOL, reason))
             return
         peer = self.peers.get(name)
         if hello.role not in ALLOWED or (peer is not None and peer.role != hello.role):
@@ -245,7 +210,7 @@ class BrokerMachine:
             session = self.next_session()
             peer = Peer(name, hello.role, hello.boot, hello.pid, session, Channel(session))
             peer.workers = 1 if hello.role == "worker" else 0
-        self.send_aside(name, self.welcome(peer, hello))
+        self.outbox.send_unnumbered(name, self.welcome(peer, hello))
         if not known:
             self.add(peer, now)
 
@@ -255,14 +220,14 @@ class BrokerMachine:
     def _on_ping(self, name: str, ping: messages.Ping, now: float) -> None:
         peer = self.peers.get(name)
         if peer is None or peer.link is None:
-            self.send_aside(name, messages.Stranger())
+            self.outbox.send_unnumbered(name, messages.Stranger())
             return
         if peer.channel.is_foreign(ping.last, 0):
             self._be_strangers(peer, now)
             return
-        self.send_aside(name, messages.Pong(ping.token))
+        self.outbox.send_unnumbered(name, messages.Pong(ping.token))
         peer.channel.heard_last(ping.last, now)
-        self._note_deadline(peer)
+        self.outbox.note_deadline(peer)
         self._neighbourhood.heard(peer, now)
 
     def _on_pong(self, name: str, pong: messages.Pong, now: float) -> None:
@@ -315,7 +280,7 @@ class BrokerMachine:
     def _on_ack(self, peer: Peer, ack: messages.Ack, now: float) -> None:
         if ack.missing:
             peer.channel.hasten(now)
-            self._note_deadline(peer)
+            self.outbox.note_deadline(peer)
 
     def _on_demand(self, peer: Peer, demand: messages.Demand, now: float) -> None:
         workers = demand.workers
@@ -421,7 +386,7 @@ class BrokerMachine:
             peer.finished.append((source[1], intake))
         results = messages.Results(source[1], intake.attempt, ids, outcomes, odd, seconds, count)
         if peer.link is None:
-            self.send(peer, results, now)
+            self.outbox.send(peer, results, now)
         else:
             self._neighbourhood.collect(peer, results, now)
 
@@ -477,13 +442,13 @@ class BrokerMachine:
             ids = [i for i in cancel.ids if i in piece.pending]
             piece.unwanted.update(ids)
             if ids:
-                self.send(self.peers[holder], messages.Cancel(key % SHARD, ids), now)
+                self.outbox.send(self.peers[holder], messages.Cancel(key % SHARD, ids), now)
 
     def _on_running(self, peer: Peer, running: messages.Running, now: float) -> None:
         for key, ids in peer.keys(running.piece, running.ids):
             source = peer.held[key].source
             if source is not None:
-                self.send(self.peers[source[0]], messages.Running(source[1], ids, running.kept), now)
+                self.outbox.send(self.peers[source[0]], messages.Running(source[1], ids, running.kept), now)
 
     # -- losses ------------------------------------------------------------------------------------------------------
 

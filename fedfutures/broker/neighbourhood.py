@@ -34,6 +34,7 @@ class Neighbourhood:
 
     def __init__(self, broker: BrokerMachine, random: Random) -> None:
         self._broker = broker
+        self._outbox = broker.outbox
         self._random = random
         self.dials: dict[str, Link] = {}
 
@@ -77,7 +78,7 @@ class Neighbourhood:
             wait = max(COLLECT_SECONDS, peer.link.round_trip / 16)
             if now >= peer.flush_at + wait:
                 peer.flush_at = now
-                self._broker.send(peer, results, now)
+                self._outbox.send(peer, results, now)
                 return
             peer.flush_at += wait
         known = peer.collected.get(results.piece)
@@ -95,13 +96,13 @@ class Neighbourhood:
         collected, peer.collected = peer.collected, {}
         peer.flush_at = now
         for results in collected.values():
-            self._broker.send(peer, results, now)
+            self._outbox.send(peer, results, now)
 
     def _say_what_is_due(self, name: str, link: Link, now: float) -> None:
         peer = self._broker.peers.get(name)
         session, last = (0, 0) if peer is None else (peer.session, peer.channel.last)
         for message in link.due(session, last, now):
-            self._broker.send_aside(name, message)
+            self._outbox.send_unnumbered(name, message)
 
     def stranger(self, name: str, now: float) -> None:
         """A neighbour that this end dials does not know it."""
@@ -115,19 +116,19 @@ class Neighbourhood:
             peer.spent = False
             for number, parts in sorted(peer.doubtful.items()):
                 ids = sorted(i for _, some in parts for i in some)
-                self._broker.send(peer, messages.Cancel(number, ids), now)
+                self._outbox.send(peer, messages.Cancel(number, ids), now)
 
     def greeted(self, name: str, hello: messages.Hello, now: float) -> None:
         """A neighbour that dials says ``Hello``; a new session begins where that is due."""
         broker = self._broker
         peer = broker.peers.get(name)
         if peer is not None and peer.boot == hello.boot:
-            broker.send_aside(name, broker.welcome(peer, hello))
+            self._outbox.send_unnumbered(name, broker.welcome(peer, hello))
             self.heard(peer, now)
             return
         link = Link(broker.name, False, self._random, now)
         new = self._new_peer(name, hello.boot, broker.next_session(), link)
-        broker.send_aside(name, broker.welcome(new, hello))
+        self._outbox.send_unnumbered(name, broker.welcome(new, hello))
         self._begin(new, peer, now)
 
     def welcomed(self, name: str, welcome: messages.Welcome, now: float) -> None:
@@ -163,7 +164,7 @@ class Neighbourhood:
             if name == peer.name
         }
         for message in introduction(held, old.finished, old.channel):
-            broker.send(peer, message, now)
+            self._outbox.send(peer, message, now)
         for lot in lent:
             broker.losses.give_again(peer, lot, now)
         broker.transfers.linked(peer, anew=True, now=now)

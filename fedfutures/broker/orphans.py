@@ -28,6 +28,7 @@ class Orphans:
 
     def __init__(self, broker: BrokerMachine) -> None:
         self._broker = broker
+        self._outbox = broker.outbox
         self._where: dict[tuple[str, int], tuple[str, int]] = {}  # (submitter, id) -> (peer, piece number)
 
     def __len__(self) -> int:
@@ -128,7 +129,7 @@ class Orphans:
             for number, orphan in list(peer.orphans.items()):
                 if now >= orphan.until:
                     ids = sorted(orphan.ids)
-                    self._broker.send(peer, messages.Cancel(number, ids), now)
+                    self._outbox.send(peer, messages.Cancel(number, ids), now)
                     orphan.outcomes.clear()
                     self.forget(peer, number, ids)
 

@@ -50,6 +50,7 @@ class Transfers:
 
     def __init__(self, broker: BrokerMachine, size_of: Callable[[str], int], space: int) -> None:
         self._broker, self._size_of = broker, size_of
+        self._outbox = broker.outbox
         self.kept = Keeping(broker, space)
         self.inbound: dict[str, Inbound] = {}
         self._needs: dict[str, list[Waiting]] = {}  # by segment
@@ -105,7 +106,7 @@ class Transfers:
             if i in awaited:
                 self._wait(Waiting(peer.name, only(results, {i}, measured=False), missing, names), now)
             else:
-                self._broker.send(peer, messages.Drop(names), now)
+                self._outbox.send(peer, messages.Drop(names), now)
         return only(results, set(results.ids).difference(lacking))
 
     def put_constant_aside(self, peer: Peer, constant: messages.Constant, now: float) -> bool:
@@ -168,7 +169,7 @@ class Transfers:
                 queue.popleft()
                 continue
             window.ask((inbound.name, part[0]), part[1], now)
-            self._broker.send_aside(name, messages.Get(inbound.name, *part))
+            self._outbox.send_unnumbered(name, messages.Get(inbound.name, *part))
 
     def brought(self, event: Brought, now: float) -> None:
         """Take in a chunk."""
@@ -187,7 +188,7 @@ class Transfers:
             return
         if inbound.size < 0:
             inbound.has_size(chunk.size)
-            self._broker.act(Begin(inbound.name, chunk.size))
+            self._outbox.act(Begin(inbound.name, chunk.size))
             self._enqueue(inbound, first=True)
         data = data[: inbound.open[chunk.offset]]  # more, or less, is the answer to an earlier question
         if not data and inbound.left:
@@ -197,9 +198,9 @@ class Transfers:
             self._enqueue(inbound, first=True)
         self.fetched += len(data)
         if data:
-            self._broker.act(Write(inbound.name, chunk.offset, data))
+            self._outbox.act(Write(inbound.name, chunk.offset, data))
         if not inbound.left:
-            self._broker.act(Finish(inbound.name))
+            self._outbox.act(Finish(inbound.name))
 
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to do."""
@@ -258,9 +259,9 @@ class Transfers:
             self._broker.definitions.share(peer, what, now)
         elif peer is not None and type(what) is messages.Results:
             if not self._awaited(peer, what):
-                self._broker.act(Remove(waiting.names))
+                self._outbox.act(Remove(waiting.names))
             self._broker.settle_results(peer, what, now)
-            self._broker.send(peer, messages.Drop(waiting.names), now)
+            self._outbox.send(peer, messages.Drop(waiting.names), now)
 
     def unwritable(self, event: Unwritable, now: float) -> None:
         """A segment cannot be stored here."""
@@ -324,7 +325,7 @@ class Transfers:
         for offset in inbound.open:
             self._windows[inbound.peer].drop((inbound.name, offset))
         if inbound.size >= 0:
-            self._broker.act(Abandon(inbound.name))
+            self._outbox.act(Abandon(inbound.name))
 
     def _forget(self, waiting: Waiting) -> None:
         """Something does not wait any more; what only it needed is not fetched."""
@@ -362,12 +363,12 @@ class Transfers:
         if peer is None or peer.link is None or not is_segment(get.name) or get.count > MAX_CHUNK_BYTES:
             self._broker.violations += 1
         else:
-            self._broker.act(Read(name, get.name, get.offset, get.count))
+            self._outbox.act(Read(name, get.name, get.offset, get.count))
 
     def dropped(self, peer: Peer, drop: messages.Drop, now: float) -> None:
         """A neighbour has fetched the segments of a result."""
         if peer.far:
-            self._broker.act(Remove([name for name in drop.names if is_segment(name) and not name.startswith(OF_USER)]))
+            self._outbox.act(Remove([name for name in drop.names if is_segment(name) and not name.startswith(OF_USER)]))
 
     def linked(self, peer: Peer, *, anew: bool, now: float) -> None:
         """A session has begun; `anew`: there was one before, of which only the Futures are left that it gave us."""
@@ -381,7 +382,7 @@ class Transfers:
             self._no_parent_until.clear()
             for name in sorted(self._askers):
                 if name not in self._needs:
-                    self._broker.send(peer, messages.Fetch(name), now)
+                    self._outbox.send(peer, messages.Fetch(name), now)
 
     def gone(self, peer: Peer, now: float) -> None:
         """A peer is forgotten; the Futures that it gave are not here any more."""
@@ -407,7 +408,7 @@ class Transfers:
         """A peer needs a segment on this host."""
         size = self._size_of(name) if is_segment(name) else -1
         if size >= 0 or not is_segment(name):
-            self._broker.send(peer, messages.Fetched(name, size), now)
+            self._outbox.send(peer, messages.Fetched(name, size), now)
             return
         known = name in self._askers
         self._askers.setdefault(name, set()).add(peer.name)
@@ -415,7 +416,7 @@ class Transfers:
             return
         parents = [other for other in self._broker.neighbours if other.link is not None and not other.link.dials]
         if parents:
-            self._broker.send(parents[0], messages.Fetch(name), now)
+            self._outbox.send(parents[0], messages.Fetch(name), now)
         else:
             self._no_parent_until[name] = now + PARENT_SECONDS
 
@@ -434,7 +435,7 @@ class Transfers:
         self._no_parent_until.pop(name, None)
         for asker in sorted(self._askers.pop(name, ())):
             if asker in self._broker.peers:
-                self._broker.send(self._broker.peers[asker], messages.Fetched(name, size), now)
+                self._outbox.send(self._broker.peers[asker], messages.Fetched(name, size), now)
 
     # -- for people and tests ----------------------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import msgpack
 
 from fedfutures.broker import files
-from fedfutures.broker.machine import BrokerMachine, Dial, PeerLost, Publish
+from fedfutures.broker.events import Dial, PeerLost, Publish
+from fedfutures.broker.machine import BrokerMachine
 from fedfutures.federation.channel import Channel
 from fedfutures.federation.events import Arrived, Send, Tick
 from fedfutures.wire import codec, messages

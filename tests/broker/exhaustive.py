@@ -22,8 +22,8 @@ from .network import Network, Node, value_of
 
 DURATIONS = frozenset({"_hello_wait", "_hunger_wait", "_means", "_wait", "last", "round_trip", "seconds"})
 """Attributes that hold spans of time; any other float is an instant."""
-LEFT_OUT = frozenset({"boots", "dead", "network", "now", "states"})
-"""What a system does not depend on."""
+LEFT_OUT = frozenset({"_broker", "_outbox", "boots", "dead", "network", "now", "states"})
+"""What a system does not depend on, or what is looked at elsewhere."""
 Key = Any
 Step = Callable[[Network], None]
 
@@ -49,7 +49,7 @@ def _key(value: Any, now: float, name: str) -> Key:
         return kind.__name__, tuple(
             (field, _key(getattr(value, field), now, field))
             for field in _fields(value)
-            if field not in LEFT_OUT and field != "_broker"
+            if field not in LEFT_OUT
         )
     return kind.__name__
 

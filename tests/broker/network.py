@@ -14,7 +14,8 @@ from typing import Any
 import msgpack
 
 from fedfutures.broker import files
-from fedfutures.broker.machine import BrokerMachine, Dial, Event, Expect, GaveUp, PeerLost, Publish
+from fedfutures.broker.events import Dial, Event, Expect, GaveUp, PeerLost, Publish
+from fedfutures.broker.machine import BrokerMachine
 from fedfutures.federation.events import Arrived, Send, Tick
 from fedfutures.host.brokers import host_of
 from fedfutures.wire import codec, messages

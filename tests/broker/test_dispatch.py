@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fedfutures.broker.dispatch import MOST_CROSSINGS
-from fedfutures.broker.machine import EXPECT_SECONDS, Expect
+from fedfutures.broker.events import Expect
+from fedfutures.broker.machine import EXPECT_SECONDS
 from fedfutures.federation import schedule
 from fedfutures.federation.link import SILENT_AFTER_SECONDS
 from fedfutures.wire.messages import Batch, Demand, Function, Holding, Return, Want

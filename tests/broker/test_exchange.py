@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fedfutures.broker.events import GaveUp
 from fedfutures.broker.exchange import (
     HUNGER_AFTER_SECONDS,
     HUNGER_REPEAT_AT_MOST_SECONDS,
@@ -14,7 +15,6 @@ from fedfutures.broker.exchange import (
     QUIET_SECONDS,
     STATE_REPEAT_SECONDS,
 )
-from fedfutures.broker.machine import GaveUp
 from fedfutures.federation import schedule
 from fedfutures.federation.events import Arrived
 from fedfutures.federation.link import SILENT_AFTER_SECONDS

@@ -6,9 +6,9 @@ import msgpack
 import pytest
 
 from fedfutures.broker import definitions, files, machine
+from fedfutures.broker.events import GaveUp, Publish
 from fedfutures.broker.exchange import HUNGER_AFTER_SECONDS, HUNGER_REPEAT_SECONDS
 from fedfutures.broker.losses import CRASH_LIMIT
-from fedfutures.broker.machine import GaveUp, Publish
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation import schedule
 from fedfutures.federation.channel import ACK_DELAY_SECONDS, ACK_EVERY_MESSAGES, REPEAT_AFTER_SECONDS, WINDOW

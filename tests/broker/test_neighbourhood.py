@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fedfutures.broker.machine import Dial
+from fedfutures.broker.events import Dial
 from fedfutures.broker.neighbourhood import COLLECT_SECONDS
 from fedfutures.federation.channel import WINDOW
 from fedfutures.federation.link import BEAT_SECONDS, FORGET_AFTER_SECONDS, SILENT_AFTER_SECONDS

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from broker.network import Network, Node
 
-from fedfutures.broker.machine import Action as BrokerAction
-from fedfutures.broker.machine import Event as BrokerEvent
+from fedfutures.broker.events import Action as BrokerAction
+from fedfutures.broker.events import Event as BrokerEvent
 from fedfutures.federation.events import Send
 from fedfutures.simulation.transcript import ranges, short
 from fedfutures.wire import codec, messages
