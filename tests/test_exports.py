@@ -8,69 +8,11 @@ import subprocess
 import sys
 
 import pytest
+from house import tree
 
 import fedfutures
 
-PURE = [
-    "fedfutures.broker.audit",
-    "fedfutures.broker.definitions",
-    "fedfutures.broker.dispatch",
-    "fedfutures.broker.events",
-    "fedfutures.broker.exchange",
-    "fedfutures.broker.files",
-    "fedfutures.broker.inbound",
-    "fedfutures.broker.inquiries",
-    "fedfutures.broker.keeping",
-    "fedfutures.broker.ledger",
-    "fedfutures.broker.losses",
-    "fedfutures.broker.machine",
-    "fedfutures.broker.neighbourhood",
-    "fedfutures.broker.orphans",
-    "fedfutures.broker.queue",
-    "fedfutures.broker.roles",
-    "fedfutures.broker.transfers",
-    "fedfutures.broker.window",
-    "fedfutures.federation.channel",
-    "fedfutures.federation.events",
-    "fedfutures.federation.link",
-    "fedfutures.federation.schedule",
-    "fedfutures.federation.sessions",
-    "fedfutures.host.blackbox",
-    "fedfutures.host.brokers",
-    "fedfutures.host.flags",
-    "fedfutures.host.machine",
-    "fedfutures.host.output",
-    "fedfutures.host.settings",
-    "fedfutures.program.callables",
-    "fedfutures.program.generators",
-    "fedfutures.program.shadows",
-    "fedfutures.wire.codec",
-    "fedfutures.wire.failures",
-    "fedfutures.wire.functions",
-    "fedfutures.wire.manifest",
-    "fedfutures.wire.messages",
-    "fedfutures.wire.modules",
-    "fedfutures.wire.payload",
-    "fedfutures.wire.seal",
-    "fedfutures.wire.segments",
-    "fedfutures.worker.events",
-    "fedfutures.worker.machine",
-    "fedfutures.worker.pace",
-    "fedfutures.worker.requests",
-    "fedfutures.worker.slices",
-    "fedfutures.worker.streams",
-    "fedfutures_launcher.assembly",
-    "fedfutures_launcher.hello",
-    "fedfutures_launcher.hostfile",
-    "fedfutures_launcher.hosts",
-    "fedfutures_launcher.links",
-    "fedfutures_launcher.plan",
-    "fedfutures_launcher.preflight",
-    "fedfutures_launcher.schedulers",
-    "fedfutures_launcher.ssh.command",
-    "fedfutures_launcher.ssh.failures",
-    "fedfutures_launcher.streams",
-]
+WITH_EXAMPLES = [name for name, module in tree.modules().items() if ">>>" in module.text]
 
 
 @pytest.mark.parametrize("name", fedfutures.__all__)
@@ -106,7 +48,7 @@ def test_an_import_loads_little(unwanted: str) -> None:
     subprocess.run([sys.executable, "-c", program], timeout=30, check=True)
 
 
-@pytest.mark.parametrize("name", PURE)
+@pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_examples_in_docstrings(name: str) -> None:
     module = importlib.import_module(name)
     found = doctest.testmod(module, extraglobs={"pickle": __import__("pickle")})
