@@ -16,12 +16,19 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from ..program import safe_points
 from ..program.postponing import deliver, is_by_signal, pending
 from ..wire.functions import name_of
 from . import current, unasked
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)  # so a bare ``Future`` in our own code is one of any value
+else:
+    T = Any
 
 logger = logging.getLogger("fedfutures")
 _DONE = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED})
@@ -52,7 +59,7 @@ class _Waiters(list[Any]):
         super().append(waiter)
 
 
-class Future(concurrent.futures.Future[Any]):
+class Future(concurrent.futures.Future[T]):
     """The result of a call that runs, ran or will run somewhere in the Federation (PEP 3148).
 
     Made by :func:`fedfutures.futures.submit` and ``Executor.submit``, never by hand.
@@ -77,7 +84,8 @@ class Future(concurrent.futures.Future[Any]):
         self._number = number
         self._call = call  # what a node needs to run it or send it; None once it has started or has been resolved
         self._state = PENDING
-        self._result = self._exception = None
+        self._exception: BaseException | None = None
+        self._result: Any = None
         self._cond: threading.Condition | None = None
         self._users: list[Any] | None = None  # done callbacks
         self._waiting: list[Any] | None = None  # the standard library's waiters, and greenlets
@@ -154,7 +162,7 @@ class Future(concurrent.futures.Future[Any]):
             return super().cancel()
         return self._home.cancel(self)
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> T:
         """Return the value; raise the exception that the call raised, ``CancelledError`` or ``TimeoutError``."""
         try:
             if self._state != FINISHED:
@@ -168,7 +176,7 @@ class Future(concurrent.futures.Future[Any]):
                 unasked.seen(self, self._home)
                 __tracebackhide__ = True  # IPython and pytest do not show this frame
                 raise self._exception
-            return self._result
+            return self._result  # type: ignore[no-any-return]
         finally:
             self = None  # type: ignore[assignment]  # break the cycle with the exception's traceback
 

@@ -68,7 +68,7 @@ class OwnQueue:
 
     def youngest(self) -> Iterator[Future]:
         """Yield what was in when this began, the youngest of the highest priority first; nothing is taken out."""
-        return reversed([future for _, level in reversed(self._by_priority()) for future in level.copy()])
+        return iter([future for _, level in reversed(self._by_priority()) for future in level.copy()][::-1])
 
     def _by_priority(self) -> list[tuple[int, deque[Future]]]:
         with self._lock:
