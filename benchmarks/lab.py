@@ -25,6 +25,7 @@ from fedfutures.futures.federation import Federation
 from fedfutures.futures.mapping import mapped
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
+from fedfutures.wire.control import AcceptBroker, BrokerAccepts, BrokerBound, DialBroker, LinkState, WorkerOutput
 
 SLOWNESS = "FEDFUTURES_LAB_SLOWNESS"
 """The variable by which a Worker knows how many times slower than others its host is to be."""
@@ -105,15 +106,15 @@ class Site:
         return mapped(self.origin, function, iterables)
 
 
-def _awaited(handle: HostHandle, kind: str) -> list[Any]:
+def _awaited(handle: HostHandle, kind: type[Any]) -> Any:
     """Return the first frame of a kind that a host process says; nobody else listens to it yet."""
     deadline = time.monotonic() + MEET_SECONDS
     while True:
         for frame in handle._early:
-            if frame[0] == kind:
+            if isinstance(frame, kind):
                 return frame
         if time.monotonic() > deadline:
-            raise TimeoutError(f"no {kind} from {handle.settings.host}")
+            raise TimeoutError(f"no {kind.__name__} from {handle.settings.host}")
         assert handle._process.stdout is not None
         handle._early += handle._reader.feed(os.read(handle._process.stdout.fileno(), 1 << 16))
 
@@ -138,7 +139,7 @@ class Lab:
         self.workers = list(workers)
         self.total = sum(workers)
         self.secure = secure
-        self.said: list[list[Any]] = []  # what host processes reported of Brokers and Workers
+        self.said: list[Any] = []  # what host processes reported of Brokers and Workers
         self.proxies: dict[tuple[int, int], Proxy] = {}
         self.sites: dict[int, Site] = {}
         self.handles: list[HostHandle] = []
@@ -176,16 +177,15 @@ class Lab:
             os.mkdir(directory)
             self.proxies[pair] = Proxy(delay, place, directory)
             addresses = self.proxies[pair].addresses
-        self.handles[dialling].tell(["dial", 0, place["name"], *addresses])
+        self.handles[dialling].tell(DialBroker(0, place["name"], *addresses))
 
     def _link_by_tcp(self, dialling: int, dialled: int) -> None:
         """Link two hosts as the connector does: over TCP, with keys."""
-        places = {index: _awaited(self.handles[index], "broker") for index in (dialling, dialled)}
-        name, there = places[dialled][2:4]
-        self.handles[dialled].tell(["allow", 0, places[dialling][2], places[dialling][3]["key"]])
-        _awaited(self.handles[dialled], "allowed")
-        addresses = [f"tcp://{there['address']}:{there[kind]}" for kind in ("main", "meta", "ear")]
-        self.handles[dialling].tell(["dial", 0, name, *addresses, there["key"]])
+        here, there = (_awaited(self.handles[index], BrokerBound) for index in (dialling, dialled))
+        self.handles[dialled].tell(AcceptBroker(0, here.broker, here.key))
+        _awaited(self.handles[dialled], BrokerAccepts)
+        main, meta, ear = (f"tcp://{there.address}:{port}" for port in (there.main, there.meta, there.ear))
+        self.handles[dialling].tell(DialBroker(0, there.broker, main, meta, ear, there.key))
 
     def site(self, index: int = 0, *, attach: int = 0) -> Site:
         """Return the program at a host, begun when first asked for; `attach` is which Broker there is its own."""
@@ -198,10 +198,10 @@ class Lab:
     def _overhear(self, federation: Federation) -> None:
         heard = federation._heard
 
-        def hear(value: list[Any]) -> None:
-            if value[0] not in ("output", "broker", "link"):
-                self.said.append(value)
-            heard(value)
+        def hear(frame: Any) -> None:
+            if not isinstance(frame, (WorkerOutput, BrokerBound, LinkState)):
+                self.said.append(frame)
+            heard(frame)
 
         federation._heard = hear  # type: ignore[method-assign]
 

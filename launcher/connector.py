@@ -17,12 +17,39 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from fedfutures.errors import RemoteProtocolError
 from fedfutures.host import room
-from fedfutures.host.settings import FrameReader
+from fedfutures.host.settings import frame_of
 from fedfutures.host.system import memory, name_process
+from fedfutures.lazy_dataclass import replaced
+from fedfutures.wire.control import (
+    BeginRun,
+    BrokerAccepts,
+    BrokerBound,
+    BrokerGivenUp,
+    BrokerRestarted,
+    CloseStream,
+    ControlFrame,
+    EndRun,
+    Heartbeat,
+    HoldOutput,
+    HostReady,
+    HostTable,
+    LinkState,
+    Notice,
+    NoWorkersLeft,
+    OpenStream,
+    StartRefused,
+    StreamCredit,
+    StreamData,
+    StreamFrame,
+    WorkerEnded,
+    WorkerOutput,
+)
+from fedfutures.wire.framing import FrameReader
 
 from .assembly import Assembly, Request, assemble, request_from
 from .hello import Hello
@@ -36,8 +63,6 @@ from .streams import Streams
 BEAT_SECONDS = 5.0
 END_SECONDS = 1.8
 UNREAD_AT_MOST_BYTES = 16 << 20
-PASSED_ON = ("output", "lost", "broker restarted")
-"""What other hosts have to say to the program."""
 
 
 class Connector:
@@ -54,6 +79,7 @@ class Connector:
         self.beat_at = time.monotonic()
         self.ended = False
         self.hushed = False
+        self.malformed = 0  # frames that make no sense, of other hosts
 
     def run(self) -> None:
         """Start the hosts, serve until the run ends, and end them."""
@@ -78,7 +104,7 @@ class Connector:
         if now >= self.beat_at:
             self.beat_at = now + min(BEAT_SECONDS, self.request.grace / 4)
             for remote in self.remotes.values():
-                remote.say(["beat"])
+                remote.say(Heartbeat())
         self._do(self.links.tick(now))
         for remote in self.remotes.values():
             if remote.due is not None and now >= remote.due:
@@ -96,12 +122,12 @@ class Connector:
                 return
         for remote in self.remotes.values():
             if remote.serve(descriptor, events):
-                for frame in remote.frames():
-                    try:
+                try:
+                    for frame in remote.frames():
                         self._heard(remote.name, frame)
-                    except (LookupError, TypeError, ValueError, AssertionError, StopIteration):
-                        remote.nonsense()
-                        break
+                except RemoteProtocolError:
+                    self.malformed += 1
+                    remote.nonsense()
                 self._look_at(remote)
                 return
 
@@ -116,7 +142,7 @@ class Connector:
         for frame in line.reader.feed(data):
             if line is self.local:
                 self._heard(self.request.local.name, frame)
-            elif frame == ["end"]:
+            elif isinstance(frame, EndRun):
                 self.ended = True
 
     def _look_at(self, remote: Remote) -> None:
@@ -127,7 +153,8 @@ class Connector:
             for host, frame in self.streams.lose(remote.name):
                 self._tell(host, frame)
         if remote.given_up and not self._workers_left():
-            self.origin.say(["no workers", f"host {remote.name} was the last one with Workers, and is given up"])
+            reason = f"host {remote.name} was the last one with Workers, and is given up"
+            self.origin.say(NoWorkersLeft(reason))
 
     def _workers_left(self) -> bool:
         """Whether a host with Workers is there, or may come back."""
@@ -139,28 +166,53 @@ class Connector:
 
     # -- frames of hosts ---------------------------------------------------------------------------------------------
 
-    def _heard(self, host: str, frame: list[Any]) -> None:
-        kind = frame[0]
-        now = time.monotonic()
-        if kind in ("open", "data", "credit", "close"):
-            routed = self.streams.route(host, frame, self.host_of)
-            if routed is not None:
-                self._tell(*routed)
-        elif kind == "broker":
-            if self.host_of.get(frame[2]) != host:
-                raise LookupError(f"host {host} speaks for {frame[2]!r}")
-            self._do(self.links.broker(frame[2], frame[3]))
-        elif kind == "allowed":
-            self._do(self.links.allowed(self._broker(host, frame[1]), frame[2], now))
-        elif kind == "link":
-            self._do(self.links.link(self._broker(host, frame[1]), frame[2], frame[3], frame[4], now))
-        elif kind == "ready":
-            self._ready(host, frame[1])
-        elif kind == "broker lost" and host != self.request.local.name:
-            self._note(f"host {host} ends: {frame[1]}", important=True)
-        elif host == self.request.local.name or kind in PASSED_ON:
-            self.origin.say(frame)
-            self._pace()
+    def _heard(self, host: str, frame: ControlFrame) -> None:
+        """Do what a host's frame asks for; raise RemoteProtocolError when it is not that host's to say."""
+        handler = _HANDLERS.get(type(frame))
+        if handler is not None:
+            handler(self, host, frame)
+
+    def _on_stream(self, host: str, frame: StreamFrame) -> None:
+        routed = self.streams.route(host, frame, self.host_of)
+        if routed is not None:
+            self._tell(*routed)
+
+    def _on_bound(self, host: str, frame: BrokerBound) -> None:
+        self._check(host, frame.broker)
+        self._do(self.links.on_bound(frame))
+
+    def _on_accepts(self, host: str, frame: BrokerAccepts) -> None:
+        self._check(host, frame.broker)
+        self._do(self.links.on_accepts(frame.broker, frame.neighbour, time.monotonic()))
+
+    def _on_link(self, host: str, frame: LinkState) -> None:
+        self._check(host, frame.broker)
+        self._do(self.links.on_state(frame, time.monotonic()))
+
+    def _check(self, host: str, broker: str) -> None:
+        if self.host_of.get(broker) != host:
+            raise RemoteProtocolError(f"host {host} speaks for {broker!r}")
+
+    def _on_ready(self, host: str, frame: HostReady) -> None:
+        if self.assembly is None:
+            raise RemoteProtocolError(f"host {host} is ready before the run has begun")
+        if host == self.request.local.name:
+            hosts = [name for name, settings in self.assembly.settings.items() if settings.workers]
+            self.origin.say(replaced(frame, size=self.assembly.workers, hosts=hosts))
+        else:
+            self.remotes[host].ready(frame.run)
+        if self.hushed:
+            self._tell(host, HoldOutput(True))
+
+    def _on_broker_given_up(self, host: str, frame: BrokerGivenUp) -> None:
+        if host == self.request.local.name:
+            self._pass_on(host, frame)
+        else:
+            self._note(f"host {host} ends: {frame.reason}", important=True)
+
+    def _pass_on(self, _: str, frame: ControlFrame) -> None:
+        self.origin.say(frame)
+        self._pace()
 
     def _pace(self) -> None:
         """Have Workers wait with what they print while the program's process does not take it in."""
@@ -168,21 +220,7 @@ class Connector:
         if self.hushed != (self.origin.unsent.size > bound):
             self.hushed = not self.hushed
             for host in (self.request.local.name, *self.remotes):
-                self._tell(host, ["hush", self.hushed])
-
-    def _ready(self, host: str, facts: dict[str, Any]) -> None:
-        if host == self.request.local.name:
-            assert self.assembly is not None
-            hosts = [name for name, settings in self.assembly.settings.items() if settings.workers]
-            self.origin.say(["ready", facts | {"size": self.assembly.workers, "hosts": hosts}])
-        else:
-            self.remotes[host].ready(facts)
-        if self.hushed:
-            self._tell(host, ["hush", True])
-
-    def _broker(self, host: str, index: int) -> str:
-        assert self.assembly is not None
-        return next(b.name for b in self.assembly.brokers.values() if (b.host, b.index) == (host, index))
+                self._tell(host, HoldOutput(self.hushed))
 
     def _do(self, actions: Iterable[Order | Note]) -> None:
         for action in actions:
@@ -191,7 +229,7 @@ class Connector:
             else:
                 self._tell(action.host, action.frame)
 
-    def _tell(self, host: str, frame: list[Any]) -> None:
+    def _tell(self, host: str, frame: ControlFrame) -> None:
         if host == self.request.local.name:
             self.local.say(frame)
         else:
@@ -199,7 +237,7 @@ class Connector:
 
     def _note(self, text: str, *, important: bool = False) -> None:
         if important or self.request.verbosity > 0:
-            self.origin.say(["note", text])
+            self.origin.say(Notice(text))
 
     # -- beginning and end -------------------------------------------------------------------------------------------
 
@@ -226,7 +264,7 @@ class Connector:
         self.links = Links(assembly.brokers, assembly.tree.links())
         self._show_table({name: settings.workers for name, settings in assembly.settings.items()})
         self._warn_of_many()
-        self.local.say(assembly.settings[self.request.local.name])
+        self.local.say(frame_of(assembly.settings[self.request.local.name]))
         for name, remote in self.remotes.items():
             if name in assembly.settings:
                 remote.begin(assembly.settings[name])
@@ -241,9 +279,8 @@ class Connector:
             here.processors, here.memory = self.request.processors, memory()
             local = self.request.local.name
             reports.insert(0, Report(local, workers.get(local, 0), hello=here, latency=0.0))
-        self.origin.say(
-            ["table", table(reports, self.request.columns), any(report.problem is not None for report in reports)]
-        )
+        problems = any(report.problem is not None for report in reports)
+        self.origin.say(HostTable(table(reports, self.request.columns), problems))
 
     def _warn_of_many(self) -> None:
         """Say where there are far more Workers than processors."""
@@ -257,7 +294,8 @@ class Connector:
 
     def _fail(self, text: str, code: int) -> None:
         self._show_table({})
-        self.origin.say(["failed", text, code, reasons([remote.report(0) for remote in self.remotes.values()])])
+        why = reasons([remote.report(0) for remote in self.remotes.values()])
+        self.origin.say(StartRefused(text, code, why))
         self.ended = True
 
     def _end(self) -> None:
@@ -276,7 +314,7 @@ class Connector:
 
     def _serve_last(self, descriptor: int, events: int) -> None:
         """Pass on what Workers have printed last."""
-        frames: list[list[Any]] = []
+        frames: list[ControlFrame] = []
         if descriptor == self.origin.read:
             self.poller.unregister(descriptor)
         elif descriptor == self.origin.write:
@@ -293,8 +331,20 @@ class Connector:
                     frames = remote.frames()
                     break
         for frame in frames:
-            if frame[0] in ("output", "lost"):
+            if isinstance(frame, (WorkerOutput, WorkerEnded)):
                 self.origin.say(frame)
+
+
+_HANDLERS: dict[type[ControlFrame], Callable[[Connector, str, Any], None]] = {
+    **dict.fromkeys((OpenStream, StreamData, StreamCredit, CloseStream), Connector._on_stream),
+    **dict.fromkeys((WorkerOutput, WorkerEnded, BrokerRestarted), Connector._pass_on),
+    BrokerBound: Connector._on_bound,
+    BrokerAccepts: Connector._on_accepts,
+    LinkState: Connector._on_link,
+    HostReady: Connector._on_ready,
+    BrokerGivenUp: Connector._on_broker_given_up,
+}
+"""What host processes say once they serve; anything else is not for the connector."""
 
 
 def client_of(options: dict[str, str | None]) -> Client:
@@ -314,15 +364,15 @@ def main() -> None:
     name_process("fedfut-connect")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reader = FrameReader()
-    values: list[Any] = []
-    while not values:
+    frames: list[ControlFrame] = []
+    while not frames:
         data = os.read(0, 1 << 18)
         if not data:
             raise SystemExit(0)
-        values = reader.feed(data)
-    if values[1:]:  # the end has come already
+        frames = reader.feed(data)
+    if frames[1:] or not isinstance(frames[0], BeginRun):  # the end has come already
         raise SystemExit(0)
-    request = request_from(values[0])
+    request = request_from(frames[0].request)
     poller = select.poll()
     origin, local = Line(0, 1, poller, reader), Line(*request.local_descriptors, poller)
     Connector(request, origin, local, poller, client_of(request.ssh)).run()

@@ -10,6 +10,7 @@ import sys
 from fedfutures.errors import StartFailed
 from fedfutures.host.flags import CONNECTOR, host_command
 from fedfutures.host.handle import HostHandle, command_here
+from fedfutures.wire.control import BeginRun
 
 from .assembly import Request
 
@@ -30,7 +31,7 @@ class ConnectorHandle(HostHandle):
         assert self._host.stdin is not None
         assert self._host.stdout is not None
         pipes = (self._host.stdout.fileno(), self._host.stdin.fileno())
-        frame = dataclasses.asdict(request) | {"local_descriptors": pipes}
+        frame = BeginRun(dataclasses.asdict(request) | {"local_descriptors": pipes})
         try:
             super().__init__(
                 request.settings, frame, command=host_command([sys.executable], [], _ROOT, CONNECTOR), pass_fds=pipes

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-from typing import Any
 
 from fedfutures.host.outgoing import Outgoing
-from fedfutures.host.settings import FrameReader
+from fedfutures.wire.control import ControlFrame
+from fedfutures.wire.framing import FrameReader
 
 READ_BYTES = 1 << 18
 
@@ -33,9 +33,9 @@ class Line:
         except OSError:
             return b""
 
-    def say(self, value: Any) -> None:
+    def say(self, frame: ControlFrame) -> None:
         """Send a frame; what cannot leave at once waits."""
-        self.unsent.add(value)
+        self.unsent.add(frame)
         self.flush()
 
     def flush(self) -> None:

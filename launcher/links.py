@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from fedfutures.wire.control import AcceptBroker, BrokerBound, DialBroker, LinkState, RelayBroker
 
 PORT_SECONDS = 3.0
 DOWN_SECONDS = 10.0
@@ -38,7 +39,7 @@ class Order:
     """Action: send this frame to the host process of a host."""
 
     host: str
-    frame: list[Any]
+    frame: AcceptBroker | DialBroker | RelayBroker
 
 
 @dataclass(slots=True)
@@ -65,39 +66,42 @@ class Links:
     def __init__(self, brokers: Mapping[str, Broker], links: Sequence[tuple[str, str]]) -> None:
         self._brokers = brokers
         self._links = {(parent, child): _Link(brokers[parent], brokers[child]) for parent, child in links}
-        self._places: dict[str, dict[str, Any]] = {}
+        self._places: dict[str, BrokerBound] = {}
 
     @property
     def up(self) -> bool:
         """Whether every link is up."""
         return all(link.phase == "up" for link in self._links.values())
 
-    def broker(self, name: str, places: dict[str, Any]) -> list[Order | Note]:
+    def on_bound(self, frame: BrokerBound) -> list[Order | Note]:
         """A Broker has said its key and its ports: for the first time, again, or because it was started again."""
-        if self._places.get(name) == places:
+        if self._places.get(frame.broker) == frame:
             return []
-        self._places[name] = places
-        if "error" in places:
-            return [Note(f"{name} cannot take part: {places['error']}", important=True)]
-        return [action for link in self._of(name) for action in self._begin(link)]
+        self._places[frame.broker] = frame
+        if frame.error:
+            return [Note(f"{frame.broker} cannot take part: {frame.error}", important=True)]
+        return [action for link in self._of(frame.broker) for action in self._begin(link)]
 
-    def allowed(self, child: str, parent: str, now: float) -> list[Order | Note]:
+    def on_accepts(self, child: str, parent: str, now: float) -> list[Order | Note]:
         """A Broker accepts a neighbour now: let that one dial."""
         link = self._links.get((parent, child))
         if link is None or link.phase != "allowing":
             return []
         places = self._places[child]
-        if link.child.tunnel or not (link.child.address or places.get("address")):
+        if link.child.tunnel or not (link.child.address or places.address):
             return self._relay(link, now, "as asked for" if link.child.tunnel else "its address is not known")
         link.phase, link.relayed, link.due = "dialling", False, now + PORT_SECONDS
-        return [Order(link.parent.host, ["dial", link.parent.index, child, *_addresses(link, places), places["key"]])]
+        main, meta, ear = _addresses(link, places)
+        frame = DialBroker(link.parent.index, child, main, meta, ear, places.key)
+        return [Order(link.parent.host, frame)]
 
-    def link(self, parent: str, child: str, up: bool, why: str, now: float) -> list[Order | Note]:
+    def on_state(self, frame: LinkState, now: float) -> list[Order | Note]:
         """A Broker says how the link is that it dials."""
+        parent, child, why = frame.broker, frame.neighbour, frame.why
         link = self._links.get((parent, child))
         if link is None or link.phase in ("waiting", "allowing"):
             return []
-        if up:
+        if frame.up:
             news = link.phase != "up"
             link.phase, link.due, link.why = "up", None, ""
             return [Note(f"link {parent} -> {child} is up{', through ssh' * link.relayed}")] if news else []
@@ -125,10 +129,10 @@ class Links:
     def _begin(self, link: _Link) -> list[Order | Note]:
         parent, child = self._places.get(link.parent.name), self._places.get(link.child.name)
         link.phase, link.relayed, link.due = "waiting", False, None
-        if parent is None or child is None or "error" in parent or "error" in child:
+        if parent is None or child is None or parent.error or child.error:
             return []
         link.phase = "allowing"
-        return [Order(link.child.host, ["allow", link.child.index, link.parent.name, parent["key"]])]
+        return [Order(link.child.host, AcceptBroker(link.child.index, link.parent.name, parent.key))]
 
     def _relay(self, link: _Link, now: float, why: str) -> list[Order | Note]:
         """Dial through ssh. When even that does not come up there is nothing better: it is said, and tried on."""
@@ -140,11 +144,11 @@ class Links:
         link.phase, link.relayed, link.due = "dialling", True, now + DOWN_SECONDS
         return [
             Note(f"link {parent.name} -> {child.name} goes through the ssh connection ({why})"),
-            Order(parent.host, ["relay", parent.index, child.name, self._places[child.name]["key"]]),
+            Order(parent.host, RelayBroker(parent.index, child.name, self._places[child.name].key)),
         ]
 
 
-def _addresses(link: _Link, places: Mapping[str, Any]) -> list[str]:
-    address = link.child.address or places["address"]
+def _addresses(link: _Link, places: BrokerBound) -> list[str]:
+    address = link.child.address or places.address
     bracketed = f"[{address}]" if ":" in address else address
-    return [f"tcp://{bracketed}:{places[kind]}" for kind in ("main", "meta", "ear")]
+    return [f"tcp://{bracketed}:{port}" for port in (places.main, places.meta, places.ear)]

@@ -19,8 +19,10 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
+from fedfutures.errors import RemoteProtocolError
 from fedfutures.host.flags import for_another
-from fedfutures.host.settings import Settings
+from fedfutures.host.settings import Settings, frame_of
+from fedfutures.wire.control import ControlFrame, EndRun, Probe, ProbeReply, WorkerOutput
 
 from .assembly import Request
 from .hello import Hello, HelloReader
@@ -58,7 +60,7 @@ class Remote:
         self._settings: Settings | None = None
         self._run: str | None = None  # the private directory of its host process
         self._entering = False  # whether this session goes to the door
-        self._frames: list[Any] = []
+        self._frames: list[ControlFrame] = []
         self._errors: deque[str] = deque(maxlen=ERRORS_KEPT)
         self._error_text = b""
         self._news: list[tuple[str, bool]] = []
@@ -73,6 +75,7 @@ class Remote:
         self.failure: Failure | None = None
         self.warnings: list[Failure] = []
         self.due: float | None = None
+        self.malformed = 0  # how often it has said what is no frame
 
     # -- for the connector -------------------------------------------------------------------------------------------
 
@@ -103,7 +106,7 @@ class Remote:
         self._asked_at = now
         self.due = now + HELLO_SECONDS
 
-    def say(self, frame: list[Any]) -> None:
+    def say(self, frame: ControlFrame) -> None:
         """Send a frame, if the host is there."""
         if self._state == "serving" and self._line is not None:
             self._line.say(frame)
@@ -112,11 +115,11 @@ class Remote:
         """Send the host its settings: it starts its Brokers and Workers."""
         assert self._line is not None
         self._settings, self._state, self.due = settings, "serving", None
-        self._line.say(settings)
+        self._line.say(frame_of(settings))
 
-    def ready(self, facts: dict[str, Any]) -> None:
-        """The host process has said where it is."""
-        self._run = facts["run"]
+    def ready(self, run: str) -> None:
+        """The host process has said where its private directory is."""
+        self._run = run
         self._pause = FIRST_PAUSE_SECONDS
         if self._state == "entering":
             self._state, self.due = "serving", None
@@ -142,7 +145,7 @@ class Remote:
                 self._ended()
         return True
 
-    def frames(self) -> list[Any]:
+    def frames(self) -> list[ControlFrame]:
         """Return what the host has said since the last time."""
         frames, self._frames = self._frames, []
         return frames
@@ -200,7 +203,7 @@ class Remote:
     def end(self) -> None:
         """Tell the host that the run has ended."""
         if self._state == "serving" and self._line is not None:
-            self._line.say(["end"])
+            self._line.say(EndRun())
             self._state = "over"
         else:
             self.close()
@@ -222,11 +225,12 @@ class Remote:
             return
         try:
             frames = self._line.reader.feed(data)
-        except ValueError:
+        except RemoteProtocolError:
+            self.malformed += 1
             self.nonsense()
             return
         for frame in frames:
-            if self._state == "measuring" and frame == ["pong"]:
+            if self._state == "measuring" and isinstance(frame, ProbeReply):
                 self._measured(time.monotonic())
             else:
                 self._frames.append(frame)
@@ -242,14 +246,14 @@ class Remote:
         if self._settings is None:
             self._pongs, self._state = 0, "measuring"
             self.facts = {"processors": hello.processors, "address": hello.address, "memory": hello.memory}
-            self._line.say(["ping"])
+            self._line.say(Probe())
             return
         if self._entering:
             self._state = "entering"  # until the host process has answered: it may be gone
             return
         self._state, self.due = "serving", None
         self._news.append((f"host {self.name}: started again", True))
-        self._line.say(self._settings)
+        self._line.say(frame_of(self._settings))
 
     def _measured(self, now: float) -> None:
         """Two pings: the first one waits for Python to load, the second one measures the way."""
@@ -257,7 +261,7 @@ class Remote:
         self._pongs += 1
         if self._pongs == 1:
             self._asked_at = now
-            self._line.say(["ping"])
+            self._line.say(Probe())
         else:
             self.latency = now - self._asked_at
             self._state, self.due = "ready", None
@@ -327,7 +331,7 @@ class Remote:
                 text = line.decode("utf-8", "backslashreplace").rstrip()
                 self._errors.append(text)
                 if self._state == "serving":
-                    self._frames.append(["output", self.name, 2, line + b"\n"])
+                    self._frames.append(WorkerOutput(self.name, 2, line + b"\n"))
 
 
 def remote_target(spec: HostSpec, request: Request, run: str | None = None) -> Target:

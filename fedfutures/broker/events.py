@@ -7,6 +7,9 @@ from ..lazy_dataclass import dataclass
 from ..wire import messages
 from . import files
 
+LossReason = str | tuple[str, bool]
+"""What stands in a LOST outcome: a text, or a text and True where an initializer has raised."""
+
 
 @dataclass(slots=True)
 class PeerLost:
@@ -24,7 +27,7 @@ class PeerLost:
 class GaveUp:
     """Event: the host process will not start Workers again; what nobody else can run fails with this reason."""
 
-    reason: str
+    reason: LossReason
 
 
 @dataclass(slots=True)

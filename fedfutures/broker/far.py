@@ -12,7 +12,7 @@ A neighbour that says what no Broker would is heard no longer after :data:`MOST_
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..errors import StartFailed
 from ..lazy_dataclass import dataclass
@@ -22,6 +22,7 @@ from ..sockets.keys import is_key, make_keys
 from ..sockets.options import tcp
 from ..sockets.sockets import Context, Data, Readable
 from ..sockets.trial import Target, try_with_gate, try_without_gate
+from ..wire.control import BrokerAccepts, BrokerBound, ControlFrame, LinkState
 from ..wire.messages import Message
 from .roles import may_come_from_far
 
@@ -32,7 +33,6 @@ LOOK_SECONDS = 1.0
 """How often to look at the connections of a link that is up."""
 
 Sequenced = tuple[int, int, Message]
-Frame = list[Any]
 Received = TypeVar("Received")
 
 
@@ -55,7 +55,7 @@ class Far:
 
     def __init__(
         self, owner: Context, name: str, address: str | None,
-        tell: Callable[[Frame], None], hears: Callable[[str], bool],
+        tell: Callable[[ControlFrame], None], hears: Callable[[str], bool],
     ) -> None:  # fmt: skip
         self._owner, self._name, self._tell, self._hears = owner, name, tell, hears
         self.keys = make_keys()
@@ -65,15 +65,15 @@ class Far:
         self.muted: set[str] = set()
         self.strangers = 0  # frames of nobody that is allowed any more
         self._gate: Gate | None = None
-        bound: dict[str, Any] = {"key": self.keys.public}
+        bound = BrokerBound(name, self.keys.public)
         if address is not None:
             try:
-                bound |= self._bind(address)
+                bound = self._bind(address)
             except (OSError, StartFailed) as error:
-                bound["error"] = str(error)
-        tell(["bound", bound])
+                bound = BrokerBound(name, self.keys.public, error=str(error))
+        tell(bound)
 
-    def _bind(self, address: str) -> dict[str, Any]:
+    def _bind(self, address: str) -> BrokerBound:
         """Bind for neighbours, and return where; raise when it cannot be done safely."""
         bound: list[FarRouter | FarPublisher | FarEar] = []
         gate = Gate(self._owner)
@@ -90,7 +90,7 @@ class Far:
                 socket.close()
             raise
         self._gate, self._router, self._publisher, self._ear = gate, router, publisher, ear
-        return {"address": address, "main": router.port, "meta": publisher.port, "ear": ear.port}
+        return BrokerBound(self._name, self.keys.public, address, router.port, publisher.port, ear.port)
 
     # -- the host process --------------------------------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ class Far:
         self._allowed.add(name)
         self._offences.pop(name, None)
         self.muted.discard(name)
-        self._tell(["allowed", name])
+        self._tell(BrokerAccepts(self._name, name))
 
     def dial(self, name: str, addresses: tuple[str, str, str], key: str, now: float) -> bool:
         """Connect to a neighbour; where it was dialled before, to this place instead. Return whether it is new."""
@@ -110,7 +110,8 @@ class Far:
         if known is not None and (known.addresses, known.key) == (addresses, key):
             return False
         if not is_key(key):
-            self._tell(["link", name, False, f"{addresses[0]} is on another host, and {name} has announced no key"])
+            why = f"{addresses[0]} is on another host, and {name} has announced no key"
+            self._tell(LinkState(self._name, name, False, why))
             return False
         if known is not None:
             known.sockets.close()
@@ -154,7 +155,7 @@ class Far:
     def _say(self, name: str, way: _Way, up: bool, why: str) -> None:
         if way.said != (up, why):
             way.said = (up, why)
-            self._tell(["link", name, up, why])
+            self._tell(LinkState(self._name, name, up, why))
 
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to say, if nothing happens before."""

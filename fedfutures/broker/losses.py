@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wire import messages
 from ..wire.messages import LOST, POISONED
+from .events import LossReason
 from .ledger import SHARD, Lot, Peer, Piece, Source, only
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Losses:
             return False
         return not any(peer.workers for peer in self._broker.neighbours if not peer.silent)
 
-    def fail_queued(self, reason: str, now: float) -> None:
+    def fail_queued(self, reason: LossReason, now: float) -> None:
         """No Worker is left, and none will come."""
         while len(self._broker.queue):
             lot = self._broker.queue.head()

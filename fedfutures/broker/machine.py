@@ -28,7 +28,7 @@ from ..wire.messages import CANCELLED, PROTOCOL
 from . import audit, files
 from .definitions import Definitions
 from .dispatch import Dispatch
-from .events import Action, Dial, Event, Expect, GaveUp, PeerLost
+from .events import Action, Dial, Event, Expect, GaveUp, LossReason, PeerLost
 from .exchange import Exchange
 from .inquiries import Inquiries
 from .keeping import SPACE_BYTES
@@ -80,7 +80,7 @@ class BrokerMachine:
         self.orphans = Orphans(self)
         self.inquiries = Inquiries(self)
         self._sessions = boot  # the last session number given out
-        self.gave_up: str | None = None
+        self.gave_up: LossReason | None = None
         self._expected: set[str] = set()  # Workers that have yet to introduce themselves
         self._expect_until = self._announce_at = float("inf")
         self._ended: deque[str] = deque(maxlen=1024)  # Workers that have; a Hello of theirs may still be under way

@@ -13,15 +13,18 @@ import gc
 import os
 import sys
 import time
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from ..errors import MalformedMessage
 from ..federation.events import Arrived, Send, Tick
-from ..host.settings import FrameReader, Settings, pack_frame
+from ..host.settings import Settings
 from ..host.system import keep_freed_memory, name_process, raise_descriptor_limit, remove_tree
 from ..sockets.sockets import Data, MainDealer, MainRouter, MetaEar, MetaPublisher, context, wait
 from ..wire import codec
+from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectWorkers, NoMoreWorkers, WorkerEnded
+from ..wire.framing import FrameReader, pack
 from ..wire.messages import Chunk, State
 from .events import Dial, Event, Expect, GaveUp, PeerLost, Publish
 from .far import Far, Sequenced
@@ -184,29 +187,33 @@ class BrokerShell:
             data = os.read(self.control, 1 << 16)
         except OSError:
             data = b""
-        for kind, *fields in self.frames.feed(data):
-            if kind == "lost":
-                peer, status, blame, running, dump, host = fields
-                self._step(PeerLost(peer, status, blame, tuple(running) if running else None, dump, host))
-            elif kind == "dial":
-                self._dial(*fields)
-            elif kind == "expect":
-                self._step(Expect(*fields))
-            elif kind == "gave up":
-                self._step(GaveUp(*fields))
-            elif kind == "allow":
-                self.far.allow(*fields)
+        for frame in self.frames.feed(data):
+            _HANDLERS[type(frame)](self, frame)
         return bool(data)
 
-    def _tell(self, value: list[Any]) -> None:
-        """Tell the host process something; that it is gone will be seen when it is read."""
-        frame = memoryview(pack_frame(value))
-        with contextlib.suppress(OSError):
-            while frame:
-                frame = frame[os.write(self.control, frame) :]
+    def _on_worker_ended(self, frame: WorkerEnded) -> None:
+        running = (frame.piece, frame.future) if frame.piece else None
+        self._step(PeerLost(frame.worker, frame.status, frame.blame, running, frame.dump, frame.host))
 
-    def _dial(self, name: str, main: str, meta: str, ear: str, key: str = "") -> None:
+    def _on_expect(self, frame: ExpectWorkers) -> None:
+        self._step(Expect(frame.workers))
+
+    def _on_no_more_workers(self, frame: NoMoreWorkers) -> None:
+        self._step(GaveUp((frame.reason, True) if frame.initializer_raised else frame.reason))
+
+    def _on_accept(self, frame: AcceptBroker) -> None:
+        self.far.allow(frame.name, frame.key)
+
+    def _tell(self, frame: ControlFrame) -> None:
+        """Tell the host process something; that it is gone will be seen when it is read."""
+        data = memoryview(pack(frame))
+        with contextlib.suppress(OSError):
+            while data:
+                data = data[os.write(self.control, data) :]
+
+    def _on_dial(self, frame: DialBroker) -> None:
         """Connect to a neighbour; where it was dialled at other addresses before, to these instead."""
+        name, main, meta, ear, key = frame.name, frame.main, frame.meta, frame.ear, frame.key
         if key or not main.startswith("ipc://"):
             if self.far.dial(name, (main, meta, ear), key, time.monotonic()):
                 self._step(Dial(name))
@@ -224,6 +231,16 @@ class BrokerShell:
         self.meta.connect(ear)
         if known is None:
             self._step(Dial(name))
+
+
+_HANDLERS: dict[type[ControlFrame], Callable[[BrokerShell, Any], None]] = {
+    WorkerEnded: BrokerShell._on_worker_ended,
+    DialBroker: BrokerShell._on_dial,
+    AcceptBroker: BrokerShell._on_accept,
+    ExpectWorkers: BrokerShell._on_expect,
+    NoMoreWorkers: BrokerShell._on_no_more_workers,
+}
+"""What the host process says; it says nothing else."""
 
 
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: Any, dump: int) -> None:

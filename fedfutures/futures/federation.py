@@ -7,15 +7,24 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import FederationLost, InitializerFailed
 from ..host.brokers import host_of
-from ..host.handle import HostHandle
-from ..host.machine import INITIALIZER_EXIT_CODE
+from ..host.handle import HostGone, HostHandle
 from ..program import safe_points
 from ..program.process import ProcessChanges, adopt_authkey
 from ..sockets.sockets import context
+from ..wire.control import (
+    BrokerGivenUp,
+    BrokerRestarted,
+    ControlFrame,
+    Notice,
+    NoWorkersLeft,
+    WorkerEnded,
+    WorkerOutput,
+)
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
@@ -100,33 +109,45 @@ class Federation:
             origin.share(name, value)
         return origin
 
-    def _heard(self, value: list[Any]) -> None:
+    def _heard(self, frame: ControlFrame | HostGone) -> None:
         """In the output thread: a frame of the host process."""
-        if value[0] == "output":
-            self._printer.show(*value[1:])
-        elif value[0] == "lost" and value[2] == f"exit code {INITIALIZER_EXIT_CODE}":
-            self._fail(InitializerFailed(f"the initializer raised in Worker {value[1]}; its traceback was printed"))
-        elif value[0] == "note":
-            print(f"fedfutures: {value[1]}", file=sys.stderr)
-        elif value[0] == "lost" and self._settings.verbosity > 0:
-            print(f"fedfutures: Worker {value[1]} ended: {value[2]}; its Futures run again", file=sys.stderr)
-        elif value[0] == "broker restarted":
-            self._restarted(*value[1:])
-        elif value[0] == "no workers":
-            self._fail(FederationLost(f"{value[1]}; Futures that were open are lost. Start the program again."))
-        elif value[0] in ("broker lost", "gone") and not self._closed:
-            what = f"{self._handle.what} ended"
-            if len(value) > 1:
-                what = f"a Broker of {self._settings.host} cannot be kept running: {value[1]}"
-            self._fail(FederationLost(f"{what}; Futures that were open are lost. Start the program again."))
+        handler = _HANDLERS.get(type(frame))
+        if handler is not None:
+            handler(self, frame)
 
-    def _restarted(self, broker: str, how: str) -> None:
+    def _on_output(self, frame: WorkerOutput) -> None:
+        self._printer.show(frame.worker, frame.stream, frame.text)
+
+    def _on_worker_ended(self, frame: WorkerEnded) -> None:
+        if frame.initializer_raised:
+            self._fail(InitializerFailed(f"the initializer raised in Worker {frame.worker}; its traceback was printed"))
+        elif self._settings.verbosity > 0:
+            print(f"fedfutures: Worker {frame.worker} ended: {frame.status}; its Futures run again", file=sys.stderr)
+
+    def _on_notice(self, frame: Notice) -> None:
+        print(f"fedfutures: {frame.text}", file=sys.stderr)
+
+    def _on_broker_restarted(self, frame: BrokerRestarted) -> None:
         """A Broker was started again. Who was linked to it would find out by itself, a little later."""
         if self._settings.verbosity > 0:
-            print(f"fedfutures: Broker {broker} ended: {how}; it was started again", file=sys.stderr)
+            print(f"fedfutures: Broker {frame.broker} ended: {frame.status}; it was started again", file=sys.stderr)
         own = self._handle.facts["brokers"][self._attach]["name"]
-        if broker == own and self._origin is not None and not self._closed:
+        if frame.broker == own and self._origin is not None and not self._closed:
             self._origin.rejoin()
+
+    def _on_no_workers(self, frame: NoWorkersLeft) -> None:
+        self._lose(frame.reason)
+
+    def _on_broker_given_up(self, frame: BrokerGivenUp) -> None:
+        if not self._closed:
+            self._lose(f"a Broker of {self._settings.host} cannot be kept running: {frame.reason}")
+
+    def _on_gone(self, _: HostGone) -> None:
+        if not self._closed:
+            self._lose(f"{self._handle.what} ended")
+
+    def _lose(self, why: str) -> None:
+        self._fail(FederationLost(f"{why}; Futures that were open are lost. Start the program again."))
 
     def _fail(self, error: FederationLost) -> None:
         self._failure = self._failure or error
@@ -252,6 +273,17 @@ class Federation:
             unasked.say(self._origin, ends=program_ends)
         self.close()
         repeats.warn(repeated)
+
+
+_HANDLERS: dict[type, Callable[[Federation, Any], None]] = {
+    WorkerOutput: Federation._on_output,
+    WorkerEnded: Federation._on_worker_ended,
+    Notice: Federation._on_notice,
+    BrokerRestarted: Federation._on_broker_restarted,
+    NoWorkersLeft: Federation._on_no_workers,
+    BrokerGivenUp: Federation._on_broker_given_up,
+    HostGone: Federation._on_gone,
+}
 
 
 def was_interrupted() -> bool:

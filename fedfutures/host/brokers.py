@@ -7,7 +7,10 @@ when a Broker is started again, so nobody has to be told.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..wire.control import HostReady
 
 FAN_OUT = 32
 """How many neighbours a Broker dials at most; the plan of a run has the same limit."""
@@ -51,6 +54,15 @@ def broker_places(host: str, count: int, directory: str) -> list[Place]:
     marks = ["", *(str(number) for number in range(2, count + 1))]
     sockets = ([f"ipc://{directory}/{kind}{mark}" for kind in ("main", "meta", "ear")] for mark in marks)
     return [Place(broker_name(host, index), *addresses) for index, addresses in enumerate(sockets)]
+
+
+def facts_of(ready: HostReady, broker: int = 0) -> dict[str, Any]:
+    """Return what a host process is known by, with the name and the addresses of one of its Brokers."""
+    places = [asdict(Place(*row)) for row in ready.brokers]
+    return {
+        **places[broker], "brokers": places, "run": ready.run, "shared": ready.shared, "disk": ready.disk,
+        "pid": ready.pid, "python": ready.python, "size": ready.size, "hosts": ready.hosts,
+    }  # fmt: skip
 
 
 def broker_of(slot: int, workers: int, brokers: int) -> int:

@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..program import records
+from ..wire.control import ControlFrame
+from ..wire.framing import FrameReader, pack
 from .blackbox import SPOOL_BYTES, BlackBox
 from .output import Lines
-from .settings import FrameReader, Settings, pack_frame
+from .settings import Settings
 from .system import Usual, be_usual, die_with_parent
 
 _F_SETPIPE_SZ = 1031  # fcntl has a name for it from Python 3.10 on, but not everywhere
@@ -53,10 +55,10 @@ class Child:
         """Return what it has printed and not written, once it has died and all that it has written was read."""
         return self.box.spooled(self._read, b"".join(self._last_read))
 
-    def tell(self, value: Any, poller: select.poll) -> None:
+    def tell(self, frame: ControlFrame, poller: select.poll) -> None:
         """Send a frame over the control pipe. What does not fit in waits: the child may be stopped."""
         if self.control >= 0:
-            self._unsaid += pack_frame(value)
+            self._unsaid += pack(frame)
             self.say_on(poller)
 
     def say_on(self, poller: select.poll) -> None:
@@ -75,7 +77,7 @@ class Child:
         with contextlib.suppress(KeyError):
             poller.unregister(self.control)
 
-    def hear(self, poller: select.poll) -> list[Any]:
+    def hear(self, poller: select.poll) -> list[ControlFrame]:
         """Return what the child has said over its control pipe."""
         try:
             data = os.read(self.control, 1 << 16)

@@ -13,10 +13,11 @@ import os
 import select
 import socket
 import time
-from typing import Any
 
+from ..errors import RemoteProtocolError
+from ..wire.control import ControlFrame
+from ..wire.framing import FrameReader
 from .outgoing import Outgoing
-from .settings import FrameReader
 
 UNSENT_AT_MOST_BYTES = 16 << 20
 DOOR = "door"
@@ -29,6 +30,7 @@ class Contact:
         self._reader, self._grace, self._poller = reader, grace, poller
         self.ended = False
         self.lost = False
+        self.malformed = 0  # how often it was said what is no frame
         self._heard_at = time.monotonic()
         self._unsent = Outgoing()
         self._door: socket.socket | None = None
@@ -64,7 +66,7 @@ class Contact:
         if self._grace and now >= self._heard_at + self._grace:
             self.ended = True
 
-    def receive(self) -> list[Any]:
+    def receive(self) -> list[ControlFrame]:
         """Return the frames that have come."""
         try:
             data = os.read(0, 1 << 18)
@@ -76,7 +78,12 @@ class Contact:
             self._lose()
             return []
         self._heard_at = time.monotonic()
-        return self._reader.feed(data)
+        try:
+            return self._reader.feed(data)
+        except RemoteProtocolError:
+            self.malformed += 1
+            self._lose()
+            return []
 
     def accept(self) -> bool:
         """The launching side has come back: it takes the place of the connection before; return whether it has."""
@@ -96,9 +103,9 @@ class Contact:
         self._poller.register(0, select.POLLIN)
         return True
 
-    def say(self, value: Any) -> None:
+    def say(self, frame: ControlFrame) -> None:
         """Send a frame; what cannot leave at once waits."""
-        self._unsent.add(value)
+        self._unsent.add(frame)
         self.flush()
 
     def flush(self) -> None:

@@ -11,12 +11,15 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from ..errors import StartFailed
+from ..errors import RemoteProtocolError, StartFailed
 from ..program import safe_points
+from ..wire.control import ControlFrame, EndRun, HostReady, HostTable, Notice, StartRefused
+from ..wire.framing import FrameReader, pack
+from .brokers import facts_of
 from .flags import for_another, host_command, shown
-from .settings import FrameReader, Settings, pack_frame
+from .settings import Settings, frame_of
 from .system import remove_tree
 
 START_SECONDS = 30.0
@@ -33,6 +36,10 @@ def command_here(settings: Settings, python: Sequence[str] | None = None) -> lis
     return host_command(python, for_another(settings.flags))
 
 
+class HostGone:
+    """Stands behind the last frame that a host process has sent."""
+
+
 class HostHandle:
     """One host process, started here by ``subprocess``.
 
@@ -46,7 +53,7 @@ class HostHandle:
     def __init__(
         self,
         settings: Settings,
-        first: Any = None,
+        first: ControlFrame | None = None,
         *,
         python: Sequence[str] | None = None,
         command: Sequence[str] | None = None,
@@ -56,12 +63,12 @@ class HostHandle:
         self.facts: dict[str, Any] = {}
         self.command = list(command or command_here(settings, python))
         self._reader = FrameReader()
-        self._early: list[Any] = []
+        self._early: list[ControlFrame] = []
         self._thread: threading.Thread | None = None
         self._saying = threading.Lock()
         self._process = self._start(self.command, pass_fds)
         _handles.add(self)
-        self.tell(first or settings)  # if it has ended already, wait_ready says so
+        self.tell(first or frame_of(settings))  # if it has ended already, wait_ready says so
 
     def _start(self, command: Sequence[str], pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
         try:
@@ -72,10 +79,10 @@ class HostHandle:
         except OSError as error:
             raise StartFailed(f"cannot start {shown(command)}: {error}") from error
 
-    def tell(self, frame: Any) -> None:
-        """Send the host process a frame (:mod:`.settings`), from any thread; nothing if it is gone."""
+    def tell(self, frame: ControlFrame) -> None:
+        """Send the host process a frame, from any thread; nothing if it is gone."""
         assert self._process.stdin is not None
-        data = memoryview(pack_frame(frame))
+        data = memoryview(pack(frame))
         with self._saying, contextlib.suppress(OSError, ValueError):  # gone; closed
             while data:
                 data = data[self._process.stdin.write(data) :]
@@ -96,51 +103,56 @@ class HostHandle:
                 continue
             data = os.read(descriptor, 1 << 16) if readable else b""
             if not data:
-                self.end()
-                why = "it ended" if readable else f"no answer within {self.start_seconds:.0f} s"
-                raise StartFailed(
-                    f"{self.what} on {self.settings.host} did not start: {why}. Its messages are above; "
-                    f"try: {shown(self.command)} </dev/null"
-                )
-            for value in self._reader.feed(data):
-                if value[0] == "ready" and not self.facts:
-                    self.facts = value[1]
-                elif value[0] == "table":
-                    self._show_table(*value[1:])
-                elif value[0] == "note":
-                    print(f"fedfutures: {value[1]}", file=sys.stderr)
-                elif value[0] == "failed":
-                    self.end()
-                    raise StartFailed(*value[1:])
-                else:
-                    self._early.append(value)
+                self._fail("it ended" if readable else f"no answer within {self.start_seconds:.0f} s")
+            try:
+                frames = self._reader.feed(data)
+            except RemoteProtocolError as error:
+                self._fail(f"what it says makes no sense ({error})")
+            for frame in frames:
+                self._on_start(frame)
         return self.facts
+
+    def _fail(self, why: str) -> NoReturn:
+        self.end()
+        raise StartFailed(
+            f"{self.what} on {self.settings.host} did not start: {why}. Its messages are above; "
+            f"try: {shown(self.command)} </dev/null"
+        )
+
+    def _on_start(self, frame: ControlFrame) -> None:
+        if isinstance(frame, HostReady) and not self.facts:
+            self.facts = facts_of(frame)
+        elif isinstance(frame, HostTable):
+            if frame.problems or self.settings.verbosity >= 0:
+                print(frame.text, file=sys.stderr)
+        elif isinstance(frame, Notice):
+            print(f"fedfutures: {frame.text}", file=sys.stderr)
+        elif isinstance(frame, StartRefused):
+            self.end()
+            raise StartFailed(frame.reason, frame.exit_code, frame.hosts)
+        else:
+            self._early.append(frame)
 
     @property
     def hosts(self) -> list[str]:
         """The names of the hosts that have Workers."""
         return [self.settings.host]
 
-    def _show_table(self, text: str, bad: bool) -> None:
-        """Show what is known of the hosts before the program runs."""
-        if bad or self.settings.verbosity >= 0:
-            print(text, file=sys.stderr)
-
-    def listen(self, heard: Callable[[list[Any]], None]) -> None:
-        """Call ``heard(value)`` in a thread for each frame from now on; ``heard(["gone"])`` when the host is gone."""
+    def listen(self, heard: Callable[[ControlFrame | HostGone], None]) -> None:
+        """Call ``heard(frame)`` in a thread for each frame from now on, and with a HostGone when the host is gone."""
         self._thread = threading.Thread(target=self._listen, args=(heard,), name="fedfutures-output", daemon=True)
         self._thread.start()
 
-    def _listen(self, heard: Callable[[list[Any]], None]) -> None:
+    def _listen(self, heard: Callable[[ControlFrame | HostGone], None]) -> None:
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
-        for value in self._early:
-            heard(value)
-        with contextlib.suppress(OSError, ValueError):
+        for frame in self._early:
+            heard(frame)
+        with contextlib.suppress(OSError, RemoteProtocolError):
             while data := os.read(descriptor, 1 << 18):
-                for value in self._reader.feed(data):
-                    heard(value)
-        heard(["gone"])
+                for frame in self._reader.feed(data):
+                    heard(frame)
+        heard(HostGone())
 
     def hang_up(self) -> None:
         """Tell the host to end everything, without waiting."""
@@ -156,7 +168,7 @@ class HostHandle:
             poller = select.poll()
             poller.register(self._process.stdin.fileno(), select.POLLOUT)
             if poller.poll(0):
-                self._process.stdin.write(pack_frame(["end"]))
+                self._process.stdin.write(pack(EndRun()))
 
     def end(self) -> None:
         """End the host and everything below it, and wait until that has happened."""

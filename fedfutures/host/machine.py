@@ -16,14 +16,13 @@ from __future__ import annotations
 from collections import deque
 
 from ..lazy_dataclass import dataclass, field
+from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectWorkers, NoMoreWorkers
 from .brokers import Place, broker_name, broker_of
 
 FAILED_STARTS_LIMIT = 5
 FIRST_DELAY_SECONDS = 0.1
 INITIALIZER_EXIT_CODE = 81
 """How a Worker ends whose initializer raised: trying again would not help."""
-INITIALIZER_RAISED = "the initializer raised on host"
-"""How the reason begins that Futures then fail with."""
 BROKER_SETTLED_SECONDS = 1.0
 BROKER_ENDS_LIMIT = 5
 BROKER_ENDS_SECONDS = 30.0
@@ -40,6 +39,11 @@ class Ended:
     status: str  # how, for people
     exit_code: int | None  # None: a signal
 
+    @property
+    def initializer_raised(self) -> bool:
+        """Whether it has ended for that reason."""
+        return self.exit_code == INITIALIZER_EXIT_CODE and not self.ready
+
 
 @dataclass(slots=True)
 class Start:
@@ -53,7 +57,7 @@ class Start:
 class Surrender:
     """Action: tell the Brokers that no Worker will come, and why."""
 
-    reason: str
+    frame: NoMoreWorkers
 
 
 @dataclass(slots=True)
@@ -69,7 +73,7 @@ class Tell:
     """Action: tell a Broker this, over its control pipe."""
 
     broker: int
-    frame: list[object]
+    frame: ControlFrame
 
 
 @dataclass(slots=True)
@@ -118,7 +122,7 @@ class HostMachine:
     _living: dict[int, str] = field(default_factory=dict)  # Workers by slot
     _due: dict[int, float] = field(default_factory=dict)
     _failed: int = 0
-    _surrendered: str | None = None
+    _surrendered: NoMoreWorkers | None = None
     _brokers: list[_Broker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -157,8 +161,9 @@ class HostMachine:
         self._living.pop(event.slot, None)
         if self._surrendered is not None:
             return []
-        if event.exit_code == INITIALIZER_EXIT_CODE and not event.ready:
-            return self._surrender(f"{INITIALIZER_RAISED} {self.host}; its traceback is in the output above")
+        if event.initializer_raised:
+            reason = f"the initializer raised on host {self.host}; its traceback is in the output above"
+            return self._surrender(reason, initializer_raised=True)
         if event.ready:
             self._failed = 0
             return [self._start(event.slot)]
@@ -182,10 +187,10 @@ class HostMachine:
         self._living[slot] = name if count == 1 else f"{name}+{count - 1}"
         return Start(slot, self._living[slot])
 
-    def _surrender(self, reason: str) -> list[Action]:
-        self._surrendered = reason
+    def _surrender(self, reason: str, *, initializer_raised: bool = False) -> list[Action]:
+        self._surrendered = NoMoreWorkers(reason, initializer_raised)
         self._due.clear()
-        return [Surrender(reason)]
+        return [Surrender(self._surrendered)]
 
     # -- Brokers -----------------------------------------------------------------------------------------------------
 
@@ -203,7 +208,7 @@ class HostMachine:
             return []
         broker = self._brokers[index]
         broker.allows[name] = key
-        return [Tell(index, ["allow", name, key])] if broker.lives else []
+        return [Tell(index, AcceptBroker(index, name, key))] if broker.lives else []
 
     def broker_ended(self, index: int, status: str, now: float) -> list[Action]:
         """A Broker has ended: start it again now or later, or give the run up."""
@@ -250,14 +255,14 @@ class HostMachine:
         actions: list[Action] = [StartBroker(index, broker.after)]
         if again:
             mine = [name for slot, name in sorted(self._living.items()) if self.broker_of(slot) == index]
-            actions.append(Tell(index, ["expect", mine]))
-        actions += [Tell(index, ["allow", *known]) for known in broker.allows.items()]
+            actions.append(Tell(index, ExpectWorkers(mine)))
+        actions += [Tell(index, AcceptBroker(index, *known)) for known in broker.allows.items()]
         # A neighbour on another host does not know the new key yet: the launching side will say when to dial it.
         actions += [_dial(index, place) for place in broker.dials.values() if not place.key]
         if again and self._surrendered is not None:
-            actions.append(Tell(index, ["gave up", self._surrendered]))
+            actions.append(Tell(index, self._surrendered))
         return actions
 
 
 def _dial(index: int, place: Place) -> Tell:
-    return Tell(index, ["dial", place.name, place.main, place.meta, place.ear, place.key])
+    return Tell(index, DialBroker(index, place.name, place.main, place.meta, place.ear, place.key))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from typing import Any
 
-from .settings import pack_frame
+from ..wire.control import ControlFrame
+from ..wire.framing import pack
 
 
 class Outgoing:
@@ -21,11 +21,11 @@ class Outgoing:
     def __bool__(self) -> bool:
         return bool(self._frames)
 
-    def add(self, value: Any) -> None:
+    def add(self, frame: ControlFrame) -> None:
         """Have a frame wait."""
-        frame = pack_frame(value)
-        self._frames.append(frame)
-        self.size += len(frame)
+        data = pack(frame)
+        self._frames.append(data)
+        self.size += len(data)
 
     def write(self, descriptor: int) -> None:
         """Send what the descriptor takes now; raises OSError when nobody reads any more."""

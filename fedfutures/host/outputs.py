@@ -6,8 +6,8 @@ import os
 import select
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
 
+from ..wire.control import ControlFrame, WorkerOutput
 from .child import Child
 from .output import FULL_BYTES, Lines
 
@@ -18,7 +18,7 @@ READS_AT_THE_END = 1024
 class Outputs:
     """Those of all children. `say` passes on a frame."""
 
-    def __init__(self, poller: select.poll, say: Callable[[Any], None]) -> None:
+    def __init__(self, poller: select.poll, say: Callable[[ControlFrame], None]) -> None:
         self._poller, self._say = poller, say
         self._paused = False
         self._due: dict[int, tuple[Child, Lines]] = {}  # descriptors that time concerns
@@ -48,7 +48,7 @@ class Outputs:
             child.note_read(data)
         text = lines.feed(data, time.monotonic()) if data else self._last_of(child, stream, lines)
         if text:
-            self._say(["output", child.name, stream, text])
+            self._say(WorkerOutput(child.name, stream, text))
         if not data:
             self._let_go(child, descriptor)
             return False
@@ -70,7 +70,7 @@ class Outputs:
                 lines.rests_until = None
                 self._poller.register(descriptor, 0 if self._paused else select.POLLIN)
             if part := lines.late(now):
-                self._say(["output", child.name, child.outputs[descriptor][0], part])
+                self._say(WorkerOutput(child.name, child.outputs[descriptor][0], part))
             if lines.deadline() is None:
                 del self._due[descriptor]
 
@@ -84,7 +84,7 @@ class Outputs:
                 stream, lines = child.outputs[descriptor]
                 rest = self._last_of(child, stream, lines)
                 if rest:
-                    self._say(["output", child.name, stream, rest])
+                    self._say(WorkerOutput(child.name, stream, rest))
                 self._let_go(child, descriptor)
 
     def _last_of(self, child: Child, stream: int, lines: Lines) -> bytes:

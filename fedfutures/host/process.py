@@ -18,11 +18,34 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
+from ..errors import RemoteProtocolError
 from ..program.shadows import before_the_standard_library, shadowed
-from .brokers import Place, broker_places, usual_dials
+from ..wire.control import (
+    AcceptBroker,
+    BeginHost,
+    BrokerAccepts,
+    BrokerBound,
+    BrokerGivenUp,
+    BrokerRestarted,
+    CloseStream,
+    ControlFrame,
+    DialBroker,
+    EndRun,
+    HoldOutput,
+    HostReady,
+    LinkState,
+    OpenStream,
+    Probe,
+    ProbeReply,
+    RelayBroker,
+    StreamCredit,
+    StreamData,
+    WorkerEnded,
+)
+from ..wire.framing import FrameReader, pack
+from .brokers import Place, broker_places, facts_of, usual_dials
 from .child import CHILDREN, Child, fork_child
 from .contact import Contact
 from .dumps import readable
@@ -40,7 +63,7 @@ from .machine import (
 from .memory import KillCounter
 from .outputs import Outputs
 from .relay import Relay
-from .settings import FrameReader, Settings, pack_frame, settings_from
+from .settings import Settings, settings_from
 from .system import (
     Usual,
     be_private,
@@ -60,7 +83,7 @@ PRELOADED = ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.sh
 class HostProcess:
     """The loop around :class:`HostMachine`."""
 
-    def __init__(self, settings: Settings, frames: FrameReader, early: list[Any], usual: Usual) -> None:
+    def __init__(self, settings: Settings, frames: FrameReader, early: list[ControlFrame], usual: Usual) -> None:
         self.settings, self.early, self.usual = settings, early, usual
         self.machine = HostMachine(settings.host, settings.workers, settings.brokers)
         self.kills = KillCounter()
@@ -73,8 +96,8 @@ class HostProcess:
         self.poller = select.poll()
         self.contact = Contact(frames, settings.grace, self.run_directory, self.poller)
         self.relay = Relay(self.run_directory, self._say, self.poller)
-        self.bound: dict[str, dict[str, Any]] = {}  # by Broker: its key, and where neighbours on other hosts reach it
-        self.linked: dict[tuple[int, str], list[Any]] = {}  # what the Brokers have said of such links last
+        self.bound: dict[str, BrokerBound] = {}  # what the Brokers have said of themselves last
+        self.linked: dict[tuple[str, str], LinkState] = {}  # and of links to other hosts
         self.ending = False
         self.outputs = Outputs(self.poller, self._say)
         self.hushed = False  # whether Workers' output waits in their pipes because it is not wanted
@@ -92,6 +115,14 @@ class HostProcess:
             KillBroker: self._kill_broker,
             LoseBroker: self._lose_broker,
         }
+        self._on_told: dict[type[ControlFrame], Callable[[Any], None]] = {
+            DialBroker: self._on_dial,
+            RelayBroker: self._on_relay,
+            AcceptBroker: self._on_accept,
+            HoldOutput: self._on_hold_output,
+            EndRun: self._on_end_run,
+            **dict.fromkeys((OpenStream, StreamData, StreamCredit, CloseStream), self._on_stream),
+        }
 
     def run(self) -> None:
         """Start everything, watch, and end everything."""
@@ -99,7 +130,7 @@ class HostProcess:
             for parent, child in self.settings.dials or usual_dials(self.settings.brokers):
                 self._act(self.machine.dial(parent, self.places[child]))
             self._act(self.machine.begin_brokers(time.monotonic()))
-            self._say(["ready", self._facts()])
+            self._say(self._ready())
             for module in (CHILDREN["worker"], *PRELOADED):
                 importlib.import_module(module)
             self._look_beside_the_program()
@@ -121,18 +152,11 @@ class HostProcess:
         if self.settings.shadowed:
             importlib.import_module("cloudpickle")  # what Workers load later is not to be the program's
 
-    def _facts(self, broker: int = 0) -> dict[str, Any]:
-        """What is true of this host; `main`, `meta` and `ear` are those of one Broker."""
-        places = [asdict(place) for place in self.places]
-        return {
-            **places[broker],
-            "brokers": places,
-            "run": self.run_directory,
-            "shared": self.shared_directory,
-            "disk": self.disk_directory,
-            "pid": os.getpid(),
-            "python": list(sys.version_info[:3]),
-        }
+    def _ready(self) -> HostReady:
+        """What is true of this host."""
+        places = [[place.name, place.main, place.meta, place.ear, place.key] for place in self.places]
+        directories = self.run_directory, self.shared_directory, self.disk_directory
+        return HostReady(*directories, os.getpid(), list(sys.version_info[:3]), places)
 
     # -- children ----------------------------------------------------------------------------------------------------
 
@@ -141,16 +165,17 @@ class HostProcess:
             self._actions[type(action)](action)
 
     def _start_worker(self, action: Start) -> None:
-        self._fork("worker", action.name, action.slot, self._facts(self.machine.broker_of(action.slot)))
+        self._fork("worker", action.name, action.slot, self.machine.broker_of(action.slot))
 
     def _start_broker(self, action: StartBroker) -> None:
         index = action.broker
         name = self.places[index].name
-        self.brokers[index] = self._fork("broker", name, index, self._facts(index))
+        self.brokers[index] = self._fork("broker", name, index, index)
         if action.after:
-            self._say(["broker restarted", name, action.after])
+            self._say(BrokerRestarted(name, action.after))
 
-    def _fork(self, role: str, name: str, slot: int, facts: dict[str, Any]) -> Child:
+    def _fork(self, role: str, name: str, slot: int, broker: int) -> Child:
+        facts = facts_of(self._ready(), broker)
         child = fork_child(role, name, slot, self.settings, facts, self.children.values(), self.usual)
         self.children[child.pid] = child
         self.outputs.add(child)
@@ -160,18 +185,18 @@ class HostProcess:
 
     def _surrender(self, action: Surrender) -> None:
         for index in self.brokers:
-            self._tell_broker(index, ["gave up", action.reason])
+            self._tell_broker(index, action.frame)
 
-    def _tell_broker(self, index: int, value: Any) -> None:
+    def _tell_broker(self, index: int, frame: ControlFrame) -> None:
         if index in self.brokers:
-            self.brokers[index].tell(value, self.poller)
+            self.brokers[index].tell(frame, self.poller)
 
     def _kill_broker(self, action: KillBroker) -> None:
         if action.broker in self.brokers:
             os.kill(self.brokers[action.broker].pid, signal.SIGKILL)
 
     def _lose_broker(self, action: LoseBroker) -> None:
-        self._say(["broker lost", action.reason])
+        self._say(BrokerGivenUp(action.reason))
         self.ending = True
 
     def _reap(self) -> None:
@@ -216,17 +241,17 @@ class HostProcess:
         dump = os.pread(child.dump, 16 << 10, 0).decode("utf-8", "replace") if child.dump > 2 else ""
         orderly = code == 0 and (self.ending or child.box.running() is None)  # else user code said os._exit(0)
         text = self.kills.status(text)
-        self._tell_broker(
-            self.machine.broker_of(child.slot),
-            ["lost", child.name, text, not orderly, child.box.running(), readable(dump), self.settings.host],
+        event = Ended(child.slot, child.box.ready, text, code if code >= 0 else None)
+        piece, future = child.box.running() or (0, 0)
+        frame = WorkerEnded(
+            child.name, self.settings.host, text, not orderly, event.initializer_raised, piece, future, readable(dump)
         )
+        self._tell_broker(self.machine.broker_of(child.slot), frame)
         if self.ending:
             return
         if not orderly:
-            self._say(["lost", child.name, text])
-        self._act(
-            self.machine.ended(Ended(child.slot, child.box.ready, text, code if code >= 0 else None), time.monotonic())
-        )
+            self._say(frame)
+        self._act(self.machine.ended(event, time.monotonic()))
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
@@ -253,36 +278,42 @@ class HostProcess:
         if not self.ending:
             self._act(self.machine.tick(time.monotonic()))
 
-    def _told(self, frames: list[Any]) -> None:
-        """Do what the launching side asks for."""
+    def _told(self, frames: list[ControlFrame]) -> None:
+        """Do what the launching side asks for; a heartbeat asks for nothing."""
         for frame in frames:
-            kind, *fields = frame
-            if kind == "dial":
-                self._act(self.machine.dial(fields[0], Place(*fields[1:])))
-            elif kind == "relay":
-                index, name, key = fields
-                self._act(self.machine.dial(index, self.relay.place(name, key)))
-            elif kind == "allow":
-                self._act(self.machine.allow(*fields))
-            elif kind in ("open", "data", "credit", "close"):
-                self.relay.told(frame, self.bound)
-            elif kind == "hush":
-                self.hushed = fields[0]
-                self._pace_output()
-            elif kind == "end":
-                self.ending = True
+            handler = self._on_told.get(type(frame))
+            if handler is not None:
+                handler(frame)
+
+    def _on_dial(self, frame: DialBroker) -> None:
+        place = Place(frame.name, frame.main, frame.meta, frame.ear, frame.key)
+        self._act(self.machine.dial(frame.broker, place))
+
+    def _on_relay(self, frame: RelayBroker) -> None:
+        self._act(self.machine.dial(frame.broker, self.relay.place(frame.name, frame.key)))
+
+    def _on_accept(self, frame: AcceptBroker) -> None:
+        self._act(self.machine.allow(frame.broker, frame.name, frame.key))
+
+    def _on_hold_output(self, frame: HoldOutput) -> None:
+        self.hushed = frame.hold
+        self._pace_output()
+
+    def _on_stream(self, frame: OpenStream | StreamData | StreamCredit | CloseStream) -> None:
+        self.relay.on_frame(frame, self.bound)
+
+    def _on_end_run(self, _: EndRun) -> None:
+        self.ending = True
 
     def _welcome_back(self) -> None:
         """The launching side is here again: tell it what it may have missed."""
         if self.contact.accept():
             self.hushed = False
             self.relay.reset()
-            self._say(["ready", self._facts()])
-            for index, place in enumerate(self.places):
-                if place.name in self.bound:
-                    self._say(["broker", index, place.name, self.bound[place.name]])
-            for link in self.linked.values():
-                self._say(link)
+            self._say(self._ready())
+            frames: list[ControlFrame] = [*self.bound.values(), *self.linked.values()]
+            for frame in frames:
+                self._say(frame)
 
     def _serve(self, descriptor: int, events: int) -> None:
         """Read what a child has printed or says, or go on telling it what did not fit into its pipe."""
@@ -298,19 +329,18 @@ class HostProcess:
 
     def _hear_broker(self, child: Child) -> None:
         """Pass on what a Broker says of itself and of its links to other hosts."""
-        for kind, *fields in child.hear(self.poller):
-            if kind == "bound":
-                self.bound[child.name] = fields[0]
-                self._say(["broker", child.slot, child.name, fields[0]])
-            elif kind == "allowed":
-                self._say(["allowed", child.slot, *fields])
-            elif kind == "link":
-                self.linked[child.slot, fields[0]] = ["link", child.slot, *fields]
-                self._say(["link", child.slot, *fields])
+        for frame in child.hear(self.poller):
+            if not isinstance(frame, (BrokerBound, BrokerAccepts, LinkState)) or frame.broker != child.name:
+                continue
+            if isinstance(frame, BrokerBound):
+                self.bound[child.name] = frame
+            elif isinstance(frame, LinkState):
+                self.linked[child.name, frame.neighbour] = frame
+            self._say(frame)
 
-    def _say(self, value: Any) -> None:
+    def _say(self, frame: ControlFrame) -> None:
         """Send a frame to the launching side; when it does not read, the Workers' output waits in their pipes."""
-        self.contact.say(value)
+        self.contact.say(frame)
         self._pace_output()
 
     def _pace_output(self) -> None:
@@ -354,22 +384,25 @@ class HostProcess:
             self._reap()
 
 
-def read_settings() -> tuple[Settings, FrameReader, list[Any]]:
+def read_settings() -> tuple[Settings, FrameReader, list[ControlFrame]]:
     """Read the settings from standard input, and what came with them; end quietly when the launching side is gone.
 
-    Before them the launching side may measure how far away it is, by ``["ping"]``.
+    Before them the launching side may measure how far away it is.
     """
     reader = FrameReader()
     while True:
         data = os.read(0, 65536)
         if not data:
             raise SystemExit(0)
-        values = reader.feed(data)
-        while values and values[0] == ["ping"]:
-            os.write(1, pack_frame(["pong"]))
-            del values[0]
-        if values:
-            return settings_from(values[0]), reader, values[1:]
+        try:
+            frames = reader.feed(data)
+            for place, frame in enumerate(frames):
+                if isinstance(frame, Probe):
+                    os.write(1, pack(ProbeReply()))
+                elif isinstance(frame, BeginHost):
+                    return settings_from(frame.settings), reader, frames[place + 1 :]
+        except RemoteProtocolError as error:
+            raise SystemExit(f"fedfutures: the launching side says what makes no sense: {error}") from None
 
 
 def main() -> None:

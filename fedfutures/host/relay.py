@@ -6,13 +6,6 @@ of the Broker that is dialled, and its host process connects to the port that no
 the ssh connection is needed, and not even its port forwarding, which many clusters forbid. What flows is CURVE from
 end to end; whoever relays it cannot read it.
 
-::
-
-    ["open", stream, name, kind]    a connection to socket `kind` (main, meta, ear) of Broker `name`
-    ["data", stream, bytes]
-    ["credit", stream, count]       so many bytes were passed on: the other end may send so many more
-    ["close", stream]
-
 A stream has :data:`WINDOW_BYTES` of credit at first, so what waits anywhere on the way is bounded. The side that opens
 a stream numbers it: host processes with odd numbers, the launching side with even ones.
 """
@@ -25,13 +18,12 @@ import os
 import select
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from ..wire.control import SOCKETS, BrokerBound, CloseStream, OpenStream, StreamCredit, StreamData, StreamFrame
 from .brokers import Place
 
 WINDOW_BYTES = 1 << 20
 READ_BYTES = 1 << 16
-KINDS = ("main", "meta", "ear")
 
 
 class _Stream:
@@ -50,7 +42,7 @@ class _Stream:
 class Relay:
     """The streams of one host. `say` sends a frame to the launching side; `poller` is the host process's."""
 
-    def __init__(self, directory: str, say: Callable[[list[Any]], None], poller: select.poll) -> None:
+    def __init__(self, directory: str, say: Callable[[StreamFrame], None], poller: select.poll) -> None:
         self._directory, self._say, self._poller = directory, say, poller
         self._numbers = itertools.count(1, 2)
         self._listeners: dict[int, tuple[socket.socket, str, str]] = {}  # by descriptor: (socket, name, kind)
@@ -63,7 +55,7 @@ class Relay:
         if name not in self._places:
             number = len(self._places) + 1
             addresses = []
-            for kind in KINDS:
+            for kind in SOCKETS:
                 path = os.path.join(self._directory, f"relay{number}{kind}")
                 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
                 listener.bind(path)
@@ -77,22 +69,21 @@ class Relay:
 
     # -- what the launching side says --------------------------------------------------------------------------------
 
-    def told(self, frame: list[Any], ports: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take in a frame about a stream; `ports` says where this host's Brokers are bound, by name."""
-        kind, number, *fields = frame
-        if kind == "open":
-            self._open(number, ports.get(fields[0]), fields[1])
+    def on_frame(self, frame: StreamFrame, bound: Mapping[str, BrokerBound]) -> None:
+        """Take in a frame about a stream; `bound` says where this host's Brokers are, by name."""
+        if isinstance(frame, OpenStream):
+            self._open(frame, bound.get(frame.broker))
             return
-        stream = self._streams.get(number)
+        stream = self._streams.get(frame.stream)
         if stream is None:
             return  # closed here meanwhile
-        if kind == "data":
-            stream.unsent += fields[0]
+        if isinstance(frame, StreamData):
+            stream.unsent += frame.data
             self._write(stream)
-        elif kind == "credit":
-            stream.credit += fields[0]
+        elif isinstance(frame, StreamCredit):
+            stream.credit += frame.count
             self._watch(stream)
-        elif kind == "close":
+        else:
             stream.ended = True
             if not stream.unsent:
                 self._drop(stream)
@@ -102,12 +93,12 @@ class Relay:
         for stream in list(self._streams.values()):
             self._drop(stream)
 
-    def _open(self, number: int, places: Mapping[str, Any] | None, kind: str) -> None:
-        port = None if places is None else places.get(kind)
-        if places is None or not isinstance(port, int):
-            self._say(["close", number])
+    def _open(self, frame: OpenStream, bound: BrokerBound | None) -> None:
+        port: int = 0 if bound is None else getattr(bound, frame.socket)
+        if bound is None or not port:
+            self._say(CloseStream(frame.stream))
             return
-        address = str(places["address"])
+        address = bound.address
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -117,9 +108,9 @@ class Relay:
             pass
         except OSError:
             connection.close()
-            self._say(["close", number])
+            self._say(CloseStream(frame.stream))
             return
-        self._add(_Stream(number, connection, connecting=True))
+        self._add(_Stream(frame.stream, connection, connecting=True))
 
     # -- what the descriptors say ------------------------------------------------------------------------------------
 
@@ -150,7 +141,7 @@ class Relay:
             connection.setblocking(False)
             stream = _Stream(next(self._numbers), connection, connecting=False)
             self._add(stream)
-            self._say(["open", stream.number, name, kind])
+            self._say(OpenStream(stream.number, name, kind))
 
     def _add(self, stream: _Stream) -> None:
         self._streams[stream.number] = self._by_descriptor[stream.socket.fileno()] = stream
@@ -175,7 +166,7 @@ class Relay:
             self._drop(stream, tell=True)
             return
         stream.credit -= len(data)
-        self._say(["data", stream.number, data])
+        self._say(StreamData(stream.number, data))
 
     def _write(self, stream: _Stream) -> None:
         if stream.connecting:
@@ -193,7 +184,7 @@ class Relay:
             self._drop(stream)
             return
         if stream.granted >= WINDOW_BYTES // 4:
-            self._say(["credit", stream.number, stream.granted])
+            self._say(StreamCredit(stream.number, stream.granted))
             stream.granted = 0
         self._watch(stream)
 
@@ -202,4 +193,4 @@ class Relay:
         self._poller.unregister(stream.socket.fileno())
         stream.socket.close()
         if tell and not stream.ended:
-            self._say(["close", stream.number])
+            self._say(CloseStream(stream.number))

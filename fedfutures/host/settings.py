@@ -1,39 +1,15 @@
-"""What the launching side tells a host process, and the frames on its standard input and output.
+"""What the launching side tells a host process before all else: the fields of the frame ``BeginHost``.
 
-A frame is four bytes of length, most significant first, and that much msgpack. Settings travel this way and no other:
-not in argv, which anyone may read, nor in the environment, which every task inherits.
-
-The settings are the first frame. Others may follow at any time:
-
-``["dial", broker, name, main, meta, ear, key]``
-    The Broker of this index is to dial the neighbour `name` at these three addresses, now and whenever it is started
-    again; said once more with other addresses, it dials these instead. `key` is the public key that the neighbour has,
-    "" for one on the same host.
-``["relay", broker, name, key]``
-    It is to dial that neighbour through the launching side (:mod:`.relay`).
-``["allow", broker, name, key]``
-    The Broker of this index is to accept the neighbour `name`, which has this public key.
-``["hush", whether]``
-    The program does not take in what Workers print: let it wait in their pipes, or no longer.
-``["beat"]``, ``["end"]``
-    The launching side lives; the run has ended.
-
-What the host process says: ``["ready", facts]``, ``["broker", index, name, places]`` (a Broker's public key, and where
-neighbours on other hosts reach it), ``["allowed", index, name]``, ``["link", index, neighbour, up, why]``,
-``["output", worker, stream, text]`` (1, 2, or 3 for log records), ``["lost", worker, how]``, ``["broker restarted",
-name, how]``, ``["broker lost", why]``.
+They travel this way and no other: not in argv, which anyone may read, nor in the environment, which all tasks inherit.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import msgpack
-
-MAX_FRAME_BYTES = 64 << 20
-UNICODE_ERRORS = "surrogatepass"  # names of files, and arguments, need be no UTF-8
+from ..errors import RemoteProtocolError
+from ..wire.control import BeginHost
 
 
 @dataclass(slots=True)
@@ -69,37 +45,15 @@ class Settings:
     beside: list[str] = field(default_factory=list)  # modules that stand beside the program there
 
 
-def pack_frame(value: Any) -> bytes:
-    """Return the frame of a plain value or of settings."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    body: bytes = msgpack.packb(value, unicode_errors=UNICODE_ERRORS)
-    return len(body).to_bytes(4, "big") + body
+def frame_of(settings: Settings) -> BeginHost:
+    """Return the frame that carries settings."""
+    return BeginHost(asdict(settings))
 
 
-class FrameReader:
-    """Cuts a byte stream into frames."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> list[Any]:
-        """Take bytes in; return the values of the frames that are complete now. Raises ValueError on nonsense."""
-        self._buffer += data
-        values = []
-        while len(self._buffer) >= 4:
-            length = int.from_bytes(self._buffer[:4], "big")
-            if length > MAX_FRAME_BYTES:
-                raise ValueError(f"a frame of {length} bytes")
-            if len(self._buffer) < 4 + length:
-                break
-            body = bytes(self._buffer[4 : 4 + length])
-            values.append(msgpack.unpackb(body, strict_map_key=True, unicode_errors=UNICODE_ERRORS))
-            del self._buffer[: 4 + length]
-        return values
-
-
-def settings_from(value: dict[str, Any]) -> Settings:
-    """Return the settings that a frame held."""
-    value["program"] = tuple(value["program"]) if value["program"] else None
-    return Settings(**value)
+def settings_from(values: dict[str, Any]) -> Settings:
+    """Return the settings that a frame held; raise RemoteProtocolError for others than there are."""
+    try:
+        program = values["program"]
+        return Settings(**values | {"program": tuple(program) if program else None})
+    except (KeyError, TypeError) as error:
+        raise RemoteProtocolError(f"settings: {error}") from None

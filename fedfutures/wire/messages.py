@@ -23,6 +23,7 @@ PROTOCOL = 4
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
 
 # What became of a Future: the kinds of an outcome. VALUE and ERROR bodies are payloads, the others msgpack or empty.
+# That of LOST is a text, or a text and True: the initializer of the Workers has raised.
 VALUE, ERROR, CANCELLED, POISONED, LOST = range(5)
 
 Signed = int

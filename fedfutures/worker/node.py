@@ -22,7 +22,6 @@ from typing import Any
 
 from ..errors import FederationLost, InitializerFailed, MalformedMessage, PoisonedFuture, RemoteProtocolError
 from ..federation.events import Arrived, Send, Tick
-from ..host.machine import INITIALIZER_RAISED
 from ..program import safe_points
 from ..sockets.sockets import MainDealer, MetaSubscriber
 from ..wire import codec, messages
@@ -367,9 +366,9 @@ class Node:
             call = call_of(*future._call[:2]) if future._call else ""
             error = PoisonedFuture(self._name_of(future), host, worker, status, attempts, dump, call)
             return future._settle(None, error)
-        reason = str(report)
-        kind_of_loss = InitializerFailed if reason.startswith(INITIALIZER_RAISED) else FederationLost
-        return future._settle(None, kind_of_loss(reason))
+        reason, initializer_raised = report if type(report) is list else (report, False)
+        kind_of_loss = InitializerFailed if initializer_raised else FederationLost
+        return future._settle(None, kind_of_loss(str(reason)))
 
     def _name_of(self, future: Future) -> str:
         return str(future._call[0].name) if future._call else "a function"

@@ -10,6 +10,7 @@ import tasks
 from launching import eventually
 
 from fedfutures import Executor
+from fedfutures.wire.control import WorkerEnded
 
 SECONDS = 20.0
 
@@ -24,10 +25,10 @@ class Shared:
         assert federation is not None
         heard = federation._heard
 
-        def hear(value: list[Any]) -> None:
-            if value[0] == "lost":
-                self.lost.append((value[1], value[2]))
-            heard(value)
+        def hear(frame: Any) -> None:
+            if isinstance(frame, WorkerEnded):
+                self.lost.append((frame.worker, frame.status))
+            heard(frame)
 
         federation._heard = hear  # type: ignore[method-assign]
         self.submit = self.executor.submit

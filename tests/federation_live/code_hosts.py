@@ -10,6 +10,7 @@ from typing import Any
 from fedfutures.futures.federation import Federation
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import program_here, settings_here
+from fedfutures.wire.control import DialBroker
 from fedfutures.worker import initializing
 
 SECONDS = 20.0
@@ -30,7 +31,7 @@ class Hosts:
         for handle in self.handles:
             handle.wait_ready()
         place = self.handles[1].facts["brokers"][0]
-        self.handles[0].tell(["dial", 0, place["name"], place["main"], place["meta"], place["ear"], ""])
+        self.handles[0].tell(DialBroker(0, place["name"], place["main"], place["meta"], place["ear"]))
         self.federation = Federation(self.handles[0], prefix=False)
         self.origin = self.federation.origin
 

@@ -17,6 +17,7 @@ from fedfutures import errors
 from fedfutures.futures.federation import Federation
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
+from fedfutures.wire.control import BrokerGivenUp, BrokerRestarted, ControlFrame, DialBroker, Heartbeat
 
 pytestmark = pytest.mark.host
 SECONDS = 20.0
@@ -35,15 +36,15 @@ class Run:
     """A Federation on this host, and what its host process says of Brokers."""
 
     def __init__(self, brokers: int, attach: int = 0) -> None:
-        self.said: list[list[Any]] = []
+        self.said: list[ControlFrame] = []
         self.handle = HostHandle(settings_here(WORKERS, brokers=brokers))
         self.federation = Federation(self.handle, prefix=False, attach=attach)
         heard = self.federation._heard
 
-        def hear(value: list[Any]) -> None:
-            if value[0].startswith("broker "):
-                self.said.append(value)
-            heard(value)
+        def hear(frame: Any) -> None:
+            if isinstance(frame, (BrokerRestarted, BrokerGivenUp)):
+                self.said.append(frame)
+            heard(frame)
 
         self.federation._heard = hear  # type: ignore[method-assign]
         self.origin = self.federation.origin
@@ -111,7 +112,7 @@ def test_a_broker_that_is_killed_is_started_again_and_no_future_is_disturbed(whi
         assert victim not in here.brokers()
         assert set(workers) - {victim} <= set(here.children("fedfut-"))
         name = here.handle.facts["brokers"][which]["name"]
-        assert here.said == [["broker restarted", name, "signal SIGKILL"]]
+        assert here.said == [BrokerRestarted(name, "signal SIGKILL")]
         assert here.serves()
 
 
@@ -143,7 +144,7 @@ def test_a_broker_that_stays_stopped_is_killed_and_started_again(tmp_path: Path)
         os.kill(here.brokers()[0], signal.SIGSTOP)
         assert [future.result(timeout=SECONDS)[0] for future in futures] == list(range(30))
         name = here.handle.facts["brokers"][0]["name"]
-        assert here.said == [["broker restarted", name, "stopped for 5 s, and killed for that"]]
+        assert here.said == [BrokerRestarted(name, "stopped for 5 s, and killed for that")]
 
 
 def test_a_broker_that_dies_again_and_again_ends_the_run_by_name() -> None:
@@ -168,16 +169,16 @@ def test_a_broker_elsewhere_is_dialled_when_the_launching_side_says_so(tmp_path:
         place = there.wait_ready()["brokers"][0]
         there.listen(lambda value: None)
         with run(1) as here:
-            here.handle.tell(["dial", 0, place["name"], place["main"], place["meta"], place["ear"]])
-            here.handle.tell(["dial", 7, place["name"], place["main"], place["meta"], place["ear"]])  # no such Broker
+            here.handle.tell(DialBroker(0, place["name"], place["main"], place["meta"], place["ear"]))
+            here.handle.tell(DialBroker(7, place["name"], place["main"], place["meta"], place["ear"]))  # none
             for _ in range(2):
                 path = str(tmp_path / "ran")
                 futures = [here.origin.submit(nap, (0.1, path, number), {}) for number in range(40)]
                 results = [future.result(timeout=SECONDS) for future in futures]
                 assert [number for number, _ in results] == list(range(40))
                 assert len({pid for _, pid in results}) == 2 * WORKERS
-                there.tell(["unknown", 1])  # is nothing
+                there.tell(Heartbeat())
             assert here.said == []
     finally:
         there.end()
-    there.tell(["dial", 0, "a", "b", "c", "d"])  # gone: nothing happens
+    there.tell(DialBroker(0, "a", "b", "c", "d"))  # gone: nothing happens

@@ -11,7 +11,9 @@ import time
 import pytest
 
 from fedfutures.host.here import settings_here
-from fedfutures.host.settings import FrameReader, pack_frame
+from fedfutures.host.settings import frame_of
+from fedfutures.wire.control import BrokerBound, EndRun, Heartbeat, HostReady, Probe, ProbeReply
+from fedfutures.wire.framing import FrameReader, pack
 
 pytestmark = pytest.mark.host
 
@@ -27,22 +29,22 @@ class Connection:
         )
         self.reader, self.frames = FrameReader(), []
 
-    def say(self, value):
-        self.process.stdin.write(pack_frame(value))
+    def say(self, frame):
+        self.process.stdin.write(pack(frame))
 
     def hear(self, kind):
         """Return the next frame of a kind, however many others come before it."""
         deadline = time.monotonic() + SECONDS
         while True:
             for index, frame in enumerate(self.frames):
-                if frame[0] == kind:
+                if isinstance(frame, kind):
                     del self.frames[: index + 1]
                     return frame
             left = deadline - time.monotonic()
-            assert left > 0, f"no {kind}"
-            assert select.select([self.process.stdout], [], [], left)[0], f"no {kind}"
+            assert left > 0, f"no {kind.__name__}"
+            assert select.select([self.process.stdout], [], [], left)[0], f"no {kind.__name__}"
             data = os.read(self.process.stdout.fileno(), 1 << 16)
-            assert data, f"it ended without {kind}"
+            assert data, f"it ended without {kind.__name__}"
             self.frames += self.reader.feed(data)
 
     def hang_up(self):
@@ -61,7 +63,7 @@ class Connection:
 
 def host(grace):
     connection = Connection("-m", "fedfutures.host")
-    connection.say(settings_here(1, grace=grace))
+    connection.say(frame_of(settings_here(1, grace=grace)))
     return connection
 
 
@@ -71,36 +73,36 @@ def attached(run):
 
 def test_a_host_goes_on_and_is_entered_by_its_door():
     with host(grace=SECONDS) as first:
-        facts = first.hear("ready")[1]
-        broker = first.hear("broker")
+        ready = first.hear(HostReady)
+        bound = first.hear(BrokerBound)
         first.hang_up()
-        with attached(facts["run"]) as second:
-            assert second.hear("ready")[1] == facts
-            assert second.hear("broker") == broker
+        with attached(ready.run) as second:
+            assert second.hear(HostReady) == ready
+            assert second.hear(BrokerBound) == bound
             os.kill(first.process.pid, 0)
-            with attached(facts["run"]) as third:  # a second one takes over: the one before may hang somewhere
-                assert third.hear("ready")[1] == facts
+            with attached(ready.run) as third:  # a second one takes over: the one before may hang somewhere
+                assert third.hear(HostReady) == ready
                 assert second.process.wait(SECONDS) == 0
-                third.say(["end"])
+                third.say(EndRun())
                 assert first.process.wait(SECONDS) == 0
-        assert not os.path.exists(facts["run"])
-        with attached(facts["run"]) as late:
+        assert not os.path.exists(ready.run)
+        with attached(ready.run) as late:
             assert late.process.wait(SECONDS) == 4
 
 
 def test_a_host_that_nobody_comes_back_to_ends():
     with host(grace=0.4) as there:
-        facts = there.hear("ready")[1]
+        ready = there.hear(HostReady)
         there.hang_up()
         assert there.process.wait(SECONDS) == 0
-        assert not os.path.exists(facts["run"])
+        assert not os.path.exists(ready.run)
 
 
 def test_a_host_that_is_not_heard_ends_although_the_line_is_open():
     with host(grace=0.4) as there:
-        there.hear("ready")
+        there.hear(HostReady)
         for _ in range(4):
-            there.say(["beat"])
+            there.say(Heartbeat())
             time.sleep(0.2)
         assert there.process.poll() is None
         assert there.process.wait(SECONDS) == 0
@@ -108,16 +110,16 @@ def test_a_host_that_is_not_heard_ends_although_the_line_is_open():
 
 def test_without_grace_the_end_of_the_line_is_the_end():
     with host(grace=0.0) as there:
-        there.hear("ready")
+        there.hear(HostReady)
         there.hang_up()
         assert there.process.wait(SECONDS) == 0
 
 
 def test_how_far_away_a_host_is_can_be_measured_before_it_begins():
     with Connection("-m", "fedfutures.host") as there:
-        there.say(["ping"])
-        assert there.hear("pong") == ["pong"]
-        there.say(["ping"])
-        there.say(settings_here(1))
-        assert there.hear("pong") == ["pong"]
-        assert there.hear("ready")
+        there.say(Probe())
+        assert there.hear(ProbeReply)
+        there.say(Probe())
+        there.say(frame_of(settings_here(1)))
+        assert there.hear(ProbeReply)
+        assert there.hear(HostReady)

@@ -25,6 +25,7 @@ from fedfutures.host.machine import (
     Surrender,
     Tell,
 )
+from fedfutures.wire.control import DialBroker, ExpectWorkers
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_one_that_was_not_waits_longer_each_time(host: HostMachine) -> None:
         now = due
     (surrender,) = host.ended(Ended(0, False, "exit code 7", 7), now)
     assert isinstance(surrender, Surrender)
-    assert "5 times in a row; the last one: exit code 7" in surrender.reason
+    assert "5 times in a row; the last one: exit code 7" in surrender.frame.reason
     assert host.ended(Ended(1, True, "signal SIGKILL", None), now) == []
     assert host.tick(1e9) == []
 
@@ -74,7 +75,7 @@ def test_an_initializer_that_raises_is_not_tried_again(host: HostMachine) -> Non
     host.ended(Ended(0, False, "exit code 1", 1), 0.0)
     (surrender,) = host.ended(Ended(1, False, "exit code 81", INITIALIZER_EXIT_CODE), 0.0)
     assert isinstance(surrender, Surrender)
-    assert "the initializer raised on host h" in surrender.reason
+    assert "the initializer raised on host h" in surrender.frame.reason
     assert host.next_deadline() is None
 
 
@@ -117,7 +118,7 @@ def several() -> HostMachine:
 
 
 def told(index: int, place: Place) -> Tell:
-    return Tell(index, ["dial", place.name, place.main, place.meta, place.ear, place.key])
+    return Tell(index, DialBroker(index, place.name, place.main, place.meta, place.ear, place.key))
 
 
 FAR = Place("far", "tcp://far:1", "tcp://far:2", "tcp://far:3")
@@ -127,17 +128,17 @@ def test_a_broker_that_had_settled_is_started_at_once_and_told_what_it_knew(seve
     second = broker_places("h", 2, "/d")[1]
     several.ended(Ended(1, True, "exit code 0", 0), 0.5)
     assert several.broker_ended(0, "signal SIGKILL", 1.0) == [
-        StartBroker(0, "signal SIGKILL"), Tell(0, ["expect", ["h.1", "h.2+1"]]), told(0, second),
+        StartBroker(0, "signal SIGKILL"), Tell(0, ExpectWorkers(["h.1", "h.2+1"])), told(0, second),
     ]  # fmt: skip
     assert several.broker_ended(1, "exit code 1", BROKER_SETTLED_SECONDS) == [
-        StartBroker(1, "exit code 1"), Tell(1, ["expect", ["h.3", "h.4"]]),
+        StartBroker(1, "exit code 1"), Tell(1, ExpectWorkers(["h.3", "h.4"])),
     ]  # fmt: skip
     assert several.next_deadline() is None
 
 
 def test_a_worker_that_waits_to_be_started_is_not_expected(several: HostMachine) -> None:
     several.ended(Ended(2, False, "exit code 1", 1), 1.0)
-    assert several.broker_ended(1, "exit code 1", 1.05)[1] == Tell(1, ["expect", ["h.4"]])
+    assert several.broker_ended(1, "exit code 1", 1.05)[1] == Tell(1, ExpectWorkers(["h.4"]))
 
 
 def test_a_broker_that_had_not_settled_waits_longer_each_time(several: HostMachine) -> None:
@@ -209,7 +210,7 @@ def test_the_time_when_the_host_process_was_stopped_too_does_not_count(several: 
 def test_a_broker_that_comes_after_the_workers_were_given_up_knows(several: HostMachine) -> None:
     (surrender,) = several.ended(Ended(0, False, "exit code 81", INITIALIZER_EXIT_CODE), 1.0)
     assert isinstance(surrender, Surrender)
-    assert several.broker_ended(1, "signal SIGKILL", 2.0)[-1] == Tell(1, ["gave up", surrender.reason])
+    assert several.broker_ended(1, "signal SIGKILL", 2.0)[-1] == Tell(1, surrender.frame)
 
 
 @given(st.integers(1, 70), st.integers(0, 200))

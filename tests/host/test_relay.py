@@ -9,6 +9,8 @@ import socket
 import pytest
 
 from fedfutures.host.relay import WINDOW_BYTES, Relay
+from fedfutures.lazy_dataclass import replaced
+from fedfutures.wire.control import BrokerBound, StreamData
 
 pytestmark = pytest.mark.host
 
@@ -22,7 +24,7 @@ class Pair:
         self.wire = []
         self.here = Relay(str(tmp_path), lambda frame: self.wire.append((self.there, 1, frame)), self.poller)
         self.there = Relay(str(tmp_path), lambda frame: self.wire.append((self.here, -1, frame)), self.poller)
-        self.ports = {"h.broker": {"address": "127.0.0.1", "main": self.server.getsockname()[1], "key": "K"}}
+        self.ports = {"h.broker": BrokerBound("h.broker", "K", "127.0.0.1", self.server.getsockname()[1])}
         self.carried = 0
 
     def turn(self, times=1):
@@ -30,9 +32,9 @@ class Pair:
             for descriptor, events in self.poller.poll(5):
                 assert self.here.serve(descriptor, events) or self.there.serve(descriptor, events)
             while self.wire:
-                target, step, (kind, number, *fields) = self.wire.pop(0)
-                self.carried += len(fields[0]) if kind == "data" else 0
-                target.told([kind, number + step, *fields], self.ports)
+                target, step, frame = self.wire.pop(0)
+                self.carried += len(frame.data) if isinstance(frame, StreamData) else 0
+                target.on_frame(replaced(frame, stream=frame.stream + step), self.ports)
 
     def dial(self):
         place = self.here.place("h.broker", "K")
@@ -105,7 +107,7 @@ def test_who_does_not_read_holds_the_other_side_up(tmp_path):
 
 def test_what_cannot_be_reached_closes(tmp_path):
     pair = Pair(tmp_path)
-    pair.ports["h.broker"]["main"] = None
+    pair.ports["h.broker"].main = 0
     dialling = socket.socket(socket.AF_UNIX)
     dialling.connect(pair.here.place("h.broker", "K").main.removeprefix("ipc://"))
     pair.turn(5)

@@ -1,23 +1,19 @@
-"""Frames on a host process's standard input and output."""
+"""What a host process is told first."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedfutures.host import settings
-from fedfutures.host.settings import FrameReader, Settings, pack_frame, settings_from
+from fedfutures.errors import RemoteProtocolError
+from fedfutures.host.settings import Settings, frame_of, settings_from
+from fedfutures.wire.control import BeginHost
+from fedfutures.wire.framing import FrameReader, pack
 
 odd_text = st.text(st.characters() | st.sampled_from("\udce9\ud800"))  # arguments and paths need be no UTF-8
-plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | odd_text | st.binary(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=6,
-)
 all_settings = st.builds(
     Settings,
     host=st.text(),
@@ -35,40 +31,17 @@ all_settings = st.builds(
 )
 
 
-@given(st.lists(plain, max_size=4), st.integers(1, 9))
-def test_frames_come_out_as_they_went_in_however_they_are_cut(values: list[Any], step: int) -> None:
-    stream = b"".join(map(pack_frame, values))
-    reader, found = FrameReader(), []
-    for at in range(0, len(stream), step):
-        found += reader.feed(stream[at : at + step])
-    assert found == values
-    assert FrameReader().feed(stream) == values
-
-
 @given(all_settings)
 def test_settings_survive(given_settings: Settings) -> None:
-    (value,) = FrameReader().feed(pack_frame(given_settings))
-    assert settings_from(value) == given_settings
+    (frame,) = FrameReader().feed(pack(frame_of(given_settings)))
+    assert isinstance(frame, BeginHost)
+    assert settings_from(frame.settings) == given_settings
 
 
-@given(st.binary(max_size=100))
-def test_nonsense_raises_valueerror_and_nothing_else(data: bytes) -> None:
-    try:
-        FrameReader().feed(len(data).to_bytes(4, "big") + data)
-        FrameReader().feed(data)
-    except ValueError:
-        pass
-
-
-def test_a_frame_that_is_too_long() -> None:
-    with pytest.raises(ValueError, match="a frame of 67108865 bytes"):
-        FrameReader().feed((settings.MAX_FRAME_BYTES + 1).to_bytes(4, "big"))
-
-
-def test_a_setting_that_is_not_known() -> None:
-    with pytest.raises(TypeError):
-        settings_from({"program": None, "host": "a", "workers": 1, "size": 1, "colour": "blue"})
-
-
-def test_frames_are_length_and_msgpack() -> None:
-    assert pack_frame({"a": 1}) == b"\x00\x00\x00\x04" + msgpack.packb({"a": 1})
+@pytest.mark.parametrize(
+    "values",
+    [{"program": None, "host": "a", "workers": 1, "size": 1, "colour": "blue"}, {"program": None, "host": "a"}, {}],
+)
+def test_settings_that_are_not_known_or_missing(values: dict[str, Any]) -> None:
+    with pytest.raises(RemoteProtocolError):
+        settings_from(values)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
-from fedfutures.host.settings import FrameReader, Settings, pack_frame
+from fedfutures.host.settings import Settings
+from fedfutures.wire.control import BeginRun
+from fedfutures.wire.framing import FrameReader, pack
 from fedfutures_launcher.assembly import Request, assemble, request_from
 from fedfutures_launcher.hosts import HostSpec
 
@@ -83,5 +87,6 @@ def test_nobody_is_left():
 
 def test_a_request_travels():
     sent = request(spec("a", pythonpath=["/lib"]), workers=2, ssh={"policy": "reject"})
-    (value,) = FrameReader().feed(pack_frame(sent))
-    assert request_from(value | {"local_descriptors": (-1, -1)}) == sent
+    (frame,) = FrameReader().feed(pack(BeginRun(asdict(sent))))
+    assert isinstance(frame, BeginRun)
+    assert request_from(frame.request | {"local_descriptors": (-1, -1)}) == sent

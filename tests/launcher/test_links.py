@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from fedfutures.wire.control import AcceptBroker, BrokerBound, DialBroker, LinkState, RelayBroker
 from fedfutures_launcher.links import DOWN_SECONDS, PORT_SECONDS, Broker, Links, Note, Order
 
 ROOT, CHILD, FAR = Broker("o.broker", "o", 0), Broker("h.broker", "h", 0), Broker("n.broker", "n", 0)
 NAMES = {broker.name: broker for broker in (ROOT, CHILD, FAR)}
 
+UP = LinkState("o.broker", "h.broker", True, "")
+N_BOUND = BrokerBound("n.broker", "N", "10.0.0.2", 1, 2, 3)
+
 
 def places(key, address="10.0.0.1"):
-    return {"key": key, "address": address, "main": 1, "meta": 2, "ear": 3}
+    return key, address, 1, 2, 3
 
 
 def orders(actions):
@@ -22,18 +26,18 @@ def notes(actions):
 
 def dialled(links, now=0.0):
     """Bring the first link as far as being dialled."""
-    links.broker("o.broker", {"key": "K"})
-    links.broker("h.broker", places("C"))
-    return links.allowed("h.broker", "o.broker", now)
+    links.on_bound(BrokerBound("o.broker", "K"))
+    links.on_bound(BrokerBound("h.broker", *places("C")))
+    return links.on_accepts("h.broker", "o.broker", now)
 
 
 def test_nobody_dials_before_it_is_allowed():
     links = Links(NAMES, [("o.broker", "h.broker")])
-    assert links.broker("o.broker", {"key": "K"}) == []
-    assert orders(links.broker("h.broker", places("C"))) == [("h", ["allow", 0, "o.broker", "K"])]
-    assert links.allowed("h.broker", "n.broker", 0.0) == []
-    told = orders(links.allowed("h.broker", "o.broker", 0.0))
-    dial = ["dial", 0, "h.broker", "tcp://10.0.0.1:1", "tcp://10.0.0.1:2", "tcp://10.0.0.1:3", "C"]
+    assert links.on_bound(BrokerBound("o.broker", "K")) == []
+    assert orders(links.on_bound(BrokerBound("h.broker", *places("C")))) == [("h", AcceptBroker(0, "o.broker", "K"))]
+    assert links.on_accepts("h.broker", "n.broker", 0.0) == []
+    told = orders(links.on_accepts("h.broker", "o.broker", 0.0))
+    dial = DialBroker(0, "h.broker", "tcp://10.0.0.1:1", "tcp://10.0.0.1:2", "tcp://10.0.0.1:3", "C")
     assert told == [("o", dial)]
     assert not links.up
 
@@ -41,8 +45,8 @@ def test_nobody_dials_before_it_is_allowed():
 def test_a_link_that_comes_up_is_left_alone():
     links = Links(NAMES, [("o.broker", "h.broker")])
     dialled(links)
-    assert notes(links.link("o.broker", "h.broker", True, "", 0.1)) == ["link o.broker -> h.broker is up"]
-    assert links.link("o.broker", "h.broker", True, "", 0.2) == []
+    assert notes(links.on_state(UP, 0.1)) == ["link o.broker -> h.broker is up"]
+    assert links.on_state(UP, 0.2) == []
     assert links.up
     assert links.next_deadline() is None
     assert links.tick(100.0) == []
@@ -51,12 +55,12 @@ def test_a_link_that_comes_up_is_left_alone():
 def test_without_a_session_in_time_the_link_goes_through_ssh():
     links = Links(NAMES, [("o.broker", "h.broker")])
     dialled(links)
-    links.link("o.broker", "h.broker", False, "timed out", 1.0)
+    links.on_state(LinkState("o.broker", "h.broker", False, "timed out"), 1.0)
     assert links.tick(PORT_SECONDS - 0.01) == []
     actions = links.tick(PORT_SECONDS)
-    assert orders(actions) == [("o", ["relay", 0, "h.broker", "C"])]
+    assert orders(actions) == [("o", RelayBroker(0, "h.broker", "C"))]
     assert notes(actions) == ["link o.broker -> h.broker goes through the ssh connection (timed out)"]
-    up = links.link("o.broker", "h.broker", True, "", 4.0)
+    up = links.on_state(UP, 4.0)
     assert notes(up) == ["link o.broker -> h.broker is up, through ssh"]
 
 
@@ -73,65 +77,65 @@ def test_where_even_ssh_does_not_help_it_is_said_once():
 def test_a_link_that_is_down_for_long_goes_over():
     links = Links(NAMES, [("o.broker", "h.broker")])
     dialled(links)
-    links.link("o.broker", "h.broker", True, "", 1.0)
-    assert notes(links.link("o.broker", "h.broker", False, "", 2.0)) == [
+    links.on_state(UP, 1.0)
+    assert notes(links.on_state(LinkState("o.broker", "h.broker", False, ""), 2.0)) == [
         "link o.broker -> h.broker is down: nothing is heard"
     ]
     assert links.tick(2.0 + DOWN_SECONDS - 0.1) == []
-    assert orders(links.tick(2.0 + DOWN_SECONDS))[0][1][0] == "relay"
+    assert isinstance(orders(links.tick(2.0 + DOWN_SECONDS))[0][1], RelayBroker)
 
 
 def test_a_link_that_comes_back_stays():
     links = Links(NAMES, [("o.broker", "h.broker")])
     dialled(links)
-    links.link("o.broker", "h.broker", True, "", 1.0)
-    links.link("o.broker", "h.broker", False, "", 2.0)
-    links.link("o.broker", "h.broker", True, "", 3.0)
+    links.on_state(UP, 1.0)
+    links.on_state(LinkState("o.broker", "h.broker", False, ""), 2.0)
+    links.on_state(UP, 3.0)
     assert links.tick(100.0) == []
 
 
 def test_a_broker_that_was_started_again_has_its_links_begun_anew():
     links = Links(NAMES, [("o.broker", "h.broker"), ("h.broker", "n.broker")])
     dialled(links)
-    links.link("o.broker", "h.broker", True, "", 1.0)
-    assert orders(links.broker("n.broker", places("N", "10.0.0.2"))) == [("n", ["allow", 0, "h.broker", "C"])]
-    assert links.broker("h.broker", places("C")) == []  # said again, as after a lost connection
-    again = orders(links.broker("h.broker", places("D")))
-    assert again == [("h", ["allow", 0, "o.broker", "K"]), ("n", ["allow", 0, "h.broker", "D"])]
-    assert orders(links.allowed("h.broker", "o.broker", 5.0))[0][1][-1] == "D"
+    links.on_state(UP, 1.0)
+    assert orders(links.on_bound(N_BOUND)) == [("n", AcceptBroker(0, "h.broker", "C"))]
+    assert links.on_bound(BrokerBound("h.broker", *places("C"))) == []  # said again, as after a lost connection
+    again = orders(links.on_bound(BrokerBound("h.broker", *places("D"))))
+    assert again == [("h", AcceptBroker(0, "o.broker", "K")), ("n", AcceptBroker(0, "h.broker", "D"))]
+    assert orders(links.on_accepts("h.broker", "o.broker", 5.0))[0][1].key == "D"
 
 
 def test_what_is_to_be_tunnelled_is_not_dialled():
     brokers = NAMES | {"h.broker": Broker("h.broker", "h", 0, tunnel=True)}
     links = Links(brokers, [("o.broker", "h.broker")])
     actions = dialled(links)
-    assert orders(actions) == [("o", ["relay", 0, "h.broker", "C"])]
+    assert orders(actions) == [("o", RelayBroker(0, "h.broker", "C"))]
     links = Links(NAMES, [("o.broker", "h.broker")])
-    links.broker("o.broker", {"key": "K"})
-    links.broker("h.broker", places("C", ""))
-    assert orders(links.allowed("h.broker", "o.broker", 0.0))[0][1][0] == "relay"
+    links.on_bound(BrokerBound("o.broker", "K"))
+    links.on_bound(BrokerBound("h.broker", *places("C", "")))
+    assert isinstance(orders(links.on_accepts("h.broker", "o.broker", 0.0))[0][1], RelayBroker)
 
 
 def test_addresses():
     brokers = NAMES | {"h.broker": Broker("h.broker", "h", 0, address="gate.example")}
     links = Links(brokers, [("o.broker", "h.broker")])
-    assert orders(dialled(links))[0][1][3] == "tcp://gate.example:1"
+    assert orders(dialled(links))[0][1].main == "tcp://gate.example:1"
     links = Links(NAMES, [("o.broker", "h.broker")])
-    links.broker("o.broker", {"key": "K"})
-    links.broker("h.broker", places("C", "fd00::5"))
-    assert orders(links.allowed("h.broker", "o.broker", 0.0))[0][1][3] == "tcp://[fd00::5]:1"
+    links.on_bound(BrokerBound("o.broker", "K"))
+    links.on_bound(BrokerBound("h.broker", *places("C", "fd00::5")))
+    assert orders(links.on_accepts("h.broker", "o.broker", 0.0))[0][1].main == "tcp://[fd00::5]:1"
 
 
 def test_words_about_links_that_are_not_dialled_are_nothing():
     links = Links(NAMES, [("o.broker", "h.broker")])
-    assert links.link("o.broker", "h.broker", True, "", 0.0) == []
-    assert links.link("o.broker", "n.broker", True, "", 0.0) == []
-    assert links.allowed("h.broker", "o.broker", 0.0) == []
+    assert links.on_state(UP, 0.0) == []
+    assert links.on_state(LinkState("o.broker", "n.broker", True, ""), 0.0) == []
+    assert links.on_accepts("h.broker", "o.broker", 0.0) == []
 
 
 def test_a_broker_that_cannot_be_bound_is_named_and_left_alone():
     links = Links(NAMES, [("o.broker", "h.broker")])
-    links.broker("o.broker", {"key": "K"})
-    (note,) = links.broker("h.broker", {"key": "C", "error": "no ports"})
+    links.on_bound(BrokerBound("o.broker", "K"))
+    (note,) = links.on_bound(BrokerBound("h.broker", "C", error="no ports"))
     assert note == Note("h.broker cannot take part: no ports", important=True)
-    assert links.broker("o.broker", {"key": "L"}) == []
+    assert links.on_bound(BrokerBound("o.broker", "L")) == []

@@ -21,6 +21,7 @@ from fedfutures.host.here import settings_here
 from fedfutures.sockets.keys import Keys, make_keys
 from fedfutures.sockets.options import present
 from fedfutures.sockets.sockets import context
+from fedfutures.wire.control import AcceptBroker, BrokerAccepts, BrokerBound, DialBroker, LinkState
 
 SECONDS = 15.0
 ADDRESS = "127.0.0.1"
@@ -37,18 +38,18 @@ class Host:
         self.name = f"h{index}"
         settings = settings_here(WORKERS[index], host=self.name, size=sum(WORKERS), far_address=ADDRESS)
         self.handle = HostHandle(settings, command=command)
-        self.said: list[list[Any]] = []
+        self.said: list[Any] = []
 
-    def hear(self, value: list[Any]) -> None:
-        self.said.append(value)
+    def hear(self, frame: Any) -> None:
+        self.said.append(frame)
 
-    def found(self, *words: Any) -> list[Any] | None:
-        """The newest frame that begins so."""
-        return next((frame for frame in reversed(self.said) if frame[: len(words)] == list(words)), None)
+    def found(self, kind: type[Any], **fields: Any) -> Any:
+        """The newest frame of a kind that has these values; None."""
+        return next((frame for frame in reversed(self.said) if _is_like(frame, kind, fields)), None)
 
-    def wait_for(self, *words: Any) -> list[Any]:
-        assert eventually(lambda: self.found(*words) is not None, SECONDS), (words, self.said)
-        return list(self.found(*words) or [])
+    def wait_for(self, kind: type[Any], **fields: Any) -> Any:
+        assert eventually(lambda: self.found(kind, **fields) is not None, SECONDS), (kind, fields, self.said)
+        return self.found(kind, **fields)
 
     @property
     def broker(self) -> str:
@@ -56,7 +57,9 @@ class Host:
 
     @property
     def places(self) -> dict[str, Any]:
-        return dict(self.wait_for("broker", 0, self.broker)[3])
+        """Where the Broker is, and its key."""
+        bound = self.wait_for(BrokerBound, broker=self.broker)
+        return {name: getattr(bound, name) for name in ("key", "address", *KINDS)}
 
     @property
     def pid(self) -> int:
@@ -75,6 +78,10 @@ class Host:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
 
+def _is_like(frame: Any, kind: type[Any], fields: dict[str, Any]) -> bool:
+    return isinstance(frame, kind) and all(getattr(frame, name) == value for name, value in fields.items())
+
+
 class Pair:
     """`up` dials `down`; the program runs on `up`."""
 
@@ -85,9 +92,9 @@ class Pair:
             self.federation = Federation(self.up.handle, prefix=False)
             heard = self.federation._heard
 
-            def hear(value: list[Any]) -> None:
-                self.up.hear(value)
-                heard(value)
+            def hear(frame: Any) -> None:
+                self.up.hear(frame)
+                heard(frame)
 
             self.federation._heard = hear  # type: ignore[method-assign]
             self.origin = self.federation.origin
@@ -95,7 +102,7 @@ class Pair:
             self.down.handle.listen(self.down.hear)
             self.allow(self.up.broker, self.up.places["key"])
             self.dial()
-            self.up.wait_for("link", 0, self.down.broker, True)
+            self.up.wait_for(LinkState, neighbour=self.down.broker, up=True)
         except BaseException:
             self.end()
             raise
@@ -103,14 +110,13 @@ class Pair:
     def allow(self, name: str, key: str) -> None:
         """Have `down` let somebody in."""
         before = len(self.down.said)
-        self.down.handle.tell(["allow", 0, name, key])
-        assert eventually(lambda: ["allowed", 0, name] in self.down.said[before:], SECONDS)
+        self.down.handle.tell(AcceptBroker(0, name, key))
+        assert eventually(lambda: BrokerAccepts(self.down.broker, name) in self.down.said[before:], SECONDS)
 
     def dial(self, *, places: dict[str, Any] | None = None) -> None:
         """Have `up` dial `down`, where it is or at other places."""
         places = places or self.down.places
-        addresses = [f"tcp://{places['address']}:{places[kind]}" for kind in KINDS]
-        self.up.handle.tell(["dial", 0, self.down.broker, *addresses, places["key"]])
+        self.up.handle.tell(dial_frame(self.down.broker, places))
 
     def member(self, name: str) -> Keys:
         """Keys that `down` lets in under a name: what an attacker has who has taken over a site."""
@@ -150,6 +156,11 @@ class Pair:
         assert eventually(self.reaches_down, SECONDS), "the link is gone"
         assert self.down.pid == pid, "the Broker has ended"
         assert self.down.memory() - memory <= MOST_GROWTH_BYTES
+
+
+def dial_frame(name: str, places: dict[str, Any]) -> DialBroker:
+    """What tells a host process to dial a Broker at these places."""
+    return DialBroker(0, name, *(address(places, kind) for kind in KINDS), places["key"])
 
 
 def square(number: int, seconds: float) -> tuple[int, int]:

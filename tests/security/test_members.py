@@ -16,6 +16,7 @@ from fedfutures.broker.far import MOST_OFFENCES
 from fedfutures.federation.channel import Channel
 from fedfutures.sockets.keys import make_keys
 from fedfutures.wire import codec
+from fedfutures.wire.control import DialBroker, LinkState
 from fedfutures.wire.messages import (
     PROTOCOL,
     Batch,
@@ -175,12 +176,12 @@ def test_who_answers_with_another_key_is_not_spoken_to(pair: Pair, attacker: Att
     middle.curve_server, middle.curve_publickey, middle.curve_secretkey = 1, own.public.encode(), own.secret
     port = middle.bind_to_random_port(f"tcp://{ADDRESS}")
     at = f"tcp://{ADDRESS}:{port}"
-    pair.up.handle.tell(["dial", 0, "middle.broker", at, at, at, pair.down.places["key"]])
-    told = pair.up.wait_for("link", 0, "middle.broker", False)
+    pair.up.handle.tell(DialBroker(0, "middle.broker", at, at, at, pair.down.places["key"]))
+    told = pair.up.wait_for(LinkState, neighbour="middle.broker", up=False)
     if middle.poll(200):
         got.append(middle.recv_multipart())
     assert got == []
-    assert told[4] == f"who answers at {ADDRESS}:{port} does not hold the key that middle.broker announced over ssh"
+    assert told.why == f"who answers at {ADDRESS}:{port} does not hold the key that middle.broker announced over ssh"
 
 
 def test_bits_that_are_flipped_on_the_way_change_no_value(pair: Pair) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from attacked import Host, Pair
+from attacked import Host, Pair, dial_frame
+
+from fedfutures.wire.control import LinkState
 
 pytestmark = pytest.mark.host
 
@@ -14,12 +16,11 @@ def test_a_broker_of_an_earlier_run_cannot_join(pair: Pair) -> None:
         stale.handle.wait_ready()
         stale.handle.listen(stale.hear)
         places = pair.down.places
-        addresses = [f"tcp://{places['address']}:{places[kind]}" for kind in ("main", "meta", "ear")]
         with pair.unharmed():
-            stale.handle.tell(["dial", 0, pair.down.broker, *addresses, places["key"]])
-            up, why = stale.wait_for("link", 0, pair.down.broker)[3:]
-            assert not up
-            assert why
+            stale.handle.tell(dial_frame(pair.down.broker, places))
+            told = stale.wait_for(LinkState, neighbour=pair.down.broker)
+            assert not told.up
+            assert told.why
     finally:
         stale.handle.hang_up()
         stale.handle.end()

@@ -244,12 +244,15 @@ OF_DEFINITIONS = (
     Mutant("one-giver-asked", "a Broker asks for a function only whoever gave Futures of it first",
            DEFINITIONS + "wait_for", "all(other.giver[0] != lot.giver[0] for other in lots)", "not lots"),
     Mutant("codec-loses-acks", "the acknowledgement in a header is lost",
-           CODEC + "_message", "return parts[1], parts[2], message", "return parts[1], 0, message"),
+           CODEC + "decode_all", "found.append(reader(parts))",
+           "found.append(reader(parts))\n        found[-1] = found[-1][0], 0, found[-1][2]"),
     Mutant("codec-loses-odd", "errors arrive as values",
-           CODEC + "_message", "[(number, outcome_kind) for number, outcome_kind in message.odd]", "[]"),
+           CODEC + "decode_all", "found.append(reader(parts))",
+           "found.append(reader(parts))\n        if hasattr(found[-1][2], 'odd'):\n            found[-1][2].odd = []"),
     Mutant("codec-loses-priority", "the priority of a Batch is lost",
-           CODEC + "_message", "message = kind(*values)",
-           "message = kind(*values)\n    if kind is messages.Batch:\n        message.priority = 0"),
+           CODEC + "decode_all", "found.append(reader(parts))",
+           "found.append(reader(parts))\n        if type(found[-1][2]) is messages.Batch:\n"
+           "            found[-1][2].priority = 0"),
 )  # fmt: skip
 
 OF_LOCKS = (

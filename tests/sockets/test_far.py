@@ -23,11 +23,13 @@ from fedfutures.sockets.keys import make_keys
 from fedfutures.sockets.options import limit, present, tcp
 from fedfutures.sockets.sockets import context
 from fedfutures.wire import codec
+from fedfutures.wire.control import ControlFrame, LinkState
 from fedfutures.wire.messages import PROTOCOL, Hello, Ping, State
 
 pytestmark = pytest.mark.host
 SECONDS = 5.0
 ADDRESS = "127.0.0.1"
+BOUND = ("key", "address", "main", "meta", "ear", "error")
 
 
 @dataclass
@@ -36,7 +38,7 @@ class End:
 
     name: str
     far: Far = field(init=False)
-    told: list[list[Any]] = field(default_factory=list)
+    told: list[ControlFrame] = field(default_factory=list)
     received: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
     heard: list[tuple[str, bytes]] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
@@ -52,7 +54,7 @@ class End:
 
     @property
     def bound(self) -> dict[str, Any]:
-        return dict(self.told[0][1])
+        return {name: value for name in BOUND if (value := getattr(self.told[0], name))}
 
     @property
     def addresses(self) -> tuple[str, str, str]:
@@ -213,9 +215,9 @@ def test_a_link_that_comes_up_and_goes_silent_is_told(ends: Ends, pair: tuple[En
     up.turn(10.0)
     up.known.clear()
     up.turn(11.0)
-    assert [frame[1:] for frame in up.told[1:]] == [
-        ["down", True, ""],
-        ["down", False, "nothing was heard of down"],
+    assert up.told[1:] == [
+        LinkState("up", "down", True, ""),
+        LinkState("up", "down", False, "nothing was heard of down"),
     ]
 
 
@@ -231,7 +233,7 @@ def test_nothing_is_said_of_a_link_before_it_had_its_time(ends: Ends) -> None:
 
 
 def reason(ends: Ends, up: End, words: str) -> bool:
-    return ends.until(lambda: any(frame[0] == "link" and words in frame[3] for frame in up.told), now=1.0)
+    return ends.until(lambda: any(isinstance(frame, LinkState) and words in frame.why for frame in up.told), now=1.0)
 
 
 def test_why_a_link_does_not_come_up(ends: Ends) -> None:

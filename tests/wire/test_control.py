@@ -1,0 +1,110 @@
+"""The page of control frames: its codes, its bytes, and that it is whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from typing import Any
+
+import pytest
+
+from fedfutures.wire import messages
+from fedfutures.wire.checking import CHECKS
+from fedfutures.wire.control import (
+    CONTROL_CODES,
+    AcceptBroker,
+    BeginHost,
+    BeginRun,
+    BrokerAccepts,
+    BrokerBound,
+    BrokerGivenUp,
+    BrokerRestarted,
+    CloseStream,
+    ControlFrame,
+    DialBroker,
+    EndRun,
+    ExpectWorkers,
+    Heartbeat,
+    HoldOutput,
+    HostReady,
+    HostTable,
+    LinkState,
+    NoMoreWorkers,
+    Notice,
+    NoWorkersLeft,
+    OpenStream,
+    Probe,
+    ProbeReply,
+    RelayBroker,
+    StartRefused,
+    StreamCredit,
+    StreamData,
+    WorkerEnded,
+    WorkerOutput,
+)
+from fedfutures.wire.framing import pack
+
+GOLDEN: list[tuple[ControlFrame, str]] = [
+    (Probe(), "9101"),
+    (BeginHost({"host": "h"}), "920281a4686f7374a168"),
+    (DialBroker(1, "n.broker", "m", "p", "e", "K"), "970301a86e2e62726f6b6572a16da170a165a14b"),
+    (RelayBroker(0, "n.broker", "K"), "940400a86e2e62726f6b6572a14b"),
+    (AcceptBroker(0, "n.broker", "K"), "940500a86e2e62726f6b6572a14b"),
+    (HoldOutput(True), "9206c3"),
+    (Heartbeat(), "9107"),
+    (EndRun(), "9108"),
+    (ProbeReply(), "9109"),
+    (
+        HostReady("/r", "/s", "", 7, [3, 11, 2], [["b", "m", "p", "e", ""]], 4, ["h"]),
+        "990aa22f72a22f73a00793030b029195a162a16da170a165a00491a168",
+    ),
+    (BrokerRestarted("h.broker", "how"), "930ba8682e62726f6b6572a3686f77"),
+    (BrokerGivenUp("why"), "920ca3776879"),
+    (WorkerOutput("h.1", 2, b"\xff\n"), "940da3682e3102c402ff0a"),
+    (WorkerEnded("h.1", "h", "how", True, False, 5, 6, ""), "990ea3682e31a168a3686f77c3c20506a0"),
+    (BrokerBound("h.broker", "K", "10.0.0.1", 1, 2, 3, ""), "980fa8682e62726f6b6572a14ba831302e302e302e31010203a0"),
+    (BrokerAccepts("h.broker", "n.broker"), "9310a8682e62726f6b6572a86e2e62726f6b6572"),
+    (LinkState("b", "n.broker", False, "why"), "9511a162a86e2e62726f6b6572c2a3776879"),
+    (ExpectWorkers(["h.1", "h.2+1"]), "921292a3682e31a5682e322b31"),
+    (NoMoreWorkers("why", True), "9313a3776879c3"),
+    (OpenStream(3, "n.broker", "meta"), "941403a86e2e62726f6b6572a46d657461"),
+    (StreamData(3, b"x"), "931503c40178"),
+    (StreamCredit(3, 300), "931603cd012c"),
+    (CloseStream(3), "921703"),
+    (BeginRun({"workers": None}), "921881a7776f726b657273c0"),
+    (HostTable("text", True), "9319a474657874c3"),
+    (Notice("caf\udce9"), "921aa6636166edb3a9"),
+    (StartRefused("why", 2, {"h": "try"}), "941ba37768790281a168a3747279"),
+    (NoWorkersLeft("why"), "921ca3776879"),
+]
+DIRECTIONS = ("Origin", "connector", "host process", "Broker", "launching side", "Either way")
+
+
+@pytest.mark.parametrize(("frame", "golden"), GOLDEN, ids=lambda value: type(value).__name__)
+def test_bytes(frame: ControlFrame, golden: str) -> None:
+    body = bytes.fromhex(golden)
+    assert pack(frame) == len(body).to_bytes(4, "big") + body
+
+
+def test_bytes_are_known_of_each() -> None:
+    assert [type(frame) for frame, _ in GOLDEN] == list(CONTROL_CODES.values())
+
+
+def test_the_page_and_the_codes_agree() -> None:
+    assert list(CONTROL_CODES.values()) == list(typing.get_args(ControlFrame))
+    assert list(CONTROL_CODES) == list(range(1, len(CONTROL_CODES) + 1))
+
+
+@pytest.mark.parametrize("kind", CONTROL_CODES.values(), ids=lambda kind: kind.__name__)
+def test_each_says_who_speaks_to_whom_and_what_it_holds_can_be_checked(kind: type[Any]) -> None:
+    text = " ".join((kind.__doc__ or "").split())
+    direction, _, meaning = text.partition(":")
+    assert any(word in direction for word in DIRECTIONS), direction
+    assert re.search(r" to |Either way", direction)
+    assert meaning
+    assert {str(field.type) for field in dataclasses.fields(kind)} <= CHECKS.keys()
+
+
+def test_no_name_stands_on_both_pages() -> None:
+    assert not {kind.__name__ for kind in CONTROL_CODES.values()} & {k.__name__ for k in messages.CODES.values()}
