@@ -22,7 +22,7 @@ from typing import Any
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.host.flags import for_another
 from fedfutures.host.settings import Settings, frame_of
-from fedfutures.wire.control import ControlFrame, EndRun, Probe, ProbeReply, WorkerOutput
+from fedfutures.wire.control import ControlFrame, EndRun, HostProcessGone, Probe, ProbeReply, WorkerOutput
 
 from .assembly import Request
 from .hello import Hello, HelloReader
@@ -60,6 +60,7 @@ class Remote:
         self._settings: Settings | None = None
         self._run: str | None = None  # the private directory of its host process
         self._entering = False  # whether this session goes to the door
+        self._is_gone = False  # there is nobody behind it
         self._frames: list[ControlFrame] = []
         self._errors: deque[str] = deque(maxlen=ERRORS_KEPT)
         self._error_text = b""
@@ -96,7 +97,7 @@ class Remote:
 
     def connect(self, now: float) -> None:
         """Log in: to start a host process, or to come back to it."""
-        self._entering = self._run is not None
+        self._entering, self._is_gone = self._run is not None, False
         self._starts += not self._entering
         self._hello = HelloReader()
         self._session = session = self._client.start(remote_target(self.spec, self._request, self._run))
@@ -232,6 +233,8 @@ class Remote:
         for frame in frames:
             if self._state == "measuring" and isinstance(frame, ProbeReply):
                 self._measured(time.monotonic())
+            elif isinstance(frame, HostProcessGone):
+                self._is_gone = True
             else:
                 self._frames.append(frame)
 
@@ -291,9 +294,9 @@ class Remote:
         if self._state == "serving":
             self._state, self._lost_now, self._lost_at = "waiting", True, now
             why = failure.text.removeprefix(f"{self.name}: ")
-            said = why if why.startswith(LOST) else f"{LOST} ({why})"
+            said = why if failure.kind == "lost" else f"{LOST} ({why})"
             self._news.append((f"host {self.name}: {said}; coming back to it", True))
-        elif self._entering and self._gone():
+        elif self._entering and self._is_gone:
             self._run = None  # the host process is gone, but the host is there
         elif now - self._lost_at > self._request.grace:
             self._run = None
@@ -307,9 +310,6 @@ class Remote:
 
     def _noise(self) -> str:
         return self._hello.noise.decode("utf-8", "replace")
-
-    def _gone(self) -> bool:
-        return any("the host process is gone" in line for line in self._errors)
 
     def _take_errors(self) -> None:
         """Keep what the session says on standard error, and show it once the host serves: nothing else would."""

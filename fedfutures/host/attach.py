@@ -10,6 +10,8 @@ import select
 import socket
 import sys
 
+from ..wire.control import HostProcessGone
+from ..wire.framing import pack
 from .contact import DOOR
 
 CHUNK_BYTES = 1 << 16
@@ -18,12 +20,13 @@ CHUNK_BYTES = 1 << 16
 def main(run_directory: str) -> None:
     """Pass bytes between the door of the host process of this private directory and standard input and output.
 
-    Exits with code 4 when there is no such host process any more.
+    Says so, and exits with code 4, when there is no such host process any more.
     """
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         door.connect(os.path.join(run_directory, DOOR))
     except OSError as error:
+        os.write(1, pack(HostProcessGone()))
         print(f"fedfutures: the host process is gone: {error.strerror}", file=sys.stderr)
         raise SystemExit(4) from None
     ways = {0: door.fileno(), door.fileno(): 1}

@@ -152,6 +152,11 @@ class WorkerEnded:
     dump: Text  # what faulthandler has written; ""
 
 
+@dataclass(slots=True)
+class HostProcessGone:
+    """What stands for a host process to connector: the one that you come back to is not there any more."""
+
+
 # -- Broker to host process, which passes it on to the launching side --------------------------------------------------
 
 
@@ -285,7 +290,7 @@ ControlFrame = (
     | ProbeReply | HostReady | BrokerRestarted | BrokerGivenUp | WorkerOutput | WorkerEnded
     | BrokerBound | BrokerAccepts | LinkState | ExpectWorkers | NoMoreWorkers
     | OpenStream | StreamData | StreamCredit | CloseStream
-    | BeginRun | HostTable | Notice | StartRefused | NoWorkersLeft
+    | BeginRun | HostTable | Notice | StartRefused | NoWorkersLeft | HostProcessGone
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 
@@ -295,6 +300,7 @@ CONTROL_CODES: dict[int, type[ControlFrame]] = {
     15: BrokerBound, 16: BrokerAccepts, 17: LinkState, 18: ExpectWorkers, 19: NoMoreWorkers,
     20: OpenStream, 21: StreamData, 22: StreamCredit, 23: CloseStream,
     24: BeginRun, 25: HostTable, 26: Notice, 27: StartRefused, 28: NoWorkersLeft,
+    29: HostProcessGone,
 }  # fmt: skip
 """Codes on the wire; a code is never used again for another frame."""
 

@@ -27,6 +27,7 @@ from fedfutures.wire.control import (
     ExpectWorkers,
     Heartbeat,
     HoldOutput,
+    HostProcessGone,
     HostReady,
     HostTable,
     LinkState,
@@ -77,6 +78,7 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (Notice("caf\udce9"), "921aa6636166edb3a9"),
     (StartRefused("why", 2, {"h": "try"}), "941ba37768790281a168a3747279"),
     (NoWorkersLeft("why"), "921ca3776879"),
+    (HostProcessGone(), "911d"),
 ]
 DIRECTIONS = ("Origin", "connector", "host process", "Broker", "launching side", "Either way")
 
