@@ -9,17 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from fedfutures.wire.control import HostProcessGone
+from fedfutures.wire.framing import pack
 from fedfutures_launcher.hello import Hello, HelloReader
 from fedfutures_launcher.ssh.command import BOOTSTRAP, attach_command, default_pythons, packed, remote_command
 
 SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "ksh", "csh", "tcsh", "fish") if shutil.which(shell)]
 
 
-def run(command: str, shell: str = "sh") -> tuple[Hello, subprocess.CompletedProcess[bytes]]:
-    """Return the hello of a command that a login shell was given, and how it ended; its input is empty."""
+def run(command: str, shell: str = "sh", behind: bytes = b"") -> tuple[Hello, subprocess.CompletedProcess[bytes]]:
+    """Return the hello of a command that a login shell was given, and how it ended; its input is empty.
+
+    What it says `behind` the hello is compared.
+    """
     ended = subprocess.run([shell, "-c", command], stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
     reader = HelloReader()
-    assert reader.feed(ended.stdout) == b""
+    assert reader.feed(ended.stdout) == behind
     assert reader.hello is not None, ended
     return reader.hello, ended
 
@@ -136,7 +141,7 @@ def test_a_fedfutures_that_is_broken(tmp_path: Path) -> None:
 
 @pytest.mark.host
 def test_joining_a_host_process_that_is_gone(tmp_path: Path) -> None:
-    hello, ended = run(attach_command([sys.executable], str(tmp_path / "it's gone")))
+    hello, ended = run(attach_command([sys.executable], str(tmp_path / "it's gone")), behind=pack(HostProcessGone()))
     assert hello.error is None
     assert ended.returncode == 4
     assert b"gone" in ended.stderr
