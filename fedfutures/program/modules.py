@@ -44,7 +44,10 @@ MEMBERS = "<members>"
 
 shared_objects: dict[str, Any] = {}
 _STANDARD = os.path.dirname(os.__file__) + os.sep
-_verdicts: dict[str, tuple[types.ModuleType, bool]] = {}
+verdicts: dict[str, tuple[types.ModuleType, bool]] = {}
+"""The modules that were looked at, and whether each is the program's."""
+last_modules: tuple[tuple[int, str], list[str]] = (-1, ""), []
+"""What :func:`program_modules` last returned, behind the size and the end of ``sys.modules`` at that time."""
 _main: dict[str, Any] | None = None
 
 
@@ -107,12 +110,12 @@ def is_program(name: str) -> bool:
     (True, False, False)
     """
     module = sys.modules.get(name)
-    known = _verdicts.get(name)
+    known = verdicts.get(name)
     if known is not None and known[0] is module:
         return known[1]
     verdict = name in MAIN_NAMES or (module is not None and _judge(name, module))
     if module is not None:
-        _verdicts[name] = (module, verdict)
+        verdicts[name] = (module, verdict)
     return verdict
 
 
@@ -131,20 +134,15 @@ def _judge(name: str, module: types.ModuleType) -> bool:
     return bool(places) and not any(map(is_installed, places))
 
 
-class ProgramModules:
-    """The names of the program's modules that are loaded, found anew when modules were added."""
-
-    def __init__(self) -> None:
-        self._seen: tuple[int, str] = (-1, "")
-        self._names: list[str] = []
-
-    def names(self) -> list[str]:
-        """Return the canonical names, sorted."""
-        seen = len(sys.modules), next(reversed(sys.modules), "")
-        if self._seen != seen:
-            self._seen = seen
-            self._names = sorted({canonical(name) for name in list(sys.modules) if is_program(name)})
-        return self._names
+def program_modules() -> list[str]:
+    """Return the canonical names of the program's modules that are loaded, sorted; the same list until one is added."""
+    global last_modules
+    seen = len(sys.modules), next(reversed(sys.modules), "")
+    found_at, names = last_modules
+    if found_at != seen:
+        names = sorted({canonical(name) for name in list(sys.modules) if is_program(name)})
+        last_modules = seen, names
+    return names
 
 
 def lookup(key: Key) -> Any:

@@ -27,7 +27,6 @@ from .modules import (
     MEMBERS,
     MISSING,
     Key,
-    ProgramModules,
     canonical,
     describe,
     lookup,
@@ -68,7 +67,6 @@ class Namespaces:
 
     def __init__(self, fetch: Fetch, load: Load) -> None:
         self._fetch, self._load = fetch, load
-        self._modules = ProgramModules()
         self._seen: OrderedDict[bytes, Seen] = OrderedDict()
         self._given: dict[Key, bytes] = {}
         self._kept: dict[Key, OrderedDict[bytes, Any]] = {}
@@ -207,7 +205,7 @@ class Namespaces:
 
     def take_stock(self, keys: Iterable[Key]) -> None:
         """Compute the tokens of what the import has made of these variables."""
-        named = Named(self._modules)
+        named = Named()
         findings: dict[Key, Finding] = {}
         keys = list(keys)
         left = keys.copy()
@@ -253,7 +251,7 @@ class Namespaces:
     def before_changes(self) -> dict[Key, tuple[Any, Probe | None]]:
         """Return what the initializer can reach, before it runs, with what tells whether a large value has changed."""
         seen = self._seen.get(self.current)
-        named = Named(self._modules)
+        named = Named()
         return {
             key: (value := lookup(key), large_probe(value) if examine(value, named, key).token is None else None)
             for key in (seen.tokens if seen is not None else ())

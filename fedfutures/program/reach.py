@@ -17,7 +17,7 @@ import types
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .modules import MISSING, Key, ProgramModules, canonical, home_of, is_program, namespace
+from .modules import MISSING, Key, canonical, home_of, is_program, namespace, program_modules
 
 _OF_MODULE = frozenset({"globals", "eval", "exec", "vars", "locals", "dir"})
 _OF_ATTRIBUTES = frozenset({"getattr", "vars", "__dict__", "attrgetter", "hasattr", "dir"})
@@ -116,9 +116,6 @@ def names_of(code: types.CodeType) -> Names:
     return Names(frozenset(loaded), frozenset(imported), frozenset(mentioned), frozenset(words))
 
 
-_modules = ProgramModules()
-
-
 def reach_of(function: types.FunctionType) -> Reach:
     """Return what a function of the program reaches by name, whether it is there or not."""
     reach = Reach()
@@ -149,14 +146,14 @@ def reach_of(function: types.FunctionType) -> Reach:
 def _add_what_is_found_by_text(reach: Reach, names: Names, home: str) -> None:
     if names.mentioned & _IMPORTS or "modules" in names.mentioned:
         starts = tuple(word for word in names.words if word.endswith("."))
-        found = [module for module in _modules.names() if module in names.words or module.startswith(starts)]
+        found = [module for module in program_modules() if module in names.words or module.startswith(starts)]
         if "__name__" in names.loaded:
             found.append(home)
         if not found and (names.mentioned & _IMPORTS or not names.words):
-            found = _modules.names()
+            found = program_modules()
         reach.whole.update(found)
     if "__subclasses__" in names.mentioned:
-        for module in _modules.names():
+        for module in program_modules():
             values = (namespace(module) or {}).copy()
             reach.reads.update((module, name) for name, value in values.items() if isinstance(value, type))
 

@@ -13,7 +13,7 @@ import types
 from typing import Any
 
 from . import tensors
-from .modules import MAIN_NAMES, MISSING, Key, ProgramModules, lookup
+from .modules import MAIN_NAMES, MISSING, Key, lookup, program_modules
 from .tokens import key_of_definition
 
 _NAMED = re.compile(rb"(?=\x8c(.)(.{1,255}?)\x94\x93)", re.DOTALL)
@@ -28,7 +28,6 @@ Slices of a map are long streams of plain data: to look for the names of all mod
 map. That case aside, this tells as much.
 """
 _LARGE_BYTES = 16 << 10
-_modules = ProgramModules()
 _encoded: dict[str, bytes] = {}
 
 
@@ -39,7 +38,7 @@ def keys_in(stream: bytes, value: Any) -> set[Key]:
         return found
     if len(stream) > _LARGE_BYTES and _SOMETHING_NAMED.search(stream) is None:
         return found
-    for module in _modules.names():
+    for module in program_modules():
         name = _encoded.get(module)
         if name is None:
             name = _encoded[module] = module.encode("utf-8", "surrogatepass")

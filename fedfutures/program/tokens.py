@@ -33,7 +33,6 @@ from .modules import (
     MISSING,
     SHARED,
     Key,
-    ProgramModules,
     attribute_of,
     canonical,
     home_of,
@@ -41,6 +40,7 @@ from .modules import (
     lookup,
     members_of,
     namespace,
+    program_modules,
     shared_objects,
     unwrapped,
 )
@@ -91,15 +91,16 @@ class _Digest:
 class Named:
     """Objects that the program's modules have under a name, by identity: mutable values, functions, caches, classes."""
 
-    def __init__(self, modules: ProgramModules | None, known: Iterable[tuple[Key, Any]] = ()) -> None:
+    def __init__(self, known: Iterable[tuple[Key, Any]] | None = ()) -> None:
+        """Look at all modules; `known` names stay, whatever other names their objects have by now. None: no names."""
         self._keys: dict[int, Key] = {}
-        if modules is None:
+        if known is None:
             return
-        for key, value in known:  # names that were used before stay
+        for key, value in known:
             if "." not in key[1] and _can_be_named(value) and lookup(key) is value:
                 self._keys.setdefault(id(value), key)
         self._keys |= {id(value): (SHARED, name) for name, value in shared_objects.items()}
-        for module in modules.names():
+        for module in program_modules():
             for name, value in sorted((namespace(module) or {}).copy().items()):
                 if _can_be_named(value):
                     self._keys.setdefault(id(value), (module, name))
@@ -428,8 +429,3 @@ def code_token(function: types.FunctionType) -> bytes:
     digest = hashlib.blake2b(digest_size=_TOKEN_BYTES)
     digest.update(repr((describe_code(function.__code__), canonical(function.__module__ or ""))).encode())
     return digest.digest()
-
-
-def python_tag() -> bytes:
-    """Return what code objects depend on besides their text."""
-    return repr(sys.implementation.cache_tag).encode()

@@ -23,7 +23,7 @@ from typing import Any
 from . import snapshots
 from .fresh import Unavailable, kind_of
 from .graph import Graph, combined
-from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, ProgramModules, attribute_of, describe, lookup, unwrapped
+from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, attribute_of, describe, lookup, unwrapped
 from .pickling import Circle, dump_variable
 from .postponing import is_by_signal
 from .probes import Probe, is_frozen, probe_for
@@ -109,7 +109,6 @@ class Variables:
     def __init__(self, dump: Dump | None = None, release: Callable[[bytes], object] | None = None) -> None:
         self._dump = dump or dump_variable
         self._release = release
-        self._modules = ProgramModules()
         self._variables: dict[Key, Variable] = {}
         self._versions: weakref.WeakValueDictionary[bytes, Version] = weakref.WeakValueDictionary()
         self._snapshots: weakref.WeakValueDictionary[bytes, Snapshot] = weakref.WeakValueDictionary()
@@ -161,7 +160,7 @@ class Variables:
     def _named(self) -> Named:
         """Return the names of objects; one that was known by a name keeps it, whatever other names it gets."""
         known = sorted(self._variables.values(), key=lambda variable: (variable.since, variable.key))
-        return Named(self._modules, ((variable.key, variable.value) for variable in known))
+        return Named((variable.key, variable.value) for variable in known)
 
     def _look(self, key: Key, named: Named) -> Variable:
         variable = self._variables.get(key)
@@ -357,10 +356,7 @@ def _is_held(value: Any) -> bool:
 
 
 def _is_as(value: Any, key: Key, token: bytes | None) -> bool:
-    return examine(value, Named(_modules), key).token == token
-
-
-_modules = ProgramModules()
+    return examine(value, Named(), key).token == token
 
 
 def described(keys: Iterable[Key]) -> str:

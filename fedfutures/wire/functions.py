@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import SealBroken
-from ..program.modules import MISSING, Key, ProgramModules, attribute_of, lookup
+from ..program.modules import MISSING, Key, attribute_of, lookup
 from ..program.pickling import VariableUnpickler, dump_variable, find
 from ..program.postponing import is_by_signal
 from ..program.probes import Probe, probe_for
@@ -138,9 +138,6 @@ def key_of(function: Any, named: Named | None = None) -> Key | None:
     return key_of_definition(function) if type(function) in (types.FunctionType, LRU_CACHE) else None
 
 
-_modules = ProgramModules()
-
-
 class FunctionCache:
     """Definitions of the functions submitted last, by function object; never by ``id()``."""
 
@@ -196,7 +193,7 @@ class FunctionCache:
     def _by_value(self, function: types.FunctionType, key: Key) -> bytes | None:
         """The function by value, for Workers whose own copy differs; None where that is not possible."""
         try:
-            return dump_variable(function, key, Named(_modules))[0]
+            return dump_variable(function, key, Named())[0]
         except Exception as error:
             if is_by_signal(error):
                 raise
@@ -233,7 +230,7 @@ def _code_of(function: Any) -> bytes:
 
 def own_token(function: types.FunctionType, key: Key) -> bytes:
     """Return the token of a function by itself, whatever it reads; of one that is too large to compare, TOO_LARGE."""
-    return examine(function, Named(_modules), key).token or TOO_LARGE
+    return examine(function, Named(), key).token or TOO_LARGE
 
 
 def still_is(function: Any, key: Key | None) -> Probe:

@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from ..program.callables import not_callable
-from ..program.modules import Key, ProgramModules
+from ..program.modules import Key
 from ..program.pickling import dump_variable
 from ..program.plans import JointPlan, Plan, identity
 from ..program.probes import is_plain, probe_for
@@ -49,7 +49,6 @@ class Definer:
         self._joint: dict[Any, JointPlan] = {}  # of wrappers, and of callables that come along
         self._changes: dict[str, Any] = {}
         self._extended: dict[tuple[Any, ...], tuple[list[Version], Snapshot]] = {}
-        self._modules = ProgramModules()
 
     def define(self, function: Any) -> Definition:
         """Return the definition of a function as it is now, with what it sees. Raises what pickling raises."""
@@ -121,7 +120,7 @@ class Definer:
     def _plan_of(
         self, function: Any, definition: Definition, variables: dict[Key, Variable], reached: Reach
     ) -> Plan:  # fmt: skip
-        key = key_of(function, Named(self._modules))
+        key = key_of(function, Named())
         plan = Plan(function, key, definition, variables, reached)
         if type(function) is FunctionType:
             if not is_plain(function):
@@ -137,7 +136,7 @@ class Definer:
         if isinstance(function, Wrapper):
             bodies = [self._defined(inner, reached, brought).body for inner in function.inner]
             return self._functions.wrap(function, bodies)
-        named = Named(self._modules)
+        named = Named()
         key = key_of(function, named)
         if key is not None:
             found = examine(function, named, key)

@@ -15,13 +15,12 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from fedfutures.program import modules, pickling, reach, scanning, snapshots
-from fedfutures.program.modules import Key, ProgramModules, lookup
+from fedfutures.program import modules, pickling, snapshots
+from fedfutures.program.modules import Key, lookup
 from fedfutures.program.namespaces import Namespaces
 from fedfutures.program.reach import Reach
 from fedfutures.program.tokens import Finding, Named, examine
 from fedfutures.program.variables import Snapshot, Variables
-from fedfutures.wire import functions
 
 BESIDE = "beside"
 TESTS = str(Path(__file__).parent.parent) + os.sep
@@ -33,9 +32,8 @@ def look_anew(monkeypatch: pytest.MonkeyPatch, test_module: str) -> None:
     The modules of other tests are no part of the program. There are some 200, and every look at what has a name would
     go through all that they have.
     """
-    for module in (reach, scanning, functions):
-        monkeypatch.setattr(module, "_modules", ProgramModules())
-    monkeypatch.setattr(modules, "_verdicts", modules._verdicts | _of_other_tests(test_module, len(sys.modules)))
+    monkeypatch.setattr(modules, "last_modules", ((-1, ""), []))
+    monkeypatch.setattr(modules, "verdicts", modules.verdicts | _of_other_tests(test_module, len(sys.modules)))
 
 
 @functools.lru_cache(maxsize=1)
@@ -69,7 +67,7 @@ def make(text: str, monkeypatch: pytest.MonkeyPatch, name: str = BESIDE) -> type
 
 def finding(name: str, module: str = BESIDE) -> Finding:
     """Look at a variable."""
-    return examine(lookup((module, name)), Named(ProgramModules()), (module, name))
+    return examine(lookup((module, name)), Named(), (module, name))
 
 
 def token(name: str, module: str = BESIDE) -> bytes | None:

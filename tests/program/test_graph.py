@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 
 from fedfutures.program.graph import combined, depends_on, is_cache
-from fedfutures.program.modules import ProgramModules, lookup
+from fedfutures.program.modules import lookup
 from fedfutures.program.reach import Reach
 from fedfutures.program.tokens import Finding, Named, examine
 
@@ -33,7 +33,7 @@ def test_what_a_variable_depends_on() -> None:
 
 
 def test_a_cache_depends_on_what_it_reads(program: types.ModuleType) -> None:
-    named = Named(ProgramModules())
+    named = Named()
     findings = {key(name): examine(lookup(key(name)), named, key(name)) for name in ("cached", "FACTOR", "uses")}
     assert depends_on(key("cached"), findings.get, is_cache(program.cached)) == [key("FACTOR")]
     assert depends_on(key("uses"), findings.get, is_cache(program.uses)) == []

@@ -13,7 +13,6 @@ import pytest
 from fedfutures.program import modules
 from fedfutures.program.modules import (
     MISSING,
-    ProgramModules,
     canonical,
     describe,
     home_of,
@@ -21,6 +20,7 @@ from fedfutures.program.modules import (
     is_program,
     lookup,
     namespace,
+    program_modules,
 )
 
 from .programs import BESIDE, make
@@ -115,25 +115,23 @@ def test_what_is_installed(tmp_path: Path) -> None:
 
 
 def test_names_of_the_programs_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = ProgramModules()
-    before = found.names()
+    before = program_modules()
     assert "__main__" in before
     assert "json" not in before
     make("", monkeypatch)
     monkeypatch.setitem(sys.modules, "__mp_main__", sys.modules["__main__"])
-    after = found.names()
+    after = program_modules()
     assert after == sorted({*before, BESIDE})
-    assert found.names() is after
+    assert program_modules() is after
 
 
 def test_as_many_modules_of_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
     make("", monkeypatch)
-    found = ProgramModules()
-    assert BESIDE in found.names()
+    assert BESIDE in program_modules()
     monkeypatch.delitem(sys.modules, BESIDE)
     make("", monkeypatch, "settings")
-    assert "settings" in found.names()
-    assert BESIDE not in found.names()
+    assert "settings" in program_modules()
+    assert BESIDE not in program_modules()
 
 
 def test_the_program_has_one_name() -> None:

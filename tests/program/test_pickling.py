@@ -14,7 +14,7 @@ import pytest
 
 from fedfutures.errors import VariableNotCarried
 from fedfutures.program import modules
-from fedfutures.program.modules import Key, ProgramModules, lookup
+from fedfutures.program.modules import Key, lookup
 from fedfutures.program.pickling import (
     ProgramUnpickler,
     VariableUnpickler,
@@ -79,7 +79,7 @@ def travel(value: Any) -> Any:
 def variable(name: str, found: Any = find) -> Any:
     """Return what arrives of a variable."""
     key = (BESIDE, name)
-    return VariableUnpickler(io.BytesIO(dump_variable(lookup(key), key, Named(ProgramModules()))[0]), (), found).load()
+    return VariableUnpickler(io.BytesIO(dump_variable(lookup(key), key, Named())[0]), (), found).load()
 
 
 # -- by value --------------------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_a_function_and_a_class_go_by_value_as_variables(
     bodies = {}
     for name in ("helper", "Thing", "cached", "Thing.method"):
         key = (BESIDE, name)
-        bodies[name], _ = dump_variable(lookup(key), key, Named(ProgramModules()))
+        bodies[name], _ = dump_variable(lookup(key), key, Named())
     there = execute("FACTOR = 100")
     monkeypatch.setitem(sys.modules, BESIDE, there)
     know_no_classes(monkeypatch)
@@ -194,7 +194,7 @@ def test_a_function_and_a_class_go_by_value_as_variables(
 def test_parts_that_have_a_name_go_by_it(program: types.ModuleType) -> None:
     run_in(program, "HOLDER = [TABLE, helper, {'thing': Thing(1)}]")
     key = (BESIDE, "HOLDER")
-    body, reached = dump_variable(program.HOLDER, key, Named(ProgramModules()))
+    body, reached = dump_variable(program.HOLDER, key, Named())
     assert reached.parts == keys("TABLE", "helper", "Thing")
     asked = []
 
@@ -256,7 +256,7 @@ def test_large_buffers_are_kept_aside(program: types.ModuleType) -> None:
     buffers: list[pickle.PickleBuffer] = []
     key = (BESIDE, "OTHER")
     program.OTHER = {"a": numpy.arange(100_000)}
-    body, _ = dump_variable(program.OTHER, key, Named(ProgramModules()), lambda b: bool(buffers.append(b)))
+    body, _ = dump_variable(program.OTHER, key, Named(), lambda b: bool(buffers.append(b)))
     assert (len(body) < 1000, len(buffers)) == (True, 1)
     loaded = VariableUnpickler(io.BytesIO(body), [b.raw() for b in buffers], find).load()
     assert loaded["a"][77] == 77
@@ -357,7 +357,7 @@ def test_a_class_that_came_by_value_is_as_it_was_sent_last(monkeypatch: pytest.M
 
 def imported(value: Any) -> Any:
     """Return what a Worker has of a variable whose value the program has imported."""
-    body, _ = dump_variable(value, (BESIDE, "Imported"), Named(ProgramModules()))
+    body, _ = dump_variable(value, (BESIDE, "Imported"), Named())
     return VariableUnpickler(io.BytesIO(body), (), find).load()
 
 
@@ -385,7 +385,7 @@ def test_one_that_the_program_has_put_into_a_package_comes_along(monkeypatch: py
     make("", monkeypatch)
     made = type("MadeHere", (), {"__module__": "pytest", "level": 3})
     monkeypatch.setattr(pytest, "MadeHere", made, raising=False)
-    body, _ = dump_variable(made, (BESIDE, "Imported"), Named(ProgramModules()))
+    body, _ = dump_variable(made, (BESIDE, "Imported"), Named())
     monkeypatch.delattr(pytest, "MadeHere")
     know_no_classes(monkeypatch)
     assert VariableUnpickler(io.BytesIO(body), (), find).load().level == 3

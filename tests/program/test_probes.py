@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.program import probes
-from fedfutures.program.modules import MISSING, ProgramModules
+from fedfutures.program.modules import MISSING
 from fedfutures.program.probes import (
     BLOCK_BYTES,
     BLOCK_ITEMS,
@@ -36,7 +36,7 @@ def told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def own_token(value: Any) -> bytes | None:
-    return examine(value, Named(ProgramModules())).token
+    return examine(value, Named()).token
 
 
 def probe(value: Any, *, exact: bool = True) -> Callable[[], bool]:

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from fedfutures.program import modules, shared_objects, tokens
-from fedfutures.program.modules import SHARED, ProgramModules
+from fedfutures.program.modules import SHARED
 from fedfutures.program.shared_objects import SharedObjects
 from fedfutures.program.tokens import Named
 from fedfutures.program.variables import Variables
@@ -29,7 +29,7 @@ def claims(*values: object) -> dict[int, object]:
 
 
 def test_an_object_that_is_claimed_twice_gets_a_name() -> None:
-    shared, named = SharedObjects(), Named(ProgramModules())
+    shared, named = SharedObjects(), Named()
     one, both = [1], [2]
     assert not shared.claim(A, claims(one, both), named)
     assert shared.claim(B, claims(both), named)
@@ -40,7 +40,7 @@ def test_an_object_that_is_claimed_twice_gets_a_name() -> None:
 
 
 def test_a_variable_may_claim_again_what_is_its_own() -> None:
-    shared, named = SharedObjects(), Named(ProgramModules())
+    shared, named = SharedObjects(), Named()
     value = [1]
     assert not shared.claim(A, claims(value), named)
     assert not shared.claim(A, claims(value), named)
@@ -50,7 +50,7 @@ def test_a_variable_may_claim_again_what_is_its_own() -> None:
 
 
 def test_a_value_that_has_a_name_is_looked_for_in_others() -> None:
-    shared, named = SharedObjects(), Named(ProgramModules())
+    shared, named = SharedObjects(), Named()
     value = [1]
     shared.claim(A, claims(value), named)
     shared.has_a_name(A, value)
@@ -62,7 +62,7 @@ def test_a_value_that_has_a_name_is_looked_for_in_others() -> None:
 def test_names_are_bounded_and_so_are_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_objects, "KEPT", 3)
     monkeypatch.setattr(shared_objects, "CLAIMS_AT_MOST", 2)
-    shared, named = SharedObjects(), Named(ProgramModules())
+    shared, named = SharedObjects(), Named()
     values = [[number] for number in range(6)]
     for value in values:
         shared.claim(A, claims(value), named)

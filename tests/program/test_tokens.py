@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.program import tokens
-from fedfutures.program.modules import MISSING, ProgramModules
+from fedfutures.program.modules import MISSING
 from fedfutures.program.tokens import EXACT_BYTES, Named, code_token, describe_code, examine, key_of_definition
 
 from .programs import BESIDE, execute, finding, make, run_in, token
@@ -139,7 +139,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 
 def plain(value: Any) -> bytes | None:
     """Return the token of a value that has no name."""
-    return examine(value, Named(ProgramModules())).token
+    return examine(value, Named()).token
 
 
 # -- equal -----------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_tokens_are_equal_in_other_processes_with_other_hash_seeds(program: type
     (tmp_path / "beside.py").write_text("# moved down by a line\n" + textwrap.dedent(PROGRAM))
     text = (
         "import beside, json\nfrom fedfutures.program.modules import *\nfrom fedfutures.program.tokens import *\n"
-        "named = Named(ProgramModules())\n"
+        "named = Named()\n"
         "def token(name): key = ('beside', name); return examine(lookup(key), named, key).token.hex()\n"
         f"print(json.dumps([token(name) for name in {NAMES}]))"
     )
@@ -439,7 +439,7 @@ def test_keys_of_definitions(program: types.ModuleType) -> None:
 
 
 def test_names_are_found_by_identity(program: types.ModuleType) -> None:
-    named = Named(ProgramModules())
+    named = Named()
     assert named.key_of(program.LIST) == (BESIDE, "LIST")
     assert named.key_of(list(program.LIST)) is None
     assert named.key_of(program.helper) == (BESIDE, "helper")

@@ -18,7 +18,6 @@ import pytest
 from program.programs import look_anew, make, run_in
 
 from fedfutures.errors import SealBroken
-from fedfutures.program.modules import ProgramModules
 from fedfutures.program.pickling import dump_by_value
 from fedfutures.program.tokens import Named
 from fedfutures.wire import functions
@@ -273,13 +272,13 @@ def test_names() -> None:
 
 def test_keys(module: types.ModuleType) -> None:
     for name in ("function", "cached", "THING", "PARTIAL", "LAMBDA"):
-        assert key_of(getattr(module, name), Named(ProgramModules())) == ("beside", name)
+        assert key_of(getattr(module, name), Named()) == ("beside", name)
     assert key_of(module.cached) == ("beside", "cached")
     assert key_of(module.THING) is None  # without names only what bears its own is known
     assert key_of(module.Thing.method) == ("beside", "Thing.method")
     assert key_of(module.Thing) is None  # a class goes by its own name
     assert key_of(len) is key_of(textwrap.dedent) is key_of(lambda: 1) is None
-    assert key_of(module.THING, Named(ProgramModules())) == ("beside", "THING")
+    assert key_of(module.THING, Named()) == ("beside", "THING")
 
 
 def test_what_is_of_a_package(module: types.ModuleType) -> None:
