@@ -1,7 +1,7 @@
-"""Code that goes by value keeps the name of its file.
+"""What functions consist of: their code, with the name of its file, and their cells.
 
-cloudpickle (3.1.3 and later) writes ``<dynamic-code>`` instead, for all code. Tracebacks then show neither the file nor
-the line's text. Here each code object bears the name that it has at the sender, a notebook's cell or a program.
+cloudpickle (3.1.3 and later) replaces the file's name by ``<dynamic-code>`` in all code that goes by value. Tracebacks
+then show neither the file nor the line's text. Here each code object keeps the name that it has at the sender.
 
 A Worker on a host that does not share the Origin's files must not read a line from a file that only happens to have the
 same name there: see :data:`reads_no_files`. The Origin adds the lines (:func:`..wire.tracebacks.with_lines`).
@@ -36,3 +36,21 @@ def make_code(*parts: Any) -> types.CodeType:
     if reads_no_files:
         linecache.cache.setdefault(code.co_filename, (0, None, [], code.co_filename))
     return code
+
+
+def content_of(cell: types.CellType, empty: Any) -> Any:
+    """Return what a cell of a closure holds, or `empty`."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return empty
+
+
+def copy_of(function: types.FunctionType, closure: tuple[types.CellType, ...] | None) -> types.FunctionType:
+    """Return another function that does what this one does now, with these cells; without its attributes."""
+    made = types.FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, closure
+    )
+    made.__qualname__, made.__module__, made.__doc__ = function.__qualname__, function.__module__, function.__doc__
+    made.__kwdefaults__ = function.__kwdefaults__
+    return made

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .callables import not_callable
+from .code_objects import content_of, copy_of
+from .modules import MISSING
 from .probes import is_frozen
 from .tokens import LRU_CACHE, is_found_in, key_of_definition
 
@@ -62,20 +64,14 @@ class _Isolation:
             return function
         if key_of_definition(function) is not None or is_found_in(function.__module__ or "", function):
             return function  # of a module, which is seen as the snapshot has it
-        made = types.FunctionType(
-            function.__code__, function.__globals__, function.__name__, None, tuple(types.CellType() for _ in cells)
-        )
-        self._made[id(function)] = made
-        made.__qualname__, made.__module__ = function.__qualname__, function.__module__
-        made.__doc__ = function.__doc__
+        made = self._made[id(function)] = copy_of(function, tuple(types.CellType() for _ in cells))
         vars(made).update(vars(function))
         if function.__defaults__ is not None:
             made.__defaults__ = tuple(map(self.of, function.__defaults__))
         if function.__kwdefaults__ is not None:
             made.__kwdefaults__ = {name: self.of(value) for name, value in function.__kwdefaults__.items()}
         for cell, copied in zip(cells, made.__closure__ or ()):
-            try:
-                copied.cell_contents = self.of(cell.cell_contents)
-            except ValueError:
-                pass  # not filled yet
+            content = content_of(cell, MISSING)
+            if content is not MISSING:
+                copied.cell_contents = self.of(content)
         return made

@@ -45,23 +45,23 @@ class Graph:
     def circle_of(self, key: Key) -> list[Key]:
         """Return the variables that contain this one and are contained in it, itself too, classes aside."""
         return sorted(
-            part
-            for part in {key, *self.depends_on(key)}
-            if part == key or (not isinstance(self._variables[part].value, type) and key in self._contents(part))
+            part for part in {key, *self.depends_on(key)} if part == key or key in closure(part, self._parts_of)
         )
 
-    def _contents(self, key: Key) -> set[Key]:
-        found: set[Key] = set()
-        left = [key]
-        while left:
-            variable = self._variables.get(left.pop())
-            if variable is None or isinstance(variable.value, type):
-                continue
-            for part in variable.finding.reach.parts:
-                if part not in found:
-                    found.add(part)
-                    left.append(part)
-        return found
+    def _parts_of(self, key: Key) -> Iterable[Key]:
+        variable = self._variables.get(key)
+        return () if variable is None or isinstance(variable.value, type) else variable.finding.reach.parts
+
+
+def closure(key: Key, inside: Callable[[Key], Iterable[Key]]) -> set[Key]:
+    """Return what is inside of a variable, inside of that, and so on; itself only if it is inside of itself."""
+    found: set[Key] = set()
+    left = [key]
+    while left:
+        new = set(inside(left.pop())) - found
+        found |= new
+        left.extend(new)
+    return found
 
 
 def is_cache(value: Any) -> bool:
@@ -74,17 +74,15 @@ def depends_on(key: Key, finding_of: Callable[[Key], Finding | None], with_reads
 
     A cache depends on all that its function reads (`with_reads`), too: what it has kept would be of other values.
     """
-    found: set[Key] = set()
-    left = [key]
-    while left:
-        finding = finding_of(left.pop())
+
+    def inside(key: Key) -> Iterable[Key]:
+        finding = finding_of(key)
         if finding is None:
-            continue
-        for part in finding.reach.parts | finding.reach.reads if with_reads else finding.reach.parts:
-            if part not in found and part != key and finding_of(part) is not None:
-                found.add(part)
-                left.append(part)
-    return sorted(found)
+            return ()
+        parts = finding.reach.parts | finding.reach.reads if with_reads else finding.reach.parts
+        return [part for part in parts if finding_of(part) is not None]
+
+    return sorted(closure(key, inside) - {key})
 
 
 def combined(own: bytes, parts: Iterable[tuple[Key, bytes]]) -> bytes:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import fresh, tensors
-from .code_objects import reduce_code
+from .code_objects import content_of, reduce_code
 from .modules import (
     MAIN,
     MAIN_NAMES,
@@ -334,7 +334,7 @@ def _reduce_function(reached: Reach, function: types.FunctionType) -> Any:
     state = {
         "defaults": function.__defaults__,
         "kwdefaults": function.__kwdefaults__,
-        "cells": [_content(cell) for cell in function.__closure__ or ()],
+        "cells": [content_of(cell, _Empty) for cell in function.__closure__ or ()],
         "dict": {name: value for name, value in vars(function).items() if name != "__wrapped__"},
         "wrapped": vars(function).get("__wrapped__", _Empty),
         "doc": function.__doc__,
@@ -347,13 +347,6 @@ def _reduce_function(reached: Reach, function: types.FunctionType) -> Any:
 
 class _Empty:
     """Stands for the content of a cell that is not filled."""
-
-
-def _content(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return _Empty
 
 
 def _plain_annotations(function: types.FunctionType) -> Any:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import tensors
+from .code_objects import content_of
 from .modules import MISSING
 from .tokens import ATOMS, EXACT_BYTES, LRU_CACHE, Named, examine
 
@@ -125,7 +126,7 @@ def _pickled(value: Any) -> bytes | None:
 def _function_probe(function: types.FunctionType, again: Probe) -> Probe:
     code, defaults, keyword_defaults = function.__code__, function.__defaults__, function.__kwdefaults__
     attributes = len(vars(function))
-    cells = [(cell, _content(cell)) for cell in function.__closure__ or ()]
+    cells = [(cell, content_of(cell, MISSING)) for cell in function.__closure__ or ()]
     may_change = keyword_defaults or attributes or not is_frozen(defaults) or not all(is_frozen(c) for _, c in cells)
 
     def unchanged() -> bool:
@@ -134,7 +135,7 @@ def _function_probe(function: types.FunctionType, again: Probe) -> Probe:
         if function.__kwdefaults__ is not keyword_defaults or len(vars(function)) != attributes:
             return False
         for cell, content in cells:
-            if _content(cell) is not content:
+            if content_of(cell, MISSING) is not content:
                 return False
         return not may_change or again()
 
@@ -147,13 +148,6 @@ def _wrapper_probe(value: Any, again: Probe) -> Probe | None:
     inner = [part for name in names if isinstance(part := getattr(value, name, None), types.FunctionType)]
     probes = [_function_probe(function, again) for function in dict.fromkeys(inner)]
     return (lambda: all(probe() for probe in probes)) if probes else None
-
-
-def _content(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return MISSING
 
 
 def _class_probe(cls: type) -> Probe:

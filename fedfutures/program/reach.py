@@ -56,6 +56,10 @@ class Reach:
         """Reach what another one does, too."""
         self.reads |= other.reads
         self.parts |= other.parts
+        self.add_lookups(other)
+
+    def add_lookups(self, other: Reach) -> None:
+        """Look up in modules what another one does, too, without the variables and objects that it names itself."""
         self.modules |= other.modules
         self.mentions |= other.mentions
         self.builtins |= other.builtins

@@ -52,7 +52,7 @@ def _name_sources() -> None:
 
     def factory(*arguments: Any, **more: Any) -> logging.LogRecord:
         record: logging.LogRecord = plain(*arguments, **more)
-        record.worker, record.host = "origin", host
+        vars(record).update(worker="origin", host=host)
         return record
 
     logging.setLogRecordFactory(factory)
@@ -61,11 +61,10 @@ def _name_sources() -> None:
 def handle(worker: str, line: bytes) -> None:
     """In the program: hand a record of a Worker to the program's logger."""
     try:
-        record = logging.makeLogRecord(json.loads(line))
+        record = logging.makeLogRecord({**json.loads(line), "worker": worker, "host": worker.rpartition(".")[0]})
     except ValueError:  # the host process says that there were too many
         logging.getLogger("fedfutures").warning("records of %s: %s", worker, line.decode("utf-8", "replace").strip())
         return
-    record.worker, record.host = worker, worker.rpartition(".")[0]
     logger = logging.getLogger(None if record.name == "root" else record.name)
     if logger.isEnabledFor(record.levelno):
         logger.handle(record)

@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import fresh, tensors
+from .code_objects import content_of
 from .modules import (
     MEMBERS,
     MISSING,
@@ -47,6 +48,8 @@ from .modules import (
 from .reach import Reach, names_of, reach_of
 
 EXACT_BYTES = 64 << 10
+MISSING_TOKEN = b"missing"
+"""The token of a variable that is not there."""
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range})
 LRU_CACHE: type = type(functools.lru_cache(lambda: None))
 _TOKEN_BYTES = 16
@@ -172,7 +175,7 @@ class Finding:
 def examine(value: Any, named: Named, key: Key | None = None) -> Finding:
     """Return the token of a value, and what it reaches; `key` is its own name."""
     if value is MISSING:
-        return Finding(b"missing")
+        return Finding(MISSING_TOKEN)
     digest = _Digest()
     pickler = _TokenPickler(digest, named, key)
     try:
@@ -249,7 +252,7 @@ class _TokenPickler(pickle.Pickler):
         if home is not None and is_found_in(home, function):
             return "installed", home, function.__qualname__
         self.reach.add(reach_of(function))
-        cells = [_content(cell) for cell in function.__closure__ or ()]
+        cells = [content_of(cell, "empty") for cell in function.__closure__ or ()]
         attributes = {name: value for name, value in vars(function).items() if name != "__wrapped__"}
         return (
             "function", home, function.__qualname__, describe_code(function.__code__), function.__defaults__,
@@ -263,7 +266,7 @@ class _TokenPickler(pickle.Pickler):
             cls.__dict__.get("__orig_bases__"),
         )  # fmt: skip
         if key is not None and self._named.key_of(cls) == key:  # the root: its members have tokens of their own
-            self.reach.reads |= {(key[0], f"{key[1]}.{name}") for name in members_of(cls)}
+            self.reach.reads.update((key[0], f"{key[1]}.{name}") for name in members_of(cls))
             self.reach.reads.add((key[0], f"{key[1]}.{MEMBERS}"))
             return shape
         if cls.__module__ and is_found_in(cls.__module__, cls):
@@ -338,19 +341,12 @@ _DESCRIBED: dict[type, Callable[[Any, Any], Any]] = {
     io.BufferedReader: _TokenPickler._file,
     staticmethod: lambda pickler, made: ("static", made.__func__),
     classmethod: lambda pickler, made: ("of class", made.__func__),
-    types.CellType: lambda pickler, cell: ("cell", _content(cell)),
+    types.CellType: lambda pickler, cell: ("cell", content_of(cell, "empty")),
 }
 
 
 def _named_by(*parts: Any) -> None:
     """Stands in pickles for what is known by its name alone; pickles of tokens are never loaded."""
-
-
-def _content(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return "empty"
 
 
 def describe_code(code: types.CodeType) -> tuple[Any, ...]:

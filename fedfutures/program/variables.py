@@ -21,12 +21,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import snapshots
+from .code_objects import copy_of
 from .fresh import Unavailable, kind_of
 from .graph import Graph, combined
 from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, attribute_of, describe, lookup, unwrapped
 from .pickling import Circle, dump_variable
 from .postponing import is_by_signal
-from .probes import Probe, is_frozen, probe_for
+from .probes import Probe, is_plain, probe_for
 from .reach import Reach, keys_in_modules
 from .shared_objects import SharedObjects
 from .snapshots import NO_NAME, Seen, address_of
@@ -147,10 +148,7 @@ class Variables:
                     variable = self._look(key, named)
                 found[key] = variable
                 inner = variable.finding.reach
-                reach.modules |= inner.modules
-                reach.mentions |= inner.mentions
-                reach.whole |= inner.whole
-                reach.builtins |= inner.builtins
+                reach.add_lookups(inner)
                 left.extend(inner.reads)
                 left.extend(inner.parts)
             left = [key for key in keys_in_modules(reach, self._variables) if key not in found]
@@ -180,7 +178,7 @@ class Variables:
             if variable.classes > 1 and finding.token is not None:  # another class, though it may look the same
                 own = combined(own, [(key, str(variable.classes).encode())])
             before = {part for part in variable.finding.reach.reads if part[1].startswith(f"{key[1]}.")}
-            finding.reach.reads |= before  # members that are gone
+            finding.reach.reads.update(before)  # members that are gone
         if own != variable.own:
             variable.version = None
         if value is not variable.value:
@@ -191,7 +189,7 @@ class Variables:
         variable.probe = probe_for(value, finding.token is not None, lambda: _is_as(value, key, finding.token))
         if variable.version is None or variable.version.body is None:
             goes_by_value = type(value) is types.FunctionType and named.key_of(value) == key
-            held = as_it_is(value) if goes_by_value else value
+            held = copy_of(value, value.__closure__) if goes_by_value else value  # it may be given other code later
             variable.version = Version(key, own, held, body, is_large=finding.token is None)
             self._release_with(variable.version)
         return variable
@@ -332,16 +330,6 @@ def is_current(variable: Variable) -> bool:
     return variable.probe is None or variable.probe()
 
 
-def as_it_is(function: types.FunctionType) -> types.FunctionType:
-    """Return a function that does what this one does now, whatever code it is given later."""
-    made = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
-    made.__qualname__, made.__module__, made.__doc__ = function.__qualname__, function.__module__, function.__doc__
-    made.__kwdefaults__ = function.__kwdefaults__
-    return made
-
-
 def _named_by(key: Key) -> Any:
     return unwrapped(lookup(key))
 
@@ -350,9 +338,7 @@ def _is_held(value: Any) -> bool:
     """Whether a value stays as it is, so that it need not be taken down at once."""
     if value is MISSING or isinstance(value, (type, types.ModuleType)) or type(value) is LRU_CACHE:
         return True
-    if type(value) is not types.FunctionType or value.__closure__ or value.__kwdefaults__ or vars(value):
-        return False
-    return is_frozen(value.__defaults__)
+    return type(value) is types.FunctionType and is_plain(value)
 
 
 def _is_as(value: Any, key: Key, token: bytes | None) -> bool:

@@ -103,7 +103,7 @@ class Payloads:
                 reached.add(found)
         else:
             if reached is not None:
-                reached.parts |= keys_in(stream, value)
+                reached.parts.update(keys_in(stream, value))
         return stream
 
     def dump_with(

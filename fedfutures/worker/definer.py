@@ -89,7 +89,7 @@ class Definer:
             raise not_callable("submit", function)
         reached, brought = Reach(), list[tuple[bytes, Reach]]()
         definition = self._defined(function, reached, brought)
-        reached.reads |= keys_of(self._changes)
+        reached.reads.update(keys_of(self._changes))
         variables = self.variables.reached_from(reached)
         snapshot = None
         if variables or brought or self._changes:
@@ -160,8 +160,8 @@ class Definer:
         if base is not None:
             if not (reached.reads or reached.modules or reached.whole) and reached.parts <= base.versions.keys():
                 return definition
-            reached.modules |= base.reach.modules
-            reached.mentions |= base.reach.mentions
+            reached.modules.update(base.reach.modules)
+            reached.mentions.update(base.reach.mentions)
         with self._lock:
             variables = self.variables.reached_from(reached)
             versions = [variable.version for variable in variables.values() if variable.version is not None]

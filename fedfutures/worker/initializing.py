@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ..program.process import ProcessChanges
 from ..program.reach import Reach
+from ..program.tokens import MISSING_TOKEN
 from ..program.variables import described
 from ..wire.functions import FunctionCache
 from ..wire.payload import Payloads
@@ -63,7 +64,7 @@ def _pack(function: Callable[..., object], arguments: tuple[Any, ...]) -> bytes:
     values = {}
     for version in (*snapshot.versions.values(), *snapshot.callables) if snapshot is not None else ():
         body = definer.body_of("value", version.address)
-        if body is not None and version.token != b"missing":
+        if body is not None and version.token != MISSING_TOKEN:
             values[version.address] = body
     if sum(map(len, values.values())) + len(payload) > BYTES_AT_MOST:
         what = described(snapshot.versions) if snapshot is not None else "its arguments"
