@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 
+from .host.starting import starting
+
 TYPE_CHECKING = False  # and no import of typing: a typing.py in the working directory would be found first
 if TYPE_CHECKING:
     from typing import Any
@@ -55,6 +57,10 @@ _PLACES = {
     "logger": ("fedfutures.worker.future", "logger"),
     "worker": ("fedfutures.worker", ""),
 }
+
+
+starting.compose("fedfutures.entry", lambda: importlib.import_module("fedfutures_launcher.federate"))
+"""What the parts start is said here: they know of nothing that stands above them."""
 
 
 def __getattr__(name: str) -> Any:

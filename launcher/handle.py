@@ -8,12 +8,13 @@ import subprocess
 import sys
 
 from fedfutures.errors import StartFailed
-from fedfutures.host.flags import CONNECTOR, host_command
+from fedfutures.host.flags import main_command
 from fedfutures.host.handle import HostHandle, command_here
 from fedfutures.wire.control import BeginRun
 
 from .assembly import Request
 
+CONNECTOR = f"{__package__}.connector"
 START_SECONDS = 60.0
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -34,7 +35,7 @@ class ConnectorHandle(HostHandle):
         frame = BeginRun(dataclasses.asdict(request) | {"local_descriptors": pipes})
         try:
             super().__init__(
-                request.settings, frame, command=host_command([sys.executable], [], _ROOT, CONNECTOR), pass_fds=pipes
+                request.settings, frame, command=main_command(CONNECTOR, [sys.executable], [], _ROOT), pass_fds=pipes
             )
         except StartFailed:
             self._host.kill()

@@ -3,7 +3,7 @@
 A host is *settled* once it is known whether it can be used: it has said hello, is judged fit, and its distance is
 measured; or it has failed. After :meth:`Remote.begin` it serves. When its ssh connection is lost then, its Brokers and
 Workers go on: the connector logs in again and enters by the door of the host process
-(:mod:`fedfutures.host.contact`). Where that is gone, as after a reboot, another one is started, with the same
+(:mod:`fedfutures.host.reattach`). Where that is gone, as after a reboot, another one is started, with the same
 settings. What cannot be reached again within the grace is given up; its Futures run elsewhere.
 """
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import concurrent.futures
-import importlib
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from ..host.here import program_here, settings_here
 from ..host.hosts import Hosts
 from ..host.room import available_memory, refusal
 from ..host.settings import Settings
+from ..host.starting import starting
 from ..host.system import processors
 from ..program import postponing, safe_points
 from ..program.callables import shown
@@ -36,9 +36,6 @@ from .serial import Serial
 if TYPE_CHECKING:
     from .federation import Federation
     from .feeding import Feeder
-
-FEDERATE = "fedfutures_launcher.federate"
-"""What starts hosts. Named, not imported: the launcher stands above this package."""
 
 
 class Executor(concurrent.futures.Executor):
@@ -366,8 +363,7 @@ def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> Host
             "with hosts= use a multiprocessing.Manager that listens on the network"
         )
     settings.verbosity = -1
-    federate = importlib.import_module(FEDERATE)
-    handle: HostHandle = federate.start_for_executor(hosts, settings, workers, settings.brokers)
+    handle: HostHandle = starting.load_launcher().start_for_executor(hosts, settings, workers, settings.brokers)
     return handle
 
 

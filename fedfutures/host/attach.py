@@ -12,7 +12,7 @@ import sys
 
 from ..wire.control import HostProcessGone
 from ..wire.framing import pack
-from .contact import DOOR
+from .reattach import DOOR
 
 CHUNK_BYTES = 1 << 16
 

@@ -17,7 +17,7 @@ FAN_OUT = 32
 
 
 @dataclass(slots=True)
-class Place:
+class BrokerPlace:
     """Where a Broker is found."""
 
     name: str
@@ -45,20 +45,20 @@ def host_of(broker: str) -> str:
     return broker.rpartition(".broker")[0] or broker
 
 
-def broker_places(host: str, count: int, directory: str) -> list[Place]:
+def broker_places(host: str, count: int, directory: str) -> list[BrokerPlace]:
     """Return the places of a host's Brokers, whose sockets are in `directory`.
 
     >>> broker_places("h", 2, "/d")[1]
-    Place(name='h.broker2', main='ipc:///d/main2', meta='ipc:///d/meta2', ear='ipc:///d/ear2', key='')
+    BrokerPlace(name='h.broker2', main='ipc:///d/main2', meta='ipc:///d/meta2', ear='ipc:///d/ear2', key='')
     """
     marks = ["", *(str(number) for number in range(2, count + 1))]
     sockets = ([f"ipc://{directory}/{kind}{mark}" for kind in ("main", "meta", "ear")] for mark in marks)
-    return [Place(broker_name(host, index), *addresses) for index, addresses in enumerate(sockets)]
+    return [BrokerPlace(broker_name(host, index), *addresses) for index, addresses in enumerate(sockets)]
 
 
 def facts_of(ready: HostReady, broker: int = 0) -> dict[str, Any]:
     """Return what a host process is known by, with the name and the addresses of one of its Brokers."""
-    places = [asdict(Place(*row)) for row in ready.brokers]
+    places = [asdict(BrokerPlace(*row)) for row in ready.brokers]
     return {
         **places[broker], "brokers": places, "run": ready.run, "shared": ready.shared, "disk": ready.disk,
         "pid": ready.pid, "python": ready.python, "size": ready.size, "hosts": ready.hosts,

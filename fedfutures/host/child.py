@@ -1,11 +1,10 @@
-"""A forked process, as the host process has it: its pipes, its black box, and the fork itself."""
+"""A forked process, as the host process has it: its pipes, its crash cells, and the fork itself."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import functools
-import importlib
 import os
 import select
 import signal
@@ -19,28 +18,28 @@ from typing import Any
 from ..program import records
 from ..wire.control import ControlFrame
 from ..wire.framing import FrameReader, pack
-from .blackbox import SPOOL_BYTES, BlackBox
-from .output import Lines
+from .crash_cells import SPOOL_BYTES, CrashCells
+from .lines import Lines
 from .settings import Settings
-from .system import Usual, be_usual, die_with_parent
+from .system import Inherited, die_with_parent, restore_core_dumps
 
 _F_SETPIPE_SZ = 1031  # fcntl has a name for it from Python 3.10 on, but not everywhere
 PIPE_BYTES = 1 << 18
-CHILDREN = {"broker": "fedfutures.broker.shell", "worker": "fedfutures.worker.process"}
-"""Modules with a ``main(...)`` that a forked child runs. Named, not imported: this package stands below theirs."""
+ChildMain = Callable[[Settings, dict[str, Any], str, int, CrashCells, int], None]
+"""What a forked child runs: with settings, facts of the host, its name, its control pipe, its cells, its dump."""
 
 
 class Child:
     """A forked process and the host's ends of its pipes. `slot` is a Worker's slot, or a Broker's index."""
 
-    def __init__(self, role: str, name: str, slot: int, pid: int, control: int, box: BlackBox, dump: int) -> None:
+    def __init__(self, role: str, name: str, slot: int, pid: int, control: int, cells: CrashCells, dump: int) -> None:
         self.role, self.name, self.slot, self.pid, self.control = role, name, slot, pid, control
-        self.box, self.dump = box, dump
+        self.cells, self.dump = cells, dump
         self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1, 2, or 3 for log records, lines)
         self.listens = role == "broker"  # whether the host process listens to what it says over its control pipe
         self._read, self._last_read, self._last_size = 0, deque[bytes](), 0  # of its standard output
-        self._heard = FrameReader()
-        self._unsaid = bytearray()
+        self._received = FrameReader()
+        self._unsent = bytearray()
 
     def note_read(self, data: bytes) -> None:
         """This came of its standard output; as much is remembered as it may have begun to write when it dies."""
@@ -53,51 +52,63 @@ class Child:
 
     def spooled(self) -> bytes:
         """Return what it has printed and not written, once it has died and all that it has written was read."""
-        return self.box.spooled(self._read, b"".join(self._last_read))
+        return self.cells.spooled(self._read, b"".join(self._last_read))
+
+    def attend(self, poller: select.poll) -> None:
+        """Have the poller look at what the child says over its control pipe."""
+        if self.listens:
+            poller.register(self.control, select.POLLIN)
 
     def tell(self, frame: ControlFrame, poller: select.poll) -> None:
         """Send a frame over the control pipe. What does not fit in waits: the child may be stopped."""
         if self.control >= 0:
-            self._unsaid += pack(frame)
-            self.say_on(poller)
+            self._unsent += pack(frame)
+            self._send(poller)
 
-    def say_on(self, poller: select.poll) -> None:
-        """Send what waits."""
-        try:
-            while self._unsaid:
-                del self._unsaid[: os.write(self.control, self._unsaid[: 1 << 16])]
-        except BlockingIOError:
-            poller.register(self.control, select.POLLOUT | (select.POLLIN if self.listens else 0))
-            return
-        except OSError:  # it has ended
-            self._unsaid.clear()
-        if self.listens:
-            poller.register(self.control, select.POLLIN)
-            return
-        with contextlib.suppress(KeyError):
-            poller.unregister(self.control)
-
-    def hear(self, poller: select.poll) -> list[ControlFrame]:
-        """Return what the child has said over its control pipe."""
+    def serve(self, events: int, poller: select.poll) -> list[ControlFrame]:
+        """The control pipe is ready for something: send what waits; return the frames that the child has sent."""
+        self._send(poller)
+        if not (self.listens and events & (select.POLLIN | select.POLLHUP)):
+            return []
         try:
             data = os.read(self.control, 1 << 16)
         except BlockingIOError:
             return []
         except OSError:
             data = b""
-        if not data:  # it is ending, which will be heard another way
+        if not data:  # it is ending, which will be seen another way
             self.listens = False
-            with contextlib.suppress(KeyError):
-                poller.unregister(self.control)
-        return self._heard.feed(data)
+            _forget(poller, self.control)
+        return self._received.feed(data)
+
+    def _send(self, poller: select.poll) -> None:
+        try:
+            while self._unsent:
+                del self._unsent[: os.write(self.control, self._unsent[: 1 << 16])]
+        except BlockingIOError:
+            poller.register(self.control, select.POLLOUT | (select.POLLIN if self.listens else 0))
+            return
+        except OSError:  # it has ended
+            self._unsent.clear()
+        _forget(poller, self.control)
+        self.attend(poller)
 
     def hang_up(self, poller: select.poll) -> None:
         """Close the control pipe: the child ends when it sees that."""
         if self.control >= 0:
-            with contextlib.suppress(KeyError):
-                poller.unregister(self.control)
+            _forget(poller, self.control)
             os.close(self.control)
             self.control = -1
+
+    def read_dump(self) -> str:
+        """Return what faulthandler has written."""
+        return os.pread(self.dump, 16 << 10, 0).decode("utf-8", "replace") if self.dump > 2 else ""
+
+    def close(self, poller: select.poll) -> None:
+        """The child has ended, and all is known of it."""
+        self.hang_up(poller)
+        os.close(self.dump)
+        self.cells.close()
 
     def let_go(self) -> None:
         """In a process that was forked later: close what is the host process's."""
@@ -106,17 +117,21 @@ class Child:
                 os.close(descriptor)
 
 
-def fork_child(
-    role: str, name: str, slot: int, settings: Settings, facts: dict[str, Any], others: Iterable[Child],
-    usual: Usual,
-) -> Child:  # fmt: skip
-    """Fork a Broker or a Worker and run it; returns in the host process only.
+def _forget(poller: select.poll, descriptor: int) -> None:
+    with contextlib.suppress(KeyError):
+        poller.unregister(descriptor)
 
-    `usual` is what the host process has kept of what Workers are to have again (:func:`.system.be_usual`).
+
+def fork_child(
+    role: str, main: ChildMain, name: str, slot: int, settings: Settings, facts: dict[str, Any],
+    others: Iterable[Child], inherited: Inherited,
+) -> Child:  # fmt: skip
+    """Fork a Broker or a Worker and run its `main`; returns in the host process only.
+
+    `inherited` is what Workers are to have again (:func:`.system.restore_core_dumps`).
     """
-    main: Callable[..., None] = importlib.import_module(CHILDREN[role]).main
     control, control_theirs = (end.detach() for end in socket.socketpair())
-    box, dump = BlackBox(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
+    cells, dump = CrashCells(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
     pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)] if role == "worker" else []
     parent, pid = os.getpid(), os.fork()
     if pid == 0:
@@ -124,13 +139,13 @@ def fork_child(
         try:
             if role == "worker":
                 die_with_parent(parent)
-                be_usual(usual)
-            _become(role, control, [write for _, write in pipes], others, usual)
+                restore_core_dumps(inherited)
+            _become(role, control, [write for _, write in pipes], others, inherited)
             if pipes:
                 records.write = functools.partial(_write_all, pipes[2][1])
             for descriptor in settings.descriptors if role == "broker" else ():
                 os.close(descriptor)
-            main(settings, facts, name, control_theirs, box, dump)
+            main(settings, facts, name, control_theirs, cells, dump)
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
@@ -143,7 +158,7 @@ def fork_child(
             os._exit(code)
     os.close(control_theirs)
     os.set_blocking(control, False)
-    child = Child(role, name, slot, pid, control, box, dump)
+    child = Child(role, name, slot, pid, control, cells, dump)
     for stream, (read, write) in enumerate(pipes, 1):
         with contextlib.suppress(OSError):  # the user has many already
             fcntl.fcntl(read, _F_SETPIPE_SZ, PIPE_BYTES)
@@ -158,15 +173,15 @@ def _write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _become(role: str, control: int, outputs: list[int], others: Iterable[Child], usual: Usual) -> None:
+def _become(role: str, control: int, outputs: list[int], others: Iterable[Child], inherited: Inherited) -> None:
     """In the child: let go of everything of the parent's.
 
     What whoever started the run has ignored stays ignored, as ``nohup`` and a shell's ``&`` want it.
     """
     signal.set_wakeup_fd(-1)
     for handled in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(handled, signal.SIG_IGN if handled in usual.ignored else signal.SIG_DFL)
-    if role == "worker" and signal.SIGINT not in usual.ignored:
+        signal.signal(handled, signal.SIG_IGN if handled in inherited.ignored else signal.SIG_DFL)
+    if role == "worker" and signal.SIGINT not in inherited.ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     else:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

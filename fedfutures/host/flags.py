@@ -7,6 +7,7 @@ terminal or the start of a process (``-i -v -q``, ``-X importtime``) stays with 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ _START = (
     "from {} import main; main()"
 )
 """What a process of ours runs: modules of the working directory are none of its own, and warnings are for Workers."""
-HOST, CONNECTOR = "fedfutures.host.process", "fedfutures_launcher.connector"
+_STARTED = re.compile(re.escape(_START).replace(r"\{\}", r"([\w.]+)"))
 QUIET = ("ignore", None, Exception, None, 0)
 """The filter of warnings in front of a host process's, so that ``-W error`` ends neither it nor a Broker."""
 
@@ -78,16 +79,17 @@ def for_another(flags: Sequence[str], *, host: bool = False) -> list[str]:
 def shown(command: Sequence[str]) -> str:
     """Return a command for people, who can run it in a shell.
 
-    >>> shown(host_command(["python3"], ["-O"]))
-    'python3 -O -m fedfutures.host'
+    >>> shown(main_command("some.process", ["python3"], ["-O"]))
+    'python3 -O -m some.process'
     """
     words = list(command)
-    for module, known_as in ((HOST, "fedfutures.host"), (CONNECTOR, CONNECTOR)):
-        if _START.format(module) in words:
-            words[words.index(_START.format(module)) - 1 :] = ["-m", known_as]
+    for place, word in enumerate(words):
+        if found := _STARTED.fullmatch(word):
+            words[place - 1 :] = ["-m", found[1]]
+            break
     return shlex.join(words)
 
 
-def host_command(python: Sequence[str], flags: Sequence[str], root: str | None = None, module: str = HOST) -> list[str]:
-    """Return the command of a host process; `root` is where fedfutures may be found if it is not installed."""
+def main_command(module: str, python: Sequence[str], flags: Sequence[str], root: str | None = None) -> list[str]:
+    """Return the command that runs ``main()`` of a module; `root` is where it may be found if it is not installed."""
     return [*python, *flags, "-c", _START.format(module), *([root] if root is not None else [])]

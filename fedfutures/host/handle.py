@@ -18,8 +18,9 @@ from ..program import safe_points
 from ..wire.control import ControlFrame, EndRun, HostReady, HostTable, Notice, StartRefused
 from ..wire.framing import FrameReader, pack
 from .brokers import facts_of
-from .flags import for_another, host_command, shown
+from .flags import for_another, main_command, shown
 from .settings import Settings, frame_of
+from .starting import starting
 from .system import remove_tree
 
 START_SECONDS = 30.0
@@ -32,8 +33,8 @@ _handles: weakref.WeakSet[HostHandle] = weakref.WeakSet()
 def command_here(settings: Settings, python: Sequence[str] | None = None) -> list[str]:
     """Return the command of the host process of this machine; `python` is its interpreter, if it is another one."""
     if python is None or list(python) == [sys.executable]:
-        return host_command([sys.executable], settings.flags, _ROOT)
-    return host_command(python, for_another(settings.flags))
+        return main_command(starting.host_module, [sys.executable], settings.flags, _ROOT)
+    return main_command(starting.host_module, python, for_another(settings.flags))
 
 
 class HostGone:

@@ -17,7 +17,7 @@ from collections import deque
 
 from ..lazy_dataclass import dataclass, field
 from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectWorkers, NoMoreWorkers
-from .brokers import Place, broker_name, broker_of
+from .brokers import BrokerPlace, broker_name, broker_of
 
 FAILED_STARTS_LIMIT = 5
 FIRST_DELAY_SECONDS = 0.1
@@ -98,8 +98,8 @@ class _Broker:
     """What is known of one Broker."""
 
     name: str
-    dials: dict[str, Place] = field(default_factory=dict)
-    allows: dict[str, str] = field(default_factory=dict)  # keys of neighbours on other hosts, by name
+    dials: dict[str, BrokerPlace] = field(default_factory=dict)
+    accepts: dict[str, AcceptBroker] = field(default_factory=dict)  # by neighbour, which is on another host
     lives: bool = False
     born: float = 0.0
     due: float | None = None  # when to start the next
@@ -194,7 +194,7 @@ class HostMachine:
 
     # -- Brokers -----------------------------------------------------------------------------------------------------
 
-    def dial(self, index: int, place: Place) -> list[Action]:
+    def dial(self, index: int, place: BrokerPlace) -> list[Action]:
         """A Broker is to dial a neighbour, now and whenever it is started again."""
         if index not in range(self.brokers):
             return []
@@ -202,13 +202,13 @@ class HostMachine:
         broker.dials[place.name] = place
         return [_dial(index, place)] if broker.lives else []
 
-    def allow(self, index: int, name: str, key: str) -> list[Action]:
+    def accept(self, frame: AcceptBroker) -> list[Action]:
         """A Broker is to accept a neighbour of another host, now and whenever it is started again."""
-        if index not in range(self.brokers):
+        if frame.broker not in range(self.brokers):
             return []
-        broker = self._brokers[index]
-        broker.allows[name] = key
-        return [Tell(index, AcceptBroker(index, name, key))] if broker.lives else []
+        broker = self._brokers[frame.broker]
+        broker.accepts[frame.name] = frame
+        return [Tell(frame.broker, frame)] if broker.lives else []
 
     def broker_ended(self, index: int, status: str, now: float) -> list[Action]:
         """A Broker has ended: start it again now or later, or give the run up."""
@@ -256,7 +256,7 @@ class HostMachine:
         if again:
             mine = [name for slot, name in sorted(self._living.items()) if self.broker_of(slot) == index]
             actions.append(Tell(index, ExpectWorkers(mine)))
-        actions += [Tell(index, AcceptBroker(index, *known)) for known in broker.allows.items()]
+        actions += [Tell(index, frame) for frame in broker.accepts.values()]
         # A neighbour on another host does not know the new key yet: the launching side will say when to dial it.
         actions += [_dial(index, place) for place in broker.dials.values() if not place.key]
         if again and self._surrendered is not None:
@@ -264,5 +264,5 @@ class HostMachine:
         return actions
 
 
-def _dial(index: int, place: Place) -> Tell:
+def _dial(index: int, place: BrokerPlace) -> Tell:
     return Tell(index, DialBroker(index, place.name, place.main, place.meta, place.ear, place.key))

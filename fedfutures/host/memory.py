@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-KILLED = "signal SIGKILL"
 OUT_OF_MEMORY = "out of memory"
 _ROOT = "/sys/fs/cgroup"
 
@@ -20,18 +19,16 @@ class KillCounter:
                        (machine, f"probably {OUT_OF_MEMORY}")]  # fmt: skip
         self._explained = [_count(file) for file, _ in self._files]
 
-    def status(self, text: str) -> str:
-        """Return how a process ended, given that as text: for one that was killed also why, if that is known.
+    def explanation(self) -> str:
+        """Return why a process was killed (SIGKILL), for behind that: ", out of memory"; "" if it is not known.
 
         A kill that was counted explains one end.
         """
-        if text != KILLED:
-            return text
         for place, (file, why) in enumerate(self._files):
             if _count(file) > self._explained[place]:
                 self._explained = [count + 1 for count in self._explained]
-                return f"{text}, {why}"
-        return text
+                return f", {why}"
+        return ""
 
 
 def _groups() -> list[str]:

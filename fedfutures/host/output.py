@@ -1,90 +1,99 @@
-"""What Workers print, cut at the ends of lines and kept within bounds. Pure.
-
-A Worker's standard output and error are pipes that the host process reads. Lines reach the Origin unbroken; the part
-of a line that has no end yet is passed on a little later, and what a progress bar writes between two carriage returns
-at once. A Worker that prints more than :data:`RATE_BYTES_PER_SECOND` for long is not slowed down: the excess is left
-out, and a line says how much.
-
-A Worker writes each line by itself. To be woken for each would cost more than the line: a stream that has been read
-:data:`READS_AT_ONCE` times in short order rests for a moment, in which its pipe fills.
-"""
+"""The pipes of Workers' standard output and error: read when they have something, at a pace, and passed on."""
 
 from __future__ import annotations
 
-RATE_BYTES_PER_SECOND = 8 << 20
-BURST_BYTES = 16 << 20
-LINE_AT_MOST_BYTES = 64 << 10
-PARTIAL_SECONDS = 0.1
-FULL_BYTES = 64 << 10
-"""So much at once says that the pipe is filling: then there is no rest, and no Worker is slowed down."""
-REST_SECONDS = 0.005
-READS_AT_ONCE = 20
-READS_PER_SECOND = 200.0
+import os
+import select
+import time
+from collections.abc import Callable, Iterable
+
+from ..wire.control import ControlFrame, WorkerOutput
+from .child import Child
+from .lines import FULL_BYTES, Lines
+
+READ_BYTES = FULL_BYTES
+READS_AT_THE_END = 1024
 
 
-class Lines:
-    """One stream of one Worker."""
+class Outputs:
+    """Those of all children. `send` passes on a frame."""
 
-    def __init__(self, now: float) -> None:
-        self._partial = b""
-        self._partial_since = 0.0
-        self._ends_a_line = True  # what was passed on last
-        self._budget = float(BURST_BYTES)
-        self._at = now
-        self._left_out = 0
-        self._reads = float(READS_AT_ONCE)
-        self.rests_until: float | None = None
+    def __init__(self, poller: select.poll, send: Callable[[ControlFrame], None]) -> None:
+        self._poller, self._send = poller, send
+        self._paused = False
+        self._due: dict[int, tuple[Child, Lines]] = {}  # descriptors that time concerns
 
-    def feed(self, data: bytes, now: float) -> bytes:
-        """Take in what the Worker wrote; return what is to be passed on: whole lines."""
-        self._budget = min(BURST_BYTES, self._budget + (now - self._at) * RATE_BYTES_PER_SECOND)
-        self._reads = min(READS_AT_ONCE, self._reads + (now - self._at) * READS_PER_SECOND - 1)
-        rests = self._reads < 0 and len(data) < FULL_BYTES
-        self.rests_until = now + REST_SECONDS if rests else None
-        self._at = now
-        if len(data) > self._budget:
-            self._left_out += len(data)
-            return b""
-        self._budget -= len(data)
-        mark = b""
-        if self._left_out:
-            mark = self._mark()
-        text = self._partial + data
-        end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-        if len(text) - end > LINE_AT_MOST_BYTES:
-            text += b"\n"
-            end = len(text)
-        if not self._partial or end:
-            self._partial_since = now
-        self._partial = text[end:]
-        self._ends_a_line = self._ends_a_line or bool(end)
-        return mark + text[:end]
+    def add(self, child: Child) -> None:
+        """Listen to a new child."""
+        for descriptor in child.outputs:
+            self._poller.register(descriptor, 0 if self._paused else select.POLLIN)
+
+    def pace(self, paused: bool, children: Iterable[Child]) -> None:
+        """While `paused` what Workers print waits in their pipes."""
+        if paused == self._paused:
+            return
+        self._paused = paused
+        for child in children:
+            for descriptor in child.outputs:
+                self._poller.register(descriptor, 0 if paused else select.POLLIN)
+
+    def read(self, child: Child, descriptor: int) -> bool:
+        """Read what is there, and pass it on; return whether there was something."""
+        stream, lines = child.outputs[descriptor]
+        try:
+            data = os.read(descriptor, READ_BYTES)
+        except BlockingIOError:
+            return False
+        if stream == 1:
+            child.note_read(data)
+        text = lines.feed(data, time.monotonic()) if data else self._last_of(child, stream, lines)
+        if text:
+            self._send(WorkerOutput(child.name, stream, text))
+        if not data:
+            self._let_go(child, descriptor)
+            return False
+        if lines.rests_until is not None and not self._paused:
+            self._poller.register(descriptor, 0)
+        if lines.deadline() is not None:
+            self._due[descriptor] = child, lines
+        return True
 
     def deadline(self) -> float | None:
-        """Return when :meth:`late` has something to pass on, or the stream has rested."""
-        if self.rests_until is not None:
-            return self.rests_until
-        return self._partial_since + PARTIAL_SECONDS if self._partial else None
+        """Return when :meth:`tick` has something to do."""
+        found = [at for _, lines in self._due.values() if (at := lines.deadline()) is not None]
+        return min(found) if found else None
 
-    def late(self, now: float) -> bytes:
-        """Return the part of a line that has waited long enough for its end."""
-        if not self._partial or now < self._partial_since + PARTIAL_SECONDS:
-            return b""
-        partial, self._partial = self._partial, b""
-        self._ends_a_line = False
-        return partial
+    def tick(self, now: float) -> None:
+        """Listen again to what has rested; pass on parts of lines whose end does not come."""
+        for descriptor, (child, lines) in list(self._due.items()):
+            if lines.rests_until is not None and now >= lines.rests_until:
+                lines.rests_until = None
+                self._poller.register(descriptor, 0 if self._paused else select.POLLIN)
+            if part := lines.late(now):
+                self._send(WorkerOutput(child.name, child.outputs[descriptor][0], part))
+            if lines.deadline() is None:
+                del self._due[descriptor]
 
-    def close(self) -> bytes:
-        """The stream has ended; return what is left of it."""
-        return self._line_ended() + (self._mark() if self._left_out else b"")
+    def drain(self, child: Child, *, close: bool) -> None:
+        """Read all that is there; with `close` that was the last, although a grandchild may hold the other end."""
+        for descriptor in list(child.outputs):
+            for _ in range(READS_AT_THE_END):
+                if not self.read(child, descriptor):
+                    break
+            if close and descriptor in child.outputs:
+                stream, lines = child.outputs[descriptor]
+                rest = self._last_of(child, stream, lines)
+                if rest:
+                    self._send(WorkerOutput(child.name, stream, rest))
+                self._let_go(child, descriptor)
 
-    def _mark(self) -> bytes:
-        mark = f"[... {self._left_out} bytes of output left out ...]\n".encode()
-        self._left_out = 0
-        return self._line_ended() + mark
+    def _last_of(self, child: Child, stream: int, lines: Lines) -> bytes:
+        """The Worker has died: what it had printed and not written comes behind what it had written."""
+        spooled = child.spooled() if stream == 1 else b""
+        return (lines.feed(spooled, time.monotonic()) if spooled else b"") + lines.close()
 
-    def _line_ended(self) -> bytes:
-        """Return what there is of a line that has been begun, with an end."""
-        rest = self._partial + b"\n" if self._partial or not self._ends_a_line else b""
-        self._partial, self._ends_a_line = b"", True
-        return rest
+    def _let_go(self, child: Child, descriptor: int) -> None:
+        self._poller.unregister(descriptor)
+        os.close(descriptor)
+        del child.outputs[descriptor]
+        self._due.pop(descriptor, None)

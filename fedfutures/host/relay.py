@@ -20,7 +20,7 @@ import socket
 from collections.abc import Callable, Mapping
 
 from ..wire.control import SOCKETS, BrokerBound, CloseStream, OpenStream, StreamCredit, StreamData, StreamFrame
-from .brokers import Place
+from .brokers import BrokerPlace
 
 WINDOW_BYTES = 1 << 20
 READ_BYTES = 1 << 16
@@ -40,17 +40,17 @@ class _Stream:
 
 
 class Relay:
-    """The streams of one host. `say` sends a frame to the launching side; `poller` is the host process's."""
+    """The streams of one host. `send` sends a frame to the launching side; `poller` is the host process's."""
 
-    def __init__(self, directory: str, say: Callable[[StreamFrame], None], poller: select.poll) -> None:
-        self._directory, self._say, self._poller = directory, say, poller
+    def __init__(self, directory: str, send: Callable[[StreamFrame], None], poller: select.poll) -> None:
+        self._directory, self._send, self._poller = directory, send, poller
         self._numbers = itertools.count(1, 2)
         self._listeners: dict[int, tuple[socket.socket, str, str]] = {}  # by descriptor: (socket, name, kind)
         self._streams: dict[int, _Stream] = {}  # by number
         self._by_descriptor: dict[int, _Stream] = {}
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, BrokerPlace] = {}
 
-    def place(self, name: str, key: str) -> Place:
+    def place(self, name: str, key: str) -> BrokerPlace:
         """Return where a neighbour is dialled so that the link is relayed; made at first use."""
         if name not in self._places:
             number = len(self._places) + 1
@@ -63,9 +63,9 @@ class Relay:
                 self._listeners[listener.fileno()] = (listener, name, kind)
                 self._poller.register(listener.fileno(), select.POLLIN)
                 addresses.append(f"ipc://{path}")
-            self._places[name] = Place(name, *addresses)
+            self._places[name] = BrokerPlace(name, *addresses)
         known = self._places[name]
-        return Place(name, known.main, known.meta, known.ear, key)
+        return BrokerPlace(name, known.main, known.meta, known.ear, key)
 
     # -- what the launching side says --------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class Relay:
     def _open(self, frame: OpenStream, bound: BrokerBound | None) -> None:
         port: int = 0 if bound is None else getattr(bound, frame.socket)
         if bound is None or not port:
-            self._say(CloseStream(frame.stream))
+            self._send(CloseStream(frame.stream))
             return
         address = bound.address
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -108,7 +108,7 @@ class Relay:
             pass
         except OSError:
             connection.close()
-            self._say(CloseStream(frame.stream))
+            self._send(CloseStream(frame.stream))
             return
         self._add(_Stream(frame.stream, connection, connecting=True))
 
@@ -141,7 +141,7 @@ class Relay:
             connection.setblocking(False)
             stream = _Stream(next(self._numbers), connection, connecting=False)
             self._add(stream)
-            self._say(OpenStream(stream.number, name, kind))
+            self._send(OpenStream(stream.number, name, kind))
 
     def _add(self, stream: _Stream) -> None:
         self._streams[stream.number] = self._by_descriptor[stream.socket.fileno()] = stream
@@ -166,7 +166,7 @@ class Relay:
             self._drop(stream, tell=True)
             return
         stream.credit -= len(data)
-        self._say(StreamData(stream.number, data))
+        self._send(StreamData(stream.number, data))
 
     def _write(self, stream: _Stream) -> None:
         if stream.connecting:
@@ -184,7 +184,7 @@ class Relay:
             self._drop(stream)
             return
         if stream.granted >= WINDOW_BYTES // 4:
-            self._say(StreamCredit(stream.number, stream.granted))
+            self._send(StreamCredit(stream.number, stream.granted))
             stream.granted = 0
         self._watch(stream)
 
@@ -193,4 +193,4 @@ class Relay:
         self._poller.unregister(stream.socket.fileno())
         stream.socket.close()
         if tell and not stream.ended:
-            self._say(CloseStream(stream.number))
+            self._send(CloseStream(stream.number))

@@ -39,11 +39,11 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-class _NoWarning(Warning):
+class _NeverRaised(Warning):
     """Never raised."""
 
 
-class Usual(NamedTuple):
+class Inherited(NamedTuple):
     """What a process has had before it became a host process, and what its Workers are to have again."""
 
     umask: int
@@ -51,15 +51,15 @@ class Usual(NamedTuple):
     ignored: frozenset[int]  # signals
 
 
-def be_private() -> Usual:
+def disable_core_dumps() -> Inherited:
     """Keep what this process knows to itself: no core dumps, no debuggers, files for nobody else (Linux).
 
-    Returns what :func:`be_usual` needs, for children that run user code.
+    Returns what :func:`restore_core_dumps` needs, for children that run user code.
     """
     _prctl(_PR_SET_DUMPABLE, 0)
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
-    return Usual(os.umask(0o077), soft, ignored_signals())
+    return Inherited(os.umask(0o077), soft, ignored_signals())
 
 
 def ignored_signals() -> frozenset[int]:
@@ -68,13 +68,13 @@ def ignored_signals() -> frozenset[int]:
     return frozenset(int(number) for number in ending if signal.getsignal(number) == signal.SIG_IGN)
 
 
-def be_usual(before: Usual) -> None:
-    """Undo :func:`be_private`."""
+def restore_core_dumps(before: Inherited) -> None:
+    """Undo :func:`disable_core_dumps`."""
     _prctl(_PR_SET_DUMPABLE, 1)
     os.umask(before.umask)
     if warnings.filters[:1] == [QUIET]:
         del warnings.filters[0]  # type: ignore[attr-defined]
-        warnings.filterwarnings("default", category=_NoWarning, append=True)  # which has what is cached forgotten
+        warnings.filterwarnings("default", category=_NeverRaised, append=True)  # which has what is cached forgotten
         del warnings.filters[-1]  # type: ignore[attr-defined]
     resource.setrlimit(resource.RLIMIT_CORE, (before.core, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 

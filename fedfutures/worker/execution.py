@@ -34,7 +34,7 @@ from typing import Any
 import greenlet
 
 from ..errors import ArgumentLoadError, FutureError, NoRoom, SealBroken, VariableNotCarried
-from ..host.blackbox import NUMBER, PIECE
+from ..host.crash_cells import NUMBER, PIECE
 from ..program.copying import isolated
 from ..program.namespaces import Namespaces
 from ..program.snapshots import MARKED, join, split

@@ -24,7 +24,7 @@ import threading
 from types import CodeType, FrameType
 from typing import Any
 
-from ..host.blackbox import NUMBER, PIECE
+from ..host.crash_cells import NUMBER, PIECE
 from . import current
 
 LATER_SECONDS = 0.005

@@ -3,7 +3,7 @@
 Each line is a call of the system, which takes longer than all the rest of a ``print``. So a flood is written together:
 once :data:`LINES_AT_ONCE` lines have come within :data:`SECONDS`, those that follow stay in memory that the host
 process has, too, and a thread writes them every :data:`WRITE_SECONDS`. If the Worker dies meanwhile, the host process
-finds them there (:class:`..host.blackbox.BlackBox`). Whoever calls ``flush`` has all written.
+finds them there (:class:`..host.crash_cells.CrashCells`). Whoever calls ``flush`` has all written.
 
 The memory has two halves. Lines are appended to one of them by its own ``write``, in C, while the other one is written
 to the pipe; so the Worker does not wait for a lock.
@@ -19,7 +19,7 @@ import threading
 import time
 from typing import Any
 
-from ..host.blackbox import HALF, SENT, SPOOL_BYTES, BlackBox
+from ..host.crash_cells import HALF, SENT, SPOOL_BYTES, CrashCells
 
 LINES_AT_ONCE = 500
 SECONDS = 0.05
@@ -139,7 +139,7 @@ class Output(io.TextIOWrapper):
         self.buffer.write_out()  # type: ignore[attr-defined]
 
 
-def open_streams(unbuffered: bool, box: BlackBox) -> None:
+def open_streams(unbuffered: bool, box: CrashCells) -> None:
     """Open the standard streams of this process; `unbuffered` is ``python -u``."""
     sys.stderr = _at_once(2)
     if unbuffered:

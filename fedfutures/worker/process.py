@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import Any
 
-from ..host.blackbox import READY, BlackBox
+from ..host.crash_cells import READY, CrashCells
 from ..host.settings import Settings
 from ..host.system import name_process
 from ..program import code_objects
@@ -31,7 +31,7 @@ THREAD_VARIABLES = (
 )  # fmt: skip
 
 
-def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: BlackBox, dump: int) -> None:
+def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: CrashCells, dump: int) -> None:
     """Run a Worker in this, just forked, process."""
     name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
     faulthandler.enable(dump, all_threads=False)
@@ -71,7 +71,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     worker.end()
 
 
-def _prepare_environment(settings: Settings, box: BlackBox) -> None:
+def _prepare_environment(settings: Settings, box: CrashCells) -> None:
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, str(settings.threads))
     if settings.directory is not None:

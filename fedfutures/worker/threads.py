@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import greenlet
 
-from ..host.blackbox import NUMBER, PIECE
+from ..host.crash_cells import NUMBER, PIECE
 from ..program.namespaces import Namespaces
 from .context import Context
 from .future import Future

@@ -35,7 +35,7 @@ try:
  if mode == "attach":
   from fedfutures.host.attach import main
  else:
-  from fedfutures.host.process import main
+  from fedfutures.entry import main
  facts.update(fedfutures=fedfutures.__version__, protocol=PROTOCOL, cloudpickle=cloudpickle.__version__)
 except Exception as error:
  facts.update(error=type(error).__name__ + ": " + str(error))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from launching import launch, python, write
 
-from fedfutures.host.flags import for_another, host_command, interpreter_flags, shown
+from fedfutures.host.flags import for_another, interpreter_flags, main_command, shown
 from fedfutures_launcher.hello import HelloReader
 from fedfutures_launcher.ssh.command import remote_command
 
@@ -40,7 +40,7 @@ def test_a_process_with_the_same_flags_has_the_same_flags(options: list[str]) ->
 
 
 def test_what_is_shown() -> None:
-    assert shown(host_command(["python3"], ["-W", "a b"], "/root")) == "python3 -W 'a b' -m fedfutures.host"
+    assert shown(main_command("a.b", ["python3"], ["-W", "a b"], "/root")) == "python3 -W 'a b' -m a.b"
     assert for_another(["-I", "-P", "-O"]) == ["-I", "-O"]
     assert for_another(["-I", "-P", "-O"], host=True) == ["-O"]
     assert isinstance(interpreter_flags(), list)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedfutures.host.brokers import Place, broker_of, broker_places, usual_dials
+from fedfutures.host.brokers import BrokerPlace, broker_of, broker_places, usual_dials
 from fedfutures.host.machine import (
     BROKER_ENDS_LIMIT,
     BROKER_ENDS_SECONDS,
@@ -117,11 +117,11 @@ def several() -> HostMachine:
     return host
 
 
-def told(index: int, place: Place) -> Tell:
+def told(index: int, place: BrokerPlace) -> Tell:
     return Tell(index, DialBroker(index, place.name, place.main, place.meta, place.ear, place.key))
 
 
-FAR = Place("far", "tcp://far:1", "tcp://far:2", "tcp://far:3")
+FAR = BrokerPlace("far", "tcp://far:1", "tcp://far:2", "tcp://far:3")
 
 
 def test_a_broker_that_had_settled_is_started_at_once_and_told_what_it_knew(several: HostMachine) -> None:
@@ -171,7 +171,7 @@ def test_the_ends_of_two_brokers_are_not_added_up(several: HostMachine) -> None:
 def test_a_neighbour_elsewhere_is_dialled_now_and_again(several: HostMachine) -> None:
     assert several.dial(1, FAR) == [told(1, FAR)]
     assert several.broker_ended(1, "signal SIGKILL", 2.0)[2:] == [told(1, FAR)]
-    moved = Place("far", "tcp://far:4", "tcp://far:5", "tcp://far:6")
+    moved = BrokerPlace("far", "tcp://far:4", "tcp://far:5", "tcp://far:6")
     several.broker_ended(1, "signal SIGKILL", 2.1)
     assert several.dial(1, moved) == []
     assert several.tick(9.0)[2:] == [told(1, moved)]

@@ -578,7 +578,7 @@ def test_an_unreadable_program(tmp_path: Path) -> None:
 def test_an_interpreter_that_does_not_exist(tmp_path: Path) -> None:
     ended = launch("-n", "1", "--python-interpreter", "/no/such/python", "-c", "print('it ran')")
     assert (ended.code, ended.out) == (1, "")
-    assert re.fullmatch(r"fedfutures: cannot start /no/such/python -m fedfutures.host: .*\n", ended.err)
+    assert re.fullmatch(r"fedfutures: cannot start /no/such/python -m fedfutures.entry: .*\n", ended.err)
 
 
 # -- how many, and how many threads each -----------------------------------------------------------------------------

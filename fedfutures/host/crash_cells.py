@@ -24,7 +24,7 @@ def came_of(chunk: bytes, count: int, tail: bytes) -> int:
     return next((size for size in range(len(chunk), 0, -1) if tail.endswith(chunk[:size])), 0)
 
 
-class BlackBox:
+class CrashCells:
     """Shared between parent and child across a fork. ``cells[PIECE]`` is 0 while nothing runs."""
 
     def __init__(self) -> None:

@@ -21,14 +21,15 @@ from .outgoing import Outgoing
 
 UNSENT_AT_MOST_BYTES = 16 << 20
 DOOR = "door"
+REST_SECONDS = 1.0
 
 
-class Contact:
+class LaunchingSide:
     """Sends and receives frames; `poller` is the host process's."""
 
     def __init__(self, reader: FrameReader, grace: float, directory: str, poller: select.poll) -> None:
         self._reader, self._grace, self._poller = reader, grace, poller
-        self.ended = False
+        self.has_ended = False
         self.lost = False
         self.malformed = 0  # how often it was said what is no frame
         self._heard_at = time.monotonic()
@@ -52,11 +53,6 @@ class Contact:
         """Whether so much waits to be sent that Workers' output had better wait in their pipes."""
         return self._unsent.size > UNSENT_AT_MOST_BYTES
 
-    @property
-    def unsent(self) -> bool:
-        """Whether anything waits to be sent."""
-        return bool(self._unsent)
-
     def next_deadline(self) -> float | None:
         """When to look whether the grace is over."""
         return self._heard_at + self._grace if self._grace else None
@@ -64,7 +60,7 @@ class Contact:
     def tick(self, now: float) -> None:
         """End the run when the launching side has not been heard for too long."""
         if self._grace and now >= self._heard_at + self._grace:
-            self.ended = True
+            self.has_ended = True
 
     def receive(self) -> list[ControlFrame]:
         """Return the frames that have come."""
@@ -103,7 +99,7 @@ class Contact:
         self._poller.register(0, select.POLLIN)
         return True
 
-    def say(self, frame: ControlFrame) -> None:
+    def send(self, frame: ControlFrame) -> None:
         """Send a frame; what cannot leave at once waits."""
         self._unsent.add(frame)
         self.flush()
@@ -121,9 +117,16 @@ class Contact:
         else:
             self._forget(1)
 
+    def send_rest(self) -> None:
+        """Send what waits, for a bounded time."""
+        deadline = time.monotonic() + REST_SECONDS
+        while self._unsent and not self.lost and time.monotonic() < deadline:
+            select.select([], [1], [], 0.1)
+            self.flush()
+
     def _lose(self) -> None:
         if not self._grace:
-            self.ended = True
+            self.has_ended = True
             self._unsent.clear()
         self.lost = True
         self._forget(0)

@@ -1,0 +1,90 @@
+"""What Workers print, cut at the ends of lines and kept within bounds. Pure.
+
+A Worker's standard output and error are pipes that the host process reads. Lines reach the Origin unbroken; the part
+of a line that has no end yet is passed on a little later, and what a progress bar writes between two carriage returns
+at once. A Worker that prints more than :data:`RATE_BYTES_PER_SECOND` for long is not slowed down: the excess is left
+out, and a line says how much.
+
+A Worker writes each line by itself. To be woken for each would cost more than the line: a stream that has been read
+:data:`READS_AT_ONCE` times in short order rests for a moment, in which its pipe fills.
+"""
+
+from __future__ import annotations
+
+RATE_BYTES_PER_SECOND = 8 << 20
+BURST_BYTES = 16 << 20
+LINE_AT_MOST_BYTES = 64 << 10
+PARTIAL_SECONDS = 0.1
+FULL_BYTES = 64 << 10
+"""So much at once says that the pipe is filling: then there is no rest, and no Worker is slowed down."""
+REST_SECONDS = 0.005
+READS_AT_ONCE = 20
+READS_PER_SECOND = 200.0
+
+
+class Lines:
+    """One stream of one Worker."""
+
+    def __init__(self, now: float) -> None:
+        self._partial = b""
+        self._partial_since = 0.0
+        self._ends_a_line = True  # what was passed on last
+        self._budget = float(BURST_BYTES)
+        self._at = now
+        self._left_out = 0
+        self._reads = float(READS_AT_ONCE)
+        self.rests_until: float | None = None
+
+    def feed(self, data: bytes, now: float) -> bytes:
+        """Take in what the Worker wrote; return what is to be passed on: whole lines."""
+        self._budget = min(BURST_BYTES, self._budget + (now - self._at) * RATE_BYTES_PER_SECOND)
+        self._reads = min(READS_AT_ONCE, self._reads + (now - self._at) * READS_PER_SECOND - 1)
+        rests = self._reads < 0 and len(data) < FULL_BYTES
+        self.rests_until = now + REST_SECONDS if rests else None
+        self._at = now
+        if len(data) > self._budget:
+            self._left_out += len(data)
+            return b""
+        self._budget -= len(data)
+        mark = b""
+        if self._left_out:
+            mark = self._mark()
+        text = self._partial + data
+        end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        if len(text) - end > LINE_AT_MOST_BYTES:
+            text += b"\n"
+            end = len(text)
+        if not self._partial or end:
+            self._partial_since = now
+        self._partial = text[end:]
+        self._ends_a_line = self._ends_a_line or bool(end)
+        return mark + text[:end]
+
+    def deadline(self) -> float | None:
+        """Return when :meth:`late` has something to pass on, or the stream has rested."""
+        if self.rests_until is not None:
+            return self.rests_until
+        return self._partial_since + PARTIAL_SECONDS if self._partial else None
+
+    def late(self, now: float) -> bytes:
+        """Return the part of a line that has waited long enough for its end."""
+        if not self._partial or now < self._partial_since + PARTIAL_SECONDS:
+            return b""
+        partial, self._partial = self._partial, b""
+        self._ends_a_line = False
+        return partial
+
+    def close(self) -> bytes:
+        """The stream has ended; return what is left of it."""
+        return self._line_ended() + (self._mark() if self._left_out else b"")
+
+    def _mark(self) -> bytes:
+        mark = f"[... {self._left_out} bytes of output left out ...]\n".encode()
+        self._left_out = 0
+        return self._line_ended() + mark
+
+    def _line_ended(self) -> bytes:
+        """Return what there is of a line that has been begun, with an end."""
+        rest = self._partial + b"\n" if self._partial or not self._ends_a_line else b""
+        self._partial, self._ends_a_line = b"", True
+        return rest
