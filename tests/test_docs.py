@@ -19,6 +19,7 @@ import pytest
 from launching import launch, python, write
 
 from fedfutures.wire import messages
+from fedfutures.wire.control import CONTROL_CODES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -107,6 +108,18 @@ def test_the_wire_page_lists_every_message_and_field(built: Path) -> None:
     assert len(sections) == len(messages.CODES)
     for section, (code, kind) in zip(sections, messages.CODES.items()):
         assert section.startswith(f"{code}, {'outside' if kind in messages.UNSEQUENCED else 'sequenced'}")
+        assert letters(kind.__doc__ or "") in letters(section)
+        for field in dataclasses.fields(kind):
+            assert re.search(rf"\b{field.name}\b", section), (kind, field.name)
+
+
+@pytest.mark.host
+def test_the_control_page_lists_every_frame_and_field(built: Path) -> None:
+    text = html.unescape(re.sub(r"<[^>]+>", " ", (built / "control.html").read_text(encoding="utf-8")))
+    sections = re.split(r"\bCode (?=\d+\. )", text)[1:]
+    assert len(sections) == len(CONTROL_CODES)
+    for section, (code, kind) in zip(sections, CONTROL_CODES.items()):
+        assert section.startswith(f"{code}. ")
         assert letters(kind.__doc__ or "") in letters(section)
         for field in dataclasses.fields(kind):
             assert re.search(rf"\b{field.name}\b", section), (kind, field.name)

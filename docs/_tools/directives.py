@@ -1,4 +1,4 @@
-"""Sphinx directives: ``wire-messages``, ``drawing``, ``state-table``, ``simulated`` and ``include-if-there``."""
+"""Sphinx directives: ``wire-messages``, ``control-frames``, ``drawing``, ``state-table``, ``simulated`` and ``include-if-there``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from docutils import nodes
 from sphinx.directives.other import Include
 from sphinx.util.docutils import SphinxDirective
 
-from fedfutures.wire import messages
+from fedfutures.wire import control, messages
 
 from . import drawing, figures, plots
 
@@ -54,6 +54,37 @@ def wire_text() -> str:
         parts += [_heading(kind.__name__, "~"), f"Code {code}, {numbered}.", inspect.cleandoc(kind.__doc__ or "")]
         parts.append(_table(("Field", "Type", "Meaning"), fields) if fields else "It has no fields.")
     return "\n\n".join(parts) + "\n"
+
+
+class ControlFrames(SphinxDirective):
+    """The page of the second wire, written from ``fedfutures/wire/control.py`` each time the documentation is built."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(control.__file__))
+        return self.parse_text_to_nodes(control_text(), allow_section_headings=True)
+
+
+def control_text() -> str:
+    """Return the page as reStructuredText."""
+    frames = control.CONTROL_CODES.items()
+    overview = [(str(code), f"`{kind.__name__}`_", *_direction(kind)) for code, kind in frames]
+    parts = [
+        inspect.cleandoc(control.__doc__ or ""),
+        _heading("All frames", "-"),
+        _table(("Code", "Name", "Direction", "Says"), overview),
+        _heading("Each frame", "-"),
+    ]
+    for code, kind in frames:
+        fields = _fields(kind)
+        parts += [_heading(kind.__name__, "~"), f"Code {code}. {inspect.cleandoc(kind.__doc__ or '')}"]
+        parts.append(_table(("Field", "Type", "Meaning"), fields) if fields else "It has no fields.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _direction(kind: type[Any]) -> tuple[str, str]:
+    """Who speaks to whom, and what is said: the first sentence, before its colon and behind it."""
+    direction, _, says = " ".join((kind.__doc__ or "").split()).partition(": ")
+    return direction, re.split(r"(?<=[.?])\s", says)[0]
 
 
 def _first_sentence(kind: type[Any]) -> str:
@@ -147,6 +178,7 @@ class IncludeIfThere(Include):
 def setup(app: Any) -> dict[str, Any]:
     """Tell Sphinx."""
     app.add_directive("wire-messages", WireMessages)
+    app.add_directive("control-frames", ControlFrames)
     app.add_directive("drawing", Drawing)
     app.add_directive("state-table", StateTable)
     app.add_directive("simulated", Simulated)
