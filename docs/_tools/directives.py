@@ -1,4 +1,4 @@
-"""Sphinx directives: ``wire-messages``, ``control-frames``, ``drawing``, ``state-table``, ``simulated`` and ``include-if-there``."""
+"""Sphinx directives: pages of the wires, drawings, tables of states, simulated figures, and what may be missing."""
 
 from __future__ import annotations
 
