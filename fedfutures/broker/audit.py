@@ -40,8 +40,8 @@ def statistics(broker: BrokerMachine) -> dict[str, int]:
         "resolved": broker.resolved,
         "crashes": broker.crashes,
         "violations": broker.violations,
-        "fetching": len(broker.transfers.inbound),
-        "fetched_bytes": broker.transfers.fetched,
+        "fetching": len(broker.downloads),
+        "fetched_bytes": broker.downloads.bytes_fetched,
     }
 
 
@@ -54,7 +54,7 @@ def explain(broker: BrokerMachine, submitter: str, number: int) -> str:
     for digest, lots in broker.definitions.waiting.items():
         if any(lot.submitter == submitter and number in lot.ids for lot in lots):
             return f"waits at Broker {broker.name} for the definition of function {digest.hex()[:8]}"
-    if waits := broker.transfers.explain(submitter, number):
+    if waits := broker.deferrals.explain(broker.name, submitter, number):
         return waits
     for peer, piece in holdings(broker, submitter, number):
         return f"with {peer.name}, attempt {piece.attempt}, {piece.crashes} crashes"
@@ -86,7 +86,9 @@ def check(broker: BrokerMachine) -> None:
     _require(broker.locked_in == locked_in, "Workers that start nothing of others are not counted")
     broker.queue.check()
     broker.orphans.check()
-    broker.transfers.check()
+    broker.downloads.check()
+    broker.deferrals.check()
+    broker.segment_cache.check()
 
 
 def _require(holds: bool, what: str) -> None:

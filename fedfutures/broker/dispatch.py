@@ -134,7 +134,7 @@ class Dispatch:
         intake.left -= len(back.ids)
         if not intake.left:
             del broker.intakes[source]
-            broker.transfers.kept.done(source)
+            broker.segment_cache.on_resolved(source)
         self._outbox.send(peer, messages.Return(source[1], back.ids, back.attempt, back.crashes), now)
 
     def _cut(self, lot: Lot, count: int, to: str = "") -> Lot:

@@ -55,6 +55,17 @@ class Losses:
         if not any(lent for _, lent in peer.doubtful.get(number, ())):
             peer.doubtful.pop(number, None)
 
+    def run_again(self, peer: Peer, results: messages.Results, now: float) -> None:
+        """Give Futures out again whose outcomes cannot be had."""
+        for key, ids in peer.keys(results.piece, results.ids):
+            piece = peer.held[key]
+            lot = self.taken(peer, piece, ids, now, lost=True)
+            self._broker.close(peer, key, piece)
+            if lot is not None:
+                self._broker.put_back(lot)
+        self._broker.orphans.forget(peer, results.piece, results.ids)
+        self.clear_doubt(peer, results.piece, results.ids)
+
     def blame(self, peer: Peer, event: PeerLost, now: float) -> None:
         """Count a crash against the Future that was running; at the limit it is poisoned."""
         assert event.running is not None
@@ -85,7 +96,7 @@ class Losses:
             self._broker.put_back(lot)
         self._broker.orphans.peer_gone(peer)
         self._drop_submissions(peer.name, now)
-        self._broker.transfers.gone(peer, now)
+        self._broker.forget_downloads(peer, now)
         self._broker.inquiries.peer_gone(peer.name, now)
 
     def take_back_from_silent(self, peer: Peer, now: float) -> None:
@@ -122,7 +133,7 @@ class Losses:
             if lot.giver[0] == name:
                 self._broker.withdraw(lot, set(lot.ids))
         for source in [source for source in self._broker.intakes if source[0] == name]:
-            self._broker.transfers.kept.forget(source)
+            self._broker.segment_cache.on_dropped(source)
             for holder, key in sorted(self._broker.intakes.pop(source).outs):
                 piece = self._broker.peers[holder].held[key]
                 piece.source = None

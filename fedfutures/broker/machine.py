@@ -23,15 +23,19 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation import schedule
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Tick
+from ..host.brokers import host_of
 from ..wire import messages
-from ..wire.messages import CANCELLED, PROTOCOL
+from ..wire.manifest import OF_USER, is_segment, segments_of
+from ..wire.messages import CANCELLED, LOST, MAX_CHUNK_BYTES, PROTOCOL
 from . import audit, files
+from .deferrals import Deferrals, Deferred
 from .definitions import Definitions
 from .dispatch import Dispatch
+from .downloads import Downloads, Failed
 from .events import Action, Dial, Event, Expect, GaveUp, LossReason, PeerLost
 from .exchange import Exchange
+from .fetches import Fetches
 from .inquiries import Inquiries
-from .keeping import SPACE_BYTES
 from .ledger import SHARD, Intake, Lot, Peer, Piece, Source, only
 from .losses import Losses
 from .neighbourhood import Neighbourhood
@@ -39,13 +43,15 @@ from .orphans import Orphans
 from .outbox import Outbox
 from .queue import WorkQueue
 from .roles import ALLOWED, may_say
-from .transfers import Transfers
+from .segment_cache import SPACE_BYTES, SegmentCache
 
 if TYPE_CHECKING:
     from random import Random
 
 EXPECT_SECONDS = 1.0
 ANNOUNCE_SECONDS = 0.05
+ATTEMPTS_AT_MOST = 16
+"""A Future whose result could not be had so often is lost."""
 
 
 def nothing_here(segment: str) -> int:
@@ -72,7 +78,11 @@ class BrokerMachine:
         self.intakes: dict[Source, Intake] = {}
         self.durations = schedule.Durations()
         self.definitions = Definitions(self)
-        self.transfers = Transfers(self, size_of, space)
+        self._size_of = size_of
+        self.downloads: Downloads[Deferred] = Downloads(self.outbox, self.hears)
+        self.segment_cache = SegmentCache(self.outbox, space)
+        self.deferrals = Deferrals(self.outbox, self.downloads, self.segment_cache, size_of)
+        self._fetches = Fetches(self.outbox, self.peers, size_of)
         self.dispatch = Dispatch(self)
         self.losses = Losses(self)
         self.exchange = Exchange(self)
@@ -114,7 +124,8 @@ class BrokerMachine:
 
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
-        times = [self.outbox.due, self.exchange.due, self.transfers.deadline()]
+        times = [self.outbox.due, self.exchange.due, self.segment_cache.due]
+        times += [self.downloads.deadline(), self._fetches.deadline()]
         if self.neighbours or self._neighbourhood.dials:
             times.append(self._neighbourhood.deadline())
         if len(self.orphans):
@@ -129,7 +140,10 @@ class BrokerMachine:
         self.outbox.repeat(self.peers.values(), now)
         if self.neighbours or self._neighbourhood.dials:
             self._neighbourhood.tick(now)
-        self.transfers.tick(now)
+        self.downloads.tick(now)
+        self._fetches.tick(now)
+        constants = self.definitions.constants.values()
+        self.segment_cache.tick(now, self.intakes, (constant.body for constant in constants))
         if len(self.orphans):
             self.orphans.expire(now)
         if self.inquiries.open:
@@ -240,7 +254,87 @@ class BrokerMachine:
         peer = self.peers.get(event.peer)
         if peer is not None and peer.link is not None:
             self._neighbourhood.heard(peer, now)
-            self.transfers.brought(event, now)
+            self._fail(self.downloads.on_chunk(event, now), now)
+            self.downloads.pump(event.peer, now)
+
+    def _on_stored(self, event: files.Stored, now: float) -> None:
+        for deferred in self.deferrals.on_stored(event.name):
+            self._proceed(deferred, now)
+
+    def _on_unwritable(self, event: files.Unwritable, now: float) -> None:
+        self._fail(self.downloads.on_unwritable(event, host_of(self.name), now), now)
+
+    def _proceed(self, deferred: Deferred, now: float) -> None:
+        """All segments of what came are here."""
+        self.deferrals.strike_out(deferred)
+        _READY[type(deferred.what)](self, deferred, now)
+
+    def _fail(self, failed: Failed[Deferred] | None, now: float) -> None:
+        """A segment cannot be had."""
+        if failed is not None:
+            outcome = self.pack(f"segment {failed.segment}, which it needs, {failed.why}")
+            for deferred in failed.keys:
+                _FAILED[type(deferred.what)](self, deferred, failed, outcome, now)
+
+    def _fail_lot(self, deferred: Deferred, failed: Failed[Deferred], outcome: bytes, now: float) -> None:
+        lot = deferred.what
+        assert type(lot) is Lot
+        ids = [i for i, payload in zip(lot.ids, lot.payloads) if failed.segment in segments_of(payload)]
+        if ids:
+            self.withdraw(lot, set(ids))
+            self.resolve(lot.giver, ids, [outcome] * len(ids), [(i, LOST) for i in ids], now)
+        if lot.ids and not self.downloads.is_waiting(deferred):
+            self._proceed(deferred, now)
+
+    def _fail_results(self, deferred: Deferred, failed: Failed[Deferred], outcome: bytes, now: float) -> None:
+        """Outcomes cannot be had: their Futures run as the next attempt, unless that would be of no use."""
+        self.deferrals.strike_out(deferred)
+        peer, results = self.peers[deferred.peer], deferred.what
+        assert type(results) is messages.Results
+        if failed.gone and results.attempt < ATTEMPTS_AT_MOST:
+            self.losses.run_again(peer, results, now)
+            return
+        lost = [(i, LOST) for i in results.ids]
+        self.settle_results(
+            peer, messages.Results(results.piece, results.attempt, results.ids, [outcome] * len(lost), lost), now
+        )
+
+    def _settle_deferred(self, deferred: Deferred, now: float) -> None:
+        peer, results = self.peers[deferred.peer], deferred.what
+        assert type(results) is messages.Results
+        if not self._awaited(peer, results):
+            self.outbox.act(files.Remove(deferred.segments))
+        self.settle_results(peer, results, now)
+        self.outbox.send(peer, messages.Drop(deferred.segments), now)
+
+    def _awaited(self, peer: Peer, results: messages.Results) -> set[int]:
+        """Return which Futures of a piece have no outcome yet."""
+        held = {i for key, ids in peer.keys(results.piece, results.ids) for i in ids if i in peer.held[key].pending}
+        held.update(*(lent for _, lent in peer.doubtful.get(results.piece, ())))
+        if results.piece in peer.orphans:
+            held |= peer.orphans[results.piece].ids
+        return held
+
+    def _on_get(self, name: str, get: messages.Get, now: float) -> None:
+        peer = self.peers.get(name)
+        if peer is None or peer.link is None or not is_segment(get.name) or get.count > MAX_CHUNK_BYTES:
+            self.violations += 1
+        else:
+            self.outbox.act(files.Read(name, get.name, get.offset, get.count))
+
+    def _on_drop(self, peer: Peer, drop: messages.Drop, now: float) -> None:
+        """A neighbour has downloaded the segments of a result."""
+        if peer.far:
+            names = [name for name in drop.names if is_segment(name) and not name.startswith(OF_USER)]
+            self.outbox.act(files.Remove(names))
+
+    def _on_fetch(self, peer: Peer, fetch: messages.Fetch, now: float) -> None:
+        parent = next((other for other in self.neighbours if other.link is not None and not other.link.dials), None)
+        self._fetches.on_fetch(peer, fetch.name, parent, now)
+
+    def _on_fetched(self, peer: Peer, fetched: messages.Fetched, now: float) -> None:
+        if self._fetches.on_fetched(peer, fetched, now):
+            self.deferrals.defer_fetch(peer.name, fetched.name, now)
 
     def _on_state(self, name: str, state: messages.State, now: float) -> None:
         peer = self.peers.get(name)
@@ -267,7 +361,21 @@ class BrokerMachine:
         self.peers[peer.name] = peer
         self.of_role(peer).append(peer)
         self.definitions.meet(peer, now)
-        self.transfers.linked(peer, anew=False, now=now)
+        self.resume_downloads(peer, now)
+
+    def resume_downloads(self, peer: Peer, now: float) -> None:
+        """In a session that begins, ask for the segments that are missing."""
+        self.downloads.on_session(peer.name, now)
+        if peer.link is not None and not peer.link.dials:
+            self._fetches.on_parent(peer, self.downloads, now)
+
+    def forget_downloads(self, peer: Peer, now: float) -> None:
+        """A peer is gone: what waits for its segments does not go on."""
+        self.deferrals.on_peer_gone(peer.name)
+        if peer.link is not None and not peer.link.dials:
+            self._fetches.on_parent_gone(self.downloads, now)
+        self.downloads.on_peer_gone(peer.name, now)
+        self._fetches.on_peer_gone(peer.name)
 
     @property
     def takers(self) -> int:
@@ -291,7 +399,7 @@ class BrokerMachine:
         self._expected.discard(peer.name)
 
     def _on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
-        if not (peer.far and self.transfers.put_constant_aside(peer, constant, now)):
+        if not (peer.far and self.deferrals.defer_constant(peer.name, constant, now)):
             self.definitions.share(peer, constant, now)
 
     def _on_batch(self, peer: Peer, batch: messages.Batch, now: float) -> None:
@@ -311,7 +419,7 @@ class BrokerMachine:
         if len(self.orphans):
             lot = self.orphans.claim(lot, now)
         if peer.far:
-            lot = self.transfers.put_aside(peer, lot, now)
+            lot = self.deferrals.defer_futures(peer.name, lot, now)
         self.admit(lot, now)
 
     def admit(self, lot: Lot, now: float) -> None:
@@ -323,7 +431,8 @@ class BrokerMachine:
 
     def _on_results(self, peer: Peer, results: messages.Results, now: float) -> None:
         if peer.far:
-            results = self.transfers.put_results_aside(peer, results, now)
+            came = results
+            results = self.deferrals.defer_results(peer, came, lambda: self._awaited(peer, came), now)
         self.settle_results(peer, results, now)
 
     def settle_results(self, peer: Peer, results: messages.Results, now: float) -> None:
@@ -382,7 +491,7 @@ class BrokerMachine:
         peer = self.peers[source[0]]
         if not intake.left:
             del self.intakes[source]
-            self.transfers.kept.done(source)
+            self.segment_cache.on_resolved(source)
             peer.finished.append((source[1], intake))
         results = messages.Results(source[1], intake.attempt, ids, outcomes, odd, seconds, count)
         if peer.link is None:
@@ -470,13 +579,13 @@ class BrokerMachine:
 
     def lots(self) -> list[Lot]:
         """Return all that waits here."""
-        return [*self.queue, *itertools.chain(*self.definitions.waiting.values()), *self.transfers.lots()]
+        return [*self.queue, *itertools.chain(*self.definitions.waiting.values()), *self.deferrals.lots()]
 
     def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
         """Take these Futures out of a lot that waits here, wherever that is."""
         if self.queue.contains(lot):
             return self.queue.withdraw(lot, ids)
-        return self.transfers.withdraw(lot, ids) or self.definitions.withdraw(lot, ids)
+        return self.deferrals.withdraw(lot, ids) or self.definitions.withdraw(lot, ids)
 
     # -- for people and tests ----------------------------------------------------------------------------------------
 
@@ -499,8 +608,8 @@ _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
     Dial: lambda broker, event, now: broker._neighbourhood.dial(event.peer, now),
     Expect: BrokerMachine._expect,
     files.Brought: BrokerMachine._brought,
-    files.Stored: lambda broker, event, now: broker.transfers.stored(event, now),
-    files.Unwritable: lambda broker, event, now: broker.transfers.unwritable(event, now),
+    files.Stored: BrokerMachine._on_stored,
+    files.Unwritable: BrokerMachine._on_unwritable,
 }
 
 _ASIDE: dict[type, Callable[[BrokerMachine, str, Any, float], None]] = {
@@ -511,7 +620,7 @@ _ASIDE: dict[type, Callable[[BrokerMachine, str, Any, float], None]] = {
     messages.Ping: BrokerMachine._on_ping,
     messages.Pong: BrokerMachine._on_pong,
     messages.State: BrokerMachine._on_state,
-    messages.Get: lambda broker, name, get, now: broker.transfers.asked(name, get, now),
+    messages.Get: BrokerMachine._on_get,
     messages.Chunk: lambda broker, name, chunk, now: broker._brought(files.Brought(name, chunk), now),
 }
 """What belongs to no session."""
@@ -531,7 +640,23 @@ _HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
     messages.Inquire: lambda broker, peer, it, now: broker.inquiries.ask(peer, it, now),
     messages.Answer: lambda broker, peer, it, now: broker.inquiries.answered(peer, it, now),
     messages.Bye: lambda broker, peer, _, now: broker.losses.remove(peer, now),
-    messages.Drop: lambda broker, peer, it, now: broker.transfers.dropped(peer, it, now),
-    messages.Fetch: lambda broker, peer, it, now: broker.transfers.fetch(peer, it.name, now),
-    messages.Fetched: lambda broker, peer, it, now: broker.transfers.answered(peer, it, now),
+    messages.Drop: BrokerMachine._on_drop,
+    messages.Fetch: BrokerMachine._on_fetch,
+    messages.Fetched: BrokerMachine._on_fetched,
 }
+
+_READY: dict[type, Callable[[BrokerMachine, Deferred, float], None]] = {
+    Lot: lambda broker, deferred, now: broker.admit(deferred.what, now),  # type: ignore[arg-type]
+    messages.Results: BrokerMachine._settle_deferred,
+    messages.Constant: lambda broker, it, now: broker.definitions.share(broker.peers[it.peer], it.what, now),  # type: ignore[arg-type]
+    messages.Fetch: lambda broker, it, now: broker._fetches.answer(it.what.name, now),  # type: ignore[union-attr]
+}
+"""What to do when the segments of something are here."""
+
+_FAILED: dict[type, Callable[[BrokerMachine, Deferred, Failed[Deferred], bytes, float], None]] = {
+    Lot: BrokerMachine._fail_lot,
+    messages.Results: BrokerMachine._fail_results,
+    messages.Constant: lambda broker, deferred, failed, outcome, now: broker.deferrals.strike_out(deferred),
+    messages.Fetch: lambda broker, it, failed, outcome, now: broker._fetches.answer(it.what.name, now),  # type: ignore[union-attr]
+}
+"""What to do when a segment of something cannot be had."""

@@ -167,7 +167,8 @@ class Neighbourhood:
             self._outbox.send(peer, message, now)
         for lot in lent:
             broker.losses.give_again(peer, lot, now)
-        broker.transfers.linked(peer, anew=True, now=now)
+        broker.deferrals.on_new_session(peer.name)
+        broker.resume_downloads(peer, now)
         broker.definitions.send_constants(peer, now)
         broker.definitions.ask_again(peer, now)
         self._say_what_is_due(peer.name, peer.link, now)

@@ -27,7 +27,7 @@ from ..wire.messages import Chunk
 from ..wire.room import Places, free_bytes, reserve
 from ..wire.segments import Segments
 from . import files
-from .keeping import SPACE_BYTES
+from .segment_cache import SPACE_BYTES
 
 GONE = -1, b""
 SendData = Callable[[str, bytes, "bytes | None"], None]

@@ -47,9 +47,7 @@ def _key(value: Any, now: float, name: str) -> Key:
         return tuple(_key(each, now, name) for each in value)
     if kind.__module__.startswith("fedfutures") or isinstance(value, (Network, Node)):
         return kind.__name__, tuple(
-            (field, _key(getattr(value, field), now, field))
-            for field in _fields(value)
-            if field not in LEFT_OUT
+            (field, _key(getattr(value, field), now, field)) for field in _fields(value) if field not in LEFT_OUT
         )
     return kind.__name__
 

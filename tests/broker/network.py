@@ -418,7 +418,7 @@ class Network:
             assert not broker.intakes
             assert not broker.definitions.waiting
             assert not broker.inquiries.open
-            assert not broker.transfers.inbound
+            assert not len(broker.downloads)
             for peer in broker.peers.values():
                 assert not any((peer.held, peer.shards, peer.doubtful, peer.orphans)), (broker.name, peer)
         for node in self.nodes.values():

@@ -7,10 +7,11 @@ from typing import Any
 import msgpack
 import pytest
 
-from fedfutures.broker import files, window
+from fedfutures.broker import congestion, files
+from fedfutures.broker.congestion import TIMEOUT_SECONDS
+from fedfutures.broker.fetches import PARENT_SECONDS
 from fedfutures.broker.files import Brought, Remove, Unwritable
-from fedfutures.broker.transfers import ATTEMPTS_AT_MOST, PARENT_SECONDS
-from fedfutures.broker.window import STALL_SECONDS
+from fedfutures.broker.machine import ATTEMPTS_AT_MOST
 from fedfutures.wire.messages import (
     LOST,
     MAX_CHUNK_BYTES,
@@ -36,7 +37,7 @@ from .hosts import bytes_of, manifest
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of a hundred bytes travel in several chunks."""
     for name, value in (("CHUNK_LEAST", 32), ("WINDOW_LEAST", 32), ("WINDOW_FIRST", 64)):
-        monkeypatch.setattr(window, name, value)
+        monkeypatch.setattr(congestion, name, value)
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_of_neighbours_on_this_host_nothing_is_fetched(peer: str) -> None:
 def test_what_is_lost_is_asked_for_again(bench: Bench) -> None:
     give(bench, manifest("a"))
     (get,) = bench.heard_by("n.broker", Get)
-    bench.tick(STALL_SECONDS - 0.1)
+    bench.tick(TIMEOUT_SECONDS - 0.1)
     assert bench.heard_by("n.broker", Get) == []
     bench.tick(0.2)
     assert bench.heard_by("n.broker", Get) == [get]
@@ -230,7 +231,8 @@ def test_what_nobody_needs_any_more_is_not_fetched(bench: Bench) -> None:
     for get in gets:
         bring(bench, get)
     bench.say("n.broker", Cancel(1, [11]))
-    assert bench.broker.transfers.inbound.keys() == {"a"}
+    assert "a" in bench.broker.downloads
+    assert len(bench.broker.downloads) == 1
     bench.say("n.broker", Cancel(1, [10]))
     assert (bench.broker.statistics()["fetching"], bench.host.coming) == (0, {})
     assert files.Abandon("a") in bench.wants

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from fedfutures.broker import window
+from fedfutures.broker import congestion
 from fedfutures.wire.manifest import segments_of
 from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
 from fedfutures.worker import events as rules
@@ -240,7 +240,7 @@ def small_chunks() -> Iterator[None]:
     """Segments of a few hundred bytes travel in several chunks."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("CHUNK_LEAST", 32), ("WINDOW_LEAST", 32), ("WINDOW_FIRST", 96)):
-            patch.setattr(window, name, value)
+            patch.setattr(congestion, name, value)
         yield
 
 

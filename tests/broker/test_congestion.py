@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedfutures.broker.window import (
+from fedfutures.broker.congestion import (
     CHUNK_LEAST,
     LATE_SECONDS,
-    STALL_AT_MOST_SECONDS,
-    STALL_SECONDS,
+    TIMEOUT_AT_MOST_SECONDS,
+    TIMEOUT_SECONDS,
     WINDOW_FIRST,
     WINDOW_LEAST,
     WINDOW_MOST,
-    Window,
+    CongestionWindow,
 )
 from fedfutures.wire.messages import MAX_CHUNK_BYTES
 
@@ -24,7 +24,7 @@ class Way:
 
     def __init__(self, rate: float, delay: float) -> None:
         self.rate, self.delay = rate, delay
-        self.window, self.now, self.free_at, self.carried, self.asked = Window(), 0.0, 0.0, 0, 0
+        self.window, self.now, self.free_at, self.carried, self.asked = CongestionWindow(), 0.0, 0.0, 0, 0
         self.coming: list[tuple[float, int, float]] = []  # (when, offset, asked at)
         self.waits: list[float] = []
 
@@ -32,17 +32,17 @@ class Way:
         """Fetch without end for a while."""
         end = self.now + seconds
         while self.now < end:
-            while self.window.room:
-                count = self.window.chunk
+            while self.window.has_room():
+                count = self.window.chunk_bytes
                 self.free_at = max(self.free_at, self.now + self.delay / 2) + count / self.rate
                 self.coming.append((self.free_at + self.delay / 2, self.asked, self.now))
-                self.window.ask(("s", self.asked), count, self.now)
+                self.window.on_request(("s", self.asked), count, self.now)
                 self.asked += count
             self.now, offset, asked_at = self.coming.pop(0)
             self.waits.append(self.now - asked_at)
-            before = self.window.bytes
-            self.window.came(("s", offset), self.now)
-            self.carried += before - self.window.bytes
+            before = self.window.in_flight
+            self.window.on_answer(("s", offset), self.now)
+            self.carried += before - self.window.in_flight
             self.window.check()
 
 
@@ -71,60 +71,60 @@ def test_a_way_that_becomes_slow() -> None:
 
 
 def test_the_first_questions_are_small() -> None:
-    window = Window()
+    window = CongestionWindow()
     asked = 0
-    while window.room:
-        assert window.chunk == CHUNK_LEAST
-        window.ask(("s", asked), window.chunk, 0.0)
-        asked += window.chunk
+    while window.has_room():
+        assert window.chunk_bytes == CHUNK_LEAST
+        window.on_request(("s", asked), window.chunk_bytes, 0.0)
+        asked += window.chunk_bytes
     assert asked == WINDOW_FIRST
 
 
 def test_what_is_lost_is_returned_after_a_while() -> None:
-    window = Window()
+    window = CongestionWindow()
     assert window.deadline() is None
-    window.ask(("s", 0), 10, 5.0)
-    window.ask(("s", 10), 10, 5.5)
-    assert window.deadline() == 5.0 + STALL_SECONDS
-    window.came(("s", 0), 6.0)
+    window.on_request(("s", 0), 10, 5.0)
+    window.on_request(("s", 10), 10, 5.5)
+    assert window.deadline() == 5.0 + TIMEOUT_SECONDS
+    window.on_answer(("s", 0), 6.0)
     assert ("s", 0) not in window
     assert window.deadline() == 6.0 + 4 * 1.0
-    assert window.lost(10.0) == [("s", 10)]
-    assert (window.bytes, window.deadline()) == (0, None)
+    assert window.on_timeout(10.0) == [("s", 10)]
+    assert (window.in_flight, window.deadline()) == (0, None)
 
 
 def test_waiting_in_vain_takes_longer_each_time() -> None:
-    window, now, waits = Window(), 0.0, []
+    window, now, waits = CongestionWindow(), 0.0, []
     for _ in range(8):
-        window.ask(("s", 0), 10, now)
+        window.on_request(("s", 0), 10, now)
         due = window.deadline()
         assert due is not None
         waits.append(due - now)
         now = due
-        window.lost(now)
+        window.on_timeout(now)
     assert waits == pytest.approx([1, 2, 4, 8, 16, 30, 30, 30])
-    assert waits[-1] == STALL_AT_MOST_SECONDS
-    window.ask(("s", 0), 10, now)
-    window.came(("s", 0), now)
-    window.ask(("s", 0), 10, now)
-    assert window.deadline() == now + STALL_SECONDS
+    assert waits[-1] == TIMEOUT_AT_MOST_SECONDS
+    window.on_request(("s", 0), 10, now)
+    window.on_answer(("s", 0), now)
+    window.on_request(("s", 0), 10, now)
+    assert window.deadline() == now + TIMEOUT_SECONDS
 
 
 @given(st.lists(st.tuples(st.sampled_from("acdl"), st.integers(0, 5), st.floats(0.0, 3.0)), max_size=60))
 def test_limits_hold_whatever_happens(steps: list[tuple[str, int, float]]) -> None:
-    window, now = Window(), 0.0
+    window, now = CongestionWindow(), 0.0
     for what, number, seconds in steps:
         now += seconds
-        if what == "a" and window.room:
-            window.ask(("s", number), window.chunk, now)
+        if what == "a" and window.has_room():
+            window.on_request(("s", number), window.chunk_bytes, now)
         elif what == "c":
-            window.came(("s", number), now)
+            window.on_answer(("s", number), now)
         elif what == "d":
-            window.drop(("s", number))
+            window.discard(("s", number))
         elif what == "l":
-            window.lost(now)
+            window.on_timeout(now)
         window.check()
         assert WINDOW_LEAST <= window.size <= WINDOW_MOST
-        assert CHUNK_LEAST <= window.chunk <= MAX_CHUNK_BYTES
-        assert 0 <= window.bytes < window.size + MAX_CHUNK_BYTES + WINDOW_MOST
+        assert CHUNK_LEAST <= window.chunk_bytes <= MAX_CHUNK_BYTES
+        assert 0 <= window.in_flight < window.size + MAX_CHUNK_BYTES + WINDOW_MOST
         assert (window.deadline() is None) == (not list(window))

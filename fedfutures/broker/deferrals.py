@@ -1,0 +1,184 @@
+"""What came from another host and waits for its segments.
+
+A payload may name segments, files in the directory that the processes of one host share (:mod:`..wire.segments`). When
+a Batch, Results or a Constant comes from a neighbour on another host, the segments that are not here are downloaded
+(:mod:`.downloads`), and only then what came goes on. Constants go to everybody, and Futures that come behind one over
+the same link wait for it.
+
+A segment that cannot be had fails what needs it, by name. That of an argument goes when its submitter has the outcome
+or is gone, so nobody will miss it. Where that of a result is gone, as it may be after Brokers have ended, the Future
+runs again.
+
+Segments of arguments are cached here (:mod:`.segment_cache`), so what is sent to many Futures crosses each link once.
+Segments of results are their submitter's alone: the neighbour is told to ``Drop`` its own copy. Processes only map
+segments, so removing a file harms nobody who uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ..lazy_dataclass import dataclass
+from ..wire import messages
+from ..wire.manifest import HAS_SEGMENTS, MANIFEST, is_reusable, segments_of
+from .downloads import Downloads
+from .ledger import Lot, Peer, Source, only
+from .outbox import Outbox
+from .segment_cache import SegmentCache
+
+
+@dataclass(slots=True, eq=False)
+class Deferred:
+    """Something that waits for segments; `is_local`: for Futures or processes here, so that a cached copy is of use."""
+
+    peer: str
+    what: Lot | messages.Results | messages.Constant | messages.Fetch
+    segments: list[str]  # of Results: all
+    is_local: bool = False
+
+
+class Deferrals:
+    """What waits for segments at one Broker; `size_of` says how large a segment is here, -1 if it is not."""
+
+    def __init__(
+        self, outbox: Outbox, downloads: Downloads[Deferred], cache: SegmentCache, size_of: Callable[[str], int]
+    ) -> None:
+        self._outbox, self._downloads, self._cache, self._size_of = outbox, downloads, cache, size_of
+        self._lots: list[Deferred] = []
+        self._constants: dict[str, list[Deferred]] = {}  # by neighbour
+
+    # -- what came ---------------------------------------------------------------------------------------------------
+
+    def defer_futures(self, peer: str, lot: Lot, now: float) -> Lot:
+        """Let Futures of a neighbour wait for their segments; return those that miss none."""
+        groups = self.group(peer, lot.giver, lot.ids, lot.payloads)
+        if groups is None:
+            return lot
+        for missing, (ids, payloads) in groups.items():
+            if missing:
+                deferred = Deferred(peer, lot.with_futures(ids, payloads), [], is_local=True)
+                self._lots.append(deferred)
+                self._downloads.wait(deferred, peer, missing, now)
+        return lot.with_futures(*groups.get(frozenset(), ([], [])))
+
+    def group(
+        self, peer: str, source: Source, ids: Sequence[int], payloads: Sequence[bytes]
+    ) -> dict[frozenset[str], tuple[list[int], list[bytes]]] | None:
+        """Return the Futures of a Batch by the segments they miss; None if they name none."""
+        constants = self._constants.get(peer, ())
+        before = frozenset(name for deferred in constants for name in self._downloads.missing(deferred))
+        if not before and not any(payload[:1] in HAS_SEGMENTS for payload in payloads):
+            return None
+        groups: dict[frozenset[str], tuple[list[int], list[bytes]]] = {}
+        is_missing: dict[str, bool] = {}  # many may need the same segment
+        for i, payload in zip(ids, payloads):
+            names = segments_of(payload)
+            if names and is_reusable(payload):
+                self._cache.use_once(names, source)
+            for name in names:
+                if name not in is_missing:
+                    is_missing[name] = self._size_of(name) < 0
+            group = groups.setdefault(before.union(name for name in names if is_missing[name]), ([], []))
+            group[0].append(i)
+            group[1].append(payload)
+        self._cache.use(is_missing, source)
+        return groups
+
+    def defer_results(
+        self, peer: Peer, results: messages.Results, awaited: Callable[[], set[int]], now: float
+    ) -> messages.Results:  # fmt: skip
+        """Let `awaited` outcomes wait for their segments, and drop the others; return those that miss none."""
+        lacking = {
+            i: (names, missing)
+            for i, outcome in zip(results.ids, results.outcomes)
+            if outcome[:1] == MANIFEST and (missing := self._missing(names := segments_of(outcome)))
+        }
+        if not lacking:
+            return results
+        wanted = awaited()
+        for i, (names, missing) in lacking.items():
+            if i in wanted:
+                deferred = Deferred(peer.name, only(results, {i}, measured=False), names)
+                self._downloads.wait(deferred, peer.name, missing, now)
+            else:
+                self._outbox.send(peer, messages.Drop(names), now)
+        return only(results, set(results.ids).difference(lacking))
+
+    def defer_constant(self, peer: str, constant: messages.Constant, now: float) -> bool:
+        """Let a constant wait for its segments; return whether it misses some."""
+        missing = self._missing(segments_of(constant.body))
+        if missing:
+            deferred = Deferred(peer, constant, [])
+            self._constants.setdefault(peer, []).append(deferred)
+            self._downloads.wait(deferred, peer, missing, now)
+        return bool(missing)
+
+    def defer_fetch(self, peer: str, segment: str, now: float) -> None:
+        """Download a segment that a node asked for by name."""
+        deferred = Deferred(peer, messages.Fetch(segment), [], is_local=True)
+        self._downloads.wait(deferred, peer, [segment], now)
+
+    def _missing(self, names: Iterable[str]) -> set[str]:
+        return {name for name in names if self._size_of(name) < 0}
+
+    # -- what becomes of it ------------------------------------------------------------------------------------------
+
+    def on_stored(self, segment: str) -> list[Deferred]:
+        """A segment is here: return what misses nothing any more."""
+        size, waited, ready = self._downloads.on_stored(segment)
+        if any(deferred.is_local for deferred in waited):
+            self._cache.add(segment, size)
+        for deferred in waited:
+            if isinstance(deferred.what, Lot):
+                self._cache.use([segment], deferred.what.giver)
+        return ready
+
+    def strike_out(self, deferred: Deferred) -> None:
+        """Something does not wait any more."""
+        self._downloads.forget(deferred)
+        for each in (self._lots, self._constants.get(deferred.peer, [])):
+            if deferred in each:
+                each.remove(deferred)
+
+    def lots(self) -> list[Lot]:
+        """Return the Futures that wait here."""
+        return [deferred.what for deferred in self._lots if isinstance(deferred.what, Lot)]
+
+    def withdraw(self, lot: Lot, ids: set[int]) -> Lot | None:
+        """Take Futures out of a lot if it waits here."""
+        for deferred in self._lots:
+            if deferred.what is lot:
+                part = lot.part(ids)
+                if not lot.ids:
+                    self.strike_out(deferred)
+                return part
+        return None
+
+    def on_new_session(self, peer: str) -> None:
+        """A neighbour begins anew: Results and Constants of the session before are of no use; it may say them again.
+
+        It is not told to drop them, since a Worker may say the same again, and its Future be matched with it.
+        """
+        for deferred in self._downloads.keys_of(peer):
+            if not deferred.is_local:
+                self.strike_out(deferred)
+
+    def on_peer_gone(self, peer: str) -> None:
+        """A neighbour is forgotten; its Futures have been withdrawn."""
+        for deferred in self._downloads.keys_of(peer):
+            self.strike_out(deferred)
+
+    def explain(self, broker: str, submitter: str, number: int) -> str:
+        """Say what a Future waits for; "" if it does not wait here."""
+        for deferred in self._lots:
+            lot = deferred.what
+            if isinstance(lot, Lot) and lot.submitter == submitter and number in lot.ids:
+                left = self._downloads.bytes_left(deferred)
+                here = f"waits at Broker {broker} for {len(self._downloads.missing(deferred))} segments"
+                return f"{here} of its arguments from {deferred.peer}; of those begun, {left} bytes are to come"
+        return ""
+
+    def check(self) -> None:
+        """Assert that all that is listed here waits."""
+        listed = [*self._lots, *(deferred for each in self._constants.values() for deferred in each)]
+        assert all(self._downloads.is_waiting(deferred) for deferred in listed), "something waits for nothing"
