@@ -59,6 +59,11 @@ def nothing_here(segment: str) -> int:
     return -1
 
 
+def _hears(peers: dict[str, Peer]) -> Callable[[str], bool]:
+    """Return what tells whether a peer is there and not silent."""
+    return lambda name: name in peers and not peers[name].silent
+
+
 class BrokerMachine:
     """One Broker. ``step(event, now)`` returns the actions; see the module's text."""
 
@@ -79,7 +84,7 @@ class BrokerMachine:
         self.durations = schedule.Durations()
         self.definitions = Definitions(self)
         self._size_of = size_of
-        self.downloads: Downloads[Deferred] = Downloads(self.outbox, self.hears)
+        self.downloads: Downloads[Deferred] = Downloads(self.outbox, _hears(self.peers))
         self.segment_cache = SegmentCache(self.outbox, space)
         self.deferrals = Deferrals(self.outbox, self.downloads, self.segment_cache, size_of)
         self._fetches = Fetches(self.outbox, self.peers, size_of)
