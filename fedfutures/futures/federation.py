@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import FederationLost, InitializerFailed
-from ..host.brokers import host_of
 from ..host.handle import HostGone, HostHandle
 from ..program import safe_points
 from ..program.process import ProcessChanges, adopt_authkey
@@ -25,6 +24,7 @@ from ..wire.control import (
     WorkerEnded,
     WorkerOutput,
 )
+from ..wire.names import host_of
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..wire.control import HostReady
+from ..wire.control import SOCKETS, HostReady
+from ..wire.names import broker_name as broker_name
+from ..wire.names import host_of as host_of
 
 FAN_OUT = 32
 """How many neighbours a Broker dials at most; the plan of a run has the same limit."""
@@ -27,24 +29,6 @@ class BrokerPlace:
     key: str = ""  # its public key; "" on the same host, where sockets are files in a private directory
 
 
-def broker_name(host: str, index: int) -> str:
-    """Return the name of a Broker.
-
-    >>> broker_name("h", 0), broker_name("h", 1)
-    ('h.broker', 'h.broker2')
-    """
-    return f"{host}.broker" + (str(index + 1) if index else "")
-
-
-def host_of(broker: str) -> str:
-    """Return the host of a Broker by its name.
-
-    >>> host_of("h"), host_of("h.broker"), host_of("h.broker2")
-    ('h', 'h', 'h')
-    """
-    return broker.rpartition(".broker")[0] or broker
-
-
 def broker_places(host: str, count: int, directory: str) -> list[BrokerPlace]:
     """Return the places of a host's Brokers, whose sockets are in `directory`.
 
@@ -52,7 +36,7 @@ def broker_places(host: str, count: int, directory: str) -> list[BrokerPlace]:
     BrokerPlace(name='h.broker2', main='ipc:///d/main2', meta='ipc:///d/meta2', ear='ipc:///d/ear2', key='')
     """
     marks = ["", *(str(number) for number in range(2, count + 1))]
-    sockets = ([f"ipc://{directory}/{kind}{mark}" for kind in ("main", "meta", "ear")] for mark in marks)
+    sockets = ([f"ipc://{directory}/{kind}{mark}" for kind in SOCKETS] for mark in marks)
     return [BrokerPlace(broker_name(host, index), *addresses) for index, addresses in enumerate(sockets)]
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import msgpack
 
 from ..program.snapshots import MARK, split
+from .names import OF_USER as OF_USER
+from .names import is_segment as is_segment
 
 MANIFEST = b"\x01"
 HAS_SEGMENTS = (MANIFEST, MARK)
 """The first byte of a payload that may have segments: a manifest, or one with a snapshot's digest in front."""
 SEGMENTS_AT_MOST = 1 << 16
-OF_USER = "file-"
-"""Segments whose names begin so are files of the user's, or copies of them."""
 
 
 def segments_of(payload: bytes) -> list[str]:
@@ -59,14 +59,3 @@ def _unpacked(payload: bytes) -> Any:
         return msgpack.unpackb(memoryview(payload)[1:])
     except msgpack.ExtraData as more:  # a seal
         return more.unpacked
-
-
-def is_segment(name: str) -> bool:
-    """Whether this may be the name of a segment: of a file in one directory that somebody needs.
-
-    >>> [name for name in ("h.1-7", "", ".part", "a/b", "..", "free-9-x", "x" * 201) if is_segment(name)]
-    ['h.1-7']
-    """
-    if not 0 < len(name) <= 200 or name[0] == "." or "/" in name or "\0" in name:
-        return False
-    return not name.startswith("free-")

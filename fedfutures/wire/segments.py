@@ -26,6 +26,7 @@ from collections.abc import Sequence
 
 from .in_use import is_in_use
 from .mappings import map_privately
+from .names import free_name, free_size
 from .pages import are_equal
 from .room import GRACEFUL, Places, check_fits, write_file
 
@@ -182,7 +183,7 @@ class Segments:
             if size + sum(known for _, known in self._free_files()) > FREE_BYTES_AT_MOST or not _is_unused(path):
                 os.unlink(path)
             else:
-                os.rename(path, self._file(f"free-{size}-{self._new_name()}"))
+                os.rename(path, self._file(free_name(size, self._new_name())))
         except FileNotFoundError:
             pass  # as in remove()
 
@@ -207,8 +208,8 @@ class Segments:
         return False
 
     def _free_files(self) -> list[tuple[str, int]]:
-        names = [name for name in os.listdir(self._path) if name.startswith("free-")]
-        return [(name, int(name.split("-")[1])) for name in names]
+        sizes = [(name, free_size(name)) for name in os.listdir(self._path)]
+        return [(name, size) for name, size in sizes if size is not None]
 
     def _file(self, name: str) -> str:
         if "/" in name or name.startswith("."):

@@ -11,7 +11,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from ..wire.manifest import OF_USER
+from ..wire.names import OF_USER
 from . import events as rules
 from .future import Future
 
