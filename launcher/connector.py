@@ -22,6 +22,7 @@ from typing import Any
 
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.host import room
+from fedfutures.host.frame_line import FrameLine
 from fedfutures.host.settings import frame_of
 from fedfutures.host.system import memory, name_process
 from fedfutures.lazy_dataclass import replaced
@@ -53,7 +54,6 @@ from fedfutures.wire.framing import FrameReader
 
 from .assembly import Assembly, Request, assemble, request_from
 from .hello import Hello
-from .lines import Line
 from .links import Links, Note, Order
 from .preflight import Report, ours, reasons, table
 from .remote import Remote
@@ -68,7 +68,9 @@ UNREAD_AT_MOST_BYTES = 16 << 20
 class Connector:
     """The loop of the connector."""
 
-    def __init__(self, request: Request, origin: Line, local: Line, poller: select.poll, client: Client) -> None:
+    def __init__(
+        self, request: Request, origin: FrameLine, local: FrameLine, poller: select.poll, client: Client
+    ) -> None:
         self.request, self.origin, self.local, self.poller, self.client = request, origin, local, poller, client
         known = ours()
         self.remotes = {spec.name: Remote(spec, request, client, known, poller) for spec in request.hosts}
@@ -131,7 +133,7 @@ class Connector:
                 self._look_at(remote)
                 return
 
-    def _hear_own(self, line: Line) -> None:
+    def _hear_own(self, line: FrameLine) -> None:
         """Take in what the program's process or the host process of this machine says."""
         data = line.receive()
         if data is None:
@@ -154,7 +156,7 @@ class Connector:
                 self._tell(host, frame)
         if remote.given_up and not self._workers_left():
             reason = f"host {remote.name} was the last one with Workers, and is given up"
-            self.origin.say(NoWorkersLeft(reason))
+            self.origin.send(NoWorkersLeft(reason))
 
     def _workers_left(self) -> bool:
         """Whether a host with Workers is there, or may come back."""
@@ -198,7 +200,7 @@ class Connector:
             raise RemoteProtocolError(f"host {host} is ready before the run has begun")
         if host == self.request.local.name:
             hosts = [name for name, settings in self.assembly.settings.items() if settings.workers]
-            self.origin.say(replaced(frame, size=self.assembly.workers, hosts=hosts))
+            self.origin.send(replaced(frame, size=self.assembly.workers, hosts=hosts))
         else:
             self.remotes[host].ready(frame.run)
         if self.hushed:
@@ -211,7 +213,7 @@ class Connector:
             self._note(f"host {host} ends: {frame.reason}", important=True)
 
     def _pass_on(self, _: str, frame: ControlFrame) -> None:
-        self.origin.say(frame)
+        self.origin.send(frame)
         self._pace()
 
     def _pace(self) -> None:
@@ -231,13 +233,13 @@ class Connector:
 
     def _tell(self, host: str, frame: ControlFrame) -> None:
         if host == self.request.local.name:
-            self.local.say(frame)
+            self.local.send(frame)
         else:
             self.remotes[host].say(frame)
 
     def _note(self, text: str, *, important: bool = False) -> None:
         if important or self.request.verbosity > 0:
-            self.origin.say(Notice(text))
+            self.origin.send(Notice(text))
 
     # -- beginning and end -------------------------------------------------------------------------------------------
 
@@ -264,7 +266,7 @@ class Connector:
         self.links = Links(assembly.brokers, assembly.tree.links())
         self._show_table({name: settings.workers for name, settings in assembly.settings.items()})
         self._warn_of_many()
-        self.local.say(frame_of(assembly.settings[self.request.local.name]))
+        self.local.send(frame_of(assembly.settings[self.request.local.name]))
         for name, remote in self.remotes.items():
             if name in assembly.settings:
                 remote.begin(assembly.settings[name])
@@ -280,7 +282,7 @@ class Connector:
             local = self.request.local.name
             reports.insert(0, Report(local, workers.get(local, 0), hello=here, latency=0.0))
         problems = any(report.problem is not None for report in reports)
-        self.origin.say(HostTable(table(reports, self.request.columns), problems))
+        self.origin.send(HostTable(table(reports, self.request.columns), problems))
 
     def _warn_of_many(self) -> None:
         """Say where there are far more Workers than processors."""
@@ -295,7 +297,7 @@ class Connector:
     def _fail(self, text: str, code: int) -> None:
         self._show_table({})
         why = reasons([remote.report(0) for remote in self.remotes.values()])
-        self.origin.say(StartRefused(text, code, why))
+        self.origin.send(StartRefused(text, code, why))
         self.ended = True
 
     def _end(self) -> None:
@@ -332,7 +334,7 @@ class Connector:
                     break
         for frame in frames:
             if isinstance(frame, (WorkerOutput, WorkerEnded)):
-                self.origin.say(frame)
+                self.origin.send(frame)
 
 
 _HANDLERS: dict[type[ControlFrame], Callable[[Connector, str, Any], None]] = {
@@ -374,7 +376,7 @@ def main() -> None:
         raise SystemExit(0)
     request = request_from(frames[0].request)
     poller = select.poll()
-    origin, local = Line(0, 1, poller, reader), Line(*request.local_descriptors, poller)
+    origin, local = FrameLine(0, 1, poller, reader), FrameLine(*request.local_descriptors, poller)
     Connector(request, origin, local, poller, client_of(request.ssh)).run()
     os._exit(0)  # whatever an ssh library still has under way
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.host.flags import for_another
+from fedfutures.host.frame_line import FrameLine
 from fedfutures.host.settings import Settings, frame_of
 from fedfutures.wire.control import ControlFrame, EndRun, HostProcessGone, Probe, ProbeReply, WorkerOutput
 
@@ -28,7 +29,6 @@ from .assembly import Request
 from .hello import Hello, HelloReader
 from .hints import hinted
 from .hosts import HostSpec
-from .lines import Line
 from .preflight import Ours, Report, judge
 from .ssh.command import attach_command, default_pythons, remote_command
 from .ssh.failures import Failure, ended_early, lost, no_hello, nonsense
@@ -52,7 +52,7 @@ class Remote:
         self._ssh = by_hand(spec, request)
         self._request, self._client, self._poller = request, client, poller
         self._session: Session | None = None
-        self._line: Line | None = None
+        self._line: FrameLine | None = None
         self._hello = HelloReader()
         self._said: Hello | None = None
         self._state = "new"  # connecting, measuring, entering, ready, serving, waiting (to connect again),
@@ -101,7 +101,7 @@ class Remote:
         self._starts += not self._entering
         self._hello = HelloReader()
         self._session = session = self._client.start(remote_target(self.spec, self._request, self._run))
-        self._line = Line(session.read_fd, session.write_fd, self._poller)
+        self._line = FrameLine(session.read_fd, session.write_fd, self._poller)
         self._poller.register(session.error_fd, select.POLLIN)
         self._state = "connecting"
         self._asked_at = now
@@ -110,13 +110,13 @@ class Remote:
     def say(self, frame: ControlFrame) -> None:
         """Send a frame, if the host is there."""
         if self._state == "serving" and self._line is not None:
-            self._line.say(frame)
+            self._line.send(frame)
 
     def begin(self, settings: Settings) -> None:
         """Send the host its settings: it starts its Brokers and Workers."""
         assert self._line is not None
         self._settings, self._state, self.due = settings, "serving", None
-        self._line.say(frame_of(settings))
+        self._line.send(frame_of(settings))
 
     def ready(self, run: str) -> None:
         """The host process has said where its private directory is."""
@@ -204,7 +204,7 @@ class Remote:
     def end(self) -> None:
         """Tell the host that the run has ended."""
         if self._state == "serving" and self._line is not None:
-            self._line.say(EndRun())
+            self._line.send(EndRun())
             self._state = "over"
         else:
             self.close()
@@ -249,14 +249,14 @@ class Remote:
         if self._settings is None:
             self._pongs, self._state = 0, "measuring"
             self.facts = {"processors": hello.processors, "address": hello.address, "memory": hello.memory}
-            self._line.say(Probe())
+            self._line.send(Probe())
             return
         if self._entering:
             self._state = "entering"  # until the host process has answered: it may be gone
             return
         self._state, self.due = "serving", None
         self._news.append((f"host {self.name}: started again", True))
-        self._line.say(frame_of(self._settings))
+        self._line.send(frame_of(self._settings))
 
     def _measured(self, now: float) -> None:
         """Two pings: the first one waits for Python to load, the second one measures the way."""
@@ -264,7 +264,7 @@ class Remote:
         self._pongs += 1
         if self._pongs == 1:
             self._asked_at = now
-            self._line.say(Probe())
+            self._line.send(Probe())
         else:
             self.latency = now - self._asked_at
             self._state, self.due = "ready", None

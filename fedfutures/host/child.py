@@ -17,8 +17,8 @@ from typing import Any
 
 from ..program import records
 from ..wire.control import ControlFrame
-from ..wire.framing import FrameReader, pack
 from .crash_cells import SPOOL_BYTES, CrashCells
+from .frame_line import FrameLine
 from .lines import Lines
 from .settings import Settings
 from .system import Inherited, die_with_parent, restore_core_dumps
@@ -32,14 +32,14 @@ ChildMain = Callable[[Settings, dict[str, Any], str, int, CrashCells, int], None
 class Child:
     """A forked process and the host's ends of its pipes. `slot` is a Worker's slot, or a Broker's index."""
 
-    def __init__(self, role: str, name: str, slot: int, pid: int, control: int, cells: CrashCells, dump: int) -> None:
+    def __init__(
+        self, role: str, name: str, slot: int, pid: int, control: int, cells: CrashCells, dump: int, poller: select.poll
+    ) -> None:  # fmt: skip
         self.role, self.name, self.slot, self.pid, self.control = role, name, slot, pid, control
         self.cells, self.dump = cells, dump
+        self._line = FrameLine(control, control, poller)
         self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1, 2, or 3 for log records, lines)
-        self.listens = role == "broker"  # whether the host process listens to what it says over its control pipe
         self._read, self._last_read, self._last_size = 0, deque[bytes](), 0  # of its standard output
-        self._received = FrameReader()
-        self._unsent = bytearray()
 
     def note_read(self, data: bytes) -> None:
         """This came of its standard output; as much is remembered as it may have begun to write when it dies."""
@@ -54,49 +54,22 @@ class Child:
         """Return what it has printed and not written, once it has died and all that it has written was read."""
         return self.cells.spooled(self._read, b"".join(self._last_read))
 
-    def attend(self, poller: select.poll) -> None:
-        """Have the poller look at what the child says over its control pipe."""
-        if self.listens:
-            poller.register(self.control, select.POLLIN)
-
-    def tell(self, frame: ControlFrame, poller: select.poll) -> None:
+    def tell(self, frame: ControlFrame) -> None:
         """Send a frame over the control pipe. What does not fit in waits: the child may be stopped."""
-        if self.control >= 0:
-            self._unsent += pack(frame)
-            self._send(poller)
+        self._line.send(frame)
 
-    def serve(self, events: int, poller: select.poll) -> list[ControlFrame]:
-        """The control pipe is ready for something: send what waits; return the frames that the child has sent."""
-        self._send(poller)
-        if not (self.listens and events & (select.POLLIN | select.POLLHUP)):
-            return []
-        try:
-            data = os.read(self.control, 1 << 16)
-        except BlockingIOError:
-            return []
-        except OSError:
-            data = b""
-        if not data:  # it is ending, which will be seen another way
-            self.listens = False
-            _forget(poller, self.control)
-        return self._received.feed(data)
+    def serve(self, events: int) -> list[ControlFrame]:
+        """Do what the control pipe is ready for; return the frames that the child has sent."""
+        self._line.flush()
+        data = self._line.receive() if events & (select.POLLIN | select.POLLHUP) else None
+        if data == b"":  # it is ending, which will be seen another way
+            self._line.let_go()
+        return self._line.reader.feed(data) if data else []
 
-    def _send(self, poller: select.poll) -> None:
-        try:
-            while self._unsent:
-                del self._unsent[: os.write(self.control, self._unsent[: 1 << 16])]
-        except BlockingIOError:
-            poller.register(self.control, select.POLLOUT | (select.POLLIN if self.listens else 0))
-            return
-        except OSError:  # it has ended
-            self._unsent.clear()
-        _forget(poller, self.control)
-        self.attend(poller)
-
-    def hang_up(self, poller: select.poll) -> None:
+    def hang_up(self) -> None:
         """Close the control pipe: the child ends when it sees that."""
         if self.control >= 0:
-            _forget(poller, self.control)
+            self._line.let_go()
             os.close(self.control)
             self.control = -1
 
@@ -104,9 +77,9 @@ class Child:
         """Return what faulthandler has written."""
         return os.pread(self.dump, 16 << 10, 0).decode("utf-8", "replace") if self.dump > 2 else ""
 
-    def close(self, poller: select.poll) -> None:
+    def close(self) -> None:
         """The child has ended, and all is known of it."""
-        self.hang_up(poller)
+        self.hang_up()
         os.close(self.dump)
         self.cells.close()
 
@@ -117,14 +90,9 @@ class Child:
                 os.close(descriptor)
 
 
-def _forget(poller: select.poll, descriptor: int) -> None:
-    with contextlib.suppress(KeyError):
-        poller.unregister(descriptor)
-
-
 def fork_child(
     role: str, main: ChildMain, name: str, slot: int, settings: Settings, facts: dict[str, Any],
-    others: Iterable[Child], inherited: Inherited,
+    others: Iterable[Child], inherited: Inherited, poller: select.poll,
 ) -> Child:  # fmt: skip
     """Fork a Broker or a Worker and run its `main`; returns in the host process only.
 
@@ -157,8 +125,7 @@ def fork_child(
                 sys.stderr.flush()
             os._exit(code)
     os.close(control_theirs)
-    os.set_blocking(control, False)
-    child = Child(role, name, slot, pid, control, cells, dump)
+    child = Child(role, name, slot, pid, control, cells, dump, poller)
     for stream, (read, write) in enumerate(pipes, 1):
         with contextlib.suppress(OSError):  # the user has many already
             fcntl.fcntl(read, _F_SETPIPE_SZ, PIPE_BYTES)

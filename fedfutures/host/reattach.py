@@ -17,7 +17,7 @@ import time
 from ..errors import RemoteProtocolError
 from ..wire.control import ControlFrame
 from ..wire.framing import FrameReader
-from .outgoing import Outgoing
+from .frame_line import Outgoing
 
 UNSENT_AT_MOST_BYTES = 16 << 20
 DOOR = "door"

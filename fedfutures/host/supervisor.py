@@ -139,19 +139,19 @@ class Supervisor:
 
     def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> Child:
         facts = facts_of(self._ready(), broker)
-        child = fork_child(role, main, name, slot, self.settings, facts, self.children.values(), self.inherited)
+        others = self.children.values()
+        child = fork_child(role, main, name, slot, self.settings, facts, others, self.inherited, self.poller)
         self.children[child.pid] = child
         self.outputs.add(child)
-        child.attend(self.poller)
         return child
 
     def _surrender(self, action: Surrender) -> None:
         for child in self.brokers.values():
-            child.tell(action.frame, self.poller)
+            child.tell(action.frame)
 
     def _tell_broker(self, action: Tell) -> None:
         if action.broker in self.brokers:
-            self.brokers[action.broker].tell(action.frame, self.poller)
+            self.brokers[action.broker].tell(action.frame)
 
     def _kill_broker(self, action: KillBroker) -> None:
         if action.broker in self.brokers:
@@ -190,7 +190,7 @@ class Supervisor:
             del self.brokers[child.slot]
             if not self.ending:
                 self._act(self.machine.broker_ended(child.slot, _status(code), time.monotonic()))
-        child.close(self.poller)
+        child.close()
 
     def _on_worker_ended(self, child: Child, code: int) -> None:
         running = child.cells.running()
@@ -252,7 +252,7 @@ class Supervisor:
                 self.outputs.read(child, descriptor)
                 return
             if descriptor == child.control:
-                for frame in child.serve(events, self.poller):
+                for frame in child.serve(events):
                     self.control.on_broker_frame(child.name, frame)
                 return
 
@@ -273,7 +273,7 @@ class Supervisor:
         """End every process below this one, pass on their last output, and remove what the run left on disk."""
         self.ending = True
         for child in self.children.values():
-            child.hang_up(self.poller)
+            child.hang_up()
         self._end_children()
         for child in list(self.children.values()):
             self.outputs.drain(child, close=True)

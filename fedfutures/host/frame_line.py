@@ -1,20 +1,60 @@
-"""Frames over a pair of descriptors that never block: what the connector has to each host and to the program."""
+"""Frames over descriptors that never block, both ways."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import select
+from collections import deque
 
-from fedfutures.host.outgoing import Outgoing
-from fedfutures.wire.control import ControlFrame
-from fedfutures.wire.framing import FrameReader
+from ..wire.control import ControlFrame
+from ..wire.framing import FrameReader, pack
 
 READ_BYTES = 1 << 18
 
 
-class Line:
-    """One end of a connection; a descriptor of -1 is closed."""
+class Outgoing:
+    """What waits to be sent, frame by frame; `size` is how many bytes that are."""
+
+    def __init__(self) -> None:
+        self._frames: deque[bytes] = deque()
+        self._sent = 0  # bytes of the first frame
+        self.size = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._frames)
+
+    def add(self, frame: ControlFrame) -> None:
+        """Have a frame wait."""
+        data = pack(frame)
+        self._frames.append(data)
+        self.size += len(data)
+
+    def write(self, descriptor: int) -> None:
+        """Send what the descriptor takes now; raises OSError when nobody reads any more."""
+        with contextlib.suppress(BlockingIOError):
+            while self._frames:
+                first = self._frames[0]
+                count = os.write(descriptor, memoryview(first)[self._sent :])
+                self.size -= count
+                self._sent += count
+                if self._sent == len(first):
+                    self._frames.popleft()
+                    self._sent = 0
+
+    def begin_again(self) -> None:
+        """Somebody else reads now: the first frame is sent from its beginning."""
+        self.size += self._sent
+        self._sent = 0
+
+    def clear(self) -> None:
+        """Nobody reads any more."""
+        self._frames.clear()
+        self._sent = self.size = 0
+
+
+class FrameLine:
+    """One end of a connection. A descriptor of -1 is closed; both may be the same one, a socket."""
 
     def __init__(self, read: int, write: int, poller: select.poll, reader: FrameReader | None = None) -> None:
         self.read, self.write, self._poller = read, write, poller
@@ -33,7 +73,7 @@ class Line:
         except OSError:
             return b""
 
-    def say(self, frame: ControlFrame) -> None:
+    def send(self, frame: ControlFrame) -> None:
         """Send a frame; what cannot leave at once waits."""
         self.unsent.add(frame)
         self.flush()
