@@ -36,8 +36,9 @@ from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.future import Future
+from ..worker.pace import CUT_SECONDS
 from ..worker.seeding import SeededItems
-from ..worker.slices import CUT_SECONDS, Slice
+from ..worker.slices import Slice
 from ..worker.streams import Stream
 from . import ends
 from .inputs import AHEAD_BYTES, Input, Numbered

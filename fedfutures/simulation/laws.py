@@ -311,7 +311,8 @@ class NobodyIdles(Law):
             if origin.alive and origin.own and origin.machine.linked:
                 return f"{len(origin.own)} wait at {origin.name}"
         for worker in system.workers.values():
-            if system.hosts[worker.name] not in lost and (worker.own or any(piece.todo for piece in worker.fetched)):
+            waits = worker.own or any(piece.todo for piece in worker.workload.queue)
+            if waits and system.hosts[worker.name] not in lost:
                 return f"some wait at {worker.name}"
         return ""
 

@@ -226,5 +226,5 @@ class System:
     def ran(self, worker: str, running: Running, now: float) -> None:
         """A Worker was busy with a Future from its beginning until now."""
         if self.trace is not None:
-            submitter = worker if running.piece is None else running.piece.submitter
+            submitter = worker if running.piece is None else running.piece.terms.submitter
             self.trace.ran(worker, f"{submitter}/{running.number}", running.began, now)

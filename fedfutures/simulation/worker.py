@@ -8,42 +8,27 @@ that process's would: it hears what is published, and at times that follow from 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
 from ..federation.events import Arrived
 from ..wire import codec
-from ..wire.messages import CANCELLED, ERROR, VALUE, Batch
+from ..wire.messages import ERROR, VALUE
 from ..worker import events as rules
 from ..worker.pace import (
     HELPER_AFTER_SECONDS,
     HURRY_SECONDS,
     LOOK_SECONDS,
     PUMP_EVERY_SECONDS,
-    RECALL_SECONDS,
     REPORT_SECONDS,
-    STUCK_SECONDS,
 )  # fmt: skip
+from ..worker.workload import HeldPiece, Recalls
 from .nodes import NEVER, ROUND_SECONDS, TICK, Submitter
 from .workload import CRASHES, LOCKS, RAISES, Spec, payload_of, read, value_of
 
 if TYPE_CHECKING:
     from .system import System
-
-
-NEVER_ASKED = -RECALL_SECONDS
-
-
-class Fetched:
-    """A piece that was given: what is to be started, and what has finished but was not sent."""
-
-    __slots__ = ("batch", "finished", "function", "number", "since", "submitter", "todo")
-
-    def __init__(self, batch: Batch) -> None:
-        self.batch, self.number, self.submitter, self.function = batch, batch.piece, batch.submitter, batch.function
-        self.todo = deque(zip(batch.ids, batch.payloads))
-        self.finished: list[tuple[int, bytes, int]] = []
-        self.since = 0.0
 
 
 class Running:
@@ -53,7 +38,7 @@ class Running:
         "began", "blamed", "function", "number", "payload", "piece", "priority", "root", "spec", "waits_for",
     )  # fmt: skip
 
-    def __init__(self, piece: Fetched | None, number: int, payload: bytes, function: bytes, began: float) -> None:
+    def __init__(self, piece: HeldPiece | None, number: int, payload: bytes, function: bytes, began: float) -> None:
         self.piece, self.number, self.payload, self.function, self.began = piece, number, payload, function, began
         self.spec: Spec = read(payload)
         self.waits_for = -1  # Futures that it has submitted; -1: not yet
@@ -65,28 +50,26 @@ class SimWorker(Submitter):
     """A Worker's process, and the host's `slot` that it fills."""
 
     __slots__ = (
-        "busy_seconds", "current", "driven_at", "fetched", "helper_at", "holder", "inbox", "parents", "pieces",
-        "published", "pump_at", "ready", "recalled", "reported", "resting", "slot", "slowness", "waiting", "want_lock",
+        "busy_seconds", "current", "driven_at", "helper_at", "holder", "inbox", "parents", "published", "pump_at",
+        "ready", "recalls", "resting", "slot", "slowness", "waiting", "want_lock", "workload",
     )  # fmt: skip
 
     def __init__(self, system: System, name: str, slot: int = 0, rate: float = 1.0, offset: float = 0.0) -> None:
         super().__init__(system, name, "worker", rate, offset)
         self.slot = slot
         self.slowness = 1.0
-        self.fetched: deque[Fetched] = deque()
-        self.pieces: dict[int, Fetched] = {}
+        self.workload = self.machine.workload
         self.current: Running | None = None
         self.ready: list[Running] = []
         self.parents: dict[int, Running] = {}  # own Future -> who has submitted it
         self.waiting = 0  # Futures that wait
         self.holder: Running | None = None  # who has the lock
         self.want_lock: deque[Running] = deque()
-        self.recalled: dict[int, float] = {}  # own Futures that were given -> when they were asked for again
+        self.recalls = Recalls()
         self.inbox: list[bytes] = []
         self.published: bytes | None = None  # the latest; older ones are worth nothing
         self.driven_at = self.pump_at = 0.0
         self.helper_at = NEVER
-        self.reported = (0, 0)
         self.resting = True
         self.busy_seconds = 0.0
 
@@ -114,7 +97,7 @@ class SimWorker(Submitter):
     def _wake_up(self) -> None:
         """Something came while there was nothing to run."""
         self._receive()
-        if (self.machine.durations.last or 0.0) > HURRY_SECONDS and (self.fetched or self.ready):
+        if (self.machine.durations.last or 0.0) > HURRY_SECONDS and (self.workload.queue or self.ready):
             self._pump()
         self._go_on()
 
@@ -148,56 +131,24 @@ class SimWorker(Submitter):
         if self.inbox or self.published is not None:
             self._receive()
         self._send_results()
-        overdue = stuck > self._overdue_seconds()
-        unstarted = sum(len(piece.todo) for piece in self.fetched) if self.fetched else 0
-        busy = not self.resting or bool(self.ready) or bool(unstarted)
-        if unstarted and not stuck:
-            unstarted -= 1
-        if self.locked_in:
-            overdue, unstarted, busy = True, sum(len(piece.todo) for piece in self.fetched), True
-        if unstarted and (overdue or self.machine.hunger):
-            unstarted -= self._give_back(unstarted if overdue else min(unstarted, self.machine.hunger))
-        if self.own and not (self.locked_in and self.resting):  # what has come back is for this Worker
+        machine, workload, locked_in = self.machine, self.workload, self.locked_in
+        last = machine.durations.last
+        for back in workload.surplus(stuck, machine.hunger, last, locked_in=locked_in):
+            self.step(back)
+        if self.own and not (locked_in and self.resting):  # what has come back is for this Worker
             self.offer()
-        due = self.machine.next_deadline()
+        due = machine.next_deadline()
         if due is not None and due <= self.local() + 1e-9:
             self.step(TICK)
-        if stuck > REPORT_SECONDS and self.current is not None and self.reported != self.current.blamed:
-            self.reported = self.current.blamed
-            self.step(rules.Report(self.reported[0], [self.reported[1]]))
-        self.step(rules.Load(unstarted, len(self.own), busy, overdue, self.locked_in))
-
-    def _overdue_seconds(self) -> float:
-        return max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))
+        report = workload.report(stuck, self.cells()) if stuck else None
+        if report is not None:
+            self.step(report)
+        busy = not self.resting or bool(self.ready)
+        self.step(workload.load(stuck, len(self.own), busy, last, locked_in=locked_in))
 
     def _send_results(self) -> None:
-        for piece in list(self.pieces.values()):
-            if piece.finished:
-                self._send_finished(piece)
-
-    def _send_finished(self, piece: Fetched) -> None:
-        since, piece.since = piece.since, 0.0
-        finished, piece.finished = piece.finished, []
-        odd = [(number, kind) for number, _, kind in finished if kind != VALUE]
-        seconds = max(1e-9, self.clock.now - since) if since else 0.0
-        ids, outcomes = [number for number, _, _ in finished], [outcome for _, outcome, _ in finished]
-        if piece.number not in self.machine.held:
-            del self.pieces[piece.number]  # a Broker that was started again has asked for them elsewhere
-            return
-        self.step(rules.Finished(piece.number, ids, outcomes, odd, seconds, len(ids) if seconds else 0))
-        if piece.number not in self.machine.held:
-            del self.pieces[piece.number]
-
-    def _give_back(self, most: int) -> int:
-        count = 0
-        for piece in reversed(self.fetched):
-            ids = []
-            while count < most and piece.todo:
-                ids.append(piece.todo.pop()[0])
-                count += 1
-            if ids:
-                self.step(rules.GiveBack(piece.number, ids[::-1]))
-        return count
+        for finished in self.workload.results():
+            self.step(finished)
 
     # -- the helper thread -------------------------------------------------------------------------------------------
 
@@ -211,10 +162,8 @@ class SimWorker(Submitter):
             time = listens
         elif self.inbox:
             time = max(now, self.driven_at + REPORT_SECONDS) + LOOK_SECONDS
-        if any(piece.todo for piece in self.fetched):
-            time = min(time, self.driven_at + self._overdue_seconds() + 1e-6)
-        if running.blamed[0] and self.reported != running.blamed:
-            time = min(time, self.driven_at + REPORT_SECONDS + 1e-6)
+        look_at = self.workload.look_again_at(self.driven_at, self.machine.durations.last, running.blamed)
+        time = min(time, look_at + 1e-6)
         due = self.machine.next_deadline()
         if due is not None:
             time = min(time, max((due - self.offset) / self.rate, now + ROUND_SECONDS))
@@ -240,15 +189,14 @@ class SimWorker(Submitter):
 
     def _recall(self) -> None:
         """Ask for the own Futures that were given, every so often: this Worker may run nothing else."""
-        now = self.clock.now
-        given = [number for _, pending in self.machine.given.values() for number in pending]
-        wanted = sorted(number for number in given if now >= self.recalled.get(number, NEVER_ASKED) + RECALL_SECONDS)
+        given = [number for _, pending in self.machine.given.values() for number in sorted(pending)]
+        wanted = self.recalls.due(given, self.clock.now)
         if wanted:
-            self.recalled.update(dict.fromkeys(wanted, now))
             self.step(rules.CancelGiven(wanted))
 
     def _go_on(self) -> None:
         """Run what there is, as the runner does: who is ready first, own Futures next, the newest first."""
+        queue = self.workload.queue
         while self.alive and self.current is None:
             if not self.resting and self.clock.now >= self.pump_at and self._has_more():
                 self._pump()
@@ -258,29 +206,46 @@ class SimWorker(Submitter):
                     self._begin(running)
                 else:
                     self._complete(running)
-            elif self.own:
-                number = self.own.pop()
+            elif self.own and not self._is_fetched_first():
+                number = self._next_own()
                 call = self.calls[number]
                 self._begin(Running(None, number, call.payload, call.function, self.clock.now))
-            elif self.fetched and not self.locked_in:
-                piece = self.fetched[0]
+            elif queue and not self.locked_in:
+                piece = queue[0]
                 if piece.todo:
                     number, payload = piece.todo.popleft()
-                    self._begin(Running(piece, number, payload, piece.function, self.clock.now))
+                    self._begin(Running(piece, number, payload, piece.terms.function, self.clock.now))
                 else:
-                    self.fetched.popleft()
+                    queue.popleft()
             else:
                 self.resting = True
                 self._pump()
                 if self.locked_in and not (self.ready or self.own):
                     self._recall()
-                if not (self.ready or self.own or (self.fetched and not self.locked_in)):
+                if not (self.ready or self.own or (queue and not self.locked_in)):
                     self.plan()
                     return
 
     def _has_more(self) -> bool:
         """Whether something is to be run next: if not, the Worker is about to rest, and says so itself."""
-        return bool(self.ready or self.own or (self.fetched and not self.locked_in and self.fetched[0].todo))
+        queue = self.workload.queue
+        return bool(self.ready or self.own or (queue and not self.locked_in and queue[0].todo))
+
+    def _is_fetched_first(self) -> bool:
+        """Whether what was given is more urgent than each own Future."""
+        workload = self.workload
+        if not workload.has_priorities or self.locked_in:
+            return False
+        return workload.goes_before(max((self.calls[number].priority for number in self.own), default=-math.inf))
+
+    def _next_own(self) -> int:
+        """Take the newest own Future of the highest priority."""
+        own, calls = self.own, self.calls
+        if not self.workload.has_priorities:
+            return own.pop()
+        number = max(reversed(own), key=lambda number: calls[number].priority)
+        own.remove(number)
+        return number
 
     def _begin(self, running: Running) -> None:
         self.resting = False
@@ -297,10 +262,10 @@ class SimWorker(Submitter):
             running.blamed, running.root, running.priority = parent.blamed, parent.root, parent.priority
             self.system.laws.started(self.name, self.name, running.number, 1)
         else:
+            terms = piece.terms
             running.blamed = (piece.number, running.number)
-            running.root, running.priority = piece.batch.root, piece.batch.priority
-            piece.since = piece.since or self.clock.now
-            self.system.laws.started(self.name, piece.submitter, running.number, piece.batch.attempt)
+            running.root, running.priority = terms.root, terms.priority
+            self.system.laws.started(self.name, terms.submitter, running.number, terms.attempt)
         seconds = running.spec.seconds * self.slowness
         if running.spec.kind == CRASHES:
             self.clock.at(self.clock.now + seconds / 2, self._crash, running)
@@ -327,8 +292,6 @@ class SimWorker(Submitter):
         self.system.ran(self.name, running, now)
         self.current, self.driven_at, self.helper_at = None, now, NEVER
         if spec.width and spec.depth:
-            if running.piece is not None:
-                running.piece.since = 0.0
             running.waits_for = spec.width
             self.waiting += 1
             for _ in range(spec.width):
@@ -347,7 +310,8 @@ class SimWorker(Submitter):
         if self.holder is running:
             self._release()
         if running.piece is not None:
-            running.piece.finished.append((running.number, outcome, kind))
+            seconds = self.clock.now - running.began if running.waits_for < 0 else 0.0  # as measured by production
+            running.piece.finished.append((running.number, outcome, kind, seconds))
         else:
             self.resolve([running.number], [outcome], [(running.number, kind)] if kind else [])
 
@@ -363,11 +327,9 @@ class SimWorker(Submitter):
         return self.parents[number].root
 
     def resolve(self, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
-        if self.recalled:
-            back = {number for number, kind in odd if kind == CANCELLED} & self.recalled.keys()
-            self.own.extendleft(sorted(back, reverse=True))
-            for number in ids:
-                self.recalled.pop(number, None)
+        if self.recalls.asked:
+            back = self.recalls.come_back(ids, odd)
+            self.own.extendleft(reversed(back))
             kept = [(number, outcome) for number, outcome in zip(ids, outcomes) if number not in back]
             ids, outcomes = [number for number, _ in kept], [outcome for _, outcome in kept]
         super().resolve(ids, outcomes, odd)
@@ -381,27 +343,9 @@ class SimWorker(Submitter):
 
     def act(self, action: rules.Action) -> None:
         if type(action) is rules.Run:
-            piece = self.pieces[action.batch.piece] = Fetched(action.batch)
-            self.fetched.append(piece)
-        elif type(action) is rules.Unstart:
-            self._unstart(action)
+            self.workload.enqueue(action.piece, action.body)
         else:
             super().act(action)
-
-    def _unstart(self, action: rules.Unstart) -> None:
-        """Hand back as cancelled what has not started; what has is reported as running."""
-        piece = self.pieces.get(action.piece)
-        if piece is None:
-            return
-        wanted = set(action.ids)
-        cancelled = [number for number, _ in piece.todo if number in wanted]
-        piece.todo = deque(entry for entry in piece.todo if entry[0] not in wanted)
-        piece.finished.extend((number, b"", CANCELLED) for number in cancelled)
-        gone = {number for number, _, _ in piece.finished}
-        held = self.machine.held.get(action.piece)
-        running = [number for number in action.ids if held and number in held.pending and number not in gone]
-        if running:
-            self.step(rules.Report(action.piece, running))
 
     def retire(self) -> None:
         """Leave on purpose."""
@@ -417,4 +361,5 @@ class SimWorker(Submitter):
     def blamed_future(self) -> tuple[str, int] | None:
         """The same by submitter and number."""
         piece, number = self.cells()
-        return (self.pieces[piece].submitter, number) if piece in self.pieces else None
+        pieces = self.workload.pieces
+        return (pieces[piece].terms.submitter, number) if piece in pieces else None

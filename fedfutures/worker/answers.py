@@ -22,7 +22,7 @@ def report_of(holder: Holder, question: Inquire) -> Any:
         return {}
     if question.subject != "explain":
         return holder.statistics()
-    for held in holder.held.values():
-        if held.submitter == question.submitter and question.future in held.pending:
-            return f"with Worker {holder.name}, attempt {held.attempt}: running, or next behind what runs"
+    for piece in holder.held.values():
+        if piece.terms.submitter == question.submitter and question.future in piece.pending:
+            return f"with Worker {holder.name}, attempt {piece.terms.attempt}: running, or next behind what runs"
     return f"not known to {holder.name}"

@@ -6,7 +6,6 @@ from typing import Any
 
 from ..federation.events import Arrived, Send, Tick
 from ..lazy_dataclass import dataclass
-from ..wire import messages
 
 
 @dataclass(slots=True)
@@ -132,11 +131,10 @@ class Fetch:
 
 @dataclass(slots=True)
 class Run:
-    """Action: these Futures are to be executed."""
+    """Action: the function of this piece is here, so its Futures may be executed."""
 
-    batch: messages.Batch
+    piece: int
     body: bytes  # the function's definition
-    name: str = ""  # and what people call it
 
 
 @dataclass(slots=True)
@@ -170,14 +168,6 @@ class Resolve:
     ids: list[int]
     outcomes: list[bytes]
     odd: list[tuple[int, int]]
-
-
-@dataclass(slots=True)
-class Unstart:
-    """Action: the submitter asks for these held Futures; hand back, as cancelled, those that have not started."""
-
-    piece: int
-    ids: list[int]
 
 
 @dataclass(slots=True)
@@ -239,6 +229,6 @@ Event = (
     | Provide | Fetch | Looked | Tick
 )  # fmt: skip
 Action = (
-    Send | Run | Resolve | Unstart | Started | Shared | Reclaim | Told | Asked | Provided | Fetched | Look | Linked
+    Send | Run | Resolve | Started | Shared | Reclaim | Told | Asked | Provided | Fetched | Look | Linked
     | Denied
 )  # fmt: skip

@@ -41,24 +41,24 @@ from ..program.snapshots import MARKED, join, split
 from ..wire import culprits, functions
 from ..wire.copies import Copies
 from ..wire.failures import dump_failure
-from ..wire.messages import CANCELLED, ERROR, VALUE
+from ..wire.messages import ERROR, VALUE
 from . import events as rules
 from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
 from .carried import call, parts_of
 from .context import NOWHERE, Context, Ending, Packed
-from .fetched import Fetched
 from .files import Files
 from .future import Future
 from .isolation import Isolation
 from .locks import Locks
 from .node import Node
-from .pace import HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, RECALL_SECONDS, REPORT_SECONDS, STUCK_SECONDS
+from .pace import CUT_SECONDS, HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS
 from .plain import ATOMS
 from .process_state import alarm_at, is_shallow
 from .results import dump_result
 from .threads import STILL_SECONDS, OtherThreads
 from .waiters import GreenEvent, HelpfulEvent, Waiter
+from .workload import HeldPiece, Recalls
 
 INLINE_DEPTH = 12
 LATE_HANDLERS = 10
@@ -95,30 +95,26 @@ class Worker(Node):
         self.plain: Any = None  # the function that was submitted last and that has captured nothing
         self.isolation = Isolation(self.local)
         self.state = self.isolation.state
-        self.fetched: deque[Fetched] = deque()
-        self.pieces: dict[int, Fetched] = {}
+        self.workload = self.machine.workload
         self.loaded: dict[bytes, Any] = {}
         self.ready: deque[Waiter] = deque()
         self.idle_runners: list[greenlet.greenlet] = []
         self.timers: list[tuple[float, int, Waiter]] = []
-        self.ranked = False  # whether a priority other than 0 was ever seen here: until then order needs no thought
         self.context: Context | None = None  # of the Future that runs; None: not made yet
         self.others = OtherThreads(self)
         self.scopes: dict[Any, dict[str, Any]] = {}  # what Futures that are under way have named
         self.locks = Locks(self)
-        self.recalled: dict[int, float] = {}  # own Futures that were given -> when they were asked for again
+        self.recalls = Recalls()
         self.switches = 0
         self.depth = 0
         self.pump_at = 0.0
         self.max_tasks, self.tasks = max_tasks, 0
         self.stopping = False
         self._relief = threading.Thread()  # never started: not alive
-        self._reported: tuple[int, int] | None = None
         self._order = itertools.count()
         self._thread = threading.get_ident()
         self.hub = greenlet.getcurrent()
         self._actions[rules.Run] = self._run
-        self._actions[rules.Unstart] = self._unstart
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
@@ -134,23 +130,24 @@ class Worker(Node):
         return runner
 
     def _runner(self) -> None:
+        workload = self.workload
         while not self.stopping:
             if self.ready:
                 self._resume_ready()
-            elif self.ranked and self._is_fetched_first():
-                self._run_fetched(self.fetched[0])
+            elif workload.has_priorities and self._is_fetched_first():
+                self._run_fetched(workload.queue[0])
             elif (future := self._next_own()) is not None:
                 self._run_own(future)
                 future = None  # its result is let go now, not when the next one comes
                 if time.monotonic() >= self.pump_at:
                     self.pump()
-            elif self.fetched and not self.locks.locked_in:
-                self._run_fetched(self.fetched[0])
+            elif workload.queue and not self.locks.locked_in:
+                self._run_fetched(workload.queue[0])
             else:
                 self._rest()
 
     def _is_fetched_first(self) -> bool:
-        return bool(self.fetched) and not self.locks.locked_in and self.fetched[0].priority > self._own_priority()
+        return not self.locks.locked_in and self.workload.goes_before(self._own_priority())
 
     def _resume_ready(self) -> None:
         waiter = self.ready.pop()
@@ -193,7 +190,7 @@ class Worker(Node):
             self._send_results()
             self.flush()
         self.pump()
-        if self.ready or self.own or (self.fetched and not self.locks.locked_in) or self.stopping:
+        if self.ready or self.own or (self.workload.queue and not self.locks.locked_in) or self.stopping:
             return
         if self.locks.locked_in:
             self._recall()
@@ -243,27 +240,28 @@ class Worker(Node):
     def _send_due(self) -> None:
         """Besides what every node sends: outcomes, unstarted Futures that others hunger for, and Demand."""
         self._send_results()
-        stuck = self._stuck_seconds()
-        overdue = stuck > self._overdue_seconds()
-        unstarted = sum(len(piece.todo) for piece in self.fetched)
-        busy = bool(self.cells[PIECE]) or bool(self.ready) or bool(unstarted)
-        if unstarted and not stuck:
-            unstarted -= 1  # the main thread asks, between Futures: it is about to start the next
-        if self.locks.locked_in:  # nothing of others is started, so they must not wait here
-            overdue, unstarted, busy = True, sum(len(piece.todo) for piece in self.fetched), True
-        if unstarted and (overdue or self.machine.hunger):
-            unstarted -= self._give_back(unstarted if overdue else min(unstarted, self.machine.hunger))
+        stuck, machine, workload = self._stuck_seconds(), self.machine, self.workload
+        last, locked_in = machine.durations.last, self.locks.locked_in > 0
+        if workload.queue:
+            for back in workload.surplus(stuck, machine.hunger, last, locked_in=locked_in):
+                self.step(back)
         super()._send_due()
-        if stuck > slices.CUT_SECONDS and (kept := slices.cut(self.running())):
-            self._report_running(kept)
-        elif stuck > REPORT_SECONDS:
-            self._report_running()
+        if stuck:
+            self._report_running(stuck)
         if stuck > STILL_SECONDS and self.own and not self._relief.is_alive():
             self._relief = threading.Thread(target=self.others.relieve, name="fedfutures-relief", daemon=True)
             self._relief.start()
         if (self.max_tasks is None or self.tasks < self.max_tasks) and not self.preparing:
-            one_by_one = overdue or self.max_tasks is not None
-            self.step(rules.Load(unstarted, len(self.own), busy, one_by_one, bool(self.locks.locked_in)))
+            busy, one_by_one = bool(self.cells[PIECE]) or bool(self.ready), self.max_tasks is not None
+            self.step(workload.load(stuck, len(self.own), busy, last, locked_in=locked_in, one_by_one=one_by_one))
+
+    def _report_running(self, stuck: float) -> None:
+        """What has been running for long can no longer be cancelled; of a slice, others take what is not started."""
+        running = self.running()
+        kept = slices.cut(running) if stuck > CUT_SECONDS else 0
+        report = self.workload.report(stuck, running, kept)
+        if report is not None:
+            self.step(report)
 
     def _stuck_seconds(self) -> float:
         """How long one Future has kept the main thread; 0.0 when that is who asks."""
@@ -281,26 +279,23 @@ class Worker(Node):
         running = self.running()
         if self.own and not self._relief.is_alive():
             return self.driven_at + STILL_SECONDS
-        if any(piece.todo for piece in list(self.fetched)):
-            return self.driven_at + self._overdue_seconds()
-        if slices.can_be_cut(running):
-            return self.driven_at + slices.CUT_SECONDS
-        if running[0] and running != self._reported:
-            return self.driven_at + REPORT_SECONDS
+        look_at = self.workload.look_again_at(
+            self.driven_at, self.machine.durations.last, running, can_be_cut=slices.can_be_cut(running)
+        )
+        if look_at < math.inf:
+            return look_at
         return time.monotonic() + LOOK_SECONDS if running[0] else None
 
     def running(self) -> tuple[int, int]:
         """Return which Future runs, or for which one an own Future runs: piece and number."""
         return int(self.cells[PIECE]), int(self.cells[NUMBER])
 
-    def _overdue_seconds(self) -> float:
-        return max(STUCK_SECONDS, 2 * (self.machine.durations.last or 0.0))
-
     def _send_results(self) -> None:
-        for piece in list(self.pieces.values()):
-            if piece.finished:
-                self._flush_output()
-                self._send_finished(piece)
+        found = self.workload.results()
+        if found:
+            self._flush_output()
+            for finished in found:
+                self.step(finished)
 
     def _flush_output(self) -> None:
         """What Futures printed goes out before their results do."""
@@ -308,37 +303,11 @@ class Worker(Node):
             sys.stdout.flush()
             sys.stderr.flush()
 
-    def _report_running(self, kept: int = 0) -> None:
-        running = self.running()
-        if kept or (running[0] and running != self._reported):
-            self._reported = running
-            self.step(rules.Report(running[0], [running[1]], kept))
-
-    def _give_back(self, most: int) -> int:
-        """Return up to `most` Futures that were not started, those that came last first."""
-        count = 0
-        for piece in reversed(list(self.fetched)):
-            ids = []
-            while count < most and piece.todo:
-                try:
-                    ids.append(piece.todo.pop()[0])
-                except IndexError:
-                    break
-                count += 1
-            if ids:
-                self.step(rules.GiveBack(piece.number, ids[::-1]))
-        return count
-
     def _recall(self) -> None:
-        """Ask for the own Futures that were given, every so often: this Worker may run nothing else.
-
-        Also for those that run, for whoever runs them may be lost, and then they wait where nobody may start them.
-        """
-        now = time.monotonic()
+        """Ask for the own Futures that were given, every so often: this Worker may run nothing else."""
         with self.lock:
-            wanted = [n for n in self.futures if now >= self.recalled.get(n, -RECALL_SECONDS) + RECALL_SECONDS]
+            wanted = self.recalls.due(self.futures, time.monotonic())
             if wanted:
-                self.recalled.update(dict.fromkeys(wanted, now))
                 self.step(rules.CancelGiven(wanted))
                 self.flush()
 
@@ -348,20 +317,17 @@ class Worker(Node):
             super().offer()
 
     def _resolve(self, action: rules.Resolve) -> None:
-        if self.recalled:
-            back = {number for number, kind in action.odd if kind == CANCELLED and number in self.recalled}
+        if self.recalls.asked:
+            back = self.recalls.come_back(action.ids, action.odd)
             if back:
-                self._reclaim(rules.Reclaim(sorted(back)))
+                self._reclaim(rules.Reclaim(back))
                 kept = [entry for entry in zip(action.ids, action.outcomes) if entry[0] not in back]
                 action = rules.Resolve([n for n, _ in kept], [o for _, o in kept], action.odd)
-            for number in (*back, *action.ids):
-                self.recalled.pop(number, None)
         super()._resolve(action)
 
     def cancel_all(self, futures: list[Future]) -> int:
         """Cancel for good, also what is being recalled."""
-        for future in futures:
-            self.recalled.pop(future._number, None)
+        self.recalls.forget(future._number for future in futures)
         return super().cancel_all(futures)
 
     def _leave(self) -> None:
@@ -374,50 +340,43 @@ class Worker(Node):
     # -- what others gave --------------------------------------------------------------------------------------------
 
     def _run(self, action: rules.Run) -> None:
-        batch = action.batch
-        function = self.loaded.get(batch.function)
+        terms, seal = self.workload.pieces[action.piece].terms, self.payloads.seal
+        function = self.loaded.get(terms.function)
         if function is None:
-            function = functions.Unloaded(action.body, batch.function if self.payloads.seal is not None else None)
+            function = functions.Unloaded(action.body, terms.function if seal is not None else None)
             while len(self.loaded) >= LOADED_FUNCTIONS_KEPT:
                 oldest = next(iter(self.loaded))
                 del self.loaded[oldest]
                 self.machine.forget(oldest)
-            self.loaded[batch.function] = function
-        piece = self.pieces[batch.piece] = Fetched(batch, action.name, function, self.payloads.seal)
-        self.ranked = self.ranked or piece.priority != 0
-        before = list(self.fetched)  # a copy: the main thread may be taking pieces off
-        if not before or before[-1].priority >= piece.priority:
-            self.fetched.append(piece)
-        else:
-            place = next(place for place, other in enumerate(before) if other.priority < piece.priority)
-            self.fetched.insert(place, piece)
+            self.loaded[terms.function] = function
+        stamp = None if seal is None else seal.stamp(terms.function, terms.submitter)
+        self.workload.enqueue(action.piece, function, stamp)
 
-    def _run_fetched(self, piece: Fetched) -> None:
+    def _run_fetched(self, piece: HeldPiece) -> None:
         """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
         function, call, seen, brings = _NOTHING_LOADED
         todo, finished, cells, load, dump = piece.todo, piece.finished, self.cells, self._load_call, dump_result
         clock, stamp, isolation, state = time.monotonic, piece.stamp, self.isolation, self.state
+        began, size = clock(), 0
         while not self.stopping:
             try:
                 number, payload = todo.popleft()
             except IndexError:
-                with contextlib.suppress(ValueError):
-                    self.fetched.remove(piece)  # mostly the first, unless the helper thread has just put one before it
+                with contextlib.suppress(ValueError):  # mostly the first, unless the helper thread has just put one
+                    self.workload.queue.remove(piece)  # before it
                 break
             cells[NUMBER], cells[PIECE] = number, piece.number
             self.context = None
             self.tasks += 1
             if not state.calm:
                 self._settle_state()
-            if not piece.since:
-                piece.since = clock()
             switches = self.switches
             kind = VALUE
             try:
                 if stamp is not None:
                     payload = self._open(piece, number, payload)
                 if payload[0] == MARKED:
-                    payload = self._see(payload, piece.root)
+                    payload = self._see(payload, piece.terms.root)
                     if function is None or brings or seen != self.seen:
                         function, seen, brings = self._function_of(piece)
                 elif function is None or seen:
@@ -435,12 +394,12 @@ class Worker(Node):
             if not state.calm:  # at once: an alarm that the Future has left could go off
                 self._settle_state()
             value = args = kwargs = call = None
-            if self.switches != switches:
-                piece.since = 0.0
-            finished.append((number, outcome, kind))
-            piece.bytes += len(outcome)
             self.driven_at = now = clock()  # the helper thread sees that this thread gets on
-            if self.ready or now >= self.pump_at or piece.bytes > FINISHED_BYTES_AT_MOST:
+            # What has waited has let others run: how long it took says nothing.
+            finished.append((number, outcome, kind, now - began if self.switches == switches else 0.0))
+            began = now
+            size += len(outcome)
+            if self.ready or now >= self.pump_at or size > FINISHED_BYTES_AT_MOST:
                 break
         if todo or self.ready:
             self.pump()
@@ -454,10 +413,10 @@ class Worker(Node):
             self.namespaces.switch(digest)
         return payload
 
-    def _function_of(self, piece: Fetched) -> tuple[Any, bytes, bool]:
+    def _function_of(self, piece: HeldPiece) -> tuple[Any, bytes, bool]:
         """Return the function of a piece as the snapshot now seen has it, that, and whether calls bring their own."""
         try:
-            function = piece.function.load(self.payloads, self.seen)
+            function = piece.definition.load(self.payloads, self.seen)
             if type(function) is functions.Brought:
                 return function.found(), self.seen, True
             return function, self.seen, False
@@ -470,10 +429,9 @@ class Worker(Node):
             failure.of_function = True
             raise failure from error
 
-    def _open(self, piece: Fetched, number: int, sealed: bytes) -> bytes:
+    def _open(self, piece: HeldPiece, number: int, sealed: bytes) -> bytes:
         """Check the seal of a payload and take it off."""
-        assert piece.stamp is not None
-        payload = piece.stamp.open(number, sealed)
+        payload: bytes | None = piece.stamp.open(number, sealed)
         if payload is None:
             raise SealBroken(
                 f"{piece.name}() came to Worker {self.name} with a seal that is not right: the task was altered on its "
@@ -489,43 +447,9 @@ class Worker(Node):
         except BaseException as error:
             raise ArgumentLoadError(f"the arguments cannot be loaded on Worker {self.name}: {error!r}") from error
 
-    def _failure(self, error: BaseException, piece: Fetched, function: Any, arguments: Any) -> bytes:
+    def _failure(self, error: BaseException, piece: HeldPiece, function: Any, arguments: Any) -> bytes:
         args, kwargs = arguments or (None, None)
         return dump_failure(error, self.payloads, failing.where(error, function, args, kwargs, piece.name))
-
-    def _send_finished(self, piece: Fetched) -> None:
-        since, piece.since, piece.bytes = piece.since, 0.0, 0
-        taken = []
-        while piece.finished:
-            taken.append(piece.finished.popleft())
-        odd = [(number, kind) for number, _, kind in taken if kind]
-        seconds = time.monotonic() - since if since and threading.get_ident() == self._thread else 0.0
-        ids, outcomes = [number for number, _, _ in taken], [outcome for _, outcome, _ in taken]
-        self.step(rules.Finished(piece.number, ids, outcomes, odd, seconds, len(ids) if seconds else 0))
-        if piece.number not in self.machine.held:
-            del self.pieces[piece.number]
-
-    def _unstart(self, action: rules.Unstart) -> None:
-        """Hand back as cancelled what has not started; what has is reported as running."""
-        piece = self.pieces.get(action.piece)
-        if piece is None:
-            return
-        wanted = set(action.ids)
-        kept: list[tuple[int, bytes]] = []
-        cancelled: list[tuple[int, bytes]] = []
-        while piece.todo:
-            try:
-                entry = piece.todo.popleft()
-            except IndexError:
-                break
-            (cancelled if entry[0] in wanted else kept).append(entry)
-        piece.todo.extend(kept)
-        piece.finished.extend((number, b"", CANCELLED) for number, _ in cancelled)
-        gone = {number for number, _ in cancelled} | {number for number, _, _ in list(piece.finished)}
-        held = self.machine.held.get(action.piece)
-        running = [number for number in action.ids if held and number in held.pending and number not in gone]
-        if running:
-            self.step(rules.Report(action.piece, running))
 
     # -- own Futures -------------------------------------------------------------------------------------------------
 
@@ -554,7 +478,7 @@ class Worker(Node):
             context = context._replace(priority=priority)
         future = Future(self, next(self.numbers), (function, args, kwargs, context))
         if context.priority:
-            self.ranked = True
+            self.workload.expect_priorities()
             future._priority = context.priority
             self.own.put(future, context.priority)
         else:
@@ -696,10 +620,10 @@ class Worker(Node):
 
     def _make_context(self, *, keep: bool = True) -> Context:
         """Make the context of the fetched Future that runs in the main thread; that one keeps it."""
-        piece = self.pieces.get(self.cells[PIECE])
+        piece = self.workload.pieces.get(self.cells[PIECE])
         if piece is None:
             return NOWHERE
-        context = Context(piece.number, self.cells[NUMBER], piece.root, piece.priority, self.seen)
+        context = Context(piece.number, self.cells[NUMBER], piece.terms.root, piece.terms.priority, self.seen)
         if keep:
             self.context = context
         return context

@@ -146,7 +146,7 @@ class Future(concurrent.futures.Future[T]):
         return self._state in _DONE
 
     def running(self) -> bool:
-        """Return whether the Future is known to be running (a Worker reports it after some 10 ms)."""
+        """Return whether the Future is known to be running (a Worker reports it after 100 ms)."""
         return self._state == RUNNING
 
     def cancelled(self) -> bool:

@@ -24,7 +24,7 @@ from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..federation.schedule import HORIZON_SECONDS, Durations, futures_in
 from ..federation.sessions import RESULTS_REMEMBERED, introduction
-from ..lazy_dataclass import dataclass, replaced
+from ..lazy_dataclass import replaced
 from ..wire import messages
 from ..wire.codec import pack_plain
 from ..wire.messages import PROTOCOL
@@ -57,9 +57,9 @@ from .events import (
     Shared,
     Started,
     Told,
-    Unstart,
 )
 from .requests import Requests
+from .workload import PieceTerms, Workload
 
 HELLO_AGAIN_SECONDS = 0.25
 BEAT_SECONDS = 1.0
@@ -68,17 +68,6 @@ IDLE_BEAT_SECONDS = 5.0
 URGENT_AT_MOST = 1024
 LONG_SECONDS = 0.1
 """A function that takes this long is not asked for ahead: the round trip is nothing beside it."""
-
-
-@dataclass(slots=True)
-class Held:
-    """A piece given to this node."""
-
-    submitter: str
-    function: bytes
-    attempt: int
-    crashes: int
-    pending: set[int]
 
 
 class WorkerMachine:
@@ -109,7 +98,6 @@ class WorkerMachine:
         "_sent",
         "_session",
         "_sessions",
-        "_wait",
         "_where",
         "channel",
         "durations",
@@ -118,6 +106,7 @@ class WorkerMachine:
         "linked",
         "name",
         "role",
+        "workload",
     )  # fmt: skip
 
     def __init__(self, name: str, role: str, boot: int, pid: int, pack: Callable[[Any], bytes] = pack_plain) -> None:
@@ -131,8 +120,9 @@ class WorkerMachine:
         self.channel = Channel()
         self.linked = False
         self.durations = Durations()
-        self.held: dict[int, Held] = {}
-        self._finished: deque[tuple[int, Held]] = deque(maxlen=RESULTS_REMEMBERED)  # the last pieces that were done
+        self.workload = Workload()
+        self.held = self.workload.pieces
+        self._finished: deque[tuple[int, PieceTerms]] = deque(maxlen=RESULTS_REMEMBERED)  # the last that were done
         self.given: dict[int, tuple[bytes, set[int]]] = {}  # own pieces at the Broker: (function, pending ids)
         self._where: dict[int, int] = {}  # own id -> the piece it went in
         self._pieces = 0
@@ -141,7 +131,6 @@ class WorkerMachine:
         self._sent: set[bytes] = set()  # functions the Broker was sent
         self._bodies: dict[bytes, messages.Function] = {}  # definitions that came
         self._requests = Requests()
-        self._wait: dict[bytes, list[messages.Batch]] = {}  # Batches that came before their function
         self._hunger = 0
         self._hunger_number = 0
         self._constants: dict[str, tuple[int, bytes]] = {}  # name -> (version, body)
@@ -279,7 +268,7 @@ class WorkerMachine:
 
     def _begin_again(self, old: Channel, now: float) -> None:
         """A new session: say what is held, send again what may be lost, take back what was given."""
-        held = {number: (entry, sorted(entry.pending)) for number, entry in self.held.items()}
+        held = {number: (piece.terms, sorted(piece.pending)) for number, piece in self.held.items()}
         for message in introduction(held, self._finished, old):
             self._send(message, now)
         for name, (version, body) in self._constants.items():
@@ -290,7 +279,7 @@ class WorkerMachine:
         self._where.clear()
         self._sent.clear()
         self._given_count = self._hunger = self._hunger_number = self._asked = 0
-        for function in self._wait:
+        for function in self.workload.missing():
             self._send(messages.Want(function), now)
         for request in self._requests.ask_again():
             self._send(request, now)
@@ -317,20 +306,19 @@ class WorkerMachine:
             self._actions.extend(self._requests.provided(function))
             return
         self._bodies[function.digest] = function
-        for batch in self._wait.pop(function.digest, ()):
-            self._actions.append(Run(batch, function.body, function.name))
+        for piece in self.workload.waiting_for(function.digest):
+            piece.name = function.name
+            self._actions.append(Run(piece.number, function.body))
 
     def _on_batch(self, batch: messages.Batch, now: float) -> None:
-        self.held[batch.piece] = Held(
-            batch.submitter, batch.function, batch.attempt, batch.crashes, set(batch.ids)
-        )  # fmt: skip
+        piece = self.workload.hold(batch)
         self._asked = 0 if batch.spent else max(0, self._asked - len(batch.ids))
         self._said_idle = False
         function = self._bodies.get(batch.function)
         if function is not None:
-            self._actions.append(Run(batch, function.body, function.name))
+            piece.name = function.name
+            self._actions.append(Run(batch.piece, function.body))
         else:
-            self._wait.setdefault(batch.function, []).append(batch)
             self._send(messages.Want(batch.function), now)
 
     def forget(self, digest: bytes) -> None:
@@ -338,45 +326,23 @@ class WorkerMachine:
         self._bodies.pop(digest, None)
 
     def _finish(self, done: Finished, now: float) -> None:
-        held = self.held[done.piece]
-        held.pending.difference_update(done.ids)
-        if not held.pending:
-            del self.held[done.piece]
-            self._finished.append((done.piece, held))
-        self.durations.learn(held.function, done.seconds, done.count)
-        self._send(
-            messages.Results(done.piece, held.attempt, done.ids, done.outcomes, done.odd, done.seconds, done.count), now
-        )
+        piece = self.workload.settle(done.piece, done.ids)
+        terms, seconds, count = piece.terms, done.seconds, done.count
+        if not piece.pending:
+            self._finished.append((done.piece, terms))
+        self.durations.learn(terms.function, seconds, count)
+        self._send(messages.Results(done.piece, terms.attempt, done.ids, done.outcomes, done.odd, seconds, count), now)
 
     def _give_back(self, back: GiveBack, now: float) -> None:
-        held = self.held[back.piece]
-        held.pending.difference_update(back.ids)
-        if not held.pending:
-            del self.held[back.piece]
+        self.workload.settle(back.piece, back.ids)
         self._hunger = max(0, self._hunger - len(back.ids))
         self._asked = 0
         self._send(messages.Return(back.piece, back.ids), now)
 
     def _on_cancel(self, cancel: messages.Cancel, now: float) -> None:
-        if cancel.piece not in self.held:
-            return
-        for batches in self._wait.values():
-            for batch in batches:
-                if batch.piece == cancel.piece:
-                    self._hand_back(batch, set(cancel.ids), now)
-                    return
-        self._actions.append(Unstart(cancel.piece, cancel.ids))
-
-    def _hand_back(self, batch: messages.Batch, unwanted: set[int], now: float) -> None:
-        """Futures are not wanted any more that wait for their function."""
-        kept = [(i, payload) for i, payload in zip(batch.ids, batch.payloads) if i not in unwanted]
-        ids = [i for i in batch.ids if i in unwanted]
-        batch.ids, batch.payloads = [i for i, _ in kept], [payload for _, payload in kept]
-        if not kept:
-            self._wait[batch.function].remove(batch)
-        if ids:
-            odd = [(i, messages.CANCELLED) for i in ids]
-            self._finish(Finished(batch.piece, ids, [b""] * len(ids), odd, 0.0, 0), now)
+        """What has not started is handed back with the next results; what has is said to be running."""
+        if cancel.piece in self.held and (running := self.workload.unstart(cancel.piece, cancel.ids)):
+            self._send(messages.Running(cancel.piece, running), now)
 
     def _report(self, report: Report, now: float) -> None:
         if report.piece in self.held:
@@ -552,8 +518,9 @@ class WorkerMachine:
             raise LocalProtocolError("the count of given Futures is off")
         if len(self._where) != self._given_count:
             raise LocalProtocolError("a given Future is in no piece, or in two")
-        if any(not held.pending for held in self.held.values()) or any(not ids for _, ids in self.given.values()):
+        if any(not ids for _, ids in self.given.values()):
             raise LocalProtocolError("an empty piece was kept")
+        self.workload.check()
 
 
 _NO_LOAD = Load(0, 0, False)

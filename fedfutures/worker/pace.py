@@ -10,6 +10,8 @@ STUCK_SECONDS = 0.010
 """What waits behind one Future that takes so long, at least, is given back."""
 RECALL_SECONDS = 1.0
 """A Worker that may run only its own Futures, and has given them away, asks for them so often."""
+CUT_SECONDS = 0.050
+"""A slice that takes so long is cut: twice what slices are planned to take at most."""
 REPORT_SECONDS = 0.100
 """A Future that runs for so long is said to be running: it can no longer be cancelled."""
 LOOK_SECONDS = 0.25

@@ -21,9 +21,6 @@ from ..wire.failures import dump_failure
 from ..wire.functions import Wrapper
 from .failing import where
 
-CUT_SECONDS = 0.050
-"""A slice that takes so long is cut: twice what slices are planned to take at most."""
-
 
 class SliceResult(NamedTuple):
     """Values of a slice in order, None at failed places; the failures as (place, outcome); the time it took."""

@@ -20,7 +20,7 @@ from fedfutures.federation.events import Arrived, Send, Tick
 from fedfutures.host.brokers import host_of
 from fedfutures.wire import codec, messages
 from fedfutures.wire.manifest import MANIFEST, segments_of
-from fedfutures.wire.messages import CANCELLED, VALUE
+from fedfutures.wire.messages import VALUE
 from fedfutures.worker import events as rules
 from fedfutures.worker.machine import WorkerMachine
 
@@ -50,7 +50,7 @@ class Node:
         self.priorities: dict[int, int] = {}
         self.outcomes: dict[int, tuple[int, bytes]] = {}  # (kind, outcome)
         self.started: set[int] = set()
-        self.todo: deque[tuple[int, int, bytes]] = deque()  # (piece, number, payload)
+        self.workload = self.machine.workload
         self.running: list[tuple[int, int, bytes, set[int]]] = []  # the last: own Futures that it waits for
         self.constants: dict[str, bytes] = {}
         self.denied = ""
@@ -67,9 +67,8 @@ class Node:
         self.to_broker.append(codec.encode(action.message, action.sequence, action.acknowledged))
 
     def _run(self, action: rules.Run) -> None:
-        batch = action.batch
-        assert action.body == b"body of " + batch.function
-        self.todo.extend((batch.piece, number, payload) for number, payload in zip(batch.ids, batch.payloads))
+        assert action.body == b"body of " + self.workload.pieces[action.piece].terms.function
+        self.workload.enqueue(action.piece, action.body)
 
     def _resolve(self, action: rules.Resolve) -> None:
         odd = dict(action.odd)
@@ -100,20 +99,15 @@ class Node:
         self.network.written += 1
         return manifest(self.host.write(f"r{self.network.written}-of-{segments_of(payload)[0]}"))
 
-    def _unstart(self, action: rules.Unstart) -> None:
-        wanted = set(action.ids)
-        found = [number for piece, number, _ in self.todo if piece == action.piece and number in wanted]
-        if found:
-            self._drop(action.piece, set(found))
-            odd = [(number, CANCELLED) for number in found]
-            self.step(rules.Finished(action.piece, found, [b""] * len(found), odd, 0.0, 0))
-        else:
-            ids = [number for piece, number, _, _ in self.running if piece == action.piece and number in wanted]
-            if ids:
-                self.step(rules.Report(action.piece, ids))
+    @property
+    def todo(self) -> list[int]:
+        """Futures of others that are not started."""
+        return [number for piece in self.workload.queue for number, _ in piece.todo]
 
-    def _drop(self, piece: int, ids: set[int]) -> None:
-        self.todo = deque(entry for entry in self.todo if entry[0] != piece or entry[1] not in ids)
+    def send_results(self) -> None:
+        """Report what has finished, or was handed back as cancelled."""
+        for finished in self.workload.results():
+            self.step(finished)
 
     def _started(self, action: rules.Started) -> None:
         self.started.update(action.ids)
@@ -161,14 +155,17 @@ class Node:
         deadline = self.machine.next_deadline()
         if deadline is not None and self.network.now >= deadline:
             self.step(Tick())
-        self.step(rules.Load(len(self.todo), len(self.own), bool(self.running)))
+        self.step(self.workload.load(0.0, len(self.own), bool(self.running), None, locked_in=False))
 
     def _goes_with(self, function: bytes, priority: int) -> bool:
         return self.own[0][0] == function and self.priorities[self.own[0][1]] == priority
 
     def start(self) -> bool:
         """Start the next Future; return whether it lets its Worker live."""
-        piece, number, payload = self.todo.popleft()
+        queue = self.workload.queue
+        while not queue[0].todo:
+            queue.popleft()
+        piece, (number, payload) = queue[0].number, queue[0].todo.popleft()
         if payload[:1] == MANIFEST and self.network.awaits(payload):
             self.host.opens(payload)
         self.running.append((piece, number, payload, set()))
@@ -180,7 +177,8 @@ class Node:
             piece, number, payload, children = self.running[at]
             if children <= self.outcomes.keys():
                 del self.running[at]
-                self.step(rules.Finished(piece, [number], [self._result(payload)], [], 0.002, 1))
+                self.workload.pieces[piece].finished.append((number, self._result(payload), VALUE, 0.002))
+                self.send_results()
                 return True
         return False
 
@@ -191,12 +189,9 @@ class Node:
             self.outcomes[number] = VALUE, self._taken(payload, self._result(payload))
 
     def give_back(self, most: int) -> None:
-        """Return Futures of the piece that came last."""
-        if self.todo:
-            piece = self.todo[-1][0]
-            ids = [number for other, number, _ in self.todo if other == piece][-most:]
-            self._drop(piece, set(ids))
-            self.step(rules.GiveBack(piece, ids))
+        """Return Futures that came last, as when others hunger for so many while one takes long here."""
+        for back in self.workload.surplus(1e-6, most, None, locked_in=False):
+            self.step(back)
 
 
 class Network:
@@ -302,6 +297,7 @@ class Network:
         """Let the oldest frame for a node arrive."""
         if node.to_node:
             node.step(Arrived("", *codec.decode(node.to_node.popleft())))
+            node.send_results()
 
     def across(self, way: tuple[str, str]) -> None:
         """Let the oldest frame from one Broker to another arrive."""

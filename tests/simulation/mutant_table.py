@@ -30,6 +30,8 @@ QUEUE = "broker.queue.WorkQueue."
 EXCHANGE = "broker.exchange.Exchange."
 DEFINITIONS = "broker.definitions.Definitions."
 CODEC = "wire.codec."
+WORKLOAD = "worker.workload.Workload."
+RECALLS = "worker.workload.Recalls."
 SIMULATED = "simulation.worker.SimWorker."
 
 OF_CHANNELS = (
@@ -88,7 +90,7 @@ OF_WORKERS = (
     Mutant("old-hunger", "a Worker believes the hunger of an older State",
            WORKER + "_on_state", "state.number > self._hunger_number", "True"),
     Mutant("worker-never-hands-back", "a Worker does not hand back what its submitter cancels",
-           WORKER + "_on_cancel", "cancel.piece not in self.held", "True"),
+           WORKER + "_on_cancel", "cancel.piece in self.held", "False"),
 )  # fmt: skip
 
 OF_LINKS = (
@@ -255,16 +257,29 @@ OF_DEFINITIONS = (
            "            found[-1][2].priority = 0"),
 )  # fmt: skip
 
+OF_WORKLOADS = (
+    Mutant("given-back-pieces-stay", "a piece that a Worker has given back whole stays in its table",
+           WORKER + "_give_back", "self.workload.settle(back.piece, back.ids)",
+           "self.workload.pieces[back.piece].pending.difference_update(back.ids)"),
+    Mutant("keeps-what-others-hunger-for", "a Worker gives nothing back though Workers elsewhere are idle",
+           WORKLOAD + "surplus", "min(most, hunger)", "0"),
+    Mutant("priority-ignored-by-workers", "a Worker starts pieces in the order of their coming",
+           WORKLOAD + "enqueue", "if self.has_priorities:", "if False:"),
+    Mutant("reports-again-and-again", "a Future that runs on is said to be running at each look",
+           WORKLOAD + "report", "self.reported = running", "pass"),
+)  # fmt: skip
+
 OF_LOCKS = (
     Mutant("keeps-what-it-may-not-start", "a Worker whose lock is held by who waits keeps the Futures of others",
-           SIMULATED + "_service", "if self.locked_in:", "if False:"),
+           WORKLOAD + "surplus", "if not (locked_in or stuck", "if not (stuck"),
     Mutant("never-recalls", "such a Worker does not ask for its own Futures that nobody has started",
-           SIMULATED + "_go_on", "if self.locked_in and not (self.ready or self.own):", "if False:"),
+           RECALLS + "due", "return wanted", "return []"),
     Mutant("gives-what-it-recalled", "such a Worker offers what it has just asked for",
-           SIMULATED + "_service", "not (self.locked_in and self.resting)", "True"),
+           SIMULATED + "_service", "not (locked_in and self.resting)", "True"),
 )  # fmt: skip
 
 ALL: tuple[Mutant, ...] = (
-    OF_CHANNELS + OF_WORKERS + OF_LINKS + OF_SESSIONS + OF_LOSSES + OF_ORPHANS + OF_SHARING + OF_DEFINITIONS + OF_LOCKS
-)
+    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_ORPHANS, *OF_SHARING, *OF_DEFINITIONS,
+    *OF_WORKLOADS, *OF_LOCKS,
+)  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in ALL}

@@ -15,9 +15,10 @@ from fedfutures.federation.events import Send
 from fedfutures.simulation.command_line import run_seed
 from fedfutures.simulation.nodes import SimBroker, SimOrigin, Submitter
 from fedfutures.simulation.transcript import Transcript
-from fedfutures.simulation.worker import SimWorker
 from fedfutures.wire import messages
+from fedfutures.worker.events import Finished
 from fedfutures.worker.machine import WorkerMachine
+from fedfutures.worker.workload import Workload
 
 
 @pytest.mark.parametrize("first", range(0, 120, 10))
@@ -48,15 +49,15 @@ def first_broken(seeds: range) -> str:
 
 
 def test_a_value_of_another_future_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    send_finished = SimWorker._send_finished
+    results = Workload.results
 
-    def mixed_up(self: SimWorker, piece: Any) -> None:
-        if len(piece.finished) > 1:
-            (a, x, k), (b, y, m), *rest = piece.finished
-            piece.finished = [(a, y, m), (b, x, k), *rest]
-        send_finished(self, piece)
+    def mixed_up(self: Workload) -> list[Finished]:
+        found = results(self)
+        for finished in found:
+            finished.outcomes[:2] = finished.outcomes[1::-1]
+        return found
 
-    monkeypatch.setattr(SimWorker, "_send_finished", mixed_up)
+    monkeypatch.setattr(Workload, "results", mixed_up)
     assert first_broken(range(40)) == "S2 OwnValue"
 
 

@@ -14,7 +14,9 @@ from fedfutures.federation.schedule import HORIZON_SECONDS
 from fedfutures.wire import codec, messages
 from fedfutures.wire.messages import (
     CANCELLED,
+    ERROR,
     PROTOCOL,
+    VALUE,
     Ack,
     Answer,
     Batch,
@@ -45,7 +47,6 @@ from fedfutures.worker.machine import (
     LONG_SECONDS,
     RESULTS_REMEMBERED,
     URGENT_AT_MOST,
-    Held,
     WorkerMachine,
 )
 
@@ -72,9 +73,24 @@ class Bench:
                     self.greeter = action.message.boot + action.message.round
                 found.append(action.message)
             else:
+                if isinstance(action, rules.Run):
+                    self.machine.workload.enqueue(action.piece, action.body)
                 found.append(action)
         self.machine.check()
         return found
+
+    def finish(self, number: int, *done: tuple[int, bytes, int, float]) -> list[Any]:
+        """Run Futures of a piece: number, outcome, kind and seconds of each."""
+        piece = self.machine.workload.pieces[number]
+        for entry in [entry for entry in piece.todo if entry[0] in {each[0] for each in done}]:
+            piece.todo.remove(entry)
+        piece.finished.extend(done)
+        return [said for finished in self.machine.workload.results() for said in self.step(finished)]
+
+    def give_back(self, count: int) -> list[Any]:
+        """Give back Futures that were not started."""
+        given = self.machine.workload.surplus(1e-6, count, None, locked_in=False)
+        return [said for back in given for said in self.step(back)]
 
     def say(self, message: Any, acknowledged: int | None = None) -> list[Any]:
         sequence = 0
@@ -220,7 +236,7 @@ def busy(worker: Bench) -> Bench:
     """A Worker that holds two Futures and has given one."""
     worker.say(BODY)
     worker.say(worker.batch(5, [1, 2, 3]))
-    worker.step(rules.Finished(5, [3], [b"r3"], [], 0.5, 1))
+    worker.finish(5, (3, b"r3", VALUE, 0.5))
     worker.say(Ack())
     worker.offer([7], b"own")
     worker.step(rules.Load(2, 0, True))
@@ -254,7 +270,7 @@ def test_an_answer_to_an_earlier_hello_says_nothing(busy: Bench) -> None:
 
 
 def test_a_new_session_begins_with_what_is_held_and_what_may_be_lost(busy: Bench) -> None:
-    busy.step(rules.Finished(5, [2], [b"r2"], [], 0.5, 1))
+    busy.finish(5, (2, b"r2", VALUE, 0.5))
     busy.step(rules.Share("name", b"body"))
     busy.say(busy.batch(6, [9], function=b"new"), acknowledged=0)
     busy.say(Stranger())
@@ -276,7 +292,7 @@ def test_a_new_session_begins_with_what_is_held_and_what_may_be_lost(busy: Bench
 
 
 def test_results_of_a_finished_piece_are_named_too(busy: Bench) -> None:
-    busy.step(rules.Finished(5, [1, 2], [b"r1", b"r2"], [], 0.5, 1))
+    busy.finish(5, (1, b"r1", VALUE, 0.5), (2, b"r2", VALUE, 0.0))
     busy.say(Stranger())
     said = busy.link(90, 8)
     assert Holding(5, "o", b"f", 1, 0, [1, 2]) in said
@@ -284,7 +300,7 @@ def test_results_of_a_finished_piece_are_named_too(busy: Bench) -> None:
 
 
 def test_what_the_broker_has_acknowledged_is_not_named_again(busy: Bench) -> None:
-    busy.step(rules.Finished(5, [1, 2], [b"r1", b"r2"], [], 0.5, 1))
+    busy.finish(5, (1, b"r1", VALUE, 0.5), (2, b"r2", VALUE, 0.0))
     busy.say(Ack())
     busy.say(Stranger())
     assert not [message for message in busy.link(90, 8) if isinstance(message, (Holding, Results))]
@@ -294,7 +310,7 @@ def test_only_so_many_finished_pieces_are_remembered(worker: Bench) -> None:
     worker.say(BODY)
     for piece in range(1, RESULTS_REMEMBERED + 3):
         worker.say(worker.batch(piece, [piece]))
-        worker.step(rules.Finished(piece, [piece], [b""], [], 0.0, 0))
+        worker.finish(piece, (piece, b"", VALUE, 0.0))
     assert len(worker.machine._finished) == RESULTS_REMEMBERED
 
 
@@ -321,9 +337,9 @@ def test_a_batch_is_run_when_its_function_is_there(worker: Bench) -> None:
     first, second = worker.batch(1), worker.batch(2, [2])
     assert worker.say(first) == [Want(b"f")]
     assert worker.say(second) == [Want(b"f")]
-    assert worker.say(BODY) == [rules.Run(first, b"body", "function"), rules.Run(second, b"body", "function")]
-    third = worker.batch(3, [3])
-    assert worker.say(third) == [rules.Run(third, b"body", "function")]
+    assert worker.say(BODY) == [rules.Run(1, b"body"), rules.Run(2, b"body")]
+    assert worker.say(worker.batch(3, [3])) == [rules.Run(3, b"body")]
+    assert worker.machine.workload.pieces[3].name == "function"
     worker.machine.forget(b"f")
     worker.machine.forget(b"f")
     assert worker.say(worker.batch(4, [4])) == [Want(b"f")]
@@ -333,10 +349,9 @@ def test_a_batch_is_run_when_its_function_is_there(worker: Bench) -> None:
 def test_what_has_finished_goes_back(worker: Bench) -> None:
     worker.say(BODY)
     worker.say(worker.batch(5, [1, 2]))
-    done = rules.Finished(5, [1], [b"r"], [(1, 1)], 0.5, 1)
-    assert worker.step(done) == [Results(5, 1, [1], [b"r"], [(1, 1)], 0.5, 1)]
+    assert worker.finish(5, (1, b"r", ERROR, 0.5)) == [Results(5, 1, [1], [b"r"], [(1, 1)], 0.5, 1)]
     assert worker.machine.durations.of(b"f") == 0.5
-    worker.step(rules.Finished(5, [2], [b"r"], [], 0.0, 0))
+    worker.finish(5, (2, b"r", VALUE, 0.0))
     assert worker.machine.held == {}
 
 
@@ -344,16 +359,19 @@ def test_what_was_not_started_goes_back(worker: Bench) -> None:
     worker.say(BODY)
     worker.say(State(7, 1, 3, 0, 4))
     worker.say(worker.batch(5, [1, 2, 3]))
-    assert worker.step(rules.GiveBack(5, [2, 3])) == [Return(5, [2, 3])]
+    assert worker.give_back(2) == [Return(5, [2, 3])]
     assert worker.machine.hunger == 1
-    assert worker.step(rules.GiveBack(5, [1])) == [Return(5, [1])]
+    assert worker.give_back(1) == [Return(5, [1])]
     assert (worker.machine.held, worker.machine.hunger) == ({}, 0)
 
 
 def test_cancellation_and_reports_are_of_what_is_held(worker: Bench) -> None:
     worker.say(BODY)
     worker.say(worker.batch(5, [1, 2]))
-    assert worker.say(Cancel(5, [2])) == [rules.Unstart(5, [2])]
+    worker.machine.workload.queue[0].todo.popleft()
+    assert worker.say(Cancel(5, [1, 2])) == [Running(5, [1])]
+    (finished,) = worker.machine.workload.results()
+    assert worker.step(finished) == [Results(5, 1, [2], [b""], [(2, CANCELLED)])]
     assert worker.say(Cancel(6, [2])) == []
     assert worker.step(rules.Report(5, [1])) == [Running(5, [1])]
     assert worker.step(rules.Report(5, [1], 3)) == [Running(5, [1], 3)]
@@ -363,10 +381,12 @@ def test_cancellation_and_reports_are_of_what_is_held(worker: Bench) -> None:
 def test_futures_that_wait_for_their_function_are_handed_back(worker: Bench) -> None:
     worker.say(worker.batch(1, [1, 2]))
     worker.say(worker.batch(2, [3]))
-    assert worker.say(Cancel(1, [2])) == [Results(1, 1, [2], [b""], [(2, CANCELLED)])]
-    assert worker.say(Cancel(2, [3])) == [Results(2, 1, [3], [b""], [(3, CANCELLED)])]
-    assert worker.say(Cancel(1, [9])) == []
-    assert worker.say(BODY) == [rules.Run(worker.batch(1, [1]), b"body", "function")]
+    assert worker.say(Cancel(1, [2])) == worker.say(Cancel(2, [3])) == worker.say(Cancel(1, [9])) == []
+    first, second = worker.machine.workload.results()
+    assert worker.step(first) == [Results(1, 1, [2], [b""], [(2, CANCELLED)])]
+    assert worker.step(second) == [Results(2, 1, [3], [b""], [(3, CANCELLED)])]
+    assert worker.say(BODY) == [rules.Run(1, b"body")]
+    assert [number for number, _ in worker.machine.workload.pieces[1].todo] == [1]
 
 
 # -- Demand ----------------------------------------------------------------------------------------------------------
@@ -555,7 +575,7 @@ def test_check_finds_what_is_wrong(origin: Bench) -> None:
     with pytest.raises(LocalProtocolError, match="in no piece"):
         machine.check()
     del machine._where[5]
-    machine.held[1] = Held("o", b"f", 1, 0, set())
+    machine.workload.hold(Batch(1, "o", b"f", 1, 0, 0, False, [], []))
     with pytest.raises(LocalProtocolError, match="empty piece"):
         machine.check()
 

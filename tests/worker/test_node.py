@@ -32,7 +32,6 @@ from fedfutures.wire.messages import (
     Hello,
     Inquire,
     Results,
-    Return,
     Running,
     State,
     Stranger,
@@ -214,7 +213,7 @@ def submit_two(name: str) -> None:
 def test_a_batch_is_of_one_root(worker: Bench) -> None:
     for piece, root in ((1, "origin-1"), (2, "origin-2"), (3, "origin-2")):
         worker.give(submit_two, [worker.node.payloads.dump((("",), {}))], piece, root=root)
-        worker.node._run_fetched(worker.node.fetched[0])
+        worker.node._run_fetched(worker.node.workload.queue[0])
     worker.heard()
     worker.publish(1, hunger=9)
     assert [(batch.root, batch.ids) for batch in worker.heard(Batch)] == [
@@ -225,7 +224,7 @@ def test_a_batch_is_of_one_root(worker: Bench) -> None:
 
 def test_nested_ones_have_priority_and_root_of_the_future_that_runs(worker: Bench) -> None:
     worker.give(submit_two, [worker.node.payloads.dump((("",), {}))], 1, root="origin-1", priority=7)
-    worker.node._run_fetched(worker.node.fetched[0])
+    worker.node._run_fetched(worker.node.workload.queue[0])
     worker.heard()
     worker.publish(1, hunger=9)
     assert [(batch.root, batch.priority) for batch in worker.heard(Batch)] == [("origin-1", 7)]
@@ -280,7 +279,7 @@ def nested(name: str) -> None:
 def test_inherited_and_said_priorities(worker: Bench) -> None:
     worker.give(nested, [worker.node.payloads.dump((("outer",), {}))], 1, priority=5)
     worker.give_noted(2, "six", priority=6)
-    worker.node._run_fetched(worker.node.fetched[-1])
+    worker.node._run_fetched(worker.node.workload.queue[-1])
     assert noted[-2:] == ["outer", "outer inherits"]
     assert worker.run() == ["outer says 9", "six"]
 
@@ -329,7 +328,7 @@ def test_reclaimed_ones_may_run_on_their_worker(worker: Bench) -> None:
 
 def test_reclaimed_ones_are_given_as_they_were(worker: Bench) -> None:
     worker.give(submit_two, [worker.node.payloads.dump((("",), {}))], 1, root="origin-1", priority=-2)
-    worker.node._run_fetched(worker.node.fetched[0])
+    worker.node._run_fetched(worker.node.workload.queue[0])
     worker.heard()
     worker.publish(1, hunger=2)
     before = worker.heard(Batch)
@@ -492,19 +491,10 @@ def test_counts(origin: Bench) -> None:
     assert origin.node.statistics()["given"] == 0
 
 
-def test_what_is_returned_is_of_the_lowest_priority(worker: Bench) -> None:
-    worker.give_noted(1, "a", "b", priority=2)
-    worker.give_noted(2, "c", "d")
-    with worker.node.lock:
-        worker.node._give_back(3)
-        worker.node.flush()
-    assert [(back.piece, back.ids) for back in worker.heard(Return)] == [(2, [1, 2]), (1, [2])]
-
-
 def test_the_helper_thread_puts_a_piece_before_the_one_that_ends(worker: Bench) -> None:
     """The main thread takes off the piece that it has finished, not the one that was put before it meanwhile."""
     worker.give_noted(1, "low")
-    low = worker.node.fetched[0]
+    low = worker.node.workload.queue[0]
     remove: Callable[[Any], None] = deque.remove
 
     class Between(deque[Any]):
@@ -512,9 +502,9 @@ def test_the_helper_thread_puts_a_piece_before_the_one_that_ends(worker: Bench) 
             worker.give_noted(2, "urgent", priority=1)
             remove(self, piece)
 
-    worker.node.fetched = Between(worker.node.fetched)
+    worker.node.workload.queue = Between(worker.node.workload.queue)
     worker.node._run_fetched(low)
-    assert [piece.number for piece in worker.node.fetched] == [2]
+    assert [piece.number for piece in worker.node.workload.queue] == [2]
 
 
 # -- seals -----------------------------------------------------------------------------------------------------------

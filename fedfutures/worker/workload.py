@@ -1,0 +1,281 @@
+"""What a Worker was given, and what it says of it: rules without thread, clock or socket.
+
+Theory of operation. A *piece* is a bunch of Futures of one function that the Broker gave in one Batch. It is held until
+each of its Futures was reported or given back; until then it stands in :attr:`Workload.pieces`. Once its function is
+here, it stands in :attr:`Workload.queue`, too: the pieces that have Futures to start, in the order to run them.
+
+Two threads may be at work, and neither waits for the other. *The runner* runs Futures. *The driver* takes in messages
+and sends, and holds the node's lock meanwhile; it is the same thread between two Futures, and the helper thread while
+one takes long.
+
+- The runner owns the left end: it starts the leftmost Future of the leftmost piece, takes a piece off the queue that
+  has nothing left to start, and appends to ``finished``.
+- The driver owns the right end: it puts pieces into the queue, gives Futures back from the right, and takes what has
+  finished. A Future in the middle, which its submitter cancels, it removes.
+
+Each of these is one step of a ``deque``, which no other thread can divide. So a Future goes to exactly one of them: the
+other finds it gone. Where the driver looks at a whole deque, it looks at a copy.
+
+Worker, simulator and tests run this code, so a rule is written here once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from math import inf
+from typing import Any
+
+from ..errors import LocalProtocolError
+from ..lazy_dataclass import dataclass
+from ..wire.messages import CANCELLED, Batch
+from .events import Finished, GiveBack, Load, Report
+from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS, STUCK_SECONDS
+
+
+@dataclass(slots=True)
+class PieceTerms:
+    """What the Futures of a piece have in common; outlives the piece, for a session that begins anew."""
+
+    submitter: str
+    function: bytes
+    root: str  # the Origin that they stem from
+    priority: int
+    attempt: int
+    crashes: int
+
+
+class HeldPiece:
+    """A piece that this Worker holds. The runner needs `definition` and `stamp`; the rules pass them on unseen."""
+
+    __slots__ = ("definition", "finished", "name", "number", "pending", "stamp", "terms", "todo")
+
+    def __init__(self, batch: Batch) -> None:
+        self.number = batch.piece
+        self.terms = PieceTerms(
+            batch.submitter, batch.function, batch.root or batch.submitter, batch.priority, batch.attempt, batch.crashes
+        )
+        self.name = ""  # of the function
+        self.definition: Any = None  # None: the function is not here yet
+        self.stamp: Any = None
+        self.pending = set(batch.ids)  # neither reported nor given back
+        self.todo = deque(zip(batch.ids, batch.payloads))  # not started
+        self.finished: deque[tuple[int, bytes, int, float]] = deque()
+        """Not reported yet: number, outcome, kind of outcome, and seconds that it took (0.0: not measured)."""
+
+
+class Workload:
+    """The pieces of one Worker; who owns which end is told above."""
+
+    __slots__ = ("has_priorities", "pieces", "queue", "reported")
+
+    def __init__(self) -> None:
+        self.pieces: dict[int, HeldPiece] = {}
+        self.queue: deque[HeldPiece] = deque()
+        self.has_priorities = False  # whether one other than 0 was ever seen: until then order needs no thought
+        self.reported = (0, 0)  # piece and number of the Future last said to be running
+
+    # -- for the runner ----------------------------------------------------------------------------------------------
+
+    def expect_priorities(self) -> None:
+        """From now on pieces and own Futures may differ in priority."""
+        self.has_priorities = True
+
+    def goes_before(self, own_priority: float) -> bool:
+        """Whether a Future of others is to be started before own ones of this priority."""
+        try:
+            return self.queue[0].terms.priority > own_priority
+        except IndexError:
+            return False
+
+    # -- for the driver: what comes and goes -------------------------------------------------------------------------
+
+    def hold(self, batch: Batch) -> HeldPiece:
+        """Take in a piece; it is not to be started before :meth:`enqueue`."""
+        piece = self.pieces[batch.piece] = HeldPiece(batch)
+        return piece
+
+    def waiting_for(self, function: bytes) -> list[HeldPiece]:
+        """Return the pieces that wait for a function."""
+        waiting = [piece for piece in self.pieces.values() if piece.definition is None]
+        return [piece for piece in waiting if piece.terms.function == function]
+
+    def missing(self) -> list[bytes]:
+        """Return the functions that pieces wait for, each once."""
+        return list(dict.fromkeys(piece.terms.function for piece in self.pieces.values() if piece.definition is None))
+
+    def enqueue(self, number: int, definition: Any, stamp: Any = None) -> None:
+        """Let a piece whose function is here be started, behind those of its priority."""
+        piece = self.pieces[number]
+        piece.definition, piece.stamp = definition, stamp
+        priority = piece.terms.priority
+        if priority:
+            self.has_priorities = True
+        behind = 0
+        if self.has_priorities:
+            for other in reversed(self.queue.copy()):
+                if other.terms.priority >= priority:
+                    break
+                behind += 1
+        if behind:
+            self.queue.insert(-behind, piece)  # counted from the right: the runner may take pieces off the left
+        else:
+            self.queue.append(piece)
+
+    def settle(self, number: int, ids: Iterable[int]) -> HeldPiece:
+        """Futures were reported or given back: they are not held any more. With its last one the piece is forgotten."""
+        piece = self.pieces[number]
+        piece.pending.difference_update(ids)
+        if not piece.pending:
+            del self.pieces[number]
+        return piece
+
+    def unstart(self, number: int, ids: list[int]) -> list[int]:
+        """Finish as cancelled those of these Futures that have not started; return those that are running."""
+        piece, wanted = self.pieces[number], set(ids)
+        for entry in piece.todo.copy():
+            if entry[0] in wanted:
+                try:
+                    piece.todo.remove(entry)
+                except ValueError:
+                    continue  # the runner has just started it
+                piece.finished.append((entry[0], b"", CANCELLED, 0.0))
+        gone = {entry[0] for entry in piece.finished.copy()}
+        return [i for i in ids if i in piece.pending and i not in gone]
+
+    # -- for the driver: what is to be said --------------------------------------------------------------------------
+
+    def results(self) -> list[Finished]:
+        """Return what has finished since the last time; of those measured, the seconds and their count."""
+        found = []
+        for piece in self.pieces.values():
+            done = piece.finished
+            if done:
+                ids, outcomes, kinds, seconds = zip(*[done.popleft() for _ in range(len(done))])
+                odd = [entry for entry in zip(ids, kinds) if entry[1]] if any(kinds) else []
+                measured = len(seconds) - seconds.count(0.0)
+                found.append(Finished(piece.number, list(ids), list(outcomes), odd, sum(seconds), measured))
+        return found
+
+    def surplus(self, stuck: float, hunger: int, last: float | None, *, locked_in: bool) -> list[GiveBack]:
+        """Return what is to be given back: what came last goes first, of the lowest priority.
+
+        That is all, where what runs takes longer than expected or nothing of others may be started; else as many as
+        Workers elsewhere could run now.
+
+        stuck
+            For how many seconds one Future has kept the runner; 0.0: the runner asks, and is about to start the next.
+        hunger
+            How many Futures idle Workers elsewhere could run.
+        last
+            Seconds that a Future took lately; None: not known.
+        locked_in
+            Whether no Future of others may be started here.
+        """
+        most = self._waiting(stuck, locked_in) if self.queue else 0
+        if not (locked_in or stuck > overdue_seconds(last)):
+            most = min(most, hunger)
+        found: list[GiveBack] = []
+        if most > 0:
+            for piece in reversed(self.queue.copy()):
+                ids: list[int] = []
+                while len(ids) < most:
+                    try:
+                        ids.append(piece.todo.pop()[0])
+                    except IndexError:
+                        break
+                if ids:
+                    most -= len(ids)
+                    found.append(GiveBack(piece.number, ids[::-1]))
+        return found
+
+    def load(
+        self, stuck: float, own: int, busy: bool, last: float | None, *, locked_in: bool, one_by_one: bool = False
+    ) -> Load:
+        """Return what is here, after :meth:`surplus` was given back.
+
+        own
+            How many Futures of this Worker's are neither started nor given.
+        busy
+            Whether a Future runs, or waits and can go on.
+        one_by_one
+            Whether nothing may wait behind what runs, however short Futures are.
+        """
+        unstarted = self._waiting(stuck, locked_in) if self.queue else 0
+        one_by_one = one_by_one or locked_in or stuck > overdue_seconds(last)
+        return Load(unstarted, own, busy or locked_in or self._has_unstarted(), one_by_one, locked_in)
+
+    def _waiting(self, stuck: float, locked_in: bool) -> int:
+        """How many Futures wait behind the one that runs, or is about to be started."""
+        count = 0
+        for piece in self.queue.copy():
+            count += len(piece.todo)
+        return count - 1 if count and not (stuck or locked_in) else count
+
+    def _has_unstarted(self) -> bool:
+        return any(piece.todo for piece in self.queue.copy()) if self.queue else False
+
+    def report(self, stuck: float, running: tuple[int, int], kept: int = 0) -> Report | None:
+        """Return that a Future runs on, once it does so for long; `kept` items if it is a slice that was just cut."""
+        if kept or (stuck > REPORT_SECONDS and running[0] and running != self.reported):
+            self.reported = running
+            return Report(running[0], [running[1]], kept)
+        return None
+
+    def look_again_at(
+        self, driven_at: float, last: float | None, running: tuple[int, int], *, can_be_cut: bool = False
+    ) -> float:
+        """When there is something to be said of a Future that has kept the runner since `driven_at`; inf: never."""
+        time = driven_at + overdue_seconds(last) if self._has_unstarted() else inf
+        if can_be_cut:
+            time = min(time, driven_at + CUT_SECONDS)
+        if running[0] and running != self.reported:
+            time = min(time, driven_at + REPORT_SECONDS)
+        return time
+
+    # -- for tests ---------------------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Assert that no piece is held for nothing, and that each that is to be started stands in the queue."""
+        for piece in self.pieces.values():
+            if not piece.pending:
+                raise LocalProtocolError("an empty piece was kept")
+            here = [entry[0] for entry in (*piece.todo, *piece.finished)]
+            if len(here) != len(set(here)) or not piece.pending.issuperset(here):
+                raise LocalProtocolError("a Future of a piece is in two places, or was settled before")
+            if piece.definition is not None and piece.todo and piece not in self.queue:
+                raise LocalProtocolError("a piece that is to be started is not in the queue")
+
+
+class Recalls:
+    """Own Futures that were given and are asked for again, because this Worker may run nothing else.
+
+    It asks also for those that run: whoever runs them may be lost, and then they wait where nobody may start them.
+    """
+
+    __slots__ = ("asked",)
+
+    def __init__(self) -> None:
+        self.asked: dict[int, float] = {}  # number -> when it was asked for
+
+    def due(self, given: Iterable[int], now: float) -> list[int]:
+        """Return which of the Futures given are to be asked for now, each so often."""
+        wanted = [number for number in given if now >= self.asked.get(number, -inf) + RECALL_SECONDS]
+        self.asked.update(dict.fromkeys(wanted, now))
+        return wanted
+
+    def come_back(self, ids: Iterable[int], odd: Iterable[tuple[int, int]]) -> list[int]:
+        """Futures have outcomes; return, in order, those that were handed back to be run here."""
+        back = sorted(number for number, kind in odd if kind == CANCELLED and number in self.asked)
+        self.forget(ids)
+        return back
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """These are not asked for: if they are cancelled, it is for good."""
+        for number in ids:
+            self.asked.pop(number, None)
+
+
+def overdue_seconds(last: float | None) -> float:
+    """How long one Future may run before what waits behind it is given back; `last`: what one took lately."""
+    return max(STUCK_SECONDS, 2 * (last or 0.0))
