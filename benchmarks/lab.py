@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.faces import Face
 from fedfutures.futures.federation import Federation
-from fedfutures.futures.mapping import mapped
+from fedfutures.futures.mapping import MapOptions, mapped
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
 from fedfutures.wire.control import AcceptBroker, BrokerAccepts, BrokerBound, DialBroker, LinkState, WorkerOutput
@@ -103,7 +103,7 @@ class Site:
 
     def map(self, function: Callable[..., Any], *iterables: Iterable[Any]) -> Iterator[Any]:
         """As ``Executor.map``."""
-        return mapped(self.origin, function, iterables)
+        return mapped(self.origin, function, iterables, MapOptions())
 
 
 def _awaited(handle: HostHandle, kind: type[Any]) -> Any:

@@ -12,7 +12,7 @@ from .host.starting import starting
 
 TYPE_CHECKING = False  # and no import of typing: a typing.py in the working directory would be found first
 if TYPE_CHECKING:
-    from typing import Any
+    from logging import Logger
 
     from . import errors, futures, shared, worker
     from . import logging as logging
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from .host.hosts import Hosts
     from .program.probes import changed
     from .worker.future import Future
+
+    IS_ORIGIN: bool
+    IS_RUNNING: bool
+    SIZE: int
+    logger: Logger
 
 __version__ = "0.1.0"
 
@@ -63,7 +68,7 @@ starting.compose("fedfutures.entry", lambda: importlib.import_module("fedfutures
 """What the parts start is said here: they know of nothing that stands above them."""
 
 
-def __getattr__(name: str) -> Any:
+def _part(name: str) -> object:
     """Return a part of the face, or a fact about this process.
 
     IS_ORIGIN: not in a Worker. IS_RUNNING: in a Federation. SIZE: its number of Workers, 0 without one.
@@ -71,7 +76,7 @@ def __getattr__(name: str) -> Any:
     """
     if name in _PLACES:
         module, attribute = _PLACES[name]
-        found = importlib.import_module(module)
+        found: object = importlib.import_module(module)
         return getattr(found, attribute) if attribute else found
     if name in ("IS_ORIGIN", "IS_RUNNING", "SIZE"):
         from .worker import current
@@ -80,6 +85,10 @@ def __getattr__(name: str) -> Any:
             return current.is_origin
         return current.node is not None if name == "IS_RUNNING" else current.node.size if current.node else 0
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:  # for type checkers an attribute that there is not is an error
+    __getattr__ = _part
 
 
 def __dir__() -> list[str]:

@@ -22,7 +22,7 @@ _loaded: dict[str, tuple[Any, Any]] = {}
 _MISSING = object()
 
 
-def set(**values: Any) -> None:
+def set(**values: object) -> None:
     """Give constants their values, on every node. Futures submitted afterwards by this process see them.
 
     Raises ``PicklingError`` or whatever pickling raises. A name that is set again has the newer value everywhere soon.
@@ -105,7 +105,7 @@ def file(path: str | os.PathLike[str]) -> str:
     return str(node.files.path_of(name, place))
 
 
-def setConst(**values: Any) -> None:
+def setConst(**values: object) -> None:
     """Older name of :func:`set`."""
     set(**values)
 

@@ -20,10 +20,12 @@ from ..worker import current
 from ..worker.future import Future
 from ..worker.seeding import rng
 from ..worker.slices import Arguments
-from . import ends, mapping, reduction
+from . import ends, reduction
 from .advice import advice
+from .caller import Caller, Face, P, Seed, T, starred, typed_as
 from .groups import Group, GroupStatistics, named
-from .options import CallOptions, Face, in_seeded, starred
+from .mapping import MapOptions, mapped
+from .options import CallOptions, in_seeded
 from .patience import Patience
 from .priority import taken_from
 from .serial import Serial
@@ -90,7 +92,7 @@ def _is_waited_for(thread: threading.Thread) -> bool:
     return not thread.daemon or thread.name.startswith("fedfutures-")
 
 
-def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+def submit(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
     """Submit ``fn(*args, **kwargs)`` and return its Future (PEP 3148). What the call itself is told: :func:`options`.
 
     Raises ``TypeError`` for what is no function, and ``PicklingError`` when something in the call cannot travel.
@@ -102,8 +104,8 @@ def submit(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
     priority = taken_from(fn, kwargs) if kwargs else None
     if node is None or _closed or current.unusual:
         node = _node()
-        fn, args = in_seeded(fn, args)
-    future: Future = node.submit(fn, args, kwargs, priority)
+        fn, args = in_seeded(fn, args)  # type: ignore[assignment]
+    future: Future[T] = node.submit(fn, args, kwargs, priority)
     if pending.due:
         deliver()
     return future
@@ -118,13 +120,21 @@ def _submit(
     return node.submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
 
 
-def options(*, priority: int | None = None, seed: Any = None) -> CallOptions:
+def _map(fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:
+    return mapped(_node(), fn, iterables, options)
+
+
+def _face() -> Face:
+    return Face(_submit, _map, options)
+
+
+def options(*, priority: int | None = None, seed: Seed = None) -> CallOptions:
     """Return an object whose ``submit`` and ``map`` make calls with these options; see :class:`CallOptions`.
 
     >>> options(priority=3).submit(pow, 2, 5).result()
     32
     """
-    return CallOptions(Face(_submit, _map, options), priority, seed)
+    return CallOptions(_face(), priority, seed)
 
 
 def group(name: str, priority: int | None = None) -> Group:
@@ -141,9 +151,10 @@ def group(name: str, priority: int | None = None) -> Group:
     (3, True)
     """
     node: Any = None if current.is_origin else current.node
-    return named(_groups if node is None else node.scope(), name, priority, _submit, _map)
+    return named(_groups if node is None else node.scope(), name, priority, _face())
 
 
+@typed_as(Caller().map)
 def map(
     fn: Callable[..., Any],
     *iterables: Iterable[Any],
@@ -177,15 +188,12 @@ def map(
     [32, 9]
     """
     return _map(
-        fn, *iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-        return_exceptions=return_exceptions, unordered=unordered, progress=progress, priority=priority, seed=seed,
+        fn, iterables,
+        MapOptions(timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed),
     )  # fmt: skip
 
 
-def _map(fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
-    return mapping.mapped(_node(), fn, iterables, **options)
-
-
+@typed_as(Caller().starmap)
 def starmap(fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) -> Iterator[Any]:
     """As :func:`map`, each item holding all arguments of one call, as in ``itertools.starmap``.
 
@@ -197,6 +205,7 @@ def starmap(fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) ->
     return map(starred(fn), args_list, **options)
 
 
+@typed_as(Caller().map)
 def map_as_completed(fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
     """As :func:`map` with ``unordered=True``: the results in the order in which they come.
 
@@ -207,12 +216,12 @@ def map_as_completed(fn: Callable[..., Any], *iterables: Iterable[Any], **option
 
 
 def map_reduce(
-    fn: Callable[..., Any],
-    operation: Callable[[Any, Any], Any],
+    fn: Callable[..., T],
+    operation: Callable[[T, T], T],
     *iterables: Iterable[Any],
-    initial: Any = reduction.MISSING,
-    seed: Any = None,
-) -> Any:
+    initial: T = reduction.MISSING,
+    seed: Seed = None,
+) -> T:
     """Map, then reduce the results to one by an associative `operation`, as a tree.
 
     Raises ``TypeError`` when there are no items and no `initial`, as ``functools.reduce`` does. `seed` is as in
@@ -226,12 +235,12 @@ def map_reduce(
 
 
 def map_scan(
-    fn: Callable[..., Any],
-    operation: Callable[[Any, Any], Any],
+    fn: Callable[..., T],
+    operation: Callable[[T, T], T],
     *iterables: Iterable[Any],
-    initial: Any = reduction.MISSING,
-    seed: Any = None,
-) -> list[Any]:
+    initial: T = reduction.MISSING,
+    seed: Seed = None,
+) -> list[T]:
     """Map, then return the running reductions by an associative `operation`, as ``itertools.accumulate`` would.
 
     `seed` is as in :func:`map`.

@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pickle import PicklingError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import NotSupportedHere, StartFailed
 from ..host.handle import HostHandle
@@ -24,21 +24,28 @@ from ..program.postponing import deliver, pending
 from ..worker import current
 from ..worker.future import Future
 from . import ends
+from .caller import Caller, Face, P, Seed, T
 from .checks import refuse
 from .groups import Group, named
-from .mapping import mapped
-from .options import CallOptions, Face, in_seeded
+from .mapping import MapOptions, mapped
+from .options import CallOptions, in_seeded
 from .override import Override
 from .patience import Patience
 from .priority import taken_from
 from .serial import Serial
 
 if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
+    from typing_extensions import Self, TypeVarTuple, Unpack
+
     from .federation import Federation
     from .feeding import Feeder
 
+    Ts = TypeVarTuple("Ts")
 
-class Executor(concurrent.futures.Executor):
+
+class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # more exactly typed than its base
     """Runs calls on Workers of this machine, and of others with `hosts` (PEP 3148).
 
     Made in a plain program, a notebook, a thread or under asyncio, it starts a Federation of its own. Made inside a
@@ -73,14 +80,14 @@ class Executor(concurrent.futures.Executor):
     def __init__(
         self,
         max_workers: int | None = None,
-        mp_context: Any = None,
-        initializer: Callable[..., object] | None = None,
-        initargs: tuple[Any, ...] = (),
+        mp_context: BaseContext | None = None,
+        initializer: Callable[[Unpack[Ts]], object] | None = None,
+        initargs: tuple[Unpack[Ts]] = (),  # type: ignore[assignment]
         *,
         max_tasks_per_child: int | None = None,
         brokers: int = 1,
         hosts: Sequence[str] | Hosts | None = None,
-        mode: str = "parallel",
+        mode: Literal["parallel", "serial"] = "parallel",
         **unknown: Any,
     ) -> None:
         refuse(unknown, mp_context)
@@ -140,7 +147,7 @@ class Executor(concurrent.futures.Executor):
             self._node = self._federation.origin
         return self._node
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Submit ``fn(*args, **kwargs)`` and return its Future. What the call itself is told: :meth:`options`.
 
         Raises ``TypeError`` for what is no function, ``PicklingError`` when something in the call cannot travel,
@@ -152,8 +159,8 @@ class Executor(concurrent.futures.Executor):
         node = self._node
         if node is None or self._shutdown or current.unusual:
             node = self._ready()
-            fn, args = in_seeded(fn, args)
-        future: Future = node.submit(fn, args, kwargs, priority)
+            fn, args = in_seeded(fn, args)  # type: ignore[assignment]
+        future: Future[T] = node.submit(fn, args, kwargs, priority)
         if self._mine is not None:
             self._mine.add(future)
         if pending.due:
@@ -172,46 +179,26 @@ class Executor(concurrent.futures.Executor):
             self._mine.add(future)
         return future
 
-    def options(self, *, priority: int | None = None, seed: Any = None) -> CallOptions:
+    def options(self, *, priority: int | None = None, seed: Seed = None) -> CallOptions:
         """Return an object that submits here with options; see :class:`fedfutures.futures.CallOptions`."""
-        return CallOptions(Face(self._submit, self._map, self.options), priority, seed)
+        return CallOptions(self._face(), priority, seed)
 
-    def map(
-        self,
-        fn: Callable[..., Any],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-        return_exceptions: bool = False,
-        unordered: bool = False,
-        progress: bool = False,
-        priority: int | None = None,
-        seed: Any = None,
-    ) -> Iterator[Any]:
-        """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
-        return self._map(
-            fn, *iterables, timeout=timeout, chunksize=chunksize, buffersize=buffersize,
-            return_exceptions=return_exceptions, unordered=unordered, progress=progress, priority=priority, seed=seed,
-        )  # fmt: skip
+    def _face(self) -> Face:
+        return Face(self._submit, self._map, self.options)
 
-    def _map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
+    def _map(self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:
         if self._override is not None:
             return self._override.map(self.submit, fn, iterables, options)
-        return mapped(self._ready(), fn, iterables, owner=self, opened=self._opened, **options)
+        return mapped(self._ready(), fn, iterables, options._replace(owner=self, opened=self._opened))
 
     def _opened(self, feeder: Feeder) -> None:
         """A map has begun."""
         if self._federation is None:
             self._maps.add(feeder)
 
-    def starmap(self, fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) -> Iterator[Any]:
-        """As :meth:`map`, each item holding all arguments of one call; see :func:`fedfutures.futures.starmap`."""
-        return self.options().starmap(fn, args_list, **options)
-
     def group(self, name: str, priority: int | None = None) -> Group:
         """Return this Executor's group of that name; see :func:`fedfutures.futures.group`."""
-        return named(self._groups, name, priority, self._submit, self._map)
+        return named(self._groups, name, priority, self._face())
 
     # -- what there is -----------------------------------------------------------------------------------------------
 
@@ -225,7 +212,7 @@ class Executor(concurrent.futures.Executor):
     _max_workers = num_workers
     """The name that programs written for ``ProcessPoolExecutor`` read."""
 
-    def bootup(self, wait: bool = True) -> Executor:
+    def bootup(self, wait: bool = True) -> Self:
         """Return the Executor itself, once its Workers can be reached: they are being started since it was made.
 
         wait: False returns at once.

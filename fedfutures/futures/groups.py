@@ -22,12 +22,12 @@ from ..program import safe_points
 from ..program.callables import not_callable
 from ..worker.future import Future
 from ..worker.unasked import bystanders, seen_by_waiting
-from .options import CallOptions, Face
+from .caller import Caller, Face, P, Seed, T
+from .mapping import MapOptions
+from .options import CallOptions
 from .priority import checked
 from .waiting import wait_unseeing
 
-Submit = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], "int | None"], Future]
-Map = Callable[..., Iterator[Any]]
 _naming = threading.RLock()
 
 
@@ -48,7 +48,7 @@ class GroupStatistics:
     """Work in those that are done, by the measured mean duration of their functions; 0.0 for what was not measured."""
 
 
-class Group:
+class Group(Caller):
     """Futures under a common name; made by :func:`fedfutures.futures.group` and ``Executor.group``.
 
     Iterating gives its Futures in the order in which they came: those that are open, and of those that are done the
@@ -63,17 +63,17 @@ class Group:
     (8, 1)
     """
 
-    def __init__(self, name: str, submit: Submit, map: Map) -> None:
+    def __init__(self, name: str, face: Face) -> None:
         self.name = name
         self.priority: int | None = None
-        self._submit, self._map = submit, map
+        self._face = face
         self._lock = threading.RLock()
         self._members: weakref.WeakKeyDictionary[Any, None] = weakref.WeakKeyDictionary()
         self._open: dict[Any, bytes | None] = {}  # Futures that are not done, with their functions' digests
         self._counts: Counter[str] = Counter()  # of the others
         self._seconds = 0.0
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Submit ``fn(*args, **kwargs)`` with the priority of the group; all keywords are the function's own."""
         if not callable(fn):
             raise not_callable("submit", fn)
@@ -83,27 +83,23 @@ class Group:
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None
     ) -> Future:
         began = time.perf_counter()
-        future = self._submit(fn, args, kwargs, self.priority if priority is None else priority)
+        future = self._face.submit(fn, args, kwargs, self.priority if priority is None else priority)
         if future._home is None:  # it has run right here
             self._seconds += time.perf_counter() - began
         self.add(future)
         safe_points.check()
         return future
 
-    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
-        """As :func:`fedfutures.futures.map`, with its options.
+    def _map(self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:
+        """The Futures of the group are the slices of the map, once they are under way."""
+        priority = self.priority if options.priority is None else options.priority
+        return self._face.map(fn, iterables, options._replace(priority=priority, join=self.add))
 
-        The Futures of the group are its slices, once they are under way.
-        """
-        if options.get("priority") is None:
-            options["priority"] = self.priority
-        return self._map(fn, *iterables, join=self.add, **options)
-
-    def options(self, *, priority: int | None = None, seed: Any = None) -> CallOptions:
+    def options(self, *, priority: int | None = None, seed: Seed = None) -> CallOptions:
         """Return an object that submits to this group with options; see :class:`fedfutures.futures.CallOptions`."""
-        return CallOptions(Face(self._call, self.map, self.options), priority, seed)
+        return CallOptions(Face(self._call, self._map, self.options), priority, seed)
 
-    def add(self, future: Any) -> None:
+    def add(self, future: concurrent.futures.Future[Any]) -> None:
         """Take in a Future that was submitted elsewhere, any ``concurrent.futures.Future``; twice counts as once."""
         if not isinstance(future, concurrent.futures.Future):
             raise TypeError(f"a group takes Futures, not {type(future).__name__}")
@@ -121,7 +117,7 @@ class Group:
             if digest is not None:
                 self._seconds += future._home.machine.durations.of(digest) or 0.0
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[concurrent.futures.Future[Any]]:
         with self._lock:
             return iter(list(self._members))
 
@@ -194,9 +190,7 @@ class Group:
         return f"<Group {self.name!r}: {len(self._open)} open>"
 
 
-def named(
-    groups: dict[str, Group], name: str, priority: int | None, submit: Submit, map: Map
-) -> Group:  # fmt: skip
+def named(groups: dict[str, Group], name: str, priority: int | None, face: Face) -> Group:
     """Return the group of that name among `groups`, made if it is new; a priority holds for what is submitted next."""
     if not isinstance(name, str):
         raise TypeError(f"the name of a group is a str, not {type(name).__name__}")
@@ -204,7 +198,7 @@ def named(
     with _naming:
         group = groups.get(name)
         if group is None:
-            group = groups[name] = Group(name, submit, map)
+            group = groups[name] = Group(name, face)
     if number is not None:
         group.priority = number
     return group

@@ -23,8 +23,8 @@ from .progress import with_progress
 from .reading import items, let_go, take
 
 
-class Wishes(NamedTuple):
-    """How a map is to be made and read, beside its function and input."""
+class MapOptions(NamedTuple):
+    """How to make and read a map, beside its function and input: those that users give, then our own."""
 
     timeout: float | None = None
     chunksize: int | None = None
@@ -40,56 +40,57 @@ class Wishes(NamedTuple):
 
 
 def mapped(
-    node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], **options: Any
+    node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
 ) -> Iterator[Any]:
-    """Submit at once, as far as the bounds allow, and return a generator of the results.
-
-    The options are those of :class:`Wishes`.
-    """
-    wishes = wished(function, options)
-    arrivals = Arrivals(node) if wishes.unordered else None
-    feeder, deadline = _begun(node, function, iterables, wishes, None if arrivals is None else arrivals.watch)
+    """Submit at once, as far as the bounds allow, and return a generator of the results."""
+    check(function, options)
+    arrivals = Arrivals(node) if options.unordered else None
+    feeder, deadline = _begun(node, function, iterables, options, None if arrivals is None else arrivals.watch)
     safe_points.check()
-    reader = Reader(feeder, wishes.owner)
+    reader = Reader(feeder, options.owner)
     if arrivals is None:
-        results = _in_order(reader, deadline, wishes.return_exceptions)
+        results = _in_order(reader, deadline, options.return_exceptions)
     else:
-        results = _as_they_come(reader, arrivals, deadline, wishes.return_exceptions)
-    return with_progress(results, iterables, feeder.counter()) if wishes.progress else results
+        results = _as_they_come(reader, arrivals, deadline, options.return_exceptions)
+    return with_progress(results, iterables, feeder.counter()) if options.progress else results
 
 
-def wished(function: Callable[..., Any], options: dict[str, Any]) -> Wishes:
-    """Return the options of a map; raise TypeError for one that there is not, and for a function that is none."""
+def check(function: Callable[..., Any], options: MapOptions) -> None:
+    """Raise for a function that is none, and for options that make no sense, as the standard library does."""
     if not callable(function):
         raise not_callable("map", function)
-    for name in options.keys() - set(Wishes._fields):
-        raise TypeError(f"map() got an unexpected keyword argument {name!r}")
-    wishes = Wishes(**options)
-    check_sizes(wishes.chunksize, wishes.buffersize)
-    if wishes.timeout is not None and not hasattr(wishes.timeout, "__float__"):
-        raise TypeError(f"timeout must be a number of seconds or None, not {shown(wishes.timeout)}")
-    return wishes
+    chunksize, buffersize = options.chunksize, options.buffersize
+    if chunksize is not None and not hasattr(chunksize, "__index__"):
+        raise TypeError(f"chunksize must be an integer or None, not {shown(chunksize)}")
+    if chunksize is not None and chunksize < 1:
+        raise ValueError("chunksize must be >= 1.")
+    if buffersize is not None and not isinstance(buffersize, int):
+        raise TypeError("buffersize must be an integer or None")
+    if buffersize is not None and buffersize < 1:
+        raise ValueError("buffersize must be None or > 0")
+    if options.timeout is not None and not hasattr(options.timeout, "__float__"):
+        raise TypeError(f"timeout must be a number of seconds or None, not {shown(options.timeout)}")
 
 
 def _begun(
-    node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], wishes: Wishes,
+    node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions,
     watch: Callable[[Future], object] | None,
 ) -> tuple[Feeder, float | None]:  # fmt: skip
     """Return a Feeder that has submitted what it may, and when time is over; raise what cannot travel at the call."""
-    stream = None if wishes.seed is None and not seeding.ever else seeding.stream_for_call(wishes.seed)
+    stream = None if options.seed is None and not seeding.ever else seeding.stream_for_call(options.seed)
     feeder = Feeder(
-        node, Slice(function) if wishes.chunksize is None else WholeSlice(function), iterables, wishes.chunksize,
-        wishes.buffersize, wishes.priority, wishes.join, watch, stream,
+        node, Slice(function) if options.chunksize is None else WholeSlice(function), iterables, options.chunksize,
+        options.buffersize, options.priority, options.join, watch, stream,
     )  # fmt: skip
-    deadline = None if wishes.timeout is None else time.monotonic() + wishes.timeout
+    deadline = None if options.timeout is None else time.monotonic() + options.timeout
     feeder.fill()
     if feeder.refused and feeder.failure is not None:
         failure = feeder.failure
         feeder.is_read = True
         feeder.stop()
         raise failure
-    if wishes.opened is not None:
-        wishes.opened(feeder)
+    if options.opened is not None:
+        options.opened(feeder)
     return feeder, deadline
 
 
@@ -167,15 +168,3 @@ def _as_they_come(
                 yield from items(feeder, read, return_exceptions)
     finally:
         feeder.leave_off()
-
-
-def check_sizes(chunksize: int | None, buffersize: int | None) -> None:
-    """Raise for a chunksize or buffersize that makes no sense, as the standard library does."""
-    if chunksize is not None and not hasattr(chunksize, "__index__"):
-        raise TypeError(f"chunksize must be an integer or None, not {shown(chunksize)}")
-    if chunksize is not None and chunksize < 1:
-        raise ValueError("chunksize must be >= 1.")
-    if buffersize is not None and not isinstance(buffersize, int):
-        raise TypeError("buffersize must be an integer or None")
-    if buffersize is not None and buffersize < 1:
-        raise ValueError("buffersize must be None or > 0")

@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..program.callables import not_callable
 from ..worker import seeding
 from ..worker.future import Future
-from ..worker.slices import Star
 from ..worker.streams import Stream, stream_of
+from .caller import Caller, Face, P, Seed, T
+from .mapping import MapOptions
 from .priority import checked
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-class Face(NamedTuple):
-    """Who makes calls: the functions of ``futures``, an Executor, or a group."""
-
-    submit: Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], int | None], Future]
-    map: Callable[..., Iterator[Any]]
-    again: Callable[..., CallOptions]  # returns options of the same face
+    from .caller import CallKeywords
 
 
-class CallOptions:
+class CallOptions(Caller):
     """How calls are to be made; returned by ``options()`` of :mod:`fedfutures.futures`, an Executor or a group.
 
     It cannot be changed, and may be kept and used for any number of calls, from any thread.
@@ -52,42 +50,40 @@ class CallOptions:
     _face: Face
     _values: dict[str, Any]
 
-    def __init__(self, face: Face, priority: int | None, seed: Any) -> None:
-        values = {"priority": None if priority is None else checked(priority), "seed": seed}
+    def __init__(self, face: Face, priority: int | None, seed: Seed) -> None:
         if seed is not None:
             stream_of(seed)  # raises for what is none
+        values = {"priority": None if priority is None else checked(priority), "seed": seed}
         given = {name: value for name, value in values.items() if value is not None}
         for name, value in (("_face", face), ("_values", given), ("_count", itertools.count())):
             object.__setattr__(self, name, value)
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Submit ``fn(*args, **kwargs)`` and return its Future; all keywords are the function's own."""
         if not callable(fn):
             raise not_callable("submit", fn)
-        seed = self._values.get("seed")
-        if seed is not None:
+        function: Callable[..., Any] = fn
+        arguments: tuple[Any, ...] = args
+        if (seed := self._values.get("seed")) is not None:
             stream = seeding.stream_for_call(seed)
             assert stream is not None
-            fn, args = seeded(stream.child(next(self._count)), fn, args)
-        return self._face.submit(fn, args, kwargs, self._values.get("priority"))
+            function, arguments = seeded(stream.child(next(self._count)), fn, args)
+        return self._face.submit(function, arguments, kwargs, self._values.get("priority"))
 
-    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
-        """As ``map`` of :mod:`fedfutures.futures`, an Executor or a group, with these options and those given here."""
-        return self._face.map(fn, *iterables, **{**self._values, **options})
+    def _map(self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:
+        left_open = {name: value for name, value in self._values.items() if getattr(options, name) is None}
+        return self._face.map(fn, iterables, options._replace(**left_open))
 
-    def starmap(self, fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) -> Iterator[Any]:
-        """As :func:`fedfutures.futures.starmap`, with these options and those given here."""
-        return self.map(starred(fn), args_list, **options)
-
-    def options(self, **options: Any) -> CallOptions:
+    def options(self, **options: Unpack[CallKeywords]) -> CallOptions:
         """Return options that are these but for those given here."""
-        return self._face.again(**{**self._values, **options})
+        made: CallOptions = self._face.options(**{**self._values, **options})
+        return made
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"options cannot be changed; make others: options.options({name}={value!r})")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self._face.again, self._values)
+        return _again, (self._face.options, self._values)
 
     def __repr__(self) -> str:
         said = ", ".join(f"{name}={value!r}" for name, value in self._values.items())
@@ -96,13 +92,6 @@ class CallOptions:
 
 def _again(make: Callable[..., CallOptions], values: dict[str, Any]) -> CallOptions:
     return make(**values)
-
-
-def starred(fn: Callable[..., Any]) -> Star:
-    """Return what calls a function with the contents of an item; raise TypeError for what is no function."""
-    if not callable(fn):
-        raise not_callable("starmap", fn)
-    return Star(fn)
 
 
 def seeded(stream: Stream, fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

@@ -19,7 +19,7 @@ from ..program import safe_points
 from ..program.postponing import is_by_signal, uninterrupted
 from ..worker import seeding
 from ..worker.streams import Stream
-from .mapping import Wishes, wished
+from .mapping import MapOptions, check
 from .options import seeded
 from .progress import with_progress
 from .waiting import wait
@@ -54,36 +54,36 @@ class Override:
         return fn, args, waiting if priority is None else priority
 
     def map(
-        self, submit: Submit, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: dict[str, Any]
+        self, submit: Submit, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
     ) -> Iterator[Any]:
         """Submit each item as a call, all at once or as far as ``buffersize`` allows; return the results."""
-        wishes = wished(fn, options)
-        stream = seeding.stream_for_call(wishes.seed)
-        deadline = None if wishes.timeout is None else time.monotonic() + wishes.timeout
+        check(fn, options)
+        stream = seeding.stream_for_call(options.seed)
+        deadline = None if options.timeout is None else time.monotonic() + options.timeout
 
         def made(number: int, row: tuple[Any, ...]) -> Any:
             function, args = (fn, row) if stream is None else seeded(stream.child(number), fn, row)
-            future = self.submit(submit, function, args, {}, wishes.priority)
-            if wishes.join is not None:
-                wishes.join(future)
+            future = self.submit(submit, function, args, {}, options.priority)
+            if options.join is not None:
+                options.join(future)
             return future
 
         rows = safe_points.each(safe_points.apply(zip, *iterables))
         calls = itertools.starmap(made, enumerate(rows))
-        futures = deque(itertools.islice(calls, wishes.buffersize))
-        results = _results(futures, calls, deadline, wishes)
-        return with_progress(results, iterables) if wishes.progress else results
+        futures = deque(itertools.islice(calls, options.buffersize))
+        results = _results(futures, calls, deadline, options)
+        return with_progress(results, iterables) if options.progress else results
 
 
-def _results(futures: deque[Any], calls: Iterator[Any], deadline: float | None, wishes: Wishes) -> Iterator[Any]:
+def _results(futures: deque[Any], calls: Iterator[Any], deadline: float | None, options: MapOptions) -> Iterator[Any]:
     try:
         while futures:
-            future = _first_done(futures, deadline) if wishes.unordered else futures[0]
+            future = _first_done(futures, deadline) if options.unordered else futures[0]
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
                 result = future.result(left)
             except Exception as error:
-                if not wishes.return_exceptions or not future.done() or is_by_signal(error):
+                if not options.return_exceptions or not future.done() or is_by_signal(error):
                     raise
                 result = error
             futures.remove(future)

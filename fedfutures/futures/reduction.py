@@ -13,6 +13,7 @@ from typing import Any
 from ..wire.functions import Wrapper
 from ..worker.seeding import stream_for_call
 from ..worker.slices import Accumulate, Fold, ReduceSlice, ScanSlice, Shift
+from .caller import Seed, T
 from .feeding import Feeder
 
 FAN_IN = 16
@@ -36,11 +37,11 @@ def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...],
 
 
 def map_reduce(
-    node: Any, function: Callable[..., Any], operation: Callable[[Any, Any], Any],
-    iterables: tuple[Iterable[Any], ...], initial: Any = MISSING, seed: Any = None,
-) -> Any:  # fmt: skip
+    node: Any, function: Callable[..., T], operation: Callable[[T, T], T],
+    iterables: tuple[Iterable[Any], ...], initial: T = MISSING, seed: Seed = None,
+) -> T:  # fmt: skip
     """Reduce the mapped items to one value."""
-    level = list(_partials(node, ReduceSlice(function, operation), iterables, seed))
+    level: list[T] = list(_partials(node, ReduceSlice(function, operation), iterables, seed))
     if initial is not MISSING:
         level.insert(0, initial)
     if not level:
@@ -48,18 +49,18 @@ def map_reduce(
     fold = node.submitter(Fold(operation))
     while len(level) > 1:
         groups = [level[start : start + FAN_IN] for start in range(0, len(level), FAN_IN)]
-        futures = [fold((group,))[0] if len(group) > 1 else group[0] for group in groups]
+        futures: list[Any] = [fold((group,))[0] if len(group) > 1 else group[0] for group in groups]
         node.send()
         level = [future.result() if len(group) > 1 else future for future, group in zip(futures, groups)]
     return level[0]
 
 
 def map_scan(
-    node: Any, function: Callable[..., Any], operation: Callable[[Any, Any], Any],
-    iterables: tuple[Iterable[Any], ...], initial: Any = MISSING, seed: Any = None,
-) -> list[Any]:  # fmt: skip
+    node: Any, function: Callable[..., T], operation: Callable[[T, T], T],
+    iterables: tuple[Iterable[Any], ...], initial: T = MISSING, seed: Seed = None,
+) -> list[T]:  # fmt: skip
     """Return the running reductions of the mapped items."""
-    slices = list(_partials(node, ScanSlice(function, operation), iterables, seed))
+    slices: list[list[T]] = list(_partials(node, ScanSlice(function, operation), iterables, seed))
     lasts = [values[-1] for values in slices]
     if initial is not MISSING:
         slices.insert(0, [initial])
@@ -72,5 +73,4 @@ def map_scan(
     shift = node.submitter(Shift(operation))
     futures = [shift((ahead, values))[0] for ahead, values in zip(before, slices[1:])]
     node.send()
-    first: list[Any] = slices[0]
-    return first + [value for future in futures for value in future.result()]
+    return slices[0] + [value for future in futures for value in future.result()]

@@ -8,20 +8,22 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, TimeoutError
 from concurrent.futures._base import DoneAndNotDoneFutures
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 from ..program import safe_points
 from ..program.postponing import is_by_signal
 from ..worker import current
 from ..worker.unasked import bystanders, seen_by_waiting
+from .caller import T
 from .mapping import Arrivals
 
+AnyFuture = TypeVar("AnyFuture", bound="concurrent.futures.Future[Any]")
 _RETURN_WHEN = (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION)
 
 
 def wait(
-    fs: Iterable[Any], timeout: float | None = None, return_when: str = ALL_COMPLETED
-) -> DoneAndNotDoneFutures[Any]:
+    fs: Iterable[concurrent.futures.Future[T]], timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> DoneAndNotDoneFutures[T]:
     """Wait for Futures; return the named pair of sets ``(done, not_done)``, as ``concurrent.futures.wait``.
 
     >>> from fedfutures.futures import submit
@@ -69,7 +71,7 @@ def _is_enough(done: set[Any], return_when: str) -> bool:
     return False
 
 
-def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
+def as_completed(fs: Iterable[AnyFuture], timeout: float | None = None) -> Iterator[AnyFuture]:
     """Yield Futures as they are done, as ``concurrent.futures.as_completed``.
 
     >>> from fedfutures.futures import submit
@@ -79,7 +81,8 @@ def as_completed(fs: Iterable[Any], timeout: float | None = None) -> Iterator[An
     futures = set(fs)
     node = _home_of(futures)
     if node is None and not current.is_origin:
-        yield from concurrent.futures.as_completed(futures, timeout)
+        standard: Iterator[Any] = concurrent.futures.as_completed(futures, timeout)
+        yield from standard
         return
     deadline = None if timeout is None else time.monotonic() + timeout
     arrivals = _arrivals_at(node)

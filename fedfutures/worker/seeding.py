@@ -13,11 +13,14 @@ import random
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..wire.functions import Wrapper
 from . import current
 from .streams import Stream, stream_of
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 PART = "random numbers"
 """What this part of a process's state is called."""
@@ -40,7 +43,7 @@ class Running:
         self.calls = 0
 
 
-def rng() -> Any:
+def rng() -> Generator:
     """Return a ``numpy.random.Generator`` for the Future that runs: with a seed, the one of its stream.
 
     In a seeded Future that is one object, the same at each call; it draws what
@@ -63,10 +66,10 @@ def rng() -> Any:
         )
     running = _running.get()
     if running is None:
-        return numpy.default_rng()
+        return numpy.default_rng()  # type: ignore[no-any-return]
     if running.generator is None:
         running.generator = numpy.default_rng(_sequence(numpy, running.stream))
-    return running.generator
+    return running.generator  # type: ignore[no-any-return]
 
 
 def stream_for_call(seed: Any) -> Stream | None:

@@ -16,7 +16,6 @@ from launching import launch, write
 import fedfutures
 from fedfutures import Executor
 from fedfutures.futures import ends
-from fedfutures.futures.mapping import mapped
 
 pytestmark = [pytest.mark.host, pytest.mark.once]
 
@@ -94,7 +93,7 @@ def test_a_slice_that_was_cut_gives_every_result_once(two: Executor, how: str, t
         assert all((tmp_path / str(number)).read_text() == "x" for number in range(50))
         return
     unordered = how == "as completed"
-    found = list(mapped(two._ready(), fails, (items,), return_exceptions=True, unordered=unordered))
+    found = list(two.map(fails, items, return_exceptions=True, unordered=unordered))
     if unordered:
         found = sorted(found, key=lambda each: each if isinstance(each, int) else each.args[0])
     assert [each if isinstance(each, int) else repr(each) for each in found] == wanted
@@ -122,7 +121,7 @@ def test_a_slice_that_was_cut_and_runs_again_fails_for_its_own_items(tmp_path: P
     with Executor(max_workers=2) as executor:
         for _ in range(5):
             list(executor.map(dies_late, range(10, 30)))
-        found = list(mapped(executor._ready(), dies_late, ([path, *range(1, 20)],), return_exceptions=True))
+        found = list(executor.map(dies_late, [path, *range(1, 20)], return_exceptions=True))
     assert os.path.exists(path)
     assert isinstance(found[5], ValueError)
     assert [*found[:5], *found[6:]] == [path, 1, 2, 3, 4, *range(6, 20)]
