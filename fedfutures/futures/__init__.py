@@ -147,8 +147,8 @@ def group(name: str, priority: int | None = None) -> Group:
     >>> squares = group("squares")
     >>> for number in range(3):
     ...     squares.add(submit(pow, number, 2))
-    >>> squares.statistics().done, group("squares") is squares
-    (3, True)
+    >>> squares.statistics().pending, group("squares") is squares
+    (0, True)
     """
     node: Any = None if current.is_origin else current.node
     return named(_groups if node is None else node.scope(), name, priority, _face())
