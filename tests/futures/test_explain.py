@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import doctest
-import importlib
 import os
 import signal
 import time
@@ -18,15 +16,6 @@ import fedfutures
 from fedfutures import Executor, explain, statistics
 
 LIMIT = 20.0
-
-
-@pytest.mark.parametrize("name", ["groups", "inquiry", "options", "priority", "progress", "waiting"])
-def test_examples_in_docstrings(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"fedfutures.futures.{name}")).failed == 0
-
-
-def test_examples_in_the_docstrings_of_futures() -> None:
-    assert doctest.testmod(fedfutures.futures).failed == 0
 
 
 # -- without processes -----------------------------------------------------------------------------------------------

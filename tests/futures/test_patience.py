@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from launching import launch, python, write
 from fedfutures import Executor, futures
 from fedfutures.futures import patience
 from fedfutures.futures.advice import advice
-from fedfutures_launcher import exits
 
 ENDS = """
     import sys
@@ -56,11 +54,6 @@ ENDS = """
 def program(tmp_path: Path) -> Path:
     write(tmp_path / "prog.py", ENDS)
     return tmp_path
-
-
-def test_examples() -> None:
-    assert doctest.testmod(patience).failed == 0
-    assert doctest.testmod(exits).failed == 0
 
 
 @pytest.mark.host

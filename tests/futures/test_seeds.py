@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import operator
 import random
 import sys
@@ -210,10 +209,6 @@ def test_launched_plain_and_with_an_import_inside(tmp_path: Path) -> None:
     outs = {launch("-n", n, "prog.py", cwd=tmp_path).out for n in ("1", "3")} | {python("prog.py", cwd=tmp_path).out}
     assert len(outs) == 1
     assert outs.pop().endswith(" 30\n")
-
-
-def test_the_examples_in_docstrings() -> None:
-    assert doctest.testmod(seeding).failed == 0
 
 
 # -- and nobody else's -----------------------------------------------------------------------------------------------
