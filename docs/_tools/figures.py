@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .drawing import Arrow, Box, Figure, Sequence
 
-NODE, ORIGIN = "fedfutures.worker.node:Node", "fedfutures.worker.origin:Origin"
+NODE, ORIGIN = "fedfutures.worker.submissions:Submissions", "fedfutures.worker.origin:Origin"
 BROKER, HOST = "fedfutures.broker.machine:BrokerMachine", "fedfutures.host.machine:HostMachine"
 DISPATCH, EXCHANGE = "fedfutures.broker.dispatch:Dispatch", "fedfutures.broker.exchange:Exchange"
 LOSSES, ORPHANS = "fedfutures.broker.losses:Losses", "fedfutures.broker.orphans:Orphans"
@@ -93,12 +93,12 @@ FUTURE_STATES = Figure(
         Box("cancelled", 150, 350, "Cancelled", "final"),
     ),
     (
-        Arrow("start", "here", "submit", by=_by(ORIGIN, "submit_defined")),
+        Arrow("start", "here", "submit", by=_by(ORIGIN, "submit")),
         Arrow("here", "given", "the Broker has Demand:\nBatch", by=_by(NODE, "offer")),
-        Arrow("given", "running", "Running", by=_by(NODE, "_started")),
-        Arrow("given", "finished", "Results", at=0.4, by=_by(NODE, "_resolve")),
-        Arrow("running", "finished", "Results, or\nFederation lost", by=_by(NODE, "_resolve", "lose")),
-        Arrow("given", "here", "Broker started\nagain: Reclaim", bend=-30, at=0.5, by=_by(NODE, "_reclaim")),
+        Arrow("given", "running", "Running", by=_by(NODE, "_on_started")),
+        Arrow("given", "finished", "Results", at=0.4, by=_by(NODE, "on_resolve")),
+        Arrow("running", "finished", "Results, or\nFederation lost", by=_by(NODE, "on_resolve", "lose")),
+        Arrow("given", "here", "Broker started\nagain: Reclaim", bend=-30, at=0.5, by=_by(NODE, "_on_reclaim")),
         Arrow("here", "cancelled", "cancel()", by=_by(NODE, "cancel")),
         Arrow("given", "cancelled", "cancel(): fetched back\nin time", at=0.62, by=_by(NODE, "cancel", "_settle_odd")),
         Arrow("here", "finished", "Federation lost", at=0.32, by=_by(NODE, "lose")),

@@ -29,7 +29,6 @@ from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
 from ..worker import current, inheriting, unasked
-from ..worker.events import CancelGiven
 from ..worker.origin import Origin
 from . import ends, nested, repeats
 from .patience import Patience
@@ -224,13 +223,7 @@ class Federation:
             return
         self._cancelled = True
         ends.cancel(ends.open_maps(origin))
-        for future in list(origin.own):
-            future.cancel()
-        with origin.lock:
-            given = list(origin.futures)
-            if given:
-                origin.step(CancelGiven(given))
-        origin.service()
+        origin.cancel_open()
 
     def close(self) -> None:
         """End the host process and all below it, and wait for that; open Futures resolve as lost."""
@@ -241,7 +234,7 @@ class Federation:
             self._handle.hang_up()
             if self._origin is not None:
                 current.origins.discard(self._origin)
-                unasked.silence(self._origin)
+                unasked.silence(self._origin.submissions)
                 self._origin.lose(FederationLost("the Federation was closed"))
         finally:  # callbacks have run, and may have been interrupted
             if self._origin is not None:
@@ -270,7 +263,7 @@ class Federation:
         if self._origin is not None:
             if program_ends:
                 ends.note_unread(self._origin)
-            unasked.say(self._origin, ends=program_ends)
+            unasked.say(self._origin.submissions, ends=program_ends)
         self.close()
         repeats.warn(repeated)
 
@@ -312,8 +305,8 @@ def _daemons_run() -> bool:
 def _forked() -> None:
     """In a process that the program has forked: sockets and threads stayed behind, so waiting would never end."""
     for origin in list(current.origins):
-        origin.lost = FederationLost(
-            "this process was forked from the one that has the Federation; only that one submits"
+        origin.submissions.forbid(
+            FederationLost("this process was forked from the one that has the Federation; only that one submits")
         )
 
 

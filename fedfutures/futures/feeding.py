@@ -179,7 +179,7 @@ class Feeder:
         """The map ends with this; if nobody comes to see it, it is said at the end."""
         self.failure = failure
         if not isinstance(failure, FederationLost):
-            unasked.keep(self, self.node, what, failure)
+            unasked.keep(self, self.node.submissions, what, failure)
 
     def _was_interrupted(self) -> None:
         self.failure = RuntimeError(f"map({self.name}) was interrupted; what was left was not submitted")
@@ -291,7 +291,7 @@ class Feeder:
         failures = [error] if error is not None else [outcome for _, outcome in result[1]]
         for outcome in failures:
             error = outcome if isinstance(outcome, BaseException) else load_failure(outcome, self.node.payloads)
-            unasked.note(self.node, self.name, error)
+            unasked.note(self.node.submissions, self.name, error)
 
     def note_unread(self) -> None:
         """Keep in mind what has failed and cannot be read any more."""
@@ -444,7 +444,7 @@ class Feeder:
                 failure, self.failure = self.failure, None
                 if failure is None:
                     return False
-                unasked.seen(self, self.node)
+                unasked.seen(self, self.node.submissions)
                 raise failure
             safe_points.check()
             if self._begin_filling():  # another thread was about to submit the next slice
@@ -466,10 +466,7 @@ class Feeder:
         self._dropped = True
         if getattr(self.node, "lost", None) is not None:  # also in a process that the program has forked
             return
-        if self._calls_back and hasattr(self.node, "_callbacks") and not self.node.closed:
-            self.node._callbacks.append(self)
-            self.node.wake()
-        elif self._is_done():
+        if not (self._calls_back and self.node.call_soon(self)) and self._is_done():
             self.note_unread()
 
     def _invoke_callbacks(self) -> None:
@@ -510,7 +507,7 @@ class Feeder:
             self._done = self._count_done()
         self._stopped = True
         if self.failure is not None:
-            unasked.seen(self, self.node)
+            unasked.seen(self, self.node.submissions)
         with self._books:
             unread = [future for future in self._parts if future in self._away]
         try:

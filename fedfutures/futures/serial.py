@@ -18,6 +18,7 @@ class Serial:
 
     size = 1
     runs_at_once = True
+    submissions = None  # it has none that are open
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -60,6 +61,10 @@ class Serial:
 
     def send(self) -> None:
         """Nothing has to be sent."""
+
+    def call_soon(self, due: Any) -> bool:
+        """Nobody drives this."""
+        return False
 
     def share(self, name: str, value: Any) -> None:
         """Keep a constant."""

@@ -51,13 +51,13 @@ from .files import Files
 from .future import Future
 from .isolation import Isolation
 from .locks import Locks
-from .node import Node
 from .pace import CUT_SECONDS, HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS
 from .plain import ATOMS
 from .process_state import alarm_at, is_shallow
 from .results import dump_result
 from .threads import STILL_SECONDS, OtherThreads
 from .waiters import GreenEvent, HelpfulEvent, Waiter
+from .worker_node import WorkerNode
 from .workload import HeldPiece, Recalls
 
 INLINE_DEPTH = 12
@@ -75,7 +75,7 @@ def _fetch_nothing(keys: Any) -> Any:
     raise VariableNotCarried("a variable of the program", "its value", "this process has no Origin to ask")
 
 
-class Worker(Node):
+class Worker(WorkerNode):
     """A node that runs Futures in the thread that made it."""
 
     def __init__(self, *arguments: Any, cells: Any, control: int, max_tasks: int | None = None) -> None:

@@ -82,7 +82,6 @@ class WorkerMachine:
         "_constants",
         "_definitions",
         "_finished",
-        "_given_count",
         "_hello",
         "_hello_at",
         "_hunger",
@@ -102,6 +101,7 @@ class WorkerMachine:
         "channel",
         "durations",
         "given",
+        "given_count",
         "held",
         "linked",
         "name",
@@ -126,7 +126,7 @@ class WorkerMachine:
         self.given: dict[int, tuple[bytes, set[int]]] = {}  # own pieces at the Broker: (function, pending ids)
         self._where: dict[int, int] = {}  # own id -> the piece it went in
         self._pieces = 0
-        self._given_count = 0
+        self.given_count = 0  # how many own Futures are at the Broker
         self._definitions: dict[bytes, messages.Function] = {}  # own functions that given Futures may still need
         self._sent: set[bytes] = set()  # functions the Broker was sent
         self._bodies: dict[bytes, messages.Function] = {}  # definitions that came
@@ -190,7 +190,7 @@ class WorkerMachine:
 
     def urgent(self) -> int:
         """How many own Futures of a priority above 0 may be given whatever the Demand."""
-        return max(0, URGENT_AT_MOST - self._given_count) if self.linked else 0
+        return max(0, URGENT_AT_MOST - self.given_count) if self.linked else 0
 
     @property
     def hunger(self) -> int:
@@ -201,11 +201,6 @@ class WorkerMachine:
     def has_given(self) -> bool:
         """Whether it has ever given a Future away."""
         return self._pieces > 0
-
-    @property
-    def given_count(self) -> int:
-        """How many own Futures are at the Broker."""
-        return self._given_count
 
     def _send(self, message: messages.Message, now: float) -> None:
         """Send a message; what belongs to a session waits for one."""
@@ -230,7 +225,7 @@ class WorkerMachine:
             self._send(messages.Ack(), now)
 
     def _beat_later(self, now: float) -> None:
-        self._beat_at = now + (BEAT_SECONDS if self._given_count else IDLE_BEAT_SECONDS)
+        self._beat_at = now + (BEAT_SECONDS if self.given_count else IDLE_BEAT_SECONDS)
 
     def _rejoin(self, event: Rejoin, now: float) -> None:
         """Introduce this node again; the Broker's answer says whether it knows the session."""
@@ -278,7 +273,7 @@ class WorkerMachine:
         self.given.clear()
         self._where.clear()
         self._sent.clear()
-        self._given_count = self._hunger = self._hunger_number = self._asked = 0
+        self.given_count = self._hunger = self._hunger_number = self._asked = 0
         for function in self.workload.missing():
             self._send(messages.Want(function), now)
         for request in self._requests.ask_again():
@@ -387,9 +382,9 @@ class WorkerMachine:
         self._pieces += 1
         self.given[self._pieces] = (offer.digest, set(offer.ids))
         self._where.update(dict.fromkeys(offer.ids, self._pieces))
-        if not self._given_count:
+        if not self.given_count:
             self._beat_at = min(self._beat_at, now + BEAT_SECONDS)
-        self._given_count += len(offer.ids)
+        self.given_count += len(offer.ids)
         self._hunger = max(0, self._hunger - len(offer.ids))
         self._send(
             messages.Batch(
@@ -432,7 +427,7 @@ class WorkerMachine:
         pending.difference_update(ids)
         for number in ids:
             del self._where[number]
-        self._given_count -= len(ids)
+        self.given_count -= len(ids)
         if not pending:
             del self.given[results.piece]
         self.durations.learn(digest, results.seconds, results.count)
@@ -497,7 +492,7 @@ class WorkerMachine:
         """Counts of what is here."""
         return {
             "held": sum(len(held.pending) for held in self.held.values()),
-            "given": self._given_count,
+            "given": self.given_count,
             "own": self._load.own,
             "busy": int(self._load.busy),
             "functions": len(self._bodies),
@@ -514,9 +509,9 @@ class WorkerMachine:
     def check(self) -> None:
         """Assert the invariants: counts equal sums, no empty pieces."""
         self.channel.check()
-        if self._given_count != sum(len(pending) for _, pending in self.given.values()):
+        if self.given_count != sum(len(pending) for _, pending in self.given.values()):
             raise LocalProtocolError("the count of given Futures is off")
-        if len(self._where) != self._given_count:
+        if len(self._where) != self.given_count:
             raise LocalProtocolError("a given Future is in no piece, or in two")
         if any(not ids for _, ids in self.given.values()):
             raise LocalProtocolError("an empty piece was kept")

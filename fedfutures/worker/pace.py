@@ -4,6 +4,10 @@ from __future__ import annotations
 
 HELPER_AFTER_SECONDS = 0.010
 """The helper thread drives when nobody else has for so long."""
+HELPER_LOOKS_SECONDS = 0.1
+"""While somebody drives for long, the helper thread looks this often whether that is still so."""
+CANCEL_WAITS_SECONDS = 1.0
+"""So long ``cancel`` waits for the Broker's answer at most."""
 PUMP_EVERY_SECONDS = 0.010
 """Between Futures, the main thread drives as often as that."""
 STUCK_SECONDS = 0.010

@@ -11,19 +11,18 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..host.here import program_here
 from ..program.modules import OWN, is_installed
 from ..program.snapshots import asked_for, key_of_snapshot
+from ..program.variables import Snapshot
 from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, name_of
+from ..wire.payload import Payloads
 from . import events as rules
+from .definer import Definer
+from .driver import Driver
 from .installed import advice
-
-if TYPE_CHECKING:
-    from ..program.variables import Snapshot
-    from .definer import Definer
-    from .node import Node
 
 TOLD_AT_MOST = 1024
 
@@ -35,8 +34,8 @@ class NotToBeHad(Exception):
 class Provider:
     """Answers what Workers ask of this Origin: modules, where their host lacks them, and the program's variables."""
 
-    def __init__(self, node: Node, definer: Definer) -> None:
-        self._node, self._definer = node, definer
+    def __init__(self, driver: Driver, payloads: Payloads, definer: Definer) -> None:
+        self._driver, self._payloads, self._definer = driver, payloads, definer
         self._told: dict[bytes, None] = {}
         self._known: dict[bytes, bytes] = {}
         self._host = os.uname().nodename.partition(".")[0] or "the Origin"
@@ -59,7 +58,7 @@ class Provider:
                 body = self._sealed(action.key, module.pack())
                 self._known[action.key] = body
         said = reason or name
-        self._node.step(rules.Provide(action.key, said[:REASON_CHARACTERS_AT_MOST], body))
+        self._driver.step(rules.Provide(action.key, said[:REASON_CHARACTERS_AT_MOST], body))
 
     def _answer_of_program(self, key: bytes, kind: str, what: bytes) -> None:
         body, reason = None, "the Origin has forgotten it, since no Future of its own needs it any more"
@@ -69,7 +68,7 @@ class Provider:
             reason = f"it cannot be pickled: {error!r}"
         said = kind if body is not None else reason
         body = b"" if body is None else self._sealed(key, body)
-        self._node.step(rules.Provide(key, said[:REASON_CHARACTERS_AT_MOST], body))
+        self._driver.step(rules.Provide(key, said[:REASON_CHARACTERS_AT_MOST], body))
 
     def tell(self, snapshot: Snapshot) -> None:
         """Send a snapshot to the Broker before the first Futures that see it. The node's lock is held."""
@@ -78,11 +77,11 @@ class Provider:
         self._told[snapshot.digest] = None
         if len(self._told) > TOLD_AT_MOST:
             del self._told[next(iter(self._told))]
-        key = key_of_snapshot(snapshot.digest, self._node.name)
-        self._node.step(rules.Provide(key, "state", self._sealed(key, snapshot.body)))
+        key = key_of_snapshot(snapshot.digest, self._driver.name)
+        self._driver.step(rules.Provide(key, "state", self._sealed(key, snapshot.body)))
 
     def _sealed(self, key: bytes, body: bytes) -> bytes:
-        seal = self._node.payloads.seal
+        seal = self._payloads.seal
         return body if seal is None else seal.stamp_of_module(key).seal(0, body)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from . import events as rules
+from .driver import Driver
 from .future import Future
-
-if TYPE_CHECKING:
-    from .node import Node
+from .submissions import Submissions
 
 SHARE_OF_TIMEOUT = 0.8
 """What the Broker has of the time for a question, so that it can still say who did not answer."""
@@ -19,45 +16,51 @@ class Question:
 
     __slots__ = ("answers", "complete")
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, home: Submissions) -> None:
         self.answers: list[tuple[str, bytes]] = []
-        self.complete = Future(node)
+        self.complete = Future(home)
 
 
 class Questions:
     """The open questions of a node."""
 
-    def __init__(self) -> None:
-        self.open: dict[int, Question] = {}
+    def __init__(self, driver: Driver, submissions: Submissions) -> None:
+        self._driver, self._submissions = driver, submissions
+        self._open: dict[int, Question] = {}
         self._count = 0
 
-    def ask(
-        self, node: Node, subject: str, submitter: str, number: int, timeout: float
-    ) -> tuple[list[tuple[str, bytes]], bool]:
-        """See :meth:`Node.ask`."""
-        question = Question(node)
-        with node.lock:
-            if node.closed or node.lost is not None:
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def ask(self, subject: str, submitter: str, number: int, timeout: float) -> tuple[list[tuple[str, bytes]], bool]:
+        """Ask all machines that it concerns; return their answers, and whether the last came within `timeout` seconds.
+
+        An answer is (name, report); the report is msgpack, empty where a machine did not answer in time.
+        """
+        driver, submissions = self._driver, self._submissions
+        question = Question(submissions)
+        with driver.lock:
+            if driver.closed or submissions.lost is not None:
                 return [], False
             self._count += 1
             inquiry = self._count
-            self.open[inquiry] = question
-            node.step(rules.Ask(inquiry, subject, submitter, number, timeout * SHARE_OF_TIMEOUT))
+            self._open[inquiry] = question
+            driver.step(rules.Ask(inquiry, subject, submitter, number, timeout * SHARE_OF_TIMEOUT))
         try:
-            node.service()
-            node.wait(question.complete, timeout)
+            driver.service()
+            submissions.wait(question.complete, timeout)
         finally:
-            with node.lock:
-                del self.open[inquiry]
+            with driver.lock:
+                del self._open[inquiry]
         return question.answers, question.complete.done()
 
-    def told(self, action: rules.Told) -> bool:
-        """Take an answer in; return whether it was the last to its question. The node's lock is held."""
-        question = self.open.get(action.number)
+    def on_told(self, action: rules.Told) -> None:
+        """Take an answer in. The node's lock is held."""
+        question = self._open.get(action.number)
         if question is None:  # too late
-            return False
+            return
         if action.name:
             question.answers.append((action.name, action.report))
         if action.last:
             question.complete._settle(None, None)
-        return action.last
+            self._driver.wake_other()

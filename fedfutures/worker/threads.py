@@ -28,8 +28,8 @@ from ..host.crash_cells import NUMBER, PIECE
 from ..program.namespaces import Namespaces
 from .context import Context
 from .future import Future
+from .local_queue import LocalQueue
 from .locks import Locks
-from .own import OwnQueue
 from .process_state import PARTS, ProcessState, Values
 
 STILL_SECONDS = 0.2
@@ -55,7 +55,7 @@ class RunsFutures(Protocol):
     driven_at: float
     locks: Locks
     namespaces: Namespaces
-    own: OwnQueue
+    own: LocalQueue
     size: int
     state: ProcessState
 

@@ -207,7 +207,7 @@ class _Said:
 def _say_soon(node: Any, record: Failures) -> None:
     if not record.waits:
         record.waits = True
-        node._callbacks.append(_Said(record))
+        node.callbacks.append(_Said(record))
 
 
 def _at_end() -> None:

@@ -567,10 +567,10 @@ def test_explain_and_statistics(origin: Bench) -> None:
 def test_check_finds_what_is_wrong(origin: Bench) -> None:
     origin.offer([1])
     machine = origin.machine
-    machine._given_count = 2
+    machine.given_count = 2
     with pytest.raises(LocalProtocolError, match="count"):
         machine.check()
-    machine._given_count = 1
+    machine.given_count = 1
     machine._where[5] = 1
     with pytest.raises(LocalProtocolError, match="in no piece"):
         machine.check()

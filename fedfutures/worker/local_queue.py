@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from .future import Future
 
 
-class OwnQueue:
+class LocalQueue:
     """Own Futures, neither given nor started, by priority: the highest first. Any thread may put and take."""
 
     __slots__ = ("_heap", "_lock", "common", "levels")

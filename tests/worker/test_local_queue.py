@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fedfutures.worker.future import Future
-from fedfutures.worker.own import OwnQueue
+from fedfutures.worker.local_queue import LocalQueue
 
 PRIORITIES = some.sampled_from([0, 0, 0, 1, 5, -1, -3])
 
@@ -21,7 +21,7 @@ class Twin(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = OwnQueue()
+        self.queue = LocalQueue()
         self.list: list[tuple[int, Future]] = []
 
     @rule(priority=PRIORITIES)
@@ -76,7 +76,7 @@ TestTwin.settings = settings(max_examples=60, stateful_step_count=40, deadline=N
 
 @pytest.mark.parametrize("priorities", [(0,), (0, 1), (2, -1), (0, 3, -3)])
 def test_threads_that_put_and_take_lose_nothing(priorities: tuple[int, ...]) -> None:
-    queue, count, takers = OwnQueue(), 3000, 2
+    queue, count, takers = LocalQueue(), 3000, 2
     taken: list[Any] = []
     stop = threading.Event()
 
