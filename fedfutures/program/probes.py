@@ -37,8 +37,9 @@ REST_FACTOR = 10
 """An object that can only be compared as a whole is left alone for ten times as long as that takes."""
 _ARRAYS = (bytearray, array.array, memoryview)
 
-_told: dict[int, tuple[Callable[[], Any], int]] = {}
-_TOLD_AT_MOST = 32
+told: dict[int, tuple[Callable[[], Any], int]] = {}
+TOLD_AT_MOST = 32
+"""So many objects that were said to have changed are remembered, with how often; each by its id."""
 
 
 def changed(value: Any) -> None:
@@ -54,18 +55,18 @@ def changed(value: Any) -> None:
     >>> fedfutures.changed(table)
     """
     count = times_told(value)
-    if len(_told) >= _TOLD_AT_MOST and not count:
-        del _told[next(iter(_told))]
+    if len(told) >= TOLD_AT_MOST and not count:
+        del told[next(iter(told))]
     try:
         known: Callable[[], Any] = weakref.ref(value)
     except TypeError:  # a list, for instance
         known = lambda: value  # noqa: E731
-    _told[id(value)] = known, count + 1
+    told[id(value)] = known, count + 1
 
 
 def times_told(value: Any) -> int:
     """Return how often :func:`changed` was called for an object."""
-    known = _told.get(id(value))
+    known = told.get(id(value))
     return known[1] if known is not None and known[0]() is value else 0
 
 

@@ -9,6 +9,7 @@ environment, umask, handlers and the key are wrapped to count, so that a submit 
 
 from __future__ import annotations
 
+import importlib
 import logging
 import multiprocessing.process
 import os
@@ -26,6 +27,8 @@ from .tokens import key_of_definition
 _NUMPY_USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _SIGNALS_KEPT = frozenset({signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP})
 """Those by which a run is ended stay ours in Workers."""
+NO_LINE = 1 << 30
+"""A filter of warnings that is for this line only never matches."""
 
 
 class Counts:
@@ -36,10 +39,6 @@ class Counts:
 
 
 _watching = False
-
-
-class _NoWarning(Warning):
-    """Never raised."""
 
 
 def _watch() -> None:
@@ -101,14 +100,14 @@ class ProcessChanges:
         self._began = self._read() | {"environment": dict(os.environ)}
         self.count = Counts.changes
         self.path = list(sys.path)
-        self._settings: Any = self._read_settings() if in_full else None
+        self._settings: Any = read_settings() if in_full else None
         self._changes: dict[str, Any] = {}
 
     def has_changed(self) -> bool:
         """Whether :meth:`current` may have something to say that it has not said before."""
         if Counts.changes != self.count or sys.path != self.path:
             return True
-        return self.in_full and self._read_settings() != self._settings
+        return self.in_full and read_settings() != self._settings
 
     def current(self) -> dict[str, Any]:
         """Return all that has changed since the beginning, by name."""
@@ -125,7 +124,7 @@ class ProcessChanges:
         if "path" in changes:
             changes["path"] = [self._began["path"], changes["path"]]
         if self.in_full:
-            self._settings = self._read_settings()
+            self._settings = read_settings()
             changes |= {name: value for name, value in self._settings.items() if value != self._began[name]}
         self._changes = changes
         return changes
@@ -133,29 +132,28 @@ class ProcessChanges:
     def _read(self) -> dict[str, Any]:
         authkey = bytes(multiprocessing.process.current_process().authkey)
         found = {"directory": directory(), "path": _path(), "authkey": authkey, "records": records.asked()}
-        return found | self._read_settings() if self.in_full else found
+        return found | read_settings() if self.in_full else found
 
-    def _read_settings(self) -> dict[str, Any]:
-        return {
-            "umask": Counts.umask,
-            "recursion limit": sys.getrecursionlimit(),
-            "warnings": _filters(),
-            "logging": _logging(),
-            "signals": _handlers(),
-            "decimal": _decimal(),
-            "numpy errors": _numpy_errors(),
-        }
+
+def read_settings() -> dict[str, Any]:
+    """Return what Workers are told only where they do not import the program."""
+    return {
+        "umask": Counts.umask,
+        "recursion limit": sys.getrecursionlimit(),
+        "warnings": _filters(),
+        "logging": _logging(),
+        "signals": _handlers(),
+        "decimal": _decimal(),
+        "numpy errors": _numpy_errors(),
+    }
 
 
 def _filters() -> list[list[Any]]:
+    filters: Any = warnings.filters
     return [
-        [action, getattr(text, "pattern", text), _name(category), getattr(module, "pattern", module), line]
-        for action, text, category, module, line in warnings.filters
+        [action, getattr(text, "pattern", text), [kind.__module__, kind.__qualname__], getattr(at, "pattern", at), line]
+        for action, text, kind, at, line in filters
     ]
-
-
-def _name(category: Any) -> list[str]:
-    return [category.__module__, category.__qualname__]
 
 
 def _logging() -> dict[str, Any]:
@@ -248,7 +246,7 @@ def _apply_filters(filters: list[list[Any]]) -> None:
             pattern = None if text is None else re.compile(text, re.IGNORECASE)
             made.append((action, pattern, category, None if place is None else re.compile(place), line))
     warnings.filters[:] = made  # type: ignore[index]
-    warnings.simplefilter("default", _NoWarning, append=True)  # which has the registries of modules forgotten
+    warnings.simplefilter("default", lineno=NO_LINE, append=True)  # which has the registries of modules forgotten
 
 
 def _apply_logging(wanted: dict[str, Any]) -> None:
@@ -283,12 +281,6 @@ def _apply_decimal(wanted: list[Any]) -> None:
         now.traps[trap] = trap.__name__ in wanted[6]
 
 
-def _apply_numpy_errors(wanted: dict[str, Any]) -> None:
-    import numpy
-
-    numpy.seterr(**wanted)
-
-
 _APPLIED: dict[str, Callable[[Any], object]] = {
     "authkey": adopt_authkey,
     "directory": _apply_directory,
@@ -301,5 +293,5 @@ _APPLIED: dict[str, Callable[[Any], object]] = {
     "logging": _apply_logging,
     "signals": _apply_handlers,
     "decimal": _apply_decimal,
-    "numpy errors": _apply_numpy_errors,
+    "numpy errors": lambda wanted: importlib.import_module("numpy").seterr(**wanted),
 }

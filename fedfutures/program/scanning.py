@@ -44,7 +44,7 @@ def keys_in(stream: bytes, value: Any) -> set[Key]:
             name = _encoded[module] = module.encode("utf-8", "surrogatepass")
         if name in stream or (module in MAIN_NAMES and MAIN_NAMES[1].encode() in stream):
             if _NAMED_BEFORE.search(stream):
-                return _keys_by_pickling(value)
+                return keys_by_pickling(value)
             found.update(
                 (module, text)
                 for length, raw in _NAMED.findall(stream)
@@ -75,7 +75,8 @@ class _Nowhere:
         return len(data)
 
 
-def _keys_by_pickling(value: Any) -> set[Key]:
+def keys_by_pickling(value: Any) -> set[Key]:
+    """Return the keys of the program's functions and classes that a pickler meets in a value."""
     recorder = _Recorder()
     recorder.dump(value)
     return recorder.keys

@@ -59,7 +59,7 @@ _TELLING = ("digest", "string", "format", "pattern", "total_changes")
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
-class TooLarge(Exception):
+class _TooLarge(Exception):
     """A value is larger than what is compared exactly."""
 
 
@@ -74,7 +74,7 @@ class _Digest:
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         self.size += size
         if self.size > EXACT_BYTES:
-            raise TooLarge
+            raise _TooLarge
         self._hash.update(data)
         return int(size)
 
@@ -181,9 +181,7 @@ def examine(value: Any, named: Named, key: Key | None = None) -> Finding:
     try:
         pickler.dump(value)
         token: bytes | None = digest.token()
-    except (TooLarge, RecursionError):
-        token = None
-    except Exception:  # it cannot be told what it is, so no other can be said to be the same
+    except Exception:  # it is too large or too deep, or says nothing of itself: no other can be said to be the same
         token = None
     return Finding(token, digest.size, pickler.reach, pickler.claims)
 
@@ -210,9 +208,9 @@ class _TokenPickler(pickle.Pickler):
         describe = _DESCRIBED.get(kind)
         if describe is None:
             if isinstance(obj, type):
-                describe = _TokenPickler._class
+                describe = _TokenPickler.of_class
             elif isinstance(obj, property):
-                describe = _TokenPickler._property
+                describe = _TokenPickler.of_property
             else:
                 if key is None and _has_identity(obj, kind):
                     self.claims[id(obj)] = obj
@@ -240,11 +238,11 @@ class _TokenPickler(pickle.Pickler):
                 return _named_by, (getattr(obj, "__module__", None), value)
         except Exception:
             pass
-        return _named_by, (*_opaque(obj), *_state_of_opaque(obj))
+        return _named_by, ("opaque", canonical(type(obj).__module__), type(obj).__qualname__, *_state_of_opaque(obj))
 
     # -- what a plain pickle would take by name, or not at all -----------------------------------------------------
 
-    def _function(self, function: types.FunctionType) -> Any:
+    def of_function(self, function: types.FunctionType) -> Any:
         if is_single_dispatch(function):
             registry: Any = function.registry  # type: ignore[attr-defined]
             return "dispatch", [(kind, registry[kind]) for kind in sorted(registry, key=lambda kind: kind.__qualname__)]
@@ -259,7 +257,7 @@ class _TokenPickler(pickle.Pickler):
             function.__kwdefaults__, cells, attributes, {} if home is not None else _loaded_by(function),
         )  # fmt: skip
 
-    def _class(self, cls: type) -> Any:
+    def of_class(self, cls: type) -> Any:
         key = self._key
         shape = (
             "class", cls.__qualname__, cls.__bases__, type(cls), _slots_of(cls), _values_of_enum(cls),
@@ -273,16 +271,16 @@ class _TokenPickler(pickle.Pickler):
             return "installed", cls.__module__, cls.__qualname__
         return *shape, {name: vars(cls)[name] for name in members_of(cls)}
 
-    def _property(self, made: property) -> Any:
+    def of_property(self, made: property) -> Any:
         return "property", type(made), made.fget, made.fset, made.fdel
 
-    def _module(self, module: types.ModuleType) -> Any:
+    def of_module(self, module: types.ModuleType) -> Any:
         if sys.modules.get(module.__name__) is not module:  # made by the program, and kept in a variable only
             return "module made", module.__name__, {n: v for n, v in vars(module).items() if n[:2] != "__"}
         self.reach.add_module(module)
         return "module", canonical(module.__name__)
 
-    def _set(self, values: Any) -> Any:
+    def of_set(self, values: Any) -> Any:
         try:
             items: list[Any] = sorted(values)
         except TypeError:
@@ -295,17 +293,17 @@ class _TokenPickler(pickle.Pickler):
         found = examine(item, self._named)
         self.reach.add(found.reach)
         if found.token is None:
-            raise TooLarge
+            raise _TooLarge
         return found.token
 
-    def _cache(self, cache: Any) -> Any:
+    def of_cache(self, cache: Any) -> Any:
         return "cache", list(cache.cache_parameters().items()), cache.__wrapped__
 
-    def _file(self, file: Any) -> Any:
+    def of_file(self, file: Any) -> Any:
         how = fresh.reduce(file)
         return "file", type(file).__name__, getattr(file, "name", None), how and how[1]
 
-    def _variable(self, variable: contextvars.ContextVar[Any]) -> Any:
+    def of_variable(self, variable: contextvars.ContextVar[Any]) -> Any:
         return "context variable", variable.name, variable.get(None)
 
 
@@ -328,17 +326,17 @@ def is_found_in(module: str, value: Any) -> bool:
 
 
 _DESCRIBED: dict[type, Callable[[Any, Any], Any]] = {
-    types.FunctionType: _TokenPickler._function,
-    types.ModuleType: _TokenPickler._module,
-    set: _TokenPickler._set,
-    frozenset: _TokenPickler._set,
-    LRU_CACHE: _TokenPickler._cache,
-    contextvars.ContextVar: _TokenPickler._variable,
+    types.FunctionType: _TokenPickler.of_function,
+    types.ModuleType: _TokenPickler.of_module,
+    set: _TokenPickler.of_set,
+    frozenset: _TokenPickler.of_set,
+    LRU_CACHE: _TokenPickler.of_cache,
+    contextvars.ContextVar: _TokenPickler.of_variable,
     types.MappingProxyType: lambda pickler, proxy: ("proxy", dict(proxy)),
     types.CodeType: lambda pickler, code: ("code", describe_code(code)),
-    io.TextIOWrapper: _TokenPickler._file,
-    io.BufferedWriter: _TokenPickler._file,
-    io.BufferedReader: _TokenPickler._file,
+    io.TextIOWrapper: _TokenPickler.of_file,
+    io.BufferedWriter: _TokenPickler.of_file,
+    io.BufferedReader: _TokenPickler.of_file,
     staticmethod: lambda pickler, made: ("static", made.__func__),
     classmethod: lambda pickler, made: ("of class", made.__func__),
     types.CellType: lambda pickler, cell: ("cell", content_of(cell, "empty")),
@@ -352,13 +350,11 @@ def _named_by(*parts: Any) -> None:
 def describe_code(code: types.CodeType) -> tuple[Any, ...]:
     """Return what makes code do what it does: not where it stands, nor what its lines are."""
     constants = [
-        describe_code(constant)
-        if isinstance(constant, types.CodeType)
-        else sorted(map(repr, constant))
-        if isinstance(constant, frozenset)
-        else constant
-        for constant in code.co_consts
-    ]
+        describe_code(part) if isinstance(part, types.CodeType)
+        else sorted(map(repr, part)) if isinstance(part, frozenset)
+        else part
+        for part in code.co_consts
+    ]  # fmt: skip
     return (
         code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars, code.co_flags,
         code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount, getattr(code, "co_exceptiontable", b""),
@@ -385,10 +381,6 @@ def _loaded_by(function: types.FunctionType) -> dict[str, Any]:
     """What a function reads of globals that are no module's."""
     names, found = function.__globals__, names_of(function.__code__).loaded
     return {name: names[name] for name in sorted(found) if name in names}
-
-
-def _opaque(obj: Any) -> tuple[str, str, str]:
-    return "opaque", canonical(type(obj).__module__), type(obj).__qualname__
 
 
 def _state_of_opaque(obj: Any) -> tuple[Any, ...]:

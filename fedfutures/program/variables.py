@@ -119,6 +119,13 @@ class Variables:
         self._shared = SharedObjects()
         self._pass = 0
 
+    def statistics(self) -> dict[str, int]:
+        """Return how many variables and versions there are, how many snapshots, and how many of these are kept."""
+        return {
+            "variables": len(self._variables), "versions": len(self._versions), "snapshots": len(self._snapshots),
+            "recent": len(self._recent),
+        }  # fmt: skip
+
     # -- what calls reach --------------------------------------------------------------------------------------------
 
     def reached_from(self, reach: Reach) -> dict[Key, Variable]:

@@ -6,32 +6,18 @@ sees what was written to another.
 
 from __future__ import annotations
 
-import os
 import pickle
-import weakref
 from typing import Any, NamedTuple
 
-from .mappings import Mapping
+from .mappings import OpenSegment
 from .payload import Payloads, is_small
-
-
-class _Open:
-    """A segment that is held open, so that it can be mapped whatever becomes of its name."""
-
-    __slots__ = ("__weakref__", "descriptor", "mapping")
-
-    def __init__(self, mapping: Mapping, descriptor: int) -> None:
-        self.mapping, self.descriptor = mapping, descriptor
-
-    def __del__(self) -> None:
-        os.close(self.descriptor)
 
 
 class Copy(NamedTuple):
     """A value that was taken down; equal to another where the values are."""
 
     stream: bytes
-    buffers: tuple[_Open, ...] = ()
+    buffers: tuple[OpenSegment, ...] = ()
 
     @property
     def size(self) -> int:
@@ -51,7 +37,7 @@ class Copies:
         """Take a value down; raises what the pickler raises. `alone` says what is always so."""
         if not self._mappings:  # nothing is mapped here
             return Copy(self.pickler.pickled(value, None, []))
-        buffers: list[_Open] = []
+        buffers: list[OpenSegment] = []
 
         def stays(buffer: pickle.PickleBuffer) -> bool:
             held = None if self._segments is None or is_small(buffer) else self._held(buffer.raw())
@@ -70,24 +56,13 @@ class Copies:
 
     def load(self, copy: Copy) -> Any:
         """Make the value; raises what loading raises."""
-        if not copy.buffers:
-            return self.pickler.unpickled(copy.stream, ())
         return self.pickler.unpickled(copy.stream, [self._map(held) for held in copy.buffers])
 
-    def _held(self, raw: memoryview) -> _Open | None:
+    def _held(self, raw: memoryview) -> OpenSegment | None:
         assert self._segments is not None
         mapping = self._mappings.unwritten(raw, self._segments.holds)
-        if mapping is None:
-            return None
-        held: _Open | None = None if mapping.open is None else mapping.open()
-        if held is None:
-            try:
-                held = _Open(mapping, self._segments.open(mapping.name))
-            except OSError:  # it has no name any more, or there are no descriptors left
-                return None
-            mapping.open = weakref.ref(held)
-        return held
+        return None if mapping is None else mapping.held_open(self._segments.open)
 
-    def _map(self, held: _Open) -> memoryview:
+    def _map(self, held: OpenSegment) -> memoryview:
         assert self._segments is not None
         return self._mappings.add(held.mapping.name, self._segments.map_open(held.descriptor))

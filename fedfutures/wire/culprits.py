@@ -20,20 +20,18 @@ PARTS_AT_MOST = 1000
 _ITERATORS = (types.GeneratorType, map, zip, filter)
 _PLAIN_REASON = "cannot pickle"
 _INSTEAD = (
-    (concurrent.futures.Future, "Instead pass future.result(), or submit inside a Future"),
-    (_ITERATORS, "Pass list(...) of it"),
-    (io.IOBase, "Pass its name, and open it inside the function"),
-    (types.CoroutineType, "Pass what it awaits to, or asyncio.run it inside the function"),
-    (types.ModuleType, "Import it inside the function"),
-)
+    (concurrent.futures.Future, "Instead pass future.result(), or submit inside a Future",
+     "Return its result: future.result()"),
+    (_ITERATORS, "Pass list(...) of it", "Return list(...) of it"),
+    (io.IOBase, "Pass its name, and open it inside the function", "Return what was read, or its name"),
+    (types.CoroutineType, "Pass what it awaits to, or asyncio.run it inside the function",
+     "Return asyncio.run(...) of it"),
+    (types.ModuleType, "Import it inside the function", "Return its data"),
+    (object, "Make it inside the function, or pass its data", "Return its data"),
+)  # fmt: skip
+"""Kinds of what cannot travel, with what to do instead of passing and instead of returning it."""
 _WHOLE = (type, types.ModuleType, concurrent.futures.Future)
 """What is not looked into."""
-_RETURN_INSTEAD = (
-    (concurrent.futures.Future, "Return its result: future.result()"),
-    (_ITERATORS, "Return list(...) of it"),
-    (io.IOBase, "Return what was read, or its name"),
-    (types.CoroutineType, "Return asyncio.run(...) of it"),
-)
 
 
 def culprit(value: Any, name: str) -> tuple[str, Any]:
@@ -117,7 +115,7 @@ def of_function(function: Any, error: Exception, hint: str = "") -> str:
     path, part = culprit(function, "")
     if not path:
         return f"{label} cannot travel{_reason(error, always=True)}."
-    instead = hint or _advice(part, _INSTEAD, "Make it inside the function, or pass its data")
+    instead = hint or _advice(part)[0]
     used = f"{path.lstrip('.')!r} ({type_text(part)})"
     return f"{label} uses {used}, which cannot travel{_reason(error)}. {instead}."
 
@@ -133,7 +131,7 @@ def of_arguments(
             break
         args, kwargs, function = inner, keywords, function.inner[0]
     path, part = culprit(kwargs, "kwargs") if _can_travel(args) and kwargs else culprit(args, "args")
-    instead = hint or _advice(part, _INSTEAD, "Make it inside the function, or pass its data")
+    instead = hint or _advice(part)[0]
     return f"{name}() is given {path} ({type_text(part)}), which cannot travel{_reason(error)}. {instead}."
 
 
@@ -141,7 +139,7 @@ def of_result(name: str, value: Any, error: Exception) -> str:
     """Say what in a result cannot travel."""
     name = short_name(name)
     path, part = culprit(value, "result")
-    instead = _advice(part, _RETURN_INSTEAD, "Return its data")
+    instead = _advice(part)[1]
     where = "" if part is value else f" with {path} ({type_text(part)})"
     return f"{name}() returned {type_text(value)}{where}, which cannot travel{_reason(error)}. {instead}."
 
@@ -186,8 +184,8 @@ def _label(function: Any) -> str:
     return f"{what} at {os.path.basename(code.co_filename)}:{code.co_firstlineno}"
 
 
-def _advice(part: Any, table: Any, usual: str) -> str:
-    return next((text for kinds, text in table if isinstance(part, kinds)), usual)
+def _advice(part: Any) -> tuple[str, str]:
+    return next((passing, returning) for kinds, passing, returning in _INSTEAD if isinstance(part, kinds))
 
 
 def _reason(error: Exception, *, always: bool = False) -> str:

@@ -219,16 +219,14 @@ def _proxy(traceback_text: str, bases: list[str], kind: str, text: str, represen
             break
     else:
         found = Exception
+    made: Any = RemoteException
     try:
-        if found in (BaseException, Exception):
-            error: Any = RemoteException(text or kind)
-        else:
-            error = type("RemoteException", (RemoteException, found), {"__module__": RemoteException.__module__})(
-                text or kind
-            )
+        if found not in (BaseException, Exception):
+            made = type("RemoteException", (RemoteException, found), {"__module__": RemoteException.__module__})
+        error = made(text or kind)
     except TypeError:  # a layout that cannot be combined, or a base with required arguments
         error = RemoteException(text or kind)
-    error.type_name, error.text, error.representation, error.traceback_text = kind, text, representation, traceback_text
+    vars(error).update(type_name=kind, text=text, representation=representation, traceback_text=traceback_text)
     return error  # type: ignore[no-any-return]
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import SealBroken
-from ..program.modules import MISSING, Key, attribute_of, lookup
+from ..program.modules import MISSING, Key, attribute_of, lookup, unwrapped
 from ..program.pickling import VariableUnpickler, dump_variable, find
 from ..program.postponing import is_by_signal
 from ..program.probes import Probe, probe_for
@@ -145,6 +145,9 @@ class FunctionCache:
         self._payloads = payloads
         self._known: dict[Any, tuple[Definition, Probe]] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def define(self, function: Any, key: Key | None = None) -> Definition:
         """Return the definition of `function` as it is now; raises what pickling raises.
 
@@ -178,7 +181,7 @@ class FunctionCache:
 
     def _make(self, function: Any, key: Key | None) -> Definition:
         if key is not None and type(function) is types.FunctionType:
-            body = pickle.dumps(((*key, own_token(function, key)), self._by_value(function, key)))
+            body = pickle.dumps(((*key, own_token(function, key)), _by_value(function, key)))
         elif key is not None:
             body = pickle.dumps(((*key, None), _code_of(function)))
         elif is_of_package(function):
@@ -190,14 +193,15 @@ class FunctionCache:
             raise DefinitionTooLarge(f"{most}; large values travel as arguments or by shared.set")
         return Definition(digest_of(body), name_of(function), body)
 
-    def _by_value(self, function: types.FunctionType, key: Key) -> bytes | None:
-        """The function by value, for Workers whose own copy differs; None where that is not possible."""
-        try:
-            return dump_variable(function, key, Named())[0]
-        except Exception as error:
-            if is_by_signal(error):
-                raise
-            return None
+
+def _by_value(function: types.FunctionType, key: Key) -> bytes | None:
+    """Return the function by value, for Workers whose own copy differs; None where that is not possible."""
+    try:
+        return dump_variable(function, key, Named())[0]
+    except Exception as error:
+        if is_by_signal(error):
+            raise
+        return None
 
 
 def _wrapped_by(function: Any) -> Any:
@@ -209,11 +213,6 @@ def _wrapped_by(function: Any) -> Any:
     return None if isinstance(function, (types.FunctionType, type)) else vars(type(function)).get("__call__")
 
 
-def _comparable(function: types.FunctionType, key: Key) -> bytes | None:
-    token = own_token(function, key)
-    return None if token == TOO_LARGE else token
-
-
 def _code_of(function: Any) -> bytes:
     """Return what says of a callable that is no function what it does, by which how long it takes is remembered."""
     for _ in range(8):
@@ -221,11 +220,9 @@ def _code_of(function: Any) -> bytes:
         if inner is None:
             break
         function = inner
-    return (
-        code_token(function)
-        if type(function) is types.FunctionType
-        else name_of(function).encode("utf-8", "surrogatepass")
-    )
+    if type(function) is types.FunctionType:
+        return code_token(function)
+    return name_of(function).encode("utf-8", "surrogatepass")
 
 
 def own_token(function: types.FunctionType, key: Key) -> bytes:
@@ -264,9 +261,10 @@ def load(body: bytes, payloads: Payloads) -> Any:
         if by_value is None:
             raise
         found = MISSING
-    if isinstance(found, (staticmethod, classmethod)):
-        found = found.__func__
-    if isinstance(found, types.FunctionType) and wanted in (b"", _comparable(found, (module, qualname))):
+    found = unwrapped(found)
+    if type(found) is types.FunctionType and (
+        not wanted or TOO_LARGE != wanted == own_token(found, (module, qualname))
+    ):
         return found
     if by_value is None:
         raise AttributeError(f"module {module!r} has no function {qualname!r} on this Worker")

@@ -26,18 +26,41 @@ _SAID = ".read-only-said"
 class Mapping:
     """A segment that is mapped in this process."""
 
-    __slots__ = ("__weakref__", "_map", "address", "name", "open", "size")
+    __slots__ = ("__weakref__", "_map", "_open", "address", "name", "size")
 
     def __init__(self, name: str, mapped: mmap.mmap, gone: Callable[[Any], object]) -> None:
         self.name = name
         self.address, self.size = address_of(mapped), len(mapped)
-        self.open: weakref.ref[Any] | None = None  # a descriptor of the file, while copies need it
+        self._open: Callable[[], OpenSegment | None] = lambda: None
         self._map = weakref.ref(mapped, gone)
 
     @property
     def lives(self) -> bool:
         """Whether the memory is this map's still."""
         return self._map() is not None
+
+    def held_open(self, open_file: Callable[[str], int]) -> OpenSegment | None:
+        """Return the segment held open: once, as long as somebody needs it. None where it has no name any more."""
+        held = self._open()
+        if held is None:
+            try:
+                held = OpenSegment(self, open_file(self.name))
+            except OSError:  # or there are no descriptors left
+                return None
+            self._open = weakref.ref(held)
+        return held
+
+
+class OpenSegment:
+    """A segment that is held open, so that it can be mapped whatever becomes of its name."""
+
+    __slots__ = ("__weakref__", "descriptor", "mapping")
+
+    def __init__(self, mapping: Mapping, descriptor: int) -> None:
+        self.mapping, self.descriptor = mapping, descriptor
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
 
 
 class Mappings:

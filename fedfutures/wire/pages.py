@@ -68,7 +68,7 @@ def are_equal(one: memoryview, other: memoryview) -> bool:
 
 def is_written(address: int, size: int) -> bool | None:
     """Whether this process has written to a page of a private map of a file since it was made; None: unknown."""
-    if not _pagemap_tells():
+    if not pagemap_tells():
         return None
     return _is_written(address, size)
 
@@ -95,7 +95,7 @@ def _is_written(address: int, size: int) -> bool | None:
 
 
 @functools.cache
-def _pagemap_tells() -> bool:
+def pagemap_tells() -> bool:
     """Whether the page map of this kernel says what is expected of it: some sandboxes have one that says nothing."""
     try:
         descriptor = os.memfd_create("pages")

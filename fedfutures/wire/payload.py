@@ -29,8 +29,7 @@ from ..program.pickling import ProgramUnpickler, dump_by_value
 from ..program.reach import Reach
 from ..program.scanning import keys_in
 from ..program.snapshots import split
-from .manifest import MANIFEST as _MANIFEST
-from .manifest import segments_of
+from .manifest import MANIFEST, segments_of
 from .mappings import Mappings
 from .pages import address_of
 from .seal import Seal, digest_of
@@ -39,6 +38,8 @@ from .written import Written, WrittenAt
 
 Unpickle = Callable[[Any, Sequence[Any]], Any]
 """Makes a value of a pickle and its buffers."""
+Keep = Callable[[pickle.PickleBuffer], Any]
+"""Asked for each buffer of a pickle whether it stays there; takes those that do not."""
 Find = Callable[[bytes, list[pickle.PickleBuffer]], "bytes | None"]
 MESSAGE_BYTES_AT_MOST = 24 << 20
 """Payloads up to this size travel in messages where no directory has room for their segments."""
@@ -75,30 +76,21 @@ class Payloads:
         again. `alone`: its receiver is to have the segments for itself, as that of a result has. `inline`: no segments.
         What the value reaches of the program is added to `reached`. Raises what the pickler raises.
         """
-        buffers: list[pickle.PickleBuffer] = []
-        segments = None if inline else self.segments
-        keep = buffers.append if segments is not None else None
-        callback = None if keep is None else lambda buffer: is_small(buffer) or keep(buffer)
-        stream = self.pickled(value, callback, buffers, reached)
         if inline:
-            return stream
-        try:
-            return self._packed(stream, buffers, written, alone)
-        except NoRoom:
-            if not _fits_a_message(stream, buffers):
-                raise
-            return self.dump(value, inline=True)
+            return self.pickled(value, None, [], reached)
+        buffers: list[pickle.PickleBuffer] = []
+        keep = buffers.append
+        callback = None if self.segments is None else lambda buffer: is_small(buffer) or keep(buffer)
+        stream = self.pickled(value, callback, buffers, reached)
+        return self._packed(stream, buffers, written, alone) or self.pickled(value, None, [])
 
-    def pickled(
-        self, value: Any, callback: Callable[[pickle.PickleBuffer], Any] | None, buffers: list[Any],
-        reached: Reach | None = None,
-    ) -> bytes:  # fmt: skip
-        """Return the pickle of a value. `callback` is asked which buffers stay in it, and adds others to `buffers`."""
+    def pickled(self, value: Any, keep: Keep | None, buffers: list[Any], reached: Reach | None = None) -> bytes:
+        """Return the pickle of a value; `keep` adds buffers to `buffers`."""
         try:
-            stream = tensors.dumps(value, callback)
+            stream = tensors.dumps(value, keep)
         except (pickle.PicklingError, AttributeError, TypeError):
             buffers.clear()
-            stream, found = dump_by_value(value, callback)
+            stream, found = dump_by_value(value, keep)
             if reached is not None:
                 reached.add(found)
         else:
@@ -107,28 +99,22 @@ class Payloads:
         return stream
 
     def dump_with(
-        self, dump: Callable[[Callable[[pickle.PickleBuffer], Any]], tuple[bytes, Reach]], find: Find | None = None
-    ) -> Any:
+        self, dump: Callable[[Keep | None], tuple[bytes, Reach]], find: Find | None = None
+    ) -> tuple[bytes, Reach]:
         """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches.
 
         `find` returns the payload that there is already of a pickle and its buffers, or None.
         """
         buffers: list[pickle.PickleBuffer] = []
-        keep = None if self.segments is None else buffers.append
-        stream, reached = dump(lambda buffer: keep is None or is_small(buffer) or keep(buffer))
+        keep = buffers.append
+        stream, reached = dump(None if self.segments is None else lambda buffer: is_small(buffer) or keep(buffer))
         found = None if find is None else find(stream, buffers)
-        if found is not None:
-            return found, reached
-        try:
-            return self._packed(stream, buffers, None, False), reached
-        except NoRoom:
-            if not _fits_a_message(stream, buffers):
-                raise
-            return dump(lambda buffer: True)[0], reached
+        return found or self._packed(stream, buffers, None, False) or dump(None)[0], reached
 
     def _packed(
         self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
     ) -> bytes:  # fmt: skip
+        """Return the payload of a pickle and its buffers; b"" where it has to travel in messages for want of room."""
         if not buffers and (len(stream) < SHARED_FROM_BYTES or self.segments is None):
             return stream
         assert self.segments is not None
@@ -138,13 +124,15 @@ class Payloads:
             for buffer in buffers:
                 names.append(segment_of(buffer.raw(), written))
             held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
-        except BaseException:
+        except BaseException as error:
             self.segments.release(names)
+            if isinstance(error, NoRoom) and _fits_a_message(stream, buffers):
+                return b""
             raise
         reusable = not any(self.segments.is_shared(name) for name in names)
         digest = [digest_of(stream)] if self.seal is not None and isinstance(held, str) else []
         body: bytes = msgpack.packb([held, names, reusable, *digest])
-        return _MANIFEST + body
+        return MANIFEST + body
 
     def _segment_of(self, raw: memoryview, written: Written | None) -> str:
         """Return the segment that holds a buffer: the one it is in already, where it has not changed since."""
@@ -207,13 +195,13 @@ class Payloads:
         They are private: what is written to them is seen nowhere else. With `read_only` nobody can. Raises what loading
         raises.
         """
-        if payload[:1] != _MANIFEST:
+        if payload[:1] != MANIFEST:
             return self.unpickled(payload, ())
         return self._load(payload, self.unpickled, str, take=take, private=not read_only)
 
     def load_with(self, payload: bytes, unpickle: Unpickle) -> Any:
         """Return what `unpickle` makes of the payload of a variable, which may have to be fetched."""
-        if payload[:1] != _MANIFEST:
+        if payload[:1] != MANIFEST:
             return unpickle(payload, ())
         return self._load(payload, unpickle, self.place_of)
 
@@ -248,14 +236,14 @@ class Payloads:
 
     def retain(self, payload: bytes) -> None:
         """Have one more :meth:`release` of this payload be needed before its segments go."""
-        if payload[:1] == _MANIFEST and self.segments is not None:
+        if payload[:1] == MANIFEST and self.segments is not None:
             for name in segments_of(payload):
                 self.segments.retain(name)
 
     def release(self, payload: bytes) -> None:
         """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
         payload = split(payload)[1]
-        if payload[:1] == _MANIFEST and self.segments is not None:
+        if payload[:1] == MANIFEST and self.segments is not None:
             held, names, *_ = msgpack.unpackb(payload[1:])
             self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=True)
 

@@ -43,7 +43,7 @@ class Segments:
     """
 
     def __init__(self, path: str, owner: str, *, disk: str = "", host: str = "") -> None:
-        self._path = path
+        self.path = path
         self._places = Places(host, path, disk)
         self._owner = owner
         self._count = 0
@@ -72,7 +72,7 @@ class Segments:
 
     def _write_to(self, directory: str, name: str, view: memoryview) -> None:
         path = os.path.join(directory, name)
-        if directory != self._path or not self.claim(view.nbytes, path):
+        if directory != self.path or not self.claim(view.nbytes, path):
             self.make_room(directory, view.nbytes)
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         write_file(path, view)
@@ -82,7 +82,7 @@ class Segments:
         try:
             check_fits(directory, size)
         except OSError:
-            if directory != self._path:
+            if directory != self.path:
                 raise
             for name, _ in self._free_files():
                 self.remove(name)
@@ -113,7 +113,7 @@ class Segments:
 
     def map_open(self, descriptor: int) -> mmap.mmap:
         """Map a segment that was opened copy on write."""
-        return map_privately(descriptor, os.fstat(descriptor).st_size, self._owner, self._path)
+        return map_privately(descriptor, os.fstat(descriptor).st_size, self._owner, self.path)
 
     def holds(self, name: str, buffer: memoryview) -> bool:
         """Whether a segment is there and holds what is in a buffer."""
@@ -176,7 +176,7 @@ class Segments:
         if os.getpid() != self._process:
             return
         try:
-            if os.path.dirname(path) != self._path:  # on disk: writing to pages that exist gains nothing there
+            if os.path.dirname(path) != self.path:  # on disk: writing to pages that exist gains nothing there
                 os.unlink(path)
                 return
             size = os.stat(path).st_size
@@ -208,7 +208,7 @@ class Segments:
         return False
 
     def _free_files(self) -> list[tuple[str, int]]:
-        sizes = [(name, free_size(name)) for name in os.listdir(self._path)]
+        sizes = [(name, free_size(name)) for name in os.listdir(self.path)]
         return [(name, size) for name, size in sizes if size is not None]
 
     def _file(self, name: str) -> str:

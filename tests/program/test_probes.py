@@ -32,7 +32,7 @@ from fedfutures.program.tokens import Named, examine
 @pytest.fixture(autouse=True)
 def told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test hears what another one has told."""
-    monkeypatch.setattr(probes, "_told", {})
+    monkeypatch.setattr(probes, "told", {})
 
 
 def own_token(value: Any) -> bytes | None:
@@ -427,11 +427,11 @@ def test_small_objects_are_compared_whatever_was_said() -> None:
 
 
 def test_so_many_objects_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "_TOLD_AT_MOST", 3)
+    monkeypatch.setattr(probes, "TOLD_AT_MOST", 3)
     values: list[list[Any]] = [[] for _ in range(10)]
     for value in values:
         changed(value)
-        assert len(probes._told) <= 3
+        assert len(probes.told) <= 3
     assert [times_told(value) for value in values] == [0] * 7 + [1] * 3
 
 

@@ -176,23 +176,23 @@ def test_signal_handlers_of_the_program_go_by_name(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(("name", "change"), SETTINGS)
 def test_settings_are_the_same_after_their_way(name: str, change: Callable[[], Any]) -> None:
     found = ProcessChanges(in_full=True)
-    before, saved = found.current(), travelled(found._read_settings())
+    before, saved = found.current(), travelled(process.read_settings())
     assert before == {}
     change()
     changes = travelled(found.current())
-    wanted = found._read_settings()[name]
+    wanted = process.read_settings()[name]
     if saved[name] == -1:  # not known
         saved[name] = 0o22
     apply({name: saved[name]})
     logging.getLogger(NAME).setLevel(logging.NOTSET)  # which apply leaves to the guard
-    assert settled(found._read_settings()[name]) != settled(wanted)
+    assert settled(process.read_settings()[name]) != settled(wanted)
     apply(changes)
-    assert settled(found._read_settings()[name]) == settled(wanted)
+    assert settled(process.read_settings()[name]) == settled(wanted)
 
 
 def settled(value: Any) -> Any:
     """Return a setting without the filter that applying filters adds, which never matches."""
-    return [entry for entry in value if entry[2][1] != "_NoWarning"] if _are_filters(value) else value
+    return [entry for entry in value if entry[4] != process.NO_LINE] if _are_filters(value) else value
 
 
 def _are_filters(value: Any) -> bool:
@@ -261,9 +261,9 @@ def test_filters_come_back_to_what_they_were() -> None:
     warnings.filterwarnings("error", "some text", UserWarning)
     changes = travelled(found.current())
     apply(changes)
-    once = process._filters()
+    once = process.read_settings()["warnings"]
     apply(changes)
-    assert process._filters() == once
+    assert process.read_settings()["warnings"] == once
 
 
 def test_handlers_of_logging_are_made_where_there_are_none() -> None:
@@ -288,6 +288,6 @@ def test_handlers_of_logging_are_made_where_there_are_none() -> None:
 
 def test_a_module_that_is_not_numpy_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numpy", types.ModuleType("numpy"))
-    assert process._numpy_errors() is None
+    assert process.read_settings()["numpy errors"] is None
     monkeypatch.setitem(sys.modules, "decimal", None)
-    assert process._decimal() is None
+    assert process.read_settings()["decimal"] is None

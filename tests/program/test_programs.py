@@ -431,7 +431,7 @@ def test_a_large_array_is_taken_once_for_each_version(tmp_path: Path) -> None:
             BIG[0] = i  # of this Worker alone
             return float(BIG[1:].sum())
         def segments(_):
-            shared = fedfutures.worker.current.node.payloads.segments._path
+            shared = fedfutures.worker.current.node.payloads.segments.path
             return sum(name[0] not in "kf." for name in os.listdir(shared))
 
         if __name__ == "__main__":

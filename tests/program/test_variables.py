@@ -380,10 +380,11 @@ def test_memory_stays_bounded_over_many_changes(program: types.ModuleType, follo
         program.FACTOR = [number]
         take(followed, "FACTOR")
     gc.collect()
-    assert len(followed._snapshots) <= SNAPSHOTS_KEPT
-    assert len(followed._recent) <= SNAPSHOTS_KEPT
-    assert len(followed._versions) <= SNAPSHOTS_KEPT + 2
-    assert len(followed._variables) == 1
+    known = followed.statistics()
+    assert known["snapshots"] <= SNAPSHOTS_KEPT
+    assert known["recent"] <= SNAPSHOTS_KEPT
+    assert known["versions"] <= SNAPSHOTS_KEPT + 2
+    assert known["variables"] == 1
 
 
 def test_a_snapshot_that_is_needed_stays(

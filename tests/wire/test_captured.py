@@ -138,10 +138,10 @@ def test_versions_share_segments_and_let_go_of_them(ours: Payloads, tmp_path: Pa
             assert version.body is not None
     del made, held, snapshot, version, sent
     gc.collect()
-    assert len(variables._recent) == LARGE_CALLABLES_KEPT
+    assert variables.statistics()["recent"] == LARGE_CALLABLES_KEPT
 
 
-@pytest.mark.skipif(not pages._pagemap_tells(), reason="the kernel does not say which pages were written")
+@pytest.mark.skipif(not pages.pagemap_tells(), reason="the kernel does not say which pages were written")
 def test_a_map_that_was_written_to_is_noticed(ours: Payloads, theirs: Payloads) -> None:
     body, _ = Captured(ours).dump(functools.partial(len, np.ones(COUNT)))
     array, buffers = theirs.load_with(body, lambda stream, buffers: (pickle.loads(stream, buffers=buffers), buffers))

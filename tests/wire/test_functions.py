@@ -261,7 +261,7 @@ def test_the_cache_is_bounded(cache: FunctionCache, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(functions, "_CACHED_FUNCTIONS", 3)
     for number in range(10):
         cache.define(eval(f"lambda: {number}"))
-        assert 1 <= len(cache._known) <= 3
+        assert 1 <= len(cache) <= 3
 
 
 def test_names() -> None:

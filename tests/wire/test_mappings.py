@@ -51,7 +51,7 @@ def test_a_map_that_is_gone_is_forgotten(segments: Segments) -> None:
     view = maps.add(name, segments.map(name, private=True))
     del view
     gc.collect()
-    assert maps._at == {}
+    assert len(maps) == 0
     again = maps.add(name, segments.map(name, private=True))  # mostly at the same address
     assert maps.find(again) is not None
 

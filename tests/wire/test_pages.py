@@ -92,12 +92,12 @@ def test_a_page_map_that_says_nothing_is_not_believed(
         return entries[: arguments[1]]
 
     monkeypatch.setattr(os, "pread", pread)
-    pages._pagemap_tells.cache_clear()
+    pages.pagemap_tells.cache_clear()
     try:
         assert written(mapped) is None
     finally:
         monkeypatch.undo()
-        pages._pagemap_tells.cache_clear()
+        pages.pagemap_tells.cache_clear()
 
 
 def test_equal_buffers() -> None:

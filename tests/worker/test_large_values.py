@@ -176,7 +176,7 @@ def test_a_map_that_is_over_while_it_pickles_leaves_nothing(tmp_path: Path) -> N
                 array = np.ones(500_000)
                 for last in (3, Closer(), Closer(), 4):
                     print(submitter((array, last))[0].result())
-                print([name for name in os.listdir(node.payloads.segments._path) if name.startswith("origin")])
+                print([name for name in os.listdir(node.payloads.segments.path) if name.startswith("origin")])
         """,
     )
     ended = python("prog.py", cwd=tmp_path)
