@@ -30,6 +30,7 @@ from .modules import (
     MISSING,
     Key,
     attribute_of,
+    canonical,
     home_of,
     is_program,
     lookup,
@@ -47,9 +48,7 @@ LATER: Key = ("", "later")
 Buffers = Callable[[pickle.PickleBuffer], Any]
 
 
-def dump_by_value(
-    value: Any, keep_buffer: Buffers | None = None, root: Key | None = None
-) -> tuple[bytes, Reach]:  # fmt: skip
+def dump_by_value(value: Any, keep_buffer: Buffers | None = None, root: Key | None = None) -> tuple[bytes, Reach]:
     """Pickle with cloudpickle: lambdas, closures and local classes travel by value. Raises what pickling raises.
 
     root: The key of `value`, where that goes by value although it has one.
@@ -177,17 +176,16 @@ def _dump_class_of_package(cls: type) -> bytes:
         except Exception as error:  # one of C has no value
             if is_by_signal(error):
                 raise
-    return pickle.dumps(_OfPackage(cls.__module__, cls.__qualname__, body), PROTOCOL)
+    return pickle.dumps(_OfPackage((cls.__module__, cls.__qualname__, body)), PROTOCOL)
 
 
-class _OfPackage:
-    """A class of a package on its way."""
+class _OfPackage(tuple[str, str, bytes]):
+    """A class of a package on its way: its module, its qualified name, and itself by value."""
 
-    def __init__(self, module: str, qualname: str, body: bytes) -> None:
-        self._parts = module, qualname, body
+    __slots__ = ()
 
     def __reduce__(self) -> Any:
-        return find_class_of_package, self._parts
+        return find_class_of_package, tuple(self)
 
 
 def find_class_of_package(module: str, qualname: str, body: bytes) -> Any:
@@ -198,11 +196,9 @@ def find_class_of_package(module: str, qualname: str, body: bytes) -> Any:
         if not body:
             raise
     found = attribute_of(module, qualname)
-    if isinstance(found, type):
-        return found
-    if not body:
+    if not isinstance(found, type) and not body:
         raise AttributeError(f"module {module!r} has no attribute {qualname!r}")
-    return pickle.loads(body)
+    return found if isinstance(found, type) else pickle.loads(body)
 
 
 @contextlib.contextmanager
@@ -356,9 +352,7 @@ def _plain_annotations(function: types.FunctionType) -> Any:
         return None
 
 
-def make_function(
-    code: types.CodeType, home: str, name: str, qualname: str, cells: int
-) -> types.FunctionType:  # fmt: skip
+def make_function(code: types.CodeType, home: str, name: str, qualname: str, cells: int) -> types.FunctionType:
     """Return a function in the module of this name, which is imported or made; :func:`fill_function` completes it."""
     closure = tuple(types.CellType() for _ in range(cells))
     function = types.FunctionType(code, names_of_module(home), name, None, closure)
@@ -413,13 +407,7 @@ def _reduce_module(reached: Reach, module: types.ModuleType) -> Any:
     if sys.modules.get(module.__name__) is not module:
         return None
     reached.add_module(module)
-    if module.__name__ in MAIN_NAMES:
-        return _main, ()
-    return (_module, (module.__name__,)) if is_program(module.__name__) else None
-
-
-def _main() -> types.ModuleType:
-    return sys.modules[MAIN_NAMES[0]]
+    return (_module, (canonical(module.__name__),)) if is_program(module.__name__) else None
 
 
 def _module(name: str) -> types.ModuleType:

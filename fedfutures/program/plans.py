@@ -97,16 +97,9 @@ class JointPlan:
     def is_current(self, functions: list[Any]) -> bool:
         """Whether these are the same callables, and neither they nor what they reach have changed."""
         return all(
-            is_same(known, function) and plan.is_current(function)
+            identity(known) == identity(function) and plan.is_current(function)
             for (known, plan), function in zip(self._inner, functions)
         )
-
-
-def is_same(one: Any, other: Any) -> bool:
-    """Whether two callables are the same object, or the same method of the same object."""
-    if type(one) is types.MethodType and type(other) is types.MethodType:
-        return one.__self__ is other.__self__ and one.__func__ is other.__func__
-    return one is other
 
 
 def identity(function: Any) -> Any:

@@ -120,9 +120,7 @@ def of_function(function: Any, error: Exception, hint: str = "") -> str:
     return f"{label} uses {used}, which cannot travel{_reason(error)}. {instead}."
 
 
-def of_arguments(
-    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception, hint: str = ""
-) -> str:  # fmt: skip
+def of_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception, hint: str = "") -> str:
     """Say what among the arguments of a call cannot travel; `hint` as in :func:`of_function`."""
     name = short_name(name_of(function))
     while isinstance(function, Wrapper):

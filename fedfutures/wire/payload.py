@@ -111,9 +111,7 @@ class Payloads:
         found = None if find is None else find(stream, buffers)
         return found or self._packed(stream, buffers, None, False) or dump(None)[0], reached
 
-    def _packed(
-        self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool
-    ) -> bytes:  # fmt: skip
+    def _packed(self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool) -> bytes:
         """Return the payload of a pickle and its buffers; b"" where it has to travel in messages for want of room."""
         if not buffers and (len(stream) < SHARED_FROM_BYTES or self.segments is None):
             return stream

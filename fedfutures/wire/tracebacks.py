@@ -16,6 +16,7 @@ import sys
 import traceback
 import types
 from collections.abc import Iterator
+from typing import Any
 
 FRAMES_AT_MOST = 200
 _HERE = os.path.dirname(os.path.dirname((lambda: None).__code__.co_filename))
@@ -78,17 +79,15 @@ def _without_ours(stack: list[traceback.FrameSummary], places: tuple[str, ...]) 
     return stack[-1:]  # raised by us, and nowhere near a line of the program: for whoever mends that
 
 
-def _chain(shown: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
-    """Yield an exception, its causes and contexts, and those of groups."""
-    left, seen = [shown], set[int]()
+def _chain(error: Any) -> Iterator[Any]:
+    """Yield an exception, or what is shown of one, its causes and contexts, and those of groups."""
+    left, seen = [error], set[int]()
     while left:
         part = left.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        yield part
-        others = (part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ()))
-        left.extend(other for other in others if other is not None)
+        if part is not None and id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            left += [part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ())]
 
 
 def with_lines(text: str) -> str:
@@ -114,15 +113,8 @@ def with_lines(text: str) -> str:
 
 def remove_our_frames(error: BaseException) -> None:
     """Leave only frames of the program in the tracebacks of an exception and of those in its chain."""
-    left: list[BaseException | None] = [error]
-    seen = set[int]()
-    while left:
-        part = left.pop()
-        if part is None or id(part) in seen:
-            continue
-        seen.add(id(part))
+    for part in _chain(error):
         part.__traceback__ = _trimmed(part.__traceback__)
-        left += [part.__cause__, part.__context__, *getattr(part, "exceptions", ())]
 
 
 def _trimmed(frames: types.TracebackType | None) -> types.TracebackType | None:
