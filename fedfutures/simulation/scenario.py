@@ -115,13 +115,11 @@ class FigureRun:
     def run(self) -> Figures:
         """Return the figures; raise LawBroken if a law was."""
         gc.collect()
-        gc.freeze()
         gc.disable()  # nothing here holds cycles that matter; a pass over a million Workers would
         try:
             return self._run()
         finally:
             gc.enable()
-            gc.unfreeze()
 
     def _run(self) -> Figures:
         system, clock = self.system, self.system.clock
