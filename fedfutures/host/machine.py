@@ -54,13 +54,6 @@ class Start:
 
 
 @dataclass(slots=True)
-class Surrender:
-    """Action: tell the Brokers that no Worker will come, and why."""
-
-    frame: NoMoreWorkers
-
-
-@dataclass(slots=True)
 class StartBroker:
     """Action: fork this Broker; `after` is how the one before it ended, "" for the first."""
 
@@ -90,7 +83,7 @@ class LoseBroker:
     reason: str
 
 
-Action = Start | Surrender | StartBroker | Tell | KillBroker | LoseBroker
+Action = Start | StartBroker | Tell | KillBroker | LoseBroker
 
 
 @dataclass(slots=True)
@@ -190,7 +183,7 @@ class HostMachine:
     def _surrender(self, reason: str, *, initializer_raised: bool = False) -> list[Action]:
         self._surrendered = NoMoreWorkers(reason, initializer_raised)
         self._due.clear()
-        return [Surrender(self._surrendered)]
+        return [Tell(index, self._surrendered) for index in range(self.brokers)]
 
     # -- Brokers -----------------------------------------------------------------------------------------------------
 

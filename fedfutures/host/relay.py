@@ -67,6 +67,14 @@ class Relay:
         known = self._places[name]
         return BrokerPlace(name, known.main, known.meta, known.ear, key)
 
+    def close(self) -> None:
+        """End all streams, and let nobody dial any more."""
+        self.reset()
+        for descriptor, (listener, _, _) in self._listeners.items():
+            self._poller.unregister(descriptor)
+            listener.close()
+        self._listeners.clear()
+
     # -- what the launching side says --------------------------------------------------------------------------------
 
     def on_frame(self, frame: StreamFrame, bound: Mapping[str, BrokerBound]) -> None:

@@ -36,7 +36,7 @@ from .brokers import broker_places, facts_of, usual_dials
 from .child import Child, ChildMain, fork_child
 from .control import HostControl
 from .dumps import readable
-from .machine import Action, Ended, HostMachine, KillBroker, LoseBroker, Start, StartBroker, Surrender, Tell
+from .machine import Action, Ended, HostMachine, KillBroker, LoseBroker, Start, StartBroker, Tell
 from .memory import KillCounter
 from .output import Outputs
 from .reattach import LaunchingSide
@@ -144,10 +144,6 @@ class Supervisor:
         self.children[child.pid] = child
         self.outputs.add(child)
         return child
-
-    def _surrender(self, action: Surrender) -> None:
-        for child in self.brokers.values():
-            child.tell(action.frame)
 
     def _tell_broker(self, action: Tell) -> None:
         if action.broker in self.brokers:
@@ -278,6 +274,7 @@ class Supervisor:
         for child in list(self.children.values()):
             self.outputs.drain(child, close=True)
         self.launching_side.send_rest()
+        self.relay.close()
         for directory in (self.run_directory, self.shared_directory, self.disk_directory):
             remove_tree(directory)
 
@@ -301,7 +298,6 @@ class Supervisor:
 
 _ACTIONS: dict[type[Action], Callable[[Supervisor, Any], None]] = {
     Start: Supervisor._start_worker,
-    Surrender: Supervisor._surrender,
     StartBroker: Supervisor._start_broker,
     Tell: Supervisor._tell_broker,
     KillBroker: Supervisor._kill_broker,

@@ -1,184 +1,34 @@
-"""Several Brokers on one host, and what happens when one is killed or stopped: nothing that a program could see."""
+"""Which Broker of a host is whose, who dials whom, and what a host is known by."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from hypothesis import given
+from hypothesis import strategies as st
 
-import pytest
-from launching import eventually
-
-from fedfutures import errors
-from fedfutures.futures.federation import Federation
-from fedfutures.host.handle import HostHandle
-from fedfutures.host.here import settings_here
-from fedfutures.wire.control import BrokerGivenUp, BrokerRestarted, ControlFrame, DialBroker, Heartbeat
-
-pytestmark = pytest.mark.host
-SECONDS = 20.0
-WORKERS = 4
+from fedfutures.host.brokers import FAN_OUT, broker_of, broker_places, facts_of, usual_dials
+from fedfutures.wire.control import HostReady
+from fedfutures.wire.names import host_of
 
 
-def nap(seconds: float, path: str, number: int) -> tuple[int, int]:
-    """Note that this was run, and take a while."""
-    with open(path, "a") as file:
-        print(number, file=file)
-    time.sleep(seconds)
-    return number, os.getpid()
+@given(st.integers(1, 70), st.integers(0, 200))
+def test_brokers_have_equal_shares_of_the_workers(brokers: int, more: int) -> None:
+    workers = brokers + more
+    owners = [broker_of(slot, workers, brokers) for slot in range(workers)]
+    assert owners == sorted(owners)
+    counts = [owners.count(index) for index in range(brokers)]
+    assert sum(counts) == workers
+    assert max(counts) - min(counts) <= 1
+    dials = usual_dials(brokers)
+    assert sorted(child for _, child in dials) == list(range(1, brokers))
+    assert all(parent < child for parent, child in dials)
+    assert max(map([parent for parent, _ in dials].count, range(brokers)), default=0) <= FAN_OUT
 
 
-class Run:
-    """A Federation on this host, and what its host process says of Brokers."""
-
-    def __init__(self, brokers: int, attach: int = 0) -> None:
-        self.said: list[ControlFrame] = []
-        self.handle = HostHandle(settings_here(WORKERS, brokers=brokers))
-        self.federation = Federation(self.handle, prefix=False, attach=attach)
-        heard = self.federation._heard
-
-        def hear(frame: Any) -> None:
-            if isinstance(frame, (BrokerRestarted, BrokerGivenUp)):
-                self.said.append(frame)
-            heard(frame)
-
-        self.federation._heard = hear  # type: ignore[method-assign]
-        self.origin = self.federation.origin
-        assert eventually(lambda: len(self.brokers()) == brokers, SECONDS)  # it takes a moment until they have names
-
-    def children(self, mark: str) -> list[int]:
-        """Return the pids of the host process's children of one kind, the oldest first."""
-        pid = self.handle.facts["pid"]
-        found = []
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            with contextlib.suppress(OSError):
-                if mark in Path(f"/proc/{child}/comm").read_text():
-                    found.append(int(child))
-        return sorted(found)
-
-    def brokers(self) -> list[int]:
-        return self.children("fedfut-broker")
-
-    def serves(self) -> bool:
-        """Whether Futures run as they should."""
-        futures = [self.origin.submit(pow, (number, 2), {}) for number in range(200)]
-        return [future.result(timeout=SECONDS) for future in futures] == [number**2 for number in range(200)]
-
-
-@contextlib.contextmanager
-def run(brokers: int, attach: int = 0) -> Iterator[Run]:
-    here = Run(brokers, attach)
-    try:
-        yield here
-    finally:
-        below = here.brokers()
-        here.federation.close()
-        assert eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in below), 2.0)
-        assert not os.path.exists(here.handle.facts["run"])
-
-
-@pytest.mark.parametrize(("brokers", "attach"), [(1, 0), (2, 0), (3, 0), (3, 2)])
-def test_all_workers_work_whichever_broker_is_theirs(brokers: int, attach: int, tmp_path: Path) -> None:
-    with run(brokers, attach) as here:
-        names = [place["name"] for place in here.handle.facts["brokers"]]
-        assert [name.partition(".")[2] for name in names] == ["broker", "broker2", "broker3"][:brokers]
-        path = str(tmp_path / "ran")
-        futures = [here.origin.submit(nap, (0.05, path, number), {}) for number in range(40)]
-        results = [future.result(timeout=SECONDS) for future in futures]
-        assert [number for number, _ in results] == list(range(40))
-        assert len({pid for _, pid in results}) == WORKERS
-        assert here.serves()
-        assert here.said == []
-
-
-@pytest.mark.parametrize("which", [0, 1])
-def test_a_broker_that_is_killed_is_started_again_and_no_future_is_disturbed(which: int, tmp_path: Path) -> None:
-    with run(2) as here:
-        assert here.serves()
-        time.sleep(1.0)  # so that it has settled
-        path = str(tmp_path / "ran")
-        futures = [here.origin.submit(nap, (0.2, path, number), {}) for number in range(24)]
-        time.sleep(0.4)
-        workers = here.children("fedfut-")
-        victim = here.brokers()[which]
-        os.kill(victim, signal.SIGKILL)
-        assert [future.result(timeout=SECONDS)[0] for future in futures] == list(range(24))
-        assert len(Path(path).read_text().split()) <= 24 + WORKERS
-        assert eventually(lambda: len(here.brokers()) == 2, SECONDS)
-        assert victim not in here.brokers()
-        assert set(workers) - {victim} <= set(here.children("fedfut-"))
-        name = here.handle.facts["brokers"][which]["name"]
-        assert here.said == [BrokerRestarted(name, "signal SIGKILL")]
-        assert here.serves()
-
-
-def test_the_only_broker_is_killed_while_nothing_is_open() -> None:
-    with run(1) as here:
-        assert here.serves()
-        os.kill(here.brokers()[0], signal.SIGKILL)
-        assert here.serves()
-
-
-def test_a_broker_that_is_stopped_for_a_second_goes_on(tmp_path: Path) -> None:
-    with run(2) as here:
-        assert here.serves()
-        brokers = here.brokers()
-        futures = [here.origin.submit(nap, (0.1, str(tmp_path / "ran"), number), {}) for number in range(30)]
-        os.kill(brokers[1], signal.SIGSTOP)
-        time.sleep(1.0)
-        os.kill(brokers[1], signal.SIGCONT)
-        assert [future.result(timeout=SECONDS)[0] for future in futures] == list(range(30))
-        assert here.brokers() == brokers
-        assert here.said == []
-        assert here.serves()
-
-
-def test_a_broker_that_stays_stopped_is_killed_and_started_again(tmp_path: Path) -> None:
-    with run(2) as here:
-        assert here.serves()
-        futures = [here.origin.submit(nap, (0.1, str(tmp_path / "ran"), number), {}) for number in range(30)]
-        os.kill(here.brokers()[0], signal.SIGSTOP)
-        assert [future.result(timeout=SECONDS)[0] for future in futures] == list(range(30))
-        name = here.handle.facts["brokers"][0]["name"]
-        assert here.said == [BrokerRestarted(name, "stopped for 5 s, and killed for that")]
-
-
-def test_a_broker_that_dies_again_and_again_ends_the_run_by_name() -> None:
-    with run(1) as here:
-        assert here.serves()
-        future = here.origin.submit(time.sleep, (600,), {})
-        deadline = time.monotonic() + SECONDS
-        while not future.done() and time.monotonic() < deadline:
-            for pid in here.brokers():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.01)
-        error = future.exception(timeout=SECONDS)
-        assert isinstance(error, errors.FederationLost)
-        assert "broker ended 5 times in" in str(error)
-        assert "signal SIGKILL" in str(error)
-
-
-def test_a_broker_elsewhere_is_dialled_when_the_launching_side_says_so(tmp_path: Path) -> None:
-    there = HostHandle(settings_here(WORKERS, host="there", size=2 * WORKERS))
-    try:
-        place = there.wait_ready()["brokers"][0]
-        there.listen(lambda value: None)
-        with run(1) as here:
-            here.handle.tell(DialBroker(0, place["name"], place["main"], place["meta"], place["ear"]))
-            here.handle.tell(DialBroker(7, place["name"], place["main"], place["meta"], place["ear"]))  # none
-            for _ in range(2):
-                path = str(tmp_path / "ran")
-                futures = [here.origin.submit(nap, (0.1, path, number), {}) for number in range(40)]
-                results = [future.result(timeout=SECONDS) for future in futures]
-                assert [number for number, _ in results] == list(range(40))
-                assert len({pid for _, pid in results}) == 2 * WORKERS
-                there.tell(Heartbeat())
-            assert here.said == []
-    finally:
-        there.end()
-    there.tell(DialBroker(0, "a", "b", "c", "d"))  # gone: nothing happens
+def test_facts_are_of_one_broker_and_of_the_host() -> None:
+    places = broker_places("h", 2, "/d")
+    assert [host_of(place.name) for place in places] == ["h", "h"]
+    rows = [[place.name, place.main, place.meta, place.ear, place.key] for place in places]
+    facts = facts_of(HostReady("/run", "/shared", "", 7, [3, 11, 2], rows, 4, ["h", "k"]), 1)
+    assert (facts["name"], facts["main"]) == ("h.broker2", "ipc:///d/main2")
+    assert [place["name"] for place in facts["brokers"]] == ["h.broker", "h.broker2"]
+    assert (facts["run"], facts["shared"], facts["disk"], facts["size"]) == ("/run", "/shared", "", 4)

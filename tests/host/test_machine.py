@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedfutures.host.brokers import BrokerPlace, broker_of, broker_places, usual_dials
+from fedfutures.host.brokers import BrokerPlace, broker_places
 from fedfutures.host.machine import (
     BROKER_ENDS_LIMIT,
     BROKER_ENDS_SECONDS,
@@ -22,10 +22,9 @@ from fedfutures.host.machine import (
     LoseBroker,
     Start,
     StartBroker,
-    Surrender,
     Tell,
 )
-from fedfutures.wire.control import DialBroker, ExpectWorkers
+from fedfutures.wire.control import DialBroker, ExpectWorkers, NoMoreWorkers
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def test_one_that_was_not_waits_longer_each_time(host: HostMachine) -> None:
         assert host.next_deadline() is None
         now = due
     (surrender,) = host.ended(Ended(0, False, "exit code 7", 7), now)
-    assert isinstance(surrender, Surrender)
+    assert isinstance(surrender.frame, NoMoreWorkers)
     assert "5 times in a row; the last one: exit code 7" in surrender.frame.reason
     assert host.ended(Ended(1, True, "signal SIGKILL", None), now) == []
     assert host.tick(1e9) == []
@@ -74,7 +73,7 @@ def test_an_initializer_that_raises_is_not_tried_again(host: HostMachine) -> Non
     host.begin()
     host.ended(Ended(0, False, "exit code 1", 1), 0.0)
     (surrender,) = host.ended(Ended(1, False, "exit code 81", INITIALIZER_EXIT_CODE), 0.0)
-    assert isinstance(surrender, Surrender)
+    assert isinstance(surrender.frame, NoMoreWorkers)
     assert "the initializer raised on host h" in surrender.frame.reason
     assert host.next_deadline() is None
 
@@ -91,7 +90,7 @@ def test_a_slot_has_one_worker_or_a_time_for_it(ends: list[tuple[int, bool, floa
             living.discard(slot)
             actions = actions + host.ended(Ended(slot, ready, "exit code 1", 1), now)
         for action in actions:
-            if isinstance(action, Surrender):
+            if isinstance(action, Tell):
                 given_up = True
                 continue
             assert action.slot not in living
@@ -208,19 +207,6 @@ def test_the_time_when_the_host_process_was_stopped_too_does_not_count(several: 
 
 
 def test_a_broker_that_comes_after_the_workers_were_given_up_knows(several: HostMachine) -> None:
-    (surrender,) = several.ended(Ended(0, False, "exit code 81", INITIALIZER_EXIT_CODE), 1.0)
-    assert isinstance(surrender, Surrender)
+    surrender, other = several.ended(Ended(0, False, "exit code 81", INITIALIZER_EXIT_CODE), 1.0)
+    assert (surrender.broker, other.broker, surrender.frame) == (0, 1, other.frame)
     assert several.broker_ended(1, "signal SIGKILL", 2.0)[-1] == Tell(1, surrender.frame)
-
-
-@given(st.integers(1, 70), st.integers(0, 200))
-def test_brokers_have_equal_shares_of_the_workers(brokers: int, more: int) -> None:
-    workers = brokers + more
-    owners = [broker_of(slot, workers, brokers) for slot in range(workers)]
-    assert owners == sorted(owners)
-    counts = [owners.count(index) for index in range(brokers)]
-    assert sum(counts) == workers
-    assert max(counts) - min(counts) <= 1
-    dials = usual_dials(brokers)
-    assert sorted(child for _, child in dials) == list(range(1, brokers))
-    assert all(parent < child for parent, child in dials)

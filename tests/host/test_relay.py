@@ -53,8 +53,7 @@ class Pair:
             each.close()
         self.turn(3)
         self.server.close()
-        for listener, _, _ in self.here._listeners.values():
-            listener.close()
+        self.here.close()
 
 
 def pump(pair, source, target, data):

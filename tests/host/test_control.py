@@ -1,0 +1,121 @@
+"""What a host process does for each frame, and what it passes on of its Brokers'."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedfutures.host.brokers import broker_places
+from fedfutures.host.control import HostControl
+from fedfutures.host.machine import HostMachine, Tell
+from fedfutures.host.relay import Relay
+from fedfutures.wire.control import (
+    AcceptBroker,
+    BrokerAccepts,
+    BrokerBound,
+    CloseStream,
+    ControlFrame,
+    DialBroker,
+    EndRun,
+    Heartbeat,
+    HoldOutput,
+    LinkState,
+    Notice,
+    OpenStream,
+    RelayBroker,
+    WorkerOutput,
+)
+
+BOUND = BrokerBound("h.broker", "K", "127.0.0.1", 1, 2, 3)
+DOWN, UP = (LinkState("h.broker", "n.broker", up, "") for up in (False, True))
+
+
+class Here:
+    """A host process's control, with two Brokers that live."""
+
+    def __init__(self, directory: str) -> None:
+        self.sent: list[ControlFrame] = []
+        self.machine = HostMachine("h", 2, 2)
+        self.machine.begin_brokers(0.0)
+        self.relay = Relay(directory, self.sent.append, select.poll())
+        self.control = HostControl(self.machine, self.relay, self.sent.append)
+
+    def on(self, frame: ControlFrame) -> Any:
+        return self.control.on_frame(frame)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Here]:
+    made = Here(str(tmp_path))
+    yield made
+    made.relay.close()
+
+
+def test_a_broker_is_told_whom_to_dial_and_whom_to_accept(here: Here) -> None:
+    dial, accept = DialBroker(1, "n.broker", "m", "p", "e", "K"), AcceptBroker(0, "n.broker", "K")
+    assert here.on(dial) == [Tell(1, dial)]
+    assert here.on(accept) == [Tell(0, accept)]
+
+
+def test_a_broker_that_is_not_there_is_told_nothing(here: Here) -> None:
+    assert here.on(DialBroker(7, "n.broker", "m", "p", "e")) == []
+    assert here.on(AcceptBroker(7, "n.broker", "K")) == []
+
+
+def test_a_relayed_neighbour_is_dialled_at_sockets_of_this_host(here: Here, tmp_path: Path) -> None:
+    (told,) = here.on(RelayBroker(0, "n.broker", "K"))
+    assert isinstance(told, Tell)
+    assert isinstance(told.frame, DialBroker)
+    assert (told.frame.name, told.frame.key) == ("n.broker", "K")
+    for address in (told.frame.main, told.frame.meta, told.frame.ear):
+        assert Path(address.removeprefix("ipc://")).parent == tmp_path
+
+
+def test_output_is_held_and_the_end_is_known(here: Here) -> None:
+    assert not here.control.holds_output
+    here.on(HoldOutput(True))
+    assert here.control.holds_output
+    here.on(HoldOutput(False))
+    assert not here.control.holds_output
+    assert not here.control.has_ended
+    here.on(EndRun())
+    assert here.control.has_ended
+
+
+@pytest.mark.parametrize("frame", [Heartbeat(), Notice("x"), WorkerOutput("h.1", 1, b"")])
+def test_others_ask_for_nothing(here: Here, frame: ControlFrame) -> None:
+    assert here.on(frame) == []
+    assert here.sent == []
+
+
+def test_a_stream_to_a_broker_that_is_not_bound_is_closed(here: Here) -> None:
+    here.on(OpenStream(2, "h.broker", "main"))
+    assert here.sent == [CloseStream(2)]
+
+
+def test_what_brokers_say_of_themselves_is_passed_on(here: Here) -> None:
+    accepts = BrokerAccepts("h.broker", "n.broker")
+    for frame in (BOUND, accepts, DOWN, UP):
+        here.control.on_broker_frame("h.broker", frame)
+    assert here.sent == [BOUND, accepts, DOWN, UP]
+
+
+def test_a_broker_speaks_for_itself_alone(here: Here) -> None:
+    here.control.on_broker_frame("h.broker2", BOUND)
+    here.control.on_broker_frame("h.broker", EndRun())
+    assert here.sent == []
+    assert broker_places("h", 2, "/d")[1].name == "h.broker2"
+
+
+def test_a_launching_side_that_comes_back_is_told_the_latest(here: Here) -> None:
+    for frame in (BOUND, DOWN, UP):
+        here.control.on_broker_frame("h.broker", frame)
+    here.on(HoldOutput(True))
+    here.sent.clear()
+    here.control.send_again()
+    assert here.sent == [BOUND, UP]
+    assert not here.control.holds_output

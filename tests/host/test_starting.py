@@ -1,0 +1,28 @@
+"""Nothing below the composition names what stands above it."""
+
+from __future__ import annotations
+
+import sys
+
+import fedfutures.entry
+from fedfutures.host.handle import command_here
+from fedfutures.host.here import settings_here
+from fedfutures.host.starting import Starting, starting
+
+
+def test_the_package_says_what_a_host_process_is() -> None:
+    assert starting.host_module == fedfutures.entry.__name__
+    command = command_here(settings_here(1))
+    assert command[0] == sys.executable
+    assert any("from fedfutures.entry import main; main()" in word for word in command)
+
+
+def test_the_launcher_is_loaded_when_it_is_asked_for() -> None:
+    loaded = starting.load_launcher()
+    assert callable(loaded.start_for_executor)
+
+
+def test_another_composition() -> None:
+    other = Starting()
+    other.compose("a.b", lambda: 7)
+    assert (other.host_module, other.load_launcher()) == ("a.b", 7)
