@@ -57,12 +57,12 @@ def reader_of(
     checks = [_check("int", name) for name in header] + [_check(types[name], name) for name in types]
     taken = ", ".join(_TAKEN.get(written, "{0}").format(name) for name, written in types.items())
     source = f"""
-def read(parts):
-    if len(parts) != {1 + len(header) + len(types)}:
-        raise _error("{kind.__name__} has {len(types)} fields, got %d" % (len(parts) - {1 + len(header)}))
-    {", ".join(["_", *header, *types])} = parts
+def read(_parts):
+    if len(_parts) != {1 + len(header) + len(types)}:
+        raise _error("{kind.__name__} has {len(types)} fields, got %d" % (len(_parts) - {1 + len(header)}))
+    {", ".join(["_code", *header, *types])} = _parts
     if not ({" and ".join(checks) or True}):
-        raise _error(_reason(_kind, parts[{1 + len(header)}:]))
+        raise _error(_reason(_kind, _parts[{1 + len(header)}:]))
     {f"if not ({more}): raise _error('{kind.__name__}: fields that do not go together')" if more else ""}
     return {", ".join([*header, f"_kind({taken})"])}
 """
