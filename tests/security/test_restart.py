@@ -11,6 +11,8 @@ import zmq
 from attacked import SECONDS, Attacker, Host, Pair, address
 from launching import eventually
 
+from fedfutures.wire.control import LinkState
+
 pytestmark = pytest.mark.host
 
 
@@ -46,5 +48,5 @@ def test_the_broker_that_dials_is_started_again(own: Pair, attacker: Attacker) -
     start_again(own.up)
     own.allow(own.up.broker, own.up.places["key"])
     own.dial()
-    assert eventually(lambda: ["link", 0, own.down.broker, True, ""] in own.up.said[before:], SECONDS)
+    assert eventually(lambda: LinkState(own.up.broker, own.down.broker, True, "") in own.up.said[before:], SECONDS)
     assert eventually(own.reaches_down, SECONDS)
