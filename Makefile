@@ -6,7 +6,8 @@
 #   make ecosystem  programs with libraries that people use, against their serial results; ecosystem-small without the
 #                large ones (.ci/run)
 #   make pure    the tests that start no processes; make hosts: the others
-#   make gate    what the simulator demands of the Federation: figures of 200 Brokers, 10,000 schedules of faults
+#   make gate    the pure tests with many examples, and what the simulator demands of the Federation: figures of
+#                200 Brokers, 10,000 schedules of faults
 #   make lint    style, types, layers
 #   make docs    build/docs/index.html
 #   make bench   the benchmarks
@@ -56,6 +57,7 @@ hosts: $(VENV)/test.stamp system-packages
 	$(BIN)/python -m pytest -m host
 
 gate: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m "not host" --hypothesis-profile=deep
 	$(BIN)/python -m fedfutures.simulation --gate
 
 # The link gives mypy the launcher under the name it is imported by.

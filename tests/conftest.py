@@ -5,14 +5,16 @@ import signal
 from pathlib import Path
 
 import pytest
+from effort import EXAMPLES
 from hypothesis import settings
 from lab.fixtures import one_network, rootless, two_sites
 
 __all__ = ["one_network", "rootless", "two_sites"]
 
-# No deadline for one example: tests run on busy machines, and bounds of time have tests of their own. Sixty examples:
-# the pure tests are to take half a minute.
-settings.register_profile("fedfutures", deadline=None, print_blob=True, max_examples=60)
+# No deadline for one example: tests run on busy machines, and bounds of time have tests of their own. Few examples:
+# the pure tests are to take less than half a minute. `make gate` tries more (--hypothesis-profile=deep).
+settings.register_profile("fedfutures", deadline=None, print_blob=True, max_examples=EXAMPLES // 3)
+settings.register_profile("deep", settings.get_profile("fedfutures"), max_examples=2 * EXAMPLES)
 settings.load_profile("fedfutures")
 
 # Programs are interrupted and hung up by tests, also where pytest was started by nohup, cron or a shell's "&", which

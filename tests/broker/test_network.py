@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+from effort import scaled
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
@@ -195,4 +196,4 @@ def test_random_walks(seed: int) -> None:
 
 
 TestFederation = Federation.TestCase
-TestFederation.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestFederation.settings = settings(max_examples=scaled(40), stateful_step_count=40, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from effort import scaled
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -110,7 +111,7 @@ class Queue(RuleBasedStateMachine):
 
 
 TestQueue = Queue.TestCase
-TestQueue.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestQueue.settings = settings(max_examples=scaled(40), stateful_step_count=40, deadline=None)
 
 
 def serve(waiting: WorkQueue, count: int, seconds: dict[str, float]) -> list[str]:

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+from effort import scaled
 
 from fedfutures.broker import machine, roles
 from fedfutures.errors import MalformedMessage
@@ -29,7 +30,7 @@ from fedfutures.wire.messages import (
 
 from .bench import Bench, results
 
-TIMES_LIARS = 150
+TIMES_LIARS = scaled(150)
 LIES = 25
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from effort import scaled
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
@@ -250,4 +251,4 @@ def test_random_walks(seed: int) -> None:
 
 
 TestTree = Tree.TestCase
-TestTree.settings = settings(max_examples=15, stateful_step_count=40, deadline=None)
+TestTree.settings = settings(max_examples=scaled(15), stateful_step_count=40, deadline=None)

@@ -6,6 +6,7 @@ import itertools
 from collections import deque
 
 import pytest
+from effort import scaled
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -146,7 +147,7 @@ class Link(RuleBasedStateMachine):
 
 
 TestLink = Link.TestCase
-TestLink.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestLink.settings = settings(max_examples=scaled(50), stateful_step_count=40, deadline=None)
 
 
 class Room(RuleBasedStateMachine):
@@ -202,7 +203,7 @@ class Room(RuleBasedStateMachine):
 
 
 TestRoom = Room.TestCase
-TestRoom.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRoom.settings = settings(max_examples=scaled(60), stateful_step_count=40, deadline=None)
 
 
 # -- examples --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from effort import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -263,7 +264,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(60))
 @given(st.lists(VALUES, max_size=12), st.lists(st.integers(1, 5), min_size=1), st.booleans())
 def test_nothing_is_lost(values: list[Any], sizes: list[int], ahead: bool) -> None:
     given = Input((iter(values),))

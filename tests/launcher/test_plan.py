@@ -6,6 +6,7 @@ import doctest
 from collections import Counter
 
 import pytest
+from effort import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +38,7 @@ def above(tree: Tree, name: str) -> list[str]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40), deadline=None)
 @given(runs(), st.integers(2, 40))
 def test_everyone_has_one_place_where_it_can_be_reached(hosts: list[HostPlan], fan_out: int) -> None:
     tree = plan(hosts, fan_out)
@@ -60,13 +61,13 @@ def test_everyone_has_one_place_where_it_can_be_reached(hosts: list[HostPlan], f
     assert sum(len(node.children) for node in tree.nodes.values()) == len(tree.nodes) - 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40), deadline=None)
 @given(runs(), st.integers(2, 40))
 def test_a_plan_is_the_same_each_time(hosts: list[HostPlan], fan_out: int) -> None:
     assert plan(hosts, fan_out) == plan(hosts, fan_out)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40), deadline=None)
 @given(st.integers(1, 3000), st.integers(2, 40))
 def test_a_flat_list_becomes_a_shallow_and_even_tree(count: int, fan_out: int) -> None:
     tree = plan([HostPlan(f"h{number}", 1) for number in range(count)], fan_out)
@@ -81,7 +82,7 @@ def test_a_flat_list_becomes_a_shallow_and_even_tree(count: int, fan_out: int) -
         assert max(counts) - min(counts) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40), deadline=None)
 @given(st.integers(1, 200), st.integers(2, 40))
 def test_dials_and_links_are_the_edges_of_the_tree(brokers: int, fan_out: int) -> None:
     tree = plan([HostPlan("a", 7, brokers), HostPlan("b", 7, brokers, "a")], fan_out)
@@ -151,7 +152,7 @@ def naive(workers: int, counts: list[int | None]) -> list[int]:
     return shares
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(40), deadline=None)
 @given(st.integers(0, 200), st.lists(st.none() | st.integers(0, 20), min_size=1, max_size=10))
 def test_workers_are_spread_evenly(workers: int, counts: list[int | None]) -> None:
     if workers and all(count == 0 for count in counts):

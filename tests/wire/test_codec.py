@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 import pytest
+from effort import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ def frame(*parts: Any) -> bytes:
 
 
 @pytest.mark.parametrize("kind", messages.CODES.values(), ids=lambda kind: kind.__name__)
-@settings(max_examples=30)
+@settings(max_examples=scaled(30))
 @given(st.data())
 def test_round_trip(kind: type, data: st.DataObject) -> None:
     sequence, acknowledged, message = data.draw(st.tuples(COUNTS, COUNTS, messages_of(kind)))

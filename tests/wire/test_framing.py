@@ -7,6 +7,7 @@ from typing import Any
 
 import msgpack
 import pytest
+from effort import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from .test_codec import JUNK
 
 
 @pytest.mark.parametrize("kind", CONTROL_CODES.values(), ids=lambda kind: kind.__name__)
-@settings(max_examples=30)
+@settings(max_examples=scaled(30))
 @given(st.data())
 def test_round_trip(kind: type, data: st.DataObject) -> None:
     frame = data.draw(frames_of(kind))

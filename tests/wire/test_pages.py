@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import scaled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,7 +65,7 @@ def test_whoever_writes_is_noticed(mapped: mmap.mmap, write: Callable[[mmap.mmap
     assert written(mapped) is True
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(st.integers(0, SIZE - 1), max_size=3), st.integers(0, SIZE - 1), st.integers(1, SIZE))
 def test_the_pages_that_were_written(tmp_path: Path, places: set[int], start: int, size: int) -> None:
     size = min(size, SIZE - start)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from effort import scaled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -327,7 +328,7 @@ def test_wrappers(isolation: Isolation, monkeypatch: pytest.MonkeyPatch) -> None
 ACTIONS = st.lists(st.sampled_from(["look", "variable", "directory", "argument", "raise", "stop", "all"]), max_size=30)
 
 
-@settings(max_examples=150)
+@settings(max_examples=scaled(150))
 @given(ACTIONS, st.booleans())
 def test_items_are_as_if_each_were_alone(actions: list[str], shares: bool) -> None:
     """The twin: every item finds what the first one finds."""

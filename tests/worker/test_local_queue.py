@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+from effort import scaled
 from hypothesis import settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -71,7 +72,7 @@ class Twin(RuleBasedStateMachine):
 
 
 TestTwin = Twin.TestCase
-TestTwin.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestTwin.settings = settings(max_examples=scaled(60), stateful_step_count=40, deadline=None)
 
 
 @pytest.mark.parametrize("priorities", [(0,), (0, 1), (2, -1), (0, 3, -3)])

@@ -1,0 +1,11 @@
+"""How much tests try: a third of what shows most in `make pure`, all of it and more in `make gate`."""
+
+from hypothesis import settings
+
+EXAMPLES = 60
+"""What the numbers in tests are meant for."""
+
+
+def scaled(count: int) -> int:
+    """Return how many examples, seeds or searches of a test there are to be; `count` of them are thorough."""
+    return max(1, count * settings.default.max_examples // EXAMPLES)
