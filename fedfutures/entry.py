@@ -6,8 +6,6 @@ its own.
 
 from __future__ import annotations
 
-import importlib
-
 from .host import supervisor
 from .host.child import ChildMain
 
@@ -21,10 +19,12 @@ def main() -> None:
 
 def load_worker() -> ChildMain:
     """Import what Workers run, and what programs import: once here, not by each Worker when it imports the program."""
+    import multiprocessing.spawn  # noqa: F401
+
+    from . import shared  # noqa: F401
+    from .futures import executor  # noqa: F401
     from .worker import process
 
-    for name in ("fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared", "multiprocessing.spawn"):
-        importlib.import_module(name)
     return process.main
 
 

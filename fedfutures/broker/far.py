@@ -21,7 +21,7 @@ from ..sockets.gate import Gate
 from ..sockets.keys import is_key, make_keys
 from ..sockets.options import tcp
 from ..sockets.sockets import Context, Data, Readable
-from ..sockets.trial import Target, try_with_gate, try_without_gate
+from ..sockets.trial import BoundSocket, try_with_gate, try_without_gate
 from ..wire.control import BrokerAccepts, BrokerBound, ControlFrame, LinkState
 from ..wire.messages import Message
 from .roles import may_come_from_far
@@ -81,7 +81,7 @@ class Far:
             bound.append(router := FarRouter(self._owner, address, self.keys, gate))
             bound.append(publisher := FarPublisher(self._owner, address, self.keys))
             bound.append(ear := FarEar(self._owner, address, self.keys, gate, self._name))
-            targets = [Target(socket.kind, tcp(address, socket.port)) for socket in bound]
+            targets = [BoundSocket(socket.kind, tcp(address, socket.port)) for socket in bound]
             try_without_gate(self._owner, targets, self.keys.public)
             gate.open()
             try_with_gate(self._owner, targets, self.keys.public, gate)

@@ -245,7 +245,7 @@ _HANDLERS: dict[type[ControlFrame], Callable[[BrokerShell, Any], None]] = {
 
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: Any, dump: int) -> None:
     """Run the Broker in this, just forked, process."""
-    settings.seal, settings.authkey = None, b""  # who routes tasks is not to be able to forge them
+    settings.forget_secrets()
     name_process("fedfut-broker")
     raise_descriptor_limit()
     keep_freed_memory()

@@ -7,6 +7,7 @@ import concurrent.futures
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -349,7 +350,7 @@ def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> Host
             "queues, pipes and values of multiprocessing in initargs reach Workers of this host alone; "
             "with hosts= use a multiprocessing.Manager that listens on the network"
         )
-    settings.verbosity = -1
+    settings = replace(settings, verbosity=-1)
     handle: HostHandle = starting.load_launcher().start_for_executor(hosts, settings, workers, settings.brokers)
     return handle
 

@@ -21,7 +21,7 @@ from .crash_cells import SPOOL_BYTES, CrashCells
 from .frame_line import FrameLine
 from .lines import Lines
 from .settings import Settings
-from .system import Inherited, die_with_parent, restore_core_dumps
+from .system import FormerState, die_with_parent, restore_core_dumps
 
 _F_SETPIPE_SZ = 1031  # fcntl has a name for it from Python 3.10 on, but not everywhere
 PIPE_BYTES = 1 << 18
@@ -92,11 +92,11 @@ class Child:
 
 def fork_child(
     role: str, main: ChildMain, name: str, slot: int, settings: Settings, facts: dict[str, Any],
-    others: Iterable[Child], inherited: Inherited, poller: select.poll,
+    others: Iterable[Child], former: FormerState, poller: select.poll,
 ) -> Child:  # fmt: skip
     """Fork a Broker or a Worker and run its `main`; returns in the host process only.
 
-    `inherited` is what Workers are to have again (:func:`.system.restore_core_dumps`).
+    `former` is what Workers are to have again (:func:`.system.restore_core_dumps`).
     """
     control, control_theirs = (end.detach() for end in socket.socketpair())
     cells, dump = CrashCells(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
@@ -107,10 +107,10 @@ def fork_child(
         try:
             if role == "worker":
                 die_with_parent(parent)
-                restore_core_dumps(inherited)
-            _become(role, control, [write for _, write in pipes], others, inherited)
+                restore_core_dumps(former)
+            _become(role, control, [write for _, write in pipes], others, former)
             if pipes:
-                records.write = functools.partial(_write_all, pipes[2][1])
+                records.send_by(functools.partial(_write_all, pipes[2][1]))
             for descriptor in settings.descriptors if role == "broker" else ():
                 os.close(descriptor)
             main(settings, facts, name, control_theirs, cells, dump)
@@ -140,15 +140,15 @@ def _write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _become(role: str, control: int, outputs: list[int], others: Iterable[Child], inherited: Inherited) -> None:
+def _become(role: str, control: int, outputs: list[int], others: Iterable[Child], former: FormerState) -> None:
     """In the child: let go of everything of the parent's.
 
     What whoever started the run has ignored stays ignored, as ``nohup`` and a shell's ``&`` want it.
     """
     signal.set_wakeup_fd(-1)
     for handled in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(handled, signal.SIG_IGN if handled in inherited.ignored else signal.SIG_DFL)
-    if role == "worker" and signal.SIGINT not in inherited.ignored:
+        signal.signal(handled, signal.SIG_IGN if handled in former.ignored else signal.SIG_DFL)
+    if role == "worker" and signal.SIGINT not in former.ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     else:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

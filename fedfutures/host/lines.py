@@ -66,6 +66,13 @@ class Lines:
             return self.rests_until
         return self._partial_since + PARTIAL_SECONDS if self._partial else None
 
+    def has_rested(self, now: float) -> bool:
+        """Whether the stream's rest is over now: it is to be read again."""
+        if self.rests_until is None or now < self.rests_until:
+            return False
+        self.rests_until = None
+        return True
+
     def late(self, now: float) -> bytes:
         """Return the part of a line that has waited long enough for its end."""
         if not self._partial or now < self._partial_since + PARTIAL_SECONDS:

@@ -66,8 +66,7 @@ class Outputs:
     def tick(self, now: float) -> None:
         """Listen again to what has rested; pass on parts of lines whose end does not come."""
         for descriptor, (child, lines) in list(self._due.items()):
-            if lines.rests_until is not None and now >= lines.rests_until:
-                lines.rests_until = None
+            if lines.has_rested(now):
                 self._poller.register(descriptor, 0 if self._paused else select.POLLIN)
             if part := lines.late(now):
                 self._send(WorkerOutput(child.name, child.outputs[descriptor][0], part))

@@ -44,6 +44,10 @@ class Settings:
     code: bool = False  # the program and its modules come from the Origin
     beside: list[str] = field(default_factory=list)  # modules that stand beside the program there
 
+    def forget_secrets(self) -> None:
+        """Let go of the keys: who routes tasks is not to be able to forge them."""
+        self.seal, self.authkey = None, b""
+
 
 def frame_of(settings: Settings) -> BeginHost:
     """Return the frame that carries settings."""

@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..errors import RemoteProtocolError
@@ -43,7 +44,7 @@ from .reattach import LaunchingSide
 from .relay import Relay
 from .settings import Settings, settings_from
 from .system import (
-    Inherited,
+    FormerState,
     become_subreaper,
     disable_core_dumps,
     make_disk_directory,
@@ -60,10 +61,10 @@ class Supervisor:
     """The loop around :class:`HostMachine`. `load_worker` imports what Workers run and returns their ``main``."""
 
     def __init__(
-        self, settings: Settings, reader: FrameReader, inherited: Inherited,
+        self, settings: Settings, reader: FrameReader, former: FormerState,
         broker_main: ChildMain, load_worker: Callable[[], ChildMain],
     ) -> None:  # fmt: skip
-        self.settings, self.inherited = settings, inherited
+        self.settings, self.former = settings, former
         self.broker_main, self.load_worker = broker_main, load_worker
         self.worker_main: ChildMain | None = None
         self.machine = HostMachine(settings.host, settings.workers, settings.brokers)
@@ -84,7 +85,7 @@ class Supervisor:
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the program, and Futures that run, not for us
-        for ending in {signal.SIGTERM, signal.SIGHUP} - inherited.ignored:
+        for ending in {signal.SIGTERM, signal.SIGHUP} - former.ignored:
             signal.signal(ending, self._on_signal)
 
     def run(self, early: list[ControlFrame]) -> None:
@@ -107,11 +108,12 @@ class Supervisor:
 
     def _look_beside_the_program(self) -> None:
         """Have Workers import the program's own modules, although we have loaded others of their names."""
-        if not self.settings.code:
-            self.settings.shadowed = shadowed(before_the_standard_library(self.settings.path))
+        if self.settings.code:
+            names = [name for name in self.settings.beside if name in sys.modules]
         else:
-            self.settings.shadowed = [name for name in self.settings.beside if name in sys.modules]
-        if self.settings.shadowed:
+            names = shadowed(before_the_standard_library(self.settings.path))
+        self.settings = replace(self.settings, shadowed=names)
+        if names:
             importlib.import_module("cloudpickle")  # what Workers load later is not to be the program's
 
     def _ready(self) -> HostReady:
@@ -140,7 +142,7 @@ class Supervisor:
     def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> Child:
         facts = facts_of(self._ready(), broker)
         others = self.children.values()
-        child = fork_child(role, main, name, slot, self.settings, facts, others, self.inherited, self.poller)
+        child = fork_child(role, main, name, slot, self.settings, facts, others, self.former, self.poller)
         self.children[child.pid] = child
         self.outputs.add(child)
         return child
@@ -334,10 +336,10 @@ def read_settings() -> tuple[Settings, FrameReader, list[ControlFrame]]:
 def main(broker_main: ChildMain, load_worker: Callable[[], ChildMain]) -> None:
     """Run a host process that forks these."""
     become_subreaper()
-    inherited = disable_core_dumps()
+    former = disable_core_dumps()
     settings, reader, early = read_settings()
     try:
-        supervisor = Supervisor(settings, reader, inherited, broker_main, load_worker)
+        supervisor = Supervisor(settings, reader, former, broker_main, load_worker)
     except OSError as error:
         raise SystemExit(f"fedfutures: the private directories of a run cannot be made: {error}") from None
     supervisor.run(early)

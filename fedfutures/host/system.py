@@ -43,7 +43,7 @@ class _NeverRaised(Warning):
     """Never raised."""
 
 
-class Inherited(NamedTuple):
+class FormerState(NamedTuple):
     """What a process has had before it became a host process, and what its Workers are to have again."""
 
     umask: int
@@ -51,7 +51,7 @@ class Inherited(NamedTuple):
     ignored: frozenset[int]  # signals
 
 
-def disable_core_dumps() -> Inherited:
+def disable_core_dumps() -> FormerState:
     """Keep what this process knows to itself: no core dumps, no debuggers, files for nobody else (Linux).
 
     Returns what :func:`restore_core_dumps` needs, for children that run user code.
@@ -59,7 +59,7 @@ def disable_core_dumps() -> Inherited:
     _prctl(_PR_SET_DUMPABLE, 0)
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
-    return Inherited(os.umask(0o077), soft, ignored_signals())
+    return FormerState(os.umask(0o077), soft, ignored_signals())
 
 
 def ignored_signals() -> frozenset[int]:
@@ -68,7 +68,7 @@ def ignored_signals() -> frozenset[int]:
     return frozenset(int(number) for number in ending if signal.getsignal(number) == signal.SIG_IGN)
 
 
-def restore_core_dumps(before: Inherited) -> None:
+def restore_core_dumps(before: FormerState) -> None:
     """Undo :func:`disable_core_dumps`."""
     _prctl(_PR_SET_DUMPABLE, 1)
     os.umask(before.umask)

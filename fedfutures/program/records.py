@@ -23,6 +23,12 @@ _forwarded: dict[str, int] = {}
 _plain_factory: Any = None
 
 
+def send_by(function: Callable[[bytes], object]) -> None:
+    """In a Worker: have its records sent by this function, a line each."""
+    global write
+    write = function
+
+
 def ask(logger: str, level: int) -> None:
     """In the program: have Workers send the records of a logger ("" is the root), and of those below it."""
     _forwarded[logger] = level

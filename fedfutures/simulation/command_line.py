@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .laws import LawBroken
-from .scenario import FigureRun, Figures, Settings
+from .scenario import FigureRun, Figures, FigureSettings
 from .schedule import Schedule, Verdict
 from .trace import Trace
 from .transcript import Transcript
@@ -25,8 +25,8 @@ GATE_SCHEDULES = 10_000
 GATE_RATIO = 1.1
 GATE_UTILISATION = 0.95
 GATE_RUNS = (
-    Settings(brokers=200, workers=8, seconds=0.01, futures=128_000, sites=True),
-    Settings(brokers=200, workers=8, seconds=1.0, futures=16_000, sites=True),
+    FigureSettings(brokers=200, workers=8, seconds=0.01, futures=128_000, sites=True),
+    FigureSettings(brokers=200, workers=8, seconds=1.0, futures=16_000, sites=True),
 )
 """Federations that are to come near the ideal: a tree of sites with 1,600 Workers, short Futures and long ones. (Larger
 ones take minutes; their figures are kept in the documentation.)"""
@@ -71,9 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # -- figure runs -------------------------------------------------------------------------------------------------------
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
+def settings_of(options: argparse.Namespace) -> FigureSettings:
     """Return the settings that the options name."""
-    return Settings(
+    return FigureSettings(
         brokers=options.brokers, workers=options.workers, fan_out=options.fan_out, futures=options.futures,
         seconds=options.seconds_per_future, distribution=options.distribution, latency=options.latency,
         sites=options.sites, seed=options.seed,
@@ -225,7 +225,7 @@ def replay(options: argparse.Namespace, chosen: list[str]) -> int:
 # -- the gate ----------------------------------------------------------------------------------------------------------
 
 
-def gate_run(settings: Settings) -> tuple[Figures, float]:
+def gate_run(settings: FigureSettings) -> tuple[Figures, float]:
     """Run one of the gate's Federations, in a process of its own; return its figures and the processor time it took."""
     began = time.process_time()
     figures = FigureRun(settings).run()

@@ -19,7 +19,7 @@ SETTLES_WITHIN_SECONDS = 1.0
 
 
 @dataclass(slots=True)
-class Settings:
+class FigureSettings:
     """What a figure run is made of."""
 
     brokers: int = 1
@@ -85,7 +85,7 @@ def parents_of(brokers: int, fan_out: int, sites: bool) -> list[tuple[int, int, 
     return links
 
 
-def build(settings: Settings, laws: Laws, *, watched: bool = False) -> System:
+def build(settings: FigureSettings, laws: Laws, *, watched: bool = False) -> System:
     """Make the Federation; nothing has happened yet."""
     system = System(settings.seed, laws, size=settings.brokers * settings.workers)
     system.watched = watched
@@ -104,7 +104,7 @@ def build(settings: Settings, laws: Laws, *, watched: bool = False) -> System:
 class FigureRun:
     """Start everything, let it settle, submit, and measure until the last Future has resolved."""
 
-    def __init__(self, settings: Settings, *, watched: bool = False) -> None:
+    def __init__(self, settings: FigureSettings, *, watched: bool = False) -> None:
         self.settings = settings
         self.laws = Laws()
         self.system = build(settings, self.laws, watched=watched)

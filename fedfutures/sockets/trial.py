@@ -32,7 +32,7 @@ _NAMES = {zmq.ROUTER: "Main", zmq.PUB: "Meta", zmq.SUB: "ear"}
 
 
 @dataclass(slots=True)
-class Target:
+class BoundSocket:
     """A bound socket: its kind and where it is."""
 
     kind: int
@@ -41,19 +41,19 @@ class Target:
 
 @dataclass(slots=True)
 class _Attempt:
-    target: Target
+    target: BoundSocket
     expected: int
     socket: zmq.Socket[bytes]
     events: Any
     verdict: int = 0
 
 
-def try_without_gate(owner: Context, targets: Sequence[Target], server: str) -> None:
+def try_without_gate(owner: Context, targets: Sequence[BoundSocket], server: str) -> None:
     """See that nobody comes in while there is no gate; raise :class:`StartFailed`."""
     _try([_attempt(owner, target, server, make_keys(), _REFUSED_UNASKED) for target in targets], None)
 
 
-def try_with_gate(owner: Context, targets: Sequence[Target], server: str, gate: Gate) -> None:
+def try_with_gate(owner: Context, targets: Sequence[BoundSocket], server: str, gate: Gate) -> None:
     """See that an unknown key, and none at all, are refused; raise :class:`StartFailed`."""
     attempts = [_attempt(owner, target, server, make_keys(), _REFUSED_KEY) for target in targets]
     attempts += [_attempt(owner, target, server, None, _REFUSED_PLAIN) for target in targets]
@@ -61,7 +61,7 @@ def try_with_gate(owner: Context, targets: Sequence[Target], server: str, gate: 
 
 
 def _attempt(
-    owner: Context, target: Target, server: str, keys: Keys | None, expected: int
+    owner: Context, target: BoundSocket, server: str, keys: Keys | None, expected: int
 ) -> _Attempt:  # fmt: skip
     socket = owner.socket(_DIALS[zmq.SocketType(target.kind)])
     limit(socket, target.address, 1 << 10)

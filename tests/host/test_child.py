@@ -13,13 +13,13 @@ import pytest
 from fedfutures.host.child import Child, fork_child
 from fedfutures.host.crash_cells import READY, CrashCells
 from fedfutures.host.settings import Settings
-from fedfutures.host.system import Inherited
+from fedfutures.host.system import FormerState
 from fedfutures.wire.control import ControlFrame, DialBroker, EndRun, NoMoreWorkers, Notice
 from fedfutures.wire.framing import FrameReader, pack
 
 pytestmark = pytest.mark.host
 SECONDS = 10.0
-INHERITED = Inherited(0o022, 0, frozenset())
+FORMER = FormerState(0o022, 0, frozenset())
 
 
 def echo(settings: Settings, facts: dict[str, Any], name: str, control: int, cells: CrashCells, dump: int) -> None:
@@ -42,7 +42,7 @@ def prints(settings: Settings, facts: dict[str, Any], name: str, control: int, c
 
 def started(role: str, main: Any, poller: select.poll) -> Child:
     settings = Settings("h", 1, 1)
-    return fork_child(role, main, "h.1", 0, settings, {"run": "/run"}, [], INHERITED, poller)
+    return fork_child(role, main, "h.1", 0, settings, {"run": "/run"}, [], FORMER, poller)
 
 
 def heard(child: Child, poller: select.poll, count: int) -> list[ControlFrame]:

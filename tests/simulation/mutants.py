@@ -26,7 +26,7 @@ from hypothesis import Phase, settings
 
 from fedfutures.simulation.command_line import run_seed
 from fedfutures.simulation.laws import LawBroken
-from fedfutures.simulation.scenario import FigureRun, Figures, Settings
+from fedfutures.simulation.scenario import FigureRun, Figures, FigureSettings
 from fedfutures.simulation.schedule import Verdict
 
 from .mutant_table import ALL, BY_NAME, Mutant
@@ -38,10 +38,10 @@ STORIES = "tests/simulation/test_stories.py::test_the_story_goes_on_as_it_did"
 PURE = ("tests/broker", "tests/worker", "tests/federation", "tests/wire/test_codec.py", STORIES)
 """The last is of what is said, word for word: it notices much, but does not say whether it matters."""
 FIGURES = (
-    Settings(brokers=1, workers=4, futures=400),
-    Settings(brokers=8, workers=4, futures=640),
-    Settings(brokers=9, workers=4, futures=720, sites=True, distribution="exponential", seconds=0.1),
-    Settings(brokers=8, workers=2, futures=64, seconds=0.5, distribution="exponential"),
+    FigureSettings(brokers=1, workers=4, futures=400),
+    FigureSettings(brokers=8, workers=4, futures=640),
+    FigureSettings(brokers=9, workers=4, futures=720, sites=True, distribution="exponential", seconds=0.1),
+    FigureSettings(brokers=8, workers=2, futures=64, seconds=0.5, distribution="exponential"),
 )
 MEASURES = ("executions", "events", "late")
 ERRORS, LEAST_CHANGE = 4.0, 0.003

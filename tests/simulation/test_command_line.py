@@ -10,7 +10,7 @@ import pytest
 
 from fedfutures.simulation import command_line, schedule
 from fedfutures.simulation.command_line import main
-from fedfutures.simulation.scenario import Settings
+from fedfutures.simulation.scenario import FigureSettings
 
 ROOT = Path(__file__).parents[2]
 FIGURE = ["--brokers", "2", "--workers", "2", "--futures", "40", "--seed", "3"]
@@ -61,7 +61,10 @@ def test_a_failing_seed_is_printed_with_how_to_replay_it(
 
 
 def test_the_gate_runs_all_three(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = (Settings(brokers=3, workers=2, futures=120, seconds=1.0), Settings(brokers=1, futures=200, seconds=1.0))
+    runs = (
+        FigureSettings(brokers=3, workers=2, futures=120, seconds=1.0),
+        FigureSettings(brokers=1, futures=200, seconds=1.0),
+    )
     monkeypatch.setattr(command_line, "GATE_RUNS", runs)
     assert main(["--gate", "--schedules", "4"]) == 0
     assert "4 schedules, 0 broke a law" in capsys.readouterr().out

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fedfutures.simulation.scenario import FigureRun, Settings, parents_of
+from fedfutures.simulation.scenario import FigureRun, FigureSettings, parents_of
 from fedfutures.simulation.trace import Trace
 
 
 @pytest.mark.parametrize("seconds", [0.01, 1.0])
 def test_all_workers_are_kept_busy(seconds: float) -> None:
-    figures = FigureRun(Settings(brokers=4, workers=4, futures=16 * 25, seconds=seconds)).run()
+    figures = FigureRun(FigureSettings(brokers=4, workers=4, futures=16 * 25, seconds=seconds)).run()
     assert figures.executions == figures.futures == 400
     assert figures.ideal == pytest.approx(25 * seconds)
     assert figures.ratio < 1.1
@@ -24,14 +24,14 @@ def test_all_workers_are_kept_busy(seconds: float) -> None:
 
 @pytest.mark.parametrize("distribution", ["uniform", "exponential"])
 def test_durations_that_differ(distribution: str) -> None:
-    figures = FigureRun(Settings(brokers=3, workers=4, futures=600, distribution=distribution, sites=True)).run()
+    figures = FigureRun(FigureSettings(brokers=3, workers=4, futures=600, distribution=distribution, sites=True)).run()
     assert figures.executions == 600
     assert figures.ratio < 1.4
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
     def run(seed: int) -> object:
-        return FigureRun(Settings(brokers=3, workers=3, futures=200, distribution="exponential", seed=seed)).run()
+        return FigureRun(FigureSettings(brokers=3, workers=3, futures=200, distribution="exponential", seed=seed)).run()
 
     assert run(5) == run(5) != run(6)
 
@@ -49,7 +49,7 @@ def test_the_tree_has_one_parent_for_each_and_few_children(brokers: int, fan_out
 
 
 def test_a_trace_has_a_track_for_each_worker_and_a_slice_for_each_future(tmp_path: Path) -> None:
-    run = FigureRun(Settings(brokers=2, workers=2, futures=20))
+    run = FigureRun(FigureSettings(brokers=2, workers=2, futures=20))
     run.system.trace = Trace()
     run.run()
     run.system.trace.write(tmp_path / "trace.json")

@@ -353,7 +353,7 @@ def verdict(ends: Ends, change: Callable[[FarRouter, Gate], None]) -> str:
     gate = ends.keep(Gate(owner))
     router = ends.keep(FarRouter(owner, ADDRESS, own, gate))
     change(router, gate)
-    targets = [trial.Target(router.kind, tcp(ADDRESS, router.port))]
+    targets = [trial.BoundSocket(router.kind, tcp(ADDRESS, router.port))]
     try:
         trial.try_without_gate(owner, targets, own.public)
         gate.open()
