@@ -1,10 +1,10 @@
 """Functions to definitions and back, by content.
 
-A function that a module defines goes by reference, with the token of its code and defaults and, where it is the
-program's, by value beside that. A Worker takes its own copy where the token is the same, else the one that came: what
-runs is what was submitted, also after a redefinition. Everything else goes by value, or, from an Origin, with the
-snapshot that the call sees (:class:`Brought`). The digest of the definition is the function's name on the wire, so each
-travels once per link; what its variables are does not count, so its durations are learnt whatever they are.
+A function that a module defines goes by reference, with the token of its code and defaults; one of the program's goes
+by value beside that. A Worker takes its own copy where the token is the same, else the one that came: what runs is what
+was submitted, also after a redefinition. Everything else goes by value, or, from an Origin, with the snapshot that the
+call sees (:class:`SnapshotCallable`). The digest of the definition is the function's name on the wire, so each travels
+once per link. Values of variables do not count for it, so durations are learnt whatever these values are.
 
 :class:`FunctionCache` keeps the definition of a function object as long as the function has not changed.
 """
@@ -78,7 +78,7 @@ class Wrapper:
     def function(self, place: int = 0) -> Callable[..., Any]:
         """Return one of the functions as the call that runs now has it."""
         inner: Any = self.inner[place]
-        return inner.found() if type(inner) is Brought else inner  # type: ignore[no-any-return]
+        return inner.found() if type(inner) is SnapshotCallable else inner  # type: ignore[no-any-return]
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
         """Return what the first function gets when the wrapper is called with `args`; None where that is several."""
@@ -91,7 +91,7 @@ class Wrapper:
 WRAPPERS: dict[str, type[Wrapper]] = {}
 
 
-class Brought:
+class SnapshotCallable:
     """A callable that has no name in the program: it came with the snapshot that the call sees."""
 
     source: Callable[[], list[Any]]
@@ -122,7 +122,7 @@ def name_of(function: Any) -> str:
     """
     while isinstance(function, Wrapper):
         function = function.inner[0]
-    if type(function) is Brought:
+    if type(function) is SnapshotCallable:
         function = function.found()
     inner = getattr(function, "func", function)  # partial
     return str(getattr(inner, "__qualname__", type(inner).__qualname__))[:200]
@@ -250,7 +250,7 @@ def load(body: bytes, payloads: Payloads) -> Any:
     if isinstance(reference, str):
         return WRAPPERS[reference](*(load(inner, payloads) for inner in by_value)).bind(payloads)
     if isinstance(reference, int):
-        return Brought(reference)
+        return SnapshotCallable(reference)
     module, qualname, wanted = reference
     if wanted is None:
         return find((module, qualname))

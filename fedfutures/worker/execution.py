@@ -417,7 +417,7 @@ class Worker(WorkerNode):
         """Return the function of a piece as the snapshot now seen has it, that, and whether calls bring their own."""
         try:
             function = piece.definition.load(self.payloads, self.seen)
-            if type(function) is functions.Brought:
+            if type(function) is functions.SnapshotCallable:
                 return function.found(), self.seen, True
             return function, self.seen, False
         except SealBroken as error:

@@ -52,7 +52,7 @@ class Preparation:
         worker.payloads.bring_missing = worker.local.pickler.bring_missing = self._bring_missing
         worker.namespaces.may_be_written = may_be_written
         worker._actions[events.Look] = self._tell_generators
-        functions.Brought.source = worker.namespaces.callables
+        functions.SnapshotCallable.source = worker.namespaces.callables
         OfItems.run_items = staticmethod(worker.isolation.run_items)
         Slice.place = staticmethod(worker.running)
 
@@ -103,7 +103,7 @@ class Preparation:
                 namespaces.learn(initializer.digest, initializer.snapshot, initializer.values)
                 namespaces.switch(initializer.digest)
             function = functions.load(initializer.definition, self._worker.payloads)
-            if type(function) is functions.Brought:
+            if type(function) is functions.SnapshotCallable:
                 function = function.found()
             arguments, _ = self._worker.payloads.load(initializer.payload)
             before = namespaces.before_changes()

@@ -22,9 +22,9 @@ from fedfutures.program.pickling import dump_by_value
 from fedfutures.program.tokens import Named
 from fedfutures.wire import functions
 from fedfutures.wire.functions import (
-    Brought,
     Definition,
     FunctionCache,
+    SnapshotCallable,
     Unloaded,
     Wrapper,
     is_of_package,
@@ -448,7 +448,7 @@ def test_what_the_snapshot_brings(
     module: types.ModuleType, cache: FunctionCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     brought = [lambda: "first", lambda: "second"]
-    monkeypatch.setattr(Brought, "source", lambda: brought, raising=False)
+    monkeypatch.setattr(SnapshotCallable, "source", lambda: brought, raising=False)
     one, two = cache.bring(brought[0], 0), cache.bring(brought[1], 1)
     assert one.digest != two.digest
     loaded = [load(found.body, Payloads()) for found in (one, two)]
@@ -502,7 +502,7 @@ def test_a_wrapper_around_what_the_snapshot_brings(
     wrapper: Callable[..., Wrapper], cache: FunctionCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     brought = [lambda x: x + 1]
-    monkeypatch.setattr(Brought, "source", lambda: brought, raising=False)
+    monkeypatch.setattr(SnapshotCallable, "source", lambda: brought, raising=False)
     found = load(cache.wrap(wrapper(brought[0]), [cache.bring(brought[0], 0).body]).body, Payloads())
     assert found(1) == 3
     brought[0] = lambda x: x * 10

@@ -20,7 +20,7 @@ from fedfutures.program.process import ProcessChanges
 from fedfutures.program.reach import Reach
 from fedfutures.program.snapshots import NO_NAME, address_of, unpack
 from fedfutures.wire import captured, functions
-from fedfutures.wire.functions import Brought, Definition, FunctionCache, Wrapper, load
+from fedfutures.wire.functions import Definition, FunctionCache, SnapshotCallable, Wrapper, load
 from fedfutures.wire.payload import Payloads
 from fedfutures.worker import definer, initializing
 from fedfutures.worker.definer import Definer
@@ -231,9 +231,9 @@ def test_a_closure_comes_with_its_snapshot(program: types.ModuleType, monkeypatc
     ]
     for [function], n in zip(found, (1, 1, 2)):
         assert function(0) == (0, n, 2)
-    monkeypatch.setattr(Brought, "source", lambda: found[2], raising=False)
+    monkeypatch.setattr(SnapshotCallable, "source", lambda: found[2], raising=False)
     loaded = load(made[2].body, Payloads())
-    assert type(loaded) is Brought
+    assert type(loaded) is SnapshotCallable
     assert loaded.found()(0) == (0, 2, 2)
 
 
@@ -258,7 +258,7 @@ def test_wrappers_keep_what_they_wrap(program: types.ModuleType, monkeypatch: py
     assert seen(definition).keys() == {"FACTOR", "helper", "TABLE"}
     tokens = unpack(definition.snapshot.body).callables
     found = [brought(definer_here, token) for token in tokens]
-    monkeypatch.setattr(Brought, "source", lambda: found, raising=False)
+    monkeypatch.setattr(SnapshotCallable, "source", lambda: found, raising=False)
     assert load(definition.body, Payloads())(3) == ((3, 1, 2), 8)
     program.FACTOR = 3
     assert definer_here.define(Both(program.closing(1), program.uses)).snapshot.digest != definition.snapshot.digest
