@@ -1,9 +1,13 @@
 """The production machines under virtual time: thousands of Brokers, or thousands of schedules of faults.
 
-Theory of operation. One :class:`~.clock.Clock` holds every event there is; one seed decides everything that is left
-open. Nodes (:mod:`.nodes`, :mod:`.worker`) are shells around ``BrokerMachine`` and ``WorkerMachine``, as thin as those
-that have sockets, and pass messages over the links of :mod:`.network`, each encoded and decoded by the codec on its
-way. A *figure run* (:mod:`.scenario`) measures a Federation without faults; a *schedule* (:mod:`.schedule`) draws a
-small Federation, a workload and a swarm of faults (:mod:`.faults`), and at some time everything heals. :mod:`.laws`
-says what must hold, after every event and at the end. The same seed gives the same run, to the last message.
+Theory of operation. A :class:`~.world.World` has one :class:`~.clock.Clock`, which holds every event there is, and one
+seed, which decides everything that is left open. Nodes (:mod:`.broker`, :mod:`.worker`, :mod:`.origin`) are shells
+around ``BrokerMachine``, ``WorkerMachine`` and ``Workload``, as thin as those that have sockets. They pass messages
+over the links of :mod:`.network`, each encoded and decoded by the codec on its way, and tell the :mod:`.observer` what
+they do; who listens there they do not know. A :mod:`.system` is a Federation of them, with what host processes do.
+
+Above that are two kinds of runs. A *figure run* (:mod:`.scenario`) measures a Federation without faults. A *schedule*
+(:mod:`.schedule`) draws a small Federation, its programs, and a swarm of faults, which :mod:`.nemesis` lets befall it
+until everything heals. :mod:`.checker` holds both to the :mod:`.laws`. The same seed gives the same run, to the last
+message.
 """

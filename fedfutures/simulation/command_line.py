@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .laws import LawBroken
+from .observer import Listener
+from .records import LawBroken
 from .scenario import FigureRun, Figures, FigureSettings
 from .schedule import Schedule, Verdict
 from .trace import Trace
 from .transcript import Transcript
+from .world import Costs
 
 COMMAND = "python -m fedfutures.simulation"
 CHUNK = 25
@@ -45,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("--distribution", choices=["constant", "uniform", "exponential"], default="constant")
     figure.add_argument("--latency", type=float, default=0.0001, metavar="S", help="of a link between Brokers, one way")
     figure.add_argument("--sites", action="store_true", help="group the Brokers into sites, 1 ms from each other")
+    figure.add_argument("--broker-cost", type=float, default=0.0, metavar="S", help="processor time of a message")
+    figure.add_argument("--worker-cost", type=float, default=0.0, metavar="S", help="processor time of a Future")
     figure.add_argument("--json", action="store_true", help="print the figures as JSON")
     figure.add_argument("--trace", type=Path, metavar="FILE", help="write a timeline for https://ui.perfetto.dev")
     faults = found.add_argument_group("schedules of faults")
@@ -76,25 +80,24 @@ def settings_of(options: argparse.Namespace) -> FigureSettings:
     return FigureSettings(
         brokers=options.brokers, workers=options.workers, fan_out=options.fan_out, futures=options.futures,
         seconds=options.seconds_per_future, distribution=options.distribution, latency=options.latency,
-        sites=options.sites, seed=options.seed,
+        sites=options.sites, seed=options.seed, costs=Costs(options.broker_cost, options.worker_cost),
     )  # fmt: skip
 
 
 def run_figure(options: argparse.Namespace, chosen: list[str]) -> int:
     """Run a Federation and print its figures."""
     transcript = Transcript() if options.transcript or options.compare else None
+    trace = Trace() if options.trace else None
+    listeners: list[Listener] = [listener for listener in (transcript, trace) if listener is not None]
     began = time.perf_counter()
     try:
-        run = FigureRun(settings_of(options), watched=transcript is not None)
-        run.system.transcript = transcript
-        run.system.trace = Trace() if options.trace else None
-        figures = run.run()
+        figures = FigureRun(settings_of(options), *listeners).run()
     except LawBroken as error:
         print(error, file=sys.stderr)
         return 1
     wall = time.perf_counter() - began
-    if run.system.trace is not None:
-        run.system.trace.write(options.trace)
+    if trace is not None:
+        trace.write(options.trace)
     print(to_json(figures, wall) if options.json else to_text(figures, wall))
     return tell(transcript, options, chosen)
 
@@ -154,9 +157,7 @@ def tell(transcript: Transcript | None, options: argparse.Namespace, chosen: lis
 
 def run_seed(seed: int, transcript: Transcript | None = None) -> Verdict:
     """Run one schedule."""
-    schedule = Schedule(seed)
-    schedule.system.transcript = transcript
-    return schedule.run()
+    return Schedule(seed, *([] if transcript is None else [transcript])).run()
 
 
 def run_chunk(seeds: Sequence[int]) -> list[Verdict]:

@@ -2,7 +2,7 @@
 
 A link is one direction between two nodes; it carries frames of encoded messages, and beside them what is published.
 The perfect link delivers in order after its latency. The faulty one loses, doubles, delays and reorders frames by its
-:class:`Weather`, can be cut (what is sent then is lost, or comes when the cut has healed: ZeroMQ shows both, by
+:class:`Conditions`, can be cut (what is sent then is lost, or comes when the cut has healed: ZeroMQ shows both, by
 whether its heartbeats noticed) and clogged (nothing arrives for a while, then all at once). ``send`` never fails:
 ZeroMQ's does not either when a peer is gone.
 """
@@ -56,8 +56,8 @@ class Link:
 
 
 @dataclass(slots=True)
-class Weather:
-    """How bad the network is; all links share one, so that all heal together. The default is good weather."""
+class Conditions:
+    """How bad the network is; all links share one, so that all heal together. The default is a good one."""
 
     drop: float = 0.0  # probabilities, of each frame
     duplicate: float = 0.0
@@ -68,20 +68,20 @@ class Weather:
     replay: float = 0.0  # that some earlier frame comes once more, be it from a connection that is long gone
 
     def clear(self) -> None:
-        """Good weather."""
+        """The network is good."""
         self.drop = self.duplicate = self.late = self.reorder = self.drop_published = self.replay = 0.0
 
 
 class FaultyLink(Link):
-    """One direction of a link under some weather; may be cut and clogged."""
+    """One direction of a link under some conditions; may be cut and clogged."""
 
-    __slots__ = ("clogged_until", "cut", "held", "last", "lost", "random", "seen", "weather")
+    __slots__ = ("clogged_until", "conditions", "cut", "held", "last", "lost", "random", "seen")
 
     def __init__(
-        self, clock: Clock, source: str, target: Receiver, latency: float, weather: Weather, dice: Random
+        self, clock: Clock, source: str, target: Receiver, latency: float, conditions: Conditions, dice: Random
     ) -> None:
         super().__init__(clock, source, target, latency)
-        self.weather, self.random = weather, dice
+        self.conditions, self.random = conditions, dice
         self.cut = ""  # "": not; "lose" or "keep": and what becomes of frames meanwhile
         self.held: list[bytes] = []  # frames kept by a cut
         self.clogged_until = 0.0
@@ -90,30 +90,30 @@ class FaultyLink(Link):
         self.seen: deque[bytes] = deque(maxlen=REPLAYS_REMEMBERED)
 
     def send(self, frame: bytes) -> None:
-        weather, dice = self.weather, self.random
-        if weather.drop and dice.random() < weather.drop:
+        conditions, dice = self.conditions, self.random
+        if conditions.drop and dice.random() < conditions.drop:
             self.lost += 1
             return
         self.clock.at(self._arrival(), self.deliver, frame)
-        if weather.duplicate and dice.random() < weather.duplicate:
+        if conditions.duplicate and dice.random() < conditions.duplicate:
             self.clock.at(self._arrival(), self.deliver, frame)
-        if weather.replay:
+        if conditions.replay:
             self.seen.append(frame)
-            if dice.random() < weather.replay:
+            if dice.random() < conditions.replay:
                 self.clock.at(self._arrival() + dice.random(), self.deliver, dice.choice(self.seen))
 
     def publish(self, frame: bytes) -> None:
-        if not (self.weather.drop_published and self.random.random() < self.weather.drop_published):
+        if not (self.conditions.drop_published and self.random.random() < self.conditions.drop_published):
             self.clock.at(self._arrival(), self.deliver_published, frame)
 
     def _arrival(self) -> float:
-        weather, dice = self.weather, self.random
+        conditions, dice = self.conditions, self.random
         time = self.clock.now + self.latency
-        if weather.late and dice.random() < weather.late:
-            time += min(dice.expovariate(1 / weather.delay), LATE_AT_MOST_SECONDS)
+        if conditions.late and dice.random() < conditions.late:
+            time += min(dice.expovariate(1 / conditions.delay), LATE_AT_MOST_SECONDS)
         if time < self.clogged_until:
             time = self.clogged_until
-        if weather.reorder and dice.random() < weather.reorder:
+        if conditions.reorder and dice.random() < conditions.reorder:
             return time + self.latency * dice.random() * 3
         self.last = max(time, self.last)
         return self.last
@@ -129,6 +129,14 @@ class FaultyLink(Link):
     def deliver_published(self, frame: bytes) -> None:
         if not self.cut:
             self.target.hear(self.source, frame)
+
+    def cut_off(self, *, keeps: bool) -> None:
+        """Cut the link until :meth:`heal`; frames sent meanwhile are kept or lost."""
+        self.cut = "keep" if keeps else "lose"
+
+    def clog(self, until: float) -> None:
+        """Let nothing arrive until then."""
+        self.clogged_until = until
 
     def heal(self) -> None:
         """Join the link again; what was kept arrives."""

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ..host.brokers import FAN_OUT, usual_dials
-from .laws import Laws
+from .checker import Tally
+from .observer import Listener
+from .records import broken
+from .specs import durations, payload_of
 from .system import System
-from .workload import durations, payload_of
+from .world import FREE, Costs, World
 
 SITE_LATENCY_SECONDS = 0.001
 STARTS_WITHIN_SECONDS = 0.05
@@ -31,6 +34,7 @@ class FigureSettings:
     latency: float = 0.0001
     sites: bool = False
     seed: int = 1
+    costs: Costs = FREE
 
 
 @dataclass(slots=True)
@@ -85,11 +89,10 @@ def parents_of(brokers: int, fan_out: int, sites: bool) -> list[tuple[int, int, 
     return links
 
 
-def build(settings: FigureSettings, laws: Laws, *, watched: bool = False) -> System:
+def build(settings: FigureSettings) -> System:
     """Make the Federation; nothing has happened yet."""
-    system = System(settings.seed, laws, size=settings.brokers * settings.workers)
-    system.watched = watched
-    system.spreads_starts = STARTS_WITHIN_SECONDS
+    world = World(settings.seed, costs=settings.costs)
+    system = System(world, settings.brokers * settings.workers, spreads_starts=STARTS_WITHIN_SECONDS)
     for index in range(settings.brokers):
         system.add_broker(f"b{index}")
     for parent, child, far in parents_of(settings.brokers, settings.fan_out, settings.sites):
@@ -104,10 +107,12 @@ def build(settings: FigureSettings, laws: Laws, *, watched: bool = False) -> Sys
 class FigureRun:
     """Start everything, let it settle, submit, and measure until the last Future has resolved."""
 
-    def __init__(self, settings: FigureSettings, *, watched: bool = False) -> None:
+    def __init__(self, settings: FigureSettings, *listeners: Listener) -> None:
         self.settings = settings
-        self.laws = Laws()
-        self.system = build(settings, self.laws, watched=watched)
+        self.system = build(settings)
+        self.tally = Tally(self.system.world)
+        for listener in (*listeners, self.tally):
+            self.system.world.observer.register(listener)
         self.futures = settings.futures or 10 * self.system.size
         self.work = self.longest = 0.0
         self.queued_max = 0
@@ -124,30 +129,32 @@ class FigureRun:
     def _run(self) -> Figures:
         system, clock = self.system, self.system.clock
         clock.run(until=STARTS_WITHIN_SECONDS + SETTLES_WITHIN_SECONDS)
-        for worker in system.workers.values():
-            worker.busy_seconds = 0.0
+        busy_before = self._busy_seconds()
         began, before = clock.now, {broker.name: broker.sent for broker in system.brokers.values()}
         sent_before = system.messages_sent()
-        self.laws.until = self.futures
+        self.tally.stop_after(self.futures)
         origin = system.origins["o0"]
         origin.submit_lazily(self._payloads(), self.futures)
         clock.at(clock.now, lambda _: origin.service())
-        while self.laws.resolved_count < self.futures:
+        while self.tally.resolved_count < self.futures:
             if not clock.run(until=clock.now + 0.1) and not clock.stopped:
-                raise self.laws.broken("L1 everything resolves", "nothing is left to happen")
+                raise broken(system.world, "L1 everything resolves", "nothing is left to happen")
             self._sample()
         makespan = clock.now - began
         said = [broker.sent - before[broker.name] for broker in system.brokers.values()]
-        busy = sum(worker.busy_seconds for worker in system.workers.values())
+        busy = self._busy_seconds() - busy_before
         return Figures(
             futures=self.futures, workers=system.size, makespan=makespan,
             ideal=max(self.work / system.size, self.longest),
-            utilisation=busy / (system.size * makespan), executions=self.laws.executions,
+            utilisation=busy / (system.size * makespan), executions=self.tally.executions,
             messages=system.messages_sent() - sent_before, broker_messages_mean=sum(said) / len(said),
             broker_messages_max=max(said),
             peers_max=max(len(broker.machine.peers) for broker in system.brokers.values()),
             queued_max=self.queued_max, events=clock.events,
         )  # fmt: skip
+
+    def _busy_seconds(self) -> float:
+        return sum(worker.busy_seconds for worker in self.system.workers.values())
 
     def _sample(self) -> None:
         queued = max(len(broker.machine.queue) for broker in self.system.brokers.values())
@@ -160,4 +167,4 @@ class FigureRun:
             seconds = draw()
             self.work += seconds
             self.longest = max(self.longest, seconds)
-            yield payload_of(self.system.next_tag(), seconds)
+            yield payload_of(self.system.world.next_tag(), seconds)

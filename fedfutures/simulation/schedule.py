@@ -8,14 +8,17 @@ and messages dwindle to beats (L3).
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
-from .faults import Fate, Swarm, draw_swarm
-from .laws import Court, Key, LawBroken
-from .nodes import SimOrigin
+from .checker import Checker
+from .nemesis import Nemesis, Swarm, draw_swarm
+from .observer import Listener
+from .origin import SimOrigin
+from .records import Key, LawBroken, broken
+from .specs import CRASHES, LOCKS, PLAIN, RAISES, payload_of
 from .system import System
-from .workload import CRASHES, LOCKS, PLAIN, RAISES, payload_of
+from .world import World
 
 SAMPLE_SECONDS = 0.25
 LEFTOVERS_SECONDS = 15.0
@@ -48,33 +51,34 @@ class Verdict:
     disturbances: int = 0
     seconds: float = 0.0  # of virtual time
     late: float = 0.0  # how long after healing the last Future resolved
-    lines: list[str] = field(default_factory=list)
 
 
 class Schedule:
     """Everything that is drawn, and the run."""
 
-    def __init__(self, seed: int, *, system: System | None = None) -> None:
+    def __init__(self, seed: int, *listeners: Listener) -> None:
         self.seed = seed
         self.dice = dice = Random(f"{seed} schedule")
         self.swarm: Swarm = draw_swarm(dice)
         self.faults = str(self.swarm)  # before they heal
-        self.court = Court()
-        self.system = system or System(seed, self.court, careful=True)
-        self.system.weather = self.swarm.weather
-        self.system.drift = self.swarm.drift
         self.heals_at = dice.choice([0.5, 2.0, 5.0]) * (1.0 + dice.random())
-        self.court.loses_frames = any(
-            getattr(self.swarm.weather, name) for name in ("drop", "duplicate", "late", "reorder", "replay")
-        ) or bool(self.swarm.clogs)
-        self._build()
-        self.fate = Fate(self.system, self.swarm, self.heals_at)
-
-    def _build(self) -> None:
-        dice, system = self.dice, self.system
-        system.spreads_starts = dice.choice([0.0, 0.01, 0.3])
+        spreads_starts = dice.choice([0.0, 0.01, 0.3])
         counts = [dice.randint(1, 3) for _ in range(dice.choice([1, 1, 2, 2, 3, 4]))]
-        system.size = sum(counts)
+        self.world = World(seed, careful=True)
+        conditions = self.swarm.conditions
+        self.system = System(
+            self.world, sum(counts), conditions=conditions, drift=self.swarm.drift, spreads_starts=spreads_starts
+        )
+        losses = ("drop", "duplicate", "late", "reorder", "replay")
+        loses_frames = any(getattr(conditions, name) for name in losses) or bool(self.swarm.clogs)
+        self.checker = Checker(self.system, loses_frames=loses_frames)
+        for listener in (*listeners, self.checker):
+            self.world.observer.register(listener)
+        self._build(counts)
+        self.nemesis = Nemesis(self.system, self.swarm, self.heals_at)
+
+    def _build(self, counts: list[int]) -> None:
+        dice, system = self.dice, self.system
         for index in range(len(counts)):
             system.add_broker(f"b{index}")
             if index:
@@ -99,7 +103,7 @@ class Schedule:
             if kind == PLAIN and dice.random() < 0.15:
                 width, depth = dice.randint(1, 3), dice.randint(1, 2)
                 kind = locks.choice([PLAIN, LOCKS])
-            payload = payload_of(self.system.next_tag(), dice.expovariate(1 / mean), width, depth, kind)
+            payload = payload_of(self.world.next_tag(), dice.expovariate(1 / mean), width, depth, kind)
             time = dice.uniform(0.0, span)
             clock.at(time, self._submit, (origin, payload, dice.choice(FUNCTIONS), dice.choice(priorities)))
         if dice.random() < 0.2:
@@ -113,7 +117,7 @@ class Schedule:
         origin, payload, function, priority = argument
         if origin.halted:
             origin.later(lambda: self._submit(argument))
-        elif origin.alive and origin.name not in self.court.books.gone:
+        elif origin.alive and origin.name not in self.checker.records.gone:
             origin.put(payload, function, priority)
 
     def _cancel(self, argument: tuple[SimOrigin, int]) -> None:
@@ -123,62 +127,61 @@ class Schedule:
 
     def _share(self, argument: tuple[SimOrigin, str]) -> None:
         origin, name = argument
-        if origin.alive and not origin.halted and origin.name not in self.court.books.gone:
-            origin.share(name, b"%d" % self.system.next_tag())
+        if origin.alive and not origin.halted and origin.name not in self.checker.records.gone:
+            origin.share(name, b"%d" % self.world.next_tag())
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
     def run(self) -> Verdict:
         """Let it happen; return what became of it."""
-        broken = None
+        found = None
         try:
             self._run()
         except LawBroken as error:
-            broken = error
+            found = error
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{error!r} in {last.name}, {last.filename}:{last.lineno}"
-            broken = LawBroken("crash of a machine", where, self.seed, self.system.clock.now)
-            broken.__cause__ = error
-        court, system = self.court, self.system
+            found = broken(self.world, "crash of a machine", where)
+            found.__cause__ = error
+        checker, clock = self.checker, self.world.clock
         return Verdict(
-            self.seed, broken, self.faults, court.count, court.executions, system.clock.events,
-            court.books.disturbances, system.clock.now, self.late,
-            system.transcript.lines if system.transcript is not None else [],
+            self.seed, found, self.faults, checker.count, checker.executions, clock.events,
+            checker.records.disturbances, clock.now, self.late,
         )  # fmt: skip
 
     late = 0.0
 
     def _run(self) -> None:
-        self.fate.begin()
+        self.nemesis.begin()
         self._pass_until(self.heals_at, healed=False)
-        self.fate.heal()
+        self.nemesis.heal()
         self._resolve_all()
         self.late = self.system.clock.now - self.heals_at
         self._empty_all()
         self._be_quiet()
-        self.court.end()
+        self.checker.end()
         self._ask_everybody()
 
     def _pass_until(self, time: float, *, healed: bool) -> None:
         clock = self.system.clock
         while clock.now < time:
             if not clock.run(min(time, clock.now + SAMPLE_SECONDS), EVENTS_AT_MOST):
-                raise self.court.broken("L3 storm", f"{EVENTS_AT_MOST} events within {SAMPLE_SECONDS} s")
-            self.court.sample(healed)
+                raise broken(self.world, "L3 storm", f"{EVENTS_AT_MOST} events within {SAMPLE_SECONDS} s")
+            self.checker.sample(healed)
 
     def _resolve_all(self) -> None:
         """L1: everything resolves within a bound after healing."""
-        clock, books = self.system.clock, self.court.books
+        clock, records = self.world.clock, self.checker.records
         bound = clock.now + L1_SECONDS
         self._pass_until(clock.now + SETTLING_SECONDS, healed=False)
         while True:
-            unresolved = [key for key in books.unresolved() if self._is_reachable(key[0])]
+            unresolved = [key for key in records.unresolved() if self._is_reachable(key[0])]
             if not unresolved:
                 return
             if clock.now > bound:
                 places = "; ".join(self.where(key) for key in unresolved[:3])
-                raise self.court.broken("L1 everything resolves", f"{len(unresolved)} have not: {places}")
+                raise broken(self.world, "L1 everything resolves", f"{len(unresolved)} have not: {places}")
             self._pass_until(clock.now + SAMPLE_SECONDS, healed=clock.now > self.heals_at + L2_AFTER_SECONDS)
 
     def _is_reachable(self, node: str) -> bool:
@@ -197,7 +200,7 @@ class Schedule:
         """S8 and C1: some time later nobody holds anything, and all know the same."""
         clock = self.system.clock
         bound = clock.now + LEFTOVERS_SECONDS
-        while self.court.unfinished() and clock.now < bound:
+        while self.checker.unfinished() and clock.now < bound:
             self._pass_until(clock.now + SAMPLE_SECONDS, healed=False)
 
     def _be_quiet(self) -> None:
@@ -213,12 +216,12 @@ class Schedule:
             said = system.messages_sent() - before
             if said <= most:
                 return
-        raise self.court.broken("L3 quiet when idle", f"{said} messages in {QUIET_SECONDS} s, not {most:.0f}")
+        raise broken(self.world, "L3 quiet when idle", f"{said} messages in {QUIET_SECONDS} s, not {most:.0f}")
 
     def _ask_everybody(self) -> None:
         """A1: every machine that can be reached answers, and the asker learns that these were all."""
         system = self.system
-        askers = [origin for origin in system.origins.values() if origin.name not in self.court.books.gone]
+        askers = [origin for origin in system.origins.values() if origin.name not in self.checker.records.gone]
         known = self._reachable()
         for _ in range(2):  # a question is lost where the asker has yet to notice that its Broker was started again
             until = system.clock.now + ANSWER_SECONDS + SETTLING_SECONDS
@@ -227,12 +230,12 @@ class Schedule:
                     origin.ask(ANSWER_SECONDS)
             while system.clock.now < until and not all(origin.told_all for origin in askers):
                 self._pass_until(system.clock.now + SAMPLE_SECONDS, healed=False)
-        expected = known - self.court.books.gone - {origin.name for origin in askers}
+        expected = known - self.checker.records.gone - {origin.name for origin in askers}
         for origin in askers:
             said = {name for name, report in (origin.answers or {}).items() if report}
             missing = expected - said
             if missing or not origin.told_all:
-                raise self.court.broken("A1 everybody answers", f"{origin.name} has not heard {sorted(missing)}")
+                raise broken(self.world, "A1 everybody answers", f"{origin.name} has not heard {sorted(missing)}")
 
     def _reachable(self) -> set[str]:
         """Nodes that their Brokers know: one started again does not know those that have been idle since."""

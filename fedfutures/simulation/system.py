@@ -7,19 +7,14 @@ and tells the new one which Workers are alive and whom to dial.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
-from ..broker.events import Expect, PeerLost
-from ..federation.events import Send
-from .clock import Clock
-from .laws import Laws
-from .network import FaultyLink, Link, Receiver, Weather
-from .nodes import Node, SimBroker, SimOrigin, Submitter
-from .worker import Running, SimWorker
-
-if TYPE_CHECKING:
-    from .trace import Trace
-    from .transcript import Transcript
+from ..broker.events import PeerLost
+from .broker import SimBroker
+from .network import Conditions, FaultyLink, Link, Receiver
+from .origin import SimOrigin
+from .submitter import Submitter
+from .worker import SimWorker
+from .world import Node, Watch, World
 
 LOCAL_LATENCY_SECONDS = 30e-6
 NOTICED_AFTER_SECONDS = 0.002
@@ -27,14 +22,25 @@ FORK_SECONDS = 0.005
 
 
 class System:
-    """All of it. `careful`: every machine checks itself after every step, and the network has a weather."""
+    """All nodes and links.
 
-    def __init__(self, seed: int, laws: Laws, *, careful: bool = False, size: int = 0) -> None:
-        self.seed, self.laws, self.careful, self.size = seed, laws, careful, size
-        self.clock = Clock()
-        self.random = random.Random(f"{seed} fate")
-        self.weather = Weather()
-        self.drift = 0.0  # how much clocks may run fast or slow
+    size
+        How many Workers there will be.
+    conditions
+        What links do to frames; None: they are perfect.
+    drift
+        How much clocks may run fast or slow.
+    spreads_starts
+        Within how many seconds nodes start.
+    """
+
+    def __init__(
+        self, world: World, size: int, *, conditions: Conditions | None = None, drift: float = 0.0,
+        spreads_starts: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.world, self.clock, self.size = world, world.clock, size
+        self.random = random.Random(f"{world.seed} fate")
+        self.conditions, self.drift, self.spreads_starts = conditions, drift, spreads_starts
         self.brokers: dict[str, SimBroker] = {}
         self.workers: dict[str, SimWorker] = {}  # those that are alive
         self.origins: dict[str, SimOrigin] = {}
@@ -45,38 +51,20 @@ class System:
         self.faulty_links: list[FaultyLink] = []
         self.links_between: dict[tuple[str, str], list[FaultyLink]] = {}  # (from, to), with Main and Meta
         self.dead: set[str] = set()  # Brokers that will not come back
-        self.transcript: Transcript | None = None
-        self.trace: Trace | None = None
-        self.watched = careful  # whether the laws see every message
-        self.spreads_starts = 0.0
-        self.retired_sent = 0  # messages of nodes that are gone
-        self._tags = 0
-        self._boots = random.Random(f"{seed} boots")
+        self._retired_sent = 0  # messages of nodes that are gone
         self._starts: dict[str, int] = {}
-        laws.system = self
 
-    # -- numbers -----------------------------------------------------------------------------------------------------
-
-    def next_boot(self) -> int:
-        """What a process draws when it starts."""
-        return self._boots.getrandbits(48)
-
-    def next_tag(self) -> int:
-        """A number no Future has had."""
-        self._tags += 1
-        return self._tags
-
-    def _watch(self) -> tuple[float, float]:
-        """Return rate and beginning of a node's clock."""
+    def _watch(self) -> Watch:
+        """Draw a node's clock."""
         if not self.drift:
-            return 1.0, 0.0
-        return 1.0 + self.random.uniform(-self.drift, self.drift), self.random.uniform(0.0, 10_000.0)
+            return Watch()
+        return Watch(1.0 + self.random.uniform(-self.drift, self.drift), self.random.uniform(0.0, 10_000.0))
 
     # -- building ----------------------------------------------------------------------------------------------------
 
     def add_broker(self, name: str) -> SimBroker:
         """Start a Broker."""
-        broker = self.brokers[name] = SimBroker(self, name, *self._watch())
+        broker = self.brokers[name] = SimBroker(self.world, name, self.size, self._watch())
         self.children[name], self.staff[name] = [], []
         return broker
 
@@ -92,9 +80,9 @@ class System:
 
     def _link(self, here: str, there: str, target: Receiver, latency: float, source: str | None = None) -> Link:
         source = here if source is None else source
-        if not self.careful:
+        if self.conditions is None:
             return Link(self.clock, source, target, latency)
-        link = FaultyLink(self.clock, source, target, latency, self.weather, self.random)
+        link = FaultyLink(self.clock, source, target, latency, self.conditions, self.random)
         self.faulty_links.append(link)
         self.links_between.setdefault((here, there), []).append(link)
         return link
@@ -103,7 +91,8 @@ class System:
         """Start a Worker on a Broker's host."""
         place = f"{broker}.{slot}"
         self._starts[place] = count = self._starts.get(place, 0) + 1
-        worker = SimWorker(self, place if count == 1 else f"{place}+{count - 1}", slot, *self._watch())
+        name = place if count == 1 else f"{place}+{count - 1}"
+        worker = SimWorker(self.world, name, broker, slot, self._crash, self._watch())
         self.workers[worker.name] = worker
         self.staff[broker].append(worker.name)
         self._attach(worker, broker)
@@ -113,13 +102,13 @@ class System:
 
     def add_origin(self, broker: str, name: str) -> SimOrigin:
         """Start a program on a Broker's host."""
-        origin = self.origins[name] = SimOrigin(self, name, *self._watch())
+        origin = self.origins[name] = SimOrigin(self.world, name, broker, self._watch())
         self._attach(origin, broker)
         return origin
 
     def _attach(self, node: Submitter, broker: str) -> None:
         self.hosts[node.name] = broker
-        node.up = self._link(node.name, broker, self.brokers[broker], LOCAL_LATENCY_SECONDS)
+        node.attach(self._link(node.name, broker, self.brokers[broker], LOCAL_LATENCY_SECONDS))
         self.brokers[broker].links[node.name] = self._link(broker, node.name, node, LOCAL_LATENCY_SECONDS, "")
         self.clock.at(self.clock.now + self.random.random() * self.spreads_starts, self._introduce, node)
 
@@ -129,19 +118,20 @@ class System:
 
     # -- ends and beginnings -----------------------------------------------------------------------------------------
 
+    def _crash(self, worker: SimWorker) -> None:
+        self.worker_died(worker, "signal SIGSEGV", blame=True)
+
     def worker_died(self, worker: SimWorker, status: str, *, blame: bool, again: bool = True) -> None:
         """A Worker has ended: its host process tells the Broker and forks another."""
         if not worker.alive:
             return
-        worker.alive = False
-        worker.halt(keeps_mail=False)
-        self.happened(worker.name, f"has ended: {status}")
-        blamed = worker.blamed_future() if blame else None
-        self.laws.lost(worker.name, blamed)
+        worker.end()
+        self.world.note(worker.name, f"has ended: {status}")
+        self.world.observer.on_worker_lost(worker.name, worker.blamed_future() if blame else None)
         broker = self.hosts[worker.name]
         self.staff[broker].remove(worker.name)
         del self.workers[worker.name]
-        self.retired_sent += worker.sent
+        self._retired_sent += worker.sent
         cells = worker.cells()
         event = PeerLost(worker.name, status, blame, cells if cells[0] else None, "", broker)
         self.clock.at(self.clock.now + NOTICED_AFTER_SECONDS, self._notice, (broker, event))
@@ -163,25 +153,14 @@ class System:
     def broker_died(self, broker: SimBroker, *, keeps_mail: bool) -> None:
         """A Broker has ended."""
         if broker.alive:
-            broker.alive = False
-            broker.halt(keeps_mail=keeps_mail)
-            self.happened(broker.name, "has ended" + ("; ZeroMQ keeps what comes meanwhile" if keeps_mail else ""))
-            self.laws.disturbed(broker.name)
+            broker.end(keeps_mail=keeps_mail)
+            self.world.note(broker.name, "has ended" + ("; ZeroMQ keeps what comes meanwhile" if keeps_mail else ""))
+            self.world.observer.on_disturbance(broker.name)
 
     def broker_starts(self, broker: SimBroker) -> None:
         """The host process starts a Broker again."""
-        if broker.alive or broker.name in self.dead:
-            return
-        broker.alive = True
-        broker.start()
-        self.happened(broker.name, f"was started again, boot {broker.boot}")
-        mail, broker.mail = broker.mail, None
-        broker.halted = False
-        broker.inform(Expect(list(self.staff[broker.name])))
-        for child in self.children[broker.name]:
-            broker.dial(child)
-        broker.mail = mail
-        broker.go_on()
+        if not broker.alive and broker.name not in self.dead:
+            broker.start_again(list(self.staff[broker.name]), self.children[broker.name])
 
     def host_died(self, name: str) -> None:
         """A host is gone for good, and its Workers with it."""
@@ -210,21 +189,4 @@ class System:
 
     def messages_sent(self) -> int:
         """How many messages all nodes have sent."""
-        return self.retired_sent + sum(node.sent for node in self._everybody())
-
-    def sends(self, sender: str, peer: str, action: Send) -> None:
-        """A machine sends a message; called where somebody watches."""
-        if self.transcript is not None:
-            self.transcript.sends(self.clock.now, sender, peer or self.hosts[sender], action)
-        self.laws.sends(sender, peer or self.hosts[sender], action.message)
-
-    def happened(self, name: str, what: str) -> None:
-        """Note what befalls a node."""
-        if self.transcript is not None:
-            self.transcript.note(self.clock.now, name, what)
-
-    def ran(self, worker: str, running: Running, now: float) -> None:
-        """A Worker was busy with a Future from its beginning until now."""
-        if self.trace is not None:
-            submitter = worker if running.piece is None else running.piece.terms.submitter
-            self.trace.ran(worker, f"{submitter}/{running.number}", running.began, now)
+        return self._retired_sent + sum(node.sent for node in self._everybody())

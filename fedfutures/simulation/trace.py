@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .observer import Listener
 
-class Trace:
+
+class Trace(Listener):
     """Events of the Trace Event Format; times in microseconds. A process is a host, a thread of it a Worker."""
 
     def __init__(self) -> None:
@@ -15,13 +17,12 @@ class Trace:
         self._hosts: dict[str, int] = {}
         self._tracks: dict[str, tuple[int, int]] = {}
 
-    def ran(self, worker: str, label: str, begin: float, end: float) -> None:
-        """A Worker was busy with a Future."""
+    def on_run(self, now: float, worker: str, submitter: str, number: int, began: float) -> None:
         host, track = self._tracks.get(worker) or self._add(worker)
         self.events.append(
             {
-                "name": label, "cat": "future", "ph": "X", "pid": host, "tid": track,
-                "ts": round(begin * 1e6, 3), "dur": round((end - begin) * 1e6, 3),
+                "name": f"{submitter}/{number}", "cat": "future", "ph": "X", "pid": host, "tid": track,
+                "ts": round(began * 1e6, 3), "dur": round((now - began) * 1e6, 3),
             }
         )  # fmt: skip
 

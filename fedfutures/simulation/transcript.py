@@ -14,6 +14,7 @@ from ..federation.events import Send
 from ..lazy_dataclass import field_types
 from ..wire import messages
 from ..wire.messages import Message
+from .observer import Listener
 
 _KINDS = {1: "error", 2: "cancelled", 3: "poisoned", 4: "lost"}
 
@@ -59,19 +60,17 @@ def short(message: Message) -> str:
     return " ".join([kind, *fields])
 
 
-class Transcript:
+class Transcript(Listener):
     """The lines so far."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def sends(self, now: float, sender: str, peer: str, action: Send) -> None:
-        """A message is on its way."""
+    def on_send(self, now: float, sender: str, peer: str, action: Send) -> None:
         header = f"#{action.sequence} " if action.sequence else ""
         self._line(now, f"{sender} -> {peer}", f"{header}{short(action.message)}")
 
-    def note(self, now: float, name: str, what: str) -> None:
-        """Something befell a node."""
+    def on_incident(self, now: float, name: str, what: str) -> None:
         self._line(now, name, f"* {what}")
 
     def _line(self, now: float, who: str, what: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from ..federation.events import Arrived
 from ..wire import codec
@@ -24,11 +24,9 @@ from ..worker.pace import (
     REPORT_SECONDS,
 )  # fmt: skip
 from ..worker.workload import HeldPiece, Recalls
-from .nodes import NEVER, ROUND_SECONDS, TICK, Submitter
-from .workload import CRASHES, LOCKS, RAISES, Spec, payload_of, read, value_of
-
-if TYPE_CHECKING:
-    from .system import System
+from .specs import CRASHES, LOCKS, RAISES, Spec, payload_of, read, value_of
+from .submitter import Submitter
+from .world import NEVER, ROUND_SECONDS, TICK, Watch, World
 
 
 class Running:
@@ -50,13 +48,16 @@ class SimWorker(Submitter):
     """A Worker's process, and the host's `slot` that it fills."""
 
     __slots__ = (
-        "busy_seconds", "current", "driven_at", "helper_at", "holder", "inbox", "parents", "published", "pump_at",
-        "ready", "recalls", "resting", "slot", "slowness", "waiting", "want_lock", "workload",
+        "_crashes", "busy_seconds", "current", "driven_at", "helper_at", "holder", "inbox", "parents", "published",
+        "pump_at", "ready", "recalls", "resting", "slot", "slowness", "waiting", "want_lock", "workload",
     )  # fmt: skip
 
-    def __init__(self, system: System, name: str, slot: int = 0, rate: float = 1.0, offset: float = 0.0) -> None:
-        super().__init__(system, name, "worker", rate, offset)
-        self.slot = slot
+    def __init__(
+        self, world: World, name: str, home: str, slot: int, crashes: Callable[[SimWorker], object],
+        watch: Watch,
+    ) -> None:  # fmt: skip
+        super().__init__(world, name, "worker", home, watch)
+        self.slot, self._crashes = slot, crashes
         self.slowness = 1.0
         self.workload = self.machine.workload
         self.current: Running | None = None
@@ -137,8 +138,7 @@ class SimWorker(Submitter):
             self.step(back)
         if self.own and not (locked_in and self.resting):  # what has come back is for this Worker
             self.offer()
-        due = machine.next_deadline()
-        if due is not None and due <= self.local() + 1e-9:
+        if self.is_due():
             self.step(TICK)
         report = workload.report(stuck, self.cells()) if stuck else None
         if report is not None:
@@ -168,7 +168,7 @@ class SimWorker(Submitter):
         if due is not None:
             time = min(time, max((due - self.offset) / self.rate, now + ROUND_SECONDS))
         time = max(time, listens, now)
-        if time < self.helper_at and time < running.began + running.spec.seconds * self.slowness:
+        if time < self.helper_at and time < running.began + self._seconds_of(running):
             self.helper_at = time
             self.clock.at(time, self._help, time)
 
@@ -260,13 +260,13 @@ class SimWorker(Submitter):
         if piece is None:
             parent = self.parents[running.number]
             running.blamed, running.root, running.priority = parent.blamed, parent.root, parent.priority
-            self.system.laws.started(self.name, self.name, running.number, 1)
+            self.world.observer.on_start(self.name, self.name, running.number, 1)
         else:
             terms = piece.terms
             running.blamed = (piece.number, running.number)
             running.root, running.priority = terms.root, terms.priority
-            self.system.laws.started(self.name, terms.submitter, running.number, terms.attempt)
-        seconds = running.spec.seconds * self.slowness
+            self.world.observer.on_start(self.name, terms.submitter, running.number, terms.attempt)
+        seconds = self._seconds_of(running)
         if running.spec.kind == CRASHES:
             self.clock.at(self.clock.now + seconds / 2, self._crash, running)
         self.driven_at = self.clock.now
@@ -275,11 +275,19 @@ class SimWorker(Submitter):
         if seconds > HELPER_AFTER_SECONDS:
             self._plan_helper()
 
+    def _seconds_of(self, running: Running) -> float:
+        """How long a segment takes: what the function computes, and what the Worker does for each Future."""
+        return running.spec.seconds * self.slowness + self.world.costs.worker
+
+    def be_slow(self, times: float) -> None:
+        """From now on take so many times as long for everything."""
+        self.slowness = times
+
     def _crash(self, running: Running) -> None:
         if self.halted:
             self.later(lambda: self._crash(running))
         elif self.alive and self.current is running:
-            self.system.worker_died(self, "signal SIGSEGV", blame=True)
+            self._crashes(self)
 
     def _segment_ends(self, running: Running) -> None:
         if running is not self.current or not self.alive:
@@ -289,13 +297,14 @@ class SimWorker(Submitter):
             return
         spec, now = running.spec, self.clock.now
         self.busy_seconds += now - running.began
-        self.system.ran(self.name, running, now)
+        submitter = self.name if running.piece is None else running.piece.terms.submitter
+        self.world.observer.on_run(now, self.name, submitter, running.number, running.began)
         self.current, self.driven_at, self.helper_at = None, now, NEVER
         if spec.width and spec.depth:
             running.waits_for = spec.width
             self.waiting += 1
             for _ in range(spec.width):
-                payload = payload_of(self.system.next_tag(), spec.seconds, spec.width, spec.depth - 1)
+                payload = payload_of(self.world.next_tag(), spec.seconds, spec.width, spec.depth - 1)
                 self.parents[self.submit(payload, running.function, running.priority)] = running
         else:
             self._complete(running)

@@ -25,7 +25,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from fedfutures.simulation.command_line import run_seed
-from fedfutures.simulation.laws import LawBroken
+from fedfutures.simulation.records import LawBroken
 from fedfutures.simulation.scenario import FigureRun, Figures, FigureSettings
 from fedfutures.simulation.schedule import Verdict
 

@@ -13,9 +13,10 @@ from random import Random
 
 from ..federation.events import Arrived
 from ..wire import messages
-from .network import FaultyLink, Weather
-from .nodes import NEVER, Node
+from .network import Conditions, FaultyLink
+from .records import broken
 from .system import System
+from .world import NEVER, Node
 
 INCIDENT_SECONDS = 0.8
 """Mean time between incidents of one kind."""
@@ -25,7 +26,7 @@ INCIDENT_SECONDS = 0.8
 class Swarm:
     """What is on. Rates are incidents per second."""
 
-    weather: Weather
+    conditions: Conditions
     drift: float = 0.0
     worker_crashes: float = 0.0
     worker_retires: float = 0.0
@@ -41,8 +42,8 @@ class Swarm:
 
     def __str__(self) -> str:
         """Name what is on."""
-        rates = {name: getattr(self, name) for name in self.__slots__ if name != "weather"}
-        chances = {name: getattr(self.weather, name) for name in self.weather.__slots__ if name != "delay"}
+        rates = {name: getattr(self, name) for name in self.__slots__ if name != "conditions"}
+        chances = {name: getattr(self.conditions, name) for name in self.conditions.__slots__ if name != "delay"}
         on = [f"{name} {strength:.2g}" for name, strength in {**rates, **chances}.items() if strength]
         return ", ".join(on) or "no faults"
 
@@ -50,25 +51,25 @@ class Swarm:
 def draw_swarm(dice: Random) -> Swarm:
     """Decide which faults a schedule has; one in eight has none."""
     if dice.random() < 0.125:
-        return Swarm(Weather())
+        return Swarm(Conditions())
 
     def on(strength: float) -> float:
         return strength if dice.random() < 0.3 else 0.0
 
-    weather = Weather(
+    conditions = Conditions(
         drop=on(dice.choice([0.01, 0.05, 0.3])), duplicate=on(dice.choice([0.05, 0.5])), late=on(dice.random()),
         delay=10 ** dice.uniform(-3, 0.5), reorder=on(0.3), drop_published=on(dice.choice([0.1, 0.5, 1.0])),
         replay=on(0.02),
     )  # fmt: skip
     rate = 1 / INCIDENT_SECONDS
     return Swarm(
-        weather, drift=on(0.05), worker_crashes=on(rate), worker_retires=on(rate / 2), broker_crashes=on(rate / 2),
+        conditions, drift=on(0.05), worker_crashes=on(rate), worker_retires=on(rate / 2), broker_crashes=on(rate / 2),
         cuts=on(rate / 2), long_cuts=dice.random() < 0.03, clogs=on(rate), pauses=on(rate), slowness=on(5.0),
         deaths=on(rate / 4), leaves=on(rate / 8), intruders=on(rate),
     )  # fmt: skip
 
 
-class Fate:
+class Nemesis:
     """Lets a swarm befall a system until it heals."""
 
     def __init__(self, system: System, swarm: Swarm, until: float) -> None:
@@ -100,7 +101,7 @@ class Fate:
                 self._draw(rate, incident)
         if swarm.slowness:
             for worker in self.system.workers.values():
-                worker.slowness = self.random.choice([1.0, 1.0, swarm.slowness])
+                worker.be_slow(self.random.choice([1.0, 1.0, swarm.slowness]))
 
     def _draw(self, rate: float, incident: Callable[[object], None]) -> None:
         time = self.random.expovariate(rate)
@@ -141,13 +142,14 @@ class Fate:
             return
         here, there = self.random.choice(self._pairs())
         ways = [(here, there), (there, here)][: self.random.choice([1, 2, 2])]
-        keeps = self.random.choice(["keep", "lose"])
+        keeps = self.random.choice(["keep", "lose"]) == "keep"
         seconds = 70.0 if self.swarm.long_cuts else self.random.choice([0.05, 0.5, 2.0, 5.0])
+        world, frames = self.system.world, "keep" if keeps else "lose"
         for way in ways:
-            self.system.happened(f"{way[0]} -> {way[1]}", f"is cut for {seconds} s; frames: {keeps}")
-            self.system.laws.disturbed(way[0])
+            world.note(f"{way[0]} -> {way[1]}", f"is cut for {seconds} s; frames: {frames}")
+            world.observer.on_disturbance(way[0])
             for link in self.system.links_between.get(way, ()):
-                link.cut = keeps
+                link.cut_off(keeps=keeps)
                 self.system.clock.at(self.system.clock.now + seconds, FaultyLink.heal, link)
 
     def _pairs(self) -> list[tuple[str, str]]:
@@ -165,7 +167,7 @@ class Fate:
             source = self.random.choice(links).source
             chosen = [link for link in links if link.source == source]
         for link in chosen:
-            link.clogged_until = self.system.clock.now + self.random.expovariate(1.0)
+            link.clog(self.system.clock.now + self.random.expovariate(1.0))
 
     def pauses(self, _: object) -> None:
         """A process is stopped for a while, as by SIGSTOP."""
@@ -173,8 +175,8 @@ class Fate:
         if nodes:
             node = self.random.choice(nodes)
             seconds = self.random.choice([0.05, 0.5, 5.0])
-            self.system.happened(node.name, f"is stopped for {seconds} s")
-            self.system.laws.disturbed(node.name)
+            self.system.world.note(node.name, f"is stopped for {seconds} s")
+            self.system.world.observer.on_disturbance(node.name)
             node.halt(keeps_mail=True)
             self.paused.append(node)
             self.system.clock.at(self.system.clock.now + seconds, lambda _: self._resume(node))
@@ -190,7 +192,7 @@ class Fate:
         hosts = [name for name in self.system.brokers if name not in self.core and name not in self.system.dead]
         if hosts and self.random.random() < 0.5:
             name = self.random.choice(hosts)
-            self.system.happened(name, "is lost for good")
+            self.system.world.note(name, "is lost for good")
             self.system.host_died(name)
             return
         reachable = [worker for worker in self.system.workers.values() if self.system.hosts[worker.name] in self.core]
@@ -220,15 +222,15 @@ class Fate:
             broker.step(Arrived("intruder", self.random.randrange(3), 0, message))
         after = broker.machine.statistics()
         if any(before[name] != after[name] for name in before if name != "violations"):
-            raise self.system.laws.broken("S12 strangers change nothing", f"{broker.name}: {before} -> {after}")
+            raise broken(self.system.world, "S12 strangers change nothing", f"{broker.name}: {before} -> {after}")
 
     # -- healing -----------------------------------------------------------------------------------------------------
 
     def heal(self) -> None:
         """Everything that can be made good is."""
         system = self.system
-        system.happened("everything", "heals")
-        system.weather.clear()
+        system.world.note("everything", "heals")
+        self.swarm.conditions.clear()
         for link in system.faulty_links:
             link.heal()
         for broker in system.brokers.values():
@@ -236,4 +238,4 @@ class Fate:
         for node in list(self.paused):
             self._resume(node)
         for worker in system.workers.values():
-            worker.slowness = 1.0
+            worker.be_slow(1.0)

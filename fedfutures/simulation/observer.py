@@ -1,0 +1,65 @@
+"""What nodes tell of what happens: whoever wants to know registers, and nodes know nobody of these."""
+
+from __future__ import annotations
+
+from ..federation.events import Send
+
+
+class Listener:
+    """Hears what happens; a subclass overrides what it wants to hear of."""
+
+    def on_submit(self, node: str, number: int, payload: bytes) -> None:
+        """A Future exists."""
+
+    def on_start(self, worker: str, submitter: str, number: int, attempt: int) -> None:
+        """A Worker begins to run it."""
+
+    def on_run(self, now: float, worker: str, submitter: str, number: int, began: float) -> None:
+        """A Worker was busy with a Future since `began`."""
+
+    def on_outcomes(self, node: str, ids: list[int], outcomes: list[bytes], odd: dict[int, int]) -> None:
+        """A submitter has outcomes; `odd` has the kinds of those that are no values."""
+
+    def on_cancel(self, node: str, number: int) -> None:
+        """A submitter wants a Future back."""
+
+    def on_worker_lost(self, worker: str, blamed: tuple[str, int] | None) -> None:
+        """A Worker has ended, and its own Futures with it; the Future that is to blame."""
+
+    def on_leave(self, node: str) -> None:
+        """A program has ended."""
+
+    def on_disturbance(self, name: str) -> None:
+        """Something was done to a node or link that may lose work."""
+
+    def on_send(self, now: float, sender: str, peer: str, action: Send) -> None:
+        """A message is sent."""
+
+    def on_incident(self, now: float, name: str, what: str) -> None:
+        """Something befell a node."""
+
+
+HOOKS = tuple(name for name in vars(Listener) if name.startswith("on_"))
+
+
+class Observer(Listener):
+    """Tells each listener what it wants to hear of. A hook that nobody wants costs one call that does nothing."""
+
+    def __init__(self) -> None:
+        self.sees_messages = False  # whether anybody wants to hear of each
+
+    def register(self, listener: Listener) -> None:
+        """From now on this one hears, too."""
+        for name in HOOKS:
+            if getattr(type(listener), name) is not getattr(Listener, name):
+                hook, before = getattr(listener, name), vars(self).get(name)
+                setattr(self, name, hook if before is None else _both(before, hook))
+        self.sees_messages = "on_send" in vars(self)
+
+
+def _both(first: object, second: object) -> object:
+    def call(*arguments: object) -> None:
+        first(*arguments)  # type: ignore[operator]
+        second(*arguments)  # type: ignore[operator]
+
+    return call

@@ -1,0 +1,102 @@
+"""A program: submits, cancels, and waits."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from ..wire.messages import CANCELLED
+from ..worker import events as rules
+from .submitter import Submitter
+from .world import NEVER, TICK, Watch, World
+
+LINGER_SECONDS = 5.0
+
+
+class SimOrigin(Submitter):
+    """A program: submits, cancels, and waits, so it takes in at once whatever comes."""
+
+    __slots__ = ("leaves_at", "left", "supply")
+
+    def __init__(self, world: World, name: str, home: str, watch: Watch) -> None:
+        super().__init__(world, name, "origin", home, watch)
+        self.supply: Iterator[bytes] = iter(())  # payloads still to be submitted, as map's input is
+        self.left = 0  # how many those are
+        self.leaves_at = NEVER
+
+    def backlog(self) -> int:
+        return len(self.own) + self.left
+
+    def submit_lazily(self, payloads: Iterator[bytes], count: int) -> None:
+        """Submit Futures one after the other, as they are wanted."""
+        self.supply, self.left = payloads, count
+
+    def tick(self) -> None:
+        self.step(TICK)
+
+    def arrive(self, source: str, frame: bytes) -> None:
+        if self.halted:
+            self.later(lambda: self.arrive(source, frame))
+        else:
+            self.take_in(frame)
+            self.service()
+
+    def hear(self, source: str, frame: bytes) -> None:
+        """An Origin does not listen to what is published."""
+
+    def service(self) -> None:
+        if self.leaves_at < NEVER:
+            self.plan()
+            return
+        if self.left:
+            for _ in range(min(self.machine.wanted() - len(self.own), self.left)):
+                self.submit(next(self.supply), b"f")
+                self.left -= 1
+        self.offer()
+        self.plan()
+
+    def put(self, payload: bytes, function: bytes, priority: int = 0) -> int:
+        """Submit a Future among those that wait, by its priority."""
+        number = self.submit(payload, function, priority)
+        if priority:
+            self.own = deque(sorted(self.own, key=lambda other: -self.calls[other].priority))
+        self.service()
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Ask for a Future back for good."""
+        if number not in self.calls or self.leaves_at < NEVER:
+            return
+        self.world.observer.on_cancel(self.name, number)
+        if number in self.own:
+            self.own.remove(number)
+            self.resolve([number], [b""], [(number, CANCELLED)])
+        else:
+            self.step(rules.CancelGiven([number]))
+            self.plan()
+
+    def share(self, name: str, body: bytes) -> None:
+        """Make a constant known to all."""
+        self.constants[name] = body
+        self.step(rules.Share(name, body))
+        self.plan()
+
+    def ask(self, seconds: float) -> None:
+        """Ask every machine for its statistics."""
+        self.answers, self.told_all = {}, False
+        self.step(rules.Ask(1, "statistics", seconds=seconds))
+        self.plan()
+
+    def leave(self) -> None:
+        """The program ends: once the Broker has heard of it, or does not answer."""
+        self.step(rules.Leave("the program has ended"))
+        self.world.observer.on_leave(self.name)
+        self.left = 0
+        self.leaves_at = self.clock.now + LINGER_SECONDS
+        self._linger(None)
+
+    def _linger(self, _: object) -> None:
+        if self.machine.channel.unacknowledged and self.clock.now < self.leaves_at:
+            self.clock.at(self.clock.now + LINGER_SECONDS / 20, self._linger)
+        else:
+            self.end()
