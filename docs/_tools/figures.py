@@ -165,12 +165,13 @@ WORKER_STATES = Figure(
     (
         Arrow("start", "starting", "begin", by=_by(HOST, "begin")),
         Arrow("starting", "ready", "Welcome", bend=-22, by=("fedfutures.worker.process:main",)),
-        Arrow("ready", "starting", "ended, in whatever way:\nreplaced at once", bend=-26, by=_by(HOST, "ended")),
-        Arrow("starting", "delayed", "ended\ntoo early", bend=50, by=_by(HOST, "ended")),
+        Arrow("ready", "starting", "ended, in whatever way:\nreplaced at once", bend=-26,
+              by=_by(HOST, "on_worker_ended")),
+        Arrow("starting", "delayed", "ended\ntoo early", bend=50, by=_by(HOST, "on_worker_ended")),
         Arrow("delayed", "starting", "time", bend=50, by=_by(HOST, "tick")),
         Arrow(
             "starting", "surrendered", "5 failed in a row,\nor the initializer raised", at=0.56,
-            by=_by(HOST, "ended", "_surrender"),
+            by=_by(HOST, "on_worker_ended", "_surrender"),
         ),
     ),
 )  # fmt: skip
@@ -188,12 +189,12 @@ BROKER_STATES = Figure(
     ),
     (
         Arrow("start", "lives", "begin", by=_by(HOST, "begin_brokers")),
-        Arrow("lives", "stopped", "SIGSTOP", bend=-20, by=_by(HOST, "broker_stopped")),
+        Arrow("lives", "stopped", "SIGSTOP", bend=-20, by=_by(HOST, "on_broker_stopped")),
         Arrow("stopped", "lives", "SIGCONT; or 5 s are over:\nkilled, started again", bend=-24,
-              by=_by(HOST, "broker_continued", "_look", "broker_ended")),
-        Arrow("lives", "delayed", "ended within\na second", bend=52, by=_by(HOST, "broker_ended")),
+              by=_by(HOST, "on_broker_continued", "_look", "on_broker_ended")),
+        Arrow("lives", "delayed", "ended within\na second", bend=52, by=_by(HOST, "on_broker_ended")),
         Arrow("delayed", "lives", "time", bend=52, by=_by(HOST, "tick")),
-        Arrow("lives", "lost", "5 ends within 30 s", at=0.6, by=_by(HOST, "broker_ended")),
+        Arrow("lives", "lost", "5 ends within 30 s", at=0.6, by=_by(HOST, "on_broker_ended")),
     ),
 )  # fmt: skip
 

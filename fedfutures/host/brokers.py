@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..wire.control import SOCKETS, HostReady
+from ..wire.control import SOCKETS, DialBroker, HostReady
 from ..wire.names import broker_name as broker_name
 from ..wire.names import host_of as host_of
 
@@ -27,6 +27,10 @@ class BrokerPlace:
     meta: str
     ear: str
     key: str = ""  # its public key; "" on the same host, where sockets are files in a private directory
+
+    def dialled_by(self, broker: int) -> DialBroker:
+        """Return what makes another Broker of this host dial this one."""
+        return DialBroker(broker, self.name, self.main, self.meta, self.ear, self.key)
 
 
 def broker_places(host: str, count: int, directory: str) -> list[BrokerPlace]:

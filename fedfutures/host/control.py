@@ -21,7 +21,6 @@ from ..wire.control import (
     StreamData,
     StreamFrame,
 )
-from .brokers import BrokerPlace
 from .machine import Action, HostMachine
 from .relay import Relay
 
@@ -59,15 +58,11 @@ class HostControl:
         for frame in frames:
             self._send(frame)
 
-    def _on_dial(self, frame: DialBroker) -> list[Action]:
-        place = BrokerPlace(frame.name, frame.main, frame.meta, frame.ear, frame.key)
-        return self._machine.dial(frame.broker, place)
+    def _on_link(self, frame: DialBroker | AcceptBroker) -> list[Action]:
+        return self._machine.link(frame)
 
     def _on_relay(self, frame: RelayBroker) -> list[Action]:
-        return self._machine.dial(frame.broker, self._relay.place(frame.name, frame.key))
-
-    def _on_accept(self, frame: AcceptBroker) -> list[Action]:
-        return self._machine.accept(frame)
+        return self._machine.link(self._relay.dialled(frame))
 
     def _on_hold_output(self, frame: HoldOutput) -> list[Action]:
         self.holds_output = frame.hold
@@ -83,9 +78,9 @@ class HostControl:
 
 
 _HANDLERS: dict[type[ControlFrame], Callable[[HostControl, Any], list[Action]]] = {
-    DialBroker: HostControl._on_dial,
+    DialBroker: HostControl._on_link,
     RelayBroker: HostControl._on_relay,
-    AcceptBroker: HostControl._on_accept,
+    AcceptBroker: HostControl._on_link,
     HoldOutput: HostControl._on_hold_output,
     EndRun: HostControl._on_end_run,
     **dict.fromkeys((OpenStream, StreamData, StreamCredit, CloseStream), HostControl._on_stream),

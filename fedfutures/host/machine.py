@@ -1,14 +1,15 @@
 """When to start a child again, and when not: the rules of the host process. Pure.
 
-**Workers.** One that had become ready and ended is replaced at once. One that ended before it was ready says that
-starting does not work here: the next try waits, twice as long each time, and after five in a row the host is given up,
-with the last child's end as the reason.
+**Workers.** A Worker that had become ready and has ended is replaced at once. One that ends before it is ready shows
+that starting fails here: the next try waits, twice as long each time. After five such ends in a row the host starts no
+Worker any more; the reason is how the last one ended.
 
-**Brokers.** One that ends is started again under its name, at its addresses: at once if it had lived for a second,
-else after a pause that doubles. It is told again whom to dial, and which Workers live and will come to it with what
-they hold. Five ends of one Broker within half a minute, and the run is given up. A Broker that was stopped (SIGSTOP,
-a debugger) neither works nor ends, so after a while it is killed. That while is counted in looks, not by the clock:
-when the host process was stopped as well, as the whole machine may have been, nobody knows for how long the Broker was.
+**Brokers.** A Broker that ends is started again under its name, at its addresses: at once if it had lived for a second,
+else after a pause that doubles. It is told again whom to dial, and which Workers live and will come to it with the
+Futures that they hold. If one Broker ends five times within half a minute, the run ends. A Broker that was stopped
+(SIGSTOP, a debugger) neither works nor ends, so after a while it is killed. That while is counted in looks, not by the
+clock: if the host process was stopped as well, as the whole machine may have been, nobody knows for how long the Broker
+was.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections import deque
 
 from ..lazy_dataclass import dataclass, field
 from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectWorkers, NoMoreWorkers
-from .brokers import BrokerPlace, broker_name, broker_of
+from .brokers import broker_name, broker_of
 
 FAILED_STARTS_LIMIT = 5
 FIRST_DELAY_SECONDS = 0.1
@@ -88,14 +89,13 @@ Action = Start | StartBroker | Tell | KillBroker | LoseBroker
 
 @dataclass(slots=True)
 class _Broker:
-    """What is known of one Broker."""
+    """A Broker of this host."""
 
     name: str
-    dials: dict[str, BrokerPlace] = field(default_factory=dict)
-    accepts: dict[str, AcceptBroker] = field(default_factory=dict)  # by neighbour, which is on another host
+    links: dict[tuple[type, str], DialBroker | AcceptBroker] = field(default_factory=dict)  # by neighbour
     lives: bool = False
     born: float = 0.0
-    due: float | None = None  # when to start the next
+    due: float | None = None  # when to start the next one
     look: float | None = None  # it is stopped: when to look next
     looks: int = 0
     killed: bool = False
@@ -149,7 +149,7 @@ class HostMachine:
 
     # -- Workers -----------------------------------------------------------------------------------------------------
 
-    def ended(self, event: Ended, now: float) -> list[Action]:
+    def on_worker_ended(self, event: Ended, now: float) -> list[Action]:
         """A Worker has ended: start another now or later, or give up."""
         self._living.pop(event.slot, None)
         if self._surrendered is not None:
@@ -187,23 +187,15 @@ class HostMachine:
 
     # -- Brokers -----------------------------------------------------------------------------------------------------
 
-    def dial(self, index: int, place: BrokerPlace) -> list[Action]:
-        """A Broker is to dial a neighbour, now and whenever it is started again."""
-        if index not in range(self.brokers):
-            return []
-        broker = self._brokers[index]
-        broker.dials[place.name] = place
-        return [_dial(index, place)] if broker.lives else []
-
-    def accept(self, frame: AcceptBroker) -> list[Action]:
-        """A Broker is to accept a neighbour of another host, now and whenever it is started again."""
+    def link(self, frame: DialBroker | AcceptBroker) -> list[Action]:
+        """A Broker is to dial a neighbour or to accept one, now and whenever it is started again."""
         if frame.broker not in range(self.brokers):
             return []
         broker = self._brokers[frame.broker]
-        broker.accepts[frame.name] = frame
+        broker.links[type(frame), frame.name] = frame
         return [Tell(frame.broker, frame)] if broker.lives else []
 
-    def broker_ended(self, index: int, status: str, now: float) -> list[Action]:
+    def on_broker_ended(self, index: int, status: str, now: float) -> list[Action]:
         """A Broker has ended: start it again now or later, or give the run up."""
         broker = self._brokers[index]
         lived = now - broker.born
@@ -221,13 +213,13 @@ class HostMachine:
         broker.short_lives += 1
         return []
 
-    def broker_stopped(self, index: int, now: float) -> None:
+    def on_broker_stopped(self, index: int, now: float) -> None:
         """A Broker was stopped by a signal."""
         broker = self._brokers[index]
         if broker.lives and not broker.killed:
             broker.look, broker.looks = now + LOOK_SECONDS, 0
 
-    def broker_continued(self, index: int) -> None:
+    def on_broker_continued(self, index: int) -> None:
         """It goes on."""
         self._brokers[index].look = None
 
@@ -249,13 +241,9 @@ class HostMachine:
         if again:
             mine = [name for slot, name in sorted(self._living.items()) if self.broker_of(slot) == index]
             actions.append(Tell(index, ExpectWorkers(mine)))
-        actions += [Tell(index, frame) for frame in broker.accepts.values()]
         # A neighbour on another host does not know the new key yet: the launching side will say when to dial it.
-        actions += [_dial(index, place) for place in broker.dials.values() if not place.key]
+        kept = [frame for frame in broker.links.values() if isinstance(frame, AcceptBroker) or not frame.key]
+        actions += [Tell(index, frame) for frame in kept]
         if again and self._surrendered is not None:
             actions.append(Tell(index, self._surrendered))
         return actions
-
-
-def _dial(index: int, place: BrokerPlace) -> Tell:
-    return Tell(index, DialBroker(index, place.name, place.main, place.meta, place.ear, place.key))

@@ -1,13 +1,13 @@
 """Links that go through the ssh connection: the host's end of them.
 
 Where a Broker's port cannot be reached, its neighbour dials a socket in its own host's private directory instead. Each
-connection that comes in there is a *stream*: its bytes travel as frames to the launching side, from there to the host
-of the Broker that is dialled, and its host process connects to the port that nobody else could reach. So nothing but
-the ssh connection is needed, and not even its port forwarding, which many clusters forbid. What flows is CURVE from
-end to end; whoever relays it cannot read it.
+connection to that socket is a *stream*: its bytes travel as frames to the launching side, from there to the host of the
+Broker that is dialled, whose host process connects to the port that nobody else could reach. So links need nothing but
+the ssh connection, not even its port forwarding, which many clusters forbid. CURVE encrypts from end to end: whoever
+relays cannot read it.
 
-A stream has :data:`WINDOW_BYTES` of credit at first, so what waits anywhere on the way is bounded. The side that opens
-a stream numbers it: host processes with odd numbers, the launching side with even ones.
+A stream has :data:`WINDOW_BYTES` of credit at first, so what waits anywhere on the way is bounded. Whoever opens a
+stream numbers it: host processes with odd numbers, the launching side with even ones.
 """
 
 from __future__ import annotations
@@ -19,8 +19,17 @@ import select
 import socket
 from collections.abc import Callable, Mapping
 
-from ..wire.control import SOCKETS, BrokerBound, CloseStream, OpenStream, StreamCredit, StreamData, StreamFrame
-from .brokers import BrokerPlace
+from ..wire.control import (
+    SOCKETS,
+    BrokerBound,
+    CloseStream,
+    DialBroker,
+    OpenStream,
+    RelayBroker,
+    StreamCredit,
+    StreamData,
+    StreamFrame,
+)
 
 WINDOW_BYTES = 1 << 20
 READ_BYTES = 1 << 16
@@ -48,24 +57,23 @@ class Relay:
         self._listeners: dict[int, tuple[socket.socket, str, str]] = {}  # by descriptor: (socket, name, kind)
         self._streams: dict[int, _Stream] = {}  # by number
         self._by_descriptor: dict[int, _Stream] = {}
-        self._places: dict[str, BrokerPlace] = {}
+        self._addresses: dict[str, list[str]] = {}  # of the sockets at which a neighbour is dialled
 
-    def place(self, name: str, key: str) -> BrokerPlace:
-        """Return where a neighbour is dialled so that the link is relayed; made at first use."""
-        if name not in self._places:
-            number = len(self._places) + 1
-            addresses = []
+    def dialled(self, frame: RelayBroker) -> DialBroker:
+        """Return what makes the Broker dial the neighbour at sockets of this relay; they are made at first use."""
+        if frame.name not in self._addresses:
+            number, addresses = len(self._addresses) + 1, []
             for kind in SOCKETS:
                 path = os.path.join(self._directory, f"relay{number}{kind}")
                 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
                 listener.bind(path)
                 listener.listen(16)
-                self._listeners[listener.fileno()] = (listener, name, kind)
+                self._listeners[listener.fileno()] = (listener, frame.name, kind)
                 self._poller.register(listener.fileno(), select.POLLIN)
                 addresses.append(f"ipc://{path}")
-            self._places[name] = BrokerPlace(name, *addresses)
-        known = self._places[name]
-        return BrokerPlace(name, known.main, known.meta, known.ear, key)
+            self._addresses[frame.name] = addresses
+        main, meta, ear = self._addresses[frame.name]
+        return DialBroker(frame.broker, frame.name, main, meta, ear, frame.key)
 
     def close(self) -> None:
         """End all streams, and let nobody dial any more."""

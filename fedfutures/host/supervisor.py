@@ -92,7 +92,7 @@ class Supervisor:
         """Start everything, watch, and end everything; `early` came behind the settings."""
         try:
             for parent, child in self.settings.dials or usual_dials(self.settings.brokers):
-                self._act(self.machine.dial(parent, self.places[child]))
+                self._act(self.machine.link(self.places[child].dialled_by(parent)))
             self._act(self.machine.begin_brokers(time.monotonic()))
             self._send(self._ready())
             self.worker_main = self.load_worker()
@@ -173,9 +173,9 @@ class Supervisor:
     def _on_stopped(self, child: Child | None, is_stopped: bool) -> None:
         if child is not None and child.role == "broker":
             if is_stopped:
-                self.machine.broker_stopped(child.slot, time.monotonic())
+                self.machine.on_broker_stopped(child.slot, time.monotonic())
             else:
-                self.machine.broker_continued(child.slot)
+                self.machine.on_broker_continued(child.slot)
 
     def _on_ended(self, child: Child, code: int) -> None:
         """A child has ended; `code` is its exit code, or a signal's number below 0."""
@@ -187,7 +187,7 @@ class Supervisor:
         else:
             del self.brokers[child.slot]
             if not self.ending:
-                self._act(self.machine.broker_ended(child.slot, _status(code), time.monotonic()))
+                self._act(self.machine.on_broker_ended(child.slot, _status(code), time.monotonic()))
         child.close()
 
     def _on_worker_ended(self, child: Child, code: int) -> None:
@@ -204,7 +204,7 @@ class Supervisor:
         if not self.ending:
             if not is_orderly:
                 self._send(frame)
-            self._act(self.machine.ended(event, time.monotonic()))
+            self._act(self.machine.on_worker_ended(event, time.monotonic()))
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 

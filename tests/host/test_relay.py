@@ -10,7 +10,7 @@ import pytest
 
 from fedfutures.host.relay import WINDOW_BYTES, Relay
 from fedfutures.lazy_dataclass import replaced
-from fedfutures.wire.control import BrokerBound, StreamData
+from fedfutures.wire.control import BrokerBound, RelayBroker, StreamData
 
 pytestmark = pytest.mark.host
 
@@ -37,7 +37,7 @@ class Pair:
                 target.on_frame(replaced(frame, stream=frame.stream + step), self.ports)
 
     def dial(self):
-        place = self.here.place("h.broker", "K")
+        place = self.here.dialled(RelayBroker(0, "h.broker", "K"))
         assert place.key == "K"
         dialling = socket.socket(socket.AF_UNIX)
         dialling.connect(place.main.removeprefix("ipc://"))
@@ -108,7 +108,7 @@ def test_what_cannot_be_reached_closes(tmp_path):
     pair = Pair(tmp_path)
     pair.ports["h.broker"].main = 0
     dialling = socket.socket(socket.AF_UNIX)
-    dialling.connect(pair.here.place("h.broker", "K").main.removeprefix("ipc://"))
+    dialling.connect(pair.here.dialled(RelayBroker(0, "h.broker", "K")).main.removeprefix("ipc://"))
     pair.turn(5)
     dialling.settimeout(5)
     assert dialling.recv(1) == b""
