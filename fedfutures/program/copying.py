@@ -1,4 +1,4 @@
-"""Callables as they stand when they are submitted: what they have captured may change before they run."""
+"""Copies of callables as they are when submitted: what they have captured may change before they run."""
 
 from __future__ import annotations
 

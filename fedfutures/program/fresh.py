@@ -1,9 +1,9 @@
-"""What no process can hand on: a fresh one of its kind where that is sound, else an object that says why when used.
+"""Objects that cannot be pickled: a fresh one of the same kind travels where that is sound, else a stand-in.
 
-A lock comes unlocked, a context variable with the value that it has, a file that is written to is opened again for
-appending, one that is read at the place where it was read to, a database file is opened again. A socket, a generator
-or a running thread has no second: what stands for it raises
-:class:`~fedfutures.errors.VariableNotCarried`, which names the variable, as soon as somebody wants something of it.
+A lock arrives unlocked, a context variable with its present value. A file that is written to is opened again for
+appending, a file that is read at the place that the sender had reached; a database file is opened again. Of a socket,
+a generator or a running thread there is no second one: each use of its stand-in raises
+:class:`~fedfutures.errors.VariableNotCarried`, which names the variable.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _open(path: str, mode: str, position: int, encoding: str | None, errors: str
 
 
 def _make_lock() -> Any:
-    """Of the kind that this process makes: a Worker has its own."""
+    """Return a lock of this process's kind: Workers replace ``threading.Lock``."""
     return threading.Lock()
 
 
@@ -108,7 +108,7 @@ def _make_rlock() -> Any:
 
 
 def stands_for(kind: type, usual: type) -> None:
-    """Objects of one type are made anew as those of another are."""
+    """Have objects of type `kind` made anew as those of type `usual` are."""
     _REDUCERS[kind] = _REDUCERS[usual]
 
 

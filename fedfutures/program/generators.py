@@ -1,8 +1,8 @@
 """Generators of random numbers that the program has made, and Futures draw from: each Worker has a copy of each.
 
-All copies begin in the same state, so all Workers draw the same numbers. Here a Worker takes down the states in which
-it was given the generators that are variables of the program; asked, it tells which have another one by then. The
-same goes for the global generators, if the program has seeded them at its top: Workers begin with equal states.
+All copies begin in the same state, so all Workers draw the same numbers. A Worker notes the state in which it was given
+each generator that is a variable of the program; when asked, it tells which ones have another state by then. It notes
+those of the global generators, too: where the program seeds them at its top, all Workers begin with equal states.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Generators:
         self._at_first = _global_states()
 
     def report(self) -> dict[str, Any]:
-        """Return what Futures have drawn from: variables with their types, and global generators.
+        """Return what Futures have drawn from: variables with their types, global generators with their first states.
 
-        Of these there is how they began, by which it is seen whether another Worker began likewise.
+        The first state shows whether another Worker began with the same one.
         """
         for key in list(self._given):
             self._look(key)

@@ -1,4 +1,7 @@
-"""Which variables contain which: what makes another object of a value, and what has to travel together. Pure."""
+"""Which variables contain which others. Pure.
+
+Where one changes, those that contain it are other objects, too. Variables that contain each other travel together.
+"""
 
 from __future__ import annotations
 

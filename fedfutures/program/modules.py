@@ -1,6 +1,6 @@
-"""Which modules are the program's: those that Workers may have in another state than the program.
+"""Which modules belong to the program: Workers may have these in another state than the program has.
 
-That is ``__main__`` and every module that is neither of the standard library nor of an installed package. A name in
+They are ``__main__`` and every module that is neither of the standard library nor of an installed package. A name in
 one of them is a *key*: the module and the qualified name, as ``("__main__", "Model.level")``.
 """
 
@@ -113,13 +113,13 @@ def is_program(name: str) -> bool:
     known = verdicts.get(name)
     if known is not None and known[0] is module:
         return known[1]
-    verdict = name in MAIN_NAMES or (module is not None and _judge(name, module))
+    verdict = name in MAIN_NAMES or (module is not None and _is_of_program(name, module))
     if module is not None:
         verdicts[name] = (module, verdict)
     return verdict
 
 
-def _judge(name: str, module: types.ModuleType) -> bool:
+def _is_of_program(name: str, module: types.ModuleType) -> bool:
     top = name.partition(".")[0]
     if top in OWN or type(getattr(module, "__dict__", None)) is not dict:
         return False
@@ -146,7 +146,7 @@ def program_modules() -> list[str]:
 
 
 def lookup(key: Key) -> Any:
-    """Return what a key names, as it stands in the module or class that has it; MISSING if it is not there."""
+    """Return the object that a key names, from the module or class that holds it; MISSING if it is not there."""
     names = namespace(key[0])
     if names is None:
         return MISSING
@@ -174,7 +174,7 @@ def attribute_of(module: str, qualname: str) -> Any:
 
 
 def unwrapped(value: Any) -> Any:
-    """Return the function inside of a static or class method, and anything else as it is."""
+    """Return the function inside of a static or class method; anything else as it is."""
     return value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
 
 
@@ -185,7 +185,7 @@ def members_of(cls: type) -> Iterator[str]:
         if name in _OF_EVERY_CLASS or isinstance(value, _SLOT_TYPES):
             continue
         if made_with_it is not None and not isinstance(value, _CODE) and (name[0] == "_" or name in made_with_it):
-            continue  # not to be set
+            continue  # cannot be set
         yield name
 
 

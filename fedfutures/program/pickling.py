@@ -1,12 +1,11 @@
-"""By value: how functions, classes and objects travel that the other end may not have under their name.
+"""Pickling by value: functions, classes and objects that the receiver may not have under their name.
 
 cloudpickle does the work, with three differences. A function that comes by value runs in *the* module of its name on
-the Worker, not in a private copy of the globals that it reads, so that the program has one version of each. What the
-program's modules have under a name goes by that name: those variables travel by themselves (:mod:`.variables`). And in
-a variable, what a process cannot hand on, a lock say, becomes a fresh one of its kind where that is sound
-(:mod:`.fresh`).
+the Worker, not in a private copy of the globals that it reads, so each global exists once. What the program's modules
+have under a name is pickled as that name: those variables travel by themselves (:mod:`.variables`). And in a variable,
+an object that cannot be pickled, a lock say, becomes a fresh one of its kind where that is sound (:mod:`.fresh`).
 
-What a pickle reaches of the program is kept with the pickler: the names that its functions read, those of its parts.
+The pickler collects what the pickle reaches of the program: the names that functions read, and the named parts.
 """
 
 from __future__ import annotations

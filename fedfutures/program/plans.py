@@ -1,4 +1,4 @@
-"""Plans: what a submit compares to know that the definition of the last time, and its snapshot, are still right."""
+"""Plans tell whether the last definition of a callable, and its snapshot, still hold, at the price of few compares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OTHERS_A_LOOK = 4
 
 
 class Plan:
-    """What is to be compared, at each submit of a callable, to know that its definition is still right."""
+    """What each submit of a callable compares, to know that its definition still holds."""
 
     __slots__ = (
         "_attributes", "_code", "_defaults", "_exact", "_has_more", "_keyword_defaults", "_modules", "_names",
@@ -87,7 +87,7 @@ class Plan:
 
 
 class JointPlan:
-    """The plan of several callables that have one definition: it is right as long as the plans of all are."""
+    """The plan of several callables that have one definition: it holds as long as the plans of all do."""
 
     __slots__ = ("_inner", "definition")
 

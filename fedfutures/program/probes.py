@@ -1,9 +1,9 @@
-"""Probes: whether a value is still what it was when it was last looked at.
+"""Probes tell whether a value has changed since it was last looked at.
 
 Values up to :data:`~.tokens.EXACT_BYTES` are compared exactly, by their pickles; functions and classes by the identity
-of what they consist of. A larger value is cut into blocks with a checksum each; every look compares the first, the last
-and some others in turn, so that a change in place of a part is found sooner or later, and one of the whole at once. A
-program that calls :func:`changed` for an object says itself when it has changed; nothing is compared then.
+of what they consist of. A larger value is cut into blocks, each with a checksum. Every look compares the first block,
+the last, and some others in turn: it finds a change of the whole at once, a change of a part sooner or later. A program
+that calls :func:`changed` for an object says itself when the object has changed; then nothing is compared.
 """
 
 from __future__ import annotations

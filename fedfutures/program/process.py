@@ -1,10 +1,10 @@
-"""What a program changes in its process besides its variables, and how Workers come to have it.
+"""Settings of its process that a program changes besides its variables, and how Workers get them.
 
-Directory, environment, ``sys.path`` and the key of ``multiprocessing`` are known to Workers at the next submit, for
-every program. What else a program sets at its top level, each Worker sets itself when it imports the program; where it
-does not, because there is no main guard, the Origin sends it: umask, recursion limit, warning filters, levels and
-stream handlers of logging, signal handlers, the contexts of decimal and NumPy. The functions that change directory,
-environment, umask, handlers and the key are wrapped to count, so that a submit need not ask the system.
+Each submit tells Workers the directory, the environment, ``sys.path`` and the key of ``multiprocessing``. What else a
+program sets at its top level, each Worker sets itself when it imports the program. A program without a main guard is
+not imported: then the Origin also sends umask, recursion limit, warning filters, levels and stream handlers of logging,
+signal handlers, and the contexts of decimal and NumPy. The functions that change directory, environment, umask, signal
+handlers and the key are wrapped to count their calls, so that a submit need not ask the system.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .tokens import key_of_definition
 
 _NUMPY_USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _SIGNALS_KEPT = frozenset({signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP})
-"""Those by which a run is ended stay ours in Workers."""
+"""Signals that end a run: in Workers their handlers are those of fedfutures."""
 NO_LINE = 1 << 30
 """A filter of warnings that is for this line only never matches."""
 
@@ -58,7 +58,7 @@ def _watch() -> None:
 
 
 def adopt_authkey(key: bytes) -> None:
-    """Have this process know the others of the run, and their children, in ``multiprocessing``."""
+    """Give ``multiprocessing`` the run's key, by which processes of the run and their children trust each other."""
     process = multiprocessing.process.current_process()
     if key and process.authkey != key:
         process.authkey = key
@@ -92,7 +92,7 @@ def _path() -> list[str]:
 
 
 class ProcessChanges:
-    """What has changed in the program's process since its Workers were told of it; `in_full`: they do not import it."""
+    """What the program has changed in its process since this was made; `in_full`: Workers do not import the program."""
 
     def __init__(self, *, in_full: bool = False) -> None:
         _watch()
@@ -204,7 +204,7 @@ def keys_of(changes: dict[str, Any]) -> set[Key]:
 
 
 def apply(changes: dict[str, Any]) -> None:
-    """Make this process as the program's is. What cannot be done here (a directory of another host) stays as it is."""
+    """Change this process as the program has changed its own, except what is impossible here (a missing directory)."""
     for name, value in changes.items():
         if value is not None:
             _APPLIED[name](value)

@@ -1,9 +1,9 @@
 """What code can reach of the program's modules by name.
 
-A function reads the globals that its code, and the code inside it, loads by name. Where it gets hold of a module of the
-program, as a global, by an import or inside of an object, whatever attribute is mentioned anywhere in what the call
-reaches may be read of that module. Where code can find anything by name (``globals()``, ``getattr``), all names of the
-module count, or those of all modules (``import_module``).
+A function reads the globals that its code, and the code inside it, loads by name. It may get hold of a module of the
+program: as a global, by an import, or inside of an object. Of such a module a call may read each attribute that is
+mentioned anywhere in what the call reaches. Code that can find anything by name (``globals()``, ``getattr``) may read
+all names of the module; code that imports by name (``import_module``), those of all modules.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _GENERATED = frozenset(
 class Reach:
     """What something reaches of the program."""
 
-    __slots__ = ("builtins", "mentions", "modules", "parts", "reads", "whole")
+    __slots__ = ("builtins", "mentions", "modules", "parts", "reads", "whole")  # each submit makes one: no dataclass
 
     def __init__(self) -> None:
         self.reads: set[Key] = set()  # variables that are looked up by name
@@ -53,20 +53,20 @@ class Reach:
         return bool(self.reads or self.parts or self.modules or self.whole)
 
     def add(self, other: Reach) -> None:
-        """Reach what another one does, too."""
+        """Add all that another one reaches."""
         self.reads |= other.reads
         self.parts |= other.parts
         self.add_lookups(other)
 
     def add_lookups(self, other: Reach) -> None:
-        """Look up in modules what another one does, too, without the variables and objects that it names itself."""
+        """Add what another one may look up in modules, without the variables and objects that it names itself."""
         self.modules |= other.modules
         self.mentions |= other.mentions
         self.builtins |= other.builtins
         self.whole |= other.whole
 
     def add_module(self, module: types.ModuleType, names: tuple[str, ...] = ()) -> None:
-        """Get hold of a module, or of these names of it; an installed one is nothing of the program's."""
+        """Note that the code gets hold of a module, or of these names of it; an installed one does not count."""
         name = getattr(module, "__name__", None)
         if type(name) is not str or sys.modules.get(name) is not module or not is_program(name):
             return
@@ -163,7 +163,7 @@ def _add_what_is_found_by_text(reach: Reach, names: Names, home: str) -> None:
 
 
 def keys_in_modules(reach: Reach, known: Iterable[Key]) -> set[Key]:
-    """Return what may be read of the modules that something gets hold of; of those `known` also what is gone."""
+    """Return the variables that may be read in modules: those there, and those of `known` that are gone."""
     whole = reach.whole | reach.modules if reach.mentions & _OF_ATTRIBUTES else reach.whole
     keys = {
         key

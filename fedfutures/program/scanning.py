@@ -1,4 +1,4 @@
-"""What a pickle names of the program, read off its bytes.
+"""Finds the names of the program's functions and classes in the bytes of a pickle.
 
 The C pickler writes a class or function as the strings of its module and its qualified name. Most pickles name no
 module of the program, which costs next to nothing to see; in the others the names are found by a regular expression,

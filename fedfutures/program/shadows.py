@@ -2,7 +2,7 @@
 
 A program that has a ``random.py`` or ``msgpack.py`` beside it gets that one under plain ``python``, since its
 directory stands first in ``sys.path``. Here the launcher, or the host process, has loaded the other one for itself
-before. It keeps what it has; but who imports the name from now on gets the program's.
+before. The launcher keeps its module; code that imports the name from now on gets the program's.
 """
 
 from __future__ import annotations
@@ -27,11 +27,8 @@ _ENDINGS = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
 def shadowed(places: Iterable[str]) -> list[str]:
     """Return the names of modules in these directories that are loaded, but not from there."""
     names = {name.partition(".")[0] for name in list(sys.modules)} - {
-        *MAIN_NAMES,
-        *OWN,
-        *_LOADED_BY_PYTHON,
-        *_IN_PICKLES,
-    }
+        *MAIN_NAMES, *OWN, *_LOADED_BY_PYTHON, *_IN_PICKLES,
+    }  # fmt: skip
     names -= set(sys.builtin_module_names)
     found = set()
     for place in places:
@@ -60,7 +57,7 @@ def _is_from(place: str, name: str) -> bool:
 
 
 def make_room(names: Iterable[str]) -> None:
-    """Have these names imported anew by who asks for them next."""
+    """Remove modules of these names from ``sys.modules``: the next import of one finds the program's."""
     tops = frozenset(names)
     if tops:
         for name in list(sys.modules):

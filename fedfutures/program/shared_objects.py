@@ -19,7 +19,7 @@ KEPT = 512
 
 
 class SharedObjects:
-    """Who claims what."""
+    """Which variable claims which object without a name."""
 
     def __init__(self) -> None:
         self._claimed: dict[int, tuple[Any, Key]] = {}

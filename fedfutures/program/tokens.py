@@ -27,6 +27,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..lazy_dataclass import dataclass, field
 from . import fresh, tensors
 from .code_objects import content_of
 from .modules import (
@@ -159,17 +160,14 @@ def key_of_local_class(value: type) -> Key | None:
     return None
 
 
+@dataclass(slots=True, eq=False)
 class Finding:
-    """What there is to know of a value: its token (None: too large), its size in bytes, and what it reaches."""
+    """What there is to know of a value."""
 
-    __slots__ = ("claims", "reach", "size", "token")
-
-    def __init__(
-        self, token: bytes | None, size: int = 0, reach: Reach | None = None, claims: dict[int, Any] | None = None
-    ) -> None:  # fmt: skip
-        self.token, self.size = token, size
-        self.reach = Reach() if reach is None else reach
-        self.claims = claims or {}  # objects inside it that have no name and an identity, by id
+    token: bytes | None  # None: it is too large
+    size: int = 0  # in bytes
+    reach: Reach = field(default_factory=Reach)
+    claims: dict[int, Any] = field(default_factory=dict)  # objects inside it that have no name and an identity, by id
 
 
 def examine(value: Any, named: Named, key: Key | None = None) -> Finding:

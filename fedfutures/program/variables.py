@@ -1,10 +1,10 @@
 """The program's variables, as the Origin follows them: what a call reaches, and snapshots of it.
 
 A *variable* is a name in one of the program's modules, or a member of one of its classes. From the functions of a call
-the variables that it can reach are found by name and by content, each with its token; while none of them changes, which
-probes tell at little cost, the snapshot of the last time is used again. A value is taken down when it is first seen and
-whenever it has changed, not when Workers ask for it: then it may be another one. Functions and classes are the
-exception, for what they consist of is held.
+the variables that it can reach are found by name and by content, each with its token. While none of them changes, which
+probes tell at little cost, the last snapshot is used again. A value is pickled when it is first seen and whenever it
+has changed, not when Workers ask for it: by then it may have changed again. Functions and classes are the exception,
+since the variable holds what they consist of.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..lazy_dataclass import dataclass, field
 from . import snapshots
 from .code_objects import copy_of
 from .fresh import Unavailable, kind_of
@@ -83,25 +84,21 @@ class Snapshot:
         self.digest = hashlib.blake2b(self.body, digest_size=snapshots.DIGEST_BYTES).digest()
 
 
+@dataclass(slots=True, eq=False)
 class Variable:
-    """A name of the program's, as it was when it was last looked at."""
+    """A variable of the program, as it was when it was last looked at."""
 
-    __slots__ = (
-        "bytes", "claims", "classes", "finding", "key", "own", "parts", "probe", "since", "value", "version",
-    )  # fmt: skip
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        self.value: Any = MISSING
-        self.finding = Finding(None)
-        self.own = b""
-        self.probe: Probe | None = None
-        self.bytes = 0
-        self.parts: list[tuple[Key, Any]] = []  # the objects inside that have names, with what the names meant
-        self.claims: list[int] = []  # ids of objects inside that have none
-        self.since = 0  # which pass was the first to find this value
-        self.classes = 0  # how many classes have had this name
-        self.version: Version | None = None
+    key: Key
+    value: Any = MISSING
+    finding: Finding = field(default_factory=lambda: Finding(None))
+    own: bytes = b""  # its token by itself
+    probe: Probe | None = None
+    bytes: int = 0
+    parts: list[tuple[Key, Any]] = field(default_factory=list)  # objects inside that have names, and what these meant
+    claims: list[int] = field(default_factory=list)  # ids of objects inside that have none
+    since: int = 0  # which pass was the first to find this value
+    classes: int = 0  # how many classes have had this name
+    version: Version | None = None
 
 
 class Variables:
@@ -176,7 +173,7 @@ class Variables:
         body = None
         is_alias = named.key_of(value) not in (None, key)  # which it may no longer be when it is asked for
         if finding.token is None or is_alias or not _is_held(value):
-            body, reached = self._taken_down(value, key, named)
+            body, reached = self._dumped(value, key, named)
             finding.reach.add(reached)
         own = finding.token or self._prefix + next(self._count).to_bytes(8, "big")
         if isinstance(value, type):
@@ -212,7 +209,7 @@ class Variables:
                 self._shared.stale.discard(variable.key)
                 return finding
 
-    def _taken_down(self, value: Any, key: Key, named: Named) -> tuple[bytes, Reach]:
+    def _dumped(self, value: Any, key: Key, named: Named) -> tuple[bytes, Reach]:
         """Return the payload of a value; of one that cannot travel, what says so on the Worker when it is used."""
         try:
             return self._dump(value, key, named)
@@ -270,7 +267,7 @@ class Variables:
         if known is None:
             circle = graph.circle_of(key)
             if len(circle) > 1:
-                body, _ = self._taken_down(Circle(circle, [_named_by(k) for k in circle]), key, self._named())
+                body, _ = self._dumped(Circle(circle, [_named_by(k) for k in circle]), key, self._named())
                 known = Version(key, token, None, body, is_large=own.is_large)
                 self._release_with(known)
             else:
@@ -311,7 +308,7 @@ class Variables:
             return None
         own = version.own or version
         if own.body is None:
-            own.body, _ = self._taken_down(own.value, own.key, self._named())
+            own.body, _ = self._dumped(own.value, own.key, self._named())
             own.value = None
             self._release_with(own)
         version.body = version.body or own.body
@@ -342,7 +339,7 @@ def _named_by(key: Key) -> Any:
 
 
 def _is_held(value: Any) -> bool:
-    """Whether a value stays as it is, so that it need not be taken down at once."""
+    """Whether a value stays as it is, so that it can be pickled later."""
     if value is MISSING or isinstance(value, (type, types.ModuleType)) or type(value) is LRU_CACHE:
         return True
     return type(value) is types.FunctionType and is_plain(value)

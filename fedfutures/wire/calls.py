@@ -1,7 +1,7 @@
-"""Calls in words: ``price(row=17)``, for errors. Short, and quick whatever the arguments are.
+"""Texts of calls for error messages, such as ``price(row=17)``: short, and quickly made whatever the arguments are.
 
-Only numbers, strings and the built-in containers are written out, and of these only some parts: no code of the program
-runs, neither a ``__repr__`` nor anything else. What is called like a password is not written.
+Only numbers, strings and the built-in containers are written out, and of these only some parts. No code of the program
+runs, not even a ``__repr__``. Values that are named like passwords are left out.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def short_name(name: str) -> str:
 
 
 def arguments_text(name: str, function: Any, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None = None) -> str:
-    """Do the same for a function that is called by another name, or is not at hand (None)."""
+    """Return the text of a call under another name; `function` may be None where it is not at hand."""
     name = short_name(name)
     if args is None:
         return f"{name}(...)"

@@ -1,7 +1,7 @@
-"""Copies of values that stay in this process: as they would arrive if they travelled.
+"""Copies of values for this process, made as travelling would make them.
 
-Large buffers that show what is in a segment are mapped anew instead of copied, so each copy may be written to and none
-sees what was written to another.
+A large buffer that shows what is in a segment is mapped again instead of copied: each copy may be written to, and no
+other one sees that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .payload import Payloads, is_small
 
 
 class Copy(NamedTuple):
-    """A value that was taken down; equal to another where the values are."""
+    """A pickled value; equal to another one where the values are."""
 
     stream: bytes
     buffers: tuple[OpenSegment, ...] = ()
@@ -34,7 +34,7 @@ class Copies:
         self._mappings = self.pickler.mappings if payloads is None else payloads.mappings
 
     def dump(self, value: Any, *, alone: bool = True) -> Copy:
-        """Take a value down; raises what the pickler raises. `alone` says what is always so."""
+        """Pickle a value; raises what the pickler raises. `alone` makes no difference here."""
         if not self._mappings:  # nothing is mapped here
             return Copy(self.pickler.pickled(value, None, []))
         buffers: list[OpenSegment] = []

@@ -1,4 +1,4 @@
-"""Private maps of segments, and what this process knows of those that it has.
+"""Private maps of segments, and which of them nobody has written to.
 
 What is loaded of a segment is mapped *copy on write*: whoever gets it may write to it, and nobody else sees that. As
 long as nothing was written, the map shows what is in the file. So a value that was given and is passed on goes by its

@@ -188,7 +188,7 @@ class Payloads:
         segments.retain(place.name)
 
     def load(self, payload: bytes, *, take: bool = False, read_only: bool = False) -> Any:
-        """Return the value; what its buffers are mapped of is let go with them by who `take`\\ s it.
+        """Return the value; with `take` the files that its buffers map are let go with them.
 
         They are private: what is written to them is seen nowhere else. With `read_only` nobody can. Raises what loading
         raises.
@@ -239,7 +239,7 @@ class Payloads:
                 self.segments.retain(name)
 
     def release(self, payload: bytes) -> None:
-        """The Future that this payload was for has resolved: nobody needs its segments for it any more."""
+        """The Future of this payload has resolved, and no longer needs its segments."""
         payload = split(payload)[1]
         if payload[:1] == MANIFEST and self.segments is not None:
             held, names, *_ = msgpack.unpackb(payload[1:])

@@ -1,11 +1,11 @@
-"""Seals: what shows a Worker that a task is what its submitter made of it. Pure.
+"""Seals show a Worker that a task is as its submitter made it. Pure.
 
 All nodes of a run that spans hosts have one random key, which came to them over ssh; Brokers do not have it. The
 submitter puts 16 bytes of keyed BLAKE2b behind each payload: over the function's digest, the submitter, the Future's
-number, and the payload. The Worker checks and takes off that *seal* before it unpickles anything. So a Broker, or who
-has taken one over, may hold a task back or say it twice (attempts are counted against that), but not make or alter
-one. A function is named by the digest of its whole definition, and is checked against that. Texts of modules and shared
-constants are sealed as well.
+number, and the payload. The Worker checks that *seal* and removes it before it unpickles anything. So a Broker, or an
+attacker who controls one, may hold a task back or repeat it (attempts are counted against that), but cannot make or
+alter one. The digest of its whole definition names a function, and the Worker checks the definition against it. Texts
+of modules and shared constants are sealed as well.
 
 Without a key there are no seals.
 """
