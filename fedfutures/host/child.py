@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..errors import RemoteProtocolError
 from ..program import records
 from ..wire.control import ControlFrame
 from .crash_cells import SPOOL_BYTES, CrashCells
@@ -38,6 +39,7 @@ class Child:
         self.role, self.name, self.slot, self.pid, self.control = role, name, slot, pid, control
         self.cells, self.dump = cells, dump
         self._line = FrameLine(control, control, poller)
+        self.malformed = 0  # how often it has sent what is no frame
         self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1, 2, or 3 for log records, lines)
         self._read, self._last_read, self._last_size = 0, deque[bytes](), 0  # of its standard output
 
@@ -59,12 +61,20 @@ class Child:
         self._line.send(frame)
 
     def serve(self, events: int) -> list[ControlFrame]:
-        """Do what the control pipe is ready for; return the frames that the child has sent."""
+        """Do what the control pipe is ready for; return the frames that the child has sent.
+
+        The pipe of a child that sends anything else is closed, by which it ends.
+        """
         self._line.flush()
         data = self._line.receive() if events & (select.POLLIN | select.POLLHUP) else None
         if data == b"":  # it is ending, which will be seen another way
             self._line.let_go()
-        return self._line.reader.feed(data) if data else []
+        try:
+            return self._line.reader.feed(data) if data else []
+        except RemoteProtocolError:
+            self.malformed += 1
+            self.hang_up()
+            return []
 
     def hang_up(self) -> None:
         """Close the control pipe: the child ends when it sees that."""

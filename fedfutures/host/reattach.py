@@ -1,9 +1,10 @@
 """The host process's connection to the launching side: frames on descriptors 0 and 1, and what happens when it is lost.
 
-On the launching machine the connection is a pair of pipes, and its end is the end of the run. On other hosts it is an
-ssh session, which may end without the run: a host then goes on with what it has, for its *grace*, and waits at its
-*door*, a socket in its private directory. The launching side comes back there (:mod:`.attach`). The run has ended when
-the launching side says so, or when nothing was heard of it for as long as the grace lasts: it beats while it lives.
+On the launching machine the connection is a pair of pipes, and when they end, the run ends. On other hosts it is an ssh
+session, which may end although the run goes on: then the host process goes on for its *grace* with the Futures that it
+has, and listens at its *door*, a socket in its private directory, where the launching side comes back
+(:mod:`.attach`). The run ends when the launching side says so, or when it was silent for as long as the grace lasts: it
+sends heartbeats while it lives.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class LaunchingSide:
         self._reader, self._grace, self._poller = reader, grace, poller
         self.has_ended = False
         self.lost = False
-        self.malformed = 0  # how often it was said what is no frame
+        self.malformed = 0  # how often something came that is no frame
         self._heard_at = time.monotonic()
         self._unsent = Outgoing()
         self._door: socket.socket | None = None
@@ -79,10 +80,13 @@ class LaunchingSide:
         except RemoteProtocolError:
             self.malformed += 1
             self._lose()
+            with open(os.devnull, "r+b", buffering=0) as null:  # hang up: the launching side is to come back
+                for number in (0, 1):
+                    os.dup2(null.fileno(), number)
             return []
 
     def accept(self) -> bool:
-        """The launching side has come back: it takes the place of the connection before; return whether it has."""
+        """Let the launching side come back, in place of the connection before; return whether it has."""
         assert self._door is not None
         try:
             connection, _ = self._door.accept()

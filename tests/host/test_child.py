@@ -40,6 +40,13 @@ def prints(settings: Settings, facts: dict[str, Any], name: str, control: int, c
     raise SystemExit(7)
 
 
+def babbles(settings: Settings, facts: dict[str, Any], name: str, control: int, cells: CrashCells, dump: int) -> None:
+    """Say what is no frame, and wait for the end."""
+    os.write(control, b"HTTP")
+    while os.read(control, 100):
+        pass
+
+
 def started(role: str, main: Any, poller: select.poll) -> Child:
     settings = Settings("h", 1, 1)
     return fork_child(role, main, "h.1", 0, settings, {"run": "/run"}, [], FORMER, poller)
@@ -102,4 +109,16 @@ def test_a_child_that_is_stopped_holds_nobody_up() -> None:
     assert len(heard(child, poller, 8)) == 8
     child.hang_up()
     os.waitpid(child.pid, 0)
+    child.close()
+
+
+def test_a_child_that_sends_nonsense_is_hung_up_on() -> None:
+    poller = select.poll()
+    child = started("broker", babbles, poller)
+    ((descriptor, events),) = poller.poll(SECONDS * 1000)
+    assert descriptor == child.control
+    assert child.serve(events) == []
+    assert child.malformed == 1
+    assert child.control == -1
+    assert os.waitpid(child.pid, 0)[1] == 0
     child.close()

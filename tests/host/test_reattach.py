@@ -90,6 +90,18 @@ def test_a_host_goes_on_and_is_entered_by_its_door():
             assert late.process.wait(SECONDS) == 4
 
 
+def test_a_launching_side_that_sends_nonsense_loses_its_connection_and_may_come_back():
+    with host(grace=SECONDS) as first:
+        ready = first.hear(HostReady)
+        first.process.stdin.write(b"\0\0\0\1\xc1")
+        while first.process.stdout.read(1 << 16):
+            pass
+        with attached(ready.run) as second:
+            assert second.hear(HostReady) == ready
+            second.say(EndRun())
+            assert first.process.wait(SECONDS) == 0
+
+
 def test_a_host_that_nobody_comes_back_to_ends():
     with host(grace=0.4) as there:
         ready = there.hear(HostReady)
