@@ -36,7 +36,7 @@ PROCESSES = Figure(
         Arrow("origin", "broker", "Main socket\n(DEALER-ROUTER)", both=True),
         Arrow("origin", "host", "stdin: settings, life\nstdout: facts, output, losses", both=True, at=0.5),
         Arrow("host", "broker", "fork; control pipe:\nlost Workers", at=0.62),
-        Arrow("host", "one", "fork, pipes,\nblack box", at=0.42),
+        Arrow("host", "one", "fork, pipes,\ncrash cells", at=0.42),
         Arrow("broker", "one", "Main", both=True, at=0.5),
         Arrow("broker", "last", "Main", both=True, at=0.5, bend=-12),
         Arrow("broker", "last", "Meta (PUB-SUB)", dashed=True, at=0.5, bend=-58),

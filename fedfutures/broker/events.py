@@ -13,7 +13,7 @@ LossReason = str | tuple[str, bool]
 
 @dataclass(slots=True)
 class PeerLost:
-    """Event: the host process says that a Worker has ended; `running` is what its black box named, if anything."""
+    """Event: the host process says that a Worker has ended; `running` is what its crash cells named, if anything."""
 
     peer: str
     status: str  # how it ended, for people

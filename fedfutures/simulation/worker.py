@@ -364,7 +364,7 @@ class SimWorker(Submitter):
     # -- how it ends -------------------------------------------------------------------------------------------------
 
     def cells(self) -> tuple[int, int]:
-        """What the black box says was running: (piece, id), (0, 0) if nothing was."""
+        """What the crash cells say was running: (piece, id), (0, 0) if nothing was."""
         return self.current.blamed if self.current is not None else (0, 0)
 
     def blamed_future(self) -> tuple[str, int] | None:
