@@ -36,7 +36,7 @@ def statistics(broker: BrokerMachine) -> dict[str, int]:
         "neighbours": len(broker.neighbours),
         "queued": len(broker.queue),
         "held": sum(peer.pending for peer in broker.peers.values()),
-        "functions": len(broker.definitions.functions),
+        "functions": len(broker.functions.definitions),
         "resolved": broker.resolved,
         "crashes": broker.crashes,
         "violations": broker.violations,
@@ -51,7 +51,7 @@ def explain(broker: BrokerMachine, submitter: str, number: int) -> str:
         if lot.submitter == submitter and number in lot.ids:
             room = sum(peer.room for peer in broker.workers)
             return f"queued at Broker {broker.name}, {len(broker.queue)} in all; Workers have room for {room}"
-    for digest, lots in broker.definitions.waiting.items():
+    for digest, lots in broker.functions.waiting.items():
         if any(lot.submitter == submitter and number in lot.ids for lot in lots):
             return f"waits at Broker {broker.name} for the definition of function {digest.hex()[:8]}"
     if waits := broker.deferrals.explain(broker.name, submitter, number):

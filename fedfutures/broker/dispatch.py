@@ -58,10 +58,10 @@ class Dispatch:
 
     def _lacks_function(self, lot: Lot, now: float) -> bool:
         """Whether the definition is not here; then the lot is put aside until it has come."""
-        if lot.function in self._broker.definitions.functions:
+        if lot.function in self._broker.functions.definitions:
             return False
         self._broker.queue.remove(lot)
-        self._broker.definitions.wait_for(lot, now)
+        self._broker.functions.defer(lot, now)
         return True
 
     def _backlog(self) -> int:
@@ -144,7 +144,7 @@ class Dispatch:
 
     def give(self, peer: Peer, lot: Lot, *, spent: bool, now: float) -> None:
         if lot.function not in peer.knows:
-            self._broker.definitions.tell(peer, self._broker.definitions.functions[lot.function], now)
+            self._broker.functions.send_function(peer, lot.function, now)
         batch = peer.give(lot, self._backlog(), spent)
         self._broker.intakes[lot.giver].outs.add((peer.name, batch.piece))
         self._outbox.send(peer, batch, now)

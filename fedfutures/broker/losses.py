@@ -123,10 +123,10 @@ class Losses:
 
     def give_again(self, peer: Peer, lot: Lot, now: float) -> None:
         """Give a neighbour what it was lent before, whatever its Demand: it, or its Workers, may still hold it."""
-        if lot.function in self._broker.definitions.functions:
+        if lot.function in self._broker.functions.definitions:
             self._broker.dispatch.give(peer, lot, spent=False, now=now)
         else:
-            self._broker.definitions.wait_for(lot, now)
+            self._broker.functions.defer(lot, now)
 
     def _drop_submissions(self, name: str, now: float) -> None:
         for lot in self._broker.lots():

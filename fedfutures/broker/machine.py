@@ -14,6 +14,7 @@ Worker held, or had suspended, just run again.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import deque
 from collections.abc import Callable
@@ -24,17 +25,19 @@ from ..federation import schedule
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Tick
 from ..host.brokers import host_of
+from ..program.snapshots import asked_for
 from ..wire import messages
 from ..wire.manifest import OF_USER, is_segment, segments_of
 from ..wire.messages import CANCELLED, LOST, MAX_CHUNK_BYTES, PROTOCOL
+from ..wire.modules import is_module
 from . import audit, files
 from .deferrals import Deferrals, Deferred
-from .definitions import Definitions
 from .dispatch import Dispatch
 from .downloads import Downloads, Failed
 from .events import Action, Dial, Event, Expect, GaveUp, LossReason, PeerLost
 from .exchange import Exchange
 from .fetches import Fetches
+from .functions import Functions
 from .inquiries import Inquiries
 from .ledger import SHARD, Intake, Lot, Peer, Piece, Source, only
 from .losses import Losses
@@ -59,9 +62,8 @@ def nothing_here(segment: str) -> int:
     return -1
 
 
-def _hears(peers: dict[str, Peer]) -> Callable[[str], bool]:
-    """Return what tells whether a peer is there and not silent."""
-    return lambda name: name in peers and not peers[name].silent
+def _is_reachable(peers: dict[str, Peer], name: str) -> bool:
+    return name in peers and not peers[name].silent
 
 
 class BrokerMachine:
@@ -82,9 +84,9 @@ class BrokerMachine:
         self.queue = WorkQueue()
         self.intakes: dict[Source, Intake] = {}
         self.durations = schedule.Durations()
-        self.definitions = Definitions(self)
+        self.functions = Functions(self.outbox, self.peers)
         self._size_of = size_of
-        self.downloads: Downloads[Deferred] = Downloads(self.outbox, _hears(self.peers))
+        self.downloads: Downloads[Deferred] = Downloads(self.outbox, functools.partial(_is_reachable, self.peers))
         self.segment_cache = SegmentCache(self.outbox, space)
         self.deferrals = Deferrals(self.outbox, self.downloads, self.segment_cache, size_of)
         self._fetches = Fetches(self.outbox, self.peers, size_of)
@@ -147,7 +149,7 @@ class BrokerMachine:
             self._neighbourhood.tick(now)
         self.downloads.tick(now)
         self._fetches.tick(now)
-        constants = self.definitions.constants.values()
+        constants = self.functions.constants.values()
         self.segment_cache.tick(now, self.intakes, (constant.body for constant in constants))
         if len(self.orphans):
             self.orphans.expire(now)
@@ -334,8 +336,7 @@ class BrokerMachine:
             self.outbox.act(files.Remove(names))
 
     def _on_fetch(self, peer: Peer, fetch: messages.Fetch, now: float) -> None:
-        parent = next((other for other in self.neighbours if other.link is not None and not other.link.dials), None)
-        self._fetches.on_fetch(peer, fetch.name, parent, now)
+        self._fetches.on_fetch(peer, fetch.name, self._parent(), now)
 
     def _on_fetched(self, peer: Peer, fetched: messages.Fetched, now: float) -> None:
         if self._fetches.on_fetched(peer, fetched, now):
@@ -365,7 +366,7 @@ class BrokerMachine:
         """Take a new peer in."""
         self.peers[peer.name] = peer
         self.of_role(peer).append(peer)
-        self.definitions.meet(peer, now)
+        self.functions.on_join(peer, peer is self.towards_origin(), now)
         self.resume_downloads(peer, now)
 
     def resume_downloads(self, peer: Peer, now: float) -> None:
@@ -403,9 +404,41 @@ class BrokerMachine:
         peer.idle, peer.workers, peer.spent = demand.idle, workers, False
         self._expected.discard(peer.name)
 
+    def _on_function(self, peer: Peer, function: messages.Function, now: float) -> None:
+        for lot in self.functions.on_function(peer, function, now):
+            self.enqueue(lot)
+
+    def _on_want(self, peer: Peer, want: messages.Want, now: float) -> None:
+        if self.functions.on_want(peer, want.digest, now):
+            for other in self._sources_of(peer, want.digest):
+                self.outbox.send(other, want, now)
+
+    def _sources_of(self, peer: Peer, digest: bytes) -> list[Peer]:
+        """Return whom to ask for what a peer wants: where its Futures came from, or for modules who is towards their
+        Origin."""
+        if not is_module(digest):
+            sources = {piece.source[0] for piece in peer.held.values() if piece.function == digest and piece.source}
+            return [self.peers[name] for name in sorted(sources)]
+        origin = asked_for(digest)[2]
+        if origin in self.peers:
+            return [self.peers[origin]]
+        for piece in peer.held.values() if origin else ():
+            source = self.peers.get(piece.source[0]) if piece.root == origin and piece.source else None
+            if source is not None and source.link is not None and source is not peer:
+                return [source]
+        towards = self.towards_origin()
+        return [] if towards is None else [towards]
+
+    def towards_origin(self) -> Peer | None:
+        """Return an Origin, or else the neighbour that dials this Broker, which is nearer to one."""
+        return self.origins[0] if self.origins else self._parent()
+
+    def _parent(self) -> Peer | None:
+        return next((peer for peer in self.neighbours if peer.link is not None and not peer.link.dials), None)
+
     def _on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
         if not (peer.far and self.deferrals.defer_constant(peer.name, constant, now)):
-            self.definitions.share(peer, constant, now)
+            self.functions.on_constant(peer, constant, now)
 
     def _on_batch(self, peer: Peer, batch: messages.Batch, now: float) -> None:
         source = (peer.name, batch.piece)
@@ -429,10 +462,10 @@ class BrokerMachine:
 
     def admit(self, lot: Lot, now: float) -> None:
         """Take in a lot whose segments are here."""
-        if lot.function in self.definitions.functions or not lot.ids:
+        if lot.function in self.functions.definitions or not lot.ids:
             self.enqueue(lot)
         else:
-            self.definitions.wait_for(lot, now)
+            self.functions.defer(lot, now)
 
     def _on_results(self, peer: Peer, results: messages.Results, now: float) -> None:
         if peer.far:
@@ -584,13 +617,13 @@ class BrokerMachine:
 
     def lots(self) -> list[Lot]:
         """Return all that waits here."""
-        return [*self.queue, *itertools.chain(*self.definitions.waiting.values()), *self.deferrals.lots()]
+        return [*self.queue, *itertools.chain(*self.functions.waiting.values()), *self.deferrals.lots()]
 
     def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
         """Take these Futures out of a lot that waits here, wherever that is."""
         if self.queue.contains(lot):
             return self.queue.withdraw(lot, ids)
-        return self.deferrals.withdraw(lot, ids) or self.definitions.withdraw(lot, ids)
+        return self.deferrals.withdraw(lot, ids) or self.functions.withdraw(lot, ids)
 
     # -- for people and tests ----------------------------------------------------------------------------------------
 
@@ -633,8 +666,8 @@ _ASIDE: dict[type, Callable[[BrokerMachine, str, Any, float], None]] = {
 _HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
     messages.Ack: BrokerMachine._on_ack,
     messages.Demand: BrokerMachine._on_demand,
-    messages.Function: lambda broker, peer, it, now: broker.definitions.learn(peer, it, now),
-    messages.Want: lambda broker, peer, it, now: broker.definitions.wanted(peer, it.digest, now),
+    messages.Function: BrokerMachine._on_function,
+    messages.Want: BrokerMachine._on_want,
     messages.Batch: BrokerMachine._on_batch,
     messages.Holding: lambda broker, peer, it, now: broker.orphans.enter(peer, it, now),
     messages.Results: BrokerMachine._on_results,
@@ -653,7 +686,7 @@ _HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
 _READY: dict[type, Callable[[BrokerMachine, Deferred, float], None]] = {
     Lot: lambda broker, deferred, now: broker.admit(deferred.what, now),  # type: ignore[arg-type]
     messages.Results: BrokerMachine._settle_deferred,
-    messages.Constant: lambda broker, it, now: broker.definitions.share(broker.peers[it.peer], it.what, now),  # type: ignore[arg-type]
+    messages.Constant: lambda broker, it, now: broker.functions.on_constant(broker.peers[it.peer], it.what, now),  # type: ignore[arg-type]
     messages.Fetch: lambda broker, it, now: broker._fetches.answer(it.what.name, now),  # type: ignore[union-attr]
 }
 """What to do when the segments of something are here."""

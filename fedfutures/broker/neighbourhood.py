@@ -169,6 +169,5 @@ class Neighbourhood:
             broker.losses.give_again(peer, lot, now)
         broker.deferrals.on_new_session(peer.name)
         broker.resume_downloads(peer, now)
-        broker.definitions.send_constants(peer, now)
-        broker.definitions.ask_again(peer, now)
+        broker.functions.on_new_session(peer, peer is broker.towards_origin(), now)
         self._say_what_is_due(peer.name, peer.link, now)

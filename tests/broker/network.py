@@ -412,7 +412,7 @@ class Network:
             statistics = broker.statistics()
             assert (statistics["queued"], statistics["held"], len(broker.orphans)) == (0, 0, 0), broker.name
             assert not broker.intakes
-            assert not broker.definitions.waiting
+            assert not broker.functions.waiting
             assert not broker.inquiries.open
             assert not len(broker.downloads)
             for peer in broker.peers.values():
@@ -420,7 +420,7 @@ class Network:
         for node in self.nodes.values():
             assert node.payloads.keys() == node.outcomes.keys()
             assert node.machine.statistics()["given"] == node.machine.statistics()["held"] == 0
-        constants = {name: known.body for name, known in self.broker.definitions.constants.items()}
+        constants = {name: known.body for name, known in self.broker.functions.constants.items()}
         for broker in self.brokers.values():
-            assert {name: known.body for name, known in broker.definitions.constants.items()} == constants, broker.name
+            assert {name: known.body for name, known in broker.functions.constants.items()} == constants, broker.name
         assert all(node.constants == constants for node in self.nodes.values())

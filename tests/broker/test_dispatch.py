@@ -192,8 +192,7 @@ def test_what_was_lost_may_cross_again(bench: Bench) -> None:
 @pytest.mark.parametrize("who", ["w", "n"])
 def test_a_forgotten_function_is_asked_for_when_it_is_needed(bench: Bench, who: str) -> None:
     bench.submit()
-    bench.broker.definitions.functions.clear()
-    bench.broker.definitions._bytes = 0
+    bench.broker.functions.forget(b"f")
     if who == "w":
         bench.join("w", demand=1)
     else:

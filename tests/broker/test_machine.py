@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from fedfutures.broker import definitions, files, machine
+from fedfutures.broker import files, functions, machine
 from fedfutures.broker.events import GaveUp, Publish
 from fedfutures.broker.exchange import HUNGER_AFTER_SECONDS, HUNGER_REPEAT_SECONDS
 from fedfutures.broker.losses import CRASH_LIMIT
@@ -295,12 +295,12 @@ def test_want_is_answered(bench: Bench) -> None:
 
 
 def test_a_forgotten_function_is_fetched_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(definitions, "FUNCTIONS_KEPT", 1)
+    monkeypatch.setattr(functions, "FUNCTIONS_AT_MOST", 1)
     bench.join("w", demand=5)
     bench.join("v")
     bench.submit(ids=[1, 2])
     bench.say("o", Function(b"g", "g", b"body"))
-    assert list(bench.broker.definitions.functions) == [b"g"]
+    assert list(bench.broker.functions.definitions) == [b"g"]
     bench.heard_by("w", Function)
     bench.say("w", Want(b"f"))  # it has forgotten as well
     assert bench.heard_by("o", Want) == [Want(b"f")]
@@ -314,11 +314,11 @@ def test_a_forgotten_function_is_fetched_again(bench: Bench, monkeypatch: pytest
 
 
 def test_functions_are_kept_up_to_so_many_bytes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(definitions, "FUNCTION_BYTES_KEPT", 9)
+    monkeypatch.setattr(functions, "FUNCTION_BYTES_AT_MOST", 9)
     for number in range(5):
         bench.say("o", Function(b"%d" % number, "g", b"bodies"), Function(b"%d" % number, "g", b"bodies"))
-        assert len(bench.broker.definitions.functions) == 1
-    assert bench.broker.definitions._bytes == 6
+        assert len(bench.broker.functions.definitions) == 1
+    assert bench.broker.functions.bytes == 6
 
 
 # -- results ---------------------------------------------------------------------------------------------------------

@@ -260,8 +260,7 @@ def test_a_function_that_is_gone_is_fetched_for_what_is_given_again(bench: Bench
     bench.neighbour("n", Demand(9, 1, 1))
     bench.submit()
     bench.tick()
-    bench.broker.definitions.functions.clear()
-    bench.broker.definitions._bytes = 0
+    bench.broker.functions.forget(b"f")
     bench.neighbour("n", boot=4)
     assert bench.heard_by("o", Want) == [Want(b"f")]
     bench.say("o", BODY)

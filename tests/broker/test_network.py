@@ -90,8 +90,8 @@ class Federation(Work):
     @rule(function=FUNCTIONS)
     def the_broker_forgets(self, function: bytes) -> None:
         """As it does when there are too many."""
-        if function in self.network.broker.definitions.functions:
-            self.network.broker.definitions.forget(function)
+        if function in self.network.broker.functions.definitions:
+            self.network.broker.functions.forget(function)
 
     @rule(which=WHICH, count=st.integers(1, 10), up=st.booleans())
     def arrive(self, which: int, count: int, up: bool) -> None:

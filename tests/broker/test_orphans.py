@@ -57,7 +57,7 @@ def test_what_is_queued_is_given_to_nobody_else_when_it_turns_out_to_be_held(ben
     assert bench.given_to("v") == [[1]]
     bench.say("w", results(5, [2, 3]), results(6, [4]))
     assert told(bench) == [([2, 3], []), ([4], [])]
-    assert not bench.broker.definitions.waiting
+    assert not bench.broker.functions.waiting
 
 
 def test_only_what_is_held_is_kept_back(holder: Bench) -> None:
@@ -241,4 +241,4 @@ def test_a_neighbour_is_asked_again_for_a_function_in_a_new_session(bench: Bench
 
 
 def test_orphans_know_nothing_of_bodies(holder: Bench) -> None:
-    assert holder.broker.definitions.functions == {b"f": BODY}
+    assert holder.broker.functions.definitions == {b"f": BODY}

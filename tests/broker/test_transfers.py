@@ -308,7 +308,7 @@ def test_a_constant_that_cannot_be_had_holds_nothing_up(bench: Bench) -> None:
     bench.say("n.broker", Chunk("big", 0, -1))
     bench.tick()
     assert bench.given_to("w") == [[10]]
-    assert bench.broker.definitions.constants == {}
+    assert bench.broker.functions.constants == {}
 
 
 def test_results_wait_for_their_segments(bench: Bench) -> None:

@@ -123,8 +123,8 @@ class Tree(Work):
         """As it does when there are too many."""
         brokers = list(self.network.brokers.values())
         broker = brokers[which % len(brokers)]
-        if function in broker.definitions.functions:
-            broker.definitions.forget(function)
+        if function in broker.functions.definitions:
+            broker.functions.forget(function)
 
     @rule(which=WHICH, count=st.integers(1, 10), up=st.booleans())
     def arrive(self, which: int, count: int, up: bool) -> None:

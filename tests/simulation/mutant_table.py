@@ -28,7 +28,7 @@ ORPHANS = "broker.orphans.Orphans."
 DISPATCH = "broker.dispatch.Dispatch."
 QUEUE = "broker.queue.WorkQueue."
 EXCHANGE = "broker.exchange.Exchange."
-DEFINITIONS = "broker.definitions.Definitions."
+FUNCTIONS = "broker.functions.Functions."
 CODEC = "wire.codec."
 WORKLOAD = "worker.workload.Workload."
 RECALLS = "worker.workload.Recalls."
@@ -229,22 +229,22 @@ OF_SHARING = (
            QUEUE + "_by_charge", "sorted(level, key=lambda root: self._charged.get((root, to), 0.0))", "list(level)"),
 )  # fmt: skip
 
-OF_DEFINITIONS = (
+OF_FUNCTIONS = (
     Mutant("constants-without-tiebreak", "of two new values of a constant each Broker keeps its own",
-           DEFINITIONS + "share", "(known.version, known.body) >= (constant.version, constant.body)",
+           FUNCTIONS + "on_constant", "(known.version, known.body) >= (constant.version, constant.body)",
            "known.version >= constant.version"),
     Mutant("broker-ignores-want", "a Broker does not send a function that it has on Want",
-           DEFINITIONS + "wanted", "self.tell(peer, function, now)", "pass"),
+           FUNCTIONS + "on_want", "self._send(peer, function, now)", "pass"),
     Mutant("want-not-passed-on", "a Broker that lacks a function does not ask where the Futures came from",
-           DEFINITIONS + "wanted", "self._outbox.send(self._broker.peers[name], messages.Want(digest), now)", "pass"),
+           "broker.machine.BrokerMachine._sources_of", "[self.peers[name] for name in sorted(sources)]", "[]"),
     Mutant("waits-without-asking", "a Broker does not ask for the function of what it was given",
-           DEFINITIONS + "wait_for", "all(other.giver[0] != lot.giver[0] for other in lots)", "False"),
+           FUNCTIONS + "defer", "all(other.giver[0] != lot.giver[0] for other in lots)", "False"),
     Mutant("wants-not-remembered", "a Broker forgets who lacks a function that it has to ask for",
-           DEFINITIONS + "wanted", "peer.wants.add(digest)", "pass"),
+           FUNCTIONS + "on_want", "peer.wants.add(digest)", "pass"),
     Mutant("wants-not-said-again", "in a new session a Broker does not ask again for functions",
-           NEIGHBOURHOOD + "_begin", "broker.definitions.ask_again(peer, now)", "pass"),
+           FUNCTIONS + "on_new_session", "self._outbox.send(peer, messages.Want(digest), now)", "pass"),
     Mutant("one-giver-asked", "a Broker asks for a function only whoever gave Futures of it first",
-           DEFINITIONS + "wait_for", "all(other.giver[0] != lot.giver[0] for other in lots)", "not lots"),
+           FUNCTIONS + "defer", "all(other.giver[0] != lot.giver[0] for other in lots)", "not lots"),
     Mutant("codec-loses-acks", "the acknowledgement in a header is lost",
            CODEC + "decode_all", "found.append(reader(parts))",
            "found.append(reader(parts))\n        found[-1] = found[-1][0], 0, found[-1][2]"),
@@ -279,7 +279,7 @@ OF_LOCKS = (
 )  # fmt: skip
 
 ALL: tuple[Mutant, ...] = (
-    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_ORPHANS, *OF_SHARING, *OF_DEFINITIONS,
+    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_ORPHANS, *OF_SHARING, *OF_FUNCTIONS,
     *OF_WORKLOADS, *OF_LOCKS,
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in ALL}

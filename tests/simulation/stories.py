@@ -160,8 +160,8 @@ class Story:
         self.network.heal()
 
     def forgets(self, name: str) -> None:
-        functions = self.network.brokers[name].definitions
-        functions.forget(next(iter(functions.functions)))
+        functions = self.network.brokers[name].functions
+        functions.forget(next(iter(functions.definitions)))
 
     def resolves(self) -> None:
         """Everything is run, and nobody's books have anything left."""

@@ -1,0 +1,158 @@
+"""Definitions of functions, modules and constants: which are here, which peers know them, and what waits for them.
+
+A function travels once over each link, in front of the first Batch that needs it. Who has dropped it, or never had it,
+says ``Want``; a Broker that does not have it either passes the question on to where the Futures came from, and the
+definition back. Constants go to everybody, and to everybody who comes later.
+
+Modules (:mod:`..wire.modules`) go the same way, but are asked for towards the Origin, whichever Future needs them: of
+an Origin that is here, else of the neighbour that dials this Broker. They are accepted from there alone. That a module
+is not to be had is passed on and not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import RemoteProtocolError
+from ..program.snapshots import asked_for
+from ..wire import messages
+from ..wire.modules import is_module
+from .ledger import Lot, Peer
+from .outbox import Outbox
+
+FUNCTIONS_AT_MOST = 4096
+FUNCTION_BYTES_AT_MOST = 256 << 20
+
+
+class Functions:
+    """The functions and constants of one Broker."""
+
+    def __init__(self, outbox: Outbox, peers: Mapping[str, Peer]) -> None:
+        self._outbox, self._peers = outbox, peers
+        self.definitions: dict[bytes, messages.Function] = {}
+        self.constants: dict[str, messages.Constant] = {}
+        self.waiting: dict[bytes, list[Lot]] = {}  # for their function
+        self.bytes = 0
+
+    # -- definitions -------------------------------------------------------------------------------------------------
+
+    def on_function(self, peer: Peer, function: messages.Function, now: float) -> list[Lot]:
+        """A definition came: pass it on to all who want it, and return what waited for it."""
+        digest = function.digest
+        if is_module(digest):
+            _require_towards_origin(peer, digest)
+            if not function.body:
+                self._deny(function, now)
+                return []
+        else:
+            peer.knows.add(digest)
+        peer.wants.discard(digest)
+        if digest not in self.definitions:
+            self.definitions[digest] = function
+            self.bytes += len(function.body)
+            while len(self.definitions) > FUNCTIONS_AT_MOST or (
+                self.bytes > FUNCTION_BYTES_AT_MOST and len(self.definitions) > 1
+            ):
+                self.forget(next(iter(self.definitions)))
+        for other in self._peers.values():
+            if digest in other.wants:
+                self._send(other, function, now)
+        return self.waiting.pop(digest, [])
+
+    def _deny(self, function: messages.Function, now: float) -> None:
+        """Tell all who wait for a module that there is none."""
+        for other in self._peers.values():
+            if function.digest in other.wants:
+                other.wants.discard(function.digest)
+                self._outbox.send(other, function, now)
+
+    def forget(self, digest: bytes) -> None:
+        """Drop a definition; it is asked for when it is needed again."""
+        self.bytes -= len(self.definitions.pop(digest).body)
+
+    def send_function(self, peer: Peer, digest: bytes, now: float) -> None:
+        """Send a peer the function of Futures that it is given next."""
+        self._send(peer, self.definitions[digest], now)
+
+    def _send(self, peer: Peer, function: messages.Function, now: float) -> None:
+        peer.wants.discard(function.digest)
+        if not is_module(function.digest):  # those that are asked for are never given unasked, and there may be many
+            peer.knows.add(function.digest)
+        self._outbox.send(peer, function, now)
+
+    def on_want(self, peer: Peer, digest: bytes, now: float) -> bool:
+        """A peer lacks a definition; return whether this Broker, too, and has to ask for it."""
+        peer.knows.discard(digest)
+        function = self.definitions.get(digest)
+        if function is not None:
+            self._send(peer, function, now)
+            return False
+        is_asked = is_module(digest) and any(digest in other.wants for other in self._peers.values())
+        peer.wants.add(digest)
+        return not is_asked
+
+    def on_join(self, peer: Peer, has_modules: bool, now: float) -> None:
+        """A new peer is told all constants, and asked for the modules that are missing if they come from there."""
+        self.send_constants(peer, now)
+        if has_modules:
+            wants = {digest for other in self._peers.values() for digest in other.wants}
+            for digest in sorted(filter(is_module, wants)):
+                self._outbox.send(peer, messages.Want(digest), now)
+
+    def on_new_session(self, peer: Peer, has_modules: bool, now: float) -> None:
+        """Tell a peer all constants again, and ask it again for what is missing here or at others."""
+        self.send_constants(peer, now)
+        digests = {digest for digest, lots in self.waiting.items() if any(lot.giver[0] == peer.name for lot in lots)}
+        for other in self._peers.values():
+            digests.update(other.wants if other is not peer else ())
+        for digest in sorted(digests):
+            if has_modules or not is_module(digest):
+                self._outbox.send(peer, messages.Want(digest), now)
+
+    # -- Futures that wait -------------------------------------------------------------------------------------------
+
+    def defer(self, lot: Lot, now: float) -> None:
+        """Let a lot wait for its function, and ask who gave it."""
+        lots = self.waiting.setdefault(lot.function, [])
+        if all(other.giver[0] != lot.giver[0] for other in lots):
+            self._outbox.send(self._peers[lot.giver[0]], messages.Want(lot.function), now)
+        lots.append(lot)
+
+    def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
+        """Take Futures out of a lot that waits here."""
+        part = lot.part(ids)
+        if not lot.ids:
+            lots = self.waiting[lot.function]
+            del lots[next(index for index, other in enumerate(lots) if other is lot)]
+            if not lots:
+                del self.waiting[lot.function]
+        return part
+
+    # -- constants ---------------------------------------------------------------------------------------------------
+
+    def on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
+        """The newest value wins; between Brokers, of equally new ones the greater, so that all come to the same."""
+        known = self.constants.get(constant.name)
+        if known == constant:
+            return
+        late = known is not None and (known.version, known.body) >= (constant.version, constant.body)
+        if late and peer.link is not None:
+            return
+        if known is not None and known.version >= constant.version and peer.link is None:
+            late, constant = True, messages.Constant(constant.name, known.version + 1, constant.body)
+        self.constants[constant.name] = constant
+        for other in self._peers.values():
+            if late or other is not peer:  # its sender may have taken the other's value for the newer one
+                self._outbox.send(other, constant, now)
+
+    def send_constants(self, peer: Peer, now: float) -> None:
+        """Tell a peer all constants."""
+        for constant in self.constants.values():
+            self._outbox.send(peer, constant, now)
+
+
+def _require_towards_origin(peer: Peer, module: bytes) -> None:
+    if asked_for(module)[2] and peer.link is not None:
+        return  # several Origins may be anywhere
+    if peer.role != "origin" and (peer.link is None or peer.link.dials):
+        raise RemoteProtocolError(f"modules come from the Origin, not from {peer.name}")
