@@ -30,14 +30,8 @@ def reduce(obj: Any) -> Any:
     reducer = _REDUCERS.get(type(obj))
     if reducer is not None:
         return reducer(obj)
-    if isinstance(obj, _sqlite()):
-        return _reduce_database(obj)
-    return None
-
-
-def _sqlite() -> tuple[type, ...]:
-    sqlite3 = sys.modules.get("sqlite3")
-    return () if sqlite3 is None else (sqlite3.Connection,)
+    sqlite3: Any = sys.modules.get("sqlite3")
+    return None if sqlite3 is None or not isinstance(obj, sqlite3.Connection) else _reduce_database(obj)
 
 
 def _make_context_variable(name: str, default: tuple[Any, ...]) -> contextvars.ContextVar[Any]:
@@ -98,13 +92,9 @@ def _open(path: str, mode: str, position: int, encoding: str | None, errors: str
     return file
 
 
-def _make_lock() -> Any:
+def _make_lock(kind: str) -> Any:
     """Return a lock of this process's kind: Workers replace ``threading.Lock``."""
-    return threading.Lock()
-
-
-def _make_rlock() -> Any:
-    return threading.RLock()
+    return getattr(threading, kind)()
 
 
 def stands_for(kind: type, usual: type) -> None:
@@ -134,8 +124,8 @@ def _connect(path: str, isolation_level: Any, row_factory: Any, text_factory: An
 
 
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
-    _LOCK: lambda lock: (_make_lock, ()),
-    _RLOCK: lambda lock: (_make_rlock, ()),
+    _LOCK: lambda lock: (_make_lock, ("Lock",)),
+    _RLOCK: lambda lock: (_make_lock, ("RLock",)),
     threading.local: lambda local: (_make_local, (dict(vars(local)),)),
     struct.Struct: lambda made: (struct.Struct, (made.format,)),
     weakref.WeakValueDictionary: lambda values: (weakref.WeakValueDictionary, (dict(values),)),

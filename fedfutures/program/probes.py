@@ -22,7 +22,7 @@ from typing import Any
 from . import tensors
 from .code_objects import content_of
 from .modules import MISSING
-from .tokens import ATOMS, EXACT_BYTES, LRU_CACHE, Named, examine
+from .tokens import ATOMS, LRU_CACHE, Digest, Named, examine
 
 Probe = Callable[[], bool]
 """Returns whether the value is unchanged."""
@@ -344,7 +344,7 @@ def vars_of(value: Any) -> dict[str, Any]:
 
 
 def _outside_of_buffers(value: Any, views: list[memoryview]) -> bytes | None:
-    """Return the pickle of an object without its large buffers; None if that is large itself, or there is none."""
+    """Return a digest of an object's pickle without its large buffers; None if that is large itself, or none."""
     if isinstance(value, _ARRAYS):
         views.append(memoryview(value).cast("B"))
         return b""
@@ -356,24 +356,12 @@ def _outside_of_buffers(value: Any, views: list[memoryview]) -> bytes | None:
             return True
         return False
 
-    target = _Bounded()
+    digest = Digest()
     try:
-        tensors.pickler(target, take).dump(value)
+        tensors.pickler(digest, take).dump(value)
     except Exception:
         return None
-    return bytes(target.data)
-
-
-class _Bounded:
-    """The file that a small pickle is written to."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def write(self, part: Any) -> None:
-        self.data += part
-        if len(self.data) > EXACT_BYTES:
-            raise ValueError("too large")
+    return digest.token()
 
 
 def _sum(part: Any) -> Any:

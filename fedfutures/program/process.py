@@ -36,17 +36,14 @@ class Counts:
 
     changes = 0
     umask = -1
-
-
-_watching = False
+    is_watching = False
 
 
 def _watch() -> None:
     """Count calls that change the process, from now on."""
-    global _watching
-    if _watching:
+    if Counts.is_watching:
         return
-    _watching = True
+    Counts.is_watching = True
     for module, name in (
         (os, "chdir"), (os, "fchdir"), (os, "putenv"), (os, "unsetenv"), (os, "umask"), (signal, "signal"),
     ):  # fmt: skip

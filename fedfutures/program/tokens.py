@@ -64,14 +64,15 @@ class _TooLarge(Exception):
     """A value is larger than what is compared exactly."""
 
 
-class _Digest:
-    """The file that a token's pickle is written to."""
+class Digest:
+    """The file that a token's pickle is written to; raises an error when that is too large."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=_TOKEN_BYTES)
         self.size = 0
 
     def write(self, data: Any) -> int:
+        """Take in a part of the pickle."""
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         self.size += size
         if self.size > EXACT_BYTES:
@@ -89,6 +90,7 @@ class _Digest:
         return False
 
     def token(self) -> bytes:
+        """Return the digest of all that was written."""
         return self._hash.digest()
 
 
@@ -174,7 +176,7 @@ def examine(value: Any, named: Named, key: Key | None = None) -> Finding:
     """Return the token of a value, and what it reaches; `key` is its own name."""
     if value is MISSING:
         return Finding(MISSING_TOKEN)
-    digest = _Digest()
+    digest = Digest()
     pickler = _TokenPickler(digest, named, key)
     try:
         pickler.dump(value)
@@ -187,7 +189,7 @@ def examine(value: Any, named: Named, key: Key | None = None) -> Finding:
 class _TokenPickler(pickle.Pickler):
     """Pickles for the digest only; what it writes is never loaded."""
 
-    def __init__(self, digest: _Digest, named: Named, key: Key | None) -> None:
+    def __init__(self, digest: Digest, named: Named, key: Key | None) -> None:
         super().__init__(digest, 5, buffer_callback=digest.take)
         self._named, self._key = named, key
         self._tensors = tensors.reducers()

@@ -10,7 +10,9 @@ import os
 import types
 from typing import Any
 
+from ..program.code_objects import content_of
 from ..program.postponing import is_by_signal
+from ..program.probes import vars_of
 from .calls import short_name
 from .functions import DefinitionTooLarge, Wrapper, name_of
 from .payload import Payloads
@@ -77,23 +79,12 @@ def parts_of(value: Any) -> list[tuple[str, Any]]:
                 *((f".keywords{path}", part) for path, part in parts_of(value.keywords))]  # fmt: skip
     if isinstance(value, _WHOLE) or type(value).__module__.startswith(("fedfutures.", "multiprocessing.")):
         return []
-    slots = [(f".{name}", getattr(value, name)) for kind in type(value).__mro__ for name in _slots(kind)
-             if hasattr(value, name)]  # fmt: skip
-    return [*slots, *((f".{key}", part) for key, part in getattr(value, "__dict__", {}).items())]
-
-
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = kind.__dict__.get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots) if isinstance(slots, (tuple, list)) else ()
+    return [(f".{name}", part) for name, part in vars_of(value).items()]
 
 
 def _parts_of_function(function: types.FunctionType) -> list[tuple[str, Any]]:
-    parts = []
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-        try:
-            parts.append((name, cell.cell_contents))
-        except ValueError:  # not filled
-            pass
+    cells = zip(function.__code__.co_freevars, function.__closure__ or ())
+    parts = [(name, content_of(cell, None)) for name, cell in cells]
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     parts += zip(names[len(names) - len(defaults) :], defaults)

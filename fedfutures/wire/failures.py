@@ -59,7 +59,9 @@ def dump_failure(
     """
     text = _traceback_text(error)
     try:
-        body = _dump(error, payloads)
+        target = io.BytesIO()
+        _exception_pickler()(target, PROTOCOL).dump(error)
+        body = target.getvalue()
         copy = payloads.load(body)
         if type(copy).__qualname__ != type(error).__qualname__ or (
             copy.args != error.args and repr(copy) != repr(error)
@@ -126,13 +128,6 @@ def add_note(error: BaseException, where: Where, item: str = "") -> None:
         vars(error)["__notes__"] = notes  # Python before 3.11 has no add_note
     except Exception:
         pass
-
-
-def _dump(error: BaseException, payloads: Payloads) -> bytes:
-    target = io.BytesIO()
-    pickler = _exception_pickler()(target, PROTOCOL)
-    pickler.dump(error)
-    return target.getvalue()
 
 
 @functools.cache

@@ -14,11 +14,6 @@ class WrittenAt(NamedTuple):
     size: int
 
 
-class _Held(NamedTuple):
-    owner: Any  # held, so that its id stays its own
-    place: WrittenAt
-
-
 class Written:
     """Segments of buffers, by the objects that own the buffers.
 
@@ -26,7 +21,9 @@ class Written:
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, _Held] = {}  # the one used last stands last
+        self._known: dict[
+            int, tuple[WrittenAt, Any]
+        ] = {}  # with the owner, so that its id stays its own; last used, last
         self.is_steady = False
         self.bytes = 0
         self.new_bytes = 0  # of those written since this was last set to 0
@@ -40,11 +37,11 @@ class Written:
         if known is None:
             return None
         self._known[id(owner)] = known
-        return known.place
+        return known[0]
 
     def remember(self, owner: Any, place: WrittenAt) -> None:
         """An object's buffer has been written."""
-        self._known[id(owner)] = _Held(owner, place)
+        self._known[id(owner)] = place, owner
         self.bytes += place.size
         self.new_bytes += place.size
 
@@ -57,7 +54,7 @@ class Written:
         for key, known in list(self._known.items()):
             if self.bytes <= most_bytes:
                 break
-            if known.place.name not in used:
+            if known[0].name not in used:
                 release([self._drop(key)])
 
     def clear(self) -> list[str]:
@@ -65,6 +62,6 @@ class Written:
         return [self._drop(key) for key in list(self._known)]
 
     def _drop(self, key: int) -> str:
-        place = self._known.pop(key).place
+        place = self._known.pop(key)[0]
         self.bytes -= place.size
         return place.name
