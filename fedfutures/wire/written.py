@@ -21,9 +21,8 @@ class Written:
     """
 
     def __init__(self) -> None:
-        self._known: dict[
-            int, tuple[WrittenAt, Any]
-        ] = {}  # with the owner, so that its id stays its own; last used, last
+        # Each with the owner, so that its id stays its own; the one used last stands last.
+        self._known: dict[int, tuple[WrittenAt, Any]] = {}
         self.is_steady = False
         self.bytes = 0
         self.new_bytes = 0  # of those written since this was last set to 0
