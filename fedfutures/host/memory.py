@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from .system import number_behind, words_in
 
 OUT_OF_MEMORY = "out of memory"
 _ROOT = "/sys/fs/cgroup"
@@ -33,23 +33,15 @@ class KillCounter:
 
 def _groups() -> list[str]:
     """Return the files with the counts of the control group (version 2, and 1)."""
-    groups = [os.path.join(_ROOT, "memory.events")]
-    try:
-        with open("/proc/self/cgroup", encoding="utf-8") as file:
-            for line in file:
-                _, controllers, path = line.rstrip("\n").split(":", 2)
-                if not controllers:
-                    groups.insert(0, f"{_ROOT}{path.rstrip('/')}/memory.events")
-                elif "memory" in controllers.split(","):
-                    groups.append(f"{_ROOT}/memory{path.rstrip('/')}/memory.oom_control")
-    except (OSError, ValueError):
-        pass
+    groups = [f"{_ROOT}/memory.events"]
+    for word in words_in("/proc/self/cgroup"):
+        _, controllers, path = [*word.split(":", 2), "", ""][:3]
+        if not controllers:
+            groups.insert(0, f"{_ROOT}{path.rstrip('/')}/memory.events")
+        elif "memory" in controllers.split(","):
+            groups.append(f"{_ROOT}/memory{path.rstrip('/')}/memory.oom_control")
     return list(dict.fromkeys(groups))
 
 
 def _count(file: str) -> int:
-    try:
-        with open(file, encoding="utf-8") as text:
-            return next((int(line.split()[1]) for line in text if line.startswith("oom_kill ")), 0)
-    except (OSError, ValueError, IndexError):
-        return 0
+    return number_behind("oom_kill", file) or 0

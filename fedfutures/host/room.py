@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .system import memory
+from .system import memory, number_behind, words_in
 
 WORKER_BYTES = 8 << 20
 """What a Worker takes that has imported nothing; measured as PSS of an idle one, on CPython 3.11."""
@@ -43,34 +43,16 @@ def warning(workers: int, processors: int, host: str) -> str | None:
 
 def available_memory() -> int:
     """Return how many bytes new processes of this machine can have: what is free, and what the control group allows."""
-    bounds = [_available() or memory()]
+    kibibytes = number_behind("MemAvailable:", "/proc/meminfo")
+    bounds = [memory() if kibibytes is None else kibibytes << 10]
     for limit_file, used_file in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
         ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
     ):
-        limit, used = _number_in(limit_file), _number_in(used_file)
-        if limit is not None and used is not None:
-            bounds.append(max(1, limit - used))
+        numbers = [*words_in(limit_file), *words_in(used_file)]
+        if len(numbers) == 2 and all(map(str.isdigit, numbers)):  # "max": no limit
+            bounds.append(max(1, int(numbers[0]) - int(numbers[1])))
     return min(bounds)
-
-
-def _available() -> int | None:
-    try:
-        with open("/proc/meminfo") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) << 10
-    except (OSError, ValueError, IndexError):
-        pass
-    return None
-
-
-def _number_in(path: str) -> int | None:
-    try:
-        with open(path) as file:
-            return int(file.read())
-    except (OSError, ValueError):  # "max"
-        return None
 
 
 def _gib(count: int) -> str:

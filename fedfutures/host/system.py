@@ -177,18 +177,27 @@ def processors() -> int:
 
 def _cgroup_quota() -> float | None:
     """The processor quota of this control group (version 2, then 1), in processors."""
-    for quota_file, period_file in (
-        ("/sys/fs/cgroup/cpu.max", None),
-        ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+    for files in (
+        ["/sys/fs/cgroup/cpu.max"],
+        ["/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"],
     ):
-        try:
-            with open(quota_file) as file:
-                words = file.read().split()
-            if period_file is not None:
-                with open(period_file) as file:
-                    words += file.read().split()
-            if words[0] not in ("max", "-1"):
-                return int(words[0]) / int(words[1])
-        except (OSError, ValueError, IndexError):
-            continue
+        numbers = [word for file in files for word in words_in(file)]
+        if len(numbers) == 2 and all(map(str.isdigit, numbers)):  # "max" or "-1": no quota
+            return int(numbers[0]) / int(numbers[1])
     return None
+
+
+def words_in(path: str) -> list[str]:
+    """Return the words of a file of the kernel's; none if it cannot be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().split()
+    except (OSError, ValueError):
+        return []
+
+
+def number_behind(word: str, path: str) -> int | None:
+    """Return the number that stands behind a word in a file of the kernel's."""
+    words = [*words_in(path), "", ""]
+    value = words[words.index(word) + 1] if word in words else ""
+    return int(value) if value.isdigit() else None

@@ -17,11 +17,13 @@ from fedfutures.host.system import (
     make_private_directory,
     memory,
     name_process,
+    number_behind,
     orphans,
     processors,
     raise_descriptor_limit,
     remove_tree,
     restore_core_dumps,
+    words_in,
 )
 
 
@@ -112,3 +114,18 @@ def test_children_are_found() -> None:
 def test_a_machine_has_memory_and_processors() -> None:
     assert memory() > 1 << 20
     assert 1 <= processors() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("b 1\na 7\na 8\n", 7), ("a many\n", None), ("a", None), ("", None), ("ba 3\n", None)]
+)
+def test_numbers_of_the_kernel(text: str, found: int | None, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text(text)
+    assert number_behind("a", str(file)) == found
+    assert number_behind("a", str(tmp_path / "missing")) is None
+
+
+def test_what_is_no_text_has_no_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\xff\xfe")
+    assert words_in(str(tmp_path / "file")) == []
