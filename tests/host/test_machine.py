@@ -97,8 +97,9 @@ def test_a_slot_has_one_worker_or_a_time_for_it(ends: list[tuple[int, bool, floa
             assert action.name not in names
             names.add(action.name)
             living.add(action.slot)
-        assert given_up or len(living) + len(host._due) == 3
-        assert (host.next_deadline() is None) == (not host._due)
+        assert (host.next_deadline() is None) == (given_up or len(living) == 3)
+    living |= {action.slot for action in host.tick(1e9) if isinstance(action, Start)}
+    assert given_up or living == {0, 1, 2}
 
 
 # -- Brokers ---------------------------------------------------------------------------------------------------------

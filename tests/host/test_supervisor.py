@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from launching import eventually
+from overhearing import overhear
 
 from fedfutures import errors
 from fedfutures.futures.federation import Federation
@@ -38,17 +39,14 @@ class Run:
     def __init__(self, brokers: int, attach: int = 0) -> None:
         self.said: list[ControlFrame] = []
         self.handle = HostHandle(settings_here(WORKERS, brokers=brokers))
+        overhear(self.handle, self.hear)
         self.federation = Federation(self.handle, prefix=False, attach=attach)
-        heard = self.federation._heard
-
-        def hear(frame: Any) -> None:
-            if isinstance(frame, (BrokerRestarted, BrokerGivenUp)):
-                self.said.append(frame)
-            heard(frame)
-
-        self.federation._heard = hear  # type: ignore[method-assign]
         self.origin = self.federation.origin
         assert eventually(lambda: len(self.brokers()) == brokers, SECONDS)  # it takes a moment until they have names
+
+    def hear(self, frame: Any) -> None:
+        if isinstance(frame, (BrokerRestarted, BrokerGivenUp)):
+            self.said.append(frame)
 
     def children(self, mark: str) -> list[int]:
         """Return the pids of the host process's children of one kind, the oldest first."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import zmq
 from launching import eventually
+from overhearing import overhear
 from zmq.utils.monitor import parse_monitor_message
 
 from fedfutures.futures.federation import Federation
@@ -89,14 +90,8 @@ class Pair:
         self.up, self.down = Host(0, command), Host(1, command)
         self.strangers: dict[str, Keys] = {}
         try:
+            overhear(self.up.handle, self.up.hear)
             self.federation = Federation(self.up.handle, prefix=False)
-            heard = self.federation._heard
-
-            def hear(frame: Any) -> None:
-                self.up.hear(frame)
-                heard(frame)
-
-            self.federation._heard = hear  # type: ignore[method-assign]
             self.origin = self.federation.origin
             self.down.handle.wait_ready()
             self.down.handle.listen(self.down.hear)
