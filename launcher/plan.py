@@ -20,7 +20,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fedfutures.host.brokers import FAN_OUT, broker_name, broker_of
+from fedfutures.host.brokers import FAN_OUT, broker_of
+from fedfutures.wire.names import broker_name
 
 
 @dataclass(slots=True)

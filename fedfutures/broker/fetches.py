@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping
 
 from ..wire import messages
-from ..wire.manifest import is_segment
+from ..wire.names import is_segment
 from .ledger import Peer
 from .outbox import Outbox
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 
 from ..lazy_dataclass import dataclass, field
-from ..wire.manifest import OF_USER, segments_of
+from ..wire.manifest import segments_of
+from ..wire.names import is_user_file
 from .files import Remove
 from .ledger import Source
 from .outbox import Outbox
@@ -39,7 +40,7 @@ class SegmentCache:
 
     def add(self, name: str, size: int) -> None:
         """Cache a segment that was downloaded for processes here; files of the user's stay for good."""
-        if not name.startswith(OF_USER):
+        if not is_user_file(name):
             self.bytes += size - (self._cached[name].size if name in self._cached else 0)
             self._cached[name] = Cached(size)
             self._set_due(0.0)

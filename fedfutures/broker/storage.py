@@ -20,10 +20,9 @@ import os
 import stat
 from collections.abc import Callable
 
-from ..host.brokers import host_of
 from ..wire import codec
-from ..wire.manifest import OF_USER
 from ..wire.messages import Chunk
+from ..wire.names import host_of, is_user_file
 from ..wire.room import Places, free_bytes, reserve
 from ..wire.segments import Segments
 from . import files
@@ -76,12 +75,12 @@ class Storage:
 
     def _path(self, name: str) -> str:
         path = self._places.find(name)
-        return os.path.join(self._run, name) if name.startswith(OF_USER) and not os.path.exists(path) else path
+        return os.path.join(self._run, name) if is_user_file(name) and not os.path.exists(path) else path
 
     def size_of(self, name: str) -> int:
         """Return how large a segment is, -1 if it is not here."""
         try:
-            found = os.stat(self._path(name), follow_symlinks=name.startswith(OF_USER))
+            found = os.stat(self._path(name), follow_symlinks=is_user_file(name))
         except OSError:
             return -1
         return found.st_size if stat.S_ISREG(found.st_mode) else -1
@@ -89,7 +88,7 @@ class Storage:
     def read(self, name: str, offset: int, count: int) -> tuple[int, bytes]:
         """Return the size of a segment and a part of it; -1 and nothing if it is not here."""
         path = self._path(name)
-        links = os.O_NONBLOCK if name.startswith(OF_USER) else os.O_NOFOLLOW
+        links = os.O_NONBLOCK if is_user_file(name) else os.O_NOFOLLOW
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | links)
             try:
@@ -109,7 +108,7 @@ class Storage:
     def begin(self, name: str, size: int) -> None:
         """Make room for a segment; raises OSError where there is none."""
         problems: list[OSError] = []
-        directories = [self._run] if name.startswith(OF_USER) else self._places.directories
+        directories = [self._run] if is_user_file(name) else self._places.directories
         for directory in directories:
             try:
                 self._begin_in(directory, name, size)

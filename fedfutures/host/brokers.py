@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..wire.control import SOCKETS, DialBroker, HostReady
-from ..wire.names import broker_name as broker_name
+from ..wire.names import broker_name
 from ..wire.names import host_of as host_of
 
 FAN_OUT = 32

@@ -18,7 +18,8 @@ from collections import deque
 
 from ..lazy_dataclass import dataclass, field
 from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectWorkers, NoMoreWorkers
-from .brokers import broker_name, broker_of
+from ..wire.names import broker_name
+from .brokers import broker_of
 
 FAILED_STARTS_LIMIT = 5
 FIRST_DELAY_SECONDS = 0.1
