@@ -18,6 +18,7 @@ from typing import Any
 
 from ..program.postponing import is_by_signal
 from ..worker.context import Ending
+from .inputs import AHEAD_BYTES
 
 Feeder = Any
 """What feeds a map (:mod:`.feeding`)."""
@@ -33,6 +34,7 @@ BUSY_SECONDS = 60.0
 MAPS = "\0maps"  # among the names of a Future; no group is called so
 
 _open: weakref.WeakKeyDictionary[Any, set[Feeder]] = weakref.WeakKeyDictionary()
+_told: weakref.WeakSet[Feeder] = weakref.WeakSet()  # maps of which was said that their ends take long
 _failed: weakref.WeakKeyDictionary[Any, weakref.WeakSet[Feeder]] = weakref.WeakKeyDictionary()
 
 
@@ -90,7 +92,7 @@ def read_on(feeders: list[Feeder]) -> None:
     """Read all that is left of the inputs of these maps, and do not wait for the calls."""
     for feeder in feeders:
         try:
-            feeder.press_on(float("inf"))
+            press_on(feeder, float("inf"))
         except Exception as error:
             if is_by_signal(error):
                 raise
@@ -100,7 +102,7 @@ def complete(feeders: list[Feeder]) -> None:
     """Have the calls of these maps made, and wait for that."""
     for feeder in feeders:
         try:
-            feeder.complete()
+            _complete(feeder)
         except Exception as error:
             if is_by_signal(error):
                 raise
@@ -142,7 +144,7 @@ def what_is_open(node: Any) -> str:
     count = 0
     if not node.runs_at_once:
         node.service()
-        slices = {future for feeder in maps for future in feeder.open_futures()}
+        slices = {future for feeder in maps for future in feeder.window.away()}
         mine = {*list(node.futures.values()), *list(node.own)} - slices
         count = sum(not future.done() for future in mine)
     parts = [f"{count:,} Future{'s' * (count != 1)}"] if count else []
@@ -170,31 +172,57 @@ def _note_all() -> None:
 # -- reading on ------------------------------------------------------------------------------------------------------
 
 
-def read_rest(feeder: Feeder, most_bytes: float) -> None:
+def press_on(feeder: Feeder, most_bytes: float = AHEAD_BYTES) -> bool:
+    """In a thread of the program that ends: read the rest of a map's input, so that all calls are made.
+
+    Return False while another thread is reading.
+    """
+    if not feeder.is_done():  # else an interrupt may have ended it
+        feeder.hurry()
+        given = feeder.input
+        if not (given.by_any_thread or given.over):
+            if not feeder.begin_filling():
+                return False
+            try:
+                _read_rest(feeder, most_bytes)
+            finally:
+                feeder.end_filling()
+        feeder.fill()
+    feeder.close_if_done()
+    return True
+
+
+def _complete(feeder: Feeder) -> None:
+    busy_until = time.monotonic() + BUSY_SECONDS
+    while not feeder.is_done():
+        if press_on(feeder):
+            busy_until = time.monotonic() + BUSY_SECONDS
+            feeder.wait_for_one()
+        elif time.monotonic() > busy_until:
+            raise TimeoutError("another thread has not come to an end with reading its input")
+
+
+def _read_rest(feeder: Feeder, most_bytes: float) -> None:
     """Read a map's input on; give it up when it does not come to an end."""
     given = feeder.input
+    items, seconds = float(ITEMS_AT_MOST), SECONDS_AFTER_READING if feeder.is_read else SECONDS_AT_MOST
     if given.is_bounded:
         items = seconds = float("inf")
-    else:
-        items = ITEMS_AT_MOST
-        seconds = SECONDS_AFTER_READING if feeder.is_read else SECONDS_AT_MOST
     began = time.monotonic()
     with _Notice(feeder.name):
         if given.read_ahead(items, seconds, most_bytes):
-            if not (given.over or given.is_bounded or feeder.is_told):
-                feeder.is_told = True
+            if not (given.over or given.is_bounded or feeder in _told):
+                _told.add(feeder)
                 say(
                     f"{given.count:,} items of the input of map({feeder.name}) have been read, and it goes on: their "
                     f"calls are made before the next are read. Ctrl-C ends it"
                 )
             return
-    spent = time.monotonic() - began
-    reason = f"the input of map({feeder.name}) had not come to its end after {given.count:,} items"
     is_slow = given.count < items
-    if is_slow:
-        reason += f" and {spent:.0f} s"
-    reason += f": the calls for {feeder.give_up():,} of them are made, the others are left out"
-    feeder.failure = RuntimeError(reason)
+    after = f" and {time.monotonic() - began:.0f} s" if is_slow else ""
+    reason = feeder.give_up(
+        f"the input of map({feeder.name}) had not come to its end after {given.count:,} items{after}"
+    )
     if not feeder.is_read or is_slow:  # else it was read as far as somebody wanted
         say(f"{reason}. Give it an end, or read from its results what you want")
 

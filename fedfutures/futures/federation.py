@@ -175,7 +175,7 @@ class Federation:
                 self._flooded = True
                 return
             late = late or now + LATE_SECONDS
-            read = [feeder.press_on() for feeder in maps]
+            read = [ends.press_on(feeder) for feeder in maps]
             busy = None if all(read) else busy or now + ends.BUSY_SECONDS
             if busy is not None and now > busy:
                 ends.give_up([feeder for feeder, was_read in zip(maps, read) if not was_read])

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..program import safe_points
 from ..program.callables import not_callable
-from ..worker.future import Future
+from ..worker.future import Future, call_of, failure_of, home_of
 from ..worker.unasked import bystanders, seen_by_waiting
 from .caller import Caller, Face, P, Seed, T
 from .mapping import MapOptions
@@ -84,7 +84,7 @@ class Group(Caller):
     ) -> Future:
         began = time.perf_counter()
         future = self._face.submit(fn, args, kwargs, self.priority if priority is None else priority)
-        if future._home is None:  # it has run right here
+        if home_of(future) is None:  # it has run right here
             self._seconds += time.perf_counter() - began
         self.add(future)
         safe_points.check()
@@ -115,7 +115,7 @@ class Group(Caller):
             digest = self._open.pop(future)
             self._counts[_state_of(future)] += 1
             if digest is not None:
-                self._seconds += future._home.machine.durations.of(digest) or 0.0
+                self._seconds += home_of(future).machine.durations.of(digest) or 0.0
 
     def __iter__(self) -> Iterator[concurrent.futures.Future[Any]]:
         with self._lock:
@@ -159,7 +159,7 @@ class Group(Caller):
         with self._lock:
             for future in self._open:
                 if not future.done():
-                    homes.setdefault(getattr(future, "_home", None), []).append(future)
+                    homes.setdefault(home_of(future), []).append(future)
         return sum(
             sum(future.cancel() for future in futures) if home is None else home.cancel_all(futures)
             for home, futures in homes.items()
@@ -206,7 +206,7 @@ def named(groups: dict[str, Group], name: str, priority: int | None, face: Face)
 
 def _digest_of(future: Any) -> bytes | None:
     """The digest of the function, where it is ready to travel: then its duration will be measured."""
-    call = getattr(future, "_call", None)
+    call = call_of(future)
     return call[0].digest if call is not None and len(call) == 3 else None
 
 
@@ -215,7 +215,7 @@ def _state_of(future: Any) -> str:
         return "running" if future.running() else "pending"
     if future.cancelled():
         return "cancelled"
-    return "done" if future._exception is None else "failed"
+    return "done" if failure_of(future) is None else "failed"
 
 
 bystanders.add(Group._arrived)

@@ -211,6 +211,11 @@ class Input:
         """Whether any thread may take the next items."""
         return self.by_any_thread or self.over or bool(self._ahead)
 
+    def take_error(self) -> Exception | None:
+        """Return what the input has raised, once."""
+        error, self.error = self.error, None
+        return error
+
     def forget(self) -> None:
         """Nothing more is wanted of it."""
         self.over = True

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..wire.codec import unpack_plain
 from ..worker import current
-from ..worker.future import Future
+from ..worker.future import Future, home_of, number_of
 
 TIMEOUT_SECONDS = 2.0
 
@@ -33,9 +33,9 @@ def explain(future: Future, timeout: float = TIMEOUT_SECONDS) -> str:
 
 
 def _lines(future: Future, timeout: float) -> Iterator[str]:
-    node: Any = future._home
+    node: Any = home_of(future)
     owner = "this process" if node is None else node.name
-    yield f"Future {future._number} of {owner}: {_state_of(future)}."
+    yield f"Future {number_of(future)} of {owner}: {_state_of(future)}."
     if node is None:
         yield "It ran here, serially, when it was submitted." if future.done() else "It belongs to no Federation."
         return
@@ -45,7 +45,7 @@ def _lines(future: Future, timeout: float) -> Iterator[str]:
     yield f"{node.name}: {here}"
     if not given:
         return
-    answers, complete = node.ask("explain", node.name, future._number, timeout)
+    answers, complete = node.ask("explain", node.name, number_of(future), timeout)
     for name, report in answers:
         text = str(_unpacked(report)) if report else "did not answer in time"
         yield f"{name}: " + text.replace("\n", "\n    ")

@@ -6,6 +6,7 @@ more.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,10 +16,10 @@ from typing import Any, NamedTuple
 from ..program import safe_points
 from ..program.callables import not_callable, shown
 from ..worker import seeding
-from ..worker.future import Future
+from ..worker.future import Future, settle
 from ..worker.slices import Slice, WholeSlice
 from ..worker.unasked import bystanders
-from .feeding import Feeder, Reader
+from .feeding import Feeder
 from .progress import with_progress
 from .reading import items, let_go, take
 
@@ -84,9 +85,8 @@ def _begun(
     )  # fmt: skip
     deadline = None if options.timeout is None else time.monotonic() + options.timeout
     feeder.fill()
-    if feeder.refused and feeder.failure is not None:
-        failure = feeder.failure
-        feeder.is_read = True
+    if feeder.is_refused and (failure := feeder.failure) is not None:
+        feeder.begin_reading()
         feeder.stop()
         raise failure
     if options.opened is not None:
@@ -94,11 +94,30 @@ def _begun(
     return feeder, deadline
 
 
+class Reader:
+    """Stands for who reads the results: the iterator holds it, and has let it go when nobody can read any more."""
+
+    __slots__ = ("feeder", "owner")
+
+    def __init__(self, feeder: Feeder, owner: Any) -> None:
+        self.feeder = feeder
+        self.owner = owner  # an Executor, which lives as long as its maps are read
+
+    def begin(self) -> Feeder:
+        """The first result is asked for."""
+        self.feeder.begin_reading()
+        return self.feeder
+
+    def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not self.feeder.is_read and not is_finalizing():
+            self.feeder.drop()
+
+
 def _in_order(reader: Reader, deadline: float | None, return_exceptions: bool) -> Iterator[Any]:
     feeder = reader.begin()
     try:
         while feeder.more():
-            future = feeder.slices[0]
+            future = feeder.window.unread[0]
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             read = take(feeder, future, left)
             del future
@@ -133,7 +152,7 @@ class Arrivals:
         signal, self._signal = self._signal, None
         if signal is not None:
             with self._node.lock:
-                signal._settle(None, None)
+                settle(signal)
 
     def next(self, deadline: float | None = None) -> Any:
         """Return the next Future that is done; raise ``TimeoutError`` at the deadline."""

@@ -17,6 +17,7 @@ from typing import Any
 from ..program.snapshots import split
 from ..wire.calls import arguments_text
 from ..wire.codec import unpack_plain
+from ..worker.future import call_of, number_of
 from . import ends
 
 FIRST_SECONDS = 2.0
@@ -63,7 +64,7 @@ def waited_for(node: Any) -> str:
     with node.lock:
         futures = [future for future in (*node.futures.values(), *node.own) if not future.done()]
     maps = ends.open_maps(node)
-    of_maps = {future for feeder in maps for future in feeder.open_futures()}
+    of_maps = {future for feeder in maps for future in feeder.window.away()}
     count = sum(future not in of_maps for future in futures)
     parts = [f"{count:,} Future{'s' * (count != 1)}"] if count else []
     parts += [f"the calls of map({feeder.name})" for feeder in maps[:3]]
@@ -77,7 +78,7 @@ def _one_that_runs(node: Any, futures: list[Any]) -> str:
     if running is None:
         return f" ({call_text(futures[0])} is the first)" if futures else ""
     call = call_text(running)
-    answers, _ = node.ask("explain", node.name, running._number, ANSWER_SECONDS)
+    answers, _ = node.ask("explain", node.name, number_of(running), ANSWER_SECONDS)
     for name, report in answers:
         if report and str(unpack_plain(report)).startswith(f"with Worker {name},"):
             return f" ({call} runs on {name})"
@@ -86,7 +87,7 @@ def _one_that_runs(node: Any, futures: list[Any]) -> str:
 
 def call_text(future: Any) -> str:
     """Return the call of a Future for people: ``slow(3)``; ``slow(...)`` where its arguments are more than numbers."""
-    call = future._call
+    call = call_of(future)
     if call is None:
         return "one"
     args, kwargs = _arguments(call[1])

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import FederationLost
 from ..wire.failures import Where, add_note, load_failure
 from ..wire.tracebacks import remove_our_frames
-from ..worker.future import Future
+from ..worker.future import Future, failure_of
 from ..worker.plain import look_plain
 from .feeding import Feeder
 
@@ -29,12 +29,12 @@ def take(feeder: Feeder, future: Future, timeout: float | None) -> Read | None:
         future.result(timeout)
         values, failures = feeder.outcome(future)
     except BaseException as error:
-        if error is not future._exception or isinstance(error, FederationLost):
+        if error is not failure_of(future) or isinstance(error, FederationLost):
             raise
         if feeder.goes_on(future):
             return None
         failure = error
-    first, count = feeder.take(future)
+    first, count = feeder.window.take(future)
     feeder.fill()
     if failure is not None:
         values, failures = [None] * count, [(place, failure) for place in range(count)]

@@ -23,13 +23,13 @@ MISSING: Any = object()
 def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...], seed: Any) -> Iterator[Any]:
     """Results of the slices, in order, with the input read lazily."""
     feeder = Feeder(node, wrapper, iterables, stream=stream_for_call(seed))
-    feeder.is_read = True
+    feeder.begin_reading()
     feeder.fill()
     try:
         while feeder.more():
-            future = feeder.slices[0]
+            future = feeder.window.unread[0]
             values, _, _ = future.result()
-            feeder.take(future)
+            feeder.window.take(future)
             feeder.fill()
             yield values[0]
     finally:

@@ -10,7 +10,8 @@ from typing import Any
 from ..program.callables import not_callable
 from ..wire.functions import Wrapper, name_of
 from ..wire.payload import Payloads
-from ..worker.future import Future
+from ..worker.future import Future, resolved
+from ..worker.slices import LocalSubmitter
 
 
 class Serial:
@@ -37,27 +38,22 @@ class Serial:
         for value in (*args, *kwargs.values()):
             if isinstance(value, Future):  # as on Workers, for a program that runs here is to run there
                 value.__reduce__()
-        future = Future(None, next(self._numbers))
-        future._name = name_of(function)
+        name, number = name_of(function), next(self._numbers)
         try:
             value = function(*args, **kwargs)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            future._settle(None, error)
-        else:
-            future._settle(value, None)
-        return future
+            return resolved(None, None, error, name, number)
+        return resolved(None, value, None, name, number)
 
     def cancel_all(self, futures: list[Future]) -> int:
         """Cancel nothing: all that was submitted is done."""
         return 0
 
-    def submitter(
-        self, function: Callable[..., Any], priority: int | None = None
-    ) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
-        """Return a function that submits calls of `function` and says how many bytes each takes."""
-        return lambda args: (self.submit(function, args, {}), 0)
+    def submitter(self, function: Callable[..., Any], priority: int | None = None) -> LocalSubmitter:
+        """Return what submits calls of `function`."""
+        return LocalSubmitter(lambda args: self.submit(function, args, {}))
 
     def send(self) -> None:
         """Nothing has to be sent."""

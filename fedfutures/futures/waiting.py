@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ..program import safe_points
 from ..program.postponing import is_by_signal
 from ..worker import current
+from ..worker.future import failure_of, home_of
 from ..worker.unasked import bystanders, seen_by_waiting
 from .caller import T
 from .mapping import Arrivals
@@ -67,7 +68,7 @@ def _is_enough(done: set[Any], return_when: str) -> bool:
     if return_when == FIRST_COMPLETED:
         return bool(done)
     if return_when == FIRST_EXCEPTION:
-        return any(not future.cancelled() and future._exception is not None for future in done)
+        return any(not future.cancelled() and failure_of(future) is not None for future in done)
     return False
 
 
@@ -95,7 +96,7 @@ def as_completed(fs: Iterable[AnyFuture], timeout: float | None = None) -> Itera
             if is_by_signal(error):
                 raise
             raise TimeoutError(f"{len(futures) - count} (of {len(futures)}) futures unfinished") from None
-        if future._exception is not None:
+        if failure_of(future) is not None:
             seen_by_waiting((future,))
         yield future
         del future
@@ -132,5 +133,5 @@ def _arrivals_at(node: Any) -> Arrivals | _Mixed:
 
 def _home_of(futures: set[Any]) -> Any:
     """The node that the Futures belong to; None where there is none or they differ."""
-    homes = {getattr(future, "_home", None) for future in futures}
+    homes = {home_of(future) for future in futures}
     return homes.pop() if len(homes) == 1 else None

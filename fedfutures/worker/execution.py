@@ -491,15 +491,13 @@ class Worker(WorkerNode):
             self.pump()
         return future
 
-    def submitter(
-        self, function: Callable[..., Any], priority: int | None = None
-    ) -> Callable[[tuple[Any, ...]], tuple[Future, int]]:
+    def submitter(self, function: Callable[..., Any], priority: int | None = None) -> slices.LocalSubmitter:
         """Return what submits many calls of one function."""
         if isinstance(function, functions.Wrapper):
             function = isolated(function, self._copy).bind(self.payloads)
             if isinstance(function, slices.Slice):
                 function.is_whole = True  # where it runs here: others are told of what they gave
-        return lambda args: (self.submit(function, args, {}, priority), 0)
+        return slices.LocalSubmitter(lambda args: self.submit(function, args, {}, priority))
 
     def _taken(self, function: Any) -> Any:
         """Return a callable as it stands; the last one that needed no copy is remembered."""

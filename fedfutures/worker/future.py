@@ -281,3 +281,54 @@ class SliceCut(NamedTuple):
 def _is_for_the_program() -> bool:
     """Whether Ctrl-C that comes here is meant for the program: in its main thread."""
     return current.is_origin and threading.current_thread() is threading.main_thread()
+
+
+# -- for the modules above: a Future shows users none of this --------------------------------------------------------
+
+
+def home_of(future: Any) -> Any:
+    """Return the node of a Future; None for one that ran in the process itself, and of other executors."""
+    return getattr(future, "_home", None)
+
+
+def number_of(future: Future) -> int:
+    """Return the number that a Future has at its node."""
+    return future._number
+
+
+def call_of(future: Any) -> Any:
+    """Return what a node needs to run or send a Future that waits; None once it has started, and of other executors."""
+    return getattr(future, "_call", None)
+
+
+def failure_of(future: concurrent.futures.Future[Any]) -> BaseException | None:
+    """Return the exception of a Future that has failed; asking does not count as having seen it."""
+    return future._exception
+
+
+def value_of(future: concurrent.futures.Future[Any]) -> Any:
+    """Return the value of a Future that has finished; None for others."""
+    return future._result
+
+
+def is_finished(future: Future) -> bool:
+    """Whether a Future has a value or an exception: it was not cancelled."""
+    return future._state == FINISHED
+
+
+def put_value(future: Future, value: Any) -> None:
+    """Replace the outcome of a Future that has finished."""
+    future._exception, future._result = None, value
+
+
+def settle(future: Future, value: Any = None, error: BaseException | None = None) -> None:
+    """Resolve a Future that no callback waits for. The lock of its node is held."""
+    future._settle(value, error)
+
+
+def resolved(home: Any, value: Any, error: BaseException | None, name: str = "", number: int = 0) -> Future:
+    """Return a Future that is done. The lock of its node is held."""
+    future = Future(home, number)
+    future._name = name
+    future._settle(value, error)
+    return future

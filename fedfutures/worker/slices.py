@@ -243,6 +243,25 @@ def _had_keywords(item: Any) -> bool:
     return isinstance(item[0], (tuple, list)) and isinstance(item[1], dict)
 
 
+class LocalSubmitter:
+    """Submits calls of one function where nothing is packed at the call: in a Future, and without a Federation."""
+
+    digest = b""  # nothing is remembered of what its items take
+
+    def __init__(self, submit: Callable[[tuple[Any, ...]], Any]) -> None:
+        self._submit = submit
+
+    def __call__(self, args: tuple[Any, ...]) -> tuple[Any, int]:
+        """Submit a call; return its Future and how many bytes it takes on the way: none."""
+        return self._submit(args), 0
+
+    def attend(self, is_steady: Callable[[], bool]) -> None:
+        """No buffers are kept that could come again."""
+
+    def close(self) -> None:
+        """Nothing is kept for later calls."""
+
+
 class ReduceSlice(OfItems):
     """Maps a slice and reduces it to one value."""
 

@@ -258,7 +258,7 @@ def test_nothing_is_sent_while_a_slice_is_divided(two: Executor, monkeypatch: py
 
     def watched() -> None:
         nonlocal divided
-        divided += any(feeder._being_split for feeder in ends.open_maps(node))
+        divided += any(feeder.window.is_being_divided for feeder in ends.open_maps(node))
         send()
 
     monkeypatch.setattr(node, "send", watched)

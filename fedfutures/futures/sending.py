@@ -1,0 +1,52 @@
+"""Submits the slices of one map; where an item cannot travel, that one fails."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+from ..wire.functions import Wrapper
+from ..worker.future import Future, resolved
+from ..worker.slices import Columns
+from .window import Window
+
+
+class Sender:
+    """Submits slices with the function and priority of a map; `behind`: what each has behind its columns."""
+
+    def __init__(
+        self, node: Any, wrapper: Wrapper, priority: int | None, window: Window, behind: tuple[Any, ...],
+        join: Callable[[Future], object] | None, is_steady: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self._node, self._window, self._behind, self._join = node, window, behind, join
+        self._submitter = node.submitter(wrapper, priority)
+        self._submitter.attend(is_steady)
+        self.digest: bytes = self._submitter.digest
+        self.unsent = 0  # bytes
+
+    def submit(self, columns: Columns, first: int) -> list[Future]:
+        """Submit a slice; where an item cannot travel, that one fails, and the others go as smaller slices."""
+        try:
+            future, size = self._submitter((*columns, *self._behind) if self._behind else columns)
+        except pickle.PicklingError as error:
+            if half := len(columns[0]) // 2:
+                left, right = (tuple(column[part] for column in columns) for part in (slice(half), slice(half, None)))
+                return [*self.submit(left, first), *self.submit(right, first + half)]
+            with self._node.lock:
+                future, size = resolved(self._node.submissions, None, error), 0
+        if self._join is not None:
+            self._join(future)
+        self._window.add(future, columns, size, first)
+        self.unsent += size
+        return [future]
+
+    def send(self) -> None:
+        """Send the slices that were submitted: those of a short map in one message. Callbacks may run in it."""
+        if self.unsent:
+            self.unsent = 0
+            self._node.send()
+
+    def close(self) -> None:
+        """Let go of what was kept for later items."""
+        self._submitter.close()
