@@ -20,7 +20,8 @@ _NAMED = re.compile(rb"(?=\x8c(.)(.{1,255}?)\x94\x93)", re.DOTALL)
 """A name behind its length; looked for from every place, for the name of the module stands right before it."""
 _NAMED_BEFORE = re.compile(rb"h.\x93|j....\x93", re.DOTALL)
 """A name whose string the pickle had already, for another reason."""
-_STACK_GLOBAL = b"\x93"
+STACK_GLOBAL = b"\x93"
+"""Without this a pickle names nothing."""
 _SOMETHING_NAMED = re.compile(rb"\x94[\x93h]", re.DOTALL)
 """Where a global is named, one of these stands, unless the strings of module and name were both data before it.
 
@@ -34,7 +35,7 @@ _encoded: dict[str, bytes] = {}
 def keys_in(stream: bytes, value: Any) -> set[Key]:
     """Return the keys of the program's functions and classes that the pickle of `value` names, and maybe others."""
     found: set[Key] = set()
-    if _STACK_GLOBAL not in stream:
+    if STACK_GLOBAL not in stream:
         return found
     if len(stream) > _LARGE_BYTES and _SOMETHING_NAMED.search(stream) is None:
         return found

@@ -19,7 +19,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-PROTOCOL = 5
 Reducer = Callable[[Any], Any]
 """What ``__reduce__`` of an object would return."""
 _NONE: dict[type, Reducer] = {}
@@ -40,8 +39,6 @@ def reducers() -> dict[type, Reducer]:
 
 def dumps(value: Any, keep_buffer: Callable[[pickle.PickleBuffer], Any] | None) -> bytes:
     """Pickle in C as ``pickle.dumps`` does, with the memory of tensors as buffers."""
-    if "torch" not in sys.modules:
-        return pickle.dumps(value, PROTOCOL, buffer_callback=keep_buffer)
     target = io.BytesIO()
     pickler(target, keep_buffer).dump(value)
     return target.getvalue()
@@ -49,7 +46,7 @@ def dumps(value: Any, keep_buffer: Callable[[pickle.PickleBuffer], Any] | None) 
 
 def pickler(target: Any, keep_buffer: Callable[[pickle.PickleBuffer], Any] | None) -> pickle.Pickler:
     """Return the C pickler that writes to `target`, with the memory of tensors as buffers."""
-    made = pickle.Pickler(target, PROTOCOL, buffer_callback=keep_buffer)
+    made = pickle.Pickler(target, 5, buffer_callback=keep_buffer)
     more = reducers()
     if more:
         made.dispatch_table = copyreg.dispatch_table | more

@@ -25,9 +25,9 @@ import msgpack
 from ..errors import NoRoom, SealBroken
 from ..program import tensors
 from ..program.modules import MAIN_NAMES
-from ..program.pickling import ProgramUnpickler, dump_by_value
+from ..program.pickling import PROTOCOL, ProgramUnpickler, dump_by_value
 from ..program.reach import Reach
-from ..program.scanning import keys_in
+from ..program.scanning import STACK_GLOBAL, keys_in
 from ..program.snapshots import split
 from .manifest import MANIFEST, segments_of
 from .mappings import Mappings
@@ -82,19 +82,25 @@ class Payloads:
         keep = buffers.append
         callback = None if self.segments is None else lambda buffer: is_small(buffer) or keep(buffer)
         stream = self.pickled(value, callback, buffers, reached)
+        if not buffers and len(stream) < SHARED_FROM_BYTES:
+            return stream
         return self._packed(stream, buffers, written, alone) or self.pickled(value, None, [])
 
     def pickled(self, value: Any, keep: Keep | None, buffers: list[Any], reached: Reach | None = None) -> bytes:
         """Return the pickle of a value; `keep` adds buffers to `buffers`."""
         try:
-            stream = tensors.dumps(value, keep)
+            # Written out, for each submit and each result comes here: without torch there are no tensors.
+            if "torch" in sys.modules:
+                stream = tensors.dumps(value, keep)
+            else:
+                stream = pickle.dumps(value, PROTOCOL, buffer_callback=keep)
         except (pickle.PicklingError, AttributeError, TypeError):
             buffers.clear()
             stream, found = dump_by_value(value, keep)
             if reached is not None:
                 reached.add(found)
         else:
-            if reached is not None:
+            if reached is not None and STACK_GLOBAL in stream:
                 reached.parts.update(keys_in(stream, value))
         return stream
 
