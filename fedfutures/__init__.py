@@ -64,7 +64,7 @@ _PLACES = {
 }
 
 
-starting.compose("fedfutures.entry", lambda: importlib.import_module("fedfutures_launcher.federate"))
+starting.compose("fedfutures.entry", lambda: importlib.import_module("fedfutures_launcher.connector.start"))
 """What the parts start is said here: they know of nothing that stands above them."""
 
 

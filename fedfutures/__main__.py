@@ -13,7 +13,7 @@ if not getattr(sys.flags, "safe_path", sys.flags.isolated):
     except ModuleNotFoundError:  # not installed: it is there, and only there
         sys.path.append(working_directory)
 
-from fedfutures_launcher.command_line import main
+from fedfutures_launcher.cli.launch import main
 
 if __name__ == "__main__":
     main()

@@ -39,7 +39,7 @@ def build() -> tuple[str, bytes]:
     files = dict(_sources())
     files[f"{info}/METADATA"] = _metadata(version).encode()
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: fedfutures\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    files[f"{info}/entry_points.txt"] = b"[console_scripts]\nfedfutures = fedfutures_launcher.command_line:main\n"
+    files[f"{info}/entry_points.txt"] = b"[console_scripts]\nfedfutures = fedfutures_launcher.cli.launch:main\n"
     record = "".join(f"{name},{_digest(data)},{len(data)}\n" for name, data in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     target = io.BytesIO()

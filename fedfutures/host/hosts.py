@@ -1,11 +1,25 @@
-"""What a program or a command line may say of other hosts."""
+"""What a program, a command line or a host file may say of hosts: each option is declared here, and only here.
+
+The launcher makes its flags (``fedfutures_launcher.cli.options``) and the keys of host files
+(``fedfutures_launcher.hosts.hostfile``) of these declarations.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 GRACE_SECONDS = 30.0
+POLICIES = ("reject", "accept-new")
+
+
+def _option(default: Any, *flags: str, of_one: bool = False, here: bool = False, **more: Any) -> Any:
+    """Declare an option: its default, its flags on the command line, and what argparse is to know of it.
+
+    `of_one`: a host file may say it of one host. `here`: it holds for this machine, also where that is the only host.
+    """
+    return field(default=default, metadata={"flags": flags, "of_one": of_one, "here": here, "argument": more})
 
 
 @dataclass(frozen=True)
@@ -42,25 +56,61 @@ class Hosts:
     ['localhost', 'ann@node7:2222']
     """
 
-    names: Sequence[str] = ()
-    file: str | None = None
-    ssh_executable: str | None = None
-    ssh_config: str | None = None
-    host_key_policy: str = "reject"
-    tunnel: bool = False
-    min_hosts: int = 1
-    require_all: bool = False
-    python: str | None = None
-    prolog: str | None = None
-    path: str | None = None
-    pythonpath: Sequence[str] = ()
-    nice: int | None = None
-    external_hostname: str | None = None
-    grace: float = GRACE_SECONDS
-    allow_root: bool = False
+    names: Sequence[str] = _option(
+        (), "--hosts", nargs="+", action="extend", metavar="HOST",
+        help="[user@]host[:port] each, up to the next option or the program; named twice: two Workers; "
+        "this machine is localhost",
+    )  # fmt: skip
+    file: str | None = _option(
+        None, "--hostfile", metavar="FILE",
+        help="hosts from a file: plain lines, or TOML with sites and access hosts; "
+        "without either, those of the batch scheduler's job (SLURM, PBS, SGE, LSF)",
+    )  # fmt: skip
+    ssh_executable: str | None = _option(
+        None, "--ssh-executable", "--rsh", metavar="PATH", help="OpenSSH client to use instead of the built-in one"
+    )
+    ssh_config: str | None = _option(
+        None, "--ssh-config", metavar="FILE", help="another ssh config file than ~/.ssh/config"
+    )
+    host_key_policy: str = _option(
+        "reject", "--host-key-policy", choices=POLICIES,
+        help="what to do with a host whose key is not known; accept-new stores it",
+    )  # fmt: skip
+    tunnel: bool = _option(False, "-e", "--tunnel", of_one=True, help="have all links go through ssh from the start")
+    min_hosts: int = _option(
+        1, "--min-hosts", between=(1, None), metavar="N", help="begin when so many hosts can be used; default: 1"
+    )
+    require_all: bool = _option(False, "--require-all", help="end with code 2 when a host cannot be used")
+    python: str | None = _option(
+        None, "--python-interpreter", of_one=True, here=True, metavar="PATH",
+        help="interpreter of the host process and the Workers",
+    )  # fmt: skip
+    prolog: str | None = _option(
+        None, "--prolog", of_one=True, here=True, metavar="FILE",
+        help="shell script to source before a host process starts, there on each host",
+    )  # fmt: skip
+    path: str | None = _option(
+        None, "--path", of_one=True, here=True, metavar="DIR", help="working directory of the Workers"
+    )
+    pythonpath: Sequence[str] = _option(
+        (), "--pythonpath", of_one=True, here=True, action="append", metavar="DIR",
+        help="put DIR in front of sys.path (repeatable)",
+    )  # fmt: skip
+    nice: int | None = _option(
+        None, "--nice", of_one=True, here=True, between=(-20, 19), metavar="N", help="niceness of the Workers"
+    )
+    external_hostname: str | None = _option(
+        None, "--external-hostname", "--broker-hostname", metavar="NAME",
+        help="old name of this machine for others; accepted, but links are dialled outward and need none",
+    )  # fmt: skip
+    grace: float = _option(
+        GRACE_SECONDS, "--grace", between=(1, 86_400), metavar="SECONDS",
+        help="how long a host goes on, and is looked for, when its ssh connection was lost; default: 30",
+    )  # fmt: skip
+    allow_root: bool = _option(False, "--allow-root", help="log in to other hosts although this is root's process")
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):
             raise TypeError(f"names of Hosts must be a sequence of names, such as [{self.names!r}], not a str")
-        if self.host_key_policy not in ("reject", "accept-new"):
+        if self.host_key_policy not in POLICIES:
             raise ValueError(f"host_key_policy must be 'reject' or 'accept-new', not {self.host_key_policy!r}")

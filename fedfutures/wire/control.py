@@ -251,7 +251,7 @@ class CloseStream:
 class BeginRun:
     """Origin to connector: log in to the hosts and begin the run. Answered by ``HostReady`` or ``StartRefused``."""
 
-    request: dict[str, Any]  # the fields of fedfutures_launcher.assembly.Request
+    request: dict[str, Any]  # the fields of fedfutures_launcher.layout.assemble.Request
 
 
 @dataclass(slots=True)

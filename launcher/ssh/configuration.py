@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .failures import Failure, Place, configuration
-from .session import Target
+from .session import LoginTarget
 
 USER_CONFIG = "~/.ssh/config"
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
@@ -27,7 +27,7 @@ INCLUDE_DEPTH = 16
 
 _INCLUDE = re.compile(r"\s*include(?:\s*=\s*|\s+)(.+)", re.IGNORECASE)
 _BLOCK = re.compile(r"\s*(?:host|match)\b", re.IGNORECASE)
-_HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<host>[^:@]+))(?::(?P<port>\d+))?/?")
+HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<host>[^:@]+))(?::(?P<port>\d+))?/?")
 
 
 class Unusable(Exception):
@@ -87,7 +87,7 @@ class Configuration:
         else:
             self._broken = ""
 
-    def route(self, target: Target) -> Route:
+    def route(self, target: LoginTarget) -> Route:
         """Return the route to a target. Raises Unusable."""
         via = self.route(target.jump) if target.jump is not None else None
         return self._route(target.host, target.user, target.port, via, jumps=target.jump is None)
@@ -112,7 +112,7 @@ class Configuration:
     def _chain(self, host: str, proxy: str, depth: int) -> Route:
         via: Route | None = None
         for hop in proxy.split(","):
-            matched = _HOP.fullmatch(hop.strip())
+            matched = HOP.fullmatch(hop.strip())
             if matched is None:
                 raise Unusable(configuration(host, f"ProxyJump {proxy!r} makes no sense"))
             port = int(matched["port"]) if matched["port"] else None

@@ -21,7 +21,6 @@ OWN = re.compile(rb"(?:" + b"|".join(OWN_WORDS) + rb")[^\n]*\r\n$")
 
 STORED = re.compile(r"^Warning: Permanently added '(.*)' \((.*)\) to the list of known hosts", re.M)
 EXIT_STATUS = re.compile(r"^debug1: Exit status (-?\d+)", re.M)
-PEER = re.compile(r"^debug1: Connecting to \S+ \[([^]]+)\] port", re.M)
 
 _DROPPED = re.compile(
     r"kex_exchange_identification|Exceeded MaxStartups|Connection (?:closed|reset) by|ssh_exchange_identification"

@@ -20,7 +20,7 @@ from typing import Any
 from . import failures
 from .configuration import Route, Unusable
 from .failures import Failure
-from .session import Life
+from .session import Closable
 
 HOP_WINDOW_BYTES = 4 << 20
 LOOK_SECONDS = 0.2
@@ -62,7 +62,7 @@ class Carrier:
         return bool(self._channel.closed)
 
 
-def dial(route: Route, through: Any, life: Life, deadline: float) -> tuple[Any, Callable[[], None]]:
+def dial(route: Route, through: Any, life: Closable, deadline: float) -> tuple[Any, Callable[[], None]]:
     """Return what carries the connection, and what ends that; `through` is the transport to an access host."""
     if through is not None:
         carrier = Carrier(_dial_through(route, through, deadline))
@@ -73,7 +73,7 @@ def dial(route: Route, through: Any, life: Life, deadline: float) -> tuple[Any, 
     return connection, lambda: _shut_down(connection)
 
 
-def _dial_directly(route: Route, life: Life, deadline: float) -> socket.socket:
+def _dial_directly(route: Route, life: Closable, deadline: float) -> socket.socket:
     place, began = route.place, time.monotonic()
     seconds = deadline - began
     try:
@@ -101,7 +101,7 @@ def _dial_directly(route: Route, life: Life, deadline: float) -> socket.socket:
     raise Unusable(last)
 
 
-def _resolve(route: Route, life: Life, deadline: float) -> list[Any]:
+def _resolve(route: Route, life: Closable, deadline: float) -> list[Any]:
     """Look a name up; nothing can interrupt that, so another thread does it."""
     found: list[Any] = []
 
@@ -125,7 +125,7 @@ def _resolve(route: Route, life: Life, deadline: float) -> list[Any]:
     return addresses
 
 
-def _connect(connection: socket.socket, address: Any, life: Life, deadline: float) -> int:
+def _connect(connection: socket.socket, address: Any, life: Closable, deadline: float) -> int:
     """Connect; return an error number, 0 for none."""
     connection.setblocking(False)
     number = connection.connect_ex(address)

@@ -18,7 +18,7 @@ MAGIC = b"openssh-key-v1\0"
 
 
 @dataclass(slots=True)
-class Keys:
+class UserKeys:
     """What there is to show."""
 
     usable: list[tuple[str, Any]] = field(default_factory=list)  # (how people call it, paramiko's key)
@@ -58,11 +58,11 @@ def public_half(path: str) -> bytes:
         return b""
 
 
-def collect(files: list[str], named: bool, only_these: bool, agent_path: str) -> Keys:
+def collect(files: list[str], named: bool, only_these: bool, agent_path: str) -> UserKeys:
     """Return the keys to show; `named` files are in the config, others are the usual ones."""
     import paramiko
 
-    keys = Keys()
+    keys = UserKeys()
     files = list(dict.fromkeys(files))
     halves = {path: public_half(path) for path in files}
     held = []

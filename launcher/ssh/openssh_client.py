@@ -18,10 +18,10 @@ import time
 from dataclasses import dataclass, field
 
 from . import diagnosis, failures
-from .configuration import _HOP
+from .configuration import HOP
 from .failures import Failure, Place
 from .pacing import Pace, pause
-from .session import BUSY_SECONDS, CONNECT_SECONDS, Session, Sessions, Target
+from .session import BUSY_SECONDS, CONNECT_SECONDS, LoginTarget, Session, Sessions
 
 TALK_AT_MOST_CHARACTERS = 1 << 18
 END_SECONDS = 1.0
@@ -29,7 +29,7 @@ LOOK_SECONDS = 0.2
 
 
 @dataclass(slots=True)
-class Route:
+class ClientRoute:
     """How a target is reached, as the client's own configuration has it."""
 
     place: Place
@@ -57,7 +57,7 @@ class OpenSSHClient:
         self._pace = Pace()
         self._sessions = Sessions()
 
-    def start(self, target: Target) -> Session:
+    def start(self, target: LoginTarget) -> Session:
         """Start a session; returns at once."""
         return self._sessions.start(target, self._serve)
 
@@ -74,13 +74,13 @@ class OpenSSHClient:
             if client is not None:
                 client.forward()
         except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
-            session.failure = failures.no_such_executable(
-                session.target.host, self._executable[0], error.strerror or str(error)
+            session.on_failure(
+                failures.no_such_executable(session.target.host, self._executable[0], error.strerror or str(error))
             )
         except Exception as error:
-            session.failure = failures.protocol(Place(session.target.host), f"{type(error).__name__}: {error}")
+            session.on_failure(failures.protocol(Place(session.target.host), f"{type(error).__name__}: {error}"))
 
-    def _connect(self, session: Session, route: Route) -> _Process | None:
+    def _connect(self, session: Session, route: ClientRoute) -> _Process | None:
         """Return a client that is logged in; None: the session is over, whatever the reason."""
         started, tries = 0.0, 0
         command = self._command(session.target, route)
@@ -92,20 +92,20 @@ class OpenSSHClient:
                 seconds = min(route.seconds, started + BUSY_SECONDS - now) if route.is_openssh else None
                 failure, dropped = client.connect(route, seconds)
             if not dropped or session.closed:
-                session.failure = failure
+                session.on_failure(failure)
                 return client if session.connected and not session.closed else None
             tries += 1
             self._pace.dropped(route.server)
             rest = pause(tries)
             if time.monotonic() + rest > started + BUSY_SECONDS:
                 said = diagnosis.last_words(client.talk)
-                session.failure = failures.too_many_connections(route.place, tries, said)
+                session.on_failure(failures.too_many_connections(route.place, tries, said))
                 return None
             session.pause(rest)
 
     # -- the command line --------------------------------------------------------------------------------------------
 
-    def _route(self, session: Session) -> Route:
+    def _route(self, session: Session) -> ClientRoute:
         """Ask the client what its config says; one that cannot be asked is trusted to know."""
         target = session.target
         command = [*self._executable, *self._basics(target), "-G", "--", target.host]
@@ -114,39 +114,38 @@ class OpenSSHClient:
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=5
             )
         except subprocess.TimeoutExpired:
-            return Route(Place(target.host), is_openssh=False)
+            return ClientRoute(Place(target.host), is_openssh=False)
         found: dict[str, str] = {}
         for line in asked.stdout.splitlines():
             key, _, value = line.partition(" ")
             found.setdefault(key, value)
         place = Place(target.host, found.get("hostname", ""), _port(found), found.get("user", ""), self._config_file)
         if asked.returncode or "hostname" not in found:
-            return Route(place, _places(target.jump, self._config_file), is_openssh=False)
-        session.address = place.address
+            return ClientRoute(place, _places(target.jump, self._config_file), is_openssh=False)
         hops = _places(target.jump, self._config_file)
         if not hops and found.get("proxyjump", "none") != "none":
             for hop in found["proxyjump"].split(","):
-                matched = _HOP.fullmatch(hop.strip())
+                matched = HOP.fullmatch(hop.strip())
                 if matched is None:
-                    return Route(place)  # the client will say what is wrong with it
+                    return ClientRoute(place)  # the client will say what is wrong with it
                 name = matched["v6"] or matched["host"]
                 hops.append(Place(name, "", int(matched["port"] or 22), matched["user"] or "", self._config_file))
         limit = found.get("connecttimeout", "none")
         seconds = min(CONNECT_SECONDS, float(limit)) if limit.isdigit() and int(limit) else CONNECT_SECONDS
-        return Route(place, hops, strict=found.get("stricthostkeychecking") in ("true", "yes"), seconds=seconds)
+        return ClientRoute(place, hops, strict=found.get("stricthostkeychecking") in ("true", "yes"), seconds=seconds)
 
-    def _command(self, target: Target, route: Route) -> list[str]:
+    def _command(self, target: LoginTarget, route: ClientRoute) -> list[str]:
         words = [*self._executable, *self._basics(target), *self._options(route, "DEBUG1")]
         if route.hops:
             words += ["-o", f"ProxyCommand={self._through(route, route.hops)}"]
         return [*words, "--", target.host, target.command]
 
-    def _basics(self, target: Target) -> list[str]:
+    def _basics(self, target: LoginTarget) -> list[str]:
         words = ["-F", self._config_file] if self._config_file is not None else []
         words += ["-l", target.user] if target.user else []
         return words + (["-p", str(target.port)] if target.port else [])
 
-    def _options(self, route: Route, log_level: str) -> list[str]:
+    def _options(self, route: ClientRoute, log_level: str) -> list[str]:
         checking = "accept-new" if self._accept_new and not route.strict else "yes"
         options = [
             "BatchMode=yes", f"ConnectTimeout={CONNECT_SECONDS:.0f}", f"StrictHostKeyChecking={checking}",
@@ -155,7 +154,7 @@ class OpenSSHClient:
         ]  # fmt: skip
         return ["-T", *(word for option in options for word in ("-o", option))]
 
-    def _through(self, route: Route, hops: list[Place]) -> str:
+    def _through(self, route: ClientRoute, hops: list[Place]) -> str:
         """Return the command that carries a connection through hosts, the last of which dials the next one.
 
         Not ``-J``: the clients that it starts get none of these options, so they could ask questions.
@@ -191,7 +190,7 @@ class _Process:
         self._said = said
         session.on_close(self._hang_up)
 
-    def connect(self, route: Route, seconds: float | None) -> tuple[Failure | None, bool]:
+    def connect(self, route: ClientRoute, seconds: float | None) -> tuple[Failure | None, bool]:
         """Wait until it is logged in; return (why not, whether the connection was dropped)."""
         deadline = None if seconds is None else time.monotonic() + seconds
         while not diagnosis.CONNECTED.search(self.talk):
@@ -209,7 +208,7 @@ class _Process:
         timed_out = deadline is not None and time.monotonic() >= deadline
         code = self._end(END_SECONDS if not timed_out else 0.0)
         if not route.is_openssh and code != 255:
-            self._session.status = code
+            self._session.on_exit(code)
             return None, False
         failure = diagnosis.diagnose(self.talk, route.place, route.hops, seconds or 0.0, timed_out=timed_out)
         return failure, failure is None and not self._session.closed
@@ -228,23 +227,21 @@ class _Process:
         if self._session.closed:
             return
         if found and int(found[-1]) >= 0:
-            self._session.status = int(found[-1])
+            self._session.on_exit(int(found[-1]))
         elif diagnosis.BY_SIGNAL in self.talk:
-            self._session.status = None
+            self._session.on_exit(None)
         elif code != 255 and code >= 0:
-            self._session.status = code
+            self._session.on_exit(code)
         else:
-            self._session.failure = self._lost()
+            self._session.on_failure(self._lost())
 
     def _welcome(self) -> None:
         session = self._session
-        session.connected = True
+        session.on_connected()
         session.drop(session.input)
         text = self.talk.replace("\r", "")
         for name, kind in diagnosis.STORED.findall(text):
             session.notes.append(f"{session.target.host}: {name} was not known; its {kind} key is now in known_hosts")
-        peer = diagnosis.PEER.search(text)
-        session.address = peer[1] if peer else session.address
 
     def _lost(self) -> Failure:
         last, target = diagnosis.last_words(self.talk.replace("\r", "")), self._session.target
@@ -343,7 +340,7 @@ def _port(found: dict[str, str]) -> int:
     return int(port) if port.isdigit() else 22
 
 
-def _places(target: Target | None, config_file: str | None) -> list[Place]:
+def _places(target: LoginTarget | None, config_file: str | None) -> list[Place]:
     """Return the access hosts that the caller names, the first to be dialled first."""
     if target is None:
         return []

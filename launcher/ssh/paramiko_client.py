@@ -24,7 +24,7 @@ from .failures import Failure
 from .keys import collect
 from .pacing import Pace, pause
 from .pump import Pump
-from .session import BUSY_SECONDS, CONNECT_SECONDS, JOIN_SECONDS, Life, Session, Sessions, Target
+from .session import BUSY_SECONDS, CONNECT_SECONDS, JOIN_SECONDS, Closable, LoginTarget, Session, Sessions
 
 WINDOW_BYTES = 16 << 20
 KEEPALIVE_SECONDS = 5
@@ -80,13 +80,13 @@ class ParamikoClient:
         self._accept_new = host_key_policy == "accept-new"
         self._configuration: Configuration | None = None
         self._pace = Pace()
-        self._life = Life()  # of the connections to access hosts
+        self._life = Closable()  # of the connections to access hosts
         self._lock = threading.Lock()
         self._storing = threading.Lock()
         self._sessions = Sessions()
         self._hops: dict[tuple[object, ...], Hop] = {}
 
-    def start(self, target: Target) -> Session:
+    def start(self, target: LoginTarget) -> Session:
         """Start a session; returns at once."""
         return self._sessions.start(target, self._serve)
 
@@ -110,14 +110,14 @@ class ParamikoClient:
             connection = self._reach(route, session, session.notes)
             self._run_command(session, route, connection)
         except Unusable as error:
-            session.failure = error.failure
+            session.on_failure(error.failure)
         except Exception as error:
-            session.failure = failures.protocol(failures.Place(target.host), f"{type(error).__name__}: {error}")
+            session.on_failure(failures.protocol(failures.Place(target.host), f"{type(error).__name__}: {error}"))
         finally:
             if connection is not None:
                 connection.end()
 
-    def _route(self, target: Target) -> Route:
+    def _route(self, target: LoginTarget) -> Route:
         with self._lock:
             if self._configuration is None:
                 _silence_logging()
@@ -126,9 +126,6 @@ class ParamikoClient:
 
     def _run_command(self, session: Session, route: Route, connection: Connection) -> None:
         transport = connection.transport
-        session.address = route.address
-        if route.via is None and route.proxy_command is None:
-            session.address = transport.sock.getpeername()[0]
         with _time_limit(CONNECT_SECONDS, connection.end_carrier) as is_over:
             try:
                 channel = transport.open_session(window_size=WINDOW_BYTES, timeout=CONNECT_SECONDS)
@@ -138,16 +135,16 @@ class ParamikoClient:
             except Exception as error:
                 detail = "time is over" if is_over() else said(transport, error)
                 raise Unusable(failures.no_session(route.place, detail)) from None
-        session.connected = True
+        session.on_connected()
         pump = Pump(session, channel)
         pump.run()
-        session.status = pump.status
+        session.on_exit(pump.status)
         if session.status is None and not session.closed and not transport.is_active():
-            session.failure = failures.lost(session.target.host, str(transport.get_exception() or ""))
+            session.on_failure(failures.lost(session.target.host, str(transport.get_exception() or "")))
 
     # -- connections -------------------------------------------------------------------------------------------------
 
-    def _reach(self, route: Route, life: Life, notes: list[str]) -> Connection:
+    def _reach(self, route: Route, life: Closable, notes: list[str]) -> Connection:
         """Return a connection that is logged in; tries again while the server drops connections."""
         via = self._hop(route, life, notes) if route.via is not None else None
         server = f"{route.via and route.via.address}/{route.address}:{route.port}"
@@ -168,7 +165,7 @@ class ParamikoClient:
                 raise Unusable(failures.too_many_connections(route.place, tries, detail))
             life.pause(rest)
 
-    def _hop(self, route: Route, life: Life, notes: list[str]) -> Connection:
+    def _hop(self, route: Route, life: Closable, notes: list[str]) -> Connection:
         """Return the connection to the access host of a route."""
         via = route.via
         assert via is not None
@@ -191,7 +188,9 @@ class ParamikoClient:
             raise Unusable(failures.jump_failed(route.host, via.host, cause))
         return hop.connection
 
-    def _login(self, route: Route, via: Connection | None, life: Life, notes: list[str], seconds: float) -> Connection:
+    def _login(
+        self, route: Route, via: Connection | None, life: Closable, notes: list[str], seconds: float
+    ) -> Connection:
         deadline = time.monotonic() + seconds
         carrier, end_carrier = dial(route, via and via.transport, life, deadline)
         transport = _transport(carrier)

@@ -32,18 +32,18 @@ JOIN_SECONDS = 2.0
 
 
 @dataclass(slots=True)
-class Target:
+class LoginTarget:
     """A host to run a command on."""
 
     name: str  # in the run
     host: str  # as the user wrote it: an alias, a name or an address
     user: str | None = None
     port: int | None = None
-    jump: Target | None = None  # the access host that leads to it
+    jump: LoginTarget | None = None  # the access host that leads to it
     command: str = ""
 
 
-class Life:
+class Closable:
     """Something that may be closed while a thread waits on its behalf."""
 
     def __init__(self) -> None:
@@ -92,18 +92,17 @@ class Life:
         poller.poll(max(0.0, seconds) * 1000)
 
 
-class Session(Life):
+class Session(Closable):
     """A command on another host. `read_fd`, `write_fd` and `error_fd` are its standard output, input and error.
 
     They do not block, and they belong to the session: `close_input` and `close` close them.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: LoginTarget) -> None:
         super().__init__()
         self.target = target
         self.failure: Failure | None = None
         self.status: int | None = None  # the exit code of the command, if it is known
-        self.address: str | None = None  # of the ssh server that was reached
         self.notes: list[str] = []  # for people: a host key was stored
         self.connected = False
         self.read_fd, self.output = _pipe()  # the second is the inner end: that of the client
@@ -128,7 +127,25 @@ class Session(Life):
                 os.close(descriptor)
         self.read_fd = self.write_fd = self.error_fd = -1
 
+    def take_notes(self) -> list[str]:
+        """Return what people are to be told since the last time."""
+        notes = self.notes[:]
+        del self.notes[: len(notes)]  # another thread may have added more
+        return notes
+
     # -- for clients -------------------------------------------------------------------------------------------------
+
+    def on_connected(self) -> None:
+        """The remote command runs."""
+        self.connected = True
+
+    def on_failure(self, failure: Failure | None) -> None:
+        """The session has failed, or (None) has ended for another reason."""
+        self.failure = failure
+
+    def on_exit(self, status: int | None) -> None:
+        """The remote command has ended; None: nobody knows how."""
+        self.status = status
 
     def begin(self, serve: Callable[[Session], None]) -> None:
         """Serve the session in a thread."""
@@ -164,7 +181,7 @@ class Session(Life):
 class Client(Protocol):
     """Starts sessions."""
 
-    def start(self, target: Target) -> Session:
+    def start(self, target: LoginTarget) -> Session:
         """Start a session; returns at once."""
         ...
 
@@ -180,7 +197,7 @@ class Sessions:
         self._sessions: list[Session] = []
         self._lock = threading.Lock()
 
-    def start(self, target: Target, serve: Callable[[Session], None]) -> Session:
+    def start(self, target: LoginTarget, serve: Callable[[Session], None]) -> Session:
         """Start a session that a thread of its own serves."""
         session = Session(target)
         with self._lock:

@@ -9,10 +9,6 @@ import time
 import pytest
 from lab import Machine, Rootless
 
-from fedfutures import Hosts
-from fedfutures_launcher.federate import wanted
-from fedfutures_launcher.hosts import BadHosts
-
 from . import programs
 from .ground import Ground
 from .test_ends import heard, nothing_left
@@ -142,11 +138,3 @@ def test_output_that_nobody_reads_does_not_stop_the_links(ground):
     assert float(lines[1].split()[1]) < 4
     ended = ground.finish(process)
     assert "all of it" in ended.out, ended.err
-
-
-def test_hosts_that_are_none(tmp_path):
-    with pytest.raises(BadHosts, match="no host is named"):
-        wanted(Hosts([""]))
-    (tmp_path / "binary").write_bytes(b"\xd0\xff")
-    with pytest.raises(BadHosts, match="no text in UTF-8"):
-        wanted(Hosts(file=str(tmp_path / "binary")))

@@ -12,16 +12,19 @@ import sysconfig
 import venv
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fedfutures import __version__
+from fedfutures import Hosts, __version__
 from fedfutures.host.settings import Settings
-from fedfutures_launcher import hints, wheel
-from fedfutures_launcher.assembly import Request
-from fedfutures_launcher.hints import hinted
-from fedfutures_launcher.hosts import HostSpec, from_word
-from fedfutures_launcher.remote import by_hand
+from fedfutures_launcher import wheel
+from fedfutures_launcher.connector import hints
+from fedfutures_launcher.connector.access import by_hand
+from fedfutures_launcher.connector.hints import hinted
+from fedfutures_launcher.hosts.spec import HostSpec
+from fedfutures_launcher.hosts.words import from_word
+from fedfutures_launcher.layout.assemble import Request
 from fedfutures_launcher.ssh.failures import Failure
 from fedfutures_launcher.ssh.names import known_names
 
@@ -37,11 +40,11 @@ tower.lab.org,10.0.0.7 ssh-ed25519 AAAA
 """
 
 
-def request_of(*words: str, **ssh: str) -> Request:
+def request_of(*words: str, **ssh: Any) -> Request:
     specs = [from_word(word) for word in words]
     for spec in specs:
         spec.name = spec.host
-    return Request(HostSpec("localhost", name="here"), specs, Settings(host="here", workers=1, size=1), ssh=dict(ssh))
+    return Request(HostSpec("localhost", name="here"), specs, Settings(host="here", workers=1, size=1), Hosts(**ssh))
 
 
 # ------------------------------------------------------------------------------------------------------------- wheels
@@ -116,12 +119,12 @@ def test_a_host_without_fedfutures_has_it_after_the_command_that_is_printed(root
 
 
 def test_a_command_by_hand_goes_the_way_that_the_run_goes() -> None:
-    request = request_of("ann@tower.lab.org:2222", "b", config="/c d")
+    request = request_of("ann@tower.lab.org:2222", "b", ssh_config="/c d")
     tower, b = request.hosts
     assert by_hand(tower, request) == "ssh -F '/c d' -p 2222 ann@tower.lab.org"
     b.site = "tower.lab.org"
     assert by_hand(b, request) == "ssh -F '/c d' -J ann@tower.lab.org:2222 b"
-    assert by_hand(from_word("c"), request_of("c", executable="/opt/ssh")) == "/opt/ssh c"
+    assert by_hand(from_word("c"), request_of("c", ssh_executable="/opt/ssh")) == "/opt/ssh c"
 
 
 # -------------------------------------------------------------------------------------------------------------- names
@@ -145,7 +148,7 @@ def test_the_names_that_ssh_knows(config: str) -> None:
     [("hh2", ("did you mean h2?",)), ("towr.lab.org", ("did you mean tower.lab.org?",)), ("elsewhere", ())],
 )
 def test_a_slip_of_the_pen_in_a_host(word: str, hint: tuple[str, ...], config: str) -> None:
-    request = request_of(word, config=config)
+    request = request_of(word, ssh_config=config)
     assert hinted(Failure("unresolved name", word, ""), request.hosts[0], request).hints == hint
     assert hinted(Failure("refused", word, ""), request.hosts[0], request).hints == ()
 
@@ -156,7 +159,7 @@ def test_a_user_that_differs_from_the_others() -> None:
     assert failure.hints == ("the other hosts are logged in to as ann", hints.OTHER_CLIENT)
     same = hinted(Failure("authentication failed", "", ""), request.hosts[0], request)
     assert same.hints == (hints.OTHER_CLIENT,)
-    openssh = request_of("a", executable="ssh")
+    openssh = request_of("a", ssh_executable="ssh")
     assert hinted(Failure("authentication failed", "", ""), openssh.hosts[0], openssh).hints == ()
 
 
@@ -175,7 +178,7 @@ def test_what_is_printed_of_a_host_that_is_mistyped(rootless, tmp_path) -> None:
 def test_root_is_refused_in_a_line() -> None:
     from fedfutures import Hosts
     from fedfutures.errors import StartFailed
-    from fedfutures_launcher import federate
+    from fedfutures_launcher.connector import start as federate
 
     if os.geteuid() != 0:
         pytest.skip("this is not root's process")

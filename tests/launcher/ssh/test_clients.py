@@ -19,11 +19,11 @@ import pytest
 from lab import Rootless
 from lab.machines import wait_until
 
-from fedfutures_launcher.hello import HelloReader
+from fedfutures_launcher.connector.hello import HelloReader
 from fedfutures_launcher.ssh.command import remote_command
 from fedfutures_launcher.ssh.known_hosts import hashed_name
 from fedfutures_launcher.ssh.openssh_client import OpenSSHClient
-from fedfutures_launcher.ssh.session import Session, Target
+from fedfutures_launcher.ssh.session import LoginTarget, Session
 
 from .conftest import Maker
 
@@ -82,15 +82,14 @@ def silent_server() -> Iterator[int]:
 
 
 def test_streams_and_exit_status(hosts: Rootless, client: Maker) -> None:
-    session = client(hosts.config).start(Target("a", "h1", command="cat; echo of errors >&2; exit 7"))
+    session = client(hosts.config).start(LoginTarget("a", "h1", command="cat; echo of errors >&2; exit 7"))
     assert talk(session, b"of input\n") == (b"of input\n", b"of errors\n")
     assert (session.status, session.failure, session.connected) == (7, None, True)
-    assert session.address == hosts.machines["h1"].address
 
 
 def test_much_both_ways(hosts: Rootless, client: Maker) -> None:
     data = os.urandom(1 << 20) * 20
-    session = client(hosts.config).start(Target("a", "h1", command="tee /dev/stderr"))
+    session = client(hosts.config).start(LoginTarget("a", "h1", command="tee /dev/stderr"))
     out, errors = talk(session, data)
     assert len(out) == len(errors) == len(data)
     assert hashlib.sha256(out).digest() == hashlib.sha256(errors).digest() == hashlib.sha256(data).digest()
@@ -99,20 +98,20 @@ def test_much_both_ways(hosts: Rootless, client: Maker) -> None:
 
 def test_the_command_reads_nothing(hosts: Rootless, client: Maker) -> None:
     """What it leaves unread is no reason to hang."""
-    session = client(hosts.config).start(Target("a", "h1", command="echo done"))
+    session = client(hosts.config).start(LoginTarget("a", "h1", command="echo done"))
     wait_until(lambda: session.connected, "connected")
     assert talk(session, end=False) == (b"done\n", b"")
     assert session.status == 0
 
 
 def test_killed_by_a_signal(hosts: Rootless, client: Maker) -> None:
-    session = client(hosts.config).start(Target("a", "h1", command="kill -KILL $$"))
+    session = client(hosts.config).start(LoginTarget("a", "h1", command="kill -KILL $$"))
     assert talk(session) == (b"", b"")
     assert (session.status, session.failure) == (None, None)
 
 
 def test_noise_and_a_real_hello(hosts: Rootless, client: Maker) -> None:
-    session = client(hosts.config).start(Target("a", "noisy", command=remote_command([sys.executable])))
+    session = client(hosts.config).start(LoginTarget("a", "noisy", command=remote_command([sys.executable])))
     out, errors = talk(session)
     reader = HelloReader()
     assert (reader.feed(out), errors, reader.noise) == (b"", b"", b"You have mail.\n")
@@ -127,7 +126,7 @@ def test_noise_and_a_real_hello(hosts: Rootless, client: Maker) -> None:
 
 def test_an_unknown_host(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
     config = altered(hosts, tmp_path, UserKnownHostsFile=str(tmp_path / "known"))
-    session = client(config).start(Target("a", "h1", command="echo no"))
+    session = client(config).start(LoginTarget("a", "h1", command="echo no"))
     assert talk(session) == (b"", b"")
     assert session.failure is not None
     assert session.failure.kind == "host key unknown"
@@ -139,13 +138,13 @@ def test_an_unknown_host(hosts: Rootless, client: Maker, tmp_path: Path) -> None
 def test_a_new_host_is_accepted_once(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
     known = tmp_path / "known"
     config = altered(hosts, tmp_path, UserKnownHostsFile=str(known))
-    first = client(config, "accept-new").start(Target("a", "h1", command="echo yes"))
+    first = client(config, "accept-new").start(LoginTarget("a", "h1", command="echo yes"))
     assert talk(first)[0] == b"yes\n"
     assert len(first.notes) == 1
     assert "h1" in first.notes[0]
     wait_until(lambda: known.read_text().count("\n") >= 1, "stored")
     assert stat.S_IMODE(known.stat().st_mode) == 0o600
-    again = client(config).start(Target("a", "h1", command="echo known"))
+    again = client(config).start(LoginTarget("a", "h1", command="echo known"))
     assert (talk(again)[0], again.notes) == (b"known\n", [])
 
 
@@ -154,7 +153,7 @@ def test_a_changed_host_key(hosts: Rootless, client: Maker, tmp_path: Path, poli
     known = tmp_path / "known"
     lines = [line for line in hosts.known_hosts.read_text().splitlines() if "ed25519" in line]
     known.write_text("# of the lab\n" + lines[0].split()[0] + " " + lines[1].split(maxsplit=1)[1] + "\n")
-    session = client(altered(hosts, tmp_path, UserKnownHostsFile=str(known)), policy).start(Target("a", "h1"))
+    session = client(altered(hosts, tmp_path, UserKnownHostsFile=str(known)), policy).start(LoginTarget("a", "h1"))
     assert talk(session) == (b"", b"")
     assert session.failure is not None
     assert session.failure.kind == "host key changed"
@@ -169,7 +168,7 @@ def test_the_type_that_is_known_is_asked_for_and_names_may_be_hashed(
     name, kind, key = next(line.split() for line in hosts.known_hosts.read_text().splitlines() if "ecdsa" in line)
     known.write_text(f"{hashed_name(name)} {kind} {key}\n")
     session = client(altered(hosts, tmp_path, UserKnownHostsFile=str(known))).start(
-        Target("a", "h1", command="echo yes")
+        LoginTarget("a", "h1", command="echo yes")
     )
     assert (talk(session)[0], session.failure) == (b"yes\n", None)
 
@@ -194,7 +193,7 @@ def encrypted(hosts: Rootless, path: Path) -> Path:
 
 def test_a_key_that_is_not_accepted(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
     config = altered(hosts, tmp_path, IdentityFile=str(make_key(tmp_path / "other")))
-    session = client(config).start(Target("a", "h1"))
+    session = client(config).start(LoginTarget("a", "h1"))
     assert talk(session) == (b"", b"")
     assert session.failure is not None
     assert session.failure.kind == "authentication failed"
@@ -204,7 +203,7 @@ def test_a_key_that_is_not_accepted(hosts: Rootless, client: Maker, tmp_path: Pa
 
 def test_an_encrypted_key(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
     key = encrypted(hosts, tmp_path)
-    session = client(altered(hosts, tmp_path, IdentityFile=str(key))).start(Target("a", "h1"))
+    session = client(altered(hosts, tmp_path, IdentityFile=str(key))).start(LoginTarget("a", "h1"))
     assert talk(session) == (b"", b"")
     assert session.failure is not None
     assert (session.failure.kind, session.failure.remedy) == ("key encrypted", f"ssh-add {key}")
@@ -222,7 +221,7 @@ def test_an_encrypted_key_that_the_agent_holds(hosts: Rootless, client: Maker, t
             config = altered(
                 hosts, tmp_path, IdentityFile=str(encrypted(hosts, tmp_path)), IdentityAgent=str(agent)
             )  # fmt: skip
-            session = client(config).start(Target("a", "h1", command="echo yes"))
+            session = client(config).start(LoginTarget("a", "h1", command="echo yes"))
             assert (talk(session)[0], session.failure) == (b"yes\n", None)
         finally:
             process.kill()
@@ -234,7 +233,7 @@ def test_an_encrypted_key_that_the_agent_holds(hosts: Rootless, client: Maker, t
 @pytest.mark.parametrize("host", ["h2", "h3"])
 def test_through_one_host_and_two(hosts: Rootless, client: Maker, host: str) -> None:
     before = hosts.logins("h1")
-    session = client(hosts.config).start(Target("a", host, command="echo $SSH_CONNECTION"))
+    session = client(hosts.config).start(LoginTarget("a", host, command="echo $SSH_CONNECTION"))
     out, _ = talk(session)
     assert out.split()[2].decode() == hosts.machines[host].address
     assert hosts.logins("h1") == before + 1
@@ -242,9 +241,9 @@ def test_through_one_host_and_two(hosts: Rootless, client: Maker, host: str) -> 
 
 def test_through_a_host_that_the_caller_names(hosts: Rootless, client: Maker) -> None:
     before = hosts.logins("noisy")
-    jump = Target("door", "noisy", jump=Target("outer", "h1"))
+    jump = LoginTarget("door", "noisy", jump=LoginTarget("outer", "h1"))
     one = client(hosts.config)
-    for session in [one.start(Target("a", "busy", jump=jump, command="echo yes")) for _ in range(2)]:
+    for session in [one.start(LoginTarget("a", "busy", jump=jump, command="echo yes")) for _ in range(2)]:
         assert (talk(session)[0], session.failure) == (b"yes\n", None)
     assert hosts.logins("noisy") - before in (1, 2)  # paramiko: one connection for both
 
@@ -253,12 +252,12 @@ def test_by_a_proxy_command(hosts: Rootless, client: Maker, tmp_path: Path) -> N
     config = tmp_path / "config"
     text = hosts.config.read_text().replace("ProxyJump h1", f"ProxyCommand ssh -F {hosts.config} -W [%h]:%p h1")
     config.write_text(text)
-    session = client(config).start(Target("a", "h2", command="echo yes"))
+    session = client(config).start(LoginTarget("a", "h2", command="echo yes"))
     assert (talk(session)[0], session.failure) == (b"yes\n", None)
 
 
 def test_a_jump_host_that_fails(hosts: Rootless, client: Maker) -> None:
-    session = client(hosts.config).start(Target("a", "h1", jump=Target("door", "127.0.0.1", port=1)))
+    session = client(hosts.config).start(LoginTarget("a", "h1", jump=LoginTarget("door", "127.0.0.1", port=1)))
     assert talk(session) == (b"", b"")
     assert session.failure is not None
     assert session.failure.kind == "jump host failed"
@@ -266,7 +265,7 @@ def test_a_jump_host_that_fails(hosts: Rootless, client: Maker) -> None:
 
 
 def test_a_host_behind_that_refuses(hosts: Rootless, client: Maker) -> None:
-    session = client(hosts.config).start(Target("a", "h2", port=1))
+    session = client(hosts.config).start(LoginTarget("a", "h2", port=1))
     assert talk(session) == (b"", b"")
     assert session.failure is not None
     assert session.failure.kind == "refused"
@@ -277,7 +276,7 @@ def test_a_host_behind_that_refuses(hosts: Rootless, client: Maker) -> None:
 
 
 def test_nobody_listens(hosts: Rootless, client: Maker) -> None:
-    session = client(hosts.config).start(Target("a", "h1", port=1))
+    session = client(hosts.config).start(LoginTarget("a", "h1", port=1))
     assert talk(session) == (b"", b"")
     assert session.failure is not None
     assert session.failure.kind == "refused"
@@ -285,7 +284,7 @@ def test_nobody_listens(hosts: Rootless, client: Maker) -> None:
 
 
 def test_an_unknown_name(hosts: Rootless, client: Maker) -> None:
-    session = client(hosts.config).start(Target("a", "no-such-host.invalid"))
+    session = client(hosts.config).start(LoginTarget("a", "no-such-host.invalid"))
     assert talk(session) == (b"", b"")
     assert session.failure is not None
     assert session.failure.kind == "unresolved name"
@@ -295,7 +294,7 @@ def test_an_unknown_name(hosts: Rootless, client: Maker) -> None:
 def test_a_server_that_never_speaks(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
     with silent_server() as port:
         began = time.monotonic()
-        session = client(altered(hosts, tmp_path, ConnectTimeout="1")).start(Target("a", "127.0.0.1", port=port))
+        session = client(altered(hosts, tmp_path, ConnectTimeout="1")).start(LoginTarget("a", "127.0.0.1", port=port))
         assert talk(session) == (b"", b"")
         assert 0.9 < time.monotonic() - began < 5
     assert session.failure is not None
@@ -313,7 +312,7 @@ def test_a_host_that_drops_packets(hosts: Rootless, client: Maker, tmp_path: Pat
             filling.setblocking(False)
             filling.connect_ex(server.getsockname())
         config = altered(hosts, tmp_path, ConnectTimeout="1")
-        session = client(config).start(Target("a", "127.0.0.1", port=server.getsockname()[1]))
+        session = client(config).start(LoginTarget("a", "127.0.0.1", port=server.getsockname()[1]))
         assert talk(session) == (b"", b"")
     assert session.failure is not None
     assert session.failure.kind == "timeout"
@@ -321,7 +320,7 @@ def test_a_host_that_drops_packets(hosts: Rootless, client: Maker, tmp_path: Pat
 
 def test_many_logins_at_once(hosts: Rootless, client: Maker) -> None:
     one = client(hosts.config)
-    sessions = [one.start(Target(f"b{number}", "busy", command=f"echo {number}")) for number in range(24)]
+    sessions = [one.start(LoginTarget(f"b{number}", "busy", command=f"echo {number}")) for number in range(24)]
     assert [talk(session)[0] for session in sessions] == [b"%d\n" % number for number in range(24)]
     assert [session.failure for session in sessions] == [None] * 24
 
@@ -335,7 +334,7 @@ def test_a_shared_master(hosts: Rootless, tmp_path: Path) -> None:
     one, before = OpenSSHClient("ssh", str(config)), hosts.logins("h1")
     try:
         for _ in range(2):
-            session = one.start(Target("a", "h1", command="cat; echo errors >&2; exit 4"))
+            session = one.start(LoginTarget("a", "h1", command="cat; echo errors >&2; exit 4"))
             assert talk(session, b"input") == (b"input", b"errors\n")
             assert (session.status, session.failure, session.connected) == (4, None, True)
         assert hosts.logins("h1") == before + 1
@@ -345,7 +344,7 @@ def test_a_shared_master(hosts: Rootless, tmp_path: Path) -> None:
 
 
 def test_a_client_that_is_missing() -> None:
-    session = OpenSSHClient("/no/such/ssh").start(Target("a", "h1"))
+    session = OpenSSHClient("/no/such/ssh").start(LoginTarget("a", "h1"))
     assert talk(session, end=False) == (b"", b"")
     assert session.failure is not None
     assert (session.failure.kind, session.failure.remedy) == ("no such executable", "command -v /no/such/ssh")
@@ -354,7 +353,7 @@ def test_a_client_that_is_missing() -> None:
 def test_another_program_in_its_place() -> None:
     """It says nothing that tells when it is logged in; so nobody waits for that."""
     program = """sh -c 'case "$*" in *-G*) exit 1;; esac; cat; echo errors >&2; exit 5' its-name"""
-    session = OpenSSHClient(program).start(Target("a", "h1", command="ignored"))
+    session = OpenSSHClient(program).start(LoginTarget("a", "h1", command="ignored"))
     assert talk(session, b"input\n") == (b"input\n", b"errors\n")
     assert (session.status, session.failure) == (5, None)
 
@@ -363,7 +362,7 @@ def test_another_program_in_its_place() -> None:
 
 
 def test_a_connection_that_is_lost(hosts: Rootless, client: Maker) -> None:
-    session = client(hosts.config).start(Target("a", "h1", command="echo up; exec cat"))
+    session = client(hosts.config).start(LoginTarget("a", "h1", command="echo up; exec cat"))
     assert select.select([session.read_fd], [], [], LIMIT_SECONDS)[0]
     assert os.read(session.read_fd, 100) == b"up\n"
     hosts.kill_sessions("h1")
@@ -376,12 +375,12 @@ def test_a_connection_that_is_lost(hosts: Rootless, client: Maker) -> None:
 def test_closing_does_not_wait(hosts: Rootless, client: Maker) -> None:
     """Neither for one that connects, nor for one that runs, nor for one that nobody reads from."""
     one = client(hosts.config)
-    running = one.start(Target("a", "h1", command="exec cat"))
-    flooding = one.start(Target("b", "h2", command="yes"))
+    running = one.start(LoginTarget("a", "h1", command="exec cat"))
+    flooding = one.start(LoginTarget("b", "h2", command="yes"))
     wait_until(lambda: running.connected and flooding.connected, "connected")
     with silent_server() as port:
-        connecting = one.start(Target("c", "127.0.0.1", port=port))
-        waiting = one.start(Target("d", "h1", jump=Target("door", "127.0.0.1", port=port)))
+        connecting = one.start(LoginTarget("c", "127.0.0.1", port=port))
+        waiting = one.start(LoginTarget("d", "h1", jump=LoginTarget("door", "127.0.0.1", port=port)))
         began = time.monotonic()
         one.close()
         assert time.monotonic() - began < 2

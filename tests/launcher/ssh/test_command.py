@@ -11,13 +11,13 @@ import pytest
 
 from fedfutures.wire.control import HostProcessGone
 from fedfutures.wire.framing import pack
-from fedfutures_launcher.hello import Hello, HelloReader
+from fedfutures_launcher.connector.hello import HelloReader, HostHello
 from fedfutures_launcher.ssh.command import BOOTSTRAP, attach_command, default_pythons, packed, remote_command
 
 SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "ksh", "csh", "tcsh", "fish") if shutil.which(shell)]
 
 
-def run(command: str, shell: str = "sh", behind: bytes = b"") -> tuple[Hello, subprocess.CompletedProcess[bytes]]:
+def run(command: str, shell: str = "sh", behind: bytes = b"") -> tuple[HostHello, subprocess.CompletedProcess[bytes]]:
     """Return the hello of a command that a login shell was given, and how it ended; its input is empty.
 
     What it says `behind` the hello is compared.

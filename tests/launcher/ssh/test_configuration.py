@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from fedfutures_launcher.ssh.configuration import Configuration, Route, Unusable
-from fedfutures_launcher.ssh.session import Target
+from fedfutures_launcher.ssh.session import LoginTarget
 
 
-def route(tmp_path: Path, text: str, target: Target) -> Route:
+def route(tmp_path: Path, text: str, target: LoginTarget) -> Route:
     (tmp_path / "config").write_text(text)
     return Configuration(str(tmp_path / "config")).route(target)
 
@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_nothing_said(tmp_path: Path) -> None:
-    found = route(tmp_path, "", Target("a", "h1"))
+    found = route(tmp_path, "", LoginTarget("a", "h1"))
     assert (found.host, found.address, found.port, found.user) == ("h1", "h1", 22, getpass.getuser())
     assert found.keys == [f"{tmp_path}/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ed25519")]
     assert (found.keys_named, found.only_these_keys, found.agent) == (False, False, "/of/the/agent")
@@ -53,7 +53,7 @@ def test_all_that_counts(tmp_path: Path) -> None:
             Port 99
             IdentityFile ~/keys/last
     """
-    found = route(tmp_path, text, Target("a", "h1"))
+    found = route(tmp_path, text, LoginTarget("a", "h1"))
     assert (found.address, found.port, found.user) == ("node1.h1.example", 2222, "ann")
     assert found.keys == [f"{tmp_path}/keys/ann", "/with space/key", f"{tmp_path}/keys/last"]
     assert (found.keys_named, found.only_these_keys, found.agent) == (True, True, "")
@@ -62,7 +62,7 @@ def test_all_that_counts(tmp_path: Path) -> None:
 
 
 def test_the_caller_goes_first(tmp_path: Path) -> None:
-    found = route(tmp_path, "Host *\nUser ann\nPort 5\nIdentityFile /%r\n", Target("a", "h1", user="bob", port=7))
+    found = route(tmp_path, "Host *\nUser ann\nPort 5\nIdentityFile /%r\n", LoginTarget("a", "h1", user="bob", port=7))
     assert (found.user, found.port, found.keys) == ("bob", 7, ["/bob"])
 
 
@@ -79,7 +79,7 @@ def test_chains(tmp_path: Path) -> None:
             Port 5
             ProxyJump outer
     """
-    inner = route(tmp_path, text, Target("a", "inner"))
+    inner = route(tmp_path, text, LoginTarget("a", "inner"))
     middle = inner.via
     assert middle is not None
     assert middle.address == "10.0.0.2"
@@ -93,19 +93,19 @@ def test_chains(tmp_path: Path) -> None:
 
 def test_the_callers_jump_host_takes_the_place_of_the_configs(tmp_path: Path) -> None:
     text = "Host h1\nProxyJump other\nHost door\nUser ann\n"
-    found = route(tmp_path, text, Target("a", "h1", jump=Target("door", "door")))
+    found = route(tmp_path, text, LoginTarget("a", "h1", jump=LoginTarget("door", "door")))
     assert found.via is not None
     assert (found.via.address, found.via.user, found.via.via) == ("door", "ann", None)
 
 
 @pytest.mark.parametrize("line", ["ProxyJump none", "ProxyCommand none"])
 def test_none_is_no_host(tmp_path: Path, line: str) -> None:
-    found = route(tmp_path, f"Host *\n{line}\n", Target("a", "h1"))
+    found = route(tmp_path, f"Host *\n{line}\n", LoginTarget("a", "h1"))
     assert (found.via, found.proxy_command) == (None, None)
 
 
 def test_a_proxy_command(tmp_path: Path) -> None:
-    found = route(tmp_path, "Host *\nProxyCommand nc %h %p\n", Target("a", "h1", port=5))
+    found = route(tmp_path, "Host *\nProxyCommand nc %h %p\n", LoginTarget("a", "h1", port=5))
     assert found.proxy_command == "nc h1 5"
 
 
@@ -114,7 +114,7 @@ def test_included_files(tmp_path: Path) -> None:
     (tmp_path / ".ssh" / "conf.d" / "one").write_text("Host h1\n  User of-one\n")
     (tmp_path / "two").write_text("Port 7\n")
     text = f"Include conf.d/* missing\nHost h2\n  Include {tmp_path}/two\n  User of-two\nHost *\n  User last\n"
-    one, two, three = (route(tmp_path, text, Target("a", host)) for host in ("h1", "h2", "h3"))
+    one, two, three = (route(tmp_path, text, LoginTarget("a", host)) for host in ("h1", "h2", "h3"))
     assert [(found.user, found.port) for found in (one, two, three)] == [("of-one", 22), ("of-two", 7), ("last", 22)]
 
 
@@ -127,10 +127,10 @@ def test_included_files(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_makes_no_sense(tmp_path: Path, text: str) -> None:
     with pytest.raises(Unusable) as raised:
-        route(tmp_path, text, Target("a", "h1"))
+        route(tmp_path, text, LoginTarget("a", "h1"))
     assert raised.value.failure.kind == "ssh config"
 
 
 def test_a_file_that_is_missing() -> None:
     with pytest.raises(Unusable, match="No such file"):
-        Configuration("/no/such/config").route(Target("a", "h1"))
+        Configuration("/no/such/config").route(LoginTarget("a", "h1"))

@@ -1,0 +1,74 @@
+"""The plan of a run, for people: what would be started where, before anything is started or any host is asked."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, NoReturn
+
+from fedfutures.host.flags import shown
+from fedfutures.host.handle import command_here
+from fedfutures.host.settings import Settings
+
+from ..connector.access import remote_target
+from ..hosts.local import counted
+from ..layout.assemble import Request, assemble
+from ..layout.tree import Tree
+from .options import Options
+
+Lines = list[tuple[str, Any]]
+"""(name, value)"""
+
+
+def show(lines: Lines) -> NoReturn:
+    """Print a plan, and end."""
+    print(plan_text(lines))
+    raise SystemExit(0)
+
+
+def plan_text(lines: Lines) -> str:
+    """Return a plan for people: a name and its value each; the lines of a long value stand below each other."""
+    width = max(len(name) for name, _ in lines) + 1
+    below = "\n" + " " * (width + 1)
+    text = "\n".join(f"{name + ':':<{width}} {str(value).replace(chr(10), below)}" for name, value in lines)
+    return text.encode("utf-8", "backslashreplace").decode()  # names of files need be no UTF-8
+
+
+def local_plan(options: Options, settings: Settings, command: list[str], tree: Tree) -> Lines:
+    """Return the plan of a run on this machine alone."""
+    program, imported = _head(options, settings)
+    return [
+        program,
+        ("host", f"{settings.host}: {counted(settings)}"),
+        ("brokers", tree.drawing()),
+        ("start", shown(command_here(settings, command))),
+        ("threads", f"{settings.threads} for BLAS and OpenMP in each Worker, unless set"),
+        ("directory", settings.directory),
+        imported,
+    ]
+
+
+def far_plan(options: Options, request: Request, command: list[str]) -> Lines:
+    """Return the tree of Brokers, and the command for each host. No host was asked: some counts are guesses."""
+    assembly = assemble(request, {spec.name: {"processors": 1} for spec in request.hosts})
+    lines = _head(options, request.settings)
+    lines += [
+        ("brokers", assembly.tree.drawing()),
+        ("start", f"{request.local.name}: {shown(command_here(request.settings, command))}"),
+    ]
+    for spec in request.hosts:
+        if spec.name not in assembly.settings:
+            lines.append(("leave out", f"{spec.name}: it would have no Worker"))
+            continue
+        way = f" through {spec.site}" if spec.site else ""
+        target = remote_target(spec, request)
+        lines.append(("start", f"{spec.name}: by ssh to {spec.word}{way}: {target.command}"))
+    if request.workers is None and any(spec.count is None for spec in request.hosts):
+        lines.append(("note", "a host without a count gets as many Workers as it has processors; here it counts one"))
+    return lines
+
+
+def _head(options: Options, settings: Settings) -> Lines:
+    return [
+        ("program", shlex.join([options.place, *options.arguments])),
+        ("import", f"{settings.program[1]} by Workers, when needed" if settings.program else "never: no main guard"),
+    ]

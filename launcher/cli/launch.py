@@ -1,0 +1,167 @@
+"""From options to an ended program: plan, start the Federation, become the Origin, run, end."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from fedfutures.errors import StartFailed
+from fedfutures.host import room
+from fedfutures.host.handle import HostHandle
+from fedfutures.host.here import settings_here
+from fedfutures.host.settings import Settings
+from fedfutures.host.system import processors
+
+from ..hosts.local import BATCH_VARIABLES, at_home, counted
+from ..layout.tree import HostPlan, plan
+from . import copies, suggestions
+from . import program as programs
+from .ending import end_by_interrupt, run_to_end
+from .options import Options, parse
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the launcher; it ends as the program ends."""
+    launch(parse(sys.argv[1:] if arguments is None else arguments))
+
+
+def launch(options: Options) -> NoReturn:
+    """Run the program with a Federation under it, and exit as it does."""
+    hosts = options.hosts
+    if not programs.SAFE_PATH:
+        del sys.path[0]  # the launcher's own first entry, where the program's is to stand
+    sys.path[:0] = map(os.path.abspath, hosts.pythonpath)
+    refuse_copies(options)
+    program = programs.load(options)
+    point_out(options, program)
+    if hosts.names or hosts.file is not None or any(name in os.environ for name in BATCH_VARIABLES):
+        launch_far(options, program)
+    check(options)
+    settings, command = at_home(settings_for(options, program, options.workers or processors()), hosts)
+    launch_here(options, program, settings, command)
+
+
+def launch_here(options: Options, program: programs.Program, settings: Settings, command: list[str]) -> NoReturn:
+    """Run the program with Workers on this machine alone."""
+    if why := room.refusal(settings.workers, room.available_memory(), settings.host):
+        programs.fail(why)
+    tree = plan([HostPlan(settings.host, settings.workers, settings.brokers)])
+    settings.dials = tree.dials(settings.host)
+    if options.dry_run:
+        from . import dry_run
+
+        dry_run.show(dry_run.local_plan(options, settings, command, tree))
+    many = room.warning(settings.workers, processors(), settings.host)
+    if many and not options.quiet:
+        print(f"fedfutures: {many}", file=sys.stderr)
+    run(options, program, settings, lambda: HostHandle(settings, python=command))
+
+
+def launch_far(options: Options, program: programs.Program) -> NoReturn:
+    """Run the program with Workers on other hosts, too, unless this machine turns out to be the only one."""
+    from ..connector import start  # what other hosts take is loaded only for them
+    from ..connector.handle import ConnectorHandle
+    from ..hosts.resolve import wanted
+    from ..hosts.spec import BadHosts
+
+    hosts = options.hosts
+    try:
+        specs = wanted(hosts)
+    except BadHosts as error:
+        programs.fail(str(error))
+    alone = len(specs) == 1
+    check(options, alone=alone)
+    settings = settings_for(options, program, options.workers or specs[0].count or processors())
+    settings, command = start.at_home(specs[0], settings)
+    if alone:
+        launch_here(options, program, settings, command)
+    request = start.request_for(hosts, specs, settings, options.workers, options.brokers)
+    if options.dry_run:
+        from . import dry_run
+
+        dry_run.show(dry_run.far_plan(options, request, command))
+    try:
+        start.refuse_root(hosts, specs)
+    except StartFailed as error:
+        programs.fail(error.summary, error.exit_code)
+    if hosts.external_hostname and options.verbosity:
+        print("fedfutures: --external-hostname is not needed: links are dialled from here", file=sys.stderr)
+    run(options, program, request.settings, lambda: ConnectorHandle(request, command))
+
+
+def refuse_copies(options: Options) -> None:
+    """End with code 2 when ``srun`` or its like has started this command several times, and nothing else is meant."""
+    found = copies.copies(os.environ, sys.stdin is not None and sys.stdin.isatty())
+    if found is None or set(options.hosts.names) == {"localhost"}:
+        return
+    if found.first:
+        programs.fail(copies.refusal(found, options.line))
+    raise SystemExit(2)  # one line is enough
+
+
+def point_out(options: Options, program: programs.Program) -> None:
+    """Say which options of ours stand behind the program, which gets them."""
+    if options.quiet or options.kind != "file" or not options.arguments:
+        return
+    text = "".join(linecache.getlines(program.file)) if program.file else ""
+    found = suggestions.behind_the_program(options.arguments, {word.partition("=")[0] for word in options.given}, text)
+    if found:
+        stand = "stands" if len(found) == 1 else "stand"
+        print(
+            f"fedfutures: {', '.join(found)} {stand} behind {options.place}, so {options.place} gets "
+            f"{'it' if len(found) == 1 else 'them'}; options of fedfutures stand in front",
+            file=sys.stderr,
+        )
+
+
+def settings_for(options: Options, program: programs.Program, workers: int) -> Settings:
+    """Return what the command line says to every host."""
+    path = [*([program.path0] if program.path0 is not None else []), *sys.path]
+    path = [os.path.abspath(place) if place == "" else place for place in path]
+    return settings_here(
+        workers, brokers=options.brokers, program=program.importable, argv=[program.argv0, *options.arguments],
+        path=path, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
+        directory=os.getcwd(), verbosity=-1 if options.quiet else options.verbosity,
+    )  # fmt: skip
+
+
+def check(options: Options, *, alone: bool = True) -> None:
+    """See that what is named is there, on this machine if that is the only one."""
+    path, prolog = options.hosts.path, options.hosts.prolog
+    if alone and path is not None and not os.path.isdir(path):
+        programs.fail(f"--path {path!r} is not a directory")
+    if alone and prolog is not None and not os.access(prolog, os.R_OK):
+        programs.fail(f"--prolog {prolog!r} cannot be read")
+    if options.profile is not None:
+        try:
+            os.makedirs(options.profile, exist_ok=True)
+        except OSError as error:
+            programs.fail(f"--profile {options.profile!r} cannot be made: {error.strerror}")
+
+
+def run(
+    options: Options, program: programs.Program, settings: Settings, start_hosts: Callable[[], HostHandle]
+) -> NoReturn:
+    """Start the hosts, become the Origin, and run the program to its end."""
+    try:
+        handle = start_hosts()
+        # Only now the rest is loaded, while the host process loads its own.
+        from fedfutures.futures import patience
+        from fedfutures.futures.federation import Federation
+        from fedfutures.worker import current
+
+        patience.quiet = options.quiet
+        programs.enter(program)
+        federation = Federation(handle, prefix=options.prefix)
+        current.node = federation.origin
+    except StartFailed as error:
+        programs.fail(error.summary, error.exit_code)
+    except KeyboardInterrupt:
+        print("fedfutures: interrupted before the program has begun", file=sys.stderr)
+        end_by_interrupt()
+    if settings.verbosity > 0 and not handle.facts.get("size"):
+        print(f"fedfutures: {counted(settings)} on {settings.host}", file=sys.stderr)
+    run_to_end(federation, lambda: programs.run(program, options.arguments))

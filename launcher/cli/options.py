@@ -1,0 +1,133 @@
+"""The command line of ``python -m fedfutures``: its options, and what the user asks for with them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import Field, dataclass, fields
+from typing import Any, NoReturn
+
+from fedfutures.host.hosts import Hosts
+
+from .splitting import BadLine, Splitter
+
+USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
+EPILOG = "For example: python -m fedfutures --hosts localhost tower rack1 -n 12 prog.py"
+DESCRIPTION = "Run a Python program whose fedfutures spread over Workers, on this machine and on others."
+
+
+@dataclass(slots=True)
+class Options:
+    """What the user asks for."""
+
+    kind: str  # of the program: "file", "module", "code" or "stdin"
+    place: str  # path, module name or code
+    arguments: list[str]  # the program's own
+    given: list[str]  # our own words, as they were written
+    line: list[str]  # all words
+    hosts: Hosts
+    workers: int | None
+    brokers: int
+    verbosity: int
+    quiet: bool
+    profile: str | None
+    debug: bool
+    prefix: bool
+    dry_run: bool
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"fedfutures: {message}; see python -m fedfutures --help\n")
+
+
+def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
+    """Return the parser of our options, without the program, and these options."""
+    from fedfutures import __version__
+
+    parser = _Parser(
+        "fedfutures", usage=USAGE, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, add_help=False
+    )
+    of_hosts = parser.add_argument_group("other hosts")
+    known: list[argparse.Action] = []
+
+    def add(*flags: str, **more: Any) -> None:
+        known.append(parser.add_argument(*flags, **more))
+
+    add("-h", "--help", action="help", help="show this help message and exit")
+    add("-n", dest="workers", type=_number(int, 1), metavar="N",
+        help="Workers in all; default: one for each processor that may be used")  # fmt: skip
+    add("-b", dest="brokers", type=_number(int, 1), default=1, metavar="N", help="Brokers on each host; default: 1")
+    add("-v", dest="verbosity", action="count", default=0, help="say what happens; -vv: in detail")
+    add("-q", "--quiet", action="store_true", help="say nothing but errors")
+    for item in fields(Hosts):
+        group = parser if item.metadata["here"] else of_hosts
+        known.append(group.add_argument(*item.metadata["flags"], dest=item.name, **_argument(item)))
+    add("--profile", nargs="?", const=".", metavar="DIR",
+        help="write a cProfile of each Worker of this machine to DIR; default: here")  # fmt: skip
+    add("--debug", action="store_true", help="check every invariant at each step (slow)")
+    add("--no-prefix", dest="prefix", action="store_false", help="print what Futures print without [host.worker]")
+    add("--dry-run", action="store_true", help="print the plan and start nothing")
+    add("--version", action="version", version=f"fedfutures {__version__}")
+    return parser, known
+
+
+def _argument(item: Field[Any]) -> dict[str, Any]:
+    """Return what argparse is to know of an option of hosts, in its own words."""
+    more = dict(item.metadata["argument"])
+    if isinstance(item.default, bool):
+        return {"action": "store_true", **more}
+    more["default"] = item.default if item.default != () else []
+    if item.type == "float":
+        more["type"] = _number(float, *more.pop("between"))
+    elif item.type == "int":
+        more["type"] = _number(int, *more.pop("between"))
+    elif more.pop("between", None):
+        more["type"] = int
+    return more
+
+
+def _number(kind: type[int] | type[float], least: int, most: int | None = None) -> Callable[[str], float]:
+    """Return what reads a number between bounds; `most`: None is no bound."""
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+        if most is not None and not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text} is not at least {least}")
+        return value
+
+    return read
+
+
+def parse(arguments: list[str]) -> Options:
+    """Return the options; on bad ones, say so in one line and exit with code 2, as argparse does."""
+    parser, known = options_parser()
+    try:
+        cut = Splitter(known).cut(arguments)
+    except BadLine as error:
+        parser.error(str(error))
+    found = vars(parser.parse_args(cut.ours))
+    hosts = Hosts(**{item.name: found.pop(item.name) for item in fields(Hosts)})
+    options = Options(cut.kind, cut.place, cut.rest, cut.ours, list(arguments), hosts, **found)
+    if not options.kind:
+        parser.error("no program given")
+    if hosts.names and hosts.file is not None:
+        parser.error("--hosts and --hostfile exclude each other")
+    if options.brokers > 1 and not hosts.names and hosts.file is None:
+        _check_brokers(parser, options)
+    return options
+
+
+def _check_brokers(parser: argparse.ArgumentParser, options: Options) -> None:
+    from fedfutures.host.system import processors
+
+    workers = options.workers or processors()
+    if options.brokers > workers:
+        parser.error(f"-b {options.brokers}: more Brokers than Workers, of which there are {workers}")

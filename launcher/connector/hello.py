@@ -1,0 +1,145 @@
+"""The first thing a remote host says, found among whatever a login prints.
+
+Shells greet: with a message of the day, a broken line in a start-up file, a warning. All of that comes over the same
+standard output as the frames of the host process. So the bootstrap begins with a line that nothing else prints: a
+newline, the record separator, ``fedfutures`` and what is true of that host, as JSON. What comes before is noise, kept
+for a report; what comes after is frames.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+MAGIC = b"\n\x1efedfutures "
+NOISE_AT_MOST_BYTES = 1 << 20
+HELLO_AT_MOST_BYTES = 1 << 16
+
+
+@dataclass(slots=True)
+class HostHello:
+    """What is true of a host. Without a Python, only `tried` and `prolog` are."""
+
+    python: tuple[int, int, int] | None
+    executable: str = ""
+    fedfutures: str | None = None
+    protocol: int | None = None
+    cloudpickle: str | None = None
+    error: str | None = None  # why fedfutures cannot be imported
+    processors: int = 0
+    memory: int = 0  # bytes
+    host: str = ""
+    address: str = ""
+    tried: tuple[str, ...] = ()
+    prolog: str | None = None  # cannot be read
+
+
+class HelloReader:
+    """Takes the bytes of a session in until the hello is complete.
+
+    >>> reader = HelloReader()
+    >>> reader.feed(b'Welcome!' + MAGIC + b'{"python": null, "tri'), reader.hello
+    (b'', None)
+    >>> reader.feed(b'ed": ["python3"]}' + bytes([10, 0, 0]))
+    b'\\x00\\x00'
+    >>> reader.hello.tried, reader.noise
+    (('python3',), b'Welcome!')
+    """
+
+    def __init__(self) -> None:
+        self.hello: HostHello | None = None
+        self.noise = b""
+        self.failed: str | None = None  # why there will be no hello any more
+        self._buffer = bytearray()
+        self._begun = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes in; return what comes after the hello, nothing before it is complete."""
+        if self.failed is not None:
+            return b""
+        if self.hello is not None:
+            return data
+        self._buffer += data
+        if not self._begun and not self._find():
+            return b""
+        end = self._buffer.find(b"\n")
+        if end < 0:
+            if len(self._buffer) > HELLO_AT_MOST_BYTES:
+                self.failed = "what it says of itself has no end"
+            return b""
+        line, rest = bytes(self._buffer[:end]), bytes(self._buffer[end + 1 :])
+        self._buffer.clear()
+        try:
+            self.hello = parse(line)
+        except ValueError as error:
+            self.failed = f"what it says of itself makes no sense: {error}"
+            return b""
+        return rest
+
+    def _find(self) -> bool:
+        place = self._buffer.find(MAGIC)
+        if place >= 0:
+            self.noise += bytes(self._buffer[:place])
+            del self._buffer[: place + len(MAGIC)]
+            self._begun = True
+            return True
+        surely = max(0, len(self._buffer) - len(MAGIC) + 1)  # the rest may be the beginning of the magic
+        self.noise += bytes(self._buffer[:surely])
+        del self._buffer[:surely]
+        if len(self.noise) > NOISE_AT_MOST_BYTES:
+            self.failed = f"it printed more than {NOISE_AT_MOST_BYTES >> 20} MiB at login and did not start"
+            self.noise = self.noise[:NOISE_AT_MOST_BYTES]
+        return False
+
+
+def parse(line: bytes) -> HostHello:
+    """Return what the JSON of a hello says. Raises ValueError."""
+    try:
+        facts = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(facts, dict):
+        raise ValueError("not an object")
+    known = {name: _checked(name, facts[name]) for name in _CHECKS if name in facts}
+    if "python" not in known:
+        raise ValueError("no python")
+    return HostHello(**known)
+
+
+def _checked(name: str, value: Any) -> Any:
+    if not _CHECKS[name](value):
+        raise ValueError(f"{name} is {value!r}"[:200])
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= HELLO_AT_MOST_BYTES
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or _is_text(value)
+
+
+def _is_version(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and len(value) == 3 and all(map(_is_count, value)))
+
+
+_CHECKS = {
+    "python": _is_version,
+    "executable": _is_text,
+    "fedfutures": _is_text_or_none,
+    "protocol": lambda value: value is None or _is_count(value),
+    "cloudpickle": _is_text_or_none,
+    "error": _is_text_or_none,
+    "processors": _is_count,
+    "memory": _is_count,
+    "host": _is_text,
+    "address": _is_text,
+    "tried": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "prolog": _is_text_or_none,
+}

@@ -1,0 +1,272 @@
+"""The shell of a host's life (:mod:`.remote_host`): its ssh session, its hello, its frames, what people are told."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from fedfutures.errors import RemoteProtocolError
+from fedfutures.host.frame_line import FrameLine
+from fedfutures.host.settings import Settings, frame_of
+from fedfutures.wire.control import ControlFrame, EndRun, HostProcessGone, Probe, ProbeReply, WorkerOutput
+
+from ..hosts.spec import HostSpec
+from ..layout.assemble import Request
+from ..ssh.failures import Failure, ended_early, lost, no_hello, nonsense
+from ..ssh.session import Client, Session
+from .access import by_hand, remote_target
+from .hello import HelloReader, HostHello
+from .hints import hinted
+from .preflight import HostReport, Versions, check_compatible
+from .remote_host import HELLO_SECONDS, HostAction, HostState, RemoteHost
+
+ERRORS_KEPT = 20
+LOST = "the ssh connection was lost"
+
+
+class Login:
+    """A host that is reached by ssh."""
+
+    def __init__(self, spec: HostSpec, request: Request, client: Client, ours: Versions, poller: select.poll) -> None:
+        self.name, self.spec = spec.name, spec
+        self.life = RemoteHost(request.options.grace)
+        self.facts: dict[str, Any] | None = None  # what it has said of itself, once it is found fit
+        self.malformed = 0  # frames that make no sense
+        self._request, self._client, self._ours, self._poller = request, client, ours, poller
+        self._ssh = by_hand(spec, request)
+        self._session: Session | None = None
+        self._line: FrameLine | None = None
+        self._reader = HelloReader()
+        self._hello: HostHello | None = None
+        self._settings: Settings | None = None
+        self._process_gone = False  # the host process that this session came back to
+        self._frames: list[ControlFrame] = []
+        self._errors: deque[str] = deque(maxlen=ERRORS_KEPT)
+        self._partial_error = b""
+        self._news: list[str] = []
+        self._lost_now = False
+        self._failure: Failure | None = None
+        self._warnings: list[Failure] = []
+
+    # -- for the connector -------------------------------------------------------------------------------------------
+
+    @property
+    def open(self) -> bool:
+        """Whether there is a connection."""
+        return self._line is not None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it has served, and will not come back."""
+        return self.life.state is HostState.GIVEN_UP
+
+    def connect(self, now: float) -> None:
+        """Log in for the first time."""
+        self._do(self.life.connect(now))
+
+    def send(self, frame: ControlFrame) -> None:
+        """Send a frame, if the host serves."""
+        if self.life.state is HostState.SERVING and self._line is not None:
+            self._line.send(frame)
+
+    def begin(self, settings: Settings | None) -> None:
+        """Send the host its settings: it starts its Brokers and Workers. None: the run begins without it."""
+        self._settings = settings
+        self._do(self.life.begin(time.monotonic(), takes_part=settings is not None))
+
+    def on_ready(self, run: str) -> None:
+        """The host process has said where its private directory is."""
+        self._do(self.life.on_ready(run, time.monotonic()))
+
+    def on_nonsense(self) -> None:
+        """What it says is no frame, or none that it may send: begin anew, by its door."""
+        if self._line is not None:
+            self._fail(nonsense(self.name, self._ssh))
+
+    def on_due(self, now: float) -> None:
+        """Time is over for what the host had to say, or has come to log in again."""
+        actions = self.life.on_due(now, connected=self._session is not None and self._session.connected)
+        if actions is None:
+            self._fail(self._without_hello(f"it was silent for {HELLO_SECONDS:.0f} s"))
+        else:
+            self._do(actions)
+
+    def end(self) -> None:
+        """Tell the host that the run has ended, or hang up."""
+        self._do(self.life.end(time.monotonic()))
+
+    def serve(self, descriptor: int, events: int) -> bool:
+        """Do what a descriptor is ready for; return whether it is one of this host's."""
+        session, line = self._session, self._line
+        if session is None or line is None:
+            return False
+        if descriptor == session.error_fd:
+            self._take_errors(session)
+            return True
+        if descriptor not in (line.read, line.write):
+            return False
+        if descriptor == line.write and events & (select.POLLOUT | select.POLLERR):
+            line.flush()
+        if descriptor == line.read and events & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            data = line.receive()
+            if data:
+                self._take_in(line, data)
+            elif data is not None:
+                self._on_end(session)
+        return True
+
+    def frames(self) -> list[ControlFrame]:
+        """Return what the host has said since the last time."""
+        frames, self._frames = self._frames, []
+        return frames
+
+    def news(self) -> list[str]:
+        """Return what people are to be told since the last time."""
+        news, self._news = self._news, []
+        return news + (self._session.take_notes() if self._session is not None else [])
+
+    def lost_now(self) -> bool:
+        """Whether the connection was lost since the last time."""
+        lost, self._lost_now = self._lost_now, False
+        return lost
+
+    def report(self, workers: int) -> HostReport:
+        """Return the host's line in the table."""
+        state = "ok" if self._failure is None else "failed"
+        return HostReport(
+            self.name, workers, state, self._hello, self.life.latency, self._failure, list(self._warnings)
+        )  # fmt: skip
+
+    # -- what the table asks for -------------------------------------------------------------------------------------
+
+    def _do(self, actions: Iterable[HostAction], failure: Failure | None = None) -> None:
+        """Do what the host's life asks for; `failure` is why, where there is a reason."""
+        line = self._line
+        for action in actions:
+            if action is HostAction.LOG_IN:
+                self._log_in()
+            elif action is HostAction.HANG_UP:
+                self._hang_up()
+            elif action is HostAction.LEAVE_OUT and failure is not None:
+                self._failure, self.facts = hinted(failure, self.spec, self._request), None
+            elif action is HostAction.SEND_PROBE and line is not None:
+                line.send(Probe())
+            elif action is HostAction.SEND_SETTINGS and line is not None and self._settings is not None:
+                line.send(frame_of(self._settings))
+            elif action is HostAction.SEND_END and line is not None:
+                line.send(EndRun())
+            else:
+                self._tell(action, failure)
+
+    def _tell(self, action: HostAction, failure: Failure | None) -> None:
+        text = "" if failure is None else failure.text
+        if action is HostAction.TELL_LOST:
+            self._lost_now = True
+            why = text.removeprefix(f"{self.name}: ")
+            said = why if failure is not None and failure.kind == "lost" else f"{LOST} ({why})"
+            self._news.append(f"host {self.name}: {said}; coming back to it")
+        elif action is HostAction.TELL_BACK:
+            self._news.append(f"host {self.name}: connected again")
+        elif action is HostAction.TELL_STARTED:
+            self._news.append(f"host {self.name}: started again")
+        elif action is HostAction.TELL_GIVEN_UP:
+            self._news.append(f"host {self.name} is given up: {text}. Its Futures run elsewhere")
+
+    def _log_in(self) -> None:
+        self._reader, self._process_gone = HelloReader(), False
+        self._session = session = self._client.start(remote_target(self.spec, self._request, self.life.run))
+        self._line = FrameLine(session.read_fd, session.write_fd, self._poller)
+        self._poller.register(session.error_fd, select.POLLIN)
+
+    def _hang_up(self) -> None:
+        session, line = self._session, self._line
+        if session is None or line is None:
+            return
+        self._take_errors(session)
+        self._forget(session)
+        line.let_go()
+        session.close()
+        self._line = None
+
+    def _fail(self, failure: Failure) -> None:
+        actions = self.life.on_failure(time.monotonic(), process_gone=self._process_gone)
+        self._do(actions, failure)
+
+    # -- the session -------------------------------------------------------------------------------------------------
+
+    def _take_in(self, line: FrameLine, data: bytes) -> None:
+        if self._reader.hello is None:
+            data = self._reader.feed(data)
+            if self._reader.failed is not None:
+                self._fail(self._without_hello())
+                return
+            if self._reader.hello is None or not self._on_hello(self._reader.hello):
+                return
+        try:
+            frames = line.reader.feed(data)
+        except RemoteProtocolError:
+            self.malformed += 1
+            self.on_nonsense()
+            return
+        for frame in frames:
+            if isinstance(frame, ProbeReply):
+                self._do(self.life.on_reply(time.monotonic()))
+            elif isinstance(frame, HostProcessGone):
+                self._process_gone = True
+            else:
+                self._frames.append(frame)
+
+    def _on_hello(self, hello: HostHello) -> bool:
+        """Return whether the host is fit."""
+        self._hello = hello
+        failure, warnings = check_compatible(self.name, hello, self._ours, self._ssh)
+        if failure is not None:
+            self._fail(failure)
+            return False
+        self._warnings = warnings
+        self.facts = {"processors": hello.processors, "address": hello.address, "memory": hello.memory}
+        self._do(self.life.on_hello(time.monotonic()))
+        return True
+
+    def _on_end(self, session: Session) -> None:
+        """The session is over: before the host served it has failed, afterwards it was lost."""
+        self._take_errors(session)
+        if session.failure is not None:
+            self._fail(session.failure)
+        elif self._reader.hello is not None and self._settings is not None:
+            self._fail(lost(self.name, ssh=self._ssh))
+        else:
+            self._fail(self._without_hello())
+
+    def _without_hello(self, why: str | None = None) -> Failure:
+        noise = self._reader.noise.decode("utf-8", "replace")
+        if why := why or self._reader.failed:
+            return no_hello(self.name, why, noise, self._ssh)
+        return ended_early(self.name, None, "\n".join(self._errors), noise, self._ssh)
+
+    def _take_errors(self, session: Session) -> None:
+        """Keep what the session says on standard error, and show it once the host serves: nothing else would."""
+        while True:
+            try:
+                data = os.read(session.error_fd, 1 << 16)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._forget(session)
+                return
+            *lines, self._partial_error = (self._partial_error + data).split(b"\n")
+            for line in lines:
+                self._errors.append(line.decode("utf-8", "backslashreplace").rstrip())
+                if self.life.state is HostState.SERVING:
+                    self._frames.append(WorkerOutput(self.name, 2, line + b"\n"))
+
+    def _forget(self, session: Session) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self._poller.unregister(session.error_fd)

@@ -1,0 +1,77 @@
+"""Starting the host processes of a run, here and elsewhere: what the command line and ``Executor(hosts=...)`` share."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fedfutures.errors import StartFailed
+from fedfutures.host.handle import HostHandle
+from fedfutures.host.here import modules_in
+from fedfutures.host.hosts import Hosts
+from fedfutures.host.room import available_memory, refusal
+from fedfutures.host.settings import Settings
+from fedfutures.host.system import processors
+
+from ..hosts import local
+from ..hosts.resolve import wanted
+from ..hosts.spec import HostSpec
+from ..layout.assemble import Request
+from .handle import ConnectorHandle
+
+SEAL_BYTES = 32
+COLUMNS = 80
+
+
+def at_home(spec: HostSpec, settings: Settings) -> tuple[Settings, list[str]]:
+    """Return the settings for this machine, and the command of its interpreter.
+
+    Where this machine is none of the hosts, nothing is said of it.
+    """
+    return local.at_home(settings, Hosts() if spec.count == 0 else spec.options)
+
+
+def request_for(
+    hosts: Hosts, specs: Sequence[HostSpec], settings: Settings, workers: int | None, brokers: int
+) -> Request:
+    """Return what the connector is to be asked for."""
+    beside = modules_in(settings.path[0]) if settings.path else []
+    settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name, beside=beside)
+    return Request(
+        specs[0], list(specs[1:]), settings, replace(hosts, names=list(hosts.names)), workers, brokers, processors(),
+        available_memory(), _columns(),
+    )  # fmt: skip
+
+
+def _columns() -> int:
+    """How wide the table of hosts may be: as the terminal, and 80 where standard error is none."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return COLUMNS
+    return shutil.get_terminal_size((COLUMNS, 24)).columns
+
+
+def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, brokers: int) -> HostHandle:
+    """Start what an ``Executor(hosts=...)`` needs. Raises ValueError for hosts that cannot be meant, StartFailed."""
+    specs = wanted(hosts)
+    settings, command = at_home(specs[0], settings)
+    if len(specs) == 1:
+        count = workers or specs[0].count or processors()
+        threads = max(1, processors() // count)
+        if why := refusal(count, available_memory(), settings.host):
+            raise StartFailed(why, 2)
+        return HostHandle(replace(settings, workers=count, size=count, threads=threads), python=command)
+    refuse_root(hosts, specs)
+    return ConnectorHandle(request_for(hosts, specs, settings, workers, brokers), command)
+
+
+def refuse_root(hosts: Hosts, specs: Sequence[HostSpec]) -> None:
+    """Raise StartFailed when root would log in to other hosts without having asked for it."""
+    if os.geteuid() == 0 and len(specs) > 1 and not hosts.allow_root:
+        raise StartFailed(
+            "as root, Futures could do anything on the other hosts: run it as a user, or say --allow-root "
+            "(for an Executor: hosts=fedfutures.Hosts(names, allow_root=True))", 2
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Which hosts a run has: from words, a host file or the environment of a batch scheduler to a checked list."""

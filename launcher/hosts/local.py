@@ -1,0 +1,75 @@
+"""This machine: what it is called, and what is said of it, whether it is the only host or one of many.
+
+Light on purpose: a run without other hosts loads nothing of what they take.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+
+from fedfutures.host.hosts import Hosts
+from fedfutures.host.settings import Settings
+
+from .spec import HostSpec, folded
+
+LOOPBACK = frozenset({"localhost", "localhost.localdomain", "127.0.0.1", "::1"})
+BATCH_VARIABLES = (
+    "SLURM_JOB_NODELIST", "SLURM_NODELIST", "PBS_NODEFILE", "PE_HOSTFILE", "LSB_DJOB_HOSTFILE", "LSB_MCPU_HOSTS",
+    "LSB_HOSTS",
+)  # fmt: skip
+"""Where a batch scheduler may have named hosts (:mod:`.schedulers`)."""
+
+
+def own_names() -> list[str]:
+    """Return what this machine is called, the name that people know first."""
+    node = os.uname().nodename
+    return list(dict.fromkeys([node.partition(".")[0] or "localhost", node, _full_name(node)]))
+
+
+def _full_name(node: str) -> str:
+    """Return the full name from the machine's own tables: a resolver might take its time."""
+    try:
+        with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
+            lines = [line.partition("#")[0].split() for line in file]
+    except OSError:
+        return node
+    return next((name for line in lines if node in line[1:] for name in line[1:] if name.startswith(f"{node}.")), node)
+
+
+def is_local(spec: HostSpec, own_names: Iterable[str]) -> bool:
+    """Whether a host is this machine, to be started without ssh: a user or a port says that ssh is meant.
+
+    >>> is_local(HostSpec("localhost"), []), is_local(HostSpec("Node7"), ["node7"]), is_local(HostSpec("::1"), [])
+    (True, True, True)
+    >>> is_local(HostSpec("localhost", port=22), []), is_local(HostSpec("127.0.1.1"), ["node7"])
+    (False, False)
+    """
+    if spec.user is not None or spec.port is not None:
+        return False
+    return folded(spec.host) in LOOPBACK | {folded(name) for name in own_names}
+
+
+def at_home(settings: Settings, options: Hosts) -> tuple[Settings, list[str]]:
+    """Return the settings for this machine with what is said of it, and the command of its interpreter."""
+    front = map(os.path.abspath, options.pythonpath)
+    settings = replace(
+        settings,
+        nice=settings.nice if options.nice is None else options.nice,
+        directory=os.path.abspath(options.path) if options.path else settings.directory,
+        path=[*(place for place in front if place not in settings.path), *settings.path],
+    )
+    python = options.python or sys.executable
+    if options.prolog is None:
+        return settings, [python]
+    script = f'. {shlex.quote(os.path.abspath(options.prolog))} && exec {shlex.quote(python)} "$@"'
+    return settings, ["/bin/sh", "-c", script, "fedfutures"]
+
+
+def counted(settings: Settings) -> str:
+    """Return how many Brokers and Workers a host has, for people."""
+    counts = ((settings.brokers, "Broker"), (settings.workers, "Worker"))
+    return ", ".join(f"{count} {what}{'s' * (count > 1)}" for count, what in counts)

@@ -1,0 +1,119 @@
+"""From the hosts that answered to a run: Workers, tree, and the settings of each host. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fedfutures.host import room
+from fedfutures.host.hosts import Hosts
+from fedfutures.host.settings import Settings, settings_from
+
+from ..hosts.spec import HostSpec, spec_from
+from .spread import spread
+from .tree import HostPlan, Tree, plan
+
+Facts = Mapping[str, Mapping[str, Any]]
+"""By host, what it has said of itself: "processors", "memory" and "address"."""
+
+
+@dataclass(slots=True)
+class Request:
+    """What the program's process asks for."""
+
+    local: HostSpec  # this machine, which holds the root of the tree; `count` 0: it is none of the hosts
+    hosts: list[HostSpec]  # the others
+    settings: Settings  # what all hosts have in common
+    options: Hosts  # what the user says of the run's hosts; what holds for one host is in its spec
+    workers: int | None = None  # None: as many as the hosts' counts, or processors
+    brokers: int = 1
+    processors: int = 1  # of this machine
+    memory: int = 0  # bytes that new processes of this machine can have; 0: not known
+    columns: int = 80  # how wide the table of hosts may be
+    local_descriptors: tuple[int, int] = (-1, -1)  # what this machine's host process says, and where it is told
+
+
+@dataclass(slots=True)
+class Assembly:
+    """A run that can begin."""
+
+    tree: Tree
+    settings: dict[str, Settings]  # by host, this machine's included
+    workers: int
+
+
+def request_from(value: dict[str, Any]) -> Request:
+    """Return the request that a frame held."""
+    value["local"] = spec_from(value["local"])
+    value["hosts"] = [spec_from(host) for host in value["hosts"]]
+    value["settings"] = settings_from(value["settings"])
+    value["options"] = Hosts(**value["options"])
+    return Request(**value)
+
+
+def assemble(request: Request, facts: Facts) -> Assembly:
+    """Return the run on this machine and on the hosts of which facts are known.
+
+    A host that gets no Worker is left out, unless others are behind it. Raises ValueError when nobody is left, and when
+    a host has too little memory for its Workers.
+    """
+    specs = [request.local, *(spec for spec in request.hosts if spec.name in facts)]
+    counts = [_count(request, spec, facts) for spec in specs]
+    workers = sum(count or 0 for count in counts) if request.workers is None else request.workers
+    if not workers or not any(count != 0 for count in counts):
+        raise ValueError("no host is left that could have Workers")
+    shares = {spec.name: share for spec, share in zip(specs, spread(workers, counts))}
+    for spec in specs:
+        known = request.memory if spec is request.local else int(facts[spec.name].get("memory") or 0)
+        if why := room.refusal(shares[spec.name], known, spec.name):
+            raise ValueError(why)
+    doors = {spec.site for spec in specs if spec.site in shares}
+    plans = [
+        HostPlan(
+            spec.name, share, max(1, min(request.brokers, share)), spec.site if spec.site in shares else None,
+            spec.options.tunnel, spec.external_hostname,
+        )
+        for spec, share in zip(specs, shares.values())
+        if share or spec.name in doors or spec is request.local
+    ]  # fmt: skip
+    tree = plan(plans)
+    by_name = {spec.name: spec for spec in specs}
+    settings = {
+        planned.name: _settings(
+            request,
+            by_name[planned.name].options,
+            facts.get(planned.name),
+            replace(
+                request.settings, host=planned.name, workers=planned.workers, size=workers, brokers=planned.brokers,
+                dials=tree.dials(planned.name),
+            ),
+        )
+        for planned in plans
+    }  # fmt: skip
+    return Assembly(tree, settings, workers)
+
+
+def _count(request: Request, spec: HostSpec, facts: Facts) -> int | None:
+    """Return how many Workers a host is to have at most; None: no limit."""
+    if spec.count is not None or request.workers is not None:
+        return spec.count
+    return request.processors if spec is request.local else int(facts[spec.name].get("processors") or 1)
+
+
+def _settings(request: Request, options: Hosts, facts: Mapping[str, Any] | None, common: Settings) -> Settings:
+    """Return the settings of a host with what is said and known of it; `facts`: None is this machine."""
+    if facts is None:
+        return replace(common, threads=max(1, request.processors // max(1, common.workers)))
+    return replace(
+        common,
+        path=list(options.pythonpath),
+        nice=options.nice or 0,
+        directory=options.path or common.directory,
+        directory_needed=bool(options.path),
+        threads=max(1, int(facts.get("processors") or 1) // max(1, common.workers)),
+        far_address=facts.get("address") or "127.0.0.1",
+        grace=request.options.grace,
+        code=True,
+        profile=None,
+    )

@@ -1,0 +1,1 @@
+"""Tests of the launcher, in the folders of its modules."""

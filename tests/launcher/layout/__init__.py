@@ -1,0 +1,1 @@
+"""Tests of the tree and of who gets what."""

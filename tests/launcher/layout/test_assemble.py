@@ -1,0 +1,98 @@
+"""From hosts that answered to settings and a tree."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from fedfutures import Hosts
+from fedfutures.host.settings import Settings
+from fedfutures.wire.control import BeginRun
+from fedfutures.wire.framing import FrameReader, pack
+from fedfutures_launcher.hosts.spec import HostSpec
+from fedfutures_launcher.layout.assemble import Request, assemble, request_from
+
+HERE = HostSpec("localhost", name="here", count=0)
+
+
+def spec(name: str, options: Hosts | None = None, **more: Any) -> HostSpec:
+    return HostSpec(name, name=name, options=options or Hosts(), **more)
+
+
+def request(*hosts: HostSpec, local: HostSpec = HERE, **more: Any) -> Request:
+    settings = Settings("x", 1, 1, path=["/mine"], directory="/work", seal=b"s")
+    return Request(local, list(hosts), settings, Hosts(), **more)
+
+
+FACTS = {"processors": 4, "address": "10.0.0.1"}
+
+
+def test_workers_are_spread_over_the_hosts_that_answered() -> None:
+    run = assemble(request(spec("a"), spec("b"), spec("c"), workers=6), {"a": FACTS, "c": FACTS})
+    assert {name: settings.workers for name, settings in run.settings.items()} == {"here": 0, "a": 3, "c": 3}
+    assert run.workers == 6
+    assert all(settings.size == 6 for settings in run.settings.values())
+    assert run.tree.links() == [("here.broker", "a.broker"), ("here.broker", "c.broker")]
+
+
+def test_this_machine_may_be_one_of_them() -> None:
+    local = HostSpec("localhost", name="here")
+    run = assemble(request(spec("a"), local=local, workers=5), {"a": FACTS})
+    assert [settings.workers for settings in run.settings.values()] == [3, 2]
+
+
+def test_without_a_number_each_host_has_its_processors_or_its_count() -> None:
+    local = HostSpec("localhost", name="here")
+    run = assemble(request(spec("a"), spec("b", count=7), local=local, processors=2), {"a": FACTS, "b": FACTS})
+    assert [settings.workers for settings in run.settings.values()] == [2, 4, 7]
+
+
+def test_a_host_without_a_worker_is_left_out_but_not_a_door() -> None:
+    run = assemble(request(spec("a"), spec("b"), workers=1), {"a": FACTS, "b": FACTS})
+    assert list(run.settings) == ["here", "a"]
+    door = request(spec("door", count=0), spec("in", site="door"), workers=2)
+    run = assemble(door, {"door": FACTS, "in": FACTS})
+    assert run.settings["door"].workers == 0
+    assert run.tree.links() == [("here.broker", "door.broker"), ("door.broker", "in.broker")]
+
+
+def test_what_is_behind_a_door_that_failed_hangs_below_the_root() -> None:
+    run = assemble(request(spec("door"), spec("in", site="door"), workers=2), {"in": FACTS})
+    assert run.tree.links() == [("here.broker", "in.broker")]
+
+
+def test_settings_of_this_machine_and_of_others() -> None:
+    said = Hosts(path="/data", pythonpath=["/lib", "/more"], nice=5, tunnel=True)
+    run = assemble(request(spec("a", said, external_hostname="a.ext"), workers=2), {"a": FACTS})
+    here, there = run.settings["here"], run.settings["a"]
+    assert (here.path, here.directory, here.far_address) == (["/mine"], "/work", None)
+    assert (here.grace, here.code) == (0.0, False)
+    assert (there.path, there.directory, there.directory_needed) == (["/lib", "/more"], "/data", True)
+    assert (there.far_address, there.code, there.nice, there.threads, there.seal) == ("10.0.0.1", True, 5, 2, b"s")
+    assert there.grace > 0
+    broker = run.tree.nodes["a.broker"]
+    assert (broker.address, broker.tunnel) == ("a.ext", True)
+
+
+def test_brokers_are_no_more_than_workers() -> None:
+    run = assemble(request(spec("a"), workers=2, brokers=3), {"a": FACTS})
+    assert (run.settings["a"].brokers, run.settings["here"].brokers) == (2, 1)
+    assert run.settings["a"].dials == [[0, 1]]
+
+
+def test_nobody_is_left() -> None:
+    with pytest.raises(ValueError, match="no host is left"):
+        assemble(request(spec("a"), workers=2), {})
+    with pytest.raises(ValueError, match="no host is left"):
+        assemble(request(spec("a")), {})
+
+
+def test_a_request_travels() -> None:
+    here = HostSpec("localhost", name="here", options=Hosts([], pythonpath=[]))  # tuples arrive as lists
+    sent = request(spec("a", Hosts([], pythonpath=["/lib"], nice=0)), local=here, workers=2)
+    sent.options = Hosts(["a"], ssh_config="c", pythonpath=[])
+    (frame,) = FrameReader().feed(pack(BeginRun(asdict(sent))))
+    assert isinstance(frame, BeginRun)
+    assert request_from(frame.request | {"local_descriptors": (-1, -1)}) == sent
