@@ -1,90 +1,147 @@
-"""Modules on their way: asked for towards the Origin, handed on once, taken from nobody else."""
+"""Definitions and constants: who is told, who is asked, and what is returned to go on."""
 
 from __future__ import annotations
 
-from fedfutures.wire.messages import Function, Want
+import pytest
 
-from .bench import Bench
+from fedfutures.broker import functions
+from fedfutures.broker.functions import Functions
+from fedfutures.broker.ledger import Lot
+from fedfutures.broker.outbox import Outbox
+from fedfutures.errors import RemoteProtocolError
+from fedfutures.wire.messages import Constant, Function, Want
 
-KEY = b"import helper"
-TEXT = Function(KEY, "helper", b"text")
-NONE = Function(KEY, "nobody has it", b"")
+from . import nodes
 
-
-def test_an_origin_here_is_asked_once_and_all_who_want_it_are_told(bench: Bench) -> None:
-    for name in ("v", "w"):
-        bench.join(name)
-        bench.say(name, Want(KEY))
-    assert bench.heard_by("o", Want) == [Want(KEY)]
-    bench.say("o", TEXT)
-    assert bench.heard_by("v", Function) == bench.heard_by("w", Function) == [TEXT]
-    bench.join("x")
-    bench.say("x", Want(KEY))
-    assert bench.heard_by("x", Function) == [TEXT]
-    assert bench.heard_by("o", Want) == []
+F, G = Function(b"f", "f", b"body"), Function(b"g", "g", b"other body")
+MODULE, NO_MODULE = Function(b"import m", "m", b"text"), Function(b"import m", "m", b"")
 
 
-def test_without_one_the_neighbour_that_dials_is_asked() -> None:
-    bench = Bench()
-    bench.neighbour("below", dialled=True)
-    bench.neighbour("above")
-    bench.join("w")
-    bench.say("w", Want(KEY))
-    assert (bench.heard_by("below", Want), bench.heard_by("above", Want)) == ([], [Want(KEY)])
-    bench.say("above", TEXT)
-    assert bench.heard_by("w", Function) == [TEXT]
+class Desk:
+    """Functions of a Broker with Workers "v" and "w", Origin "o" and neighbours: "n" dials, "below" is dialled."""
+
+    def __init__(self) -> None:
+        self.outbox = Outbox()
+        self.v, self.w, self.o = nodes.worker("v"), nodes.worker("w"), nodes.origin("o")
+        self.n, self.below = nodes.neighbour("n"), nodes.neighbour("below", dials=True)
+        peers = nodes.table(self.v, self.w, self.o, self.n, self.below)
+        self.functions = Functions(self.outbox, peers)
+
+    def said(self) -> list[tuple[str, object]]:
+        return nodes.said(self.outbox)
 
 
-def test_a_neighbour_is_told_as_others_are(bench: Bench) -> None:
-    bench.neighbour("below", dialled=True)
-    bench.say("below", Want(KEY))
-    bench.say("o", TEXT)
-    assert bench.heard_by("below", Function) == [TEXT]
+def lot(giver: str, *ids: int, function: bytes = b"f") -> Lot:
+    return Lot((giver, 1), "o", function, 1, 0, "o", 0, (), list(ids), [b"p"] * len(ids))
 
 
-def test_whoever_comes_later_is_asked() -> None:
-    bench = Bench()
-    bench.join("w")
-    bench.say("w", Want(KEY), Want(b"a function"))
-    bench.neighbour("below", dialled=True)
-    assert bench.heard_by("below", Want) == []
-    bench.neighbour("above")
-    assert bench.heard_by("above", Want) == [Want(KEY)]
-    bench.join("o", "origin")
-    assert bench.heard_by("o", Want) == [Want(KEY)]
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
 
 
-def test_in_a_new_session_it_is_asked_again() -> None:
-    bench = Bench()
-    bench.neighbour("below", dialled=True)
-    bench.neighbour("above", boot=3)
-    bench.join("w")
-    bench.say("w", Want(KEY))
-    assert bench.heard_by("above", Want) == [Want(KEY)]
-    bench.neighbour("above", boot=4)
-    assert bench.heard_by("above", Want) == [Want(KEY)]
-    assert bench.heard_by("below", Want) == []
+def test_lots_that_waited_are_returned_with_their_function(desk: Desk) -> None:
+    lots = [lot("o", 1), lot("o", 2), lot("n", 3)]
+    for each in lots:
+        desk.functions.defer(each, 0.0)
+    assert desk.said() == [("o", Want(b"f")), ("n", Want(b"f"))], "each giver is asked once"
+    assert desk.functions.on_function(desk.o, F, 0.0) == lots
+    assert desk.functions.waiting == {}
+    assert (b"f" in desk.o.knows, b"f" in desk.w.knows) == (True, False)
+    assert desk.functions.on_function(desk.n, F, 0.0) == []
 
 
-def test_that_there_is_none_is_passed_on_and_not_kept(bench: Bench) -> None:
-    bench.join("w")
-    for _ in range(2):
-        bench.say("w", Want(KEY))
-        assert bench.heard_by("o", Want) == [Want(KEY)]
-        bench.say("o", NONE)
-        assert bench.heard_by("w", Function) == [NONE]
+def test_withdrawn_lots_do_not_come_back(desk: Desk) -> None:
+    several = lot("o", 1, 2)
+    desk.functions.defer(several, 0.0)
+    assert desk.functions.withdraw(several, {1}).ids == [1]
+    assert desk.functions.waiting == {b"f": [several]}
+    desk.functions.withdraw(several, {2})
+    assert desk.functions.waiting == {}
 
 
-def test_modules_are_taken_from_towards_the_origin_only(bench: Bench) -> None:
-    bench.neighbour("below", dialled=True)
-    for name in ("v", "w"):
-        bench.join(name)
-    bench.say("w", Want(KEY))
-    for name in ("below", "v"):
-        for function in (TEXT, NONE):
-            before = bench.broker.violations
-            bench.say(name, function)
-            assert bench.broker.violations == before + 1
-    assert bench.heard_by("w", Function) == []
-    bench.say("o", TEXT)
-    assert bench.heard_by("w", Function) == [TEXT]
+def test_who_wants_a_function_is_told_when_it_comes(desk: Desk) -> None:
+    desk.w.knows.add(b"f")
+    assert desk.functions.on_want(desk.w, b"f", 0.0), "it has to be asked for"
+    assert b"f" not in desk.w.knows
+    assert desk.functions.on_want(desk.v, b"f", 0.0), "other Futures of it may come from elsewhere"
+    desk.functions.on_function(desk.o, F, 0.0)
+    assert desk.said() == [("v", F), ("w", F)]
+    assert not desk.functions.on_want(desk.w, b"f", 0.0)
+    assert desk.said() == [("w", F)]
+
+
+def test_a_module_is_asked_for_once(desk: Desk) -> None:
+    assert desk.functions.on_want(desk.w, b"import m", 0.0)
+    assert not desk.functions.on_want(desk.v, b"import m", 0.0)
+    desk.functions.on_function(desk.o, NO_MODULE, 0.0)
+    assert desk.said() == [("v", NO_MODULE), ("w", NO_MODULE)]
+    assert desk.functions.on_want(desk.w, b"import m", 0.0), "that there is none is not kept"
+    desk.functions.on_function(desk.n, MODULE, 0.0)
+    assert desk.said() == [("w", MODULE)]
+    assert b"import m" not in desk.w.knows, "modules are not given unasked"
+
+
+@pytest.mark.parametrize("whose", ["w", "below"])
+def test_modules_come_from_towards_the_origin(desk: Desk, whose: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=whose):
+        desk.functions.on_function(getattr(desk, whose), MODULE, 0.0)
+    assert desk.functions.definitions == {}
+
+
+def test_the_oldest_definitions_are_dropped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "FUNCTIONS_AT_MOST", 1)
+    for function in (F, G):
+        desk.functions.on_function(desk.o, function, 0.0)
+    assert (list(desk.functions.definitions), desk.functions.bytes) == ([b"g"], len(G.body))
+
+
+def test_one_definition_is_kept_however_large(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "FUNCTION_BYTES_AT_MOST", 1)
+    for function in (F, G):
+        desk.functions.on_function(desk.o, function, 0.0)
+        assert list(desk.functions.definitions) == [function.digest]
+
+
+def test_a_peer_is_told_the_function_of_what_it_is_given(desk: Desk) -> None:
+    desk.functions.on_function(desk.o, F, 0.0)
+    desk.functions.send_function(desk.w, b"f", 0.0)
+    assert desk.said() == [("w", F)]
+    assert desk.w.knows == {b"f"}
+
+
+def test_who_joins_hears_constants_and_is_asked_for_modules(desk: Desk) -> None:
+    constant = Constant("c", 1, b"value")
+    desk.functions.on_constant(desk.o, constant, 0.0)
+    assert desk.said() == [(name, constant) for name in ("v", "w", "n", "below")]
+    for digest in (b"f", b"import m"):
+        desk.functions.on_want(desk.w, digest, 0.0)
+    late = nodes.origin("late")
+    desk.functions.on_join(late, True, 0.0)
+    assert desk.said() == [("late", constant), ("late", Want(b"import m"))]
+    desk.functions.on_join(late, False, 0.0)
+    assert desk.said() == [("late", constant)]
+
+
+def test_in_a_new_session_a_peer_is_asked_again(desk: Desk) -> None:
+    desk.functions.defer(lot("n", 1), 0.0)
+    desk.functions.defer(lot("o", 2, function=b"g"), 0.0)
+    desk.functions.on_want(desk.w, b"import m", 0.0)
+    desk.functions.on_want(desk.n, b"its own wish", 0.0)
+    desk.said()
+    desk.functions.on_new_session(desk.n, True, 0.0)
+    assert desk.said() == [("n", Want(b"f")), ("n", Want(b"import m"))]
+    desk.functions.on_new_session(desk.n, False, 0.0)
+    assert desk.said() == [("n", Want(b"f"))]
+
+
+def test_the_newest_constant_wins(desk: Desk) -> None:
+    def told(peer: nodes.Peer, version: int, body: bytes) -> list[tuple[str, bytes]]:
+        desk.functions.on_constant(peer, Constant("c", version, body), 0.0)
+        return [(name, message.body) for name, message in nodes.said(desk.outbox)]
+
+    assert len(told(desk.n, 2, b"m")) == 4
+    assert told(desk.n, 2, b"m") == told(desk.below, 1, b"z") == told(desk.below, 2, b"a") == []
+    assert len(told(desk.below, 2, b"z")) == 4, "of two equally new ones the greater"
+    assert len(told(desk.o, 1, b"own")) == 5, "an Origin that did not know better is told, too"
+    assert desk.functions.constants["c"] == Constant("c", 3, b"own")
