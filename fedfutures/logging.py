@@ -32,4 +32,4 @@ def forward(logger: logging.Logger | str | None = None, level: int | str = loggi
     name = logger.name if isinstance(logger, logging.Logger) else logger or ""
     checked = logging.Handler(level).level  # as a number, or the error that logging raises
     records.ask("" if name == "root" else name, checked)
-    process.Counts.changes += 1
+    process.count_change()

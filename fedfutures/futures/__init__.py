@@ -177,7 +177,7 @@ def map(
 
     timeout: seconds from the call until ``next()`` raises ``TimeoutError``.
     chunksize: items per slice; measured and adapted when None.
-    buffersize: how many items may be on their way or wait to be consumed; some ten thousand when None.
+    buffersize: how many items may be on their way or wait to be consumed; 65,536 when None.
     return_exceptions: give exceptions as values.
     unordered: give results in the order in which they come.
     progress: show a bar on standard error.

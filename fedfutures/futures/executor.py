@@ -115,20 +115,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
                 "max_tasks_per_child and hosts belong to the one that started it"
             )
         else:
-            postponing.install()
-            workers = max_workers or processors()
-            inherited: list[int] = []
-            packed = None if initializer is None else _pack_initializer(initializer, initargs, inherited)
-            settings = settings_here(
-                workers, program=program_here(), initializer=packed, max_tasks_per_child=max_tasks_per_child,
-                brokers=brokers, descriptors=inherited,
-            )  # fmt: skip
-            handle = _start(settings, hosts, max_workers)
-            # Only now the rest is loaded, while the host process loads its own.
-            from .federation import Federation
-
-            self._federation = Federation(handle, prefix=False)
-            self._federation.kept = initargs
+            self._federation = _started(max_workers, initializer, initargs, max_tasks_per_child, brokers, hosts)
             self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()
 
@@ -340,6 +327,28 @@ def _names(hosts: Any) -> tuple[str, ...]:
     return tuple(hosts)
 
 
+def _started(
+    max_workers: int | None, initializer: Callable[..., object] | None, initargs: tuple[Any, ...],
+    max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None,
+) -> Federation:  # fmt: skip
+    postponing.install()
+    inherited: list[int] = []
+    packed = None
+    if initializer is not None:
+        from ..worker.initializing import pack
+
+        packed = pack(initializer, initargs, inherited)
+    settings = settings_here(
+        max_workers or processors(), program=program_here(), initializer=packed,
+        max_tasks_per_child=max_tasks_per_child, brokers=brokers, descriptors=inherited,
+    )  # fmt: skip
+    handle = _start(settings, hosts, max_workers)
+    # Only now the rest is loaded, while the host process loads its own.
+    from .federation import Federation
+
+    return Federation(handle, prefix=False, initargs=initargs)
+
+
 def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> HostHandle:
     if hosts is None:
         if why := refusal(settings.workers, available_memory(), settings.host):
@@ -353,11 +362,3 @@ def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> Host
     settings = replace(settings, verbosity=-1)
     handle: HostHandle = starting.load_launcher().start_for_executor(hosts, settings, workers, settings.brokers)
     return handle
-
-
-def _pack_initializer(
-    initializer: Callable[..., object], initargs: tuple[Any, ...], descriptors: list[int]
-) -> bytes:  # fmt: skip
-    from ..worker.initializing import pack
-
-    return pack(initializer, initargs, descriptors)

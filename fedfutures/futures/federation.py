@@ -41,10 +41,13 @@ LATE_SECONDS = 5.0
 class Federation:
     """Joins a host process that was started when that is first needed; :meth:`close` ends it and all below it.
 
-    `attach` is the index of the Broker that the Origin is to be a node of.
+    `attach`: the index of the Broker that the Origin is to be a node of. `initargs` live as long as Workers may start:
+    a semaphore in them goes with the object that made it.
     """
 
-    def __init__(self, handle: HostHandle, *, prefix: bool = True, attach: int = 0) -> None:
+    def __init__(
+        self, handle: HostHandle, *, prefix: bool = True, attach: int = 0, initargs: tuple[Any, ...] = ()
+    ) -> None:
         self._handle = handle
         self._settings = handle.settings
         self._printer = Printer(prefix)
@@ -60,8 +63,7 @@ class Federation:
         self._cancelled = False  # whether what has not started was cancelled
         self._flooded = False  # whether threads submit on that the program does not wait for
         self._pid = os.getpid()
-        self.kept: Any = None
-        """What has to live as long as Workers start: a semaphore in `initargs` goes with the object that made it."""
+        self._initargs = initargs
 
     @property
     def origin(self) -> Any:
@@ -242,7 +244,7 @@ class Federation:
                 ends.forget(self._origin)
                 self._context.term()
             self._handle.end()
-            self.kept = None
+            self._initargs = ()
 
     def finish(self, *, program_ends: bool = False) -> None:
         """Drain, say which errors nobody can ask for any more, and close."""

@@ -26,7 +26,7 @@ from ..program.postponing import is_by_signal, uninterrupted
 from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
-from ..worker.future import Future, failure_of, is_finished, put_value, value_of
+from ..worker.future import Future, attend_cuts, failure_of, is_finished, put_value, value_of
 from ..worker.pace import CUT_SECONDS
 from ..worker.seeding import SeededItems
 from ..worker.slices import Columns, Slice
@@ -153,7 +153,7 @@ class Feeder:
     def _follow(self, future: Future) -> None:
         """A slice that was submitted stands among those to be read: hear of its end."""
         if self._may_be_cut:
-            future.on_cut = self._was_cut
+            attend_cuts(future, self._was_cut)
         future.add_done_callback(self._arrived)
         if self._watch is not None:
             self._watch(future)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..program import safe_points
 from ..program.callables import not_callable, shown
 from ..worker import seeding
-from ..worker.future import Future, settle
+from ..worker.future import Future, settle, wait_for_any
 from ..worker.slices import Slice, WholeSlice
 from ..worker.unasked import bystanders
 from .feeding import Feeder
@@ -159,8 +159,7 @@ class Arrivals:
         while True:
             if self._done:
                 return self._done.popleft()
-            signal = self._signal = Future(self._node)
-            signal.awaits = self._open
+            signal = self._signal = wait_for_any(Future(self._node), self._open)
             if self._done:
                 continue
             left = None if deadline is None else deadline - time.monotonic()

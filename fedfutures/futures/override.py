@@ -28,11 +28,15 @@ Submit = Callable[..., Any]
 """The ``submit`` of the subclass."""
 
 
+class _Waiting(threading.local):
+    options: tuple[int | None, bytes | None] = (None, None)  # a priority and a stream, packed
+
+
 class Override:
     """What is to be told the ``submit`` of Executor, past that of the subclass."""
 
     def __init__(self) -> None:
-        self._waiting = threading.local()
+        self._waiting = _Waiting()
 
     def submit(self, submit: Submit, fn: Any, args: Any, kwargs: dict[str, Any], priority: int | None) -> Any:
         """Make a call by way of the subclass; it is not to see what we put around the function."""
@@ -47,7 +51,7 @@ class Override:
 
     def told(self, fn: Any, args: Any, priority: int | None) -> tuple[Any, Any, int | None]:
         """Return what the ``submit`` of Executor is to call instead, with what waits for it in this thread."""
-        waiting, stream = getattr(self._waiting, "options", (None, None))
+        waiting, stream = self._waiting.options
         self._waiting.options = None, None
         if stream is not None:
             fn, args = seeded(Stream.unpacked(stream), fn, tuple(args))

@@ -7,16 +7,13 @@ that ends waits in the node.
 from __future__ import annotations
 
 import contextlib
-import io
-import pickle
 import threading
 import time
 from types import TracebackType
 from typing import Any
 
-from ..program.snapshots import split
-from ..wire.calls import arguments_text
 from ..wire.codec import unpack_plain
+from ..worker import lost_calls
 from ..worker.future import call_of, number_of
 from . import ends
 
@@ -25,7 +22,6 @@ GROWTH = 5.0
 ANSWER_SECONDS = 0.5
 LOOKED_AT = 1000
 """Among so many Futures one is looked for that runs."""
-ARGUMENT_BYTES_AT_MOST = 1000
 
 quiet = False
 """Whether nothing is to be said: the launcher's ``-q``."""
@@ -88,28 +84,4 @@ def _one_that_runs(node: Any, futures: list[Any]) -> str:
 def call_text(future: Any) -> str:
     """Return the call of a Future for people: ``slow(3)``; ``slow(...)`` where its arguments are more than numbers."""
     call = call_of(future)
-    if call is None:
-        return "one"
-    args, kwargs = _arguments(call[1])
-    return arguments_text(call[0].name, None, args, kwargs)
-
-
-class _Plain(pickle.Unpickler):
-    """Loads numbers, strings and the built-in containers, and runs no code of anybody."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"{module}.{name} is no plain value")
-
-
-def _arguments(payload: bytes) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
-    """Return the arguments in a payload, if they are plain; else None.
-
-    >>> _arguments(pickle.dumps(((3, "x"), {"rate": 0.5}), 5)), _arguments(pickle.dumps(((print,), {}), 5))
-    (((3, 'x'), {'rate': 0.5}), (None, {}))
-    """
-    payload = split(payload)[1]
-    if payload[:1] == b"\x80" and len(payload) <= ARGUMENT_BYTES_AT_MOST:
-        with contextlib.suppress(Exception):
-            args, kwargs = _Plain(io.BytesIO(payload)).load()
-            return args, kwargs
-    return None, {}
+    return "one" if call is None else lost_calls.call_of(call[0], call[1], only_plain=True)

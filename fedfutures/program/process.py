@@ -39,6 +39,11 @@ class Counts:
     is_watching = False
 
 
+def count_change() -> None:
+    """Something of the process has changed that Workers are to be told."""
+    Counts.changes += 1
+
+
 def _watch() -> None:
     """Count calls that change the process, from now on."""
     if Counts.is_watching:

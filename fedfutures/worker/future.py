@@ -321,6 +321,17 @@ def put_value(future: Future, value: Any) -> None:
     future._exception, future._result = None, value
 
 
+def wait_for_any(signal: Future, others: Any) -> Future:
+    """Make a Future stand for others, any of which will do."""
+    signal.awaits = others
+    return signal
+
+
+def attend_cuts(future: Future, on_cut: Callable[[Future, int], object]) -> None:
+    """Have a callback told, when the slice of a map is cut, how many items it keeps."""
+    future.on_cut = on_cut
+
+
 def settle(future: Future, value: Any = None, error: BaseException | None = None) -> None:
     """Resolve a Future that no callback waits for. The lock of its node is held."""
     future._settle(value, error)

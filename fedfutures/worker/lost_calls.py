@@ -1,4 +1,4 @@
-"""The call of a Future whose Workers died, in words: read from its payload, without running code of the program."""
+"""The call of a Future, in words: read from its payload, without running code of the program."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from ..wire.functions import Definition
 from ..wire.manifest import MANIFEST
 
 BYTES_AT_MOST = 1 << 16
+PLAIN_BYTES_AT_MOST = 1000
 
 
-def call_of(definition: Definition, payload: bytes) -> str:
-    """Return a call as people write it: ``work(17)``; ``work(...)`` where the arguments are large or not to be read."""
+def call_of(definition: Definition, payload: bytes, *, only_plain: bool = False) -> str:
+    """Return a call as people write it: ``work(17)``; ``work(...)`` where the arguments are large or not to be read.
+
+    only_plain: arguments that are more than a few numbers, strings and containers are not read.
+    """
     try:
         payload = split(payload)[1]
-        if len(payload) > BYTES_AT_MOST or payload[:1] == MANIFEST:
+        if len(payload) > (PLAIN_BYTES_AT_MOST if only_plain else BYTES_AT_MOST) or payload[:1] == MANIFEST:
             raise ValueError("too large")
-        args, kwargs = _NamesOnly(io.BytesIO(payload)).load()
+        args, kwargs = (_Plain if only_plain else _NamesOnly)(io.BytesIO(payload)).load()
         args, kwargs = _of_item(definition.body, args, kwargs)
     except Exception:
         args, kwargs = None, {}
@@ -53,6 +57,13 @@ class _Named:
         pass
 
     __setstate__ = __setitem__ = append = extend = add = _ignore
+
+
+class _Plain(pickle.Unpickler):
+    """Loads numbers, strings and the built-in containers."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"{module}.{name} is no plain value")
 
 
 class _NamesOnly(pickle.Unpickler):
