@@ -9,3 +9,8 @@ EXAMPLES = 60
 def scaled(count: int) -> int:
     """Return how many examples, seeds or searches of a test there are to be; `count` of them are thorough."""
     return max(1, count * settings.default.max_examples // EXAMPLES)
+
+
+def deeper() -> int:
+    """Return how many steps deeper searches go: 1 where tests are to be thorough, else 0."""
+    return int(settings.default.max_examples >= EXAMPLES)
