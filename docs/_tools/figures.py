@@ -6,10 +6,10 @@ from .drawing import Arrow, Box, Figure, Sequence
 
 NODE, ORIGIN = "fedfutures.worker.submissions:Submissions", "fedfutures.worker.origin:Origin"
 BROKER, HOST = "fedfutures.broker.machine:BrokerMachine", "fedfutures.host.machine:HostMachine"
-DISPATCH, EXCHANGE = "fedfutures.broker.dispatch:Dispatch", "fedfutures.broker.exchange:Exchange"
-LOSSES, ORPHANS = "fedfutures.broker.losses:Losses", "fedfutures.broker.orphans:Orphans"
-DEFINITIONS = "fedfutures.broker.definitions:Definitions"
-NEIGHBOURHOOD, LINK = "fedfutures.broker.neighbourhood:Neighbourhood", "fedfutures.federation.link:Link"
+DISPATCH, LOAD = "fedfutures.broker.dispatch:Dispatch", "fedfutures.broker.load:Load"
+RECOVERY, DELIVERY = "fedfutures.broker.recovery:Recovery", "fedfutures.broker.delivery:Delivery"
+FUNCTIONS = "fedfutures.broker.functions:Functions"
+SESSIONS, LINK = "fedfutures.broker.sessions:Sessions", "fedfutures.federation.link:Link"
 
 
 def _by(owner: str, *names: str) -> tuple[str, ...]:
@@ -112,9 +112,9 @@ PIECE_STATES = Figure(
     (
         Box("start", 50, 120, "", "start"),
         Box("waiting", 250, 270, "Wait for their function\nin Definitions.waiting"),
-        Box("queued", 430, 120, "Queued\nin BrokerMachine.queue"),
-        Box("held", 770, 200, "Held\nin Peer.held"),
-        Box("orphaned", 770, 490, "Held for nobody\nPiece.source is None"),
+        Box("queued", 430, 120, "Queued\nin Ledger.queue"),
+        Box("held", 770, 200, "Held\nin Account.held"),
+        Box("orphaned", 770, 490, "Held for nobody\nPiece.intake is None"),
         Box("returned", 770, 40, "Given back\nto the neighbour that lent them", "final"),
         Box("resolved", 490, 390, "Resolved\nResults to the giver", "final"),
         Box("dropped", 200, 490, "Dropped\nwithout a word", "final"),
@@ -122,32 +122,32 @@ PIECE_STATES = Figure(
     (
         Arrow("start", "queued", "Batch", by=_by(BROKER, "_on_batch")),
         Arrow("start", "waiting", "Batch; function\nnot known: Want", by=_by(BROKER, "_on_batch")),
-        Arrow("waiting", "queued", "Function", at=0.45, by=_by(DEFINITIONS, "learn")),
+        Arrow("waiting", "queued", "Function", at=0.45, by=_by(FUNCTIONS, "on_function")),
         Arrow(
             "queued", "held", "a Worker or neighbour\nhas Demand: Batch", bend=-40, at=0.58,
             by=_by(DISPATCH, "give_out", "give_to_neighbours", "give"),
         ),
         Arrow(
             "held", "queued", "Return; holder lost or silent:\nfirst in the queue", bend=-60, at=0.46,
-            by=(*_by(BROKER, "_on_return"), *_by(LOSSES, "remove", "blame", "take_back_from_silent")),
+            by=(*_by(BROKER, "_on_return"), *_by(BROKER, "_remove", "_on_silence"), *_by(RECOVERY, "blame")),
         ),
         Arrow(
             "queued", "returned", "its Workers are idle:\nReturn", bend=-30, at=0.42, by=_by(DISPATCH, "_give_back")
         ),
         Arrow(
             "held", "resolved", "Results;\n3 crashes: poisoned", at=0.5,
-            by=(*_by(BROKER, "_on_results"), *_by(LOSSES, "blame")),
+            by=(*_by(BROKER, "_on_results"), *_by(RECOVERY, "blame")),
         ),
         Arrow(
             "queued", "resolved", "cancelled;\nhost given up", at=0.72,
-            by=(*_by(BROKER, "_on_cancel"), *_by(LOSSES, "fail_queued")),
+            by=(*_by(BROKER, "_on_cancel"), *_by(RECOVERY, "fail_queued")),
         ),
-        Arrow("held", "orphaned", "submitter\ngone: Cancel", by=_by(LOSSES, "_drop_submissions")),
+        Arrow("held", "orphaned", "submitter\ngone: Cancel", by=_by(RECOVERY, "drop_submissions")),
         Arrow(
             "orphaned", "dropped", "Results come, or the holder ends",
-            by=(*_by(BROKER, "_on_results"), *_by(LOSSES, "remove")),
+            by=(*_by(BROKER, "_on_results"), *_by(BROKER, "_remove")),
         ),
-        Arrow("waiting", "dropped", "submitter gone", at=0.5, by=_by(LOSSES, "_drop_submissions")),
+        Arrow("waiting", "dropped", "submitter gone", at=0.5, by=_by(RECOVERY, "drop_submissions")),
     ),
 )  # fmt: skip
 
@@ -219,7 +219,7 @@ TREE = Figure(
         Box("u-workers", 560, 560, "Workers of u"),
     ),
     (
-        Arrow("root", "origin", "Demand of all", dashed=True, bend=14, by=_by(EXCHANGE, "_ask_origins")),
+        Arrow("root", "origin", "Demand of all", dashed=True, bend=14, by=_by(LOAD, "_ask_origins")),
         Arrow("origin", "root", "Batches", bend=16, at=0.46, by=_by(NODE, "offer")),
         Arrow("root-workers", "root", dashed=True, bend=8),
         Arrow("root", "root-workers", bend=8, by=_by(DISPATCH, "give_out")),
@@ -227,12 +227,12 @@ TREE = Figure(
         Arrow("root", "b", bend=8),
         Arrow("c", "root", dashed=True, bend=8),
         Arrow("root", "c", bend=8),
-        Arrow("s", "root", "Demand of\ns, t and u", dashed=True, bend=34, at=0.62, by=_by(EXCHANGE, "_ask_neighbour")),
+        Arrow("s", "root", "Demand of\ns, t and u", dashed=True, bend=34, at=0.62, by=_by(LOAD, "_ask_neighbour")),
         Arrow("root", "s", "Batch", at=0.46, by=_by(DISPATCH, "give_to_neighbours")),
-        Arrow("s", "root", "Results", bend=-34, at=0.5, by=_by(NEIGHBOURHOOD, "collect")),
-        Arrow("t", "s", "Demand of t", dashed=True, bend=56, at=0.5, by=_by(EXCHANGE, "_ask_neighbour")),
+        Arrow("s", "root", "Results", bend=-34, at=0.5, by=_by(DELIVERY, "deliver")),
+        Arrow("t", "s", "Demand of t", dashed=True, bend=56, at=0.5, by=_by(LOAD, "_ask_neighbour")),
         Arrow("s", "t", "Batch", at=0.5, by=_by(DISPATCH, "give_to_neighbours")),
-        Arrow("t", "s", "Results", bend=-40, at=0.5, by=_by(NEIGHBOURHOOD, "collect")),
+        Arrow("t", "s", "Results", bend=-40, at=0.5, by=_by(DELIVERY, "deliver")),
         Arrow("t-workers", "t", "Demand", dashed=True, bend=48),
         Arrow("t", "t-workers", "Batch", by=_by(DISPATCH, "give_out")),
         Arrow("t-workers", "t", "Results", bend=-40, by=_by(BROKER, "_on_results")),
@@ -261,30 +261,30 @@ LINK_STATES = Figure(
         Box("silent", 230, 340, "Silent\nLink.silent"),
     ),
     (
-        Arrow("start", "unknown", "dial", by=_by(NEIGHBOURHOOD, "dial")),
+        Arrow("start", "unknown", "dial", by=_by(SESSIONS, "dial")),
         Arrow(
             "unknown", "linked", "Hello, Welcome:\na session begins",
-            by=_by(NEIGHBOURHOOD, "greeted", "welcomed", "_begin"),
+            by=_by(BROKER, "_on_hello", "_on_welcome", "_begin"),
         ),
         Arrow(
             "linked", "doubted", "Stranger, or numbers\nof another session", bend=-70,
-            by=(*_by(BROKER, "_be_strangers"), *_by(NEIGHBOURHOOD, "stranger"), *_by(LINK, "introduce")),
+            by=(*_by(SESSIONS, "on_foreign", "on_stranger"), *_by(LINK, "introduce")),
         ),
         Arrow(
             "doubted", "linked", "Welcome: it goes on,\nor another begins", at=0.5, bend=-66,
-            by=(*_by(LINK, "expects"), *_by(NEIGHBOURHOOD, "welcomed", "_begin")),
+            by=(*_by(LINK, "expects"), *_by(SESSIONS, "on_welcome"), *_by(BROKER, "_begin")),
         ),
         Arrow(
             "linked", "silent", "3 s without a word:\nwhat it was lent is queued", bend=24, at=0.25,
-            by=(*_by(LINK, "falls_silent"), *_by(LOSSES, "take_back_from_silent")),
+            by=(*_by(LINK, "falls_silent"), *_by(BROKER, "_on_silence")),
         ),
         Arrow(
             "silent", "linked", "heard again: Cancel of\nwhat others do meanwhile", bend=40, at=0.35,
-            by=_by(NEIGHBOURHOOD, "heard"),
+            by=_by(BROKER, "_on_heard"),
         ),
         Arrow(
             "silent", "unknown", "60 s without a word: forgotten,\nwhat it submitted is dropped", at=0.5,
-            by=(*_by(LINK, "is_forgotten", "forget"), *_by(LOSSES, "remove")),
+            by=(*_by(LINK, "is_forgotten", "forget"), *_by(BROKER, "_remove")),
         ),
     ),
 )  # fmt: skip

@@ -21,9 +21,12 @@ from collections.abc import Callable, Iterable, Sequence
 from ..lazy_dataclass import dataclass
 from ..wire import messages
 from ..wire.manifest import HAS_SEGMENTS, MANIFEST, is_reusable, segments_of
+from .delivery import only
 from .downloads import Downloads
-from .ledger import Lot, Peer, Source, only
+from .ledger import Ledger
+from .lots import Lot, Source
 from .outbox import Outbox
+from .peers import Peer
 from .segment_cache import SegmentCache
 
 
@@ -41,35 +44,33 @@ class Deferrals:
     """What waits for segments at one Broker; `size_of` says how large a segment is here, -1 if it is not."""
 
     def __init__(
-        self, outbox: Outbox, downloads: Downloads[Deferred], cache: SegmentCache, size_of: Callable[[str], int]
-    ) -> None:
-        self._outbox, self._downloads, self._cache, self._size_of = outbox, downloads, cache, size_of
-        self._lots: list[Deferred] = []
+        self, ledger: Ledger, outbox: Outbox, downloads: Downloads[Deferred], cache: SegmentCache,
+        size_of: Callable[[str], int],
+    ) -> None:  # fmt: skip
+        self._ledger, self._outbox, self._size_of = ledger, outbox, size_of
+        self._downloads, self._cache = downloads, cache
         self._constants: dict[str, list[Deferred]] = {}  # by neighbour
 
     # -- what came ---------------------------------------------------------------------------------------------------
 
-    def defer_futures(self, peer: str, lot: Lot, now: float) -> Lot:
-        """Let Futures of a neighbour wait for their segments; return those that miss none."""
-        groups = self.group(peer, lot.giver, lot.ids, lot.payloads)
-        if groups is None:
-            return lot
-        for missing, (ids, payloads) in groups.items():
+    def defer_futures(self, peer: str, lot: Lot, now: float) -> None:
+        """Park those Futures of a neighbour that miss segments."""
+        groups = self.group(peer, lot.intake.source, lot.ids, lot.payloads)
+        for missing, ids in groups.items():
             if missing:
-                deferred = Deferred(peer, lot.with_futures(ids, payloads), [], is_local=True)
-                self._lots.append(deferred)
+                deferred = Deferred(peer, lot, [], is_local=True)
+                deferred.what = self._ledger.park(lot, deferred, ids)
                 self._downloads.wait(deferred, peer, missing, now)
-        return lot.with_futures(*groups.get(frozenset(), ([], [])))
 
     def group(
         self, peer: str, source: Source, ids: Sequence[int], payloads: Sequence[bytes]
-    ) -> dict[frozenset[str], tuple[list[int], list[bytes]]] | None:
-        """Return the Futures of a Batch by the segments they miss; None if they name none."""
+    ) -> dict[frozenset[str], set[int]]:
+        """Return the Futures of a Batch by the segments they miss; nothing if they name none."""
         constants = self._constants.get(peer, ())
         before = frozenset(name for deferred in constants for name in self._downloads.missing(deferred))
         if not before and not any(payload[:1] in HAS_SEGMENTS for payload in payloads):
-            return None
-        groups: dict[frozenset[str], tuple[list[int], list[bytes]]] = {}
+            return {}
+        groups: dict[frozenset[str], set[int]] = {}
         is_missing: dict[str, bool] = {}  # many may need the same segment
         for i, payload in zip(ids, payloads):
             names = segments_of(payload)
@@ -78,9 +79,7 @@ class Deferrals:
             for name in names:
                 if name not in is_missing:
                     is_missing[name] = self._size_of(name) < 0
-            group = groups.setdefault(before.union(name for name in names if is_missing[name]), ([], []))
-            group[0].append(i)
-            group[1].append(payload)
+            groups.setdefault(before.union(name for name in names if is_missing[name]), set()).add(i)
         self._cache.use(is_missing, source)
         return groups
 
@@ -130,29 +129,21 @@ class Deferrals:
             self._cache.add(segment, size)
         for deferred in waited:
             if isinstance(deferred.what, Lot):
-                self._cache.use([segment], deferred.what.giver)
+                self._cache.use([segment], deferred.what.intake.source)
         return ready
 
     def strike_out(self, deferred: Deferred) -> None:
         """Something does not wait any more."""
         self._downloads.forget(deferred)
-        for each in (self._lots, self._constants.get(deferred.peer, [])):
-            if deferred in each:
-                each.remove(deferred)
+        constants = self._constants.get(deferred.peer, [])
+        if deferred in constants:
+            constants.remove(deferred)
 
-    def lots(self) -> list[Lot]:
-        """Return the Futures that wait here."""
-        return [deferred.what for deferred in self._lots if isinstance(deferred.what, Lot)]
-
-    def withdraw(self, lot: Lot, ids: set[int]) -> Lot | None:
-        """Take Futures out of a lot if it waits here."""
-        for deferred in self._lots:
-            if deferred.what is lot:
-                part = lot.part(ids)
-                if not lot.ids:
-                    self.strike_out(deferred)
-                return part
-        return None
+    def forget_vacated(self) -> None:
+        """Futures are not here any more: what only they miss is not downloaded."""
+        for key in self._ledger.take_vacated():
+            if isinstance(key, Deferred):
+                self.strike_out(key)
 
     def on_new_session(self, peer: str) -> None:
         """A neighbour begins anew: Results and Constants of the session before are of no use; it may say them again.
@@ -168,17 +159,14 @@ class Deferrals:
         for deferred in self._downloads.keys_of(peer):
             self.strike_out(deferred)
 
-    def explain(self, broker: str, submitter: str, number: int) -> str:
-        """Say what a Future waits for; "" if it does not wait here."""
-        for deferred in self._lots:
-            lot = deferred.what
-            if isinstance(lot, Lot) and lot.submitter == submitter and number in lot.ids:
-                left = self._downloads.bytes_left(deferred)
-                here = f"waits at Broker {broker} for {len(self._downloads.missing(deferred))} segments"
-                return f"{here} of its arguments from {deferred.peer}; of those begun, {left} bytes are to come"
-        return ""
+    def explain(self, deferred: Deferred) -> str:
+        """Say what a Future waits for that is parked under this key."""
+        left, missing = self._downloads.bytes_left(deferred), self._downloads.missing(deferred)
+        of = f"{len(missing)} segments of its arguments from {deferred.peer}"
+        return f"for {of}; of those begun, {left} bytes are to come"
 
     def check(self) -> None:
         """Assert that all that is listed here waits."""
-        listed = [*self._lots, *(deferred for each in self._constants.values() for deferred in each)]
+        listed = [deferred for each in self._constants.values() for deferred in each]
+        listed += [key for key in self._ledger.parked if isinstance(key, Deferred)]
         assert all(self._downloads.is_waiting(deferred) for deferred in listed), "something waits for nothing"

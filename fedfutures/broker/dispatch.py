@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..federation import schedule
-from ..wire import messages
-from .ledger import Lot, Peer
-
-if TYPE_CHECKING:
-    from .machine import BrokerMachine
+from ..federation.schedule import Durations
+from ..wire.messages import Batch, Return
+from .functions import Functions
+from .ledger import Ledger
+from .load import Load, PeerLoad
+from .lots import Lot
+from .outbox import Outbox
+from .segment_cache import SegmentCache
 
 MOST_CROSSINGS = 2
 """How often a Future may be lent over one link: once for a queue there, and once more to a Worker that is idle."""
@@ -25,126 +27,139 @@ MOST_CROSSINGS = 2
 class Dispatch:
     """The giving side of one Broker."""
 
-    def __init__(self, broker: BrokerMachine) -> None:
-        self._broker = broker
-        self._outbox = broker.outbox
+    def __init__(
+        self, ledger: Ledger, load: Load, durations: Durations, functions: Functions, cache: SegmentCache,
+        outbox: Outbox,
+    ) -> None:  # fmt: skip
+        self._ledger, self._queue, self._load, self._durations = ledger, ledger.queue, load, durations
+        self._functions, self._cache, self._outbox = functions, cache, outbox
 
     def give_out(self, now: float) -> None:
         """Cut pieces from the queue for Workers with room, idle ones first."""
-        queue = self._broker.queue
-        roomy = deque(sorted([peer for peer in self._broker.workers if peer.room], key=lambda peer: not peer.idle))
+        queue, roomy = self._queue, deque(self._load.roomy())
         if not roomy:
             return
-        backlog, total = self._backlog(), self._reach()
+        backlog, total = self._load.backlog(), self._reach()
         while roomy and len(queue):
-            lot, peer = queue.head(), roomy.popleft()
+            lot, load = queue.head(), roomy.popleft()
             if self._lacks_function(lot, now):
-                roomy.appendleft(peer)
+                roomy.appendleft(load)
                 continue
-            mean = self._broker.durations.of(lot.function)
-            waits = 0 if peer.idle else max(0, peer.pending - 1)
-            count, spent = schedule.portion(mean, peer.room, backlog, total, waits)
+            mean = self._durations.of(lot.terms.function)
+            waits = 0 if load.idle else max(0, load.account.pending - 1)
+            count, spent = schedule.portion(mean, load.room, backlog, total, waits)
             if not count:
                 continue
             if lot.together and count > lot.together:
                 count = lot.together
-            if lot.crashes:
+            if lot.terms.crashes:
                 count, spent = 1, True
             count = min(count, len(lot.ids))
             backlog -= count
-            self.give(peer, self._cut(lot, count), spent=spent, now=now)
-            if peer.room > 0:
-                roomy.append(peer)
+            self.give(load, lot, count, spent=spent, now=now)
+            if load.room > 0:
+                roomy.append(load)
 
     def _lacks_function(self, lot: Lot, now: float) -> bool:
         """Whether the definition is not here; then the lot is put aside until it has come."""
-        if lot.function in self._broker.functions.definitions:
+        if lot.terms.function in self._functions.definitions:
             return False
-        self._broker.queue.remove(lot)
-        self._broker.functions.defer(lot, now)
+        self._functions.defer(lot, now)
         return True
 
-    def _backlog(self) -> int:
-        """What waits here, and what the submitters of it still keep."""
-        queue, peers = self._broker.queue, self._broker.peers
-        return len(queue) + sum(peers[giver].backlog for giver in queue.givers)
+    def place(self, lot: Lot, now: float) -> None:
+        """Let a parked lot that has all else that it needs go into the queue, or wait for its function."""
+        if not self._lacks_function(lot, now):
+            self._ledger.unpark(lot)
+
+    def give_again(self, load: PeerLoad, lot: Lot, now: float) -> None:
+        """Give a neighbour what it was lent before, whatever its Demand: it, or its Workers, may still hold it."""
+        if not self._lacks_function(lot, now):
+            self.give(load, lot, len(lot.ids), spent=False, now=now)
 
     def _reach(self) -> int:
         """How many Workers there are, here and behind neighbours, as of the last survey."""
-        return self._broker.takers + self._broker.exchange.others_workers
+        return self._load.takers + self._load.others_workers
 
     def give_to_neighbours(self, now: float) -> None:
         """Give neighbours their share of what own Workers have left."""
-        queue = self._broker.queue
-        backlog, total = self._backlog(), self._reach()
+        queue = self._queue
+        backlog, total = self._load.backlog(), self._reach()
         order = sorted(
-            self._broker.neighbours,  # who lent what waits here comes last: it is to be run on this side if it can be
-            key=lambda peer: (peer.name in queue.givers, -peer.idle, peer.pending - peer.workers),
+            self._load.neighbours.values(),  # who lent what waits comes last: that is to be run on this side if it can
+            key=lambda load: (load.peer.name in queue.givers, -load.idle, load.account.pending - load.workers),
         )
-        for peer in order:
-            fits = self._fitting(peer)
-            while len(queue) and peer.room:
-                back = self._returnable(peer)
-                lot = queue.head_for(peer.name, back, fits)
+        for load in order:
+            name, fits = load.peer.name, self._fitting(load)
+            while len(queue) and load.room:
+                back = self._returnable(load)
+                lot = queue.head_for(name, back, fits)
                 if lot is None:
                     break
-                if lot.giver[0] == peer.name:
-                    self._give_back(peer, lot, back, now)
+                if lot.intake.giver == name:
+                    self._give_back(load, lot, back, now)
                 elif not self._lacks_function(lot, now):
-                    count = self._share_of(peer, lot, backlog, total)
+                    count = self._share_of(load, lot, backlog, total)
                     if not count:
                         break
-                    self.give(peer, self._cut(lot, count, peer.name), spent=False, now=now)
+                    self.give(load, lot, count, spent=False, now=now, to=name)
 
-    def _fitting(self, peer: Peer) -> Callable[[Lot], bool]:
+    def _fitting(self, load: PeerLoad) -> Callable[[Lot], bool]:
         """Return what says whether a lot may be given to a neighbour.
 
         What came back from somebody goes only to who is idle, and not over and over by the same link, as long as it
         can run here.
         """
-        name, stranded = peer.name, not self._broker.takers
-        return lambda lot: not lot.barred or (peer.idle > 0 and (stranded or lot.barred.count(name) < MOST_CROSSINGS))
+        name, stranded = load.peer.name, not self._load.takers
+        return lambda lot: (
+            not lot.terms.barred or (load.idle > 0 and (stranded or lot.terms.barred.count(name) < MOST_CROSSINGS))
+        )
 
-    def _returnable(self, peer: Peer) -> int:
+    def _returnable(self, load: PeerLoad) -> int:
         """How many Futures to give back to a neighbour: as its idle Workers need, less what starts soon here."""
-        assert peer.link is not None
-        broker = self._broker
-        if not broker.takers and broker.exchange.others_workers <= peer.workers:
-            return peer.room  # nobody else could run them
-        if not peer.idle:
+        assert load.peer.link is not None
+        takers = self._load.takers
+        if not takers and self._load.others_workers <= load.workers:
+            return load.room  # nobody else could run them
+        if not load.idle:
             return 0
-        soon = schedule.soon(broker.durations.last, broker.takers, peer.link.round_trip)
-        return max(0, min(peer.idle, len(broker.queue) - soon))
+        soon = schedule.soon(self._durations.last, takers, load.peer.link.round_trip)
+        return max(0, min(load.idle, len(self._queue) - soon))
 
-    def _share_of(self, peer: Peer, lot: Lot, backlog: int, total: int) -> int:
-        assert peer.link is not None
-        seconds = schedule.HORIZON_SECONDS + 2.5 * peer.link.round_trip
-        mean = self._broker.durations.of(lot.function)
-        count = schedule.share(mean, peer.pending, backlog, peer.workers, total, seconds)
-        left = backlog - schedule.soon(mean, self._broker.takers, peer.link.round_trip / 2)
-        return max(0, min(max(count, peer.idle), peer.room, left, 1 if lot.crashes else len(lot.ids)))
+    def _share_of(self, load: PeerLoad, lot: Lot, backlog: int, total: int) -> int:
+        assert load.peer.link is not None
+        round_trip = load.peer.link.round_trip
+        seconds = schedule.HORIZON_SECONDS + 2.5 * round_trip
+        mean = self._durations.of(lot.terms.function)
+        count = schedule.share(mean, load.account.pending, backlog, load.workers, total, seconds)
+        left = backlog - schedule.soon(mean, self._load.takers, round_trip / 2)
+        return max(0, min(max(count, load.idle), load.room, left, 1 if lot.terms.crashes else len(lot.ids)))
 
-    def _give_back(self, peer: Peer, lot: Lot, count: int, now: float) -> None:
+    def _give_back(self, load: PeerLoad, lot: Lot, count: int, now: float) -> None:
         """Return Futures to the neighbour that lent them: its Workers are idle."""
-        broker = self._broker
-        back = self._cut(lot, count, peer.name)
-        source = back.giver
-        intake = broker.intakes[source]
-        peer.idle = max(0, peer.idle - len(back.ids))
-        intake.left -= len(back.ids)
+        intake, terms = lot.intake, lot.terms
+        ids = self._ledger.give_back(lot, min(count, len(lot.ids)), self._seconds(lot))
+        self._load.note_given_back(load, len(ids))
         if not intake.left:
-            del broker.intakes[source]
-            broker.segment_cache.on_resolved(source)
-        self._outbox.send(peer, messages.Return(source[1], back.ids, back.attempt, back.crashes), now)
+            self._cache.on_resolved(intake.source)
+        self._outbox.send(load.peer, Return(intake.number, ids, terms.attempt, terms.crashes), now)
 
-    def _cut(self, lot: Lot, count: int, to: str = "") -> Lot:
-        """Take up to `count` Futures of a lot of the queue; its root is charged with their time."""
-        mean = self._broker.durations.of(lot.function) or self._broker.durations.last or schedule.HORIZON_SECONDS
-        return self._broker.queue.take(lot, min(count, len(lot.ids)), mean, to)
+    def _seconds(self, lot: Lot) -> float:
+        """What a Future of a lot takes: its root is charged with that."""
+        durations = self._durations
+        return durations.of(lot.terms.function) or durations.last or schedule.HORIZON_SECONDS
 
-    def give(self, peer: Peer, lot: Lot, *, spent: bool, now: float) -> None:
-        if lot.function not in peer.knows:
-            self._broker.functions.send_function(peer, lot.function, now)
-        batch = peer.give(lot, self._backlog(), spent)
-        self._broker.intakes[lot.giver].outs.add((peer.name, batch.piece))
-        self._outbox.send(peer, batch, now)
+    def give(
+        self, load: PeerLoad, lot: Lot, count: int, *, spent: bool, now: float, to: str = ""
+    ) -> None:  # fmt: skip
+        """Give a peer the first Futures of a lot, and before that the definition if it does not know it."""
+        terms = lot.terms
+        number, ids, payloads = self._ledger.give(lot, count, load.peer.name, self._seconds(lot), to)
+        if terms.function not in load.peer.knows:
+            self._functions.send_function(load.peer, terms.function, now)
+        batch = Batch(
+            number, terms.submitter, terms.function, terms.attempt, terms.crashes, self._load.backlog(), spent, ids,
+            payloads, terms.root, terms.priority,
+        )  # fmt: skip
+        self._outbox.send(load.peer, batch, now)
+        self._load.note_given(load, len(ids), spent=spent)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Container, Mapping
 
 from ..wire import messages
 from ..wire.names import is_segment
-from .ledger import Peer
 from .outbox import Outbox
+from .peers import Peer
 
 PARENT_SECONDS = 2.0
 """How long a Broker that nobody dials waits for that before it says that a segment is not to be had."""

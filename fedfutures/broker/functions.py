@@ -11,14 +11,14 @@ is not to be had is passed on and not kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ..errors import RemoteProtocolError
 from ..program.snapshots import asked_for
 from ..wire import messages
 from ..wire.modules import is_module
-from .ledger import Lot, Peer
+from .ledger import Ledger
+from .lots import Lot
 from .outbox import Outbox
+from .peers import Peer, Peers
 
 FUNCTIONS_AT_MOST = 4096
 FUNCTION_BYTES_AT_MOST = 256 << 20
@@ -27,23 +27,22 @@ FUNCTION_BYTES_AT_MOST = 256 << 20
 class Functions:
     """The functions and constants of one Broker."""
 
-    def __init__(self, outbox: Outbox, peers: Mapping[str, Peer]) -> None:
-        self._outbox, self._peers = outbox, peers
+    def __init__(self, outbox: Outbox, peers: Peers, ledger: Ledger) -> None:
+        self._outbox, self._peers, self._ledger = outbox, peers, ledger
         self.definitions: dict[bytes, messages.Function] = {}
         self.constants: dict[str, messages.Constant] = {}
-        self.waiting: dict[bytes, list[Lot]] = {}  # for their function
         self.bytes = 0
 
     # -- definitions -------------------------------------------------------------------------------------------------
 
-    def on_function(self, peer: Peer, function: messages.Function, now: float) -> list[Lot]:
-        """A definition came: pass it on to all who want it, and return what waited for it."""
+    def on_function(self, peer: Peer, function: messages.Function, now: float) -> None:
+        """A definition came: pass it on to all who want it; Futures that waited for it go into the queue."""
         digest = function.digest
         if is_module(digest):
             _require_towards_origin(peer, digest)
             if not function.body:
                 self._deny(function, now)
-                return []
+                return
         else:
             peer.knows.add(digest)
         peer.wants.discard(digest)
@@ -57,7 +56,8 @@ class Functions:
         for other in self._peers.values():
             if digest in other.wants:
                 self._send(other, function, now)
-        return self.waiting.pop(digest, [])
+        for lot in list(self._ledger.parked.get(digest, ())):
+            self._ledger.unpark(lot)
 
     def _deny(self, function: messages.Function, now: float) -> None:
         """Tell all who wait for a module that there is none."""
@@ -80,29 +80,55 @@ class Functions:
             peer.knows.add(function.digest)
         self._outbox.send(peer, function, now)
 
-    def on_want(self, peer: Peer, digest: bytes, now: float) -> bool:
-        """A peer lacks a definition; return whether this Broker, too, and has to ask for it."""
+    def on_want(self, peer: Peer, digest: bytes, now: float) -> None:
+        """A peer lacks a definition; ask for it if it is not here."""
         peer.knows.discard(digest)
         function = self.definitions.get(digest)
         if function is not None:
             self._send(peer, function, now)
-            return False
+            return
         is_asked = is_module(digest) and any(digest in other.wants for other in self._peers.values())
         peer.wants.add(digest)
-        return not is_asked
+        for source in () if is_asked else self._sources_of(peer, digest):
+            self._outbox.send(source, messages.Want(digest), now)
 
-    def on_join(self, peer: Peer, has_modules: bool, now: float) -> None:
+    def _sources_of(self, peer: Peer, digest: bytes) -> list[Peer]:
+        """Return whom to ask for what a peer wants: for functions, where its Futures came from.
+
+        For modules that is an Origin, or who is nearer to one. Modules of one Origin are asked of that; where it is not
+        here, Futures of it that the peer holds came from its side.
+        """
+        held = self._ledger.accounts[peer.name].held.values()
+        if not is_module(digest):
+            givers = {piece.intake.giver for piece in held if piece.terms.function == digest and piece.intake}
+            return [self._peers[name] for name in sorted(givers)]
+        origin = asked_for(digest)[2]
+        if origin in self._peers:
+            return [self._peers[origin]]
+        for piece in held if origin else ():
+            source = self._peers.get(piece.intake.giver) if piece.terms.root == origin and piece.intake else None
+            if source is not None and source.link is not None and source is not peer:
+                return [source]
+        towards = self._peers.towards_origin()
+        return [] if towards is None else [towards]
+
+    def on_join(self, peer: Peer, now: float) -> None:
         """A new peer is told all constants, and asked for the modules that are missing if they come from there."""
         self.send_constants(peer, now)
-        if has_modules:
+        if peer is self._peers.towards_origin():
             wants = {digest for other in self._peers.values() for digest in other.wants}
             for digest in sorted(filter(is_module, wants)):
                 self._outbox.send(peer, messages.Want(digest), now)
 
-    def on_new_session(self, peer: Peer, has_modules: bool, now: float) -> None:
+    def on_new_session(self, peer: Peer, now: float) -> None:
         """Tell a peer all constants again, and ask it again for what is missing here or at others."""
         self.send_constants(peer, now)
-        digests = {digest for digest, lots in self.waiting.items() if any(lot.giver[0] == peer.name for lot in lots)}
+        has_modules = peer is self._peers.towards_origin()
+        digests = {
+            key
+            for key, lots in self._ledger.parked.items()
+            if isinstance(key, bytes) and any(lot.intake.giver == peer.name for lot in lots)
+        }
         for other in self._peers.values():
             digests.update(other.wants if other is not peer else ())
         for digest in sorted(digests):
@@ -113,20 +139,11 @@ class Functions:
 
     def defer(self, lot: Lot, now: float) -> None:
         """Let a lot wait for its function, and ask who gave it."""
-        lots = self.waiting.setdefault(lot.function, [])
-        if all(other.giver[0] != lot.giver[0] for other in lots):
-            self._outbox.send(self._peers[lot.giver[0]], messages.Want(lot.function), now)
-        lots.append(lot)
-
-    def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
-        """Take Futures out of a lot that waits here."""
-        part = lot.part(ids)
-        if not lot.ids:
-            lots = self.waiting[lot.function]
-            del lots[next(index for index, other in enumerate(lots) if other is lot)]
-            if not lots:
-                del self.waiting[lot.function]
-        return part
+        digest, giver = lot.terms.function, lot.intake.giver
+        known = any(other.intake.giver == giver for other in self._ledger.parked.get(digest, ()))
+        self._ledger.park(lot, digest)
+        if not known:
+            self._outbox.send(self._peers[giver], messages.Want(digest), now)
 
     # -- constants ---------------------------------------------------------------------------------------------------
 

@@ -1,213 +1,389 @@
 """The Broker's books: which Futures came from whom, wait here, or are with whom.
 
-Every unresolved Future that the Broker knows of is in exactly one place: in a :class:`Lot` of the queue (or of those
-that wait for a function's definition), or in the ``pending`` of one :class:`Piece` that a peer holds. Futures that a
-silent neighbour was lent are in the queue or with somebody again, and *doubtful* with it; those that a peer holds for
-a Broker that stood here before are *orphans* until their submitters name them.
+Every unresolved Future that the Broker knows of is in exactly one place: in a :class:`Lot` that waits (in the queue, or
+parked under a key until something has come that it needs), or in the ``pending`` of one :class:`Piece` that a peer
+holds. Only the methods of :class:`Ledger` move a Future from one place to another, and each leaves the books whole
+(:meth:`Ledger.check`). The ledger sends nothing and knows peers by their names alone: what has to be said it returns.
+
+A Batch that a peer gave is an :class:`Intake` until all its Futures have resolved. It knows its lots and its pieces, so
+nothing is searched. A submitter that leaves takes its intakes with it; pieces of them that others hold have no intake
+from then on, and their results are dropped.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 
-from ..federation.channel import Channel
-from ..federation.link import Link
+from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation.sessions import RESULTS_REMEMBERED
-from ..lazy_dataclass import dataclass, field
-from ..wire.messages import Batch, Results
-
-Source = tuple[str, int]
-"""(peer, piece): whom the results go back to, and under which number."""
-
-SHARD = 1 << 48
-"""Adopted orphans that share their piece's number with others have keys that differ by multiples of this."""
+from ..federation.terms import Terms
+from .lots import SHARD, Intake, Lot, Piece, Source
+from .queue import WorkQueue
 
 
-@dataclass(slots=True)
-class Work:
-    """What Futures that travel together have in common."""
+class Account:
+    """What one peer has given to this Broker, and what it holds for it."""
 
-    source: Source | None  # None: the submitter is gone, or cancelled them; results are dropped
-    submitter: str
-    function: bytes
-    attempt: int
-    crashes: int
-    root: str
-    priority: int
-    barred: tuple[str, ...]  # neighbours that have given them back
+    __slots__ = ("finished", "held", "intakes", "last_piece", "name", "pending", "shards")
 
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.intakes: dict[int, Intake] = {}  # by the numbers of its Batches
+        self.finished: deque[tuple[int, Terms]] = deque(maxlen=RESULTS_REMEMBERED)  # intakes that resolved last
+        self.held: dict[int, Piece] = {}
+        self.shards: dict[int, list[int]] = {}  # piece number -> keys in `held` beside the number
+        self.last_piece = 0  # the last number given to a piece
+        self.pending = 0  # how many Futures it holds
 
-@dataclass(slots=True)
-class Lot(Work):
-    """Futures that wait to be given out."""
-
-    ids: list[int]
-    payloads: list[bytes]
-    order: int = 0  # its place in the queue
-    together: int = 0  # at most so many to one Worker; 0: no limit. Returned Futures are spread, suspects go alone
-
-    @property
-    def giver(self) -> Source:
-        """The source, which every lot has."""
-        assert self.source is not None
-        return self.source
-
-    def with_futures(self, ids: list[int], payloads: list[bytes]) -> Lot:
-        """Return a lot of the same kind."""
-        return Lot(
-            self.source, self.submitter, self.function, self.attempt, self.crashes, self.root, self.priority,
-            self.barred, ids, payloads, 0, self.together,
-        )  # fmt: skip
-
-    def cut(self, count: int) -> Lot:
-        """Take the first `count` Futures out, as a Lot of their own."""
-        head = self.with_futures(self.ids[:count], self.payloads[:count])
-        del self.ids[:count], self.payloads[:count]
-        return head
-
-    def part(self, wanted: set[int]) -> Lot:
-        """Take these Futures out, as a Lot of their own."""
-        taken = [(i, payload) for i, payload in zip(self.ids, self.payloads) if i in wanted]
-        kept = [(i, payload) for i, payload in zip(self.ids, self.payloads) if i not in wanted]
-        self.ids, self.payloads = [i for i, _ in kept], [payload for _, payload in kept]
-        return self.with_futures([i for i, _ in taken], [payload for _, payload in taken])
-
-
-@dataclass(slots=True)
-class Piece(Work):
-    """Futures that a peer holds: its ledger entry, kept until their results have passed on."""
-
-    pending: dict[int, bytes]
-    unwanted: set[int] = field(default_factory=set)  # the submitter has asked for these back for good
-
-    def lot(self, ids: list[int], payloads: list[bytes], *, lost: bool = False, crashed: bool = False) -> Lot:
-        """Make a Lot of Futures taken from this piece, to be given out again."""
-        return Lot(
-            self.source, self.submitter, self.function, self.attempt + lost, self.crashes + crashed, self.root,
-            self.priority, () if lost else self.barred, ids, payloads,
-        )  # fmt: skip
-
-
-@dataclass(slots=True)
-class Intake:
-    """What is left of a Batch that a peer gave us, and which pieces given on stem from it."""
-
-    left: int
-    submitter: str
-    function: bytes
-    attempt: int
-    crashes: int
-    outs: set[Source] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class Orphan:
-    """Futures that a peer holds for an earlier Broker, and outcomes that have come for some of them."""
-
-    submitter: str
-    function: bytes
-    attempt: int
-    crashes: int
-    ids: set[int]
-    until: float
-    outcomes: dict[int, tuple[bytes, int]] = field(default_factory=dict)  # id -> (outcome, kind)
-
-
-@dataclass(slots=True, eq=False)
-class Peer:
-    """A node on a link of this Broker."""
-
-    name: str
-    role: str
-    boot: int
-    pid: int
-    session: int
-    channel: Channel
-    link: Link | None = None  # of neighbours
-    knows: set[bytes] = field(default_factory=set)  # functions sent to it
-    wants: set[bytes] = field(default_factory=set)  # functions it has asked for that are not here
-    held: dict[int, Piece] = field(default_factory=dict)  # pieces given to it
-    shards: dict[int, list[int]] = field(default_factory=dict)  # piece number -> keys in `held` beside the number
-    doubtful: dict[int, list[tuple[Source, set[int]]]] = field(default_factory=dict)  # taken back while it was silent
-    orphans: dict[int, Orphan] = field(default_factory=dict)
-    finished: deque[tuple[int, Intake]] = field(default_factory=lambda: deque(maxlen=RESULTS_REMEMBERED))
-    pieces: int = 0  # the last piece number given to it
-    pending: int = 0  # how many Futures it holds
-    idle: int = 0  # Workers at or behind it that have nothing to run
-    workers: int = 1  # Workers at or behind it
-    far: bool = False  # it is a neighbour on another host, which has segments of its own
-    spent: bool = True  # its Demand is used up until it speaks again
-    asked: int = 0  # the Demand last sent to it, less what came since
-    collected: dict[int, Results] = field(default_factory=dict)  # for a neighbour, not sent yet
-    flush_at: float = 0.0  # when it is to be sent, or was
-    told_idle: int = 0  # the idle Workers last told to it, less what came since
-    told_workers: int = 0
-    told_at: float = float("-inf")
-    backlog: int = 0  # Futures that it still kept when it gave last
-    spare: int = 0  # what a neighbour's State says
-    state: tuple[int, int] = (0, 0)  # (boot, number) of that State
-    published: tuple[int, int] = (0, 0)  # (spare, size) in the last State to it
-    published_at: float = float("-inf")
-
-    @property
-    def silent(self) -> bool:
-        """Whether it is a neighbour of which nothing is heard."""
-        return self.link is not None and self.link.silent
-
-    @property
-    def room(self) -> int:
-        """How many Futures it can still use."""
-        if self.spent:
-            return 0
-        room = self.channel.room
-        return 0 if room <= 0 or (self.link is not None and self.link.silent) else room
-
-    def take(self, piece: Piece, ids: Iterable[int]) -> tuple[list[int], list[bytes]]:
-        """Remove those of `ids` that are pending in a piece it holds; return them with their payloads."""
-        pending = piece.pending
-        kept = [(number, pending.pop(number)) for number in ids if number in pending]
-        self.pending -= len(kept)
-        return [number for number, _ in kept], [payload for _, payload in kept]
-
-    def hold(self, key: int, lot: Lot) -> Piece:
-        """Enter a Lot into the ledger as a piece that this peer holds."""
-        piece = self.held[key] = Piece(
-            lot.source, lot.submitter, lot.function, lot.attempt, lot.crashes, lot.root, lot.priority, lot.barred,
-            dict(zip(lot.ids, lot.payloads)),
-        )  # fmt: skip
-        self.pending += len(lot.ids)
-        return piece
-
-    def give(self, lot: Lot, backlog: int, spent: bool) -> Batch:
-        """Hold a Lot under the next number and return the Batch that says so."""
-        self.pieces += 1
-        self.spent = spent
-        self.idle = max(0, self.idle - len(lot.ids))
-        self.told_idle = 0  # a neighbour takes this as a sign that nobody is idle here
-        self.hold(self.pieces, lot)
-        return Batch(
-            self.pieces, lot.submitter, lot.function, lot.attempt, lot.crashes, backlog, spent, lot.ids, lot.payloads,
-            lot.root, lot.priority,
-        )  # fmt: skip
-
-    def keys(self, number: int, ids: list[int]) -> list[tuple[int, list[int]]]:
-        """Which entries of the ledger a message about a piece speaks of, and which Futures of each."""
+    def find(self, number: int, ids: list[int]) -> list[tuple[Piece, list[int]]]:
+        """Return the pieces that a message about piece `number` speaks of, and which Futures of each."""
         if number not in self.shards:
-            return [(number, ids)] if number in self.held else []
+            piece = self.held.get(number)
+            return [] if piece is None else [(piece, ids)]
         found = []
         for key in (number, *self.shards[number]):
             piece = self.held.get(key)
             if piece is not None and (here := [i for i in ids if i in piece.pending]):
-                found.append((key, here))
+                found.append((piece, here))
         return found
 
 
-def only(results: Results, wanted: set[int], *, measured: bool = True) -> Results:
-    """Return the results of some of the Futures; `measured`: with the time that all have taken."""
-    kept = [(i, outcome) for i, outcome in zip(results.ids, results.outcomes) if i in wanted]
-    return Results(
-        results.piece, results.attempt, [i for i, _ in kept], [outcome for _, outcome in kept],
-        [pair for pair in results.odd if pair[0] in wanted],
-        results.seconds if measured else 0.0, results.count if measured else 0,
-    )  # fmt: skip
+Recall = tuple[Piece, list[int]]
+"""Futures that their holder is to be asked to drop."""
+Cancelled = tuple[Intake, list[int]]
+"""Futures that were taken out of the books because their submitter has cancelled them: it is to be told."""
+
+
+class Ledger:
+    """The books of one Broker."""
+
+    def __init__(self) -> None:
+        self.queue = WorkQueue()
+        self.accounts: dict[str, Account] = {}
+        self.parked: dict[Hashable, list[Lot]] = {}
+        self.resolved = 0
+        self.changed: set[str] = set()  # peers that hold more or less since :meth:`take_changed`
+        self.vacated: list[Hashable] = []  # keys under which nothing waits any more, see :meth:`take_vacated`
+        self._parkings = 0
+
+    # -- accounts ----------------------------------------------------------------------------------------------------
+
+    def open(self, name: str) -> None:
+        """A peer is new."""
+        self.accounts[name] = Account(name)
+
+    def close(self, name: str) -> list[Recall]:
+        """A peer that holds nothing is gone, and what it gave with it; return what others hold of that."""
+        recalls: list[Recall] = []
+        account = self.accounts[name]
+        for intake in account.intakes.values():
+            for lot in list(intake.lots):
+                self._withdraw(lot, set(lot.ids))
+        for intake in account.intakes.values():
+            for piece in intake.sorted_pieces():
+                piece.intake = None
+                recalls.append((piece, list(piece.pending)))
+        del self.accounts[name]
+        self.changed.discard(name)
+        return recalls
+
+    def note_number(self, name: str, number: int) -> Account:
+        """A peer uses a number for a piece that this Broker has not given."""
+        account = self.accounts[name]
+        account.last_piece = max(account.last_piece, number)
+        return account
+
+    def find_intake(self, source: Source) -> Intake | None:
+        """Return the intake of this Batch of a peer, if Futures of it have not resolved."""
+        account = self.accounts.get(source[0])
+        return None if account is None else account.intakes.get(source[1])
+
+    def is_open(self, source: Source) -> bool:
+        """Whether Futures of this Batch of a peer have not resolved."""
+        return self.find_intake(source) is not None
+
+    # -- moves -------------------------------------------------------------------------------------------------------
+
+    def admit(
+        self, giver: str, number: int, terms: Terms, ids: list[int], payloads: list[bytes], key: Hashable = None
+    ) -> Lot:  # fmt: skip
+        """Take in a Batch: its Futures wait in the queue, or, with a `key`, are parked under it."""
+        intakes = self.accounts[giver].intakes
+        if number in intakes or not ids:
+            raise RemoteProtocolError("a piece number was used twice, or a Batch is empty")
+        intake = intakes[number] = Intake(giver, number, terms, len(ids))
+        return self._wait(Lot(intake, terms, ids, payloads), key)
+
+    def give(
+        self, lot: Lot, count: int, holder: str, seconds: float, to: str = ""
+    ) -> tuple[int, list[int], list[bytes]]:
+        """Give a peer the first Futures of a lot; return the number of the new piece, and what is in it.
+
+        In the queue their root is charged with `seconds` for each (:meth:`.WorkQueue.take`).
+        """
+        ids, payloads = self._cut(lot, count, seconds, to)
+        account = self.accounts[holder]
+        account.last_piece += 1
+        self._hold(account, account.last_piece, lot, lot.terms, ids, payloads)
+        return account.last_piece, ids, payloads
+
+    def settle(self, piece: Piece, ids: Iterable[int]) -> list[int]:
+        """Futures of a piece have outcomes; return which of them had none before."""
+        pending = piece.pending
+        fresh = [i for i in ids if pending.pop(i, None) is not None]
+        account = self.accounts[piece.holder]
+        account.pending -= len(fresh)
+        self.changed.add(piece.holder)
+        if fresh:
+            intake = piece.intake
+            if not pending:
+                self._strike_out(account, piece)
+            if intake is not None:
+                self._resolve(intake, len(fresh))
+        return fresh
+
+    def settle_waiting(self, lot: Lot, ids: set[int]) -> list[int]:
+        """Futures of a lot that waits have outcomes; return them in their order."""
+        settled, _ = self._withdraw(lot, ids)
+        self._resolve(lot.intake, len(settled))
+        return settled
+
+    def settle_late(self, intake: Intake, ids: list[int]) -> tuple[set[int], list[Recall]]:
+        """Futures have outcomes that were taken back from a peer; return those that had none, and who runs them now."""
+        wanted = set(ids)
+        found: set[int] = set()
+        for lot in intake.sorted_lots():
+            if not wanted.isdisjoint(lot.ids):
+                found.update(self.settle_waiting(lot, wanted))
+        recalls: list[Recall] = []
+        for piece in intake.sorted_pieces():
+            if fresh := self.settle(piece, ids):
+                found.update(fresh)
+                recalls.append((piece, fresh))
+        return found, recalls
+
+    def cancel(self, intake: Intake, ids: list[int]) -> tuple[list[list[int]], list[Recall]]:
+        """A submitter does not want Futures any more; return those that waited, and those that are with others."""
+        wanted = set(ids)
+        settled = [
+            self.settle_waiting(lot, wanted) for lot in intake.sorted_lots() if not wanted.isdisjoint(lot.ids)
+        ]  # fmt: skip
+        recalls: list[Recall] = []
+        for piece in intake.sorted_pieces():
+            if held := [i for i in ids if i in piece.pending]:
+                piece.unwanted = piece.unwanted.union(held)
+                recalls.append((piece, held))
+        return settled, recalls
+
+    def take_back(
+        self, piece: Piece, ids: list[int], terms: Terms, parts: int, key: Hashable = None
+    ) -> list[Cancelled]:  # fmt: skip
+        """Take Futures from their holder, to be given out first, in `parts`; park them where there is a `key`.
+
+        Those that were cancelled meanwhile are settled and returned.
+        """
+        pending, account, intake = piece.pending, self.accounts[piece.holder], piece.intake
+        taken = [(i, pending.pop(i)) for i in ids if i in pending]
+        account.pending -= len(taken)
+        self.changed.add(piece.holder)
+        if taken and not pending:
+            self._strike_out(account, piece)
+        if intake is None:
+            return []
+        unwanted = [i for i, _ in taken if i in piece.unwanted]
+        if unwanted:
+            taken = [(i, payload) for i, payload in taken if i not in piece.unwanted]
+            self._resolve(intake, len(unwanted))
+        if taken:
+            lot = Lot(intake, terms, [i for i, _ in taken], [payload for _, payload in taken])
+            lot.together = -(-len(taken) // max(1, parts))
+            self._wait(lot, key, first=True)
+        return [(intake, unwanted)] if unwanted else []
+
+    def take_back_all(self, name: str, parts: int, key: Hashable = None) -> list[Cancelled]:
+        """Take back all that a peer holds, what was given last first, except what it had submitted itself."""
+        account = self.accounts[name]
+        cancelled: list[Cancelled] = []
+        for piece in sorted(account.held.values(), key=lambda piece: -piece.key):
+            if piece.intake is not None and piece.intake.giver == name:
+                del piece.intake.pieces[name, piece.key]
+                self._release(piece.intake, len(piece.pending))
+            elif piece.intake is not None:
+                cancelled += self.take_back(piece, list(piece.pending), piece.terms.after_loss(), parts, key)
+        account.held.clear()
+        account.shards.clear()
+        account.pending = 0
+        self.changed.add(name)
+        return cancelled
+
+    def give_back(self, lot: Lot, count: int, seconds: float) -> list[int]:
+        """Return Futures of a lot to the neighbour that gave them; return which."""
+        ids, _ = self._cut(lot, count, seconds, lot.intake.giver)
+        self._release(lot.intake, len(ids))
+        return ids
+
+    def adopt(self, lot: Lot, ids: set[int], holder: str, number: int, crashes: int) -> None:
+        """A peer holds Futures of a lot, under a number of its own, since before this Broker began."""
+        found, payloads = self._withdraw(lot, ids)
+        account, key = self.accounts[holder], number
+        if number in account.held or number in account.shards:
+            keys = account.shards.setdefault(number, [])
+            key = number + SHARD * (len(keys) + 1)
+            keys.append(key)
+        terms = lot.terms._replace(crashes=max(lot.terms.crashes, crashes))
+        self._hold(account, key, lot, terms, found, payloads)
+
+    def park(self, lot: Lot, key: Hashable, ids: set[int] | None = None) -> Lot:
+        """Let a lot, or some of its Futures, wait under a key for something else than a Worker; return what does."""
+        if ids is not None and len(ids) < len(lot.ids):
+            return self._wait(Lot(lot.intake, lot.terms, *self._withdraw(lot, ids)), key)
+        if lot.key is None:
+            self.queue.remove(lot)
+        else:
+            self._unlist(lot)
+        return self._wait(lot, key)
+
+    def unpark(self, lot: Lot) -> None:
+        """What a parked lot waits for has come: it goes into the queue."""
+        self._unlist(lot)
+        self._wait(lot, None)
+
+    def take_changed(self) -> set[str]:
+        """Return the peers that hold more or less than before, and count anew."""
+        changed, self.changed = self.changed, set()
+        return changed
+
+    def take_vacated(self) -> list[Hashable]:
+        """Return the keys under which nothing waits any more, though what was waited for has not come."""
+        vacated, self.vacated = self.vacated, []
+        return vacated
+
+    # -- steps of moves ----------------------------------------------------------------------------------------------
+
+    def _wait(self, lot: Lot, key: Hashable, *, first: bool = False) -> Lot:
+        """Let a lot that is nowhere wait."""
+        lot.key = key
+        lot.intake.lots.add(lot)
+        if key is None:
+            self.queue.add(lot, first=first)
+        else:
+            self._parkings += 1
+            lot.order = self._parkings
+            self.parked.setdefault(key, []).append(lot)
+        return lot
+
+    def _unlist(self, lot: Lot) -> None:
+        lots = self.parked[lot.key]
+        lots.remove(lot)
+        if not lots:
+            del self.parked[lot.key]
+
+    def _cut(self, lot: Lot, count: int, seconds: float, to: str) -> tuple[list[int], list[bytes]]:
+        """Take the first Futures out of a lot."""
+        found = self.queue.take(lot, count, seconds, to) if lot.key is None else lot.cut(count)
+        if not lot.ids:
+            self._vacate(lot)
+        return found
+
+    def _withdraw(self, lot: Lot, ids: set[int]) -> tuple[list[int], list[bytes]]:
+        """Take these Futures out of a lot."""
+        found = self.queue.withdraw(lot, ids) if lot.key is None else lot.part(ids)
+        if not lot.ids:
+            self._vacate(lot)
+        return found
+
+    def _vacate(self, lot: Lot) -> None:
+        """Nothing is left of a lot."""
+        lot.intake.lots.discard(lot)
+        if lot.key is not None:
+            self._unlist(lot)
+            if lot.key not in self.parked:
+                self.vacated.append(lot.key)
+
+    def _hold(
+        self, account: Account, key: int, lot: Lot, terms: Terms, ids: list[int], payloads: list[bytes]
+    ) -> None:  # fmt: skip
+        piece = Piece(lot.intake, terms, account.name, key, dict(zip(ids, payloads)))
+        account.held[key] = lot.intake.pieces[account.name, key] = piece
+        account.pending += len(ids)
+        self.changed.add(account.name)
+
+    def _strike_out(self, account: Account, piece: Piece) -> None:
+        """A peer holds nothing of a piece any more."""
+        del account.held[piece.key]
+        if account.shards:
+            number = piece.number
+            keys = account.shards.get(number, ())
+            if keys and not any(key in account.held for key in (number, *keys)):
+                del account.shards[number]
+        if piece.intake is not None:
+            del piece.intake.pieces[account.name, piece.key]
+
+    def _resolve(self, intake: Intake, count: int) -> None:
+        """So many Futures of an intake have resolved."""
+        self.resolved += count
+        self._release(intake, count)
+        if not intake.left:
+            self.accounts[intake.giver].finished.append((intake.number, intake.terms))
+
+    def _release(self, intake: Intake, count: int) -> None:
+        """So many Futures of an intake are here no more."""
+        intake.left -= count
+        if not intake.left:
+            del self.accounts[intake.giver].intakes[intake.number]
+
+    # -- for people and tests ----------------------------------------------------------------------------------------
+
+    @property
+    def intakes(self) -> list[Intake]:
+        """All that has not resolved, by whoever gave it."""
+        return [intake for account in self.accounts.values() for intake in account.intakes.values()]
+
+    def lots(self) -> list[Lot]:
+        """Return all that waits here."""
+        return [*self.queue, *(lot for lots in self.parked.values() for lot in lots)]
+
+    def held(self, submitter: str, number: int) -> Iterator[Piece]:
+        """Find the pieces that a Future is in: one at most."""
+        for account in self.accounts.values():
+            for piece in account.held.values():
+                if piece.terms.submitter == submitter and number in piece.pending:
+                    yield piece
+
+    def check(self) -> None:
+        """Assert that every Future is in one place, that counts are sums, and that the books agree."""
+        lots = pieces = 0
+        for account in self.accounts.values():
+            pending = 0
+            for key, piece in account.held.items():
+                pending += len(piece.pending)
+                _require(bool(piece.pending), f"{account.name} holds an empty piece")
+                _require((piece.holder, piece.key) == (account.name, key), "a piece is in another's account")
+                if piece.intake is not None:
+                    pieces += 1
+                    _require(piece.intake.pieces.get((account.name, key)) is piece, "an intake lacks a piece")
+            _require(account.pending == pending, f"the count of what {account.name} holds is off")
+            for number, keys in account.shards.items():
+                _require(any(key in account.held for key in (number, *keys)), "shards of nothing")
+            for intake in account.intakes.values():
+                lots -= len(intake.lots)
+                pieces -= len(intake.pieces)
+                ids = [i for lot in intake.lots for i in lot.ids]
+                for piece in intake.pieces.values():
+                    ids += piece.pending
+                _require(len(ids) == len(set(ids)) == intake.left > 0, "a Future is in two places, or in none")
+        places: list[tuple[Hashable, Iterable[Lot]]] = [(None, self.queue), *self.parked.items()]
+        for place, waiting in places:
+            for lot in waiting:
+                lots += 1
+                _require(lot.key == place and lot in lot.intake.lots, "a lot is not where it says, or its intake says")
+                _require(len(lot.ids) == len(lot.payloads) > 0, "a lot is empty or uneven")
+        _require(all(self.parked.values()), "nothing is parked under a key")
+        _require(lots == pieces == 0, "an intake knows a lot or a piece that is nowhere")
+        self.queue.check()
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise LocalProtocolError(what)

@@ -8,7 +8,7 @@ from ..federation.events import Send
 from ..wire.messages import Ack, Message, State
 from . import files
 from .events import Action, Publish
-from .ledger import Peer
+from .peers import Peer
 
 
 class Outbox:

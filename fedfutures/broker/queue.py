@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from .ledger import Lot
+from .lots import Lot
 
 ROOTS_REMEMBERED = 1024
 
@@ -26,7 +26,7 @@ class WorkQueue:
     def __init__(self) -> None:
         self._levels: dict[int, dict[str, _Root]] = {}  # priority -> root -> lots
         self._order: list[int] = []  # priorities, the highest first
-        self._charged: dict[tuple[str, str], float] = {}
+        self.charged: dict[tuple[str, str], float] = {}  # (root, neighbour or "") -> seconds
         self._count = 0
         self._added = 0
         self.bytes = 0
@@ -44,15 +44,15 @@ class WorkQueue:
 
     def add(self, lot: Lot, *, first: bool = False) -> None:
         """Let a lot wait, behind its equals or before them."""
-        level = self._levels.get(lot.priority)
+        terms, giver = lot.terms, lot.intake.giver
+        level = self._levels.get(terms.priority)
         if level is None:
-            level = self._levels[lot.priority] = {}
+            level = self._levels[terms.priority] = {}
             self._order = sorted(self._levels, reverse=True)
-        root = level.get(lot.root)
+        root = level.get(terms.root)
         if root is None:
-            self._arrive(lot.root)
-            root = level[lot.root] = {}
-        giver = lot.giver[0]
+            self._arrive(terms.root)
+            root = level[terms.root] = {}
         lots = root.get(giver)
         if lots is None:
             lots = root[giver] = deque()
@@ -64,16 +64,16 @@ class WorkQueue:
 
     def _arrive(self, root: str) -> None:
         """A root that was away begins at the level of those that are here."""
-        for to in dict.fromkeys(to for _, to in self._charged):
-            here = [self._charged.get((other, to), 0.0) for level in self._levels.values() for other in level]
+        for to in dict.fromkeys(to for _, to in self.charged):
+            here = [self.charged.get((other, to), 0.0) for level in self._levels.values() for other in level]
             if here:
-                self._charged[root, to] = max(self._charged.pop((root, to), 0.0), min(here))
-        while len(self._charged) > ROOTS_REMEMBERED:
-            del self._charged[next(iter(self._charged))]
+                self.charged[root, to] = max(self.charged.pop((root, to), 0.0), min(here))
+        while len(self.charged) > ROOTS_REMEMBERED:
+            del self.charged[next(iter(self.charged))]
 
     def _tally(self, lot: Lot, sign: int) -> None:
         self._count += sign * len(lot.ids)
-        if lot.barred:
+        if lot.terms.barred:
             self.returned += sign * len(lot.ids)
         self.bytes += sign * sum(map(len, lot.payloads))
 
@@ -86,7 +86,7 @@ class WorkQueue:
         return min((lots[0] for lots in root.values()), key=_order_of)
 
     def _by_charge(self, level: dict[str, _Root], to: str) -> list[str]:
-        return sorted(level, key=lambda root: self._charged.get((root, to), 0.0))
+        return sorted(level, key=lambda root: self.charged.get((root, to), 0.0))
 
     def head_for(self, neighbour: str, back: int, fits: Callable[[Lot], bool]) -> Lot | None:
         """Return the lot that `fits` to be given to a neighbour next, or, when `back`, one to be given back to it."""
@@ -104,28 +104,27 @@ class WorkQueue:
                     return min(fitting, key=_order_of)
         return None
 
-    def take(self, lot: Lot, count: int, seconds: float, to: str = "") -> Lot:
+    def take(self, lot: Lot, count: int, seconds: float, to: str = "") -> tuple[list[int], list[bytes]]:
         """Take the first `count` Futures of a lot that waits here; charge its root with `seconds` for each.
 
         Each neighbour they go `to` has accounts of its own, as own Workers have (""): so the Origins have equal shares
         of each, however much more of one Origin's Futures is lent out than run here.
         """
-        if self._charged or len(self._levels[lot.priority]) > 1:
-            key = (lot.root, to)
-            self._charged[key] = self._charged.get(key, 0.0) + seconds * count
+        if self.charged or len(self._levels[lot.terms.priority]) > 1:
+            key = (lot.terms.root, to)
+            self.charged[key] = self.charged.get(key, 0.0) + seconds * count
+        self._count -= count
+        if lot.terms.barred:
+            self.returned -= count
         if count < len(lot.ids):
-            taken = lot.cut(count)
-            self._tally(taken, -1)
-            return taken
-        self.remove(lot)
-        return lot
+            ids, payloads = lot.cut(count)
+        else:
+            ids, payloads, lot.ids, lot.payloads = lot.ids, lot.payloads, [], []
+            self.remove(lot)
+        self.bytes -= sum(map(len, payloads))
+        return ids, payloads
 
-    def contains(self, lot: Lot) -> bool:
-        """Whether this lot waits here."""
-        root = self._levels.get(lot.priority, {}).get(lot.root, {})
-        return any(other is lot for other in root.get(lot.giver[0], ()))
-
-    def withdraw(self, lot: Lot, ids: set[int]) -> Lot:
+    def withdraw(self, lot: Lot, ids: set[int]) -> tuple[list[int], list[bytes]]:
         """Take these Futures out of a lot that waits here."""
         self._tally(lot, -1)
         part = lot.part(ids)
@@ -136,8 +135,8 @@ class WorkQueue:
 
     def remove(self, lot: Lot) -> None:
         """Take a whole lot out."""
-        level = self._levels[lot.priority]
-        root, giver = level[lot.root], lot.giver[0]
+        level = self._levels[lot.terms.priority]
+        root, giver = level[lot.terms.root], lot.intake.giver
         lots = root[giver]
         if lots[0] is lot:
             lots.popleft()
@@ -150,18 +149,23 @@ class WorkQueue:
         if not lots:
             del root[giver]
             if not root:
-                del level[lot.root]
+                del level[lot.terms.root]
                 if not level:
-                    del self._levels[lot.priority]
-                    self._order.remove(lot.priority)
+                    del self._levels[lot.terms.priority]
+                    self._order.remove(lot.terms.priority)
 
     def check(self) -> None:
         """Assert that the counts are the sums."""
-        assert self._count == sum(len(lot.ids) for lot in self), "the queue's count is off"
-        assert self.bytes == sum(len(payload) for lot in self for payload in lot.payloads), "the queue's bytes are off"
-        assert all(lot.ids for lot in self), "an empty lot waits"
-        assert sum(self.givers.values()) == sum(1 for _ in self), "the givers' counts are off"
-        assert self.returned == sum(len(lot.ids) for lot in self if lot.barred), "the count of returned ones is off"
+        count = size = returned = lots = 0
+        for lot in self:
+            lots += 1
+            count += len(lot.ids)
+            size += sum(map(len, lot.payloads))
+            returned += len(lot.ids) if lot.terms.barred else 0
+        assert self._count == count, "the queue's count is off"
+        assert self.bytes == size, "the queue's bytes are off"
+        assert sum(self.givers.values()) == lots, "the givers' counts are off"
+        assert self.returned == returned, "the count of returned ones is off"
         assert self._order == sorted(self._levels, reverse=True), "the levels are out of order"
 
 

@@ -6,13 +6,13 @@ only one Future will ever need goes with its Batch.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Iterable
 
 from ..lazy_dataclass import dataclass, field
 from ..wire.manifest import segments_of
 from ..wire.names import is_user_file
 from .files import Remove
-from .ledger import Source
+from .lots import Source
 from .outbox import Outbox
 
 SPACE_BYTES = 256 << 20
@@ -73,8 +73,8 @@ class SegmentCache:
     def _set_due(self, when: float) -> None:
         self.due = when if self.bytes > self._space else None
 
-    def tick(self, now: float, open_batches: Container[Source], constants: Iterable[bytes]) -> None:
-        """Remove what neither open Batches nor constants need, the longest unused first, until the rest fits.
+    def tick(self, now: float, is_open: Callable[[Source], bool], constants: Iterable[bytes]) -> None:
+        """Remove what neither Batches that are open nor constants need, the longest unused first, until the rest fits.
 
         A segment that has just come stays until the next look.
         """
@@ -85,7 +85,7 @@ class SegmentCache:
         for name, cached in list(self._cached.items()):
             if self.bytes <= self._space:
                 break
-            cached.users = {source for source in cached.users if source in open_batches}
+            cached.users = {source for source in cached.users if is_open(source)}
             if cached.is_new:
                 cached.is_new = False
             elif not cached.users and name not in pinned:

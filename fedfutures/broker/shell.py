@@ -56,7 +56,7 @@ class BrokerShell:
         self.malformed = 0
         self.outbox: dict[str, list[bytes]] = {}
         self.check = settings.debug
-        self.far = Far(self.owner, name, settings.far_address, self._tell, self.machine.hears)
+        self.far = Far(self.owner, name, settings.far_address, self._tell, self.machine.peers.hears)
 
     def run(self) -> None:
         """Serve until the host process ends."""

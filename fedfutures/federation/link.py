@@ -7,12 +7,9 @@ again, the numbers of the link in hand, as long as the other is silent or says t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..wire.messages import PROTOCOL, Hello, Ping
-
-if TYPE_CHECKING:
-    from random import Random
 
 BEAT_SECONDS = 1.0
 SILENT_AFTER_SECONDS = 3.0
@@ -20,6 +17,13 @@ FORGET_AFTER_SECONDS = 60.0
 HELLO_AGAIN_SECONDS = 0.1
 HELLO_AT_MOST_SECONDS = 1.0
 _PINGS_KEPT = 8
+
+
+class Dice(Protocol):
+    """What is used of ``random.Random``."""
+
+    def random(self) -> float: ...
+    def getrandbits(self, k: int, /) -> int: ...
 
 
 class Link:
@@ -43,7 +47,7 @@ class Link:
         "silent",
     )
 
-    def __init__(self, me: str, dials: bool, random: Random, now: float) -> None:
+    def __init__(self, me: str, dials: bool, random: Dice, now: float) -> None:
         self._me, self.dials, self._random = me, dials, random
         self.incarnation = random.getrandbits(48)  # drawn anew with each state of the link that begins from nothing
         self.linked = False

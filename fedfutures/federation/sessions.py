@@ -15,10 +15,14 @@ RESULTS_REMEMBERED = 256
 class Entry(Protocol):
     """What a ledger says of a piece."""
 
-    submitter: str
-    function: bytes
-    attempt: int
-    crashes: int
+    @property
+    def submitter(self) -> str: ...
+    @property
+    def function(self) -> bytes: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def crashes(self) -> int: ...
 
 
 def introduction(

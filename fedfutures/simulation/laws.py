@@ -126,7 +126,8 @@ class CrossesTwice(Law):
                 pieces = self.crossed.setdefault(key, set())
                 pieces.add(message.piece)
                 where = f"{message.submitter}/{number} {sender} -> {peer}"
-                often = len(pieces) <= MOST_CROSSINGS or not brokers[sender].machine.takers  # nobody here can run it
+                stranded = not brokers[sender].machine.load.takers  # nobody here can run it
+                often = len(pieces) <= MOST_CROSSINGS or stranded
                 self.require(often, f"{where} in pieces {sorted(pieces)}")
 
 
@@ -174,7 +175,8 @@ class NothingLeft(Law):
             if broker.alive and broker.name not in system.cut_off():
                 counts = broker.machine.statistics()
                 found += [f"{broker.name}: {name} {counts[name]}" for name in ("queued", "held") if counts[name]]
-                found += [f"{broker.name}: intakes {len(broker.machine.intakes)}"] if broker.machine.intakes else []
+                intakes = len(broker.machine.ledger.intakes)
+                found += [f"{broker.name}: intakes {intakes}"] if intakes else []
         for node in [*system.workers.values(), *system.origins.values()]:
             if node.alive and system.hosts[node.name] not in system.cut_off():
                 counts = node.machine.statistics()

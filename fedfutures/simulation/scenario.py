@@ -157,7 +157,7 @@ class FigureRun:
         return sum(worker.busy_seconds for worker in self.system.workers.values())
 
     def _sample(self) -> None:
-        queued = max(len(broker.machine.queue) for broker in self.system.brokers.values())
+        queued = max(len(broker.machine.ledger.queue) for broker in self.system.brokers.values())
         self.queued_max = max(self.queued_max, queued)
 
     def _payloads(self) -> Iterator[bytes]:

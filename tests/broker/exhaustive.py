@@ -16,40 +16,52 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fedfutures.broker.load import PeerLoad
+from fedfutures.broker.lots import Lot
 from fedfutures.wire.messages import VALUE
 
 from .network import Network, Node, value_of
 
 DURATIONS = frozenset({"_hello_wait", "_hunger_wait", "_means", "_wait", "last", "round_trip", "seconds"})
 """Attributes that hold spans of time; any other float is an instant."""
-LEFT_OUT = frozenset({"_broker", "_outbox", "boots", "dead", "network", "now", "states"})
-"""What a system does not depend on, or what is looked at elsewhere."""
+LEFT_OUT = frozenset({"boots", "dead", "network", "now", "states"})
+"""What a system does not depend on."""
 Key = Any
 Step = Callable[[Network], None]
 
 
 def key_of(network: Network) -> Key:
     """Return a value that is equal for two states that go on alike."""
-    return _key(network, network.now, "")
+    return _key(network, network.now, "", {})
 
 
-def _key(value: Any, now: float, name: str) -> Key:
+def _key(value: Any, now: float, name: str, seen: dict[int, int]) -> Key:
     kind = type(value)
     if kind is float:
         return value if name in DURATIONS else round(value - now, 3)
     if value is None or kind in (int, bool, str, bytes):
         return value
-    if kind is dict:
-        return tuple((_key(k, now, ""), _key(v, now, name)) for k, v in value.items())
-    if kind in (set, frozenset):
-        return tuple(sorted(map(repr, value)))
-    if kind in (list, tuple, deque):
-        return tuple(_key(each, now, name) for each in value)
+    if isinstance(value, dict):
+        return tuple((_key(k, now, "", seen), _key(v, now, name, seen)) for k, v in value.items())
+    if isinstance(value, (set, frozenset)):
+        return tuple(sorted(map(_named, value)))
+    if isinstance(value, (list, tuple, deque)):
+        return tuple(_key(each, now, name, seen) for each in value)
     if kind.__module__.startswith("fedfutures") or isinstance(value, (Network, Node)):
+        if id(value) in seen:
+            return kind.__name__, seen[id(value)]
+        seen[id(value)] = len(seen)
         return kind.__name__, tuple(
-            (field, _key(getattr(value, field), now, field)) for field in _fields(value) if field not in LEFT_OUT
+            (field, _key(getattr(value, field), now, field, seen)) for field in _fields(value) if field not in LEFT_OUT
         )
     return kind.__name__
+
+
+def _named(value: Any) -> str:
+    """A member of a set: objects, which are looked at elsewhere, by what tells them apart."""
+    if isinstance(value, Lot):
+        return repr(value.ids)
+    return value.peer.name if isinstance(value, PeerLoad) else repr(value)
 
 
 def _fields(value: Any) -> Iterator[str]:
@@ -115,7 +127,7 @@ def finish(network: Network) -> None:
     """Without further faults everything resolves."""
     network.work()
     network.wait(9.0)
-    if len(network.broker.orphans):
+    if len(network.broker.adoption):
         network.wait(70.0)
     network.check_empty()
     origin = node(network, "origin")

@@ -410,13 +410,14 @@ class Network:
         """Assert that nobody's books have anything left in them."""
         for broker in self.brokers.values():
             statistics = broker.statistics()
-            assert (statistics["queued"], statistics["held"], len(broker.orphans)) == (0, 0, 0), broker.name
-            assert not broker.intakes
-            assert not broker.functions.waiting
-            assert not broker.inquiries.open
+            assert (statistics["queued"], statistics["held"], len(broker.adoption)) == (0, 0, 0), broker.name
+            assert not broker.ledger.intakes
+            assert not broker.ledger.parked
+            assert not broker.recovery.doubtful
+            assert not broker.queries.open
             assert not len(broker.downloads)
-            for peer in broker.peers.values():
-                assert not any((peer.held, peer.shards, peer.doubtful, peer.orphans)), (broker.name, peer)
+            for account in broker.ledger.accounts.values():
+                assert not any((account.held, account.shards)), (broker.name, account.name)
         for node in self.nodes.values():
             assert node.payloads.keys() == node.outcomes.keys()
             assert node.machine.statistics()["given"] == node.machine.statistics()["held"] == 0

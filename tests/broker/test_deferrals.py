@@ -9,9 +9,11 @@ import pytest
 from fedfutures.broker.deferrals import Deferrals, Deferred
 from fedfutures.broker.downloads import Downloads
 from fedfutures.broker.files import Brought
-from fedfutures.broker.ledger import Lot
+from fedfutures.broker.ledger import Ledger
+from fedfutures.broker.lots import Lot
 from fedfutures.broker.outbox import Outbox
 from fedfutures.broker.segment_cache import SegmentCache
+from fedfutures.federation.terms import Terms
 from fedfutures.wire.messages import Chunk, Constant, Drop, Fetch, Results
 
 from . import nodes
@@ -25,12 +27,23 @@ class Door:
         self.outbox, self.here, self.n = Outbox(), {"here"}, nodes.neighbour("n")
         self.downloads: Downloads[Deferred] = Downloads(self.outbox, lambda name: True)
         self.cache = SegmentCache(self.outbox, 1000)
-        self.deferrals = Deferrals(self.outbox, self.downloads, self.cache, lambda name: 9 if name in self.here else -1)
+        self.ledger, self.came = Ledger(), 0
+        self.ledger.open("n")
+        self.deferrals = Deferrals(
+            self.ledger, self.outbox, self.downloads, self.cache, lambda name: 9 if name in self.here else -1
+        )
 
     def lot(self, *payloads: bytes) -> Lot:
-        """Futures come; return those that need not wait."""
-        lot = Lot(("n", 1), "o", b"f", 1, 0, "o", 0, (), list(range(len(payloads))), list(payloads))
-        return self.deferrals.defer_futures("n", lot, 0.0)
+        """Futures come; return what they were admitted as: those that are left in the queue, if any."""
+        self.came += 1
+        terms = Terms("o", b"f", "o", 0, 1, 0)
+        lot = self.ledger.admit("n", self.came, terms, list(range(len(payloads))), list(payloads))
+        self.deferrals.defer_futures("n", lot, 0.0)
+        return lot
+
+    def parked(self) -> list[list[int]]:
+        """The Futures that wait."""
+        return [lot.ids for lots in self.ledger.parked.values() for lot in lots]
 
     def results(self, *outcomes: bytes, awaited: set[int]) -> Results:
         """Results come; return those that need not wait."""
@@ -43,6 +56,8 @@ class Door:
         ready = self.deferrals.on_stored(name)
         for deferred in ready:
             self.deferrals.strike_out(deferred)
+            for lot in list(self.ledger.parked.get(deferred, ())):
+                self.ledger.unpark(lot)
         self.check()
         return [deferred.what for deferred in ready]
 
@@ -60,25 +75,26 @@ def door() -> Door:
 def test_futures_wait_in_groups_by_what_they_miss(door: Door) -> None:
     left = door.lot(manifest("a"), b"plain", manifest("here"), manifest("a", "b"), manifest("a", "here"))
     assert (left.ids, left.payloads) == ([1, 2], [b"plain", manifest("here")])
-    assert [lot.ids for lot in door.deferrals.lots()] == [[0, 4], [3]]
+    assert door.parked() == [[0, 4], [3]]
     assert [lot.ids for lot in door.store("a")] == [[0, 4]]
     assert [lot.ids for lot in door.store("b")] == [[3]]
-    assert (door.deferrals.lots(), door.cache.bytes) == ([], 10)
+    assert (door.parked(), door.cache.bytes) == ([], 10)
 
 
 def test_futures_that_name_no_segments_are_passed_through(door: Door) -> None:
-    assert door.deferrals.group("n", ("n", 1), [1], [b"plain"]) is None
+    assert door.deferrals.group("n", ("n", 1), [1], [b"plain"]) == {}
 
 
 def test_futures_wait_for_constants_that_came_before_them(door: Door) -> None:
     assert not door.deferrals.defer_constant("n", Constant("x", 1, manifest("here")), 0.0)
     constant = Constant("c", 1, manifest("a", "b"))
     assert door.deferrals.defer_constant("n", constant, 0.0)
-    assert door.lot(b"plain").ids == []
+    door.lot(b"plain")
+    assert door.parked() == [[0]]
     assert door.store("a") == []
     first, second = door.store("b")
     assert (first, second.ids) == (constant, [0])
-    assert door.lot(b"plain").ids == [0]
+    assert door.lot(b"plain").key is None
 
 
 def test_results_wait_one_by_one_if_they_are_awaited(door: Door) -> None:
@@ -102,17 +118,18 @@ def test_only_segments_for_this_host_are_cached(door: Door) -> None:
     assert sizes == [0, 5, 10]
 
 
-def test_futures_are_withdrawn_from_where_they_wait(door: Door) -> None:
-    door.lot(manifest("a"), manifest("a"))
-    (lot,) = door.deferrals.lots()
-    part = door.deferrals.withdraw(lot, {0})
-    assert part is not None
-    assert (part.ids, lot.ids) == ([0], [1])
-    assert "waits at Broker b for 1 segments of its arguments from n" in door.deferrals.explain("b", "o", 1)
-    assert door.deferrals.explain("b", "o", 0) == ""
-    door.deferrals.withdraw(lot, {1})
-    assert (door.deferrals.lots(), len(door.downloads)) == ([], 0)
-    assert door.deferrals.withdraw(part, {0}) is None
+def test_what_only_futures_miss_that_are_gone_is_not_downloaded(door: Door) -> None:
+    lot = door.lot(manifest("a"), manifest("a"))
+    assert isinstance(lot.key, Deferred)
+    assert (
+        door.deferrals.explain(lot.key) == "for 1 segments of its arguments from n; of those begun, 0 bytes are to come"
+    )
+    door.ledger.settle_waiting(lot, {0})
+    door.deferrals.forget_vacated()
+    assert (door.parked(), len(door.downloads)) == ([[1]], 1)
+    door.ledger.settle_waiting(lot, {1})
+    door.deferrals.forget_vacated()
+    assert (door.parked(), len(door.downloads)) == ([], 0)
     door.check()
 
 
@@ -126,6 +143,7 @@ def test_a_new_session_keeps_what_is_for_this_host(door: Door) -> None:
     assert there == [True, True, False, False]
     assert not any(isinstance(message, Drop) for _, message in nodes.said(door.outbox))
     assert door.store("asked for") == [Fetch("asked for")]
+    door.ledger.close("n")
     door.deferrals.on_peer_gone("n")
-    assert (len(door.downloads), door.deferrals.lots()) == (0, [])
+    assert (len(door.downloads), door.parked()) == (0, [])
     door.check()

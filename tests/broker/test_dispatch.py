@@ -6,7 +6,7 @@ import pytest
 
 from fedfutures.broker.dispatch import MOST_CROSSINGS
 from fedfutures.broker.events import Expect
-from fedfutures.broker.machine import EXPECT_SECONDS
+from fedfutures.broker.recovery import EXPECT_SECONDS
 from fedfutures.federation import schedule
 from fedfutures.federation.link import SILENT_AFTER_SECONDS
 from fedfutures.wire.messages import Batch, Demand, Function, Holding, Return, Want
@@ -91,7 +91,7 @@ def test_a_silent_neighbour_gets_nothing(bench: Bench) -> None:
 
 def lent(bench: Bench, count: int = 5, **more: int) -> None:
     """A neighbour has lent some, and nobody here has room for them."""
-    if not bench.broker.workers:
+    if not bench.broker.peers.workers:
         bench.join("busy", demand=0)
     bench.neighbour("n")
     bench.say("n", BODY)
@@ -111,7 +111,7 @@ def test_an_idle_lender_is_given_back_what_it_lent(bench: Bench) -> None:
     bench.say("n", Demand(9, 9, 9))
     bench.tick()
     assert bench.heard_by("n", Return) == [Return(4, [3, 4, 5], 1, 0)]
-    assert not bench.broker.intakes
+    assert not bench.broker.ledger.intakes
 
 
 def test_a_busy_lender_is_given_nothing_back(bench: Bench) -> None:

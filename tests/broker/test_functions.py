@@ -6,9 +6,11 @@ import pytest
 
 from fedfutures.broker import functions
 from fedfutures.broker.functions import Functions
-from fedfutures.broker.ledger import Lot
+from fedfutures.broker.ledger import Ledger
+from fedfutures.broker.lots import Lot
 from fedfutures.broker.outbox import Outbox
 from fedfutures.errors import RemoteProtocolError
+from fedfutures.federation.terms import Terms
 from fedfutures.wire.messages import Constant, Function, Want
 
 from . import nodes
@@ -24,15 +26,24 @@ class Desk:
         self.outbox = Outbox()
         self.v, self.w, self.o = nodes.worker("v"), nodes.worker("w"), nodes.origin("o")
         self.n, self.below = nodes.neighbour("n"), nodes.neighbour("below", dials=True)
-        peers = nodes.table(self.v, self.w, self.o, self.n, self.below)
-        self.functions = Functions(self.outbox, peers)
+        self.peers = nodes.table(self.v, self.w, self.o, self.n, self.below)
+        self.ledger = Ledger()
+        for name in self.peers:
+            self.ledger.open(name)
+        self.functions = Functions(self.outbox, self.peers, self.ledger)
+
+    def lot(self, giver: str, *ids: int, function: bytes = b"f", root: str = "o") -> Lot:
+        """Futures come."""
+        number = len(self.ledger.accounts[giver].intakes) + 1
+        return self.ledger.admit(giver, number, Terms("o", function, root, 0, 1, 0), list(ids), [b"p"] * len(ids))
+
+    def wanted(self, peer: nodes.Peer, digest: bytes) -> list[str]:
+        """A peer wants a definition; return who is asked for it."""
+        self.functions.on_want(peer, digest, 0.0)
+        return [name for name, message in self.said() if message == Want(digest)]
 
     def said(self) -> list[tuple[str, object]]:
         return nodes.said(self.outbox)
-
-
-def lot(giver: str, *ids: int, function: bytes = b"f") -> Lot:
-    return Lot((giver, 1), "o", function, 1, 0, "o", 0, (), list(ids), [b"p"] * len(ids))
 
 
 @pytest.fixture
@@ -40,43 +51,37 @@ def desk() -> Desk:
     return Desk()
 
 
-def test_lots_that_waited_are_returned_with_their_function(desk: Desk) -> None:
-    lots = [lot("o", 1), lot("o", 2), lot("n", 3)]
-    for each in lots:
+def test_lots_go_on_with_their_function(desk: Desk) -> None:
+    for each in (desk.lot("o", 1), desk.lot("o", 2), desk.lot("n", 3)):
         desk.functions.defer(each, 0.0)
     assert desk.said() == [("o", Want(b"f")), ("n", Want(b"f"))], "each giver is asked once"
-    assert desk.functions.on_function(desk.o, F, 0.0) == lots
-    assert desk.functions.waiting == {}
+    assert len(desk.ledger.queue) == 0
+    desk.functions.on_function(desk.o, F, 0.0)
+    assert [lot.ids for lot in desk.ledger.queue] == [[1], [2], [3]]
+    assert desk.ledger.parked == {}
     assert (b"f" in desk.o.knows, b"f" in desk.w.knows) == (True, False)
-    assert desk.functions.on_function(desk.n, F, 0.0) == []
-
-
-def test_withdrawn_lots_do_not_come_back(desk: Desk) -> None:
-    several = lot("o", 1, 2)
-    desk.functions.defer(several, 0.0)
-    assert desk.functions.withdraw(several, {1}).ids == [1]
-    assert desk.functions.waiting == {b"f": [several]}
-    desk.functions.withdraw(several, {2})
-    assert desk.functions.waiting == {}
 
 
 def test_who_wants_a_function_is_told_when_it_comes(desk: Desk) -> None:
     desk.w.knows.add(b"f")
-    assert desk.functions.on_want(desk.w, b"f", 0.0), "it has to be asked for"
+    for giver, ids in (("n", [1, 2]), ("o", [3])):
+        lot = desk.lot(giver, *ids)
+        desk.ledger.give(lot, 1, "w", 0.0)
+    assert desk.wanted(desk.w, b"f") == ["n", "o"], "where its Futures came from"
     assert b"f" not in desk.w.knows
-    assert desk.functions.on_want(desk.v, b"f", 0.0), "other Futures of it may come from elsewhere"
+    assert desk.wanted(desk.v, b"f") == [], "it holds none"
     desk.functions.on_function(desk.o, F, 0.0)
     assert desk.said() == [("v", F), ("w", F)]
-    assert not desk.functions.on_want(desk.w, b"f", 0.0)
+    desk.functions.on_want(desk.w, b"f", 0.0)
     assert desk.said() == [("w", F)]
 
 
 def test_a_module_is_asked_for_once(desk: Desk) -> None:
-    assert desk.functions.on_want(desk.w, b"import m", 0.0)
-    assert not desk.functions.on_want(desk.v, b"import m", 0.0)
+    assert desk.wanted(desk.w, b"import m") == ["o"]
+    assert desk.wanted(desk.v, b"import m") == []
     desk.functions.on_function(desk.o, NO_MODULE, 0.0)
     assert desk.said() == [("v", NO_MODULE), ("w", NO_MODULE)]
-    assert desk.functions.on_want(desk.w, b"import m", 0.0), "that there is none is not kept"
+    assert desk.wanted(desk.w, b"import m") == ["o"], "that there is none is not kept"
     desk.functions.on_function(desk.n, MODULE, 0.0)
     assert desk.said() == [("w", MODULE)]
     assert b"import m" not in desk.w.knows, "modules are not given unasked"
@@ -116,23 +121,24 @@ def test_who_joins_hears_constants_and_is_asked_for_modules(desk: Desk) -> None:
     assert desk.said() == [(name, constant) for name in ("v", "w", "n", "below")]
     for digest in (b"f", b"import m"):
         desk.functions.on_want(desk.w, digest, 0.0)
-    late = nodes.origin("late")
-    desk.functions.on_join(late, True, 0.0)
-    assert desk.said() == [("late", constant), ("late", Want(b"import m"))]
-    desk.functions.on_join(late, False, 0.0)
-    assert desk.said() == [("late", constant)]
+    desk.said()
+    desk.functions.on_join(desk.o, 0.0)
+    assert desk.said() == [("o", constant), ("o", Want(b"import m"))]
+    desk.functions.on_join(desk.n, 0.0)
+    assert desk.said() == [("n", constant)], "an Origin is here"
 
 
 def test_in_a_new_session_a_peer_is_asked_again(desk: Desk) -> None:
-    desk.functions.defer(lot("n", 1), 0.0)
-    desk.functions.defer(lot("o", 2, function=b"g"), 0.0)
+    desk.functions.defer(desk.lot("n", 1), 0.0)
+    desk.functions.defer(desk.lot("o", 2, function=b"g"), 0.0)
     desk.functions.on_want(desk.w, b"import m", 0.0)
     desk.functions.on_want(desk.n, b"its own wish", 0.0)
     desk.said()
-    desk.functions.on_new_session(desk.n, True, 0.0)
+    desk.functions.on_new_session(desk.n, 0.0)
+    assert desk.said() == [("n", Want(b"f"))], "modules are asked of the Origin"
+    desk.peers.leave(desk.o)
+    desk.functions.on_new_session(desk.n, 0.0)
     assert desk.said() == [("n", Want(b"f")), ("n", Want(b"import m"))]
-    desk.functions.on_new_session(desk.n, False, 0.0)
-    assert desk.said() == [("n", Want(b"f"))]
 
 
 def test_the_newest_constant_wins(desk: Desk) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from fedfutures.broker import files, functions, machine
 from fedfutures.broker.events import GaveUp, Publish
-from fedfutures.broker.exchange import HUNGER_AFTER_SECONDS, HUNGER_REPEAT_SECONDS
-from fedfutures.broker.losses import CRASH_LIMIT
+from fedfutures.broker.load import HUNGER_AFTER_SECONDS, HUNGER_REPEAT_SECONDS
+from fedfutures.broker.recovery import CRASH_LIMIT
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation import schedule
 from fedfutures.federation.channel import ACK_DELAY_SECONDS, ACK_EVERY_MESSAGES, REPEAT_AFTER_SECONDS, WINDOW
@@ -58,7 +58,7 @@ def test_every_session_has_its_number(bench: Bench) -> None:
         bench.join(name)
     numbers = [bench.sessions[name] for name in ("o", "v", "w")]
     assert len(set(numbers)) == 3
-    assert all(number > bench.broker.boot for number in numbers)
+    assert all(number > 7 for number in numbers)
 
 
 def test_a_session_lasts_as_long_as_both_ends_whatever_a_hello_names(bench: Bench) -> None:
@@ -195,7 +195,8 @@ def test_a_queue_of_many_bytes_asks_for_nothing(bench: Bench, monkeypatch: pytes
     bench.tick()
     assert bench.broker.statistics()["queued"] == 2
     assert bench.heard_by("o", Demand) == []
-    bench.broker.peers["o"].asked = 9
+    bench.broker.load.peers["o"].asked = 9
+    bench.broker.load.note_link()
     bench.tick()
     assert bench.heard_by("o", Demand) == [Demand(0, 0, 0)]
 
@@ -332,7 +333,7 @@ def test_results_go_back_under_the_submitters_number(bench: Bench) -> None:
     assert bench.heard_by("o", Results) == [Results(3, 1, [7], [b"r7"], [(7, 1)], 0.5, 1)]
     assert bench.broker.durations.of(b"f") == 0.5
     assert bench.broker.statistics()["resolved"] == 1
-    assert not bench.broker.intakes
+    assert not bench.broker.ledger.intakes
 
 
 def test_only_the_first_result_counts(bench: Bench) -> None:
@@ -376,7 +377,7 @@ def test_what_comes_back_goes_to_another_before_all_else(bench: Bench) -> None:
     assert [(again.ids, again.attempt) for again in bench.heard_by("v", Batch)] == [([2, 3], 1)]
     bench.say("w", Return(99, [1]), Return(batch.piece, [2]))
     bench.say("w", Return(batch.piece, [1]))
-    assert not bench.broker.peers["w"].held
+    assert not bench.broker.ledger.accounts["w"].held
 
 
 # -- cancellation ----------------------------------------------------------------------------------------------------
@@ -463,7 +464,7 @@ def test_the_third_crash_poisons(bench: Bench) -> None:
     (found,) = bench.heard_by("o", Results)
     assert found.odd == [(1, POISONED)]
     assert msgpack.unpackb(found.outcomes[0]) == ["host", "w2", "signal SIGSEGV", 3, "dump"]
-    assert not bench.broker.intakes
+    assert not bench.broker.ledger.intakes
 
 
 def test_a_future_that_crashed_travels_alone(bench: Bench) -> None:
@@ -509,7 +510,7 @@ def test_what_a_lost_submitter_wanted_is_dropped(bench: Bench) -> None:
     assert bench.heard_by("w", Cancel) == [Cancel(batch.piece, [1, 2])]
     assert bench.broker.statistics()["queued"] == 1
     bench.say("w", Running(batch.piece, [1]), results(batch.piece, [1]), Return(batch.piece, [2]))
-    assert not bench.broker.peers["w"].held
+    assert not bench.broker.ledger.accounts["w"].held
     bench.say("w", Demand(5, 1))
     assert [batch.submitter for batch in bench.heard_by("w", Batch)] == ["o"]
 
@@ -670,15 +671,20 @@ def test_statistics(bench: Bench) -> None:
 
 def test_check_finds_what_is_wrong(bench: Bench) -> None:
     bench.submit(ids=[1, 2])
-    broker, queue = bench.broker, bench.broker.queue
-    lot, intake = queue.head(), broker.intakes["o", 1]
+    broker, ledger = bench.broker, bench.broker.ledger
+    queue = ledger.queue
+    lot = queue.head()
+    intake = lot.intake
     for spoil, mend in (
         (lambda: lot.ids.pop(), lambda: lot.ids.append(2)),
-        (lambda: setattr(queue, "_count", 5), lambda: setattr(queue, "_count", 2)),
         (lambda: setattr(queue, "bytes", 5), lambda: setattr(queue, "bytes", 2)),
+        (lambda: setattr(queue, "returned", 5), lambda: setattr(queue, "returned", 0)),
         (lambda: setattr(intake, "left", 5), lambda: setattr(intake, "left", 2)),
-        (lambda: intake.outs.add(("w", 1)), lambda: intake.outs.clear()),
-        (lambda: broker.workers.append(broker.origins[0]), lambda: broker.workers.clear()),
+        (lambda: intake.lots.clear(), lambda: intake.lots.add(lot)),
+        (lambda: setattr(lot, "key", b"f"), lambda: setattr(lot, "key", None)),
+        (lambda: setattr(ledger.accounts["o"], "pending", 1), lambda: setattr(ledger.accounts["o"], "pending", 0)),
+        (lambda: ledger.open("nobody"), lambda: ledger.close("nobody")),
+        (lambda: setattr(broker.load, "locked_in", 1), lambda: setattr(broker.load, "locked_in", 0)),
     ):
         broker.check()
         spoil()

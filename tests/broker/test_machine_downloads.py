@@ -11,7 +11,7 @@ from fedfutures.broker import congestion, files
 from fedfutures.broker.congestion import TIMEOUT_SECONDS
 from fedfutures.broker.fetches import PARENT_SECONDS
 from fedfutures.broker.files import Brought, Remove, Unwritable
-from fedfutures.broker.machine import ATTEMPTS_AT_MOST
+from fedfutures.broker.transfers import ATTEMPTS_AT_MOST
 from fedfutures.wire.messages import (
     LOST,
     MAX_CHUNK_BYTES,
@@ -243,7 +243,7 @@ def test_a_neighbour_is_forgotten_with_what_it_gave(bench: Bench) -> None:
     bench.tick(3.5)
     bench.tick(60.5)
     assert "n.broker" not in bench.broker.peers
-    assert (bench.broker.statistics()["fetching"], bench.broker.intakes) == (0, {})
+    assert (bench.broker.statistics()["fetching"], bench.broker.ledger.intakes) == (0, [])
 
 
 def test_arguments_stay_as_long_as_there_is_space() -> None:

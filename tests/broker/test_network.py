@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from fedfutures.broker.losses import CRASH_LIMIT
+from fedfutures.broker.recovery import CRASH_LIMIT
 from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
 from fedfutures.worker import events as rules
 
@@ -148,7 +148,7 @@ class Federation(Work):
         self.network.check_empty()
         assert (
             CRASH_LIMIT * sum(payload.startswith(CRASH) for node in self.everyone for payload in node.payloads.values())
-            >= self.network.broker.crashes
+            >= self.network.broker.recovery.crashes
         )
 
 

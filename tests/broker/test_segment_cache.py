@@ -24,7 +24,7 @@ class Shelf:
     def look(self) -> list[str]:
         """Let time pass; return what is removed."""
         self.now += LOOK_AGAIN_SECONDS
-        self.cache.tick(self.now, self.open, self.constants)
+        self.cache.tick(self.now, self.open.__contains__, self.constants)
         return self.removed()
 
     def removed(self) -> list[str]:

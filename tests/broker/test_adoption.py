@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgpack
 import pytest
 
-from fedfutures.broker.losses import CRASH_LIMIT
-from fedfutures.broker.orphans import KEEP_SECONDS
+from fedfutures.broker.adoption import KEEP_SECONDS
+from fedfutures.broker.recovery import CRASH_LIMIT
 from fedfutures.wire.messages import (
     CANCELLED,
     ERROR,
@@ -45,7 +45,7 @@ def test_what_is_running_goes_on_when_its_submitter_names_it(holder: Bench) -> N
     holder.say("w", Running(5, [1]), results(5, [1, 2]), results(5, [3]))
     assert holder.heard_by("o", Running) == [Running(8, [1])]
     assert told(holder) == [([1, 2], []), ([3], [])]
-    assert not holder.broker.intakes
+    assert not holder.broker.ledger.intakes
 
 
 def test_what_is_queued_is_given_to_nobody_else_when_it_turns_out_to_be_held(bench: Bench) -> None:
@@ -57,7 +57,7 @@ def test_what_is_queued_is_given_to_nobody_else_when_it_turns_out_to_be_held(ben
     assert bench.given_to("v") == [[1]]
     bench.say("w", results(5, [2, 3]), results(6, [4]))
     assert told(bench) == [([2, 3], []), ([4], [])]
-    assert not bench.broker.functions.waiting
+    assert not bench.broker.ledger.parked
 
 
 def test_only_what_is_held_is_kept_back(holder: Bench) -> None:
@@ -76,7 +76,7 @@ def test_a_holding_may_belong_to_several_batches(holder: Bench) -> None:
     assert holder.heard_by("w", Cancel) == [Cancel(5, [2])]
     holder.say("w", results(5, [1, 3]), results(5, [2], odd=[(2, CANCELLED)]))
     assert told(holder) == [([1], []), ([3], []), ([2], [(2, CANCELLED)])]
-    assert not holder.broker.peers["w"].shards
+    assert not holder.broker.ledger.accounts["w"].shards
 
 
 def test_running_is_told_to_whom_it_concerns(holder: Bench) -> None:
@@ -90,7 +90,7 @@ def test_a_batch_may_be_spread_over_several_holdings(holder: Bench) -> None:
     holder.join("v")
     holder.say("v", Holding(5, "o", b"f", 1, 0, [4, 5]), Holding(6, "o", b"f", 1, 0, [6]))
     holder.submit(ids=range(1, 7), piece=8)
-    assert len(holder.broker.peers["v"].held) == 2
+    assert len(holder.broker.ledger.accounts["v"].held) == 2
     holder.say("v", results(6, [6]), results(5, [4, 5]))
     holder.say("w", results(5, [1, 2, 3]))
     assert told(holder) == [([6], []), ([4, 5], []), ([1, 2, 3], [])]
@@ -116,8 +116,8 @@ def test_all_outcomes_may_come_before_their_batch(holder: Bench) -> None:
     holder.say("w", results(5, [1, 2, 3]))
     holder.submit(ids=[1, 2, 3], piece=8)
     assert told(holder) == [([1, 2, 3], [])]
-    assert not holder.broker.intakes
-    assert not holder.broker.peers["w"].orphans
+    assert not holder.broker.ledger.intakes
+    assert not holder.broker.adoption.orphans.get("w")
 
 
 def test_what_was_cancelled_or_returned_meanwhile_is_not_held(holder: Bench) -> None:
@@ -171,21 +171,21 @@ def test_a_future_of_a_shared_number_is_blamed_alone(holder: Bench) -> None:
     for piece, number in ((8, 1), (9, 2), (10, 3)):
         holder.submit(ids=[number], piece=piece)
     holder.lose("w", (5, 2))
-    assert holder.broker.crashes == 1
-    held = {tuple(lot.ids): lot.crashes for lot in holder.broker.lots()}
+    assert holder.broker.recovery.crashes == 1
+    held = {tuple(lot.ids): lot.terms.crashes for lot in holder.broker.ledger.lots()}
     assert held == {(1,): 0, (2,): 1, (3,): 0}
 
 
 def test_after_a_minute_what_nobody_has_named_is_asked_back(holder: Bench) -> None:
-    assert holder.broker.orphans.deadline() == KEEP_SECONDS
+    assert holder.broker.adoption.deadline() == KEEP_SECONDS
     holder.tick(KEEP_SECONDS - 1.0)
     holder.say("w", Ack())
     assert holder.heard_by("w", Cancel) == []
     holder.say("w", results(5, [1]))
     holder.tick(1.0)
     assert holder.heard_by("w", Cancel) == [Cancel(5, [1, 2, 3])]
-    assert len(holder.broker.orphans) == 0
-    assert holder.broker.orphans.deadline() is None
+    assert len(holder.broker.adoption) == 0
+    assert holder.broker.adoption.deadline() is None
     holder.join("v", demand=9)
     holder.submit(ids=[1], piece=8)
     assert holder.given_to("v") == [[1]]
@@ -205,8 +205,8 @@ def test_what_is_said_twice_is_held_once(holder: Bench) -> None:
     holder.join("v")
     holder.say("v", Holding(7, "o", b"f", 1, 0, [1]), Holding(7, "o", b"f", 1, 0, [1]))
     holder.say("w", Holding(5, "o", b"f", 1, 0, [9]))
-    assert len(holder.broker.orphans) == 3
-    assert not holder.broker.peers["v"].orphans
+    assert len(holder.broker.adoption) == 3
+    assert not holder.broker.adoption.orphans.get("v")
 
 
 def test_new_pieces_have_numbers_of_their_own(holder: Bench) -> None:
@@ -240,5 +240,5 @@ def test_a_neighbour_is_asked_again_for_a_function_in_a_new_session(bench: Bench
     assert bench.heard_by("n", Want) == [Want(b"new")]
 
 
-def test_orphans_know_nothing_of_bodies(holder: Bench) -> None:
+def test_adoption_know_nothing_of_bodies(holder: Bench) -> None:
     assert holder.broker.functions.definitions == {b"f": BODY}

@@ -7,7 +7,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from fedfutures.broker.inquiries import SHARE_OF_TIME
+from fedfutures.broker.queries import SHARE_OF_TIME
 from fedfutures.federation.link import SILENT_AFTER_SECONDS
 from fedfutures.wire.messages import Ack, Answer, Bye, Demand, Inquire
 
@@ -73,7 +73,7 @@ def test_who_does_not_answer_in_time_is_named(wide: Bench) -> None:
     assert told(wide) == []
     wide.tick(0.1)
     assert [(name, last) for name, _, last in told(wide)] == [("n", False), ("w", False), ("b", True)]
-    assert not wide.broker.inquiries.open
+    assert not wide.broker.queries.open
 
 
 def test_a_silent_neighbour_is_not_asked(wide: Bench) -> None:
@@ -97,6 +97,6 @@ def test_a_question_ends_with_its_asker(wide: Bench) -> None:
     wide.say("p", Inquire(5, "statistics", 9.0))
     (question,) = wide.heard_by("w", Inquire)
     wide.say("p", Bye("done"))
-    assert not wide.broker.inquiries.open
+    assert not wide.broker.queries.open
     wide.say("w", Answer(question.number, "w", report("late"), True))
     assert wide.heard_by("p", Answer) == []

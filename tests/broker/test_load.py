@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fedfutures.broker.events import GaveUp
-from fedfutures.broker.exchange import (
+from fedfutures.broker.load import (
     HUNGER_AFTER_SECONDS,
     HUNGER_REPEAT_AT_MOST_SECONDS,
     HUNGER_REPEAT_SECONDS,
@@ -260,7 +260,7 @@ def test_what_lies_behind_a_link_is_not_told_over_it(bench: Bench) -> None:
 
 def test_of_two_states_the_newer_counts_and_another_boot_is_newer(bench: Bench) -> None:
     bench.neighbour("n")
-    peer = bench.broker.peers["n"]
+    peer = bench.broker.load.peers["n"]
     spares: list[Any] = []
     for boot, number, spare in ((3, 5, 50), (3, 4, 40), (3, 5, 45), (3, 6, 60), (9, 1, 10)):
         state(bench, "n", boot=boot, number=number, spare=spare)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fedfutures.broker.delivery import COLLECT_SECONDS
 from fedfutures.broker.events import Dial
-from fedfutures.broker.neighbourhood import COLLECT_SECONDS
 from fedfutures.federation.channel import WINDOW
 from fedfutures.federation.link import BEAT_SECONDS, FORGET_AFTER_SECONDS, SILENT_AFTER_SECONDS
 from fedfutures.wire.messages import (
@@ -174,7 +174,7 @@ def test_a_late_result_counts_where_it_is_the_first(lender: Bench) -> None:
     for batch in lender.heard_by("w", Batch):
         lender.say("w", results(batch.piece, batch.ids, attempt=2))
     assert [each.ids for each in lender.heard_by("o", Results)] == [[3]]
-    assert not lender.broker.intakes
+    assert not lender.broker.ledger.intakes
 
 
 def test_a_late_result_that_is_not_the_first_is_dropped(lender: Bench) -> None:
@@ -186,7 +186,7 @@ def test_a_late_result_that_is_not_the_first_is_dropped(lender: Bench) -> None:
     assert sorted(i for each in lender.heard_by("o", Results) for i in each.ids) == [1, 2, 3]
     lender.say("n", results(1, [1]), results(1, [2, 3]), results(1, [3]))
     assert lender.heard_by("o", Results) == []
-    assert not lender.broker.peers["n"].doubtful
+    assert not lender.broker.recovery.doubtful
 
 
 def test_who_is_heard_again_is_asked_to_drop_what_others_do(lender: Bench) -> None:
@@ -196,7 +196,7 @@ def test_who_is_heard_again_is_asked_to_drop_what_others_do(lender: Bench) -> No
     lender.say("n", results(1, [1, 2, 3], odd=[(i, CANCELLED) for i in (1, 2, 3)]))
     assert lender.heard_by("o", Results) == []
     assert lender.broker.statistics()["queued"] == 3
-    assert not lender.broker.peers["n"].doubtful
+    assert not lender.broker.recovery.doubtful
 
 
 def test_who_is_heard_again_is_given_work_when_it_has_demand(lender: Bench) -> None:
@@ -217,7 +217,7 @@ def test_a_late_word_about_what_was_taken_back_is_nothing(lender: Bench) -> None
 def test_what_it_returned_meanwhile_is_not_in_doubt(lender: Bench) -> None:
     silence(lender)
     lender.say("n", Return(1, [1, 2, 3]))
-    assert not lender.broker.peers["n"].doubtful
+    assert not lender.broker.recovery.doubtful
 
 
 def test_what_a_silent_neighbour_submitted_goes_on(bench: Bench) -> None:
@@ -332,7 +332,7 @@ def test_after_a_minute_a_silent_neighbour_is_forgotten(bench: Bench, dialled: b
     assert bench.broker.statistics()["neighbours"] == 1
     silence(bench, 0.2)
     assert bench.broker.statistics()["neighbours"] == 0
-    assert not bench.broker.intakes  # it submits again what it had here
+    assert not bench.broker.ledger.intakes  # it submits again what it had here
     bench.tick(1.5)
     if dialled:
         bench.welcome("n", 501)

@@ -1,0 +1,100 @@
+"""Outcomes on their way to whoever gave the Futures: at once to Workers and Origins, collected for neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..wire.messages import CANCELLED, Results
+from .lots import Intake
+from .outbox import Outbox
+from .peers import Peer, Peers
+from .segment_cache import SegmentCache
+
+COLLECT_SECONDS = 0.004
+"""Results for a neighbour go out at once when none did for so long, else together: so a Broker that stands before
+thousands of Workers has as many messages to take in as time allows, not as there are Futures."""
+
+
+def only(results: Results, wanted: set[int], *, measured: bool = True) -> Results:
+    """Return the results of some of the Futures; `measured`: with the time that all have taken."""
+    kept = [(i, outcome) for i, outcome in zip(results.ids, results.outcomes) if i in wanted]
+    return Results(
+        results.piece, results.attempt, [i for i, _ in kept], [outcome for _, outcome in kept],
+        [pair for pair in results.odd if pair[0] in wanted],
+        results.seconds if measured else 0.0, results.count if measured else 0,
+    )  # fmt: skip
+
+
+class Delivery:
+    """The outcomes that one Broker passes on."""
+
+    def __init__(self, peers: Peers, outbox: Outbox, cache: SegmentCache, pack: Callable[[Any], bytes]) -> None:
+        self._peers, self._outbox, self._cache = peers, outbox, cache
+        self._pack = pack  # how reports become bytes
+        self._collected: dict[str, dict[int, Results]] = {}  # by neighbour and piece
+        self._flush_at: dict[str, float] = {}  # when they are to be sent, or were
+
+    def deliver(
+        self, intake: Intake, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]], now: float,
+        seconds: float = 0.0, count: int = 0,
+    ) -> None:  # fmt: skip
+        """Pass outcomes on; `seconds` is what `count` of the Futures took together."""
+        if not intake.left:
+            self._cache.on_resolved(intake.source)
+        results = Results(intake.number, intake.terms.attempt, ids, outcomes, odd, seconds, count)
+        peer = self._peers[intake.giver]
+        if peer.link is None:
+            self._outbox.send(peer, results, now)
+        else:
+            self._collect(peer, results, now)
+
+    def deliver_cancelled(self, intake: Intake, ids: list[int], now: float) -> None:
+        """Say that Futures were cancelled."""
+        self.deliver(intake, ids, [b""] * len(ids), [(number, CANCELLED) for number in ids], now)
+
+    def deliver_failure(self, intake: Intake, ids: list[int], kind: int, report: Any, now: float) -> None:
+        """Say why Futures have failed."""
+        self.deliver(intake, ids, [self._pack(report)] * len(ids), [(number, kind) for number in ids], now)
+
+    def _collect(self, peer: Peer, results: Results, now: float) -> None:
+        """Send results to a neighbour, now or with others."""
+        assert peer.link is not None
+        collected = self._collected.setdefault(peer.name, {})
+        if not collected:
+            flush_at = self._flush_at.get(peer.name, 0.0)
+            wait = max(COLLECT_SECONDS, peer.link.round_trip / 16)
+            if now >= flush_at + wait:
+                self._flush_at[peer.name] = now
+                self._outbox.send(peer, results, now)
+                return
+            self._flush_at[peer.name] = flush_at + wait
+        known = collected.get(results.piece)
+        if known is None:
+            collected[results.piece] = results
+        else:
+            known.ids.extend(results.ids)
+            known.outcomes.extend(results.outcomes)
+            known.odd.extend(results.odd)
+            known.seconds += results.seconds
+            known.count += results.count
+
+    def deadlines(self) -> list[float]:
+        """When :meth:`flush_if_due` has something to do."""
+        return [self._flush_at[name] for name, collected in self._collected.items() if collected]
+
+    def flush_if_due(self, peer: Peer, now: float) -> None:
+        """Send what was collected for a neighbour, once it is time."""
+        if self._collected.get(peer.name) and now >= self._flush_at[peer.name]:
+            self.flush(peer, now)
+
+    def flush(self, peer: Peer, now: float) -> None:
+        """Send what was collected for a neighbour."""
+        self._flush_at[peer.name] = now
+        for results in self._collected.pop(peer.name, {}).values():
+            self._outbox.send(peer, results, now)
+
+    def forget(self, name: str) -> None:
+        """A neighbour is gone, or begins a new session."""
+        self._collected.pop(name, None)
+        self._flush_at.pop(name, None)

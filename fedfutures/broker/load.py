@@ -1,0 +1,442 @@
+"""How load is shared: whom to ask for how much, whom to tell what, and when to be hungry.
+
+Everything follows from one survey of the peers, brought up to date at each Tick. Demand goes to whoever may have work,
+and comprises what all *others* could use, so it is summed over the tree on its way. It stands: it is said again when
+much of it was used up. To neighbours that have published no spare Futures it is said coarsely and not often, so that
+thousands of Workers that fall idle one after the other do not make a storm.
+
+Of own Workers there may be many, and few of them change from one Tick to the next: the survey takes off what these
+counted before and adds what they count now. Where nothing at all has changed there is nothing to say.
+"""
+
+from __future__ import annotations
+
+from ..federation import schedule
+from ..lazy_dataclass import dataclass
+from ..wire.messages import Batch, Demand, State
+from .ledger import Account, Ledger
+from .outbox import Outbox
+from .peers import Peer
+
+HUNGER_AFTER_SECONDS = 0.001
+HUNGER_REPEAT_SECONDS = 0.05
+QUIET_SECONDS = 0.05
+"""How often at most a neighbour is told what does not concern it now."""
+STATE_REPEAT_SECONDS = 1.0
+HUNGER_REPEAT_AT_MOST_SECONDS = 1.0
+DEMAND_AT_MOST = 1 << 20
+
+
+@dataclass(slots=True, eq=False)
+class PeerLoad:
+    """What one peer has room for, holds, offers, and has been told. Only :class:`Load` changes it."""
+
+    peer: Peer
+    account: Account
+    order: int  # of Workers: as they came
+    workers: int  # Workers at or behind it
+    idle: int = 0  # Workers at or behind it that have nothing to run
+    spent: bool = True  # its Demand is used up until it speaks again
+    asked: int = 0  # the Demand last sent to it, less what came since
+    told_idle: int = 0  # the idle Workers last told to it, less what came since
+    told_workers: int = 0
+    told_at: float = float("-inf")
+    backlog: int = 0  # Futures that it still kept when it gave last
+    spare: int = 0  # what a neighbour's State says
+    state: tuple[int, int] = (0, 0)  # (boot, number) of that State
+    published: tuple[int, int] = (0, 0)  # (spare, size) in the last State to it
+    published_at: float = float("-inf")
+    counted: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)  # of a Worker: what the survey has counted for it
+
+    @property
+    def room(self) -> int:
+        """How many Futures it can still use."""
+        if self.spent:
+            return 0
+        room = self.peer.channel.room
+        return 0 if room <= 0 or self.peer.silent else room
+
+    @property
+    def movable(self) -> int:
+        """Futures at or behind a neighbour that could be moved."""
+        return max(0, self.account.pending - self.workers) + self.spare
+
+    def count(self, soon: int) -> tuple[int, int, int, int, int]:
+        """Return what a Worker counts: (has work, movable Futures, room, is idle with room, that room)."""
+        pending = self.account.pending
+        works = bool(pending and not self.idle)
+        room = self.room
+        return (
+            works,
+            max(0, pending + self.backlog - soon) if works else 0,
+            room,
+            bool(room and self.idle),
+            room if self.idle else 0,
+        )
+
+
+class Survey:
+    """What one look at the peers shows."""
+
+    __slots__ = (
+        "idle", "idle_room", "movable", "others", "others_idle", "others_spare", "others_workers", "room", "workers",
+        "working",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.workers = 0  # own ones
+        self.working = 0  # own Workers that have work
+        self.movable = 0  # Futures here that could go elsewhere, those at neighbours aside
+        self.room = 0  # of own Workers
+        self.idle = 0  # own Workers that have nothing to run, and room
+        self.idle_room = 0  # of such Workers
+        self.others = 0  # room of neighbours
+        self.others_idle = 0
+        self.others_workers = 0
+        self.others_spare = 0
+
+    # What a neighbour is told: all that lies on this side of its link.
+
+    def idle_beyond(self, load: PeerLoad) -> int:
+        """Workers that have nothing to run."""
+        return self.idle + self.others_idle - load.idle
+
+    def workers_beyond(self, load: PeerLoad) -> int:
+        """Workers."""
+        return self.workers + self.others_workers - load.workers
+
+    def spare_beyond(self, load: PeerLoad) -> int:
+        """Futures that could be moved."""
+        return self.movable + self.others_spare - load.movable
+
+
+class Load:
+    """The load of one Broker: what its peers say, and what they are told."""
+
+    def __init__(
+        self, boot: int, size: int, ledger: Ledger, durations: schedule.Durations, outbox: Outbox
+    ) -> None:  # fmt: skip
+        self._boot, self._size = boot, size
+        self._ledger, self._queue, self._durations, self._outbox = ledger, ledger.queue, durations, outbox
+        self.peers: dict[str, PeerLoad] = {}
+        self.workers: dict[str, PeerLoad] = {}  # the same, by role
+        self.origins: dict[str, PeerLoad] = {}
+        self.neighbours: dict[str, PeerLoad] = {}
+        self.locked_in = 0  # Workers of these that start nothing of others now
+        self.others_workers = 0  # Workers behind neighbours, at the last balance
+        self.due: float | None = None  # when :meth:`balance` has something to do even if nothing happens
+        self._joined = 0
+        self._roomy: set[PeerLoad] = set()  # Workers that have room
+        self._counts = [0, 0, 0, 0, 0]  # the sums of what Workers count
+        self._counted_soon = 0
+        self._changed: set[PeerLoad] = set()  # Workers that may count otherwise now
+        self._news = True  # something else has changed
+        self._balanced: tuple[int, int, bool, float | None, bool] | None = None  # what :meth:`balance` saw last
+        self._hungry_at: float | None = None  # when to publish hunger
+        self._hunger_wait = HUNGER_REPEAT_SECONDS
+        self._hunger = 0
+        self._number = 0
+        self._states_at = float("-inf")  # when States were repeated last
+
+    # -- peers -------------------------------------------------------------------------------------------------------
+
+    def join(self, peer: Peer) -> None:
+        """A peer is new, or begins a new session."""
+        self._joined += 1
+        load = PeerLoad(peer, self._ledger.accounts[peer.name], self._joined, int(peer.role == "worker"))
+        self.peers[peer.name] = self._of_role(peer.role)[peer.name] = load
+        self._note(load)
+
+    def leave(self, name: str) -> None:
+        """A peer is gone."""
+        load = self.peers.pop(name)
+        role = load.peer.role
+        del self._of_role(role)[name]
+        self._news = True
+        if role == "worker":
+            self.locked_in -= 1 - load.workers
+            self._roomy.discard(load)
+            self._changed.discard(load)
+            self._count(load, (0, 0, 0, 0, 0))
+
+    def _of_role(self, role: str) -> dict[str, PeerLoad]:
+        return {"worker": self.workers, "origin": self.origins, "broker": self.neighbours}[role]
+
+    @property
+    def takers(self) -> int:
+        """How many own Workers start Futures of others."""
+        return len(self.workers) - self.locked_in
+
+    def is_deserted(self) -> bool:
+        """Whether nobody is there who could run a Future."""
+        return not self.workers and not any(load.workers for load in self.neighbours.values() if not load.peer.silent)
+
+    def roomy(self) -> list[PeerLoad]:
+        """Return the own Workers that have room, idle ones first."""
+        return sorted(self._roomy, key=_idle_first)
+
+    def backlog(self) -> int:
+        """What waits here, and what the submitters of it still keep."""
+        return len(self._queue) + sum(self.peers[giver].backlog for giver in self._queue.givers)
+
+    # -- what is heard -----------------------------------------------------------------------------------------------
+
+    def _note(self, load: PeerLoad) -> None:
+        """A peer may count otherwise than before."""
+        if load.peer.role == "worker":
+            self._changed.add(load)
+            (self._roomy.add if load.room else self._roomy.discard)(load)
+        else:
+            self._news = True
+
+    def note_link(self) -> None:
+        """Something is known of a link that was not."""
+        self._news = True
+
+    def note_held(self) -> None:
+        """Take in who holds more or less than before. A Worker that holds nothing any more is idle.
+
+        It need not say so, which would be one message more; it may be idle with Futures that wait, too.
+        """
+        for name in self._ledger.take_changed():
+            load = self.peers.get(name)
+            if load is not None:
+                if load.peer.role == "worker" and not load.account.held:
+                    load.idle = 1
+                self._note(load)
+
+    def on_demand(self, name: str, demand: Demand) -> None:
+        """A peer says what it can use."""
+        load = self.peers[name]
+        load.peer.channel.demand(demand.count)
+        workers = demand.workers
+        if load.peer.role == "worker":
+            workers = min(1, workers)
+            self.locked_in += load.workers - workers
+        load.idle, load.workers, load.spent = demand.idle, workers, False
+        self._note(load)
+
+    def on_batch(self, name: str, batch: Batch) -> None:
+        """A peer gives Futures."""
+        load = self.peers[name]
+        load.asked -= len(batch.ids)
+        load.told_idle = max(0, load.told_idle - len(batch.ids))
+        load.backlog = batch.backlog
+        if load.peer.link is not None:
+            load.idle = 0  # it serves its idle Workers, and whom it knows to be idle, before it gives us anything
+        self._note(load)
+
+    def on_return(self, name: str, count: int, *, held: bool) -> None:
+        """A peer gives Futures back; `held`: it did hold such."""
+        load = self.peers[name]
+        load.told_idle = max(0, load.told_idle - count)
+        if held and load.peer.link is None:
+            load.spent = True  # it will ask again when it can use more
+        self._note(load)
+
+    def on_holding(self, name: str) -> None:
+        """A peer holds Futures that this Broker has not given."""
+        load = self.peers[name]
+        load.idle = 0
+        self._note(load)
+
+    def on_state(self, name: str, state: State) -> None:
+        """A neighbour publishes what there is to be had."""
+        load = self.neighbours.get(name)
+        if load is not None and (load.state[0] != state.boot or state.number > load.state[1]):
+            load.state = (state.boot, state.number)
+            load.spare = state.spare
+            self._news = True
+
+    def on_silence(self, name: str) -> None:
+        """Nothing is heard of a neighbour, and what it held is taken back."""
+        load = self.neighbours[name]
+        load.idle = load.spare = load.backlog = 0
+        self._news = True
+
+    def on_end_of_silence(self, name: str) -> None:
+        """A neighbour is heard again."""
+        self.neighbours[name].spent = False
+        self._news = True
+
+    def note_given(self, load: PeerLoad, count: int, *, spent: bool) -> None:
+        """A peer has been given Futures."""
+        load.spent = spent
+        load.idle = max(0, load.idle - count)
+        load.told_idle = 0  # a neighbour takes this as a sign that nobody is idle here
+        self._note(load)
+
+    def note_given_back(self, load: PeerLoad, count: int) -> None:
+        """A neighbour has been given back what it had given."""
+        load.idle = max(0, load.idle - count)
+        self._news = True
+
+    # -- balance -----------------------------------------------------------------------------------------------------
+
+    def balance(self, now: float, *, hopeless: bool = False) -> None:
+        """Ask, tell and publish what is news; `hopeless`: nobody will run what comes."""
+        self.note_held()
+        queue, last = self._queue, self._durations.last
+        seen = (len(queue), queue.returned, queue.bytes > schedule.QUEUE_BYTES_AT_MOST, last, hopeless)
+        is_due = self.due is not None and now >= self.due
+        if not (self._changed or self._news or is_due or seen != self._balanced):
+            return
+        self._balanced, self._news, self.due = seen, False, None
+        survey = self._survey()
+        self.others_workers = survey.others_workers
+        queued = seen[0]
+        hungry = self._consider_hunger(survey, queued, now)
+        self._ask_origins(survey, queued, hopeless, now)
+        if self.neighbours:
+            survey.movable += max(0, queued - schedule.soon(last, self.takers, 0.0))
+            for load in self.neighbours.values():
+                link = load.peer.link
+                if link is not None and link.linked and not link.silent:
+                    self._ask_neighbour(load, survey, queued, hungry, now)
+                    self._publish_to(load, survey, hungry, now)
+            self._wake_at(self._states_at + STATE_REPEAT_SECONDS)
+            if now >= self._states_at + STATE_REPEAT_SECONDS:
+                self._states_at = now
+
+    def _wake_at(self, when: float) -> None:
+        if self.due is None or when < self.due:
+            self.due = when
+
+    def _survey(self) -> Survey:
+        survey = Survey()
+        soon = 1 + schedule.soon(self._durations.last, 1, 0.0)
+        changed, self._changed = self._changed, set()
+        if soon != self._counted_soon:  # what is movable is otherwise everywhere, which matters to neighbours alone
+            self._counted_soon = soon if self.neighbours else 0
+            changed = set(self.workers.values()) if self.neighbours else changed
+        for load in changed:
+            self._count(load, load.count(soon))
+        survey.workers = self.takers
+        survey.working, survey.movable, survey.room, survey.idle, survey.idle_room = self._counts
+        for load in self.origins.values():
+            survey.movable += load.backlog
+        for load in self.neighbours.values():
+            if not load.peer.silent:
+                survey.others += load.room
+                survey.others_idle += load.idle
+                survey.others_workers += load.workers
+                survey.others_spare += load.movable
+        return survey
+
+    def _count(self, load: PeerLoad, counted: tuple[int, int, int, int, int]) -> None:
+        """Let a Worker count this much from now on."""
+        if counted != load.counted:
+            sums, before, load.counted = self._counts, load.counted, counted
+            for index in range(5):
+                sums[index] += counted[index] - before[index]
+
+    # -- Demand ------------------------------------------------------------------------------------------------------
+
+    def _ask_origins(self, survey: Survey, queued: int, hopeless: bool, now: float) -> None:
+        cushion = schedule.cushion(self._durations.last, self.takers)
+        wanted = survey.room + cushion + survey.others - queued
+        if self._queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
+            wanted = 0
+        elif hopeless:
+            wanted = schedule.MOST_IN_A_PIECE  # to be told that nobody will run them
+        elif 2 * queued > cushion > wanted > 0:
+            return  # a larger Batch a little later
+        wanted = max(0, min(wanted, DEMAND_AT_MOST))
+        for load in self.origins.values():
+            if wanted > 2 * max(0, load.asked) or wanted < load.asked // 4:
+                load.asked = wanted
+                self._outbox.send(load.peer, Demand(wanted, 0, 0), now)
+
+    def _ask_neighbour(self, load: PeerLoad, survey: Survey, queued: int, hungry: bool, now: float) -> None:
+        assert load.peer.link is not None
+        seconds = 2 * schedule.HORIZON_SECONDS + 2.5 * load.peer.link.round_trip
+        cushion = schedule.cushion(self._durations.last, self.takers, seconds)
+        goal = survey.room + cushion + survey.others - load.room
+        wanted = max(0, min(goal - queued, DEMAND_AT_MOST))
+        if self._queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
+            wanted = 0
+        idle = survey.idle_beyond(load) if hungry else 0
+        if idle and load.movable:  # others that have something are asked for the rest
+            idle = -(-idle * load.movable // max(1, survey.movable + survey.others_spare))
+        workers = survey.workers_beyond(load)
+        asked = max(0, load.asked)
+        if load.spare or load.backlog:
+            news = (
+                wanted - asked >= max(1, goal // 4) or wanted < asked // 4
+                or idle > load.told_idle or (not idle and load.told_idle > 0 and not queued)
+            )  # fmt: skip
+        else:
+            news = (
+                wanted > 2 * asked
+                or idle > 2 * load.told_idle
+                or not 0.75 <= _ratio(load.told_workers, workers) <= 1.25
+            )
+            if news and now < load.told_at + QUIET_SECONDS:
+                self._wake_at(load.told_at + QUIET_SECONDS)
+                news = False
+        if news:
+            load.asked, load.told_idle, load.told_workers, load.told_at = wanted, idle, workers, now
+            self._outbox.send(load.peer, Demand(wanted, idle, workers), now)
+
+    # -- Meta --------------------------------------------------------------------------------------------------------
+
+    def _consider_hunger(self, survey: Survey, queued: int, now: float) -> bool:
+        """Publish hunger once Workers have been idle for a moment while others have work; repeat it while it lasts."""
+        alone = not survey.working and not self.neighbours
+        hunger = 0 if queued > self._queue.returned or alone else survey.idle_room + survey.others_idle
+        if not hunger:
+            self._hungry_at = None
+            if self._hunger:
+                self._publish_to_workers(0)
+            return False
+        if self._hungry_at is None:
+            self._hungry_at = now + HUNGER_AFTER_SECONDS
+            self._hunger_wait = HUNGER_REPEAT_SECONDS
+        elif now >= self._hungry_at:
+            if survey.working:
+                self._publish_to_workers(hunger)
+            self._hungry_at = now + self._hunger_wait
+            self._hunger_wait = min(2 * self._hunger_wait, HUNGER_REPEAT_AT_MOST_SECONDS)
+        self._wake_at(self._hungry_at)
+        return self._hunger_wait > HUNGER_REPEAT_SECONDS
+
+    def _publish_to_workers(self, hunger: int) -> None:
+        self._hunger = hunger
+        self._publish("", hunger, len(self._queue), self._size)
+
+    def _publish(self, topic: str, hunger: int, spare: int, size: int) -> None:
+        self._number += 1
+        self._outbox.publish(topic, State(self._boot, self._number, hunger, spare, size))
+
+    def announce(self) -> None:
+        """Let own Workers hear that this Broker is here: one that was there before has another boot."""
+        self._publish_to_workers(self._hunger)
+
+    def _publish_to(self, load: PeerLoad, survey: Survey, hungry: bool, now: float) -> None:
+        """Tell a neighbour at once when there is something to be had, the rest from time to time."""
+        spare, size = survey.spare_beyond(load), survey.workers_beyond(load)
+        told_spare, told_size = load.published
+        news = spare > 2 * told_spare or 2 * spare < told_spare or size != told_size
+        at_once = spare > 0 and told_spare == 0
+        if not (at_once or news) and now < self._states_at + STATE_REPEAT_SECONDS:
+            return
+        if not at_once and now < load.published_at + QUIET_SECONDS:
+            self._wake_at(load.published_at + QUIET_SECONDS)
+            return
+        load.published, load.published_at = (spare, size), now
+        self._publish(load.peer.name, survey.idle_beyond(load) if hungry else 0, spare, size)
+
+    def check(self) -> None:
+        """Assert that counts are sums."""
+        assert self.locked_in == sum(not load.workers for load in self.workers.values()), "locked-in Workers are off"
+        assert self._roomy == {load for load in self.workers.values() if load.room}, "Workers that have room are off"
+        counts = [sum(counted) for counted in zip((0,) * 5, *(load.counted for load in self.workers.values()))]
+        assert counts == self._counts, "what Workers count is off"
+
+
+def _idle_first(load: PeerLoad) -> tuple[bool, int]:
+    return not load.idle, load.order
+
+
+def _ratio(told: int, true: int) -> float:
+    return 1.0 if told == true else (told + 0.01) / (true + 0.01)

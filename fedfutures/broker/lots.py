@@ -1,0 +1,94 @@
+"""The entries of the Broker's books: what came with one Batch, what of it waits, and what of it peers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from ..federation.terms import Terms
+from ..lazy_dataclass import dataclass
+
+SHARD = 1 << 48
+"""Adopted pieces that share their number with others have keys that differ by multiples of this."""
+
+
+Source = tuple[str, int]
+"""(peer, piece): whom results go back to, and under which number."""
+
+
+class Intake:
+    """A Batch that a peer gave, until all its Futures have resolved."""
+
+    __slots__ = ("giver", "left", "lots", "number", "pieces", "terms")
+
+    def __init__(self, giver: str, number: int, terms: Terms, left: int) -> None:
+        self.giver, self.number = giver, number  # whom the results go back to, and under which number
+        self.terms = terms
+        self.left = left  # how many Futures have not resolved
+        self.lots: set[Lot] = set()
+        self.pieces: dict[tuple[str, int], Piece] = {}  # by holder and key
+
+    def __repr__(self) -> str:
+        return f"Intake({self.giver!r}, {self.number}, left={self.left})"
+
+    @property
+    def source(self) -> Source:
+        """Name the Batch: (giver, number)."""
+        return self.giver, self.number
+
+    def sorted_lots(self) -> list[Lot]:
+        """Return what waits of it: first what is in the queue, in its order."""
+        return sorted(self.lots, key=lambda lot: (lot.key is not None, lot.order))
+
+    def sorted_pieces(self) -> list[Piece]:
+        """Return what peers hold of it."""
+        return [self.pieces[key] for key in sorted(self.pieces)]
+
+    def ids(self) -> list[int]:
+        """Return the Futures that have not resolved."""
+        ids = [i for lot in self.sorted_lots() for i in lot.ids]
+        for piece in self.sorted_pieces():
+            ids += piece.pending
+        return ids
+
+
+@dataclass(slots=True, eq=False)
+class Lot:
+    """Futures of an intake that wait: in the queue, or, where there is a `key`, parked under it."""
+
+    intake: Intake
+    terms: Terms
+    ids: list[int]
+    payloads: list[bytes]
+    order: int = 0  # its place among those that wait
+    together: int = 0  # at most so many to one Worker; 0: no limit. Returned Futures are spread
+    key: Hashable = None
+
+    def cut(self, count: int) -> tuple[list[int], list[bytes]]:
+        """Take the first `count` Futures out."""
+        ids, payloads = self.ids[:count], self.payloads[:count]
+        del self.ids[:count], self.payloads[:count]
+        return ids, payloads
+
+    def part(self, wanted: set[int]) -> tuple[list[int], list[bytes]]:
+        """Take those of these Futures out that are in it."""
+        taken = [(i, payload) for i, payload in zip(self.ids, self.payloads) if i in wanted]
+        kept = [(i, payload) for i, payload in zip(self.ids, self.payloads) if i not in wanted]
+        self.ids, self.payloads = [i for i, _ in kept], [payload for _, payload in kept]
+        return [i for i, _ in taken], [payload for _, payload in taken]
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """Futures that a peer holds, until their results have passed on."""
+
+    intake: Intake | None  # None: the submitter is gone; results are dropped
+    terms: Terms
+    holder: str
+    key: int
+    pending: dict[int, bytes]  # payloads
+    unwanted: frozenset[int] = frozenset()  # the submitter has asked for these back for good
+
+    @property
+    def number(self) -> int:
+        """What the holder calls it."""
+        return self.key % SHARD
