@@ -48,7 +48,6 @@ def test_a_broker_that_is_started_again_is_another_and_expects_its_workers() -> 
     system.broker_died(broker, keeps_mail=True)
     assert not broker.alive
     broker.arrive("w0", codec.encode(Hello(PROTOCOL, "worker", "w0", 1, 7), 0, 0))
-    assert not broker.machine.workers or broker.boot == boot
     broker.start_again(["w0", "w1"], [])
     assert broker.alive
     assert broker.boot != boot
@@ -60,6 +59,6 @@ def test_workers_and_origins_are_linked_to_their_broker() -> None:
     system = build(FigureSettings(brokers=2, workers=2))
     system.clock.run(until=1.0)
     for broker in system.brokers.values():
-        assert len(broker.machine.workers) == 2
+        assert broker.machine.statistics()["workers"] == 2
         broker.check()
     assert system.origins["o0"].machine.linked
