@@ -159,7 +159,7 @@ class Arrivals:
         while True:
             if self._done:
                 return self._done.popleft()
-            signal = self._signal = wait_for_any(Future(self._node), self._open)
+            signal = self._signal = wait_for_any(Future(self._node.submissions), self._open)
             if self._done:
                 continue
             left = None if deadline is None else deadline - time.monotonic()

@@ -40,7 +40,10 @@ Fetch = Callable[[Sequence[bytes]], list[bytes]]
 class Namespaces:
     """What this Worker has of the program's variables."""
 
-    def __init__(self, fetch: Fetch, load: Load) -> None:
+    def __init__(
+        self, fetch: Fetch, load: Load, change_process: Callable[[dict[str, Any]], object] = lambda changes: None,
+        may_be_written: Callable[[Any], bool] = lambda buffer: True,
+    ) -> None:  # fmt: skip
         self._fetch, self._load = fetch, load
         self._given = Given()
         self._seen: OrderedDict[bytes, Seen] = OrderedDict()
@@ -53,8 +56,8 @@ class Namespaces:
         self.current = b""
         self.origin = ""  # whose Futures run now: who can be asked for what they see
         self.process: dict[str, Any] = {}
-        self.may_be_written: Callable[[Any], bool] = lambda buffer: True  # whether a buffer is not as it was mapped
-        self.change_process: Callable[[dict[str, Any]], object] = lambda changes: None
+        self.may_be_written = may_be_written  # whether a buffer is not as it was mapped
+        self.change_process = change_process
 
     def statistics(self) -> dict[str, int]:
         """Return how much is kept, each by its name."""
@@ -70,8 +73,13 @@ class Namespaces:
         """A module of the program cannot be imported here: Futures that need it raise that."""
         self._failures[canonical(module)] = error
 
-    def switch(self, digest: bytes) -> None:
-        """Bring the program's modules to a snapshot. Raises VariableNotCarried, or what importing a module raises."""
+    def switch(self, digest: bytes, origin: str | None = None) -> None:
+        """Bring the program's modules to a snapshot, of this Origin if it is another than before.
+
+        Raises VariableNotCarried, or what importing a module raises.
+        """
+        if origin is not None:
+            self.origin = origin
         if digest == self.current:
             return
         seen = self._seen.get(digest)
@@ -91,9 +99,9 @@ class Namespaces:
         """A Future that sees this snapshot waits while others run; :meth:`resume` is the end of that."""
         self._suspended[digest] += 1
 
-    def resume(self, digest: bytes) -> None:
+    def resume(self, digest: bytes, origin: str | None = None) -> None:
         """It goes on: bring the program's modules to its snapshot, with its own objects."""
-        self.switch(digest)
+        self.switch(digest, origin)
         self._suspended[digest] -= 1
         if not self._suspended[digest]:
             del self._suspended[digest]

@@ -1,6 +1,6 @@
 """A Worker's process: runs Futures one after the other, and lets those that wait give way.
 
-This is the loop of :mod:`fedfutures.worker.execution` without greenlets: what runs is a *segment*, from when a Future
+This is the loop of :mod:`fedfutures.worker.loop` without greenlets: what runs is a *segment*, from when a Future
 begins to when it ends or waits. Between segments, and when there is nothing to run, the main thread drives: it takes
 in what has arrived, sends results, and says its load. While a segment runs for long, the helper thread does so, when
 that process's would: it hears what is published, and at times that follow from how long Futures take.
@@ -138,8 +138,7 @@ class SimWorker(Submitter):
             self.step(back)
         if self.own and not (locked_in and self.resting):  # what has come back is for this Worker
             self.offer()
-        due = machine.next_deadline()
-        if due is not None and due <= self.local() + 1e-9:
+        if self.is_due():
             self.step(TICK)
         report = workload.report(stuck, self.cells()) if stuck else None
         if report is not None:

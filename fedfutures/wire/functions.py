@@ -106,6 +106,11 @@ class SnapshotCallable:
         """Return the callable itself."""
         return type(self).source()[self._place]
 
+    @classmethod
+    def come_from(cls, source: Callable[[], list[Any]]) -> None:
+        """From now on this has the callables that the snapshot now seen brought along."""
+        cls.source = source
+
 
 def innermost(function: Any) -> Any:
     """Return the function that a wrapper calls in the end, as the call that runs now has it."""
@@ -303,7 +308,7 @@ class Unloaded:
 
         Raises what loading raises, and SealBroken if the definition is not of the digest that was named.
         """
-        if self._is_loaded and (seen == self._seen or (self._key is not None and lookup(self._key) is self._function)):
+        if self._is_loaded and (seen == self._seen or self._is_there()):
             return self._function
         if not self._is_loaded and self._digest is not None and digest_of(self._body) != self._digest:
             raise SealBroken("the definition of the function was altered on its way; it was not loaded")
@@ -312,3 +317,6 @@ class Unloaded:
         self._key = (reference[0], reference[1]) if isinstance(reference, tuple) else None
         self._is_loaded = True
         return self._function
+
+    def _is_there(self) -> bool:
+        return self._key is not None and lookup(self._key) is self._function

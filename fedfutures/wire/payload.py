@@ -66,6 +66,13 @@ class Payloads:
         # What the program defines comes back from Workers under the name that it has there.
         sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
 
+    def attend(
+        self, bring_missing: Callable[[Exception], bool], place_of: Callable[[str], str] | None = None
+    ) -> None:  # fmt: skip
+        """Learn who brings what a pickle names and this process lacks, and where segments of variables are."""
+        self.bring_missing = bring_missing
+        self.place_of = place_of or self.place_of
+
     def dump(
         self, value: Any, written: Written | None = None, *, alone: bool = False, inline: bool = False,
         reached: Reach | None = None,

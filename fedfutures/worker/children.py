@@ -29,7 +29,7 @@ from ..wire.modules import Module
 
 if TYPE_CHECKING:
     from ..host.settings import Settings
-    from .execution import Worker
+    from .worker import Worker
 
 UNPREPARED_EXIT_CODE = 78
 _PRIVATE = "fedfutures"

@@ -26,6 +26,13 @@ origins: weakref.WeakSet[Any] = weakref.WeakSet()
 constants: dict[str, Any] = {}
 """What a process that is no Worker has shared; each Federation that it joins later is told."""
 
+
+def become(other: Any) -> None:
+    """From now on this process is that node; None: none."""
+    global node
+    node = other
+
+
 unusual = False
 """Whether each submit has to look twice: the program is being imported, or seeded Futures have run here."""
 

@@ -126,7 +126,7 @@ class Driver:
         """The same without the callbacks."""
         send_due = self._duties.send_due
         with self.lock:
-            if self.woken:
+            if self.woken and not self.closed:
                 self.woken = False
                 try:
                     os.read(self._wake_read, 4096)
@@ -307,6 +307,10 @@ class Driver:
     def _is_due(self) -> bool:
         deadline = self.machine.next_deadline()
         return deadline is not None and time.monotonic() >= deadline
+
+    def abandon(self) -> None:
+        """This process is a fork of the node's: its sockets and threads stayed behind."""
+        self.closed = self.woken = True
 
     def close(self) -> None:
         """Close the sockets; the helper thread ends."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..wire.names import OF_USER
 from . import events as rules
+from .driver import Driver
 from .future import Future
-
-if TYPE_CHECKING:
-    from .execution import Worker
+from .submissions import Submissions
 
 CONSTANT = "fedfutures file "
 SUFFIX_CHARACTERS_AT_MOST = 16
@@ -42,11 +41,9 @@ def described(path: str) -> tuple[str, int, str]:
 class Files:
     """The files of the program, as a Worker has them."""
 
-    def __init__(self, worker: Worker, facts: dict[str, Any]) -> None:
-        self._worker = worker
-        self._facts = facts
-        self._coming: dict[str, Future] = {}
-        worker._actions[rules.Fetched] = self._fetched
+    def __init__(self, driver: Driver, submissions: Submissions, facts: dict[str, Any]) -> None:
+        self._driver, self._submissions, self._facts = driver, submissions, facts
+        self._coming: dict[str, Future[int]] = {}
 
     def path_of(self, name: str, place: str) -> str:
         """Return where the file of this name is on this host; wait for it as long as it is on its way.
@@ -57,24 +54,25 @@ class Files:
         if os.path.islink(link):
             return os.readlink(link)
         if not os.path.exists(copy):
-            with self._worker.lock:
+            with self._driver.lock:
                 future = self.fetch(name)
-            self._worker.drain()
+            self._driver.drain()
             future.result()
         if not os.path.exists(copy):
             raise FileNotFoundError(f"{place}: the Origin's host does not have this file any more")
         return copy
 
-    def fetch(self, name: str) -> Future:
+    def fetch(self, name: str) -> Future[int]:
         """Have a segment brought to this host; the Future is done when it is here. The node's lock is held."""
         future = self._coming.get(name)
         if future is None:
-            future = self._coming[name] = Future(self._worker)
-            self._worker.step(rules.Fetch(name))
+            future = self._coming[name] = Future(self._submissions)
+            self._driver.step(rules.Fetch(name))
         return future
 
-    def _fetched(self, action: rules.Fetched) -> None:
+    def on_fetched(self, action: rules.Fetched) -> None:
+        """A segment is here, or is not to be had. The node's lock is held."""
         future = self._coming.pop(action.name, None)
         if future is not None:
             future._settle(action.size, None)
-            self._worker._wake_driver()
+            self._driver.wake_other()

@@ -2,8 +2,8 @@
 
 It may do what it likes until the Future's function returns to the Worker's loop, or raises: there it ends, as a forked
 process ends that has come to the end of its program. One item of a ``map`` counts as such a function. It cannot submit,
-for the Worker's sockets and threads stayed behind. After a fork the copy becomes a :class:`ForkedWorker`, and its
-payloads become what ends the process when the loop uses them; a Worker itself pays nothing for that.
+for the Worker's sockets and threads stayed behind. After a fork a :class:`ForkedNode` stands in the place of the
+Worker, and its parts become what ends the process when the loop uses them; a Worker itself pays nothing for that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any, NoReturn
 from ..errors import FederationLost
 from ..wire.payload import Payloads
 from . import current
-from .execution import Worker
+from .calls import Calls
+from .surroundings import Surroundings
+from .worker import Worker
 
 _LOST = "this process was forked by a Future; only the Worker itself submits and waits"
 
@@ -26,11 +28,16 @@ def attend(worker: Worker) -> None:
 
     def in_child() -> None:
         if current.node is worker:
+            current.become(ForkedNode(worker))
+            worker.driver.abandon()
+            worker.submissions.forbid(FederationLost(_LOST), _refuse)
             worker.payloads.__class__ = _End
-            worker.__class__ = ForkedWorker
-            worker.isolation.fresh = end  # another item would begin
-            if worker.state.column is not None:
-                worker.state.column.clear()
+            worker.surroundings.__class__ = _EndingSurroundings
+            worker.calls.__class__ = _EndingCalls
+            worker.isolation.end_by(end)  # another item would begin
+            column = worker.state.swap_column(None)
+            if column is not None:
+                column.clear()
 
     os.register_at_fork(after_in_child=in_child)
 
@@ -74,26 +81,42 @@ class _End(Payloads):
         end(_error_in(sys._getframe(1)))
 
 
-class ForkedWorker(Worker):
-    """A copy of a Worker in a process that one of its Futures has forked."""
+class _EndingSurroundings(Surroundings):
+    """The loop looks for what a Future has named when it has ended, and so this process ends."""
+
+    __slots__ = ()
 
     @property
     def scopes(self) -> NoReturn:  # type: ignore[override]
-        """What Futures have named; the loop looks when one has ended, and so this process ends."""
+        """What Futures have named."""
         end(_error_in(sys._getframe(1)))
+
+
+class _EndingCalls(Calls):
+    """A function has raised."""
+
+    __slots__ = ()
 
     def _failure(self, error: BaseException, *context: Any) -> bytes:
         end(error)
 
-    def _refuse(self, *arguments: Any, **more: Any) -> NoReturn:
-        raise FederationLost(_LOST)
 
-    submit = submitter = wait = switch_out = ask = share = scope = _refuse
+def _refuse(*arguments: Any, **more: Any) -> NoReturn:
+    raise FederationLost(_LOST)
 
-    def _nothing(self, *arguments: Any, **more: Any) -> None:
+
+class ForkedNode:
+    """A copy of a Worker in a process that one of its Futures has forked."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._worker, name)
+
+    submit = submitter = wait = ask = share = scope = staticmethod(_refuse)
+
+    def service(self) -> None:
         """The sockets belong to the Worker."""
 
-    service = drain = pump = wake = _nothing
-
-    def end(self) -> NoReturn:
-        end()
+    wake = service

@@ -230,6 +230,15 @@ class Future(concurrent.futures.Future[T]):
                 raise
             logger.exception("exception calling callback for %r", self)
 
+    def _add_greenlet(self, waiter: Any) -> bool:
+        """Have a greenlet woken when the Future is done; False if it is. The node's lock is held."""
+        if self._state in _DONE:
+            return False
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(waiter)
+        return True
+
     # -- resolving (the node's lock is held) -------------------------------------------------------------------------
 
     def _settle(self, value: Any, error: BaseException | None) -> bool:

@@ -8,7 +8,7 @@ tries whether something is there stays cheap.
 
 An import happens in the middle of a Future, or while its arguments are loaded, and no other Future may run meanwhile:
 whoever waits here drives the node in place, and no greenlet is switched. Done callbacks wait, too, as do outcomes that
-have come (:mod:`.aside`).
+have come (:mod:`.deferred`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,11 @@ from typing import Any, Protocol
 from ..errors import ArgumentLoadError, VariableNotCarried
 from ..program.modules import MAIN_NAMES
 from ..wire.modules import MAIN, Module, key_of, unpack
+from ..wire.payload import Payloads
 from . import events as rules
-from .execution import Worker
+from .driver import DRIVEN, Driver
+from .files import Files
+from .submissions import Submissions
 
 ANSWER_SECONDS = 30.0
 LOOK_SECONDS = 0.1
@@ -41,16 +44,21 @@ ORIGIN = "origin:"
 class Answers:
     """What a Worker has asked its Origin for, and what came."""
 
-    def __init__(self, worker: Worker, host: str, seconds: float = ANSWER_SECONDS) -> None:
-        self._worker, self._host, self._seconds = worker, host, seconds
+    def __init__(
+        self, driver: Driver, submissions: Submissions, payloads: Payloads, files: Files, host: str,
+        seconds: float = ANSWER_SECONDS,
+    ) -> None:  # fmt: skip
+        self._driver, self._submissions, self._payloads, self._files = driver, submissions, payloads, files
+        self._host, self._seconds = host, seconds
+        self._main_thread = threading.get_ident()
         self._came: dict[bytes, tuple[str, bytes]] = {}
-        self._arrival = threading.Condition(worker.lock)
-        worker._actions[rules.Provided] = self._take
+        self._arrival = threading.Condition(driver.lock)
+        driver.handle(rules.Provided, self._on_provided)
 
-    def _take(self, action: rules.Provided) -> None:
+    def _on_provided(self, action: rules.Provided) -> None:
         self._came[action.key] = (action.name, action.body)
         self._arrival.notify_all()
-        self._worker._wake_driver()
+        self._driver.wake_other()
 
     def module(self, name: str) -> Module:
         """Return a module; raise ModuleNotFoundError that says where it was looked for."""
@@ -61,7 +69,7 @@ class Answers:
         if not body:
             said = said.replace("{host}", self._host).replace("{python}", sys.executable)
             raise ModuleNotFoundError(
-                f"No module named {name!r} on host {self._host} (Worker {self._worker.name}, "
+                f"No module named {name!r} on host {self._host} (Worker {self._driver.name}, "
                 f"Python {sys.executable}); {said}",
                 name=name,
             )
@@ -82,8 +90,8 @@ class Answers:
     def _opened(self, key: bytes) -> tuple[str, bytes]:
         """Return what came, and the body without its seal, b"" if there is none to be had."""
         said, body = self._came.get(key) or (f"the Origin did not answer within {self._seconds:g} s", b"")
-        if body and self._worker.payloads.seal is not None:
-            opened = self._worker.payloads.seal.stamp_of_module(key).open(0, body)
+        if body and self._payloads.seal is not None:
+            opened = self._payloads.seal.stamp_of_module(key).open(0, body)
             if opened is None:
                 return "what came is not what the Origin has sealed: it was altered on its way", b""
             body = opened
@@ -91,9 +99,9 @@ class Answers:
 
     def _ask(self, keys: Sequence[bytes]) -> None:
         """Ask, and drive the node until the answers are there."""
-        with self._worker.lock:
+        with self._driver.lock:
             for key in keys:
-                self._worker.step(rules.Require(key))
+                self._driver.step(rules.Require(key))
         self._drive_until(lambda: self._has_all(keys))
 
     def segment(self, name: str) -> str:
@@ -101,13 +109,12 @@ class Answers:
 
         Raises ArgumentLoadError where it is not to be had.
         """
-        worker = self._worker
-        segments = worker.payloads.segments
+        segments = self._payloads.segments
         if segments is None or segments.is_here(name):
             return name
         for _ in range(FETCHES_AT_MOST):  # what was brought may be gone again where space is short
-            with worker.lock:
-                arrival = worker.files.fetch(name)
+            with self._driver.lock:
+                arrival = self._files.fetch(name)
             self._drive_until(arrival.done)
             if segments.is_here(name):
                 return name
@@ -120,23 +127,22 @@ class Answers:
 
     def _drive_until(self, is_there: Callable[[], bool]) -> None:
         """Drive the node in place, for a bounded time; no greenlet is switched."""
-        worker = self._worker
+        driver = self._driver
         deadline = time.monotonic() + self._seconds
-        worker.drain()
-        while not is_there() and time.monotonic() < deadline and worker.lost is None:
-            if worker._driver.acquire(blocking=False):
-                worker._driving = threading.get_ident()
+        driver.drain()
+        while not is_there() and time.monotonic() < deadline and self._submissions.lost is None:
+            if driver.begin_driving():
                 try:
-                    worker.poll(worker._poller, min(deadline, time.monotonic() + LOOK_SECONDS))
+                    driver.poll(min(deadline, time.monotonic() + LOOK_SECONDS))
                 finally:
-                    worker._driver.release()
-                worker.drain()
+                    driver.end_driving(got_on=False)
+                driver.drain()
             else:
                 with self._arrival:
                     if not is_there():
                         self._arrival.wait(LOOK_SECONDS)
-        if threading.get_ident() == worker._thread:
-            worker.driven_at = time.monotonic()
+        if threading.get_ident() == self._main_thread:
+            driver.times[DRIVEN] = time.monotonic()
 
     def _has_all(self, keys: Sequence[bytes]) -> bool:
         return all(key in self._came for key in keys)

@@ -21,19 +21,30 @@ import itertools
 import os
 import signal
 import threading
-from types import CodeType, FrameType
-from typing import Any
+from collections.abc import Callable
+from types import CodeType, FrameType, FunctionType
+from typing import Any, TypeVar, cast
 
 from ..host.crash_cells import NUMBER, PIECE
 from . import current
 
 LATER_SECONDS = 0.005
 _OURS = "fedfutures."
-_EXECUTION = "fedfutures.worker.execution"
-_OF_FUTURES = frozenset(
-    f"fedfutures.worker.{name}" for name in ("slices", "isolation", "locks", "preparing")
-)  # fmt: skip
-"""Modules of ours that only call what is the Future's, and may be interrupted as that."""
+_callers: set[CodeType] = set()
+"""Functions of ours that call those of Futures."""
+_of_futures: set[str] = set()
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def is_of_futures(module: str) -> None:
+    """Mark a module of ours that only calls what is the Future's: it may be interrupted as that."""
+    _of_futures.add(module)
+
+
+def calls_futures(function: Function) -> Function:
+    """Mark a function that calls those of Futures, by ``run``: there a Future may be interrupted."""
+    _callers.add(cast(FunctionType, function).__code__)
+    return function
 
 
 def take() -> None:
@@ -84,7 +95,7 @@ def _first_of_ours(frame: FrameType | None) -> FrameType | None:
     """Return the innermost frame that is the Worker's own."""
     while frame is not None:
         name = frame.f_globals.get("__name__")
-        if type(name) is str and name.startswith(_OURS) and name not in _OF_FUTURES:
+        if type(name) is str and name.startswith(_OURS) and name not in _of_futures:
             return frame
         frame = frame.f_back
     return None
@@ -92,7 +103,7 @@ def _first_of_ours(frame: FrameType | None) -> FrameType | None:
 
 def _calls(frame: FrameType) -> bool:
     """Whether a frame of the loop is calling a Future's function."""
-    return frame.f_globals.get("__name__") == _EXECUTION and frame.f_lasti in _call_places(frame.f_code)
+    return frame.f_code in _callers and frame.f_lasti in _call_places(frame.f_code)
 
 
 @functools.cache

@@ -29,9 +29,12 @@ from typing import Any
 from ..wire.copies import Copies, Copy
 from ..wire.functions import innermost
 from .harmless import is_harmless, only_computes
+from .interrupts import is_of_futures
 from .plain import ATOMS, look_plain
 from .process_state import ProcessState
 from .slices import Columns, OpenSlice, add_failure, in_one_loop, is_used_up
+
+is_of_futures(__name__)
 
 SMALL_BYTES = 4096
 """Shared arguments that take no more when they are pickled are compared after each item."""
@@ -64,6 +67,10 @@ class Isolation:
         """The program has been imported: what it has left is the base."""
         self._set_base(_copy_context())
         self.state.begin()
+
+    def end_by(self, end: Callable[[], Any]) -> None:
+        """Nothing is run any more: whoever wants to begin something is ended."""
+        self.fresh = end
 
     def _set_base(self, context: contextvars.Context) -> None:
         self.base = _without_usual_decimals(context)
@@ -144,8 +151,8 @@ class Isolation:
     ) -> None:  # fmt: skip
         """Run items in one loop until one of them changes something, or all have been run."""
         state, count = self.state, len(columns[0])
-        before, state.column = state.column, list(columns[0])
-        column, context = state.column, _copy_context()
+        column, context = list(columns[0]), _copy_context()
+        before = state.swap_column(column)
         items = open_slice.begin(column)
         is_unchanged = map(context.__eq__, itertools.starmap(_copy_context, itertools.repeat(())))
         calls = map(function, itertools.compress(items, is_unchanged), *columns[1:])
@@ -162,7 +169,7 @@ class Isolation:
                     is_over = len(values) == count or is_used_up(items)
                     add_failure(error, values, failures, fail, is_over=is_over)
         finally:
-            state.column = before
+            state.swap_column(before)
         if not column or _differs(context) or state.dirty:
             self._remember(self._one_by_one, code)
             if state.dirty:

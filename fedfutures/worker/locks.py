@@ -34,7 +34,10 @@ from ..program import fresh
 from ..wire.functions import innermost, name_of
 from .context import Packed
 from .future import Future
+from .interrupts import is_of_futures
 from .waiters import Suspends, Waiter
+
+is_of_futures(__name__)
 
 LOOK_SECONDS = 0.25
 """So often a Future that waits for a lock looks whether its holder waits for it."""
@@ -183,12 +186,12 @@ class Locks:
     started.
     """
 
-    def __init__(self, suspends: Suspends) -> None:
+    def __init__(self) -> None:
         self.held: dict[Any, Any] = {}  # lock -> the greenlet that has taken it; of a semaphore, a list of them
         self.locked_in = 0
         self.waits: dict[Any, Any] = {}  # who is suspended -> the Future, Futures or lock waited for, if it is known
         self.threads: dict[Any, Future] = {}  # threads that wait -> the Future that they wait for
-        self._suspends = suspends
+        self._suspends: Any = None
         self._wanted: dict[Any, list[Waiter]] = {}
         self._is_fork = False
 
@@ -214,6 +217,10 @@ class Locks:
         """Return who holds a lock: nobody, one, or several of a semaphore."""
         holder = self.held.get(lock)
         return [] if holder is None else holder if type(holder) is list else [holder]
+
+    def attend(self, suspends: Suspends) -> None:
+        """Learn who suspends Futures."""
+        self._suspends = suspends
 
     def install(self) -> None:
         """From now on ``threading`` makes locks that know their holder."""
@@ -442,6 +449,6 @@ def _name_of(who: Any) -> str:
         if frame.f_code.co_name == "run_call":
             function = innermost(frame.f_locals.get("function"))
             return function.definition.name if isinstance(function, Packed) else name_of(function)
-        if frame.f_code.co_name == "_run_fetched":
+        if frame.f_code.co_name == "run_fetched":
             return str(frame.f_locals["piece"].name)
     return "a function"

@@ -10,7 +10,6 @@ import importlib._bootstrap_external as external
 import io
 import re
 import sys
-import threading
 import traceback
 import types
 from collections.abc import Callable
@@ -26,14 +25,18 @@ from ..program.snapshots import key_of_class
 from ..wire import functions
 from ..wire.captured import may_be_written
 from . import current, events, interrupts
-from .aside import load_outcomes_aside
+from .deferred import defer_outcomes
 from .descriptors import Descriptors
-from .execution import Worker
 from .importing import Answers, OriginFinder, OriginLoader
 from .initializing import unpack
+from .interrupts import is_of_futures
 from .process_state import Values, merged
 from .program import import_program, install_empty
 from .slices import OfItems, Slice
+from .worker import Worker
+from .workload import NOT_READY
+
+is_of_futures(__name__)
 
 _NO_ATTRIBUTE = re.compile(r"Can't get (?:local )?(?:attribute|object) '?([\w.<>]+)'? on <module '([\w.]+)'")
 
@@ -43,18 +46,20 @@ class Preparation:
 
     def __init__(self, settings: Settings, worker: Worker) -> None:
         self._settings, self._worker = settings, worker
-        self._answers = Answers(worker, settings.host)
+        driver, payloads = worker.driver, worker.payloads
+        self._answers = Answers(driver, worker.submissions, payloads, worker.files, settings.host)
         self._asked: set[bytes] = set()
         self._before: Values | None = None  # the process as it was before the program's changes
-        worker.namespaces = Namespaces(self._answers.of_program, worker.payloads.load_with)
-        worker.namespaces.change_process = self._change_process
-        worker.payloads.place_of = self._answers.segment
-        worker.payloads.bring_missing = worker.local.pickler.bring_missing = self._bring_missing
-        worker.namespaces.may_be_written = may_be_written
-        worker._actions[events.Look] = self._tell_generators
-        functions.SnapshotCallable.source = worker.namespaces.callables
-        OfItems.run_items = staticmethod(worker.isolation.run_items)
-        Slice.place = staticmethod(worker.running)
+        self._namespaces = Namespaces(
+            self._answers.of_program, payloads.load_with, self._change_process, may_be_written
+        )  # fmt: skip
+        worker.surroundings.see_by(self._namespaces)
+        payloads.attend(self._bring_missing, self._answers.segment)
+        worker.local.pickler.attend(self._bring_missing)
+        driver.handle(events.Look, self._tell_generators)
+        functions.SnapshotCallable.come_from(self._namespaces.callables)
+        OfItems.run_by(worker.isolation.run_items)
+        Slice.run_at(worker.surroundings.running)
 
     def run(self) -> None:
         """Import the program, run the initializer, and take the state that they leave as the one to begin from."""
@@ -63,9 +68,9 @@ class Preparation:
         if settings.code:
             finder = OriginFinder(self._answers)
             finder.install(settings.beside)
-            load_outcomes_aside(worker)
-            worker.preparing = True
-            worker.step(events.Load(0, 0, busy=True))
+            defer_outcomes(worker.driver, worker.submissions)
+            worker.duties.stop_taking()
+            worker.driver.step(NOT_READY)
             worker.start()
         worker.state.watch()
         worker.locks.install()
@@ -75,28 +80,27 @@ class Preparation:
             self._initialize(settings.initializer)
         interrupts.take()
         worker.isolation.begin()
-        worker.namespaces.generators.begin()
+        self._namespaces.generators.begin()
         Descriptors()
-        worker.preparing = False
+        worker.duties.take_again()
 
     def _tell_generators(self, action: events.Look) -> None:
-        worker = self._worker
-        worker.step(events.Looked(action.number, worker.namespaces.generators.report()))
+        self._worker.driver.step(events.Looked(action.number, self._namespaces.generators.report()))
 
     def _import_program(self, finder: OriginFinder | None) -> None:
         if self._settings.program is None:
             install_empty()
             return
-        current.node = self._worker  # an Executor that the program makes at its top level joins this Federation
+        current.become(self._worker)  # an Executor that the program makes at its top level joins this Federation
         try:
             import_program(*self._settings.program, finder)
         except BaseException as error:
-            self._worker.namespaces.note_failure(MAIN, error)
+            self._namespaces.note_failure(MAIN, error)
         finally:
-            current.node = None
+            current.become(None)
 
     def _initialize(self, body: bytes) -> None:
-        namespaces = self._worker.namespaces
+        namespaces = self._namespaces
         try:
             initializer = unpack(body)
             if initializer.digest:
@@ -129,7 +133,7 @@ class Preparation:
 
     def _around(self, run: Callable[[types.ModuleType], object], module: types.ModuleType) -> None:
         worker = self._worker
-        if threading.get_ident() != worker._thread or not worker.state.base:
+        if not worker.runners.is_main_thread() or not worker.state.base:
             run(module)
             return
         try:
@@ -146,7 +150,7 @@ class Preparation:
         if found is None:
             return False
         name, module = found[1], found[2]
-        key = key_of_class(module, name, self._worker.namespaces.origin)
+        key = key_of_class(module, name, self._namespaces.origin)
         if key in self._asked or module not in sys.modules:
             return False
         self._asked.add(key)

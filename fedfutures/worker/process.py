@@ -21,9 +21,9 @@ from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
 from . import children, current, events, failing, forked, inheriting
-from .execution import Worker
 from .output import open_streams
 from .preparing import Preparation
+from .worker import Worker
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
@@ -41,7 +41,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         payloads.seal = Seal(settings.seal)
     owner = context()
     worker = Worker(
-        owner, facts, name, "worker", payloads,
+        owner, facts, name, payloads, settings.size,
         cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
     )  # fmt: skip
     current.name, current.is_origin = name, False
@@ -53,9 +53,8 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     Preparation(settings, worker).run()
     children.attend(settings, worker)
     forked.attend(worker)
-    current.node = worker
-    worker.size = settings.size
-    worker._actions[events.Linked] = lambda action: box.cells.__setitem__(READY, 1)
+    current.become(worker)
+    worker.driver.handle(events.Linked, lambda action: box.cells.__setitem__(READY, 1))
     if worker.machine.linked:
         box.cells[READY] = 1
     if settings.profile:
@@ -99,8 +98,7 @@ def _profile(worker: Worker, directory: str, name: str) -> None:
     import cProfile
 
     profile = cProfile.Profile()
-    run = worker._run_fetched
-    worker._run_fetched = lambda piece: profile.runcall(run, piece)  # type: ignore[method-assign]
+    worker.loop.profile(profile.runcall)
 
     def write() -> None:
         profile.create_stats()

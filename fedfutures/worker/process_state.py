@@ -344,6 +344,23 @@ class ProcessState:
         for name in ("path", "argv"):
             vars(sys)[name] = WatchedList(getattr(sys, name), lambda: note("sys"))
 
+    def disturb(self) -> None:
+        """Somebody has a reason to look after the state before the next Future runs."""
+        self.calm = False
+
+    def swap_column(self, column: list[Any] | None) -> list[Any] | None:
+        """Have this column emptied by a change, and return the one that was before."""
+        before, self.column = self.column, column
+        return before
+
+    def add_quietly(self, part: str) -> bool:
+        """A part may differ, and no slice is to end its loop for it; return whether that is new."""
+        if part in self.dirty:
+            return False
+        self.dirty.add(part)
+        self.calm = False
+        return True
+
     def note(self, part: str) -> None:
         """A part may have changed."""
         if self._writer == threading.get_ident():  # what is written is what it is to be

@@ -99,10 +99,7 @@ def _call(stream: Stream, function: Callable[..., Any], args: Any, kwargs: dict[
     token = _running.set(Running(stream))
     _seed(stream)
     state: Any = getattr(current.node, "state", None)  # of a Worker
-    is_outermost = state is not None and PART not in state.dirty
-    if is_outermost:  # quietly: no item of a slice is to end its loop
-        state.dirty.add(PART)
-        state.calm = False
+    is_outermost = state is not None and state.add_quietly(PART)
     try:
         return function(*args, **kwargs)
     finally:

@@ -20,6 +20,9 @@ from typing import Any, ClassVar, NamedTuple
 from ..wire.failures import dump_failure
 from ..wire.functions import Wrapper
 from .failing import where
+from .interrupts import is_of_futures
+
+is_of_futures(__name__)
 
 
 class SliceResult(NamedTuple):
@@ -112,6 +115,11 @@ class OfItems(Wrapper):
 
     run_items: Callable[..., tuple[list[Any], list[tuple[int, Any]]]] = staticmethod(in_one_loop)
 
+    @classmethod
+    def run_by(cls, run_items: Callable[..., tuple[list[Any], list[tuple[int, Any]]]]) -> None:
+        """From now on items are run by this."""
+        cls.run_items = staticmethod(run_items)
+
     def values(self, columns: Columns) -> list[Any]:
         """Return the values; raises what an item has raised."""
         return self.run_items(self.function(), columns, _raise)[0]
@@ -139,6 +147,15 @@ class Slice(OfItems):
     """Returns which Future runs, as piece and number; the Worker sets it."""
     is_whole = False
     """Whether it is never cut."""
+
+    @classmethod
+    def run_at(cls, place: Callable[[], tuple[int, int]]) -> None:
+        """From now on this tells which Future runs."""
+        cls.place = staticmethod(place)
+
+    def keep_whole(self) -> None:
+        """Never cut it."""
+        self.is_whole = True
 
     def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
         began = time.perf_counter()

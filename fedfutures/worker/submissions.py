@@ -78,6 +78,11 @@ class Submissions:
         self._packing: Any = None
         self.adapt, self.wake_greenlets = _adapt_nothing, _wake_nobody
 
+    @property
+    def submissions(self) -> Submissions:
+        """The home of Futures that are waited for together is asked for by the same name, of a node or of these."""
+        return self
+
     def attend(
         self, packing: Packing, wait: Callable[[Future[Any], float | None], None], ask: Callable[..., Any],
         adapt: Callable[[Any, Future[Any]], None] | None = None,
@@ -327,9 +332,10 @@ class Submissions:
     def _on_denied(self, action: rules.Denied) -> None:
         self.lose(FederationLost(action.reason))
 
-    def forbid(self, error: FederationLost) -> None:
-        """This process is a fork of the node's: it cannot submit, and resolves nothing."""
+    def forbid(self, error: FederationLost, wait: Callable[..., Any] | None = None) -> None:
+        """This process is a fork of the node's: it cannot submit, and resolves nothing. `wait` says so to who waits."""
         self.lost = error
+        self.wait = wait or self.wait
 
     def lose(self, error: FederationLost) -> None:
         """Nothing will come any more: resolve all that is open with `error`."""

@@ -15,73 +15,50 @@ Signal handlers and timers are the main thread's alone, and stay.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import greenlet
 
 from ..host.crash_cells import NUMBER, PIECE
-from ..program.namespaces import Namespaces
 from .context import Context
+from .driver import DRIVEN
 from .future import Future
-from .local_queue import LocalQueue
 from .locks import Locks
-from .process_state import PARTS, ProcessState, Values
+from .process_state import PARTS
+from .submissions import Submissions
+from .surroundings import Surroundings
+from .turns import LET_BY_SECONDS, Turns
 
 STILL_SECONDS = 0.2
 PATIENT_SECONDS = 2.0
 """Where the main thread's Future has changed something and there are other Workers, these have so long to take over."""
 HELP_AGAIN_SECONDS = 0.02
-LET_BY_SECONDS = 0.0005
-
-
-class _Here(threading.local):
-    """What the thread that asks runs: on whose behalf, how deep in each other, and what it has taken back for that."""
-
-    def __init__(self) -> None:
-        self.context: Context | None = None
-        self.depth = 0
-        self.mains: Values = {}
-
-
-class RunsFutures(Protocol):
-    """What other threads need of the Worker: its own Futures, and how they are run."""
-
-    cells: Any
-    driven_at: float
-    locks: Locks
-    namespaces: Namespaces
-    own: LocalQueue
-    size: int
-    state: ProcessState
-
-    def claim(self, future: Future) -> bool: ...
-    def run_call(self, future: Future, before_settling: Callable[[], object] | None = None) -> None: ...
 
 
 class OtherThreads:
-    """Runs own Futures of a Worker in threads that wait for them."""
+    """Runs own Futures of a Worker in threads that wait for them.
 
-    def __init__(self, runs: RunsFutures) -> None:
-        self._runs = runs
-        self._turn = _thread.allocate_lock()  # the plain one: it is no Future's
-        self._here = _Here()
+    `run` runs one, and calls what it is given before it settles the Future.
+    """
+
+    def __init__(
+        self, turns: Turns, surroundings: Surroundings, submissions: Submissions, locks: Locks, times: list[float],
+        run: Callable[[Future[Any], Callable[[], object]], None],
+    ) -> None:  # fmt: skip
+        self._turns, self._here = turns, turns.here
+        self._surroundings, self._cells, self._state = surroundings, surroundings.cells, surroundings.state
+        self._submissions, self._locks, self._times, self._run_call = submissions, locks, times, run
         self._has_taken_back = False  # whether what the main thread's Future has changed is taken back
-        self.wanted: set[int] = set()  # threads that run a Future, or want to go on with one
+        self._relief = threading.Thread()  # never started: not alive
 
     @property
     def context(self) -> Context | None:
         """On whose behalf this thread runs an own Future; None while it runs none."""
         return self._here.context
-
-    @property
-    def depth(self) -> int:
-        """How many Futures this thread runs inside of each other."""
-        return self._here.depth
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
@@ -89,7 +66,7 @@ class OtherThreads:
         """Wait for a Future, by running it or others if nobody else does."""
         if timeout is None and self._run_if_possible(future):
             return
-        me, waits = greenlet.getcurrent(), self._runs.locks.threads
+        me, waits = greenlet.getcurrent(), self._locks.threads
         if timeout is None:
             waits[me] = future
 
@@ -106,9 +83,7 @@ class OtherThreads:
     def _see_own_state(self) -> None:
         """Do not go on while another thread's Future has taken back what this one's has changed."""
         while self._has_taken_back and not self._here.depth:
-            with self._turn:
-                pass
-            time.sleep(LET_BY_SECONDS)
+            self._turns.pass_by()
 
     def help_until(self, done: Callable[[], bool], sleep: Callable[[float], object], timeout: float | None) -> None:
         """Run own Futures, or sleep a little, until `done` or the time is over."""
@@ -121,7 +96,7 @@ class OtherThreads:
 
     def help_out(self) -> bool:
         """Run one own Future, the youngest that may run here; return whether there was one."""
-        return any(map(self._run_if_possible, self._runs.own.youngest()))
+        return any(map(self._run_if_possible, self._submissions.own.youngest()))
 
     def relieve(self) -> None:
         """Run own Futures while the main thread stands still: it may wait for them in a way that is not ours.
@@ -131,73 +106,75 @@ class OtherThreads:
         while self._stands_still() and self.help_out():
             pass
 
+    def relieve_main_thread(self) -> None:
+        """Have a thread :meth:`relieve` the main one, unless there is one."""
+        if not self._relief.is_alive():
+            self._relief = threading.Thread(target=self.relieve, name="fedfutures-relief", daemon=True)
+            self._relief.start()
+
+    @property
+    def is_relieving(self) -> bool:
+        """Whether there is such a thread."""
+        return self._relief.is_alive()
+
     def _stands_still(self, seconds: float = STILL_SECONDS) -> bool:
-        return time.monotonic() - self._runs.driven_at > seconds
+        return time.monotonic() - self._times[DRIVEN] > seconds
 
     # -- running -----------------------------------------------------------------------------------------------------
 
     def _run_if_possible(self, future: Future) -> bool:
-        runs, call = self._runs, future._call
+        call, locks = future._call, self._locks
         if call is None or len(call) == 3:  # started, or given to the Broker
             return False
-        if runs.locks.held and runs.locks.holds(greenlet.getcurrent()):  # inside of this one it could not wait for it
+        if locks.held and locks.holds(greenlet.getcurrent()):  # inside of this one it could not wait for it
             return False
         context: Context = call[3]
-        if context.snapshot not in (b"", runs.namespaces.current):  # only the main thread changes what is seen
+        if context.snapshot not in (
+            b"",
+            self._surroundings.namespaces.current,
+        ):  # only the main thread changes what is seen
             return False
         if not self._here.depth and not self._begin(context):
             return False
         try:
-            if not runs.claim(future):
+            if not self._submissions.claim(future):
                 return False
             self._run(future, context)
             return True
         finally:
             if not self._here.depth:
-                self._end()
+                self._turns.end()
 
     def _begin(self, context: Context) -> bool:
         """Take the turn if a Future on this behalf may run now."""
-        if not self._turn.acquire(blocking=False):
+        if not self._turns.take(blocking=False):
             return False
-        self._want()
         if self._may_run(context):
             return True
-        self._end()
+        self._turns.end()
         return False
 
     def _go_on(self, context: Context) -> None:
         """Take the turn as soon as a Future on this behalf may run."""
-        self._want()
-        while True:
-            self._turn.acquire()
-            if self._may_run(context):
-                return
-            self._turn.release()
+        self._turns.take(blocking=True)
+        while not self._may_run(context):
+            self._turns.give_back()
             time.sleep(LET_BY_SECONDS)
-
-    def _want(self) -> None:
-        """Ask to be let by, and look then: the main thread first says what it runs, and then looks who asks."""
-        self.wanted.add(threading.get_ident())
-        self._runs.state.calm = False
-
-    def _end(self) -> None:
-        self.wanted.discard(threading.get_ident())
-        self._turn.release()
+            self._turns.take(blocking=True)
 
     def _may_run(self, context: Context) -> bool:
-        cells = self._runs.cells
+        cells = self._cells
         if not cells[PIECE]:
             return True
         if (cells[PIECE], cells[NUMBER]) != (context.piece, context.number):
             return False
-        if all(PARTS[name].of_main_thread for name in tuple(self._runs.state.dirty)):
+        if all(PARTS[name].of_main_thread for name in tuple(self._state.dirty)):
             return self._stands_still(HELP_AGAIN_SECONDS)
-        return self._stands_still(STILL_SECONDS if self._runs.size <= 1 else PATIENT_SECONDS)
+        return self._stands_still(STILL_SECONDS if self._submissions.size <= 1 else PATIENT_SECONDS)
 
     def _run(self, future: Future, context: Context) -> None:
         """Run a Future from the base state; put back what was changed before, and only then let others know."""
-        here, state = self._here, self._runs.state
+        here, state = self._here, self._state
         outer, here.context = here.context, context
         before = state.suspend(of_main_thread=False)
         if not here.depth:
@@ -212,12 +189,12 @@ class OtherThreads:
             self._has_taken_back = self._has_taken_back and here.depth > 0
             here.context = outer
 
-        self._runs.run_call(future, put_back)
+        self._run_call(future, put_back)
 
     @contextlib.contextmanager
     def _paused(self) -> Iterator[None]:
         """Let others have the turn while the Future that this thread runs, if it runs one, waits."""
-        here, state = self._here, self._runs.state
+        here, state = self._here, self._state
         if not here.depth:
             yield
             return
@@ -225,7 +202,7 @@ class OtherThreads:
         mine = state.suspend(of_main_thread=False)
         state.resume(here.mains)
         self._has_taken_back = False
-        self._end()
+        self._turns.end()
         try:
             yield
         finally:
@@ -233,13 +210,3 @@ class OtherThreads:
             here.mains = state.suspend(of_main_thread=False)
             self._has_taken_back = bool(here.mains)
             state.resume(mine)
-
-    def let_by(self) -> None:
-        """The main thread is between Futures, or its Future is about to wait: wait until nobody else wants to run."""
-        cells = self._runs.cells
-        piece, cells[PIECE] = cells[PIECE], 0
-        while self.wanted:
-            with self._turn:
-                pass
-            time.sleep(LET_BY_SECONDS)
-        cells[PIECE] = piece

@@ -45,6 +45,10 @@ class PieceTerms:
     crashes: int
 
 
+NOT_READY = Load(0, 0, busy=True)
+"""What is said while a Worker is being prepared."""
+
+
 class HeldPiece:
     """A piece that this Worker holds. The runner needs `definition` and `stamp`; the rules pass them on unseen."""
 

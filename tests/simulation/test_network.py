@@ -9,7 +9,24 @@ import pytest
 from fedfutures.simulation.clock import Clock
 from fedfutures.simulation.network import Conditions, FaultyLink, Link
 
-from .listening import Ear
+
+class Ear:
+    """Notes what arrives, and when."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.frames: list[tuple[float, bytes]] = []
+        self.published: list[bytes] = []
+
+    def arrive(self, source: str, frame: bytes) -> None:
+        self.frames.append((self.clock.now, frame))
+
+    def hear(self, source: str, frame: bytes) -> None:
+        self.published.append(frame)
+
+    @property
+    def numbers(self) -> list[int]:
+        return [frame[0] for _, frame in self.frames]
 
 
 def faulty(conditions: Conditions, seed: int = 1) -> tuple[Clock, FaultyLink, Ear]:

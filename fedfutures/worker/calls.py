@@ -1,0 +1,236 @@
+"""Calls: how a Worker runs one Future, and what it makes of the outcome. Here is the hot loop.
+
+Arguments and results of own Futures that stay here go through pickle too, unless they are immutable: a Future sees
+the same objects, and the same errors, wherever it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import greenlet
+
+from ..errors import ArgumentLoadError, FutureError, SealBroken
+from ..program.snapshots import MARKED
+from ..wire import functions
+from ..wire.copies import Copies
+from ..wire.failures import dump_failure
+from ..wire.messages import ERROR, VALUE
+from ..wire.payload import Payloads
+from . import events as rules
+from . import failing
+from . import slices as slices  # registers the wrappers that definitions may name
+from .driver import DRIVEN, PUMP_DUE, Driver
+from .future import Future
+from .interrupts import calls_futures
+from .plain import ATOMS
+from .pump import Pump
+from .results import dump_result
+from .runners import Runners
+from .surroundings import Surroundings
+from .workload import HeldPiece
+
+LOADED_FUNCTIONS_KEPT = 4096
+FINISHED_BYTES_AT_MOST = 4 << 20
+_NONE = pickle.dumps(None, 5)
+_NOTHING_LOADED: Any = (None, None, b"", False)
+_LOADING: Any = ()
+"""Stands for the arguments of a call that are being loaded."""
+
+
+class Calls:
+    """Calls the functions of Futures in the main thread, and those of own Futures in any."""
+
+    __slots__ = (
+        "_driver",
+        "_loaded",
+        "_local",
+        "_lock",
+        "_name",
+        "_payloads",
+        "_pump",
+        "_runners",
+        "_surroundings",
+        "_tasks",
+        "_workload",
+        "most_tasks",
+    )  # fmt: skip
+
+    def __init__(
+        self, driver: Driver, payloads: Payloads, local: Copies, surroundings: Surroundings, runners: Runners,
+        pump: Pump, most_tasks: int | None,
+    ) -> None:  # fmt: skip
+        self._driver, self._lock, self._name = driver, driver.lock, driver.name
+        self._payloads, self._local = payloads, local
+        self._surroundings, self._runners, self._workload = surroundings, runners, driver.machine.workload
+        self._loaded: dict[bytes, Any] = {}  # functions of others
+        self._pump = pump
+        self._tasks, self.most_tasks = 0, most_tasks  # Futures of others: run, and to be run at most (None: any number)
+
+    @property
+    def has_enough(self) -> bool:
+        """Whether this Worker has run as many Futures of others as it may."""
+        return self.most_tasks is not None and self._tasks >= self.most_tasks
+
+    def on_run(self, action: rules.Run) -> None:
+        """A piece and its function are here: put it into the queue. The lock is held."""
+        terms, seal = self._workload.pieces[action.piece].terms, self._payloads.seal
+        function = self._loaded.get(terms.function)
+        if function is None:
+            function = functions.Unloaded(action.body, terms.function if seal is not None else None)
+            while len(self._loaded) >= LOADED_FUNCTIONS_KEPT:
+                oldest = next(iter(self._loaded))
+                del self._loaded[oldest]
+                self._driver.machine.forget(oldest)
+            self._loaded[terms.function] = function
+        stamp = None if seal is None else seal.stamp(terms.function, terms.submitter)
+        self._workload.enqueue(action.piece, function, stamp)
+
+    # -- Futures of others -------------------------------------------------------------------------------------------
+
+    @calls_futures
+    def run_fetched(self, piece: HeldPiece) -> None:
+        """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
+        function, call, seen, brings = _NOTHING_LOADED
+        todo, finished, payloads, runners = piece.todo, piece.finished, self._payloads, self._runners
+        surroundings, stamp, times = self._surroundings, piece.stamp, self._driver.times
+        begin, load, isolation, state = surroundings.begin, payloads.load, surroundings.isolation, surroundings.state
+        began, size = monotonic(), 0
+        while True:
+            try:
+                number, payload = todo.popleft()
+            except IndexError:
+                with contextlib.suppress(ValueError):  # mostly the first, unless the helper thread has just put one
+                    self._workload.queue.remove(piece)  # before it
+                break
+            begin(piece.number, number)
+            self._tasks += 1
+            switches, kind = runners.switches, VALUE
+            try:
+                if stamp is not None:
+                    payload = self._open(piece, number, payload)
+                if payload[0] == MARKED:
+                    payload = surroundings.see(payload, piece.terms.root)
+                    if function is None or brings or seen != surroundings.seen:
+                        function, seen, brings = self._function_of(piece)
+                elif function is None or seen:
+                    surroundings.see_nothing()
+                    function, seen, brings = self._function_of(piece)
+                call = _LOADING
+                args, kwargs = call = load(payload)
+                run = isolation.fresh().run
+                value = run(function, *args, **kwargs) if kwargs else run(function, *args)
+                outcome = _NONE if value is None else dump_result(value, payloads, function, args)
+            except BaseException as error:
+                outcome, kind = self._failure(error, piece, function, call), ERROR
+            if surroundings.scopes:
+                surroundings.end_scopes()
+            if not state.calm:  # at once: an alarm that the Future has left could go off
+                surroundings.settle()
+            value = args = kwargs = call = None
+            times[DRIVEN] = now = monotonic()  # the helper thread sees that this thread gets on
+            # What has waited has let others run: how long it took says nothing.
+            finished.append((number, outcome, kind, now - began if runners.switches == switches else 0.0))
+            began = now
+            size += len(outcome)
+            if runners.ready or now >= times[PUMP_DUE] or size > FINISHED_BYTES_AT_MOST:
+                break
+        if todo or runners.ready:
+            self._pump()
+
+    def _function_of(self, piece: HeldPiece) -> tuple[Any, bytes, bool]:
+        """Return the function of a piece as the snapshot now seen has it, that, and whether calls bring their own."""
+        seen = self._surroundings.seen
+        try:
+            function = piece.definition.load(self._payloads, seen)
+            if type(function) is functions.SnapshotCallable:
+                return function.found(), seen, True
+            return function, seen, False
+        except SealBroken as error:
+            raise SealBroken(*error.args) from error
+        except FutureError:
+            raise
+        except BaseException as error:
+            failure = ArgumentLoadError(f"the function cannot be loaded on Worker {self._name}: {error!r}")
+            failure.of_function = True
+            raise failure from error
+
+    def _open(self, piece: HeldPiece, number: int, sealed: bytes) -> bytes:
+        """Check the seal of a payload and take it off."""
+        payload: bytes | None = piece.stamp.open(number, sealed)
+        if payload is None:
+            raise SealBroken(
+                f"{piece.name}() came to Worker {self._name} with a seal that is not right: the task was altered on "
+                f"its way from the submitter, by one of the Brokers in between. It was not run."
+            )
+        return payload
+
+    def _failure(self, error: BaseException, piece: HeldPiece, function: Any, call: Any) -> bytes:
+        """Return the outcome of a Future that has raised; `call`: its arguments, if it came so far."""
+        if call is _LOADING and not isinstance(error, FutureError):
+            try:
+                raise ArgumentLoadError(f"the arguments cannot be loaded on Worker {self._name}: {error!r}") from error
+            except ArgumentLoadError as failure:
+                error = failure
+        args, kwargs = call or (None, None)
+        return dump_failure(error, self._payloads, failing.where(error, function, args, kwargs, piece.name))
+
+    # -- own Futures -------------------------------------------------------------------------------------------------
+
+    def run_own(self, future: Future[Any]) -> None:
+        """Run an own Future that the main thread has claimed."""
+        surroundings = self._surroundings
+        context = future._call[3]
+        if context is not surroundings.context:
+            surroundings.enter(context)
+        if not surroundings.state.calm:
+            surroundings.settle()
+        self.run_call(future)
+        del future  # the traceback of an error may hold this frame
+        if not surroundings.state.calm:
+            surroundings.settle()
+
+    @calls_futures
+    def run_call(self, future: Future[Any], before_settling: Callable[[], object] | None = None) -> None:
+        """Call what an own Future is to call, and settle it."""
+        function, args, kwargs, _ = future._call
+        future._call = value = failure = None
+        surroundings = self._surroundings
+        try:
+            run = surroundings.isolation.fresh().run
+            if kwargs:
+                value = run(function, *args, **kwargs)
+            elif len(args) == 1:  # half the price of unpacking
+                value = run(function, args[0])
+            else:
+                value = run(function, *args)
+            if type(value) not in ATOMS:
+                local = self._local
+                value = local.load(dump_result(value, local.pickler, function, args, local.dump))
+        except greenlet.GreenletExit:
+            raise
+        except BaseException as error:
+            failure = error
+            with contextlib.suppress(RecursionError):  # it may have been raised where hardly a frame was left
+                failing.note(error, function, args, kwargs)
+        if surroundings.scopes:
+            surroundings.end_scope()
+        if before_settling is not None:
+            before_settling()
+        self._lock.acquire()
+        try:
+            has_callbacks = future._settle(value, failure)
+        finally:
+            self._lock.release()
+        if has_callbacks:
+            future._invoke_callbacks()
+        if failure is not None:  # whose traceback holds this frame: it is not to hold the Future
+            del future, failure
+
+
+CALLERS = (Calls.run_call.__code__, Calls.run_fetched.__code__)
+"""What the function of a Future is called by."""

@@ -1,0 +1,51 @@
+"""Outcomes that are loaded without the node's lock: where modules come from the Origin, loading one may import.
+
+An import waits for what only a drive of the node can bring, which takes the lock; and whoever drives the node in the
+middle of an import must not load an outcome then, for the module that it is of may be half made. So outcomes wait until
+the callbacks are due: outside of the lock, and never while an import drives.
+"""
+
+from __future__ import annotations
+
+from ..wire.failures import load_failure
+from ..wire.messages import ERROR, VALUE
+from . import events as rules
+from .driver import Driver
+from .submissions import Submissions
+
+
+class DeferredOutcomes:
+    """What came for own Futures of a Worker; stands among those whose callbacks are due."""
+
+    __slots__ = ("_action", "_driver", "_submissions")
+
+    def __init__(self, driver: Driver, submissions: Submissions, action: rules.Resolve) -> None:
+        self._driver, self._submissions, self._action = driver, submissions, action
+
+    def _invoke_callbacks(self) -> None:
+        odd = dict(self._action.odd)
+        for number, outcome in zip(self._action.ids, self._action.outcomes):
+            self._resolve(number, odd.get(number, VALUE), outcome)
+        self._driver.wake_other()
+
+    def _resolve(self, number: int, kind: int, outcome: bytes) -> None:
+        payloads = self._submissions.payloads
+        value = error = None
+        try:
+            if kind == VALUE:
+                value = payloads.load(outcome, take=True)
+            elif kind == ERROR:
+                error = load_failure(outcome, payloads)
+        except BaseException as problem:  # the value cannot be loaded: that is what this Future has to say
+            error = problem
+        self._submissions.settle_loaded(number, kind, outcome, value, error)
+
+
+def defer_outcomes(driver: Driver, submissions: Submissions) -> None:
+    """From now on this node loads outcomes so."""
+
+    def on_resolve(action: rules.Resolve) -> None:
+        submissions.note_recalled(action)
+        driver.callbacks.append(DeferredOutcomes(driver, submissions, action))
+
+    driver.handle(rules.Resolve, on_resolve)

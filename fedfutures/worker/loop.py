@@ -1,0 +1,117 @@
+"""The loop of a Worker's main thread: which Future runs next, and what is done when there is none."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import events as rules
+from .calls import Calls
+from .driver import PUMP_DUE, Driver
+from .duties import WorkerDuties
+from .future import Future
+from .locks import Locks
+from .pace import HURRY_SECONDS
+from .pump import Pump
+from .runners import Runners
+from .submissions import Submissions
+from .surroundings import Surroundings
+from .workload import HeldPiece
+
+
+class Loop:
+    """What each runner does until the Worker stops."""
+
+    __slots__ = (
+        "_calls", "_driver", "_duties", "_locks", "_own", "_pump", "_run_fetched", "_runners",
+        "_submissions", "_surroundings", "_workload",
+    )  # fmt: skip
+
+    def __init__(
+        self, driver: Driver, submissions: Submissions, surroundings: Surroundings, calls: Calls, runners: Runners,
+        locks: Locks, duties: WorkerDuties, pump: Pump,
+    ) -> None:  # fmt: skip
+        self._driver, self._workload = driver, driver.machine.workload
+        self._submissions, self._own = submissions, submissions.own
+        self._surroundings, self._calls, self._runners, self._locks = surroundings, calls, runners, locks
+        self._duties, self._pump = duties, pump
+        self._run_fetched: Callable[[HeldPiece], object] = calls.run_fetched
+
+    def profile(self, runcall: Callable[..., object]) -> None:
+        """Run the Futures of others by way of a profiler."""
+        run = self._run_fetched
+        self._run_fetched = lambda piece: runcall(run, piece)
+
+    def run(self) -> None:
+        """Run Futures until told to stop."""
+        isolation = self._surroundings.isolation
+        self._runners.run(self.work, lambda: isolation.fresh())
+
+    def work(self) -> None:
+        """Run one Future after another (a runner): own ones before those of others, and what can go on before both."""
+        workload, runners, locks, times = self._workload, self._runners, self._locks, self._driver.times
+        run_own, pump = self._calls.run_own, self._pump
+        while not runners.stopping:
+            if runners.ready:
+                runners.resume_ready()
+            elif workload.has_priorities and not locks.locked_in and workload.goes_before(self._own_priority()):
+                self._run_fetched(workload.queue[0])
+            elif (future := self._next_own()) is not None:
+                run_own(future)
+                future = None  # its result is let go now, not when the next one comes
+                if time.monotonic() >= times[PUMP_DUE]:
+                    pump()
+            elif workload.queue and not locks.locked_in:
+                self._run_fetched(workload.queue[0])
+            else:
+                self.rest()
+
+    def _own_priority(self) -> float:
+        """The priority of the own Future that would run next."""
+        priority, level = self._own.highest()
+        return priority if level else -math.inf
+
+    def _next_own(self) -> Future[Any] | None:
+        own = self._own
+        while True:
+            level = own.highest()[1] if own.levels else own.common
+            try:
+                future = level.pop()
+            except IndexError:  # empty, or a helper or foreign thread was faster
+                if not own.levels:
+                    return None
+            else:
+                if self._submissions.claim(future):
+                    return future
+
+    def rest(self) -> None:
+        """Nothing to run: send what has finished, and wait for something to arrive."""
+        driver, runners, locks = self._driver, self._runners, self._locks
+        self._surroundings.rest()
+        with driver.lock:  # first of all, for somebody may be waiting for it
+            self._duties.send_results()
+            driver.flush()
+        self._pump()
+        if runners.ready or self._own or (self._workload.queue and not locks.locked_in) or runners.stopping:
+            return
+        if locks.locked_in:
+            self._submissions.recall()
+        if self._calls.has_enough and not locks.waits:
+            self._leave()
+            return
+        if driver.begin_driving():
+            try:
+                driver.poll(runners.next_timer())
+            finally:
+                driver.end_driving()
+            driver.take_in()
+            if (driver.machine.durations.last or 0.0) > HURRY_SECONDS:
+                self._pump()  # ask for what is to run next while this one runs
+
+    def _leave(self) -> None:
+        with self._driver.lock:
+            self._driver.step(rules.Leave("it has run max_tasks_per_child Futures"))
+            self._driver.flush()
+        self._runners.stop()

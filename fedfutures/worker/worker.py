@@ -1,0 +1,91 @@
+"""The Worker: a node that runs Futures in the thread that made it. Here its parts are put together.
+
+Each part has its own state and is handed those below it; none knows the Worker. From below: the Driver (sockets, lock,
+who drives), Submissions (own Futures), Surroundings (what the Future that runs finds), Runners (greenlets), Calls (one
+Future), OtherThreads (own Futures outside of the main thread), the Loop (what runs next), Nesting (what user code asks
+for), and the duties towards the Broker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ..errors import VariableNotCarried
+from ..program.namespaces import Namespaces
+from ..wire.copies import Copies
+from ..wire.payload import Payloads
+from . import events as rules
+from .calls import Calls
+from .duties import WorkerDuties
+from .files import Files
+from .isolation import Isolation
+from .local_calls import LocalCalls
+from .locks import Locks
+from .loop import Loop
+from .nesting import Nesting
+from .node import Node
+from .pump import Pump
+from .runners import Runners
+from .surroundings import Surroundings
+from .threads import OtherThreads
+from .turns import Turns
+
+
+def _fetch_nothing(keys: Any) -> Any:
+    raise VariableNotCarried("a variable of the program", "its value", "this process has no Origin to ask")
+
+
+class Worker(Node):
+    """A node that runs Futures; made, and :meth:`run`, by the main thread of its process."""
+
+    def __init__(
+        self, owner: Any, facts: dict[str, Any], name: str, payloads: Payloads, size: int, *, cells: Any, control: int,
+        max_tasks: int | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(owner, facts, name, "worker", payloads, size)
+        driver, submissions = self.driver, self.submissions
+        self.cells = cells
+        self.at_end: list[Callable[[], object]] = []
+        self.local = Copies(payloads)  # of what stays here
+        self.isolation = Isolation(self.local)
+        self.state = self.isolation.state
+        self.runners = runners = Runners(driver.wake)
+        turns, namespaces = Turns(cells, self.state), Namespaces(_fetch_nothing, payloads.load_with)
+        self.surroundings = surroundings = Surroundings(
+            cells, self.machine.workload, self.isolation, namespaces, turns, runners.is_main_thread
+        )
+        pump = Pump(driver, runners)
+        self.calls = calls = Calls(driver, payloads, self.local, surroundings, runners, pump, max_tasks)
+        self.locks = locks = Locks()
+        others = OtherThreads(turns, surroundings, submissions, locks, driver.times, calls.run_call)
+        self.duties = WorkerDuties(driver, submissions, surroundings, runners, locks, others, calls)
+        self.loop = Loop(driver, submissions, surroundings, calls, runners, locks, self.duties, pump)
+        local_calls = LocalCalls(payloads, self.functions, self.local, self.machine, lambda: submissions.size)
+        self.nesting = nesting = Nesting(
+            driver, submissions, local_calls, surroundings, calls, runners, locks, others, pump
+        )
+        self.submit, self.submitter, self.scope = nesting.submit, nesting.submitter, surroundings.scope
+        self.files = Files(driver, submissions, facts)
+        locks.attend(nesting)
+        submissions.attend(local_calls, nesting.wait, self.questions.ask, nesting.adapt, nesting.wake_greenlets)
+        driver.attend(
+            self.duties, self.handlers() | {rules.Run: calls.on_run, rules.Fetched: self.files.on_fetched}
+        )  # fmt: skip
+        driver.watch(control, self.end)
+
+    def run(self) -> None:
+        """Run Futures until told to stop (the main thread's main greenlet)."""
+        self.loop.run()
+
+    def end(self) -> NoReturn:
+        """End this process, from whichever thread."""
+        for last_word in self.at_end:
+            last_word()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(0)

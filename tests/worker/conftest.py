@@ -1,0 +1,59 @@
+"""An Origin and a Worker for each test that asks for one; the test is their Broker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from fedfutures.program.namespaces import Namespaces
+from fedfutures.program.process import ProcessChanges
+from fedfutures.program.snapshots import asked_for
+from fedfutures.wire.payload import Payloads
+from fedfutures.wire.seal import Seal
+from fedfutures.worker import driver, loop
+from fedfutures.worker.origin import Origin
+from fedfutures.worker.worker import Worker
+
+from .benches import Bench, Wire, here, noted
+
+
+@pytest.fixture(autouse=True)
+def _wires(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "MainDealer", Wire)
+    monkeypatch.setattr(driver, "MetaSubscriber", Wire)
+    monkeypatch.setattr(loop.Loop, "rest", lambda _: here[0].runners.stop())
+
+
+@pytest.fixture
+def origin() -> Iterator[Bench]:
+    made = Origin(None, {"main": "", "meta": ""}, Payloads(), 3, ProcessChanges())
+    yield Bench(made)
+    made.close()
+
+
+@pytest.fixture
+def worker() -> Iterator[Bench]:
+    control, other = os.pipe()
+    made = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 3, cells=[0] * 4, control=control)
+    made.driver.times[driver.PUMP_DUE] = float("inf")  # the sockets are used when a test says so
+    here[:] = [made]
+    yield Bench(made)
+    made.close()
+    os.close(control)
+    os.close(other)
+
+
+@pytest.fixture
+def sealing(worker: Bench, origin: Bench) -> tuple[Bench, Bench]:
+    for bench in (worker, origin):
+        bench.node.payloads.seal = Seal(b"k" * 32)
+    node = worker.node
+    node.surroundings.see_by(
+        Namespaces(
+            lambda keys: [origin.node.definer.body_of(*asked_for(key)[:2]) for key in keys], node.payloads.load_with
+        )
+    )
+    noted.clear()
+    return worker, origin

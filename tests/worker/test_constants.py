@@ -1,0 +1,19 @@
+"""Shared constants at a node."""
+
+from __future__ import annotations
+
+import pytest
+
+from fedfutures import shared
+from fedfutures.errors import SealBroken
+
+from .benches import Bench
+
+
+def test_a_constant_that_was_altered_is_not_loaded(sealing: tuple[Bench, Bench]) -> None:
+    worker, origin = sealing
+    origin.node.share("table", [1, 2])
+    body = origin.node.constants["table"]
+    assert shared._load(worker.node, "table", body) == [1, 2]
+    with pytest.raises(SealBroken, match="'other' was altered"):
+        shared._load(worker.node, "other", body)
