@@ -41,7 +41,7 @@ class Delivery:
     ) -> None:  # fmt: skip
         """Pass outcomes on; `seconds` is what `count` of the Futures took together."""
         if not intake.left:
-            self._cache.on_resolved(intake.source)
+            self._cache.on_resolved((intake.giver, intake.number))
         results = Results(intake.number, intake.terms.attempt, ids, outcomes, odd, seconds, count)
         peer = self._peers[intake.giver]
         if peer.link is None:

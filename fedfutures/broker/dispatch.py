@@ -40,7 +40,7 @@ class Dispatch:
         if not roomy:
             return
         backlog, total = self._load.backlog(), self._reach()
-        while roomy and len(queue):
+        while roomy and queue.count:
             lot, load = queue.head(), roomy.popleft()
             if self._lacks_function(lot, now):
                 roomy.appendleft(load)
@@ -57,7 +57,7 @@ class Dispatch:
             count = min(count, len(lot.ids))
             backlog -= count
             self.give(load, lot, count, spent=spent, now=now)
-            if load.room > 0:
+            if load.room:
                 roomy.append(load)
 
     def _lacks_function(self, lot: Lot, now: float) -> bool:
@@ -91,7 +91,7 @@ class Dispatch:
         )
         for load in order:
             name, fits = load.peer.name, self._fitting(load)
-            while len(queue) and load.room:
+            while queue.count and load.room:
                 back = self._returnable(load)
                 lot = queue.head_for(name, back, fits)
                 if lot is None:
@@ -124,7 +124,7 @@ class Dispatch:
         if not load.idle:
             return 0
         soon = schedule.soon(self._durations.last, takers, load.peer.link.round_trip)
-        return max(0, min(load.idle, len(self._queue) - soon))
+        return max(0, min(load.idle, self._queue.count - soon))
 
     def _share_of(self, load: PeerLoad, lot: Lot, backlog: int, total: int) -> int:
         assert load.peer.link is not None

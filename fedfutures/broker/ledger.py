@@ -63,7 +63,7 @@ class Ledger:
         self.accounts: dict[str, Account] = {}
         self.parked: dict[Hashable, list[Lot]] = {}
         self.resolved = 0
-        self.changed: set[str] = set()  # peers that hold more or less since :meth:`take_changed`
+        self.changed: set[str] = set()  # peers that hold less, or adopted more, since :meth:`take_changed`
         self.vacated: list[Hashable] = []  # keys under which nothing waits any more, see :meth:`take_vacated`
         self._parkings = 0
 
@@ -233,6 +233,7 @@ class Ledger:
             keys.append(key)
         terms = lot.terms._replace(crashes=max(lot.terms.crashes, crashes))
         self._hold(account, key, lot, terms, found, payloads)
+        self.changed.add(holder)
 
     def park(self, lot: Lot, key: Hashable, ids: set[int] | None = None) -> Lot:
         """Let a lot, or some of its Futures, wait under a key for something else than a Worker; return what does."""
@@ -250,7 +251,7 @@ class Ledger:
         self._wait(lot, None)
 
     def take_changed(self) -> set[str]:
-        """Return the peers that hold more or less than before, and count anew."""
+        """Return the peers that hold something else than before, what was given to them aside, and begin anew."""
         changed, self.changed = self.changed, set()
         return changed
 
@@ -307,7 +308,6 @@ class Ledger:
         piece = Piece(lot.intake, terms, account.name, key, dict(zip(ids, payloads)))
         account.held[key] = lot.intake.pieces[account.name, key] = piece
         account.pending += len(ids)
-        self.changed.add(account.name)
 
     def _strike_out(self, account: Account, piece: Piece) -> None:
         """A peer holds nothing of a piece any more."""
@@ -323,9 +323,11 @@ class Ledger:
     def _resolve(self, intake: Intake, count: int) -> None:
         """So many Futures of an intake have resolved."""
         self.resolved += count
-        self._release(intake, count)
+        intake.left -= count
         if not intake.left:
-            self.accounts[intake.giver].finished.append((intake.number, intake.terms))
+            account = self.accounts[intake.giver]
+            del account.intakes[intake.number]
+            account.finished.append((intake.number, intake.terms))
 
     def _release(self, intake: Intake, count: int) -> None:
         """So many Futures of an intake are here no more."""

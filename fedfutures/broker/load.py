@@ -11,6 +11,8 @@ counted before and adds what they count now. Where nothing at all has changed th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..federation import schedule
 from ..lazy_dataclass import dataclass
 from ..wire.messages import Batch, Demand, State
@@ -25,6 +27,10 @@ QUIET_SECONDS = 0.05
 STATE_REPEAT_SECONDS = 1.0
 HUNGER_REPEAT_AT_MOST_SECONDS = 1.0
 DEMAND_AT_MOST = 1 << 20
+
+
+Counts = tuple[int, int, int, int, int]
+"""What one Worker counts: (has work, movable Futures, room, is idle with room, that room)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,47 +52,37 @@ class PeerLoad:
     state: tuple[int, int] = (0, 0)  # (boot, number) of that State
     published: tuple[int, int] = (0, 0)  # (spare, size) in the last State to it
     published_at: float = float("-inf")
-    counted: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)  # of a Worker: what the survey has counted for it
-
-    @property
-    def room(self) -> int:
-        """How many Futures it can still use."""
-        if self.spent:
-            return 0
-        room = self.peer.channel.room
-        return 0 if room <= 0 or self.peer.silent else room
+    room: int = 0  # how many Futures it can still use: none while it is silent
+    counted: Counts = (0, 0, 0, 0, 0)  # of a Worker: what the survey has counted for it
 
     @property
     def movable(self) -> int:
         """Futures at or behind a neighbour that could be moved."""
         return max(0, self.account.pending - self.workers) + self.spare
 
-    def count(self, soon: int) -> tuple[int, int, int, int, int]:
-        """Return what a Worker counts: (has work, movable Futures, room, is idle with room, that room)."""
-        pending = self.account.pending
-        works = bool(pending and not self.idle)
-        room = self.room
-        return (
-            works,
-            max(0, pending + self.backlog - soon) if works else 0,
-            room,
-            bool(room and self.idle),
-            room if self.idle else 0,
-        )
+    def count(self, soon: int) -> Counts:
+        """Return what a Worker counts."""
+        pending, room = self.account.pending, self.room
+        if self.idle:
+            return 0, 0, room, int(room > 0), room
+        if pending:
+            return 1, max(0, pending + self.backlog - soon), room, 0, 0
+        return 0, 0, room, 0, 0
 
 
 class Survey:
     """What one look at the peers shows."""
 
     __slots__ = (
-        "idle", "idle_room", "movable", "others", "others_idle", "others_spare", "others_workers", "room", "workers",
-        "working",
+        "idle", "idle_room", "movable", "others", "others_idle", "others_spare", "others_workers", "own_movable",
+        "room", "workers", "working",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.workers = 0  # own ones
         self.working = 0  # own Workers that have work
-        self.movable = 0  # Futures here that could go elsewhere, those at neighbours aside
+        self.own_movable = 0  # Futures at own Workers that could go elsewhere
+        self.movable = 0  # Futures here that could, those at neighbours aside
         self.room = 0  # of own Workers
         self.idle = 0  # own Workers that have nothing to run, and room
         self.idle_room = 0  # of such Workers
@@ -94,6 +90,30 @@ class Survey:
         self.others_idle = 0
         self.others_workers = 0
         self.others_spare = 0
+
+    def count(self, load: PeerLoad, counted: Counts) -> None:
+        """Let a Worker count this much from now on."""
+        before = load.counted
+        if counted != before:
+            self.working += counted[0] - before[0]
+            self.own_movable += counted[1] - before[1]
+            self.room += counted[2] - before[2]
+            self.idle += counted[3] - before[3]
+            self.idle_room += counted[4] - before[4]
+            load.counted = counted
+
+    def look_at_others(self, origins: Iterable[PeerLoad], neighbours: Iterable[PeerLoad], queued: int) -> None:
+        """Take in what Origins and neighbours have, besides `queued` Futures that could go elsewhere."""
+        self.movable = self.own_movable + max(0, queued)
+        for load in origins:
+            self.movable += load.backlog
+        self.others = self.others_idle = self.others_workers = self.others_spare = 0
+        for load in neighbours:
+            if not load.peer.silent:
+                self.others += load.room
+                self.others_idle += load.idle
+                self.others_workers += load.workers
+                self.others_spare += load.movable
 
     # What a neighbour is told: all that lies on this side of its link.
 
@@ -122,12 +142,12 @@ class Load:
         self.workers: dict[str, PeerLoad] = {}  # the same, by role
         self.origins: dict[str, PeerLoad] = {}
         self.neighbours: dict[str, PeerLoad] = {}
-        self.locked_in = 0  # Workers of these that start nothing of others now
+        self.takers = 0  # Workers of these that start Futures of others
         self.others_workers = 0  # Workers behind neighbours, at the last balance
         self.due: float | None = None  # when :meth:`balance` has something to do even if nothing happens
         self._joined = 0
         self._roomy: set[PeerLoad] = set()  # Workers that have room
-        self._counts = [0, 0, 0, 0, 0]  # the sums of what Workers count
+        self._survey = Survey()
         self._counted_soon = 0
         self._changed: set[PeerLoad] = set()  # Workers that may count otherwise now
         self._news = True  # something else has changed
@@ -145,6 +165,8 @@ class Load:
         self._joined += 1
         load = PeerLoad(peer, self._ledger.accounts[peer.name], self._joined, int(peer.role == "worker"))
         self.peers[peer.name] = self._of_role(peer.role)[peer.name] = load
+        if peer.role == "worker":
+            self.takers += load.workers
         self._note(load)
 
     def leave(self, name: str) -> None:
@@ -154,18 +176,13 @@ class Load:
         del self._of_role(role)[name]
         self._news = True
         if role == "worker":
-            self.locked_in -= 1 - load.workers
+            self.takers -= load.workers
             self._roomy.discard(load)
             self._changed.discard(load)
-            self._count(load, (0, 0, 0, 0, 0))
+            self._survey.count(load, (0, 0, 0, 0, 0))
 
     def _of_role(self, role: str) -> dict[str, PeerLoad]:
         return {"worker": self.workers, "origin": self.origins, "broker": self.neighbours}[role]
-
-    @property
-    def takers(self) -> int:
-        """How many own Workers start Futures of others."""
-        return len(self.workers) - self.locked_in
 
     def is_deserted(self) -> bool:
         """Whether nobody is there who could run a Future."""
@@ -177,15 +194,20 @@ class Load:
 
     def backlog(self) -> int:
         """What waits here, and what the submitters of it still keep."""
-        return len(self._queue) + sum(self.peers[giver].backlog for giver in self._queue.givers)
+        backlog = self._queue.count
+        for giver in self._queue.givers:
+            backlog += self.peers[giver].backlog
+        return backlog
 
     # -- what is heard -----------------------------------------------------------------------------------------------
 
     def _note(self, load: PeerLoad) -> None:
         """A peer may count otherwise than before."""
+        room = 0 if load.spent or load.peer.silent else load.peer.channel.room
+        load.room = room if room > 0 else 0
         if load.peer.role == "worker":
             self._changed.add(load)
-            (self._roomy.add if load.room else self._roomy.discard)(load)
+            (self._roomy.add if room > 0 else self._roomy.discard)(load)
         else:
             self._news = True
 
@@ -212,7 +234,7 @@ class Load:
         workers = demand.workers
         if load.peer.role == "worker":
             workers = min(1, workers)
-            self.locked_in += load.workers - workers
+            self.takers += workers - load.workers
         load.idle, load.workers, load.spent = demand.idle, workers, False
         self._note(load)
 
@@ -252,12 +274,13 @@ class Load:
         """Nothing is heard of a neighbour, and what it held is taken back."""
         load = self.neighbours[name]
         load.idle = load.spare = load.backlog = 0
-        self._news = True
+        self._note(load)
 
     def on_end_of_silence(self, name: str) -> None:
         """A neighbour is heard again."""
-        self.neighbours[name].spent = False
-        self._news = True
+        load = self.neighbours[name]
+        load.spent = False
+        self._note(load)
 
     def note_given(self, load: PeerLoad, count: int, *, spent: bool) -> None:
         """A peer has been given Futures."""
@@ -275,20 +298,19 @@ class Load:
 
     def balance(self, now: float, *, hopeless: bool = False) -> None:
         """Ask, tell and publish what is news; `hopeless`: nobody will run what comes."""
-        self.note_held()
+        if self._ledger.changed:
+            self.note_held()
         queue, last = self._queue, self._durations.last
-        seen = (len(queue), queue.returned, queue.bytes > schedule.QUEUE_BYTES_AT_MOST, last, hopeless)
+        seen = (queue.count, queue.returned, queue.bytes > schedule.QUEUE_BYTES_AT_MOST, last, hopeless)
         is_due = self.due is not None and now >= self.due
         if not (self._changed or self._news or is_due or seen != self._balanced):
             return
         self._balanced, self._news, self.due = seen, False, None
-        survey = self._survey()
-        self.others_workers = survey.others_workers
         queued = seen[0]
+        survey = self._look(queued)
         hungry = self._consider_hunger(survey, queued, now)
         self._ask_origins(survey, queued, hopeless, now)
         if self.neighbours:
-            survey.movable += max(0, queued - schedule.soon(last, self.takers, 0.0))
             for load in self.neighbours.values():
                 link = load.peer.link
                 if link is not None and link.linked and not link.silent:
@@ -302,33 +324,22 @@ class Load:
         if self.due is None or when < self.due:
             self.due = when
 
-    def _survey(self) -> Survey:
-        survey = Survey()
+    def _look(self, queued: int) -> Survey:
+        """Bring the survey up to date."""
+        survey, takers = self._survey, self.takers
         soon = 1 + schedule.soon(self._durations.last, 1, 0.0)
         changed, self._changed = self._changed, set()
         if soon != self._counted_soon:  # what is movable is otherwise everywhere, which matters to neighbours alone
             self._counted_soon = soon if self.neighbours else 0
             changed = set(self.workers.values()) if self.neighbours else changed
         for load in changed:
-            self._count(load, load.count(soon))
-        survey.workers = self.takers
-        survey.working, survey.movable, survey.room, survey.idle, survey.idle_room = self._counts
-        for load in self.origins.values():
-            survey.movable += load.backlog
-        for load in self.neighbours.values():
-            if not load.peer.silent:
-                survey.others += load.room
-                survey.others_idle += load.idle
-                survey.others_workers += load.workers
-                survey.others_spare += load.movable
+            survey.count(load, load.count(soon))
+        survey.workers = takers
+        if self.neighbours or self.others_workers:
+            here = queued - schedule.soon(self._durations.last, takers, 0.0)
+            survey.look_at_others(self.origins.values(), self.neighbours.values(), here)
+            self.others_workers = survey.others_workers
         return survey
-
-    def _count(self, load: PeerLoad, counted: tuple[int, int, int, int, int]) -> None:
-        """Let a Worker count this much from now on."""
-        if counted != load.counted:
-            sums, before, load.counted = self._counts, load.counted, counted
-            for index in range(5):
-                sums[index] += counted[index] - before[index]
 
     # -- Demand ------------------------------------------------------------------------------------------------------
 
@@ -402,7 +413,7 @@ class Load:
 
     def _publish_to_workers(self, hunger: int) -> None:
         self._hunger = hunger
-        self._publish("", hunger, len(self._queue), self._size)
+        self._publish("", hunger, self._queue.count, self._size)
 
     def _publish(self, topic: str, hunger: int, spare: int, size: int) -> None:
         self._number += 1
@@ -428,10 +439,15 @@ class Load:
 
     def check(self) -> None:
         """Assert that counts are sums."""
-        assert self.locked_in == sum(not load.workers for load in self.workers.values()), "locked-in Workers are off"
-        assert self._roomy == {load for load in self.workers.values() if load.room}, "Workers that have room are off"
-        counts = [sum(counted) for counted in zip((0,) * 5, *(load.counted for load in self.workers.values()))]
-        assert counts == self._counts, "what Workers count is off"
+        own = self.workers.values()
+        for load in self.peers.values():
+            room = 0 if load.spent or load.peer.silent else max(0, load.peer.channel.room)
+            assert load.room == room, f"the room of {load.peer.name} is off"
+        assert self.takers == sum(load.workers for load in own), "Workers that start Futures of others are off"
+        assert self._roomy == {load for load in own if load.room}, "Workers that have room are off"
+        survey = self._survey
+        sums = [survey.working, survey.own_movable, survey.room, survey.idle, survey.idle_room]
+        assert sums == [sum(each) for each in zip((0,) * 5, *(load.counted for load in own))], "the survey is off"
 
 
 def _idle_first(load: PeerLoad) -> tuple[bool, int]:

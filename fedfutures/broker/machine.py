@@ -111,7 +111,7 @@ class BrokerMachine:
         if self.ledger.vacated:
             self.deferrals.forget_vacated()
         hopeless = recovery.gave_up is not None and load.is_deserted()
-        if len(self.ledger.queue) and not recovery.expected:
+        if self.ledger.queue.count and not recovery.expected:
             if hopeless:
                 recovery.fail_queued(now)
             else:
@@ -146,13 +146,14 @@ class BrokerMachine:
                     self._remove(peer, now)
         self.downloads.tick(now)
         self.fetches.tick(now)
-        constants = self.functions.constants.values()
-        self.segment_cache.tick(now, self.ledger.is_open, (constant.body for constant in constants))
+        if self.segment_cache.due is not None and now >= self.segment_cache.due:
+            constants = self.functions.constants.values()
+            self.segment_cache.tick(now, self.ledger.is_open, (constant.body for constant in constants))
         if self.adoption.orphans:
             self.adoption.expire(now)
         if self.queries.open:
             self.queries.expire(now)
-        if self.recovery.is_to_announce(now):
+        if self.recovery.expected and self.recovery.is_to_announce(now):
             self.load.announce()
 
     # -- arrivals, and those of no session ---------------------------------------------------------------------------
@@ -346,13 +347,13 @@ class BrokerMachine:
     def _on_batch(self, peer: Peer, batch: messages.Batch, now: float) -> None:
         root = batch.root or batch.submitter
         terms = Terms(batch.submitter, batch.function, root, batch.priority, batch.attempt, batch.crashes)
-        if not (peer.far or len(self.adoption)) and batch.function in self.functions.definitions:
+        if not (peer.far or self.adoption.orphans) and batch.function in self.functions.definitions:
             self.ledger.admit(peer.name, batch.piece, terms, batch.ids, batch.payloads)
             self.load.on_batch(peer.name, batch)
             return
         lot = self.ledger.admit(peer.name, batch.piece, terms, batch.ids, batch.payloads, ARRIVED)
         self.load.on_batch(peer.name, batch)
-        if len(self.adoption):
+        if self.adoption.orphans:
             self.adoption.claim(lot, now)
         if peer.far and lot.ids:
             self.deferrals.defer_futures(peer.name, lot, now)

@@ -27,14 +27,14 @@ class WorkQueue:
         self._levels: dict[int, dict[str, _Root]] = {}  # priority -> root -> lots
         self._order: list[int] = []  # priorities, the highest first
         self.charged: dict[tuple[str, str], float] = {}  # (root, neighbour or "") -> seconds
-        self._count = 0
+        self.count = 0  # of Futures
         self._added = 0
         self.bytes = 0
         self.returned = 0  # how many of the Futures were given out before, and came back
         self.givers: dict[str, int] = {}  # peer -> how many of its lots wait here
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def __iter__(self) -> Iterator[Lot]:
         for priority in self._order:
@@ -72,7 +72,7 @@ class WorkQueue:
             del self.charged[next(iter(self.charged))]
 
     def _tally(self, lot: Lot, sign: int) -> None:
-        self._count += sign * len(lot.ids)
+        self.count += sign * len(lot.ids)
         if lot.terms.barred:
             self.returned += sign * len(lot.ids)
         self.bytes += sign * sum(map(len, lot.payloads))
@@ -113,14 +113,14 @@ class WorkQueue:
         if self.charged or len(self._levels[lot.terms.priority]) > 1:
             key = (lot.terms.root, to)
             self.charged[key] = self.charged.get(key, 0.0) + seconds * count
-        self._count -= count
-        if lot.terms.barred:
-            self.returned -= count
         if count < len(lot.ids):
             ids, payloads = lot.cut(count)
         else:
             ids, payloads, lot.ids, lot.payloads = lot.ids, lot.payloads, [], []
-            self.remove(lot)
+            self._unlink(lot)
+        self.count -= count
+        if lot.terms.barred:
+            self.returned -= count
         self.bytes -= sum(map(len, payloads))
         return ids, payloads
 
@@ -130,11 +130,15 @@ class WorkQueue:
         part = lot.part(ids)
         self._tally(lot, +1)
         if not lot.ids:
-            self.remove(lot)
+            self._unlink(lot)
         return part
 
     def remove(self, lot: Lot) -> None:
         """Take a whole lot out."""
+        self._tally(lot, -1)
+        self._unlink(lot)
+
+    def _unlink(self, lot: Lot) -> None:
         level = self._levels[lot.terms.priority]
         root, giver = level[lot.terms.root], lot.intake.giver
         lots = root[giver]
@@ -142,7 +146,6 @@ class WorkQueue:
             lots.popleft()
         else:
             del lots[next(index for index, other in enumerate(lots) if other is lot)]
-        self._tally(lot, -1)
         self.givers[giver] -= 1
         if not self.givers[giver]:
             del self.givers[giver]
@@ -162,7 +165,7 @@ class WorkQueue:
             count += len(lot.ids)
             size += sum(map(len, lot.payloads))
             returned += len(lot.ids) if lot.terms.barred else 0
-        assert self._count == count, "the queue's count is off"
+        assert self.count == count, "the queue's count is off"
         assert self.bytes == size, "the queue's bytes are off"
         assert sum(self.givers.values()) == lots, "the givers' counts are off"
         assert self.returned == returned, "the count of returned ones is off"

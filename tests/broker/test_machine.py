@@ -684,7 +684,7 @@ def test_check_finds_what_is_wrong(bench: Bench) -> None:
         (lambda: setattr(lot, "key", b"f"), lambda: setattr(lot, "key", None)),
         (lambda: setattr(ledger.accounts["o"], "pending", 1), lambda: setattr(ledger.accounts["o"], "pending", 0)),
         (lambda: ledger.open("nobody"), lambda: ledger.close("nobody")),
-        (lambda: setattr(broker.load, "locked_in", 1), lambda: setattr(broker.load, "locked_in", 0)),
+        (lambda: setattr(broker.load, "takers", 1), lambda: setattr(broker.load, "takers", 0)),
     ):
         broker.check()
         spoil()

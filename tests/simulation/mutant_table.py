@@ -185,7 +185,7 @@ OF_LOSSES = (
 
 OF_ORPHANS = (
     Mutant("orphans-not-claimed", "what a submitter names is given out though somebody holds it",
-           BROKER + "_on_batch", "if len(self.adoption):", "if False:"),
+           BROKER + "_on_batch", "if self.adoption.orphans:", "if False:"),
     Mutant("late-holding-ignored", "a Holding that comes after the Batch is not matched with it",
            ADOPTION + "on_holding", "lot.terms.submitter == holding.submitter and not", "False and"),
     Mutant("orphan-cancelled-stays", "an orphan that its holder has dropped is still taken for held",
