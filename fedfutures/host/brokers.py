@@ -12,7 +12,6 @@ from typing import Any
 
 from ..wire.control import SOCKETS, DialBroker, HostReady
 from ..wire.names import broker_name
-from ..wire.names import host_of as host_of
 
 FAN_OUT = 32
 """How many neighbours a Broker dials at most; the plan of a run has the same limit."""

@@ -14,8 +14,7 @@ from typing import Any
 import msgpack
 
 from ..program.snapshots import MARK, split
-from .names import OF_USER as OF_USER
-from .names import is_segment as is_segment
+from .names import is_segment
 
 MANIFEST = b"\x01"
 HAS_SEGMENTS = (MANIFEST, MARK)
