@@ -21,8 +21,7 @@ from typing import Any
 FRAMES_AT_MOST = 200
 _HERE = os.path.dirname(os.path.dirname((lambda: None).__code__.co_filename))
 _CALLERS = tuple(
-    os.path.join(_HERE, "worker", name)
-    for name in ("calls.py", "execution.py", "isolation.py", "results.py", "slices.py")
+    os.path.join(_HERE, "worker", name) for name in ("calls.py", "isolation.py", "results.py", "slices.py")
 )
 """Their frames stand directly above the function of a Future."""
 _OURS = frozenset({"fedfutures", "fedfutures_launcher", "greenlet", "cloudpickle"})
