@@ -2,8 +2,8 @@
 
 Workers, Origins and the neighbours that dial this Broker come to its ROUTER; each neighbour that it dials has a DEALER
 of its own. Meta states go out by one PUB socket and come in by one SUB socket, the ear, whoever has dialled whom
-(:mod:`..sockets.sockets`). Neighbours on other hosts have sockets of their own (:mod:`.far`). Whom to dial, and which
-Workers have ended, the host process says over the pipe.
+(:mod:`..sockets.sockets`). Neighbours on other hosts have sockets of their own (:mod:`.remote_sockets`).
+The host process says over the pipe whom to dial, and which Workers have ended.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectWorkers
 from ..wire.framing import FrameReader, pack
 from ..wire.messages import Chunk, State
 from .events import Dial, Event, Expect, GaveUp, PeerLost, Publish
-from .far import Far, Sequenced
 from .files import Brought
 from .machine import BrokerMachine
+from .remote_sockets import RemoteSockets, Sequenced
 from .storage import Storage
 
 MOST_MESSAGES_AT_ONCE = 64
@@ -56,15 +56,15 @@ class BrokerShell:
         self.malformed = 0
         self.outbox: dict[str, list[bytes]] = {}
         self.check = settings.debug
-        self.far = Far(self.owner, name, settings.far_address, self._tell, self.machine.peers.hears)
+        self.remote = RemoteSockets(self.owner, name, settings.far_address, self._tell, self.machine.peers.hears)
 
     def run(self) -> None:
         """Serve until the host process ends."""
         while True:
-            deadlines = [due for due in (self.machine.next_deadline(), self.far.deadline()) if due is not None]
+            deadlines = [due for due in (self.machine.next_deadline(), self.remote.deadline()) if due is not None]
             timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
             near = [self.main, self.ear, *self.dealers.values()]
-            sockets, pipes = wait([*near, *self.far.readables()], [self.control], timeout)
+            sockets, pipes = wait([*near, *self.remote.readables()], [self.control], timeout)
             if pipes and not self._read_control():
                 return
             for socket in sockets:
@@ -76,11 +76,11 @@ class BrokerShell:
                 if dealer in sockets:
                     self._receive_from(neighbour, dealer)
             if not set(sockets).issubset(near):
-                self._receive_from_far()
+                self._receive_remote()
             self._flush()
             self._step(Tick())
             self._flush()
-            self.far.tick(time.monotonic())
+            self.remote.tick(time.monotonic())
 
     # -- arrivals ----------------------------------------------------------------------------------------------------
 
@@ -98,12 +98,12 @@ class BrokerShell:
                 return
             self._arrived(neighbour, *received)
 
-    def _receive_from_far(self) -> None:
+    def _receive_remote(self) -> None:
         """Take in what has come from other hosts, where nobody may say what is not a Broker's to say."""
-        for name, frame, data in self.far.receive(MOST_MESSAGES_AT_ONCE):
-            self._take_in(name, self.far.sift(name, self._decoded(frame)), data)
-        for name, frame in self.far.hear(MOST_MESSAGES_AT_ONCE):
-            self._learn(name, self.far.sift(name, self._decoded(frame)))
+        for name, frame, data in self.remote.receive(MOST_MESSAGES_AT_ONCE):
+            self._take_in(name, self.remote.sift(name, self._decoded(frame)), data)
+        for name, frame in self.remote.hear(MOST_MESSAGES_AT_ONCE):
+            self._learn(name, self.remote.sift(name, self._decoded(frame)))
 
     def _decoded(self, frame: bytes) -> list[Sequenced]:
         try:
@@ -155,7 +155,7 @@ class BrokerShell:
                 self.outbox.setdefault(action.peer, []).append(frame)
             elif isinstance(action, Publish):
                 state = codec.encode(action.state)
-                if not self.far.publish(action.topic, state):
+                if not self.remote.publish(action.topic, state):
                     self.meta.publish(action.topic, self.name, state)
             elif (said := self.storage.do(action, self._send)) is not None:
                 heard.append(said)
@@ -176,7 +176,7 @@ class BrokerShell:
         """Send a peer a frame, and data behind it, over whichever socket leads there."""
         if peer in self.dealers:
             self.dealers[peer].send(frame, data)
-        elif not self.far.send(peer, frame, data):
+        elif not self.remote.send(peer, frame, data):
             self.main.send(peer, frame, data)
 
     # -- the host process --------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ class BrokerShell:
         self._step(GaveUp((frame.reason, True) if frame.initializer_raised else frame.reason))
 
     def _on_accept(self, frame: AcceptBroker) -> None:
-        self.far.allow(frame.name, frame.key)
+        self.remote.allow(frame.name, frame.key)
 
     def _tell(self, frame: ControlFrame) -> None:
         """Tell the host process something; that it is gone will be seen when it is read."""
@@ -215,7 +215,7 @@ class BrokerShell:
         """Connect to a neighbour; where it was dialled at other addresses before, to these instead."""
         name, main, meta, ear, key = frame.name, frame.main, frame.meta, frame.ear, frame.key
         if key or not main.startswith("ipc://"):
-            if self.far.dial(name, (main, meta, ear), key, time.monotonic()):
+            if self.remote.dial(name, (main, meta, ear), key, time.monotonic()):
                 self._step(Dial(name))
             return
         known = self.dialled.get(name)

@@ -13,7 +13,7 @@ import zmq
 from ..errors import StartFailed
 
 OLDEST = (4, 3, 5)
-"""The oldest libzmq whose CURVE and ZAP do what :mod:`.far` relies on."""
+"""The oldest libzmq whose CURVE and ZAP do what :mod:`.remote` relies on."""
 
 
 @dataclass(slots=True, frozen=True)

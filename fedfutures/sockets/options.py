@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import zmq
 
-from .gate import DOMAIN
 from .keys import Keys
 
+DOMAIN = b"fedfutures"
 MAX_MAIN_BYTES = (64 << 20) + (4 << 10)
 MAX_META_BYTES = 64 << 10
 MAIN_QUEUE_MESSAGES = 10_000
 HANDSHAKE_MS = 2000
 CONNECT_MS = 3000
-_BEAT_MS, _SILENCE_MS = 1000, 3000
+_HEARTBEAT_MS, _SILENCE_MS = 1000, 3000  # a cut connection is given up, and made again, this soon
 _RECONNECT_MS, _RECONNECT_AT_MOST_MS = 100, 1000
 _ZAP_ENFORCE_DOMAIN = 93
 """Without it, libzmq lets everybody in as long as nobody answers its questions. pyzmq has no name for this option."""
@@ -29,21 +29,26 @@ def limit(socket: zmq.Socket[bytes], address: str, largest: int) -> None:
         (zmq.MAXMSGSIZE, largest),
         (zmq.HANDSHAKE_IVL, HANDSHAKE_MS),
         (zmq.CONNECT_TIMEOUT, CONNECT_MS),
-        (zmq.HEARTBEAT_IVL, _BEAT_MS),
-        (zmq.HEARTBEAT_TIMEOUT, _SILENCE_MS),
-        (zmq.HEARTBEAT_TTL, _SILENCE_MS),
         (zmq.RECONNECT_IVL, _RECONNECT_MS),
         (zmq.RECONNECT_IVL_MAX, _RECONNECT_AT_MOST_MS),
         (zmq.IPV6, int("[" in address)),  # with it, a name would be looked up as IPv6 alone
     ):
         socket.setsockopt(option, value)
+    set_heartbeat(socket)
+
+
+def set_heartbeat(socket: zmq.Socket[bytes]) -> None:
+    """Let both ends watch each connection: this one tells the other how long to wait for a heartbeat."""
+    socket.setsockopt(zmq.HEARTBEAT_IVL, _HEARTBEAT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, _SILENCE_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TTL, _SILENCE_MS)
 
 
 def admit(socket: zmq.Socket[bytes], keys: Keys) -> None:
-    """Let the gate decide who connects; the socket is to be bound."""
+    """Let the ZAP handler decide who connects; the socket is to be bound."""
     socket.setsockopt(zmq.CURVE_SERVER, 1)
     _set_keys(socket, keys)
-    socket.setsockopt(zmq.ZAP_DOMAIN, DOMAIN.encode())
+    socket.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
     socket.setsockopt(_ZAP_ENFORCE_DOMAIN, 1)
 
 

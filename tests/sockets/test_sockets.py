@@ -164,7 +164,7 @@ def test_data_travels_behind_a_message(place: Place, size: int) -> None:
 def test_more_frames_than_that_are_no_message(place: Place) -> None:
     router = place.make(MainRouter, "main")
     dealer = place.make(MainDealer, "main", "peer")
-    dealer._socket.send_multipart([b"a"] * 5)
+    dealer.raw.send_multipart([b"a"] * 5)
     dealer.send(b"b")
     found: list[Any] = []
     assert eventually(lambda: found.append(router.receive()) or len(list(filter(None, found))) == 2, SECONDS)

@@ -1,8 +1,8 @@
-"""The trial of bound sockets before anybody is told where they are: do they refuse those whom they should refuse?
+"""The self-test of bound sockets, before anybody is told where they are: do they refuse those whom they should refuse?
 
 A mistake in an option would not be seen in use, since everything would work, for everybody. So each socket is dialled
-with a key that nobody has allowed, and without any. The first is done before there is a gate as well, as a socket that
-let all in whenever its gate is gone would be no good.
+with a key that nobody has allowed, and without any. The first is done before there is a ZAP handler as well: a
+socket that let all in whenever its handler is gone would be no good.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import zmq
 
 from ..errors import StartFailed
 from ..lazy_dataclass import dataclass
-from .gate import Gate
 from .keys import Keys, make_keys
+from .monitor import event_of
 from .options import limit, present
 from .sockets import Context
-from .watch import event_of
+from .zap import ZapHandler
 
-TRIAL_SECONDS = 5.0  # a machine under load; the trial itself takes a few milliseconds
+SELFTEST_SECONDS = 5.0  # a machine under load; the self-test itself takes a few milliseconds
 _DIALS = {zmq.ROUTER: zmq.DEALER, zmq.PUB: zmq.SUB, zmq.SUB: zmq.PUB}
 _REFUSED_KEY = zmq.EVENT_HANDSHAKE_FAILED_AUTH
 _REFUSED_UNASKED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
@@ -48,16 +48,16 @@ class _Attempt:
     verdict: int = 0
 
 
-def try_without_gate(owner: Context, targets: Sequence[BoundSocket], server: str) -> None:
-    """See that nobody comes in while there is no gate; raise :class:`StartFailed`."""
+def check_without_handler(owner: Context, targets: Sequence[BoundSocket], server: str) -> None:
+    """See that nobody comes in while there is no ZAP handler; raise :class:`StartFailed`."""
     _try([_attempt(owner, target, server, make_keys(), _REFUSED_UNASKED) for target in targets], None)
 
 
-def try_with_gate(owner: Context, targets: Sequence[BoundSocket], server: str, gate: Gate) -> None:
+def check_with_handler(owner: Context, targets: Sequence[BoundSocket], server: str, zap: ZapHandler) -> None:
     """See that an unknown key, and none at all, are refused; raise :class:`StartFailed`."""
     attempts = [_attempt(owner, target, server, make_keys(), _REFUSED_KEY) for target in targets]
     attempts += [_attempt(owner, target, server, None, _REFUSED_PLAIN) for target in targets]
-    _try(attempts, gate)
+    _try(attempts, zap)
 
 
 def _attempt(
@@ -74,19 +74,21 @@ def _attempt(
     return _Attempt(target, expected, socket, events)
 
 
-def _try(attempts: Sequence[_Attempt], gate: Gate | None) -> None:
+def _try(attempts: Sequence[_Attempt], zap: ZapHandler | None) -> None:
     try:
-        deadline = time.monotonic() + TRIAL_SECONDS
+        deadline = time.monotonic() + SELFTEST_SECONDS
         while open_ones := [attempt for attempt in attempts if not attempt.verdict]:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise StartFailed(f"the {_of(open_ones[0])} socket has not refused a stranger in {TRIAL_SECONDS:.0f} s")
+                raise StartFailed(
+                    f"the {_of(open_ones[0])} socket has not refused a stranger in {SELFTEST_SECONDS:.0f} s"
+                )
             interest = [(attempt.events, zmq.POLLIN) for attempt in open_ones]
-            if gate is not None:
-                interest.append((gate._socket, zmq.POLLIN))
+            if zap is not None:
+                interest.append((zap.raw, zmq.POLLIN))
             zmq.zmq_poll(interest, int(left * 1000) + 1)
-            if gate is not None:
-                gate.serve()
+            if zap is not None:
+                zap.serve()
             for attempt in open_ones:
                 if int(attempt.events.getsockopt(zmq.EVENTS)) & int(zmq.POLLIN):
                     attempt.verdict = event_of(attempt.events.recv_multipart(zmq.NOBLOCK))[0]

@@ -12,7 +12,7 @@ import time
 import zmq
 
 from .options import CONNECT_MS
-from .sockets import _Socket
+from .sockets import Socket
 
 _EVENTS_AT_ONCE = 64
 _RETRIED_WITHIN_SECONDS = 0.5
@@ -39,7 +39,7 @@ def event_of(frames: list[bytes]) -> tuple[int, int]:
     return event, value
 
 
-class Watch(_Socket):
+class Monitor(Socket):
     """Listens to the events of a socket that is about to connect to the neighbour `name` at `address`.
 
     libzmq says that an attempt to connect has ended, not why; how long it took tells the two ways apart.
@@ -47,8 +47,8 @@ class Watch(_Socket):
 
     def __init__(self, socket: zmq.Socket[bytes], address: str, name: str) -> None:
         self._watched, self._address, self._name = socket, address.removeprefix("tcp://"), name
-        self._socket: zmq.Socket[bytes] = socket.get_monitor_socket(_HEARD)
-        self._socket.setsockopt(zmq.LINGER, 0)
+        self.raw: zmq.Socket[bytes] = socket.get_monitor_socket(_HEARD)
+        self.raw.setsockopt(zmq.LINGER, 0)
         self._tried_at = time.monotonic()
         self._connected = self._failed = False
         self.encrypted = False  # the handshake has been made
@@ -58,9 +58,9 @@ class Watch(_Socket):
     def look(self) -> None:
         """Take in what has happened."""
         for _ in range(_EVENTS_AT_ONCE):
-            if not self._readable():
+            if not self.is_readable():
                 return
-            self._note(*event_of(self._socket.recv_multipart(zmq.NOBLOCK)))
+            self._note(*event_of(self.raw.recv_multipart(zmq.NOBLOCK)))
 
     @property
     def is_dead(self) -> bool:
@@ -105,4 +105,4 @@ class Watch(_Socket):
     def close(self) -> None:
         """Listen no longer."""
         self._watched.disable_monitor()
-        self._socket.close(0)
+        self.raw.close(0)

@@ -15,12 +15,11 @@ import pytest
 import zmq
 from launching import eventually
 
-from fedfutures.broker.far import MOST_OFFENCES, Far
-from fedfutures.sockets import keys, trial
-from fedfutures.sockets.far import FarRouter
-from fedfutures.sockets.gate import Gate
+from fedfutures.broker.remote_sockets import MOST_OFFENCES, RemoteSockets
+from fedfutures.sockets import keys
 from fedfutures.sockets.keys import make_keys
 from fedfutures.sockets.options import limit, present, tcp
+from fedfutures.sockets.remote import Dialled
 from fedfutures.sockets.sockets import context
 from fedfutures.wire import codec
 from fedfutures.wire.control import ControlFrame, LinkState
@@ -37,14 +36,14 @@ class End:
     """One Broker's far links, and what they have said and received."""
 
     name: str
-    far: Far = field(init=False)
+    far: RemoteSockets = field(init=False)
     told: list[ControlFrame] = field(default_factory=list)
     received: list[tuple[str, bytes, bytes | None]] = field(default_factory=list)
     heard: list[tuple[str, bytes]] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
 
     def begin(self, owner: Any, address: str | None) -> None:
-        self.far = Far(owner, self.name, address, self.told.append, self.known.__contains__)
+        self.far = RemoteSockets(owner, self.name, address, self.told.append, self.known.__contains__)
 
     def turn(self, now: float = 0.0) -> None:
         for name, frame, data in self.far.receive(64):
@@ -158,14 +157,15 @@ def test_states_go_both_ways(ends: Ends, pair: tuple[End, End]) -> None:
 
 def test_who_publishes_is_whose_key_it_is_and_not_what_it_says(ends: Ends, pair: tuple[End, End]) -> None:
     up, down = pair
-    up.far._name = "somebody else"
+    sockets = Dialled(ends.owner(), "down", down.addresses, up.far.keys, down.bound["key"], "up")
 
     def heard() -> bool:
-        up.far.publish("down", b"state")
+        sockets.publish("down", "somebody else", b"state")
         return bool(down.heard)
 
     assert ends.until(heard)
     assert set(down.heard) == {("up", b"state")}
+    sockets.close()
 
 
 def test_a_neighbour_that_has_another_key_is_heard_under_that_one_alone(ends: Ends, pair: tuple[End, End]) -> None:
@@ -344,101 +344,6 @@ def test_an_address_of_another_machine_cannot_be_bound(ends: Ends) -> None:
     assert down.told[1:] == []
 
 
-# -- the trial, and the gate -------------------------------------------------------------------------------------------
-
-
-def verdict(ends: Ends, change: Callable[[FarRouter, Gate], None]) -> str:
-    """What the trial says of a socket after something has been done to it."""
-    owner, own = ends.owner(), make_keys()
-    gate = ends.keep(Gate(owner))
-    router = ends.keep(FarRouter(owner, ADDRESS, own, gate))
-    change(router, gate)
-    targets = [trial.BoundSocket(router.kind, tcp(ADDRESS, router.port))]
-    try:
-        trial.try_without_gate(owner, targets, own.public)
-        gate.open()
-        trial.try_with_gate(owner, targets, own.public, gate)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return "refuses strangers"
-
-
-def bind_again(router: FarRouter, option: int, value: int) -> None:
-    """Bind once more with an option changed, as if it had never been set."""
-    router._socket.setsockopt(option, value)
-    router._socket.bind("tcp://127.0.0.1:*")
-    router.port = int(router._socket.getsockopt(zmq.LAST_ENDPOINT).rpartition(b":")[2])  # type: ignore[union-attr]
-
-
-def test_a_socket_as_it_should_be_passes_the_trial(ends: Ends) -> None:
-    assert verdict(ends, lambda router, gate: None) == "refuses strangers"
-
-
-def test_a_socket_that_lets_all_in_while_there_is_no_gate_does_not_pass(ends: Ends) -> None:
-    found = verdict(ends, lambda router, gate: bind_again(router, 93, 0))
-    assert found == "StartFailed: the Main socket let a stranger in; nobody is told where it is"
-
-
-def test_a_socket_without_encryption_does_not_pass(ends: Ends) -> None:
-    found = verdict(ends, lambda router, gate: bind_again(router, int(zmq.CURVE_SERVER), 0))
-    assert found.startswith("StartFailed: the Main socket refused a stranger for a wrong reason")
-
-
-def test_a_gate_that_lets_all_in_does_not_pass(ends: Ends) -> None:
-    class Anybody(dict[str, str]):
-        def __contains__(self, key: object) -> bool:
-            return True
-
-    found = verdict(ends, lambda router, gate: gate._names.update() or setattr(gate, "_names", Anybody()))
-    assert found == "StartFailed: the Main socket let a stranger in; nobody is told where it is"
-
-
-def test_a_gate_that_is_gone_lets_nobody_in(ends: Ends) -> None:
-    owner, own = ends.owner(), make_keys()
-    gate = Gate(owner)
-    gate.allow("up", own.public)
-    gate.open()
-    router = ends.keep(FarRouter(owner, ADDRESS, own, gate))
-    gate.close()
-    socket = ends.keep(owner.socket(zmq.DEALER))
-    present(socket, own, own.public)
-    socket.connect(tcp(ADDRESS, router.port))
-    socket.send(b"x")
-    assert not router._socket.poll(300)
-
-
-def test_a_gate_that_hangs_lets_nobody_in(ends: Ends) -> None:
-    down = ends.make("down", ADDRESS)
-    own, owner = make_keys(), ends.owner()
-    down.far.allow("up", own.public)
-    socket = ends.keep(dealer(owner, own, down))
-    socket.send(b"x")
-    assert not down.far._router._socket.poll(300)
-    assert ends.until(lambda: down.received == [("up", b"x", None)])  # it goes on, and so does its neighbour
-
-
-def test_a_gate_of_another_context_lets_nobody_in(ends: Ends) -> None:
-    owner, other, own = ends.owner(), ends.owner(), make_keys()
-    gate = ends.keep(Gate(other))
-    gate.allow("up", own.public)
-    gate.open()
-    router = ends.keep(FarRouter(owner, ADDRESS, own, gate))
-    socket = ends.keep(owner.socket(zmq.DEALER))
-    present(socket, own, own.public)
-    socket.connect(tcp(ADDRESS, router.port))
-    socket.send(b"x")
-    gate.serve()
-    assert not router._socket.poll(300)
-    assert gate.admitted == 0
-
-
-def test_who_needs_encryption_does_not_start_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "OLDEST", (99, 0, 0))
-    with pytest.raises(Exception, match=r"libzmq 99\.0\.0 or newer"):
-        make_keys()
-    assert "hidden" not in repr(keys.Keys("public", b"hidden"))
-
-
 # -- what a neighbour may say ------------------------------------------------------------------------------------------
 
 
@@ -472,7 +377,8 @@ def test_a_neighbour_that_says_nonsense_is_not_heard_any_more(ends: Ends, pair: 
 
 def test_a_message_of_many_frames_is_nonsense(ends: Ends, pair: tuple[End, End]) -> None:
     up, down = pair
-    up.far._ways["down"].sockets.main._socket.send_multipart([b"x"] * 1000)
-    up.far.send("down", b"next")
+    socket = ends.keep(dealer(ends.owner(), up.far.keys, down))
+    socket.send_multipart([b"x"] * 1000)
+    socket.send(b"next")
     assert ends.until(lambda: len(down.received) == 2)
     assert down.received == [("up", b"", None), ("up", b"next", None)]

@@ -1,4 +1,4 @@
-"""A Broker's links to other hosts: its keys, its gate, the sockets that are dialled there and those that it dials.
+"""A Broker's links to other hosts: its keys, its ZAP handler, the sockets that it binds and dials.
 
 A Broker that is to be reached from other hosts binds three sockets, tries whether they refuse strangers, and only then
 says where they are. Which neighbours may come, and with which keys, the host process tells it (``allow``), and is told
@@ -16,12 +16,12 @@ from typing import TypeVar
 
 from ..errors import StartFailed
 from ..lazy_dataclass import dataclass
-from ..sockets.far import Dialled, FarEar, FarPublisher, FarRouter
-from ..sockets.gate import Gate
 from ..sockets.keys import is_key, make_keys
 from ..sockets.options import tcp
+from ..sockets.remote import Dialled, RemoteEar, RemotePublisher, RemoteRouter
+from ..sockets.selftest import BoundSocket, check_with_handler, check_without_handler
 from ..sockets.sockets import Context, Data, Readable
-from ..sockets.trial import BoundSocket, try_with_gate, try_without_gate
+from ..sockets.zap import ZapHandler
 from ..wire.control import BrokerAccepts, BrokerBound, ControlFrame, LinkState
 from ..wire.messages import Message
 from .roles import may_come_from_far
@@ -37,7 +37,7 @@ Received = TypeVar("Received")
 
 
 @dataclass(slots=True)
-class _Way:
+class _RemoteLink:
     """A neighbour that is dialled."""
 
     addresses: tuple[str, str, str]
@@ -50,7 +50,7 @@ class _Way:
     said: tuple[bool, str] | None = None  # what the host process was told last
 
 
-class Far:
+class RemoteSockets:
     """All links to other hosts. `tell` speaks to the host process, `hears` says whether a neighbour is heard."""
 
     def __init__(
@@ -59,12 +59,12 @@ class Far:
     ) -> None:  # fmt: skip
         self._owner, self._name, self._tell, self._hears = owner, name, tell, hears
         self.keys = make_keys()
-        self._ways: dict[str, _Way] = {}  # by neighbour that is dialled
+        self._links: dict[str, _RemoteLink] = {}  # by neighbour that is dialled
         self._allowed: set[str] = set()  # neighbours that dial
         self._offences: dict[str, int] = {}
         self.muted: set[str] = set()
         self.strangers = 0  # frames of nobody that is allowed any more
-        self._gate: Gate | None = None
+        self._zap: ZapHandler | None = None
         bound = BrokerBound(name, self.keys.public)
         if address is not None:
             try:
@@ -75,30 +75,30 @@ class Far:
 
     def _bind(self, address: str) -> BrokerBound:
         """Bind for neighbours, and return where; raise when it cannot be done safely."""
-        bound: list[FarRouter | FarPublisher | FarEar] = []
-        gate = Gate(self._owner)
+        bound: list[RemoteRouter | RemotePublisher | RemoteEar] = []
+        zap = ZapHandler(self._owner)
         try:
-            bound.append(router := FarRouter(self._owner, address, self.keys, gate))
-            bound.append(publisher := FarPublisher(self._owner, address, self.keys))
-            bound.append(ear := FarEar(self._owner, address, self.keys, gate, self._name))
+            bound.append(router := RemoteRouter(self._owner, address, self.keys, zap))
+            bound.append(publisher := RemotePublisher(self._owner, address, self.keys))
+            bound.append(ear := RemoteEar(self._owner, address, self.keys, zap, self._name))
             targets = [BoundSocket(socket.kind, tcp(address, socket.port)) for socket in bound]
-            try_without_gate(self._owner, targets, self.keys.public)
-            gate.open()
-            try_with_gate(self._owner, targets, self.keys.public, gate)
+            check_without_handler(self._owner, targets, self.keys.public)
+            zap.open()
+            check_with_handler(self._owner, targets, self.keys.public, zap)
         except BaseException:
-            for socket in (*bound, gate):
+            for socket in (*bound, zap):
                 socket.close()
             raise
-        self._gate, self._router, self._publisher, self._ear = gate, router, publisher, ear
+        self._zap, self._router, self._publisher, self._ear = zap, router, publisher, ear
         return BrokerBound(self._name, self.keys.public, address, router.port, publisher.port, ear.port)
 
     # -- the host process --------------------------------------------------------------------------------------------
 
     def allow(self, name: str, key: str) -> None:
         """Let a neighbour in that has this key, and nobody else under its name."""
-        if self._gate is None or not is_key(key):
+        if self._zap is None or not is_key(key):
             return
-        self._gate.allow(name, key)
+        self._zap.allow(name, key)
         self._allowed.add(name)
         self._offences.pop(name, None)
         self.muted.discard(name)
@@ -106,7 +106,7 @@ class Far:
 
     def dial(self, name: str, addresses: tuple[str, str, str], key: str, now: float) -> bool:
         """Connect to a neighbour; where it was dialled before, to this place instead. Return whether it is new."""
-        known = self._ways.get(name)
+        known = self._links.get(name)
         if known is not None and (known.addresses, known.key) == (addresses, key):
             return False
         if not is_key(key):
@@ -116,94 +116,94 @@ class Far:
         if known is not None:
             known.sockets.close()
         sockets = Dialled(self._owner, name, addresses, self.keys, key, self._name)
-        self._ways[name] = _Way(addresses, key, sockets, now + FIRST_REPORT_SECONDS, now)
+        self._links[name] = _RemoteLink(addresses, key, sockets, now + FIRST_REPORT_SECONDS, now)
         self._offences.pop(name, None)
         self.muted.discard(name)
         return known is None
 
     def tick(self, now: float) -> None:
         """Say which links have come up or gone down, and why."""
-        for name, way in self._ways.items():
+        for name, link in self._links.items():
             up = self._hears(name)
-            if up and way.said == (True, "") and now < way.look_at:
+            if up and link.said == (True, "") and now < link.look_at:
                 continue
-            way.look_at = now + LOOK_SECONDS
-            if way.sockets.look() and now >= way.dialled_at + DIAL_AGAIN_SECONDS:
-                self._dial_again(name, way, now)
+            link.look_at = now + LOOK_SECONDS
+            if link.sockets.look() and now >= link.dialled_at + DIAL_AGAIN_SECONDS:
+                self._dial_again(name, link, now)
             if up:
-                way.was_up = True
-                self._say(name, way, True, "")
-            elif way.was_up or now >= way.report_at:
-                self._say(name, way, False, self._why(name, way))
+                link.was_up = True
+                self._say(name, link, True, "")
+            elif link.was_up or now >= link.report_at:
+                self._say(name, link, False, self._why(name, link))
 
-    def _dial_again(self, name: str, way: _Way, now: float) -> None:
-        why = way.sockets.watch.why
-        way.sockets.close()
-        way.sockets, way.dialled_at = Dialled(self._owner, name, way.addresses, self.keys, way.key, self._name), now
-        way.sockets.watch.why = why
+    def _dial_again(self, name: str, link: _RemoteLink, now: float) -> None:
+        why = link.sockets.monitor.why
+        link.sockets.close()
+        link.sockets, link.dialled_at = Dialled(self._owner, name, link.addresses, self.keys, link.key, self._name), now
+        link.sockets.monitor.why = why
 
-    def _why(self, name: str, way: _Way) -> str:
+    def _why(self, name: str, link: _RemoteLink) -> str:
         if name in self.muted:
             return f"{name} said {MOST_OFFENCES} things that no Broker says, and is not heard any more"
-        if way.sockets.watch.why:
-            return way.sockets.watch.why
-        if way.was_up:
+        if link.sockets.monitor.why:
+            return link.sockets.monitor.why
+        if link.was_up:
             return f"nothing was heard of {name}"
-        stands = way.sockets.watch.encrypted
-        return f"{name} has not answered yet" if stands else f"no connection to {way.addresses[0]} yet"
+        stands = link.sockets.monitor.encrypted
+        return f"{name} has not answered yet" if stands else f"no connection to {link.addresses[0]} yet"
 
-    def _say(self, name: str, way: _Way, up: bool, why: str) -> None:
-        if way.said != (up, why):
-            way.said = (up, why)
+    def _say(self, name: str, link: _RemoteLink, up: bool, why: str) -> None:
+        if link.said != (up, why):
+            link.said = (up, why)
             self._tell(LinkState(self._name, name, up, why))
 
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to say, if nothing happens before."""
-        return min((way.report_at for way in self._ways.values() if way.said is None), default=None)
+        return min((link.report_at for link in self._links.values() if link.said is None), default=None)
 
     # -- the sockets -------------------------------------------------------------------------------------------------
 
     def readables(self) -> list[Readable]:
         """Return what is to be waited for."""
         waits: list[Readable] = []
-        if self._gate is not None:
-            waits += [self._gate, self._router, self._ear]
-        for way in self._ways.values():
-            waits += [way.sockets.main, way.sockets.ear]
-            if way.said != (True, ""):
-                waits.append(way.sockets.watch)
+        if self._zap is not None:
+            waits += [self._zap, self._router, self._ear]
+        for link in self._links.values():
+            waits += [link.sockets.main, link.sockets.ear]
+            if link.said != (True, ""):
+                waits.append(link.sockets.monitor)
         return waits
 
     def receive(self, most: int) -> Iterator[tuple[str, bytes, memoryview | None]]:
         """Let in who may come, and return what has come on Main sockets: of each at most `most` messages."""
-        if self._gate is not None:
-            self._gate.serve()
+        if self._zap is not None:
+            self._zap.serve()
             for received in _drained(self._router.receive, most):
                 if received[0]:
                     yield received
                 else:
                     self.strangers += 1
-        for name, way in list(self._ways.items()):
-            for frame, data in _drained(way.sockets.receive, most):
+        for name, link in list(self._links.items()):
+            for frame, data in _drained(link.sockets.receive, most):
                 yield name, frame, data
 
     def hear(self, most: int) -> Iterator[tuple[str, bytes]]:
         """Return what neighbours have published."""
-        if self._gate is not None:
+        if self._zap is not None:
             for heard in _drained(self._ear.receive, most):
                 if heard[0]:
                     yield heard
                 else:
                     self.strangers += 1
-        for name, way in list(self._ways.items()):
-            for state in _drained(way.sockets.hear, most):
+        for name, link in list(self._links.items()):
+            for state in _drained(link.sockets.hear, most):
                 yield name, state
 
     def send(self, name: str, frame: bytes, data: Data | None = None) -> bool:
         """Send a frame to a neighbour on another host; return False if it is none."""
-        way = self._ways.get(name)
-        if way is not None:
-            way.sockets.send(frame, data)
+        link = self._links.get(name)
+        if link is not None:
+            link.sockets.send(frame, data)
         elif name in self._allowed:
             self._router.send(name, frame, data)
         else:
@@ -212,9 +212,9 @@ class Far:
 
     def publish(self, topic: str, frame: bytes) -> bool:
         """Publish a state for a neighbour on another host; return False if it is none."""
-        way = self._ways.get(topic)
-        if way is not None:
-            way.sockets.publish(topic, self._name, frame)
+        link = self._links.get(topic)
+        if link is not None:
+            link.sockets.publish(topic, self._name, frame)
         elif topic in self._allowed:
             self._publisher.publish(topic, self._name, frame)
         else:
@@ -233,8 +233,8 @@ class Far:
             self._offences[name] = self._offences.get(name, 0) + offences
             if self._offences[name] >= MOST_OFFENCES:
                 self.muted.add(name)
-                if self._gate is not None:
-                    self._gate.forbid(name)
+                if self._zap is not None:
+                    self._zap.forbid(name)
         return kept
 
 
