@@ -59,7 +59,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
     max_workers:
         How many Workers; by default as many as processors may be used.
     mp_context:
-        Accepted for programs written for ``ProcessPoolExecutor``; Workers are started in our own way.
+        Accepted for programs written for ``ProcessPoolExecutor``, and not used.
     initializer, initargs:
         Called in each Worker before anything else; if it raises, all Futures fail. `initargs` may hold locks, queues,
         values and pipes of ``multiprocessing.get_context("spawn")``, for Workers of this machine.
