@@ -129,7 +129,9 @@ def _variable_pickler() -> Any:
             if made is not None:
                 return made
             made = super().reducer_override(obj)
-            if made is NotImplemented and not self._has_a_way(obj):
+            if made is NotImplemented and not (
+                isinstance(obj, (type, types.FunctionType)) or type(obj) in self.dispatch_table
+            ):
                 try:
                     made = obj.__reduce_ex__(PROTOCOL)
                 except Exception as error:
@@ -139,9 +141,6 @@ def _variable_pickler() -> Any:
                 if isinstance(made, str):  # a name
                     return NotImplemented
             return made
-
-        def _has_a_way(self, obj: Any) -> bool:
-            return isinstance(obj, (type, types.FunctionType)) or type(obj) in self.dispatch_table
 
     return VariablePickler
 

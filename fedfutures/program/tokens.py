@@ -296,15 +296,9 @@ class _TokenPickler(pickle.Pickler):
             raise _TooLarge
         return found.token
 
-    def of_cache(self, cache: Any) -> Any:
-        return "cache", list(cache.cache_parameters().items()), cache.__wrapped__
-
     def of_file(self, file: Any) -> Any:
         how = fresh.reduce(file)
         return "file", type(file).__name__, getattr(file, "name", None), how and how[1]
-
-    def of_variable(self, variable: contextvars.ContextVar[Any]) -> Any:
-        return "context variable", variable.name, variable.get(None)
 
 
 def _has_identity(obj: Any, kind: type) -> bool:
@@ -330,8 +324,8 @@ _DESCRIBED: dict[type, Callable[[Any, Any], Any]] = {
     types.ModuleType: _TokenPickler.of_module,
     set: _TokenPickler.of_set,
     frozenset: _TokenPickler.of_set,
-    LRU_CACHE: _TokenPickler.of_cache,
-    contextvars.ContextVar: _TokenPickler.of_variable,
+    LRU_CACHE: lambda pickler, cache: ("cache", list(cache.cache_parameters().items()), cache.__wrapped__),
+    contextvars.ContextVar: lambda pickler, made: ("context variable", made.name, made.get(None)),
     types.MappingProxyType: lambda pickler, proxy: ("proxy", dict(proxy)),
     types.CodeType: lambda pickler, code: ("code", describe_code(code)),
     io.TextIOWrapper: _TokenPickler.of_file,

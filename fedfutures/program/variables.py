@@ -190,7 +190,8 @@ class Variables:
         variable.value, variable.finding, variable.own = value, finding, own
         variable.parts = [(part, _named_by(part)) for part in finding.reach.parts]
         variable.bytes = finding.size
-        variable.probe = probe_for(value, finding.token is not None, lambda: _is_as(value, key, finding.token))
+        is_as_found = lambda: examine(value, Named(), key).token == finding.token  # noqa: E731
+        variable.probe = probe_for(value, finding.token is not None, is_as_found)
         if variable.version is None or variable.version.body is None:
             goes_by_value = type(value) is types.FunctionType and named.key_of(value) == key
             held = copy_of(value, value.__closure__) if goes_by_value else value  # it may be given other code later
@@ -343,10 +344,6 @@ def _is_held(value: Any) -> bool:
     if value is MISSING or isinstance(value, (type, types.ModuleType)) or type(value) is LRU_CACHE:
         return True
     return type(value) is types.FunctionType and is_plain(value)
-
-
-def _is_as(value: Any, key: Key, token: bytes | None) -> bool:
-    return examine(value, Named(), key).token == token
 
 
 def described(keys: Iterable[Key]) -> str:

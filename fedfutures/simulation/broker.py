@@ -53,6 +53,9 @@ class SimBroker(Node):
     def deadline(self) -> float | None:
         return self.machine.next_deadline()
 
+    def check(self) -> None:
+        self.machine.check()
+
     def tick(self) -> None:
         self.step(TICK)
 
@@ -61,7 +64,7 @@ class SimBroker(Node):
         actions = self.machine.step(event, self.clock.now * self.rate + self.offset)
         if actions:
             self._act(actions)
-        if self.world.careful and (actions or event is not TICK):
+        if (actions or event is not TICK) and self.world.checks_now():
             self.machine.check()
 
     def inform(self, event: Event) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..federation.events import Send
-from ..wire.messages import VALUE
+from ..wire.messages import VALUE, Batch
 from .laws import ALL, Law, NothingLeft, SameConstants
 from .observer import Listener
 from .records import FutureRecord, Key, LawBroken, Records, broken
@@ -53,7 +53,7 @@ class Checker(Listener):
         self.laws = [law(system, self.records) for law in ALL]
         self._at_start = self._having("started")
         self._at_outcome = self._having("resolves")
-        self._at_message = self._having("sends")
+        self._at_batch = self._having("gives")
         self._at_sample = self._having("sampled")
 
     def _having(self, hook: str) -> list[Law]:
@@ -107,8 +107,10 @@ class Checker(Listener):
         self.records.disturb()
 
     def on_send(self, now: float, sender: str, peer: str, action: Send) -> None:
-        for law in self._at_message:
-            law.sends(sender, peer, action.message)
+        message = action.message
+        if type(message) is Batch:
+            for law in self._at_batch:
+                law.gives(sender, peer, message)
 
     def sample(self, healed: bool) -> None:
         """Some time has passed."""

@@ -8,8 +8,7 @@ the machines assert themselves. L1 and L3 are in :mod:`.schedule`, which lets ti
 from __future__ import annotations
 
 from ..broker.dispatch import MOST_CROSSINGS
-from ..wire import messages
-from ..wire.messages import CANCELLED, ERROR, LOST, POISONED, VALUE, Message
+from ..wire.messages import CANCELLED, ERROR, LOST, POISONED, VALUE, Batch
 from .records import FutureRecord, Key, Records, broken
 from .specs import CRASHES, RAISES, read, value_of
 from .system import System
@@ -37,8 +36,8 @@ class Law:
     def resolves(self, key: Key, record: FutureRecord, kind: int, outcome: bytes) -> None:
         """An outcome has come; the record is as it was before."""
 
-    def sends(self, sender: str, peer: str, message: Message) -> None:
-        """A message is sent."""
+    def gives(self, sender: str, peer: str, batch: Batch) -> None:
+        """A node gives Futures to another."""
 
     def sampled(self, healed: bool) -> None:
         """Some time has passed."""
@@ -94,13 +93,13 @@ class AttemptsGrow(Law):
         super().__init__(system, records)
         self.latest: dict[tuple[str, int, str, int], tuple[int, int]] = {}
 
-    def sends(self, sender: str, peer: str, message: Message) -> None:
+    def gives(self, sender: str, peer: str, batch: Batch) -> None:
         broker = self.system.brokers.get(sender)
-        if broker is None or type(message) is not messages.Batch:
+        if broker is None:
             return
-        now = (message.attempt, message.crashes)
-        for number in message.ids:
-            key = (sender, broker.boot, message.submitter, number)
+        now = (batch.attempt, batch.crashes)
+        for number in batch.ids:
+            key = (sender, broker.boot, batch.submitter, number)
             before = self.latest.get(key, (0, 0))
             self.latest[key] = max(now, before)
             if self.records.is_calm:
@@ -116,16 +115,14 @@ class CrossesTwice(Law):
         super().__init__(system, records)
         self.crossed: dict[tuple[str, str, str, int, int], set[int]] = {}
 
-    def sends(self, sender: str, peer: str, message: Message) -> None:
+    def gives(self, sender: str, peer: str, batch: Batch) -> None:
         brokers = self.system.brokers
-        if not self.records.is_calm:
-            return
-        if type(message) is messages.Batch and sender in brokers and peer in brokers:
-            for number in message.ids:
-                key = (sender, peer, message.submitter, number, message.attempt)
+        if self.records.is_calm and sender in brokers and peer in brokers:
+            for number in batch.ids:
+                key = (sender, peer, batch.submitter, number, batch.attempt)
                 pieces = self.crossed.setdefault(key, set())
-                pieces.add(message.piece)
-                where = f"{message.submitter}/{number} {sender} -> {peer}"
+                pieces.add(batch.piece)
+                where = f"{batch.submitter}/{number} {sender} -> {peer}"
                 stranded = not brokers[sender].machine.load.takers  # nobody here can run it
                 often = len(pieces) <= MOST_CROSSINGS or stranded
                 self.require(often, f"{where} in pieces {sorted(pieces)}")
@@ -136,13 +133,13 @@ class CrashesExplained(Law):
 
     code = "S10"
 
-    def sends(self, sender: str, peer: str, message: Message) -> None:
-        if type(message) is messages.Batch and message.crashes:
-            for number in message.ids:
-                record = self.records.futures.get((message.submitter, number))
+    def gives(self, sender: str, peer: str, batch: Batch) -> None:
+        if batch.crashes:
+            for number in batch.ids:
+                record = self.records.futures.get((batch.submitter, number))
                 if record is not None:
-                    counts = f"{message.submitter}/{number}: {message.crashes} of {record.blamed} crashes"
-                    self.require(message.crashes <= record.blamed, counts)
+                    counts = f"{batch.submitter}/{number}: {batch.crashes} of {record.blamed} crashes"
+                    self.require(batch.crashes <= record.blamed, counts)
 
     def resolves(self, key: Key, record: FutureRecord, kind: int, outcome: bytes) -> None:
         if kind == POISONED:

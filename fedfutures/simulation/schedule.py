@@ -20,6 +20,7 @@ from .specs import CRASHES, LOCKS, PLAIN, RAISES, payload_of
 from .system import System
 from .world import World
 
+MACHINE_FAILED = "crash of a machine"
 SAMPLE_SECONDS = 0.25
 LEFTOVERS_SECONDS = 15.0
 EVENTS_AT_MOST = 10_000
@@ -56,7 +57,7 @@ class Verdict:
 class Schedule:
     """Everything that is drawn, and the run."""
 
-    def __init__(self, seed: int, *listeners: Listener) -> None:
+    def __init__(self, seed: int, *listeners: Listener, checked_of: int = 1) -> None:
         self.seed = seed
         self.dice = dice = Random(f"{seed} schedule")
         self.swarm: Swarm = draw_swarm(dice)
@@ -64,7 +65,7 @@ class Schedule:
         self.heals_at = dice.choice([0.5, 2.0, 5.0]) * (1.0 + dice.random())
         spreads_starts = dice.choice([0.0, 0.01, 0.3])
         counts = [dice.randint(1, 3) for _ in range(dice.choice([1, 1, 2, 2, 3, 4]))]
-        self.world = World(seed, careful=True)
+        self.world = World(seed, checked_of=checked_of)
         conditions = self.swarm.conditions
         self.system = System(
             self.world, sum(counts), conditions=conditions, drift=self.swarm.drift, spreads_starts=spreads_starts
@@ -142,7 +143,7 @@ class Schedule:
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{error!r} in {last.name}, {last.filename}:{last.lineno}"
-            found = broken(self.world, "crash of a machine", where)
+            found = broken(self.world, MACHINE_FAILED, where)
             found.__cause__ = error
         checker, clock = self.checker, self.world.clock
         return Verdict(
@@ -160,6 +161,8 @@ class Schedule:
         self.late = self.system.clock.now - self.heals_at
         self._empty_all()
         self._be_quiet()
+        for node in self.system.nodes():
+            node.check()
         self.checker.end()
         self._ask_everybody()
 

@@ -49,6 +49,9 @@ class Submitter(Node):
     def deadline(self) -> float | None:
         return self.machine.next_deadline()
 
+    def check(self) -> None:
+        self.machine.check()
+
     def service(self) -> None:
         """Do all that is due."""
         raise NotImplementedError
@@ -60,7 +63,7 @@ class Submitter(Node):
                 self._send(action)
             else:
                 self.act(action)
-        if self.world.careful:
+        if self.world.checks_now():
             self.machine.check()
 
     def _send(self, action: Send) -> None:

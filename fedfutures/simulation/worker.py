@@ -138,7 +138,8 @@ class SimWorker(Submitter):
             self.step(back)
         if self.own and not (locked_in and self.resting):  # what has come back is for this Worker
             self.offer()
-        if self.is_due():
+        due = machine.next_deadline()
+        if due is not None and due <= self.local() + 1e-9:
             self.step(TICK)
         report = workload.report(stuck, self.cells()) if stuck else None
         if report is not None:

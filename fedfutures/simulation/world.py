@@ -34,12 +34,13 @@ FREE = Costs()
 
 
 class World:
-    """One seed decides everything. `careful`: machines check themselves."""
+    """One seed decides everything. Of so many steps of machines one is followed by a check of that machine; 0: none."""
 
-    __slots__ = ("_boots", "_tags", "careful", "clock", "costs", "observer", "seed")
+    __slots__ = ("_boots", "_checked_of", "_steps", "_tags", "clock", "costs", "observer", "seed")
 
-    def __init__(self, seed: int, *, careful: bool = False, costs: Costs = FREE) -> None:
-        self.seed, self.careful, self.costs = seed, careful, costs
+    def __init__(self, seed: int, *, checked_of: int = 0, costs: Costs = FREE) -> None:
+        self.seed, self.costs = seed, costs
+        self._steps, self._checked_of = 0, checked_of
         self.clock, self.observer = Clock(), Observer()
         self._tags = 0
         self._boots = random.Random(f"{seed} boots")
@@ -52,6 +53,11 @@ class World:
         """A number no Future has had."""
         self._tags += 1
         return self._tags
+
+    def checks_now(self) -> bool:
+        """Whether the machine that has just made a step is to be checked."""
+        self._steps += 1
+        return self._checked_of > 0 and self._steps % self._checked_of == 0
 
     def note(self, name: str, what: str) -> None:
         """Something befell a node."""
@@ -92,6 +98,10 @@ class Node:
         """Give the machine a Tick."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Let the machine check itself."""
+        raise NotImplementedError
+
     def arrive(self, source: str, frame: bytes) -> None:
         """A frame has come over the Main link."""
         raise NotImplementedError
@@ -102,7 +112,9 @@ class Node:
 
     def plan(self) -> None:
         """See to it that the machine is woken at its deadline."""
-        due = self.deadline()
+        self._plan_for(self.deadline())
+
+    def _plan_for(self, due: float | None) -> None:
         if due is not None:
             time = (due - self.offset) / self.rate
             if time < self._wake_at:
@@ -112,14 +124,11 @@ class Node:
     def _wake(self, time: float) -> None:
         if time == self._wake_at and not self.halted:
             self._wake_at = NEVER
-            if self.is_due():
+            due = self.deadline()
+            if due is not None and due <= self.local() + 1e-9:
                 self.tick()
-            self.plan()
-
-    def is_due(self) -> bool:
-        """Whether the machine wants a Tick now."""
-        due = self.deadline()
-        return due is not None and due <= self.local() + 1e-9
+                due = self.deadline()
+            self._plan_for(due)
 
     def later(self, call: Callable[[], object]) -> None:
         """Keep what a halted node is to do when it goes on."""

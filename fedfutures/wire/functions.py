@@ -308,7 +308,7 @@ class Unloaded:
 
         Raises what loading raises, and SealBroken if the definition is not of the digest that was named.
         """
-        if self._is_loaded and (seen == self._seen or self._is_there()):
+        if self._is_loaded and (seen == self._seen or (self._key is not None and lookup(self._key) is self._function)):
             return self._function
         if not self._is_loaded and self._digest is not None and digest_of(self._body) != self._digest:
             raise SealBroken("the definition of the function was altered on its way; it was not loaded")
@@ -317,6 +317,3 @@ class Unloaded:
         self._key = (reference[0], reference[1]) if isinstance(reference, tuple) else None
         self._is_loaded = True
         return self._function
-
-    def _is_there(self) -> bool:
-        return self._key is not None and lookup(self._key) is self._function

@@ -90,23 +90,6 @@ def test_nor_inside_a_future(two: Executor) -> None:
     assert "pass future.result(), or submit inside a Future" in two.submit(made.with_future_as_argument).result(LIMIT)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [("env", "os.environ"), ("path", "pythonpath"), ("globals", "shared.set"), ("processes", "max_workers="),
-     ("maxtasksperchild", "max_tasks_per_child="), ("nothing", "unexpected keyword argument 'nothing'$"),
-     ("allow_root", r"write hosts=fedfutures\.Hosts\(names, allow_root=\.\.\.\)$")],
-)  # fmt: skip
-def test_keywords_of_others(name: str, said: str) -> None:
-    with pytest.raises(TypeError, match=rf"Executor\(\) got an unexpected keyword argument '{name}'.*{said}|{said}"):
-        Executor(**{name: 1, "mode": "serial"})
-
-
-@pytest.mark.parametrize("given", ["4", 2.5])
-def test_a_number_of_workers_that_is_none(given: Any) -> None:
-    with pytest.raises(TypeError, match=rf"^max_workers must be an integer or None, not \w+ {re.escape(repr(given))}$"):
-        Executor(max_workers=given)
-
-
 def test_hosts_that_cannot_be_meant() -> None:
     with pytest.raises(TypeError, match=r"^names of Hosts must be a sequence of names, such as \['h1'\], not a str$"):
         Hosts("h1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import signal
 import textwrap
 from pathlib import Path
@@ -10,8 +9,6 @@ from pathlib import Path
 import pytest
 import unread_program
 from launching import Ended, launch, python, write
-
-from fedfutures.futures import ends, inputs
 
 pytestmark = [pytest.mark.host, pytest.mark.once]
 
@@ -349,40 +346,3 @@ def test_maps_of_threads_of_a_future(tmp_path: Path) -> None:
     )
     ended = launch("-n", "2", "prog.py", cwd=tmp_path)
     assert (ended.code, ended.out, ended.err) == (0, "True\n", "")
-
-
-# -- inputs ----------------------------------------------------------------------------------------------------------
-
-
-def test_what_any_thread_may_read() -> None:
-    class Listlike(list):  # type: ignore[type-arg]
-        pass
-
-    safe = [[1], (1,), range(2), "ab", b"ab", {1: 2}, {1}, frozenset({1}), {1: 2}.items(), bytearray(b"a")]
-    assert all(inputs.Input((value,)).by_any_thread for value in safe)
-    assert inputs.Input(([1], itertools.repeat(2))).by_any_thread
-    lazy = [
-        iter([1]),
-        (n for n in [1]),
-        map(abs, [1]),
-        Listlike([1]),
-        itertools.repeat(1),
-        itertools.count(),
-    ]
-    assert not any(inputs.Input((value,)).by_any_thread for value in lazy)
-
-
-def test_an_input_is_read_ahead_within_bounds() -> None:
-    given = inputs.Input((iter(lambda: bytes(1000), None),))
-    assert given.read_ahead(5000, 60, most_bytes=100_000)
-    assert 90 < given.ahead < 5000
-    assert not given.read_ahead(5000, 60)
-    assert given.count == given.ahead == 5000
-    assert given.cut(3) == ([bytes(1000)] * 3,)
-    assert not inputs.Input((iter(lambda: 1, None),)).read_ahead(float("inf"), 0.05)
-    ending = inputs.Input((iter([1, 2]), itertools.count()))
-    assert ending.is_bounded
-    assert ending.read_ahead(float("inf"), float("inf"))
-    assert (ending.over, ending.count, ending.is_read) == (True, 2, False)
-    assert (ending.cut(9), ending.cut(9), ending.is_read) == (([1, 2], [0, 1]), None, True)
-    assert ends.ITEMS_AT_MOST == 1_000_000

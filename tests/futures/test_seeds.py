@@ -291,19 +291,6 @@ def test_without_a_seed_each_generator_is_new() -> None:
 # -- options ---------------------------------------------------------------------------------------------------------
 
 
-def test_options_cannot_be_changed() -> None:
-    options = futures.options(seed=1, priority=2)
-    for name in ("priority", "_values", "new"):
-        with pytest.raises(AttributeError, match="options cannot be changed"):
-            setattr(options, name, 3)
-    assert repr(options.options(seed=None)) == "<options priority=2>"
-    assert repr(futures.options()) == "<options>"
-    with pytest.raises(TypeError, match="unexpected keyword argument 'retries'"):
-        options.options(retries=3)
-    with pytest.raises(TypeError, match="priority must be an integer"):
-        futures.options(priority="high")  # type: ignore[arg-type]
-
-
 @pytest.mark.host
 def test_options_travel(two: Executor) -> None:
     options = two.options(seed=42)

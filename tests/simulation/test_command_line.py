@@ -31,6 +31,15 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert figures["ratio"] == pytest.approx(figures["makespan"] / figures["ideal"])
 
 
+def test_costs_make_a_run_longer(capsys: pytest.CaptureFixture[str]) -> None:
+    makespans = []
+    for costs in ([], ["--worker-cost", "0.01"], ["--broker-cost", "0.005"]):
+        assert main([*FIGURE, "--json", *costs]) == 0
+        makespans.append(json.loads(capsys.readouterr().out)["makespan"])
+    assert makespans[1] > 1.8 * makespans[0]
+    assert makespans[2] > 1.2 * makespans[0]
+
+
 def test_trace_and_transcript_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trace, story = tmp_path / "trace.json", tmp_path / "story.txt"
     assert main([*FIGURE, "--trace", str(trace), "--transcript", str(story)]) == 0

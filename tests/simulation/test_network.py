@@ -9,24 +9,7 @@ import pytest
 from fedfutures.simulation.clock import Clock
 from fedfutures.simulation.network import Conditions, FaultyLink, Link
 
-
-class Ear:
-    """Notes what arrives, and when."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.frames: list[tuple[float, bytes]] = []
-        self.published: list[bytes] = []
-
-    def arrive(self, source: str, frame: bytes) -> None:
-        self.frames.append((self.clock.now, frame))
-
-    def hear(self, source: str, frame: bytes) -> None:
-        self.published.append(frame)
-
-    @property
-    def numbers(self) -> list[int]:
-        return [frame[0] for _, frame in self.frames]
+from .listening import Ear
 
 
 def faulty(conditions: Conditions, seed: int = 1) -> tuple[Clock, FaultyLink, Ear]:

@@ -1,0 +1,54 @@
+"""``python -m benchmarks.thinking``: what a Broker takes for a message, and a Worker for a Future, in CPU time.
+
+The simulator takes these as ``--broker-cost`` and ``--worker-cost``. Both are measured from outside: processor time of
+the process, sockets and kernel with it, over many Futures that do nothing.
+
+A lone call is four messages at the Broker: the Batch that comes and goes, and the Results that come and go. Futures
+that are submitted together travel together, and there a Worker spends its time on Futures, not on messages.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from benchmarks import processes
+from fedfutures import Executor
+
+LONE_CALLS, MESSAGES_OF_A_CALL = 4000, 4
+TOGETHER = 40_000
+SETTLES_SECONDS = 0.5
+FIRST_WORKER = ".1"
+"""What the name of its process ends with."""
+
+
+def nothing(_: int) -> None:
+    """Do nothing."""
+
+
+def cpu_of(word: str) -> float:
+    """Return what a process below this one has used of the processor so far."""
+    process = processes.find(os.getpid(), word)
+    assert process is not None, f"no process is called {word}"
+    return process.cpu_seconds
+
+
+def main() -> None:
+    """Measure both, with one Worker."""
+    with Executor(max_workers=1) as executor:
+        for number in range(500):
+            executor.submit(nothing, number).result()
+        time.sleep(SETTLES_SECONDS)
+        broker = cpu_of("broker")
+        for number in range(LONE_CALLS):
+            executor.submit(nothing, number).result()
+        broker = cpu_of("broker") - broker
+        worker = cpu_of(FIRST_WORKER)
+        for future in [executor.submit(nothing, number) for number in range(TOGETHER)]:
+            future.result()
+        worker = cpu_of(FIRST_WORKER) - worker
+    print(f"--broker-cost {broker / LONE_CALLS / MESSAGES_OF_A_CALL:.2g} --worker-cost {worker / TOGETHER:.2g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Calls without a Federation: each has run when ``submit`` returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fedfutures.futures.serial import Serial
+
+
+def test_a_call_has_run() -> None:
+    node = Serial()
+    future = node.submit(pow, (2, 5), {}, priority=-3)
+    assert (future.done(), future.result(), repr(future)) == (True, 32, "<Future pow(…) returned int>")
+    assert node.submit(dict, (), {"a": 1}).result() == {"a": 1}
+
+
+def test_what_it_raises_is_kept() -> None:
+    future = Serial().submit(int, ("x",), {})
+    assert isinstance(future.exception(), ValueError)
+    assert isinstance(Serial().submit(exit, (3,), {}).exception(), SystemExit)
+
+
+def test_an_interrupt_is_the_programs() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Serial().submit(interrupted, (), {})
+
+
+def test_a_future_is_no_argument_and_a_value_no_function() -> None:
+    node = Serial()
+    future = node.submit(abs, (-1,), {})
+    for args, kwargs in (((future,), {}), ((), {"x": future})):
+        with pytest.raises(TypeError, match="cannot pickle a Future"):
+            node.submit(print, args, kwargs)
+    wrong: Any = 4
+    with pytest.raises(TypeError, match="takes a function first"):
+        node.submit(wrong, (), {})
+
+
+def test_a_submitter_says_that_nothing_travels() -> None:
+    submitter = Serial().submitter(abs)
+    submitter.attend(lambda: True)
+    future, size = submitter((-3,))
+    assert (future.result(), size, submitter.digest) == (3, 0, b"")
+    submitter.close()
+
+
+def test_constants_are_kept() -> None:
+    node = Serial()
+    node.share("answer", 42)
+    assert node.constants == {"answer": 42}
+    assert node.cancel_all([]) == 0

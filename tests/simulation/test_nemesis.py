@@ -1,0 +1,58 @@
+"""Swarms of faults, and how they heal."""
+
+from __future__ import annotations
+
+from random import Random
+
+from fedfutures.simulation.nemesis import Nemesis, Swarm, draw_swarm
+from fedfutures.simulation.network import Conditions
+from fedfutures.simulation.system import System
+from fedfutures.simulation.world import World
+
+
+def system_of(swarm: Swarm) -> System:
+    """Two Brokers with two Workers each, and a program at the first."""
+    system = System(World(1, checked_of=1), 4, conditions=swarm.conditions)
+    for name in ("b0", "b1"):
+        system.add_broker(name)
+    system.join("b0", "b1", 0.001)
+    for name in ("b0", "b1"):
+        for slot in (1, 2):
+            system.add_worker(name, slot)
+    system.add_origin("b0", "o")
+    return system
+
+
+def test_one_swarm_in_eight_has_no_faults_and_no_fault_is_in_all() -> None:
+    swarms = [str(draw_swarm(Random(seed))) for seed in range(800)]
+    assert 80 <= swarms.count("no faults") <= 140
+    for fault in ("drift", "worker_crashes", "broker_crashes", "cuts", "clogs", "pauses", "drop", "reorder"):
+        assert 80 <= sum(fault in swarm for swarm in swarms) <= 400
+
+
+def test_the_brokers_between_programs_are_never_lost_for_good() -> None:
+    swarm = Swarm(Conditions(), deaths=20.0)
+    system = system_of(swarm)
+    Nemesis(system, swarm, until=3.0).begin()
+    system.clock.run(until=9.0)
+    assert system.dead == {"b1"} == system.cut_off()
+    assert system.brokers["b0"].alive
+    assert all(system.hosts[worker] == "b0" for worker in system.workers)
+
+
+def test_everything_that_can_be_made_good_heals() -> None:
+    swarm = Swarm(
+        Conditions(drop=0.5), worker_crashes=5.0, broker_crashes=5.0, cuts=5.0, clogs=5.0, pauses=5.0, slowness=5.0
+    )
+    system = system_of(swarm)
+    nemesis = Nemesis(system, swarm, until=2.0)
+    nemesis.begin()
+    system.clock.run(until=2.0)
+    nemesis.heal()
+    assert system.conditions == Conditions()
+    assert not any(link.cut or link.clogged_until > system.clock.now for link in system.faulty_links)
+    assert not any(node.halted for node in system.nodes())
+    system.clock.run(until=20.0)
+    assert len(system.workers) == 4
+    assert all(worker.slowness == 1.0 for worker in system.workers.values())
+    assert all(name in system.brokers[system.hosts[name]].machine.peers for name in system.workers)
