@@ -172,7 +172,7 @@ def map(
     The input is read lazily: an endless generator works. All calls are made, whether or not the results are read: what
     is left of the input is read at the end, of the Executor, of the Future that runs, or of the program. An iterator
     that is closed or let go after its first result cancels the rest. An item that raises does so at its place, after
-    the results before it were delivered. An object that comes again in the same call, a large array for instance, is not
+    the results before it were delivered. An object that comes again in the same call, a large array say, is not
     looked at again.
 
     timeout: seconds from the call until ``next()`` raises ``TimeoutError``.
