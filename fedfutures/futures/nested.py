@@ -24,7 +24,7 @@ LONGEST_PAUSE_SECONDS = 0.25
 
 def wait_until_idle(origin: Any) -> None:
     """Return when no Worker has anything to run."""
-    if not origin.machine.has_given:
+    if not origin.machine.own.made:
         return
     idle, pause = 0, PAUSE_SECONDS
     began = heard = time.monotonic()

@@ -30,7 +30,7 @@ class Repeated(NamedTuple):
 
 def found_at(origin: Any) -> Repeated:
     """Ask the Workers of an Origin, which are idle by now."""
-    if origin is None or origin.closed or origin.lost is not None or origin.size < 2 or not origin.machine.has_given:
+    if origin is None or origin.closed or origin.lost is not None or origin.size < 2 or not origin.machine.own.made:
         return Repeated({}, [])
     answers, _ = origin.ask("generators", "", 0, ANSWER_SECONDS)
     variables: dict[Key, str] = {}

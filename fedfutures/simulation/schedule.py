@@ -195,7 +195,11 @@ class Schedule:
         node, number = key
         system = self.system
         submitter = system.origins.get(node) or system.workers.get(node)
-        said = [submitter.machine.explain(number)] if submitter is not None else ["its submitter is gone"]
+        said = (
+            [submitter.machine.own.explain(number, submitter.name)]
+            if submitter is not None
+            else ["its submitter is gone"]
+        )
         said += [broker.machine.explain(node, number) for broker in system.brokers.values() if broker.alive]
         return f"{node}/{number}: {', '.join(said)}"
 

@@ -127,7 +127,7 @@ class Submitter(Node):
             ids = self._cut(min(wanted, BATCH_FUTURES_AT_MOST))
             wanted -= len(ids)
             first = self.calls[ids[0]]
-            self.machine.define(first.function, "function", b"body of " + first.function)
+            self.machine.own.define(first.function, "function", b"body of " + first.function)
             payloads = [self.calls[number].payload for number in ids]
             self.step(self._offer(first, ids, payloads))
 

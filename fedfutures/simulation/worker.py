@@ -159,7 +159,7 @@ class SimWorker(Submitter):
         assert running is not None
         now, listens = self.clock.now, self.driven_at + HELPER_AFTER_SECONDS
         time = NEVER
-        if self.published is not None or (self.inbox and self.machine.given_count):
+        if self.published is not None or (self.inbox and self.machine.own.count):
             time = listens
         elif self.inbox:
             time = max(now, self.driven_at + REPORT_SECONDS) + LOOK_SECONDS

@@ -96,7 +96,7 @@ class LocalCalls:
 
     def urgent(self) -> int:
         """Some for each other Worker, so that they leave less urgent work for it; the rest is done fastest here."""
-        room = URGENT_PER_WORKER * (self._size() - 1) - self._machine.given_count
+        room = URGENT_PER_WORKER * (self._size() - 1) - self._machine.own.count
         return max(0, min(room, self._machine.urgent()))
 
     def why_waiting(self) -> str:

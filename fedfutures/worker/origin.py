@@ -143,7 +143,7 @@ class Origin(Node):
             own.append(future)
         if waits:
             return future
-        if is_urgent or self.machine.given_count < submissions.size:
+        if is_urgent or self.machine.own.count < submissions.size:
             self.send()
         elif len(own or self.own) % SEND_EVERY_FUTURES == 0:
             self.service()

@@ -1,4 +1,4 @@
-"""What a node has asked for besides work: modules, and files of the program's. Pure.
+"""What a node has asked for besides work: modules, files of the program's, and answers to questions. Pure.
 
 Each is asked for once, and again in a new session, until it comes or is said not to be had.
 """
@@ -6,17 +6,18 @@ Each is asked for once, and again in a new session, until it comes or is said no
 from __future__ import annotations
 
 from ..wire import messages
-from .events import Fetch, Fetched, Provided, Require
+from .events import Ask, Fetch, Fetched, Provided, Require
 
 
 class Requests:
     """The open ones of a node."""
 
-    __slots__ = ("_files", "_modules")
+    __slots__ = ("_files", "_modules", "_questions")
 
     def __init__(self) -> None:
         self._modules: set[bytes] = set()
         self._files: set[str] = set()
+        self._questions: dict[int, messages.Inquire] = {}
 
     def ask(self, event: Require | Fetch) -> list[messages.Message]:
         """Return what is to be sent for a module or a file."""
@@ -31,7 +32,18 @@ class Requests:
     def ask_again(self) -> list[messages.Message]:
         """Return what is to be sent when a new session has begun."""
         wants = [messages.Want(key) for key in sorted(self._modules)]
-        return [*wants, *(messages.Fetch(name) for name in sorted(self._files))]
+        return [*wants, *(messages.Fetch(name) for name in sorted(self._files)), *self._questions.values()]
+
+    def inquire(self, ask: Ask) -> messages.Inquire:
+        """Return what is to be sent for a question."""
+        question = messages.Inquire(ask.number, ask.subject, ask.seconds, ask.submitter, ask.future)
+        self._questions[ask.number] = question
+        return question
+
+    def answered(self, answer: messages.Answer) -> None:
+        """An answer came; the last one ends the question."""
+        if answer.last:
+            self._questions.pop(answer.number, None)
 
     def provided(self, function: messages.Function) -> list[Provided]:
         """A module came, or why it does not."""

@@ -144,7 +144,7 @@ class Submissions:
                 self._packing.tell(definition.snapshot)
             if not ids:
                 digest, root = definition.digest, of_root
-                self.machine.define(definition.digest, definition.name, definition.body)
+                self.machine.own.define(definition.digest, definition.name, definition.body)
                 if seal is not None:
                     stamp = seal.stamp(digest, self.name)
             ids.append(future._number)
@@ -356,7 +356,7 @@ class Submissions:
         """Say where an own Future is that is not done, as far as this node knows, and whether others know more."""
         with self.lock:
             if future._number in self.futures:
-                return self.machine.explain(future._number), True
+                return self.machine.own.explain(future._number, self.name), True
             if future._call is None:
                 return "it runs here, or waits for Futures that it has submitted", False
             before = list(itertools.takewhile(lambda other: other is not future, self.own))

@@ -149,7 +149,7 @@ class Node:
             while self.own and self._goes_with(function, priority) and len(cut) < max(1, min(wanted, 4)):
                 cut.append(self.own.popleft())
             wanted -= len(cut)
-            self.machine.define(function, "function", b"body of " + function)
+            self.machine.own.define(function, "function", b"body of " + function)
             ids, payloads = [number for _, number, _ in cut], [payload for _, _, payload in cut]
             self.step(rules.Offer(function, ids, payloads, len(self.own), priority))
         deadline = self.machine.next_deadline()
@@ -388,7 +388,7 @@ class Network:
                 self.wait(9.0)  # whatever was lost is sent again
         stuck = [
             (node.name, number, [broker.explain(node.name, number) for broker in self.brokers.values()],
-             node.machine.explain(number))
+             node.machine.own.explain(number, node.name))
             for node in self.nodes.values()
             for number in node.payloads.keys() - node.outcomes.keys()
         ]  # fmt: skip

@@ -70,7 +70,7 @@ class Federation(Work):
     @rule(which=WHICH, number=WHICH)
     def cancel(self, which: int, number: int) -> None:
         node = self.pick("origin", which)
-        given = list(node.machine._where)
+        given = list(node.machine.own.where)
         if given:
             chosen = given[number % len(given)]
             self.cancelled.add((node.name, node.machine._hello.boot, chosen))

@@ -105,7 +105,7 @@ class Tree(Work):
     @rule(which=WHICH, number=WHICH)
     def cancel(self, which: int, number: int) -> None:
         node = self.pick("origin", which)
-        given = list(node.machine._where)
+        given = list(node.machine.own.where)
         if given:
             chosen = given[number % len(given)]
             self.cancelled.add((node.name, chosen))

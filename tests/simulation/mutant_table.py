@@ -19,6 +19,8 @@ class Mutant(NamedTuple):
 
 
 WORKER = "worker.machine.WorkerMachine."
+OWN_PIECES = "worker.own_pieces.OwnPieces."
+ASKING = "worker.asking.Asking."
 CHANNEL = "federation.channel.Channel."
 LINK = "federation.link.Link."
 BROKER = "broker.machine.BrokerMachine."
@@ -63,18 +65,18 @@ OF_CHANNELS = (
 
 OF_WORKERS = (
     Mutant("counts-duplicate-results", "a submitter takes results of Futures that have resolved",
-           WORKER + "_on_results", "not pending.issuperset(ids)", "False"),
+           OWN_PIECES + "take", "not pending.issuperset(ids)", "False"),
     Mutant("results-not-sent-again", "in a new session a Worker does not send results again that may be lost",
            WORKER + "_begin_again", "self._finished, old)", "self._finished, Channel())"),
     Mutant("worker-says-no-holding", "in a new session a Worker does not say what it holds",
            WORKER + "_begin_again", "self._send(message, now)",
            "type(message) is messages.Holding or self._send(message, now)"),
     Mutant("submitter-gives-only-once", "in a new session a submitter does not take back what it gave",
-           WORKER + "_begin_again", "if self._where:", "if False:"),
+           WORKER + "_begin_again", "if back:", "if False:"),
     Mutant("resubmits-under-old-attempt", "what is given again in a new session counts as the first attempt",
            WORKER + "_offer", "max(1, self._sessions)", "1"),
     Mutant("function-not-sent-again", "in a new session a submitter takes functions for known",
-           WORKER + "_begin_again", "self._sent.clear()", "pass"),
+           OWN_PIECES + "take_back", "self._sent.clear()", "pass"),
     Mutant("submitter-ignores-want", "a submitter does not answer Want",
            WORKER + "_on_want", "definition is not None", "False"),
     Mutant("worker-never-wants", "a Worker does not ask for a function that it lacks",
@@ -89,7 +91,7 @@ OF_WORKERS = (
     Mutant("bye-is-lost", "a node that was leaving says no Bye in a new session",
            WORKER + "_begin_again", "if self._leaving:", "if False:"),
     Mutant("idle-worker-keeps-silent", "a Worker that falls idle with Demand standing does not say so",
-           WORKER + "_announce", "idle and not self._said_idle and bool(self.held)", "False"),
+           ASKING + "news", "idle and not self._said_idle and holds", "False"),
     Mutant("old-hunger", "a Worker believes the hunger of an older State",
            WORKER + "_on_state", "state.number > self._hunger_number", "True"),
     Mutant("worker-never-hands-back", "a Worker does not hand back what its submitter cancels",

@@ -42,8 +42,11 @@ def test_one_thread_drives_at_a_time(origin: Bench) -> None:
 def test_who_waits_is_woken_by_another_thread(origin: Bench) -> None:
     driver = origin.node.driver
     threading.Timer(0.05, driver.wake).start()
-    assert driver.poll(time.monotonic() + 30)
-    origin.node.service()
+    give_up = time.monotonic() + 30
+    while not driver.poll(give_up):  # time may come for something else before
+        assert time.monotonic() < give_up
+        driver.service()
+    driver.service()
     assert not driver.poll(time.monotonic())
 
 
@@ -53,7 +56,7 @@ def test_whoever_finds_the_host_process_gone_says_so(worker: Bench) -> None:
     worker.node.driver.watch(control, lambda: gone.append(True))
     assert not worker.node.driver.poll(time.monotonic())
     os.close(other)
-    assert worker.node.driver.poll(time.monotonic() + 30)
+    assert worker.node.driver.poll(time.monotonic())
     assert gone == [True]
     os.close(control)
 

@@ -40,11 +40,11 @@ from fedfutures.wire.messages import (
     Welcome,
 )
 from fedfutures.worker import events as rules
+from fedfutures.worker.asking import LONG_SECONDS
 from fedfutures.worker.machine import (
     BEAT_SECONDS,
     HELLO_AGAIN_SECONDS,
     IDLE_BEAT_SECONDS,
-    LONG_SECONDS,
     RESULTS_REMEMBERED,
     URGENT_AT_MOST,
     WorkerMachine,
@@ -113,7 +113,7 @@ class Bench:
         return Batch(piece, "o", function, 1, 0, 0, spent, list(ids), [b""] * len(ids))
 
     def offer(self, ids: Any = (1,), function: bytes = b"f", backlog: int = 0) -> list[Any]:
-        self.machine.define(function, "function", b"body")
+        self.machine.own.define(function, "function", b"body")
         return self.step(rules.Offer(function, list(ids), [b"%d" % number for number in ids], backlog))
 
 
@@ -284,7 +284,7 @@ def test_a_new_session_begins_with_what_is_held_and_what_may_be_lost(busy: Bench
         Want(b"new"),
         Demand(0, 0),
     ]
-    assert busy.machine.given_count == 0
+    assert busy.machine.own.count == 0
     assert busy.offer([7], b"own") == [
         Function(b"own", "function", b"body"),
         Batch(2, "n", b"own", 2, 0, 0, False, [7], [b"7"], "n"),
@@ -462,7 +462,7 @@ def test_an_origin_gives_what_is_asked_for(origin: Bench) -> None:
     assert origin.offer([1, 2], backlog=7) == [BODY, Batch(1, "n", b"f", 1, 0, 7, False, [1, 2], [b"1", b"2"], "n")]
     assert origin.machine.wanted() == 3
     assert origin.offer([3]) == [Batch(2, "n", b"f", 1, 0, 0, False, [3], [b"3"], "n")]
-    assert origin.machine.given_count == 3
+    assert origin.machine.own.count == 3
 
 
 def test_a_worker_gives_when_others_hunger(worker: Bench) -> None:
@@ -480,7 +480,7 @@ def test_a_worker_gives_when_others_hunger(worker: Bench) -> None:
 def test_urgent_futures_do_not_wait_for_demand(origin: Bench) -> None:
     assert Bench("origin").machine.urgent() == 0
     assert origin.machine.urgent() == URGENT_AT_MOST
-    origin.machine.define(b"f", "function", b"body")
+    origin.machine.own.define(b"f", "function", b"body")
     said = origin.step(rules.Offer(b"f", [1, 2], [b"", b""], 0, priority=3, root="root"))
     assert [(batch.priority, batch.root) for batch in said if isinstance(batch, Batch)] == [(3, "root")]
     assert origin.machine.urgent() == URGENT_AT_MOST - 2
@@ -557,8 +557,8 @@ def test_a_worker_answers_for_what_it_holds(worker: Bench) -> None:
 
 def test_explain_and_statistics(origin: Bench) -> None:
     origin.offer([1])
-    assert origin.machine.explain(1) == "given to the Broker by n in piece 1"
-    assert origin.machine.explain(2).startswith("not given away by n")
+    assert origin.machine.own.explain(1, "n") == "given to the Broker by n in piece 1"
+    assert origin.machine.own.explain(2, "n").startswith("not given away by n")
     assert origin.machine.statistics() == {
         "held": 0, "given": 1, "own": 0, "busy": 0, "functions": 0, "unacknowledged": 2,
     }  # fmt: skip
@@ -567,14 +567,14 @@ def test_explain_and_statistics(origin: Bench) -> None:
 def test_check_finds_what_is_wrong(origin: Bench) -> None:
     origin.offer([1])
     machine = origin.machine
-    machine.given_count = 2
+    machine.own.count = 2
     with pytest.raises(LocalProtocolError, match="count"):
         machine.check()
-    machine.given_count = 1
-    machine._where[5] = 1
+    machine.own.count = 1
+    machine.own.where[5] = 1
     with pytest.raises(LocalProtocolError, match="in no piece"):
         machine.check()
-    del machine._where[5]
+    del machine.own.where[5]
     machine.workload.hold(Batch(1, "o", b"f", 1, 0, 0, False, [], []))
     with pytest.raises(LocalProtocolError, match="empty piece"):
         machine.check()

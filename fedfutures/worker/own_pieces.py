@@ -1,0 +1,102 @@
+"""The own Futures of a node that are at its Broker: in which piece each went, and what their functions are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..errors import LocalProtocolError
+from ..wire.messages import Function, Results
+
+
+class OwnPieces:
+    """Each Future given is in one piece, until its outcome has come or a new session begins."""
+
+    __slots__ = ("_definitions", "_sent", "count", "made", "pieces", "where")
+
+    def __init__(self) -> None:
+        self.pieces: dict[int, tuple[bytes, set[int]]] = {}  # number -> (function, Futures that are open)
+        self.where: dict[int, int] = {}  # Future -> the piece it went in
+        self.made = 0  # how many pieces there ever were
+        self.count = 0  # how many Futures are given; a field, for each submit looks at it
+        self._definitions: dict[bytes, Function] = {}  # that given Futures may still need
+        self._sent: set[bytes] = set()  # functions that the Broker was sent
+
+    def define(self, digest: bytes, name: str, body: bytes) -> None:
+        """Keep the definition of a function, to be sent with the first Batch that needs it."""
+        if digest not in self._definitions:
+            self._definitions[digest] = Function(digest, name, body)
+
+    def definition(self, digest: bytes) -> Function | None:
+        """Return the definition of an own function."""
+        return self._definitions.get(digest)
+
+    def unsent_definition(self, digest: bytes) -> Function | None:
+        """Return the definition that has to be sent before a Batch; None where the Broker knows it."""
+        if digest in self._sent:
+            return None
+        self._sent.add(digest)
+        return self._definitions[digest]
+
+    def give(self, digest: bytes, ids: list[int]) -> int:
+        """Futures go to the Broker; return the number of their piece."""
+        self.made += 1
+        self.pieces[self.made] = (digest, set(ids))
+        self.where.update(dict.fromkeys(ids, self.made))
+        self.count += len(ids)
+        return self.made
+
+    def take(self, results: Results) -> tuple[bytes, list[int], list[bytes]] | None:
+        """Take outcomes in; return the function, and the Futures that were open with their outcomes."""
+        entry = self.pieces.get(results.piece)
+        if entry is None:
+            return None
+        digest, pending = entry
+        ids, outcomes = results.ids, results.outcomes
+        if not pending.issuperset(ids):
+            kept = [(number, outcome) for number, outcome in zip(ids, outcomes) if number in pending]
+            ids, outcomes = [number for number, _ in kept], [outcome for _, outcome in kept]
+        pending.difference_update(ids)
+        for number in ids:
+            del self.where[number]
+        self.count -= len(ids)
+        if not pending:
+            del self.pieces[results.piece]
+        return digest, ids, outcomes
+
+    def by_piece(self, ids: Iterable[int]) -> dict[int, list[int]]:
+        """Return in which pieces these Futures are, those that are given."""
+        found: dict[int, list[int]] = {}
+        for number in ids:
+            if number in self.where:
+                found.setdefault(self.where[number], []).append(number)
+        return found
+
+    def open_ones(self, piece: int, ids: Iterable[int]) -> list[int] | None:
+        """Return which of these Futures of a piece are open; None where the piece is not known."""
+        entry = self.pieces.get(piece)
+        return None if entry is None else [number for number in ids if number in entry[1]]
+
+    def take_back(self) -> list[int]:
+        """A new session: return all that was given, the first first, and forget it and what the Broker knew."""
+        ids = sorted(self.where)
+        self.pieces.clear()
+        self.where.clear()
+        self._sent.clear()
+        self.count = 0
+        return ids
+
+    def explain(self, number: int, name: str) -> str:
+        """Say where a Future of the node of this name is."""
+        piece = self.where.get(number)
+        if piece is None:
+            return f"not given away by {name}: it waits here for Demand, runs, or is done"
+        return f"given to the Broker by {name} in piece {piece}"
+
+    def check(self) -> None:
+        """Assert that counts equal sums, and that no piece is empty."""
+        if self.count != sum(len(pending) for _, pending in self.pieces.values()):
+            raise LocalProtocolError("the count of given Futures is off")
+        if len(self.where) != self.count:
+            raise LocalProtocolError("a given Future is in no piece, or in two")
+        if any(not ids for _, ids in self.pieces.values()):
+            raise LocalProtocolError("an empty piece was kept")
