@@ -1,0 +1,79 @@
+"""A simulated Federation, and what host processes do for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from fedfutures.simulation.network import Conditions, FaultyLink
+from fedfutures.simulation.system import System
+from fedfutures.simulation.world import World
+
+
+def chain(conditions: Conditions | None = None, drift: float = 0.0) -> System:
+    """Three Brokers in a row, a Worker at each, a program at the first."""
+    system = System(World(1), 3, conditions=conditions, drift=drift)
+    for name in ("b0", "b1", "b2"):
+        system.add_broker(name)
+    for parent, child in (("b0", "b1"), ("b1", "b2")):
+        system.join(parent, child, 0.001)
+    for name in ("b0", "b1", "b2"):
+        system.add_worker(name, 1)
+    system.add_origin("b0", "o")
+    return system
+
+
+def test_a_worker_that_has_ended_is_replaced_under_another_name() -> None:
+    system = chain()
+    system.clock.run(until=1.0)
+    worker = system.workers["b1.1"]
+    for _ in range(2):
+        system.worker_died(worker, "signal SIGKILL", blame=False)
+    system.clock.run(until=2.0)
+    assert list(system.workers) == ["b0.1", "b2.1", "b1.1+1"]
+    assert system.staff["b1"] == ["b1.1+1"]
+    peers = system.brokers["b1"].machine.peers
+    assert "b1.1" not in peers
+    assert "b1.1+1" in peers
+
+
+def test_one_that_is_not_replaced_stays_away() -> None:
+    system = chain()
+    system.worker_died(system.workers["b1.1"], "signal SIGKILL", blame=False, again=False)
+    system.clock.run(until=2.0)
+    assert list(system.workers) == ["b0.1", "b2.1"]
+
+
+def test_behind_a_lost_host_everything_is_cut_off() -> None:
+    system = chain()
+    system.clock.run(until=1.0)
+    assert system.cut_off() == set()
+    system.host_died("b1")
+    system.clock.run(until=2.0)
+    assert system.cut_off() == {"b1", "b2"}
+    assert list(system.workers) == ["b0.1", "b2.1"]
+    system.broker_starts(system.brokers["b1"])
+    assert not system.brokers["b1"].alive
+
+
+def test_messages_of_those_that_are_gone_count() -> None:
+    system = chain()
+    system.clock.run(until=1.0)
+    before = system.messages_sent()
+    system.worker_died(system.workers["b2.1"], "signal SIGKILL", blame=False, again=False)
+    assert system.messages_sent() == before > 20
+
+
+@pytest.mark.parametrize("drift", [0.0, 0.05])
+def test_clocks_run_fast_or_slow_within_the_drift(drift: float) -> None:
+    system = chain(drift=drift)
+    rates = [node.rate for node in system.nodes()]
+    assert all(1.0 - drift <= rate <= 1.0 + drift for rate in rates)
+    assert len(set(rates)) == (7 if drift else 1)
+
+
+def test_links_have_faults_where_there_are_conditions() -> None:
+    assert chain().faulty_links == []
+    conditions = Conditions(drop=0.5)
+    links = chain(conditions).faulty_links
+    assert len(links) == 2 * (2 + 3 + 1)
+    assert all(isinstance(link, FaultyLink) and link.conditions is conditions for link in links)
