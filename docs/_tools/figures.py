@@ -140,7 +140,7 @@ PIECE_STATES = Figure(
         ),
         Arrow(
             "queued", "resolved", "cancelled;\nhost given up", at=0.72,
-            by=(*_by(BROKER, "_on_cancel"), *_by(RECOVERY, "fail_queued")),
+            by=_by(RECOVERY, "cancel", "fail_queued"),
         ),
         Arrow("held", "orphaned", "submitter\ngone: Cancel", by=_by(RECOVERY, "drop_submissions")),
         Arrow(

@@ -64,8 +64,7 @@ class BrokerMachine:
         self, name: str, boot: int, size: int, pack: Callable[[Any], bytes], random: Dice,
         size_of: Callable[[str], int] = nothing_here, space: int = SPACE_BYTES,
     ) -> None:  # fmt: skip
-        self.name, self.pack = name, pack
-        self.violations = 0  # messages that their senders should not have sent
+        self.name = name
         self.durations = schedule.Durations()
         self.outbox, self.peers, self.ledger = Outbox(), Peers(), Ledger()
         self.load = Load(boot, size, self.ledger, self.durations, self.outbox)
@@ -80,15 +79,17 @@ class BrokerMachine:
         self.recovery = Recovery(self.peers, self.ledger, self.delivery, cache, self.outbox)
         self.adoption = Adoption(self.peers, self.ledger, self.delivery, self.outbox)
         self.settlement = Settlement(
-            self.peers, self.ledger, self.durations, self.delivery, self.recovery, self.adoption
+            self.peers, self.ledger, self.durations, self.delivery, self.recovery, self.adoption, self.outbox,
         )  # fmt: skip
         self.transfers = Transfers(
             name, self.peers, self.outbox, self.ledger, self.downloads, self.deferrals, self.fetches, self.settlement,
             self.dispatch, self.functions, self.delivery, pack,
         )  # fmt: skip
         self.sessions = Sessions(name, boot, size, random, self.peers, self.delivery, self.outbox)
-        self.queries = Queries(name, self.peers, self.outbox, pack)
-        self.report = Report(name, self.ledger, self.load, self.functions, self.downloads, self.deferrals)
+        self.report = Report(
+            name, self.ledger, self.load, self.functions, self.downloads, self.deferrals, self.recovery, self.sessions
+        )  # fmt: skip
+        self.queries = Queries(name, self.peers, self.ledger, self.report, self.outbox, pack)
 
     def step(self, event: Event, now: float) -> list[Action]:
         """Take an event in and return what is to be done.
@@ -130,10 +131,8 @@ class BrokerMachine:
             times.append(self.sessions.deadline())
         if self.adoption.orphans:
             times.append(self.adoption.deadline())
-        if self.queries.open:
-            times.append(self.queries.deadline())
-        if self.recovery.expected:
-            times.append(self.recovery.deadline())
+        if self.queries.open or self.recovery.expected:
+            times += [self.queries.deadline(), self.recovery.deadline()]
         return min([due for due in times if due is not None], default=None)
 
     def _on_tick(self, now: float) -> None:
@@ -159,32 +158,31 @@ class BrokerMachine:
     # -- arrivals, and those of no session ---------------------------------------------------------------------------
 
     def _on_arrived(self, event: Arrived, now: float) -> None:
-        message, kind = event.message, type(event.message)
-        if kind in _UNNUMBERED:
-            _UNNUMBERED[kind](self, event.peer, message, now)
-            return
+        try:
+            kind = type(event.message)
+            if kind in _UNNUMBERED:
+                _UNNUMBERED[kind](self, event.peer, event.message, now)
+            elif (peer := self._sender(event, now)) is not None:
+                if not may_say(peer.role, kind):
+                    raise RemoteProtocolError(f"{peer.name} may not say {kind.__name__}")
+                _HANDLERS[kind](self, peer, event.message, now)
+        except RemoteProtocolError:
+            self.sessions.note_violation()
+
+    def _sender(self, event: Arrived, now: float) -> Peer | None:
+        """Return who sent a message that is new, and of the session that is open with it."""
         peer = self.peers.get(event.peer)
         if peer is None:
-            self.violations += 1  # a late word of a peer that is gone, or one that does not know that we are new
             self.sessions.on_unknown(event.peer)
-            return
+            return None
         if peer.link is not None:
             self._on_heard(peer, now)
         if peer.channel.is_foreign(event.sequence, event.acknowledged):
-            self.violations += 1
             self.sessions.on_foreign(peer, now)
-            return
-        fresh = peer.channel.accept(event.sequence, event.acknowledged, now)
+            return None
+        is_new = peer.channel.accept(event.sequence, event.acknowledged, now)
         self.outbox.note_deadline(peer)
-        if not fresh:
-            return
-        if not may_say(peer.role, kind):
-            self.violations += 1
-            return
-        try:
-            _HANDLERS[kind](self, peer, message, now)
-        except RemoteProtocolError:
-            self.violations += 1
+        return peer if is_new else None
 
     def _on_heard(self, peer: Peer, now: float) -> None:
         """Something came from a neighbour; if it was silent, it is asked to drop what others do meanwhile."""
@@ -195,12 +193,11 @@ class BrokerMachine:
 
     def _on_hello(self, name: str, hello: messages.Hello, now: float) -> None:
         if hello.protocol != PROTOCOL:
-            reason = f"Broker {self.name} speaks protocol {PROTOCOL}, {hello.name} speaks {hello.protocol}"
-            self.outbox.send_unnumbered(name, messages.Refused(PROTOCOL, reason))
+            self.sessions.refuse(name, hello)
             return
         peer = self.peers.get(name)
         if hello.role not in ALLOWED or (peer is not None and peer.role != hello.role):
-            self.violations += 1
+            self.sessions.note_violation()
         elif hello.role == "broker":
             new = self.sessions.on_hello(name, hello, now)
             if new is not None:
@@ -226,15 +223,11 @@ class BrokerMachine:
         elif peer is not None:
             self._begin(peer, now)
 
-    def _on_refused(self, name: str, refused: messages.Refused, now: float) -> None:
-        self.violations += 1  # of another version: its end says why
-
     def _on_ping(self, name: str, ping: messages.Ping, now: float) -> None:
         peer = self.peers.get(name)
         if peer is None or peer.link is None:
             self.outbox.send_unnumbered(name, messages.Stranger())
         elif peer.channel.is_foreign(ping.last, 0):
-            self.violations += 1
             self.sessions.on_foreign(peer, now)
         else:
             self.outbox.send_unnumbered(name, messages.Pong(ping.token))
@@ -254,10 +247,6 @@ class BrokerMachine:
         if peer is not None and peer.link is not None:
             self._on_heard(peer, now)
             self.transfers.on_chunk(event, now)
-
-    def _on_get(self, name: str, get: messages.Get, now: float) -> None:
-        if not self.transfers.on_get(self.peers.get(name), get):
-            self.violations += 1
 
     # -- peers come and go -------------------------------------------------------------------------------------------
 
@@ -304,9 +293,6 @@ class BrokerMachine:
         self.adoption.on_peer_lost(peer.name)
         self.load.on_silence(peer.name)
         self.queries.on_peer_lost(peer.name, now)
-
-    def _on_expect(self, event: Expect, now: float) -> None:
-        self.recovery.expect(self.sessions.without_ended(event.workers), now)
 
     def _on_lost(self, event: PeerLost, now: float) -> None:
         self.sessions.on_end(event.peer)
@@ -374,30 +360,11 @@ class BrokerMachine:
         held = self.settlement.on_return(peer, back, now)
         self.load.on_return(peer.name, len(back.ids), held=held)
 
-    def _on_cancel(self, peer: Peer, cancel: messages.Cancel, now: float) -> None:
-        self.recovery.cancel(peer.name, cancel, now)
-
-    def _on_running(self, peer: Peer, running: messages.Running, now: float) -> None:
-        for piece, ids in self.ledger.accounts[peer.name].find(running.piece, running.ids):
-            intake = piece.intake
-            if intake is not None:
-                message = messages.Running(intake.number, ids, running.kept)
-                self.outbox.send(self.peers[intake.giver], message, now)
-
-    def _on_inquire(self, peer: Peer, question: messages.Inquire, now: float) -> None:
-        if question.subject == "explain":
-            report: Any = self.explain(question.submitter, question.future)
-            holders = self.ledger.held(question.submitter, question.future)
-            concerned = [self.peers[piece.holder] for piece in holders]
-        else:
-            report, concerned = self.statistics(), list(self.peers.values())
-        self.queries.on_inquire(peer, question, report, concerned, now)
-
     # -- for people and tests ----------------------------------------------------------------------------------------
 
     def statistics(self) -> dict[str, int]:
         """Counts of what is here."""
-        return self.report.statistics(self.recovery.crashes, self.violations)
+        return self.report.statistics()
 
     def explain(self, submitter: str, number: int) -> str:
         """Say where a Future is and why it is not running."""
@@ -410,19 +377,15 @@ class BrokerMachine:
         for books in (self.ledger.accounts, self.load.peers):
             if books.keys() != self.peers.keys():
                 raise LocalProtocolError("a peer has no account, or no load")
-        self.ledger.check()
-        self.load.check()
-        self.adoption.check()
-        self.downloads.check()
-        self.deferrals.check()
-        self.segment_cache.check()
+        for part in (self.ledger, self.load, self.adoption, self.downloads, self.deferrals, self.segment_cache):
+            part.check()
 
 
 _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
     PeerLost: BrokerMachine._on_lost,
     GaveUp: lambda broker, event, now: broker.recovery.give_up(event.reason),
     Dial: lambda broker, event, now: broker.sessions.dial(event.peer, now),
-    Expect: BrokerMachine._on_expect,
+    Expect: lambda broker, it, now: broker.recovery.expect(broker.sessions.without_ended(it.workers), now),
     files.Brought: BrokerMachine._on_brought,
     files.Stored: lambda broker, event, now: broker.transfers.on_stored(event, now),
     files.Unwritable: lambda broker, event, now: broker.transfers.on_unwritable(event, now),
@@ -431,12 +394,12 @@ _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
 _UNNUMBERED: dict[type, Callable[[BrokerMachine, str, Any, float], None]] = {
     messages.Hello: BrokerMachine._on_hello,
     messages.Welcome: BrokerMachine._on_welcome,
-    messages.Refused: BrokerMachine._on_refused,
+    messages.Refused: lambda broker, *_: broker.sessions.note_violation(),  # of another version: its end says why
     messages.Stranger: lambda broker, name, _, now: broker.sessions.on_stranger(name, now),
     messages.Ping: BrokerMachine._on_ping,
     messages.Pong: BrokerMachine._on_pong,
     messages.State: lambda broker, name, state, now: broker.load.on_state(name, state),
-    messages.Get: BrokerMachine._on_get,
+    messages.Get: lambda broker, name, get, now: broker.transfers.on_get(broker.peers.get(name), get),
     messages.Chunk: lambda broker, name, chunk, now: broker._on_brought(files.Brought(name, chunk), now),
 }
 """What belongs to no session."""
@@ -450,10 +413,10 @@ _HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
     messages.Holding: BrokerMachine._on_holding,
     messages.Results: BrokerMachine._on_results,
     messages.Return: BrokerMachine._on_return,
-    messages.Cancel: BrokerMachine._on_cancel,
-    messages.Running: BrokerMachine._on_running,
+    messages.Cancel: lambda broker, peer, it, now: broker.recovery.cancel(peer.name, it, now),
+    messages.Running: lambda broker, peer, it, now: broker.settlement.on_running(peer.name, it, now),
     messages.Constant: BrokerMachine._on_constant,
-    messages.Inquire: BrokerMachine._on_inquire,
+    messages.Inquire: lambda broker, peer, it, now: broker.queries.on_inquire(peer, it, now),
     messages.Answer: lambda broker, peer, it, now: broker.queries.on_answer(peer, it, now),
     messages.Bye: lambda broker, peer, _, now: broker._remove(peer, now),
     messages.Drop: lambda broker, peer, it, now: broker.transfers.on_drop(peer, it),

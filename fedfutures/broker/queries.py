@@ -7,13 +7,15 @@ answered for with an empty report, so the asker can name it and never waits for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ..lazy_dataclass import dataclass
 from ..wire.messages import Answer, Inquire
+from .ledger import Ledger
 from .outbox import Outbox
 from .peers import Peer, Peers
+from .report import Report
 
 SHARE_OF_TIME = 0.8
 """What a Broker leaves of its time to those it asks."""
@@ -33,8 +35,11 @@ class Query:
 class Queries:
     """The open questions of one Broker."""
 
-    def __init__(self, name: str, peers: Peers, outbox: Outbox, pack: Callable[[Any], bytes]) -> None:
+    def __init__(
+        self, name: str, peers: Peers, ledger: Ledger, report: Report, outbox: Outbox, pack: Callable[[Any], bytes]
+    ) -> None:  # fmt: skip
         self._name, self._peers, self._outbox = name, peers, outbox
+        self._ledger, self._report = ledger, report
         self._pack = pack  # how reports become bytes
         self.open: dict[int, Query] = {}
         self._count = 0
@@ -43,10 +48,15 @@ class Queries:
         """When :meth:`expire` has something to do."""
         return min((query.until for query in self.open.values()), default=None)
 
-    def on_inquire(
-        self, asker: Peer, question: Inquire, report: Any, concerned: Iterable[Peer], now: float
-    ) -> None:  # fmt: skip
-        """Take a question in: `report` is what this Broker says itself, the `concerned` are asked for theirs."""
+    def on_inquire(self, asker: Peer, question: Inquire, now: float) -> None:
+        """Take a question in."""
+        concerned = list(self._peers.values())
+        if question.subject == "explain":
+            report: Any = self._report.explain(question.submitter, question.future)
+            holders = self._ledger.held(question.submitter, question.future)
+            concerned = [self._peers[piece.holder] for piece in holders]
+        else:
+            report = self._report.statistics()
         self._count += 1
         query = Query(asker.name, question.number, set(), now + question.seconds, report)
         self.open[self._count] = query

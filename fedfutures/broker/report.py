@@ -7,6 +7,8 @@ from .downloads import Downloads
 from .functions import Functions
 from .ledger import Ledger
 from .load import Load
+from .recovery import Recovery
+from .sessions import Sessions
 
 
 class Report:
@@ -14,12 +16,13 @@ class Report:
 
     def __init__(
         self, name: str, ledger: Ledger, load: Load, functions: Functions,
-        downloads: Downloads[Deferred], deferrals: Deferrals,
+        downloads: Downloads[Deferred], deferrals: Deferrals, recovery: Recovery, sessions: Sessions,
     ) -> None:  # fmt: skip
         self._name, self._ledger, self._load = name, ledger, load
+        self._recovery, self._sessions = recovery, sessions
         self._functions, self._downloads, self._deferrals = functions, downloads, deferrals
 
-    def statistics(self, crashes: int, violations: int) -> dict[str, int]:
+    def statistics(self) -> dict[str, int]:
         """Counts of what is here."""
         return {
             "peers": len(self._load.peers),
@@ -29,8 +32,8 @@ class Report:
             "held": sum(account.pending for account in self._ledger.accounts.values()),
             "functions": len(self._functions.definitions),
             "resolved": self._ledger.resolved,
-            "crashes": crashes,
-            "violations": violations,
+            "crashes": self._recovery.crashes,
+            "violations": self._sessions.violations,
             "fetching": len(self._downloads),
             "fetched_bytes": self._downloads.bytes_fetched,
         }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..federation.schedule import Durations
-from ..wire.messages import CANCELLED, Results, Return
+from ..wire.messages import CANCELLED, Results, Return, Running
 from .adoption import Adoption
 from .delivery import Delivery, only
 from .ledger import Ledger
 from .lots import Piece
+from .outbox import Outbox
 from .peers import Peer, Peers
 from .recovery import Recovery
 
@@ -17,9 +18,9 @@ class Settlement:
 
     def __init__(
         self, peers: Peers, ledger: Ledger, durations: Durations, delivery: Delivery, recovery: Recovery,
-        adoption: Adoption,
+        adoption: Adoption, outbox: Outbox,
     ) -> None:  # fmt: skip
-        self._peers, self._ledger, self._durations = peers, ledger, durations
+        self._peers, self._ledger, self._durations, self._outbox = peers, ledger, durations, outbox
         self._delivery, self._recovery, self._adoption = delivery, recovery, adoption
 
     def on_results(self, name: str, results: Results, now: float) -> None:
@@ -57,6 +58,13 @@ class Settlement:
             return results
         self._ledger.take_back(piece, sorted(odd), piece.terms, len(self._peers.workers))
         return only(results, set(results.ids) - odd)
+
+    def on_running(self, name: str, running: Running, now: float) -> None:
+        """A peer runs Futures: whoever gave them is told."""
+        for piece, ids in self._ledger.accounts[name].find(running.piece, running.ids):
+            if piece.intake is not None:
+                message = Running(piece.intake.number, ids, running.kept)
+                self._outbox.send(self._peers[piece.intake.giver], message, now)
 
     def awaited(self, name: str, results: Results) -> set[int]:
         """Return which Futures of these results have no outcome yet."""

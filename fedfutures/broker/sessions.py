@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from ..federation.channel import Channel
 from ..federation.link import Dice, Link
-from ..wire.messages import PROTOCOL, Hello, Stranger, Welcome
+from ..wire.messages import PROTOCOL, Hello, Refused, Stranger, Welcome
 from ..wire.names import host_of
 from .delivery import Delivery
 from .outbox import Outbox
@@ -33,8 +33,18 @@ class Sessions:
         self.dials: dict[str, Link] = {}
         self._last = boot  # the last session number given out
         self._ended: deque[str] = deque(maxlen=ENDED_REMEMBERED)
+        self.violations = 0  # messages that their senders should not have sent
 
     # -- any peer ----------------------------------------------------------------------------------------------------
+
+    def note_violation(self) -> None:
+        """Count a message that its sender should not have sent."""
+        self.violations += 1
+
+    def refuse(self, name: str, hello: Hello) -> None:
+        """Refuse a node of another version."""
+        reason = f"Broker {self._name} speaks protocol {PROTOCOL}, {hello.name} speaks {hello.protocol}"
+        self._outbox.send_unnumbered(name, Refused(PROTOCOL, reason))
 
     def on_end(self, name: str) -> None:
         """A Worker has ended; a Hello of it may still be under way."""
@@ -65,6 +75,7 @@ class Sessions:
 
     def on_foreign(self, peer: Peer, now: float) -> None:
         """The peer names a session that is not known here: a new one is to begin."""
+        self.violations += 1
         if peer.link is not None and peer.link.dials:
             self.on_stranger(peer.name, now)
         else:
@@ -72,6 +83,7 @@ class Sessions:
 
     def on_unknown(self, name: str) -> None:
         """Something came from a peer that is not known: it has ended, or this Broker is another than it thinks."""
+        self.violations += 1
         if name not in self._ended:
             self._outbox.send_unnumbered(name, Stranger())
 

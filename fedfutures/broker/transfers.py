@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import RemoteProtocolError
 from ..wire.manifest import segments_of
 from ..wire.messages import LOST, MAX_CHUNK_BYTES, Constant, Drop, Fetch, Fetched, Get, Results
 from ..wire.names import host_of, is_segment, is_user_file
@@ -111,12 +112,11 @@ class Transfers:
 
     # -- segments go -------------------------------------------------------------------------------------------------
 
-    def on_get(self, peer: Peer | None, get: Get) -> bool:
-        """A neighbour asks for a part of a segment; return whether it may."""
+    def on_get(self, peer: Peer | None, get: Get) -> None:
+        """A neighbour asks for a part of a segment."""
         if peer is None or peer.link is None or not is_segment(get.name) or get.count > MAX_CHUNK_BYTES:
-            return False
+            raise RemoteProtocolError("Get of a stranger, or of what is no segment")
         self._outbox.act(files.Read(peer.name, get.name, get.offset, get.count))
-        return True
 
     def on_drop(self, peer: Peer, drop: Drop) -> None:
         """A neighbour has downloaded the segments of a result."""

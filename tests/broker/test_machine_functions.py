@@ -82,9 +82,9 @@ def test_modules_are_taken_from_towards_the_origin_only(bench: Bench) -> None:
     bench.say("w", Want(KEY))
     for name in ("below", "v"):
         for function in (TEXT, NONE):
-            before = bench.broker.violations
+            before = bench.broker.sessions.violations
             bench.say(name, function)
-            assert bench.broker.violations == before + 1
+            assert bench.broker.sessions.violations == before + 1
     assert bench.heard_by("w", Function) == []
     bench.say("o", TEXT)
     assert bench.heard_by("w", Function) == [TEXT]

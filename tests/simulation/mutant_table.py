@@ -122,7 +122,7 @@ OF_LINKS = (
     Mutant("lost-worker-returns", "a late Hello of a Worker that has ended links it again",
            SESSIONS + "on_end", "self._ended.append(name)", "pass"),
     Mutant("waits-for-no-worker", "a Broker that was started again gives out before Workers say what they hold",
-           BROKER + "_on_expect", "self.sessions.without_ended(event.workers)", "set()"),
+           SESSIONS + "without_ended", "set(names).difference(self._ended)", "set()"),
 )  # fmt: skip
 
 OF_SESSIONS = (
