@@ -13,6 +13,7 @@ from sphinx.directives.other import Include
 from sphinx.util.docutils import SphinxDirective
 
 from fedfutures.wire import control, messages
+from fedfutures_launcher.connector import remote_host
 
 from . import drawing, figures, plots
 
@@ -142,6 +143,19 @@ class StateTable(SphinxDirective):
         return self.parse_text_to_nodes(_table(("From", "To", "When", "In the code"), rows))
 
 
+class HostTable(SphinxDirective):
+    """The life of a remote host, row by row as the connector has it."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(remote_host.__file__))
+        rows = [
+            (here.value, event.value, there.value, ", ".join(action.value for action in actions))
+            for (here, event), (there, actions) in remote_host.TABLE.items()
+            if event is not remote_host.HostEvent.END or here is remote_host.HostState.SERVING
+        ]
+        return self.parse_text_to_nodes(_table(("State", "Event", "Next state", "What the connector does"), rows))
+
+
 class Simulated(SphinxDirective):
     """The plot and the table of simulated figures against size, with the commands that made them."""
 
@@ -181,6 +195,7 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_directive("control-frames", ControlFrames)
     app.add_directive("drawing", Drawing)
     app.add_directive("state-table", StateTable)
+    app.add_directive("host-table", HostTable)
     app.add_directive("simulated", Simulated)
     app.add_directive("include-if-there", IncludeIfThere)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fedfutures_launcher.connector.remote_host import TABLE, HostState
+
 from .drawing import Arrow, Box, Figure, Sequence
 
 NODE, ORIGIN = "fedfutures.worker.submissions:Submissions", "fedfutures.worker.origin:Origin"
@@ -309,6 +311,40 @@ RESTART = Sequence(
     290,
 )
 
+_PLACES = {
+    HostState.NEW: (60, 60), HostState.CONNECTING: (260, 60), HostState.MEASURING: (540, 60),
+    HostState.READY: (820, 60), HostState.FAILED: (540, 190), HostState.SERVING: (820, 190),
+    HostState.WAITING: (820, 340),
+    HostState.RETURNING: (1110, 340), HostState.ENTERING: (1110, 190), HostState.RESTARTING: (540, 340),
+    HostState.GIVEN_UP: (820, 500), HostState.OVER: (1110, 60),
+}  # fmt: skip
+_BENDS = {
+    (HostState.WAITING, HostState.RETURNING): 34, (HostState.RETURNING, HostState.WAITING): 34,
+    (HostState.WAITING, HostState.RESTARTING): 34, (HostState.RESTARTING, HostState.WAITING): 34,
+    (HostState.SERVING, HostState.GIVEN_UP): 110,
+}  # fmt: skip
+_ENDS = (HostState.FAILED, HostState.GIVEN_UP, HostState.OVER)
+HOST_STATES = Figure(
+    "The life of a remote host, as the connector sees it",
+    1200,
+    560,
+    tuple(
+        Box(
+            state.name,
+            *place,
+            state.value.capitalize(),
+            "final" if state.name in ("FAILED", "GIVEN_UP", "OVER") else "plain",
+        )
+        for state, place in _PLACES.items()
+    ),
+    tuple(
+        Arrow(here.name, there.name, bend=_BENDS.get((here, there), 0))
+        for here, there in dict.fromkeys((here, there) for (here, event), (there, _) in TABLE.items())
+        if here is not there and (there is not HostState.OVER or here is HostState.SERVING)
+    ),
+)
+"""Made of the table itself; not drawn: whatever the state, the end of the run ends the host."""
+
 DRAWINGS = {
     "processes": PROCESSES,
     "future": FUTURE,
@@ -320,4 +356,5 @@ DRAWINGS = {
     "tree": TREE,
     "link-states": LINK_STATES,
     "restart": RESTART,
+    "host-states": HOST_STATES,
 }

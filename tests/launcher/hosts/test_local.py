@@ -1,0 +1,34 @@
+"""This machine: its names, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from fedfutures import Hosts
+from fedfutures.host.settings import Settings
+from fedfutures_launcher.hosts.local import at_home, counted, is_local, own_names
+from fedfutures_launcher.hosts.spec import HostSpec
+
+
+def test_its_names() -> None:
+    names = own_names()
+    assert names[0] == (os.uname().nodename.partition(".")[0] or "localhost")
+    assert len(set(names)) == len(names)
+    assert is_local(HostSpec(names[-1].upper()), names)
+    assert not is_local(HostSpec("localhost", "ann"), names)
+
+
+def test_what_is_said_of_it() -> None:
+    settings = Settings("here", 2, 2, path=["/mine"], directory="/work", nice=1)
+    same, command = at_home(settings, Hosts())
+    assert (same, command) == (settings, [sys.executable])
+    changed, command = at_home(settings, Hosts(path="/there", nice=0, pythonpath=["/more", "/mine"], prolog="/a b"))
+    assert (changed.directory, changed.nice, changed.path) == ("/there", 0, ["/more", "/mine"])
+    assert command[:2] == ["/bin/sh", "-c"]
+    assert command[2] == f". '/a b' && exec {sys.executable} \"$@\""
+
+
+def test_how_many_there_are_in_words() -> None:
+    assert counted(Settings("here", 1, 1)) == "1 Broker, 1 Worker"
+    assert counted(Settings("here", 3, 3, brokers=2)) == "2 Brokers, 3 Workers"
