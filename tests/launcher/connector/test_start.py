@@ -1,0 +1,44 @@
+"""What is asked of the connector, and what is refused before it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from fedfutures import Hosts
+from fedfutures.errors import StartFailed
+from fedfutures.host.settings import Settings
+from fedfutures_launcher.connector import start
+from fedfutures_launcher.hosts.spec import HostSpec
+from fedfutures_launcher.hosts.words import from_word
+
+
+def test_root_is_refused_in_a_line() -> None:
+
+    if os.geteuid() != 0:
+        pytest.skip("this is not root's process")
+    with pytest.raises(StartFailed) as caught:
+        start.refuse_root(Hosts(["a", "b"]), [from_word("a"), from_word("b")])
+    assert str(caught.value) == (
+        "as root, Futures could do anything on the other hosts: run it as a user, or say --allow-root "
+        "(for an Executor: hosts=fedfutures.Hosts(names, allow_root=True))"
+    )
+    assert caught.value.exit_code == 2
+
+
+def test_nothing_is_said_of_this_machine_where_it_is_none_of_the_hosts() -> None:
+    settings, options = Settings("here", 1, 1, directory="/work"), Hosts(python="/py", path="/there")
+    assert start.at_home(HostSpec("localhost", count=0, options=options), settings)[1] == [sys.executable]
+    changed, command = start.at_home(HostSpec("localhost", options=options), settings)
+    assert (changed.directory, command) == ("/there", ["/py"])
+
+
+def test_a_request_has_a_seal_of_its_own() -> None:
+    specs = [HostSpec("localhost", name="here"), HostSpec("a", name="a")]
+    one, other = (start.request_for(Hosts(("a",)), specs, Settings("x", 1, 1), 4, 2) for _ in range(2))
+    assert (one.local, one.hosts, one.workers, one.brokers) == (specs[0], specs[1:], 4, 2)
+    assert one.settings.host == "here"
+    assert one.settings.seal != other.settings.seal
+    assert len(one.settings.seal or b"") == start.SEAL_BYTES
