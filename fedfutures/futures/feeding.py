@@ -169,10 +169,9 @@ class Feeder:
             return not len(window)
         if len(window) < 2 * workers + 2:
             return True
-        if not self._has_learnt:  # what is remembered says how large slices are, not that the program wants more read
-            may_run_ahead = self._slicing.is_known and self.input.by_any_thread
-            return may_run_ahead and len(window) < SLICES_AT_FIRST * workers and window.bytes < BYTES_IN_FLIGHT
-        return window.bytes < BYTES_IN_FLIGHT
+        # What is remembered says how large slices are, not that the program wants more of its input read.
+        may_run_ahead = self._slicing.is_known and self.input.by_any_thread and len(window) < SLICES_AT_FIRST * workers
+        return (self._has_learnt or may_run_ahead) and window.bytes < BYTES_IN_FLIGHT
 
     # -- results -----------------------------------------------------------------------------------------------------
 
@@ -204,10 +203,8 @@ class Feeder:
         self._slicing.learn(seconds, len(values) if is_short else part.items)
         if failures:
             ends.has_failed(self)
-        if is_short and self._calls_back:
-            self.outcome(future)
-        elif is_short:  # who reads it, or the end of the Future, submits the rest
-            self.window.left_again(future)
+        if is_short:  # in a Future, who reads it, or the end of the Future, submits the rest
+            self.outcome(future) if self._calls_back else self.window.left_again(future)
 
     def _settle(self, future: Future) -> None:
         """A slice has come that nobody reads now: its place is free."""
