@@ -25,6 +25,7 @@ from .advice import advice
 from .caller import Caller, Face, P, Seed, T, starred, typed_as
 from .groups import Group, GroupStatistics, named
 from .mapping import MapOptions, mapped
+from .node import AnyNode
 from .options import CallOptions, in_seeded
 from .patience import Patience
 from .priority import taken_from
@@ -64,7 +65,7 @@ _groups: dict[str, Group] = {}
 _closed = _main_has_ended = False
 
 
-def _node() -> Any:
+def _node() -> AnyNode:
     """Return the node of this process; a serial stand-in, said once, where there is none."""
     global _serial
     if current.importing_program:
@@ -73,7 +74,7 @@ def _node() -> Any:
         when = "the end of the program: it does not wait for daemon threads" if _main_has_ended else "shutdown"
         raise RuntimeError(f"cannot schedule new futures after {when}")
     if current.node is not None:
-        return current.node
+        return current.node  # type: ignore[no-any-return]
     if _serial is None:
         _serial = Serial()
         atexit.register(ends.end_of_process, _serial)
@@ -117,7 +118,7 @@ def _submit(
     """As :func:`submit`, for options and groups: all keywords are the function's own."""
     node = _node()
     fn, args = in_seeded(fn, args)
-    return node.submit(fn, args, kwargs, priority)  # type: ignore[no-any-return]
+    return node.submit(fn, args, kwargs, priority)
 
 
 def _map(fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:

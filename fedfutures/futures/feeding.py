@@ -33,6 +33,7 @@ from ..worker.slices import Columns, Slice
 from ..worker.streams import Stream
 from . import ends
 from .inputs import Input, Numbered
+from .node import AnyNode
 from .priority import checked
 from .sending import Sender
 from .slicing import Slicing, durations_of
@@ -58,7 +59,7 @@ class Feeder:
     """
 
     def __init__(
-        self, node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...],
+        self, node: AnyNode, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...],
         chunksize: int | None = None, buffersize: int | None = None, priority: int | None = None,
         join: Callable[[Future], object] | None = None, watch: Callable[[Future], object] | None = None,
         stream: Stream | None = None,

@@ -20,6 +20,7 @@ from ..worker.future import Future, settle, wait_for_any
 from ..worker.slices import Slice, WholeSlice
 from ..worker.unasked import bystanders
 from .feeding import Feeder
+from .node import AnyNode
 from .progress import with_progress
 from .reading import items, let_go, take
 
@@ -41,7 +42,7 @@ class MapOptions(NamedTuple):
 
 
 def mapped(
-    node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
+    node: AnyNode, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
 ) -> Iterator[Any]:
     """Submit at once, as far as the bounds allow, and return a generator of the results."""
     check(function, options)
@@ -74,7 +75,7 @@ def check(function: Callable[..., Any], options: MapOptions) -> None:
 
 
 def _begun(
-    node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions,
+    node: AnyNode, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions,
     watch: Callable[[Future], object] | None,
 ) -> tuple[Feeder, float | None]:  # fmt: skip
     """Return a Feeder that has submitted what it may, and when time is over; raise what cannot travel at the call."""
@@ -135,7 +136,7 @@ def _in_order(reader: Reader, deadline: float | None, return_exceptions: bool) -
 class Arrivals:
     """Futures in the order in which they resolve, waited for the way the node waits."""
 
-    def __init__(self, node: Any) -> None:
+    def __init__(self, node: AnyNode) -> None:
         self._node = node
         self._done: deque[Future] = deque()
         self._open: set[Future] = set()

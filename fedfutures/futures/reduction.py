@@ -15,12 +15,13 @@ from ..worker.seeding import stream_for_call
 from ..worker.slices import Accumulate, Fold, ReduceSlice, ScanSlice, Shift
 from .caller import Seed, T
 from .feeding import Feeder
+from .node import AnyNode
 
 FAN_IN = 16
 MISSING: Any = object()
 
 
-def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...], seed: Any) -> Iterator[Any]:
+def _partials(node: AnyNode, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...], seed: Any) -> Iterator[Any]:
     """Results of the slices, in order, with the input read lazily."""
     feeder = Feeder(node, wrapper, iterables, stream=stream_for_call(seed))
     feeder.begin_reading()
@@ -37,7 +38,7 @@ def _partials(node: Any, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...],
 
 
 def map_reduce(
-    node: Any, function: Callable[..., T], operation: Callable[[T, T], T],
+    node: AnyNode, function: Callable[..., T], operation: Callable[[T, T], T],
     iterables: tuple[Iterable[Any], ...], initial: T = MISSING, seed: Seed = None,
 ) -> T:  # fmt: skip
     """Reduce the mapped items to one value."""
@@ -56,7 +57,7 @@ def map_reduce(
 
 
 def map_scan(
-    node: Any, function: Callable[..., T], operation: Callable[[T, T], T],
+    node: AnyNode, function: Callable[..., T], operation: Callable[[T, T], T],
     iterables: tuple[Iterable[Any], ...], initial: T = MISSING, seed: Seed = None,
 ) -> list[T]:  # fmt: skip
     """Return the running reductions of the mapped items."""

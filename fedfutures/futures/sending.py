@@ -9,6 +9,7 @@ from typing import Any
 from ..wire.functions import Wrapper
 from ..worker.future import Future, resolved
 from ..worker.slices import Columns
+from .node import AnyNode
 from .window import Window
 
 
@@ -16,7 +17,7 @@ class Sender:
     """Submits slices with the function and priority of a map; `behind`: what each has behind its columns."""
 
     def __init__(
-        self, node: Any, wrapper: Wrapper, priority: int | None, window: Window, behind: tuple[Any, ...],
+        self, node: AnyNode, wrapper: Wrapper, priority: int | None, window: Window, behind: tuple[Any, ...],
         join: Callable[[Future], object] | None, is_steady: Callable[[], bool],
     ) -> None:  # fmt: skip
         self._node, self._window, self._behind, self._join = node, window, behind, join

@@ -15,7 +15,7 @@ import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from ..wire.failures import dump_failure
 from ..wire.functions import Wrapper
@@ -23,14 +23,6 @@ from .failing import where
 from .interrupts import is_of_futures
 
 is_of_futures(__name__)
-
-
-class SliceResult(NamedTuple):
-    """Values of a slice in order, None at failed places; the failures as (place, outcome); the time it took."""
-
-    values: list[Any]
-    failures: list[tuple[int, bytes]]
-    seconds: float
 
 
 Columns = tuple[list[Any], ...]
