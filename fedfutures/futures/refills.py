@@ -19,8 +19,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..program.postponing import is_by_signal
+from ..program.postponing import is_by_signal, pickles_for_program
 from ..worker.plain import ATOMS
+
+pickles_for_program(__name__)
 
 LARGE_BYTES = 1 << 16
 """Arrays from this size on are not copied."""

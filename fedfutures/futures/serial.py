@@ -8,10 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..program.callables import not_callable
+from ..program.postponing import calls_program
 from ..wire.functions import Wrapper, name_of
 from ..wire.payload import Payloads
 from ..worker.future import Future, resolved
 from ..worker.slices import LocalSubmitter
+
+calls_program(__name__)
 
 
 class Serial:

@@ -9,8 +9,11 @@ from typing import Any
 from .callables import not_callable
 from .code_objects import content_of, copy_of
 from .modules import MISSING
+from .postponing import pickles_for_program
 from .probes import is_frozen
 from .tokens import LRU_CACHE, is_found_in, key_of_definition
+
+pickles_for_program(__name__)
 
 Copy = Callable[[Any], Any]
 """Makes a copy as travelling would."""

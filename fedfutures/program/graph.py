@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from .modules import Key, unwrapped
+from .postponing import pickles_for_program
 from .tokens import LRU_CACHE, Finding
+
+pickles_for_program(__name__)
 
 
 class Known(Protocol):

@@ -37,9 +37,11 @@ from .modules import (
     namespace,
     unwrapped,
 )
-from .postponing import is_by_signal
+from .postponing import is_by_signal, pickles_for_program
 from .reach import Reach, reach_of
 from .tokens import ATOMS, LRU_CACHE, Named, is_found_in, is_single_dispatch, key_of_definition, key_of_local_class
+
+pickles_for_program(__name__)
 
 PROTOCOL = 5
 LATER: Key = ("", "later")

@@ -43,13 +43,9 @@ REMIND_SECONDS, REMIND_AT_MOST_SECONDS = 0.002, 0.05
 _OURS = "fedfutures."
 _SAFE = "fedfutures.program.safe_points"
 _HERE = __name__
-_CALL_PROGRAM = frozenset({_SAFE, "fedfutures.futures.serial", "fedfutures.worker.slices"})
+_call_program: set[str] = {_SAFE}
 """Modules of ours that may be interrupted in what they call."""
-_PICKLE_FOR_PROGRAM = frozenset(
-    {"fedfutures.program." + name for name in ("pickling", "copying", "reach", "variables", "snapshots", "graph")}
-    | {"fedfutures.program.tensors", "fedfutures.worker.definer", "fedfutures.futures.refills"}
-    | {"fedfutures.wire." + name for name in ("payload", "functions", "captured", "culprits")}
-)
+_pickle_for_program: set[str] = set()
 """Those that may be interrupted where they run code of the program: it may raise there at any time."""
 _WHOLE_CALLBACKS = ("asyncio.", "concurrent.futures.")
 """Whose callbacks are not cut short: others wait for what they do."""
@@ -98,6 +94,16 @@ _set, _get = _signal.signal, _signal.getsignal
 def is_by_signal(error: BaseException) -> bool:
     """Whether the handler of a signal has raised this: it is meant for the program, whatever was going on."""
     return hasattr(error, _MARK)
+
+
+def calls_program(module: str) -> None:
+    """Mark a module of ours, by its ``__name__``: it may be interrupted in what it calls, for that is the program's."""
+    _call_program.add(module)
+
+
+def pickles_for_program(module: str) -> None:
+    """Mark a module of ours: it may be interrupted where it runs code of the program, which may raise at any time."""
+    _pickle_for_program.add(module)
 
 
 def uninterrupted(function: Function) -> Function:
@@ -281,9 +287,9 @@ def _may_interrupt(name: str, frame: FrameType, inner: FrameType | None, by_prog
         first = calls_from.get(frame.f_code)
         called = "" if inner is None else str(inner.f_globals.get("__name__"))
         return first is None or (frame.f_lasti >= first and not called.startswith(_WHOLE_CALLBACKS))
-    if name in _CALL_PROGRAM:
+    if name in _call_program:
         return True
-    return name in _PICKLE_FOR_PROGRAM and by_program
+    return name in _pickle_for_program and by_program
 
 
 def _is_library(path: str) -> bool:

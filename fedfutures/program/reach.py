@@ -18,6 +18,9 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .modules import MISSING, Key, canonical, home_of, is_program, namespace, program_modules
+from .postponing import pickles_for_program
+
+pickles_for_program(__name__)
 
 _OF_MODULE = frozenset({"globals", "eval", "exec", "vars", "locals", "dir"})
 _OF_ATTRIBUTES = frozenset({"getattr", "vars", "__dict__", "attrgetter", "hasattr", "dir"})

@@ -14,6 +14,9 @@ import msgpack
 
 from ..lazy_dataclass import dataclass, field
 from .modules import Key
+from .postponing import pickles_for_program
+
+pickles_for_program(__name__)
 
 MARK = b"\x02"
 """The first byte of a payload that a snapshot's digest follows."""

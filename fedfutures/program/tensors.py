@@ -19,6 +19,10 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from .postponing import pickles_for_program
+
+pickles_for_program(__name__)
+
 Reducer = Callable[[Any], Any]
 """What ``__reduce__`` of an object would return."""
 _NONE: dict[type, Reducer] = {}

@@ -27,12 +27,14 @@ from .fresh import Unavailable, kind_of
 from .graph import Graph, combined
 from .modules import MAIN, MEMBERS, MISSING, SHARED, Key, attribute_of, describe, lookup, unwrapped
 from .pickling import Circle, dump_variable
-from .postponing import is_by_signal
+from .postponing import is_by_signal, pickles_for_program
 from .probes import Probe, is_plain, probe_for
 from .reach import Reach, keys_in_modules
 from .shared_objects import SharedObjects
 from .snapshots import NO_NAME, Seen, address_of
 from .tokens import LRU_CACHE, Finding, Named, examine
+
+pickles_for_program(__name__)
 
 SNAPSHOTS_KEPT = 64
 LARGE_CALLABLES_KEPT = 4

@@ -14,12 +14,15 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from ..program.pickling import dump_by_value
+from ..program.postponing import pickles_for_program
 from ..program.reach import Reach
 from .manifest import MANIFEST, segments_of
 from .pages import address_of, are_equal, is_written
 from .payload import Payloads
 from .seal import digest_of
 from .segments import SHARED_FROM_BYTES
+
+pickles_for_program(__name__)
 
 REMEMBERED = 16
 REMEMBERED_BYTES = 256 << 20

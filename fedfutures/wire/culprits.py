@@ -11,11 +11,13 @@ import types
 from typing import Any
 
 from ..program.code_objects import content_of
-from ..program.postponing import is_by_signal
+from ..program.postponing import is_by_signal, pickles_for_program
 from ..program.probes import vars_of
 from .calls import short_name
 from .functions import DefinitionTooLarge, Wrapper, name_of
 from .payload import Payloads
+
+pickles_for_program(__name__)
 
 STEPS_AT_MOST = 16
 PARTS_AT_MOST = 1000

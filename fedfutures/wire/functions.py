@@ -20,11 +20,13 @@ from typing import Any, NamedTuple
 from ..errors import SealBroken
 from ..program.modules import MISSING, Key, attribute_of, lookup, unwrapped
 from ..program.pickling import VariableUnpickler, dump_variable, find
-from ..program.postponing import is_by_signal
+from ..program.postponing import is_by_signal, pickles_for_program
 from ..program.probes import Probe, probe_for
 from ..program.tokens import LRU_CACHE, Named, code_token, examine, is_found_in, key_of_definition
 from .payload import Payloads
 from .seal import digest_of
+
+pickles_for_program(__name__)
 
 TOO_LARGE = b"too large to compare"
 _CACHED_FUNCTIONS = 1024

@@ -26,6 +26,7 @@ from ..errors import NoRoom, SealBroken
 from ..program import tensors
 from ..program.modules import MAIN_NAMES
 from ..program.pickling import PROTOCOL, ProgramUnpickler, dump_by_value
+from ..program.postponing import pickles_for_program
 from ..program.reach import Reach
 from ..program.scanning import STACK_GLOBAL, keys_in
 from ..program.snapshots import split
@@ -35,6 +36,8 @@ from .pages import address_of
 from .seal import Seal, digest_of
 from .segments import SHARED_FROM_BYTES, Segments
 from .written import Written, WrittenAt
+
+pickles_for_program(__name__)
 
 Unpickle = Callable[[Any, Sequence[Any]], Any]
 """Makes a value of a pickle and its buffers."""

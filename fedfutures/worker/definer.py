@@ -12,6 +12,7 @@ from ..program.callables import not_callable
 from ..program.modules import Key
 from ..program.pickling import dump_variable
 from ..program.plans import JointPlan, Plan, identity
+from ..program.postponing import pickles_for_program
 from ..program.probes import is_plain, probe_for
 from ..program.process import Counts, ProcessChanges, keys_of
 from ..program.reach import Reach
@@ -29,6 +30,8 @@ from ..wire.functions import (
 )
 from ..wire.manifest import MANIFEST
 from ..wire.payload import Payloads
+
+pickles_for_program(__name__)
 
 PLANS_KEPT = 1024
 JOINT_PLANS_KEPT = 16

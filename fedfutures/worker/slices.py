@@ -17,10 +17,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+from ..program.postponing import calls_program
 from ..wire.failures import dump_failure
 from ..wire.functions import Wrapper
 from .failing import where
 from .interrupts import is_of_futures
+
+calls_program(__name__)
 
 is_of_futures(__name__)
 
