@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 from ..wire.messages import Holding, Results
 from .channel import Channel
+from .terms import Terms
 
 RESULTS_REMEMBERED = 256
 """Of so many pieces that are done an end still knows what they were: their results may not have been acknowledged."""
 
 
-class Entry(Protocol):
-    """What a ledger says of a piece."""
-
-    @property
-    def submitter(self) -> str: ...
-    @property
-    def function(self) -> bytes: ...
-    @property
-    def attempt(self) -> int: ...
-    @property
-    def crashes(self) -> int: ...
-
-
 def introduction(
-    held: Mapping[int, tuple[Entry, list[int]]], finished: Iterable[tuple[int, Entry]], old: Channel
+    held: Mapping[int, tuple[Terms, list[int]]], finished: Iterable[tuple[int, Terms]], old: Channel
 ) -> list[Holding | Results]:
     """Return the messages, by the open pieces with their Futures, those done last, and the old session's Channel."""
     named, done = dict(held), dict(finished)

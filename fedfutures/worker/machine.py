@@ -24,6 +24,7 @@ from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..federation.schedule import Durations
 from ..federation.sessions import RESULTS_REMEMBERED, introduction
+from ..federation.terms import Terms
 from ..lazy_dataclass import replaced
 from ..wire import messages
 from ..wire.codec import pack_plain
@@ -33,7 +34,7 @@ from .answers import report_of
 from .asking import Asking
 from .own_pieces import OwnPieces
 from .requests import Requests
-from .workload import PieceTerms, Workload
+from .workload import Workload
 
 HELLO_AGAIN_SECONDS = 0.25
 BEAT_SECONDS = 1.0
@@ -64,7 +65,7 @@ class WorkerMachine:
         self.durations = Durations()
         self.workload = Workload()
         self.held = self.workload.pieces
-        self._finished: deque[tuple[int, PieceTerms]] = deque(maxlen=RESULTS_REMEMBERED)  # the last that were done
+        self._finished: deque[tuple[int, Terms]] = deque(maxlen=RESULTS_REMEMBERED)  # the last that were done
         self.own = OwnPieces()  # own Futures at the Broker
         self.given = self.own.pieces
         self._bodies: dict[bytes, messages.Function] = {}  # definitions that came

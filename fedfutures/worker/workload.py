@@ -27,23 +27,10 @@ from math import inf
 from typing import Any
 
 from ..errors import LocalProtocolError
-from ..lazy_dataclass import dataclass
+from ..federation.terms import Terms
 from ..wire.messages import CANCELLED, Batch
 from .events import Finished, GiveBack, Load, Report
 from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS, STUCK_SECONDS
-
-
-@dataclass(slots=True)
-class PieceTerms:
-    """What the Futures of a piece have in common; outlives the piece, for a session that begins anew."""
-
-    submitter: str
-    function: bytes
-    root: str  # the Origin that they stem from
-    priority: int
-    attempt: int
-    crashes: int
-
 
 NOT_READY = Load(0, 0, busy=True)
 """What is said while a Worker is being prepared."""
@@ -56,7 +43,7 @@ class HeldPiece:
 
     def __init__(self, batch: Batch) -> None:
         self.number = batch.piece
-        self.terms = PieceTerms(
+        self.terms = Terms(
             batch.submitter, batch.function, batch.root or batch.submitter, batch.priority, batch.attempt, batch.crashes
         )
         self.name = ""  # of the function
