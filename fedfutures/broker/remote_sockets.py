@@ -12,7 +12,6 @@ A neighbour that says what no Broker would is heard no longer after :data:`MOST_
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 from ..errors import StartFailed
 from ..lazy_dataclass import dataclass
@@ -20,7 +19,7 @@ from ..sockets.keys import is_key, make_keys
 from ..sockets.options import tcp
 from ..sockets.remote import Dialled, RemoteEar, RemotePublisher, RemoteRouter
 from ..sockets.selftest import BoundSocket, check_with_handler, check_without_handler
-from ..sockets.sockets import Context, Data, Readable
+from ..sockets.sockets import Context, Data, Readable, drained
 from ..sockets.zap import ZapHandler
 from ..wire.control import BrokerAccepts, BrokerBound, ControlFrame, LinkState
 from ..wire.messages import Message
@@ -33,7 +32,6 @@ LOOK_SECONDS = 1.0
 """How often to look at the connections of a link that is up."""
 
 Sequenced = tuple[int, int, Message]
-Received = TypeVar("Received")
 
 
 @dataclass(slots=True)
@@ -139,8 +137,8 @@ class RemoteSockets:
     def _dial_again(self, name: str, link: _RemoteLink, now: float) -> None:
         why = link.sockets.monitor.why
         link.sockets.close()
-        link.sockets, link.dialled_at = Dialled(self._owner, name, link.addresses, self.keys, link.key, self._name), now
-        link.sockets.monitor.why = why
+        link.sockets = Dialled(self._owner, name, link.addresses, self.keys, link.key, self._name, why)
+        link.dialled_at = now
 
     def _why(self, name: str, link: _RemoteLink) -> str:
         if name in self.muted:
@@ -178,25 +176,25 @@ class RemoteSockets:
         """Let in who may come, and return what has come on Main sockets: of each at most `most` messages."""
         if self._zap is not None:
             self._zap.serve()
-            for received in _drained(self._router.receive, most):
+            for received in drained(self._router.receive, most):
                 if received[0]:
                     yield received
                 else:
                     self.strangers += 1
         for name, link in list(self._links.items()):
-            for frame, data in _drained(link.sockets.receive, most):
+            for frame, data in drained(link.sockets.receive, most):
                 yield name, frame, data
 
     def hear(self, most: int) -> Iterator[tuple[str, bytes]]:
         """Return what neighbours have published."""
         if self._zap is not None:
-            for heard in _drained(self._ear.receive, most):
+            for heard in drained(self._ear.receive, most):
                 if heard[0]:
                     yield heard
                 else:
                     self.strangers += 1
         for name, link in list(self._links.items()):
-            for state in _drained(link.sockets.hear, most):
+            for state in drained(link.sockets.hear, most):
                 yield name, state
 
     def send(self, name: str, frame: bytes, data: Data | None = None) -> bool:
@@ -236,12 +234,3 @@ class RemoteSockets:
                 if self._zap is not None:
                     self._zap.forbid(name)
         return kept
-
-
-def _drained(receive: Callable[[], Received | None], most: int) -> Iterator[Received]:
-    """Receive until nothing is left, but no more than so many at a time."""
-    for _ in range(most):
-        received = receive()
-        if received is None:
-            return
-        yield received

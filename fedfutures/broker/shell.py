@@ -21,7 +21,7 @@ from ..errors import MalformedMessage
 from ..federation.events import Arrived, Send, Tick
 from ..host.settings import Settings
 from ..host.system import keep_freed_memory, name_process, raise_descriptor_limit, remove_tree
-from ..sockets.sockets import Data, MainDealer, MainRouter, MetaEar, MetaPublisher, context, wait
+from ..sockets.sockets import Data, MainDealer, MainRouter, MetaEar, MetaPublisher, context, drained, wait
 from ..wire import codec
 from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectWorkers, NoMoreWorkers, WorkerEnded
 from ..wire.framing import FrameReader, pack
@@ -69,12 +69,15 @@ class BrokerShell:
                 return
             for socket in sockets:
                 if socket is self.main:
-                    self._receive()
+                    for peer, frame, data in drained(self.main.receive, MOST_MESSAGES_AT_ONCE):
+                        self._take_in(peer, self._decoded(frame), data)
                 elif socket is self.ear:
-                    self._hear()
+                    for peer, frame in drained(self.ear.receive, MOST_MESSAGES_AT_ONCE):
+                        self._learn(peer, self._decoded(frame))
             for neighbour, dealer in self.dealers.items():
                 if dealer in sockets:
-                    self._receive_from(neighbour, dealer)
+                    for frame, data in drained(dealer.receive_all, MOST_MESSAGES_AT_ONCE):
+                        self._take_in(neighbour, self._decoded(frame), data)
             if not set(sockets).issubset(near):
                 self._receive_remote()
             self._flush()
@@ -83,20 +86,6 @@ class BrokerShell:
             self.remote.tick(time.monotonic())
 
     # -- arrivals ----------------------------------------------------------------------------------------------------
-
-    def _receive(self) -> None:
-        for _ in range(MOST_MESSAGES_AT_ONCE):
-            received = self.main.receive()
-            if received is None:
-                return
-            self._arrived(*received)
-
-    def _receive_from(self, neighbour: str, dealer: MainDealer) -> None:
-        for _ in range(MOST_MESSAGES_AT_ONCE):
-            received = dealer.receive_all()
-            if received is None:
-                return
-            self._arrived(neighbour, *received)
 
     def _receive_remote(self) -> None:
         """Take in what has come from other hosts, where nobody may say what is not a Broker's to say."""
@@ -112,33 +101,18 @@ class BrokerShell:
             self.malformed += 1
             return []
 
-    def _arrived(self, peer: str, frame: bytes, data: memoryview | None = None) -> None:
-        self._take_in(peer, self._decoded(frame), data)
-
     def _take_in(self, peer: str, found: list[Sequenced], data: memoryview | None) -> None:
-        if data is not None:
-            self._take_data(peer, found, data)
-            return
-        for sequence, acknowledged, message in found:
-            self._step(Arrived(peer, sequence, acknowledged, message))
-
-    def _take_data(self, peer: str, found: list[Sequenced], data: memoryview) -> None:
-        """Take in what has come with data: a part of a segment, or nothing that there is."""
-        message = found[0][2] if len(found) == 1 else None
-        if type(message) is Chunk:
-            self._step(Brought(peer, message, data))
+        """Take in messages of a peer; only a part of a segment has data behind it."""
+        if data is None:
+            for sequence, acknowledged, message in found:
+                self._step(Arrived(peer, sequence, acknowledged, message))
+        elif len(found) == 1 and type(found[0][2]) is Chunk:
+            self._step(Brought(peer, found[0][2], data))
         else:
             self.malformed += 1
 
-    def _hear(self) -> None:
-        """Take in what neighbours publish: states, and nothing that a Main socket would have to number."""
-        for _ in range(MOST_MESSAGES_AT_ONCE):
-            heard = self.ear.receive()
-            if heard is None:
-                return
-            self._learn(heard[0], self._decoded(heard[1]))
-
     def _learn(self, name: str, found: list[Sequenced]) -> None:
+        """Take in what a neighbour publishes: States, and nothing that a Main socket would have to number."""
         for _, _, message in found:
             if type(message) is State:
                 self._step(Arrived(name, 0, 0, message))

@@ -45,14 +45,14 @@ class Monitor(Socket):
     libzmq says that an attempt to connect has ended, not why; how long it took tells the two ways apart.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], address: str, name: str) -> None:
+    def __init__(self, socket: zmq.Socket[bytes], address: str, name: str, why: str = "") -> None:
         self._watched, self._address, self._name = socket, address.removeprefix("tcp://"), name
         self.raw: zmq.Socket[bytes] = socket.get_monitor_socket(_HEARD)
         self.raw.setsockopt(zmq.LINGER, 0)
         self._tried_at = time.monotonic()
         self._connected = self._failed = False
         self.encrypted = False  # the handshake has been made
-        self.why = ""  # what went wrong last
+        self.why = why  # what went wrong last
         self._lost_at: float | None = None  # the connection is lost, and libzmq has not said that it tries again
 
     def look(self) -> None:
@@ -76,9 +76,11 @@ class Monitor(Socket):
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.encrypted, self.why = True, ""
         elif event == zmq.EVENT_CLOSED:
-            if not self._connected:
-                waited = time.monotonic() - self._tried_at
-                self.why = self._silent if waited > 0.9 * CONNECT_MS / 1000 else self._refused
+            waited = time.monotonic() - self._tried_at
+            if not self._connected and waited > 0.9 * CONNECT_MS / 1000:
+                self.why = f"no answer from {self._address} within {CONNECT_MS // 1000} s"
+            elif not self._connected:
+                self.why = f"nobody listens at {self._address}, or no way leads there: the connection was refused"
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             self._failed = True
             self.why = f"{self._name} at {self._address} does not accept this Broker's key"
@@ -93,14 +95,6 @@ class Monitor(Socket):
                 self.encrypted, self.why = False, f"the connection to {self._address} was lost"
             elif not self._failed:
                 self.why = f"{self._address} accepted the connection and then said nothing"
-
-    @property
-    def _silent(self) -> str:
-        return f"no answer from {self._address} within {CONNECT_MS // 1000} s"
-
-    @property
-    def _refused(self) -> str:
-        return f"nobody listens at {self._address}, or no way leads there: the connection was refused"
 
     def close(self) -> None:
         """Listen no longer."""

@@ -148,17 +148,19 @@ class _Meta(Socket):
 class Dialled:
     """All sockets for one neighbour that this Broker dials.
 
-    `server` is the key that the neighbour must hold, `topic` under which name it speaks to this Broker.
+    `server` is the key that the neighbour must hold, `topic` the name under which it speaks to this Broker, and `why`
+    what went wrong with earlier sockets for it.
     """
 
     def __init__(
-        self, owner: Context, name: str, addresses: tuple[str, str, str], keys: Keys, server: str, topic: str
+        self, owner: Context, name: str, addresses: tuple[str, str, str], keys: Keys, server: str, topic: str,
+        why: str = "",
     ) -> None:  # fmt: skip
         main, meta, ear = addresses
         self.main = _Dealer(owner, main, keys, server)
         self.ear = _Meta(owner, zmq.SUB, meta, keys, server)
         self._publisher = _Meta(owner, zmq.PUB, ear, keys, server)
-        self.monitor = Monitor(self.main.raw, main, name)
+        self.monitor = Monitor(self.main.raw, main, name, why)
         self._monitors = [self.monitor, Monitor(self.ear.raw, meta, name), Monitor(self._publisher.raw, ear, name)]
         self.ear.raw.setsockopt(zmq.SUBSCRIBE, topic.encode() + b"\0")
         self.main.raw.connect(main)

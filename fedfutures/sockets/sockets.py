@@ -19,8 +19,9 @@ from where it lies and given out as ZeroMQ has received it, so it is not copied 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
 
 import zmq
 
@@ -35,6 +36,7 @@ _FIRST = int(zmq.NOBLOCK | zmq.SNDMORE)
 
 Context = zmq.Context[zmq.Socket[bytes]]
 """What the sockets of a process belong to."""
+R = TypeVar("R")
 Data = bytes | memoryview
 """What follows a message as a frame of its own."""
 
@@ -229,6 +231,11 @@ def parse_meta(frame: bytes) -> tuple[str, bytes]:
 
 
 Readable = Socket
+
+
+def drained(receive: Callable[[], R | None], most: int) -> Iterator[R]:
+    """Receive until nothing is left, but no more than `most` times, so that one socket holds up no other."""
+    return islice(iter(receive, None), most)
 
 
 def wait(
