@@ -35,7 +35,7 @@ from . import ends
 from .inputs import Input, Numbered
 from .node import AnyNode
 from .priority import checked
-from .sending import Sender
+from .sending import SliceSender
 from .slicing import Slicing, durations_of
 from .window import Part, Window, sliced
 
@@ -72,7 +72,7 @@ class Feeder:
         self.is_refused = False  # whether that is because a slice could not be submitted
         self.is_read = False  # whether next() was called
         self._may_be_cut = isinstance(wrapper, Slice) and not wrapper.is_whole
-        self._sender = Sender(
+        self._sender = SliceSender(
             node, wrapper if stream is None else SeededItems(wrapper), None if priority is None else checked(priority),
             self.window, () if stream is None else (stream.packed(),), join, lambda: given.is_steady,
         )  # fmt: skip

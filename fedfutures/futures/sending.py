@@ -13,7 +13,7 @@ from .node import AnyNode
 from .window import Window
 
 
-class Sender:
+class SliceSender:
     """Submits slices with the function and priority of a map; `behind`: what each has behind its columns."""
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fedfutures import Future
-from fedfutures.futures.sending import Sender
+from fedfutures.futures.sending import SliceSender
 from fedfutures.futures.window import Window
 from fedfutures.worker.slices import Slice
 
@@ -50,8 +50,8 @@ class Node:
         self.sent += 1
 
 
-def sender(node: Node, window: Window, joined: list[Future], *behind: Any) -> Sender:
-    return Sender(node, Slice(abs), 3, window, behind, joined.append, lambda: True)
+def sender(node: Node, window: Window, joined: list[Future], *behind: Any) -> SliceSender:
+    return SliceSender(node, Slice(abs), 3, window, behind, joined.append, lambda: True)
 
 
 def test_an_item_that_cannot_travel_fails_and_the_others_go() -> None:
