@@ -56,21 +56,23 @@ class Deferrals:
     def defer_futures(self, peer: str, lot: Lot, now: float) -> None:
         """Park those Futures of a neighbour that miss segments."""
         groups = self.group(peer, lot.intake.source, lot.ids, lot.payloads)
-        for missing, ids in groups.items():
-            if missing:
-                deferred = Deferred(peer, lot, [], is_local=True)
-                deferred.what = self._ledger.park(lot, deferred, ids)
-                self._downloads.wait(deferred, peer, missing, now)
+        keys = {Deferred(peer, lot, [], is_local=True): missing for missing in groups if missing}
+        if not keys:
+            return
+        parts = self._ledger.park_parts(lot, {deferred: groups[missing] for deferred, missing in keys.items()})
+        for (deferred, missing), part in zip(keys.items(), parts):
+            deferred.what = part
+            self._downloads.wait(deferred, peer, missing, now)
 
     def group(
         self, peer: str, source: Source, ids: Sequence[int], payloads: Sequence[bytes]
-    ) -> dict[frozenset[str], set[int]]:
+    ) -> dict[frozenset[str], list[int]]:
         """Return the Futures of a Batch by the segments they miss; nothing if they name none."""
         constants = self._constants.get(peer, ())
         before = frozenset(name for deferred in constants for name in self._downloads.missing(deferred))
         if not before and not any(payload[:1] in HAS_SEGMENTS for payload in payloads):
             return {}
-        groups: dict[frozenset[str], set[int]] = {}
+        groups: dict[frozenset[str], list[int]] = {}
         is_missing: dict[str, bool] = {}  # many may need the same segment
         for i, payload in zip(ids, payloads):
             names = segments_of(payload)
@@ -79,7 +81,7 @@ class Deferrals:
             for name in names:
                 if name not in is_missing:
                     is_missing[name] = self._size_of(name) < 0
-            groups.setdefault(before.union(name for name in names if is_missing[name]), set()).add(i)
+            groups.setdefault(before.union(name for name in names if is_missing[name]), []).append(i)
         self._cache.use(is_missing, source)
         return groups
 

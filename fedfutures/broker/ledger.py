@@ -245,6 +245,13 @@ class Ledger:
             self._unlist(lot)
         return self._wait(lot, key)
 
+    def park_parts(self, lot: Lot, parts: dict[Hashable, list[int]]) -> list[Lot]:
+        """Let Futures of a lot wait under several keys; return the new lots. One pass over the lot, however many."""
+        taken = dict(zip(*self._withdraw(lot, {i for ids in parts.values() for i in ids})))
+        return [
+            self._wait(Lot(lot.intake, lot.terms, ids, [taken[i] for i in ids]), key) for key, ids in parts.items()
+        ]  # fmt: skip
+
     def unpark(self, lot: Lot) -> None:
         """What a parked lot waits for has come: it goes into the queue."""
         self._unlist(lot)

@@ -119,7 +119,8 @@ def test_only_segments_for_this_host_are_cached(door: Door) -> None:
 
 
 def test_what_only_futures_miss_that_are_gone_is_not_downloaded(door: Door) -> None:
-    lot = door.lot(manifest("a"), manifest("a"))
+    assert door.lot(manifest("a"), manifest("a")).ids == []
+    ((lot,),) = door.ledger.parked.values()
     assert isinstance(lot.key, Deferred)
     assert (
         door.deferrals.explain(lot.key) == "for 1 segments of its arguments from n; of those begun, 0 bytes are to come"
