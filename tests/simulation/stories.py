@@ -24,7 +24,7 @@ from fedfutures.federation.events import Send
 from fedfutures.simulation.transcript import ranges, short
 from fedfutures.wire import codec, messages
 from fedfutures.wire.messages import Message
-from fedfutures.worker import machine as rules
+from fedfutures.worker import events as rules
 
 HIDDEN = (messages.Ack, messages.Ping, messages.Pong, messages.Demand)
 KINDS = ("value", "error", "cancelled", "poisoned", "lost")
