@@ -6,6 +6,7 @@ import linecache
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NoReturn
 
 from fedfutures.errors import StartFailed
@@ -49,7 +50,7 @@ def launch_here(options: Options, program: programs.Program, settings: Settings,
     if why := room.refusal(settings.workers, room.available_memory(), settings.host):
         programs.fail(why)
     tree = plan([HostPlan(settings.host, settings.workers, settings.brokers)])
-    settings.dials = tree.dials(settings.host)
+    settings = replace(settings, dials=tree.dials(settings.host))
     if options.dry_run:
         from . import dry_run
 

@@ -276,8 +276,10 @@ class Connector:
         reports = [login.report(workers.get(name, 0)) for name, login in self.logins.items()]
         if self.request.local.count != 0:
             ours = self.versions
-            here = HostHello(ours.python, fedfutures=ours.fedfutures, protocol=ours.protocol)
-            here.processors, here.memory = self.request.processors, memory()
+            here = HostHello(
+                ours.python, fedfutures=ours.fedfutures, protocol=ours.protocol, processors=self.request.processors,
+                memory=memory(),
+            )  # fmt: skip
             local = self.request.local.name
             reports.insert(0, HostReport(local, workers.get(local, 0), hello=here, latency=0.0))
         problems = any(report.problem is not None for report in reports)

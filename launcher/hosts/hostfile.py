@@ -217,7 +217,7 @@ def _toml_site(table: dict[str, Any], defaults: dict[str, Any], specs: list[Host
             specs.append(spec := _spec(word, _apart(word, shared)))
         if spec.site not in (None, access):
             raise BadHosts(f"host {word!r} is behind {spec.site!r} too")
-        spec.site = access
+        spec.put_behind(access)
 
 
 def _toml_door(table: dict[str, Any], defaults: dict[str, Any], specs: list[HostSpec]) -> None:

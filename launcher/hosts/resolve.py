@@ -159,7 +159,7 @@ def _check_ways(specs: Sequence[HostSpec], here: str | None) -> None:
     ways = {spec.name: spec for spec in specs}
     for spec in specs:
         if spec.site == here:
-            spec.site = None
+            spec.put_behind(None)
     for spec in specs:
         if spec.name == here and spec.site is not None:
             raise BadHosts(f"host {spec.name} is this machine: it cannot be behind {spec.site}")

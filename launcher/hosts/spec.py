@@ -47,6 +47,10 @@ class HostSpec:
         """The same text for two spellings of one place."""
         return written(folded(self.host), self.user, self.port)
 
+    def put_behind(self, site: str | None) -> None:
+        """Say which host is the way to this one; None: it is reached as all others are."""
+        self.site = site
+
 
 def spec_from(value: dict[str, Any]) -> HostSpec:
     """Return the host of a plain dictionary, as ``dataclasses.asdict`` makes it."""
