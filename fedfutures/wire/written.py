@@ -25,10 +25,14 @@ class Written:
         self._known: dict[int, tuple[WrittenAt, Any]] = {}
         self.is_steady = False
         self.bytes = 0
-        self.new_bytes = 0  # of those written since this was last set to 0
+        self.new_bytes = 0  # of those written since the call began
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def begin_call(self, *, is_steady: bool) -> None:
+        """The arguments of another call are about to be written."""
+        self.new_bytes, self.is_steady = 0, is_steady
 
     def find(self, owner: Any) -> WrittenAt | None:
         """Return where an object's buffer went, which counts as used now."""

@@ -27,6 +27,12 @@ constants: dict[str, Any] = {}
 """What a process that is no Worker has shared; each Federation that it joins later is told."""
 
 
+def be_worker(worker: str, its_host: str, *, has_files: bool) -> None:
+    """This process is a Worker; `has_files`: its host shares those of the Origin's."""
+    global name, is_origin, host, shares_files
+    name, is_origin, host, shares_files = worker, False, its_host, has_files
+
+
 def become(other: Any) -> None:
     """From now on this process is that node; None: none."""
     global node

@@ -95,8 +95,7 @@ class Submitter:
 
     def _submit(self, args: tuple[Any, ...]) -> tuple[Future[Any], int]:
         written = self._written
-        written.new_bytes = 0
-        written.is_steady = self._is_steady is not None and self._is_steady()
+        written.begin_call(is_steady=self._is_steady is not None and self._is_steady())
         definition, payload = self._packer.pack(self._definition, self._function, args, {}, written)
         size = len(payload) + written.new_bytes
         if written.bytes > REMEMBERED_BYTES:  # what was used so long ago that it hardly comes again is let go

@@ -129,7 +129,7 @@ class Preparation:
             self._worker.locks.imported(module.__name__)
 
         external._LoaderBasics.exec_module = exec_module  # type: ignore[attr-defined]
-        OriginLoader.around = staticmethod(self._around)
+        OriginLoader.run_by(self._around)
 
     def _around(self, run: Callable[[types.ModuleType], object], module: types.ModuleType) -> None:
         worker = self._worker

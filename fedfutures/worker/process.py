@@ -44,8 +44,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         owner, facts, name, payloads, settings.size,
         cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
     )  # fmt: skip
-    current.name, current.is_origin = name, False
-    current.host, current.shares_files = settings.host, not settings.code
+    current.be_worker(name, settings.host, has_files=not settings.code)
     code_objects.reads_no_files = settings.code
     failing.replace_breakpoint()
     adopt_authkey(settings.authkey)

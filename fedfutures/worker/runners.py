@@ -78,8 +78,7 @@ class Runners:
     def wake(self, waiters: list[Any]) -> None:
         """Put waiting greenlets among those to be switched in next."""
         for waiter in waiters:
-            if not waiter.woken:
-                waiter.woken = True
+            if waiter.wake():
                 self.ready.append(waiter)
         if threading.get_ident() != self.thread:
             self._wake_driver()

@@ -19,6 +19,11 @@ class Waiter:
         self.greenlet = greenlet.getcurrent()
         self.woken = False
 
+    def wake(self) -> bool:
+        """Let it go on; False if somebody has done so before."""
+        was_asleep, self.woken = not self.woken, True
+        return was_asleep
+
 
 class Suspends(Protocol):
     """A Worker, for what waits in its main thread: it suspends a Future and wakes it."""
