@@ -1,0 +1,131 @@
+"""Losses: crashes are counted, what a silent neighbour held is in doubt, what a submitter gave is dropped."""
+
+from __future__ import annotations
+
+import pytest
+
+from fedfutures.broker.delivery import Delivery
+from fedfutures.broker.events import PeerLost
+from fedfutures.broker.ledger import Ledger
+from fedfutures.broker.lots import Lot
+from fedfutures.broker.outbox import Outbox
+from fedfutures.broker.recovery import ANNOUNCE_SECONDS, CRASH_LIMIT, EXPECT_SECONDS, Recovery
+from fedfutures.broker.segment_cache import SegmentCache
+from fedfutures.federation.terms import Terms
+from fedfutures.wire.messages import CANCELLED, LOST, POISONED, Cancel, Results
+
+from . import nodes
+
+
+class Ward:
+    """The losses among Worker "w", Origin "o" and neighbour "n", to whom Futures were given or lent."""
+
+    def __init__(self) -> None:
+        self.outbox, self.ledger, self.n = Outbox(), Ledger(), nodes.neighbour("n")
+        peers = nodes.table(nodes.worker("w"), nodes.origin("o"), self.n)
+        for name in peers:
+            self.ledger.open(name)
+        cache = SegmentCache(self.outbox, 100)
+        delivery = Delivery(peers, self.outbox, cache, lambda report: repr(report).encode())
+        self.recovery = Recovery(peers, self.ledger, delivery, cache, self.outbox)
+        self.batches = 0
+
+    def queue(self, *ids: int, crashes: int = 0) -> Lot:
+        self.batches += 1
+        return self.ledger.admit("o", self.batches, Terms("o", b"f", "o", 0, 1, crashes), list(ids), [b"p"] * len(ids))
+
+    def give(self, holder: str, *ids: int, crashes: int = 0) -> int:
+        return self.ledger.give(self.queue(*ids, crashes=crashes), len(ids), holder, 0.0)[0]
+
+    def waiting(self) -> list[tuple[list[int], int, int]]:
+        self.ledger.check()
+        return [(lot.ids, lot.terms.attempt, lot.terms.crashes) for lot in self.ledger.queue]
+
+    def said(self) -> list[tuple[str, object]]:
+        return nodes.said(self.outbox)
+
+    def odd(self) -> list[tuple[str, list[int], list[tuple[int, int]]]]:
+        return [(name, said.ids, said.odd) for name, said in nodes.said(self.outbox) if isinstance(said, Results)]
+
+
+@pytest.fixture
+def ward() -> Ward:
+    return Ward()
+
+
+def lost(number: int, culprit: int, *, blame: bool = True) -> PeerLost:
+    return PeerLost("w", "signal SIGSEGV", blame, (number, culprit), "dump", "host")
+
+
+def test_the_culprit_alone_is_blamed(ward: Ward) -> None:
+    number = ward.give("w", 1, 2)
+    ward.recovery.blame(lost(number, 2), 1, 0.0)
+    ward.recovery.take_back_all("w", 1, 0.0)
+    assert ward.waiting() == [([1], 2, 0), ([2], 2, 1)]
+    assert (ward.recovery.crashes, ward.said()) == (1, [])
+
+
+def test_at_the_limit_it_is_poisoned(ward: Ward) -> None:
+    number = ward.give("w", 1, crashes=CRASH_LIMIT - 1)
+    ward.recovery.blame(lost(number, 1), 1, 0.0)
+    assert ward.odd() == [("o", [1], [(1, POISONED)])]
+    assert ward.ledger.intakes == []
+
+
+def test_without_blame_nobody_is(ward: Ward) -> None:
+    number = ward.give("w", 1)
+    ward.recovery.blame(lost(number, 1, blame=False), 1, 0.0)
+    ward.recovery.blame(lost(number, 9), 1, 0.0)
+    assert (ward.recovery.crashes, ward.waiting()) == (0, [])
+
+
+def test_what_was_cancelled_does_not_run_again(ward: Ward) -> None:
+    number = ward.give("w", 1, 2, 3)
+    ward.recovery.cancel("o", Cancel(1, [1, 2]), 0.0)
+    assert ward.said() == [("w", Cancel(number, [1, 2]))]
+    ward.recovery.blame(lost(number, 1), 1, 0.0)
+    assert ward.odd() == [("o", [1], [(1, CANCELLED)])]
+    ward.recovery.take_back_all("w", 1, 0.0)
+    assert ward.odd() == [("o", [2], [(2, CANCELLED)])]
+    assert ward.waiting() == [([3], 2, 0)]
+
+
+def test_of_a_silent_neighbour_the_first_result_counts(ward: Ward) -> None:
+    number = ward.give("n", 1, 2, 3)
+    ward.recovery.doubt("n")
+    ward.recovery.take_back_all("n", 1, 0.0)
+    ward.ledger.give(ward.ledger.queue.head(), 1, "w", 0.0)
+    ward.recovery.recall_doubtful(ward.n, 0.0)
+    assert ward.said() == [("n", Cancel(number, [1, 2, 3]))]
+    late = Results(number, 1, [1, 2, 3], [b"a", b"b", b""], [(3, CANCELLED)])
+    ward.recovery.settle_doubtful("n", late, 0.0)
+    assert ward.said() == [("w", Cancel(1, [1])), ("o", Results(1, 1, [1, 2], [b"a", b"b"], []))]
+    assert ward.waiting() == [([3], 2, 0)], "what it dropped as asked is run by others"
+    assert ward.recovery.doubtful == {}
+    ward.recovery.settle_doubtful("n", late, 0.0)
+    assert ward.said() == []
+
+
+def test_what_a_submitter_gave_goes_with_it(ward: Ward) -> None:
+    number = ward.give("w", 1)
+    ward.queue(2)
+    ward.recovery.take_back_all("o", 1, 0.0)
+    ward.recovery.drop_submissions("o", 0.0)
+    assert ward.said() == [("w", Cancel(number, [1]))]
+    assert (ward.waiting(), ward.ledger.intakes) == ([], [])
+
+
+def test_where_nobody_will_come_what_waits_fails(ward: Ward) -> None:
+    ward.queue(1, 2)
+    ward.recovery.give_up("no Worker starts")
+    ward.recovery.fail_queued(0.0)
+    assert ward.odd() == [("o", [1, 2], [(1, LOST), (2, LOST)])]
+
+
+def test_workers_that_are_expected_hear_of_this_broker_until_it_is_too_late(ward: Ward) -> None:
+    recovery = ward.recovery
+    assert not recovery.is_to_announce(0.0)
+    recovery.expect({"v", "w"}, 0.0)
+    told = [recovery.is_to_announce(now) for now in (0.0, 0.01, ANNOUNCE_SECONDS, EXPECT_SECONDS)]
+    assert told == [True, False, True, False]
+    assert recovery.expected == set()
