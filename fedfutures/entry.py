@@ -12,7 +12,7 @@ from .host.child import ChildMain
 
 def main() -> None:
     """Run a host process."""
-    from .broker import shell
+    from .broker_process import shell
 
     supervisor.main(shell.main, load_worker)
 

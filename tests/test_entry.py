@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fedfutures import entry
-from fedfutures.broker import shell
+from fedfutures.broker_process import shell
 from fedfutures.worker import process
 
 SECONDS = 30.0

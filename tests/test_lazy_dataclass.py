@@ -111,7 +111,7 @@ def test_nothing_is_compiled_for_a_class_that_is_not_used() -> None:
     code = (
         "import builtins; compiled = []; run = builtins.exec; "
         "builtins.exec = lambda *a, **k: (compiled.append(a[0]) if isinstance(a[0], str) else None, run(*a, **k))[1]; "
-        "import fedfutures.wire.messages, fedfutures.worker.events, fedfutures.broker.ledger; "
+        "import fedfutures.wire.messages, fedfutures.node.events, fedfutures.broker.ledger; "
         "print(sum('def __init__' in text for text in compiled))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

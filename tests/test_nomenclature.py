@@ -54,6 +54,10 @@ def folder(name: str) -> str:
     return name.rpartition(".")[0]
 
 
+def _is_verb(found: ast.ClassDef) -> bool:
+    return (ast.get_docstring(found) or "").startswith(("Event:", "Action:"))
+
+
 def crossing() -> set[str]:
     """Return the classes that modules of another folder use than the one that defines them."""
     modules = tree.modules()
@@ -67,7 +71,7 @@ def crossing() -> set[str]:
                 found = modules.get(base)
                 if found is None or folder(base) == folder(name) or base.rpartition(".")[2] in ELSEWHERE:
                     continue
-                own = {each.name for each in found.nodes if isinstance(each, ast.ClassDef)}
+                own = {each.name for each in found.nodes if isinstance(each, ast.ClassDef) and not _is_verb(each)}
                 names |= own & {alias.name for alias in node.names}
     return {name for name in names if not name.startswith("_")}
 

@@ -13,7 +13,7 @@ from sphinx.directives.other import Include
 from sphinx.util.docutils import SphinxDirective
 
 from fedfutures.wire import control, messages
-from fedfutures_launcher.connector import remote_host
+from fedfutures_launcher.remote import remote_host
 
 from . import drawing, figures, plots
 

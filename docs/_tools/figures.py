@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fedfutures_launcher.connector.remote_host import TABLE, HostState
+from fedfutures_launcher.remote.remote_host import TABLE, HostState
 
 from .drawing import Arrow, Box, Figure, Sequence
 
 NODE, ORIGIN = "fedfutures.worker.submissions:Submissions", "fedfutures.worker.origin:Origin"
-BROKER, HOST = "fedfutures.broker.machine:BrokerMachine", "fedfutures.host.machine:HostMachine"
+BROKER, HOST = "fedfutures.broker.machine:BrokerMachine", "fedfutures.supervision.machine:HostMachine"
 DISPATCH, LOAD = "fedfutures.broker.dispatch:Dispatch", "fedfutures.broker.load:Load"
 RECOVERY, DELIVERY = "fedfutures.broker.recovery:Recovery", "fedfutures.broker.delivery:Delivery"
 FUNCTIONS = "fedfutures.broker.functions:Functions"

@@ -21,13 +21,13 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from ..errors import FederationLost
+from ..node.pace import CUT_SECONDS
 from ..program import safe_points
 from ..program.postponing import is_by_signal, uninterrupted
 from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.future import Future, attend_cuts, failure_of, is_finished, put_value, value_of
-from ..worker.pace import CUT_SECONDS
 from ..worker.seeding import SeededItems
 from ..worker.slices import Columns, Slice
 from ..worker.streams import Stream

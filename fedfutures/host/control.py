@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..supervision.machine import Action, HostMachine
 from ..wire.control import (
     AcceptBroker,
     BrokerAccepts,
@@ -21,7 +22,6 @@ from ..wire.control import (
     StreamData,
     StreamFrame,
 )
-from .machine import Action, HostMachine
 from .relay import Relay
 
 

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 
 from ..errors import RemoteProtocolError, StartFailed
 from ..program import safe_points
+from ..supervision.brokers import facts_of
 from ..wire.control import ControlFrame, EndRun, HostReady, HostTable, Notice, StartRefused
 from ..wire.framing import FrameReader, pack
-from .brokers import facts_of
 from .flags import for_another, main_command, shown
 from .settings import Settings, frame_of
 from .starting import starting

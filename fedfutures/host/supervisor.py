@@ -22,6 +22,8 @@ from typing import Any
 
 from ..errors import RemoteProtocolError
 from ..program.shadows import before_the_standard_library, shadowed
+from ..supervision.brokers import broker_places, facts_of, usual_dials
+from ..supervision.machine import Action, Ended, HostMachine, KillBroker, LoseBroker, Start, StartBroker, Tell
 from ..wire.control import (
     BeginHost,
     BrokerGivenUp,
@@ -33,11 +35,9 @@ from ..wire.control import (
     WorkerEnded,
 )
 from ..wire.framing import FrameReader, pack
-from .brokers import broker_places, facts_of, usual_dials
 from .child import Child, ChildMain, fork_child
 from .control import HostControl
 from .dumps import readable
-from .machine import Action, Ended, HostMachine, KillBroker, LoseBroker, Start, StartBroker, Tell
 from .memory import KillCounter
 from .output import Outputs
 from .reattach import LaunchingSide

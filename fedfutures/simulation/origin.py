@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+from ..node import events as rules
 from ..wire.messages import CANCELLED
-from ..worker import events as rules
 from .submitter import Submitter
 from .world import NEVER, TICK, Watch, World
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
 
-from ..host.brokers import FAN_OUT, usual_dials
+from ..supervision.brokers import FAN_OUT, usual_dials
 from .checker import Tally
 from .observer import Listener
 from .records import broken

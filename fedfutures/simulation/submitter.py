@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from ..errors import RemoteProtocolError
 from ..federation.events import Arrived, Send
+from ..node import events as rules
+from ..node.machine import WorkerMachine
+from ..node.pace import BATCH_FUTURES_AT_MOST
 from ..wire import codec
-from ..worker import events as rules
-from ..worker.machine import WorkerMachine
-from ..worker.pace import BATCH_FUTURES_AT_MOST
 from .network import Link
 from .world import Node, Watch, World
 

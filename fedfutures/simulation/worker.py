@@ -13,17 +13,11 @@ from collections import deque
 from collections.abc import Callable
 
 from ..federation.events import Arrived
+from ..node import events as rules
+from ..node.pace import HELPER_AFTER_SECONDS, HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, REPORT_SECONDS
+from ..node.workload import HeldPiece, Recalls
 from ..wire import codec
 from ..wire.messages import ERROR, VALUE
-from ..worker import events as rules
-from ..worker.pace import (
-    HELPER_AFTER_SECONDS,
-    HURRY_SECONDS,
-    LOOK_SECONDS,
-    PUMP_EVERY_SECONDS,
-    REPORT_SECONDS,
-)  # fmt: skip
-from ..worker.workload import HeldPiece, Recalls
 from .specs import CRASHES, LOCKS, RAISES, Spec, payload_of, read, value_of
 from .submitter import Submitter
 from .world import NEVER, ROUND_SECONDS, TICK, Watch, World

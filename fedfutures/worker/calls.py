@@ -15,13 +15,14 @@ from typing import Any
 import greenlet
 
 from ..errors import ArgumentLoadError, FutureError, SealBroken
+from ..node import events as rules
+from ..node.workload import HeldPiece
 from ..program.snapshots import MARKED
 from ..wire import functions
 from ..wire.copies import Copies
 from ..wire.failures import dump_failure
 from ..wire.messages import ERROR, VALUE
 from ..wire.payload import Payloads
-from . import events as rules
 from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
 from .driver import DRIVEN, PUMP_DUE, Driver
@@ -32,7 +33,6 @@ from .pump import Pump
 from .results import dump_result
 from .runners import Runners
 from .surroundings import Surroundings
-from .workload import HeldPiece
 
 LOADED_FUNCTIONS_KEPT = 4096
 FINISHED_BYTES_AT_MOST = 4 << 20

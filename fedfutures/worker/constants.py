@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..node import events as rules
 from ..wire.payload import Payloads
 from ..wire.written import Written
-from . import events as rules
 from .driver import Driver
 
 

@@ -7,9 +7,9 @@ the callbacks are due: outside of the lock, and never while an import drives.
 
 from __future__ import annotations
 
+from ..node import events as rules
 from ..wire.failures import load_failure
 from ..wire.messages import ERROR, VALUE
-from . import events as rules
 from .driver import Driver
 from .submissions import Submissions
 

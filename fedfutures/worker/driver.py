@@ -20,12 +20,12 @@ from typing import Any, Protocol
 
 from ..errors import MalformedMessage, RemoteProtocolError
 from ..federation.events import Arrived, Send, Tick
+from ..node import events as rules
+from ..node.machine import WorkerMachine
+from ..node.pace import HELPER_AFTER_SECONDS, HELPER_LOOKS_SECONDS
 from ..program import safe_points
 from ..sockets.sockets import MainDealer, MetaSubscriber
 from ..wire import codec
-from . import events as rules
-from .machine import WorkerMachine
-from .pace import HELPER_AFTER_SECONDS, HELPER_LOOKS_SECONDS
 
 logger = logging.getLogger("fedfutures")
 DRIVEN, PUMP_DUE = 0, 1

@@ -9,11 +9,11 @@ import threading
 import time
 
 from ..host.crash_cells import PIECE
+from ..node.pace import CUT_SECONDS, LOOK_SECONDS
 from . import slices
 from .calls import Calls
 from .driver import DRIVEN, Driver
 from .locks import Locks
-from .pace import CUT_SECONDS, LOOK_SECONDS
 from .runners import Runners
 from .submissions import Submissions
 from .surroundings import Surroundings

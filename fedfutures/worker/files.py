@@ -11,8 +11,8 @@ import hashlib
 import os
 from typing import Any
 
+from ..node import events as rules
 from ..wire.names import OF_USER
-from . import events as rules
 from .driver import Driver
 from .future import Future
 from .submissions import Submissions

@@ -25,10 +25,10 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from ..errors import ArgumentLoadError, VariableNotCarried
+from ..node import events as rules
 from ..program.modules import MAIN_NAMES
 from ..wire.modules import MAIN, Module, key_of, unpack
 from ..wire.payload import Payloads
-from . import events as rules
 from .driver import DRIVEN, Driver
 from .files import Files
 from .submissions import Submissions

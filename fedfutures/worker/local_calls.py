@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import NoRoom
+from ..node.machine import WorkerMachine
 from ..program.copying import isolated
 from ..program.snapshots import join, split
 from ..wire import culprits, functions
@@ -16,7 +17,6 @@ from . import slices
 from .carried import call, parts_of
 from .context import Context, Packed
 from .future import Future
-from .machine import WorkerMachine
 
 URGENT_PER_WORKER = 2
 

@@ -7,18 +7,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import events as rules
+from ..node import events as rules
+from ..node.pace import HURRY_SECONDS
+from ..node.workload import HeldPiece
 from .calls import Calls
 from .driver import PUMP_DUE, Driver
 from .duties import WorkerDuties
 from .future import Future
 from .locks import Locks
-from .pace import HURRY_SECONDS
 from .pump import Pump
 from .runners import Runners
 from .submissions import Submissions
 from .surroundings import Surroundings
-from .workload import HeldPiece
 
 
 class Loop:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import FederationLost
+from ..node import events as rules
+from ..node.machine import WorkerMachine
 from ..wire.functions import FunctionCache
 from ..wire.payload import Payloads
-from . import events as rules
 from .constants import Constants
 from .driver import Driver, Due
 from .future import Future
-from .machine import WorkerMachine
 from .questions import Questions
 from .submissions import Submissions
 

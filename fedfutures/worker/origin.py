@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..node import events as rules
 from ..program import postponing
 from ..program.process import ProcessChanges
 from ..program.snapshots import join
 from ..wire.functions import Definition
 from ..wire.payload import Payloads
-from . import events as rules
 from .definer import Definer
 from .driven_wait import DrivenWait
 from .driver import Driver

@@ -15,16 +15,18 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from ..host.machine import INITIALIZER_EXIT_CODE
 from ..host.settings import Settings
+from ..node import events
+from ..node.workload import NOT_READY
 from ..program import process
 from ..program.modules import MAIN
 from ..program.namespaces import Namespaces
 from ..program.pickling import VariableUnpickler, find
 from ..program.snapshots import key_of_class
+from ..supervision.machine import INITIALIZER_EXIT_CODE
 from ..wire import functions
 from ..wire.captured import may_be_written
-from . import current, events, interrupts
+from . import current, interrupts
 from .deferred import defer_outcomes
 from .descriptors import Descriptors
 from .importing import Answers, OriginFinder, OriginLoader
@@ -34,7 +36,6 @@ from .process_state import Values, merged
 from .program import import_program, install_empty
 from .slices import OfItems, Slice
 from .worker import Worker
-from .workload import NOT_READY
 
 is_of_futures(__name__)
 

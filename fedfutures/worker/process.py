@@ -13,6 +13,7 @@ from typing import Any
 from ..host.crash_cells import READY, CrashCells
 from ..host.settings import Settings
 from ..host.system import name_process
+from ..node import events
 from ..program import code_objects
 from ..program.process import adopt_authkey
 from ..program.shadows import make_room
@@ -20,7 +21,7 @@ from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from . import children, current, events, failing, forked, inheriting
+from . import children, current, failing, forked, inheriting
 from .output import open_streams
 from .preparing import Preparation
 from .worker import Worker

@@ -14,12 +14,12 @@ import sys
 from typing import Any
 
 from ..host.here import program_here
+from ..node import events as rules
 from ..program.modules import OWN, is_installed
 from ..program.snapshots import asked_for, key_of_snapshot
 from ..program.variables import Snapshot
 from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, name_of
 from ..wire.payload import Payloads
-from . import events as rules
 from .definer import Definer
 from .driver import Driver
 from .installed import advice

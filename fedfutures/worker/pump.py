@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from ..node.pace import PUMP_EVERY_SECONDS
 from .driver import DRIVEN, PUMP_DUE, Driver
-from .pace import PUMP_EVERY_SECONDS
 from .runners import Runners
 
 

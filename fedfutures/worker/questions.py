@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import events as rules
+from ..node import events as rules
 from .driver import Driver
 from .future import Future
 from .submissions import Submissions

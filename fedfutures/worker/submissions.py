@@ -13,6 +13,9 @@ from concurrent.futures._base import CANCELLED_AND_NOTIFIED, PENDING, RUNNING
 from typing import Any, Protocol
 
 from ..errors import FederationLost, InitializerFailed, PoisonedFuture
+from ..node import events as rules
+from ..node.pace import BATCH_FUTURES_AT_MOST, CANCEL_WAITS_SECONDS
+from ..node.workload import Recalls
 from ..program import safe_points
 from ..wire import codec
 from ..wire.failures import load_failure
@@ -20,13 +23,10 @@ from ..wire.functions import Definition
 from ..wire.manifest import HAS_SEGMENTS
 from ..wire.messages import CANCELLED, ERROR, POISONED, VALUE
 from ..wire.payload import Payloads
-from . import events as rules
 from .driver import Driver
 from .future import Future, SliceCut
 from .local_queue import LocalQueue
 from .lost_calls import call_of
-from .pace import BATCH_FUTURES_AT_MOST, CANCEL_WAITS_SECONDS
-from .workload import Recalls
 
 BATCH_BYTES_AT_MOST = 4 << 20
 

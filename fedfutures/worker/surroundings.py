@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 import greenlet
 
 from ..host.crash_cells import NUMBER, PIECE
+from ..node.workload import Workload
 from ..program.namespaces import Namespaces
 from ..program.snapshots import split
 from .context import NOWHERE, Context, Ending
 from .isolation import Isolation
 from .process_state import Values
 from .turns import Turns
-from .workload import Workload
 
 LATE_HANDLERS = 10
 

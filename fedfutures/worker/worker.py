@@ -15,10 +15,10 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..errors import VariableNotCarried
+from ..node import events as rules
 from ..program.namespaces import Namespaces
 from ..wire.copies import Copies
 from ..wire.payload import Payloads
-from . import events as rules
 from .calls import Calls
 from .duties import WorkerDuties
 from .files import Files

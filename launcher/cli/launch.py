@@ -16,9 +16,9 @@ from fedfutures.host.here import settings_here
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
+from ..arguments import copies, suggestions
 from ..hosts.local import BATCH_VARIABLES, at_home, counted
 from ..layout.tree import HostPlan, plan
-from . import copies, suggestions
 from . import program as programs
 from .ending import end_by_interrupt, run_to_end
 from .options import Options, parse

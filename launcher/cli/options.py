@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from fedfutures.host.hosts import Hosts
 
-from .splitting import BadLine, Splitter
+from ..arguments.splitting import BadLine, Splitter
 
 USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
 EPILOG = "For example: python -m fedfutures --hosts localhost tower rack1 -n 12 prog.py"

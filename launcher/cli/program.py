@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 
 from fedfutures.program.shadows import make_room, shadowed
 
+from ..arguments.suggestions import similar_file
 from .options import Options
-from .suggestions import similar_file
 
 SAFE_PATH = bool(getattr(sys.flags, "safe_path", sys.flags.isolated))
 """Whether ``python -P`` or ``-I`` forbids to put the program's directory in front of ``sys.path``."""

@@ -12,8 +12,8 @@ from fedfutures.host.hosts import Hosts
 
 from ..hosts.spec import HostSpec
 from ..layout.assemble import Request
-from ..ssh.command import attach_command, default_pythons, remote_command
 from ..ssh.session import Client, LoginTarget
+from ..ssh.texts.command import attach_command, default_pythons, remote_command
 
 
 def client_for(hosts: Hosts) -> Client:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ..hosts.spec import HostSpec, folded
 from ..layout.assemble import Request
-from ..ssh.failures import Failure
 from ..ssh.names import known_names
+from ..ssh.texts.failures import Failure
 
 OTHER_CLIENT = "for Kerberos, certificates or host-based logins: --ssh-executable ssh"
 

@@ -17,13 +17,13 @@ from fedfutures.wire.control import ControlFrame, EndRun, HostProcessGone, Probe
 
 from ..hosts.spec import HostSpec
 from ..layout.assemble import Request
-from ..ssh.failures import Failure, ended_early, lost, no_hello, nonsense
+from ..remote.hello import HelloReader, HostHello
+from ..remote.preflight import HostReport, Versions, check_compatible
+from ..remote.remote_host import HELLO_SECONDS, HostAction, HostState, RemoteHost
 from ..ssh.session import Client, Session
+from ..ssh.texts.failures import Failure, ended_early, lost, no_hello, nonsense
 from .access import by_hand, remote_target
-from .hello import HelloReader, HostHello
 from .hints import hinted
-from .preflight import HostReport, Versions, check_compatible
-from .remote_host import HELLO_SECONDS, HostAction, HostState, RemoteHost
 
 ERRORS_KEPT = 20
 LOST = "the ssh connection was lost"

@@ -53,13 +53,13 @@ from fedfutures.wire.control import (
 from fedfutures.wire.framing import FrameReader
 
 from ..layout.assemble import Assembly, Request, assemble, request_from
+from ..remote.hello import HostHello
+from ..remote.links import Announcement, Links, Order
+from ..remote.preflight import HostReport, local_versions, reasons, table
+from ..remote.streams import Streams
 from ..ssh.session import Client
 from .access import client_for
-from .hello import HostHello
-from .links import Announcement, Links, Order
 from .login import Login
-from .preflight import HostReport, local_versions, reasons, table
-from .streams import Streams
 
 HEARTBEAT_SECONDS = 5.0
 END_SECONDS = 1.8

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fedfutures.host.brokers import FAN_OUT, broker_of
+from fedfutures.supervision.brokers import FAN_OUT, broker_of
 from fedfutures.wire.names import broker_name
 
 

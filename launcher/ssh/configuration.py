@@ -15,8 +15,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from .failures import Failure, Place, configuration
 from .session import LoginTarget
+from .texts.failures import Failure, Place, configuration
 
 USER_CONFIG = "~/.ssh/config"
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from . import failures
-from .failures import Failure, Place
+from .texts import failures
+from .texts.failures import Failure, Place
 
 CONNECTED = re.compile(r"^debug1: (?:Entering interactive session|mux_client_request_session: master session id)", re.M)
 BY_SIGNAL = "rtype exit-signal"

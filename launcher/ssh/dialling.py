@@ -17,10 +17,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import failures
 from .configuration import Route, Unusable
-from .failures import Failure
 from .session import Closable
+from .texts import failures
+from .texts.failures import Failure
 
 HOP_WINDOW_BYTES = 4 << 20
 LOOK_SECONDS = 0.2

@@ -17,11 +17,12 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from . import diagnosis, failures
+from . import diagnosis
 from .configuration import HOP
-from .failures import Failure, Place
 from .pacing import Pace, pause
 from .session import BUSY_SECONDS, CONNECT_SECONDS, LoginTarget, Session, Sessions
+from .texts import failures
+from .texts.failures import Failure, Place
 
 TALK_AT_MOST_CHARACTERS = 1 << 18
 END_SECONDS = 1.0

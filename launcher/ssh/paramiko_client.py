@@ -17,14 +17,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import failures, known_hosts
+from . import known_hosts
 from .configuration import Configuration, Route, Unusable
 from .dialling import dial, said
-from .failures import Failure
 from .keys import collect
 from .pacing import Pace, pause
 from .pump import Pump
 from .session import BUSY_SECONDS, CONNECT_SECONDS, JOIN_SECONDS, Closable, LoginTarget, Session, Sessions
+from .texts import failures
+from .texts.failures import Failure
 
 WINDOW_BYTES = 16 << 20
 KEEPALIVE_SECONDS = 5

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from .failures import Failure
+from .texts.failures import Failure
 
 PIPE_BYTES = 1 << 18
 F_SETPIPE_SZ = 1031

@@ -17,12 +17,12 @@ from fedfutures.broker import files
 from fedfutures.broker.events import Dial, Event, Expect, GaveUp, PeerLost, Publish
 from fedfutures.broker.machine import BrokerMachine
 from fedfutures.federation.events import Arrived, Send, Tick
+from fedfutures.node import events as rules
+from fedfutures.node.machine import WorkerMachine
 from fedfutures.wire import codec, messages
 from fedfutures.wire.manifest import MANIFEST, segments_of
 from fedfutures.wire.messages import VALUE
 from fedfutures.wire.names import host_of
-from fedfutures.worker import events as rules
-from fedfutures.worker.machine import WorkerMachine
 
 from .hosts import Host, manifest
 

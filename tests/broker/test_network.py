@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from fedfutures.broker.recovery import CRASH_LIMIT
+from fedfutures.node import events as rules
 from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
-from fedfutures.worker import events as rules
 
 from .network import CRASH, Network, Node, value_of
 from .work_rules import FUNCTIONS, WHICH, Work

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from fedfutures.broker import congestion
+from fedfutures.node import events as rules
 from fedfutures.wire.manifest import segments_of
 from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
-from fedfutures.worker import events as rules
 
 from .hosts import manifest
 from .network import CRASH, Network, value_of

@@ -8,6 +8,7 @@ import msgpack
 import pytest
 
 from fedfutures.futures import nested
+from fedfutures.node.machine import WorkerMachine
 
 
 def report(**counts: int) -> bytes:
@@ -20,8 +21,13 @@ BUSY = ([("h.1", report(own=2)), ("h.2", report(busy=1))], True)
 SILENT = ([("h.1", b"")], False)
 
 
-class Machine:
-    has_given = True
+def machine(*given: int) -> WorkerMachine:
+    """Return a machine that has given these Futures."""
+    made = WorkerMachine("origin", "origin", 1, 1)
+    if given:
+        made.own.define(b"f", "f", b"")
+        made.own.give(b"f", list(given))
+    return made
 
 
 class Origin:
@@ -29,9 +35,9 @@ class Origin:
 
     lost = None
     closed = False
-    machine = Machine()
 
-    def __init__(self, *answers: Any) -> None:
+    def __init__(self, *answers: Any, given: tuple[int, ...] = (1,)) -> None:
+        self.machine = machine(*given)
         self.answers = list(answers)
         self.asked = 0
 
@@ -59,10 +65,6 @@ def test_who_waits_long_is_told_for_what(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_an_origin_that_gave_nothing_asks_nobody() -> None:
-    class Unused(Origin):
-        class machine:  # noqa: N801
-            has_given = False
-
-    origin = Unused()
+    origin = Origin(given=())
     nested.wait_until_idle(origin)
     assert origin.asked == 0

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fedfutures.host.brokers import broker_places
 from fedfutures.host.control import HostControl
-from fedfutures.host.machine import HostMachine, Tell
 from fedfutures.host.relay import Relay
+from fedfutures.supervision.brokers import broker_places
+from fedfutures.supervision.machine import HostMachine, Tell
 from fedfutures.wire.control import (
     AcceptBroker,
     BrokerAccepts,

@@ -10,8 +10,8 @@ import pytest
 from launching import launch, python, write
 
 from fedfutures.host.flags import for_another, interpreter_flags, main_command, shown
-from fedfutures_launcher.connector.hello import HelloReader
-from fedfutures_launcher.ssh.command import remote_command
+from fedfutures_launcher.remote.hello import HelloReader
+from fedfutures_launcher.ssh.texts.command import remote_command
 
 ALL = ["-OO", "-bb", "-s", "-W", "error::UserWarning", "-X", "dev", "-X", "int_max_str_digits=5000", "-u"]
 

@@ -13,7 +13,7 @@ import pytest
 
 from fedfutures_launcher.hosts.hostfile import from_hostfile
 from fedfutures_launcher.hosts.resolve import in_run
-from fedfutures_launcher.ssh import failures
+from fedfutures_launcher.ssh.texts import failures
 
 PAGE = (Path(__file__).parents[2] / "docs" / "deploying.rst").read_text(encoding="utf-8")
 

@@ -12,7 +12,7 @@ import zmq
 from attacked import ADDRESS, Attacker, Pair, Tap, address
 from launching import eventually
 
-from fedfutures.broker.remote_sockets import MOST_OFFENCES
+from fedfutures.broker_process.remote_sockets import MOST_OFFENCES
 from fedfutures.federation.channel import Channel
 from fedfutures.sockets.keys import make_keys
 from fedfutures.wire import codec

@@ -18,9 +18,9 @@ class Mutant(NamedTuple):
     new: str
 
 
-WORKER = "worker.machine.WorkerMachine."
-OWN_PIECES = "worker.own_pieces.OwnPieces."
-ASKING = "worker.asking.Asking."
+WORKER = "node.machine.WorkerMachine."
+OWN_PIECES = "node.own_pieces.OwnPieces."
+ASKING = "node.asking.Asking."
 CHANNEL = "federation.channel.Channel."
 LINK = "federation.link.Link."
 BROKER = "broker.machine.BrokerMachine."
@@ -35,8 +35,8 @@ QUEUE = "broker.queue.WorkQueue."
 LOAD = "broker.load.Load."
 FUNCTIONS = "broker.functions.Functions."
 CODEC = "wire.codec."
-WORKLOAD = "worker.workload.Workload."
-RECALLS = "worker.workload.Recalls."
+WORKLOAD = "node.workload.Workload."
+RECALLS = "node.workload.Recalls."
 SIMULATED = "simulation.worker.SimWorker."
 
 OF_CHANNELS = (

@@ -21,10 +21,10 @@ from broker.network import Network, Node
 from fedfutures.broker.events import Action as BrokerAction
 from fedfutures.broker.events import Event as BrokerEvent
 from fedfutures.federation.events import Send
+from fedfutures.node import events as rules
 from fedfutures.simulation.transcript import ranges, short
 from fedfutures.wire import codec, messages
 from fedfutures.wire.messages import Message
-from fedfutures.worker import events as rules
 
 HIDDEN = (messages.Ack, messages.Ping, messages.Pong, messages.Demand)
 KINDS = ("value", "error", "cancelled", "poisoned", "lost")

@@ -12,14 +12,14 @@ from fedfutures.broker.machine import BrokerMachine
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation.channel import Channel
 from fedfutures.federation.events import Send
+from fedfutures.node.events import Finished
+from fedfutures.node.machine import WorkerMachine
+from fedfutures.node.workload import Workload
 from fedfutures.simulation.broker import SimBroker
 from fedfutures.simulation.command_line import run_seed
 from fedfutures.simulation.origin import SimOrigin
 from fedfutures.simulation.submitter import Submitter
 from fedfutures.wire import messages
-from fedfutures.worker.events import Finished
-from fedfutures.worker.machine import WorkerMachine
-from fedfutures.worker.workload import Workload
 
 
 def first_broken(seeds: range) -> str:

@@ -181,7 +181,7 @@ import gc, os, sys
 import numpy as np
 from fedfutures.errors import NoRoom, RemoteException
 from fedfutures.broker import files
-from fedfutures.broker.storage import Storage
+from fedfutures.broker_process.storage import Storage
 from fedfutures.wire.failures import dump_failure, load_failure
 from fedfutures.wire.payload import Payloads
 from fedfutures.wire.segments import Segments

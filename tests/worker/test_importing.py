@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from fedfutures.node import events as rules
 from fedfutures.wire.messages import (
     Function,
     Want,
 )
 from fedfutures.wire.modules import Module, key_of
-from fedfutures.worker import events as rules
 from fedfutures.worker.importing import OriginFinder
 
 from .benches import Bench, answers_of

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from fedfutures.node import machine
 from fedfutures.program.process import ProcessChanges
 from fedfutures.wire.messages import (
     Demand,
 )
 from fedfutures.wire.payload import Payloads
-from fedfutures.worker import machine
 from fedfutures.worker.origin import Origin
 
 from .benches import Bench, batches, note

@@ -7,9 +7,9 @@ import sys
 from fedfutures import Hosts
 from fedfutures_launcher.connector.access import by_hand, client_for, remote_target
 from fedfutures_launcher.hosts.words import from_word
-from fedfutures_launcher.ssh.command import attach_command
 from fedfutures_launcher.ssh.openssh_client import OpenSSHClient
 from fedfutures_launcher.ssh.paramiko_client import ParamikoClient
+from fedfutures_launcher.ssh.texts.command import attach_command
 
 from .requests import request_of
 

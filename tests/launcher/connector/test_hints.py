@@ -6,7 +6,7 @@ import pytest
 
 from fedfutures_launcher.connector import hints
 from fedfutures_launcher.connector.hints import hinted
-from fedfutures_launcher.ssh.failures import Failure
+from fedfutures_launcher.ssh.texts.failures import Failure
 
 from ..ssh.configs import config
 from .requests import request_of

@@ -19,11 +19,11 @@ import pytest
 from lab import Rootless
 from lab.machines import wait_until
 
-from fedfutures_launcher.connector.hello import HelloReader
-from fedfutures_launcher.ssh.command import remote_command
+from fedfutures_launcher.remote.hello import HelloReader
 from fedfutures_launcher.ssh.known_hosts import hashed_name
 from fedfutures_launcher.ssh.openssh_client import OpenSSHClient
 from fedfutures_launcher.ssh.session import LoginTarget, Session
+from fedfutures_launcher.ssh.texts.command import remote_command
 
 from .conftest import Maker
 

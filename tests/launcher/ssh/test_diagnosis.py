@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fedfutures_launcher.ssh.diagnosis import OWN, diagnose
-from fedfutures_launcher.ssh.failures import Place
+from fedfutures_launcher.ssh.texts.failures import Place
 
 PLACE = Place("h1", "10.0.0.1", 2222, "ann")
 DOOR, MIDDLE = Place("door", "10.0.0.9"), Place("middle", "10.0.0.8")

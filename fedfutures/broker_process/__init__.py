@@ -1,0 +1,1 @@
+"""The process of a Broker: sockets, clock and files around the rules of :mod:`fedfutures.broker`."""

@@ -1,0 +1,173 @@
+"""What is known of the hosts before the program starts: whether each can take part, and a table of all of them.
+
+A host takes part if its Python has the same minor version as the one here (functions travel as bytecode), and the same
+fedfutures. Of cloudpickle, versions may differ; that is worth a warning.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..ssh.texts import failures
+from ..ssh.texts.failures import Failure
+from .hello import HostHello
+
+
+@dataclass(slots=True)
+class Versions:
+    """What a host is compared with."""
+
+    python: tuple[int, int, int]
+    fedfutures: str
+    protocol: int
+    cloudpickle: str
+
+
+def local_versions() -> Versions:
+    """Return the versions of this process."""
+    import cloudpickle
+
+    import fedfutures
+    from fedfutures.wire.messages import PROTOCOL
+
+    return Versions(sys.version_info[:3], fedfutures.__version__, PROTOCOL, cloudpickle.__version__)
+
+
+def check_compatible(
+    host: str, hello: HostHello, ours: Versions, ssh: str = ""
+) -> tuple[Failure | None, list[Failure]]:
+    """Return why a host cannot take part, None if it can, and warnings.
+
+    `ssh` is how people run a command there, where that is more than ``ssh HOST``.
+    """
+    if hello.prolog is not None:
+        return failures.prolog_missing(host, hello.prolog, ssh), []
+    if hello.python is None or hello.python < (3, 10):
+        found = [f"{hello.executable} ({_version(hello.python)})"] if hello.python else list(hello.tried)
+        return failures.no_python(host, found, ssh), []
+    executable = hello.executable or "python3"
+    if hello.python[:2] != ours.python[:2]:
+        return failures.other_python(host, executable, _version(hello.python), _version(ours.python), ssh), []
+    if hello.fedfutures is None:
+        error = hello.error or "no reason given"
+        return failures.fedfutures_missing(host, executable, ours.fedfutures, error, ssh), []
+    if hello.protocol != ours.protocol:
+        what = f"fedfutures there speaks protocol {hello.protocol}, here it is {ours.protocol}"
+        what += f" (versions {hello.fedfutures} and {ours.fedfutures})"
+        same = hello.fedfutures == ours.fedfutures
+        return failures.other_fedfutures(host, executable, what, ours.fedfutures, ssh, again=same), []
+    if hello.fedfutures != ours.fedfutures:
+        what = f"fedfutures there is {hello.fedfutures}, here it is {ours.fedfutures}"
+        return failures.other_fedfutures(host, executable, what, ours.fedfutures, ssh), []
+    if hello.error is not None:
+        return failures.fedfutures_missing(host, executable, ours.fedfutures, hello.error, ssh), []
+    if hello.cloudpickle != ours.cloudpickle:
+        theirs = hello.cloudpickle or "missing"
+        return None, [failures.cloudpickle_differs(host, executable, theirs, ours.cloudpickle, ssh)]
+    return None, []
+
+
+@dataclass(slots=True)
+class HostReport:
+    """A row of the table."""
+
+    name: str
+    workers: int
+    state: str = "ok"  # one word or two: "ok", "failed", "waiting"
+    hello: HostHello | None = None
+    latency: float | None = None  # seconds
+    problem: Failure | None = None
+    warnings: list[Failure] = field(default_factory=list)
+
+
+HEADINGS = ("host", "workers", "state", "python", "fedfutures", "protocol", "processors", "memory", "latency")
+TO_THE_RIGHT = frozenset({"workers", "protocol", "processors", "memory", "latency"})
+COLUMNS = 80
+WHEN_EQUAL = ("protocol", "fedfutures", "python")
+"""Left out, in this order, where the table is too wide and all hosts say the same."""
+WHEN_NARROW = ("latency", "memory", "protocol", "fedfutures", "python", "processors")
+"""Left out next."""
+
+
+def table(reports: Sequence[HostReport], columns: int = COLUMNS) -> str:
+    """Return the table for people: a line for each host, then for each that has a problem the reason and the remedy.
+
+    The lines of hosts have at most so many columns: what is least worth its room is left out.
+
+    >>> print(table([HostReport("h1", 4, latency=0.0123)]))
+    host  workers  state  python  fedfutures  protocol  processors  memory  latency
+    h1          4  ok     -       -                  -           -       -    12 ms
+    >>> print(table([HostReport("h1", 4, latency=0.0123)], 40))
+    host  workers  state  processors  memory
+    h1          4  ok              -       -
+    """
+    rows = _fitted([HEADINGS, *(_row(report) for report in reports)], columns)
+    widths = _widths(rows)
+    lines = ["  ".join(map(_aligned, row, rows[0], widths)).rstrip() for row in rows]
+    for report in reports:
+        for problem in [*([report.problem] if report.problem else []), *report.warnings]:
+            lines.append("")
+            lines.append(problem.text if problem.text.startswith(report.name) else f"{report.name}: {problem.text}")
+            lines += [f"    {problem.remedy}"] if problem.remedy else []
+            more = [*problem.detail.splitlines()[-1:], *problem.hints]
+            lines += [f"    ({line.strip()})" for line in more if line.strip()]
+    return "\n".join(lines)
+
+
+def reasons(reports: Sequence[HostReport]) -> dict[str, str]:
+    """Return why hosts cannot be used, and what to do, by host."""
+    return {report.name: _reason(report.name, report.problem) for report in reports if report.problem is not None}
+
+
+def _reason(name: str, problem: Failure) -> str:
+    hints = "".join(f" ({hint})" for hint in problem.hints)
+    return f"{problem.text.removeprefix(f'{name}: ')}; try: {problem.remedy}{hints}"
+
+
+def _fitted(rows: list[tuple[str, ...]], columns: int) -> list[tuple[str, ...]]:
+    """Leave columns out until the lines fit."""
+    equal = [heading for heading in WHEN_EQUAL if len(set(_column(rows, heading)) - {"-"}) <= 1]
+    for heading in dict.fromkeys((*equal, *WHEN_NARROW)):
+        if sum(_widths(rows)) + 2 * (len(rows[0]) - 1) <= columns:
+            break
+        at = rows[0].index(heading)
+        rows = [(*row[:at], *row[at + 1 :]) for row in rows]
+    return rows
+
+
+def _column(rows: list[tuple[str, ...]], heading: str) -> list[str]:
+    at = rows[0].index(heading)
+    return [row[at] for row in rows[1:]]
+
+
+def _widths(rows: list[tuple[str, ...]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*rows)]
+
+
+def _row(report: HostReport) -> tuple[str, ...]:
+    hello = report.hello
+    python = "-" if hello is None or hello.python is None else _version(hello.python)
+    protocol = "-" if hello is None or hello.protocol is None else str(hello.protocol)
+    return (
+        report.name, str(report.workers), report.state if report.problem is None else report.problem.kind, python,
+        (hello.fedfutures if hello else None) or "-", protocol,
+        str(hello.processors) if hello and hello.processors else "-", _memory(hello.memory if hello else 0),
+        "-" if report.latency is None else f"{report.latency * 1000:.0f} ms",
+    )  # fmt: skip
+
+
+def _aligned(text: str, heading: str, width: int) -> str:
+    return text.rjust(width) if heading in TO_THE_RIGHT else text.ljust(width)
+
+
+def _version(version: tuple[int, int, int]) -> str:
+    return ".".join(map(str, version))
+
+
+def _memory(count: int) -> str:
+    """Return an amount of memory for people."""
+    if not count:
+        return "-"
+    return f"{count / 2**30:.0f} GiB" if count >= 10 << 30 else f"{count / 2**30:.1f} GiB"

@@ -1,0 +1,1 @@
+"""Tests of the Broker's process."""

@@ -1,0 +1,1 @@
+"""Tests of the rules of hosts that are reached by ssh."""

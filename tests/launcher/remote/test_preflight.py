@@ -1,0 +1,153 @@
+"""Whether a host may take part, and what people are told."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import replace
+
+import pytest
+
+from fedfutures_launcher.remote.hello import HostHello
+from fedfutures_launcher.remote.preflight import (
+    HostReport,
+    Versions,
+    check_compatible,
+    local_versions,
+    reasons,
+    table,
+)
+from fedfutures_launcher.ssh.texts import failures
+from fedfutures_launcher.ssh.texts.failures import Failure, Place
+
+OURS = Versions((3, 11, 7), "0.1.0", 3, "3.1.2")
+GOOD = HostHello((3, 11, 2), "/opt/bin/python3", "0.1.0", 3, "3.1.2", None, 8, 17 << 30, "node1", "10.0.0.1")
+
+
+def test_local_versions() -> None:
+    assert local_versions().python == sys.version_info[:3]
+    assert local_versions().protocol >= 3
+
+
+def test_a_good_host() -> None:
+    assert check_compatible("h1", GOOD, OURS) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("hello", "kind", "said"),
+    [
+        (HostHello(None, tried=("/a", "python3")), "no Python", "/a, python3"),
+        (HostHello(None, prolog="~/env.sh"), "prolog missing", "~/env.sh"),
+        (replace(GOOD, python=(3, 9, 2)), "no Python", "/opt/bin/python3 (3.9.2)"),
+        (replace(GOOD, python=(3, 12, 0)), "other Python", "Python 3.12.0, here it is 3.11.7"),
+        (replace(GOOD, fedfutures=None, error="ImportError: no zmq"), "fedfutures missing", "ImportError: no zmq"),
+        (replace(GOOD, error="TypeError: broken"), "fedfutures missing", "TypeError: broken"),
+        (replace(GOOD, protocol=4), "other fedfutures", "protocol 4, here it is 3"),
+        (replace(GOOD, fedfutures="0.2.0"), "other fedfutures", "0.2.0, here it is 0.1.0"),
+    ],
+)  # fmt: skip
+def test_a_host_that_cannot_take_part(hello: HostHello, kind: str, said: str) -> None:
+    failure, warnings = check_compatible("h1", hello, OURS)
+    assert failure is not None
+    assert (failure.kind, warnings) == (kind, [])
+    assert failure.text.startswith("h1: ")
+    assert said in failure.text
+    assert "h1" in failure.remedy
+
+
+def test_another_cloudpickle_is_a_warning() -> None:
+    failure, warnings = check_compatible("h1", replace(GOOD, cloudpickle="2.0"), OURS)
+    assert failure is None
+    assert [warning.kind for warning in warnings] == ["cloudpickle differs"]
+
+
+def test_the_table() -> None:
+    bad = check_compatible("h2", replace(GOOD, python=(3, 12, 0)), OURS)[0]
+    away = failures.refused(Place("h3", "10.0.0.3"))
+    warnings = check_compatible("h1", replace(GOOD, cloudpickle="2.0"), OURS)[1]
+    text = table(
+        [
+            HostReport("h1", 16, hello=GOOD, latency=0.00123, warnings=warnings),
+            HostReport("h2", 4, hello=replace(GOOD, python=(3, 12, 0)), problem=bad),
+            HostReport("h3", 4, problem=away),
+        ]
+    )  # fmt: skip
+    assert text.splitlines() == [
+        "host  workers  state         python  fedfutures  processors  memory  latency",
+        "h1         16  ok            3.11.2  0.1.0                8  17 GiB     1 ms",
+        "h2          4  other Python  3.12.0  0.1.0                8  17 GiB        -",
+        "h3          4  refused       -       -                    -       -        -",
+        "",
+        "h1: cloudpickle is 2.0, here it is 3.1.2: some functions may not load there",
+        "    ssh h1 /opt/bin/python3 -m pip install cloudpickle==3.1.2",
+        "",
+        "h2: /opt/bin/python3 is Python 3.12.0, here it is 3.11.7: the minor version must be the same",
+        "    ssh h2 command -v python3.11",
+        "    (then: --python-interpreter PATH)",
+        "",
+        "h3: no ssh server listens at 10.0.0.3 port 22",
+        "    ssh h3 true",
+    ]
+
+
+STATES = ("ok", "authentication failed", "other fedfutures", "too many connections")
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_lines_of_hosts_fit_the_terminal(state: str, columns: int) -> None:
+    name, good = "a-name-of-some-length", HostReport("h1", 1024, hello=GOOD, latency=1.234)
+    hello = replace(GOOD, fedfutures="0.2.0.dev1") if state == "other fedfutures" else GOOD
+    bad = HostReport(name, 4, hello=hello, problem=Failure(state, f"{name}: words " * 20, "ssh h1"))
+    lines = table([good, bad], columns).splitlines()[:3]
+    assert max(map(len, lines)) <= columns
+    headings = lines[0].split()
+    assert headings[:3] == ["host", "workers", "state"]
+    assert "processors" in headings
+    assert (columns == 80) == ("protocol" not in headings)
+    if state == "other fedfutures":
+        assert "fedfutures" in headings  # it is what the line is about
+
+
+def test_reasons_of_hosts() -> None:
+    bad = HostReport("h3", 4, problem=failures.refused(Place("h3", "10.0.0.3")))
+    assert reasons([HostReport("h1", 1, hello=GOOD), bad]) == {
+        "h3": "no ssh server listens at 10.0.0.3 port 22; try: ssh h3 true"
+    }
+
+
+def test_commands_name_the_way_that_was_gone() -> None:
+    for hello in (
+        replace(GOOD, fedfutures=None),
+        replace(GOOD, python=(3, 12, 0)),
+        HostHello(None),
+        HostHello(None, prolog="~/e"),
+    ):
+        failure, _ = check_compatible("h1", hello, OURS, "ssh -F /c -p 2222 ann@h1.lab.org")
+        assert failure is not None
+        assert "ssh -F /c -p 2222 ann@h1.lab.org " in failure.remedy
+
+
+VALUES = {
+    "place": Place("h1", "10.0.0.1", 2222, "ann"), "host": "h1", "seconds": 3.0, "tries": 3, "tried": ["python3"],
+    "cause": Failure("timeout", "door: no answer", "ssh door"), "status": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        make
+        for name, make in inspect.getmembers(failures, inspect.isfunction)
+        if make.__module__ == failures.__name__ and not name.startswith("_")
+    ],
+    ids=lambda make: make.__name__,
+)
+def test_every_failure_names_the_host_and_has_a_remedy(make: object) -> None:
+    assert callable(make)
+    parameters = inspect.signature(make).parameters
+    failure = make(**{name: VALUES.get(name, "something") for name in parameters})
+    assert failure.text.startswith("h1")
+    assert failure.remedy
+    assert "\n" not in failure.text + failure.remedy
+    assert str(failure) == f"{failure.text}; try: {failure.remedy}"

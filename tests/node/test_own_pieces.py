@@ -1,0 +1,76 @@
+"""Own Futures at the Broker, beside a dict that says for each Future in which piece it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedfutures.errors import LocalProtocolError
+from fedfutures.node.own_pieces import OwnPieces
+from fedfutures.wire.messages import Function, Results
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("give"), st.integers(1, 5)),
+        st.tuples(st.just("take"), st.integers(1, 6), st.sets(st.integers(1, 30), max_size=8)),
+        st.tuples(st.just("back")),
+    ),
+    max_size=30,
+)
+
+
+@given(STEPS)
+def test_each_is_in_one_piece_until_its_outcome_came(steps: list[tuple[object, ...]]) -> None:
+    own, twin, next_id, made = OwnPieces(), dict[int, int](), 1, 0
+    for step in steps:
+        if step[0] == "give":
+            ids = list(range(next_id, next_id + int(str(step[1]))))
+            next_id, made = ids[-1] + 1, made + 1
+            assert own.give(b"f", ids) == made
+            twin.update(dict.fromkeys(ids, made))
+        elif step[0] == "take":
+            piece, ids = int(str(step[1])), sorted(step[2])  # type: ignore[call-overload]
+            known = [number for number in ids if twin.get(number) == piece]
+            is_open = piece in twin.values()
+            taken = own.take(Results(piece, 1, ids, [str(number).encode() for number in ids]))
+            assert taken == ((b"f", known, [str(number).encode() for number in known]) if is_open else None)
+            for number in known:
+                del twin[number]
+        else:
+            assert own.take_back() == sorted(twin)
+            twin.clear()
+        own.check()
+        assert own.where == twin
+        assert own.count == len(twin)
+        for piece in {*twin.values(), 99}:
+            open_ones = [number for number in twin if twin[number] == piece]
+            assert own.open_ones(piece, range(1, next_id)) == (sorted(open_ones) or None)
+
+
+def test_a_definition_is_sent_once_in_a_session() -> None:
+    own = OwnPieces()
+    own.define(b"f", "first", b"body")
+    own.define(b"f", "second", b"other")
+    assert own.unsent_definition(b"f") == Function(b"f", "first", b"body")
+    assert own.unsent_definition(b"f") is None
+    assert own.definition(b"f") is not None
+    own.take_back()
+    assert own.unsent_definition(b"f") is not None
+
+
+def test_by_piece_and_where() -> None:
+    own = OwnPieces()
+    own.give(b"f", [1, 2])
+    own.give(b"f", [3])
+    assert own.by_piece([1, 3, 2, 77]) == {1: [1, 2], 2: [3]}
+    assert own.explain(3, "w") == "given to the Broker by w in piece 2"
+    assert "not given away by w" in own.explain(77, "w")
+
+
+def test_check_finds_a_future_in_no_piece() -> None:
+    own = OwnPieces()
+    own.give(b"f", [1])
+    del own.where[1]
+    with pytest.raises(LocalProtocolError, match="in no piece"):
+        own.check()
