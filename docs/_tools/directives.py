@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from fedfutures.wire import control, messages
 from fedfutures_launcher.remote import remote_host
 
-from . import drawing, figures, plots
+from . import drawing, figures, house, plots
 
 KINDS = ("VALUE", "ERROR", "CANCELLED", "POISONED", "LOST")
 _FIELD = re.compile(r"^    (?P<name>\w+): [^#]*?(?:#\s*(?P<comment>.+))?$", re.MULTILINE)
@@ -156,6 +156,17 @@ class HostTable(SphinxDirective):
         return self.parse_text_to_nodes(_table(("State", "Event", "Next state", "What the connector does"), rows))
 
 
+class House(SphinxDirective):
+    """The rooms of the house, as a drawing and a table."""
+
+    def run(self) -> list[nodes.Node]:
+        for module in house.tree.modules().values():
+            self.env.note_dependency(str(module.path))
+        rows = [_table(("Folder", "What it is", "Pure"), house.rows_of_rooms())]
+        picture = nodes.raw("", f"<p>{drawing.svg(house.drawing())}</p>", format="html")
+        return [picture, *self.parse_text_to_nodes("\n\n".join(rows))]
+
+
 class Simulated(SphinxDirective):
     """The plot and the table of simulated figures against size, with the commands that made them."""
 
@@ -196,6 +207,7 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_directive("drawing", Drawing)
     app.add_directive("state-table", StateTable)
     app.add_directive("host-table", HostTable)
+    app.add_directive("house", House)
     app.add_directive("simulated", Simulated)
     app.add_directive("include-if-there", IncludeIfThere)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
