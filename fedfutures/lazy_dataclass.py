@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["dataclass", "field", "field_types", "replaced"]
+__all__ = ["dataclass", "field", "field_types", "function_of", "replaced"]
 
 
 def field_types(kind: type) -> dict[str, str]:
@@ -24,6 +24,16 @@ def field_types(kind: type) -> dict[str, str]:
 def replaced(value: Any, **changes: Any) -> Any:
     """Return a copy of a value with these fields changed."""
     return type(value)(**{name: getattr(value, name) for name in _TYPES[type(value)]} | changes)
+
+
+def function_of(source: str, name: str, known: dict[str, Any]) -> Any:
+    """Return the function `name` that `source` defines, with `known` as its globals.
+
+    ``exec`` gets code, never text: when CPython runs text, in any thread, it forgets that a KeyboardInterrupt has ended
+    the program, which then exits with 1 and not as SIGINT ends a process.
+    """
+    exec(compile(source, "<string>", "exec", dont_inherit=True), known)
+    return known[name]
 
 
 if TYPE_CHECKING:
@@ -105,8 +115,8 @@ def _constructor(names: list[str], defaults: dict[str, Any], has_more: bool) -> 
         lines.append(f" self.{name} = {value}")
     if has_more:
         lines.append(" self.__post_init__()")
-    exec(f"def __init__({', '.join(parameters)}):\n" + ("\n".join(lines) or " pass"), known)
-    constructor: Callable[..., None] = known["__init__"]
+    source = f"def __init__({', '.join(parameters)}):\n" + ("\n".join(lines) or " pass")
+    constructor: Callable[..., None] = function_of(source, "__init__", known)
     return constructor
 
 

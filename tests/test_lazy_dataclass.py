@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -109,11 +110,35 @@ def test_messages_are_as_the_standard_library_would_make_them() -> None:
 
 def test_nothing_is_compiled_for_a_class_that_is_not_used() -> None:
     code = (
-        "import builtins; compiled = []; run = builtins.exec; "
-        "builtins.exec = lambda *a, **k: (compiled.append(a[0]) if isinstance(a[0], str) else None, run(*a, **k))[1]; "
+        "import sys; compiled = []; "
+        "sys.addaudithook(lambda e, a: e == 'compile' and a[1] == '<string>' and compiled.append(str(a[0]))); "
         "import fedfutures.wire.messages, fedfutures.node.events, fedfutures.broker.ledger; "
-        "print(sum('def __init__' in text for text in compiled))"
+        "count = sum('def __init__' in text for text in compiled); "
+        "fedfutures.wire.messages.Stranger(); "
+        "print(count, sum('def __init__' in text for text in compiled))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert int(out) <= 8  # NamedTuples and the like of the standard library
+    before, after = map(int, out.split())
+    assert before <= 8  # NamedTuples and the like of the standard library
+    assert after == before + 1
     assert lazy_dataclass.__doc__
+
+
+@pytest.mark.parametrize(
+    "work", ["control.EndRun()", "framing.decode(b'\\x91\\x01')", "framing.decode(framing.pack(control.Notice(7))[4:])"]
+)
+def test_what_is_compiled_at_the_end_does_not_hide_that_an_interrupt_ended_the_program(work: str) -> None:
+    code = f"""\
+import atexit
+from fedfutures.errors import RemoteProtocolError
+from fedfutures.wire import control, framing
+def at_the_end():
+    try:
+        {work}
+    except RemoteProtocolError as error:
+        print(error)
+atexit.register(at_the_end)
+raise KeyboardInterrupt
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, "bad value" in ended.stdout) == (-signal.SIGINT, "Notice" in work), ended.stderr

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import RemoteProtocolError
-from ..lazy_dataclass import field_types
+from ..lazy_dataclass import field_types, function_of
 from .messages import MAX_BATCH_FUTURES, MAX_NAME_CHARACTERS
 
 _KNOWN = {
@@ -69,8 +69,7 @@ def read(_parts):
     known: dict[str, Any] = {
         **_KNOWN, "are_two_counts": are_two_counts, "_error": error, "_kind": kind, "_reason": _bad_field
     }  # fmt: skip
-    exec(source, known)
-    found: Callable[[list[Any]], Any] = known["read"]
+    found: Callable[[list[Any]], Any] = function_of(source, "read", known)
     return found
 
 
@@ -80,8 +79,9 @@ def _check(written: str, name: str) -> str:
 
 def _bad_field(kind: type[Any], values: list[Any]) -> str:
     """Return which field is not as it should be."""
+    known = {**_KNOWN, "are_two_counts": are_two_counts}
     for value, (name, written) in zip(values, field_types(kind).items()):
-        if not eval(CHECKS[written].format("value"), {**_KNOWN, "are_two_counts": are_two_counts, "value": value}):
+        if not function_of(f"holds = lambda value: {_check(written, 'value')}", "holds", known)(value):
             return f"{kind.__name__}.{name} has a bad value"
     return "no header"
 
