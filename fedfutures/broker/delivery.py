@@ -26,13 +26,25 @@ def only(results: Results, wanted: set[int], *, measured: bool = True) -> Result
     )  # fmt: skip
 
 
+def joined(parts: list[Results]) -> Results:
+    """Return all results of one piece as one message."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    return Results(
+        first.piece, first.attempt, [i for one in parts for i in one.ids],
+        [outcome for one in parts for outcome in one.outcomes], [pair for one in parts for pair in one.odd],
+        sum(one.seconds for one in parts), sum(one.count for one in parts),
+    )  # fmt: skip
+
+
 class Delivery:
     """The outcomes that one Broker passes on."""
 
     def __init__(self, peers: Peers, outbox: Outbox, cache: SegmentCache, pack: Callable[[Any], bytes]) -> None:
         self._peers, self._outbox, self._cache = peers, outbox, cache
         self._pack = pack  # how reports become bytes
-        self._collected: dict[str, dict[int, Results]] = {}  # by neighbour and piece
+        self._collected: dict[str, dict[int, list[Results]]] = {}  # by neighbour and piece
         self._flush_at: dict[str, float] = {}  # when they are to be sent, or were
 
     def deliver(
@@ -69,15 +81,7 @@ class Delivery:
                 self._outbox.send(peer, results, now)
                 return
             self._flush_at[peer.name] = flush_at + wait
-        known = collected.get(results.piece)
-        if known is None:
-            collected[results.piece] = results
-        else:
-            known.ids.extend(results.ids)
-            known.outcomes.extend(results.outcomes)
-            known.odd.extend(results.odd)
-            known.seconds += results.seconds
-            known.count += results.count
+        collected.setdefault(results.piece, []).append(results)
 
     def deadlines(self) -> list[float]:
         """When :meth:`flush_if_due` has something to do."""
@@ -91,8 +95,8 @@ class Delivery:
     def flush(self, peer: Peer, now: float) -> None:
         """Send what was collected for a neighbour."""
         self._flush_at[peer.name] = now
-        for results in self._collected.pop(peer.name, {}).values():
-            self._outbox.send(peer, results, now)
+        for parts in self._collected.pop(peer.name, {}).values():
+            self._outbox.send(peer, joined(parts), now)
 
     def forget(self, name: str) -> None:
         """A neighbour is gone, or begins a new session."""

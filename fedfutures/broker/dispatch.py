@@ -15,11 +15,10 @@ from ..federation.schedule import Durations
 from ..wire.messages import Batch, Return
 from .functions import Functions
 from .ledger import Ledger
-from .load import Load
+from .load import Load, PeerLoad
 from .lots import Lot
 from .outbox import Outbox
 from .segment_cache import SegmentCache
-from .survey import PeerLoad
 
 MOST_CROSSINGS = 2
 """How often a Future may be lent over one link: once for a queue there, and once more to a Worker that is idle."""

@@ -82,7 +82,7 @@ class Ledger:
                 self._withdraw(lot, set(lot.ids))
         for intake in account.intakes.values():
             for piece in intake.sorted_pieces():
-                piece.intake = None
+                piece.lose_submitter()
                 recalls.append((piece, list(piece.pending)))
         del self.accounts[name]
         self.changed.discard(name)
@@ -113,7 +113,7 @@ class Ledger:
         if number in intakes or not ids:
             raise RemoteProtocolError("a piece number was used twice, or a Batch is empty")
         intake = intakes[number] = Intake(giver, number, terms, len(ids))
-        return self._wait(Lot(intake, terms, ids, payloads), key)
+        return self._wait(Lot(intake, terms, ids, payloads, key))
 
     def give(
         self, lot: Lot, count: int, holder: str, seconds: float, to: str = ""
@@ -172,7 +172,7 @@ class Ledger:
         recalls: list[Recall] = []
         for piece in intake.sorted_pieces():
             if held := [i for i in ids if i in piece.pending]:
-                piece.unwanted = piece.unwanted.union(held)
+                piece.cancel(held)
                 recalls.append((piece, held))
         return settled, recalls
 
@@ -196,9 +196,9 @@ class Ledger:
             taken = [(i, payload) for i, payload in taken if i not in piece.unwanted]
             self._resolve(intake, len(unwanted))
         if taken:
-            lot = Lot(intake, terms, [i for i, _ in taken], [payload for _, payload in taken])
-            lot.together = -(-len(taken) // max(1, parts))
-            self._wait(lot, key, first=True)
+            together = -(-len(taken) // max(1, parts))
+            lot = Lot(intake, terms, [i for i, _ in taken], [payload for _, payload in taken], key, together)
+            self._wait(lot, first=True)
         return [(intake, unwanted)] if unwanted else []
 
     def take_back_all(self, name: str, parts: int, key: Hashable = None) -> list[Cancelled]:
@@ -238,24 +238,26 @@ class Ledger:
     def park(self, lot: Lot, key: Hashable, ids: set[int] | None = None) -> Lot:
         """Let a lot, or some of its Futures, wait under a key for something else than a Worker; return what does."""
         if ids is not None and len(ids) < len(lot.ids):
-            return self._wait(Lot(lot.intake, lot.terms, *self._withdraw(lot, ids)), key)
+            return self._wait(Lot(lot.intake, lot.terms, *self._withdraw(lot, ids), key))
         if lot.key is None:
             self.queue.remove(lot)
         else:
             self._unlist(lot)
-        return self._wait(lot, key)
+        lot.move_to(key)
+        return self._wait(lot)
 
     def park_parts(self, lot: Lot, parts: dict[Hashable, list[int]]) -> list[Lot]:
         """Let Futures of a lot wait under several keys; return the new lots. One pass over the lot, however many."""
         taken = dict(zip(*self._withdraw(lot, {i for ids in parts.values() for i in ids})))
         return [
-            self._wait(Lot(lot.intake, lot.terms, ids, [taken[i] for i in ids]), key) for key, ids in parts.items()
+            self._wait(Lot(lot.intake, lot.terms, ids, [taken[i] for i in ids], key)) for key, ids in parts.items()
         ]  # fmt: skip
 
     def unpark(self, lot: Lot) -> None:
         """What a parked lot waits for has come: it goes into the queue."""
         self._unlist(lot)
-        self._wait(lot, None)
+        lot.move_to(None)
+        self._wait(lot)
 
     def take_changed(self) -> set[str]:
         """Return the peers that hold something else than before, what was given to them aside, and begin anew."""
@@ -269,16 +271,15 @@ class Ledger:
 
     # -- steps of moves ----------------------------------------------------------------------------------------------
 
-    def _wait(self, lot: Lot, key: Hashable, *, first: bool = False) -> Lot:
-        """Let a lot that is nowhere wait."""
-        lot.key = key
+    def _wait(self, lot: Lot, *, first: bool = False) -> Lot:
+        """Let a lot that is nowhere wait in the queue, or under its key."""
         lot.intake.lots.add(lot)
-        if key is None:
+        if lot.key is None:
             self.queue.add(lot, first=first)
         else:
             self._parkings += 1
-            lot.order = self._parkings
-            self.parked.setdefault(key, []).append(lot)
+            lot.line_up(self._parkings)
+            self.parked.setdefault(lot.key, []).append(lot)
         return lot
 
     def _unlist(self, lot: Lot) -> None:
@@ -330,16 +331,14 @@ class Ledger:
     def _resolve(self, intake: Intake, count: int) -> None:
         """So many Futures of an intake have resolved."""
         self.resolved += count
-        intake.left -= count
-        if not intake.left:
+        if intake.leave(count):
             account = self.accounts[intake.giver]
             del account.intakes[intake.number]
             account.finished.append((intake.number, intake.terms))
 
     def _release(self, intake: Intake, count: int) -> None:
         """So many Futures of an intake are here no more."""
-        intake.left -= count
-        if not intake.left:
+        if intake.leave(count):
             del self.accounts[intake.giver].intakes[intake.number]
 
     # -- for people and tests ----------------------------------------------------------------------------------------

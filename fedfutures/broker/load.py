@@ -12,11 +12,12 @@ counted before and adds what they count now. Where nothing at all has changed th
 from __future__ import annotations
 
 from ..federation import schedule
+from ..lazy_dataclass import dataclass
 from ..wire.messages import Batch, Demand, State
-from .ledger import Ledger
+from .ledger import Account, Ledger
 from .outbox import Outbox
 from .peers import Peer
-from .survey import PeerLoad, Survey
+from .survey import Counts, Survey
 
 HUNGER_AFTER_SECONDS = 0.001
 HUNGER_REPEAT_SECONDS = 0.05
@@ -25,6 +26,43 @@ QUIET_SECONDS = 0.05
 STATE_REPEAT_SECONDS = 1.0
 HUNGER_REPEAT_AT_MOST_SECONDS = 1.0
 DEMAND_AT_MOST = 1 << 20
+
+
+@dataclass(slots=True, eq=False)
+class PeerLoad:
+    """What one peer has room for, holds, offers, and has been told. Only :class:`Load` changes it."""
+
+    peer: Peer
+    account: Account
+    order: int  # of Workers: as they came
+    workers: int  # Workers at or behind it
+    idle: int = 0  # Workers at or behind it that have nothing to run
+    spent: bool = True  # its Demand is used up until it speaks again
+    asked: int = 0  # the Demand last sent to it, less what came since
+    told_idle: int = 0  # the idle Workers last told to it, less what came since
+    told_workers: int = 0
+    told_at: float = float("-inf")
+    backlog: int = 0  # Futures that it still kept when it gave last
+    spare: int = 0  # what a neighbour's State says
+    state: tuple[int, int] = (0, 0)  # (boot, number) of that State
+    published: tuple[int, int] = (0, 0)  # (spare, size) in the last State to it
+    published_at: float = float("-inf")
+    room: int = 0  # how many Futures it can still use: none while it is silent
+    counted: Counts = (0, 0, 0, 0, 0)  # of a Worker: what the survey has counted for it
+
+    @property
+    def movable(self) -> int:
+        """Futures at or behind a neighbour that could be moved."""
+        return max(0, self.account.pending - self.workers) + self.spare
+
+    def count(self, soon: int) -> Counts:
+        """Return what a Worker counts."""
+        pending, room = self.account.pending, self.room
+        if self.idle:
+            return 0, 0, room, int(room > 0), room
+        if pending:
+            return 1, max(0, pending + self.backlog - soon), room, 0, 0
+        return 0, 0, room, 0, 0
 
 
 class Load:
@@ -76,7 +114,7 @@ class Load:
             self.takers -= load.workers
             self._roomy.discard(load)
             self._changed.discard(load)
-            self._survey.count(load, (0, 0, 0, 0, 0))
+            self._survey.count(load.counted, (0, 0, 0, 0, 0))
 
     def _of_role(self, role: str) -> dict[str, PeerLoad]:
         return {"worker": self.workers, "origin": self.origins, "broker": self.neighbours}[role]
@@ -230,11 +268,18 @@ class Load:
             self._counted_soon = soon if self.neighbours else 0
             changed = set(self.workers.values()) if self.neighbours else changed
         for load in changed:
-            survey.count(load, load.count(soon))
+            counted = load.count(soon)
+            if counted != load.counted:
+                survey.count(load.counted, counted)
+                load.counted = counted
         survey.workers = takers
         if self.neighbours or self.others_workers:
             here = queued - schedule.soon(self._durations.last, takers, 0.0)
-            survey.look_at_others(self.origins.values(), self.neighbours.values(), here)
+            at_origins = sum(load.backlog for load in self.origins.values())
+            survey.begin_others(survey.own_movable + max(0, here) + at_origins)
+            for load in self.neighbours.values():
+                if not load.peer.silent:
+                    survey.add_other(load.room, load.idle, load.workers, load.movable)
             self.others_workers = survey.others_workers
         return survey
 
@@ -263,10 +308,10 @@ class Load:
         wanted = max(0, min(goal - queued, DEMAND_AT_MOST))
         if self._queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
             wanted = 0
-        idle = survey.idle_beyond(load) if hungry else 0
+        idle = survey.idle_beyond(load.idle) if hungry else 0
         if idle and load.movable:  # others that have something are asked for the rest
             idle = -(-idle * load.movable // max(1, survey.movable + survey.others_spare))
-        workers = survey.workers_beyond(load)
+        workers = survey.workers_beyond(load.workers)
         asked = max(0, load.asked)
         if load.spare or load.backlog:
             news = (
@@ -322,7 +367,7 @@ class Load:
 
     def _publish_to(self, load: PeerLoad, survey: Survey, hungry: bool, now: float) -> None:
         """Tell a neighbour at once when there is something to be had, the rest from time to time."""
-        spare, size = survey.spare_beyond(load), survey.workers_beyond(load)
+        spare, size = survey.spare_beyond(load.movable), survey.workers_beyond(load.workers)
         told_spare, told_size = load.published
         news = spare > 2 * told_spare or 2 * spare < told_spare or size != told_size
         at_once = spare > 0 and told_spare == 0
@@ -332,7 +377,7 @@ class Load:
             self._wake_at(load.published_at + QUIET_SECONDS)
             return
         load.published, load.published_at = (spare, size), now
-        self._publish(load.peer.name, survey.idle_beyond(load) if hungry else 0, spare, size)
+        self._publish(load.peer.name, survey.idle_beyond(load.idle) if hungry else 0, spare, size)
 
     def check(self) -> None:
         """Assert that counts are sums."""

@@ -35,6 +35,11 @@ class Intake:
         """Name the Batch: (giver, number)."""
         return self.giver, self.number
 
+    def leave(self, count: int) -> bool:
+        """So many of its Futures have resolved or gone elsewhere; return whether no others are left."""
+        self.left -= count
+        return not self.left
+
     def sorted_lots(self) -> list[Lot]:
         """Return what waits of it: first what is in the queue, in its order."""
         return sorted(self.lots, key=lambda lot: (lot.key is not None, lot.order))
@@ -59,14 +64,26 @@ class Lot:
     terms: Terms
     ids: list[int]
     payloads: list[bytes]
-    order: int = 0  # its place among those that wait
-    together: int = 0  # at most so many to one Worker; 0: no limit. Returned Futures are spread
     key: Hashable = None
+    together: int = 0  # at most so many to one Worker; 0: no limit. Returned Futures are spread
+    order: int = 0  # its place among those that wait
+
+    def line_up(self, order: int) -> None:
+        """Wait at this place of the queue, or among the parked lots."""
+        self.order = order
+
+    def move_to(self, key: Hashable) -> None:
+        """Wait under this key; None: in the queue."""
+        self.key = key
 
     def cut(self, count: int) -> tuple[list[int], list[bytes]]:
         """Take the first `count` Futures out."""
-        ids, payloads = self.ids[:count], self.payloads[:count]
-        del self.ids[:count], self.payloads[:count]
+        ids, payloads = self.ids, self.payloads
+        if count >= len(ids):
+            self.ids, self.payloads = [], []
+        else:
+            ids, payloads = ids[:count], payloads[:count]
+            del self.ids[:count], self.payloads[:count]
         return ids, payloads
 
     def part(self, wanted: set[int]) -> tuple[list[int], list[bytes]]:
@@ -87,6 +104,14 @@ class Piece:
     key: int
     pending: dict[int, bytes]  # payloads
     unwanted: frozenset[int] = frozenset()  # the submitter has asked for these back for good
+
+    def lose_submitter(self) -> None:
+        """The submitter is gone: nobody is to have the results."""
+        self.intake = None
+
+    def cancel(self, ids: list[int]) -> None:
+        """The submitter does not want these Futures any more."""
+        self.unwanted = self.unwanted.union(ids)
 
     @property
     def number(self) -> int:

@@ -57,9 +57,12 @@ class WorkQueue:
         if lots is None:
             lots = root[giver] = deque()
         self._added += 1
-        lot.order = -self._added if first else self._added
+        lot.line_up(-self._added if first else self._added)
         (lots.appendleft if first else lots.append)(lot)
-        self._tally(lot, +1)
+        self.count += len(lot.ids)
+        if terms.barred:
+            self.returned += len(lot.ids)
+        self.bytes += sum(map(len, lot.payloads))
         self.givers[giver] = self.givers.get(giver, 0) + 1
 
     def _arrive(self, root: str) -> None:
@@ -113,10 +116,8 @@ class WorkQueue:
         if self.charged or len(self._levels[lot.terms.priority]) > 1:
             key = (lot.terms.root, to)
             self.charged[key] = self.charged.get(key, 0.0) + seconds * count
-        if count < len(lot.ids):
-            ids, payloads = lot.cut(count)
-        else:
-            ids, payloads, lot.ids, lot.payloads = lot.ids, lot.payloads, [], []
+        ids, payloads = lot.cut(count)
+        if not lot.ids:
             self._unlink(lot)
         self.count -= count
         if lot.terms.barred:

@@ -16,8 +16,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fedfutures.broker.load import PeerLoad
 from fedfutures.broker.lots import Lot
-from fedfutures.broker.survey import PeerLoad
 from fedfutures.wire.messages import VALUE
 
 from .network import Network, Node, value_of
