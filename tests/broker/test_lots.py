@@ -9,7 +9,7 @@ TERMS = Terms("o", b"f", "o", 0, 1, 0)
 
 
 def lot(intake: Intake, *ids: int, order: int = 0, key: str | None = None) -> Lot:
-    made = Lot(intake, TERMS, list(ids), [b"p%d" % i for i in ids], order, key=key)
+    made = Lot(intake, TERMS, list(ids), [b"p%d" % i for i in ids], key, order=order)
     intake.lots.add(made)
     return made
 
@@ -54,3 +54,16 @@ def test_lots_with_the_same_futures_are_two_entries() -> None:
     intake = Intake("o", 4, TERMS, 2)
     assert lot(intake, 1) != lot(intake, 1)
     assert len(intake.lots) == 2
+
+
+def test_the_last_futures_to_leave_an_intake_are_said_to_be_so() -> None:
+    intake = Intake("o", 4, TERMS, 3)
+    assert [intake.leave(2), intake.leave(1)] == [False, True]
+
+
+def test_what_a_submitter_cancels_adds_up() -> None:
+    held = piece(Intake("o", 4, TERMS, 3), "w", 1, 5, 6, 7)
+    held.cancel([5])
+    held.cancel([7])
+    assert held.unwanted == {5, 7}
+    assert held.pending.keys() == {5, 6, 7}, "until the holder says what has become of them"
