@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..federation.schedule import HORIZON_SECONDS, futures_in
 from ..wire.messages import Demand
-from .events import Load
+from .events import NodeLoad
 
 LONG_SECONDS = 0.1
 """A function that takes this long is not asked for ahead: the round trip is nothing beside it."""
@@ -16,12 +16,12 @@ class Asking:
     __slots__ = ("_asked", "_locked_in", "_said_idle", "load")
 
     def __init__(self) -> None:
-        self.load = Load(0, 0, False)
+        self.load = NodeLoad(0, 0, False)
         self._asked = 0  # the Demand said last, less what came since
         self._said_idle = False
         self._locked_in = False  # whether the Broker was told that nothing of others is started here
 
-    def take_load(self, load: Load) -> None:
+    def take_load(self, load: NodeLoad) -> None:
         """This is here now."""
         self.load = load
 

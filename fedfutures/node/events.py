@@ -41,7 +41,7 @@ class GiveBack:
 
 
 @dataclass(slots=True)
-class Load:
+class NodeLoad:
     """Event: what the node has now; the machine says its Demand if that is news."""
 
     unstarted: int  # held, not started
@@ -67,7 +67,7 @@ class Share:
 
 
 @dataclass(slots=True)
-class Report:
+class ReportRunning:
     """Event: these held Futures have been running for a while; `kept` as in :class:`~..wire.messages.Running`."""
 
     piece: int
@@ -123,8 +123,8 @@ class Provide:
 
 
 @dataclass(slots=True)
-class Fetch:
-    """Event: have a segment brought to this host; the answer comes as :class:`Fetched`."""
+class FetchFile:
+    """Event: have a segment brought to this host; the answer comes as :class:`FileFetched`."""
 
     name: str
 
@@ -154,7 +154,7 @@ class Provided:
 
 
 @dataclass(slots=True)
-class Fetched:
+class FileFetched:
     """Action: a segment has been brought to this host; `size` is -1 when it is not to be had."""
 
     name: str
@@ -225,10 +225,10 @@ class Denied:
 
 
 Event = (
-    Arrived | Offer | Finished | GiveBack | Load | CancelGiven | Share | Report | Leave | Rejoin | Ask | Require
-    | Provide | Fetch | Looked | Tick
+    Arrived | Offer | Finished | GiveBack | NodeLoad | CancelGiven | Share | ReportRunning | Leave | Rejoin | Ask
+    | Require | Provide | FetchFile | Looked | Tick
 )  # fmt: skip
 Action = (
-    Send | Run | Resolve | Started | Shared | Reclaim | Told | Asked | Provided | Fetched | Look | Linked
+    Send | Run | Resolve | Started | Shared | Reclaim | Told | Asked | Provided | FileFetched | Look | Linked
     | Denied
 )  # fmt: skip

@@ -258,11 +258,11 @@ class WorkerMachine:
         if cancel.piece in self.held and (running := self.workload.unstart(cancel.piece, cancel.ids)):
             self._send(messages.Running(cancel.piece, running), now)
 
-    def _report(self, report: rules.Report, now: float) -> None:
+    def _report(self, report: rules.ReportRunning, now: float) -> None:
         if report.piece in self.held:
             self._send(messages.Running(report.piece, report.ids, report.kept), now)
 
-    def _take_load(self, load: rules.Load, now: float) -> None:
+    def _take_load(self, load: rules.NodeLoad, now: float) -> None:
         self.asking.take_load(load)
         if self.linked:
             self._announce(now)
@@ -306,7 +306,7 @@ class WorkerMachine:
     def _provide(self, provide: rules.Provide, now: float) -> None:
         self._send(messages.Function(provide.key, provide.name, provide.body), now)
 
-    def _request(self, event: rules.Require | rules.Fetch, now: float) -> None:
+    def _request(self, event: rules.Require | rules.FetchFile, now: float) -> None:
         for message in self._requests.ask(event):
             self._send(message, now)
 
@@ -389,16 +389,16 @@ _EVENTS: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
     rules.Offer: WorkerMachine._offer,
     rules.Finished: WorkerMachine._finish,
     rules.GiveBack: WorkerMachine._give_back,
-    rules.Load: WorkerMachine._take_load,
+    rules.NodeLoad: WorkerMachine._take_load,
     rules.CancelGiven: WorkerMachine._cancel_given,
     rules.Share: WorkerMachine._share,
-    rules.Report: WorkerMachine._report,
+    rules.ReportRunning: WorkerMachine._report,
     rules.Leave: WorkerMachine._leave,
     rules.Rejoin: WorkerMachine._rejoin,
     rules.Ask: WorkerMachine._ask,
     rules.Require: WorkerMachine._request,
     rules.Provide: WorkerMachine._provide,
-    rules.Fetch: WorkerMachine._request,
+    rules.FetchFile: WorkerMachine._request,
     rules.Looked: WorkerMachine._looked,
     Tick: WorkerMachine._tick,
 }

@@ -6,7 +6,7 @@ Each is asked for once, and again in a new session, until it comes or is said no
 from __future__ import annotations
 
 from ..wire import messages
-from .events import Ask, Fetch, Fetched, Provided, Require
+from .events import Ask, FetchFile, FileFetched, Provided, Require
 
 
 class Requests:
@@ -19,9 +19,9 @@ class Requests:
         self._files: set[str] = set()
         self._questions: dict[int, messages.Inquire] = {}
 
-    def ask(self, event: Require | Fetch) -> list[messages.Message]:
+    def ask(self, event: Require | FetchFile) -> list[messages.Message]:
         """Return what is to be sent for a module or a file."""
-        if isinstance(event, Fetch):
+        if isinstance(event, FetchFile):
             self._files.add(event.name)
             return [messages.Fetch(event.name)]
         if event.key in self._modules:
@@ -52,9 +52,9 @@ class Requests:
         self._modules.discard(function.digest)
         return [Provided(function.digest, function.name, function.body)]
 
-    def fetched(self, fetched: messages.Fetched) -> list[Fetched]:
+    def fetched(self, fetched: messages.Fetched) -> list[FileFetched]:
         """A file is here, or is not to be had."""
         if fetched.name not in self._files:
             return []
         self._files.discard(fetched.name)
-        return [Fetched(fetched.name, fetched.size)]
+        return [FileFetched(fetched.name, fetched.size)]

@@ -29,10 +29,10 @@ from typing import Any
 from ..errors import LocalProtocolError
 from ..federation.terms import Terms
 from ..wire.messages import CANCELLED, Batch
-from .events import Finished, GiveBack, Load, Report
+from .events import Finished, GiveBack, NodeLoad, ReportRunning
 from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS, STUCK_SECONDS
 
-NOT_READY = Load(0, 0, busy=True)
+NOT_READY = NodeLoad(0, 0, busy=True)
 """What is said while a Worker is being prepared."""
 
 
@@ -182,7 +182,7 @@ class Workload:
 
     def load(
         self, stuck: float, own: int, busy: bool, last: float | None, *, locked_in: bool, one_by_one: bool = False
-    ) -> Load:
+    ) -> NodeLoad:
         """Return what is here, after :meth:`surplus` was given back.
 
         own
@@ -194,7 +194,7 @@ class Workload:
         """
         unstarted = self._waiting(stuck, locked_in) if self.queue else 0
         one_by_one = one_by_one or locked_in or stuck > overdue_seconds(last)
-        return Load(unstarted, own, busy or locked_in or self._has_unstarted(), one_by_one, locked_in)
+        return NodeLoad(unstarted, own, busy or locked_in or self._has_unstarted(), one_by_one, locked_in)
 
     def _waiting(self, stuck: float, locked_in: bool) -> int:
         """How many Futures wait behind the one that runs, or is about to be started."""
@@ -206,11 +206,11 @@ class Workload:
     def _has_unstarted(self) -> bool:
         return any(piece.todo for piece in self.queue.copy()) if self.queue else False
 
-    def report(self, stuck: float, running: tuple[int, int], kept: int = 0) -> Report | None:
+    def report(self, stuck: float, running: tuple[int, int], kept: int = 0) -> ReportRunning | None:
         """Return that a Future runs on, once it does so for long; `kept` items if it is a slice that was just cut."""
         if kept or (stuck > REPORT_SECONDS and running[0] and running != self.reported):
             self.reported = running
-            return Report(running[0], [running[1]], kept)
+            return ReportRunning(running[0], [running[1]], kept)
         return None
 
     def look_again_at(

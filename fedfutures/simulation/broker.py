@@ -11,11 +11,11 @@ from ..broker.events import Action, Dial, Event, Expect, Publish
 from ..broker.machine import BrokerMachine
 from ..federation.events import Arrived, Send
 from ..wire import codec
-from .network import Link
-from .world import ROUND_SECONDS, TICK, Node, Watch, World
+from .network import SimLink
+from .world import ROUND_SECONDS, TICK, SimNode, Watch, World
 
 
-class SimBroker(Node):
+class SimBroker(SimNode):
     """A Broker's process. It takes in what has arrived, and a while later looks at the whole."""
 
     __slots__ = ("_busy_until", "_cost", "_inbox", "_round_is_due", "_size", "boot", "machine", "meta")
@@ -24,7 +24,7 @@ class SimBroker(Node):
 
     def __init__(self, world: World, name: str, size: int, watch: Watch) -> None:
         super().__init__(world, name, watch)
-        self.meta: dict[str, dict[str, Link]] = {}  # topic -> links by peer; "": to the own Workers
+        self.meta: dict[str, dict[str, SimLink]] = {}  # topic -> links by peer; "": to the own Workers
         self._size = size
         self._round_is_due = False
         self._cost = world.costs.broker

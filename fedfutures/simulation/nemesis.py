@@ -16,7 +16,7 @@ from ..wire import messages
 from .network import Conditions, FaultyLink
 from .records import broken
 from .system import System
-from .world import NEVER, Node
+from .world import NEVER, SimNode
 
 INCIDENT_SECONDS = 0.8
 """Mean time between incidents of one kind."""
@@ -75,7 +75,7 @@ class Nemesis:
     def __init__(self, system: System, swarm: Swarm, until: float) -> None:
         self.system, self.swarm, self.until = system, swarm, until
         self.random = system.random
-        self.paused: list[Node] = []
+        self.paused: list[SimNode] = []
         self.core: set[str] = self._core()
 
     def _core(self) -> set[str]:
@@ -181,7 +181,7 @@ class Nemesis:
             self.paused.append(node)
             self.system.clock.at(self.system.clock.now + seconds, lambda _: self._resume(node))
 
-    def _resume(self, node: Node) -> None:
+    def _resume(self, node: SimNode) -> None:
         if node in self.paused:
             self.paused.remove(node)
             if node.alive and node.halted:

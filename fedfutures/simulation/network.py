@@ -30,7 +30,7 @@ class Receiver(Protocol):
         """A frame was published by that node."""
 
 
-class Link:
+class SimLink:
     """One direction of a perfect link."""
 
     __slots__ = ("clock", "latency", "source", "target")
@@ -72,7 +72,7 @@ class Conditions:
         self.drop = self.duplicate = self.late = self.reorder = self.drop_published = self.replay = 0.0
 
 
-class FaultyLink(Link):
+class FaultyLink(SimLink):
     """One direction of a link under some conditions; may be cut and clogged."""
 
     __slots__ = ("clogged_until", "conditions", "cut", "held", "last", "lost", "random", "seen")

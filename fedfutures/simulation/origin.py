@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from ..node import events as rules
 from ..wire.messages import CANCELLED
-from .submitter import Submitter
+from .submitter import SimSubmitter
 from .world import NEVER, TICK, Watch, World
 
 LINGER_SECONDS = 5.0
 
 
-class SimOrigin(Submitter):
+class SimOrigin(SimSubmitter):
     """A program: submits, cancels, and waits, so it takes in at once whatever comes."""
 
     __slots__ = ("leaves_at", "left", "supply")

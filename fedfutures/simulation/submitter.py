@@ -11,8 +11,8 @@ from ..node import events as rules
 from ..node.machine import WorkerMachine
 from ..node.pace import BATCH_FUTURES_AT_MOST
 from ..wire import codec
-from .network import Link
-from .world import Node, Watch, World
+from .network import SimLink
+from .world import SimNode, Watch, World
 
 
 class Call(NamedTuple):
@@ -23,7 +23,7 @@ class Call(NamedTuple):
     priority: int
 
 
-class Submitter(Node):
+class SimSubmitter(SimNode):
     """A node at the end of a link to its Broker."""
 
     __slots__ = ("answers", "calls", "constants", "home", "machine", "numbers", "own", "size", "told_all", "up")
@@ -40,9 +40,9 @@ class Submitter(Node):
         self.constants: dict[str, bytes] = {}
         self.answers: dict[str, bytes] | None = None  # to what was asked, by who gave them
         self.told_all = False
-        self.up: Link | None = None  # to the Broker
+        self.up: SimLink | None = None  # to the Broker
 
-    def attach(self, up: Link) -> None:
+    def attach(self, up: SimLink) -> None:
         """Send over this link."""
         self.up = up
 

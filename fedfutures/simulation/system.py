@@ -10,11 +10,11 @@ import random
 
 from ..broker.events import PeerLost
 from .broker import SimBroker
-from .network import Conditions, FaultyLink, Link, Receiver
+from .network import Conditions, FaultyLink, Receiver, SimLink
 from .origin import SimOrigin
-from .submitter import Submitter
+from .submitter import SimSubmitter
 from .worker import SimWorker
-from .world import Node, Watch, World
+from .world import SimNode, Watch, World
 
 LOCAL_LATENCY_SECONDS = 30e-6
 NOTICED_AFTER_SECONDS = 0.002
@@ -78,10 +78,10 @@ class System:
             self.brokers[here].meta[there] = {there: link}
         self.clock.at(self.clock.now + self.random.random() * self.spreads_starts, self.brokers[parent].dial, child)
 
-    def _link(self, here: str, there: str, target: Receiver, latency: float, source: str | None = None) -> Link:
+    def _link(self, here: str, there: str, target: Receiver, latency: float, source: str | None = None) -> SimLink:
         source = here if source is None else source
         if self.conditions is None:
-            return Link(self.clock, source, target, latency)
+            return SimLink(self.clock, source, target, latency)
         link = FaultyLink(self.clock, source, target, latency, self.conditions, self.random)
         self.faulty_links.append(link)
         self.links_between.setdefault((here, there), []).append(link)
@@ -106,13 +106,13 @@ class System:
         self._attach(origin, broker)
         return origin
 
-    def _attach(self, node: Submitter, broker: str) -> None:
+    def _attach(self, node: SimSubmitter, broker: str) -> None:
         self.hosts[node.name] = broker
         node.attach(self._link(node.name, broker, self.brokers[broker], LOCAL_LATENCY_SECONDS))
         self.brokers[broker].links[node.name] = self._link(broker, node.name, node, LOCAL_LATENCY_SECONDS, "")
         self.clock.at(self.clock.now + self.random.random() * self.spreads_starts, self._introduce, node)
 
-    def _introduce(self, node: Submitter) -> None:
+    def _introduce(self, node: SimSubmitter) -> None:
         node.tick()
         node.plan()
 
@@ -180,11 +180,11 @@ class System:
 
     # -- what is seen ------------------------------------------------------------------------------------------------
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[SimNode]:
         """All nodes that are alive."""
         return [node for node in self._everybody() if node.alive]
 
-    def _everybody(self) -> list[Node]:
+    def _everybody(self) -> list[SimNode]:
         return [*self.brokers.values(), *self.workers.values(), *self.origins.values()]
 
     def messages_sent(self) -> int:

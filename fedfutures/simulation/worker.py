@@ -19,11 +19,11 @@ from ..node.workload import HeldPiece, Recalls
 from ..wire import codec
 from ..wire.messages import ERROR, VALUE
 from .specs import CRASHES, LOCKS, RAISES, Spec, payload_of, read, value_of
-from .submitter import Submitter
+from .submitter import SimSubmitter
 from .world import NEVER, ROUND_SECONDS, TICK, Watch, World
 
 
-class Running:
+class BegunFuture:
     """A Future that was begun here; one that waits counts what it still waits for."""
 
     __slots__ = (
@@ -38,7 +38,7 @@ class Running:
         self.root, self.priority = "", 0
 
 
-class SimWorker(Submitter):
+class SimWorker(SimSubmitter):
     """A Worker's process, and the host's `slot` that it fills."""
 
     __slots__ = (
@@ -54,12 +54,12 @@ class SimWorker(Submitter):
         self.slot, self._crashes = slot, crashes
         self.slowness = 1.0
         self.workload = self.machine.workload
-        self.current: Running | None = None
-        self.ready: list[Running] = []
-        self.parents: dict[int, Running] = {}  # own Future -> who has submitted it
+        self.current: BegunFuture | None = None
+        self.ready: list[BegunFuture] = []
+        self.parents: dict[int, BegunFuture] = {}  # own Future -> who has submitted it
         self.waiting = 0  # Futures that wait
-        self.holder: Running | None = None  # who has the lock
-        self.want_lock: deque[Running] = deque()
+        self.holder: BegunFuture | None = None  # who has the lock
+        self.want_lock: deque[BegunFuture] = deque()
         self.recalls = Recalls()
         self.inbox: list[bytes] = []
         self.published: bytes | None = None  # the latest; older ones are worth nothing
@@ -204,12 +204,12 @@ class SimWorker(Submitter):
             elif self.own and not self._is_fetched_first():
                 number = self._next_own()
                 call = self.calls[number]
-                self._begin(Running(None, number, call.payload, call.function, self.clock.now))
+                self._begin(BegunFuture(None, number, call.payload, call.function, self.clock.now))
             elif queue and not self.locked_in:
                 piece = queue[0]
                 if piece.todo:
                     number, payload = piece.todo.popleft()
-                    self._begin(Running(piece, number, payload, piece.terms.function, self.clock.now))
+                    self._begin(BegunFuture(piece, number, payload, piece.terms.function, self.clock.now))
                 else:
                     queue.popleft()
             else:
@@ -242,7 +242,7 @@ class SimWorker(Submitter):
         own.remove(number)
         return number
 
-    def _begin(self, running: Running) -> None:
+    def _begin(self, running: BegunFuture) -> None:
         self.resting = False
         if running.spec.kind == LOCKS and self.holder is not running:
             if self.holder is not None:
@@ -270,7 +270,7 @@ class SimWorker(Submitter):
         if seconds > HELPER_AFTER_SECONDS:
             self._plan_helper()
 
-    def _seconds_of(self, running: Running) -> float:
+    def _seconds_of(self, running: BegunFuture) -> float:
         """How long a segment takes: what the function computes, and what the Worker does for each Future."""
         return running.spec.seconds * self.slowness + self.world.costs.worker
 
@@ -278,13 +278,13 @@ class SimWorker(Submitter):
         """From now on take so many times as long for everything."""
         self.slowness = times
 
-    def _crash(self, running: Running) -> None:
+    def _crash(self, running: BegunFuture) -> None:
         if self.halted:
             self.later(lambda: self._crash(running))
         elif self.alive and self.current is running:
             self._crashes(self)
 
-    def _segment_ends(self, running: Running) -> None:
+    def _segment_ends(self, running: BegunFuture) -> None:
         if running is not self.current or not self.alive:
             return
         if self.halted:
@@ -305,7 +305,7 @@ class SimWorker(Submitter):
             self._complete(running)
         self._go_on()
 
-    def _complete(self, running: Running) -> None:
+    def _complete(self, running: BegunFuture) -> None:
         """A Future has its value."""
         kind = ERROR if running.spec.kind == RAISES else VALUE
         outcome = value_of(running.payload)

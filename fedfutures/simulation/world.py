@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..federation.events import Send, Tick
 from ..wire import codec
 from .clock import Clock
-from .network import Link
+from .network import SimLink
 from .observer import Observer
 
 ROUND_SECONDS = 200e-6
@@ -71,7 +71,7 @@ class Watch(NamedTuple):
     offset: float = 0.0
 
 
-class Node:
+class SimNode:
     """What all nodes have: a name, a clock, and the time of their next wake."""
 
     __slots__ = ("_wake_at", "alive", "clock", "halted", "links", "mail", "name", "offset", "rate", "sent", "world")
@@ -83,7 +83,7 @@ class Node:
         self.halted = False  # stopped, or down
         self.mail: list[Callable[[], object]] | None = None  # what is to be done when it goes on; None: nothing is kept
         self.sent = 0  # messages
-        self.links: dict[str, Link] = {}  # by the name that the machine knows the peer by
+        self.links: dict[str, SimLink] = {}  # by the name that the machine knows the peer by
         self._wake_at = NEVER
 
     def local(self) -> float:

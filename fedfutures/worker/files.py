@@ -67,10 +67,10 @@ class Files:
         future = self._coming.get(name)
         if future is None:
             future = self._coming[name] = Future(self._submissions)
-            self._driver.step(rules.Fetch(name))
+            self._driver.step(rules.FetchFile(name))
         return future
 
-    def on_fetched(self, action: rules.Fetched) -> None:
+    def on_fetched(self, action: rules.FileFetched) -> None:
         """A segment is here, or is not to be had. The node's lock is held."""
         future = self._coming.pop(action.name, None)
         if future is not None:

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 PART = "random numbers"
 """What this part of a process's state is called."""
 _SEED_WORDS = 8
-_running: ContextVar[Running | None] = ContextVar("fedfutures_stream", default=None)
+_running: ContextVar[SeededCall | None] = ContextVar("fedfutures_stream", default=None)
 _ambient: dict[str, Any] | None = None  # the states of before, while a seeded Future has the generators
 _may_have_numpy: bool | None = None  # not known yet
 ever = False
 """Whether this process has run a seeded Future: else nobody need ask on whose behalf something is submitted."""
 
 
-class Running:
+class SeededCall:
     """A seeded Future that runs: its stream, its generator once it was asked for, and how many calls it has made."""
 
     __slots__ = ("calls", "generator", "stream")
@@ -96,7 +96,7 @@ def _call(stream: Stream, function: Callable[..., Any], args: Any, kwargs: dict[
     """The same, while the ambient states are kept aside: several calls in a row need not bring them back."""
     global ever
     ever = current.unusual = True
-    token = _running.set(Running(stream))
+    token = _running.set(SeededCall(stream))
     _seed(stream)
     state: Any = getattr(current.node, "state", None)  # of a Worker
     is_outermost = state is not None and state.add_quietly(PART)

@@ -73,7 +73,7 @@ class Worker(Node):
         locks.attend(nesting)
         submissions.attend(local_calls, nesting.wait, self.questions.ask, nesting.adapt, nesting.wake_greenlets)
         driver.attend(
-            self.duties, self.handlers() | {rules.Run: calls.on_run, rules.Fetched: self.files.on_fetched}
+            self.duties, self.handlers() | {rules.Run: calls.on_run, rules.FileFetched: self.files.on_fetched}
         )  # fmt: skip
         driver.watch(control, self.end)
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from . import diagnosis
 from .configuration import HOP
 from .pacing import Pace, pause
-from .session import BUSY_SECONDS, CONNECT_SECONDS, LoginTarget, Session, Sessions
+from .session import BUSY_SECONDS, CONNECT_SECONDS, LoginTarget, OpenSessions, Session
 from .texts import failures
 from .texts.failures import Failure, Place
 
@@ -56,7 +56,7 @@ class OpenSSHClient:
         self._config_file = config_file
         self._accept_new = host_key_policy == "accept-new"
         self._pace = Pace()
-        self._sessions = Sessions()
+        self._sessions = OpenSessions()
 
     def start(self, target: LoginTarget) -> Session:
         """Start a session; returns at once."""

@@ -22,8 +22,8 @@ from .configuration import Configuration, Route, Unusable
 from .dialling import dial, said
 from .keys import collect
 from .pacing import Pace, pause
-from .pump import Pump
-from .session import BUSY_SECONDS, CONNECT_SECONDS, JOIN_SECONDS, Closable, LoginTarget, Session, Sessions
+from .pump import ChannelPump
+from .session import BUSY_SECONDS, CONNECT_SECONDS, JOIN_SECONDS, Closable, LoginTarget, OpenSessions, Session
 from .texts import failures
 from .texts.failures import Failure
 
@@ -84,7 +84,7 @@ class ParamikoClient:
         self._life = Closable()  # of the connections to access hosts
         self._lock = threading.Lock()
         self._storing = threading.Lock()
-        self._sessions = Sessions()
+        self._sessions = OpenSessions()
         self._hops: dict[tuple[object, ...], Hop] = {}
 
     def start(self, target: LoginTarget) -> Session:
@@ -137,7 +137,7 @@ class ParamikoClient:
                 detail = "time is over" if is_over() else said(transport, error)
                 raise Unusable(failures.no_session(route.place, detail)) from None
         session.on_connected()
-        pump = Pump(session, channel)
+        pump = ChannelPump(session, channel)
         pump.run()
         session.on_exit(pump.status)
         if session.status is None and not session.closed and not transport.is_active():

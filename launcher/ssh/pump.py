@@ -20,7 +20,7 @@ STATUS_SECONDS = 0.5
 GONE = select.POLLERR | select.POLLNVAL
 
 
-class Pump:
+class ChannelPump:
     """One session; :meth:`run` returns when it is over."""
 
     def __init__(self, session: Session, channel: Any) -> None:

@@ -190,7 +190,7 @@ class Client(Protocol):
         ...
 
 
-class Sessions:
+class OpenSessions:
     """The sessions of a client that are not over; any thread may start one."""
 
     def __init__(self) -> None:

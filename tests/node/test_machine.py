@@ -225,7 +225,7 @@ def test_leaving(worker: Bench) -> None:
     worker.say(BODY)
     worker.say(worker.batch(spent=True))
     assert worker.step(rules.Leave("done")) == [Bye("done")]
-    assert worker.step(rules.Load(0, 0, False)) == []
+    assert worker.step(rules.NodeLoad(0, 0, False)) == []
 
 
 # -- a Broker that was started again ---------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def busy(worker: Bench) -> Bench:
     worker.finish(5, (3, b"r3", VALUE, 0.5))
     worker.say(Ack())
     worker.offer([7], b"own")
-    worker.step(rules.Load(2, 0, True))
+    worker.step(rules.NodeLoad(2, 0, True))
     return worker
 
 
@@ -373,9 +373,9 @@ def test_cancellation_and_reports_are_of_what_is_held(worker: Bench) -> None:
     (finished,) = worker.machine.workload.results()
     assert worker.step(finished) == [Results(5, 1, [2], [b""], [(2, CANCELLED)])]
     assert worker.say(Cancel(6, [2])) == []
-    assert worker.step(rules.Report(5, [1])) == [Running(5, [1])]
-    assert worker.step(rules.Report(5, [1], 3)) == [Running(5, [1], 3)]
-    assert worker.step(rules.Report(6, [1])) == []
+    assert worker.step(rules.ReportRunning(5, [1])) == [Running(5, [1])]
+    assert worker.step(rules.ReportRunning(5, [1], 3)) == [Running(5, [1], 3)]
+    assert worker.step(rules.ReportRunning(6, [1])) == []
 
 
 def test_futures_that_wait_for_their_function_are_handed_back(worker: Bench) -> None:
@@ -399,56 +399,56 @@ def learn(bench: Bench, seconds: float) -> None:
 def test_nothing_is_asked_for_ahead_while_the_duration_is_unknown_or_long(worker: Bench) -> None:
     worker.say(BODY)
     worker.say(worker.batch(spent=True))
-    assert worker.step(rules.Load(1, 0, False)) == []
-    assert worker.step(rules.Load(0, 0, True)) == []
+    assert worker.step(rules.NodeLoad(1, 0, False)) == []
+    assert worker.step(rules.NodeLoad(0, 0, True)) == []
     learn(worker, LONG_SECONDS)
-    assert worker.step(rules.Load(0, 0, True)) == []
-    assert worker.step(rules.Load(0, 0, False)) == [Demand(1, 1)]
+    assert worker.step(rules.NodeLoad(0, 0, True)) == []
+    assert worker.step(rules.NodeLoad(0, 0, False)) == [Demand(1, 1)]
 
 
 def test_a_horizon_of_short_futures_is_asked_for(worker: Bench) -> None:
     learn(worker, HORIZON_SECONDS / 10)
-    assert worker.step(rules.Load(0, 0, True)) == [Demand(10, 0)]
-    assert worker.step(rules.Load(0, 0, True)) == []
+    assert worker.step(rules.NodeLoad(0, 0, True)) == [Demand(10, 0)]
+    assert worker.step(rules.NodeLoad(0, 0, True)) == []
     worker.say(BODY)
     worker.say(worker.batch(1, range(8)))
-    assert worker.step(rules.Load(8, 0, True)) == []  # two are still to come
+    assert worker.step(rules.NodeLoad(8, 0, True)) == []  # two are still to come
     worker.say(worker.batch(2, range(8, 10)))
-    assert worker.step(rules.Load(7, 0, True)) == []  # not worth a message yet
-    assert worker.step(rules.Load(4, 0, True)) == [Demand(6, 0)]
-    assert worker.step(rules.Load(0, 10, True)) == []  # own Futures are work, too
+    assert worker.step(rules.NodeLoad(7, 0, True)) == []  # not worth a message yet
+    assert worker.step(rules.NodeLoad(4, 0, True)) == [Demand(6, 0)]
+    assert worker.step(rules.NodeLoad(0, 10, True)) == []  # own Futures are work, too
 
 
 def test_demand_that_was_used_up_is_said_again(worker: Bench) -> None:
     learn(worker, HORIZON_SECONDS / 10)
-    worker.step(rules.Load(0, 0, True))
+    worker.step(rules.NodeLoad(0, 0, True))
     worker.say(BODY)
     worker.say(worker.batch(1, [1], spent=True))
-    assert worker.step(rules.Load(1, 0, True)) == [Demand(9, 0)]
+    assert worker.step(rules.NodeLoad(1, 0, True)) == [Demand(9, 0)]
 
 
 def test_to_be_idle_is_news_once(worker: Bench) -> None:
     learn(worker, HORIZON_SECONDS / 10)
-    worker.step(rules.Load(0, 0, True))
+    worker.step(rules.NodeLoad(0, 0, True))
     worker.say(BODY)
     worker.say(worker.batch(1, [1]))
-    assert worker.step(rules.Load(0, 0, False)) == [Demand(10, 1)]
-    assert worker.step(rules.Load(0, 0, False)) == []
+    assert worker.step(rules.NodeLoad(0, 0, False)) == [Demand(10, 1)]
+    assert worker.step(rules.NodeLoad(0, 0, False)) == []
 
 
 def test_an_origin_asks_for_nothing(origin: Bench) -> None:
-    assert origin.step(rules.Load(0, 0, False)) == []
+    assert origin.step(rules.NodeLoad(0, 0, False)) == []
 
 
 def test_one_by_one_when_the_shell_says_so(worker: Bench) -> None:
     learn(worker, HORIZON_SECONDS / 10)
-    assert worker.step(rules.Load(0, 0, True, one_by_one=True)) == []
-    assert worker.step(rules.Load(0, 0, True)) == [Demand(10, 0)]
+    assert worker.step(rules.NodeLoad(0, 0, True, one_by_one=True)) == []
+    assert worker.step(rules.NodeLoad(0, 0, True)) == [Demand(10, 0)]
 
 
 def test_before_the_link_nothing_is_asked_for() -> None:
     bench = Bench()
-    assert bench.step(rules.Load(0, 0, False)) == []
+    assert bench.step(rules.NodeLoad(0, 0, False)) == []
     assert bench.machine.wanted() == 0
 
 
@@ -596,14 +596,14 @@ def test_a_module_is_asked_for_once_until_it_comes(worker: Bench) -> None:
 def test_a_worker_that_is_not_linked_yet_asks_then() -> None:
     bench = Bench()
     bench.tick()
-    bench.step(rules.Load(0, 0, busy=True))
+    bench.step(rules.NodeLoad(0, 0, busy=True))
     assert bench.step(rules.Require(KEY)) == []
     assert [said for said in bench.link() if isinstance(said, (Want, Demand))] == [Want(KEY)]
 
 
 def test_in_a_new_session_modules_and_files_are_asked_for_again(worker: Bench) -> None:
     worker.step(rules.Require(KEY))
-    worker.step(rules.Fetch("file-1"))
+    worker.step(rules.FetchFile("file-1"))
     worker.say(Stranger())
     said = worker.link(session=90, boot=8)
     assert [one for one in said if isinstance(one, (Want, Fetch))] == [Want(KEY), Fetch("file-1")]
@@ -624,7 +624,7 @@ def test_workers_are_not_asked_for_modules(worker: Bench) -> None:
 
 
 def test_a_file_is_fetched(worker: Bench) -> None:
-    assert worker.step(rules.Fetch("file-1")) == [Fetch("file-1")]
+    assert worker.step(rules.FetchFile("file-1")) == [Fetch("file-1")]
     assert worker.say(Fetched("file-2", 5)) == []
-    assert worker.say(Fetched("file-1", 5)) == [rules.Fetched("file-1", 5)]
+    assert worker.say(Fetched("file-1", 5)) == [rules.FileFetched("file-1", 5)]
     assert worker.say(Fetched("file-1", 5)) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fedfutures.simulation.network import Link
+from fedfutures.simulation.network import SimLink
 from fedfutures.simulation.scenario import FigureSettings, build
 from fedfutures.simulation.system import System
 from fedfutures.simulation.world import Costs, World
@@ -23,7 +23,7 @@ def greeted(costs: Costs, count: int) -> tuple[System, list[float]]:
     broker = system.add_broker("b")
     ears = [Ear(world.clock) for _ in range(count)]
     for number, ear in enumerate(ears):
-        broker.links[f"w{number}"] = Link(world.clock, "b", ear, 0.0)
+        broker.links[f"w{number}"] = SimLink(world.clock, "b", ear, 0.0)
         broker.arrive(f"w{number}", codec.encode(Hello(PROTOCOL, "worker", f"w{number}", 1 + number, 7), 0, 0))
     world.clock.run(until=0.1)
     welcomes = [time for ear in ears for time, frame in ear.frames if type(codec.decode(frame)[2]) is Welcome]

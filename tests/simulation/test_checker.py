@@ -18,7 +18,7 @@ from fedfutures.node.workload import Workload
 from fedfutures.simulation.broker import SimBroker
 from fedfutures.simulation.command_line import run_seed
 from fedfutures.simulation.origin import SimOrigin
-from fedfutures.simulation.submitter import Submitter
+from fedfutures.simulation.submitter import SimSubmitter
 from fedfutures.wire import messages
 
 
@@ -42,11 +42,11 @@ def test_a_value_of_another_future_is_noticed(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_future_that_resolves_twice_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def again(self: Submitter, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
+    def again(self: SimSubmitter, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
         for _ in range(2):
             self.world.observer.on_outcomes(self.name, ids, outcomes, dict(odd))
 
-    monkeypatch.setattr(Submitter, "resolve", again)
+    monkeypatch.setattr(SimSubmitter, "resolve", again)
     assert first_broken(range(3)) == "S1 ResolvesOnce"
 
 

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from fedfutures.simulation.clock import Clock
-from fedfutures.simulation.network import Conditions, FaultyLink, Link
+from fedfutures.simulation.network import Conditions, FaultyLink, SimLink
 
 from .listening import Ear
 
@@ -18,7 +18,7 @@ def faulty(conditions: Conditions, seed: int = 1) -> tuple[Clock, FaultyLink, Ea
     return clock, FaultyLink(clock, "a", ear, 0.01, conditions, Random(seed)), ear
 
 
-def send(clock: Clock, link: Link, count: int = 200) -> None:
+def send(clock: Clock, link: SimLink, count: int = 200) -> None:
     for number in range(count):
         clock.at(clock.now + 0.001 * number, link.send, bytes([number]))
     clock.run()
@@ -27,7 +27,7 @@ def send(clock: Clock, link: Link, count: int = 200) -> None:
 def test_a_perfect_link_delivers_in_order_after_its_latency() -> None:
     clock = Clock()
     ear = Ear(clock)
-    send(clock, Link(clock, "a", ear, 0.5))
+    send(clock, SimLink(clock, "a", ear, 0.5))
     assert ear.numbers == list(range(200))
     assert ear.frames[0][0] == 0.5
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fedfutures.simulation.world import NEVER, ROUND_SECONDS, Node, Watch, World
+from fedfutures.simulation.world import NEVER, ROUND_SECONDS, SimNode, Watch, World
 
 
-class Ticking(Node):
+class Ticking(SimNode):
     """Wants a Tick at `due`, by its own clock, and notes when it comes, by the true one."""
 
     due: float | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fedfutures_launcher.ssh.pump import Pump
+from fedfutures_launcher.ssh.pump import ChannelPump
 from fedfutures_launcher.ssh.session import LoginTarget, Session
 
 SECONDS = 5.0
@@ -87,7 +87,7 @@ class Run:
         self.session.begin(self._serve)
 
     def _serve(self, session: Session) -> None:
-        pump = Pump(session, self.channel)
+        pump = ChannelPump(session, self.channel)
         pump.run()
         self.statuses.append(pump.status)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fedfutures_launcher.ssh.session import Closable, LoginTarget, Session, Sessions
+from fedfutures_launcher.ssh.session import Closable, LoginTarget, OpenSessions, Session
 from fedfutures_launcher.ssh.texts.failures import Failure
 
 TARGET = LoginTarget("vm", "vm.example", command="true")
@@ -19,10 +19,10 @@ FAILURE = Failure("lost", "vm: lost", "")
 
 
 @pytest.fixture
-def sessions() -> Iterator[Sessions]:
+def sessions() -> Iterator[OpenSessions]:
     """Sessions that leave no descriptor and no thread."""
     descriptors, threads = len(os.listdir("/proc/self/fd")), set(threading.enumerate())
-    made = Sessions()
+    made = OpenSessions()
     yield made
     made.close()
     assert set(threading.enumerate()) <= threads
@@ -43,7 +43,7 @@ def wait_for_wake(session: Session) -> None:
     select.select([session.wake], [], [], SECONDS)
 
 
-def test_bytes_go_both_ways_and_the_end_comes_when_the_command_has_ended(sessions: Sessions) -> None:
+def test_bytes_go_both_ways_and_the_end_comes_when_the_command_has_ended(sessions: OpenSessions) -> None:
     def serve(session: Session) -> None:
         os.write(session.output, b"got " + os.read(session.input, 100))
         os.write(session.errors, b"oops")
@@ -55,7 +55,7 @@ def test_bytes_go_both_ways_and_the_end_comes_when_the_command_has_ended(session
     assert (session.status, session.failure, session.connected) == (7, None, False)
 
 
-def test_why_a_session_failed_is_known_when_its_output_ends(sessions: Sessions) -> None:
+def test_why_a_session_failed_is_known_when_its_output_ends(sessions: OpenSessions) -> None:
     def serve(session: Session) -> None:
         session.on_connected()
         session.on_failure(FAILURE)
@@ -65,7 +65,7 @@ def test_why_a_session_failed_is_known_when_its_output_ends(sessions: Sessions) 
     assert (session.failure, session.connected) == (FAILURE, True)
 
 
-def test_the_command_sees_the_end_of_its_input(sessions: Sessions) -> None:
+def test_the_command_sees_the_end_of_its_input(sessions: OpenSessions) -> None:
     def serve(session: Session) -> None:
         os.write(session.output, read_all(session.input))
 
@@ -77,7 +77,7 @@ def test_the_command_sees_the_end_of_its_input(sessions: Sessions) -> None:
     assert read_all(session.read_fd) == b"all of it"
 
 
-def test_descriptors_of_the_user_do_not_block(sessions: Sessions) -> None:
+def test_descriptors_of_the_user_do_not_block(sessions: OpenSessions) -> None:
     session = sessions.start(TARGET, wait_for_wake)
     for descriptor in (session.read_fd, session.error_fd):
         with pytest.raises(BlockingIOError):
@@ -88,7 +88,7 @@ def test_descriptors_of_the_user_do_not_block(sessions: Sessions) -> None:
         os.write(session.write_fd, bytes(1 << 16))
 
 
-def test_closing_wakes_the_thread_and_leaves_nothing(sessions: Sessions) -> None:
+def test_closing_wakes_the_thread_and_leaves_nothing(sessions: OpenSessions) -> None:
     session = sessions.start(TARGET, wait_for_wake)
     assert not session.over
     session.close()
@@ -97,7 +97,7 @@ def test_closing_wakes_the_thread_and_leaves_nothing(sessions: Sessions) -> None
     assert session.read_fd == session.write_fd == session.error_fd == session.wake == -1
 
 
-def test_notes_are_told_once(sessions: Sessions) -> None:
+def test_notes_are_told_once(sessions: OpenSessions) -> None:
     session = sessions.start(TARGET, wait_for_wake)
     session.notes += ["key stored", "hashed"]
     assert session.take_notes() == ["key stored", "hashed"]
