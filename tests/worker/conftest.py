@@ -19,22 +19,23 @@ from fedfutures.worker.worker import Worker
 from .benches import Bench, Wire, here, noted
 
 
-@pytest.fixture(autouse=True)
-def _wires(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def wires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nodes of this process get lists for sockets: not in tests that start processes."""
     monkeypatch.setattr(driver, "MainDealer", Wire)
     monkeypatch.setattr(driver, "MetaSubscriber", Wire)
     monkeypatch.setattr(loop.Loop, "rest", lambda _: here[0].runners.stop())
 
 
 @pytest.fixture
-def origin() -> Iterator[Bench]:
+def origin(wires: None) -> Iterator[Bench]:
     made = Origin(None, {"main": "", "meta": ""}, Payloads(), 3, ProcessChanges())
     yield Bench(made)
     made.close()
 
 
 @pytest.fixture
-def worker() -> Iterator[Bench]:
+def worker(wires: None) -> Iterator[Bench]:
     control, other = os.pipe()
     made = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 3, cells=[0] * 4, control=control)
     made.driver.times[driver.PUMP_DUE] = float("inf")  # the sockets are used when a test says so

@@ -51,7 +51,7 @@ def test_a_submitter_has_a_priority(origin: Bench) -> None:
     assert batches(origin) == [(2, [1])]
 
 
-def test_where_it_is_before_the_link_is_open() -> None:
+def test_where_it_is_before_the_link_is_open(wires: None) -> None:
     made = Origin(None, {"main": "", "meta": ""}, Payloads(), 3, ProcessChanges())
     text, _ = made.explain(made.submit(note, ("",), {}))
     assert "the link to the Broker is not open" in text
