@@ -92,6 +92,11 @@ class ArgumentLoadError(FutureError):
 
     of_function = False
 
+    def __init__(self, *args: object, of_function: bool = False) -> None:
+        super().__init__(*args)
+        if of_function:
+            self.of_function = True
+
 
 class VariableNotCarried(FutureError):
     """The Future needs a variable of the program that cannot be given to Workers as it stands.

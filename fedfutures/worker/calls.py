@@ -155,9 +155,8 @@ class Calls:
         except FutureError:
             raise
         except BaseException as error:
-            failure = ArgumentLoadError(f"the function cannot be loaded on Worker {self._name}: {error!r}")
-            failure.of_function = True
-            raise failure from error
+            reason = f"the function cannot be loaded on Worker {self._name}: {error!r}"
+            raise ArgumentLoadError(reason, of_function=True) from error
 
     def _open(self, piece: HeldPiece, number: int, sealed: bytes) -> bytes:
         """Check the seal of a payload and take it off."""
@@ -232,5 +231,6 @@ class Calls:
             del future, failure
 
 
-CALLERS = (Calls.run_call.__code__, Calls.run_fetched.__code__)
+RUN_CALL, RUN_FETCHED = CALLERS = (Calls.run_call.__code__, Calls.run_fetched.__code__)
+"""The code whose frames run Futures; who looks at a stack finds them by it."""
 """What the function of a Future is called by."""

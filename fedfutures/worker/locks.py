@@ -12,8 +12,7 @@ locks of this module, and semaphores and the locks of ``multiprocessing`` behave
 - A Future that wants the lock of one that waits for it, itself or by way of others, gets :class:`~.errors.Deadlock`,
   which names both. An RLock lets it in, as it would in a serial run.
 
-Who waits for whom is looked up when a lock is contended, from the stacks of the suspended Futures; nothing is written
-down for it when a Future runs.
+Who waits for whom is looked up when a lock is contended, from the stacks of the suspended Futures (:mod:`.stacks`).
 """
 
 from __future__ import annotations
@@ -31,10 +30,9 @@ import greenlet
 
 from ..errors import Deadlock
 from ..program import fresh
-from ..wire.functions import innermost, name_of
-from .context import Packed
 from .future import Future
 from .interrupts import is_of_futures
+from .stacks import name_of_innermost, run_by
 from .waiters import Suspends, Waiter
 
 is_of_futures(__name__)
@@ -393,7 +391,7 @@ class Locks:
         if isinstance(lock, RLock):
             lock.let_in()
             return True
-        raise Deadlock(_name_of(me), _name_of(holders[0]), self._suspends.name)
+        raise Deadlock(name_of_innermost(me), name_of_innermost(holders[0]), self._suspends.name)
 
     def _is_held_up(self, holder: Any) -> bool:
         """Whether a thread asks, and the main thread, where the holder runs, waits in place: for that thread, then."""
@@ -412,8 +410,7 @@ class Locks:
             return 0
         if waiting in seen:
             return CIRCLE
-        what = getattr(what, "awaits", None) or what
-        seen = seen | {waiting}
+        what, seen = getattr(what, "awaits", None) or what, seen | {waiting}
         if not isinstance(what, (Future, list, set)):
             return self._most(self._holders(what), other, seen)
         open_ones = [future for future in ([what] if isinstance(what, Future) else list(what)) if not future.done()]
@@ -422,33 +419,7 @@ class Locks:
 
     def _needs(self, future: Any, other: Any, seen: set[Any]) -> int:
         """The same of a Future: it is run by somebody who is the other, or depends on it."""
-        return self._most([who for who in (other, *self.waits) if future in _run_by(who)], other, seen)
+        return self._most([who for who in (other, *self.waits) if future in run_by(who)], other, seen)
 
     def _most(self, runners: list[Any], other: Any, seen: set[Any]) -> int:
         return max((REACHED if who is other else self._depends(who, other, seen) for who in runners), default=0)
-
-
-def _frames(who: Any) -> list[Any]:
-    """Return the frames of a greenlet, the innermost first."""
-    frame = sys._getframe(1) if who is greenlet.getcurrent() else who.gr_frame
-    found = []
-    while frame is not None:
-        found.append(frame)
-        frame = frame.f_back
-    return found
-
-
-def _run_by(who: Any) -> list[Any]:
-    """Return the own Futures that a greenlet runs."""
-    return [frame.f_locals.get("future") for frame in _frames(who) if frame.f_code.co_name == "run_call"]
-
-
-def _name_of(who: Any) -> str:
-    """Return the name of the function of the innermost Future that a greenlet runs."""
-    for frame in _frames(who):
-        if frame.f_code.co_name == "run_call":
-            function = innermost(frame.f_locals.get("function"))
-            return function.definition.name if isinstance(function, Packed) else name_of(function)
-        if frame.f_code.co_name == "run_fetched":
-            return str(frame.f_locals["piece"].name)
-    return "a function"

@@ -119,8 +119,7 @@ def failed(window: Window, error: BaseException, count: int = 2) -> Future:
 def test_which_failures_are_those_of_one_item() -> None:
     plain, keeping = Window(in_order=True), Window(in_order=True, keeps_failures=True)
     poisoned = PoisonedFuture("f", "h", "h.1", "exit code 1", 3)
-    of_function = ArgumentLoadError()
-    of_function.of_function = True
+    of_function = ArgumentLoadError(of_function=True)
     for window, error, count, divisible in (
         (plain, poisoned, 2, True), (plain, poisoned, 1, False), (plain, ValueError(), 2, False),
         (keeping, ValueError(), 2, True), (plain, of_function, 2, False), (plain, ArgumentLoadError(), 2, True),
