@@ -41,9 +41,10 @@ PATIENCE_SECONDS = 10.0
 REMIND_SECONDS, REMIND_AT_MOST_SECONDS = 0.002, 0.05
 
 _OURS = "fedfutures."
-_SAFE = "fedfutures.program.safe_points"
 _HERE = __name__
-_call_program: set[str] = {_SAFE}
+_safe_points: set[str] = set()
+"""The module of ours in which handlers may raise."""
+_call_program: set[str] = set()
 """Modules of ours that may be interrupted in what they call."""
 _pickle_for_program: set[str] = set()
 """Those that may be interrupted where they run code of the program: it may raise there at any time."""
@@ -81,7 +82,7 @@ class Pending:
 pending = Pending()
 _whole: set[CodeType] = set()
 """Functions that no handler interrupts, whatever they call or wait for."""
-calls_from: dict[CodeType, int] = {}
+_calls_from: dict[CodeType, int] = {}
 """From which instruction on a function of the safe points may be interrupted, where that is not all of it."""
 _running: list[int] = []  # signals whose handlers are running
 _reminded: set[int] = set()  # signals that the main thread was sent again, and has not handled yet
@@ -94,6 +95,16 @@ _set, _get = _signal.signal, _signal.getsignal
 def is_by_signal(error: BaseException) -> bool:
     """Whether the handler of a signal has raised this: it is meant for the program, whatever was going on."""
     return hasattr(error, _MARK)
+
+
+def has_safe_points(module: str, call: CodeType, called_at: int) -> None:
+    """Mark the module of ours whose functions may be interrupted.
+
+    Its function with the code `call` calls a function of the program by the instruction at `called_at`, and may be
+    interrupted only from there on.
+    """
+    _safe_points.add(module)
+    _calls_from[call] = called_at
 
 
 def calls_program(module: str) -> None:
@@ -283,8 +294,8 @@ def _is_ours_below(frame: FrameType | None) -> bool:
 
 def _may_interrupt(name: str, frame: FrameType, inner: FrameType | None, by_program: bool) -> bool:
     """Whether the innermost frame that is ours may be left by an exception; `inner` is what it has called."""
-    if name == _SAFE:
-        first = calls_from.get(frame.f_code)
+    if name in _safe_points:
+        first = _calls_from.get(frame.f_code)
         called = "" if inner is None else str(inner.f_globals.get("__name__"))
         return first is None or (frame.f_lasti >= first and not called.startswith(_WHOLE_CALLBACKS))
     if name in _call_program:

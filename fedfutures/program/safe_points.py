@@ -60,6 +60,7 @@ def apply(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     return function(*args, **kwargs)
 
 
-postponing.calls_from[call.__code__] = next(
-    instruction.offset for instruction in dis.get_instructions(call) if instruction.opname.startswith("CALL")
-)
+postponing.has_safe_points(
+    __name__, call.__code__,
+    next(found.offset for found in dis.get_instructions(call) if found.opname.startswith("CALL")),
+)  # fmt: skip

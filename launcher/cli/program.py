@@ -140,8 +140,10 @@ def enter(program: Program) -> None:
         return
     names = shadowed([program.path0])
     if names:  # what we load when it is first needed is not to be the program's
-        for module in ("cloudpickle", "fedfutures.futures", "fedfutures.futures.executor", "fedfutures.shared"):
-            importlib.import_module(module)
+        import cloudpickle  # noqa: F401
+
+        from fedfutures import shared  # noqa: F401
+        from fedfutures.futures import executor  # noqa: F401
     make_room(names)
     sys.path.insert(0, program.path0)
 
