@@ -98,9 +98,8 @@ class Federation:
         segments = Segments(
             facts["shared"], f"origin-{os.urandom(4).hex()}", disk=facts["disk"], host=host_of(facts["name"])
         )  # fmt: skip
-        payloads = Payloads(segments)
-        if self._settings.seal is not None:
-            payloads.seal = Seal(self._settings.seal)
+        key = self._settings.seal
+        payloads = Payloads(segments, None if key is None else Seal(key))
         self._context = context()
         origin = Origin(self._context, facts, payloads, self._settings.size, self._process)
         self._handle.listen(self._heard)

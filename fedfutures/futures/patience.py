@@ -27,6 +27,12 @@ quiet = False
 """Whether nothing is to be said: the launcher's ``-q``."""
 
 
+def be_quiet(wanted: bool) -> None:
+    """From now on say nothing, if so wanted."""
+    global quiet
+    quiet = wanted
+
+
 class Patience:
     """Says what the end of a program, or of an Executor, waits for: `node` has it."""
 

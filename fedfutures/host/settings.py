@@ -44,6 +44,10 @@ class Settings:
     code: bool = False  # the program and its modules come from the Origin
     beside: list[str] = field(default_factory=list)  # modules that stand beside the program there
 
+    def count_workers(self, size: int) -> None:
+        """Learn how many Workers the whole Federation has."""
+        self.size = size
+
     def forget_secrets(self) -> None:
         """Let go of the keys: who routes tasks is not to be able to forge them."""
         self.seal, self.authkey = None, b""

@@ -58,11 +58,11 @@ class _KnownArray(NamedTuple):
 class Payloads:
     """Makes and opens the payloads of one process."""
 
-    def __init__(self, segments: Segments | None = None) -> None:
+    def __init__(self, segments: Segments | None = None, seal: Seal | None = None) -> None:
         self.segments = segments
         self.bring_missing: Callable[[Exception], bool] | None = None
         """Brings what a pickle names and this process lacks; False where there is none."""
-        self.seal: Seal | None = None  # with which this node seals what it submits, and opens what it is given
+        self.seal = seal  # with which this node seals what it submits, and opens what it is given
         self.mappings = Mappings()
         self.place_of: Callable[[str], str] = str  # where a segment of a variable is, on a host that had to fetch it
         self._known: dict[int, _KnownArray] = {}  # segments of arrays that still live, by identity

@@ -37,9 +37,8 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
     faulthandler.enable(dump, all_threads=False)
     _prepare_environment(settings, box)
-    payloads = Payloads(Segments(facts["shared"], name, disk=facts["disk"], host=settings.host))
-    if settings.seal is not None:
-        payloads.seal = Seal(settings.seal)
+    segments = Segments(facts["shared"], name, disk=facts["disk"], host=settings.host)
+    payloads = Payloads(segments, None if settings.seal is None else Seal(settings.seal))
     owner = context()
     worker = Worker(
         owner, facts, name, payloads, settings.size,

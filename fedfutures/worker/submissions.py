@@ -117,7 +117,6 @@ class Submissions:
                 return
             offer = self._cut(priority, level, min(most, BATCH_FUTURES_AT_MOST))
             if offer.ids:
-                offer.backlog = len(own)
                 self._driver.step(offer)
 
     def _cut(self, priority: int, level: deque[Future[Any]], most: int) -> rules.Offer:
@@ -151,7 +150,7 @@ class Submissions:
             payloads.append(payload if stamp is None else stamp.seal(future._number, payload))
             size += len(payload)
             futures[future._number] = future
-        return rules.Offer(digest, ids, payloads, 0, priority, root)
+        return rules.Offer(digest, ids, payloads, len(self.own), priority, root)
 
     def _packed(self, future: Future[Any]) -> Any:
         """Return the call of a Future of a Worker, packed; None if it has started, or cannot travel: then it fails."""

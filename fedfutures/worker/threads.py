@@ -129,10 +129,7 @@ class OtherThreads:
         if locks.held and locks.holds(greenlet.getcurrent()):  # inside of this one it could not wait for it
             return False
         context: Context = call[3]
-        if context.snapshot not in (
-            b"",
-            self._surroundings.namespaces.current,
-        ):  # only the main thread changes what is seen
+        if context.snapshot not in (b"", self._surroundings.namespaces.current):  # only the main thread changes that
             return False
         if not self._here.depth and not self._begin(context):
             return False
@@ -175,19 +172,15 @@ class OtherThreads:
     def _run(self, future: Future, context: Context) -> None:
         """Run a Future from the base state; put back what was changed before, and only then let others know."""
         here, state = self._here, self._state
-        outer, here.context = here.context, context
         before = state.suspend(of_main_thread=False)
-        if not here.depth:
-            here.mains = before
+        outer = here.begin(context, before)
         self._has_taken_back = self._has_taken_back or bool(before)
-        here.depth += 1
 
         def put_back() -> None:
-            here.depth -= 1
+            here.end(outer)
             state.restore(of_main_thread=False)
             state.resume(before if here.depth else here.mains)
             self._has_taken_back = self._has_taken_back and here.depth > 0
-            here.context = outer
 
         self._run_call(future, put_back)
 
@@ -207,6 +200,6 @@ class OtherThreads:
             yield
         finally:
             self._go_on(here.context)
-            here.mains = state.suspend(of_main_thread=False)
+            here.go_on(state.suspend(of_main_thread=False))
             self._has_taken_back = bool(here.mains)
             state.resume(mine)

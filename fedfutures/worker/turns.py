@@ -22,6 +22,26 @@ class Here(threading.local):
         self.depth = 0
         self.mains: Values = {}
 
+    def begin(self, context: Context, mains: Values) -> Context | None:
+        """This thread runs a Future on a behalf; return the behalf of the one around it.
+
+        `mains` is what was taken back before it, which is the main thread's unless there is one around it.
+        """
+        outer, self.context = self.context, context
+        if not self.depth:
+            self.mains = mains
+        self.depth += 1
+        return outer
+
+    def end(self, outer: Context | None) -> None:
+        """The Future has ended that was begun inside of one on this behalf."""
+        self.depth -= 1
+        self.context = outer
+
+    def go_on(self, mains: Values) -> None:
+        """This thread goes on with its Future; `mains` is what was taken back for that."""
+        self.mains = mains
+
 
 class Turns:
     """The turn of the threads that are not the main one."""

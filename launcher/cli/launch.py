@@ -154,10 +154,10 @@ def run(
         from fedfutures.futures.federation import Federation
         from fedfutures.worker import current
 
-        patience.quiet = options.quiet
+        patience.be_quiet(options.quiet)
         programs.enter(program)
         federation = Federation(handle, prefix=options.prefix)
-        current.node = federation.origin
+        current.become(federation.origin)
     except StartFailed as error:
         programs.fail(error.summary, error.exit_code)
     except KeyboardInterrupt:

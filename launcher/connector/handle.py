@@ -48,7 +48,7 @@ class ConnectorHandle(HostHandle):
     def wait_ready(self) -> dict[str, object]:
         """As that of :class:`HostHandle`; only now it is known how many Workers there are."""
         facts = super().wait_ready()
-        self.settings.size = facts["size"]
+        self.settings.count_workers(facts["size"])
         return facts
 
     @property
