@@ -32,7 +32,8 @@ from .descriptors import Descriptors
 from .importing import Answers, OriginFinder, OriginLoader
 from .initializing import unpack
 from .interrupts import is_of_futures
-from .process_state import Values, merged
+from .process_parts import Values
+from .process_state import merged
 from .program import import_program, install_empty
 from .slices import OfItems, Slice
 from .worker import Worker

@@ -1,7 +1,7 @@
 """What one Future changes in its process is undone before the next one runs, and is given back to one that waits.
 
-The state of a process has *parts*: directory, environment, signal handlers, timers, and so on; :data:`PARTS` has them
-all, each with how it is read and how it is written. What changes a part is watched: functions of the standard library
+The state of a process has *parts*: directory, environment, signal handlers, timers, and so on (:mod:`.process_parts`).
+What changes a part is watched: functions of the standard library
 are wrapped, and assignments to names of ``sys`` are heard of. They note the part as *dirty*. So a Future that touches
 nothing pays nothing, and one that sets a variable of the environment pays for the environment only.
 
@@ -13,7 +13,6 @@ Changes that C extensions make by themselves go unnoticed.
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
 import contextlib
 import functools
 import gc
@@ -24,214 +23,25 @@ import signal
 import socket
 import sys
 import threading
-import time
 import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..program import process
-from . import seeding
+from .process_parts import (
+    PARTS,
+    RECURSION_MARGIN,
+    SYS_LISTS,
+    SYS_NAMES,
+    TIMERS,
+    Values,
+    get_recursion_limit,
+    set_timer,
+)
 
-RECURSION_MARGIN = 300
-"""Frames that a Worker's stack may have beside those of the Future: what runs it, and who waits for it in its place."""
-_SYS_NAMES = ("stdin", "stdout", "stderr", "excepthook", "displayhook", "unraisablehook", "tracebacklimit")
-_SYS_LISTS = ("argv", "path", "meta_path", "path_hooks")
-_SIGNALS = sorted(map(int, signal.valid_signals()))
-_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
-_LIMITS = sorted(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
 _MISSING = object()
-_SOON = 1e-6
 
-_variables: dict[Any, Any] = os.environ._data  # type: ignore[attr-defined]
-_chdir, _umask = os.chdir, os.umask
-_set_handler, _set_timer = signal.signal, signal.setitimer
-_get_recursion_limit, _set_recursion_limit = sys.getrecursionlimit, sys.setrecursionlimit
-_set_trace, _set_profile, _set_switch_interval = sys.settrace, sys.setprofile, sys.setswitchinterval
-_set_timeout, _set_limit = socket.setdefaulttimeout, resource.setrlimit
-_set_locale: Callable[..., Any] = locale._setlocale  # type: ignore[attr-defined]
-
-Values = dict[str, Any]
-"""What parts of the state are, by name."""
-
-
-class StatePart(NamedTuple):
-    """One part of the state of a process."""
-
-    read: Callable[[], Any]
-    write: Callable[[Any], object]
-    of_main_thread: bool = False  # only the main thread can set it, and only it heeds it
-
-
-def _write_directory(directory: str | None) -> None:
-    if directory is not None:
-        with contextlib.suppress(OSError):  # it was removed
-            _chdir(directory)
-
-
-def _read_environment() -> dict[Any, Any]:
-    """Return a copy of the encoded variables: decoding them would take ten times as long."""
-    return dict(_variables)
-
-
-def _write_environment(environment: dict[Any, Any]) -> None:
-    if _variables == environment:
-        return
-    zone = os.environ.get("TZ")
-    for name in _variables.keys() - environment.keys():
-        del os.environ[os.fsdecode(name)]
-    for name, value in environment.items():
-        if _variables.get(name) != value:
-            os.environ[os.fsdecode(name)] = os.fsdecode(value)
-    if os.environ.get("TZ") != zone:
-        time.tzset()
-
-
-def _read_umask() -> int:
-    umask = _umask(0o077)
-    _umask(umask)
-    return umask
-
-
-def _read_handlers() -> dict[int, Any]:
-    return {number: _signal.getsignal(number) for number in _SIGNALS}  # signal.getsignal makes enums: ten times as slow
-
-
-def _write_handlers(handlers: dict[int, Any]) -> None:
-    for number, handler in handlers.items():
-        if handler is not None and _signal.getsignal(number) is not handler:
-            with contextlib.suppress(OSError, ValueError):
-                _set_handler(number, handler)
-
-
-def _read_timers() -> tuple[float, dict[int, tuple[float, float]]]:
-    return time.monotonic(), {which: signal.getitimer(which) for which in _TIMERS}
-
-
-def _write_timers(timers: tuple[float, dict[int, tuple[float, float]]]) -> None:
-    """Set timers as they were; the one of real time has gone on meanwhile."""
-    at, values = timers
-    for which, (left, interval) in values.items():
-        if left and which == signal.ITIMER_REAL:
-            left = max(_SOON, left - (time.monotonic() - at))
-        if left:
-            _set_timer(which, left, interval)
-
-
-def _read_sys() -> Values:
-    names = {name: getattr(sys, name, _MISSING) for name in _SYS_NAMES}
-    lists = {name: getattr(sys, name) for name in _SYS_LISTS}
-    return names | {name: list(entries) for name, entries in lists.items()} | {"lists": lists}
-
-
-def _write_sys(values: Values) -> None:
-    present = vars(sys)  # whose items are set without being heard of
-    for name in _SYS_NAMES:
-        if values[name] is _MISSING:
-            present.pop(name, None)
-        else:
-            present[name] = values[name]
-    for name, entries in values["lists"].items():
-        present[name] = entries
-        if entries != values[name]:
-            list.__setitem__(entries, slice(None), values[name])  # which is not heard of
-
-
-def _read_warnings() -> tuple[Any, ...]:
-    """Return the list of filters, what is in it, and what shows warnings: ``catch_warnings`` changes all of them."""
-    module: Any = warnings
-    return module.filters, list(module.filters), module.showwarning, getattr(module, "_showwarnmsg_impl", None)
-
-
-def _write_warnings(values: tuple[Any, ...]) -> None:
-    module: Any = warnings
-    module.filters, filters, module.showwarning, show = values
-    if show is not None:
-        module._showwarnmsg_impl = show
-    module.filters[:] = filters
-    _forget_registries()
-
-
-def _read_limits() -> dict[int, tuple[int, int]]:
-    return {which: resource.getrlimit(which) for which in _LIMITS}
-
-
-def _write_limits(limits: dict[int, tuple[int, int]]) -> None:
-    for which, (soft, hard) in limits.items():
-        present = resource.getrlimit(which)
-        if present == (soft, hard):
-            continue
-        try:
-            _set_limit(which, (soft, hard))
-        except (OSError, ValueError):  # a hard limit that was lowered is so for good
-            with contextlib.suppress(OSError, ValueError):
-                unlimited = resource.RLIM_INFINITY
-                most = present[1] if soft == unlimited or (present[1] != unlimited and soft > present[1]) else soft
-                _set_limit(which, (most, present[1]))
-
-
-def _write_collector(values: tuple[bool, tuple[int, int, int]]) -> None:
-    enabled, thresholds = values
-    (_enable_collector if enabled else _disable_collector)()
-    _set_thresholds(*thresholds)
-
-
-def _read_event_loop() -> tuple[Any, Any, Any]:
-    """Return the hooks for asynchronous generators, which every running loop sets, that loop, and its task."""
-    asyncio: Any = sys.modules.get("asyncio")
-    loop = None if asyncio is None else asyncio._get_running_loop()
-    return sys.get_asyncgen_hooks(), loop, None if loop is None else asyncio.current_task(loop)
-
-
-def _write_event_loop(values: tuple[Any, Any, Any]) -> None:
-    hooks, loop, task = values
-    _set_asyncgen_hooks(*hooks)
-    asyncio: Any = sys.modules.get("asyncio")
-    if asyncio is None or asyncio._get_running_loop() is loop:
-        return
-    swap = getattr(asyncio.tasks, "_swap_current_task", None)  # Python 3.12
-    if swap is not None and (running := asyncio._get_running_loop()) is not None:
-        swap(running, None)
-    asyncio._set_running_loop(loop)
-    if swap is not None and task is not None:
-        swap(loop, task)
-
-
-def _write_tracing(functions: tuple[Any, Any]) -> None:
-    _set_trace(functions[0])
-    _set_profile(functions[1])
-
-
-_set_asyncgen_hooks = sys.set_asyncgen_hooks
-_enable_collector, _disable_collector, _set_thresholds = gc.enable, gc.disable, gc.set_threshold
-
-PARTS: dict[str, StatePart] = {
-    "directory": StatePart(process.directory, _write_directory),
-    "environment": StatePart(_read_environment, _write_environment),
-    "umask": StatePart(_read_umask, _umask),
-    "sys": StatePart(_read_sys, _write_sys),
-    "warnings": StatePart(_read_warnings, _write_warnings),
-    "locale": StatePart(lambda: _set_locale(locale.LC_ALL), lambda value: _set_locale(locale.LC_ALL, value)),
-    "recursion limit": StatePart(
-        lambda: _get_recursion_limit() - RECURSION_MARGIN,
-        lambda limit: _set_recursion_limit(limit + RECURSION_MARGIN),
-    ),
-    "socket timeout": StatePart(socket.getdefaulttimeout, _set_timeout),
-    "resource limits": StatePart(_read_limits, _write_limits),
-    "collector": StatePart(lambda: (gc.isenabled(), gc.get_threshold()), _write_collector),
-    seeding.PART: StatePart(seeding.read, seeding.write),
-    "switch interval": StatePart(sys.getswitchinterval, _set_switch_interval),
-    "event loop": StatePart(_read_event_loop, _write_event_loop, of_main_thread=True),
-    "tracing": StatePart(lambda: (sys.gettrace(), sys.getprofile()), _write_tracing, of_main_thread=True),
-    # Handlers before timers: a timer of what goes on again may be due at once.
-    "handlers": StatePart(_read_handlers, _write_handlers, of_main_thread=True),
-    "timers": StatePart(_read_timers, _write_timers, of_main_thread=True),
-}
-if sys.platform == "linux":
-    _set_affinity = os.sched_setaffinity
-    PARTS["affinity"] = StatePart(lambda: os.sched_getaffinity(0), lambda processors: _set_affinity(0, processors))
-
-_WATCHED = (
+WATCHED = (
     (os, "chdir", "directory"), (os, "fchdir", "directory"), (os, "umask", "umask"),
     (os, "putenv", "environment"), (os, "unsetenv", "environment"), (os, "sched_setaffinity", "affinity"),
     (signal, "signal", "handlers"), (signal, "setitimer", "timers"), (signal, "alarm", "timers"),
@@ -241,9 +51,7 @@ _WATCHED = (
     (sys, "setswitchinterval", "switch interval"), (sys, "set_asyncgen_hooks", "event loop"),
     (warnings, "_filters_mutated", "warnings"), (warnings, "_filters_mutated_lock_held", "warnings"),
 )  # fmt: skip
-"""Who changes what. The functions of ``warnings`` all end in one that has the registries of modules forgotten."""
-
-_forget_registries: Callable[[], object] = getattr(warnings, "_filters_mutated", lambda: None)
+"""What changes which part. Those of ``warnings`` all end in one that has the registries of modules forgotten."""
 
 
 def _noting_method(name: str) -> Callable[..., Any]:
@@ -295,7 +103,7 @@ class ProcessState:
 
     def watch(self) -> None:
         """Hear of changes from now on."""
-        for module, name, part in _WATCHED:
+        for module, name, part in WATCHED:
             if hasattr(module, name):
                 setattr(module, name, self._noting(getattr(module, name), part))
         self._watch_recursion_limit()
@@ -313,7 +121,7 @@ class ProcessState:
         return noting
 
     def _watch_recursion_limit(self) -> None:
-        limit = _get_recursion_limit()
+        limit = get_recursion_limit()
         read, write = PARTS["recursion limit"][:2]
 
         def setrecursionlimit(limit: int, /) -> None:
@@ -324,7 +132,7 @@ class ProcessState:
         write(limit)
 
     def _watch_sys(self) -> None:
-        note, names = self.note, frozenset(_SYS_NAMES + _SYS_LISTS)
+        note, names = self.note, frozenset(SYS_NAMES + SYS_LISTS)
 
         class WatchedSys(types.ModuleType):
             def __setattr__(self, name: str, value: Any) -> None:
@@ -447,8 +255,8 @@ class ProcessState:
 
     def _write(self, values: Values, names: set[str]) -> None:
         if "timers" in names:  # first of all: one that is due now would find another handler
-            for which in _TIMERS:
-                _set_timer(which, 0)
+            for which in TIMERS:
+                set_timer(which, 0)
         self._writer = threading.get_ident()
         try:
             for name, part in PARTS.items():

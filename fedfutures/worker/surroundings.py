@@ -17,7 +17,7 @@ from ..program.namespaces import Namespaces
 from ..program.snapshots import split
 from .context import NOWHERE, Context, Ending
 from .isolation import Isolation
-from .process_state import Values
+from .process_parts import Values
 from .turns import Turns
 
 LATE_HANDLERS = 10

@@ -28,7 +28,7 @@ from .context import Context
 from .driver import DRIVEN
 from .future import Future
 from .locks import Locks
-from .process_state import PARTS
+from .process_parts import PARTS
 from .submissions import Submissions
 from .surroundings import Surroundings
 from .turns import LET_BY_SECONDS, Turns

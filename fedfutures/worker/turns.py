@@ -9,7 +9,8 @@ from typing import Any
 
 from ..host.crash_cells import PIECE
 from .context import Context
-from .process_state import ProcessState, Values
+from .process_parts import Values
+from .process_state import ProcessState
 
 LET_BY_SECONDS = 0.0005
 

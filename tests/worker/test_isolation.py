@@ -23,7 +23,7 @@ from fedfutures.wire.functions import Wrapper
 from fedfutures.wire.payload import Payloads
 from fedfutures.worker import slices
 from fedfutures.worker.isolation import Isolation, shared_objects
-from fedfutures.worker.process_state import PARTS
+from fedfutures.worker.process_parts import PARTS
 from fedfutures.worker.slices import OpenSlice, ReduceSlice, ScanSlice, Slice, Star, in_one_loop
 
 VARIABLE = contextvars.ContextVar("VARIABLE", default="none")

@@ -26,14 +26,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedfutures.worker import process_state
-from fedfutures.worker.process_state import PARTS, ProcessState, WatchedList, alarm_at, is_shallow, merged
+from fedfutures.worker.process_parts import PARTS, RECURSION_MARGIN, read_umask, set_locale
+from fedfutures.worker.process_state import WATCHED, ProcessState, WatchedList, alarm_at, is_shallow, merged
 
 
 @pytest.fixture
 def state(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessState]:
     """The state of this process, watched until the test ends."""
-    for module, name, _ in process_state._WATCHED:
+    for module, name, _ in WATCHED:
         if hasattr(module, name):
             monkeypatch.setattr(module, name, getattr(module, name))
     kind = type(sys)
@@ -71,7 +71,7 @@ def other_zone() -> None:
 
 def other_locale() -> None:
     for name in ("C.UTF-8", "C", "POSIX"):
-        if name != process_state._set_locale(locale.LC_CTYPE):
+        if name != set_locale(locale.LC_CTYPE):
             locale.setlocale(locale.LC_CTYPE, name)
             return
 
@@ -81,7 +81,7 @@ CHANGES: list[tuple[str, Callable[[], object], Callable[[], Any]]] = [
     ("environment", lambda: os.environ.__setitem__("OF_A_TEST", "1"), lambda: os.environ.get("OF_A_TEST")),
     ("environment", lambda: os.environ.pop("PATH"), lambda: os.environ.get("PATH")),
     ("environment", other_zone, lambda: (os.environ.get("TZ"), time.localtime(0)[3])),
-    ("umask", lambda: os.umask(0o012), process_state._read_umask),
+    ("umask", lambda: os.umask(0o012), read_umask),
     ("handlers", lambda: signal.signal(signal.SIGUSR2, ignore), lambda: signal.getsignal(signal.SIGUSR2)),
     ("timers", lambda: signal.setitimer(signal.ITIMER_REAL, 99), lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0),
     ("timers", lambda: signal.alarm(99), lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0),
@@ -93,7 +93,7 @@ CHANGES: list[tuple[str, Callable[[], object], Callable[[], Any]]] = [
     ("sys", set_attribute("argv", ["other"]), lambda: list(sys.argv)),
     ("warnings", lambda: warnings.simplefilter("once"), lambda: list(warnings.filters)),
     ("warnings", lambda: warnings.filterwarnings("ignore", "this"), lambda: list(warnings.filters)),
-    ("locale", other_locale, lambda: process_state._set_locale(locale.LC_CTYPE)),
+    ("locale", other_locale, lambda: set_locale(locale.LC_CTYPE)),
     ("recursion limit", lambda: sys.setrecursionlimit(4321), sys.getrecursionlimit),
     ("socket timeout", lambda: socket.setdefaulttimeout(3.5), socket.getdefaulttimeout),
     ("resource limits", soft_limit, lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
@@ -194,7 +194,7 @@ def test_the_base_can_be_replaced(state: ProcessState) -> None:
         os.environ["OF_A_TEST"] = "1"
     state.set_base(first)
     assert (os.environ.get("OF_A_TEST"), state.calm) == (None, True)
-    assert process_state._read_umask() == first["umask"]
+    assert read_umask() == first["umask"]
 
 
 def test_a_timer_goes_on_while_its_future_waits(state: ProcessState) -> None:
@@ -262,7 +262,7 @@ def test_recorded_warnings_are_recorded_no_longer(state: ProcessState) -> None:
 def test_a_hard_limit_that_was_lowered_leaves_what_is_left() -> None:
     program = """if True:
         import resource
-        from fedfutures.worker.process_state import PARTS
+        from fedfutures.worker.process_parts import PARTS
         part, which = PARTS["resource limits"], resource.RLIMIT_NOFILE
         before = part.read()
         soft, hard = before[which]
@@ -306,7 +306,7 @@ def test_depth() -> None:
     def dig(depth: int) -> bool:
         return is_shallow() if not depth else dig(depth - 1)
 
-    assert not dig(process_state.RECURSION_MARGIN)
+    assert not dig(RECURSION_MARGIN)
 
 
 NAMED = st.dictionaries(st.sampled_from("abc"), st.integers(0, 3))
