@@ -290,7 +290,12 @@ class Ledger:
 
     def _cut(self, lot: Lot, count: int, seconds: float, to: str) -> tuple[list[int], list[bytes]]:
         """Take the first Futures out of a lot."""
-        found = self.queue.take(lot, count, seconds, to) if lot.key is None else lot.cut(count)
+        if lot.key is None:
+            found = self.queue.take(lot, count, seconds, to)
+            if not lot.ids:
+                lot.intake.lots.discard(lot)
+            return found
+        found = lot.cut(count)
         if not lot.ids:
             self._vacate(lot)
         return found
