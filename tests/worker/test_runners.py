@@ -1,0 +1,91 @@
+"""Greenlets of a Worker: the last that was woken goes on first, timers wake in their order, the hub never waits."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from concurrent.futures import CancelledError
+
+import greenlet
+import pytest
+
+from fedfutures.worker.runners import Runners
+from fedfutures.worker.waiters import Waiter
+
+
+def test_the_hub_is_not_made_to_wait() -> None:
+    runners = Runners(lambda: None)
+    with pytest.raises(CancelledError):
+        runners.check(Waiter())
+    greenlet.greenlet(lambda: runners.check(Waiter())).switch()
+
+
+def test_who_is_woken_twice_goes_on_once() -> None:
+    runners = Runners(lambda: None)
+    waiter, other = Waiter(), Waiter()
+    runners.wake([waiter, other])
+    runners.wake([waiter])
+    assert list(runners.ready) == [waiter, other]
+
+
+def test_another_thread_that_wakes_wakes_the_driver_too() -> None:
+    woken: list[int] = []
+    runners = Runners(lambda: woken.append(threading.get_ident()))
+    runners.wake([Waiter()])
+    assert woken == []
+    thread = threading.Thread(target=lambda: runners.wake([Waiter()]))
+    thread.start()
+    thread.join()
+    assert len(woken) == 1
+    assert runners.is_main_thread()
+
+
+def test_timers_wake_those_whose_time_has_come_the_earliest_first() -> None:
+    runners = Runners(lambda: None)
+    assert runners.next_timer() is None
+    now = time.monotonic()
+    early, late, same, far = (Waiter() for _ in range(4))
+    for due, waiter in ((now - 1, late), (now - 2, early), (now - 1, same), (now + 1000, far)):
+        runners.wake_at(due, waiter)
+    assert runners.next_timer() == now - 2
+    runners.wake_timers()
+    assert list(runners.ready) == [early, late, same]
+    assert runners.next_timer() == now + 1000
+
+
+def test_a_future_that_waits_lets_others_run_and_goes_on_first_when_woken() -> None:
+    """Future 0 waits; the next runner runs 1, which wakes it, and lets it go on before 2 is started."""
+    runners = Runners(lambda: None)
+    noted: list[str] = []
+    todo = ["0", "1", "2"]
+    waiting: list[Waiter] = []
+
+    def run_one(name: str) -> None:
+        noted.append(f"begin {name}")
+        if name == "0":
+            waiting.append(Waiter())
+            runners.switch_out(waiting[0])
+        if name == "1":
+            runners.wake(waiting)
+        noted.append(f"end {name}")
+
+    def loop() -> None:
+        while True:
+            if runners.ready:
+                runners.resume_ready()
+            elif todo:
+                run_one(todo.pop(0))
+            else:
+                runners.stop()
+
+    contexts: list[contextvars.Context] = []
+
+    def context() -> contextvars.Context:
+        contexts.append(contextvars.Context())
+        return contexts[-1]
+
+    runners.run(loop, context)
+    assert noted == ["begin 0", "begin 1", "end 1", "end 0", "begin 2", "end 2"]
+    assert runners.switches == 1
+    assert len(contexts) == 2  # an idle runner is used again
