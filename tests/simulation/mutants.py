@@ -35,7 +35,7 @@ from .planting import planted
 SCHEDULE_SECONDS = 20
 PURE_SECONDS = 240
 STORIES = "tests/simulation/test_stories.py::test_the_story_goes_on_as_it_did"
-PURE = ("tests/broker", "tests/worker", "tests/federation", "tests/wire/test_codec.py", STORIES)
+PURE = ("tests/broker", "tests/node", "tests/worker", "tests/federation", "tests/wire/test_codec.py", STORIES)
 """The last is of what is said, word for word: it notices much, but does not say whether it matters."""
 FIGURES = (
     FigureSettings(brokers=1, workers=4, futures=400),

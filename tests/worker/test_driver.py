@@ -47,7 +47,9 @@ def test_who_waits_is_woken_by_another_thread(origin: Bench) -> None:
         assert time.monotonic() < give_up
         driver.service()
     driver.service()
-    assert not driver.poll(time.monotonic())
+    while driver.poll(time.monotonic()):  # whoever wakes writes a byte first, and only then says that it may be read
+        assert time.monotonic() < give_up
+        driver.service()
 
 
 def test_whoever_finds_the_host_process_gone_says_so(worker: Bench) -> None:
