@@ -47,8 +47,10 @@ def _lines(future: Future, timeout: float) -> Iterator[str]:
         return
     answers, complete = node.ask("explain", node.name, number_of(future), timeout)
     for name, report in answers:
-        text = str(_unpacked(report)) if report else "did not answer in time"
-        yield f"{name}: " + text.replace("\n", "\n    ")
+        said = _unpacked(report) if report else "did not answer in time"
+        if isinstance(said, int):
+            said = f"with Worker {name}, attempt {said}: running, or next behind what runs"
+        yield f"{name}: " + str(said).replace("\n", "\n    ")
     if not complete:
         yield f"Not all machines have answered within {timeout:g} s."
     if future.done():

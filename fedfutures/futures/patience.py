@@ -82,7 +82,7 @@ def _one_that_runs(node: Any, futures: list[Any]) -> str:
     call = call_text(running)
     answers, _ = node.ask("explain", node.name, number_of(running), ANSWER_SECONDS)
     for name, report in answers:
-        if report and str(unpack_plain(report)).startswith(f"with Worker {name},"):
+        if report and isinstance(unpack_plain(report), int):  # the attempt that a Worker has
             return f" ({call} runs on {name})"
     return f" ({call} runs)"
 

@@ -17,12 +17,15 @@ class Holder(Protocol):
 
 
 def report_of(holder: Holder, question: Inquire) -> Any:
-    """Return the answer to a question: a text for "explain", else the statistics; nothing about generators."""
+    """Return the answer to a question: the statistics, or nothing about generators, or for "explain" a number.
+
+    That is which attempt of the Future is here; a text where the Future is not known.
+    """
     if question.subject == "generators":
         return {}
     if question.subject != "explain":
         return holder.statistics()
     for piece in holder.held.values():
         if piece.terms.submitter == question.submitter and question.future in piece.pending:
-            return f"with Worker {holder.name}, attempt {piece.terms.attempt}: running, or next behind what runs"
+            return piece.terms.attempt
     return f"not known to {holder.name}"

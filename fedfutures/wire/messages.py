@@ -230,7 +230,7 @@ class Answer:
 
     number: int
     name: str
-    report: bytes  # msgpack: a text, or the statistics by name; empty when the machine did not answer in time
+    report: bytes  # msgpack: a text, a Worker's attempt, or statistics by name; empty when there was no answer in time
     last: bool
 
 

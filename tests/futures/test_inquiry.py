@@ -59,6 +59,7 @@ def test_one_that_waits_runs_and_is_done(executor: Executor, tmp_path: Path) -> 
     assert "given to the Broker" in where
     assert where.count("\n") >= 2
     worker = where.rpartition("with Worker ")[2].partition(",")[0]
+    assert f"{worker}: with Worker {worker}, attempt 1: running, or next behind what runs" in where
     for path in paths:
         Path(path).touch()
     assert running[0].result(LIMIT) == worker
