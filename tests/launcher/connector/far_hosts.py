@@ -55,7 +55,13 @@ class FarHost:
 
     def say_hello(self, **facts: Any) -> None:
         """Say what a host says that is like this one, but for these facts."""
-        own = {**asdict(local_versions()), "executable": "/py", "processors": 4, "memory": 9, "address": "10.0.0.1"}
+        own = {
+            **asdict(local_versions()),
+            "executable": "/py",
+            "processors": 4,
+            "memory": 1 << 33,
+            "address": "10.0.0.1",
+        }
         self.write(MAGIC + json.dumps({**own, **facts}).encode() + b"\n")
 
     def heard(self) -> list[ControlFrame]:

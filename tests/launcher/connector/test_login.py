@@ -78,7 +78,7 @@ def case() -> Iterator[Case]:
 
 def test_a_fit_host_is_measured_and_then_told_its_settings(case: Case) -> None:
     case.be_ready()
-    assert case.login.facts == {"processors": 4, "address": "10.0.0.1", "memory": 9}
+    assert case.login.facts == {"processors": 4, "address": "10.0.0.1", "memory": 1 << 33}
     report = case.login.report(3)
     assert (report.name, report.workers, report.state, report.problem, report.warnings) == ("vm", 3, "ok", None, [])
     assert report.latency is not None
