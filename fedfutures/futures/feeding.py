@@ -53,8 +53,7 @@ _NOTHING: Any = ((), (), 0.0)
 class Feeder:
     """Feeds the Federation with the items of one map.
 
-    watch: told of each slice when it was submitted, by who reads results in the order in which they come.
-    join: told of each slice too, for a group.
+    watch, join: told of each slice when it was submitted; for who reads results as they come, and for a group.
     stream: where the items' streams of random numbers come from.
     """
 

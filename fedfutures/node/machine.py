@@ -9,8 +9,7 @@ A Broker that was started again says so (it answers ``Stranger``, or publishes a
 session begins: the node says what it holds (``Holding``), sends results again that may have been lost, and offers
 what it gave once more.
 
-The machine knows Futures by number only. Functions and payloads pass through it unopened; what executes them, and
-the Future objects that people hold, belong to the shell.
+The machine knows Futures by number only; functions and payloads pass through it unopened. The shell runs them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fedfutures.host.crash_cells import PIECE
-from fedfutures.worker.turns import Turns
+from fedfutures.worker.context import NOWHERE, Context
+from fedfutures.worker.turns import Here, Turns
 
 SECONDS = 10.0
 
@@ -83,3 +84,14 @@ def test_what_a_thread_runs_is_its_own(turns: Turns) -> None:
     thread.join(SECONDS)
     assert found == [(0, None, {})]
     assert turns.here.depth == 3
+
+
+def test_what_a_thread_runs_inside_of_what() -> None:
+    here, inner = Here(), Context(*NOWHERE)
+    assert here.begin(NOWHERE, {"umask": 1}) is None
+    assert here.begin(inner, {"umask": 2}) is NOWHERE
+    assert (here.depth, here.context, here.mains) == (2, inner, {"umask": 1})
+    here.end(NOWHERE)
+    here.go_on({"umask": 3})
+    here.end(None)
+    assert (here.depth, here.context, here.mains) == (0, None, {"umask": 3})
