@@ -54,19 +54,18 @@ def test_timers_wake_those_whose_time_has_come_the_earliest_first() -> None:
     assert runners.next_timer() == now + 1000
 
 
-def test_a_future_that_waits_lets_others_run_and_goes_on_first_when_woken() -> None:
-    """Future 0 waits; the next runner runs 1, which wakes it, and lets it go on before 2 is started."""
+def test_the_last_that_is_woken_goes_on_first_before_anything_new_and_idle_runners_are_used_again() -> None:
     runners = Runners(lambda: None)
     noted: list[str] = []
-    todo = ["0", "1", "2"]
+    todo = ["0", "1", "2", "3", "4"]
     waiting: list[Waiter] = []
 
     def run_one(name: str) -> None:
         noted.append(f"begin {name}")
-        if name == "0":
-            waiting.append(Waiter())
-            runners.switch_out(waiting[0])
-        if name == "1":
+        if name in "013":
+            waiting.append(waiter := Waiter())
+            runners.switch_out(waiter)
+        else:
             runners.wake(waiting)
         noted.append(f"end {name}")
 
@@ -86,6 +85,6 @@ def test_a_future_that_waits_lets_others_run_and_goes_on_first_when_woken() -> N
         return contexts[-1]
 
     runners.run(loop, context)
-    assert noted == ["begin 0", "begin 1", "end 1", "end 0", "begin 2", "end 2"]
-    assert runners.switches == 1
-    assert len(contexts) == 2  # an idle runner is used again
+    assert " ".join(noted) == ("begin 0 begin 1 begin 2 end 2 end 1 end 0 begin 3 begin 4 end 4 end 3")
+    assert runners.switches == 3
+    assert len(contexts) == 3
