@@ -21,49 +21,13 @@ from lab.machines import wait_until
 
 from fedfutures_launcher.remote.hello import HelloReader
 from fedfutures_launcher.ssh.known_hosts import hashed_name
-from fedfutures_launcher.ssh.openssh_client import OpenSSHClient
-from fedfutures_launcher.ssh.session import LoginTarget, Session
+from fedfutures_launcher.ssh.session import LoginTarget
 from fedfutures_launcher.ssh.texts.command import remote_command
 
 from .conftest import Maker
+from .talking import LIMIT_SECONDS, altered, talk
 
 pytestmark = pytest.mark.host
-LIMIT_SECONDS = 40.0
-
-
-def talk(session: Session, data: bytes = b"", *, end: bool = True) -> tuple[bytes, bytes]:
-    """Write to a session and read from it, both at a time, until it is over; then close it."""
-    view, came = memoryview(data), {session.read_fd: bytearray(), session.error_fd: bytearray()}
-    results, left = list(came.values()), set(came)
-    deadline = time.monotonic() + LIMIT_SECONDS
-    if not data and end:
-        session.close_input()
-    while left:
-        writers = [session.write_fd] if view else []
-        ready, writable, _ = select.select(left, writers, [], max(0.0, deadline - time.monotonic()))
-        assert ready or writable, "the session does not end"
-        for descriptor in ready:
-            got = os.read(descriptor, 1 << 18)
-            came[descriptor] += got
-            if not got:
-                left.remove(descriptor)
-        if writable:
-            view = view[os.write(session.write_fd, view[: 1 << 18]) :]
-            if not view and end:
-                session.close_input()
-    session.close()
-    return bytes(results[0]), bytes(results[1])
-
-
-def altered(hosts: Rootless, path: Path, **lines: str) -> Path:
-    """Return an ssh config like that of the hosts, but with these settings, which come first."""
-    said = "".join(f"{key} {value}\n" for key, value in lines.items())
-    text = hosts.config.read_text()
-    for key in lines:
-        text = re.sub(rf"^ *{key} .*\n", "", text, flags=re.MULTILINE)
-    config = path / "config"
-    config.write_text(said + text)
-    return config
 
 
 def print_of(hosts: Rootless, host: str, kind: str = "ed25519") -> str:
@@ -323,39 +287,6 @@ def test_many_logins_at_once(hosts: Rootless, client: Maker) -> None:
     sessions = [one.start(LoginTarget(f"b{number}", "busy", command=f"echo {number}")) for number in range(24)]
     assert [talk(session)[0] for session in sessions] == [b"%d\n" % number for number in range(24)]
     assert [session.failure for session in sessions] == [None] * 24
-
-
-# -- only by the OpenSSH client --------------------------------------------------------------------------------------
-
-
-def test_a_shared_master(hosts: Rootless, tmp_path: Path) -> None:
-    """The second session goes through the connection of the first, which stays behind as the user wishes."""
-    config = altered(hosts, tmp_path, ControlMaster="auto", ControlPersist="60", ControlPath=f"{tmp_path}/%n")
-    one, before = OpenSSHClient("ssh", str(config)), hosts.logins("h1")
-    try:
-        for _ in range(2):
-            session = one.start(LoginTarget("a", "h1", command="cat; echo errors >&2; exit 4"))
-            assert talk(session, b"input") == (b"input", b"errors\n")
-            assert (session.status, session.failure, session.connected) == (4, None, True)
-        assert hosts.logins("h1") == before + 1
-    finally:
-        one.close()
-        subprocess.run(["ssh", "-F", config, "-O", "exit", "h1"], check=True, capture_output=True, timeout=20)
-
-
-def test_a_client_that_is_missing() -> None:
-    session = OpenSSHClient("/no/such/ssh").start(LoginTarget("a", "h1"))
-    assert talk(session, end=False) == (b"", b"")
-    assert session.failure is not None
-    assert (session.failure.kind, session.failure.remedy) == ("no such executable", "command -v /no/such/ssh")
-
-
-def test_another_program_in_its_place() -> None:
-    """It says nothing that tells when it is logged in; so nobody waits for that."""
-    program = """sh -c 'case "$*" in *-G*) exit 1;; esac; cat; echo errors >&2; exit 5' its-name"""
-    session = OpenSSHClient(program).start(LoginTarget("a", "h1", command="ignored"))
-    assert talk(session, b"input\n") == (b"input\n", b"errors\n")
-    assert (session.status, session.failure) == (5, None)
 
 
 # -- the end ---------------------------------------------------------------------------------------------------------

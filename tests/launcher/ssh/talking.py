@@ -1,0 +1,50 @@
+"""Sessions that are talked to, and ssh configs that differ from that of the hosts."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import time
+from pathlib import Path
+
+from lab import Rootless
+
+from fedfutures_launcher.ssh.session import Session
+
+LIMIT_SECONDS = 40.0
+
+
+def talk(session: Session, data: bytes = b"", *, end: bool = True) -> tuple[bytes, bytes]:
+    """Write to a session and read from it, both at a time, until it is over; then close it."""
+    view, came = memoryview(data), {session.read_fd: bytearray(), session.error_fd: bytearray()}
+    results, left = list(came.values()), set(came)
+    deadline = time.monotonic() + LIMIT_SECONDS
+    if not data and end:
+        session.close_input()
+    while left:
+        writers = [session.write_fd] if view else []
+        ready, writable, _ = select.select(left, writers, [], max(0.0, deadline - time.monotonic()))
+        assert ready or writable, "the session does not end"
+        for descriptor in ready:
+            got = os.read(descriptor, 1 << 18)
+            came[descriptor] += got
+            if not got:
+                left.remove(descriptor)
+        if writable:
+            view = view[os.write(session.write_fd, view[: 1 << 18]) :]
+            if not view and end:
+                session.close_input()
+    session.close()
+    return bytes(results[0]), bytes(results[1])
+
+
+def altered(hosts: Rootless, path: Path, **lines: str) -> Path:
+    """Return an ssh config like that of the hosts, but with these settings, which come first."""
+    said = "".join(f"{key} {value}\n" for key, value in lines.items())
+    text = hosts.config.read_text()
+    for key in lines:
+        text = re.sub(rf"^ *{key} .*\n", "", text, flags=re.MULTILINE)
+    config = path / "config"
+    config.write_text(said + text)
+    return config
