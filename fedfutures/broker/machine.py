@@ -165,7 +165,7 @@ class BrokerMachine:
             elif (peer := self._sender(event, now)) is not None:
                 if not may_say(peer.role, kind):
                     raise RemoteProtocolError(f"{peer.name} may not say {kind.__name__}")
-                _HANDLERS[kind](self, peer, event.message, now)
+                HANDLERS[kind](self, peer, event.message, now)
         except RemoteProtocolError:
             self.sessions.note_violation()
 
@@ -404,7 +404,7 @@ _UNNUMBERED: dict[type, Callable[[BrokerMachine, str, Any, float], None]] = {
 }
 """What belongs to no session."""
 
-_HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
+HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
     messages.Ack: BrokerMachine._on_ack,
     messages.Demand: BrokerMachine._on_demand,
     messages.Function: lambda broker, peer, it, now: broker.functions.on_function(peer, it, now),

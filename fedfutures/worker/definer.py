@@ -53,6 +53,11 @@ class Definer:
         self._changes: dict[str, Any] = {}
         self._extended: dict[tuple[Any, ...], tuple[list[Version], Snapshot]] = {}
 
+    def statistics(self) -> dict[str, int]:
+        """Return how many plans there are, joint plans and extended snapshots, and what the variables count."""
+        counts = {"plans": len(self._plans), "joint plans": len(self._joint), "extended": len(self._extended)}
+        return counts | self.variables.statistics()
+
     def define(self, function: Any) -> Definition:
         """Return the definition of a function as it is now, with what it sees. Raises what pickling raises."""
         process = self._process

@@ -305,6 +305,11 @@ def number_of(future: Future) -> int:
     return future._number
 
 
+def priority_of(future: Future) -> int:
+    """Return the priority that a Future was submitted with, or has from the Future that submitted it."""
+    return future._priority
+
+
 def call_of(future: Any) -> Any:
     """Return what a node needs to run or send a Future that waits; None once it has started, and of other executors."""
     return getattr(future, "_call", None)

@@ -58,8 +58,8 @@ class Isolation:
         self.fresh: Callable[[], contextvars.Context] = self.base.copy
         self._changeable: list[contextvars.ContextVar[Any]] = []  # whose values are changed in place
         self._copies = copies
-        self._one_by_one: set[Any] = set()  # of functions whose items have changed something, their code
-        self._own_arguments: set[Any] = set()  # of those that have changed an argument that items share
+        self.one_by_one: set[Any] = set()  # of functions whose items have changed something, their code
+        self.own_arguments: set[Any] = set()  # of those that have changed an argument that items share
 
     # -- the base ----------------------------------------------------------------------------------------------------
 
@@ -134,11 +134,11 @@ class Isolation:
             return self._with_shared(function, code, columns, shared, fail)
         values: list[Any] = []
         failures: list[tuple[int, Any]] = []
-        if code not in self._one_by_one:
+        if code not in self.one_by_one:
             decimals = self._decimals()
             self._in_watched_loop(function, code, columns, values, failures, fail, open_slice)
             if decimals != self._decimals():
-                self._remember(self._one_by_one, code)
+                self._remember(self.one_by_one, code)
                 values, failures = [], []
         if len(values) < len(columns[0]) and not open_slice.is_cut:
             first, *others = (column[len(values) :] for column in columns)
@@ -171,7 +171,7 @@ class Isolation:
         finally:
             state.swap_column(before)
         if not column or _differs(context) or state.dirty:
-            self._remember(self._one_by_one, code)
+            self._remember(self.one_by_one, code)
             if state.dirty:
                 state.restore()
 
@@ -201,13 +201,13 @@ class Isolation:
         except Exception:  # what came cannot be sent on, so there can be no copies
             self._run_one_by_one(function, zip(*columns), values, failures, fail)
             return values, failures
-        if code not in self._own_arguments:
+        if code not in self.own_arguments:
             rows: Iterable[tuple[Any, ...]] = zip(*columns)
             if parts.size <= SMALL_BYTES:
                 rows = self._until_changed(code, rows, shared, parts)
             self._run_one_by_one(function, rows, values, failures, fail)
             if parts.size > SMALL_BYTES and self._is_changed(shared, parts):
-                self._remember(self._own_arguments, code)
+                self._remember(self.own_arguments, code)
                 values, failures = [], []
         if len(values) < len(columns[0]):
             left = list(zip(*self._copies.load(at_first)))[len(values) :]
@@ -221,7 +221,7 @@ class Isolation:
         for row in rows:
             yield row
             if self._is_changed(shared, at_first):
-                self._remember(self._own_arguments, code)
+                self._remember(self.own_arguments, code)
                 return
 
     def _is_changed(self, shared: list[Any], at_first: Copy) -> bool:

@@ -68,7 +68,7 @@ def rng() -> Generator:
     if running is None:
         return numpy.default_rng()  # type: ignore[no-any-return]
     if running.generator is None:
-        running.generator = numpy.default_rng(_sequence(numpy, running.stream))
+        running.generator = numpy.default_rng(sequence_of(numpy, running.stream))
     return running.generator  # type: ignore[no-any-return]
 
 
@@ -154,10 +154,11 @@ def _seed(stream: Stream) -> None:
     random.seed(stream.number())
     numpy = _numpy_random()
     if numpy is not None:
-        numpy.seed(_sequence(numpy, stream).generate_state(_SEED_WORDS))
+        numpy.seed(sequence_of(numpy, stream).generate_state(_SEED_WORDS))
 
 
-def _sequence(numpy: Any, stream: Stream) -> Any:
+def sequence_of(numpy: Any, stream: Stream) -> Any:
+    """Return the ``SeedSequence`` of a stream. `numpy`: the module ``numpy.random``."""
     return numpy.SeedSequence(stream.entropy, spawn_key=stream.key)
 
 

@@ -40,7 +40,7 @@ class Node:
     def __init__(self, network: Network, name: str, role: str, boot: int, home: str) -> None:
         self.network = network
         self.home = home  # its Broker
-        self.name, self.role = name, role
+        self.name, self.role, self.boot = name, role, boot
         self.machine = WorkerMachine(name, role, boot, 1000 + boot)
         self.to_broker: deque[bytes] = deque()
         self.to_node: deque[bytes] = deque()
@@ -60,10 +60,13 @@ class Node:
     def step(self, event: rules.Event) -> None:
         """Give the machine an event and do what it says."""
         for action in self.machine.step(event, self.network.now):
-            getattr(self, "_" + type(action).__name__.lower())(action)
+            if type(action) is Send:
+                self.send(action)
+            else:
+                getattr(self, "_" + type(action).__name__.lower())(action)
         self.machine.check()
 
-    def _send(self, action: Send) -> None:
+    def send(self, action: Send) -> None:
         self.to_broker.append(codec.encode(action.message, action.sequence, action.acknowledged))
 
     def _run(self, action: rules.Run) -> None:

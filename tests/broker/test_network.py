@@ -73,7 +73,7 @@ class Federation(Work):
         given = list(node.machine.own.where)
         if given:
             chosen = given[number % len(given)]
-            self.cancelled.add((node.name, node.machine._hello.boot, chosen))
+            self.cancelled.add((node.name, node.boot, chosen))
             node.step(rules.CancelGiven([chosen]))
 
     @rule(which=WHICH, name=st.sampled_from(["a", "b"]))
@@ -133,7 +133,7 @@ class Federation(Work):
         if kind == VALUE:
             assert outcome == value_of(payload)
         elif kind == CANCELLED:
-            assert (node.name, node.machine._hello.boot, number) in self.cancelled
+            assert (node.name, node.boot, number) in self.cancelled
         else:
             assert kind == POISONED
             assert payload.startswith(CRASH)

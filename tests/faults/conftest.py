@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import tasks
 from launching import eventually
+from started import overheard
 
-from fedfutures import Executor
 from fedfutures.wire.control import WorkerEnded
 
 SECONDS = 20.0
@@ -20,17 +20,7 @@ class Shared:
 
     def __init__(self) -> None:
         self.lost: list[tuple[str, str]] = []
-        self.executor = Executor(max_workers=2)
-        federation = self.executor._federation
-        assert federation is not None
-        heard = federation._heard
-
-        def hear(frame: Any) -> None:
-            if isinstance(frame, WorkerEnded):
-                self.lost.append((frame.worker, frame.status))
-            heard(frame)
-
-        federation._heard = hear  # type: ignore[method-assign]
+        self.executor, self._handle = overheard(self._hear)
         self.submit = self.executor.submit
         self.map = self.executor.map
 
@@ -41,8 +31,11 @@ class Shared:
     @property
     def facts(self) -> dict[str, Any]:
         """What the host process said of itself."""
-        assert self.executor._federation is not None
-        return self.executor._federation._handle.facts
+        return self._handle.facts
+
+    def _hear(self, frame: Any) -> None:
+        if isinstance(frame, WorkerEnded):
+            self.lost.append((frame.worker, frame.status))
 
     def serves(self) -> bool:
         """Whether Futures still run as they should."""

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 import tasks
 from launching import eventually, python, write
+from started import overheard
 
 from fedfutures import Executor, errors
 
@@ -429,14 +430,13 @@ def test_a11_a_huge_argument(shared: Any) -> None:
     ids=["bytes argument", "str argument", "str result"],
 )
 def test_a11_huge_plain_values(function: Callable[[Any], Any], argument: Any) -> None:
-    executor = Executor(max_workers=1)
+    executor, handle = overheard(max_workers=1)
     try:
         assert executor.submit(tasks.square, 2).result(timeout=SECONDS) == 4
         result = executor.submit(function, argument).result(timeout=2.0)
         assert HUGE_BYTES in (result, len(str(result)))
     finally:
-        assert executor._federation is not None
-        executor._federation.close()
+        handle.end()
         executor.shutdown()
 
 

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 import tasks
 from launching import Running, eventually, write
+from started import overheard
 
-from fedfutures import Executor, errors
+from fedfutures import errors
 
 pytestmark = [
     pytest.mark.host,
@@ -291,16 +292,16 @@ ORIGIN = """
     sys.path.insert(0, {tests!r})
     import numpy as np
     import tasks
-    from fedfutures import Executor
+    from started import overheard
 
     def main():
-        executor = Executor(max_workers=2)
+        executor, handle = overheard()
         left = [executor.submit(act).result(20) for act in (tasks.leave_child, tasks.leave_daemon) for _ in range(2)]
         kept = executor.submit(tasks.negative, np.ones(1 << 20)).result(20)
         futures = [executor.submit(time.sleep, {seconds}) for _ in range(3)]
         futures += [executor.submit(tasks.length, np.ones(1 << 20)) for _ in range(3)]
         time.sleep(0.1)
-        facts = executor._federation._handle.facts
+        facts = handle.facts
         print(facts["pid"], facts["run"], facts["shared"], *(child for _, child in left), flush=True)
         {end}
 
@@ -356,10 +357,10 @@ def _end_one(tmp_path: Path, way: str, seconds: float) -> None:
 
 def test_nothing_outlives_a_host_process_that_is_killed() -> None:
     for _ in range(TIMES_ORIGIN):
-        with Executor(max_workers=2) as executor:
+        executor, handle = overheard()
+        with executor:
             assert executor.submit(tasks.square, 3).result(timeout=SECONDS) == 9
-            assert executor._federation is not None
-            facts = executor._federation._handle.facts
+            facts = handle.facts
             below = children(facts["pid"])
             assert len(below) == 3
             future = executor.submit(time.sleep, 600)

@@ -321,12 +321,23 @@ def test_what_may_be_lost_with_a_session() -> None:
     assert end.unacknowledged_results() == [done]
 
 
+class Faulty(Channel):
+    """A channel whose state can be made wrong."""
+
+    def set_timer(self, at: float) -> None:
+        self._repeat_at = at
+
+    def skip_numbers(self, count: int) -> None:
+        self._last += count
+
+
 def test_check_finds_gaps_and_a_wrong_timer() -> None:
-    end = Channel()
-    end._repeat_at = 1.0
+    end = Faulty()
+    end.set_timer(1.0)
     with pytest.raises(LocalProtocolError, match="timer"):
         end.check()
     end.number(Want(b"x"), 0.0)
-    end._last = 7
+    end.check()
+    end.skip_numbers(6)
     with pytest.raises(LocalProtocolError, match="gaps"):
         end.check()

@@ -14,6 +14,7 @@ from signal import signal as signal_by_name
 from typing import Any
 
 from fedfutures import Executor, futures
+from fedfutures.worker.future import number_of
 
 LATE_SECONDS = 5.0
 
@@ -89,10 +90,10 @@ def a_wait_while_another_thread_drives_is_interrupted(executor: Executor) -> Non
 
 
 def serialization_is_interrupted(executor: Executor) -> None:
-    before = executor.submit(echo, 1)._number
+    before = number_of(executor.submit(echo, 1))
     with InTime(0.2):
         executor.submit(echo, Slow())
-    assert executor.submit(echo, 2)._number == before + 1  # nothing was submitted in between
+    assert number_of(executor.submit(echo, 2)) == before + 1  # nothing was submitted in between
 
 
 def the_input_of_a_map_is_interrupted(executor: Executor) -> None:

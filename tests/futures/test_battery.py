@@ -38,6 +38,7 @@ from battery_functions import (
     wait_for,
 )
 from launching import eventually, launch, write
+from nodes import node_of
 
 import fedfutures
 from fedfutures import Executor, futures
@@ -516,7 +517,7 @@ def test_several_maps_at_once(executor: Executor) -> None:
 def face(request: pytest.FixtureRequest, parallel: Executor, monkeypatch: pytest.MonkeyPatch) -> Any:
     """``fedfutures.futures``, with and without a Federation."""
     if request.param != "serially":
-        monkeypatch.setattr(fedfutures.worker.current, "node", parallel._ready())
+        monkeypatch.setattr(fedfutures.worker.current, "node", node_of(parallel))
     return futures
 
 
@@ -534,7 +535,7 @@ def test_map_as_completed(face: Any) -> None:
 
 
 def test_map_as_completed_gives_what_is_ready(parallel: Executor, gate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fedfutures.worker.current, "node", parallel._ready())
+    monkeypatch.setattr(fedfutures.worker.current, "node", node_of(parallel))
     results = futures.map_as_completed(maybe_wait, [str(gate), "", ""], timeout=LIMIT)
     assert [next(results), next(results)] == ["", ""]
     gate.touch()

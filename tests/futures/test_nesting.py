@@ -12,9 +12,10 @@ from typing import Any
 
 import nesting_functions as nested
 import pytest
-from launching import eventually, launch, write
+from launching import launch, write
 
 from fedfutures import Executor, futures, shared
+from fedfutures.errors import FederationLost
 
 pytestmark = pytest.mark.host
 
@@ -30,7 +31,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
 
 @pytest.fixture
 def size(executor: Executor) -> int:
-    return int(executor._ready().size)
+    return executor.num_workers
 
 
 @pytest.mark.parametrize("function", [nested.deep, nested.deep_with_timeout, nested.deep_map])
@@ -73,7 +74,8 @@ def test_a_wait_in_a_foreign_thread(way: str) -> None:
         assert executor.submit(nested.square, 2).result(LIMIT) == 4
     finally:
         os.kill(host, signal.SIGKILL)
-        assert eventually(lambda: executor._ready().lost is not None, LIMIT)
+        with pytest.raises(FederationLost):
+            executor.submit(time.sleep, 600).result(LIMIT)
         executor.shutdown()
 
 

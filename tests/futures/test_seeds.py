@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import seed_functions as seeds
 from launching import eventually, launch, python, write
+from nodes import node_of
 
 from fedfutures import Executor, futures
 from fedfutures.worker import current, seeding
@@ -87,7 +88,7 @@ def test_nor_how_it_is_called(face: Any, expected: list[Any]) -> None:
 
 
 def test_reductions(monkeypatch: pytest.MonkeyPatch, face: Any, expected: list[Any]) -> None:
-    monkeypatch.setattr(current, "node", face._node)
+    monkeypatch.setattr(current, "node", node_of(face))
     assert futures.map_reduce(seeds.listed, operator.add, range(COUNT), seed=42) == expected
     assert futures.map_scan(seeds.listed, operator.add, range(5), seed=42)[-1] == expected[:5]
 
@@ -264,7 +265,7 @@ def test_streams() -> None:
     streams = [inside, inside.child(0), inside.of_count(0), inside.of_count(1), inside.of_seed(0), inside.of_seed(1)]
     assert len({stream.number() for stream in streams}) == len(streams)
     assert inside.of_seed(spawned) == stream_of(spawned)
-    drawn = {float(numpy.random.default_rng(seeding._sequence(numpy.random, stream)).random()) for stream in streams}
+    drawn = {float(numpy.random.default_rng(seeding.sequence_of(numpy.random, stream)).random()) for stream in streams}
     assert len(drawn) == len(streams)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from launching import launch, write
+from nodes import node_of
 
 import fedfutures
 from fedfutures import Executor
@@ -253,7 +254,7 @@ UNREAD = """
 
 def test_nothing_is_sent_while_a_slice_is_divided(two: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sending takes in what has come: the result of that very slice, too, and who takes it waits for its division."""
-    node, divided = two._ready(), 0
+    node, divided = node_of(two), 0
     send = node.send
 
     def watched() -> None:

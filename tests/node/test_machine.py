@@ -307,11 +307,15 @@ def test_what_the_broker_has_acknowledged_is_not_named_again(busy: Bench) -> Non
 
 
 def test_only_so_many_finished_pieces_are_remembered(worker: Bench) -> None:
+    none = worker.heard
     worker.say(BODY)
     for piece in range(1, RESULTS_REMEMBERED + 3):
-        worker.say(worker.batch(piece, [piece]))
+        worker.say(worker.batch(piece, [piece]), acknowledged=none)
         worker.finish(piece, (piece, b"", VALUE, 0.0))
-    assert len(worker.machine._finished) == RESULTS_REMEMBERED
+    worker.say(Stranger())
+    said = worker.link(90, 8)
+    assert sum(isinstance(message, Results) for message in said) == RESULTS_REMEMBERED + 2
+    assert [message.piece for message in said if isinstance(message, Holding)] == [*range(3, RESULTS_REMEMBERED + 3)]
 
 
 def test_who_was_leaving_says_so_again(worker: Bench) -> None:

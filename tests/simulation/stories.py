@@ -201,13 +201,13 @@ class Recording(Network):
 
     def node(self, role: str, name: str | None = None, home: str | None = None) -> Node:
         node = super().node(role, name, home)
-        send = node._send
+        send = node.send
 
         def recording(action: Send) -> None:
             self.story.said(node.name, node.home, action.message)
             send(action)
 
-        node._send = recording  # type: ignore[method-assign]
+        node.send = recording  # type: ignore[method-assign]
         return node
 
 

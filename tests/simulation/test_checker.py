@@ -12,8 +12,9 @@ from fedfutures.broker.machine import BrokerMachine
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation.channel import Channel
 from fedfutures.federation.events import Send
+from fedfutures.federation.sessions import introduction
+from fedfutures.node import machine
 from fedfutures.node.events import Finished
-from fedfutures.node.machine import WorkerMachine
 from fedfutures.node.workload import Workload
 from fedfutures.simulation.broker import SimBroker
 from fedfutures.simulation.command_line import run_seed
@@ -79,35 +80,25 @@ def test_a_lost_worker_whose_futures_are_forgotten_is_noticed(monkeypatch: pytes
 
 def test_held_futures_that_are_concealed_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a bug that any law forbids: what is not said to be held is given out again."""
-    send = WorkerMachine._send
 
-    def concealing(self: WorkerMachine, message: Any, now: float) -> None:
-        if type(message) is not messages.Holding:
-            send(self, message, now)
+    def concealing(*known: Any) -> list[messages.Message]:
+        return [message for message in introduction(*known) if type(message) is not messages.Holding]
 
-    monkeypatch.setattr(WorkerMachine, "_send", concealing)
+    monkeypatch.setattr(machine, "introduction", concealing)
     assert not first_broken(range(10))
 
 
 def test_a_future_that_crosses_a_link_again_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ping_pong(self: Any, action: Any) -> None:
-        carry(self, action.peer, action)
+    def ping_pong(self: SimBroker, peer: str, action: Any) -> bytes:
+        frame = frame_of(self, peer, action)
         if type(action.message) is messages.Batch:
             for more in range(1, 1 + MOST_CROSSINGS):
                 again = dataclasses.replace(action.message, piece=action.message.piece + 1000 * more)
-                self.world.observer.on_send(self.clock.now, self.name, action.peer, Send(action.peer, again, 0, 0))
+                self.world.observer.on_send(self.clock.now, self.name, peer, Send(peer, again, 0, 0))
+        return frame
 
-    carry = SimBroker.carry
-    act = SimBroker._act
-
-    def planted(self: SimBroker, actions: list[Any]) -> None:
-        for action in actions:
-            if type(action) is Send:
-                ping_pong(self, action)
-            else:
-                act(self, [action])
-
-    monkeypatch.setattr(SimBroker, "_act", planted)
+    frame_of = SimBroker.frame_of
+    monkeypatch.setattr(SimBroker, "frame_of", ping_pong)
     assert first_broken(range(40)) == "S9 CrossesTwice"
 
 

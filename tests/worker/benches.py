@@ -12,6 +12,7 @@ from fedfutures.wire.messages import (
     PROTOCOL,
     Batch,
     Function,
+    Hello,
     State,
     Welcome,
 )
@@ -43,13 +44,22 @@ class Bench:
     def __init__(self, made: Any) -> None:
         self.node = made
         self.main = made.driver.main
+        self.greeter = 0
+        self.node.service()
         self.link(5)
 
     def link(self, session: int) -> None:
         self.channel = Channel(session)
-        hello = self.node.machine._hello
-        self.say(Welcome(PROTOCOL, "b", session, self.node.size, session, hello.boot + hello.round))
+        self.say(Welcome(PROTOCOL, "b", session, self.node.size, session, self._greeter()))
         self.heard()
+
+    def _greeter(self) -> int:
+        """What the last Hello of the node is answered with."""
+        for frame in self.main.sent:
+            for *_, message in codec.decode_all(frame):
+                if type(message) is Hello:
+                    self.greeter = message.boot + message.round
+        return self.greeter
 
     def arrive(self, *said: Any) -> None:
         """Put messages of the Broker where the node will find them."""
@@ -66,6 +76,7 @@ class Bench:
 
     def heard(self, *kinds: type) -> list[Any]:
         """What the node has said since the last time; of some kinds, or all."""
+        self._greeter()
         frames, self.main.sent = self.main.sent, []
         found = []
         for frame in frames:

@@ -9,6 +9,7 @@ import pytest
 from fedfutures.wire.failures import dump_failure
 from fedfutures.wire.messages import CANCELLED, ERROR, Batch, Results
 from fedfutures.worker.deferred import defer_outcomes
+from fedfutures.worker.future import number_of
 
 from .benches import Bench, batches, note
 
@@ -23,7 +24,7 @@ def give_one(bench: Bench) -> Any:
     future = bench.node.submit(note, ("",), {})
     bench.publish(1, hunger=1)
     (batch,) = bench.heard(Batch)
-    assert batch.ids == [future._number]
+    assert batch.ids == [number_of(future)]
     return future
 
 

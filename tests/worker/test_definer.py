@@ -323,7 +323,7 @@ def test_extended_snapshots_are_bounded(program: types.ModuleType, monkeypatch: 
         program.FACTOR = number
         more = definer_here.with_arguments(base, arguments({key("FACTOR")}))
         assert value_of(definer_here, more, "FACTOR") == number
-        assert len(definer_here._extended) <= 3
+        assert definer_here.statistics()["extended"] <= 3
 
 
 # -- the process -----------------------------------------------------------------------------------------------------
@@ -483,7 +483,7 @@ def test_plans_are_bounded(program: types.ModuleType, monkeypatch: pytest.Monkey
     for number in range(10):
         run_in(program, f"def made{number}(): return FACTOR")
         definer_here.define(getattr(program, f"made{number}"))
-        assert 1 <= len(definer_here._plans) <= 3
+        assert 1 <= definer_here.statistics()["plans"] <= 3
 
 
 def test_memory_stays_bounded_over_many_changes(program: types.ModuleType) -> None:
@@ -493,10 +493,11 @@ def test_memory_stays_bounded_over_many_changes(program: types.ModuleType) -> No
         definer_here.define(program.uses)
         definer_here.define(program.closing(number))
     gc.collect()
-    assert len(definer_here._plans) <= 2
-    assert len(definer_here._joint) <= definer.JOINT_PLANS_KEPT
-    assert len(definer_here.variables._snapshots) <= 66 + definer.JOINT_PLANS_KEPT
-    assert len(definer_here.variables._versions) <= 200
+    counts = definer_here.statistics()
+    assert counts["plans"] <= 2
+    assert counts["joint plans"] <= definer.JOINT_PLANS_KEPT
+    assert counts["snapshots"] <= 66 + definer.JOINT_PLANS_KEPT
+    assert counts["versions"] <= 200
 
 
 # -- the initializer -------------------------------------------------------------------------------------------------

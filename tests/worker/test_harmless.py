@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import operator
 import os
 import types
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -212,6 +214,11 @@ def test_an_empty_cell() -> None:
 def test_few_codes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harmless, "_known", {})
     monkeypatch.setattr(harmless, "_KNOWN_AT_MOST", 3)
+    codes = []
     for number in range(10):
-        assert is_harmless(eval(f"lambda x: x + {number}"))
-    assert len(harmless._known) <= 3
+        function = eval(f"lambda x: x + {number}")
+        assert is_harmless(function)
+        codes.append(weakref.ref(function.__code__))
+    del function
+    gc.collect()
+    assert 1 <= sum(code() is not None for code in codes) <= 3

@@ -83,9 +83,9 @@ def test_no_item_sees_the_context_of_another(isolation: Isolation) -> None:
 def test_only_those_that_change_something_run_one_by_one(isolation: Isolation) -> None:
     values(isolation, sometimes_sets, [1, 3])
     values(isolation, sets_and_resets, [1, 3])
-    assert not isolation._one_by_one
+    assert not isolation.one_by_one
     values(isolation, sometimes_sets, [1, 2, 3])
-    assert isolation._one_by_one == {sometimes_sets.__code__}
+    assert isolation.one_by_one == {sometimes_sets.__code__}
 
 
 def test_a_change_of_the_process_is_undone_before_the_next_item(isolation: Isolation) -> None:
@@ -136,7 +136,7 @@ def test_a_mere_use_of_decimal_is_not_of_the_base(isolation: Isolation) -> None:
         return decimal.getcontext().prec
 
     assert isolation.fresh().run(future) == 50
-    assert not isolation._changeable
+    assert not any(isinstance(value, decimal.Context) for value in isolation.base.values())
 
 
 ARRAY: contextvars.ContextVar[Any] = contextvars.ContextVar("ARRAY", default=None)
@@ -226,7 +226,7 @@ def test_items_do_not_see_what_others_did_to_shared_arguments(isolation: Isolati
         parts = []
         assert values(isolation, grows_in_an_object, [Holder(parts) for _ in range(4)]) == [1] * 4
         assert values(isolation, spoils, [{}] * 3, [1, 2, 3]) == [1] * 3
-    assert {grows.__code__, grows_inside.__code__} <= isolation._own_arguments
+    assert {grows.__code__, grows_inside.__code__} <= isolation.own_arguments
 
 
 def test_shared_arguments_that_cannot_be_copied_are_used_as_they_are(isolation: Isolation) -> None:
@@ -306,7 +306,7 @@ def test_few_functions_are_remembered(isolation: Isolation, monkeypatch: pytest.
     monkeypatch.setattr("fedfutures.worker.isolation._REMEMBERED_AT_MOST", 2)
     for number in range(5):
         values(isolation, eval(f"lambda x: [VARIABLE.set(str(x)), {number}]", {"VARIABLE": VARIABLE}), [1, 2])
-    assert len(isolation._one_by_one) <= 2
+    assert len(isolation.one_by_one) <= 2
 
 
 def test_wrappers(isolation: Isolation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import threading
 from fedfutures.wire.messages import (
     Batch,
 )
+from fedfutures.worker.future import call_of, priority_of
 
 from .benches import Bench, here, note_other, noted, submit_two
 
@@ -41,4 +42,4 @@ def test_what_runs_on_a_foreign_thread_inherits_as_well(worker: Bench) -> None:
     thread.start()
     thread.join()
     assert noted == ["outer", "outer inherits"]
-    assert [(other._call[-1].priority) for other in worker.node.own if other._call] == [9]
+    assert [priority_of(other) for other in worker.node.own if call_of(other)] == [9]

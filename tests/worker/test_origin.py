@@ -10,6 +10,7 @@ from fedfutures.wire.messages import (
     Demand,
 )
 from fedfutures.wire.payload import Payloads
+from fedfutures.worker.future import priority_of
 from fedfutures.worker.origin import Origin
 
 from .benches import Bench, batches, note
@@ -32,7 +33,7 @@ def test_priorities_above_0_do_not_wait_for_demand(origin: Bench, monkeypatch: p
         origin.node.submit(note, ("",), {}, priority)
     origin.node.service()
     assert batches(origin) == [(1, [2]), (2, [3]), (2, [4])]
-    assert [future._priority for future in origin.node.own] == [1, 0]
+    assert [priority_of(future) for future in origin.node.own] == [1, 0]
 
 
 def test_those_of_priority_0_do_not_go_with_the_urgent_ones(origin: Bench) -> None:

@@ -16,8 +16,9 @@ from fedfutures.wire.messages import (
     Stranger,
 )
 from fedfutures.worker import local_calls
+from fedfutures.worker.future import number_of
 
-from .benches import Bench, batches, note, submit_two
+from .benches import Bench, batches, here, note, submit_two
 
 
 def test_a_batch_is_of_one_root(worker: Bench) -> None:
@@ -54,7 +55,7 @@ def test_reclaimed_ones_are_the_first_to_be_given_again(origin: Bench) -> None:
     origin.say(Stranger())
     origin.link(6)
     assert not futures[0].running()
-    assert [future._number for future in origin.node.own] == [1, 2, 3, 5, 6]  # 4 is urgent
+    assert [number_of(future) for future in origin.node.own] == [1, 2, 3, 5, 6]  # 4 is urgent
     origin.say(Demand(9, 1, 3))
     assert [number for batch in origin.heard(Batch) for number in batch.ids] == [1, 2, 3, 5, 6]
 
@@ -112,6 +113,11 @@ def test_many_are_cancelled_with_one_question(origin: Bench) -> None:
     assert origin.node.cancel_all(futures) == 0
 
 
+def explain_itself() -> str:
+    node, future = here
+    return str(node.explain(future)[0])
+
+
 def test_where_an_own_future_is(origin: Bench, worker: Bench) -> None:
     for bench, reason in ((origin, "has not asked for it"), (worker, "the youngest first")):
         bench.node.submit(note, ("",), {}, 0)
@@ -124,9 +130,9 @@ def test_where_an_own_future_is(origin: Bench, worker: Bench) -> None:
     text, given = origin.node.explain(next(iter(origin.node.futures.values())))
     assert given
     assert "given to the Broker" in text
-    assert worker.node.submissions.claim(future)
-    future._call = None
-    assert "it runs here" in worker.node.explain(future)[0]
+    here[:] = [worker.node]
+    here.append(worker.node.submit(explain_itself, (), {}))
+    assert "it runs here" in here[1].result()
 
 
 def test_counts(origin: Bench) -> None:
