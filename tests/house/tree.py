@@ -32,21 +32,9 @@ class Module:
         return self.path.name == "__init__.py"
 
     @functools.cached_property
-    def code(self) -> str:
-        """Its text without docstrings and comments."""
-        return ast.unparse(_Bare().visit(ast.parse(self.text)))
-
-    @functools.cached_property
     def nodes(self) -> list[ast.AST]:
         """All nodes of its syntax tree."""
         return list(ast.walk(self.tree))
-
-
-class _Bare(ast.NodeTransformer):
-    """Takes docstrings out."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
-        return ast.Expr(ast.Constant(...)) if isinstance(node.value, ast.Constant) else node
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +134,15 @@ def _read_class(node: ast.ClassDef, module: Module) -> Class:
     methods = {line.name for line in node.body if isinstance(line, (ast.FunctionDef, ast.AsyncFunctionDef))}
     fields = frozenset(assigned | declared)
     return Class(node.name, module, bases, fields, frozenset(assigned), frozenset(methods))
+
+
+def names(module: Module) -> set[str]:
+    """The names that a module's code has, annotations in quotes included."""
+    found = {node.id for node in module.nodes if isinstance(node, ast.Name)}
+    found |= {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
+    found |= {node.name for node in module.nodes if isinstance(node, (ast.ClassDef, ast.alias))}
+    found |= {node.value for node in module.nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return found
 
 
 def functions(module: Module) -> Iterator[tuple[str, int]]:
