@@ -21,7 +21,7 @@ def from_future(text: str = TRACEBACK, *notes: object) -> SystemExit:
 
 def test_an_exit_of_the_program_itself_has_no_origin(capsys: pytest.CaptureFixture[str]) -> None:
     own = SystemExit(2)
-    own.add_note("in work(2)")
+    own.__notes__ = ["in work(2)"]  # type: ignore[assignment]
     own.__cause__ = ValueError("in work(2)")
     assert origin_of(own) == ""
     say_whose(own)
