@@ -21,7 +21,7 @@ from ..federation import schedule
 from ..federation.events import Arrived, Tick
 from ..federation.link import Dice
 from ..federation.sessions import introduction
-from ..federation.terms import Terms
+from ..federation.terms import terms_of
 from ..wire import messages
 from ..wire.messages import PROTOCOL
 from . import files
@@ -331,8 +331,7 @@ class BrokerMachine:
             self.functions.on_constant(peer, constant, now)
 
     def _on_batch(self, peer: Peer, batch: messages.Batch, now: float) -> None:
-        root = batch.root or batch.submitter
-        terms = Terms(batch.submitter, batch.function, root, batch.priority, batch.attempt, batch.crashes)
+        terms = terms_of(batch)
         if not (peer.far or self.adoption.orphans) and batch.function in self.functions.definitions:
             self.ledger.admit(peer.name, batch.piece, terms, batch.ids, batch.payloads)
             self.load.on_batch(peer.name, batch)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..wire.messages import Batch
+
 
 class Terms(NamedTuple):
     """On what terms Futures run: made once for each Batch that arrives, and shared by all parts of it."""
@@ -31,3 +33,9 @@ class Terms(NamedTuple):
             crashes=max(self.crashes, crashes),
             barred=(*self.barred, neighbour),
         )
+
+
+def terms_of(batch: Batch) -> Terms:
+    """Return the terms of a Batch that has just arrived; without a root it goes back to its submitter."""
+    root = batch.root or batch.submitter
+    return Terms(batch.submitter, batch.function, root, batch.priority, batch.attempt, batch.crashes)

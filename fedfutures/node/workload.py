@@ -27,7 +27,7 @@ from math import inf
 from typing import Any
 
 from ..errors import LocalProtocolError
-from ..federation.terms import Terms
+from ..federation.terms import terms_of
 from ..wire.messages import CANCELLED, Batch
 from .events import Finished, GiveBack, NodeLoad, ReportRunning
 from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS, STUCK_SECONDS
@@ -43,9 +43,7 @@ class HeldPiece:
 
     def __init__(self, batch: Batch) -> None:
         self.number = batch.piece
-        self.terms = Terms(
-            batch.submitter, batch.function, batch.root or batch.submitter, batch.priority, batch.attempt, batch.crashes
-        )
+        self.terms = terms_of(batch)
         self.name = ""  # of the function
         self.definition: Any = None  # None: the function is not here yet
         self.stamp: Any = None

@@ -1,5 +1,6 @@
 """Frames (:mod:`.control`) to bytes and back: what goes over pipes between Origin, connector, host process and Broker.
 
+>>> from fedfutures.wire.control import BrokerGivenUp, Heartbeat
 >>> pack(Heartbeat())
 b'\\x00\\x00\\x00\\x02\\x91\\x07'
 >>> FrameReader().feed(pack(Heartbeat()) + pack(BrokerGivenUp("why"))[:6])
@@ -21,15 +22,11 @@ from .control import (
     MAX_CONTROL_BYTES,
     SOCKETS,
     BrokerBound,
-    BrokerGivenUp,
     ControlFrame,
-    Heartbeat,
     HostReady,
     OpenStream,
     WorkerOutput,
 )
-
-__all__ = ["BrokerGivenUp", "FrameReader", "Heartbeat", "decode", "pack"]
 
 _CODE_OF = {kind: code for code, kind in CONTROL_CODES.items()}
 _READERS: dict[int, Callable[[list[Any]], ControlFrame]] = {}

@@ -232,5 +232,4 @@ class Calls:
 
 
 RUN_CALL, RUN_FETCHED = CALLERS = (Calls.run_call.__code__, Calls.run_fetched.__code__)
-"""The code whose frames run Futures; who looks at a stack finds them by it."""
-"""What the function of a Future is called by."""
+"""The code that calls the functions of Futures; who looks at a stack finds its frames by it."""
