@@ -8,6 +8,8 @@
 #   make pure    the tests that start no processes; make hosts: the others
 #   make gate    the pure tests with many examples, and what the simulator demands of the Federation: figures of
 #                200 Brokers, 10,000 schedules of faults
+#   make soak    ten minutes of all kinds of faults on four hosts in namespaces, and a verdict (root only); SOAK_MINUTES,
+#                SOAK_SEED
 #   make lint    style, types, layers
 #   make docs    build/docs/index.html
 #   make bench   the benchmarks
@@ -26,7 +28,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venvs/benchmarks
 ECOSYSTEM_VENV := .venvs/ecosystem
 
-.PHONY: demo test suite ecosystem ecosystem-small pure hosts gate lint docs bench clean system-packages
+.PHONY: demo test suite ecosystem ecosystem-small pure hosts gate soak lint docs bench clean system-packages
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
 .PRECIOUS: %/pyvenv.cfg
@@ -57,8 +59,11 @@ hosts: $(VENV)/test.stamp system-packages
 	$(BIN)/python -m pytest -m host
 
 gate: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -m "not host" --hypothesis-profile=deep
+	$(BIN)/python -m pytest -m "hypothesis and not host" --hypothesis-profile=deep
 	$(BIN)/python -m fedfutures.simulation --gate
+
+soak: $(VENV)/test.stamp system-packages
+	$(BIN)/python -m tests.soak
 
 # The link gives mypy the launcher under the name it is imported by.
 lint: $(VENV)/test.stamp

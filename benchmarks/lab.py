@@ -37,9 +37,9 @@ class Proxy:
     """A link that can be slowed, cut and healed (:mod:`benchmarks.proxy`)."""
 
     def __init__(self, delay: float, place: Mapping[str, str], directory: str) -> None:
-        self.addresses = [f"ipc://{directory}/{kind}" for kind in ("main", "meta", "ear")]
+        self.addresses = [f"ipc://{directory}/{kind}" for kind in ("main", "meta", "subscriber")]
         paths = []
-        for here, kind in zip(self.addresses, ("main", "meta", "ear"), strict=True):
+        for here, kind in zip(self.addresses, ("main", "meta", "subscriber"), strict=True):
             paths += [here.removeprefix("ipc://"), place[kind].removeprefix("ipc://")]
         command = [sys.executable, "-m", "benchmarks.proxy", str(delay), *paths]
         root = str(Path(__file__).resolve().parent.parent)
@@ -108,15 +108,9 @@ class Site:
 
 def _awaited(handle: HostHandle, kind: type[Any]) -> Any:
     """Return the first frame of a kind that a host process says; nobody else listens to it yet."""
-    deadline = time.monotonic() + MEET_SECONDS
-    while True:
-        for frame in handle._early:
-            if isinstance(frame, kind):
-                return frame
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"no {kind.__name__} from {handle.settings.host}")
-        assert handle._process.stdout is not None
-        handle._early += handle._reader.feed(os.read(handle._process.stdout.fileno(), 1 << 16))
+    why = handle._host.wait_for(lambda: any(isinstance(frame, kind) for frame in handle._early), handle._on_start)
+    assert not why, why
+    return next(frame for frame in handle._early if isinstance(frame, kind))
 
 
 class Lab:
@@ -134,11 +128,13 @@ class Lab:
         slowness: Sequence[float] | None = None,
         brokers: Sequence[int] | None = None,
         secure: bool = False,
+        seal: bytes | None = None,
     ) -> None:
         self.directory = tempfile.mkdtemp(prefix="lab-")
         self.workers = list(workers)
         self.total = sum(workers)
         self.secure = secure
+        self._seal = seal  # the run's key, as runs by ssh have one
         self.said: list[Any] = []  # what host processes reported of Brokers and Workers
         self.proxies: dict[tuple[int, int], Proxy] = {}
         self.sites: dict[int, Site] = {}
@@ -156,7 +152,9 @@ class Lab:
     def _start(self, slowness: Sequence[float], brokers: Sequence[int]) -> None:
         for index, count in enumerate(self.workers):
             os.environ |= {SLOWNESS: str(slowness[index]), HOST: str(index)}
-            settings = settings_here(max(1, count), host=f"h{index}", size=self.total, brokers=brokers[index])
+            settings = settings_here(
+                max(1, count), host=f"h{index}", size=self.total, brokers=brokers[index], seal=self._seal
+            )  # fmt: skip
             settings.far_address = "127.0.0.1" if self.secure else None
             settings.workers, settings.threads = count, 1
             self.handles.append(HostHandle(settings))
@@ -171,12 +169,14 @@ class Lab:
             self._link_by_tcp(dialling, dialled)
             return
         place = self.handles[dialled].facts["brokers"][0]
-        addresses = [place["main"], place["meta"], place["ear"]]
+        addresses = [place["main"], place["meta"], place["subscriber"]]
         if delay is not None:
             directory = f"{self.directory}/{dialling}-{dialled}"
             os.mkdir(directory)
             self.proxies[pair] = Proxy(delay, place, directory)
             addresses = self.proxies[pair].addresses
+        here = self.handles[dialling].facts["brokers"][0]
+        self.handles[dialled].tell(AcceptBroker(0, here["name"], ""))
         self.handles[dialling].tell(DialBroker(0, place["name"], *addresses))
 
     def _link_by_tcp(self, dialling: int, dialled: int) -> None:
@@ -184,8 +184,10 @@ class Lab:
         here, there = (_awaited(self.handles[index], BrokerBound) for index in (dialling, dialled))
         self.handles[dialled].tell(AcceptBroker(0, here.broker, here.key))
         _awaited(self.handles[dialled], BrokerAccepts)
-        main, meta, ear = (f"tcp://{there.address}:{port}" for port in (there.main, there.meta, there.ear))
-        self.handles[dialling].tell(DialBroker(0, there.broker, main, meta, ear, there.key))
+        main, meta, subscriber = (
+            f"tcp://{there.address}:{port}" for port in (there.main, there.meta, there.subscriber)
+        )
+        self.handles[dialling].tell(DialBroker(0, there.broker, main, meta, subscriber, there.key))
 
     def site(self, index: int = 0, *, attach: int = 0) -> Site:
         """Return the program at a host, begun when first asked for; `attach` is which Broker there is its own."""

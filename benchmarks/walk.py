@@ -18,7 +18,7 @@ from typing import Any
 
 HOOK = Path(__file__).with_name("walking")
 SUBMITS, WARM_UP = 400, 400
-ROLES = (("Origin", "/futures/"), ("Broker", "/broker/"), ("Worker", "/worker/"))
+ROLES = (("Origin", "/futures/"), ("Broker", "/broker/"), ("Worker", "/worker/calls.py"))
 
 
 def program(place: Path) -> None:
@@ -56,7 +56,7 @@ def count(directory: Path) -> list[tuple[str, dict[str, float]]]:
 
 
 def _of_role(found: list[dict[str, Any]], part: str) -> dict[str, Any]:
-    """Return the process that has most calls in a folder."""
+    """Return the process that has most calls in a folder or file: an Origin has parts of worker/ as well."""
     return max(found, key=lambda process: sum(calls for file, _, calls in process["calls"] if part in file))
 
 

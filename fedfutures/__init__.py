@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-from .host.starting import starting
+from .host import starting
 
 TYPE_CHECKING = False  # and no import of typing: a typing.py in the working directory would be found first
 if TYPE_CHECKING:
@@ -30,22 +30,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "IS_ORIGIN",
-    "IS_RUNNING",
-    "SIZE",
-    "Executor",
-    "Future",
-    "Hosts",
-    "__version__",
-    "changed",
-    "errors",
-    "explain",
-    "futures",
-    "logger",
-    "shared",
-    "statistics",
-    "worker",
-]
+    "IS_ORIGIN", "IS_RUNNING", "SIZE", "Executor", "Future", "Hosts", "__version__", "changed", "errors", "explain",
+    "futures", "logger", "shared", "statistics", "worker",
+]  # fmt: skip
 
 # ``fedfutures.logging`` is not in __all__: ``from fedfutures import *`` would hide the standard library's.
 _PLACES = {
@@ -64,7 +51,7 @@ _PLACES = {
 }
 
 
-starting.compose("fedfutures.entry", lambda: importlib.import_module("fedfutures_launcher.connector.start"))
+starting.compose("fedfutures.host_process", lambda: importlib.import_module("fedfutures_launcher.connector.start"))
 """What the parts start is said here: they know of nothing that stands above them."""
 
 

@@ -4,25 +4,30 @@
 
     FedfuturesError
     ├── FutureError                 something became of one Future
-    │   ├── PoisonedFuture          Workers died under it, again and again
-    │   ├── FutureLost              it ran when its Worker died, and must not run twice
+    │   ├── PoisonedFuture          each Worker that ran it died
+    │   ├── FutureLost              its Worker died, and it may run once at most
+    │   ├── TaskTimeout             it took longer than its time limit
     │   ├── ArgumentLoadError       its function or arguments could not be loaded on the Worker
     │   ├── VariableNotCarried      it needs a variable of the program that Workers cannot have
     │   ├── ResultNotPicklable      its value cannot travel
     │   ├── NoRoom                  a host has no room for a large value of it
-    │   ├── Deadlock                it wants a lock whose holder waits for it
+    │   ├── Deadlock                it wants a lock that is held by one that waits for it
     │   ├── SealBroken              it was altered between its submitter and the Worker
     │   └── RemoteException         stands for an exception that cannot travel
     ├── FederationLost              (also BrokenExecutor) nobody is left who could run anything
     │   ├── StartFailed             the Federation did not come up
     │   └── InitializerFailed       the Executor's initializer raised
-    ├── NotSupportedHere            a call that this place cannot honour without risking a deadlock
-    ├── LocalProtocolError          our own bug: it crashes loudly
-    └── RemoteProtocolError         a peer's fault: the message is dropped and counted
+    ├── NotSupportedHere            a call that is not possible where it was made
+    ├── NotCheckpointable           a call whose content cannot be told from others (with a checkpoint only)
+    ├── CheckpointRefused           a file that is no checkpoint, is damaged, in use, or not this user's alone
+    ├── LocalProtocolError          a bug of fedfutures: the process ends with it
+    └── RemoteProtocolError         a bug of a peer: the message is dropped and counted
         └── MalformedMessage        bytes that are no message
 
 A Future that was cancelled raises the standard :class:`concurrent.futures.CancelledError`, one that raised an exception
 raises that exception, with :class:`RemoteTraceback` as its cause where the program's lines say more.
+
+Each class has a section in ``launcher/verbs/errors.rst`` (:doc:`errors`), which the last note of its instances names.
 """
 
 from __future__ import annotations
@@ -31,27 +36,52 @@ import errno
 import os
 from concurrent.futures import BrokenExecutor
 from pickle import PicklingError
+from typing import Any, TypeVar
+
+_E = TypeVar("_E", bound="FedfuturesError")
+ABOUT = "About this error: python -m fedfutures error "
+"""So begins the last note of each error of fedfutures."""
 
 
 class RepeatedRandomNumbers(UserWarning):
     """A warning: Futures draw from copies of one generator, which all give the same numbers; see :doc:`random`."""
 
 
+class LimitsNotKept(UserWarning):
+    """A warning: a call has a time limit and runs in the program itself, where nobody can end it."""
+
+
 class FedfuturesError(Exception):
     """Root of all errors that fedfutures itself raises."""
 
+    _made_of: tuple[str, ...] = ()  # the attributes that the constructor takes, where it takes no text
+
+    def __new__(cls: type[_E], *args: Any, **kwargs: Any) -> _E:  # not __init__: failures are rebuilt without it
+        made = super().__new__(cls, *args, **kwargs)
+        name = next(base.__name__ for base in cls.__mro__ if base.__module__ == __name__)
+        if name != "FedfuturesError":  # of which there is nothing to say
+            vars(made)["__notes__"] = [ABOUT + name]
+        return made
+
+    def __reduce__(self) -> Any:
+        if not self._made_of:
+            return super().__reduce__()
+        return type(self), tuple(getattr(self, name) for name in self._made_of)
+
 
 class FutureError(FedfuturesError):
-    """Root of what can become of a single Future besides its own value or exception."""
+    """Root of what can happen to a single Future beside its own value or exception."""
 
 
 class PoisonedFuture(FutureError):
-    """The Future was running on a Worker when it died, too often to try once more.
+    """Each Worker that ran the Future died, as often as it may be tried.
 
     Attributes: `function`, `call` ("work(17)", or "work(...)" where the arguments are large), `host`, `worker`,
     `status` (how the last Worker ended: "signal SIGSEGV", "exit code 3", or "signal SIGKILL, out of memory" where the
     kernel has counted that), `attempts` (Workers lost), `dump` (where it crashed, as faulthandler wrote it, or "").
     """
+
+    _made_of = ("function", "host", "worker", "status", "attempts", "dump", "call")
 
     def __init__(
         self, function: str, host: str, worker: str, status: str, attempts: int, dump: str = "", call: str = ""
@@ -61,27 +91,53 @@ class PoisonedFuture(FutureError):
         usually = " (usually: out of memory)" if status == "signal SIGKILL" else ""
         text = (
             f"{self.call} was running on {attempts} Workers when they died; the last was {worker} on {host}: "
-            f"{status}{usually}. It is not tried again. {_after_death(status, bool(dump))}"
+            f"{status}{usually}. It is not tried again. {_advice(status, bool(dump))}"
         )
         super().__init__(text + (f"\n{dump}" if dump else ""))
 
 
-_OF_COMPILED_CODE = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
+_ALONE = "To try it alone: fedfutures.Executor(max_workers=1)."
+_CRASHED = f"Compiled code that it calls has crashed{{where}}. {_ALONE}"
+_ADVICE = {
+    "exit code": "It has ended its process, by os._exit() for instance. Let it return or raise instead.",
+    "descriptors": "Compiled code that it calls closes descriptors that it has not opened: let it close only its own.",
+    "SIGKILL": "Let it need less memory at a time, or start fewer Workers (-n, or max_workers=).",
+    "SIGSEGV": _CRASHED, "SIGBUS": _CRASHED, "SIGILL": _CRASHED, "SIGFPE": _CRASHED, "SIGABRT": _CRASHED,
+}  # fmt: skip
+"""What to do, by how the last Worker ended."""
 
 
-def _after_death(status: str, has_dump: bool) -> str:
-    if "SIGKILL" in status:
-        return "Let it need less memory at a time, or start fewer Workers (-n, or max_workers=)."
-    if status.endswith(_OF_COMPILED_CODE):
-        where = "; where, is said below" if has_dump else ""
-        return f"Compiled code that it calls has crashed{where}. To try it alone: fedfutures.Executor(max_workers=1)."
-    if status.startswith("exit code"):
-        return "It has ended its process, by os._exit() for instance. Let it return or raise instead."
-    return "To try it alone: fedfutures.Executor(max_workers=1)."
+def _advice(status: str, has_dump: bool) -> str:
+    kind, _, what = status.partition(",")[0].rpartition(" ")  # "exit code 3", "signal SIGKILL, out of memory"
+    advice = _ADVICE.get(what) or _ADVICE.get(kind, _ALONE)
+    return advice.format(where="; where, is said below" if has_dump else "")
 
 
 class FutureLost(PoisonedFuture):
-    """As :class:`PoisonedFuture`, for a Future that may run at most once."""
+    """The Worker that ran the Future died, and the Future may run once at most."""
+
+
+class TaskTimeout(FutureError):
+    """The Future took longer than its time limit (``options(time_limit=)``), and was ended.
+
+    It is no ``TimeoutError``: that says of ``result(timeout)`` that the Future is not done yet, and this one is.
+
+    Attributes: `function`, `call` ("work(17)"), `seconds` (the limit), `host`, `worker`, `dump` (where it was when its
+    time was over, as faulthandler wrote it, or "").
+    """
+
+    _made_of = ("function", "seconds", "host", "worker", "dump", "call")
+
+    def __init__(
+        self, function: str, seconds: float, host: str, worker: str, dump: str = "", call: str = ""
+    ) -> None:  # fmt: skip
+        self.function, self.seconds, self.call = function, seconds, call or f"{function}(...)"
+        self.host, self.worker, self.dump = host, worker, dump
+        text = (
+            f"{self.call} ran longer than its time limit of {seconds:g} s, on Worker {worker} of host {host}, and was "
+            f"ended. Raise time_limit= if it may take longer."
+        )
+        super().__init__(text + (f" It was here:\n{dump}" if dump else ""))
 
 
 class ArgumentLoadError(FutureError):
@@ -104,6 +160,8 @@ class VariableNotCarried(FutureError):
     Attributes: `variable` (its name), `kind` (what in it cannot travel), `reason`.
     """
 
+    _made_of = ("variable", "kind", "reason")
+
     def __init__(self, variable: str, kind: str, reason: str) -> None:
         self.variable, self.kind, self.reason = variable, kind, reason
         super().__init__(
@@ -111,12 +169,9 @@ class VariableNotCarried(FutureError):
             f"Make it inside the function or in an initializer, or pass what is needed of it as an argument."
         )
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
-        return type(self), (self.variable, self.kind, self.reason)
-
 
 class ResultNotPicklable(FutureError, PicklingError):
-    """The function ran, and its value cannot be pickled. Names the value's type and the path to the culprit."""
+    """The function ran, and its value cannot be pickled; the text names its type and the part that is the reason."""
 
 
 class NoRoom(FutureError):
@@ -124,6 +179,8 @@ class NoRoom(FutureError):
 
     Attributes: `host`, `needed` (bytes), `places` (a list of directory, free bytes, and why it could not be used).
     """
+
+    _made_of = ("host", "needed", "places")
 
     def __init__(self, host: str, needed: int, places: list[tuple[str, int, str]]) -> None:
         self.host, self.needed, self.places = host, needed, [(*place,) for place in places]
@@ -138,15 +195,14 @@ class NoRoom(FutureError):
             remedy = "files may not be as large as that; raise the limit (`ulimit -f unlimited`) before the run starts"
         super().__init__(f"a value of {needed:,} bytes has no room{on_host}: {tried}. What to do: {remedy}.")
 
-    def __reduce__(self) -> tuple[type, tuple[str, int, list[tuple[str, int, str]]]]:
-        return type(self), (self.host, self.needed, self.places)
-
 
 class Deadlock(FutureError):
-    """The Future wants a lock that another Future of its Worker holds, and that one waits for it.
+    """The Future wants a lock that another Future of its Worker holds while that one waits for this one.
 
     Attributes: `function` (which wants the lock), `holder` (the function that has it), `worker`.
     """
+
+    _made_of = ("function", "holder", "worker")
 
     def __init__(self, function: str, holder: str, worker: str) -> None:
         self.function, self.holder, self.worker = function, holder, worker
@@ -156,12 +212,9 @@ class Deadlock(FutureError):
             f"threading.RLock."
         )
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
-        return type(self), (self.function, self.holder, self.worker)
-
 
 class SealBroken(FutureError):
-    """A task, or a function, is not what its submitter has sealed: something between it and the Worker altered it."""
+    """Something between submitter and Worker has altered a task, a function or an outcome: its seal is not right."""
 
 
 class RemoteException(FutureError):
@@ -195,12 +248,11 @@ class StartFailed(FederationLost):
     each host that could not be used: why, and what to do).
     """
 
+    _made_of = ("summary", "exit_code", "hosts")
+
     def __init__(self, summary: str, exit_code: int = 1, hosts: dict[str, str] | None = None) -> None:
         self.summary, self.exit_code, self.hosts = summary, exit_code, dict(hosts or {})
         super().__init__("\n".join([summary, *(f"  {name}: {why}" for name, why in self.hosts.items())]))
-
-    def __reduce__(self) -> tuple[type, tuple[str, int, dict[str, str]]]:
-        return type(self), (self.summary, self.exit_code, self.hosts)
 
 
 class InitializerFailed(FederationLost):
@@ -208,7 +260,15 @@ class InitializerFailed(FederationLost):
 
 
 class NotSupportedHere(FedfuturesError, RuntimeError):
-    """This call cannot be honoured where it was made; the text says what to do instead."""
+    """This call is not possible where it was made; the text says what to do instead."""
+
+
+class NotCheckpointable(FedfuturesError, TypeError):
+    """With a checkpoint: the call holds something whose content cannot be told from others; see :doc:`checkpoints`."""
+
+
+class CheckpointRefused(FedfuturesError, OSError):
+    """A file is not used as a checkpoint: it is none, is damaged, in use, or others may write it."""
 
 
 class LocalProtocolError(FedfuturesError):
@@ -216,7 +276,7 @@ class LocalProtocolError(FedfuturesError):
 
 
 class RemoteProtocolError(FedfuturesError):
-    """A peer said something that makes no sense. It is counted, and the message is dropped."""
+    """A peer sent a message that makes no sense: the message is counted and dropped."""
 
 
 class MalformedMessage(RemoteProtocolError):

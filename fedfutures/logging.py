@@ -11,21 +11,21 @@ __all__ = ["forward"]
 
 
 def forward(logger: logging.Logger | str | None = None, level: int | str = logging.NOTSET) -> None:
-    """Have the records that Futures log handled by the program, as if it had logged them itself.
+    """Let the program handle the log records of Futures, as if it had logged them itself.
 
-    Call it in the program when its logging is configured, before what is to log is submitted; once more when a level
-    has changed. Workers then do nothing else with these records: the program's handlers and filters hold, and each line
-    of a log file is written by one process. All records have the attributes `worker` ("origin" for the program's own)
-    and `host`, for formats and filters.
+    Call it in the program after you have configured logging and before you submit; call it again after you have changed
+    a level. Workers then only send these records: the program's handlers and filters apply, and one process writes each
+    log file. All records have the attributes `worker` ("origin" for the program's own) and `host`, for formats and
+    filters.
 
     logger:
-        Of this logger and those below it; by default the root, that is of all.
+        The logger whose records are sent, with those below it; by default the root, that is all loggers.
     level:
-        Records below it are not sent. Those below the levels that the program's loggers have are not sent anyway.
+        Records below this level are not sent, nor are those below the levels of the program's loggers.
 
-    Tracebacks arrive as text, and extra attributes that are no plain data as their ``repr``. A Worker that logs more
-    than 8 MB/s for long is not slowed down: the excess is left out, and a record of the logger "fedfutures" says so.
-    In a Worker this does nothing, so it may stand at the top level of a program.
+    Tracebacks arrive as text, and extra attributes that are no plain data as their ``repr``. If a Worker logs more than
+    8 MB/s for long, it is not slowed down; the excess is dropped, and a record of the logger "fedfutures" says so. In a
+    Worker this function does nothing, so you may call it at the top level of a program.
     """
     if not current.is_origin:
         return

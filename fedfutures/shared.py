@@ -23,9 +23,9 @@ _MISSING = object()
 
 
 def set(**values: object) -> None:
-    """Give constants their values, on every node. Futures submitted afterwards by this process see them.
+    """Set constants on every node. Futures that this process submits afterwards see them.
 
-    Raises ``PicklingError`` or whatever pickling raises. A name that is set again has the newer value everywhere soon.
+    Raises ``PicklingError`` or any other error of pickling. If a name is set again, every node soon has the new value.
     """
     from .wire.messages import MAX_NAME_CHARACTERS
 
@@ -45,8 +45,8 @@ def set(**values: object) -> None:
 def get(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
     """Return the value of a constant; wait up to `timeout` seconds for it to be set.
 
-    Raises ``KeyError`` when it is not set and no `default` is given. Do not change the value: it is one object for
-    all Futures of a process. Large arrays in it are read-only.
+    Raises ``KeyError`` if it is not set and no `default` is given. Do not change the value: all Futures of a process
+    share one object. Large arrays in it are read-only.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -79,12 +79,12 @@ def _load(node: Any, name: str, body: bytes) -> Any:
 
 
 def file(path: str | os.PathLike[str]) -> str:
-    """Return where a file is that is read by Futures: in the program that file itself, in a Future a copy on its host.
+    """Return the path of a file that Futures read: in the program the file itself, in a Future a copy on its host.
 
-    In the program, before the Futures are submitted, this makes the file known; raises OSError when it cannot be read.
-    In a Future it is given the same path, and waits for the copy, which is fetched once for each host. Raises
-    FileNotFoundError there when the program has not made it known. The file is not to be changed meanwhile; one that
-    was changed is to be made known again.
+    Call it in the program before you submit the Futures: it registers the file, and raises OSError if the file cannot
+    be read. In a Future, pass the same path: the call waits for the copy, which each host fetches once, and raises
+    FileNotFoundError if the program has not registered the file. Do not change the file meanwhile; after a change,
+    register it again.
     """
     from .worker import files
 
@@ -95,21 +95,15 @@ def file(path: str | os.PathLike[str]) -> str:
         set(**{name: what for name in names if current.constants.get(name) != what})
         return what[2]
     try:
-        name, _, place = get(files.constant_of(text))
+        name, _, place, *digest = get(files.constant_of(text))
     except KeyError:
         raise FileNotFoundError(
             f"{text}: this file is not known; call fedfutures.shared.file({text!r}) in the program, before it submits "
             "the Futures that read it"
         ) from None
     node: Any = current.node
-    return str(node.files.path_of(name, place))
+    return str(node.files.path_of(name, place, *digest))
 
 
-def setConst(**values: object) -> None:
-    """Older name of :func:`set`."""
-    set(**values)
-
-
-def getConst(name: str, default: Any = _MISSING, *, timeout: float = 0.0) -> Any:
-    """Older name of :func:`get`."""
-    return get(name, default, timeout=timeout)
+setConst, getConst = set, get
+"""Older names."""

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from email.message import Message
 
 PACKAGES = ("fedfutures", "fedfutures_launcher")
-ENDINGS = (".py", "py.typed")
+ENDINGS = (".py", "py.typed", "errors.rst")
 
 
 def wheel_name(version: str) -> str:

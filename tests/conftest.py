@@ -2,6 +2,7 @@
 
 import gc
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,32 @@ if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
 
 TESTS = Path(__file__).parent
 ONCE = (
-    "ecosystem", "federation_live", "hosts", "lab", "launcher/ssh", "security", "simulation", "test_docs.py",
-    "test_layers.py", "test_packages.py", "futures/test_patience.py", "futures/test_progress.py",
-    "futures/test_repeats.py", "futures/test_seeds.py",
+    "broker_process", "checkpoint/test_database.py", "checkpoint/test_store.py", "ecosystem",
+    "faults/test_busy_machine.py", "faults/test_endings.py", "faults/test_journal_of_kills.py",
+    "faults/test_killed_host_process.py", "faults/test_left_files.py", "faults/test_messages.py",
+    "faults/test_orphans.py", "faults/test_room.py", "faults/test_stops.py", "faults/test_system_limits.py",
+    "faults/test_workers.py", "federation_live", "futures/test_inquiry.py", "futures/test_keeping.py",
+    "futures/test_nesting.py", "futures/test_nobody_waits.py", "futures/test_order.py", "futures/test_patience.py",
+    "futures/test_progress.py", "futures/test_repeats.py", "futures/test_seeds.py", "futures/test_signals.py", "host/",
+    "hosts", "house", "lab", "launcher/cli/test_launch.py", "launcher/connector", "launcher/ssh",
+    "launcher/verbs/test_error_examples.py", "security", "simulation", "sockets", "test_docs.py", "test_failpoints.py",
+    "test_layers.py", "test_packages.py", "worker/test_large_values.py", "worker/test_leaving.py",
 )  # fmt: skip
-"""Hosts, networks, attacks, lossy links, words, streams: what they show does not depend on the version of Python."""
+"""Hosts, networks, attacks, lossy links, signals, limits, words: what they show does not depend on Python's version."""
 ALWAYS = {"hosts/test_battery.py": "loopback-paramiko", "federation_live/test_code.py": ""}
 """But one battery runs on each: on loopback addresses, with the built-in client. And code that travels does depend."""
 
 
 def pytest_collection_finish() -> None:
     """Have the collector pass over what was made so far: with three thousand tests it takes half a second each time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _made_so_far() -> Iterator[None]:
+    """The same after each module: some import libraries with a million objects, which stay."""
+    yield
     gc.collect()
     gc.freeze()
 

@@ -47,5 +47,9 @@ def test_the_package_is_marked_as_typed(setup_cfg: ConfigParser) -> None:
     assert (ROOT / "fedfutures" / "py.typed").is_file()
 
 
+def test_the_texts_about_errors_are_shipped(setup_cfg: ConfigParser) -> None:
+    assert setup_cfg["options.package_data"]["fedfutures_launcher.verbs"] == "errors.rst"
+
+
 def test_the_version_is_the_same_everywhere(setup_cfg: ConfigParser) -> None:
     assert fedfutures.__version__ == setup_cfg["metadata"]["version"]

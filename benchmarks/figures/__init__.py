@@ -26,6 +26,7 @@ NAMES = (
     "speeds",
     "distance",
     "hosts",
+    "seals",
 )
 
 

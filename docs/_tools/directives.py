@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 from fedfutures.wire import control, messages
 from fedfutures_launcher.remote import remote_host
 
-from . import drawing, figures, house, plots
+from . import catalogue, drawing, figures, house, plots
 
 KINDS = ("VALUE", "ERROR", "CANCELLED", "POISONED", "LOST")
 _FIELD = re.compile(r"^    (?P<name>\w+): [^#]*?(?:#\s*(?P<comment>.+))?$", re.MULTILINE)
@@ -167,6 +167,16 @@ class House(SphinxDirective):
         return [picture, *self.parse_text_to_nodes("\n\n".join(rows))]
 
 
+class FaultTable(SphinxDirective):
+    """The catalogue of faults, with the tests that show each."""
+
+    def run(self) -> list[nodes.Node]:
+        places = {mark.place for mark in catalogue.catalogue.marks()} | {"faults/catalogue.py"}
+        for place in places:
+            self.env.note_dependency(str(catalogue.catalogue.TESTS / place))
+        return self.parse_text_to_nodes(_table(catalogue.HEAD, catalogue.rows()))
+
+
 class Simulated(SphinxDirective):
     """The plot and the table of simulated figures against size, with the commands that made them."""
 
@@ -209,5 +219,6 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_directive("host-table", HostTable)
     app.add_directive("house", House)
     app.add_directive("simulated", Simulated)
+    app.add_directive("fault-table", FaultTable)
     app.add_directive("include-if-there", IncludeIfThere)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,6 +12,7 @@ DISPATCH, LOAD = "fedfutures.broker.dispatch:Dispatch", "fedfutures.broker.load:
 RECOVERY, DELIVERY = "fedfutures.broker.recovery:Recovery", "fedfutures.broker.delivery:Delivery"
 FUNCTIONS = "fedfutures.broker.functions:Functions"
 SESSIONS, LINK = "fedfutures.broker.sessions:Sessions", "fedfutures.federation.link:Link"
+INTRODUCTION = "fedfutures.federation.session:Introduction"
 
 
 def _by(owner: str, *names: str) -> tuple[str, ...]:
@@ -67,14 +68,14 @@ FUTURE = Sequence(
     260,
 )
 
-HUNGER = Sequence(
+UNMET = Sequence(
     "How waiting work moves to an idle Worker",
     ("Worker 1", "Broker", "Worker 2"),
     (
         ("Worker 1", "Worker 1", "runs one, holds five"),
         ("Worker 2", "Broker", "Demand (idle)"),
         ("Broker", "Broker", "queue empty for 1 ms"),
-        ("Broker", "Worker 1", "State: hunger (Meta socket)"),
+        ("Broker", "Worker 1", "State: unmet demand (Meta socket)"),
         ("Worker 1", "Broker", "Return, or Batch of its own"),
         ("Broker", "Worker 2", "Batch"),
         ("Worker 2", "Broker", "Results"),
@@ -102,7 +103,7 @@ FUTURE_STATES = Figure(
         Arrow("running", "finished", "Results, or\nFederation lost", by=_by(NODE, "on_resolve", "lose")),
         Arrow("given", "here", "Broker started\nagain: Reclaim", bend=-30, at=0.5, by=_by(NODE, "_on_reclaim")),
         Arrow("here", "cancelled", "cancel()", by=_by(NODE, "cancel")),
-        Arrow("given", "cancelled", "cancel(): fetched back\nin time", at=0.62, by=_by(NODE, "cancel", "_settle_odd")),
+        Arrow("given", "cancelled", "cancel(): fetched back\nin time", at=0.62, by=_by(NODE, "cancel", "_settle_as")),
         Arrow("here", "finished", "Federation lost", at=0.32, by=_by(NODE, "lose")),
     ),
 )
@@ -162,7 +163,7 @@ WORKER_STATES = Figure(
         Box("starting", 220, 80, "Starting\nforked"),
         Box("ready", 600, 80, "Ready\nwelcome at the Broker"),
         Box("delayed", 220, 270, "To be started again\n0.1 s, then twice as long each time"),
-        Box("surrendered", 600, 270, "Host given up\nthe Broker fails what waits", "final"),
+        Box("surrendered", 600, 270, "Host given up\nwaiting Futures fail", "final"),
     ),
     (
         Arrow("start", "starting", "begin", by=_by(HOST, "begin")),
@@ -172,7 +173,7 @@ WORKER_STATES = Figure(
         Arrow("starting", "delayed", "ended\ntoo early", bend=50, by=_by(HOST, "on_worker_ended")),
         Arrow("delayed", "starting", "time", bend=50, by=_by(HOST, "tick")),
         Arrow(
-            "starting", "surrendered", "5 failed in a row,\nor the initializer raised", at=0.56,
+            "starting", "surrendered", "5 own ends in a row,\nor the initializer raised", at=0.56,
             by=_by(HOST, "on_worker_ended", "_surrender"),
         ),
     ),
@@ -193,10 +194,10 @@ BROKER_STATES = Figure(
         Arrow("start", "lives", "begin", by=_by(HOST, "begin_brokers")),
         Arrow("lives", "stopped", "SIGSTOP", bend=-20, by=_by(HOST, "on_broker_stopped")),
         Arrow("stopped", "lives", "SIGCONT; or 5 s are over:\nkilled, started again", bend=-24,
-              by=_by(HOST, "on_broker_continued", "_look", "on_broker_ended")),
+              by=_by(HOST, "on_broker_continued", "tick", "on_broker_ended")),
         Arrow("lives", "delayed", "ended within\na second", bend=52, by=_by(HOST, "on_broker_ended")),
         Arrow("delayed", "lives", "time", bend=52, by=_by(HOST, "tick")),
-        Arrow("lives", "lost", "5 ends within 30 s", at=0.6, by=_by(HOST, "on_broker_ended")),
+        Arrow("lives", "lost", "5 own ends\nwithin 30 s", at=0.6, by=_by(HOST, "on_broker_ended")),
     ),
 )  # fmt: skip
 
@@ -274,18 +275,18 @@ LINK_STATES = Figure(
         ),
         Arrow(
             "doubted", "linked", "Welcome: it goes on,\nor another begins", at=0.5, bend=-66,
-            by=(*_by(LINK, "expects"), *_by(SESSIONS, "on_welcome"), *_by(BROKER, "_begin")),
+            by=(*_by(INTRODUCTION, "is_answered_by"), *_by(SESSIONS, "on_welcome"), *_by(BROKER, "_begin")),
         ),
         Arrow(
-            "linked", "silent", "3 s without a word:\nwhat it was lent is queued", bend=24, at=0.25,
+            "linked", "silent", "3 s of silence:\nFutures lent to it are queued", bend=24, at=0.25,
             by=(*_by(LINK, "falls_silent"), *_by(BROKER, "_on_silence")),
         ),
         Arrow(
-            "silent", "linked", "heard again: Cancel of\nwhat others do meanwhile", bend=40, at=0.35,
+            "silent", "linked", "heard again: Cancel of\nFutures that others run", bend=40, at=0.35,
             by=_by(BROKER, "_on_heard"),
         ),
         Arrow(
-            "silent", "unknown", "60 s without a word: forgotten,\nwhat it submitted is dropped", at=0.5,
+            "silent", "unknown", "60 s of silence: forgotten,\nits Futures are dropped", at=0.5,
             by=(*_by(LINK, "is_forgotten", "forget"), *_by(BROKER, "_remove")),
         ),
     ),
@@ -296,7 +297,7 @@ RESTART = Sequence(
     ("Origin", "Broker", "Worker"),
     (
         ("Broker", "Broker", "dies; its host process starts another"),
-        ("Broker", "Worker", "State: another boot (Meta socket)"),
+        ("Broker", "Worker", "State: another incarnation (Meta socket)"),
         ("Worker", "Broker", "Hello"),
         ("Broker", "Worker", "Welcome: a new session"),
         ("Worker", "Broker", "Holding: Futures 7 and 8 of the Origin"),
@@ -340,15 +341,17 @@ HOST_STATES = Figure(
     tuple(
         Arrow(here.name, there.name, bend=_BENDS.get((here, there), 0))
         for here, there in dict.fromkeys((here, there) for (here, event), (there, _) in TABLE.items())
-        if here is not there and (there is not HostState.OVER or here is HostState.SERVING)
+        if here is not there and {here, there} <= _PLACES.keys()
+        if there is not HostState.OVER or here is HostState.SERVING
+        if here is not HostState.NEW or there is HostState.CONNECTING
     ),
 )
-"""Made of the table itself; not drawn: whatever the state, the end of the run ends the host."""
+"""Made of the table itself; not drawn: the ends of the run, and the beginning after a connector that was killed."""
 
 DRAWINGS = {
     "processes": PROCESSES,
     "future": FUTURE,
-    "hunger": HUNGER,
+    "unmet": UNMET,
     "future-states": FUTURE_STATES,
     "piece-states": PIECE_STATES,
     "worker-states": WORKER_STATES,

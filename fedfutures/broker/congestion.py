@@ -1,11 +1,8 @@
-"""Congestion control of downloads: how many bytes a Broker asks of one neighbour at a time.
+"""Congestion control of downloads: how many bytes a Broker asks of one neighbour at a time, found as TCP finds it.
 
-Chunks under way stand in line in front of every other message of their link: heartbeats, Batches, Results. So the
-window is to be as much as the link carries in about 0.15 s, which is found as TCP finds it: in *slow start* the window
-doubles with each round trip until an answer is late for the first time; from then on it grows by an eighth a round
-trip, and is halved when an answer is late. "Late" is measured against the *base round trip*, the shortest that was
-seen, so that a long way is no reason to ask for less. Should the way have become longer, the base is measured anew
-while the window is at its smallest.
+An answer is late, measured against the *base round trip*, the shortest that was seen: a long way is no reason to ask
+for less. Should the way have become longer, the base is measured anew while the window is at its smallest. Why a window
+at all: docs/federation.rst, "How much is in flight".
 """
 
 from __future__ import annotations
@@ -39,9 +36,6 @@ class CongestionWindow:
         self._timeouts = 0  # in a row
         self._was_full = False  # the window, not a lack of segments, held downloads up
         self._slow_start = True
-
-    def __contains__(self, key: Key) -> bool:
-        return key in self._requests
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._requests)
@@ -105,6 +99,12 @@ class CongestionWindow:
         self._timeouts = min(self._timeouts + 1, 5)
         self._answered_at = self._halved_at = now
         self._was_full, self._slow_start = False, True
+        return keys
+
+    def begin_anew(self, now: float) -> list[Key]:
+        """The neighbour is heard again: return what is to be asked for again, and forget how long the way was shut."""
+        keys = self.on_timeout(now)
+        self._timeouts, self._usual_round_trip, self._base_round_trip = 0, 0.0, float("inf")
         return keys
 
     def check(self) -> None:

@@ -1,23 +1,16 @@
-"""What came from another host and waits for its segments.
+"""What came from another host and waits for its segments (docs/federation.rst, "Large values").
 
-A payload may name segments, files in the directory that the processes of one host share (:mod:`..wire.segments`). When
-a Batch, Results or a Constant comes from a neighbour on another host, the segments that are not here are downloaded
-(:mod:`.downloads`), and only then what came goes on. Constants go to everybody, and Futures that come behind one over
-the same link wait for it.
-
-A segment that cannot be had fails what needs it, by name. That of an argument goes when its submitter has the outcome
-or is gone, so nobody will miss it. Where that of a result is gone, as it may be after Brokers have ended, the Future
-runs again.
-
-Segments of arguments are cached here (:mod:`.segment_cache`), so what is sent to many Futures crosses each link once.
-Segments of results are their submitter's alone: the neighbour is told to ``Drop`` its own copy. Processes only map
-segments, so removing a file harms nobody who uses it.
+Constants go to everybody, and Futures that come behind one over the same link wait for it. A segment that cannot be had
+fails what needs it, by name; where that of a result is gone, the Future runs again. Segments of arguments are cached
+(:mod:`.segment_cache`); those of results are their submitter's alone, so the neighbour is told to ``Drop`` its copy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 
+from ..errors import RemoteProtocolError
 from ..lazy_dataclass import dataclass
 from ..wire import messages
 from ..wire.manifest import HAS_SEGMENTS, MANIFEST, is_reusable, segments_of
@@ -28,6 +21,9 @@ from .lots import Lot, Source
 from .outbox import Outbox
 from .peers import Peer
 from .segment_cache import SegmentCache
+
+BROUGHT_REMEMBERED = 4096
+GONE_REMEMBERED = 256
 
 
 @dataclass(slots=True, eq=False)
@@ -50,8 +46,8 @@ class Deferrals:
         self._ledger, self._outbox, self._size_of = ledger, outbox, size_of
         self._downloads, self._cache = downloads, cache
         self._constants: dict[str, list[Deferred]] = {}  # by neighbour
-
-    # -- what came ---------------------------------------------------------------------------------------------------
+        self._gone: set[str] = set()  # segments that were to be brought, until that is asked for again
+        self._brought: dict[str, str] = {}  # segments of results that came last, and from which neighbour
 
     def defer_futures(self, peer: str, lot: Lot, now: float) -> None:
         """Park those Futures of a neighbour that miss segments."""
@@ -80,7 +76,7 @@ class Deferrals:
                 self._cache.use_once(names, source)
             for name in names:
                 if name not in is_missing:
-                    is_missing[name] = self._size_of(name) < 0
+                    is_missing[name] = not self.is_here(name)
             groups.setdefault(before.union(name for name in names if is_missing[name]), []).append(i)
         self._cache.use(is_missing, source)
         return groups
@@ -88,7 +84,14 @@ class Deferrals:
     def defer_results(
         self, peer: Peer, results: messages.Results, awaited: Callable[[], set[int]], now: float
     ) -> messages.Results:  # fmt: skip
-        """Let `awaited` outcomes wait for their segments, and drop the others; return those that miss none."""
+        """Let `awaited` outcomes wait for their segments, and drop the others; return those that miss none.
+
+        An outcome that names segments of others, which are here, raises RemoteProtocolError: whoever opens a result
+        removes its segments.
+        """
+        for outcome in results.outcomes:
+            if outcome[:1] == MANIFEST and any(map(self._is_foreign, segments_of(outcome), repeat(peer.name))):
+                raise RemoteProtocolError(f"{peer.name} names segments in a result that it has not written")
         lacking = {
             i: (names, missing)
             for i, outcome in zip(results.ids, results.outcomes)
@@ -114,15 +117,35 @@ class Deferrals:
             self._downloads.wait(deferred, peer, missing, now)
         return bool(missing)
 
-    def defer_fetch(self, peer: str, segment: str, now: float) -> None:
-        """Download a segment that a node asked for by name."""
-        deferred = Deferred(peer, messages.Fetch(segment), [], is_local=True)
-        self._downloads.wait(deferred, peer, [segment], now)
+    def is_here(self, segment: str) -> bool:
+        """Whether a segment is on this host."""
+        return self._size_of(segment) >= 0
+
+    def bring(self, segment: str, source: str, now: float) -> bool:
+        """Download a segment that one neighbour has lent and another one needs; return whether it may come.
+
+        It was here before, or on the way, unless this whole host was started again.
+        """
+        if segment in self._gone:
+            self._gone.discard(segment)
+            return False
+        if segment not in self._downloads:
+            deferred = Deferred(source, messages.Fetch(segment), [], is_local=True)
+            self._downloads.wait(deferred, source, [segment], now)
+        return True
+
+    def note_gone(self, segment: str) -> None:
+        """A segment that was to be brought is not to be had."""
+        if len(self._gone) >= GONE_REMEMBERED:
+            self._gone.clear()
+        self._gone.add(segment)
+
+    def _is_foreign(self, segment: str, peer: str) -> bool:
+        """Whether a segment is here, and did not come as that of a result from this neighbour."""
+        return self.is_here(segment) and self._brought.get(segment) != peer
 
     def _missing(self, names: Iterable[str]) -> set[str]:
-        return {name for name in names if self._size_of(name) < 0}
-
-    # -- what becomes of it ------------------------------------------------------------------------------------------
+        return {name for name in names if not self.is_here(name)}
 
     def on_stored(self, segment: str) -> list[Deferred]:
         """A segment is here: return what misses nothing any more."""
@@ -130,6 +153,10 @@ class Deferrals:
         if any(deferred.is_local for deferred in waited):
             self._cache.add(segment, size)
         for deferred in waited:
+            if isinstance(deferred.what, messages.Results):
+                self._brought[segment] = deferred.peer
+                if len(self._brought) > BROUGHT_REMEMBERED:
+                    del self._brought[next(iter(self._brought))]
             if isinstance(deferred.what, Lot):
                 self._cache.use([segment], deferred.what.intake.source)
         return ready
@@ -137,9 +164,8 @@ class Deferrals:
     def strike_out(self, deferred: Deferred) -> None:
         """Something does not wait any more."""
         self._downloads.forget(deferred)
-        constants = self._constants.get(deferred.peer, [])
-        if deferred in constants:
-            constants.remove(deferred)
+        if isinstance(deferred.what, messages.Constant):
+            self._constants[deferred.peer].remove(deferred)
 
     def forget_vacated(self) -> None:
         """Futures are not here any more: what only they miss is not downloaded."""
@@ -158,8 +184,7 @@ class Deferrals:
 
     def on_peer_gone(self, peer: str) -> None:
         """A neighbour is forgotten; its Futures have been withdrawn."""
-        for deferred in self._downloads.keys_of(peer):
-            self.strike_out(deferred)
+        self._constants.pop(peer, None)
 
     def explain(self, deferred: Deferred) -> str:
         """Say what a Future waits for that is parked under this key."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..wire.messages import CANCELLED, Results
+from ..wire.manifest import MANIFEST, segments_of
+from ..wire.messages import CANCELLED, MAX_COUNT, Results
+from .files import HandOver
 from .lots import Intake
 from .outbox import Outbox
 from .peers import Peer, Peers
@@ -34,8 +37,14 @@ def joined(parts: list[Results]) -> Results:
     return Results(
         first.piece, first.attempt, [i for one in parts for i in one.ids],
         [outcome for one in parts for outcome in one.outcomes], [pair for one in parts for pair in one.odd],
-        sum(one.seconds for one in parts), sum(one.count for one in parts),
+        min(sum(one.seconds for one in parts), sys.float_info.max),
+        min(sum(one.count for one in parts), MAX_COUNT),
     )  # fmt: skip
+
+
+def segments_in(outcomes: list[bytes]) -> list[str]:
+    """Return all segments that outcomes need; none if the smallest outcome is larger than ``MANIFEST``."""
+    return [name for outcome in outcomes if outcome[:1] == MANIFEST for name in segments_of(outcome)]
 
 
 class Delivery:
@@ -56,6 +65,8 @@ class Delivery:
             self._cache.on_resolved((intake.giver, intake.number))
         results = Results(intake.number, intake.terms.attempt, ids, outcomes, odd, seconds, count)
         peer = self._peers[intake.giver]
+        if outcomes and min(outcomes)[:1] <= MANIFEST and (names := segments_in(outcomes)):
+            self._outbox.act(HandOver(names, peer.name if peer.role == "worker" else ""))
         if peer.link is None:
             self._outbox.send(peer, results, now)
         else:
@@ -72,8 +83,8 @@ class Delivery:
     def _collect(self, peer: Peer, results: Results, now: float) -> None:
         """Send results to a neighbour, now or with others."""
         assert peer.link is not None
-        collected = self._collected.setdefault(peer.name, {})
-        if not collected:
+        collected = self._collected.get(peer.name)
+        if collected is None:
             flush_at = self._flush_at.get(peer.name, 0.0)
             wait = max(COLLECT_SECONDS, peer.link.round_trip / 16)
             if now >= flush_at + wait:
@@ -81,15 +92,16 @@ class Delivery:
                 self._outbox.send(peer, results, now)
                 return
             self._flush_at[peer.name] = flush_at + wait
+            collected = self._collected[peer.name] = {}
         collected.setdefault(results.piece, []).append(results)
 
-    def deadlines(self) -> list[float]:
+    def deadline(self) -> float | None:
         """When :meth:`flush_if_due` has something to do."""
-        return [self._flush_at[name] for name, collected in self._collected.items() if collected]
+        return min(map(self._flush_at.__getitem__, self._collected), default=None)
 
     def flush_if_due(self, peer: Peer, now: float) -> None:
         """Send what was collected for a neighbour, once it is time."""
-        if self._collected.get(peer.name) and now >= self._flush_at[peer.name]:
+        if peer.name in self._collected and now >= self._flush_at[peer.name]:
             self.flush(peer, now)
 
     def flush(self, peer: Peer, now: float) -> None:

@@ -1,25 +1,29 @@
-"""Giving out: which Futures go to whom, how many at a time.
+"""Giving out: which Futures go to whom, how many at a time (:mod:`..federation.schedule`).
 
-Own Workers come first, the idle ones before the others; what is left goes to neighbours that have Demand. How many is
-arithmetic on measured durations (:mod:`..federation.schedule`). A neighbour whose Workers are idle is given back what
-it lent itself, in its turn; what came back over a link goes on only to who is idle.
+Own Workers come first, the idle ones before the others; what is left goes to neighbours that have Demand. A neighbour
+whose Workers are idle is given back what it lent itself; what came back over a link goes on only to who is idle.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from ..federation import schedule
 from ..federation.schedule import Durations
-from ..wire.messages import Batch, Return
+from ..supervision.stand_ins import STAND_INS_AT_MOST
+from ..wire.messages import ANY, LIMITED, NONE, UNLIMITED, Batch, Return
+from .events import AskStandIn
 from .functions import Functions
 from .ledger import Ledger
 from .load import Load, PeerLoad
 from .lots import Lot
 from .outbox import Outbox
 from .segment_cache import SegmentCache
+from .stand_ins import StandInRequests
 
+SET_ASIDE = ("limited",)
+"""Futures with a time limit are parked under this key while others wait in own Workers."""
 MOST_CROSSINGS = 2
 """How often a Future may be lent over one link: once for a queue there, and once more to a Worker that is idle."""
 
@@ -33,32 +37,73 @@ class Dispatch:
     ) -> None:  # fmt: skip
         self._ledger, self._queue, self._load, self._durations = ledger, ledger.queue, load, durations
         self._functions, self._cache, self._outbox = functions, cache, outbox
+        self.stand_ins = StandInRequests()
 
     def give_out(self, now: float) -> None:
         """Cut pieces from the queue for Workers with room, idle ones first."""
-        queue, roomy = self._queue, deque(self._load.roomy())
+        queue, roomy = self._queue, deque(load for load in self._load.roomy() if load.starts < LIMITED)
         if not roomy:
             return
-        backlog, total = self._load.backlog(), self._reach()
+        backlog, total = self._load.backlog(), self._load.reach()
         while roomy and queue.count:
             lot, load = queue.head(), roomy.popleft()
             if self._lacks_function(lot, now):
                 roomy.appendleft(load)
                 continue
-            mean = self._durations.of(lot.terms.function)
-            waits = 0 if load.idle else max(0, load.account.pending - 1)
-            count, spent = schedule.portion(mean, load.room, backlog, total, waits)
+            count, spent = self._portion(load, lot, backlog, total)
             if not count:
                 continue
-            if lot.together and count > lot.together:
-                count = lot.together
-            if lot.terms.crashes:
-                count, spent = 1, True
-            count = min(count, len(lot.ids))
             backlog -= count
             self.give(load, lot, count, spent=spent, now=now)
             if load.room:
                 roomy.append(load)
+
+    def _portion(self, load: PeerLoad, lot: Lot, backlog: int, total: int) -> tuple[int, bool]:
+        """Return how many Futures of a lot a Worker is given, and whether that uses its Demand up."""
+        mean = self._durations.of(lot.terms.function)
+        waits = 0 if load.idle else max(0, load.account.pending - 1)
+        count, spent = schedule.portion(mean, load.room, backlog, total, waits)
+        if lot.together and count > lot.together:
+            count = lot.together
+        if count and lot.terms.crashes:
+            count, spent = 1, True
+        return min(count, len(lot.ids)), spent
+
+    def give_limited(self, now: float, *, hopeless: bool) -> list[Lot]:
+        """Give out Futures with a time limit while others wait in own Workers: to those in which none waits.
+
+        They are set aside, for they may not hold up what every Worker can run. If there is no Worker for them, the host
+        process is asked for stand-ins. Return those that nobody will run, as Futures wait in all of these, too.
+        """
+        ledger, queue, load = self._ledger, self._queue, self._load
+        starts = Counter(worker.starts for worker in load.workers.values())
+        waiting = 0 if hopeless else starts[UNLIMITED] + starts[NONE]
+        for lot in [lot for lot in queue if lot.terms.limit] if waiting and queue.limited else ():
+            ledger.park(lot, SET_ASIDE)
+        aside = sorted(ledger.parked.get(SET_ASIDE, ()), key=lambda lot: -lot.terms.priority)
+        if not waiting:
+            for lot in aside:
+                ledger.unpark(lot)
+            return []
+        roomy = deque(taker for taker in load.roomy() if taker.starts in (ANY, LIMITED))
+        total = max(1, load.reach())
+        for lot in aside:
+            if queue.count and lot.terms.priority < queue.head().terms.priority:  # which others are to run before
+                roomy = deque(taker for taker in roomy if taker.starts == LIMITED)
+            while roomy and lot.ids and not self._lacks_function(lot, now):
+                taker = roomy.popleft()
+                count, spent = self._portion(taker, lot, len(lot.ids), total)
+                if count:
+                    self.give(taker, lot, count, spent=spent, now=now)
+                    if taker.room:
+                        roomy.append(taker)
+        left = ledger.parked.get(SET_ASIDE, [])
+        if starts[NONE] >= STAND_INS_AT_MOST:
+            return list(left)
+        futures = sum(len(lot.ids) for lot in left)
+        for _ in range(self.stand_ins.wanted(waiting, starts[LIMITED], starts[NONE], futures, now)):
+            self._outbox.act(AskStandIn())
+        return []
 
     def _lacks_function(self, lot: Lot, now: float) -> bool:
         """Whether the definition is not here; then the lot is put aside until it has come."""
@@ -77,14 +122,10 @@ class Dispatch:
         if not self._lacks_function(lot, now):
             self.give(load, lot, len(lot.ids), spent=False, now=now)
 
-    def _reach(self) -> int:
-        """How many Workers there are, here and behind neighbours, as of the last survey."""
-        return self._load.takers + self._load.others_workers
-
     def give_to_neighbours(self, now: float) -> None:
         """Give neighbours their share of what own Workers have left."""
         queue = self._queue
-        backlog, total = self._load.backlog(), self._reach()
+        backlog, total = self._load.backlog(), self._load.reach()
         order = sorted(
             self._load.neighbours.values(),  # who lent what waits comes last: that is to be run on this side if it can
             key=lambda load: (load.peer.name in queue.givers, -load.idle, load.account.pending - load.workers),
@@ -92,14 +133,14 @@ class Dispatch:
         for load in order:
             name, fits = load.peer.name, self._fitting(load)
             while queue.count and load.room:
-                back = self._returnable(load)
+                back = self._returnable(load, now)
                 lot = queue.head_for(name, back, fits)
                 if lot is None:
                     break
                 if lot.intake.giver == name:
                     self._give_back(load, lot, back, now)
                 elif not self._lacks_function(lot, now):
-                    count = self._share_of(load, lot, backlog, total)
+                    count = self._share_of(load, lot, backlog, total, now)
                     if not count:
                         break
                     self.give(load, lot, count, spent=False, now=now, to=name)
@@ -115,24 +156,23 @@ class Dispatch:
             not lot.terms.barred or (load.idle > 0 and (stranded or lot.terms.barred.count(name) < MOST_CROSSINGS))
         )
 
-    def _returnable(self, load: PeerLoad) -> int:
+    def _returnable(self, load: PeerLoad, now: float) -> int:
         """How many Futures to give back to a neighbour: as its idle Workers need, less what starts soon here."""
         assert load.peer.link is not None
-        takers = self._load.takers
-        if not takers and self._load.others_workers <= load.workers:
+        if not self._load.takers and self._load.others_workers <= load.workers:
             return load.room  # nobody else could run them
         if not load.idle:
             return 0
-        soon = schedule.soon(self._durations.last, takers, load.peer.link.round_trip)
+        soon = self._load.start_soon(self._durations.last, load.peer.link.round_trip, now)
         return max(0, min(load.idle, self._queue.count - soon))
 
-    def _share_of(self, load: PeerLoad, lot: Lot, backlog: int, total: int) -> int:
+    def _share_of(self, load: PeerLoad, lot: Lot, backlog: int, total: int, now: float) -> int:
         assert load.peer.link is not None
         round_trip = load.peer.link.round_trip
         seconds = schedule.HORIZON_SECONDS + 2.5 * round_trip
         mean = self._durations.of(lot.terms.function)
         count = schedule.share(mean, load.account.pending, backlog, load.workers, total, seconds)
-        left = backlog - schedule.soon(mean, self._load.takers, round_trip / 2)
+        left = backlog - self._load.start_soon(mean, round_trip / 2, now)
         return max(0, min(max(count, load.idle), load.room, left, 1 if lot.terms.crashes else len(lot.ids)))
 
     def _give_back(self, load: PeerLoad, lot: Lot, count: int, now: float) -> None:
@@ -149,9 +189,7 @@ class Dispatch:
         durations = self._durations
         return durations.of(lot.terms.function) or durations.last or schedule.HORIZON_SECONDS
 
-    def give(
-        self, load: PeerLoad, lot: Lot, count: int, *, spent: bool, now: float, to: str = ""
-    ) -> None:  # fmt: skip
+    def give(self, load: PeerLoad, lot: Lot, count: int, *, spent: bool, now: float, to: str = "") -> None:
         """Give a peer the first Futures of a lot, and before that the definition if it does not know it."""
         terms = lot.terms
         number, ids, payloads = self._ledger.give(lot, count, load.peer.name, self._seconds(lot), to)
@@ -159,7 +197,7 @@ class Dispatch:
             self._functions.send_function(load.peer, terms.function, now)
         batch = Batch(
             number, terms.submitter, terms.function, terms.attempt, terms.crashes, self._load.backlog(), spent, ids,
-            payloads, terms.root, terms.priority,
+            payloads, terms.root, terms.priority, terms.limit,
         )  # fmt: skip
         self._outbox.send(load.peer, batch, now)
         self._load.note_given(load, len(ids), spent=spent)

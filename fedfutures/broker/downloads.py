@@ -1,11 +1,8 @@
 """Downloads: which segments of other hosts are missing here, for what, and how they come.
 
-A segment is asked of a neighbour in chunks (``Get``), as many at a time as the link carries in a moment
-(:mod:`.congestion`), and written to a file that gets its name when it is complete. Whoever is asked keeps no state, and
-nothing of this is numbered: a chunk that was lost is asked for again, and one that comes twice is dropped.
-
-What waits for segments is known here by opaque keys. Each key waits for segments of one neighbour; when that neighbour
-does not have one (any more), the key fails, and keys that wait for the same segment of others let it be asked of those.
+A segment is asked of a neighbour in chunks (``Get``), as many at a time as its congestion window lets through. What
+waits for segments is known here by opaque keys. Each key waits for segments of one neighbour; when that neighbour does
+not have one (any more), the key fails, and keys that wait for the same segment of others let it be asked of those.
 """
 
 from __future__ import annotations
@@ -21,6 +18,8 @@ from .files import Abandon, Begin, Brought, Finish, Unwritable, Write
 from .outbox import Outbox
 
 K = TypeVar("K", bound=Hashable)
+LATER_SECONDS = 0.2
+"""So long after a neighbour has said "later" it is asked again; meanwhile other segments take their turn."""
 
 
 class Failed(Generic[K]):
@@ -87,6 +86,7 @@ class Downloads(Generic[K]):
         self._waits: dict[K, tuple[str, set[str]]] = {}  # key -> (neighbour, missing segments)
         self._windows: dict[str, CongestionWindow] = {}  # by neighbour
         self._queues: dict[str, deque[Download]] = {}  # what is to be asked of it
+        self._later: dict[str, float] = {}  # when to ask again for what a neighbour does not have yet
         self.bytes_fetched = 0
 
     def __len__(self) -> int:
@@ -178,6 +178,10 @@ class Downloads(Generic[K]):
         download = self._downloads.get(chunk.name)
         if download is None or download.peer != event.peer or chunk.offset not in download.open:
             return None
+        if chunk.size == messages.LATER:
+            download.again.append(chunk.offset)
+            self._later[chunk.name] = now + LATER_SECONDS
+            return None
         if chunk.size < 0 or chunk.size != download.size >= 0:
             return self._fail(download, f"is not to be had from {download.peer} any more", now)
         if download.size < 0:
@@ -201,19 +205,24 @@ class Downloads(Generic[K]):
 
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to do."""
+        if not self._downloads:
+            return None
         times = [due for window in self._windows.values() if (due := window.deadline()) is not None]
-        return min(times, default=None)
+        return min([*times, *self._later.values()], default=None)
 
     def tick(self, now: float) -> None:
-        """Ask again for chunks that were lost."""
+        """Ask again for chunks that were lost, or that were not there."""
+        for name in [name for name, due in self._later.items() if now >= due]:
+            del self._later[name]
+            self._enqueue(self._downloads[name])
         for peer, window in self._windows.items():
             due = window.deadline()
             if due is not None and now >= due:
-                self._on_timeout(peer, window, now)
+                self._ask_again(peer, window.on_timeout(now))
             self.pump(peer, now)
 
-    def _on_timeout(self, peer: str, window: CongestionWindow, now: float) -> None:
-        for segment, offset in window.on_timeout(now):
+    def _ask_again(self, peer: str, lost: Iterable[tuple[str, int]]) -> None:
+        for segment, offset in lost:
             download = self._downloads.get(segment)
             if download is not None and download.peer == peer and offset in download.open:
                 download.again.append(offset)
@@ -224,6 +233,7 @@ class Downloads(Generic[K]):
     def on_stored(self, segment: str) -> tuple[int, list[K], list[K]]:
         """A segment is complete: return its size, all keys that missed it, and those that miss nothing any more."""
         download = self._downloads.pop(segment, None)
+        self._later.pop(segment, None)
         if download is None:
             return -1, [], []
         keys = self._keys.pop(segment)
@@ -253,6 +263,7 @@ class Downloads(Generic[K]):
 
     def _abandon(self, download: Download) -> None:
         del self._downloads[download.name]
+        self._later.pop(download.name, None)
         for offset in download.open:
             self._windows[download.peer].discard((download.name, offset))
         if download.size >= 0:
@@ -263,7 +274,7 @@ class Downloads(Generic[K]):
     def on_session(self, peer: str, now: float) -> None:
         """A session with a neighbour has begun: what was under way in another is asked for again."""
         if peer in self._windows:
-            self._on_timeout(peer, self._windows[peer], now)
+            self._ask_again(peer, self._windows[peer].begin_anew(now))
         self.pump(peer, now)
 
     def on_peer_gone(self, peer: str, now: float) -> None:
@@ -277,6 +288,8 @@ class Downloads(Generic[K]):
 
     def check(self) -> None:
         """Assert that the books agree."""
+        if not (self._keys or self._downloads or self._waits or self._windows):
+            return
         assert self._keys.keys() == self._downloads.keys(), "what is missing is not what is downloaded"
         assert all(self._keys.values()), "nobody misses a segment that is downloaded"
         assert all(missing for _, missing in self._waits.values()), "something waits for nothing"

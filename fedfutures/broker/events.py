@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..federation.events import Arrived, Send, Tick
-from ..lazy_dataclass import dataclass
+from ..lazy_dataclass import dataclass, field
 from ..wire import messages
 from . import files
 
@@ -21,6 +21,22 @@ class PeerLost:
     running: tuple[int, int] | None  # (piece, id)
     dump: str
     host: str
+    late: tuple[int, int] | None = None  # (piece, id) of the Future that was over its time limit
+
+
+@dataclass(slots=True)
+class PeerStopped:
+    """Event: the host process says that a Worker is stopped by a signal; `running` as in :class:`PeerLost`."""
+
+    peer: str
+    running: tuple[int, int] | None  # (piece, id)
+
+
+@dataclass(slots=True)
+class PeerContinued:
+    """Event: a Worker that was stopped goes on."""
+
+    peer: str
 
 
 @dataclass(slots=True)
@@ -39,9 +55,10 @@ class Dial:
 
 @dataclass(slots=True)
 class Expect:
-    """Event: this Broker was started again; these Workers are alive and will introduce themselves."""
+    """Event: this Broker was started again; these peers are to introduce themselves."""
 
-    workers: list[str]
+    workers: list[str]  # those that live
+    neighbours: list[str] = field(default_factory=list)  # those that have a link; they may be out of reach
 
 
 @dataclass(slots=True)
@@ -52,5 +69,10 @@ class Publish:
     state: messages.State
 
 
-Action = Send | Publish | files.Action
-Event = Arrived | PeerLost | GaveUp | Dial | Expect | Tick | files.Event
+@dataclass(slots=True)
+class AskStandIn:
+    """Action: ask the host process for a stand-in."""
+
+
+Action = Send | Publish | AskStandIn | files.Action
+Event = Arrived | PeerLost | PeerStopped | PeerContinued | GaveUp | Dial | Expect | Tick | files.Event

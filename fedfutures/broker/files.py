@@ -79,5 +79,30 @@ class Remove:
     reuse: bool = False
 
 
+@dataclass(slots=True)
+class HandOver:
+    """Action: segments of outcomes go to a peer, and from now on outlive the process that made them.
+
+    `to` is the Worker of this host with which they end; "": a peer whose end does not come before that of the run.
+    """
+
+    names: list[str]
+    to: str = ""
+
+
+@dataclass(slots=True)
+class Discard:
+    """Action: remove segments, unless they were handed over."""
+
+    names: list[str]
+
+
+@dataclass(slots=True)
+class Sweep:
+    """Action: a Worker of this host is dead. Remove what it made and nobody was handed, and what it was handed."""
+
+    worker: str
+
+
 Event = Brought | Stored | Unwritable
-Action = Read | Begin | Write | Finish | Abandon | Remove
+Action = Read | Begin | Write | Finish | Abandon | Remove | HandOver | Discard | Sweep

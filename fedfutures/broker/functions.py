@@ -1,12 +1,8 @@
 """Definitions of functions, modules and constants: which are here, which peers know them, and what waits for them.
 
-A function travels once over each link, in front of the first Batch that needs it. Who has dropped it, or never had it,
-says ``Want``; a Broker that does not have it either passes the question on to where the Futures came from, and the
-definition back. Constants go to everybody, and to everybody who comes later.
-
-Modules (:mod:`..wire.modules`) go the same way, but are asked for towards the Origin, whichever Future needs them: of
-an Origin that is here, else of the neighbour that dials this Broker. They are accepted from there alone. That a module
-is not to be had is passed on and not kept.
+A function travels once over each link, in front of the first Batch that needs it; who lacks it says ``Want``. Modules
+(:mod:`..wire.modules`) go the same way, but are asked for towards the Origin, whichever Future needs them, and accepted
+from there alone. That a module is not to be had is passed on and not kept.
 """
 
 from __future__ import annotations
@@ -14,7 +10,10 @@ from __future__ import annotations
 from ..errors import RemoteProtocolError
 from ..program.snapshots import asked_for
 from ..wire import messages
+from ..wire.manifest import segments_of
+from ..wire.messages import MAX_COUNT
 from ..wire.modules import is_module
+from .files import HandOver
 from .ledger import Ledger
 from .lots import Lot
 from .outbox import Outbox
@@ -33,42 +32,36 @@ class Functions:
         self.constants: dict[str, messages.Constant] = {}
         self.bytes = 0
 
-    # -- definitions -------------------------------------------------------------------------------------------------
-
     def on_function(self, peer: Peer, function: messages.Function, now: float) -> None:
         """A definition came: pass it on to all who want it; Futures that waited for it go into the queue."""
         digest = function.digest
         if is_module(digest):
             _require_towards_origin(peer, digest)
-            if not function.body:
-                self._deny(function, now)
-                return
         else:
             peer.knows.add(digest)
-        peer.wants.discard(digest)
-        if digest not in self.definitions:
-            self.definitions[digest] = function
-            self.bytes += len(function.body)
-            while len(self.definitions) > FUNCTIONS_AT_MOST or (
-                self.bytes > FUNCTION_BYTES_AT_MOST and len(self.definitions) > 1
-            ):
-                self.forget(next(iter(self.definitions)))
+        if function.body or not is_module(digest):  # else there is no such module
+            peer.wants.discard(digest)
+            self._enter(function)
         for other in self._peers.values():
             if digest in other.wants:
                 self._send(other, function, now)
         for lot in list(self._ledger.parked.get(digest, ())):
             self._ledger.unpark(lot)
 
-    def _deny(self, function: messages.Function, now: float) -> None:
-        """Tell all who wait for a module that there is none."""
-        for other in self._peers.values():
-            if function.digest in other.wants:
-                other.wants.discard(function.digest)
-                self._outbox.send(other, function, now)
+    def _enter(self, function: messages.Function) -> None:
+        if function.digest not in self.definitions:
+            self.definitions[function.digest] = function
+            self.bytes += len(function.body)
+            while len(self.definitions) > FUNCTIONS_AT_MOST or (
+                self.bytes > FUNCTION_BYTES_AT_MOST and len(self.definitions) > 1
+            ):
+                self.forget(next(iter(self.definitions)))
 
     def forget(self, digest: bytes) -> None:
         """Drop a definition; it is asked for when it is needed again."""
         self.bytes -= len(self.definitions.pop(digest).body)
+        for peer in self._peers.values():
+            peer.knows.discard(digest)  # else these sets would grow with all that a program ever made
 
     def send_function(self, peer: Peer, digest: bytes, now: float) -> None:
         """Send a peer the function of Futures that it is given next."""
@@ -135,8 +128,6 @@ class Functions:
             if has_modules or not is_module(digest):
                 self._outbox.send(peer, messages.Want(digest), now)
 
-    # -- Futures that wait -------------------------------------------------------------------------------------------
-
     def defer(self, lot: Lot, now: float) -> None:
         """Let a lot wait for its function, and ask who gave it."""
         digest, giver = lot.terms.function, lot.intake.giver
@@ -145,18 +136,18 @@ class Functions:
         if not known:
             self._outbox.send(self._peers[giver], messages.Want(digest), now)
 
-    # -- constants ---------------------------------------------------------------------------------------------------
-
     def on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
         """The newest value wins; between Brokers, of equally new ones the greater, so that all come to the same."""
         known = self.constants.get(constant.name)
         if known == constant:
             return
+        if peer.link is None and (names := segments_of(constant.body)):
+            self._outbox.act(HandOver(names))  # others need them when their maker is gone
         late = known is not None and (known.version, known.body) >= (constant.version, constant.body)
         if late and peer.link is not None:
             return
         if known is not None and known.version >= constant.version and peer.link is None:
-            late, constant = True, messages.Constant(constant.name, known.version + 1, constant.body)
+            late, constant = True, messages.Constant(constant.name, min(known.version + 1, MAX_COUNT), constant.body)
         self.constants[constant.name] = constant
         for other in self._peers.values():
             if late or other is not peer:  # its sender may have taken the other's value for the newer one
@@ -171,5 +162,5 @@ class Functions:
 def _require_towards_origin(peer: Peer, module: bytes) -> None:
     if asked_for(module)[2] and peer.link is not None:
         return  # several Origins may be anywhere
-    if peer.role != "origin" and (peer.link is None or peer.link.dials):
+    if peer.role != "origin" and not peer.is_parent:
         raise RemoteProtocolError(f"modules come from the Origin, not from {peer.name}")

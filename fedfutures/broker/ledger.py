@@ -2,12 +2,11 @@
 
 Every unresolved Future that the Broker knows of is in exactly one place: in a :class:`Lot` that waits (in the queue, or
 parked under a key until something has come that it needs), or in the ``pending`` of one :class:`Piece` that a peer
-holds. Only the methods of :class:`Ledger` move a Future from one place to another, and each leaves the books whole
-(:meth:`Ledger.check`). The ledger sends nothing and knows peers by their names alone: what has to be said it returns.
+holds. Only the methods of :class:`Ledger` move a Future, and each leaves the books whole (:meth:`Ledger.check`). The
+ledger sends nothing and knows peers by their names alone: what has to be said it returns.
 
-A Batch that a peer gave is an :class:`Intake` until all its Futures have resolved. It knows its lots and its pieces, so
-nothing is searched. A submitter that leaves takes its intakes with it; pieces of them that others hold have no intake
-from then on, and their results are dropped.
+A submitter that leaves takes its intakes with it; pieces of them that others hold have no intake from then on, and
+their results are dropped.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
 
-from ..errors import LocalProtocolError, RemoteProtocolError
-from ..federation.sessions import RESULTS_REMEMBERED
+from ..errors import RemoteProtocolError
+from ..federation.session import RESULTS_REMEMBERED
 from ..federation.terms import Terms
 from .lots import SHARD, Intake, Lot, Piece, Source
 from .queue import WorkQueue
@@ -38,15 +37,19 @@ class Account:
 
     def find(self, number: int, ids: list[int]) -> list[tuple[Piece, list[int]]]:
         """Return the pieces that a message about piece `number` speaks of, and which Futures of each."""
-        if number not in self.shards:
-            piece = self.held.get(number)
-            return [] if piece is None else [(piece, ids)]
         found = []
-        for key in (number, *self.shards[number]):
+        for key in (number, *self.shards.get(number, ())):
             piece = self.held.get(key)
             if piece is not None and (here := [i for i in ids if i in piece.pending]):
                 found.append((piece, here))
         return found
+
+    def require_given(self, number: int) -> None:
+        """Raise for a message about a piece that the peer was never given; late messages are no offence."""
+        if number > self.last_piece:
+            raise RemoteProtocolError(
+                f"{self.name} speaks of piece {number}, and was given none after {self.last_piece}"
+            )
 
 
 Recall = tuple[Piece, list[int]]
@@ -166,9 +169,7 @@ class Ledger:
     def cancel(self, intake: Intake, ids: list[int]) -> tuple[list[list[int]], list[Recall]]:
         """A submitter does not want Futures any more; return those that waited, and those that are with others."""
         wanted = set(ids)
-        settled = [
-            self.settle_waiting(lot, wanted) for lot in intake.sorted_lots() if not wanted.isdisjoint(lot.ids)
-        ]  # fmt: skip
+        settled = [self.settle_waiting(lot, wanted) for lot in intake.sorted_lots() if not wanted.isdisjoint(lot.ids)]
         recalls: list[Recall] = []
         for piece in intake.sorted_pieces():
             if held := [i for i in ids if i in piece.pending]:
@@ -249,9 +250,7 @@ class Ledger:
     def park_parts(self, lot: Lot, parts: dict[Hashable, list[int]]) -> list[Lot]:
         """Let Futures of a lot wait under several keys; return the new lots. One pass over the lot, however many."""
         taken = dict(zip(*self._withdraw(lot, {i for ids in parts.values() for i in ids})))
-        return [
-            self._wait(Lot(lot.intake, lot.terms, ids, [taken[i] for i in ids], key)) for key, ids in parts.items()
-        ]  # fmt: skip
+        return [self._wait(Lot(lot.intake, lot.terms, ids, [taken[i] for i in ids], key)) for key, ids in parts.items()]
 
     def unpark(self, lot: Lot) -> None:
         """What a parked lot waits for has come: it goes into the queue."""
@@ -315,9 +314,7 @@ class Ledger:
             if lot.key not in self.parked:
                 self.vacated.append(lot.key)
 
-    def _hold(
-        self, account: Account, key: int, lot: Lot, terms: Terms, ids: list[int], payloads: list[bytes]
-    ) -> None:  # fmt: skip
+    def _hold(self, account: Account, key: int, lot: Lot, terms: Terms, ids: list[int], payloads: list[bytes]) -> None:
         piece = Piece(lot.intake, terms, account.name, key, dict(zip(ids, payloads)))
         account.held[key] = lot.intake.pieces[account.name, key] = piece
         account.pending += len(ids)
@@ -371,32 +368,28 @@ class Ledger:
             pending = 0
             for key, piece in account.held.items():
                 pending += len(piece.pending)
-                _require(bool(piece.pending), f"{account.name} holds an empty piece")
-                _require((piece.holder, piece.key) == (account.name, key), "a piece is in another's account")
+                assert piece.pending, f"{account.name} holds an empty piece"
+                assert (piece.holder, piece.key) == (account.name, key), "a piece is in another's account"
                 if piece.intake is not None:
                     pieces += 1
-                    _require(piece.intake.pieces.get((account.name, key)) is piece, "an intake lacks a piece")
-            _require(account.pending == pending, f"the count of what {account.name} holds is off")
+                    assert piece.intake.pieces.get((account.name, key)) is piece, "an intake lacks a piece"
+            assert account.pending == pending, f"the count of what {account.name} holds is off"
             for number, keys in account.shards.items():
-                _require(any(key in account.held for key in (number, *keys)), "shards of nothing")
+                assert any(key in account.held for key in (number, *keys)), "shards of nothing"
             for intake in account.intakes.values():
                 lots -= len(intake.lots)
                 pieces -= len(intake.pieces)
                 ids = [i for lot in intake.lots for i in lot.ids]
                 for piece in intake.pieces.values():
                     ids += piece.pending
-                _require(len(ids) == len(set(ids)) == intake.left > 0, "a Future is in two places, or in none")
+                assert len(ids) == len(set(ids)) == intake.left > 0, "a Future is in two places, or in none"
         places: list[tuple[Hashable, Iterable[Lot]]] = [(None, self.queue), *self.parked.items()]
         for place, waiting in places:
             for lot in waiting:
                 lots += 1
-                _require(lot.key == place and lot in lot.intake.lots, "a lot is not where it says, or its intake says")
-                _require(len(lot.ids) == len(lot.payloads) > 0, "a lot is empty or uneven")
-        _require(all(self.parked.values()), "nothing is parked under a key")
-        _require(lots == pieces == 0, "an intake knows a lot or a piece that is nowhere")
+                assert lot.key == place, "a lot is not where it says"
+                assert lot in lot.intake.lots, "an intake lacks a lot"
+                assert len(lot.ids) == len(lot.payloads) > 0, "a lot is empty or uneven"
+        assert all(self.parked.values()), "nothing is parked under a key"
+        assert lots == pieces == 0, "an intake knows a lot or a piece that is nowhere"
         self.queue.check()
-
-
-def _require(holds: bool, what: str) -> None:
-    if not holds:
-        raise LocalProtocolError(what)

@@ -1,31 +1,32 @@
-"""How load is shared: whom to ask for how much, whom to tell what, and when to be hungry.
+"""How load is shared: whom to ask for how much, whom to tell what, and when to publish unmet demand.
 
-Everything follows from one survey of the peers, brought up to date at each Tick. Demand goes to whoever may have work,
-and comprises what all *others* could use, so it is summed over the tree on its way. It stands: it is said again when
-much of it was used up. To neighbours that have published no spare Futures it is said coarsely and not often, so that
-thousands of Workers that fall idle one after the other do not make a storm.
-
-Of own Workers there may be many, and few of them change from one Tick to the next: the survey takes off what these
-counted before and adds what they count now. Where nothing at all has changed there is nothing to say.
+Demand comprises what all *others* could use, so it is summed over the tree on its way (docs/federation.rst, "Demand").
+Everything follows from one survey of the peers, brought up to date at each Tick. Of own Workers there may be many, and
+few of them change from one Tick to the next: the survey takes off what these counted before and adds what they count
+now. Where nothing at all has changed there is nothing to say.
 """
 
 from __future__ import annotations
 
 from ..federation import schedule
+from ..federation.schedule import Durations
 from ..lazy_dataclass import dataclass
-from ..wire.messages import Batch, Demand, State
+from ..wire.messages import ANY, LIMITED, Batch, Demand, State
+from .events import Publish
 from .ledger import Account, Ledger
 from .outbox import Outbox
 from .peers import Peer
 from .survey import Counts, Survey
 
-HUNGER_AFTER_SECONDS = 0.001
-HUNGER_REPEAT_SECONDS = 0.05
+UNMET_AFTER_SECONDS = 0.001
+UNMET_REPEAT_SECONDS = 0.05
 QUIET_SECONDS = 0.05
 """How often at most a neighbour is told what does not concern it now."""
 STATE_REPEAT_SECONDS = 1.0
-HUNGER_REPEAT_AT_MOST_SECONDS = 1.0
+UNMET_REPEAT_AT_MOST_SECONDS = 1.0
 DEMAND_AT_MOST = 1 << 20
+BELIEVED_AT_MOST = 1 << 40
+"""Larger counts of a peer are lies; with this bound the sums of many, which others are told, fit into messages."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +38,7 @@ class PeerLoad:
     order: int  # of Workers: as they came
     workers: int  # Workers at or behind it
     idle: int = 0  # Workers at or behind it that have nothing to run
+    starts: int = ANY  # of a Worker: which Futures it starts
     spent: bool = True  # its Demand is used up until it speaks again
     asked: int = 0  # the Demand last sent to it, less what came since
     told_idle: int = 0  # the idle Workers last told to it, less what came since
@@ -44,7 +46,7 @@ class PeerLoad:
     told_at: float = float("-inf")
     backlog: int = 0  # Futures that it still kept when it gave last
     spare: int = 0  # what a neighbour's State says
-    state: tuple[int, int] = (0, 0)  # (boot, number) of that State
+    state: tuple[int, int] = (0, 0)  # (incarnation, number) of that State
     published: tuple[int, int] = (0, 0)  # (spare, size) in the last State to it
     published_at: float = float("-inf")
     room: int = 0  # how many Futures it can still use: none while it is silent
@@ -57,7 +59,7 @@ class PeerLoad:
 
     def count(self, soon: int) -> Counts:
         """Return what a Worker counts."""
-        pending, room = self.account.pending, self.room
+        pending, room = (self.account.pending, self.room) if self.starts < LIMITED else (0, 0)  # of no stand-in
         if self.idle:
             return 0, 0, room, int(room > 0), room
         if pending:
@@ -68,30 +70,27 @@ class PeerLoad:
 class Load:
     """The load of one Broker: what its peers say, and what they are told."""
 
-    def __init__(
-        self, boot: int, size: int, ledger: Ledger, durations: schedule.Durations, outbox: Outbox
-    ) -> None:  # fmt: skip
-        self._boot, self._size = boot, size
+    def __init__(self, incarnation: int, size: int, ledger: Ledger, durations: Durations, outbox: Outbox) -> None:
+        self._incarnation, self._size = incarnation, size
         self._ledger, self._queue, self._durations, self._outbox = ledger, ledger.queue, durations, outbox
         self.peers: dict[str, PeerLoad] = {}
         self.workers: dict[str, PeerLoad] = {}  # the same, by role
         self.origins: dict[str, PeerLoad] = {}
         self.neighbours: dict[str, PeerLoad] = {}
+        self._by_role = {"worker": self.workers, "origin": self.origins, "broker": self.neighbours}
         self.takers = 0  # Workers of these that start Futures of others
         self.others_workers = 0  # Workers behind neighbours, at the last balance
         self.due: float | None = None  # when :meth:`balance` has something to do even if nothing happens
-        self._joined = 0
         self._roomy: set[PeerLoad] = set()  # Workers that have room
         self._survey = Survey()
-        self._counted_soon = 0
+        self._joined = self._counted_soon = 0
         self._changed: set[PeerLoad] = set()  # Workers that may count otherwise now
         self._news = True  # something else has changed
         self._balanced: tuple[int, int, bool, float | None, bool] | None = None  # what :meth:`balance` saw last
-        self._hungry_at: float | None = None  # when to publish hunger
-        self._hunger_wait = HUNGER_REPEAT_SECONDS
-        self._hunger = 0
-        self._number = 0
-        self._states_at = float("-inf")  # when States were repeated last
+        self._unmet_at: float | None = None  # when to publish unmet demand
+        self._unmet_wait = UNMET_REPEAT_SECONDS
+        self._unmet = self._number = 0
+        self._states_at = self._moved_at = float("-inf")  # when States were repeated, and own Workers changed, last
 
     # -- peers -------------------------------------------------------------------------------------------------------
 
@@ -99,7 +98,7 @@ class Load:
         """A peer is new, or begins a new session."""
         self._joined += 1
         load = PeerLoad(peer, self._ledger.accounts[peer.name], self._joined, int(peer.role == "worker"))
-        self.peers[peer.name] = self._of_role(peer.role)[peer.name] = load
+        self.peers[peer.name] = self._by_role[peer.role][peer.name] = load
         if peer.role == "worker":
             self.takers += load.workers
         self._note(load)
@@ -108,24 +107,26 @@ class Load:
         """A peer is gone."""
         load = self.peers.pop(name)
         role = load.peer.role
-        del self._of_role(role)[name]
+        del self._by_role[role][name]
         self._news = True
         if role == "worker":
-            self.takers -= load.workers
+            if not load.peer.silent:
+                self.takers -= load.workers
             self._roomy.discard(load)
             self._changed.discard(load)
             self._survey.count(load.counted, (0, 0, 0, 0, 0))
-
-    def _of_role(self, role: str) -> dict[str, PeerLoad]:
-        return {"worker": self.workers, "origin": self.origins, "broker": self.neighbours}[role]
 
     def is_deserted(self) -> bool:
         """Whether nobody is there who could run a Future."""
         return not self.workers and not any(load.workers for load in self.neighbours.values() if not load.peer.silent)
 
+    def reach(self) -> int:
+        """How many Workers there are, here and behind neighbours, as of the last survey."""
+        return self.takers + self.others_workers
+
     def roomy(self) -> list[PeerLoad]:
         """Return the own Workers that have room, idle ones first."""
-        return sorted(self._roomy, key=_idle_first)
+        return sorted(self._roomy, key=lambda load: (not load.idle, load.order))
 
     def backlog(self) -> int:
         """What waits here, and what the submitters of it still keep."""
@@ -166,11 +167,13 @@ class Load:
         """A peer says what it can use."""
         load = self.peers[name]
         load.peer.channel.demand(demand.count)
-        workers = demand.workers
+        workers = min(demand.workers, BELIEVED_AT_MOST)
         if load.peer.role == "worker":
             workers = min(1, workers)
-            self.takers += workers - load.workers
-        load.idle, load.workers, load.spent = demand.idle, workers, False
+            if not load.peer.silent:
+                self.takers += workers - load.workers
+        load.idle, load.workers, load.spent = min(demand.idle, BELIEVED_AT_MOST), workers, False
+        load.starts = demand.starts
         self._note(load)
 
     def on_batch(self, name: str, batch: Batch) -> None:
@@ -178,7 +181,7 @@ class Load:
         load = self.peers[name]
         load.asked -= len(batch.ids)
         load.told_idle = max(0, load.told_idle - len(batch.ids))
-        load.backlog = batch.backlog
+        load.backlog = min(batch.backlog, BELIEVED_AT_MOST)
         if load.peer.link is not None:
             load.idle = 0  # it serves its idle Workers, and whom it knows to be idle, before it gives us anything
         self._note(load)
@@ -187,7 +190,9 @@ class Load:
         """A peer gives Futures back; `held`: it did hold such."""
         load = self.peers[name]
         load.told_idle = max(0, load.told_idle - count)
-        if held and load.peer.link is None:
+        if load.peer.link is not None:
+            load.idle = 0  # as in :meth:`on_batch`
+        elif held:
             load.spent = True  # it will ask again when it can use more
         self._note(load)
 
@@ -200,10 +205,23 @@ class Load:
     def on_state(self, name: str, state: State) -> None:
         """A neighbour publishes what there is to be had."""
         load = self.neighbours.get(name)
-        if load is not None and (load.state[0] != state.boot or state.number > load.state[1]):
-            load.state = (state.boot, state.number)
-            load.spare = state.spare
+        if load is not None and (load.state[0] != state.incarnation or state.number > load.state[1]):
+            load.state = (state.incarnation, state.number)
+            load.spare = min(state.spare, BELIEVED_AT_MOST)
             self._news = True
+
+    def on_stopped(self, name: str) -> None:
+        """A Worker is stopped: it starts nothing."""
+        load = self.workers[name]
+        self.takers -= load.workers
+        self._note(load)
+
+    def on_continued(self, name: str) -> None:
+        """A Worker that was stopped goes on."""
+        load = self.workers[name]
+        self.takers += load.workers
+        self._outbox.note_deadline(load.peer)
+        self._note(load)
 
     def on_silence(self, name: str) -> None:
         """Nothing is heard of a neighbour, and what it held is taken back."""
@@ -226,7 +244,7 @@ class Load:
 
     def note_given_back(self, load: PeerLoad, count: int) -> None:
         """A neighbour has been given back what it had given."""
-        load.idle = max(0, load.idle - count)
+        load.idle, load.told_idle = max(0, load.idle - count), 0  # it takes this as a sign, too
         self._news = True
 
     # -- balance -----------------------------------------------------------------------------------------------------
@@ -237,21 +255,23 @@ class Load:
             self.note_held()
         queue, last = self._queue, self._durations.last
         seen = (queue.count, queue.returned, queue.bytes > schedule.QUEUE_BYTES_AT_MOST, last, hopeless)
-        is_due = self.due is not None and now >= self.due
-        if not (self._changed or self._news or is_due or seen != self._balanced):
+        if not (self._changed or self._news or seen != self._balanced or (self.due is not None and now >= self.due)):
             return
-        self._balanced, self._news, self.due = seen, False, None
-        queued = seen[0]
-        survey = self._look(queued)
-        hungry = self._consider_hunger(survey, queued, now)
+        self._balanced, self._news, self.due, queued = seen, False, None, queue.count
+        if self._changed:
+            self._moved_at = now
+        survey = self._look(queued, now)
+        is_unmet = self._consider_unmet(survey, queued, now)
         self._ask_origins(survey, queued, hopeless, now)
         if self.neighbours:
             for load in self.neighbours.values():
                 link = load.peer.link
                 if link is not None and link.linked and not link.silent:
-                    self._ask_neighbour(load, survey, queued, hungry, now)
-                    self._publish_to(load, survey, hungry, now)
+                    self._ask_neighbour(load, survey, queued, is_unmet, now)
+                    self._publish_to(load, survey, is_unmet, now)
             self._wake_at(self._states_at + STATE_REPEAT_SECONDS)
+            if queued and last is not None and not self._is_overdue(now):
+                self._wake_at(self._moved_at + schedule.overdue_seconds(last))
             if now >= self._states_at + STATE_REPEAT_SECONDS:
                 self._states_at = now
 
@@ -259,10 +279,19 @@ class Load:
         if self.due is None or when < self.due:
             self.due = when
 
-    def _look(self, queued: int) -> Survey:
+    def _is_overdue(self, now: float) -> bool:
+        """Whether what own Workers run takes longer than such Futures took lately: nobody knows how long."""
+        return not self._changed and now >= self._moved_at + schedule.overdue_seconds(self._durations.last)
+
+    def start_soon(self, mean: float | None, round_trip: float, now: float) -> int:
+        """Return how many queued Futures own Workers start before others could."""
+        return 0 if self._is_overdue(now) else schedule.soon(mean, self.takers, round_trip)
+
+    def _look(self, queued: int, now: float) -> Survey:
         """Bring the survey up to date."""
         survey, takers = self._survey, self.takers
-        soon = 1 + schedule.soon(self._durations.last, 1, 0.0)
+        last = self._durations.last if self.neighbours and not self._is_overdue(now) else None
+        soon = 1 + schedule.soon(last, 1, 0.0)
         changed, self._changed = self._changed, set()
         if soon != self._counted_soon:  # what is movable is otherwise everywhere, which matters to neighbours alone
             self._counted_soon = soon if self.neighbours else 0
@@ -274,7 +303,7 @@ class Load:
                 load.counted = counted
         survey.workers = takers
         if self.neighbours or self.others_workers:
-            here = queued - schedule.soon(self._durations.last, takers, 0.0)
+            here = queued - schedule.soon(last, takers, 0.0)
             at_origins = sum(load.backlog for load in self.origins.values())
             survey.begin_others(survey.own_movable + max(0, here) + at_origins)
             for load in self.neighbours.values():
@@ -286,6 +315,8 @@ class Load:
     # -- Demand ------------------------------------------------------------------------------------------------------
 
     def _ask_origins(self, survey: Survey, queued: int, hopeless: bool, now: float) -> None:
+        if not self.origins:
+            return
         cushion = schedule.cushion(self._durations.last, self.takers)
         wanted = survey.room + cushion + survey.others - queued
         if self._queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
@@ -300,7 +331,7 @@ class Load:
                 load.asked = wanted
                 self._outbox.send(load.peer, Demand(wanted, 0, 0), now)
 
-    def _ask_neighbour(self, load: PeerLoad, survey: Survey, queued: int, hungry: bool, now: float) -> None:
+    def _ask_neighbour(self, load: PeerLoad, survey: Survey, queued: int, is_unmet: bool, now: float) -> None:
         assert load.peer.link is not None
         seconds = 2 * schedule.HORIZON_SECONDS + 2.5 * load.peer.link.round_trip
         cushion = schedule.cushion(self._durations.last, self.takers, seconds)
@@ -308,7 +339,7 @@ class Load:
         wanted = max(0, min(goal - queued, DEMAND_AT_MOST))
         if self._queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
             wanted = 0
-        idle = survey.idle_beyond(load.idle) if hungry else 0
+        idle = survey.idle_beyond(load.idle) if is_unmet else 0
         if idle and load.movable:  # others that have something are asked for the rest
             idle = -(-idle * load.movable // max(1, survey.movable + survey.others_spare))
         workers = survey.workers_beyond(load.workers)
@@ -317,12 +348,13 @@ class Load:
             news = (
                 wanted - asked >= max(1, goal // 4) or wanted < asked // 4
                 or idle > load.told_idle or (not idle and load.told_idle > 0 and not queued)
+                or bool(workers) is not bool(load.told_workers)  # else Brokers may wait for each other's Workers
             )  # fmt: skip
         else:
             news = (
                 wanted > 2 * asked
                 or idle > 2 * load.told_idle
-                or not 0.75 <= _ratio(load.told_workers, workers) <= 1.25
+                or not 0.75 <= (load.told_workers + 0.01) / (workers + 0.01) <= 1.25
             )
             if news and now < load.told_at + QUIET_SECONDS:
                 self._wake_at(load.told_at + QUIET_SECONDS)
@@ -333,39 +365,39 @@ class Load:
 
     # -- Meta --------------------------------------------------------------------------------------------------------
 
-    def _consider_hunger(self, survey: Survey, queued: int, now: float) -> bool:
-        """Publish hunger once Workers have been idle for a moment while others have work; repeat it while it lasts."""
+    def _consider_unmet(self, survey: Survey, queued: int, now: float) -> bool:
+        """Publish unmet demand once Workers were idle for a moment while others have work; repeat it while it lasts."""
         alone = not survey.working and not self.neighbours
-        hunger = 0 if queued > self._queue.returned or alone else survey.idle_room + survey.others_idle
-        if not hunger:
-            self._hungry_at = None
-            if self._hunger:
+        unmet = 0 if queued > self._queue.returned or alone else survey.idle_room + survey.others_idle
+        if not unmet:
+            self._unmet_at = None
+            if self._unmet:
                 self._publish_to_workers(0)
             return False
-        if self._hungry_at is None:
-            self._hungry_at = now + HUNGER_AFTER_SECONDS
-            self._hunger_wait = HUNGER_REPEAT_SECONDS
-        elif now >= self._hungry_at:
+        if self._unmet_at is None:
+            self._unmet_at = now + UNMET_AFTER_SECONDS
+            self._unmet_wait = UNMET_REPEAT_SECONDS
+        elif now >= self._unmet_at:
             if survey.working:
-                self._publish_to_workers(hunger)
-            self._hungry_at = now + self._hunger_wait
-            self._hunger_wait = min(2 * self._hunger_wait, HUNGER_REPEAT_AT_MOST_SECONDS)
-        self._wake_at(self._hungry_at)
-        return self._hunger_wait > HUNGER_REPEAT_SECONDS
+                self._publish_to_workers(unmet)
+            self._unmet_at = now + self._unmet_wait
+            self._unmet_wait = min(2 * self._unmet_wait, UNMET_REPEAT_AT_MOST_SECONDS)
+        self._wake_at(self._unmet_at)
+        return self._unmet_wait > UNMET_REPEAT_SECONDS
 
-    def _publish_to_workers(self, hunger: int) -> None:
-        self._hunger = hunger
-        self._publish("", hunger, self._queue.count, self._size)
+    def _publish_to_workers(self, unmet: int) -> None:
+        self._unmet = unmet
+        self._publish("", unmet, self._queue.count, self._size)
 
-    def _publish(self, topic: str, hunger: int, spare: int, size: int) -> None:
+    def _publish(self, topic: str, unmet: int, spare: int, size: int) -> None:
         self._number += 1
-        self._outbox.publish(topic, State(self._boot, self._number, hunger, spare, size))
+        self._outbox.act(Publish(topic, State(self._incarnation, self._number, unmet, spare, size)))
 
     def announce(self) -> None:
-        """Let own Workers hear that this Broker is here: one that was there before has another boot."""
-        self._publish_to_workers(self._hunger)
+        """Let own Workers hear that this Broker is here: one that was there before has another incarnation."""
+        self._publish_to_workers(self._unmet)
 
-    def _publish_to(self, load: PeerLoad, survey: Survey, hungry: bool, now: float) -> None:
+    def _publish_to(self, load: PeerLoad, survey: Survey, is_unmet: bool, now: float) -> None:
         """Tell a neighbour at once when there is something to be had, the rest from time to time."""
         spare, size = survey.spare_beyond(load.movable), survey.workers_beyond(load.workers)
         told_spare, told_size = load.published
@@ -377,7 +409,7 @@ class Load:
             self._wake_at(load.published_at + QUIET_SECONDS)
             return
         load.published, load.published_at = (spare, size), now
-        self._publish(load.peer.name, survey.idle_beyond(load.idle) if hungry else 0, spare, size)
+        self._publish(load.peer.name, survey.idle_beyond(load.idle) if is_unmet else 0, spare, size)
 
     def check(self) -> None:
         """Assert that counts are sums."""
@@ -385,16 +417,9 @@ class Load:
         for load in self.peers.values():
             room = 0 if load.spent or load.peer.silent else max(0, load.peer.channel.room)
             assert load.room == room, f"the room of {load.peer.name} is off"
-        assert self.takers == sum(load.workers for load in own), "Workers that start Futures of others are off"
+        takers = sum(load.workers for load in own if not load.peer.silent)
+        assert self.takers == takers, "Workers that start Futures of others are off"
         assert self._roomy == {load for load in own if load.room}, "Workers that have room are off"
         survey = self._survey
         sums = [survey.working, survey.own_movable, survey.room, survey.idle, survey.idle_room]
-        assert sums == [sum(each) for each in zip((0,) * 5, *(load.counted for load in own))], "the survey is off"
-
-
-def _idle_first(load: PeerLoad) -> tuple[bool, int]:
-    return not load.idle, load.order
-
-
-def _ratio(told: int, true: int) -> float:
-    return 1.0 if told == true else (told + 0.01) / (true + 0.01)
+        assert sums == list(map(sum, zip((0,) * 5, *[load.counted for load in own]))), "the survey is off"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 from ..federation.terms import Terms
 from ..lazy_dataclass import dataclass
@@ -47,6 +47,13 @@ class Intake:
     def sorted_pieces(self) -> list[Piece]:
         """Return what peers hold of it."""
         return [self.pieces[key] for key in sorted(self.pieces)]
+
+    def payloads(self) -> dict[int, bytes]:
+        """Return the payloads of the Futures that have not resolved."""
+        found = {i: payload for lot in self.lots for i, payload in zip(lot.ids, lot.payloads)}
+        for piece in self.pieces.values():
+            found.update(piece.pending)
+        return found
 
     def ids(self) -> list[int]:
         """Return the Futures that have not resolved."""
@@ -112,6 +119,10 @@ class Piece:
     def cancel(self, ids: list[int]) -> None:
         """The submitter does not want these Futures any more."""
         self.unwanted = self.unwanted.union(ids)
+
+    def payloads(self) -> Iterable[bytes]:
+        """Return the payloads of what is held."""
+        return self.pending.values()
 
     @property
     def number(self) -> int:

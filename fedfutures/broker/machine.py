@@ -1,14 +1,10 @@
 """The Broker: which of its parts an event goes to, and in which order they are asked.
 
 Peers (Workers, Origins and neighbouring Brokers) announce Demand and give Batches. A Batch becomes a Lot of the
-:mod:`.ledger`; :mod:`.dispatch` gives pieces of it to Workers with room, idle ones first, and then to neighbours. A
-piece stays in the account of the peer that holds it until its results have been passed on by :mod:`.delivery`, so when
-a peer is lost, exactly what it held is given out again (:mod:`.recovery`). Which peer is asked for how much, and told
-what, is for :mod:`.load`; links to neighbours and sessions for :mod:`.sessions`; what Workers hold since before this
-Broker was started for :mod:`.adoption`; questions that go around for :mod:`.queries`.
-
-No part knows this class: each is handed the parts below it that it may touch, and writes what is to be said into the
-:class:`.Outbox`.
+:mod:`.ledger`; :mod:`.dispatch` gives pieces of it to peers. A piece stays in the account of the peer that holds it
+until its results have been passed on by :mod:`.delivery`, so when a peer is lost, exactly what it held is given out
+again (:mod:`.recovery`). docs/architecture.rst, "The Broker's parts", has them all. No part knows this class: each is
+handed the parts below it that it may touch, and writes what is to be said into the :class:`.Outbox`.
 """
 
 from __future__ import annotations
@@ -19,82 +15,76 @@ from typing import Any
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation import schedule
 from ..federation.events import Arrived, Tick
-from ..federation.link import Dice
-from ..federation.sessions import introduction
+from ..federation.session import Dice
 from ..federation.terms import terms_of
 from ..wire import messages
 from ..wire.messages import PROTOCOL
 from . import files
 from .adoption import Adoption
+from .claims import Claims
 from .deferrals import Deferrals, Deferred
 from .delivery import Delivery
-from .dispatch import Dispatch
+from .dispatch import SET_ASIDE, Dispatch
 from .downloads import Downloads
-from .events import Action, Dial, Event, Expect, GaveUp, PeerLost
+from .events import Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped
 from .fetches import Fetches
 from .functions import Functions
 from .ledger import Ledger
 from .load import Load
 from .outbox import Outbox
 from .peers import Peer, Peers
-from .queries import Queries
+from .queries import Counts, Queries
 from .recovery import Recovery
-from .report import Report
 from .results import Settlement
 from .roles import ALLOWED, may_say
 from .segment_cache import SPACE_BYTES, SegmentCache
 from .sessions import Sessions
 from .transfers import Transfers
 
-ARRIVED = ("arrived",)
-"""What has come and may have to wait for something is parked under this key until that is known."""
+ARRIVED = ("arrived",)  # what has come is parked under this key until it is known whether it has to wait
 LENT = ("lent",)
 """What a neighbour was lent in its last session is parked under this key until it is given to it again."""
-
-
-def nothing_here(segment: str) -> int:
-    """The size of a segment on a host that has none."""
-    return -1
 
 
 class BrokerMachine:
     """One Broker. ``step(event, now)`` returns the actions; see the module's text."""
 
     def __init__(
-        self, name: str, boot: int, size: int, pack: Callable[[Any], bytes], random: Dice,
-        size_of: Callable[[str], int] = nothing_here, space: int = SPACE_BYTES,
+        self, name: str, incarnation: int, size: int, pack: Callable[[Any], bytes], random: Dice,
+        size_of: Callable[[str], int] = lambda segment: -1, space: int = SPACE_BYTES, segments: Counts = dict,
     ) -> None:  # fmt: skip
         self.name = name
         self.durations = schedule.Durations()
         self.outbox, self.peers, self.ledger = Outbox(), Peers(), Ledger()
-        self.load = Load(boot, size, self.ledger, self.durations, self.outbox)
+        self.load = Load(incarnation, size, self.ledger, self.durations, self.outbox)
         self.functions = Functions(self.outbox, self.peers, self.ledger)
         self.downloads: Downloads[Deferred] = Downloads(self.outbox, self.peers.hears)
         self.segment_cache = SegmentCache(self.outbox, space)
         self.deferrals = Deferrals(self.ledger, self.outbox, self.downloads, self.segment_cache, size_of)
-        self.fetches = Fetches(self.outbox, self.peers, size_of)
+        self.fetches = Fetches(self.outbox, self.peers, self.downloads, size_of)
         cache = self.segment_cache
         self.delivery = Delivery(self.peers, self.outbox, cache, pack)
         self.dispatch = Dispatch(self.ledger, self.load, self.durations, self.functions, cache, self.outbox)
-        self.recovery = Recovery(self.peers, self.ledger, self.delivery, cache, self.outbox)
-        self.adoption = Adoption(self.peers, self.ledger, self.delivery, self.outbox)
+        self.claims = Claims()
+        self.recovery = Recovery(self.peers, self.ledger, self.delivery, cache, self.claims, self.outbox)
+        self.adoption = Adoption(self.peers, self.ledger, self.delivery, self.claims, self.outbox)
         self.settlement = Settlement(
             self.peers, self.ledger, self.durations, self.delivery, self.recovery, self.adoption, self.outbox,
         )  # fmt: skip
         self.transfers = Transfers(
             name, self.peers, self.outbox, self.ledger, self.downloads, self.deferrals, self.fetches, self.settlement,
-            self.dispatch, self.functions, self.delivery, pack,
+            self.dispatch, self.functions, self.delivery, self.claims, pack,
         )  # fmt: skip
-        self.sessions = Sessions(name, boot, size, random, self.peers, self.delivery, self.outbox)
-        self.report = Report(
-            name, self.ledger, self.load, self.functions, self.downloads, self.deferrals, self.recovery, self.sessions
+        self.sessions = Sessions(name, incarnation, size, random, self.peers, self.delivery, self.outbox)
+        self.queries = Queries(
+            name, self.peers, self.ledger, self.load, self.functions, self.downloads, self.deferrals, self.recovery,
+            self.sessions, self.outbox, pack, segments,
         )  # fmt: skip
-        self.queries = Queries(name, self.peers, self.ledger, self.report, self.outbox, pack)
 
     def step(self, event: Event, now: float) -> list[Action]:
         """Take an event in and return what is to be done.
 
-        What concerns all (asking for more, hunger) is done at a Tick, so that an arrival is passed on without delay:
+        What concerns all (asking for more, unmet demand) is done at a Tick, so that an arrival is passed on at once:
         the shell gives a Tick after each round of arrivals.
         """
         kind = type(event)
@@ -112,6 +102,8 @@ class BrokerMachine:
         if self.ledger.vacated:
             self.deferrals.forget_vacated()
         hopeless = recovery.gave_up is not None and load.is_deserted()
+        if (self.ledger.queue.limited or SET_ASIDE in self.ledger.parked) and not recovery.expected:
+            recovery.fail_parked(self.dispatch.give_limited(now, hopeless=hopeless), now)
         if self.ledger.queue.count and not recovery.expected:
             if hopeless:
                 recovery.fail_queued(now)
@@ -125,18 +117,17 @@ class BrokerMachine:
 
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
-        times = [self.outbox.due, self.load.due, self.segment_cache.due]
+        times = [self.outbox.due, self.load.due, self.segment_cache.due, self.dispatch.stand_ins.deadline()]
         times += [self.downloads.deadline(), self.fetches.deadline()]
         if self.peers.neighbours or self.sessions.dials:
             times.append(self.sessions.deadline())
-        if self.adoption.orphans:
-            times.append(self.adoption.deadline())
-        if self.queries.open or self.recovery.expected:
-            times += [self.queries.deadline(), self.recovery.deadline()]
+        if self.adoption.orphans or self.queries.open or self.recovery.expected:
+            times += [self.adoption.deadline(), self.queries.deadline(), self.recovery.deadline()]
         return min([due for due in times if due is not None], default=None)
 
     def _on_tick(self, now: float) -> None:
-        self.outbox.repeat(self.peers.values(), now)
+        if self.outbox.due is not None and now >= self.outbox.due:
+            self.outbox.repeat(self.peers.values(), now)
         if self.peers.neighbours or self.sessions.dials:
             for peer in self.sessions.tick(now):
                 if peer.silent:
@@ -150,8 +141,8 @@ class BrokerMachine:
             self.segment_cache.tick(now, self.ledger.is_open, (constant.body for constant in constants))
         if self.adoption.orphans:
             self.adoption.expire(now)
-        if self.queries.open:
-            self.queries.expire(now)
+        self.queries.expire(now)
+        self.dispatch.stand_ins.expire(now)
         if self.recovery.expected and self.recovery.is_to_announce(now):
             self.load.announce()
 
@@ -205,7 +196,7 @@ class BrokerMachine:
             elif peer is not None:
                 self._on_heard(peer, now)
         elif not self.sessions.has_ended(name):
-            if peer is not None and peer.boot != hello.boot:
+            if peer is not None and peer.incarnation != hello.incarnation:
                 self._remove(peer, now)
                 peer = None
             new = self.sessions.begin(name, hello) if peer is None else peer
@@ -243,8 +234,7 @@ class BrokerMachine:
             self._on_heard(peer, now)
 
     def _on_brought(self, event: files.Brought, now: float) -> None:
-        peer = self.peers.get(event.peer)
-        if peer is not None and peer.link is not None:
+        if (peer := self.peers.get(event.peer)) is not None and peer.link is not None:
             self._on_heard(peer, now)
             self.transfers.on_chunk(event, now)
 
@@ -253,6 +243,7 @@ class BrokerMachine:
     def _add(self, peer: Peer, now: float) -> None:
         """Take a new peer in."""
         self.peers.enter(peer)
+        self.claims.on_first_session(peer.name)
         self.ledger.open(peer.name)
         self.load.join(peer)
         self.functions.on_join(peer, now)
@@ -269,16 +260,13 @@ class BrokerMachine:
         self.delivery.flush(old, now)
         self.delivery.forget(old.name)
         self.peers.enter(peer)
-        account = self.ledger.accounts[peer.name]
+        self.claims.on_new_session(peer.name, self.ledger.accounts[peer.name].held.values())
         self.recovery.take_back_all(peer.name, len(self.peers.workers), now, LENT)
         self.recovery.forget_doubt(peer.name)
         self.adoption.on_peer_lost(peer.name)
         self.queries.on_peer_lost(peer.name, now)
         self.load.join(peer)
-        held = {number: (intake.terms, intake.ids()) for number, intake in account.intakes.items()}
-        for message in introduction(held, account.finished, old.channel):
-            self.outbox.send(peer, message, now)
-        account.finished.clear()
+        self.adoption.say_what_is_held(peer, old.channel, now)
         for lot in self.ledger.parked.get(LENT, [])[::-1]:
             self.dispatch.give_again(self.load.peers[peer.name], lot, now)
         self.deferrals.on_new_session(peer.name)
@@ -296,16 +284,27 @@ class BrokerMachine:
 
     def _on_lost(self, event: PeerLost, now: float) -> None:
         self.sessions.on_end(event.peer)
-        self.recovery.expected.discard(event.peer)
+        self.recovery.on_end(event.peer)
         peer = self.peers.get(event.peer)
         if peer is not None:
             self.recovery.blame(event, len(self.peers.workers), now)
             self._remove(peer, now)
 
+    def _on_stopped(self, event: PeerStopped, now: float) -> None:
+        if self.peers.stop(event.peer):
+            self.load.on_stopped(event.peer)
+            self.recovery.set_aside(event.peer, event.running, len(self.peers.workers), now)
+
+    def _on_continued(self, event: PeerContinued, now: float) -> None:
+        if self.peers.go_on(event.peer):
+            self.load.on_continued(event.peer)
+            self.recovery.recall_doubtful(self.peers[event.peer], now)
+
     def _remove(self, peer: Peer, now: float) -> None:
         """Forget a peer: what it held runs again, what it submitted is dropped."""
         name = peer.name
         self.peers.leave(peer)
+        self.claims.on_peer_gone(name, returns=peer.link is not None)
         self.recovery.take_back_all(name, len(self.peers.workers), now)
         self.adoption.on_peer_lost(name)
         self.recovery.drop_submissions(name, now)
@@ -324,7 +323,7 @@ class BrokerMachine:
 
     def _on_demand(self, peer: Peer, demand: messages.Demand, now: float) -> None:
         self.load.on_demand(peer.name, demand)
-        self.recovery.expected.discard(peer.name)
+        self.recovery.expected.pop(peer.name, None)
 
     def _on_constant(self, peer: Peer, constant: messages.Constant, now: float) -> None:
         if not (peer.far and self.deferrals.defer_constant(peer.name, constant, now)):
@@ -347,7 +346,7 @@ class BrokerMachine:
 
     def _on_holding(self, peer: Peer, holding: messages.Holding, now: float) -> None:
         self.load.on_holding(peer.name)
-        self.adoption.on_holding(peer.name, holding, now)
+        self.adoption.on_holding(peer, holding, now)
 
     def _on_results(self, peer: Peer, results: messages.Results, now: float) -> None:
         if peer.far:
@@ -363,11 +362,11 @@ class BrokerMachine:
 
     def statistics(self) -> dict[str, int]:
         """Counts of what is here."""
-        return self.report.statistics()
+        return self.queries.statistics()
 
     def explain(self, submitter: str, number: int) -> str:
         """Say where a Future is and why it is not running."""
-        return self.report.explain(submitter, number)
+        return self.queries.explain(submitter, number)
 
     def check(self) -> None:
         """Assert that the books of all parts agree."""
@@ -382,9 +381,11 @@ class BrokerMachine:
 
 _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
     PeerLost: BrokerMachine._on_lost,
+    PeerStopped: BrokerMachine._on_stopped,
+    PeerContinued: BrokerMachine._on_continued,
     GaveUp: lambda broker, event, now: broker.recovery.give_up(event.reason),
     Dial: lambda broker, event, now: broker.sessions.dial(event.peer, now),
-    Expect: lambda broker, it, now: broker.recovery.expect(broker.sessions.without_ended(it.workers), now),
+    Expect: lambda broker, it, now: broker.recovery.expect(broker.sessions.living(it.workers), it.neighbours, now),
     files.Brought: BrokerMachine._on_brought,
     files.Stored: lambda broker, event, now: broker.transfers.on_stored(event, now),
     files.Unwritable: lambda broker, event, now: broker.transfers.on_unwritable(event, now),
@@ -398,7 +399,7 @@ _UNNUMBERED: dict[type, Callable[[BrokerMachine, str, Any, float], None]] = {
     messages.Ping: BrokerMachine._on_ping,
     messages.Pong: BrokerMachine._on_pong,
     messages.State: lambda broker, name, state, now: broker.load.on_state(name, state),
-    messages.Get: lambda broker, name, get, now: broker.transfers.on_get(broker.peers.get(name), get),
+    messages.Get: lambda broker, name, get, now: broker.transfers.on_get(broker.peers.get(name), get, now),
     messages.Chunk: lambda broker, name, chunk, now: broker._on_brought(files.Brought(name, chunk), now),
 }
 """What belongs to no session."""
@@ -419,6 +420,6 @@ HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
     messages.Answer: lambda broker, peer, it, now: broker.queries.on_answer(peer, it, now),
     messages.Bye: lambda broker, peer, _, now: broker._remove(peer, now),
     messages.Drop: lambda broker, peer, it, now: broker.transfers.on_drop(peer, it),
-    messages.Fetch: lambda broker, peer, it, now: broker.transfers.on_fetch(peer, it, now),
-    messages.Fetched: lambda broker, peer, it, now: broker.transfers.on_fetched(peer, it, now),
+    messages.Fetch: lambda broker, peer, it, now: broker.fetches.on_fetch(peer, it, now),
+    messages.Fetched: lambda broker, peer, it, now: broker.fetches.on_fetched(peer, it, now),
 }

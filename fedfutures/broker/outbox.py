@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..federation.events import Send
-from ..wire.messages import Ack, Message, State
+from ..wire.messages import Ack, Message
 from . import files
-from .events import Action, Publish
+from .events import Action, AskStandIn, Publish
 from .peers import Peer
 
 
@@ -22,6 +22,8 @@ class Outbox:
 
     def send(self, peer: Peer, message: Message, now: float) -> None:
         """Send a message of the session with `peer`: its channel numbers it, and repeats it until it has arrived."""
+        if peer.far:
+            peer.given.note(message)
         sequence, acknowledged = peer.channel.number(message, now)
         self._actions.append(Send(peer.name, message, sequence, acknowledged))
         self.note_deadline(peer)
@@ -47,12 +49,8 @@ class Outbox:
                     self.send(peer, Ack(channel.missing), now)
                 self.note_deadline(peer)
 
-    def publish(self, topic: str, state: State) -> None:
-        """Publish a State on the Meta socket, for own Workers (topic "") or for one neighbour (its name)."""
-        self._actions.append(Publish(topic, state))
-
-    def act(self, action: files.Action) -> None:
-        """Have something done with segments."""
+    def act(self, action: Publish | AskStandIn | files.Action) -> None:
+        """Have a State published, a stand-in started, or something done with segments."""
         self._actions.append(action)
 
     def note_deadline(self, peer: Peer) -> None:

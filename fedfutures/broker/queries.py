@@ -1,8 +1,7 @@
-"""Questions that go around: ``explain`` to whoever holds the Future, ``statistics`` to every machine.
+"""Questions that go around (``explain``, ``statistics``), and what this Broker says itself.
 
 A Broker passes a question on over all links that it concerns but the one it came from, passes the answers back as they
-come, and says its own last. A peer that is silent, or has not finished answering in its share of the time, is
-answered for with an empty report, so the asker can name it and never waits for ever.
+come, and says its own last. Who does not answer in its share of the time is answered for with an empty report.
 """
 
 from __future__ import annotations
@@ -12,11 +11,18 @@ from typing import Any
 
 from ..lazy_dataclass import dataclass
 from ..wire.messages import Answer, Inquire
+from .deferrals import Deferrals, Deferred
+from .dispatch import SET_ASIDE
+from .downloads import Downloads
+from .functions import Functions
 from .ledger import Ledger
+from .load import Load
 from .outbox import Outbox
 from .peers import Peer, Peers
-from .report import Report
+from .recovery import Recovery
+from .sessions import Sessions
 
+Counts = Callable[[], dict[str, int]]
 SHARE_OF_TIME = 0.8
 """What a Broker leaves of its time to those it asks."""
 
@@ -33,16 +39,56 @@ class Query:
 
 
 class Queries:
-    """The open questions of one Broker."""
+    """The open questions of one Broker, and what it says itself: that reads its parts, and changes nothing."""
 
     def __init__(
-        self, name: str, peers: Peers, ledger: Ledger, report: Report, outbox: Outbox, pack: Callable[[Any], bytes]
+        self, name: str, peers: Peers, ledger: Ledger, load: Load, functions: Functions, downloads: Downloads[Deferred],
+        deferrals: Deferrals, recovery: Recovery, sessions: Sessions, outbox: Outbox, pack: Callable[[Any], bytes],
+        segments: Counts,
     ) -> None:  # fmt: skip
-        self._name, self._peers, self._outbox = name, peers, outbox
-        self._ledger, self._report = ledger, report
+        self._name, self._peers, self._ledger, self._load, self._outbox = name, peers, ledger, load, outbox
+        self._functions, self._downloads, self._deferrals = functions, downloads, deferrals
+        self._recovery, self._sessions = recovery, sessions
         self._pack = pack  # how reports become bytes
+        self._segments = segments  # the account of the host's segments
         self.open: dict[int, Query] = {}
         self._count = 0
+
+    def statistics(self) -> dict[str, int]:
+        """Counts of what is here."""
+        return {
+            "peers": len(self._load.peers),
+            "workers": len(self._load.workers),
+            "neighbours": len(self._load.neighbours),
+            "queued": self._ledger.queue.count,
+            "held": sum(account.pending for account in self._ledger.accounts.values()),
+            "functions": len(self._functions.definitions),
+            "resolved": self._ledger.resolved,
+            "crashes": self._recovery.crashes,
+            "violations": self._sessions.violations,
+            "fetching": len(self._downloads),
+            "fetched_bytes": self._downloads.bytes_fetched,
+            **self._segments(),
+        }
+
+    def explain(self, submitter: str, number: int) -> str:
+        """Say where a Future is and why it is not running."""
+        queue = self._ledger.queue
+        for lot in self._ledger.lots():
+            if lot.terms.submitter != submitter or number not in lot.ids:
+                continue
+            if lot.key is None:
+                room = sum(load.room for load in self._load.workers.values())
+                return f"queued at Broker {self._name}, {queue.count} in all; Workers have room for {room}"
+            if isinstance(lot.key, bytes):
+                return f"waits at Broker {self._name} for the definition of function {lot.key.hex()[:8]}"
+            if lot.key == SET_ASIDE:
+                return f"waits at Broker {self._name} for a Worker in which no other Future waits: it has a time limit"
+            if isinstance(lot.key, Deferred):
+                return f"waits at Broker {self._name} {self._deferrals.explain(lot.key)}"
+        for piece in self._ledger.held(submitter, number):
+            return f"with {piece.holder}, attempt {piece.terms.attempt}, {piece.terms.crashes} crashes"
+        return f"not known to Broker {self._name}"
 
     def deadline(self) -> float | None:
         """When :meth:`expire` has something to do."""
@@ -52,11 +98,11 @@ class Queries:
         """Take a question in."""
         concerned = list(self._peers.values())
         if question.subject == "explain":
-            report: Any = self._report.explain(question.submitter, question.future)
+            report: Any = self.explain(question.submitter, question.future)
             holders = self._ledger.held(question.submitter, question.future)
             concerned = [self._peers[piece.holder] for piece in holders]
         else:
-            report = self._report.statistics()
+            report = self.statistics()
         self._count += 1
         query = Query(asker.name, question.number, set(), now + question.seconds, report)
         self.open[self._count] = query
@@ -75,7 +121,7 @@ class Queries:
     def on_answer(self, peer: Peer, answer: Answer, now: float) -> None:
         """Pass an answer on."""
         query = self.open.get(answer.number)
-        if query is None:
+        if query is None or peer.name not in query.waiting:
             return
         self._answer(query, answer.name, answer.report, last=False, now=now)
         if answer.last:

@@ -1,9 +1,8 @@
 """What waits to be given out: by priority, and among equals in equal shares of time for each Origin.
 
-Each Origin (the *root* of its Futures and of all that they submit) has been charged with the time that its Futures
-took when they were given out. The root that was charged least is served next; one that comes when others are there
-begins at their level, so it is neither starved nor paid for its absence (start-time fair queueing, Goyal, Vin and
-Cheng 1996).
+Each Origin (the *root* of its Futures and of all that they submit) is charged with the time that its Futures took. The
+root that was charged least is served next; one that comes when others are there begins at their level, so it is neither
+starved nor paid for its absence (start-time fair queueing, Goyal, Vin and Cheng 1996).
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _Root = dict[str, deque[Lot]]
 
 
 class WorkQueue:
-    """Lots in the order in which they are to be given out; `len` counts Futures."""
+    """Lots in the order in which they are to be given out."""
 
     def __init__(self) -> None:
         self._levels: dict[int, dict[str, _Root]] = {}  # priority -> root -> lots
@@ -31,10 +30,8 @@ class WorkQueue:
         self._added = 0
         self.bytes = 0
         self.returned = 0  # how many of the Futures were given out before, and came back
+        self.limited = 0  # how many of them have a time limit
         self.givers: dict[str, int] = {}  # peer -> how many of its lots wait here
-
-    def __len__(self) -> int:
-        return self.count
 
     def __iter__(self) -> Iterator[Lot]:
         for priority in self._order:
@@ -62,6 +59,8 @@ class WorkQueue:
         self.count += len(lot.ids)
         if terms.barred:
             self.returned += len(lot.ids)
+        if terms.limit:
+            self.limited += len(lot.ids)
         self.bytes += sum(map(len, lot.payloads))
         self.givers[giver] = self.givers.get(giver, 0) + 1
 
@@ -78,6 +77,8 @@ class WorkQueue:
         self.count += sign * len(lot.ids)
         if lot.terms.barred:
             self.returned += sign * len(lot.ids)
+        if lot.terms.limit:
+            self.limited += sign * len(lot.ids)
         self.bytes += sign * sum(map(len, lot.payloads))
 
     def head(self) -> Lot:
@@ -122,6 +123,8 @@ class WorkQueue:
         self.count -= count
         if lot.terms.barred:
             self.returned -= count
+        if lot.terms.limit:
+            self.limited -= count
         self.bytes -= sum(map(len, payloads))
         return ids, payloads
 
@@ -160,16 +163,18 @@ class WorkQueue:
 
     def check(self) -> None:
         """Assert that the counts are the sums."""
-        count = size = returned = lots = 0
+        count = size = returned = limited = lots = 0
         for lot in self:
             lots += 1
             count += len(lot.ids)
             size += sum(map(len, lot.payloads))
             returned += len(lot.ids) if lot.terms.barred else 0
+            limited += len(lot.ids) if lot.terms.limit else 0
         assert self.count == count, "the queue's count is off"
         assert self.bytes == size, "the queue's bytes are off"
         assert sum(self.givers.values()) == lots, "the givers' counts are off"
         assert self.returned == returned, "the count of returned ones is off"
+        assert self.limited == limited, "the count of limited ones is off"
         assert self._order == sorted(self._levels, reverse=True), "the levels are out of order"
 
 

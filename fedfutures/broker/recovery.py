@@ -1,78 +1,86 @@
 """What becomes of Futures whose holder, or whose submitter, is gone or silent.
 
-What a peer held runs again as the next attempt. A Future that was *running* when its Worker died (the host process
-knows from the Worker's black box) has its crash count raised and travels alone from then on; at the third it resolves
-as poisoned. The innocent ones that the same Worker held, or had suspended, just run again.
-
-A neighbour that falls silent may still run what it was lent, so those Futures are *doubtful* with it while others run
-them: the first result counts, and when the neighbour is heard again it is asked to drop the rest.
+What a peer held runs again as the next attempt. A Future that was *running* when its Worker died has its crash count
+raised and travels alone from then on; at :data:`CRASH_LIMIT` it resolves as poisoned. A neighbour that falls silent may
+still run what it was lent, so those Futures are *doubtful* with it while others run them: the first result counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 from ..federation.terms import Terms
-from ..wire.messages import CANCELLED, LOST, POISONED, Cancel, Results
+from ..supervision.stand_ins import STAND_INS_AT_MOST
+from ..wire.messages import CANCELLED, LOST, OVERRAN, POISONED, Cancel, Results
+from .claims import Claims
 from .delivery import Delivery, only
 from .events import LossReason, PeerLost
+from .files import Sweep
 from .ledger import Ledger, Recall
-from .lots import Piece
+from .lots import Lot, Piece
 from .outbox import Outbox
 from .peers import Peer, Peers
 from .segment_cache import SegmentCache
 
 CRASH_LIMIT = 3
 EXPECT_SECONDS = 1.0
+EXPECT_NEIGHBOURS_SECONDS = 0.3
+"""Less: a neighbour may be out of reach, and what it holds runs twice at worst if others are given it meanwhile."""
 ANNOUNCE_SECONDS = 0.05
+TOO_DEEP = (
+    f"Futures with a time limit wait for such Futures that they have submitted, {STAND_INS_AT_MOST} deep: each needs a "
+    "Worker of its own, and a host starts no more. Give the limit to the outermost call alone: it includes the others"
+)
 
 
 class Recovery:
     """The losses of one Broker."""
 
     def __init__(
-        self, peers: Peers, ledger: Ledger, delivery: Delivery, cache: SegmentCache, outbox: Outbox
+        self, peers: Peers, ledger: Ledger, delivery: Delivery, cache: SegmentCache, claims: Claims, outbox: Outbox
     ) -> None:  # fmt: skip
         self._peers, self._ledger, self._outbox = peers, ledger, outbox
-        self._delivery, self._cache = delivery, cache
+        self._delivery, self._cache, self._claims = delivery, cache, claims
         self.doubtful: dict[str, dict[int, list[tuple[tuple[str, int], set[int]]]]] = {}
-        """By neighbour and piece: (who gave the Futures, which of them)."""
+        """By peer and piece: (who gave the Futures, which of them)."""
         self.crashes = 0
         self.gave_up: LossReason | None = None  # why no Worker will be started again
-        self.expected: set[str] = set()  # Workers that have yet to introduce themselves to this, new, Broker
-        self._expect_until = self._announce_at = float("inf")
-
-    # -- who is to come ----------------------------------------------------------------------------------------------
+        self.expected: dict[str, float] = {}
+        """Who has yet to say what it holds to this, new, Broker, and until when that is waited for."""
+        self._announce_at = float("inf")
 
     def give_up(self, reason: LossReason) -> None:
         """No Worker will be started again."""
         self.gave_up = reason
 
-    def expect(self, workers: set[str], now: float) -> None:
+    def expect(self, workers: Iterable[str], neighbours: Iterable[str], now: float) -> None:
         """This Broker was started again, and nothing is given out until these have said what they hold."""
-        self.expected = workers
-        self._expect_until, self._announce_at = now + EXPECT_SECONDS, now
+        self.expected = dict.fromkeys(neighbours, now + EXPECT_NEIGHBOURS_SECONDS)
+        self.expected |= dict.fromkeys(workers, now + EXPECT_SECONDS)
+        self._announce_at = now
+        self._claims.on_restart(now)
+
+    def on_end(self, worker: str) -> None:
+        """A Worker has ended: nobody waits for it, nor needs the segments that it did not hand over."""
+        self.expected.pop(worker, None)
+        self._outbox.act(Sweep(worker))
 
     def deadline(self) -> float:
         """When :meth:`is_to_announce` may have news."""
-        return min(self._expect_until, self._announce_at) if self.expected else float("inf")
+        return min(self._announce_at, *self.expected.values()) if self.expected else float("inf")
 
     def is_to_announce(self, now: float) -> bool:
-        """Whether to let Workers hear that this Broker is here; those that are not heard for long do not count."""
-        if not self.expected:
-            return False
-        if now >= self._expect_until:
-            self.expected.clear()
-            return False
-        if now < self._announce_at:
+        """Whether to let peers hear that this Broker is here; those that are not heard for long do not count."""
+        self.expected = {name: until for name, until in self.expected.items() if now < until}
+        if not self.expected or now < self._announce_at:
             return False
         self._announce_at = now + ANNOUNCE_SECONDS
         return True
 
-    # -- who is gone -------------------------------------------------------------------------------------------------
-
     def blame(self, lost: PeerLost, parts: int, now: float) -> None:
-        """Count a crash against the Future that was running; at the limit it is poisoned."""
+        """Count a crash against the Future that was running; at the limit it is poisoned. What was too late fails."""
+        if lost.late is not None:
+            self._fail_late(lost, *lost.late, now)
         if not lost.blame or lost.running is None:
             return
         number, culprit = lost.running
@@ -88,6 +96,13 @@ class Recovery:
             else:
                 self.take_back(piece, [culprit], terms, parts, now)
             return
+
+    def _fail_late(self, lost: PeerLost, number: int, late: int, now: float) -> None:
+        """A Worker was ended because this Future was over its time limit."""
+        for piece, _ in self._ledger.accounts[lost.peer].find(number, [late]):
+            if piece.terms.limit and self._ledger.settle(piece, [late]) and piece.intake is not None:
+                report = (lost.host, lost.peer, piece.terms.limit, lost.dump)
+                self._delivery.deliver_failure(piece.intake, [late], OVERRAN, report, now)
 
     def take_back(self, piece: Piece, ids: list[int], terms: Terms, parts: int, now: float) -> None:
         """Give out Futures of a piece again, on these terms."""
@@ -109,10 +124,16 @@ class Recovery:
     def fail_queued(self, now: float) -> None:
         """No Worker is left, and none will come."""
         queue = self._ledger.queue
-        while len(queue):
+        while queue.count:
             lot = queue.head()
             ids = self._ledger.settle_waiting(lot, set(lot.ids))
             self._delivery.deliver_failure(lot.intake, ids, LOST, self.gave_up, now)
+
+    def fail_parked(self, lots: list[Lot], now: float) -> None:
+        """Futures with time limits wait for each other, deeper than stand-ins are started: these will never run."""
+        for lot in lots:
+            ids = self._ledger.settle_waiting(lot, set(lot.ids))
+            self._delivery.deliver_failure(lot.intake, ids, LOST, TOO_DEEP, now)
 
     def _recall(self, recalls: list[Recall], now: float) -> None:
         for piece, ids in recalls:
@@ -127,8 +148,6 @@ class Recovery:
                 self._delivery.deliver_cancelled(intake, ids, now)
             self._recall(recalls, now)
 
-    # -- who is silent -----------------------------------------------------------------------------------------------
-
     def doubt(self, name: str) -> None:
         """A neighbour has fallen silent; what it holds will be taken back, and its results count if they are first."""
         doubtful = self.doubtful.setdefault(name, {})
@@ -138,8 +157,24 @@ class Recovery:
         if not doubtful:
             del self.doubtful[name]
 
+    def set_aside(self, name: str, running: tuple[int, int] | None, parts: int, now: float) -> None:
+        """A Worker is stopped: what it has not started others run, and its results of that count if they are first.
+
+        Pieces start in their order. If it has submitted Futures itself, some that it has started wait for these, and
+        nobody here knows which: it keeps all that it has until it ends.
+        """
+        account = self._ledger.accounts[name]
+        if account.intakes:
+            return
+        for _, piece in sorted(account.held.items(), reverse=True):
+            ids = [] if piece.intake is None else _not_started(piece, running)
+            if ids:
+                doubtful = self.doubtful.setdefault(name, {}).setdefault(piece.number, [])
+                doubtful.append((piece.intake.source, set(ids)))  # type: ignore[union-attr]
+                self.take_back(piece, ids, piece.terms.after_loss(), parts, now)
+
     def recall_doubtful(self, peer: Peer, now: float) -> None:
-        """A neighbour is heard again: it is asked to drop what others do meanwhile."""
+        """It is heard again, or goes on: it is asked to drop what others do meanwhile."""
         for number, parts in sorted(self.doubtful.get(peer.name, {}).items()):
             ids = sorted(i for _, some in parts for i in some)
             self._outbox.send(peer, Cancel(number, ids), now)
@@ -176,3 +211,13 @@ class Recovery:
     def forget_doubt(self, name: str) -> None:
         """A neighbour begins a new session: it says itself what it holds."""
         self.doubtful.pop(name, None)
+
+
+def _not_started(piece: Piece, running: tuple[int, int] | None) -> list[int]:
+    """Return which Futures of a piece a Worker has not started that runs this (piece, id)."""
+    ids = list(piece.pending)
+    if running is None or piece.number > running[0]:
+        return ids
+    if piece.number < running[0] or running[1] not in piece.pending:
+        return []
+    return ids[ids.index(running[1]) + 1 :]

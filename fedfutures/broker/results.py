@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..federation.schedule import Durations
+from ..wire.manifest import MANIFEST
 from ..wire.messages import CANCELLED, Results, Return, Running
 from .adoption import Adoption
-from .delivery import Delivery, only
+from .delivery import Delivery, only, segments_in
+from .files import Discard
 from .ledger import Ledger
 from .lots import Piece
 from .outbox import Outbox
@@ -25,6 +27,17 @@ class Settlement:
 
     def on_results(self, name: str, results: Results, now: float) -> None:
         """A peer has outcomes, and their segments are here."""
+        self._take_in(name, results, now)
+        if (
+            results.outcomes
+            and min(results.outcomes)[:1] <= MANIFEST
+            and self._peers[name].link is None
+            and (names := segments_in(results.outcomes))
+            and name not in self._adoption.orphans  # what is kept for them
+        ):
+            self._outbox.act(Discard(names))
+
+    def _take_in(self, name: str, results: Results, now: float) -> None:
         account = self._ledger.accounts[name]
         piece = account.held.get(results.piece)
         if piece is not None and not (
@@ -33,9 +46,10 @@ class Settlement:
             self._durations.learn(piece.terms.function, results.seconds, results.count)
             self._settle(piece, results, now)
             return
+        account.require_given(results.piece)
         for piece, ids in account.find(results.piece, results.ids):
             self._settle(piece, only(results, set(ids)), now)
-        self._adoption.on_results(name, results)
+        self._adoption.on_results(name, results, now)
         self._recovery.settle_doubtful(name, results, now)
 
     def _settle(self, piece: Piece, results: Results, now: float) -> None:
@@ -61,7 +75,9 @@ class Settlement:
 
     def on_running(self, name: str, running: Running, now: float) -> None:
         """A peer runs Futures: whoever gave them is told."""
-        for piece, ids in self._ledger.accounts[name].find(running.piece, running.ids):
+        account = self._ledger.accounts[name]
+        account.require_given(running.piece)
+        for piece, ids in account.find(running.piece, running.ids):
             if piece.intake is not None:
                 message = Running(piece.intake.number, ids, running.kept)
                 self._outbox.send(self._peers[piece.intake.giver], message, now)
@@ -82,7 +98,9 @@ class Settlement:
 
     def on_return(self, peer: Peer, back: Return, now: float) -> bool:
         """A peer gives Futures back; return whether it held such."""
-        found = self._ledger.accounts[peer.name].find(back.piece, back.ids)
+        account = self._ledger.accounts[peer.name]
+        account.require_given(back.piece)
+        found = account.find(back.piece, back.ids)
         for piece, ids in found:
             terms = piece.terms
             if peer.link is not None:

@@ -1,22 +1,21 @@
 """Which role may say what. Pure.
 
-What a message is about is checked where it is handled: results of Futures that the sender does not hold, for instance,
-are nothing. This table comes before that. It matters most for neighbours on other hosts, of which nothing is certain
-but their names: they are Brokers, under the names by which they are known, and nothing else.
+What a message is about is checked where it is handled. This table comes before that: it matters most for neighbours on
+other hosts, which are Brokers, under the names by which they are known, and nothing else.
 """
 
 from __future__ import annotations
 
 from ..wire import messages
 from ..wire.messages import Message
+from ..wire.modules import is_module
+from ..wire.seal import digest_of
 
 _SUBMITS: frozenset[type[Message]] = frozenset({
     messages.Hello, messages.Ack, messages.Demand, messages.Function, messages.Want, messages.Batch, messages.Cancel,
     messages.Constant, messages.Inquire, messages.Answer, messages.Bye, messages.Fetch,
 })  # fmt: skip
-_WORKS: frozenset[type[Message]] = frozenset({
-    messages.Results, messages.Return, messages.Running, messages.Holding,
-})  # fmt: skip
+_WORKS: frozenset[type[Message]] = frozenset({messages.Results, messages.Return, messages.Running, messages.Holding})
 _LINKS: frozenset[type[Message]] = frozenset({
     messages.Welcome, messages.Refused, messages.Stranger, messages.Ping, messages.Pong, messages.State, messages.Get,
     messages.Chunk, messages.Drop, messages.Fetched,
@@ -47,4 +46,6 @@ def may_come_from_far(name: str, message: Message) -> bool:
     """
     if type(message) is messages.Hello:
         return message.role == "broker" and message.name == name
+    if type(message) is messages.Function and not is_module(message.digest):
+        return digest_of(message.body) == message.digest  # who believed another body would keep it for all others
     return may_say("broker", type(message))

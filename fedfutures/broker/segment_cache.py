@@ -1,8 +1,4 @@
-"""Which downloaded segments of arguments stay on this host.
-
-Those that open Futures or constants need stay, and of the others the ones used last as far as they fit. A segment that
-only one Future will ever need goes with its Batch.
-"""
+"""Which downloaded segments of arguments stay on this host: those in use, and of the others the last used that fit."""
 
 from __future__ import annotations
 
@@ -59,12 +55,18 @@ class SegmentCache:
 
     def on_resolved(self, source: Source) -> None:
         """All Futures of a Batch have resolved: remove what only they needed."""
-        names = [name for name in self._single_use.pop(source, ()) if name in self._cached]
+        names = [
+            name for name in self._single_use.pop(source, ()) if name in self._cached and self._is_alone(name, source)
+        ]
         for name in names:
             self.bytes -= self._cached.pop(name).size
         if names:
             self._outbox.act(Remove(names, reuse=True))
         self._set_due(0.0)  # other segments of the Batch may go now
+
+    def _is_alone(self, name: str, source: Source) -> bool:
+        """Whether no other Batch was said to need a segment; if one was, its giver has lied."""
+        return self._cached[name].users <= {source}
 
     def on_dropped(self, source: Source) -> None:
         """The submitter of a Batch is gone, and some Futures may still run: their segments go when space is short."""

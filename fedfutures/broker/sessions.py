@@ -1,9 +1,7 @@
 """The links to neighbours: sessions begin, fall silent, come back, are renewed or forgotten.
 
-A session is what both ends keep of a link. It outlives any number of broken connections, since its Channel repeats
-what was lost. It ends when one end has lost its state; then both begin another, and compare what they hold: who holds
-Futures for the other says so (``Holding``), results that may have been lost are sent again, and what the other was
-lent is given to it again as the next attempt.
+:mod:`..federation.session` has the rules of both ends; what the other end was lent is given to it again as the next
+attempt when a session begins anew.
 """
 
 from __future__ import annotations
@@ -12,7 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 
 from ..federation.channel import Channel
-from ..federation.link import Dice, Link
+from ..federation.link import Link
+from ..federation.session import Dice, welcome_to
 from ..wire.messages import PROTOCOL, Hello, Refused, Stranger, Welcome
 from ..wire.names import host_of
 from .delivery import Delivery
@@ -26,16 +25,14 @@ class Sessions:
     """The sessions of one Broker, and its links to neighbours."""
 
     def __init__(
-        self, name: str, boot: int, size: int, dice: Dice, peers: Peers, delivery: Delivery, outbox: Outbox
+        self, name: str, incarnation: int, size: int, dice: Dice, peers: Peers, delivery: Delivery, outbox: Outbox
     ) -> None:  # fmt: skip
-        self._name, self._boot, self._size, self._dice = name, boot, size, dice
+        self._name, self._incarnation, self._size, self._dice = name, incarnation, size, dice
         self._peers, self._delivery, self._outbox = peers, delivery, outbox
         self.dials: dict[str, Link] = {}
-        self._last = boot  # the last session number given out
+        self._last = incarnation  # the last session number given out
         self._ended: deque[str] = deque(maxlen=ENDED_REMEMBERED)
         self.violations = 0  # messages that their senders should not have sent
-
-    # -- any peer ----------------------------------------------------------------------------------------------------
 
     def note_violation(self) -> None:
         """Count a message that its sender should not have sent."""
@@ -50,7 +47,7 @@ class Sessions:
         """A Worker has ended; a Hello of it may still be under way."""
         self._ended.append(name)
 
-    def without_ended(self, names: list[str]) -> set[str]:
+    def living(self, names: list[str]) -> set[str]:
         """Return those Workers that have not ended."""
         return set(names).difference(self._ended)
 
@@ -61,7 +58,7 @@ class Sessions:
     def begin(self, name: str, hello: Hello) -> Peer:
         """Begin a session with a Worker or an Origin."""
         session = self._next_session()
-        return Peer(name, hello.role, hello.boot, session, Channel(session))
+        return Peer(name, hello.role, hello.incarnation, session, Channel(session))
 
     def _next_session(self) -> int:
         self._last += 1
@@ -69,8 +66,7 @@ class Sessions:
 
     def send_welcome(self, peer: Peer, hello: Hello) -> None:
         """Welcome a peer."""
-        greeter = hello.boot + hello.round
-        welcome = Welcome(PROTOCOL, self._name, self._boot, self._size, peer.session, greeter)
+        welcome = welcome_to(hello, self._name, self._incarnation, self._size, peer.session)
         self._outbox.send_unnumbered(peer.name, welcome)
 
     def on_foreign(self, peer: Peer, now: float) -> None:
@@ -87,13 +83,16 @@ class Sessions:
         if name not in self._ended:
             self._outbox.send_unnumbered(name, Stranger())
 
-    # -- neighbours --------------------------------------------------------------------------------------------------
-
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to do."""
-        links = [peer.link for peer in self._peers.neighbours if peer.link and not peer.link.dials]
-        times = [due for link in (*self.dials.values(), *links) if (due := link.deadline()) is not None]
-        return min(times + self._delivery.deadlines(), default=None)
+        found = self._delivery.deadline()
+        links = list(self.dials.values())
+        links += [peer.link for peer in self._peers.neighbours if peer.link and not peer.link.dials]
+        for link in links:
+            due = link.deadline()
+            if due is not None and (found is None or due < found):
+                found = due
+        return found
 
     def dial(self, name: str, now: float) -> None:
         """Begin to link to a neighbour that this end dials."""
@@ -103,12 +102,17 @@ class Sessions:
 
     def tick(self, now: float) -> Iterator[Peer]:
         """Send heartbeats, introductions and collected results; yield who falls silent, or is to be forgotten."""
-        for name, dialled in list(self.dials.items()):
-            self.send_due(name, dialled, now)
+        for name, dialled in self.dials.items():
+            due = dialled.deadline()
+            if due is not None and now >= due:
+                self.send_due(name, dialled, now)
         for peer in list(self._peers.neighbours):
             link = peer.link
             assert link is not None
             self._delivery.flush_if_due(peer, now)
+            due = link.deadline()
+            if due is None or now < due:
+                continue
             if not link.dials:
                 self.send_due(peer.name, link, now)
             if link.falls_silent(now):
@@ -132,23 +136,25 @@ class Sessions:
     def on_hello(self, name: str, hello: Hello, now: float) -> Peer | None:
         """A neighbour that dials says ``Hello``; return it anew where a session is to begin."""
         peer = self._peers.get(name)
-        if peer is not None and peer.boot == hello.boot:
+        if peer is not None and peer.incarnation == hello.incarnation:
             self.send_welcome(peer, hello)
             return None
-        new = self._new_neighbour(name, hello.boot, self._next_session(), Link(self._name, False, self._dice, now))
+        new = self._new_neighbour(
+            name, hello.incarnation, self._next_session(), Link(self._name, False, self._dice, now)
+        )
         self.send_welcome(new, hello)
         return new
 
     def on_welcome(self, name: str, welcome: Welcome) -> Peer | None:
         """A neighbour that this end dials answers; return it anew where a session is to begin."""
         link = self.dials.get(name)
-        if link is None or not link.expects(welcome.greeter):
+        if link is None or not link.introduction.is_answered_by(welcome):
             return None
         peer = self._peers.get(name)
         if peer is not None and peer.session == welcome.session:
             return peer
-        return self._new_neighbour(name, welcome.boot, welcome.session, link)
+        return self._new_neighbour(name, welcome.incarnation, welcome.session, link)
 
-    def _new_neighbour(self, name: str, boot: int, session: int, link: Link) -> Peer:
+    def _new_neighbour(self, name: str, incarnation: int, session: int, link: Link) -> Peer:
         far = host_of(name) != host_of(self._name)
-        return Peer(name, "broker", boot, session, Channel(session), link, far)
+        return Peer(name, "broker", incarnation, session, Channel(session), link, far)

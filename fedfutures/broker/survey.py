@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+from ..lazy_dataclass import dataclass
+
 Counts = tuple[int, int, int, int, int]
 """What one Worker counts: (has work, movable Futures, room, is idle with room, that room)."""
 
 
+@dataclass(slots=True, eq=False)
 class Survey:
     """What one look at the peers shows."""
 
-    __slots__ = (
-        "idle", "idle_room", "movable", "others", "others_idle", "others_spare", "others_workers", "own_movable",
-        "room", "workers", "working",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.workers = 0  # own ones
-        self.working = 0  # own Workers that have work
-        self.own_movable = 0  # Futures at own Workers that could go elsewhere
-        self.movable = 0  # Futures here that could, those at neighbours aside
-        self.room = 0  # of own Workers
-        self.idle = 0  # own Workers that have nothing to run, and room
-        self.idle_room = 0  # of such Workers
-        self.others = 0  # room of neighbours
-        self.others_idle = 0
-        self.others_workers = 0
-        self.others_spare = 0
+    workers: int = 0  # own ones
+    working: int = 0  # own Workers that have work
+    own_movable: int = 0  # Futures at own Workers that could go elsewhere
+    movable: int = 0  # Futures here that could, those at neighbours aside
+    room: int = 0  # of own Workers
+    idle: int = 0  # own Workers that have nothing to run, and room
+    idle_room: int = 0  # of such Workers
+    others: int = 0  # room of neighbours
+    others_idle: int = 0
+    others_workers: int = 0
+    others_spare: int = 0
 
     def count(self, before: Counts, counted: Counts) -> None:
         """Let a Worker that has counted `before` count this much from now on."""

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import RemoteProtocolError
-from ..wire.manifest import segments_of
-from ..wire.messages import LOST, MAX_CHUNK_BYTES, Constant, Drop, Fetch, Fetched, Get, Results
+from ..wire.manifest import HAS_SEGMENTS, segments_of
+from ..wire.messages import GONE, LATER, LOST, MAX_CHUNK_BYTES, Chunk, Constant, Drop, Fetch, Get, Results
 from ..wire.names import host_of, is_segment, is_user_file
 from . import files
+from .claims import Claims
 from .deferrals import Deferrals, Deferred
 from .delivery import Delivery
 from .dispatch import Dispatch
@@ -32,14 +33,12 @@ class Transfers:
     def __init__(
         self, name: str, peers: Peers, outbox: Outbox, ledger: Ledger, downloads: Downloads[Deferred],
         deferrals: Deferrals, fetches: Fetches, settlement: Settlement, dispatch: Dispatch, functions: Functions,
-        delivery: Delivery, pack: Callable[[Any], bytes],
+        delivery: Delivery, claims: Claims, pack: Callable[[Any], bytes],
     ) -> None:  # fmt: skip
         self._host, self._peers, self._outbox, self._ledger, self._pack = host_of(name), peers, outbox, ledger, pack
         self._downloads, self._deferrals, self._fetches = downloads, deferrals, fetches
         self._settlement, self._dispatch, self._functions = settlement, dispatch, functions
-        self._delivery = delivery
-
-    # -- segments come -----------------------------------------------------------------------------------------------
+        self._delivery, self._claims = delivery, claims
 
     def on_chunk(self, event: files.Brought, now: float) -> None:
         """A neighbour sends a part of a segment."""
@@ -58,19 +57,38 @@ class Transfers:
     def _proceed(self, deferred: Deferred, now: float) -> None:
         """All segments of what came are here."""
         self._deferrals.strike_out(deferred)
-        _READY[type(deferred.what)](self, deferred, now)
+        what, name = deferred.what, deferred.peer
+        if isinstance(what, Lot):
+            self._dispatch.place(what, now)
+        elif isinstance(what, Constant):
+            self._functions.on_constant(self._peers[name], what, now)
+        elif isinstance(what, Fetch):
+            self._fetches.answer(what.name, now)
+        else:
+            if not self._settlement.awaited(name, what):  # nobody opens them: they would stay
+                self._outbox.act(files.Remove(deferred.segments))
+            self._settlement.on_results(name, what, now)
+            self._outbox.send(self._peers[name], Drop(deferred.segments), now)
 
     def _fail(self, failed: Failed[Deferred] | None, now: float) -> None:
         """A segment cannot be had."""
-        if failed is not None:
-            outcome = self._pack(f"segment {failed.segment}, which it needs, {failed.why}")
-            for deferred in failed.keys:
-                _FAILED[type(deferred.what)](self, deferred, failed, outcome, now)
+        if failed is None:
+            return
+        outcome = self._pack(f"segment {failed.segment}, which it needs, {failed.why}")
+        for deferred in failed.keys:
+            what = deferred.what
+            if isinstance(what, Lot):
+                self._fail_lot(deferred, what, failed.segment, outcome, now)
+                continue
+            self._deferrals.strike_out(deferred)
+            if isinstance(what, Results):
+                self._fail_results(deferred.peer, what, failed, outcome, now)
+            elif isinstance(what, Fetch):
+                self._deferrals.note_gone(what.name)
+                self._fetches.answer(what.name, now)
 
-    def _fail_lot(self, deferred: Deferred, failed: Failed[Deferred], outcome: bytes, now: float) -> None:
-        lot = deferred.what
-        assert type(lot) is Lot
-        ids = [i for i, payload in zip(lot.ids, lot.payloads) if failed.segment in segments_of(payload)]
+    def _fail_lot(self, deferred: Deferred, lot: Lot, segment: str, outcome: bytes, now: float) -> None:
+        ids = [i for i, payload in zip(lot.ids, lot.payloads) if segment in segments_of(payload)]
         if ids:
             self._ledger.settle_waiting(lot, set(ids))
             self._deferrals.forget_vacated()
@@ -78,90 +96,64 @@ class Transfers:
         if lot.ids and not self._downloads.is_waiting(deferred):
             self._proceed(deferred, now)
 
-    def _fail_results(self, deferred: Deferred, failed: Failed[Deferred], outcome: bytes, now: float) -> None:
+    def _fail_results(self, name: str, results: Results, failed: Failed[Deferred], outcome: bytes, now: float) -> None:
         """Outcomes cannot be had: their Futures run as the next attempt, unless that would be of no use."""
-        self._deferrals.strike_out(deferred)
-        results = deferred.what
-        assert type(results) is Results
         if failed.gone and results.attempt < ATTEMPTS_AT_MOST:
-            self._settlement.run_again(deferred.peer, results, now)
+            self._settlement.run_again(name, results, now)
             return
         lost = [(i, LOST) for i in results.ids]
         said = Results(results.piece, results.attempt, results.ids, [outcome] * len(lost), lost)
-        self._settlement.on_results(deferred.peer, said, now)
+        self._settlement.on_results(name, said, now)
 
-    def _settle(self, deferred: Deferred, now: float) -> None:
-        results = deferred.what
-        assert type(results) is Results
-        if not self._settlement.awaited(deferred.peer, results):
-            self._outbox.act(files.Remove(deferred.segments))
-        self._settlement.on_results(deferred.peer, results, now)
-        self._outbox.send(self._peers[deferred.peer], Drop(deferred.segments), now)
+    def on_get(self, peer: Peer | None, get: Get, now: float) -> None:
+        """A neighbour asks for a part of a segment.
 
-    def _share(self, deferred: Deferred, now: float) -> None:
-        assert type(deferred.what) is Constant
-        self._functions.on_constant(self._peers[deferred.peer], deferred.what, now)
-
-    def _place(self, deferred: Deferred, now: float) -> None:
-        assert type(deferred.what) is Lot
-        self._dispatch.place(deferred.what, now)
-
-    def _answer(self, deferred: Deferred, now: float) -> None:
-        assert type(deferred.what) is Fetch
-        self._fetches.answer(deferred.what.name, now)
-
-    # -- segments go -------------------------------------------------------------------------------------------------
-
-    def on_get(self, peer: Peer | None, get: Get) -> None:
-        """A neighbour asks for a part of a segment."""
-        if peer is None or peer.link is None or not is_segment(get.name) or get.count > MAX_CHUNK_BYTES:
+        What it was not told of is not to be had, but for a Broker that was started again: it does not know yet what its
+        neighbours were told, and is asked again. So it is where the whole host was started again, and does not have yet
+        what Futures need that another neighbour lends through it.
+        """
+        if peer is None or not peer.far or not is_segment(get.name) or get.count > MAX_CHUNK_BYTES:
             raise RemoteProtocolError("Get of a stranger, or of what is no segment")
-        self._outbox.act(files.Read(peer.name, get.name, get.offset, get.count))
+        is_here, was_told = self._deferrals.is_here(get.name), peer.given.may_read(get.name)
+        lender = None if is_here and was_told else self._lender(peer, get.name)
+        if lender is None and not was_told:
+            size = LATER if self._claims.is_recovering(now) else GONE
+            self._outbox.send_unnumbered(peer.name, Chunk(get.name, get.offset, size))
+            raise RemoteProtocolError(f"{peer.name} asks for a segment of which it was not told")
+        if not is_here and lender and self._deferrals.bring(get.name, lender, now):
+            self._outbox.send_unnumbered(peer.name, Chunk(get.name, get.offset, LATER))
+        else:
+            self._outbox.act(files.Read(peer.name, get.name, get.offset, get.count))
+
+    def _lender(self, peer: Peer, segment: str) -> str | None:
+        """Return which other neighbour has lent Futures that this one holds and that need a segment; None if none do.
+
+        "": somebody here has given them, or a constant needs it. This serves what is not remembered as told.
+        """
+        for piece in self._ledger.accounts[peer.name].held.values():
+            if any(body[:1] in HAS_SEGMENTS and segment in segments_of(body) for body in piece.payloads()):
+                giver = None if piece.intake is None else self._peers.get(piece.intake.giver)
+                return giver.name if giver is not None and giver.far else ""
+        bodies = (constant.body for constant in self._functions.constants.values())
+        needed = any(body[:1] in HAS_SEGMENTS and segment in segments_of(body) for body in bodies)
+        return "" if needed else None
 
     def on_drop(self, peer: Peer, drop: Drop) -> None:
         """A neighbour has downloaded the segments of a result."""
         if peer.far:
-            names = [name for name in drop.names if is_segment(name) and not is_user_file(name)]
-            self._outbox.act(files.Remove(names))
-
-    def on_fetch(self, peer: Peer, fetch: Fetch, now: float) -> None:
-        """A node needs a segment."""
-        self._fetches.on_fetch(peer, fetch.name, self._peers.parent(), now)
-
-    def on_fetched(self, peer: Peer, fetched: Fetched, now: float) -> None:
-        """The neighbour towards the Origin has a segment, or not."""
-        if self._fetches.on_fetched(peer, fetched, now):
-            self._deferrals.defer_fetch(peer.name, fetched.name, now)
-
-    # -- sessions ----------------------------------------------------------------------------------------------------
+            names = peer.given.drop(drop.names)
+            if names:
+                self._outbox.act(files.Remove([name for name in names if not is_user_file(name)]))
+            if len(names) < len(drop.names):
+                raise RemoteProtocolError(f"{peer.name} drops segments of results that it was not given")
 
     def on_session(self, peer: Peer, now: float) -> None:
         """A session begins: ask for the segments that are missing."""
         self._downloads.on_session(peer.name, now)
-        if peer.link is not None and not peer.link.dials:
-            self._fetches.on_parent(peer, self._downloads, now)
+        self._fetches.on_session(peer, now)
 
     def on_peer_gone(self, peer: Peer, now: float) -> None:
         """A peer is gone: what waits for its segments does not go on."""
         self._deferrals.on_peer_gone(peer.name)
-        if peer.link is not None and not peer.link.dials:
-            self._fetches.on_parent_gone(self._downloads, now)
         self._downloads.on_peer_gone(peer.name, now)
-        self._fetches.on_peer_gone(peer.name)
-
-
-_READY: dict[type, Callable[[Transfers, Deferred, float], None]] = {
-    Lot: Transfers._place,
-    Results: Transfers._settle,
-    Constant: Transfers._share,
-    Fetch: Transfers._answer,
-}
-"""What to do when the segments of something are here."""
-
-_FAILED: dict[type, Callable[[Transfers, Deferred, Failed[Deferred], bytes, float], None]] = {
-    Lot: Transfers._fail_lot,
-    Results: Transfers._fail_results,
-    Constant: lambda transfers, deferred, failed, outcome, now: transfers._deferrals.strike_out(deferred),
-    Fetch: lambda transfers, deferred, failed, outcome, now: transfers._answer(deferred, now),
-}
-"""What to do when a segment of something cannot be had."""
+        self._fetches.on_peer_gone(peer, now)

@@ -1,26 +1,24 @@
-"""A Broker's links to other hosts: its keys, its ZAP handler, the sockets that it binds and dials.
+"""A Broker's links to other hosts: its keys, its ZAP handler, the sockets that it binds and dials (docs/security.rst).
 
 A Broker that is to be reached from other hosts binds three sockets, tries whether they refuse strangers, and only then
-says where they are. Which neighbours may come, and with which keys, the host process tells it (``allow``), and is told
-when that is in force: only then is the neighbour to dial, so that it is never refused for being early. Whom this Broker
-dials on another host it knows by address and key (``dial``). It says how that goes: that the link has come up, or why
-it does not.
-
-A neighbour that says what no Broker would is heard no longer after :data:`MOST_OFFENCES` such messages.
+says where they are. The host process is told when a neighbour's key is in force: only then is that neighbour to dial,
+so that it is never refused for being early. How each dialled link goes, and why, the host process is told as well.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
+from .. import failpoints
 from ..broker.roles import may_come_from_far
 from ..errors import StartFailed
 from ..lazy_dataclass import dataclass
 from ..sockets.keys import is_key, make_keys
 from ..sockets.options import tcp
-from ..sockets.remote import Dialled, RemoteEar, RemotePublisher, RemoteRouter
-from ..sockets.selftest import BoundSocket, check_with_handler, check_without_handler
-from ..sockets.sockets import Context, Data, Readable, drained
+from ..sockets.remote import Dialled, RemotePublisher, RemoteRouter, RemoteSubscriber
+from ..sockets.selftest import check_refusals
+from ..sockets.sockets import Context, Data, Socket, drained
 from ..sockets.zap import ZapHandler
 from ..wire.control import BrokerAccepts, BrokerBound, ControlFrame, LinkState
 from ..wire.messages import Message
@@ -30,6 +28,8 @@ FIRST_REPORT_SECONDS = 0.5
 DIAL_AGAIN_SECONDS = 1.0
 LOOK_SECONDS = 1.0
 """How often to look at the connections of a link that is up."""
+TRIAL_SECONDS = 4.0
+"""For so long ports are tried beside a link that goes through ssh."""
 
 Sequenced = tuple[int, int, Message]
 
@@ -47,6 +47,21 @@ class _RemoteLink:
     look_at: float = 0.0
     said: tuple[bool, str] | None = None  # what the host process was told last
 
+    @property
+    def relayed(self) -> bool:
+        """Whether it goes through a relay of this host, and so through ssh."""
+        return self.addresses[0].startswith("ipc://")
+
+
+@dataclass(slots=True)
+class _Trial:
+    """Sockets at a neighbour's ports, beside those of its link."""
+
+    addresses: tuple[str, str, str]
+    key: str
+    sockets: Dialled
+    until: float
+
 
 class RemoteSockets:
     """All links to other hosts. `tell` speaks to the host process, `hears` says whether a neighbour is heard."""
@@ -58,11 +73,13 @@ class RemoteSockets:
         self._owner, self._name, self._tell, self._hears = owner, name, tell, hears
         self.keys = make_keys()
         self._links: dict[str, _RemoteLink] = {}  # by neighbour that is dialled
+        self._trials: dict[str, _Trial] = {}  # by neighbour
         self._allowed: set[str] = set()  # neighbours that dial
         self._offences: dict[str, int] = {}
-        self.muted: set[str] = set()
+        self.muted: dict[str, str] = {}  # neighbours that are not heard any more, and why
         self.strangers = 0  # frames of nobody that is allowed any more
         self._zap: ZapHandler | None = None
+        self.is_used = False  # whether there is a socket that other hosts speak to, or a link to one
         bound = BrokerBound(name, self.keys.public)
         if address is not None:
             try:
@@ -73,22 +90,23 @@ class RemoteSockets:
 
     def _bind(self, address: str) -> BrokerBound:
         """Bind for neighbours, and return where; raise when it cannot be done safely."""
-        bound: list[RemoteRouter | RemotePublisher | RemoteEar] = []
+        bound: list[RemoteRouter | RemotePublisher | RemoteSubscriber] = []
         zap = ZapHandler(self._owner)
         try:
             bound.append(router := RemoteRouter(self._owner, address, self.keys, zap))
             bound.append(publisher := RemotePublisher(self._owner, address, self.keys))
-            bound.append(ear := RemoteEar(self._owner, address, self.keys, zap, self._name))
-            targets = [BoundSocket(socket.kind, tcp(address, socket.port)) for socket in bound]
-            check_without_handler(self._owner, targets, self.keys.public)
+            bound.append(subscriber := RemoteSubscriber(self._owner, address, self.keys, zap, self._name))
+            targets = [(socket.kind, tcp(address, socket.port)) for socket in bound]
+            check_refusals(self._owner, targets, self.keys.public, None)
             zap.open()
-            check_with_handler(self._owner, targets, self.keys.public, zap)
+            check_refusals(self._owner, targets, self.keys.public, zap)
         except BaseException:
             for socket in (*bound, zap):
                 socket.close()
             raise
-        self._zap, self._router, self._publisher, self._ear = zap, router, publisher, ear
-        return BrokerBound(self._name, self.keys.public, address, router.port, publisher.port, ear.port)
+        self.is_used = True
+        self._zap, self._router, self._publisher, self._subscriber = zap, router, publisher, subscriber
+        return BrokerBound(self._name, self.keys.public, address, router.port, publisher.port, subscriber.port)
 
     # -- the host process --------------------------------------------------------------------------------------------
 
@@ -99,28 +117,65 @@ class RemoteSockets:
         self._zap.allow(name, key)
         self._allowed.add(name)
         self._offences.pop(name, None)
-        self.muted.discard(name)
+        self.muted.pop(name, None)
         self._tell(BrokerAccepts(self._name, name))
 
+    @failpoints.delayed("remote.dial")
     def dial(self, name: str, addresses: tuple[str, str, str], key: str, now: float) -> bool:
         """Connect to a neighbour; where it was dialled before, to this place instead. Return whether it is new."""
         known = self._links.get(name)
+        self._end_trial(name)
         if known is not None and (known.addresses, known.key) == (addresses, key):
             return False
         if not is_key(key):
             why = f"{addresses[0]} is on another host, and {name} has announced no key"
             self._tell(LinkState(self._name, name, False, why))
             return False
+        try:
+            sockets = Dialled(self._owner, name, addresses, self.keys, key, self._name)
+        except (OSError, ValueError) as error:
+            self._tell(LinkState(self._name, name, False, f"{addresses[0]} cannot be dialled: {error}"))
+            return False
         if known is not None:
             known.sockets.close()
-        sockets = Dialled(self._owner, name, addresses, self.keys, key, self._name)
+        self.is_used = True
         self._links[name] = _RemoteLink(addresses, key, sockets, now + FIRST_REPORT_SECONDS, now)
         self._offences.pop(name, None)
-        self.muted.discard(name)
+        self.muted.pop(name, None)
         return known is None
 
+    @failpoints.lost("remote.try_ports")
+    def try_ports(self, name: str, addresses: tuple[str, str, str], key: str, now: float) -> None:
+        """Connect to the ports of a neighbour whose link is relayed; :meth:`tick` moves the link if they work."""
+        link = self._links.get(name)
+        if link is None or link.key != key:
+            return
+        self._end_trial(name)
+        if link.relayed:
+            with contextlib.suppress(OSError, ValueError):  # they are no addresses
+                sockets = Dialled(self._owner, name, addresses, self.keys, key, self._name)
+                self._trials[name] = _Trial(addresses, key, sockets, now + TRIAL_SECONDS)
+        else:
+            link.said = None  # the launching side has missed that: say it again
+
+    def _end_trial(self, name: str) -> None:
+        trial = self._trials.pop(name, None)
+        if trial is not None:
+            trial.sockets.close()
+
+    def _look_at_trials(self, now: float) -> None:
+        for name, trial in list(self._trials.items()):
+            dead, link = trial.sockets.look(), self._links[name]
+            if trial.sockets.stands:  # what was under way on the old sockets, the session will repeat
+                del self._trials[name]
+                link.sockets.close()
+                link.addresses, link.sockets, link.dialled_at, link.said = trial.addresses, trial.sockets, now, None
+            elif dead or now >= trial.until:
+                self._end_trial(name)
+
     def tick(self, now: float) -> None:
-        """Say which links have come up or gone down, and why."""
+        """Say which links have come up or gone down, and why; move links whose ports work again."""
+        self._look_at_trials(now)
         for name, link in self._links.items():
             up = self._hears(name)
             if up and link.said == (True, "") and now < link.look_at:
@@ -142,7 +197,7 @@ class RemoteSockets:
 
     def _why(self, name: str, link: _RemoteLink) -> str:
         if name in self.muted:
-            return f"{name} said {MOST_OFFENCES} things that no Broker says, and is not heard any more"
+            return self.muted[name]
         if link.sockets.monitor.why:
             return link.sockets.monitor.why
         if link.was_up:
@@ -153,25 +208,29 @@ class RemoteSockets:
     def _say(self, name: str, link: _RemoteLink, up: bool, why: str) -> None:
         if link.said != (up, why):
             link.said = (up, why)
-            self._tell(LinkState(self._name, name, up, why))
+            self._tell(LinkState(self._name, name, up, why, link.relayed))
 
     def deadline(self) -> float | None:
         """When :meth:`tick` has something to say, if nothing happens before."""
-        return min((link.report_at for link in self._links.values() if link.said is None), default=None)
+        reports = [link.report_at for link in self._links.values() if link.said is None]
+        return min([*reports, *(trial.until for trial in self._trials.values())], default=None)
 
     # -- the sockets -------------------------------------------------------------------------------------------------
 
-    def readables(self) -> list[Readable]:
+    def readables(self) -> list[Socket]:
         """Return what is to be waited for."""
-        waits: list[Readable] = []
+        waits: list[Socket] = []
         if self._zap is not None:
-            waits += [self._zap, self._router, self._ear]
+            waits += [self._zap, self._router, self._subscriber]
         for link in self._links.values():
-            waits += [link.sockets.main, link.sockets.ear]
+            waits += [link.sockets.main, link.sockets.subscriber]
             if link.said != (True, ""):
                 waits.append(link.sockets.monitor)
+        for trial in self._trials.values():
+            waits += trial.sockets.monitors
         return waits
 
+    @failpoints.delayed("remote.receive")
     def receive(self, most: int) -> Iterator[tuple[str, bytes, memoryview | None]]:
         """Let in who may come, and return what has come on Main sockets: of each at most `most` messages."""
         if self._zap is not None:
@@ -188,7 +247,7 @@ class RemoteSockets:
     def hear(self, most: int) -> Iterator[tuple[str, bytes]]:
         """Return what neighbours have published."""
         if self._zap is not None:
-            for heard in drained(self._ear.receive, most):
+            for heard in drained(self._subscriber.receive, most):
                 if heard[0]:
                     yield heard
                 else:
@@ -197,6 +256,7 @@ class RemoteSockets:
             for state in drained(link.sockets.hear, most):
                 yield name, state
 
+    @failpoints.delayed("remote.send")
     def send(self, name: str, frame: bytes, data: Data | None = None) -> bool:
         """Send a frame to a neighbour on another host; return False if it is none."""
         link = self._links.get(name)
@@ -207,6 +267,10 @@ class RemoteSockets:
         else:
             return False
         return True
+
+    def is_far(self, name: str) -> bool:
+        """Whether this neighbour is on another host."""
+        return name in self._links or name in self._allowed
 
     def publish(self, topic: str, frame: bytes) -> bool:
         """Publish a state for a neighbour on another host; return False if it is none."""
@@ -230,7 +294,11 @@ class RemoteSockets:
         if offences:
             self._offences[name] = self._offences.get(name, 0) + offences
             if self._offences[name] >= MOST_OFFENCES:
-                self.muted.add(name)
-                if self._zap is not None:
-                    self._zap.forbid(name)
+                self.mute(name, f"{name} said {MOST_OFFENCES} things that no Broker says, and is not heard any more")
         return kept
+
+    def mute(self, name: str, why: str) -> None:
+        """Hear a neighbour no more, until it has another key or another address."""
+        self.muted[name] = why
+        if self._zap is not None:
+            self._zap.forbid(name)

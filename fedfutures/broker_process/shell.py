@@ -1,9 +1,7 @@
 """The process around :class:`BrokerMachine`: its sockets, one pipe to the host process and back, one loop.
 
 Workers, Origins and the neighbours that dial this Broker come to its ROUTER; each neighbour that it dials has a DEALER
-of its own. Meta states go out by one PUB socket and come in by one SUB socket, the ear, whoever has dialled whom
-(:mod:`..sockets.sockets`). Neighbours on other hosts have sockets of their own (:mod:`.remote_sockets`).
-The host process says over the pipe whom to dial, and which Workers have ended.
+of its own. Meta states go out by one PUB socket and come in by one SUB socket, whoever has dialled whom.
 """
 
 from __future__ import annotations
@@ -17,73 +15,122 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from ..broker.events import Dial, Event, Expect, GaveUp, PeerLost, Publish
+from .. import failpoints
+from ..broker.events import (
+    Action,
+    AskStandIn,
+    Dial,
+    Event,
+    Expect,
+    GaveUp,
+    PeerContinued,
+    PeerLost,
+    PeerStopped,
+    Publish,
+)
 from ..broker.files import Brought
 from ..broker.machine import BrokerMachine
-from ..errors import MalformedMessage
+from ..errors import LocalProtocolError, MalformedMessage
 from ..federation.events import Arrived, Send, Tick
+from ..host.child import report_end
+from ..host.directories import Hold
+from ..host.marks import end_all
 from ..host.settings import Settings
-from ..host.system import keep_freed_memory, name_process, raise_descriptor_limit, remove_tree
-from ..sockets.sockets import Data, MainDealer, MainRouter, MetaEar, MetaPublisher, context, drained, wait
+from ..host.system import keep_freed_memory, name_process, raise_descriptor_limit, write_all
+from ..sockets.sockets import Data, MainDealer, MainRouter, MetaPublisher, NeighbourSubscriber, context, drained, wait
 from ..wire import codec
-from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectWorkers, NoMoreWorkers, WorkerEnded
+from ..wire.control import (
+    AcceptBroker,
+    ControlFrame,
+    DialBroker,
+    EndRun,
+    ExpectPeers,
+    NoMoreWorkers,
+    StandInWanted,
+    TryPorts,
+    WorkerContinued,
+    WorkerEnded,
+    WorkerStopped,
+)
 from ..wire.framing import FrameReader, pack
-from ..wire.messages import Chunk, State
+from ..wire.messages import PROTOCOL, Chunk, Message, Refused, Results, State
+from ..wire.names import host_of
+from . import host_watch
 from .remote_sockets import RemoteSockets, Sequenced
 from .storage import Storage
 
 MOST_MESSAGES_AT_ONCE = 64
+RENEWALS_AT_MOST = 8
+DEATH_SECONDS = 1.0
+"""How long after its last sign the host process may still be dying."""
+TIDY_SECONDS = 0.1
+CONTROL_BYTES = failpoints.size("broker.read", 1 << 16)
 
 
 class BrokerShell:
     """Feeds the machine with what arrives and does what it says."""
 
     def __init__(self, settings: Settings, facts: dict[str, Any], name: str, control: int) -> None:
-        self.name, self.control = name, control
+        self.name, self.control, self.size = name, control, settings.size
         self.frames = FrameReader()
         self.owner = context()
         self.main = MainRouter(self.owner, facts["main"])
         self.meta = MetaPublisher(self.owner, facts["meta"])
-        self.ear = MetaEar(self.owner, facts["ear"], name)
+        self.subscriber = NeighbourSubscriber(self.owner, facts["subscriber"], name)
         self.dealers: dict[str, MainDealer] = {}  # by neighbour that is dialled
         self.dialled: dict[str, tuple[str, str, str]] = {}  # its addresses
-        boot = int.from_bytes(os.urandom(6), "big")
         self.storage = Storage(facts["shared"], facts["run"], name, facts["disk"])
-        self.machine = BrokerMachine(
-            name, boot, settings.size, codec.pack_plain, Random(os.urandom(16)),
-            self.storage.size_of, self.storage.space(),
-        )  # fmt: skip
+        self.machine = self._new_machine()
         self.malformed = 0
+        self.is_over = False  # whether the host process ends in order, and tidies up itself
         self.outbox: dict[str, list[bytes]] = {}
         self.check = settings.debug
-        self.remote = RemoteSockets(self.owner, name, settings.far_address, self._tell, self.machine.peers.hears)
+        self.expelled: set[str] = set()  # peers of this host that are not heard any more
+        self.renewals = 0
+        self.remote: RemoteSockets = RemoteSockets(
+            self.owner, name, settings.far_address, self._tell, lambda neighbour: self.machine.peers.hears(neighbour)
+        )
+
+    def _new_machine(self) -> BrokerMachine:
+        """Return a machine that knows nothing, as that of a Broker that has just been started."""
+        incarnation = int.from_bytes(os.urandom(6), "big")
+        return BrokerMachine(
+            self.name, incarnation, self.size, codec.pack_plain, Random(os.urandom(16)), self.storage.size_of,
+            self.storage.space(), self.storage.account,
+        )  # fmt: skip
 
     def run(self) -> None:
         """Serve until the host process ends."""
         while True:
-            deadlines = [due for due in (self.machine.next_deadline(), self.remote.deadline()) if due is not None]
-            timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-            near = [self.main, self.ear, *self.dealers.values()]
-            sockets, pipes = wait([*near, *self.remote.readables()], [self.control], timeout)
+            due, near, far = self.machine.next_deadline(), [self.main, self.subscriber, *self.dealers.values()], []
+            if self.remote.is_used:
+                far = self.remote.readables()
+                reports = self.remote.deadline()
+                due = reports if due is None or (reports is not None and reports < due) else due
+            timeout = None if due is None else max(0.0, due - time.monotonic())
+            sockets, pipes = wait([*near, *far], [self.control], timeout)
             if pipes and not self._read_control():
                 return
             for socket in sockets:
                 if socket is self.main:
                     for peer, frame, data in drained(self.main.receive, MOST_MESSAGES_AT_ONCE):
                         self._take_in(peer, self._decoded(frame), data)
-                elif socket is self.ear:
-                    for peer, frame in drained(self.ear.receive, MOST_MESSAGES_AT_ONCE):
+                elif socket is self.subscriber:
+                    for peer, frame in drained(self.subscriber.receive, MOST_MESSAGES_AT_ONCE):
                         self._learn(peer, self._decoded(frame))
             for neighbour, dealer in self.dealers.items():
                 if dealer in sockets:
                     for frame, data in drained(dealer.receive_all, MOST_MESSAGES_AT_ONCE):
                         self._take_in(neighbour, self._decoded(frame), data)
-            if not set(sockets).issubset(near):
+            if far and not set(sockets).issubset(near):
                 self._receive_remote()
-            self._flush()
+            if self.outbox:
+                self._flush()
             self._step(Tick())
-            self._flush()
-            self.remote.tick(time.monotonic())
+            if self.outbox:
+                self._flush()
+            if self.remote.is_used:
+                self.remote.tick(time.monotonic())
 
     # -- arrivals ----------------------------------------------------------------------------------------------------
 
@@ -103,6 +150,8 @@ class BrokerShell:
 
     def _take_in(self, peer: str, found: list[Sequenced], data: memoryview | None) -> None:
         """Take in messages of a peer; only a part of a segment has data behind it."""
+        if peer in self.expelled:
+            return
         if data is None:
             for sequence, acknowledged, message in found:
                 self._step(Arrived(peer, sequence, acknowledged, message))
@@ -114,7 +163,7 @@ class BrokerShell:
     def _learn(self, name: str, found: list[Sequenced]) -> None:
         """Take in what a neighbour publishes: States, and nothing that a Main socket would have to number."""
         for _, _, message in found:
-            if type(message) is State:
+            if type(message) is State and name not in self.expelled:
                 self._step(Arrived(name, 0, 0, message))
             else:
                 self.malformed += 1
@@ -123,7 +172,13 @@ class BrokerShell:
 
     def _step(self, event: Event) -> None:
         heard: list[Event] = []
-        for action in self.machine.step(event, time.monotonic()):
+        try:
+            actions = self.machine.step(event, time.monotonic())
+        except Exception as error:
+            actions = (
+                self._expel(event, error) if isinstance(event, (Arrived, Brought)) else self._survive(event, error)
+            )
+        for action in actions:
             if isinstance(action, Send):
                 frame = codec.encode(action.message, action.sequence, action.acknowledged)
                 self.outbox.setdefault(action.peer, []).append(frame)
@@ -131,6 +186,8 @@ class BrokerShell:
                 state = codec.encode(action.state)
                 if not self.remote.publish(action.topic, state):
                     self.meta.publish(action.topic, self.name, state)
+            elif isinstance(action, AskStandIn):
+                self._tell(StandInWanted(self.name))
             elif (said := self.storage.do(action, self._send)) is not None:
                 heard.append(said)
         if self.check:
@@ -138,13 +195,78 @@ class BrokerShell:
         for event in heard:
             self._step(event)
 
+    def _expel(self, event: Arrived | Brought, error: Exception) -> list[Action]:
+        """Break with the sender of a message that no rule of the machine is prepared for; it may be half taken in.
+
+        What the sender held runs again, what it submitted is dropped. Where the books do not agree even so, the machine
+        begins anew, as after a restart of this process, and all other peers say again what they hold and gave.
+        """
+        name, message = event.peer, event.message if isinstance(event, Arrived) else event.chunk
+        why = f"Broker {self.name} does not hear {name} any more: its {type(message).__name__} raised {error!r}"
+        print(f"fedfutures: {why}", file=sys.stderr)
+        sys.excepthook(type(error), error, error.__traceback__)
+        if self.remote.is_far(name):
+            self.remote.mute(name, why)
+        else:
+            self.expelled.add(name)
+            self._send(name, codec.encode(Refused(PROTOCOL, why)))
+        try:
+            lost = PeerLost(name, why, True, self._culprit(name, message), "", host_of(self.name))
+            actions = self.machine.step(lost, time.monotonic())
+            self.machine.check()
+        except Exception:
+            actions = self._begin_anew()
+        return actions
+
+    def _survive(self, event: Event, error: Exception) -> list[Action]:
+        """An event that nobody has sent has no rule that is prepared for it: it may be half taken in."""
+        print(f"fedfutures: in Broker {self.name}, {type(event).__name__} raised {error!r}", file=sys.stderr)
+        sys.excepthook(type(error), error, error.__traceback__)
+        actions = self._begin_anew()
+        if isinstance(event, (PeerLost, PeerStopped, PeerContinued, Expect, GaveUp, Dial)):
+            actions += self.machine.step(event, time.monotonic())  # the host process will not say it again
+        return actions
+
+    def _culprit(self, name: str, message: Message) -> tuple[int, int] | None:
+        """Return (piece, id) of the Future to which a Worker's message is due: else it would run for ever.
+
+        That is the first one of Results; anything else was probably sent by the Future that runs, the first one held.
+        """
+        if isinstance(message, Results) and message.ids:
+            return message.piece, message.ids[0]
+        account = self.machine.ledger.accounts.get(name)
+        if account is None or self.remote.is_far(name) or not account.held:
+            return None
+        piece = next(iter(account.held.values()))
+        return piece.number, next(iter(piece.pending))
+
+    def _begin_anew(self) -> list[Action]:
+        """Forget all but which processes there are."""
+        self.renewals += 1
+        if self.renewals > RENEWALS_AT_MOST:
+            raise LocalProtocolError(f"Broker {self.name} has begun anew {RENEWALS_AT_MOST} times")
+        print(f"fedfutures: Broker {self.name} begins anew, since its books do not agree", file=sys.stderr)
+        old, now = self.machine, time.monotonic()
+        self.storage.abandon_all()
+        self.outbox.clear()
+        self.machine = self._new_machine()
+        workers, neighbours = (
+            [peer.name for peer in peers if peer.name not in self.expelled]
+            for peers in (old.peers.workers, old.peers.neighbours)
+        )
+        events: list[Event] = [Expect(workers, neighbours)]
+        if old.recovery.gave_up is not None:
+            events.append(GaveUp(old.recovery.gave_up))
+        events += [Dial(name) for name in old.sessions.dials if name not in self.expelled]
+        return [action for event in events for action in self.machine.step(event, now)]
+
+    @failpoints.delayed("broker.flush")
     def _flush(self) -> None:
         """Send each peer what there is for it, in one frame as long as that is not too large."""
-        if self.outbox:
-            for peer, frames in self.outbox.items():
-                for frame in frames if len(frames) == 1 else codec.joined(frames):
-                    self._send(peer, frame)
-            self.outbox.clear()
+        for peer, frames in self.outbox.items():
+            for frame in frames if len(frames) == 1 else codec.joined(frames):
+                self._send(peer, frame)
+        self.outbox.clear()
 
     def _send(self, peer: str, frame: bytes, data: Data | None = None) -> None:
         """Send a peer a frame, and data behind it, over whichever socket leads there."""
@@ -155,64 +277,77 @@ class BrokerShell:
 
     # -- the host process --------------------------------------------------------------------------------------------
 
+    @failpoints.delayed("broker.control")
     def _read_control(self) -> bool:
         """Take in what the host process says; False when it is gone."""
         try:
-            data = os.read(self.control, 1 << 16)
+            data = os.read(self.control, CONTROL_BYTES)
         except OSError:
             data = b""
         for frame in self.frames.feed(data):
             _HANDLERS[type(frame)](self, frame)
-        return bool(data)
+        return bool(data) and not self.is_over
+
+    def _on_end(self, frame: EndRun) -> None:
+        self.is_over = True
+
+    def close(self) -> None:
+        """Close all sockets."""
+        self.owner.destroy(linger=0)
 
     def _on_worker_ended(self, frame: WorkerEnded) -> None:
-        running = (frame.piece, frame.future) if frame.piece else None
-        self._step(PeerLost(frame.worker, frame.status, frame.blame, running, frame.dump, frame.host))
+        self.expelled.discard(frame.worker)
+        late = (frame.overran, frame.late) if frame.overran else None
+        running = _running(frame)
+        self._step(PeerLost(frame.worker, frame.status, frame.blame, running, frame.dump, frame.host, late))
 
-    def _on_expect(self, frame: ExpectWorkers) -> None:
-        self._step(Expect(frame.workers))
-
-    def _on_no_more_workers(self, frame: NoMoreWorkers) -> None:
-        self._step(GaveUp((frame.reason, True) if frame.initializer_raised else frame.reason))
-
-    def _on_accept(self, frame: AcceptBroker) -> None:
-        self.remote.allow(frame.name, frame.key)
-
+    @failpoints.delayed("broker.tell")
     def _tell(self, frame: ControlFrame) -> None:
         """Tell the host process something; that it is gone will be seen when it is read."""
-        data = memoryview(pack(frame))
         with contextlib.suppress(OSError):
-            while data:
-                data = data[os.write(self.control, data) :]
+            write_all(self.control, memoryview(pack(frame)))
 
     def _on_dial(self, frame: DialBroker) -> None:
         """Connect to a neighbour; where it was dialled at other addresses before, to these instead."""
-        name, main, meta, ear, key = frame.name, frame.main, frame.meta, frame.ear, frame.key
+        name, main, meta, subscriber, key = frame.name, frame.main, frame.meta, frame.subscriber, frame.key
         if key or not main.startswith("ipc://"):
-            if self.remote.dial(name, (main, meta, ear), key, time.monotonic()):
+            if self.remote.dial(name, (main, meta, subscriber), key, time.monotonic()):
                 self._step(Dial(name))
             return
         known = self.dialled.get(name)
-        if known == (main, meta, ear):
+        if known == (main, meta, subscriber):
             return
         if known is not None:
             self.dealers[name].close()
-            self.ear.disconnect(known[1])
+            self.subscriber.disconnect(known[1])
             self.meta.disconnect(known[2])
-        self.dialled[name] = (main, meta, ear)
+        self.dialled[name] = (main, meta, subscriber)
         self.dealers[name] = MainDealer(self.owner, main, self.name, far=True)
-        self.ear.connect(meta)
-        self.meta.connect(ear)
+        self.subscriber.connect(meta)
+        self.meta.connect(subscriber)
         if known is None:
             self._step(Dial(name))
 
+    def _on_try_ports(self, frame: TryPorts) -> None:
+        addresses = (frame.main, frame.meta, frame.subscriber)
+        self.remote.try_ports(frame.name, addresses, frame.key, time.monotonic())
+
+
+def _running(frame: WorkerEnded | WorkerStopped) -> tuple[int, int] | None:
+    """Return (piece, id) of what a Worker runs or ran."""
+    return (frame.piece, frame.future) if frame.piece else None
+
 
 _HANDLERS: dict[type[ControlFrame], Callable[[BrokerShell, Any], None]] = {
+    EndRun: BrokerShell._on_end,
     WorkerEnded: BrokerShell._on_worker_ended,
+    WorkerStopped: lambda shell, frame: shell._step(PeerStopped(frame.worker, _running(frame))),
+    WorkerContinued: lambda shell, frame: shell._step(PeerContinued(frame.worker)),
     DialBroker: BrokerShell._on_dial,
-    AcceptBroker: BrokerShell._on_accept,
-    ExpectWorkers: BrokerShell._on_expect,
-    NoMoreWorkers: BrokerShell._on_no_more_workers,
+    TryPorts: BrokerShell._on_try_ports,
+    AcceptBroker: lambda shell, frame: shell.remote.allow(frame.name, frame.key),
+    ExpectPeers: lambda shell, frame: shell._step(Expect(frame.workers, frame.neighbours)),
+    NoMoreWorkers: lambda shell, it: shell._step(GaveUp((it.reason, True) if it.initializer_raised else it.reason)),
 }
 """What the host process says; it says nothing else."""
 
@@ -225,16 +360,36 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     keep_freed_memory()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)  # messages hold no cycles; a collection is a pause in everybody's way
-    host = os.getppid()
+    host = facts["pid"]  # not os.getppid(): it may have been killed already
     code = 1
+    hold = Hold(facts[key] for key in ("run", "shared", "disk"))
     try:
-        BrokerShell(settings, facts, name, control).run()
+        shell = BrokerShell(settings, facts, name, control)
+        host_watch.watch(settings.host, host, says=name == facts["brokers"][0]["name"])
+        shell.run()
         code = 0
-    except BaseException:  # our own fault: say so, and be started again
-        sys.excepthook(*sys.exc_info())
+        if not shell.is_over:
+            shell.close()  # nobody is to be linked to it while it looks who is left
+            _tidy_up(hold, facts)
+    except BaseException as error:
+        if os.getppid() == host:  # a limit of the machine, or our own fault: say so, and be started again
+            code = report_end(error, dump)
+        else:
+            _tidy_up(hold, facts)
     finally:
-        if os.getppid() != host:  # the host process was killed: nobody else is left to tidy up
-            for key in ("run", "shared", "disk"):
-                remove_tree(facts[key])
         sys.stderr.flush()
         os._exit(code)
+
+
+def _tidy_up(hold: Hold, facts: dict[str, Any]) -> None:
+    """If the host process is dead, end what Workers have left, and remove the directories that nobody else holds.
+
+    The pipe of a process that is killed closes a little before its locks are released, and before its children get
+    another parent.
+    """
+    host, deadline = facts["pid"], time.monotonic() + DEATH_SECONDS
+    while os.getppid() == host and time.monotonic() < deadline:
+        time.sleep(0.001)
+    if os.getppid() != host:
+        end_all(facts["mark"])
+        hold.remove_if_last(TIDY_SECONDS)

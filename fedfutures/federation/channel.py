@@ -1,18 +1,12 @@
 """One end of a link: numbers what goes out, acknowledges what comes in, repeats what was lost.
 
-ZeroMQ does not deliver: frames that ``send`` accepted are lost when a peer dies, restarts or is cut off. So each
-direction of a link numbers its messages; the receiver takes them in order only, drops what it has had, and
-acknowledges the highest number taken in the header of whatever it sends next (or in an ``Ack`` of its own, soon). The
-sender keeps each message until it is acknowledged and repeats all that are not when nothing was for a while
-(go-back-N: a local link loses nothing, and a far one is cut rarely). Above a Channel every message arrives exactly
-once and in order, as long as both ends live; when one does not, the other begins a new session with a new Channel, and
-what is lost is found by comparing ledgers.
+ZeroMQ loses what ``send`` accepted when a peer dies or is cut off. All that is not acknowledged in time is repeated
+(go-back-N: a local link loses nothing, and a far one is cut rarely). Above a Channel every message arrives exactly once
+and in order, as long as both ends live; when one does not, the other begins a new session with a new Channel, and what
+is lost is found by comparing ledgers (docs/federation.rst, "When links fail").
 
 A session's numbers begin at a base that was drawn with it (as TCP's initial sequence numbers are, RFC 9293, 3.4.1), so
 a frame of an earlier session that was under way for long is not in turn; :meth:`Channel.is_foreign` tells.
-
-A Channel also does the arithmetic of Demand. The peer's Demand counts from the last message it had taken in when it
-spoke, so Futures sent after that one are taken off; see :meth:`Channel.room`.
 """
 
 from __future__ import annotations
@@ -20,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 
 from ..errors import LocalProtocolError
-from ..wire.messages import UNSEQUENCED, Batch, Message, Results
+from ..wire.messages import UNSEQUENCED, Batch, Message
 
 ACK_DELAY_SECONDS = 0.05
 ACK_EVERY_MESSAGES = 16
@@ -38,31 +32,22 @@ class Channel:
     """The state of one end of a link. `number` and `accept` stamp and check; `repeat` says what to send again."""
 
     __slots__ = (
-        "_accepted",
-        "_ack_due",
-        "_given",
-        "_last",
-        "_missing",
-        "_repeat_at",
-        "_repeated_at",
-        "_room",
-        "_unacked",
-        "_wait",
-        "_waiting_acks",
-    )
+        "_ack_due", "_given", "_repeat_at", "_repeated_at", "_wait", "_waiting_acks", "acknowledged",
+        "last", "missing", "room", "unacknowledged",
+    )  # fmt: skip
 
     def __init__(self, session: int = 0) -> None:
         base = session * SPREAD % FIRST_BASE
-        self._last = base  # the last number given out
-        self._accepted = base  # the last number taken in
-        self._missing = False  # a number was passed over since the last one that was in turn
+        self.last = base  # the last number given out
+        self.acknowledged = base  # the last number taken in: what an outgoing header acknowledges
+        self.missing = False  # something that the peer has sent is known to be lost: what an ``Ack`` says
         self._repeated_at = float("-inf")
-        self._unacked: deque[tuple[int, Message]] = deque()
+        self.unacknowledged: deque[tuple[int, Message]] = deque()  # what may be lost, with its numbers
         self._ack_due: float | None = None
         self._waiting_acks = 0
         self._repeat_at: float | None = None
         self._wait = REPEAT_AFTER_SECONDS
-        self._room = 0
+        self.room = 0  # Futures that may still be sent: the peer's Demand less what was sent since it was counted
         self._given: deque[tuple[int, int]] = deque()  # (number, Futures) of Batches the Demand does not know of
 
     def number(self, message: Message, now: float) -> tuple[int, int]:
@@ -70,15 +55,15 @@ class Channel:
         self._ack_due = None
         self._waiting_acks = 0
         if type(message) in UNSEQUENCED:
-            return 0, self._accepted
-        self._last += 1
-        self._unacked.append((self._last, message))
+            return 0, self.acknowledged
+        self.last += 1
+        self.unacknowledged.append((self.last, message))
         if self._repeat_at is None:
             self._repeat_at = now + self._wait
         if type(message) is Batch:
-            self._given.append((self._last, len(message.ids)))
-            self._room -= len(message.ids)
-        return self._last, self._accepted
+            self._given.append((self.last, len(message.ids)))
+            self.room -= len(message.ids)
+        return self.last, self.acknowledged
 
     def accept(self, sequence: int, acknowledged: int, now: float) -> bool:
         """Take in an arrived header; return whether its message is new and is to be acted on."""
@@ -91,37 +76,27 @@ class Channel:
             self._ack_due = now + ACK_DELAY_SECONDS
         if self._waiting_acks >= ACK_EVERY_MESSAGES:
             self._ack_due = now
-        if sequence != self._accepted + 1:
-            if sequence > self._accepted:
-                self._missing, self._ack_due = True, now
+        if sequence != self.acknowledged + 1:
+            if sequence > self.acknowledged:
+                self.missing, self._ack_due = True, now
             return False
-        self._accepted = sequence
-        self._missing = False
+        self.acknowledged = sequence
+        self.missing = False
         return True
 
     def is_foreign(self, sequence: int, acknowledged: int) -> bool:
         """Whether a header is of another session: its numbers are far from all that this one has used."""
-        number, mine = (sequence, self._accepted) if sequence else (acknowledged, self._last)
+        number, mine = (sequence, self.acknowledged) if sequence else (acknowledged, self.last)
         return bool(number) and abs(number - mine) > WINDOW
-
-    @property
-    def last(self) -> int:
-        """The last number given out."""
-        return self._last
 
     def heard_last(self, last: int, now: float) -> None:
         """The peer says which number it gave out last; what is not here was lost, for a socket keeps the order."""
-        if self._accepted < last <= self._accepted + WINDOW:
-            self._missing, self._ack_due = True, now
-
-    @property
-    def missing(self) -> bool:
-        """Whether something the peer has sent is known to be lost: what an ``Ack`` says."""
-        return self._missing
+        if self.acknowledged < last <= self.acknowledged + WINDOW:
+            self.missing, self._ack_due = True, now
 
     def _acknowledge(self, acknowledged: int, now: float) -> None:
-        unacked = self._unacked
-        if not unacked or not unacked[0][0] <= acknowledged <= self._last:
+        unacked = self.unacknowledged
+        if not unacked or not unacked[0][0] <= acknowledged <= self.last:
             return
         while unacked and unacked[0][0] <= acknowledged:
             unacked.popleft()
@@ -132,22 +107,7 @@ class Channel:
 
     def demand(self, count: int) -> None:
         """Take in the peer's Demand, right after the header that it came with."""
-        self._room = count - sum(futures for _, futures in self._given)
-
-    @property
-    def room(self) -> int:
-        """How many Futures may still be sent: the peer's Demand less what was sent since it was counted."""
-        return self._room
-
-    @property
-    def unacknowledged(self) -> int:
-        """How many messages the peer has not acknowledged."""
-        return len(self._unacked)
-
-    @property
-    def acknowledged(self) -> int:
-        """The last number taken in: what an outgoing header acknowledges."""
-        return self._accepted
+        self.room = count - sum(futures for _, futures in self._given)
 
     def deadline(self) -> float | None:
         """When :meth:`ack_is_due` or :meth:`repeat` may have something to say."""
@@ -166,25 +126,18 @@ class Channel:
         self._wait = min(2 * self._wait, REPEAT_AT_MOST_SECONDS)
         self._repeat_at = now + self._wait
         self._repeated_at = now
-        return list(self._unacked)
+        return list(self.unacknowledged)
 
     def hasten(self, now: float) -> None:
         """The peer says that it misses something: repeat as soon as that is not too often."""
         if self._repeat_at is not None:
             self._repeat_at = min(self._repeat_at, max(now, self._repeated_at + REPEAT_AT_LEAST_SECONDS))
 
-    def unacknowledged_messages(self) -> list[Message]:
-        """Return the messages that may be lost with this session."""
-        return [message for _, message in self._unacked]
-
-    def unacknowledged_results(self) -> list[Results]:
-        """Return the ``Results`` among them."""
-        return [message for _, message in self._unacked if type(message) is Results]
-
     def check(self) -> None:
         """Assert what must hold of the state."""
-        numbers = [number for number, _ in self._unacked]
-        if numbers and numbers != list(range(self._last - len(numbers) + 1, self._last + 1)):
-            raise LocalProtocolError(f"unacknowledged numbers have gaps: {numbers}")
-        if (self._repeat_at is None) != (not numbers):
+        if self.unacknowledged:
+            numbers = [number for number, _ in self.unacknowledged]
+            if numbers != list(range(self.last - len(numbers) + 1, self.last + 1)):
+                raise LocalProtocolError(f"unacknowledged numbers have gaps: {numbers}")
+        if (self._repeat_at is None) == bool(self.unacknowledged):
             raise LocalProtocolError("the repetition timer does not match what is unacknowledged")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 HORIZON_SECONDS = 0.025
 """A queue should hold about this much work: enough to hide a round trip and to fill messages, for each costs as much as
-half a millisecond of computing on a busy host; what is queued stays movable (hunger, overdue Futures)."""
+half a millisecond of computing on a busy host; what is queued stays movable (unmet demand, overdue Futures)."""
 
 SMALLEST_PIECE_SECONDS = 0.0005
 """Pieces of very short Futures are not cut smaller than this, whatever the balance: messages cost more."""
@@ -15,6 +15,9 @@ would take a good part of that."""
 
 MOVE_SECONDS = 0.005
 """What it takes to move a Future to a neighbour, besides the way itself: two Brokers have to get to it."""
+
+STUCK_SECONDS = 0.010
+"""What waits behind one Future that takes so long, at least, is given back."""
 
 MOST_IN_A_PIECE = 4096
 CUSHION_AT_MOST = 16384
@@ -93,6 +96,11 @@ def soon(mean: float | None, workers: int, round_trip: float) -> int:
     (48, 0, 0)
     """
     return 0 if mean is None else int(workers * (MOVE_SECONDS + 2 * round_trip) / max(mean, 1e-7))
+
+
+def overdue_seconds(last: float | None) -> float:
+    """How long one Future may run before others start what waits behind it; `last`: what one took lately."""
+    return max(STUCK_SECONDS, 2 * (last or 0.0))
 
 
 def cushion(mean: float | None, workers: int, seconds: float = 2 * HORIZON_SECONDS) -> int:

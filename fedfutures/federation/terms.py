@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..wire.messages import Batch
+from ..wire.messages import MAX_COUNT, Batch
 
 
 class Terms(NamedTuple):
@@ -17,14 +17,15 @@ class Terms(NamedTuple):
     attempt: int
     crashes: int  # so often they were running when their Worker died
     barred: tuple[str, ...] = ()  # neighbours that have given them back
+    limit: int = 0  # milliseconds that each may take; 0: any time
 
     def after_loss(self) -> Terms:
         """Return the terms of the next attempt, since whoever had this one is gone."""
-        return self._replace(attempt=self.attempt + 1, barred=())
+        return self._replace(attempt=min(self.attempt + 1, MAX_COUNT), barred=())
 
     def after_crash(self) -> Terms:
         """Return the terms of the next attempt of a Future that was running when its Worker died."""
-        return self._replace(attempt=self.attempt + 1, crashes=self.crashes + 1, barred=())
+        return self.after_loss()._replace(crashes=min(self.crashes + 1, MAX_COUNT))
 
     def after_return(self, neighbour: str, attempt: int, crashes: int) -> Terms:
         """Return the terms of Futures that a neighbour gives back, and what has become of them there."""
@@ -38,4 +39,6 @@ class Terms(NamedTuple):
 def terms_of(batch: Batch) -> Terms:
     """Return the terms of a Batch that has just arrived; without a root it goes back to its submitter."""
     root = batch.root or batch.submitter
-    return Terms(batch.submitter, batch.function, root, batch.priority, batch.attempt, batch.crashes)
+    return Terms(
+        batch.submitter, batch.function, root, batch.priority, batch.attempt, batch.crashes, limit=batch.limit
+    )  # fmt: skip

@@ -14,9 +14,9 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, 
 from concurrent.futures import TimeoutError as TimeoutError
 from typing import Any
 
-from ..errors import NotSupportedHere
 from ..program.postponing import deliver, pending
 from ..worker import current
+from ..worker.call_terms import CallTerms
 from ..worker.future import Future
 from ..worker.seeding import rng
 from ..worker.slices import Arguments
@@ -33,31 +33,10 @@ from .serial import Serial
 from .waiting import as_completed, wait
 
 __all__ = [
-    "ALL_COMPLETED",
-    "FIRST_COMPLETED",
-    "FIRST_EXCEPTION",
-    "Arguments",
-    "CallOptions",
-    "CancelledError",
-    "Future",
-    "Group",
-    "GroupStatistics",
-    "TimeoutError",
-    "as_completed",
-    "group",
-    "map",
-    "mapReduce",
-    "mapScan",
-    "map_as_completed",
-    "map_reduce",
-    "map_scan",
-    "options",
-    "rng",
-    "shutdown",
-    "starmap",
-    "submit",
-    "wait",
-]
+    "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "Arguments", "CallOptions", "CancelledError", "Future",
+    "Group", "GroupStatistics", "TimeoutError", "as_completed", "group", "map", "mapReduce", "mapScan",
+    "map_as_completed", "map_reduce", "map_scan", "options", "rng", "shutdown", "starmap", "submit", "wait",
+]  # fmt: skip
 
 logger = logging.getLogger("fedfutures")
 _serial: Serial | None = None
@@ -68,13 +47,12 @@ _closed = _main_has_ended = False
 def _node() -> AnyNode:
     """Return the node of this process; a serial stand-in, said once, where there is none."""
     global _serial
-    if current.importing_program:
-        raise NotSupportedHere("the program submits while Workers import it; put it under if __name__ == '__main__'")
+    current.refuse_while_importing()
     if _closed and not (_main_has_ended and _is_waited_for(threading.current_thread())):
         when = "the end of the program: it does not wait for daemon threads" if _main_has_ended else "shutdown"
         raise RuntimeError(f"cannot schedule new futures after {when}")
     if current.node is not None:
-        return current.node  # type: ignore[no-any-return]
+        return current.kept_node or current.node  # type: ignore[no-any-return]
     if _serial is None:
         _serial = Serial()
         atexit.register(ends.end_of_process, _serial)
@@ -82,8 +60,8 @@ def _node() -> AnyNode:
     return _serial
 
 
-def _end_main() -> None:
-    """The main program has ended: from now on only threads that it waits for may submit, and callbacks."""
+def end_main() -> None:
+    """For the launcher: the main program has ended; only threads that it waits for may submit now, and callbacks."""
     global _closed, _main_has_ended
     if not _closed:
         _closed = _main_has_ended = True
@@ -94,31 +72,31 @@ def _is_waited_for(thread: threading.Thread) -> bool:
 
 
 def submit(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-    """Submit ``fn(*args, **kwargs)`` and return its Future (PEP 3148). What the call itself is told: :func:`options`.
+    """Submit ``fn(*args, **kwargs)`` and return its Future (PEP 3148). Options of the call: :func:`options`.
 
-    Raises ``TypeError`` for what is no function, and ``PicklingError`` when something in the call cannot travel.
+    Raises ``TypeError`` if `fn` is not callable, and ``PicklingError`` if a part of the call cannot be pickled.
 
     >>> submit(pow, 2, 5).result()
     32
     """
     node = current.node
-    priority = taken_from(fn, kwargs) if kwargs else None
+    terms = taken_from(fn, kwargs) if kwargs else None
     if node is None or _closed or current.unusual:
         node = _node()
         fn, args = in_seeded(fn, args)  # type: ignore[assignment]
-    future: Future[T] = node.submit(fn, args, kwargs, priority)
+    future: Future[T] = node.submit(fn, args, kwargs, terms)
     if pending.due:
         deliver()
     return future
 
 
 def _submit(
-    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], terms: CallTerms | None
 ) -> Future:  # fmt: skip
     """As :func:`submit`, for options and groups: all keywords are the function's own."""
     node = _node()
     fn, args = in_seeded(fn, args)
-    return node.submit(fn, args, kwargs, priority)
+    return node.submit(fn, args, kwargs, terms)
 
 
 def _map(fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:
@@ -129,21 +107,23 @@ def _face() -> Face:
     return Face(_submit, _map, options)
 
 
-def options(*, priority: int | None = None, seed: Seed = None) -> CallOptions:
+def options(
+    *, priority: int | None = None, seed: Seed = None, time_limit: float | None = None
+) -> CallOptions:  # fmt: skip
     """Return an object whose ``submit`` and ``map`` make calls with these options; see :class:`CallOptions`.
 
     >>> options(priority=3).submit(pow, 2, 5).result()
     32
     """
-    return CallOptions(_face(), priority, seed)
+    return CallOptions(_face(), priority, seed, time_limit)
 
 
 def group(name: str, priority: int | None = None) -> Group:
-    """Return the group of that name, made if it is new: Futures to be waited for, cancelled and counted together.
+    """Return the group of that name, or a new one; you can wait for, cancel and count its Futures together.
 
-    A program has one group of each name; a Future that runs on a Worker has its own ones, which end with it.
+    A program has one group of each name. A Future has its own groups, which end with it.
 
-    priority: for what is submitted by way of the group from now on, as in :func:`options`.
+    priority: of the Futures that the group submits from now on, as in :func:`options`.
 
     >>> squares = group("squares")
     >>> for number in range(3):
@@ -157,40 +137,38 @@ def group(name: str, priority: int | None = None) -> Group:
 
 @typed_as(Caller().map)
 def map(
-    fn: Callable[..., Any],
-    *iterables: Iterable[Any],
-    timeout: float | None = None,
-    chunksize: int | None = None,
-    buffersize: int | None = None,
-    return_exceptions: bool = False,
-    unordered: bool = False,
-    progress: bool = False,
-    priority: int | None = None,
-    seed: Any = None,
-) -> Iterator[Any]:
+    fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int | None = None,
+    buffersize: int | None = None, return_exceptions: bool = False, unordered: bool = False, progress: bool = False,
+    priority: int | None = None, seed: Any = None, checkpoint: Any = None, time_limit: float | None = None,
+) -> Iterator[Any]:  # fmt: skip
     """Return an iterator of ``fn(*items)`` over one or several iterables, in order.
 
-    The input is read lazily: an endless generator works. All calls are made, whether or not the results are read: what
-    is left of the input is read at the end, of the Executor, of the Future that runs, or of the program. An iterator
-    that is closed or let go after its first result cancels the rest. An item that raises does so at its place, after
-    the results before it were delivered. An object that comes again in the same call, a large array say, is not
-    looked at again.
+    ``map`` reads the input lazily, so an endless generator works. It makes all calls, whether or not you read the
+    results: it reads the rest of the input at the end of the Executor, of the running Future, or of the program. If you
+    close or drop the iterator after its first result, the rest is cancelled. If an item raises, the iterator raises the
+    exception at its place, after the results before it. An object that occurs several times in one call, such as a
+    large array, is written once, as it is at its first occurrence.
 
     timeout: seconds from the call until ``next()`` raises ``TimeoutError``.
     chunksize: items per slice; measured and adapted when None.
-    buffersize: how many items may be on their way or wait to be consumed; 65,536 when None.
-    return_exceptions: give exceptions as values.
-    unordered: give results in the order in which they come.
+    buffersize: how many items may be in progress or wait to be consumed; 65,536 when None.
+    return_exceptions: return exceptions as values.
+    unordered: return results in the order in which they arrive.
     progress: show a bar on standard error.
-    priority: an integer, higher ones go first; see :func:`options`.
-    seed: an integer; each item draws random numbers of its own, the same in each run; see :doc:`random`.
+    priority: an integer; higher priorities go first; see :func:`options`.
+    seed: an integer; each item draws its own random numbers, the same in each run; see :doc:`random`.
+    checkpoint: a file that keeps the results; items whose results it has are not computed; see :doc:`checkpoints`.
+    time_limit: how many seconds each item may take; see :doc:`limits`.
 
     >>> list(map(pow, [2, 3], [5, 2]))
     [32, 9]
     """
     return _map(
         fn, iterables,
-        MapOptions(timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed),
+        MapOptions(
+            timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed, checkpoint,
+            time_limit,
+        ),
     )  # fmt: skip
 
 
@@ -208,7 +186,7 @@ def starmap(fn: Callable[..., Any], args_list: Iterable[Any], **options: Any) ->
 
 @typed_as(Caller().map)
 def map_as_completed(fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
-    """As :func:`map` with ``unordered=True``: the results in the order in which they come.
+    """As :func:`map` with ``unordered=True``: the results in the order in which they arrive.
 
     >>> sorted(map_as_completed(abs, [-3, 2]))
     [2, 3]
@@ -217,15 +195,12 @@ def map_as_completed(fn: Callable[..., Any], *iterables: Iterable[Any], **option
 
 
 def map_reduce(
-    fn: Callable[..., T],
-    operation: Callable[[T, T], T],
-    *iterables: Iterable[Any],
-    initial: T = reduction.MISSING,
+    fn: Callable[..., T], operation: Callable[[T, T], T], *iterables: Iterable[Any], initial: T = reduction.MISSING,
     seed: Seed = None,
-) -> T:
+) -> T:  # fmt: skip
     """Map, then reduce the results to one by an associative `operation`, as a tree.
 
-    Raises ``TypeError`` when there are no items and no `initial`, as ``functools.reduce`` does. `seed` is as in
+    Raises ``TypeError`` if there are no items and no `initial`, as ``functools.reduce`` does. `seed` is as in
     :func:`map`.
 
     >>> import operator
@@ -236,12 +211,9 @@ def map_reduce(
 
 
 def map_scan(
-    fn: Callable[..., T],
-    operation: Callable[[T, T], T],
-    *iterables: Iterable[Any],
-    initial: T = reduction.MISSING,
+    fn: Callable[..., T], operation: Callable[[T, T], T], *iterables: Iterable[Any], initial: T = reduction.MISSING,
     seed: Seed = None,
-) -> list[T]:
+) -> list[T]:  # fmt: skip
     """Map, then return the running reductions by an associative `operation`, as ``itertools.accumulate`` would.
 
     `seed` is as in :func:`map`.
@@ -253,14 +225,13 @@ def map_scan(
     return reduction.map_scan(_node(), fn, operation, iterables, initial, seed)
 
 
-mapReduce = map_reduce
-mapScan = map_scan
+mapReduce, mapScan = map_reduce, map_scan
 
 
 def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:
-    """Take no more calls from this program; wait for those that were submitted, or cancel what has not started.
+    """Accept no more calls from this program; wait for the submitted ones, or cancel those that have not started.
 
-    The calls of a ``map`` are made, read or not: what is left of its input is read now.
+    The calls of each ``map`` are made, whether or not its results were read: the rest of its input is read now.
     """
     global _closed, _main_has_ended
     node = current.node
@@ -273,6 +244,4 @@ def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:
         node.cancel_all(open_futures)
     if wait:
         with Patience(node):
-            for future in open_futures:
-                if not future.done():
-                    node.wait(future, None)
+            ends.wait_for(node, open_futures)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, SupportsIndex, TypeAlias, TypeVar, overload
 
 from ..program.callables import not_callable
+from ..worker.call_terms import CallTerms
 from ..worker.future import Future
 from ..worker.slices import Arguments, Star
 from .mapping import MapOptions
@@ -24,6 +25,7 @@ Seed: TypeAlias = "SupportsIndex | Iterable[int] | SeedSequence | None"
 """What ``seed=`` takes."""
 
 if TYPE_CHECKING:
+    from os import PathLike
     from typing import TypedDict
 
     from numpy.random import SeedSequence
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
         priority: int | None
         seed: Seed
+        time_limit: float | None
 
     class MapKeywords(CallKeywords, total=False):
         """What ``map`` takes beside `return_exceptions`, which decides what it yields."""
@@ -43,12 +46,13 @@ if TYPE_CHECKING:
         buffersize: int | None
         unordered: bool
         progress: bool
+        checkpoint: str | PathLike[str] | None
 
 
 class Face(NamedTuple):
     """How the functions of ``futures``, an Executor or a group make calls."""
 
-    submit: Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], int | None], Future]
+    submit: Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], CallTerms | None], Future]
     map: Callable[[Callable[..., Any], tuple[Iterable[Any], ...], MapOptions], Iterator[Any]]
     options: Callable[..., Any]  # returns CallOptions of the same face
 
@@ -92,23 +96,14 @@ class Caller:
     ) -> Iterator[T | BaseException]: ...  # fmt: skip
 
     def map(
-        self,
-        fn: Callable[..., Any],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int | None = None,
-        buffersize: int | None = None,
-        return_exceptions: bool = False,
-        unordered: bool = False,
-        progress: bool = False,
-        priority: int | None = None,
-        seed: Seed = None,
-    ) -> Iterator[Any]:
+        self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None,
+        chunksize: int | None = None, buffersize: int | None = None, return_exceptions: bool = False,
+        unordered: bool = False, progress: bool = False, priority: int | None = None, seed: Seed = None,
+        checkpoint: str | PathLike[str] | None = None, time_limit: float | None = None,
+    ) -> Iterator[Any]:  # fmt: skip
         """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
-        options = MapOptions(
-            timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed
-        )  # fmt: skip
-        return self._map(fn, iterables, options)
+        given = timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed
+        return self._map(fn, iterables, MapOptions(*given, checkpoint, time_limit))
 
     @overload
     def starmap(

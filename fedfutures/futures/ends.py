@@ -14,10 +14,12 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from ..program.postponing import is_by_signal
 from ..worker.context import Ending
+from ..worker.future import Future
 from .inputs import AHEAD_BYTES
 
 Feeder = Any
@@ -34,7 +36,7 @@ BUSY_SECONDS = 60.0
 MAPS = "\0maps"  # among the names of a Future; no group is called so
 
 _open: weakref.WeakKeyDictionary[Any, set[Feeder]] = weakref.WeakKeyDictionary()
-_told: weakref.WeakSet[Feeder] = weakref.WeakSet()  # maps of which was said that their ends take long
+_told: weakref.WeakSet[Feeder] = weakref.WeakSet()  # maps whose endless inputs were reported
 _failed: weakref.WeakKeyDictionary[Any, weakref.WeakSet[Feeder]] = weakref.WeakKeyDictionary()
 
 
@@ -55,7 +57,7 @@ def is_worker(node: Any) -> bool:
 
 
 def register(feeder: Feeder) -> set[Feeder]:
-    """A map begins; return the register that it leaves when all its calls have been made."""
+    """Put a map into the register of its node or Future; return that, for the map leaves it when all calls are made."""
     node = feeder.node
     if is_worker(node):
         scope = node.scope()
@@ -67,7 +69,7 @@ def register(feeder: Feeder) -> set[Feeder]:
 
 
 def has_failed(feeder: Feeder) -> None:
-    """Some of its calls have failed; whether somebody reads that will be seen."""
+    """Note that calls of a map have failed: the end says so unless somebody reads that."""
     with contextlib.suppress(TypeError):
         _failed.setdefault(feeder.node, weakref.WeakSet()).add(feeder)
 
@@ -78,7 +80,7 @@ def open_maps(node: Any) -> list[Feeder]:
 
 
 def forget(node: Any) -> None:
-    """The node is closed."""
+    """Forget the maps of a node that is closed."""
     _open.pop(node, None)
 
 
@@ -109,8 +111,15 @@ def complete(feeders: list[Feeder]) -> None:
             say(f"the rest of map({feeder.name}) was not run: {type(error).__name__}: {error}")
 
 
+def wait_for(node: Any, futures: Iterable[Future]) -> None:
+    """Wait until these Futures of a node are done."""
+    for future in futures:
+        if not future.done():
+            node.wait(future, None)
+
+
 def shut(node: Any, wait: bool, cancel_futures: bool) -> None:
-    """No more is submitted at this node: cancel its maps, or have their calls made."""
+    """Cancel the maps of a node that takes no more calls, or have their calls made."""
     maps = list(node.scope().get(MAPS, ())) if is_worker(node) else open_maps(node)
     if cancel_futures:
         cancel(maps)
@@ -121,7 +130,7 @@ def shut(node: Any, wait: bool, cancel_futures: bool) -> None:
 
 
 def end_of_process(node: Any) -> None:
-    """The program ends, and it has no Federation: run what its maps have left, unless an error has ended it."""
+    """Make the remaining calls of a program without Federation at its end, unless an error has ended it."""
     if getattr(sys, "last_type", None) is None or hasattr(sys, "ps1"):
         complete(open_maps(node))
     elif left := what_is_open(node):
@@ -129,7 +138,7 @@ def end_of_process(node: Any) -> None:
 
 
 def give_up(feeders: list[Feeder]) -> None:
-    """Another thread is stuck in the inputs of these maps."""
+    """Stop maps whose inputs another thread is still reading."""
     for feeder in feeders:
         say(
             f"the input of map({feeder.name}) is still being read by another thread after {BUSY_SECONDS:.0f} s; the "
@@ -158,7 +167,7 @@ def what_is_open(node: Any) -> str:
 
 
 def note_unread(node: Any) -> None:
-    """The program ends: nobody will read what is unread."""
+    """Count the failures that nobody can read any more, since the program ends."""
     for feeder in list(_failed.pop(node, ())):
         feeder.note_unread()
 
@@ -173,7 +182,7 @@ def _note_all() -> None:
 
 
 def press_on(feeder: Feeder, most_bytes: float = AHEAD_BYTES) -> bool:
-    """In a thread of the program that ends: read the rest of a map's input, so that all calls are made.
+    """Read the rest of a map's input in the thread that ends the program, so that all calls are made.
 
     Return False while another thread is reading.
     """

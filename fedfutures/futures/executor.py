@@ -8,21 +8,23 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from os import PathLike
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import NotSupportedHere, StartFailed
+from ..host import starting
 from ..host.handle import HostHandle
 from ..host.here import program_here, settings_here
 from ..host.hosts import Hosts
 from ..host.room import available_memory, refusal
 from ..host.settings import Settings
-from ..host.starting import starting
 from ..host.system import processors
 from ..program import postponing, safe_points
 from ..program.callables import shown
 from ..program.postponing import deliver, pending
 from ..worker import current
+from ..worker.call_terms import CallTerms
 from ..worker.future import Future
 from . import ends
 from .caller import Caller, Face, P, Seed, T
@@ -49,29 +51,31 @@ if TYPE_CHECKING:
 class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # more exactly typed than its base
     """Runs calls on Workers of this machine, and of others with `hosts` (PEP 3148).
 
-    Made in a plain program, a notebook, a thread or under asyncio, it starts a Federation of its own. Made inside a
-    Future, or in a program that ``python -m fedfutures`` launched, it joins the Federation that is there, unless it
-    needs Workers of its own kind (`initializer`, `max_tasks_per_child`).
+    In a plain program, a notebook, a thread or under asyncio, it starts its own Federation. Inside a Future, or in a
+    program that ``python -m fedfutures`` launched, it uses the Federation that already runs, unless it needs special
+    Workers (`initializer`, `max_tasks_per_child`).
 
-    The first four arguments may be given in the order of ``ProcessPoolExecutor``. A subclass that has a ``submit`` of
-    its own sees all calls there: those of ``map``, ``starmap``, groups and options, too, each item as a call.
+    The first four arguments have the order of ``ProcessPoolExecutor``. If a subclass overrides ``submit``, all calls
+    pass through it: those of ``map``, ``starmap``, groups and options, too, each item as a call.
 
     max_workers:
-        How many Workers; by default as many as processors may be used.
+        The number of Workers; by default one for each processor that may be used.
     mp_context:
-        Accepted for programs written for ``ProcessPoolExecutor``, and not used.
+        Accepted for programs written for ``ProcessPoolExecutor``, and ignored.
     initializer, initargs:
         Called in each Worker before anything else; if it raises, all Futures fail. `initargs` may hold locks, queues,
         values and pipes of ``multiprocessing.get_context("spawn")``, for Workers of this machine.
     brokers:
-        How many Brokers share the Workers among them.
+        The number of Brokers that share the Workers.
     max_tasks_per_child:
         A Worker is replaced after this many Futures.
     hosts:
-        Other machines to have Workers on: names as ssh takes them, or :class:`~fedfutures.Hosts` to say more. This one
-        is "localhost". They are logged in to by ssh; see :doc:`deploying`.
+        The machines of the Workers: names as ssh takes them, or :class:`~fedfutures.Hosts` with more settings. This
+        machine is "localhost"; ssh logs in to the others, see :doc:`deploying`.
     mode:
-        "parallel", or "serial": calls run in this process, at once, for debugging.
+        "parallel"; or "serial": each call runs at once in this process, for debugging.
+    checkpoint:
+        A file that keeps the results: what it has is not computed again in the next run; see :doc:`checkpoints`.
 
     >>> with Executor(mode="serial") as executor:
     ...     list(executor.map(pow, [2, 3], [5, 2]))
@@ -79,18 +83,13 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
     """
 
     def __init__(
-        self,
-        max_workers: int | None = None,
-        mp_context: BaseContext | None = None,
+        self, max_workers: int | None = None, mp_context: BaseContext | None = None,
         initializer: Callable[[Unpack[Ts]], object] | None = None,
         initargs: tuple[Unpack[Ts]] = (),  # type: ignore[assignment]
-        *,
-        max_tasks_per_child: int | None = None,
-        brokers: int = 1,
-        hosts: Sequence[str] | Hosts | None = None,
-        mode: Literal["parallel", "serial"] = "parallel",
+        *, max_tasks_per_child: int | None = None, brokers: int = 1, hosts: Sequence[str] | Hosts | None = None,
+        mode: Literal["parallel", "serial"] = "parallel", checkpoint: str | PathLike[str] | None = None,
         **unknown: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         refuse(unknown, mp_context)
         hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(_names(hosts))
         _check(max_workers, initializer, max_tasks_per_child, brokers if hosts is None else 1, mode)
@@ -101,13 +100,14 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         self._mine: weakref.WeakSet[Future] | None = None
         self._maps: weakref.WeakSet[Feeder] = weakref.WeakSet()  # where its node has others, too
         self._groups: dict[str, Group] = {}
+        self._keeper = None if checkpoint is None else keeper_of(checkpoint)
         self._override = None if type(self).submit is Executor.submit else Override()
         if mode == "serial":
-            self._node = Serial()
+            self._node = kept(Serial(), self._keeper)
             if initializer is not None:
                 safe_points.apply(initializer, *initargs)
         elif current.node is not None and initializer is None and max_tasks_per_child is None and hosts is None:
-            self._node = current.node
+            self._node = kept(current.node, self._keeper) if self._keeper else current.kept_node or current.node
             self._mine = weakref.WeakSet()
         elif not current.is_origin:
             raise NotSupportedHere(
@@ -126,29 +126,26 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
     def _ready(self) -> Any:
         if self._shutdown:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        if current.importing_program:
-            raise NotSupportedHere(
-                "the program submits while Workers import it; put it under if __name__ == '__main__'"
-            )
+        current.refuse_while_importing()
         if self._node is None:
             assert self._federation is not None
-            self._node = self._federation.origin
+            self._node = kept(self._federation.origin, self._keeper)
         return self._node
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Submit ``fn(*args, **kwargs)`` and return its Future. What the call itself is told: :meth:`options`.
+        """Submit ``fn(*args, **kwargs)`` and return its Future. Options of the call: :meth:`options`.
 
-        Raises ``TypeError`` for what is no function, ``PicklingError`` when something in the call cannot travel,
-        ``RuntimeError`` after shutdown, and :class:`~fedfutures.errors.FederationLost` when nobody is left to run it.
+        Raises ``TypeError`` if `fn` is not callable, ``PicklingError`` if a part of the call cannot be pickled,
+        ``RuntimeError`` after shutdown, and :class:`~fedfutures.errors.FederationLost` if no Worker can run it.
         """
-        priority = taken_from(fn, kwargs) if kwargs else None
+        terms = taken_from(fn, kwargs) if kwargs else None
         if self._override is not None:
-            fn, args, priority = self._override.told(fn, args, priority)
+            fn, args, terms = self._override.told(fn, args, terms)
         node = self._node
         if node is None or self._shutdown or current.unusual:
             node = self._ready()
             fn, args = in_seeded(fn, args)  # type: ignore[assignment]
-        future: Future[T] = node.submit(fn, args, kwargs, priority)
+        future: Future[T] = node.submit(fn, args, kwargs, terms)
         if self._mine is not None:
             self._mine.add(future)
         if pending.due:
@@ -156,26 +153,30 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         return future
 
     def _submit(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], terms: CallTerms | None
     ) -> Future:
         """As :meth:`submit`, for options and groups: all keywords are the function's own."""
         if self._override is not None:
-            return self._override.submit(self.submit, fn, args, kwargs, priority)  # type: ignore[no-any-return]
+            return self._override.submit(self.submit, fn, args, kwargs, terms)  # type: ignore[no-any-return]
         fn, args = in_seeded(fn, args)
-        future: Future = self._ready().submit(fn, args, kwargs, priority)
+        future: Future = self._ready().submit(fn, args, kwargs, terms)
         if self._mine is not None:
             self._mine.add(future)
         return future
 
-    def options(self, *, priority: int | None = None, seed: Seed = None) -> CallOptions:
+    def options(
+        self, *, priority: int | None = None, seed: Seed = None, time_limit: float | None = None
+    ) -> CallOptions:  # fmt: skip
         """Return an object that submits here with options; see :class:`fedfutures.futures.CallOptions`."""
-        return CallOptions(self._face(), priority, seed)
+        return CallOptions(self._face(), priority, seed, time_limit)
 
     def _face(self) -> Face:
         return Face(self._submit, self._map, self.options)
 
     def _map(self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:
         if self._override is not None:
+            if options.checkpoint is not None:
+                raise NotSupportedHere("this Executor has a submit of its own: give checkpoint= to the Executor itself")
             return self._override.map(self.submit, fn, iterables, options)
         return mapped(self._ready(), fn, iterables, options._replace(owner=self, opened=self._opened))
 
@@ -192,7 +193,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
 
     @property
     def num_workers(self) -> int:
-        """How many Workers there are; 1 for ``mode="serial"``. Waits for them to be started."""
+        """The number of Workers; 1 for ``mode="serial"``. Waits until they are started."""
         if not self._shutdown:
             self._ready()
         return int(self._node.size) if self._federation is None else self._federation.size
@@ -201,7 +202,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
     """The name that programs written for ``ProcessPoolExecutor`` read."""
 
     def bootup(self, wait: bool = True) -> Self:
-        """Return the Executor itself, once its Workers can be reached: they are being started since it was made.
+        """Return the Executor itself as soon as its Workers, which start when it is made, can be reached.
 
         wait: False returns at once.
         """
@@ -215,7 +216,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         if self._federation is not None:
             count, names = self._federation.size, self._federation.hosts
             return f"<{kind} {count} Worker{'s' * (count != 1)} on {', '.join(names)}{end}>"
-        if isinstance(self._node, Serial):
+        if self._node.runs_at_once:
             return f"<{kind} serial, in this process{end}>"
         count = self._node.size
         return f"<{kind} {count} Worker{'s' * (count != 1)} of the Federation that runs this program{end}>"
@@ -233,9 +234,9 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             self._federation.cut_off("the program was interrupted")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; end the Workers once all is done. See ``concurrent.futures.Executor.shutdown``.
+        """Accept no more calls; end the Workers after the last call. See ``concurrent.futures.Executor.shutdown``.
 
-        The calls of a ``map`` are made whether its results were read or not: what is left of its input is read now.
+        The calls of each ``map`` are made, whether or not its results were read: the rest of its input is read now.
         """
         with self._shutdown_lock:
             first, self._shutdown = not self._shutdown, True
@@ -249,6 +250,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
                 return
             try:
                 self._federation.finish()
+                self._close_checkpoint()
             except BaseException:  # an interrupt: what is left is for the next call, or for the end of the program
                 if not self._federation.is_closed:
                     self._finalizer = weakref.finalize(self, _forgotten, self._federation)
@@ -257,6 +259,24 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             self._federation.read_on()
             self._finalizer.detach()
             _finish_aside(self._federation)
+
+    def terminate_workers(self) -> None:
+        """End all Workers at once, whatever they run, and shut down; as in Python 3.14.
+
+        Futures that run raise :class:`~fedfutures.errors.FederationLost`, which is a ``BrokenExecutor``; those that
+        wait are cancelled. Raises :class:`~fedfutures.errors.NotSupportedHere` in an Executor that shares the Workers
+        of a launched program, and in one without Workers.
+        """
+        if self._federation is None:
+            raise NotSupportedHere("this Executor has no Workers of its own; cancel its Futures instead")
+        self._shutdown = True
+        self._finalizer.detach()
+        self._federation.cancel()
+        self._federation.close()
+        self._close_checkpoint()
+
+    kill_workers = terminate_workers
+    """The same: there is no Worker that could refuse."""
 
     def _shut_joined(self, wait: bool, cancel_futures: bool) -> None:
         mine = list(self._mine or ())
@@ -268,9 +288,28 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         else:
             with Patience(self._node):
                 ends.complete(list(self._maps))
-                for future in mine:
-                    if not future.done():
-                        self._node.wait(future, None)
+                ends.wait_for(self._node, mine)
+            self._close_checkpoint()
+
+    def _close_checkpoint(self) -> None:
+        if self._keeper is not None:
+            self._keeper.close()
+
+
+def keeper_of(path: str | PathLike[str]) -> Any:
+    """Return what keeps results in a file; it is imported only where it is wanted."""
+    from .keeping import keeper_at
+
+    return keeper_at(path)
+
+
+def kept(node: Any, keeper: Any) -> Any:
+    """Return a node whose results are kept; without a keeper the node itself."""
+    if keeper is None:
+        return node
+    from .keeping import KeptNode
+
+    return KeptNode(node, keeper)
 
 
 def _forgotten(federation: Federation) -> None:

@@ -10,20 +10,21 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import FederationLost, InitializerFailed
-from ..host.handle import HostGone, HostHandle
+from .. import limits
+from ..errors import FederationLost, InitializerFailed, StartFailed
+from ..host.handle import Heard, HostEnded, HostGone, HostHandle
 from ..program import safe_points
 from ..program.process import ProcessChanges, adopt_authkey
 from ..sockets.sockets import context
+from ..supervision.attempts import how_ended
 from ..wire.control import (
     BrokerGivenUp,
     BrokerRestarted,
-    ControlFrame,
     Notice,
     NoWorkersLeft,
     WorkerEnded,
     WorkerOutput,
-)
+)  # fmt: skip
 from ..wire.names import host_of
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
@@ -50,6 +51,7 @@ class Federation:
     ) -> None:
         self._handle = handle
         self._settings = handle.settings
+        self.size: int = handle.settings.size  # how many Workers it has, or is to have
         self._printer = Printer(prefix)
         self._attach = attach
         adopt_authkey(handle.settings.authkey)
@@ -59,7 +61,7 @@ class Federation:
         self._origin: Any = None
         self._context: Any = None
         self._failure: FederationLost | None = None
-        self._closed = False
+        self.is_closed = False  # whether it has ended, or is about to
         self._cancelled = False  # whether what has not started was cancelled
         self._flooded = False  # whether threads submit on that the program does not wait for
         self._pid = os.getpid()
@@ -73,23 +75,13 @@ class Federation:
                 if self._origin is None:
                     self._origin = self._join(self._handle.wait_ready())
                     if self._failure is not None:  # heard while it was joining
-                        self._origin.lose(self._failure)
+                        self._origin.submissions.lose(self._failure)
         return self._origin
-
-    @property
-    def size(self) -> int:
-        """How many Workers it has, or is to have."""
-        return int(self._settings.size)
 
     @property
     def hosts(self) -> list[str]:
         """The names of the machines that have Workers, or are to have them."""
         return list(self._handle.hosts)
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it has ended, or is about to."""
-        return self._closed
 
     def _join(self, facts: Any) -> Any:
         if self._origin is not None:  # while this thread waited, the handler of a signal has submitted, and joined
@@ -100,26 +92,30 @@ class Federation:
         )  # fmt: skip
         key = self._settings.seal
         payloads = Payloads(segments, None if key is None else Seal(key))
-        self._context = context()
-        origin = Origin(self._context, facts, payloads, self._settings.size, self._process)
-        self._handle.listen(self._heard)
-        origin.start()
+        try:
+            self._context = context()
+            origin = Origin(self._context, facts, payloads, self._settings.size, self._process)
+            self._handle.listen(self._heard)
+            origin.start()
+        except Exception as error:
+            if why := limits.reached(error):
+                raise StartFailed(f"this program cannot join its Federation: {why}") from error
+            raise
         current.origins.add(origin)
         for name, value in current.constants.items():
             origin.share(name, value)
         return origin
 
-    def _heard(self, frame: ControlFrame | HostGone) -> None:
+    def _heard(self, frame: Heard) -> None:
         """In the output thread: a frame of the host process."""
-        handler = _HANDLERS.get(type(frame))
-        if handler is not None:
+        if (handler := _HANDLERS.get(type(frame))) is not None:
             handler(self, frame)
 
     def _on_output(self, frame: WorkerOutput) -> None:
         self._printer.show(frame.worker, frame.stream, frame.text)
 
     def _on_worker_ended(self, frame: WorkerEnded) -> None:
-        if frame.initializer_raised:
+        if frame.initializer_raised and self._settings.initializer is not None:
             self._fail(InitializerFailed(f"the initializer raised in Worker {frame.worker}; its traceback was printed"))
         elif self._settings.verbosity > 0:
             print(f"fedfutures: Worker {frame.worker} ended: {frame.status}; its Futures run again", file=sys.stderr)
@@ -132,19 +128,27 @@ class Federation:
         if self._settings.verbosity > 0:
             print(f"fedfutures: Broker {frame.broker} ended: {frame.status}; it was started again", file=sys.stderr)
         own = self._handle.facts["brokers"][self._attach]["name"]
-        if frame.broker == own and self._origin is not None and not self._closed:
-            self._origin.rejoin()
-
-    def _on_no_workers(self, frame: NoWorkersLeft) -> None:
-        self._lose(frame.reason)
+        if frame.broker == own and self._origin is not None and not self.is_closed:
+            self._origin.driver.rejoin()
 
     def _on_broker_given_up(self, frame: BrokerGivenUp) -> None:
-        if not self._closed:
+        if not self.is_closed:
             self._lose(f"a Broker of {self._settings.host} cannot be kept running: {frame.reason}")
 
-    def _on_gone(self, _: HostGone) -> None:
-        if not self._closed:
-            self._lose(f"{self._handle.what} ended")
+    def _on_host_ended(self, frame: HostEnded) -> None:
+        """The host process has ended, and all below it. Another one is being started: it is given all Futures again."""
+        if self.is_closed or self._origin is None:
+            return
+        count = len(self._origin.futures)
+        self._origin.begin_anew()
+        if self._settings.verbosity > 0:
+            how = how_ended(frame.status)
+            futures = f"{count} Future{'s' * (count != 1)} run{'s' * (count == 1)} again"
+            print(f"fedfutures: {self._handle.what} {how}; it is started again, and {futures}", file=sys.stderr)
+
+    def _on_gone(self, frame: HostGone) -> None:
+        if not self.is_closed:
+            self._lose(f"{frame.what or self._handle.what} ended" + (f" ({frame.why})" if frame.why else ""))
 
     def _lose(self, why: str) -> None:
         self._fail(FederationLost(f"{why}; Futures that were open are lost. Start the program again."))
@@ -152,8 +156,8 @@ class Federation:
     def _fail(self, error: FederationLost) -> None:
         self._failure = self._failure or error
         if self._origin is not None:
-            self._origin.lose(error)
-            self._origin.wake()  # whoever waits in poll(): losing has just drained the sign of it
+            self._origin.submissions.lose(error)
+            self._origin.driver.wake()  # whoever waits in poll(): losing has just drained the sign of it
 
     def drain(self) -> None:
         """Wait until all that was submitted is done, and the calls of all maps are made.
@@ -163,9 +167,7 @@ class Federation:
         """
         origin = self._origin
         late = busy = None
-        if self._flooded:
-            return
-        while origin is not None and origin.lost is None:
+        while origin is not None and origin.lost is None and not self._flooded:
             maps = ends.open_maps(origin)
             if not (maps or origin.futures or origin.own):
                 if not self._cancelled:
@@ -186,29 +188,27 @@ class Federation:
     def _wait_for_open(self, origin: Any) -> None:
         # Weakly: results that nobody holds are not to be held here until the last one has come.
         open_ones = [weakref.ref(future) for future in [*origin.futures.values(), *origin.own] if not future.done()]
-        for reference in open_ones:
-            future = reference()
-            if future is not None and not future.done():
-                origin.wait(future, None)
-            del future
+        ends.wait_for(origin, filter(None, (reference() for reference in open_ones)))
         if not open_ones:  # what has come is being taken in by another thread
             origin.service()
             safe_points.sleep(0.001)
 
     def read_on(self) -> None:
         """Read what is left of the inputs of maps, in this thread; their calls are made meanwhile and later."""
-        if self._origin is not None and not self._closed:
+        if self._origin is not None and not self.is_closed:
             ends.read_on(ends.open_maps(self._origin))
 
     def cut_off(self, why: str) -> None:
         """End at once, and say what that leaves undone."""
-        if self._closed or os.getpid() != self._pid:
+        if self.is_closed or os.getpid() != self._pid:
             return
-        if self._origin is not None and self._origin.lost is None:
-            left = ends.what_is_open(self._origin)
-            if left:
-                print(f"fedfutures: {why}: {left} cut off", file=sys.stderr, flush=True)
+        self.say_open(f"{why}:", "cut off")
         self.close()
+
+    def say_open(self, begin: str, what: str) -> None:
+        """Say how much is open, between these words; nothing if all is done."""
+        if self._origin is not None and self._origin.lost is None and (left := ends.what_is_open(self._origin)):
+            print(f"fedfutures: {begin} {left} {what}", file=sys.stderr, flush=True)
 
     def cut_off_if_interrupted(self) -> bool:
         """End at once if an interrupt has ended the program; return whether that is so."""
@@ -220,23 +220,23 @@ class Federation:
     def cancel(self) -> None:
         """Cancel what has not been started."""
         origin = self._origin
-        if origin is None or self._closed:
+        if origin is None or self.is_closed:
             return
         self._cancelled = True
         ends.cancel(ends.open_maps(origin))
-        origin.cancel_open()
+        origin.submissions.cancel_open()
 
     def close(self) -> None:
         """End the host process and all below it, and wait for that; open Futures resolve as lost."""
-        if self._closed or os.getpid() != self._pid:
+        if self.is_closed or os.getpid() != self._pid:
             return
-        self._closed = True
+        self.is_closed = True
         try:
             self._handle.hang_up()
             if self._origin is not None:
                 current.origins.discard(self._origin)
                 unasked.silence(self._origin.submissions)
-                self._origin.lose(FederationLost("the Federation was closed"))
+                self._origin.submissions.lose(FederationLost("the Federation was closed"))
         finally:  # callbacks have run, and may have been interrupted
             if self._origin is not None:
                 self._origin.close()
@@ -247,9 +247,7 @@ class Federation:
 
     def finish(self, *, program_ends: bool = False) -> None:
         """Drain, say which errors nobody can ask for any more, and close."""
-        if self._closed or os.getpid() != self._pid:
-            return
-        if self.cut_off_if_interrupted():
+        if self.is_closed or os.getpid() != self._pid or self.cut_off_if_interrupted():
             return
         try:
             self.drain()
@@ -274,8 +272,9 @@ _HANDLERS: dict[type, Callable[[Federation, Any], None]] = {
     WorkerEnded: Federation._on_worker_ended,
     Notice: Federation._on_notice,
     BrokerRestarted: Federation._on_broker_restarted,
-    NoWorkersLeft: Federation._on_no_workers,
+    NoWorkersLeft: lambda federation, frame: federation._lose(frame.reason),
     BrokerGivenUp: Federation._on_broker_given_up,
+    HostEnded: Federation._on_host_ended,
     HostGone: Federation._on_gone,
 }
 

@@ -27,14 +27,14 @@ from ..program.postponing import is_by_signal, uninterrupted
 from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
+from ..worker.call_terms import CallTerms
 from ..worker.future import Future, attend_cuts, failure_of, is_finished, put_value, value_of
 from ..worker.seeding import SeededItems
 from ..worker.slices import Columns, Slice
 from ..worker.streams import Stream
 from . import ends
-from .inputs import Input, Numbered
+from .inputs import Input, input_of
 from .node import AnyNode
-from .priority import checked
 from .sending import SliceSender
 from .slicing import Slicing, durations_of
 from .window import Part, Window, sliced
@@ -58,22 +58,22 @@ class Feeder:
     """
 
     def __init__(
-        self, node: AnyNode, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...],
-        chunksize: int | None = None, buffersize: int | None = None, priority: int | None = None,
+        self, node: AnyNode, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...] | Input,
+        chunksize: int | None = None, buffersize: int | None = None, terms: CallTerms | None = None,
         join: Callable[[Future], object] | None = None, watch: Callable[[Future], object] | None = None,
         stream: Stream | None = None,
     ) -> None:  # fmt: skip
         self.node = node
         self.name = name_of(wrapper)
-        self.input = given = Input(iterables) if stream is None else Numbered(iterables)
+        self.input = given = input_of(iterables, numbered=stream is not None)
         self.window = Window(in_order=watch is None, keeps_failures=isinstance(wrapper, Slice))
         self.failure: BaseException | None = None  # to be raised after all results
         self.is_refused = False  # whether that is because a slice could not be submitted
         self.is_read = False  # whether next() was called
         self._may_be_cut = isinstance(wrapper, Slice) and not wrapper.is_whole
         self._sender = SliceSender(
-            node, wrapper if stream is None else SeededItems(wrapper), None if priority is None else checked(priority),
-            self.window, () if stream is None else (stream.packed(),), join, lambda: given.is_steady,
+            node, wrapper if stream is None else SeededItems(wrapper), terms,
+            self.window, () if stream is None else (stream.packed(),), join, lambda: given.is_steady, given.keep,
         )  # fmt: skip
         self._watch = watch
         self._bound = buffersize or ITEMS_IN_FLIGHT
@@ -92,7 +92,7 @@ class Feeder:
     # -- reading and submitting --------------------------------------------------------------------------------------
 
     def fill(self) -> None:
-        """Submit what the bounds allow; a thread that is at it already goes on for this one."""
+        """Submit what the bounds allow; a thread that is submitting already does it for this one."""
         self._again = True
         while self._again and self._filling.acquire(blocking=False):
             try:
@@ -119,7 +119,7 @@ class Feeder:
                     break
                 try:
                     futures = self._sender.submit(columns, self._submitted)
-                except Exception as error:  # nobody is left to run it
+                except Exception as error:  # no Worker is left to run it
                     if is_by_signal(error):
                         raise
                     self._submits_no_more()
@@ -142,7 +142,7 @@ class Feeder:
         self.input.forget()
 
     def fail(self, failure: Exception, what: str) -> None:
-        """The map ends with this; if nobody comes to see it, it is said at the end."""
+        """End the map with an error; the end of the program says it unless somebody sees it."""
         self.failure = failure
         if not isinstance(failure, FederationLost):
             unasked.keep(self, self.node.submissions, what, failure)
@@ -151,7 +151,7 @@ class Feeder:
         self.failure = RuntimeError(f"map({self.name}) was interrupted; what was left was not submitted")
 
     def _follow(self, future: Future) -> None:
-        """A slice that was submitted stands among those to be read: hear of its end."""
+        """Have the Feeder and the reader told when a slice, which is now among those to be read, is done."""
         if self._may_be_cut:
             attend_cuts(future, self._was_cut)
         future.add_done_callback(self._arrived)
@@ -161,7 +161,7 @@ class Feeder:
             self.node.cancel_all([future])
 
     def _may_submit(self, size: int) -> bool:
-        """Whether there is room for a slice: for all of it, or slices would never grow in a full window."""
+        """Whether the window has room for the whole slice: smaller ones would never grow in a full window."""
         window, workers = self.window, max(1, self.node.size)
         if self._stopped or window.items + size > self._bound:
             return False
@@ -176,7 +176,7 @@ class Feeder:
     # -- results -----------------------------------------------------------------------------------------------------
 
     def _arrived(self, future: Future) -> None:
-        """Learn from a slice as it comes, not when its turn to be consumed has come."""
+        """Learn from a slice when it is done, not when it is read."""
         part = self.window.arrived(future)
         if is_finished(future) and part is not None:
             if failure_of(future) is not None:
@@ -207,12 +207,12 @@ class Feeder:
             self.outcome(future) if self._calls_back else self.window.left_again(future)
 
     def _settle(self, future: Future) -> None:
-        """A slice has come that nobody reads now: its place is free."""
+        """Free the place of a slice that is done and that nobody reads now."""
         if self.window.consume(future) is not None and self.window.is_dropped:
             self._note(future)
 
     def _note(self, future: Future) -> None:
-        """Keep in mind what failed in a slice whose results nobody reads, once, and throw them away."""
+        """Count the failures of a slice whose results nobody reads, once, and throw the results away."""
         if not is_finished(future) or value_of(future) is _NOTHING:
             return
         if failure_of(future) is None:
@@ -225,7 +225,7 @@ class Feeder:
             unasked.note(self.node.submissions, self.name, error)
 
     def note_unread(self) -> None:
-        """Keep in mind what has failed and cannot be read any more."""
+        """Count the failures that nobody can read any more."""
         self.window.drop()
         for future in self.window.forget_unread():
             self._note(future)
@@ -233,19 +233,19 @@ class Feeder:
     # -- slices that go on as several --------------------------------------------------------------------------------
 
     def _split(self, future: Future) -> None:
-        """A slice that has failed as a whole goes on as single items, in its place."""
+        """Submit the items of a slice that has failed as a whole one by one, in its place."""
         part = self.window.begin_split(future)
         if part is not None:
             self._go_on(future, part.singles(), part.first, instead=True)
 
     def _was_cut(self, future: Future, kept: int) -> None:
-        """A slice is said to keep so many items, since the one that runs takes long; see :mod:`..worker.slices`."""
+        """Shorten a slice that its Worker has cut, since the item that runs takes long; see :mod:`..worker.slices`."""
         if self._calls_back and not future.done():
             self._slicing.learn(CUT_SECONDS, kept)
             self._shorten(future, kept)
 
     def outcome(self, future: Future) -> tuple[list[Any], list[tuple[int, Any]]]:
-        """Return values and failures of a slice that has come, of the items that it has kept; submit the others."""
+        """Return values and failures of the items that a slice which is done has kept; submit the others."""
         outcome = value_of(future)
         values, failures, _ = outcome
         if not self._may_be_cut or outcome is _NOTHING:
@@ -258,7 +258,7 @@ class Feeder:
         return values, failures
 
     def _shorten(self, future: Future, kept: int) -> None:
-        """A slice keeps so many items: the others go on as slices behind it."""
+        """Leave the first `kept` items to a slice, and submit the others as slices behind it."""
         part = None if self._stopped else self.window.shorten(future, kept)
         if part is not None:
             self._go_on(future, sliced(part.between(kept, None), self._slicing), part.first + kept, instead=False)
@@ -282,7 +282,7 @@ class Feeder:
             self._follow(each)
 
     def goes_on(self, future: Future) -> bool:
-        """Whether a slice that has come went on as several."""
+        """Whether a slice that is done was replaced by several."""
         if self.window.is_divisible(future):
             self._split(future)
         self.window.wait_until_divided(future)
@@ -291,11 +291,11 @@ class Feeder:
     # -- for who reads the results -----------------------------------------------------------------------------------
 
     def begin_reading(self) -> None:
-        """The first result is asked for: from now on, who lets the results go wants no more of them."""
+        """Note that the first result is asked for: from now on, who lets the results go wants no more of them."""
         self.is_read = True
 
     def more(self) -> bool:
-        """Whether results are to come; after the last, raise what has ended the input, if something has."""
+        """Whether there are more results; after the last, raise the error that has ended the input, if one has."""
         while not self.window.unread:
             if self.input.is_read or self._stopped:
                 failure, self.failure = self.failure, None
@@ -310,7 +310,7 @@ class Feeder:
         return True
 
     def begin_filling(self) -> bool:
-        """Wait for a thread that reads and submits; return False if it has not come to an end."""
+        """Wait for the thread that reads and submits, and take its place; return False if that takes too long."""
         until = time.monotonic() + BUSY_SECONDS
         while not self._filling.acquire(blocking=False):
             if time.monotonic() > until:
@@ -319,11 +319,11 @@ class Feeder:
         return True
 
     def end_filling(self) -> None:
-        """Another thread may read and submit now."""
+        """Let another thread read and submit."""
         self._filling.release()
 
     def drop(self) -> None:
-        """Nobody will read the results: the iterator was let go before the first was asked for. For any moment."""
+        """Throw results away: the iterator was let go before the first was asked for. May be called at any moment."""
         self.window.drop()
         if getattr(self.node, "lost", None) is not None:  # also in a process that the program has forked
             return
@@ -352,7 +352,7 @@ class Feeder:
 
     @uninterrupted
     def leave_off(self) -> None:
-        """Whoever reads has had enough, or all: cancel the rest."""
+        """Cancel the rest: the reader has had enough, or all."""
         try:
             self.stop()
         finally:
@@ -378,7 +378,7 @@ class Feeder:
         self.stop()
 
     def hurry(self) -> None:
-        """All calls are to be made now: from now on each slice frees its place when it has come, read or not."""
+        """Make all calls now: from now on a slice frees its place when it is done, read or not."""
         self._hurries = True
         if self._calls_back:
             self._settle_arrived()
@@ -396,14 +396,14 @@ class Feeder:
         return reason
 
     def wait_for_one(self) -> None:
-        """Wait for a slice that is on its way, and take it in."""
+        """Wait for a slice that is under way, and take it in."""
         if away := self.window.one_away():
             self.node.wait(away, None)
             self.window.arrived(away)
         self._settle_arrived()
 
     def counter(self) -> Callable[[], int] | None:
-        """Return what says from any thread how many items are done; None in a Future, and where calls run here."""
+        """Return a function that counts the items done, for any thread; None in a Future, and where calls run here."""
         return None if self.node.runs_at_once or not self._calls_back else self._count_done
 
     def _count_done(self) -> int:

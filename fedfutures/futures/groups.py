@@ -20,6 +20,7 @@ from typing import Any
 
 from ..program import safe_points
 from ..program.callables import not_callable
+from ..worker.call_terms import CallTerms
 from ..worker.future import Future, call_of, failure_of, home_of
 from ..worker.unasked import bystanders, seen_by_waiting
 from .caller import Caller, Face, P, Seed, T
@@ -33,7 +34,7 @@ _naming = threading.RLock()
 
 @dataclass(frozen=True)
 class GroupStatistics:
-    """What has become of the Futures of a group: how many are in each state, each in exactly one."""
+    """The number of Futures of a group in each state; each Future is in exactly one state."""
 
     name: str
     pending: int
@@ -51,10 +52,10 @@ class GroupStatistics:
 class Group(Caller):
     """Futures under a common name; made by :func:`fedfutures.futures.group` and ``Executor.group``.
 
-    Iterating gives its Futures in the order in which they came: those that are open, and of those that are done the
-    ones that somebody else holds; so hold on to Futures whose results you want. A ``with`` block waits at its end. If
-    an exception leaves the block, what has not started is cancelled first; if it is ``KeyboardInterrupt`` or its like,
-    nothing is waited for.
+    Iteration yields its Futures in the order in which they joined: the open ones, and those done ones to which the
+    program still has a reference; so keep Futures whose results you want. A ``with`` block waits at its end. If an
+    exception leaves the block, the Futures that have not started are cancelled first; after ``KeyboardInterrupt`` and
+    its like the block does not wait.
 
     >>> from fedfutures import futures
     >>> with futures.group("powers") as powers:
@@ -80,10 +81,12 @@ class Group(Caller):
         return self._call(fn, args, kwargs, None)
 
     def _call(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], terms: CallTerms | None
     ) -> Future:
         began = time.perf_counter()
-        future = self._face.submit(fn, args, kwargs, self.priority if priority is None else priority)
+        if self.priority is not None:
+            terms = (terms or CallTerms()).ranked(self.priority)
+        future = self._face.submit(fn, args, kwargs, terms)
         if home_of(future) is None:  # it has run right here
             self._seconds += time.perf_counter() - began
         self.add(future)
@@ -95,12 +98,14 @@ class Group(Caller):
         priority = self.priority if options.priority is None else options.priority
         return self._face.map(fn, iterables, options._replace(priority=priority, join=self.add))
 
-    def options(self, *, priority: int | None = None, seed: Seed = None) -> CallOptions:
+    def options(
+        self, *, priority: int | None = None, seed: Seed = None, time_limit: float | None = None
+    ) -> CallOptions:  # fmt: skip
         """Return an object that submits to this group with options; see :class:`fedfutures.futures.CallOptions`."""
-        return CallOptions(Face(self._call, self._map, self.options), priority, seed)
+        return CallOptions(Face(self._call, self._map, self.options), priority, seed, time_limit)
 
     def add(self, future: concurrent.futures.Future[Any]) -> None:
-        """Take in a Future that was submitted elsewhere, any ``concurrent.futures.Future``; twice counts as once."""
+        """Add a Future that was submitted elsewhere, any ``concurrent.futures.Future``; a second time has no effect."""
         if not isinstance(future, concurrent.futures.Future):
             raise TypeError(f"a group takes Futures, not {type(future).__name__}")
         with self._lock:
@@ -126,10 +131,10 @@ class Group(Caller):
         return len(self._members)
 
     def wait(self, timeout: float | None = None, return_when: str = ALL_COMPLETED) -> DoneAndNotDoneFutures[Any]:
-        """Wait for its Futures, those too that join meanwhile; return the named pair of sets ``(done, not_done)``.
+        """Wait for its Futures, also those that join meanwhile; return the named pair of sets ``(done, not_done)``.
 
-        The arguments are those of ``concurrent.futures.wait``. Futures that were done before and that nobody holds are
-        in neither set.
+        The arguments are those of ``concurrent.futures.wait``. Futures that were done before and to which the
+        program has no reference are in neither set.
         """
         found = self._wait(timeout, return_when)
         seen_by_waiting(found.done)
@@ -146,15 +151,13 @@ class Group(Caller):
                 left = 0.0
             found = wait_unseeing(members - cancelled, left, return_when)
             done |= found.done | cancelled
-            if found.not_done or return_when != ALL_COMPLETED or not self._some_are_open():
+            with self._lock:
+                some_are_open = any(not future.done() for future in self._open)
+            if found.not_done or return_when != ALL_COMPLETED or not some_are_open:
                 return DoneAndNotDoneFutures(done, found.not_done)
 
-    def _some_are_open(self) -> bool:
-        with self._lock:
-            return any(not future.done() for future in self._open)
-
     def cancel(self) -> int:
-        """Cancel what has not started; return how many Futures that were."""
+        """Cancel the Futures that have not started; return their number."""
         homes: dict[Any, list[Any]] = {}
         with self._lock:
             for future in self._open:
@@ -166,7 +169,7 @@ class Group(Caller):
         )
 
     def statistics(self) -> GroupStatistics:
-        """Return how many Futures are in which state, and how much work it was."""
+        """Return the number of Futures in each state, and the time that they took."""
         with self._lock:
             counts = self._counts + Counter(map(_state_of, self._open))
             seconds = self._seconds

@@ -62,6 +62,9 @@ def as_it_stands(iterable: Any) -> tuple[Any, bool]:
 class Input:
     """What a ``map`` has been given. Not for several threads at once: who reads holds the Feeder's lock."""
 
+    keep: Callable[[list[bytes], str, Any], object] | None = None
+    """With a checkpoint: takes the keys of the items in a slice, which are its last column, and their outcome."""
+
     def __init__(self, iterables: tuple[Iterable[Any], ...]) -> None:
         taken = [as_it_stands(iterable) for iterable in iterables]
         self.left = _length(iterables)
@@ -191,6 +194,10 @@ class Input:
                 at_once = max(1, at_once // 2)
         return True
 
+    def number_of(self, place: int) -> int:
+        """Return the number in the map of the item that was cut as number `place`."""
+        return place
+
     @property
     def ahead(self) -> int:
         """How many items have been read that nobody has taken yet."""
@@ -239,12 +246,16 @@ class Numbered(Input):
         return (*columns, list(range(first, self._given)))
 
 
+def input_of(given: tuple[Iterable[Any], ...] | Input, *, numbered: bool) -> Input:
+    """Return the input of a map; `numbered`: its slices have a column of the items' numbers."""
+    if isinstance(given, Input):
+        return given
+    return Numbered(given) if numbered else Input(given)
+
+
 def _size_of(row: Any) -> int:
     """About how many bytes an item takes; no code of the program is run to find out."""
-    kind = type(row)
-    if kind is tuple:
-        return 48 + sum(map(_size_of_one, row))
-    return _size_of_one(row)
+    return 48 + sum(map(_size_of_one, row)) if type(row) is tuple else _size_of_one(row)
 
 
 def _size_of_one(value: Any) -> int:

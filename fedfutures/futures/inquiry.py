@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 2.0
 def explain(future: Future, timeout: float = TIMEOUT_SECONDS) -> str:
     """Say where a Future is, hop by hop, and why it is not running, as a text for people.
 
-    timeout: seconds within which other machines may answer; those that did not are named.
+    timeout: seconds within which the other machines must answer; the text names those that did not.
 
     >>> from fedfutures import Executor, explain
     >>> print(explain(Executor(mode="serial").submit(pow, 2, 5)))
@@ -69,9 +69,9 @@ def _state_of(future: Future) -> str:
 
 
 def statistics(timeout: float = TIMEOUT_SECONDS) -> dict[str, dict[str, Any] | None]:
-    """Return what each machine of the Federation has now: counts by name, of this node, Brokers and Workers.
+    """Return the present counts of each machine of the Federation, by its name: this node, Brokers and Workers.
 
-    timeout: seconds within which they may answer; who did not has None. Without a Federation there is nothing to tell.
+    timeout: seconds within which they must answer; None for one that did not. Without a Federation the dict is empty.
 
     >>> from fedfutures import statistics
     >>> statistics()
@@ -80,12 +80,13 @@ def statistics(timeout: float = TIMEOUT_SECONDS) -> dict[str, dict[str, Any] | N
     deadline = time.monotonic() + timeout
     found: dict[str, dict[str, Any] | None] = {}
     for node in [current.node] if current.node is not None else list(current.origins):
-        found[node.name] = node.statistics()
-        answers, complete = node.ask("statistics", "", 0, max(0.0, deadline - time.monotonic()))
+        found[node.name] = node.submissions.statistics()
+        answers, complete = node.submissions.ask("statistics", "", 0, max(0.0, deadline - time.monotonic()))
         for name, report in answers:
             key = name if name not in found or name == node.name else f"{name} of {node.name}"
             if name != node.name:
-                found[key] = _unpacked(report) if report else None
+                said = _unpacked(report) if report else None
+                found[key] = said if said is None or isinstance(said, dict) else {"unreadable": report[:100].hex()}
         if not answers and not complete:
             found[f"the Broker of {node.name}"] = None
     return found

@@ -16,11 +16,13 @@ from typing import Any, NamedTuple
 from ..program import safe_points
 from ..program.callables import not_callable, shown
 from ..worker import seeding
+from ..worker.call_terms import CallTerms, checked_limit
 from ..worker.future import Future, settle, wait_for_any
 from ..worker.slices import Slice, WholeSlice
 from ..worker.unasked import bystanders
 from .feeding import Feeder
 from .node import AnyNode
+from .priority import checked
 from .progress import with_progress
 from .reading import items, let_go, take
 
@@ -36,24 +38,39 @@ class MapOptions(NamedTuple):
     progress: bool = False
     priority: int | None = None
     seed: Any = None
+    checkpoint: Any = None  # a path
+    time_limit: float | None = None
     join: Callable[[Future], object] | None = None  # told of each slice, for a group
     owner: Any = None  # lives as long as somebody can read
     opened: Callable[[Feeder], object] | None = None  # told of the Feeder
 
+    def terms(self) -> CallTerms | None:
+        """Return on what terms the items run; None: on none."""
+        priority = None if self.priority is None else checked(self.priority)
+        limit = checked_limit(self.time_limit)
+        return None if priority is limit is None else CallTerms(priority, limit)
+
 
 def mapped(
-    node: AnyNode, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
+    node: Any, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
 ) -> Iterator[Any]:
     """Submit at once, as far as the bounds allow, and return a generator of the results."""
     check(function, options)
+    keeper = getattr(node, "keeper", None)
+    if keeper is not None:
+        node = node.node
+    if options.checkpoint is not None:
+        from .keeping import keeper_at
+
+        keeper = keeper_at(options.checkpoint)
     arrivals = Arrivals(node) if options.unordered else None
-    feeder, deadline = _begun(node, function, iterables, options, None if arrivals is None else arrivals.watch)
+    feeder, deadline = _begun(node, function, iterables, options, keeper, arrivals)
     safe_points.check()
-    reader = Reader(feeder, options.owner)
-    if arrivals is None:
-        results = _in_order(reader, deadline, options.return_exceptions)
-    else:
-        results = _as_they_come(reader, arrivals, deadline, options.return_exceptions)
+    results = _results(Reader(feeder, options.owner), arrivals, deadline, options.return_exceptions)
+    if feeder.input.keep is not None:
+        from .kept import results_with
+
+        results = results_with(feeder, results)
     return with_progress(results, iterables, feeder.counter()) if options.progress else results
 
 
@@ -76,13 +93,20 @@ def check(function: Callable[..., Any], options: MapOptions) -> None:
 
 def _begun(
     node: AnyNode, function: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions,
-    watch: Callable[[Future], object] | None,
+    keeper: Any, arrivals: Arrivals | None,
 ) -> tuple[Feeder, float | None]:  # fmt: skip
     """Return a Feeder that has submitted what it may, and when time is over; raise what cannot travel at the call."""
     stream = None if options.seed is None and not seeding.ever else seeding.stream_for_call(options.seed)
+    given: Any = iterables
+    if keeper is not None:
+        from .kept import Kept
+
+        given = Kept(iterables, keeper, keeper.digests_of(node, function), stream, in_order=arrivals is None)
+    terms = options.terms()
+    chunksize = 1 if terms is not None and terms.time_limit else options.chunksize  # each item has the limit
     feeder = Feeder(
-        node, Slice(function) if options.chunksize is None else WholeSlice(function), iterables, options.chunksize,
-        options.buffersize, options.priority, options.join, watch, stream,
+        node, Slice(function) if chunksize is None else WholeSlice(function), given, chunksize,
+        options.buffersize, terms, options.join, None if arrivals is None else arrivals.watch, stream,
     )  # fmt: skip
     deadline = None if options.timeout is None else time.monotonic() + options.timeout
     feeder.fill()
@@ -104,33 +128,9 @@ class Reader:
         self.feeder = feeder
         self.owner = owner  # an Executor, which lives as long as its maps are read
 
-    def begin(self) -> Feeder:
-        """The first result is asked for."""
-        self.feeder.begin_reading()
-        return self.feeder
-
     def __del__(self, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         if not self.feeder.is_read and not is_finalizing():
             self.feeder.drop()
-
-
-def _in_order(reader: Reader, deadline: float | None, return_exceptions: bool) -> Iterator[Any]:
-    feeder = reader.begin()
-    try:
-        while feeder.more():
-            future = feeder.window.unread[0]
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            read = take(feeder, future, left)
-            del future
-            if read is None:
-                continue
-            if read[1]:
-                __tracebackhide__ = True
-                yield from items(feeder, read, return_exceptions)
-            else:
-                yield from let_go(read[0])
-    finally:
-        feeder.leave_off()
 
 
 class Arrivals:
@@ -172,18 +172,29 @@ class Arrivals:
 bystanders.add(Arrivals._arrive)
 
 
-def _as_they_come(
-    reader: Reader, arrivals: Arrivals, deadline: float | None, return_exceptions: bool
+def _results(
+    reader: Reader, arrivals: Arrivals | None, deadline: float | None, return_exceptions: bool
 ) -> Iterator[Any]:  # fmt: skip
-    feeder = reader.begin()
+    """Yield the results in the order of the items, or of the slices' arrivals."""
+    feeder = reader.feeder
+    feeder.begin_reading()
     try:
         while feeder.more():
-            future = arrivals.next(deadline)
-            if feeder.goes_on(future):
-                continue
-            read = take(feeder, future, 0)
+            if arrivals is None:
+                future = feeder.window.unread[0]
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            else:
+                future, left = arrivals.next(deadline), 0.0
+                if feeder.goes_on(future):
+                    continue
+            read = take(feeder, future, left)
             del future
-            if read is not None:
+            if read is None:
+                continue
+            if read[1]:
+                __tracebackhide__ = True
                 yield from items(feeder, read, return_exceptions)
+            else:
+                yield from let_go(read[0])
     finally:
         feeder.leave_off()

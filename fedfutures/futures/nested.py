@@ -50,13 +50,16 @@ def wait_until_idle(origin: Any) -> None:
 
 def _look(origin: Any) -> tuple[int, bool]:
     """Return how many Futures all Workers that answer have, and whether some machine does not answer."""
-    answers, complete = origin.ask("statistics", "", 0, ANSWER_SECONDS)
+    answers, complete = origin.submissions.ask("statistics", "", 0, ANSWER_SECONDS)
     count, silent = 0, not complete
     for _, packed in answers:
         if not packed:
             silent = True
             continue
-        report = unpack_plain(packed)
-        if "busy" in report:  # a Worker
-            count += max(report["held"] + report["own"] + report["given"], report["busy"])
+        try:
+            report = unpack_plain(packed)
+            if "busy" in report:  # a Worker
+                count += max(report["held"] + report["own"] + report["given"], report["busy"])
+        except (ValueError, TypeError, KeyError):  # what it says makes no sense
+            silent = True
     return count, silent

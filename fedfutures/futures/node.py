@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ..wire.payload import Payloads
+from ..worker.call_terms import CallTerms
 from ..worker.future import Future
 
 
@@ -41,9 +42,9 @@ class AnyNode(Protocol):
         """The home of its Futures; None where they have none."""
 
     def submit(
-        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], terms: CallTerms | None = None
     ) -> Future: ...  # fmt: skip
-    def submitter(self, function: Any, priority: int | None = None) -> SliceSubmitter: ...
+    def submitter(self, function: Any, terms: CallTerms | None = None) -> SliceSubmitter: ...
     def send(self) -> None: ...
     def wait(self, future: Future, timeout: float | None) -> None: ...
     def cancel_all(self, futures: list[Future]) -> int: ...

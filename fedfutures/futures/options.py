@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..program.callables import not_callable
 from ..worker import seeding
+from ..worker.call_terms import CallTerms, checked_limit
 from ..worker.future import Future
 from ..worker.streams import Stream, stream_of
 from .caller import Caller, Face, P, Seed, T
@@ -25,16 +26,19 @@ if TYPE_CHECKING:
 
 
 class CallOptions(Caller):
-    """How calls are to be made; returned by ``options()`` of :mod:`fedfutures.futures`, an Executor or a group.
+    """Options of calls; returned by ``options()`` of :mod:`fedfutures.futures`, an Executor or a group.
 
-    It cannot be changed, and may be kept and used for any number of calls, from any thread.
+    It cannot be changed; you may use it for any number of calls, from any thread.
 
     priority:
-        An integer: Futures of a higher one go first, at every queue. 0 where none is given; in a Future, that of the
-        Future; for a group, that of the group.
+        An integer; Futures of a higher priority go first in every queue. The default is 0, in a Future the priority of
+        the Future, in a group the priority of the group.
     seed:
-        Each call draws random numbers of its own, the same ones in each run; see :doc:`random`. The Futures that one
-        object submits count: the first has the stream of item 0 of a ``map`` with this seed, and so on.
+        Each call draws its own random numbers, the same in each run; see :doc:`random`. The object counts the Futures
+        that it submits: the first has the stream of item 0 of a ``map`` with this seed, and so on.
+    time_limit:
+        How many seconds each call may take, from the start of the function on; waiting for Futures of its own counts.
+        One that takes longer is ended at once and raises :class:`~fedfutures.errors.TaskTimeout`; see :doc:`limits`.
 
     >>> from fedfutures import futures
     >>> urgent = futures.options(priority=1)
@@ -44,18 +48,24 @@ class CallOptions(Caller):
     <options priority=1, seed=42>
     """
 
-    __slots__ = ("_count", "_face", "_values")
+    __slots__ = ("_count", "_face", "_terms", "_values")
 
+    _terms: CallTerms | None
     _count: Iterator[int]
     _face: Face
     _values: dict[str, Any]
 
-    def __init__(self, face: Face, priority: int | None, seed: Seed) -> None:
+    def __init__(self, face: Face, priority: int | None, seed: Seed, time_limit: float | None = None) -> None:
         if seed is not None:
             stream_of(seed)  # raises for what is none
-        values = {"priority": None if priority is None else checked(priority), "seed": seed}
+        priority = None if priority is None else checked(priority)
+        terms = CallTerms(priority, checked_limit(time_limit))
+        values = {"priority": priority, "seed": seed, "time_limit": time_limit}
         given = {name: value for name, value in values.items() if value is not None}
-        for name, value in (("_face", face), ("_values", given), ("_count", itertools.count())):
+        found = None if terms == CallTerms() else terms
+        for name, value in (
+            ("_face", face), ("_values", given), ("_count", itertools.count()), ("_terms", found),
+        ):  # fmt: skip
             object.__setattr__(self, name, value)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -68,7 +78,7 @@ class CallOptions(Caller):
             stream = seeding.stream_for_call(seed)
             assert stream is not None
             function, arguments = seeded(stream.child(next(self._count)), fn, args)
-        return self._face.submit(function, arguments, kwargs, self._values.get("priority"))
+        return self._face.submit(function, arguments, kwargs, self._terms)
 
     def _map(self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:
         left_open = {name: value for name, value in self._values.items() if getattr(options, name) is None}

@@ -18,6 +18,7 @@ from typing import Any
 from ..program import safe_points
 from ..program.postponing import is_by_signal, uninterrupted
 from ..worker import seeding
+from ..worker.call_terms import CallTerms
 from ..worker.streams import Stream
 from .mapping import MapOptions, check
 from .options import seeded
@@ -29,7 +30,7 @@ Submit = Callable[..., Any]
 
 
 class _Waiting(threading.local):
-    options: tuple[int | None, bytes | None] = (None, None)  # a priority and a stream, packed
+    options: tuple[CallTerms | None, bytes | None] = (None, None)  # terms and a stream, packed
 
 
 class Override:
@@ -38,24 +39,24 @@ class Override:
     def __init__(self) -> None:
         self._waiting = _Waiting()
 
-    def submit(self, submit: Submit, fn: Any, args: Any, kwargs: dict[str, Any], priority: int | None) -> Any:
+    def submit(self, submit: Submit, fn: Any, args: Any, kwargs: dict[str, Any], terms: CallTerms | None) -> Any:
         """Make a call by way of the subclass; it is not to see what we put around the function."""
         stream: bytes | None = None
         if isinstance(fn, seeding.Seeded):
             fn, (*args, stream) = fn.function(), args
-        self._waiting.options = priority, stream
+        self._waiting.options = terms, stream
         try:
             return safe_points.apply(submit, fn, *args, **kwargs)
         finally:
             self._waiting.options = None, None
 
-    def told(self, fn: Any, args: Any, priority: int | None) -> tuple[Any, Any, int | None]:
+    def told(self, fn: Any, args: Any, terms: CallTerms | None) -> tuple[Any, Any, CallTerms | None]:
         """Return what the ``submit`` of Executor is to call instead, with what waits for it in this thread."""
         waiting, stream = self._waiting.options
         self._waiting.options = None, None
         if stream is not None:
             fn, args = seeded(Stream.unpacked(stream), fn, tuple(args))
-        return fn, args, waiting if priority is None else priority
+        return fn, args, waiting if terms is None else terms
 
     def map(
         self, submit: Submit, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions
@@ -67,7 +68,7 @@ class Override:
 
         def made(number: int, row: tuple[Any, ...]) -> Any:
             function, args = (fn, row) if stream is None else seeded(stream.child(number), fn, row)
-            future = self.submit(submit, function, args, {}, options.priority)
+            future = self.submit(submit, function, args, {}, options.terms())
             if options.join is not None:
                 options.join(future)
             return future
@@ -82,8 +83,8 @@ class Override:
 def _results(futures: deque[Any], calls: Iterator[Any], deadline: float | None, options: MapOptions) -> Iterator[Any]:
     try:
         while futures:
-            future = _first_done(futures, deadline) if options.unordered else futures[0]
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            future = _first_done(futures, left) if options.unordered else futures[0]
             try:
                 result = future.result(left)
             except Exception as error:
@@ -104,8 +105,7 @@ def _cancel(futures: Iterable[Any]) -> None:
         future.cancel()
 
 
-def _first_done(futures: deque[Any], deadline: float | None) -> Any:
-    left = None if deadline is None else max(0.0, deadline - time.monotonic())
+def _first_done(futures: deque[Any], left: float | None) -> Any:
     done = wait(futures, left, FIRST_COMPLETED).done
     if not done:
         raise FutureTimeout

@@ -80,14 +80,15 @@ def _one_that_runs(node: Any, futures: list[Any]) -> str:
     if running is None:
         return f" ({call_text(futures[0])} is the first)" if futures else ""
     call = call_text(running)
-    answers, _ = node.ask("explain", node.name, number_of(running), ANSWER_SECONDS)
+    answers, _ = node.submissions.ask("explain", node.name, number_of(running), ANSWER_SECONDS)
     for name, report in answers:
-        if report and isinstance(unpack_plain(report), int):  # the attempt that a Worker has
-            return f" ({call} runs on {name})"
+        with contextlib.suppress(ValueError):
+            if report and isinstance(unpack_plain(report), int):  # the attempt that a Worker has
+                return f" ({call} runs on {name})"
     return f" ({call} runs)"
 
 
 def call_text(future: Any) -> str:
     """Return the call of a Future for people: ``slow(3)``; ``slow(...)`` where its arguments are more than numbers."""
     call = call_of(future)
-    return "one" if call is None else lost_calls.call_of(call[0], call[1], only_plain=True)
+    return "one" if call is None else lost_calls.text_of_call(call[0], call[1], only_plain=True)

@@ -8,6 +8,7 @@ shown as escapes, ``\\xe9`` for instance.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 import sys
 from typing import Any
@@ -31,6 +32,7 @@ class Printer:
         self._decoders: dict[tuple[str, int], Any] = {}  # a chunk may end in the middle of a character
         self._begun: dict[str, bytes] = {}  # by Worker: a log record that has not come as a whole
         self._open: dict[int, tuple[str, bool] | None] = {}  # by stream: whose line has no end yet; after a \r
+        self._said = False  # that a stream of the program raises
         self._cut: set[tuple[int, str]] = set()  # by stream: Workers whose line was ended for that of another
 
     def show(self, worker: str, stream: int, data: bytes) -> None:
@@ -51,7 +53,26 @@ class Printer:
         if target is not None and text:
             for bar in bars:
                 bar.clear()
-            _write(target, self._marked(worker, stream, text) if self._prefix else text)
+            self._write(stream, target, self._marked(worker, stream, text) if self._prefix else text)
+
+    def _write(self, stream: int, target: Any, text: str) -> None:
+        """Write to the program's stream; when that raises, to the one that the process began with, and say so once."""
+        try:
+            _write(target, text)
+        except (ValueError, OSError):
+            pass  # closed: the program does not want to see it
+        except Exception as error:
+            with contextlib.suppress(Exception):
+                if not self._said:
+                    self._said = True
+                    name = "sys.stdout" if stream == 1 else "sys.stderr"
+                    raised = f"{type(error).__name__}: {error}"
+                    _write(
+                        sys.__stderr__,
+                        f"fedfutures: {name} of the program raised {raised}. What Workers print goes to the stream "
+                        "with which the program began. Give the program a stream whose write() does not raise.\n",
+                    )
+                _write(sys.__stdout__ if stream == 1 else sys.__stderr__, text)
 
     def _marked(self, worker: str, stream: int, text: str) -> str:
         """Return the text with the Worker's name in front of each line that begins in it."""
@@ -74,11 +95,8 @@ class Printer:
 
 def _write(target: Any, text: str) -> None:
     try:
-        try:
-            target.write(text)
-        except UnicodeEncodeError:
-            encoding = getattr(target, "encoding", None) or "ascii"
-            target.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        target.flush()
-    except (ValueError, OSError):
-        pass  # closed: the program does not want to see it
+        target.write(text)
+    except UnicodeEncodeError:
+        encoding = getattr(target, "encoding", None) or "ascii"
+        target.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    target.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import operator
 import warnings
@@ -9,11 +10,13 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from ..worker.call_terms import CallTerms
+
 MOST = (1 << 31) - 1
 _takes_it: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
 
-def taken_from(function: Callable[..., Any], kwargs: dict[str, Any]) -> int | None:
+def taken_from(function: Callable[..., Any], kwargs: dict[str, Any]) -> CallTerms | None:
     """Take ``priority`` out of the keyword arguments of a call whose function does not take it; None for others.
 
     A function that takes the keyword gets it, as PEP 3148 has it, ``**kwargs`` included. For others it would be an
@@ -33,7 +36,7 @@ def taken_from(function: Callable[..., Any], kwargs: dict[str, Any]) -> int | No
         DeprecationWarning,
         stacklevel=3,
     )
-    return priority
+    return CallTerms(priority)
 
 
 def checked(priority: Any) -> int:
@@ -65,10 +68,8 @@ def _takes_priority(function: Any) -> bool:
         return _look(function)
     if known is None:
         known = _look(function)
-        try:
+        with contextlib.suppress(TypeError):
             _takes_it[key] = known
-        except TypeError:
-            pass
     return known
 
 

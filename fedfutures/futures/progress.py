@@ -87,10 +87,12 @@ def _display(total: int | None) -> LogLines:
 class LogLines:
     """A line now and then."""
 
+    due = FIRST_LINE_SECONDS  # after the beginning
+    every, growth = LINE_EVERY_SECONDS, GROWTH
+
     def __init__(self, total: int | None) -> None:
         self.total = total
         self.began = time.monotonic()
-        self.due = FIRST_LINE_SECONDS  # after the beginning
 
     def is_due(self) -> bool:
         """Whether it is time to show something."""
@@ -99,7 +101,10 @@ class LogLines:
     def show(self, count: int) -> None:
         """Show that `count` items are done."""
         seconds = time.monotonic() - self.began
-        self.due = seconds + max(LINE_EVERY_SECONDS, GROWTH * seconds)
+        self.due = seconds + max(self.every, self.growth * seconds)
+        self._draw(count, seconds)
+
+    def _draw(self, count: int, seconds: float) -> None:
         _say(progress_line(count, self.total, seconds) + "\n")
 
     def end(self, count: int) -> None:
@@ -110,14 +115,13 @@ class LogLines:
 class Bar(LogLines):
     """A bar in the last line of the terminal; what Workers print goes above it."""
 
+    due, every, growth = 0.0, BAR_EVERY_SECONDS, 0.0
+
     def __init__(self, total: int | None) -> None:
         super().__init__(total)
-        self.due = 0.0
         printing.bars.append(self)
 
-    def show(self, count: int) -> None:
-        seconds = time.monotonic() - self.began
-        self.due = seconds + BAR_EVERY_SECONDS
+    def _draw(self, count: int, seconds: float) -> None:
         columns = shutil.get_terminal_size().columns
         _say(f"\r{bar_line(count, self.total, seconds, columns, _blocks())}\x1b[K")
 
@@ -134,13 +138,13 @@ class Bar(LogLines):
 class Tqdm(LogLines):
     """The bar of tqdm."""
 
+    due, every, growth = 0.0, BAR_EVERY_SECONDS, 0.0
+
     def __init__(self, total: int | None, tqdm: Any) -> None:
         super().__init__(total)
-        self.due = 0.0
         self.bar = tqdm(total=total)
 
-    def show(self, count: int) -> None:
-        self.due = time.monotonic() - self.began + BAR_EVERY_SECONDS
+    def _draw(self, count: int, seconds: float) -> None:
         self.bar.n = count
         self.bar.refresh()
 
@@ -157,9 +161,9 @@ def progress_line(count: int, total: int | None, seconds: float) -> str:
     """
     rate = count / seconds if seconds > 0 else 0.0
     if total is None:
-        return f"{count:,} done, {rate:,.1f}/s"
+        return f"{_done(count, total)}, {rate:,.1f}/s"
     left = f"{_duration((total - count) / rate)} left" if rate else "not known how long"
-    return f"{count:,} of {total:,} done ({100 * count // max(1, total)} %), {rate:,.1f}/s, {left}"
+    return f"{_done(count, total)}, {rate:,.1f}/s, {left}"
 
 
 def last_line(count: int, total: int | None, seconds: float) -> str:
@@ -168,8 +172,11 @@ def last_line(count: int, total: int | None, seconds: float) -> str:
     >>> last_line(200, 200, 40.0)
     '200 of 200 done (100 %) in 40 s, 5.0/s'
     """
-    done = f"{count:,} done" if total is None else f"{count:,} of {total:,} done ({100 * count // max(1, total)} %)"
-    return f"{done} in {_duration(seconds)}, {count / max(seconds, 1e-9):,.1f}/s"
+    return f"{_done(count, total)} in {_duration(seconds)}, {count / max(seconds, 1e-9):,.1f}/s"
+
+
+def _done(count: int, total: int | None) -> str:
+    return f"{count:,} done" if total is None else f"{count:,} of {total:,} done ({100 * count // max(1, total)} %)"
 
 
 def bar_line(count: int, total: int | None, seconds: float, columns: int, blocks: str = "#") -> str:

@@ -47,7 +47,7 @@ def items(feeder: Feeder, read: Read, return_exceptions: bool) -> Iterator[Any]:
     place = 0
     for at, outcome in failures:
         yield from let_go(values[place:at])
-        error = _with_item(feeder, outcome, f"item {first + at} of map")
+        error = _with_item(feeder, outcome, f"item {feeder.input.number_of(first + at)} of map")
         if not return_exceptions:
             __tracebackhide__ = True  # IPython and pytest do not show this frame
             raise error

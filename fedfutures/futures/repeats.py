@@ -6,6 +6,7 @@ The Origin asks its Workers which generators of the program their Futures have d
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import re
 import sys
@@ -32,13 +33,15 @@ def found_at(origin: Any) -> Repeated:
     """Ask the Workers of an Origin, which are idle by now."""
     if origin is None or origin.closed or origin.lost is not None or origin.size < 2 or not origin.machine.own.made:
         return Repeated({}, [])
-    answers, _ = origin.ask("generators", "", 0, ANSWER_SECONDS)
+    answers, _ = origin.submissions.ask("generators", "", 0, ANSWER_SECONDS)
     variables: dict[Key, str] = {}
     began: Counter[tuple[str, bytes]] = Counter()
     for _, packed in answers:
-        report = unpack_plain(packed) if packed else {}
-        variables |= {(module, name): kind for module, name, kind in report.get("variables", ())}
-        began.update(report.get("global", {}).items())
+        with contextlib.suppress(ValueError, TypeError, AttributeError):  # what it says makes no sense: it is no advice
+            report = unpack_plain(packed) if packed else {}
+            found = {(str(module), str(name)): str(kind) for module, name, kind in report.get("variables", ())}
+            began.update(report.get("global", {}).items())
+            variables |= found
     return Repeated(variables, sorted({name for (name, _), count in began.items() if count > 1}))
 
 

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from ..wire.functions import Wrapper
+from ..wire.functions import Wrapper, name_of
+from ..worker.call_terms import CallTerms
 from ..worker.future import Future, resolved
 from ..worker.slices import Columns
+from ..worker.watched import watch
 from .node import AnyNode
 from .window import Window
 
 
 class SliceSender:
-    """Submits slices with the function and priority of a map; `behind`: what each has behind its columns."""
+    """Submits slices with the function and terms of a map; `behind`: what each has behind its columns.
+
+    keep: takes the keys of a slice, which are its last column, the function's name, and its outcome.
+    """
 
     def __init__(
-        self, node: AnyNode, wrapper: Wrapper, priority: int | None, window: Window, behind: tuple[Any, ...],
+        self, node: AnyNode, wrapper: Wrapper, terms: CallTerms | None, window: Window, behind: tuple[Any, ...],
         join: Callable[[Future], object] | None, is_steady: Callable[[], bool],
+        keep: Callable[[list[bytes], str, Any], object] | None = None,
     ) -> None:  # fmt: skip
         self._node, self._window, self._behind, self._join = node, window, behind, join
-        self._submitter = node.submitter(wrapper, priority)
+        self._keep, self._name = keep, "" if keep is None else name_of(wrapper)
+        self._submitter = node.submitter(wrapper, terms)
         self._submitter.attend(is_steady)
         self.digest: bytes = self._submitter.digest
         self.unsent = 0  # bytes
@@ -29,7 +37,10 @@ class SliceSender:
     def submit(self, columns: Columns, first: int) -> list[Future]:
         """Submit a slice; where an item cannot travel, that one fails, and the others go as smaller slices."""
         try:
-            future, size = self._submitter((*columns, *self._behind) if self._behind else columns)
+            sent = columns if self._keep is None else columns[:-1]
+            future, size = self._submitter((*sent, *self._behind) if self._behind else sent)
+            if self._keep is not None:
+                watch(future, partial(self._keep, columns[-1], self._name))
         except pickle.PicklingError as error:
             if half := len(columns[0]) // 2:
                 left, right = (tuple(column[part] for column in columns) for part in (slice(half), slice(half, None)))

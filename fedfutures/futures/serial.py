@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import itertools
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import LimitsNotKept
 from ..program.callables import not_callable
 from ..program.postponing import calls_program
 from ..wire.functions import Wrapper, name_of
 from ..wire.payload import Payloads
+from ..worker.call_terms import CallTerms
 from ..worker.future import Future, resolved
 from ..worker.slices import LocalSubmitter
 
 calls_program(__name__)
+NOT_KEPT = (
+    "there are no Workers, so the call runs in this process and its time limit is not kept. To have Workers: "
+    "python -m fedfutures prog.py, or fedfutures.Executor()"
+)
 
 
 class Serial:
@@ -31,9 +38,12 @@ class Serial:
         self._numbers = itertools.count(1)
 
     def submit(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None
-    ) -> Future:
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+        terms: CallTerms | None = None,
+    ) -> Future:  # fmt: skip
         """Run one call and return its Future, which is done: no priority makes it any earlier."""
+        if terms is not None and terms.time_limit:
+            warnings.warn(LimitsNotKept(NOT_KEPT), stacklevel=4)
         if not callable(function):
             raise not_callable("submit", function)
         if isinstance(function, Wrapper):
@@ -54,9 +64,9 @@ class Serial:
         """Cancel nothing: all that was submitted is done."""
         return 0
 
-    def submitter(self, function: Callable[..., Any], priority: int | None = None) -> LocalSubmitter:
+    def submitter(self, function: Callable[..., Any], terms: CallTerms | None = None) -> LocalSubmitter:
         """Return what submits calls of `function`."""
-        return LocalSubmitter(lambda args: self.submit(function, args, {}))
+        return LocalSubmitter(lambda args: self.submit(function, args, {}, terms))
 
     def send(self) -> None:
         """Nothing has to be sent."""

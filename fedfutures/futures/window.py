@@ -1,6 +1,6 @@
-"""The window of a ``map``: its slices that are on their way or wait to be read, and how many items and bytes they are.
+"""The window of a ``map``: the slices that are under way or wait to be read, and how many items and bytes they have.
 
-It calls nothing and waits for nothing but a slice that another thread divides; its lock is held for a few lines.
+It calls nothing, and waits only for a thread that divides a slice; its lock is held for a few lines.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .slicing import Slicing
 
 
 class Part(NamedTuple):
-    """What a slice consists of, how many bytes it takes, and which item of the map is its first."""
+    """The items of a slice, its size in bytes, and the number of its first item in the map."""
 
     columns: Columns
     size: int
     first: int
-    is_cut: bool = False  # so what is run, and fails, may be more than these items
+    is_cut: bool = False  # then the call runs, and may fail for, more than these items
 
     @property
     def items(self) -> int:
-        """How many items it has."""
+        """The number of items."""
         return len(self.columns[0])
 
     def between(self, start: int, end: int | None) -> Columns:
@@ -41,16 +41,16 @@ class Part(NamedTuple):
 
 
 class Window:
-    """The slices of one map; those that somebody may still read stand in :attr:`unread`, in order or as a set.
+    """The slices of one map; :attr:`unread` has those that somebody may still read, in order or as a set.
 
-    keeps_failures: what an item raises is among the results of its slice, so a slice that fails does so as a whole.
+    keeps_failures: the results of a slice contain what its items raise, so a slice that fails does so as a whole.
     """
 
     def __init__(self, *, in_order: bool, keeps_failures: bool = False) -> None:
         self.unread: Any = deque() if in_order else set()
         self.items = self.bytes = 0  # on their way, or not yet consumed
         self._in_order, self._keeps_failures = in_order, keeps_failures
-        self.is_dropped = False  # whether nobody will read any
+        self.is_dropped = False  # whether nobody will read the results
         self._lock = threading.RLock()
         self._parts: dict[Future, Part] = {}  # those that count
         self._places: dict[Future, tuple[int, int]] = {}  # of those to be read: the first item, and how many
@@ -63,7 +63,7 @@ class Window:
     # -- slices go and come ------------------------------------------------------------------------------------------
 
     def add(self, future: Future, columns: Columns, size: int, first: int) -> None:
-        """A slice is on its way."""
+        """Count a slice that was submitted."""
         with self._lock:
             part = self._parts[future] = Part(columns, size, first)
             if not self.is_dropped:
@@ -73,24 +73,24 @@ class Window:
             self.bytes += size
 
     def add_unread(self, futures: list[Future]) -> None:
-        """Somebody will read these, behind those that are there."""
+        """Append slices to those that are to be read."""
         with self._lock:
             if not self.is_dropped:
                 self.unread.extend(futures) if self._in_order else self.unread.update(futures)
 
     def arrived(self, future: Future) -> Part | None:
-        """A slice has come; return it if it counts still."""
+        """Note that a slice is done; return it if it still takes a place in the window."""
         with self._lock:
             self._away.discard(future)
             return self._parts.get(future)
 
     def left_again(self, future: Future) -> None:
-        """A slice that has come is not done: what it has not kept is to be submitted."""
+        """Count a slice that is done as under way again: the items that it has not kept are to be submitted."""
         with self._lock:
             self._away.add(future)
 
     def consume(self, future: Future) -> Part | None:
-        """A slice's results have been taken over: its place is free. Return the slice, None if it was free already."""
+        """Free the place of a slice; return the slice, None if its place was free already."""
         with self._lock:
             part = self._parts.pop(future, None)
             if part is not None:
@@ -99,7 +99,7 @@ class Window:
         return part
 
     def take(self, future: Future) -> tuple[int, int]:
-        """A slice is read now; return which item of the map is its first, and how many it has."""
+        """Take a slice to read it; return the number of its first item in the map, and how many items it has."""
         with self._lock:
             self.unread.popleft() if self._in_order else self.unread.discard(future)
             place = self._places.pop(future, (0, 1))
@@ -109,9 +109,9 @@ class Window:
     # -- dividing ----------------------------------------------------------------------------------------------------
 
     def is_divisible(self, future: Future) -> bool:
-        """Whether a slice has failed as a whole, for what may be the fault of one item: only that one is to fail.
+        """Whether a slice has failed as a whole, and one item may be the reason: then only that one is to fail.
 
-        It may have taken its Workers with it, or cannot be loaded, or its values cannot.
+        An item may have ended its Workers, may be impossible to load, or may have such a value.
         """
         error, part = failure_of(future), self._parts.get(future)
         if error is None or part is None or isinstance(error, FederationLost):
@@ -123,7 +123,7 @@ class Window:
         return isinstance(error, FutureError) or self._keeps_failures
 
     def begin_split(self, future: Future) -> Part | None:
-        """A slice is going to be replaced by others; return it, None if another thread was faster."""
+        """Begin to replace a slice by others; return it, None if another thread was faster."""
         with self._lock:
             part = self.consume(future)
             if part is not None:
@@ -131,7 +131,7 @@ class Window:
         return part
 
     def shorten(self, future: Future, kept: int) -> Part | None:
-        """A slice keeps so many items; return the slice as it was, None if there is nothing to take from it."""
+        """Leave the first `kept` items to a slice; return it as it was before, None if it has no more than these."""
         with self._lock:
             part = self._parts.get(future)
             if part is None or kept >= part.items:
@@ -144,7 +144,7 @@ class Window:
         return part
 
     def end_split(self, future: Future, others: list[Future], *, instead: bool) -> None:
-        """These are to be read instead of a slice, or behind it."""
+        """Have other slices read instead of a slice, or behind it."""
         with self._lock:
             if instead:
                 self._places.pop(future, None)
@@ -164,24 +164,19 @@ class Window:
         for place, other in enumerate(others, at if instead else at + 1):
             self.unread.insert(place, other)
 
-    @property
-    def is_being_divided(self) -> bool:
-        """Whether some thread replaces a slice by others right now."""
-        return bool(self._being_split)
-
     def kept(self, future: Future, count: int) -> int:
-        """Return how many items a slice has that has come, once it is divided; `count` where it does not count."""
+        """Return how many items a slice has kept, once no thread divides it; `count` if it has no place any more."""
         self.wait_until_divided(future)
         part = self.arrived(future)
         return count if part is None else part.items
 
     def wait_until_divided(self, future: Future) -> None:
-        """Return when no other thread is dividing a slice."""
+        """Wait until no thread divides a slice."""
         while future in self._being_split:
             safe_points.sleep(0.001)
 
     def is_next(self, future: Future) -> bool:
-        """Whether a slice is to be read now."""
+        """Whether a slice is the next to be read."""
         if self._in_order:
             return bool(self.unread) and self.unread[0] is future
         return future in self.unread
@@ -189,36 +184,36 @@ class Window:
     # -- all slices --------------------------------------------------------------------------------------------------
 
     def away(self) -> list[Future]:
-        """Return the slices that are on their way."""
+        """Return the slices that are under way."""
         with self._lock:
             return list(self._away)
 
     def one_away(self) -> Future | None:
-        """Return a slice that is on its way."""
+        """Return one slice that is under way."""
         with self._lock:
             return next(iter(self._away), None)
 
     def here(self) -> list[Future]:
-        """Return the slices that have come and count still."""
+        """Return the slices that are done and still take a place."""
         with self._lock:
             return [future for future in self._parts if future not in self._away]
 
     def sizes_away(self) -> dict[Future, int]:
-        """Return how many items each slice has that is on its way."""
+        """Return the number of items of each slice that is under way."""
         with self._lock:
             return {future: self._parts[future].items for future in self._away if future in self._parts}
 
     @property
     def is_all_here(self) -> bool:
-        """Whether no slice is on its way."""
+        """Whether no slice is under way."""
         return not self._away
 
     def drop(self) -> None:
-        """Nobody reads what comes from now on. For any moment: takes no lock."""
+        """Keep no slice for reading from now on. May be called at any moment: takes no lock."""
         self.is_dropped = True
 
     def forget_unread(self) -> list[Future]:
-        """Nobody reads what is there; return what that was."""
+        """Forget the slices that are to be read; return them."""
         with self._lock:
             unread = list(self.unread)
             self.unread.clear()
@@ -226,7 +221,7 @@ class Window:
         return unread
 
     def forget_cancelled(self) -> None:
-        """Nobody reads slices that were cancelled, nor what would come behind them."""
+        """Forget the slices to be read that were cancelled, and in an ordered map those behind them."""
         with self._lock:
             if self._in_order:
                 self.unread = deque(itertools.takewhile(lambda future: not future.cancelled(), self.unread))
@@ -235,7 +230,7 @@ class Window:
 
 
 def sliced(columns: Columns, slicing: Slicing) -> Iterator[Columns]:
-    """Yield slices of the size that is right now."""
+    """Cut columns into slices of the sizes that `slicing` gives."""
     at = 0
     while left := len(columns[0]) - at:
         size = slicing.next(left)

@@ -1,7 +1,4 @@
-"""The way back to a host process whose ssh connection was lost: its door, joined to standard input and output.
-
-What a new ssh session runs instead of a host process; it ends when either side does.
-"""
+"""What a new ssh session runs to come back to a host process: joins its door to standard input and output."""
 
 from __future__ import annotations
 
@@ -13,15 +10,13 @@ import sys
 from ..wire.control import HostProcessGone
 from ..wire.framing import pack
 from .reattach import DOOR
+from .system import write_all
 
 CHUNK_BYTES = 1 << 16
 
 
 def main(run_directory: str) -> None:
-    """Pass bytes between the door of the host process of this private directory and standard input and output.
-
-    Says so, and exits with code 4, when there is no such host process any more.
-    """
+    """Pass bytes both ways until either side ends; exit with code 4 when the host process is gone."""
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         door.connect(os.path.join(run_directory, DOOR))
@@ -32,9 +27,10 @@ def main(run_directory: str) -> None:
     ways = {0: door.fileno(), door.fileno(): 1}
     while True:
         for source in select.select(list(ways), [], [])[0]:
-            data = os.read(source, CHUNK_BYTES)
-            if not data:
+            try:
+                view = memoryview(os.read(source, CHUNK_BYTES))
+                if not view:
+                    return
+                write_all(ways[source], view)
+            except OSError:  # one side was killed: as if it had ended
                 return
-            view = memoryview(data)
-            while view:
-                view = view[os.write(ways[source], view) :]

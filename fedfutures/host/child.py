@@ -1,8 +1,9 @@
-"""A forked process, as the host process has it: its pipes, its crash cells, and the fork itself."""
+"""A forked process as its host process sees it: the fork, pipes and crash cells."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import functools
 import os
@@ -11,27 +12,30 @@ import signal
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .. import failpoints, limits
 from ..errors import RemoteProtocolError
 from ..program import records
+from ..supervision.overruns import LimitedFuture
 from ..wire.control import ControlFrame
+from .connector_side import ConnectorSide
 from .crash_cells import SPOOL_BYTES, CrashCells
+from .directories import Hold
 from .frame_line import FrameLine
 from .lines import Lines
 from .settings import Settings
-from .system import FormerState, die_with_parent, restore_core_dumps
+from .system import FormerState, die_with_parent, offer_memory, restore_core_dumps, write_all
 
 _F_SETPIPE_SZ = 1031  # fcntl has a name for it from Python 3.10 on, but not everywhere
 PIPE_BYTES = 1 << 18
 ChildMain = Callable[[Settings, dict[str, Any], str, int, CrashCells, int], None]
-"""What a forked child runs: with settings, facts of the host, its name, its control pipe, its cells, its dump."""
+"""What a forked child runs: (settings, facts of the host, name, control pipe, crash cells, descriptor of the dump)."""
 
 
 class Child:
-    """A forked process and the host's ends of its pipes. `slot` is a Worker's slot, or a Broker's index."""
+    """A forked process and the host process's ends of its pipes. `slot`: of a Worker; of a Broker its index."""
 
     def __init__(
         self, role: str, name: str, slot: int, pid: int, control: int, cells: CrashCells, dump: int, poller: select.poll
@@ -41,33 +45,38 @@ class Child:
         self._line = FrameLine(control, control, poller)
         self.malformed = 0  # how often it has sent what is no frame
         self.outputs: dict[int, tuple[int, Lines]] = {}  # descriptor -> (1, 2, or 3 for log records, lines)
-        self._read, self._last_read, self._last_size = 0, deque[bytes](), 0  # of its standard output
+        self.stopped_itself = False  # the last time that it was stopped, or nobody knows
+        self._read, self._last_read = 0, b""  # of its standard output: how many bytes, and the last ones
+
+    def limited(self) -> LimitedFuture | None:
+        """Return the Future with a time limit that is open in it."""
+        found = self.cells.limited()
+        return None if found is None else LimitedFuture(found[0], found[1], found[2] / 1e9)
+
+    def note_stop(self, *, itself: bool) -> None:
+        """It was stopped by a signal."""
+        self.stopped_itself = itself
 
     def note_read(self, data: bytes) -> None:
-        """This came of its standard output; as much is remembered as it may have begun to write when it dies."""
-        last = self._last_read
+        """Remember the last bytes of its standard output, as many as it may be writing when it dies."""
         self._read += len(data)
-        self._last_size += len(data)
-        last.append(data)
-        while self._last_size - len(last[0]) >= SPOOL_BYTES:
-            self._last_size -= len(last.popleft())
+        self._last_read = (self._last_read + data)[-SPOOL_BYTES:]
 
     def spooled(self) -> bytes:
-        """Return what it has printed and not written, once it has died and all that it has written was read."""
-        return self.cells.spooled(self._read, b"".join(self._last_read))
+        """Return what it has printed and not written; it has died, and all that it has written was read."""
+        return self.cells.spooled(self._read, self._last_read)
 
+    @failpoints.delayed("host.tell_child")
     def tell(self, frame: ControlFrame) -> None:
-        """Send a frame over the control pipe. What does not fit in waits: the child may be stopped."""
+        """Send a frame over the control pipe; what does not fit waits, for the child may be stopped."""
         self._line.send(frame)
 
+    @failpoints.delayed("host.serve_child")
     def serve(self, events: int) -> list[ControlFrame]:
-        """Do what the control pipe is ready for; return the frames that the child has sent.
-
-        The pipe of a child that sends anything else is closed, by which it ends.
-        """
+        """Flush and read the control pipe; return its frames. A child that sends anything else is hung up on."""
         self._line.flush()
         data = self._line.receive() if events & (select.POLLIN | select.POLLHUP) else None
-        if data == b"":  # it is ending, which will be seen another way
+        if data == b"":  # the child is ending: SIGCHLD tells
             self._line.let_go()
         try:
             return self._line.reader.feed(data) if data else []
@@ -77,7 +86,7 @@ class Child:
             return []
 
     def hang_up(self) -> None:
-        """Close the control pipe: the child ends when it sees that."""
+        """Close the control pipe, upon which the child ends."""
         if self.control >= 0:
             self._line.let_go()
             os.close(self.control)
@@ -87,48 +96,55 @@ class Child:
         """Return what faulthandler has written."""
         return os.pread(self.dump, 16 << 10, 0).decode("utf-8", "replace") if self.dump > 2 else ""
 
+    def limit_met(self, code: int) -> str:
+        """Return which limit of the machine it has met, if it has ended with this code; "": none."""
+        return self.read_dump() if code == limits.LIMIT_EXIT_CODE else ""
+
     def close(self) -> None:
-        """The child has ended, and all is known of it."""
+        """Close what is left of a child that has ended."""
         self.hang_up()
         os.close(self.dump)
         self.cells.close()
 
     def let_go(self) -> None:
-        """In a process that was forked later: close what is the host process's."""
+        """Close the host process's ends, in a process that it has forked later."""
         for descriptor in (self.control, self.dump, *self.outputs):
             if descriptor >= 0:
                 os.close(descriptor)
 
 
+@failpoints.failing("host.fork", errno.EAGAIN)
 def fork_child(
     role: str, main: ChildMain, name: str, slot: int, settings: Settings, facts: dict[str, Any],
-    others: Iterable[Child], former: FormerState, poller: select.poll,
+    others: Iterable[Child | Hold | ConnectorSide], former: FormerState, poller: select.poll,
 ) -> Child:  # fmt: skip
-    """Fork a Broker or a Worker and run its `main`; returns in the host process only.
+    """Fork a Broker or a Worker, which runs `main`; return in the host process only. Workers restore `former`.
 
-    `former` is what Workers are to have again (:func:`.system.restore_core_dumps`).
+    The descriptors of `others` are the host process's own: the child closes them. Raises OSError where the machine has
+    no descriptors, memory or processes for it; then nothing is left behind.
     """
-    control, control_theirs = (end.detach() for end in socket.socketpair())
-    cells, dump = CrashCells(), os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2)
-    pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3)] if role == "worker" else []
-    parent, pid = os.getpid(), os.fork()
+    parent, cells = os.getpid(), CrashCells()
+    pid, control, control_theirs, dump, *ends = _open_and_fork(cells, 3 if role == "worker" else 0)
+    pipes = list(zip(ends[::2], ends[1::2]))
     if pid == 0:
         code = 1
         try:
             if role == "worker":
                 die_with_parent(parent)
-                restore_core_dumps(former)
             _become(role, control, [write for _, write in pipes], others, former)
+            if role == "worker":  # now that descriptors are free: the former limit of them may be low
+                restore_core_dumps(former)
+                offer_memory(former)
             if pipes:
-                records.send_by(functools.partial(_write_all, pipes[2][1]))
+                records.send_by(functools.partial(write_all, pipes[2][1]))
             for descriptor in settings.descriptors if role == "broker" else ():
                 os.close(descriptor)
             main(settings, facts, name, control_theirs, cells, dump)
             code = 0
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
+        except BaseException as error:
+            code = report_end(error, dump)
         finally:
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
@@ -137,7 +153,7 @@ def fork_child(
     os.close(control_theirs)
     child = Child(role, name, slot, pid, control, cells, dump, poller)
     for stream, (read, write) in enumerate(pipes, 1):
-        with contextlib.suppress(OSError):  # the user has many already
+        with contextlib.suppress(OSError):  # the user's pipes take all the room that the system grants
             fcntl.fcntl(read, _F_SETPIPE_SZ, PIPE_BYTES)
         os.close(write)
         os.set_blocking(read, False)
@@ -145,19 +161,45 @@ def fork_child(
     return child
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _open_and_fork(cells: CrashCells, pipes: int) -> list[int]:
+    """Return the result of the fork, both ends of the control pipe, the dump, and both ends of each of the pipes."""
+    opened: list[int] = []
+    try:
+        opened += (end.detach() for end in socket.socketpair())
+        opened.append(os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2))
+        for _ in range(pipes):
+            opened += os.pipe2(os.O_CLOEXEC)
+        return [os.fork(), *opened]
+    except OSError:
+        cells.close()
+        for descriptor in opened:
+            os.close(descriptor)
+        raise
 
 
-def _become(role: str, control: int, outputs: list[int], others: Iterable[Child], former: FormerState) -> None:
-    """In the child: let go of everything of the parent's.
+def report_end(error: BaseException, dump: int) -> int:
+    """Say why this child ends, in its dump where it has met a limit of the machine; return its exit code."""
+    if why := limits.reached(error):
+        with contextlib.suppress(OSError):
+            os.pwrite(dump, why.encode(), 0)
+            return limits.LIMIT_EXIT_CODE
+    sys.excepthook(type(error), error, error.__traceback__)
+    return 1
 
-    What whoever started the run has ignored stays ignored, as ``nohup`` and a shell's ``&`` want it.
+
+def _become(
+    role: str, control: int, outputs: list[int], others: Iterable[Child | Hold | ConnectorSide], former: FormerState
+) -> None:
+    """Drop the parent's signal handlers and descriptors, in the child.
+
+    Signals that were ignored when the run started stay ignored, as under ``nohup`` or a shell's ``&``. A Broker ends
+    with its host process and by no signal: one that comes to all processes at once is the program's to answer.
     """
     signal.set_wakeup_fd(-1)
-    for handled in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(handled, signal.SIG_IGN if handled in former.ignored else signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        stays = role == "broker" or ending in former.ignored
+        signal.signal(ending, signal.SIG_IGN if stays else signal.SIG_DFL)
     if role == "worker" and signal.SIGINT not in former.ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     else:
@@ -167,7 +209,7 @@ def _become(role: str, control: int, outputs: list[int], others: Iterable[Child]
     os.dup2(null, 0)
     for number, descriptor in enumerate(outputs[:2] or [2, 2], 1):
         os.dup2(descriptor, number)
-    for child in others:
-        child.let_go()
+    for other in others:
+        other.let_go()
     for descriptor in (null, control, *outputs[:2]):
         os.close(descriptor)

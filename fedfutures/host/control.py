@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from ..supervision.machine import Action, HostMachine
+from ..supervision.machine import Action, HostMachine, Tell
 from ..wire.control import (
     AcceptBroker,
     BrokerAccepts,
     BrokerBound,
-    CloseStream,
     ControlFrame,
     DialBroker,
     EndRun,
     HoldOutput,
     LinkState,
-    OpenStream,
     RelayBroker,
-    StreamCredit,
-    StreamData,
+    StandInWanted,
     StreamFrame,
+    TryPorts,
 )
 from .relay import Relay
 
@@ -32,23 +29,39 @@ class HostControl:
         self._machine, self._relay, self._send = machine, relay, send
         self._bound: dict[str, BrokerBound] = {}  # by Broker, the latest
         self._links: dict[tuple[str, str], LinkState] = {}  # by Broker and neighbour, the latest
-        self.holds_output = False  # Workers' output waits in their pipes: the program does not take it in
+        self.holds_output = False  # the program does not read: Workers' output waits in their pipes
         self.has_ended = False
 
     def on_frame(self, frame: ControlFrame) -> list[Action]:
-        """Take in a frame of the launching side; a heartbeat, for instance, asks for nothing."""
-        handler = _HANDLERS.get(type(frame))
-        return [] if handler is None else handler(self, frame)
+        """Do what a frame of the launching side asks for; a heartbeat, for instance, asks for nothing."""
+        if isinstance(frame, (DialBroker, AcceptBroker)):
+            return self._machine.link(frame)
+        if isinstance(frame, RelayBroker):
+            return self._machine.link(self._relay.dialled(frame))
+        if isinstance(frame, TryPorts):
+            return [Tell(frame.broker, frame)]
+        if isinstance(frame, StreamFrame):
+            self._relay.on_frame(frame, self._bound)
+        elif isinstance(frame, HoldOutput):
+            self.holds_output = frame.hold
+        elif isinstance(frame, EndRun):
+            self.has_ended = True
+        return []
 
-    def on_broker_frame(self, broker: str, frame: ControlFrame) -> None:
-        """Pass on what a Broker says of itself and of its links to other hosts."""
+    def on_broker_frame(self, broker: str, frame: ControlFrame) -> list[Action]:
+        """Pass on what a Broker tells about itself and its links to other hosts; it may ask for a stand-in."""
+        if isinstance(frame, StandInWanted):
+            return self._machine.on_stand_in_wanted(broker)
         if not isinstance(frame, (BrokerBound, BrokerAccepts, LinkState)) or frame.broker != broker:
-            return
+            return []
         if isinstance(frame, BrokerBound):
+            if self._bound.get(broker) != frame:  # another Broker: nothing is known of its links yet
+                self._links = {ends: state for ends, state in self._links.items() if ends[0] != broker}
             self._bound[broker] = frame
         elif isinstance(frame, LinkState):
             self._links[broker, frame.neighbour] = frame
         self._send(frame)
+        return []
 
     def send_again(self) -> None:
         """Tell a launching side that has come back what it may have missed."""
@@ -57,31 +70,3 @@ class HostControl:
         frames: list[ControlFrame] = [*self._bound.values(), *self._links.values()]
         for frame in frames:
             self._send(frame)
-
-    def _on_link(self, frame: DialBroker | AcceptBroker) -> list[Action]:
-        return self._machine.link(frame)
-
-    def _on_relay(self, frame: RelayBroker) -> list[Action]:
-        return self._machine.link(self._relay.dialled(frame))
-
-    def _on_hold_output(self, frame: HoldOutput) -> list[Action]:
-        self.holds_output = frame.hold
-        return []
-
-    def _on_stream(self, frame: StreamFrame) -> list[Action]:
-        self._relay.on_frame(frame, self._bound)
-        return []
-
-    def _on_end_run(self, _: EndRun) -> list[Action]:
-        self.has_ended = True
-        return []
-
-
-_HANDLERS: dict[type[ControlFrame], Callable[[HostControl, Any], list[Action]]] = {
-    DialBroker: HostControl._on_link,
-    RelayBroker: HostControl._on_relay,
-    AcceptBroker: HostControl._on_link,
-    HoldOutput: HostControl._on_hold_output,
-    EndRun: HostControl._on_end_run,
-    **dict.fromkeys((OpenStream, StreamData, StreamCredit, CloseStream), HostControl._on_stream),
-}

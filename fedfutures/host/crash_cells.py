@@ -1,20 +1,22 @@
-"""What a Worker was doing when it died: a few numbers in memory that it shares with the host process.
+"""Memory that a Worker shares with the host process, which reads it when the Worker has died.
 
-Written by the Worker at the start of each Future (two stores), read by the host process after its end. Without it
-nobody could tell a Future that kills its Worker from the innocent ones that wait beside it. Behind them is room for
-what it has printed in a flood and not written yet.
+At the start of each Future the Worker stores its numbers there: so the host process can tell a Future that kills its
+Worker from those that wait beside it. Of a Future with a time limit it stores when its time is over; then the host
+process ends the Worker, whatever that does. Two halves of a spool hold what the Worker has printed and not written yet.
 """
 
 from __future__ import annotations
 
 import mmap
 
-PIECE, NUMBER, READY, HALF, SENT = range(5)
+from ..wire.messages import MAX_COUNT, MAX_PIECE
+
+PIECE, NUMBER, READY, HALF, SENT, LIMITED_PIECE, LIMITED_NUMBER, OVER_AT, LOOK_AT = range(9)
 SPOOL_BYTES = 64 << 10
 
 
 def came_of(chunk: bytes, count: int, tail: bytes) -> int:
-    """Return how much of a chunk has come, if it was begun `count` bytes ago and these were the last ones that came.
+    """Return how much of a chunk has arrived; it began `count` bytes ago, and `tail` is what arrived last.
 
     >>> came_of(b"one two ", 8, b"zero one two "), came_of(b"one two ", 0, b"zero "), came_of(b"one two ", 9, b"one t")
     (8, 0, 5)
@@ -25,7 +27,7 @@ def came_of(chunk: bytes, count: int, tail: bytes) -> int:
 
 
 class CrashCells:
-    """Shared between parent and child across a fork. ``cells[PIECE]`` is 0 while nothing runs."""
+    """The shared memory, made before the fork. ``cells[PIECE]`` is 0 while no Future runs."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
@@ -33,8 +35,21 @@ class CrashCells:
         self.halves = [mmap.mmap(-1, SPOOL_BYTES) for _ in range(2)]
 
     def running(self) -> tuple[int, int] | None:
-        """Return (piece, id) of the Future that was running, or None."""
-        return (self.cells[PIECE], self.cells[NUMBER]) if self.cells[PIECE] else None
+        """Return (piece, id) of the Future that was running, or None; what died may have written anything."""
+        piece, number = self.cells[PIECE], self.cells[NUMBER]
+        return (piece, number) if 0 < piece <= MAX_PIECE and number <= MAX_COUNT else None
+
+    def limited(self) -> tuple[int, int, int] | None:
+        """Return (piece, id, when its time is over) of the Future with a limit that is open; None: none is.
+
+        The time is that of ``time.monotonic_ns``, which is one clock for all processes of a machine.
+        """
+        piece, number, over_at = (self.cells[cell] for cell in (LIMITED_PIECE, LIMITED_NUMBER, OVER_AT))
+        return (piece, number, over_at) if over_at and 0 < piece <= MAX_PIECE and number <= MAX_COUNT else None
+
+    def look_at(self, at: int) -> None:
+        """Say when the host process looks next whether a time is over; 0: not before it is woken."""
+        self.cells[LOOK_AT] = at
 
     @property
     def ready(self) -> bool:
@@ -42,16 +57,17 @@ class CrashCells:
         return bool(self.cells[READY])
 
     def spooled(self, read: int, tail: bytes) -> bytes:
-        """Return what it has printed and not written: up to the zeros that the rest of each half is filled with.
+        """Return what the Worker has printed and not written; zeros fill the rest of each half.
 
-        It may have died while the older half was being written. How much of that has come follows from how many bytes
-        were `read`, or where others have written, too, from the last ones.
+        It may have died while it wrote the older half. How much of that has arrived follows from the number of bytes
+        that were `read`, or from the last of them (`tail`) where its children have written, too.
         """
-        older, newer = (self.halves[place][:].rstrip(b"\0") for place in (1 - self.cells[HALF], self.cells[HALF]))
+        half = self.cells[HALF] & 1
+        older, newer = (self.halves[place][:].rstrip(b"\0") for place in (1 - half, half))
         return older[came_of(older, read - self.cells[SENT], tail) :] + newer
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self.cells.release()
         for half in self.halves:
             half.close()

@@ -1,4 +1,4 @@
-"""What faulthandler wrote when a Worker crashed, for people: the stack of the program's part."""
+"""What faulthandler wrote when a Worker crashed, cut down to the program's part of the stack."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ def readable(dump: str) -> str:
       File "p.py", line 3 in f
     <BLANKLINE>
     """
-    lines = []
-    for line in dump.splitlines():
-        frame = _FRAME.match(line)
-        if line.startswith("Extension modules:") or (frame is not None and frame[1].startswith(_HERE)):
-            continue
-        lines.append(line)
-    while lines and not lines[-1]:
-        lines.pop()
-    return "\n".join([*lines, ""]) if lines else ""
+    lines = [
+        line
+        for line in dump.splitlines()
+        if not line.startswith("Extension modules:")
+        and not ((frame := _FRAME.match(line)) and frame[1].startswith(_HERE))
+    ]
+    text = "\n".join(lines).rstrip("\n")
+    return text and text + "\n"

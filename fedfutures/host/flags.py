@@ -1,7 +1,6 @@
-"""The options of the program's interpreter, for the host processes: Workers are forked from those.
+"""Passes the options of the program's interpreter to host processes, and so to Workers, as ``multiprocessing`` does.
 
-``multiprocessing`` passes them on when it spawns, so ``python -O -W error`` tests what it runs. What only concerns the
-terminal or the start of a process (``-i -v -q``, ``-X importtime``) stays with the program.
+Options that concern the terminal or the start of a process (``-i -v -q``, ``-X importtime``) stay with the program.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ _START = (
     "sys.warnoptions and __import__('warnings').filters.insert(0, ('ignore', None, Exception, None, 0)); "
     "from {} import main; main()"
 )
-"""What a process of ours runs: modules of the working directory are none of its own, and warnings are for Workers."""
+"""Starts a process of ours: without modules of the working directory, and with warnings for Workers only."""
 _STARTED = re.compile(re.escape(_START).replace(r"\{\}", r"([\w.]+)"))
 QUIET = ("ignore", None, Exception, None, 0)
-"""The filter of warnings in front of a host process's, so that ``-W error`` ends neither it nor a Broker."""
+"""The first filter of warnings of a host process, so that ``-W error`` ends neither it nor a Broker."""
 
 
 def interpreter_flags() -> list[str]:
@@ -45,20 +44,17 @@ def interpreter_flags() -> list[str]:
 
 
 def _warning_options() -> list[str]:
-    """Return the ``-W`` options without those that follow from ``-b`` and ``-X dev``."""
+    """Return the ``-W`` options, without those that ``-b`` and ``-X dev`` imply."""
     options = list(sys.warnoptions)
-    implied = (
-        [f"{'error' if sys.flags.bytes_warning > 1 else 'default'}::BytesWarning"] if sys.flags.bytes_warning else []
-    )
-    implied += ["default"] if sys.flags.dev_mode else []
-    for option in implied:
+    of_bytes = ("", "default::BytesWarning", "error::BytesWarning")[min(sys.flags.bytes_warning, 2)]
+    for option in (of_bytes, "default" if sys.flags.dev_mode else ""):
         if option in options:
             options.remove(option)
     return options
 
 
 def for_another(flags: Sequence[str], *, host: bool = False) -> list[str]:
-    """Return those options that another interpreter has, too, and with `host` those that make sense on another host.
+    """Return the options that another interpreter knows; with `host`, those that make sense on another host.
 
     >>> for_another(["-P", "-s", "-O", "-Werror", "-X", "dev"])
     ['-s', '-O', '-Werror', '-X', 'dev']
@@ -77,7 +73,7 @@ def for_another(flags: Sequence[str], *, host: bool = False) -> list[str]:
 
 
 def shown(command: Sequence[str]) -> str:
-    """Return a command for people, who can run it in a shell.
+    """Return a command as people type it in a shell.
 
     >>> shown(main_command("some.process", ["python3"], ["-O"]))
     'python3 -O -m some.process'
@@ -91,5 +87,5 @@ def shown(command: Sequence[str]) -> str:
 
 
 def main_command(module: str, python: Sequence[str], flags: Sequence[str], root: str | None = None) -> list[str]:
-    """Return the command that runs ``main()`` of a module; `root` is where it may be found if it is not installed."""
+    """Return the command that runs ``main()`` of a module; `root`: where Python finds it if it is not installed."""
     return [*python, *flags, "-c", _START.format(module), *([root] if root is not None else [])]

@@ -1,4 +1,4 @@
-"""Frames over descriptors that never block, both ways."""
+"""Sends and receives frames over descriptors that do not block."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import os
 import select
 from collections import deque
 
+from .. import failpoints
 from ..wire.control import ControlFrame
 from ..wire.framing import FrameReader, pack
 
-READ_BYTES = 1 << 18
+READ_BYTES = failpoints.size("host.read", 1 << 18)
 
 
 class Outgoing:
-    """What waits to be sent, frame by frame; `size` is how many bytes that are."""
+    """The frames that wait to be sent; `size` is their number of bytes."""
 
     def __init__(self) -> None:
         self._frames: deque[bytes] = deque()
@@ -25,13 +26,13 @@ class Outgoing:
         return bool(self._frames)
 
     def add(self, frame: ControlFrame) -> None:
-        """Have a frame wait."""
+        """Append a frame."""
         data = pack(frame)
         self._frames.append(data)
         self.size += len(data)
 
     def write(self, descriptor: int) -> None:
-        """Send what the descriptor takes now; raises OSError when nobody reads any more."""
+        """Write what the descriptor takes now; raise OSError when nobody reads any more."""
         with contextlib.suppress(BlockingIOError):
             while self._frames:
                 first = self._frames[0]
@@ -43,12 +44,12 @@ class Outgoing:
                     self._sent = 0
 
     def begin_again(self) -> None:
-        """Somebody else reads now: the first frame is sent from its beginning."""
+        """Send the first frame from its beginning: another process reads now."""
         self.size += self._sent
         self._sent = 0
 
     def clear(self) -> None:
-        """Nobody reads any more."""
+        """Drop all frames."""
         self._frames.clear()
         self._sent = self.size = 0
 
@@ -65,7 +66,7 @@ class FrameLine:
         poller.register(read, select.POLLIN)
 
     def receive(self) -> bytes | None:
-        """Return the bytes that have come, b"" at the end of the line, None if there are none."""
+        """Return the bytes that have arrived, None if there are none, b"" at the end of the stream."""
         try:
             return os.read(self.read, READ_BYTES)
         except BlockingIOError:
@@ -74,18 +75,19 @@ class FrameLine:
             return b""
 
     def send(self, frame: ControlFrame) -> None:
-        """Send a frame; what cannot leave at once waits."""
+        """Send a frame, now or later."""
         self.unsent.add(frame)
         self.flush()
 
+    @failpoints.delayed("host.send")
     def flush(self) -> None:
-        """Send what waits."""
+        """Send what is unsent, as far as the descriptor takes it."""
         if self.write < 0:
             self.unsent.clear()
             return
         try:
             self.unsent.write(self.write)
-        except OSError:  # nobody reads any more; that is seen at the other descriptor
+        except OSError:  # nobody reads any more: the reading end will show it
             self.unsent.clear()
         events = select.POLLOUT if self.unsent else 0
         if self.write == self.read:
@@ -102,7 +104,7 @@ class FrameLine:
         self.write = -1
 
     def let_go(self) -> None:
-        """Stop polling; who owns the descriptors closes them."""
+        """Stop polling; the owner of the descriptors closes them."""
         for descriptor in {self.read, self.write}:
             self._forget(descriptor)
         self.read = self.write = -1

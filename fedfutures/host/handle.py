@@ -1,128 +1,126 @@
-"""The launching side's end of a host process: starts it, talks to it, hears what its Workers print, ends it."""
+"""The launching side's end of a host process: starts it, exchanges frames with it, ends it."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import select
-import subprocess
 import sys
 import threading
-import time
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
-from ..errors import RemoteProtocolError, StartFailed
-from ..program import safe_points
+from ..errors import StartFailed
 from ..supervision.brokers import facts_of
-from ..wire.control import ControlFrame, EndRun, HostReady, HostTable, Notice, StartRefused
-from ..wire.framing import FrameReader, pack
+from ..wire.control import (
+    BrokerGivenUp,
+    ControlFrame,
+    HostReady,
+    HostTable,
+    Notice,
+    NoWorkersLeft,
+    StartRefused,
+)  # fmt: skip
+from . import starting
+from .directories import Hold
 from .flags import for_another, main_command, shown
+from .kept_process import KeptProcess
 from .settings import Settings, frame_of
-from .starting import starting
 from .system import remove_tree
 
+logger = logging.getLogger("fedfutures")
 START_SECONDS = 30.0
 END_SECONDS = 5.0
-LOOK_SECONDS = 0.05
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _handles: weakref.WeakSet[HostHandle] = weakref.WeakSet()
 
 
 def command_here(settings: Settings, python: Sequence[str] | None = None) -> list[str]:
-    """Return the command of the host process of this machine; `python` is its interpreter, if it is another one."""
+    """Return the command of the host process of this machine; `python`: another interpreter for it."""
     if python is None or list(python) == [sys.executable]:
         return main_command(starting.host_module, [sys.executable], settings.flags, _ROOT)
     return main_command(starting.host_module, python, for_another(settings.flags))
 
 
 class HostGone:
-    """Stands behind the last frame that a host process has sent."""
+    """Follows the last frame of a process; `why`: it cannot be kept running. `what`: not the host process."""
+
+    def __init__(self, why: str = "", what: str = "") -> None:
+        self.why, self.what = why, what
+
+
+class HostEnded:
+    """Stands between the frames of a host process that has ended and those of the one that takes its place.
+
+    No process that was below the first one lives any more. `status` says how it has ended, for people.
+    """
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+
+
+Heard = ControlFrame | HostEnded | HostGone
 
 
 class HostHandle:
-    """One host process, started here by ``subprocess``.
+    """The host process of this machine, which is started again, in the same directories, when it ends too early.
 
-    Or what stands for several: the first frame it is sent is `first`, and `command` is run instead.
+    `command`: another process that behaves like one; it is not started again. `is_planned`: the settings are whole.
     """
 
     what = "the host process"
-    start_seconds = START_SECONDS
-    end_seconds = END_SECONDS
 
     def __init__(
-        self,
-        settings: Settings,
-        first: ControlFrame | None = None,
-        *,
-        python: Sequence[str] | None = None,
-        command: Sequence[str] | None = None,
-        pass_fds: Sequence[int] = (),
-    ) -> None:
-        self.settings = settings
+        self, settings: Settings, *, python: Sequence[str] | None = None, command: Sequence[str] | None = None,
+        pass_fds: Sequence[int] = (), is_planned: bool = True,
+    ) -> None:  # fmt: skip
+        self.settings = self._plan = settings
         self.facts: dict[str, Any] = {}
-        self.command = list(command or command_here(settings, python))
-        self._reader = FrameReader()
+        self._of_the_run: dict[str, Any] = {}  # more facts
+        self._hold = Hold(())  # while it is held, no Broker of a host process that was killed removes what is used here
         self._early: list[ControlFrame] = []
-        self._thread: threading.Thread | None = None
-        self._saying = threading.Lock()
-        self._process = self._start(self.command, pass_fds)
+        self._threads: list[threading.Thread] = []
+        self._host = KeptProcess(
+            self.what, command or command_here(settings, python), START_SECONDS, pass_fds=pass_fds,
+            is_kept=command is None,
+        )  # fmt: skip
+        self._processes = [self._host]
         _handles.add(self)
-        self.tell(first or frame_of(settings))  # if it has ended already, wait_ready says so
+        if is_planned:
+            self._begin(settings)
 
-    def _start(self, command: Sequence[str], pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-        try:
-            return subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0,
-                pass_fds=pass_fds,
-            )  # fmt: skip
-        except OSError as error:
-            raise StartFailed(f"cannot start {shown(command)}: {error}") from error
+    def _begin(self, settings: Settings) -> None:
+        self._plan = settings
+        self.tell(frame_of(settings))  # wait_ready reports it if the process has ended already
 
     def tell(self, frame: ControlFrame) -> None:
-        """Send the host process a frame, from any thread; nothing if it is gone."""
-        assert self._process.stdin is not None
-        data = memoryview(pack(frame))
-        with self._saying, contextlib.suppress(OSError, ValueError):  # gone; closed
-            while data:
-                data = data[self._process.stdin.write(data) :]
+        """Send a frame, from any thread; do nothing when the host process is gone."""
+        self._host.tell(frame)
 
     def wait_ready(self) -> dict[str, Any]:
-        """Wait for the host's hello and return its facts; raise :class:`StartFailed`."""
-        assert self._process.stdout is not None
-        deadline = time.monotonic() + self.start_seconds
-        descriptor = self._process.stdout.fileno()
-        poller = select.poll()
-        poller.register(descriptor, select.POLLIN)
-        while not self.facts:
-            left = deadline - time.monotonic()
-            readable = left > 0 and safe_points.poll(poller, min(left, LOOK_SECONDS) * 1000)
-            if self.facts:  # the handler of a signal has waited, too
-                break
-            if left > 0 and not readable:
-                continue
-            data = os.read(descriptor, 1 << 16) if readable else b""
-            if not data:
-                self._fail("it ended" if readable else f"no answer within {self.start_seconds:.0f} s")
-            try:
-                frames = self._reader.feed(data)
-            except RemoteProtocolError as error:
-                self._fail(f"what it says makes no sense ({error})")
-            for frame in frames:
-                self._on_start(frame)
+        """Wait for HostReady and return the host's facts; raise :class:`StartFailed`."""
+        self._wait_for(self._host, lambda: bool(self.facts), self._begin_again)
         return self.facts
 
-    def _fail(self, why: str) -> NoReturn:
+    def _wait_for(
+        self, process: KeptProcess, is_there: Callable[[], bool], first: Callable[[], Sequence[ControlFrame]]
+    ) -> None:
+        while why := process.wait_for(is_there, self._on_start):
+            if not process.revive(first):
+                self._fail(process, why)
+
+    def _fail(self, process: KeptProcess, why: str) -> NoReturn:
         self.end()
         raise StartFailed(
-            f"{self.what} on {self.settings.host} did not start: {why}. Its messages are above; "
-            f"try: {shown(self.command)} </dev/null"
+            f"{process.what} on {self.settings.host} did not start: {why}. Its messages are above; "
+            f"try: {shown(process.command)} </dev/null"
         )
 
     def _on_start(self, frame: ControlFrame) -> None:
         if isinstance(frame, HostReady) and not self.facts:
-            self.facts = facts_of(frame)
+            self._on_ready(frame)
         elif isinstance(frame, HostTable):
             if frame.problems or self.settings.verbosity >= 0:
                 print(frame.text, file=sys.stderr)
@@ -131,6 +129,9 @@ class HostHandle:
         elif isinstance(frame, StartRefused):
             self.end()
             raise StartFailed(frame.reason, frame.exit_code, frame.hosts)
+        elif isinstance(frame, NoWorkersLeft):
+            self.end()
+            raise StartFailed(frame.reason)
         else:
             self._early.append(frame)
 
@@ -139,61 +140,93 @@ class HostHandle:
         """The names of the hosts that have Workers."""
         return [self.settings.host]
 
-    def listen(self, heard: Callable[[ControlFrame | HostGone], None]) -> None:
-        """Call ``heard(frame)`` in a thread for each frame from now on, and with a HostGone when the host is gone."""
-        self._thread = threading.Thread(target=self._listen, args=(heard,), name="fedfutures-output", daemon=True)
-        self._thread.start()
+    def listen(self, heard: Callable[[Heard], None]) -> None:
+        """Call ``heard(frame)`` in a thread for each frame from now on; the last one is a HostGone."""
+        self._listen_in_thread(self._listen, heard)
 
-    def _listen(self, heard: Callable[[ControlFrame | HostGone], None]) -> None:
-        assert self._process.stdout is not None
-        descriptor = self._process.stdout.fileno()
+    def _listen_in_thread(self, listen: Callable[..., None], heard: Callable[[Heard], None]) -> None:
+        thread = threading.Thread(target=listen, args=(heard,), name="fedfutures-output", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _listen(self, heard: Callable[[Heard], None]) -> None:
+        def take(frame: ControlFrame) -> None:
+            if isinstance(frame, HostReady):
+                self._on_ready(frame)
+            elif isinstance(frame, (BrokerGivenUp, NoWorkersLeft)):
+                self._host.note_given_up()
+            hear(heard, frame)
+
         for frame in self._early:
-            heard(frame)
-        with contextlib.suppress(OSError, RemoteProtocolError):
-            while data := os.read(descriptor, 1 << 18):
-                for frame in self._reader.feed(data):
-                    heard(frame)
-        heard(HostGone())
+            take(frame)
+        why = self._host.serve(
+            take, lambda status: hear(heard, HostEnded(status)), self._begin_again, lambda: self.facts["mark"]
+        )
+        hear(heard, HostGone(why))
+
+    def _on_ready(self, frame: HostReady) -> None:
+        self.facts = facts_of(frame) | self._of_the_run
+        held, self._hold = self._hold, Hold(self._directories())
+        held.let_go()
+        self._host.note_ready()
+
+    def _begin_again(self) -> list[ControlFrame]:
+        """Return what a host process is told first that takes the place of another one."""
+        directories = [self.facts[key] for key in ("run", "shared", "disk")] if self.facts else []
+        return [frame_of(replace(self._plan, directories=directories, life=self._host.restarts))]
 
     def hang_up(self) -> None:
-        """Tell the host to end everything, without waiting."""
-        assert self._process.stdin is not None
-        self._end_in_words()
-        with self._saying, contextlib.suppress(OSError):
-            self._process.stdin.close()
-
-    def _end_in_words(self) -> None:
-        """A process that the program forked in C may hold the pipe open; no word to a host that does not read."""
-        assert self._process.stdin is not None
-        with self._saying, contextlib.suppress(OSError, ValueError):
-            poller = select.poll()
-            poller.register(self._process.stdin.fileno(), select.POLLOUT)
-            if poller.poll(0):
-                self._process.stdin.write(pack(EndRun()))
+        """Tell the host process to end the run, without waiting."""
+        for process in self._processes:
+            process.hang_up()
 
     def end(self) -> None:
-        """End the host and everything below it, and wait until that has happened."""
+        """End the host process and all below it, and wait for that."""
         self.hang_up()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(self.end_seconds)  # its end is the host's; waiting for the process itself means polling
-        try:
-            self._process.wait(self.end_seconds)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None and (self._thread is None or not self._thread.is_alive()):
-            self._process.stdout.close()
-        for key in ("run", "shared", "disk"):  # of a host process that was killed
-            if key in self.facts:
-                remove_tree(self.facts[key])
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(END_SECONDS)  # its end is the host's; waiting for the process itself means polling
+        for process in self._processes:
+            process.wait(END_SECONDS)
+            if not any(thread.is_alive() for thread in self._threads):
+                process.close_output()
+        for path in self._directories():  # of a host process that was killed
+            remove_tree(path)
+        self._hold.let_go()
+
+    def _directories(self) -> list[str]:
+        return [self.facts[key] for key in ("run", "shared", "disk") if self.facts.get(key)]
+
+    def let_go(self) -> None:
+        """Close pipes and locks in a process that the program has forked: its copies would keep the run alive."""
+        self._hold.let_go()
+        for process in self._processes:
+            process.close_input()
+
+
+def one_at_a_time(heard: Callable[[Heard], None]) -> Callable[[Heard], None]:
+    """Return what several threads may call, as if one of them did: lines of Workers must not mix."""
+    taking = threading.RLock()
+
+    def take(frame: Heard) -> None:
+        with taking:
+            heard(frame)
+
+    return take
+
+
+def hear(heard: Callable[[Heard], None], frame: Heard) -> None:
+    """Pass a frame on. Whatever that raises, the thread listens on: only it learns that the host process has ended."""
+    try:
+        heard(frame)
+    except BaseException:
+        with contextlib.suppress(BaseException):  # a log handler of the program may raise as well
+            logger.exception("taking in %s failed", type(frame).__name__)
 
 
 def _let_go() -> None:
-    """In a process that the program has forked: its copies of the pipes must not keep a run alive."""
     for handle in list(_handles):
-        if handle._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                handle._process.stdin.close()
+        handle.let_go()
 
 
 os.register_at_fork(after_in_child=_let_go)

@@ -1,7 +1,4 @@
-"""The settings of a Federation on this machine, for the program that runs here.
-
-Light on purpose: a launcher has its host process under way before it loads anything else.
-"""
+"""The settings of a Federation on this machine. Loads little: a launcher starts its host process before all else."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from .system import processors
 
 
 def settings_here(workers: int, **more: Any) -> Settings:
-    """Return the settings of a Federation of `workers` Workers; `more` are those that differ from the usual."""
+    """Return the settings of a Federation of `workers` Workers; `more` replaces the usual ones."""
     usual: dict[str, Any] = {
         "host": os.uname().nodename.partition(".")[0] or "localhost",
         "workers": workers,
@@ -35,17 +32,13 @@ def settings_here(workers: int, **more: Any) -> Settings:
 
 
 def authkey_here() -> bytes:
-    """Return the key by which this process and its children know each other in ``multiprocessing``.
-
-    A program that has not imported that yet is given this one when it has a Federation
-    (:func:`fedfutures.program.process.adopt_authkey`).
-    """
+    """Return this process's key of ``multiprocessing``, else a new one (:func:`..program.process.adopt_authkey`)."""
     process = sys.modules.get("multiprocessing.process")
     return os.urandom(32) if process is None else bytes(process.current_process().authkey)
 
 
 def modules_in(directory: str) -> list[str]:
-    """Return the names of the modules and packages that stand in a directory, those of the standard library aside."""
+    """Return the names of the modules and packages in a directory that the standard library does not have."""
     try:
         with os.scandir(directory or ".") as entries:
             names = [
@@ -66,14 +59,12 @@ def _directory() -> str | None:
 
 
 def program_here() -> tuple[str, str] | None:
-    """What Workers may import as the program: the file or module that runs as ``__main__``, if it has a main guard."""
+    """Return what Workers may import as the program: the file or module of ``__main__``, if it has a main guard."""
     main = sys.modules.get("__main__")
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-    if spec is not None and importable_program("module", spec.name):
-        return ("module", spec.name)
-    if file is not None and importable_program("file", os.path.abspath(file)):
-        return ("file", os.path.abspath(file))
-    return None
+    found = [("module", spec.name)] if spec is not None else []
+    found += [("file", os.path.abspath(file))] if file is not None else []
+    return next((program for program in found if importable_program(*program)), None)
 
 
 def importable_program(kind: str, place: str) -> bool:
@@ -92,7 +83,7 @@ def importable_program(kind: str, place: str) -> bool:
 
 
 def has_main_guard(source: str | bytes) -> bool:
-    """Whether a program keeps from being run when it is imported: an ``if`` of its top level asks for ``__name__``.
+    """Whether importing a program does not run it: an ``if`` of its top level compares ``__name__``.
 
     >>> has_main_guard("if __name__ == '__main__': main()"), has_main_guard("print(__name__)  # '__main__'")
     (True, False)
@@ -104,24 +95,17 @@ def has_main_guard(source: str | bytes) -> bool:
         tree: Any = compile(source, "<program>", "exec", _ast.PyCF_ONLY_AST, dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
-    return any(map(_asks_for_name, _statements(tree)))
+    guards = [statement.test for statement in _statements(tree) if isinstance(statement, _ast.If)]
+    return any(_compares_name(part) for guard in guards for part in _expressions(guard))
 
 
 def _statements(node: Any) -> Iterator[Any]:
     """Yield the statements of the top level, those inside of ``try``, ``with`` and ``if`` too."""
-    for statement in getattr(node, "body", ()):
-        yield statement
-        if not isinstance(statement, (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)):
-            yield from _statements(statement)
-    for statement in (*getattr(node, "orelse", ()), *getattr(node, "finalbody", ())):
-        yield statement
-        yield from _statements(statement)
-    for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-        yield from _statements(part)
-
-
-def _asks_for_name(statement: Any) -> bool:
-    return isinstance(statement, _ast.If) and any(map(_compares_name, _expressions(statement.test)))
+    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for part in getattr(node, block, ()):
+            yield part
+            if not isinstance(part, (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)):
+                yield from _statements(part)
 
 
 def _expressions(node: Any) -> Iterator[Any]:

@@ -1,8 +1,4 @@
-"""What a program, a command line or a host file may say of hosts: each option is declared here, and only here.
-
-The launcher makes its flags (``fedfutures_launcher.cli.options``) and the keys of host files
-(``fedfutures_launcher.hosts.hostfile``) of these declarations.
-"""
+"""Declares each option of hosts once; the launcher derives its flags and the keys of host files from that."""
 
 from __future__ import annotations
 
@@ -26,7 +22,7 @@ def _option(default: Any, *flags: str, of_one: bool = False, here: bool = False,
 class Hosts:
     """The hosts of a Federation, and how to reach them; for ``Executor(hosts=...)``.
 
-    Without `names` and `file`, they are those of the batch scheduler's job that this process is in.
+    Without `names` and `file`, they are those of the batch scheduler's job in which this process runs.
 
     names:
         ``[user@]host[:port]`` each, as ssh takes them; named twice, it gets two Workers; "localhost" is this machine.
@@ -37,20 +33,20 @@ class Hosts:
     ssh_config:
         Another ssh config file than ``~/.ssh/config``.
     host_key_policy:
-        "reject": a host whose key is not known is not used; "accept-new": its key is stored, and that is said.
+        "reject": do not use a host whose key is unknown; "accept-new": store its key, and report it.
     tunnel:
-        Links go through the ssh connections from the start, not only where no port can be reached.
+        Put links through the ssh connections from the start, not only if a port cannot be reached.
     min_hosts, require_all:
-        How many hosts must work for the run to begin.
+        The number of hosts that must work for the run to begin; whether all must.
     python, prolog, path, pythonpath, nice:
         On the hosts: interpreter, shell script to source first, working directory, directories in front of
         ``sys.path``, niceness of the Workers.
     external_hostname:
         An old name of this machine for others; accepted, but links are dialled outward and need none.
     grace:
-        For how many seconds a host goes on, and is looked for, when its ssh connection was lost.
+        The seconds for which a host continues, and the connector tries to reach it, after its ssh connection was lost.
     allow_root:
-        Log in to other hosts although this is root's process.
+        Log in to other hosts although this process runs as root.
 
     >>> Hosts(["localhost", "ann@node7:2222"], tunnel=True).names
     ['localhost', 'ann@node7:2222']
@@ -105,7 +101,8 @@ class Hosts:
     )  # fmt: skip
     grace: float = _option(
         GRACE_SECONDS, "--grace", between=(1, 86_400), metavar="SECONDS",
-        help="how long a host goes on, and is looked for, when its ssh connection was lost; default: 30",
+        help="how long a host goes on, and is looked for, when its ssh connection was lost; and how long a Worker that "
+        "gets SIGTERM may go on with what it runs; default: 30",
     )  # fmt: skip
     allow_root: bool = _option(False, "--allow-root", help="log in to other hosts although this is root's process")
 

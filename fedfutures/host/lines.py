@@ -1,12 +1,8 @@
-"""What Workers print, cut at the ends of lines and kept within bounds. Pure.
+"""Cuts what a Worker prints at the ends of lines, and bounds it. Pure.
 
-A Worker's standard output and error are pipes that the host process reads. Lines reach the Origin unbroken; the part
-of a line that has no end yet is passed on a little later, and what a progress bar writes between two carriage returns
-at once. A Worker that prints more than :data:`RATE_BYTES_PER_SECOND` for long is not slowed down: the excess is left
-out, and a line says how much.
-
-A Worker writes each line by itself. To be woken for each would cost more than the line: a stream that has been read
-:data:`READS_AT_ONCE` times in short order rests for a moment, in which its pipe fills.
+A line reaches the Origin unbroken; a part whose end is late goes alone. The excess over :data:`RATE_BYTES_PER_SECOND`
+is left out, and a line says how much: no Worker is slowed down. After :data:`READS_AT_ONCE` reads in short order a
+stream rests while its pipe fills: a Worker writes each line by itself, and to wake for each would cost more than it.
 """
 
 from __future__ import annotations
@@ -15,8 +11,7 @@ RATE_BYTES_PER_SECOND = 8 << 20
 BURST_BYTES = 16 << 20
 LINE_AT_MOST_BYTES = 64 << 10
 PARTIAL_SECONDS = 0.1
-FULL_BYTES = 64 << 10
-"""So much at once says that the pipe is filling: then there is no rest, and no Worker is slowed down."""
+FULL_BYTES = 64 << 10  # a read of so many bytes shows that the pipe is filling: then the stream does not rest
 REST_SECONDS = 0.005
 READS_AT_ONCE = 20
 READS_PER_SECOND = 200.0
@@ -36,7 +31,7 @@ class Lines:
         self.rests_until: float | None = None
 
     def feed(self, data: bytes, now: float) -> bytes:
-        """Take in what the Worker wrote; return what is to be passed on: whole lines."""
+        """Take in what the Worker wrote; return the whole lines."""
         self._budget = min(BURST_BYTES, self._budget + (now - self._at) * RATE_BYTES_PER_SECOND)
         self._reads = min(READS_AT_ONCE, self._reads + (now - self._at) * READS_PER_SECOND - 1)
         rests = self._reads < 0 and len(data) < FULL_BYTES
@@ -46,9 +41,7 @@ class Lines:
             self._left_out += len(data)
             return b""
         self._budget -= len(data)
-        mark = b""
-        if self._left_out:
-            mark = self._mark()
+        mark = self._mark() if self._left_out else b""
         text = self._partial + data
         end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
         if len(text) - end > LINE_AT_MOST_BYTES:
@@ -61,13 +54,13 @@ class Lines:
         return mark + text[:end]
 
     def deadline(self) -> float | None:
-        """Return when :meth:`late` has something to pass on, or the stream has rested."""
+        """Return when :meth:`late` has data, or the stream has rested."""
         if self.rests_until is not None:
             return self.rests_until
         return self._partial_since + PARTIAL_SECONDS if self._partial else None
 
     def has_rested(self, now: float) -> bool:
-        """Whether the stream's rest is over now: it is to be read again."""
+        """Whether the stream's rest has just ended."""
         if self.rests_until is None or now < self.rests_until:
             return False
         self.rests_until = None
@@ -82,7 +75,7 @@ class Lines:
         return partial
 
     def close(self) -> bytes:
-        """The stream has ended; return what is left of it."""
+        """Return the rest of a stream that has ended."""
         return self._line_ended() + (self._mark() if self._left_out else b"")
 
     def _mark(self) -> bytes:
@@ -91,7 +84,7 @@ class Lines:
         return self._line_ended() + mark
 
     def _line_ended(self) -> bytes:
-        """Return what there is of a line that has been begun, with an end."""
+        """Return the line that has been begun, with an end; b"" if there is none."""
         rest = self._partial + b"\n" if self._partial or not self._ends_a_line else b""
         self._partial, self._ends_a_line = b"", True
         return rest

@@ -1,4 +1,4 @@
-"""Whether a process was killed because memory was short: what the kernel counts, where it can be read."""
+"""Tells whether the kernel has killed a process because memory was short, by the kernel's own counts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ _ROOT = "/sys/fs/cgroup"
 
 
 class KillCounter:
-    """Counts what the kernel has killed for want of memory: in the control group of this process, and on the machine.
-
-    The control group's count speaks of our processes; the machine's may speak of others, so it only makes it probable.
-    """
+    """Compares the kernel's counts of kills: this control group's is proof, the machine's only makes it probable."""
 
     def __init__(self, groups: list[str] | None = None, machine: str = "/proc/vmstat") -> None:
         self._files = [*((group, OUT_OF_MEMORY) for group in (_groups() if groups is None else groups)),
@@ -20,10 +17,7 @@ class KillCounter:
         self._explained = [_count(file) for file, _ in self._files]
 
     def explanation(self) -> str:
-        """Return why a process was killed (SIGKILL), for behind that: ", out of memory"; "" if it is not known.
-
-        A kill that was counted explains one end.
-        """
+        """Return ", out of memory" if that is why SIGKILL came, else "". Each counted kill explains one end."""
         for place, (file, why) in enumerate(self._files):
             if _count(file) > self._explained[place]:
                 self._explained = [count + 1 for count in self._explained]

@@ -1,4 +1,4 @@
-"""The pipes of Workers' standard output and error: read when they have something, at a pace, and passed on."""
+"""Reads the pipes of Workers' standard output and error, at a bounded pace, and passes on what they print."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import select
 import time
 from collections.abc import Callable, Iterable
 
+from .. import failpoints
 from ..wire.control import ControlFrame, WorkerOutput
 from .child import Child
 from .lines import FULL_BYTES, Lines
@@ -16,12 +17,12 @@ READS_AT_THE_END = 1024
 
 
 class Outputs:
-    """Those of all children. `send` passes on a frame."""
+    """The pipes of all children. `send` sends a frame to the launching side."""
 
     def __init__(self, poller: select.poll, send: Callable[[ControlFrame], None]) -> None:
         self._poller, self._send = poller, send
         self._paused = False
-        self._due: dict[int, tuple[Child, Lines]] = {}  # descriptors that time concerns
+        self._due: dict[int, tuple[Child, Lines]] = {}  # descriptors that have a deadline
 
     def add(self, child: Child) -> None:
         """Listen to a new child."""
@@ -29,16 +30,16 @@ class Outputs:
             self._poller.register(descriptor, 0 if self._paused else select.POLLIN)
 
     def pace(self, paused: bool, children: Iterable[Child]) -> None:
-        """While `paused` what Workers print waits in their pipes."""
+        """Stop reading, or go on: while `paused`, what Workers print waits in their pipes."""
         if paused == self._paused:
             return
         self._paused = paused
         for child in children:
-            for descriptor in child.outputs:
-                self._poller.register(descriptor, 0 if paused else select.POLLIN)
+            self.add(child)
 
+    @failpoints.delayed("host.output")
     def read(self, child: Child, descriptor: int) -> bool:
-        """Read what is there, and pass it on; return whether there was something."""
+        """Read a pipe once and pass on its lines; return whether there was data."""
         stream, lines = child.outputs[descriptor]
         try:
             data = os.read(descriptor, READ_BYTES)
@@ -64,7 +65,7 @@ class Outputs:
         return min(found) if found else None
 
     def tick(self, now: float) -> None:
-        """Listen again to what has rested; pass on parts of lines whose end does not come."""
+        """Listen again to streams that have rested; pass on parts of lines whose end is late."""
         for descriptor, (child, lines) in list(self._due.items()):
             if lines.has_rested(now):
                 self._poller.register(descriptor, 0 if self._paused else select.POLLIN)
@@ -74,20 +75,19 @@ class Outputs:
                 del self._due[descriptor]
 
     def drain(self, child: Child, *, close: bool) -> None:
-        """Read all that is there; with `close` that was the last, although a grandchild may hold the other end."""
+        """Read all data that a child has left. `close`: the child has died, though a grandchild may hold the pipe."""
         for descriptor in list(child.outputs):
             for _ in range(READS_AT_THE_END):
                 if not self.read(child, descriptor):
                     break
             if close and descriptor in child.outputs:
                 stream, lines = child.outputs[descriptor]
-                rest = self._last_of(child, stream, lines)
-                if rest:
+                if rest := self._last_of(child, stream, lines):
                     self._send(WorkerOutput(child.name, stream, rest))
                 self._let_go(child, descriptor)
 
     def _last_of(self, child: Child, stream: int, lines: Lines) -> bytes:
-        """The Worker has died: what it had printed and not written comes behind what it had written."""
+        """Return what is left of the stream of a Worker that has died, what it had not written yet included."""
         spooled = child.spooled() if stream == 1 else b""
         return (lines.feed(spooled, time.monotonic()) if spooled else b"") + lines.close()
 

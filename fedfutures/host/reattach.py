@@ -1,10 +1,8 @@
-"""The host process's connection to the launching side: frames on descriptors 0 and 1, and what happens when it is lost.
+"""The host process's connection to the launching side: frames on descriptors 0 and 1, and what follows its loss.
 
-On the launching machine the connection is a pair of pipes, and when they end, the run ends. On other hosts it is an ssh
-session, which may end although the run goes on: then the host process goes on for its *grace* with the Futures that it
-has, and listens at its *door*, a socket in its private directory, where the launching side comes back
-(:mod:`.attach`). The run ends when the launching side says so, or when it was silent for as long as the grace lasts: it
-sends heartbeats while it lives.
+On the launching machine two pipes are the connection, and the run ends with them. Elsewhere it is an ssh session. When
+that is lost, the host process goes on for its *grace* and listens at its *door*, a socket in its private directory, by
+which the launching side comes back (:mod:`.attach`). While that lives, it sends heartbeats.
 """
 
 from __future__ import annotations
@@ -16,13 +14,37 @@ import socket
 import time
 
 from ..errors import RemoteProtocolError
-from ..wire.control import ControlFrame
-from ..wire.framing import FrameReader
+from ..wire.control import BeginHost, ControlFrame, NoWorkersLeft, Probe, ProbeReply
+from ..wire.framing import FrameReader, pack
 from .frame_line import Outgoing
+from .settings import Settings, settings_from
 
 UNSENT_AT_MOST_BYTES = 16 << 20
 DOOR = "door"
 REST_SECONDS = 1.0
+
+
+def read_settings() -> tuple[Settings, FrameReader, list[ControlFrame]]:
+    """Read the settings, and the frames behind them; exit when the launching side is gone. It may send Probes first."""
+    reader = FrameReader()
+    while data := os.read(0, 65536):
+        try:
+            frames = reader.feed(data)
+            for place, frame in enumerate(frames):
+                if isinstance(frame, Probe):
+                    os.write(1, pack(ProbeReply()))
+                elif isinstance(frame, BeginHost):
+                    return settings_from(frame.settings), reader, frames[place + 1 :]
+        except RemoteProtocolError as error:
+            raise SystemExit(f"fedfutures: the launching side sent a malformed frame: {error}") from None
+    raise SystemExit(0)
+
+
+def tell_end(reason: str) -> None:
+    """Tell the launching side why this host ends; it may be gone."""
+    with contextlib.suppress(OSError):
+        os.set_blocking(1, True)
+        os.write(1, pack(NoWorkersLeft(reason)))
 
 
 class LaunchingSide:
@@ -32,7 +54,7 @@ class LaunchingSide:
         self._reader, self._grace, self._poller = reader, grace, poller
         self.has_ended = False
         self.lost = False
-        self.malformed = 0  # how often something came that is no frame
+        self.malformed = 0  # how often something else than a frame arrived
         self._heard_at = time.monotonic()
         self._unsent = Outgoing()
         self._door: socket.socket | None = None
@@ -46,25 +68,24 @@ class LaunchingSide:
 
     @property
     def door(self) -> int:
-        """The descriptor at which the launching side comes back; -1: there is none."""
+        """The descriptor at which the launching side comes back; -1 without one."""
         return -1 if self._door is None else self._door.fileno()
 
     @property
     def full(self) -> bool:
-        """Whether so much waits to be sent that Workers' output had better wait in their pipes."""
+        """Whether so much is unsent that Workers' output has to wait in their pipes."""
         return self._unsent.size > UNSENT_AT_MOST_BYTES
 
     def next_deadline(self) -> float | None:
-        """When to look whether the grace is over."""
+        """Return when the grace will be over."""
         return self._heard_at + self._grace if self._grace else None
 
     def tick(self, now: float) -> None:
-        """End the run when the launching side has not been heard for too long."""
-        if self._grace and now >= self._heard_at + self._grace:
-            self.has_ended = True
+        """End the run when the grace is over."""
+        self.has_ended = self.has_ended or bool(self._grace and now >= self._heard_at + self._grace)
 
     def receive(self) -> list[ControlFrame]:
-        """Return the frames that have come."""
+        """Read descriptor 0 and return its frames."""
         try:
             data = os.read(0, 1 << 18)
         except BlockingIOError:
@@ -86,7 +107,7 @@ class LaunchingSide:
             return []
 
     def accept(self) -> bool:
-        """Let the launching side come back, in place of the connection before; return whether it has."""
+        """Replace the connection by the one at the door; return whether there was one."""
         assert self._door is not None
         try:
             connection, _ = self._door.accept()
@@ -104,12 +125,12 @@ class LaunchingSide:
         return True
 
     def send(self, frame: ControlFrame) -> None:
-        """Send a frame; what cannot leave at once waits."""
+        """Send a frame, now or later."""
         self._unsent.add(frame)
         self.flush()
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send what is unsent, as far as the descriptor takes it."""
         if self.lost:
             return
         try:
@@ -122,7 +143,7 @@ class LaunchingSide:
             self._forget(1)
 
     def send_rest(self) -> None:
-        """Send what waits, for a bounded time."""
+        """Send all that is unsent, within :data:`REST_SECONDS`."""
         deadline = time.monotonic() + REST_SECONDS
         while self._unsent and not self.lost and time.monotonic() < deadline:
             select.select([], [1], [], 0.1)

@@ -1,13 +1,10 @@
-"""Links that go through the ssh connection: the host's end of them.
+"""Links between Brokers that go through the ssh connections: the host's end.
 
-Where a Broker's port cannot be reached, its neighbour dials a socket in its own host's private directory instead. Each
-connection to that socket is a *stream*: its bytes travel as frames to the launching side, from there to the host of the
-Broker that is dialled, whose host process connects to the port that nobody else could reach. So links need nothing but
-the ssh connection, not even its port forwarding, which many clusters forbid. CURVE encrypts from end to end: whoever
-relays cannot read it.
-
-A stream has :data:`WINDOW_BYTES` of credit at first, so what waits anywhere on the way is bounded. Whoever opens a
-stream numbers it: host processes with odd numbers, the launching side with even ones.
+Where a Broker's port cannot be reached, its neighbour dials a socket in its own host's private directory. Each
+connection there is a *stream*: its bytes travel as frames to the launching side and on to the dialled Broker's host,
+whose host process connects to the port. So links need no port forwarding, which many clusters forbid, and CURVE
+encrypts from end to end. :data:`WINDOW_BYTES` of credit bound what waits on the way. Host processes give odd numbers
+to the streams that they open, the launching side even ones.
 """
 
 from __future__ import annotations
@@ -19,6 +16,7 @@ import select
 import socket
 from collections.abc import Callable, Mapping
 
+from .. import failpoints
 from ..wire.control import (
     SOCKETS,
     BrokerBound,
@@ -32,7 +30,7 @@ from ..wire.control import (
 )
 
 WINDOW_BYTES = 1 << 20
-READ_BYTES = 1 << 16
+READ_BYTES = failpoints.size("relay.size", 1 << 16)
 
 
 class _Stream:
@@ -43,7 +41,7 @@ class _Stream:
     def __init__(self, number: int, connection: socket.socket, *, connecting: bool) -> None:
         self.number, self.socket, self.connecting = number, connection, connecting
         self.credit = WINDOW_BYTES  # bytes that may still be sent to the other end
-        self.granted = 0  # bytes passed on that the other end has not been told of
+        self.granted = 0  # bytes written here for which the other end has no new credit yet
         self.unsent = bytearray()  # came from the other end
         self.ended = False  # the other end has closed: what is unsent goes out first
 
@@ -60,7 +58,7 @@ class Relay:
         self._addresses: dict[str, list[str]] = {}  # of the sockets at which a neighbour is dialled
 
     def dialled(self, frame: RelayBroker) -> DialBroker:
-        """Return what makes the Broker dial the neighbour at sockets of this relay; they are made at first use."""
+        """Return the frame by which a Broker dials a neighbour through this relay, whose sockets this makes."""
         if frame.name not in self._addresses:
             number, addresses = len(self._addresses) + 1, []
             for kind in SOCKETS:
@@ -72,21 +70,21 @@ class Relay:
                 self._poller.register(listener.fileno(), select.POLLIN)
                 addresses.append(f"ipc://{path}")
             self._addresses[frame.name] = addresses
-        main, meta, ear = self._addresses[frame.name]
-        return DialBroker(frame.broker, frame.name, main, meta, ear, frame.key)
+        main, meta, subscriber = self._addresses[frame.name]
+        return DialBroker(frame.broker, frame.name, main, meta, subscriber, frame.key)
 
     def close(self) -> None:
-        """End all streams, and let nobody dial any more."""
+        """Close all streams and listening sockets."""
         self.reset()
         for descriptor, (listener, _, _) in self._listeners.items():
             self._poller.unregister(descriptor)
             listener.close()
         self._listeners.clear()
 
-    # -- what the launching side says --------------------------------------------------------------------------------
+    # -- frames of the launching side --------------------------------------------------------------------------------
 
     def on_frame(self, frame: StreamFrame, bound: Mapping[str, BrokerBound]) -> None:
-        """Take in a frame about a stream; `bound` says where this host's Brokers are, by name."""
+        """Take in a frame about a stream; `bound` has the ports of this host's Brokers, by name."""
         if isinstance(frame, OpenStream):
             self._open(frame, bound.get(frame.broker))
             return
@@ -94,10 +92,13 @@ class Relay:
         if stream is None:
             return  # closed here meanwhile
         if isinstance(frame, StreamData):
+            if len(stream.unsent) + len(frame.data) > WINDOW_BYTES:  # more than the other end has credit for
+                self._drop(stream, tell=True)
+                return
             stream.unsent += frame.data
             self._write(stream)
         elif isinstance(frame, StreamCredit):
-            stream.credit += frame.count
+            stream.credit = min(stream.credit + frame.count, WINDOW_BYTES)
             self._watch(stream)
         else:
             stream.ended = True
@@ -105,33 +106,31 @@ class Relay:
                 self._drop(stream)
 
     def reset(self) -> None:
-        """The connection to the launching side was another one: what was under way is lost with it."""
+        """Drop all streams: their bytes were lost with the connection to the launching side."""
         for stream in list(self._streams.values()):
             self._drop(stream)
 
     def _open(self, frame: OpenStream, bound: BrokerBound | None) -> None:
-        port: int = 0 if bound is None else getattr(bound, frame.socket)
-        if bound is None or not port:
+        is_open = frame.stream in self._streams
+        if is_open or frame.stream % 2 or bound is None or not (port := getattr(bound, frame.socket)):
             self._send(CloseStream(frame.stream))
             return
-        address = bound.address
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        family = socket.AF_INET6 if ":" in bound.address else socket.AF_INET
         connection = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            connection.connect((address, port))
-        except BlockingIOError:
-            pass
-        except OSError:
+            with contextlib.suppress(BlockingIOError):
+                connection.connect((bound.address, port))
+        except (OSError, ValueError, TypeError):  # the last two: for what is no name of a host
             connection.close()
             self._send(CloseStream(frame.stream))
             return
         self._add(_Stream(frame.stream, connection, connecting=True))
 
-    # -- what the descriptors say ------------------------------------------------------------------------------------
+    # -- events of descriptors ---------------------------------------------------------------------------------------
 
     def serve(self, descriptor: int, events: int) -> bool:
-        """Do what a descriptor is ready for; return whether it is one of the relay's."""
+        """Read or write a descriptor that is ready; return whether it is one of the relay's."""
         if descriptor in self._listeners:
             self._accept(*self._listeners[descriptor])
             return True
@@ -169,6 +168,7 @@ class Relay:
             events |= select.POLLIN
         self._poller.register(stream.socket.fileno(), events)
 
+    @failpoints.delayed("relay.read")
     def _read(self, stream: _Stream) -> None:
         if stream.credit <= 0:
             return

@@ -1,17 +1,15 @@
-"""How many Workers a machine has room for: by its memory, and by its processors."""
+"""How many Workers a machine has room for, by memory and by processors."""
 
 from __future__ import annotations
 
-from .system import memory, number_behind, words_in
+from .system import memory, number_behind, pair_in
 
-WORKER_BYTES = 8 << 20
-"""What a Worker takes that has imported nothing; measured as PSS of an idle one, on CPython 3.11."""
-WORKERS_PER_PROCESSOR = 4
-"""More than that are hardly meant."""
+WORKER_BYTES = 8 << 20  # the memory of a Worker that has imported nothing: PSS of an idle one on CPython 3.11
+WORKERS_PER_PROCESSOR = 4  # the user hardly means more
 
 
 def refusal(workers: int, available: int, host: str) -> str | None:
-    """Return why so many Workers cannot be had; None: they can. `available` is in bytes, 0 when it is not known.
+    """Return why so many Workers do not fit, None if they do. `available`: bytes, 0 when they are not known.
 
     >>> refusal(100_000, 16 << 30, "tower")
     '100,000 Workers on tower need at least 781.2 GiB (8 MiB each), and 16.0 GiB are there; at most 2,048 fit'
@@ -26,7 +24,7 @@ def refusal(workers: int, available: int, host: str) -> str | None:
 
 
 def warning(workers: int, processors: int, host: str) -> str | None:
-    """Return what to say of Workers that outnumber the processors by far; None: nothing.
+    """Return a warning for Workers that outnumber the processors by far, else None.
 
     >>> warning(100, 2, "tower")
     'tower has 2 processors for 100 Workers: more than 4 for each only make a run slower; -n 2 is usual'
@@ -42,16 +40,15 @@ def warning(workers: int, processors: int, host: str) -> str | None:
 
 
 def available_memory() -> int:
-    """Return how many bytes new processes of this machine can have: what is free, and what the control group allows."""
+    """Return how many bytes new processes can have: the free memory, within the limit of the control group."""
     kibibytes = number_behind("MemAvailable:", "/proc/meminfo")
     bounds = [memory() if kibibytes is None else kibibytes << 10]
     for limit_file, used_file in (
         ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
         ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
     ):
-        numbers = [*words_in(limit_file), *words_in(used_file)]
-        if len(numbers) == 2 and all(map(str.isdigit, numbers)):  # "max": no limit
-            bounds.append(max(1, int(numbers[0]) - int(numbers[1])))
+        if pair := pair_in(limit_file, used_file):
+            bounds.append(max(1, pair[0] - pair[1]))
     return min(bounds)
 
 

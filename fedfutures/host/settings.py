@@ -1,11 +1,12 @@
-"""What the launching side tells a host process before all else: the fields of the frame ``BeginHost``.
+"""The settings that the launching side sends a host process first, in the frame ``BeginHost``.
 
-They travel this way and no other: not in argv, which anyone may read, nor in the environment, which all tasks inherit.
+Not in argv, which anyone may read, nor in the environment, which all tasks inherit.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ..errors import RemoteProtocolError
@@ -16,17 +17,17 @@ from ..wire.control import BeginHost
 class Settings:
     """Everything a host process needs to know."""
 
-    host: str  # the name in prefixes and errors
+    host: str  # its name in prefixes and errors
     workers: int
     size: int  # Workers of the whole Federation
     program: tuple[str, str] | None = None  # ("file", path) or ("module", name): what Workers may import
     argv: list[str] = field(default_factory=list)
     path: list[str] = field(default_factory=list)  # sys.path of the Origin
     directory: str | None = None  # working directory
-    directory_needed: bool = True  # else Workers stay where they are if there is none of this name
+    directory_needed: bool = True  # else Workers stay where they are if it is missing
     nice: int = 0
     threads: int = 1  # for BLAS and OpenMP, where the user has set nothing
-    initializer: bytes | None = None  # payload of (function, arguments)
+    initializer: bytes | None = None  # the payload of (function, arguments)
     max_tasks_per_child: int | None = None
     profile: str | None = None  # directory for profiles
     debug: bool = False
@@ -35,6 +36,7 @@ class Settings:
     dials: list[list[int]] = field(default_factory=list)  # (parent, child): which Broker of this host dials which
     far_address: str | None = None  # where Brokers bind for neighbours on other hosts; None: nowhere
     grace: float = 0.0  # how long the host goes on, in seconds, when the launching side is not heard
+    departure: float = 30.0  # how long, in seconds, what runs on a Worker may take when the Worker is told to end
     seal: bytes | None = field(default=None, repr=False)  # the run's key for sealing tasks; Brokers let go of it
     authkey: bytes = field(default=b"", repr=False)  # that of the program's multiprocessing; Brokers let go of it
     flags: list[str] = field(default_factory=list)  # of the program's interpreter
@@ -43,13 +45,17 @@ class Settings:
     shadowed: list[str] = field(default_factory=list)  # what the host process has loaded and the program has, too
     code: bool = False  # the program and its modules come from the Origin
     beside: list[str] = field(default_factory=list)  # modules that stand beside the program there
+    directories: list[str] = field(default_factory=list)  # (run, shared, disk) of a host process that was killed
+    neighbours: list[list[str]] = field(default_factory=list)  # on other hosts, of each Broker; empty: not known
+    has_door: bool = False  # the connector comes to it: the host process beside the program, in runs with other hosts
+    life: int = 0  # how often the host process was started again
 
     def count_workers(self, size: int) -> None:
-        """Learn how many Workers the whole Federation has."""
+        """Set the number of Workers of the whole Federation."""
         self.size = size
 
     def forget_secrets(self) -> None:
-        """Let go of the keys: who routes tasks is not to be able to forge them."""
+        """Drop the keys: a process that routes tasks must not be able to forge them."""
         self.seal, self.authkey = None, b""
 
 
@@ -59,9 +65,35 @@ def frame_of(settings: Settings) -> BeginHost:
 
 
 def settings_from(values: dict[str, Any]) -> Settings:
-    """Return the settings that a frame held; raise RemoteProtocolError for others than there are."""
+    """Return the settings from a frame's fields; raise RemoteProtocolError for unknown, missing and wrong ones."""
     try:
         program = values["program"]
-        return Settings(**values | {"program": tuple(program) if program else None})
+        settings = Settings(**values | {"program": tuple(program) if program else None})
     except (KeyError, TypeError) as error:
         raise RemoteProtocolError(f"settings: {error}") from None
+    for one in fields(Settings):
+        if not _IS[str(one.type)](getattr(settings, one.name)):
+            raise RemoteProtocolError(f"settings: {one.name} has a bad value")
+    return settings
+
+
+def _list_of(kind: type) -> Callable[[Any], bool]:
+    return lambda value: type(value) is list and set(map(type, value)) <= {kind}
+
+
+_IS: dict[str, Callable[[Any], bool]] = {
+    "str": lambda value: type(value) is str,
+    "str | None": lambda value: value is None or type(value) is str,
+    "int": lambda value: type(value) is int,
+    "int | None": lambda value: value is None or type(value) is int,
+    "float": lambda value: type(value) in (int, float),
+    "bool": lambda value: type(value) is bool,
+    "bytes": lambda value: type(value) is bytes,
+    "bytes | None": lambda value: value is None or type(value) is bytes,
+    "list[str]": _list_of(str),
+    "list[int]": _list_of(int),
+    "list[list[int]]": lambda value: _list_of(list)(value) and all(map(_list_of(int), value)),
+    "list[list[str]]": lambda value: _list_of(list)(value) and all(map(_list_of(str), value)),
+    "tuple[str, str] | None": lambda value: value is None or [type(one) for one in value] == [str, str],
+}
+"""By the annotation of a field, what must be true of its value."""

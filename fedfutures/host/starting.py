@@ -1,6 +1,6 @@
-"""How processes are started, as the composition has said it: nothing down here names what stands above.
+"""What a process needs to know to start others; ``fedfutures/__init__.py`` says it, before any other import.
 
-``fedfutures/__init__.py`` composes when it is imported, which is before anything else of the package.
+So nothing in this folder names a module that stands above it.
 """
 
 from __future__ import annotations
@@ -10,19 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    load_launcher: Callable[[], Any]
+    """Imports and returns what starts Federations over several hosts; only programs that name hosts need it."""
 
-class Starting:
-    """What a process needs to know to start others."""
-
-    def __init__(self) -> None:
-        self.host_module = ""
-        """The module whose ``main()`` is a host process."""
-        self.load_launcher: Callable[[], Any]
-        """Imports and returns what starts Federations over several hosts; only programs that name hosts need it."""
-
-    def compose(self, host_module: str, load_launcher: Callable[[], Any]) -> None:
-        """Say what the processes of this installation are."""
-        self.host_module, self.load_launcher = host_module, load_launcher
+host_module = ""  # the module whose ``main()`` is a host process
 
 
-starting = Starting()
+def compose(host: str, launcher: Callable[[], Any]) -> None:
+    """Set the module of host processes, and what loads the launcher."""
+    global host_module, load_launcher
+    host_module, load_launcher = host, launcher

@@ -1,9 +1,7 @@
 """The host process: forks the Brokers and the Workers of a machine, watches them, restarts them, ends them all.
 
-It reads its settings from standard input and then waits: for children to end, for Workers' output to pass on, for links
-to relay, and for the end of the run, which the end of its standard input tells whichever way the launching side ends
-(:mod:`.reattach` has the rule for other hosts). Single-threaded: it forks at any time. It loads the code of its
-children, so that a child starts within a millisecond, but opens no ZeroMQ context and runs no user code.
+It has one thread, since it forks at any time. It loads the code of its children, so that a child starts within a
+millisecond, but opens no ZeroMQ context and runs no user code.
 """
 
 from __future__ import annotations
@@ -20,41 +18,60 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..errors import RemoteProtocolError
-from ..program.shadows import before_the_standard_library, shadowed
+from .. import limits
+from ..program.shadows import before_the_standard_library, loaded, shadowed
 from ..supervision.brokers import broker_places, facts_of, usual_dials
-from ..supervision.machine import Action, Ended, HostMachine, KillBroker, LoseBroker, Start, StartBroker, Tell
+from ..supervision.leaving import Drain, Leaving
+from ..supervision.machine import (
+    AbandonWorker,
+    AbortWorker,
+    Action,
+    Ended,
+    HostMachine,
+    KillBroker,
+    KillWorker,
+    LoseBroker,
+    Say,
+    Start,
+    StartBroker,
+    Suspend,
+    Tell,
+)
+from ..supervision.standstills import Looks
+from ..supervision.stops import KILLED_FOR_THAT
 from ..wire.control import (
-    BeginHost,
     BrokerGivenUp,
     BrokerRestarted,
     ControlFrame,
+    EndRun,
+    HostLeaves,
     HostReady,
-    Probe,
-    ProbeReply,
+    Notice,
     WorkerEnded,
+    WorkerStopped,
 )
-from ..wire.framing import FrameReader, pack
+from ..wire.framing import FrameReader
 from .child import Child, ChildMain, fork_child
+from .connector_side import ConnectorSide
 from .control import HostControl
+from .directories import Hold, remove_abandoned, usual_places
 from .dumps import readable
+from .marks import Mark, end_children
 from .memory import KillCounter
 from .output import Outputs
 from .reattach import LaunchingSide
 from .relay import Relay
-from .settings import Settings, settings_from
+from .settings import Settings
 from .system import (
     FormerState,
-    become_subreaper,
-    disable_core_dumps,
-    make_disk_directory,
-    make_private_directory,
-    orphans,
     remove_tree,
-    shared_memory_base,
+    sight_of,
+    stopped_itself,
 )
+from .time_limits import TimeLimits
 
 END_GRACE_SECONDS = 0.3
+TIDY_SECONDS = 0.1
 
 
 class Supervisor:
@@ -67,29 +84,37 @@ class Supervisor:
         self.settings, self.former = settings, former
         self.broker_main, self.load_worker = broker_main, load_worker
         self.worker_main: ChildMain | None = None
-        self.machine = HostMachine(settings.host, settings.workers, settings.brokers)
+        self.machine = HostMachine(
+            settings.host, settings.workers, settings.brokers, settings.life, settings.neighbours
+        )
+        self.looks = Looks(time.monotonic())
+        self.leaving = Leaving(f"the host process of {settings.host} (pid {os.getpid()})")
+        self.drain = Drain(settings.departure)
+        self.time_limits = TimeLimits(self.machine)
         self.kills = KillCounter()
-        self.run_directory = make_private_directory(lasting=bool(settings.grace))
-        self.shared_directory = make_private_directory(shared_memory_base())
-        self.disk_directory = make_disk_directory()
+        self.mark = Mark()
+        self.hold = Hold(())
+        found = self.hold.add_all(settings.directories, lasting=bool(settings.grace))
+        self.run_directory, self.shared_directory, self.disk_directory = found
         self.places = broker_places(settings.host, settings.brokers, self.run_directory)
         self.children: dict[int, Child] = {}  # by pid
         self.brokers: dict[int, Child] = {}  # the same, by index
         self.poller = select.poll()
         self.launching_side = LaunchingSide(reader, settings.grace, self.run_directory, self.poller)
-        self.relay = Relay(self.run_directory, self._send, self.poller)
-        self.control = HostControl(self.machine, self.relay, self._send)
+        self.connector = ConnectorSide(self.run_directory, self.poller, None if settings.has_door else self._send)
+        self.relay = Relay(self.run_directory, self.connector.send, self.poller)
+        self.control = HostControl(self.machine, self.relay, self.connector.send)
         self.outputs = Outputs(self.poller, self._send)
         self.ending = False
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the program, and Futures that run, not for us
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the program and for Futures that run
         for ending in {signal.SIGTERM, signal.SIGHUP} - former.ignored:
             signal.signal(ending, self._on_signal)
 
     def run(self, early: list[ControlFrame]) -> None:
-        """Start everything, watch, and end everything; `early` came behind the settings."""
+        """Start all processes, watch them, and end them; `early` are frames that came right behind the settings."""
         try:
             for parent, child in self.settings.dials or usual_dials(self.settings.brokers):
                 self._act(self.machine.link(self.places[child].dialled_by(parent)))
@@ -99,6 +124,7 @@ class Supervisor:
             self._look_beside_the_program()
             gc.freeze()
             self._act(self.machine.begin())
+            remove_abandoned([*map(os.path.dirname, self._directories()), *usual_places()])
             self.poller.register(self.wake, select.POLLIN)
             self._on_frames(early)
             while not (self.ending or self.launching_side.has_ended):
@@ -107,20 +133,22 @@ class Supervisor:
             self._end()
 
     def _look_beside_the_program(self) -> None:
-        """Have Workers import the program's own modules, although we have loaded others of their names."""
+        """Find modules of the program that this process has loaded others in place of: Workers unload those first."""
         if self.settings.code:
-            names = [name for name in self.settings.beside if name in sys.modules]
+            names = sorted(loaded() & {*self.settings.beside})
         else:
             names = shadowed(before_the_standard_library(self.settings.path))
         self.settings = replace(self.settings, shadowed=names)
         if names:
-            importlib.import_module("cloudpickle")  # what Workers load later is not to be the program's
+            importlib.import_module("cloudpickle")  # before a cloudpickle.py of the program can take its place
 
     def _ready(self) -> HostReady:
-        """What is true of this host."""
-        places = [[place.name, place.main, place.meta, place.ear, place.key] for place in self.places]
-        directories = self.run_directory, self.shared_directory, self.disk_directory
-        return HostReady(*directories, os.getpid(), list(sys.version_info[:3]), places)
+        """Return the facts of this host."""
+        places = [[place.name, place.main, place.meta, place.subscriber, place.key] for place in self.places]
+        return HostReady(*self._directories(), os.getpid(), list(sys.version_info[:3]), places, mark=self.mark.number)
+
+    def _directories(self) -> tuple[str, str, str]:
+        return self.run_directory, self.shared_directory, self.disk_directory
 
     # -- children ----------------------------------------------------------------------------------------------------
 
@@ -130,22 +158,37 @@ class Supervisor:
 
     def _start_worker(self, action: Start) -> None:
         assert self.worker_main is not None
-        broker = self.machine.broker_of(action.slot)
-        self._fork("worker", self.worker_main, action.name, action.slot, broker)
+        slot, broker = action.slot, self.machine.broker_of(action.slot)
+        try:
+            self._fork("worker", self.mark.marked(self.worker_main), action.name, slot, broker)
+        except OSError as error:
+            now, why = time.monotonic(), limits.reached(error) or str(error)
+            self._act(self.machine.on_worker_not_started(slot, why, now, others_ready=self._has_ready_workers()))
 
     def _start_broker(self, action: StartBroker) -> None:
         index, name = action.broker, self.places[action.broker].name
-        self.brokers[index] = self._fork("broker", self.broker_main, name, index, index)
+        try:
+            self.brokers[index] = self._fork("broker", self.broker_main, name, index, index)
+        except OSError as error:
+            why = limits.reached(error) or str(error)
+            self._act(self.machine.on_broker_not_started(index, why, time.monotonic()))
+            return
         if action.after:
             self._send(BrokerRestarted(name, action.after))
 
     def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> Child:
         facts = facts_of(self._ready(), broker)
-        others = self.children.values()
+        others: list[Child | Hold | ConnectorSide] = [*self.children.values(), self.hold, self.connector]
         child = fork_child(role, main, name, slot, self.settings, facts, others, self.former, self.poller)
         self.children[child.pid] = child
         self.outputs.add(child)
         return child
+
+    def _has_ready_workers(self) -> bool:
+        return any(child.cells.ready for child in self._workers())
+
+    def _workers(self) -> list[Child]:
+        return [child for child in self.children.values() if child.role == "worker"]
 
     def _tell_broker(self, action: Tell) -> None:
         if action.broker in self.brokers:
@@ -155,30 +198,60 @@ class Supervisor:
         if action.broker in self.brokers:
             os.kill(self.brokers[action.broker].pid, signal.SIGKILL)
 
+    def _worker_of(self, slot: int) -> Child | None:
+        return next((child for child in self._workers() if child.slot == slot), None)
+
+    def _suspend(self, action: Suspend) -> None:
+        if (child := self._worker_of(action.slot)) is not None:
+            frame = WorkerStopped(child.name, *(child.cells.running() or (0, 0)))
+            self._tell_broker(Tell(self.machine.broker_of(child.slot), frame))
+            self._send(Notice(f"Worker {child.name} (pid {child.pid}) {action.how.format(pid=child.pid)}"))
+
+    def _kill_worker(self, action: KillWorker) -> None:
+        if (child := self._worker_of(action.slot)) is not None:
+            os.kill(child.pid, signal.SIGKILL)
+
+    def _abort_worker(self, action: AbortWorker) -> None:
+        if (child := self._worker_of(action.slot)) is not None:
+            os.kill(child.pid, signal.SIGABRT)
+
+    def _abandon_worker(self, action: AbandonWorker) -> None:
+        if (child := self._worker_of(action.slot)) is not None:
+            self._on_ended(self.children.pop(child.pid), -signal.SIGKILL)
+
     def _lose_broker(self, action: LoseBroker) -> None:
         self._send(BrokerGivenUp(action.reason))
         self.ending = True
 
     def _reap(self) -> None:
+        """Take in whose state has changed, and end what Workers that have ended have left."""
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
                 if not pid:
-                    return
+                    break
                 if os.WIFSTOPPED(status) or os.WIFCONTINUED(status):
                     self._on_stopped(self.children.get(pid), os.WIFSTOPPED(status))
                 elif pid in self.children:
                     self._on_ended(self.children.pop(pid), os.waitstatus_to_exitcode(status))
+        self.mark.end_orphans(self.children)
 
     def _on_stopped(self, child: Child | None, is_stopped: bool) -> None:
-        if child is not None and child.role == "broker":
-            if is_stopped:
-                self.machine.on_broker_stopped(child.slot, time.monotonic())
-            else:
-                self.machine.on_broker_continued(child.slot)
+        if child is None:
+            return
+        now, of_a_worker = time.monotonic(), child.role == "worker"
+        if of_a_worker and is_stopped:
+            child.note_stop(itself=stopped_itself(child.pid))
+            self.machine.on_worker_stopped(child.slot, now)
+        elif of_a_worker:
+            self._act(self.machine.on_worker_continued(child.slot))
+        elif is_stopped:
+            self.machine.on_broker_stopped(child.slot, now)
+        else:
+            self.machine.on_broker_continued(child.slot)
 
     def _on_ended(self, child: Child, code: int) -> None:
-        """A child has ended; `code` is its exit code, or a signal's number below 0."""
+        """Take in the end of a child; `code` is its exit code, or a signal's number below 0."""
         self.outputs.drain(child, close=True)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)  # what it started goes with it
@@ -187,30 +260,37 @@ class Supervisor:
         else:
             del self.brokers[child.slot]
             if not self.ending:
-                self._act(self.machine.on_broker_ended(child.slot, _status(code), time.monotonic()))
+                now, why = time.monotonic(), child.limit_met(code)
+                self._act(self.machine.on_broker_ended(child.slot, code, now, why))
         child.close()
 
     def _on_worker_ended(self, child: Child, code: int) -> None:
         running = child.cells.running()
         is_orderly = code == 0 and (self.ending or running is None)  # else user code said os._exit(0)
-        status = _status(code) + (self.kills.explanation() if code == -signal.SIGKILL else "")
-        event = Ended(child.slot, child.cells.ready, status, code if code >= 0 else None)
+        others_ready = self._has_ready_workers()
+        explanation = self.kills.explanation() if code == -signal.SIGKILL else child.limit_met(code)
+        late = self.machine.overruns.end(child.slot, child.limited())
+        killed_for = "over its time limit" if late is not None else self.machine.killed_for(child.slot)
+        is_to_blame = (killed_for == KILLED_FOR_THAT and child.stopped_itself) if killed_for else not is_orderly
+        event = Ended(child.slot, child.cells.ready, code, others_ready, explanation, killed_for)
         piece, future = running or (0, 0)
         frame = WorkerEnded(
-            child.name, self.settings.host, status, not is_orderly, event.initializer_raised, piece, future,
-            readable(child.read_dump()),
+            child.name, self.settings.host, event.status, is_to_blame, event.initializer_raised, piece, future,
+            "" if code == limits.LIMIT_EXIT_CODE else readable(child.read_dump()),
+            *((late.piece, late.number) if late is not None else ()),
         )  # fmt: skip
         self._tell_broker(Tell(self.machine.broker_of(child.slot), frame))
         if not self.ending:
-            if not is_orderly:
+            if not is_orderly and late is None:
                 self._send(frame)
             self._act(self.machine.on_worker_ended(event, time.monotonic()))
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        times = self.machine.next_deadline(), self.launching_side.next_deadline(), self.outputs.deadline()
-        deadlines = [at for at in times if at is not None]
+        parts = self.machine, self.looks, self.leaving, self.drain, self.launching_side, self.time_limits
+        times = [part.next_deadline() for part in parts]
+        deadlines = [at for at in (*times, self.outputs.deadline()) if at is not None]
         seconds = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         for descriptor, events in self.poller.poll(None if seconds is None else seconds * 1000 + 1):
             self._serve(descriptor, events)
@@ -219,13 +299,32 @@ class Supervisor:
         self.outputs.tick(now)
         if not self.ending:
             self._act(self.machine.tick(now))
+            self._act(self.time_limits.tick(self._workers(), now))
+            if self.looks.is_due(now):
+                self._act(self.machine.on_seen({child.slot: sight_of(child.pid) for child in self._workers()}))
+            if text := self.leaving.tick(now):
+                self._send(Notice(text))
+            self._drain(now)
+
+    def _drain(self, now: float) -> None:
+        """Leave the run if this process was told to: end the Workers in order, and then this host."""
+        host, workers = self.settings.host, self._workers()
+        if self.drain.begins():
+            self.machine.leave()
+            self._send(Notice(f"host {host} got {self.drain.name}: it leaves when its Workers have finished what runs"))
+            for child in workers:
+                os.kill(child.pid, signal.SIGTERM)
+        if self.drain.is_over(now, len(workers), is_lost=self.launching_side.lost):
+            self._send(HostLeaves(f"its host process got {self.drain.name}"))
+            self.ending = True
 
     def _serve(self, descriptor: int, events: int) -> None:
-        """Do what a descriptor is ready for."""
+        """Read or write a descriptor that is ready."""
         if descriptor == 0:
             self._on_frames(self.launching_side.receive())
         elif descriptor == self.wake:
             os.read(self.wake, 4096)
+            self.time_limits.on_wake()
             self._reap()
         elif descriptor == 1:
             self.launching_side.flush()
@@ -234,28 +333,36 @@ class Supervisor:
             if self.launching_side.accept():
                 self._send(self._ready())
                 self.control.send_again()
+        elif (frames := self.connector.serve(descriptor, events, self.control.send_again)) is not None:
+            self._on_frames(frames)
         elif not self.relay.serve(descriptor, events):
             self._serve_child(descriptor, events)
 
     def _on_frames(self, frames: list[ControlFrame]) -> None:
         for frame in frames:
-            self._act(self.control.on_frame(frame))
+            try:
+                actions = self.control.on_frame(frame)
+            except Exception as error:  # an address or a path that the system does not take, for instance
+                text = f"host {self.settings.host} could not do what {type(frame).__name__} says: {error!r}"
+                self._send(Notice(text))
+                continue
+            self._act(actions)
         self.ending = self.ending or self.control.has_ended
         self._pace_output()
 
     def _serve_child(self, descriptor: int, events: int) -> None:
-        """Read what a child has printed or says, or go on telling it what did not fit into its pipe."""
+        """Read the output or the control pipe of a child, and send it what did not fit before."""
         for child in self.children.values():
             if descriptor in child.outputs:
                 self.outputs.read(child, descriptor)
                 return
             if descriptor == child.control:
                 for frame in child.serve(events):
-                    self.control.on_broker_frame(child.name, frame)
+                    self._act(self.control.on_broker_frame(child.name, frame))
                 return
 
     def _send(self, frame: ControlFrame) -> None:
-        """Send a frame to the launching side; when it does not read, the Workers' output waits in their pipes."""
+        """Send a frame to the launching side; while it does not read, Workers' output waits in their pipes."""
         self.launching_side.send(frame)
         self._pace_output()
 
@@ -265,20 +372,27 @@ class Supervisor:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        self.ending = True
+        # Beside the program: the run ends with the program, whose process may have got this signal as well.
+        part = self.drain if self.settings.grace else self.leaving
+        part.on_signal(signal.Signals(number).name, time.monotonic())
 
     def _end(self) -> None:
         """End every process below this one, pass on their last output, and remove what the run left on disk."""
         self.ending = True
         for child in self.children.values():
+            if child.role == "broker":
+                child.tell(EndRun())  # else it would take this process for killed, and tidy up
             child.hang_up()
         self._end_children()
         for child in list(self.children.values()):
             self.outputs.drain(child, close=True)
         self.launching_side.send_rest()
         self.relay.close()
-        for directory in (self.run_directory, self.shared_directory, self.disk_directory):
-            remove_tree(directory)
+        if self.control.has_ended or self.launching_side.has_ended:
+            for directory in self._directories():
+                remove_tree(directory)
+        else:  # a program that lives needs them for the next host process
+            self.hold.remove_if_last(TIDY_SECONDS)
 
     def _end_children(self) -> None:
         deadline = time.monotonic() + END_GRACE_SECONDS
@@ -287,61 +401,18 @@ class Supervisor:
             self._reap()
             for child in list(self.children.values()):
                 self.outputs.drain(child, close=False)
-        for _ in range(50):  # orphans appear as their parents end
-            left = orphans()
-            if not left:
-                break
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.002)
-            self._reap()
+        end_children(self._reap)
 
 
 _ACTIONS: dict[type[Action], Callable[[Supervisor, Any], None]] = {
     Start: Supervisor._start_worker,
     StartBroker: Supervisor._start_broker,
     Tell: Supervisor._tell_broker,
+    Suspend: Supervisor._suspend,
+    AbortWorker: Supervisor._abort_worker,
+    KillWorker: Supervisor._kill_worker,
     KillBroker: Supervisor._kill_broker,
     LoseBroker: Supervisor._lose_broker,
+    AbandonWorker: Supervisor._abandon_worker,
+    Say: lambda supervisor, action: supervisor._send(Notice(action.text)),
 }
-
-
-def _status(code: int) -> str:
-    """Return for people how a process has ended."""
-    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
-
-
-def read_settings() -> tuple[Settings, FrameReader, list[ControlFrame]]:
-    """Read the settings from standard input, and what came with them; end quietly when the launching side is gone.
-
-    Before them the launching side may measure how far away it is.
-    """
-    reader = FrameReader()
-    while True:
-        data = os.read(0, 65536)
-        if not data:
-            raise SystemExit(0)
-        try:
-            frames = reader.feed(data)
-            for place, frame in enumerate(frames):
-                if isinstance(frame, Probe):
-                    os.write(1, pack(ProbeReply()))
-                elif isinstance(frame, BeginHost):
-                    return settings_from(frame.settings), reader, frames[place + 1 :]
-        except RemoteProtocolError as error:
-            raise SystemExit(f"fedfutures: the launching side says what makes no sense: {error}") from None
-
-
-def main(broker_main: ChildMain, load_worker: Callable[[], ChildMain]) -> None:
-    """Run a host process that forks these."""
-    become_subreaper()
-    former = disable_core_dumps()
-    settings, reader, early = read_settings()
-    try:
-        supervisor = Supervisor(settings, reader, former, broker_main, load_worker)
-    except OSError as error:
-        raise SystemExit(f"fedfutures: the private directories of a run cannot be made: {error}") from None
-    supervisor.run(early)
-    sys.stderr.flush()
-    os._exit(0)  # everything is gone; tearing down the interpreter would only keep the launching side waiting

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..federation.events import Arrived, Send, Tick
 from ..lazy_dataclass import dataclass
+from ..wire.messages import ANY
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Offer:
     backlog: int
     priority: int = 0
     root: str = ""  # the Origin they stem from; "": this node
+    limit: int = 0  # milliseconds that each may take; 0: any time
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class NodeLoad:
     busy: bool  # something is being run right now
     one_by_one: bool = False  # nothing is to wait behind what runs: it takes longer than expected, or is the last
     locked_in: bool = False  # nothing of others is started: a Future that waits here holds a lock
+    starts: int = ANY  # which Futures may be started (wire/messages.py)
 
 
 @dataclass(slots=True)
@@ -85,6 +88,11 @@ class Leave:
 @dataclass(slots=True)
 class Rejoin:
     """Event: the Broker is said to have been started again."""
+
+
+@dataclass(slots=True)
+class BrokerEnded:
+    """Event: the Broker has ended, and all that it held with it; what it has said and is still to come is void."""
 
 
 @dataclass(slots=True)
@@ -225,8 +233,8 @@ class Denied:
 
 
 Event = (
-    Arrived | Offer | Finished | GiveBack | NodeLoad | CancelGiven | Share | ReportRunning | Leave | Rejoin | Ask
-    | Require | Provide | FetchFile | Looked | Tick
+    Arrived | Offer | Finished | GiveBack | NodeLoad | CancelGiven | Share | ReportRunning | Leave | Rejoin
+    | BrokerEnded | Ask | Require | Provide | FetchFile | Looked | Tick
 )  # fmt: skip
 Action = (
     Send | Run | Resolve | Started | Shared | Reclaim | Told | Asked | Provided | FileFetched | Look | Linked

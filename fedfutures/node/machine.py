@@ -3,10 +3,10 @@
 Theory of operation. The node introduces itself until it is welcome. What it is given (*held* pieces) it runs, returns
 or, asked to cancel, hands back; what it *gave* stays in its ledger until the results come. How many Futures it asks
 for follows from their measured duration (:mod:`..federation.schedule` has the arithmetic); how many of its
-own it gives up follows from the Broker's Demand (the Origin) or from the hunger that the Broker publishes (a Worker).
+own it gives up follows from the Broker's Demand (the Origin) or from the unmet demand that it publishes (a Worker).
 
-A Broker that was started again says so (it answers ``Stranger``, or publishes a State of another boot). Then a new
-session begins: the node says what it holds (``Holding``), sends results again that may have been lost, and offers
+A Broker that was started again says so (it answers ``Stranger``, or publishes a State of another incarnation). Then a
+new session begins: the node says what it holds (``Holding``), sends results again that may have been lost, and offers
 what it gave once more.
 
 The machine knows Futures by number only; functions and payloads pass through it unopened. The shell runs them.
@@ -22,23 +22,20 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..federation.schedule import Durations
-from ..federation.sessions import RESULTS_REMEMBERED, introduction
+from ..federation.session import HEARTBEAT_SECONDS, RESULTS_REMEMBERED, Introduction, reconciliation
 from ..federation.terms import Terms
-from ..lazy_dataclass import replaced
 from ..wire import messages
 from ..wire.codec import pack_plain
 from ..wire.modules import is_module
 from . import events as rules
-from .answers import report_of
 from .asking import Asking
 from .own_pieces import OwnPieces
 from .requests import Requests
 from .workload import Workload
 
 HELLO_AGAIN_SECONDS = 0.25
-BEAT_SECONDS = 1.0
-"""A node that waits for the Broker says ``Ack`` this often: a Broker that does not know it answers."""
-IDLE_BEAT_SECONDS = 5.0
+IDLE_HEARTBEAT_SECONDS = 5.0
+"""A node that waits for nothing says ``Ack`` this often, to learn whether its Broker was started again."""
 URGENT_AT_MOST = 1024
 
 
@@ -46,19 +43,22 @@ class WorkerMachine:
     """One node. ``step(event, now)`` returns the actions; see the module's text."""
 
     __slots__ = (
-        "_actions", "_beat_at", "_bodies", "_broker_boot", "_constants", "_finished", "_hello", "_hello_at",
-        "_hunger_number", "_leaving", "_pack", "_requests", "_session", "_sessions", "asking", "channel",
-        "durations", "given", "held", "hunger", "linked", "name", "own", "role", "workload",
+        "_actions", "_bodies", "_broker_incarnation", "_constants", "_finished", "_heartbeat_at", "_introduction",
+        "_leaving", "_pack", "_requests", "_session", "_sessions", "_unmet_number", "asking", "channel",
+        "durations", "given", "held", "linked", "name", "own", "role", "unmet", "workload",
     )  # fmt: skip
 
-    def __init__(self, name: str, role: str, boot: int, pid: int, pack: Callable[[Any], bytes] = pack_plain) -> None:
+    def __init__(
+        self, name: str, role: str, incarnation: int, pid: int, pack: Callable[[Any], bytes] = pack_plain
+    ) -> None:
         self.name, self.role = name, role
         self._pack = pack
-        self._hello = messages.Hello(messages.PROTOCOL, role, name, boot, pid)
-        self._hello_at: float | None = 0.0
-        self._session = self._broker_boot = 0
+        self._introduction = Introduction(
+            role, name, incarnation, pid, 0.0, pause=HELLO_AGAIN_SECONDS, longest=HELLO_AGAIN_SECONDS
+        )
+        self._session = self._broker_incarnation = 0
         self._sessions = 0  # how many there were
-        self._beat_at = float("inf")
+        self._heartbeat_at = float("inf")
         self.channel = Channel()
         self.linked = False
         self.durations = Durations()
@@ -69,8 +69,8 @@ class WorkerMachine:
         self.given = self.own.pieces
         self._bodies: dict[bytes, messages.Function] = {}  # definitions that came
         self._requests = Requests()
-        self.hunger = 0  # Futures that idle Workers elsewhere could run now
-        self._hunger_number = 0
+        self.unmet = 0  # Futures that idle Workers elsewhere could run now
+        self._unmet_number = 0
         self._constants: dict[str, tuple[int, bytes]] = {}  # name -> (version, body)
         self.asking = Asking()
         self._leaving = False
@@ -100,7 +100,7 @@ class WorkerMachine:
             return
         if not self.channel.accept(event.sequence, event.acknowledged, now):
             return
-        self._beat_later(now)
+        self._heartbeat_later(now)
         if kind is messages.Demand:
             self.channel.demand(message.count)  # type: ignore[union-attr]
             return
@@ -112,15 +112,13 @@ class WorkerMachine:
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
         if not self.linked:
-            return self._hello_at
+            return self._introduction.due_at
         due = self.channel.deadline()
-        return self._beat_at if due is None or self._beat_at < due else due
+        return self._heartbeat_at if due is None or self._heartbeat_at < due else due
 
     def wanted(self) -> int:
         """How many own Futures the Broker can take now."""
-        if not self.linked:
-            return 0
-        return max(0, self.channel.room) if self.role == "origin" else self.hunger
+        return 0 if not self.linked else max(0, self.channel.room) if self.role == "origin" else self.unmet
 
     def urgent(self) -> int:
         """How many own Futures of a priority above 0 may be given whatever the Demand."""
@@ -136,66 +134,71 @@ class WorkerMachine:
 
     def _tick(self, event: Tick, now: float) -> None:
         if not self.linked:
-            if self._hello_at is not None and now >= self._hello_at:
-                self._send(self._hello, now)
-                self._hello_at = now + HELLO_AGAIN_SECONDS
+            hello = self._introduction.hello(self._session, now)
+            if hello is not None:
+                self._send(hello, now)
             return
         for sequence, message in self.channel.repeat(now):
             self._actions.append(Send("", message, sequence, self.channel.acknowledged))
         if self.channel.ack_is_due(now):
             self._send(messages.Ack(self.channel.missing), now)
-        if now >= self._beat_at:
-            self._beat_later(now)
+        if now >= self._heartbeat_at:
+            self._heartbeat_later(now)
             self._send(messages.Ack(), now)
 
-    def _beat_later(self, now: float) -> None:
-        self._beat_at = now + (BEAT_SECONDS if self.own.count else IDLE_BEAT_SECONDS)
+    def _heartbeat_later(self, now: float) -> None:
+        self._heartbeat_at = now + (HEARTBEAT_SECONDS if self.own.count else IDLE_HEARTBEAT_SECONDS)
 
     def _rejoin(self, event: rules.Rejoin, now: float) -> None:
         """Introduce this node again; the Broker's answer says whether it knows the session."""
         if self.linked and not self._leaving:
             self.linked = False
-            self._hello_at = now
-            self._hello = replaced(self._hello, round=self._hello.round + 1)
+            self._introduction.begin(now)
             self._tick(Tick(), now)
+
+    def _on_broker_ended(self, event: rules.BrokerEnded, now: float) -> None:
+        """Forget the session: of its messages none counts any more, for what they name went with the Broker."""
+        self._session = 0
+        self._introduction.restart(now)
+        self._rejoin(rules.Rejoin(), now)
 
     def _on_stranger(self, stranger: messages.Stranger, now: float) -> None:
         if self._leaving:  # the Broker has let go
             self.channel = Channel(self._session)
-            self._beat_at = float("inf")
+            self._heartbeat_at = float("inf")
         self._rejoin(rules.Rejoin(), now)
 
     def _on_welcome(self, welcome: messages.Welcome, now: float) -> None:
-        if self.linked or welcome.greeter != self._hello.boot + self._hello.round:
+        if not self._introduction.is_answered_by(welcome):
             return  # an answer to an earlier question
         self.linked = True
-        self._hello = replaced(self._hello, session=welcome.session)
+        self._introduction.end()
         if welcome.session != self._session:
             old, self.channel = self.channel, Channel(welcome.session)
-            self._session, self._broker_boot = welcome.session, welcome.boot
+            self._session, self._broker_incarnation = welcome.session, welcome.incarnation
             self._sessions += 1
             self._actions.append(rules.Linked(welcome.size))
             if self._sessions > 1:
                 self._begin_again(old, now)
             else:
-                for message in old.unacknowledged_messages():
+                for _, message in old.unacknowledged:
                     self._send(message, now)
         else:
             self.channel.hasten(now)
-        self._beat_at = now + BEAT_SECONDS
+        self._heartbeat_at = now + HEARTBEAT_SECONDS
         self._announce(now)
 
     def _begin_again(self, old: Channel, now: float) -> None:
         """A new session: say what is held, send again what may be lost, take back what was given."""
         held = {number: (piece.terms, sorted(piece.pending)) for number, piece in self.held.items()}
-        for message in introduction(held, self._finished, old):
+        for message in reconciliation(held, self._finished, old):
             self._send(message, now)
         for name, (version, body) in self._constants.items():
             self._send(messages.Constant(name, version, body), now)
         back = self.own.take_back()
         if back:
             self._actions.append(rules.Reclaim(back))
-        self.hunger = self._hunger_number = 0
+        self.unmet = self._unmet_number = 0
         for function in self.workload.missing():
             self._send(messages.Want(function), now)
         for request in self._requests.ask_again():
@@ -206,7 +209,7 @@ class WorkerMachine:
             self._send(messages.Bye("it was leaving"), now)
 
     def _on_refused(self, refused: messages.Refused, now: float) -> None:
-        self._hello_at = None
+        self._introduction.end()
         self._actions.append(rules.Denied(refused.reason))
 
     def _leave(self, event: rules.Leave, now: float) -> None:
@@ -232,6 +235,7 @@ class WorkerMachine:
             piece.name = function.name
             self._actions.append(rules.Run(batch.piece, function.body))
         else:
+            self.workload.lack(piece)
             self._send(messages.Want(batch.function), now)
 
     def forget(self, digest: bytes) -> None:
@@ -248,7 +252,7 @@ class WorkerMachine:
 
     def _give_back(self, back: rules.GiveBack, now: float) -> None:
         self.workload.settle(back.piece, back.ids)
-        self.hunger = max(0, self.hunger - len(back.ids))
+        self.unmet = max(0, self.unmet - len(back.ids))
         self.asking.gave_back()
         self._send(messages.Return(back.piece, back.ids), now)
 
@@ -280,13 +284,13 @@ class WorkerMachine:
         if definition is not None:
             self._send(definition, now)
         if not self.own.count:
-            self._beat_at = min(self._beat_at, now + BEAT_SECONDS)
+            self._heartbeat_at = min(self._heartbeat_at, now + HEARTBEAT_SECONDS)
         piece, count = self.own.give(offer.digest, offer.ids), len(offer.ids)
-        self.hunger = max(0, self.hunger - count)
+        self.unmet = max(0, self.unmet - count)
         self._send(
             messages.Batch(
                 piece, self.name, offer.digest, max(1, self._sessions), 0, offer.backlog, False, offer.ids,
-                offer.payloads, offer.root or self.name, offer.priority,
+                offer.payloads, offer.root or self.name, offer.priority, offer.limit,
             ),
             now,
         )  # fmt: skip
@@ -331,7 +335,7 @@ class WorkerMachine:
     # -- what is shared ----------------------------------------------------------------------------------------------
 
     def _share(self, share: rules.Share, now: float) -> None:
-        version = self._constants.get(share.name, (0, b""))[0] + 1
+        version = min(self._constants.get(share.name, (0, b""))[0] + 1, messages.MAX_COUNT)
         self._constants[share.name] = version, share.body
         self._send(messages.Constant(share.name, version, share.body), now)
 
@@ -341,10 +345,10 @@ class WorkerMachine:
             self._actions.append(rules.Shared(constant.name, constant.body))
 
     def _on_state(self, state: messages.State, now: float) -> None:
-        if self.linked and state.boot != self._broker_boot:
+        if self.linked and state.incarnation != self._broker_incarnation:
             self._rejoin(rules.Rejoin(), now)
-        elif state.number > self._hunger_number:
-            self._hunger_number, self.hunger = state.number, state.hunger
+        elif state.number > self._unmet_number:
+            self._unmet_number, self.unmet = state.number, state.unmet
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
@@ -355,7 +359,16 @@ class WorkerMachine:
         if question.subject == "generators" and self.role == "worker":
             self._actions.append(rules.Look(question.number))
         else:
-            self._looked(rules.Looked(question.number, report_of(self, question)), now)
+            self._looked(rules.Looked(question.number, self._report_of(question)), now)
+
+    def _report_of(self, question: messages.Inquire) -> Any:
+        """Return the statistics; for "explain" which attempt of a Future is here, a text where it is not known."""
+        if question.subject == "generators":  # an Origin, which draws nothing for Futures
+            return {}
+        if question.subject != "explain":
+            return self.statistics()
+        attempt = self.workload.attempt_of(question.submitter, question.future)
+        return f"not known to {self.name}" if attempt is None else attempt
 
     def _looked(self, looked: rules.Looked, now: float) -> None:
         self._send(messages.Answer(looked.number, self.name, self._pack(looked.report), True), now)
@@ -374,7 +387,7 @@ class WorkerMachine:
             "own": self.asking.load.own,
             "busy": int(self.asking.load.busy),
             "functions": len(self._bodies),
-            "unacknowledged": self.channel.unacknowledged,
+            "unacknowledged": len(self.channel.unacknowledged),
         }
 
     def check(self) -> None:
@@ -384,42 +397,29 @@ class WorkerMachine:
         self.workload.check()
 
 
-_EVENTS: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
-    rules.Offer: WorkerMachine._offer,
-    rules.Finished: WorkerMachine._finish,
-    rules.GiveBack: WorkerMachine._give_back,
-    rules.NodeLoad: WorkerMachine._take_load,
-    rules.CancelGiven: WorkerMachine._cancel_given,
-    rules.Share: WorkerMachine._share,
-    rules.ReportRunning: WorkerMachine._report,
-    rules.Leave: WorkerMachine._leave,
-    rules.Rejoin: WorkerMachine._rejoin,
-    rules.Ask: WorkerMachine._ask,
-    rules.Require: WorkerMachine._request,
-    rules.Provide: WorkerMachine._provide,
-    rules.FetchFile: WorkerMachine._request,
-    rules.Looked: WorkerMachine._looked,
-    Tick: WorkerMachine._tick,
-}
+Handler = Callable[[WorkerMachine, Any, float], None]
 
-_ASIDE: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
-    messages.Welcome: WorkerMachine._on_welcome,
-    messages.Refused: WorkerMachine._on_refused,
-    messages.Stranger: WorkerMachine._on_stranger,
-    messages.State: WorkerMachine._on_state,
-}
+_EVENTS: dict[type, Handler] = {
+    rules.Offer: WorkerMachine._offer, rules.Finished: WorkerMachine._finish, rules.GiveBack: WorkerMachine._give_back,
+    rules.NodeLoad: WorkerMachine._take_load, rules.CancelGiven: WorkerMachine._cancel_given,
+    rules.Share: WorkerMachine._share, rules.ReportRunning: WorkerMachine._report, rules.Leave: WorkerMachine._leave,
+    rules.Rejoin: WorkerMachine._rejoin, rules.BrokerEnded: WorkerMachine._on_broker_ended,
+    rules.Ask: WorkerMachine._ask, rules.Require: WorkerMachine._request,
+    rules.Provide: WorkerMachine._provide, rules.FetchFile: WorkerMachine._request, rules.Looked: WorkerMachine._looked,
+    Tick: WorkerMachine._tick,
+}  # fmt: skip
+
+_ASIDE: dict[type, Handler] = {
+    messages.Welcome: WorkerMachine._on_welcome, messages.Refused: WorkerMachine._on_refused,
+    messages.Stranger: WorkerMachine._on_stranger, messages.State: WorkerMachine._on_state,
+}  # fmt: skip
 """What belongs to no session."""
 
-_HANDLERS: dict[type, Callable[[WorkerMachine, Any, float], None]] = {
-    messages.Ack: WorkerMachine._on_ack,
-    messages.Function: WorkerMachine._on_function,
-    messages.Want: WorkerMachine._on_want,
-    messages.Batch: WorkerMachine._on_batch,
-    messages.Results: WorkerMachine._on_results,
-    messages.Cancel: WorkerMachine._on_cancel,
-    messages.Running: WorkerMachine._on_running,
-    messages.Constant: WorkerMachine._on_constant,
-    messages.Fetched: WorkerMachine._on_fetched,
-    messages.Inquire: WorkerMachine._on_inquire,
+_HANDLERS: dict[type, Handler] = {
+    messages.Ack: WorkerMachine._on_ack, messages.Function: WorkerMachine._on_function,
+    messages.Want: WorkerMachine._on_want, messages.Batch: WorkerMachine._on_batch,
+    messages.Results: WorkerMachine._on_results, messages.Cancel: WorkerMachine._on_cancel,
+    messages.Running: WorkerMachine._on_running, messages.Constant: WorkerMachine._on_constant,
+    messages.Fetched: WorkerMachine._on_fetched, messages.Inquire: WorkerMachine._on_inquire,
     messages.Answer: WorkerMachine._on_answer,
-}
+}  # fmt: skip

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from ..errors import LocalProtocolError
 from ..wire.messages import Function, Results
 
+FUNCTIONS_KEPT = 1024
+"""So many definitions are kept beside those that given Futures may need: a program may make one for each call."""
+
 
 class OwnPieces:
     """Each Future given is in one piece, until its outcome has come or a new session begins."""
 
-    __slots__ = ("_definitions", "_sent", "count", "made", "pieces", "where")
+    __slots__ = ("_definitions", "_sent", "_uses", "count", "made", "pieces", "where")
 
     def __init__(self) -> None:
         self.pieces: dict[int, tuple[bytes, set[int]]] = {}  # number -> (function, Futures that are open)
         self.where: dict[int, int] = {}  # Future -> the piece it went in
         self.made = 0  # how many pieces there ever were
         self.count = 0  # how many Futures are given; a field, for each submit looks at it
-        self._definitions: dict[bytes, Function] = {}  # that given Futures may still need
+        self._definitions: dict[bytes, Function] = {}
+        self._uses: dict[bytes, int] = {}  # how many pieces are of each function
         self._sent: set[bytes] = set()  # functions that the Broker was sent
 
     def define(self, digest: bytes, name: str, body: bytes) -> None:
         """Keep the definition of a function, to be sent with the first Batch that needs it."""
         if digest not in self._definitions:
             self._definitions[digest] = Function(digest, name, body)
+            if len(self._definitions) > FUNCTIONS_KEPT:
+                self._forget_some()
+
+    def _forget_some(self) -> None:
+        """Forget the two oldest definitions, where no given Future needs them: one alone would never catch up."""
+        for digest in list(itertools.islice(self._definitions, 2)):
+            function = self._definitions.pop(digest)
+            if digest in self._uses:
+                self._definitions[digest] = function
+            else:
+                self._sent.discard(digest)
 
     def definition(self, digest: bytes) -> Function | None:
         """Return the definition of an own function."""
@@ -41,6 +57,7 @@ class OwnPieces:
         """Futures go to the Broker; return the number of their piece."""
         self.made += 1
         self.pieces[self.made] = (digest, set(ids))
+        self._uses[digest] = self._uses.get(digest, 0) + 1
         self.where.update(dict.fromkeys(ids, self.made))
         self.count += len(ids)
         return self.made
@@ -61,6 +78,9 @@ class OwnPieces:
         self.count -= len(ids)
         if not pending:
             del self.pieces[results.piece]
+            self._uses[digest] -= 1
+            if not self._uses[digest]:
+                del self._uses[digest]
         return digest, ids, outcomes
 
     def by_piece(self, ids: Iterable[int]) -> dict[int, list[int]]:
@@ -82,6 +102,7 @@ class OwnPieces:
         self.pieces.clear()
         self.where.clear()
         self._sent.clear()
+        self._uses.clear()
         self.count = 0
         return ids
 
@@ -94,9 +115,13 @@ class OwnPieces:
 
     def check(self) -> None:
         """Assert that counts equal sums, and that no piece is empty."""
+        if not (self.count or self.where or self.pieces):
+            return
         if self.count != sum(len(pending) for _, pending in self.pieces.values()):
             raise LocalProtocolError("the count of given Futures is off")
         if len(self.where) != self.count:
             raise LocalProtocolError("a given Future is in no piece, or in two")
+        if sum(self._uses.values()) != len(self.pieces):
+            raise LocalProtocolError("the count of pieces of a function is off")
         if any(not ids for _, ids in self.pieces.values()):
             raise LocalProtocolError("an empty piece was kept")

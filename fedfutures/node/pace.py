@@ -10,8 +10,6 @@ CANCEL_WAITS_SECONDS = 1.0
 """So long ``cancel`` waits for the Broker's answer at most."""
 PUMP_EVERY_SECONDS = 0.010
 """Between Futures, the main thread drives as often as that."""
-STUCK_SECONDS = 0.010
-"""What waits behind one Future that takes so long, at least, is given back."""
 RECALL_SECONDS = 1.0
 """A Worker that may run only its own Futures, and has given them away, asks for them so often."""
 CUT_SECONDS = 0.050

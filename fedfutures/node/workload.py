@@ -27,13 +27,16 @@ from math import inf
 from typing import Any
 
 from ..errors import LocalProtocolError
+from ..federation.schedule import overdue_seconds
 from ..federation.terms import terms_of
-from ..wire.messages import CANCELLED, Batch
+from ..wire.messages import ANY, CANCELLED, Batch
 from .events import Finished, GiveBack, NodeLoad, ReportRunning
-from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS, STUCK_SECONDS
+from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS
 
 NOT_READY = NodeLoad(0, 0, busy=True)
 """What is said while a Worker is being prepared."""
+NO_MORE = NodeLoad(0, 0, busy=True, one_by_one=True, locked_in=True)
+"""What is said by a Worker that is leaving: give it nothing."""
 
 
 class HeldPiece:
@@ -52,16 +55,28 @@ class HeldPiece:
         self.finished: deque[tuple[int, bytes, int, float]] = deque()
         """Not reported yet: number, outcome, kind of outcome, and seconds that it took (0.0: not measured)."""
 
+    def take_last(self, most: int) -> list[int]:
+        """Take out at most so many Futures that have not started, from the right; return them in their order."""
+        ids: list[int] = []
+        while len(ids) < most:
+            try:
+                ids.append(self.todo.pop()[0])
+            except IndexError:
+                break
+        return ids[::-1]
+
 
 class Workload:
     """The pieces of one Worker; who owns which end is told above."""
 
-    __slots__ = ("has_priorities", "pieces", "queue", "reported")
+    __slots__ = ("has_limits", "has_priorities", "lacking", "pieces", "queue", "reported")
 
     def __init__(self) -> None:
         self.pieces: dict[int, HeldPiece] = {}
         self.queue: deque[HeldPiece] = deque()
+        self.lacking: set[int] = set()  # pieces whose function had to be asked for
         self.has_priorities = False  # whether one other than 0 was ever seen: until then order needs no thought
+        self.has_limits = False  # whether a Future with a time limit was ever seen
         self.reported = (0, 0)  # piece and number of the Future last said to be running
 
     # -- for the runner ----------------------------------------------------------------------------------------------
@@ -69,6 +84,10 @@ class Workload:
     def expect_priorities(self) -> None:
         """From now on pieces and own Futures may differ in priority."""
         self.has_priorities = True
+
+    def expect_limits(self) -> None:
+        """From now on the Broker has to know whether Futures wait here."""
+        self.has_limits = True
 
     def goes_before(self, own_priority: float) -> bool:
         """Whether a Future of others is to be started before own ones of this priority."""
@@ -82,7 +101,13 @@ class Workload:
     def hold(self, batch: Batch) -> HeldPiece:
         """Take in a piece; it is not to be started before :meth:`enqueue`."""
         piece = self.pieces[batch.piece] = HeldPiece(batch)
+        if batch.limit:
+            self.has_limits = True
         return piece
+
+    def lack(self, piece: HeldPiece) -> None:
+        """The function of a piece is not here: until it has come, this Worker has something to do and is not idle."""
+        self.lacking.add(piece.number)
 
     def waiting_for(self, function: bytes) -> list[HeldPiece]:
         """Return the pieces that wait for a function."""
@@ -93,10 +118,17 @@ class Workload:
         """Return the functions that pieces wait for, each once."""
         return list(dict.fromkeys(piece.terms.function for piece in self.pieces.values() if piece.definition is None))
 
+    def attempt_of(self, submitter: str, number: int) -> int | None:
+        """Return which attempt of a Future is held here; None where it is not."""
+        found = (piece.terms for piece in self.pieces.values() if number in piece.pending)
+        return next((terms.attempt for terms in found if terms.submitter == submitter), None)
+
     def enqueue(self, number: int, definition: Any, stamp: Any = None) -> None:
         """Let a piece whose function is here be started, behind those of its priority."""
         piece = self.pieces[number]
         piece.definition, piece.stamp = definition, stamp
+        if self.lacking:
+            self.lacking.discard(number)
         priority = piece.terms.priority
         if priority:
             self.has_priorities = True
@@ -117,7 +149,14 @@ class Workload:
         piece.pending.difference_update(ids)
         if not piece.pending:
             del self.pieces[number]
+            if self.lacking:
+                self.lacking.discard(number)
         return piece
+
+    def has_started(self) -> bool:
+        """Whether Futures run, or wait in the middle."""
+        pieces = [piece for piece in self.pieces.values() if piece.definition is not None]
+        return any(len(piece.pending) > len(piece.todo) for piece in pieces)
 
     def unstart(self, number: int, ids: list[int]) -> list[int]:
         """Finish as cancelled those of these Futures that have not started; return those that are running."""
@@ -146,7 +185,7 @@ class Workload:
                 found.append(Finished(piece.number, list(ids), list(outcomes), odd, sum(seconds), measured))
         return found
 
-    def surplus(self, stuck: float, hunger: int, last: float | None, *, locked_in: bool) -> list[GiveBack]:
+    def surplus(self, stuck: float, unmet: int, last: float | None, *, locked_in: bool) -> list[GiveBack]:
         """Return what is to be given back: what came last goes first, of the lowest priority.
 
         That is all, where what runs takes longer than expected or nothing of others may be started; else as many as
@@ -154,7 +193,7 @@ class Workload:
 
         stuck
             For how many seconds one Future has kept the runner; 0.0: the runner asks, and is about to start the next.
-        hunger
+        unmet demand
             How many Futures idle Workers elsewhere could run.
         last
             Seconds that a Future took lately; None: not known.
@@ -163,24 +202,27 @@ class Workload:
         """
         most = self._waiting(stuck, locked_in) if self.queue else 0
         if not (locked_in or stuck > overdue_seconds(last)):
-            most = min(most, hunger)
+            most = min(most, unmet)
         found: list[GiveBack] = []
         if most > 0:
             for piece in reversed(self.queue.copy()):
-                ids: list[int] = []
-                while len(ids) < most:
-                    try:
-                        ids.append(piece.todo.pop()[0])
-                    except IndexError:
-                        break
-                if ids:
+                if ids := piece.take_last(most):
                     most -= len(ids)
-                    found.append(GiveBack(piece.number, ids[::-1]))
+                    found.append(GiveBack(piece.number, ids))
+        return found
+
+    def unfit(self) -> list[GiveBack]:
+        """Return what is to be given back as Futures wait here: those with a time limit, which may end their Worker."""
+        found: list[GiveBack] = []
+        for piece in self.queue.copy():
+            if piece.terms.limit and (ids := piece.take_last(len(piece.pending))):
+                found.append(GiveBack(piece.number, ids))
         return found
 
     def load(
-        self, stuck: float, own: int, busy: bool, last: float | None, *, locked_in: bool, one_by_one: bool = False
-    ) -> NodeLoad:
+        self, stuck: float, own: int, busy: bool, last: float | None, *, locked_in: bool, one_by_one: bool = False,
+        starts: int = ANY,
+    ) -> NodeLoad:  # fmt: skip
         """Return what is here, after :meth:`surplus` was given back.
 
         own
@@ -189,10 +231,13 @@ class Workload:
             Whether a Future runs, or waits and can go on.
         one_by_one
             Whether nothing may wait behind what runs, however short Futures are.
+        starts
+            Which Futures may be started.
         """
         unstarted = self._waiting(stuck, locked_in) if self.queue else 0
         one_by_one = one_by_one or locked_in or stuck > overdue_seconds(last)
-        return NodeLoad(unstarted, own, busy or locked_in or self._has_unstarted(), one_by_one, locked_in)
+        busy = busy or locked_in or bool(self.lacking) or self._has_unstarted()
+        return NodeLoad(unstarted, own, busy, one_by_one, locked_in, starts)
 
     def _waiting(self, stuck: float, locked_in: bool) -> int:
         """How many Futures wait behind the one that runs, or is about to be started."""
@@ -259,12 +304,11 @@ class Recalls:
         self.forget(ids)
         return back
 
+    def keep(self, number: int, now: float) -> None:
+        """Somebody was told that this Future is not cancelled: if it is after all, it comes back."""
+        self.asked[number] = now
+
     def forget(self, ids: Iterable[int]) -> None:
         """These are not asked for: if they are cancelled, it is for good."""
         for number in ids:
             self.asked.pop(number, None)
-
-
-def overdue_seconds(last: float | None) -> float:
-    """How long one Future may run before what waits behind it is given back; `last`: what one took lately."""
-    return max(STUCK_SECONDS, 2 * (last or 0.0))

@@ -1,4 +1,4 @@
-"""What is no function, said at the call: with what was given, and what was probably meant."""
+"""The error for a call whose first argument is no function: names the value, and what the user probably meant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def not_callable(name: str, value: Any) -> TypeError:
-    """Return the error for `value` where a function belongs; `name` is the function of ours that was called.
+    """Return the error for a `value` given to our function `name` in place of a function.
 
     >>> not_callable("submit", 4)
     TypeError('submit() takes a function first, got int 4; did you mean submit(f, 3) instead of submit(f(3))?')
@@ -15,7 +15,7 @@ def not_callable(name: str, value: Any) -> TypeError:
     meant = _MEANT.get(name, f"{name}(f, ...) instead of {name}(f(...), ...)")
     advice = f"did you mean {meant}?"
     if inspect.iscoroutine(value):
-        value.close()  # else Python warns that nobody has awaited it
+        value.close()  # else Python warns that it was never awaited
         advice = "submit a plain function that calls asyncio.run(f())"
     return TypeError(f"{name}() takes a function first, got {shown(value)}; {advice}")
 

@@ -1,10 +1,6 @@
 """What functions consist of: their code, with the name of its file, and their cells.
 
-cloudpickle (3.1.3 and later) replaces the file's name by ``<dynamic-code>`` in all code that goes by value. Tracebacks
-then show neither the file nor the line's text. Here each code object keeps the name that it has at the sender.
-
-A Worker on a host that does not share the Origin's files must not read a line from a file that only happens to have the
-same name there: see :data:`reads_no_files`. The Origin adds the lines (:func:`..wire.tracebacks.with_lines`).
+cloudpickle (3.1.3 and later) replaces that name by ``<dynamic-code>``, and tracebacks then show neither file nor line.
 """
 
 from __future__ import annotations
@@ -16,22 +12,25 @@ from typing import Any
 DYNAMIC = "<dynamic-code>"
 
 reads_no_files = False
-"""Whether the files that code by value names are on another host; a Worker on such a host sets it."""
+"""Set by a Worker on a host without the Origin's files: a file of the same name there may be another one.
+
+The Origin adds the lines to tracebacks (:func:`..wire.tracebacks.with_lines`).
+"""
 
 
 def reduce_code(code: types.CodeType, reduced: Any) -> Any:
-    """Return what pickle makes of a code object, given what cloudpickle would: the same with the file's name.
+    """Return cloudpickle's reduction of a code object, `reduced`, with the name of its file.
 
     >>> code = compile("1", "cell 3", "eval")
     >>> reduce_code(code, (types.CodeType, (7, "<dynamic-code>"))) == (make_code, (7, "cell 3"))
     True
     """
-    name = "".join(code.co_filename)  # a string of its own: a pickle is not to depend on who else has it
+    name = "".join(code.co_filename)  # a string of its own: else the pickle depends on what shares it
     return make_code, tuple(name if part == DYNAMIC and type(part) is str else part for part in reduced[1])
 
 
 def make_code(*parts: Any) -> types.CodeType:
-    """Return the code object."""
+    """Make a code object; see :data:`reads_no_files`."""
     code = types.CodeType(*parts)
     if reads_no_files:
         linecache.cache.setdefault(code.co_filename, (0, None, [], code.co_filename))
@@ -39,7 +38,7 @@ def make_code(*parts: Any) -> types.CodeType:
 
 
 def content_of(cell: types.CellType, empty: Any) -> Any:
-    """Return what a cell of a closure holds, or `empty`."""
+    """Return the content of a cell of a closure, or `empty`."""
     try:
         return cell.cell_contents
     except ValueError:
@@ -47,7 +46,7 @@ def content_of(cell: types.CellType, empty: Any) -> Any:
 
 
 def copy_of(function: types.FunctionType, closure: tuple[types.CellType, ...] | None) -> types.FunctionType:
-    """Return another function that does what this one does now, with these cells; without its attributes."""
+    """Return another function with the code, defaults and names of this one, and with these cells."""
     made = types.FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__, closure
     )

@@ -1,4 +1,4 @@
-"""Copies of callables as they are when submitted: what they have captured may change before they run."""
+"""Copies callables when they are submitted: the values that they have captured may change before they run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ from .tokens import LRU_CACHE, is_found_in, key_of_definition
 
 pickles_for_program(__name__)
 
-Copy = Callable[[Any], Any]
-"""Makes a copy as travelling would."""
+Copy = Callable[[Any], Any]  # makes the copy that travelling would make
 
 
 def isolated(function: Any, copy: Copy) -> Any:
-    """Return a callable that does what `function` does now, whatever becomes of what it has captured.
-
-    Functions and classes as such are no state; closures, defaults, bound objects and partials are.
+    """Return a callable that does what `function` does now; closures, defaults, bound objects, partials are copied.
 
     >>> fs = [isolated(lambda: i, copy=list) for i in range(3)]
     >>> [f() for f in fs]
@@ -39,7 +36,7 @@ class _Isolation:
         self._made: dict[int, Any] = {}
 
     def of(self, value: Any) -> Any:
-        """Return the copy of a callable, or of something that one has captured."""
+        """Return the copy of a callable, or of a value that one has captured."""
         if type(value) is types.FunctionType:
             return self._of_function(value)
         inner = getattr(value, "inner", None)
@@ -56,7 +53,7 @@ class _Isolation:
             return value
         try:
             return self._copy(value)
-        except Exception:  # it cannot travel, so it can only run here, as it is
+        except Exception:  # it cannot travel, so only this process uses it
             return value
 
     def _of_function(self, function: types.FunctionType) -> Any:
@@ -66,7 +63,7 @@ class _Isolation:
         if not cells and is_frozen(function.__defaults__) and not function.__kwdefaults__:
             return function
         if key_of_definition(function) is not None or is_found_in(function.__module__ or "", function):
-            return function  # of a module, which is seen as the snapshot has it
+            return function  # its module is brought to the snapshot
         made = self._made[id(function)] = copy_of(function, tuple(types.CellType() for _ in cells))
         vars(made).update(vars(function))
         if function.__defaults__ is not None:

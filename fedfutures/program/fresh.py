@@ -1,13 +1,12 @@
-"""Objects that cannot be pickled: a fresh one of the same kind travels where that is sound, else a stand-in.
+"""Objects that cannot be pickled: the Worker makes one of the same kind where that is sound, else a stand-in.
 
-A lock arrives unlocked, a context variable with its present value. A file that is written to is opened again for
-appending, a file that is read at the place that the sender had reached; a database file is opened again. Of a socket,
-a generator or a running thread there is no second one: each use of its stand-in raises
-:class:`~fedfutures.errors.VariableNotCarried`, which names the variable.
+:data:`_REDUCERS` has the kinds. Of a socket, a generator or a running thread there is no second one: each use of its
+stand-in raises :class:`~fedfutures.errors.VariableNotCarried`, which names the variable.
 """
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import io
 import os
@@ -26,7 +25,7 @@ _LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
 
 
 def reduce(obj: Any) -> Any:
-    """Return how a fresh one of the kind of `obj` is made, as ``__reduce__`` does; None where its own way is right."""
+    """Return how to make an object like `obj`, as ``__reduce__`` does; None where its own way is right."""
     reducer = _REDUCERS.get(type(obj))
     if reducer is not None:
         return reducer(obj)
@@ -38,51 +37,28 @@ def _make_context_variable(name: str, default: tuple[Any, ...]) -> contextvars.C
     return contextvars.ContextVar(name, default=default[0]) if default else contextvars.ContextVar(name)
 
 
-def _context_variable(variable: contextvars.ContextVar[Any]) -> Any:
-    try:
+def _reduce_context_variable(variable: contextvars.ContextVar[Any]) -> Any:
+    value: tuple[Any, ...] = ()
+    with contextlib.suppress(LookupError):
         value = (variable.get(),)
-    except LookupError:
-        value = ()  # type: ignore[assignment]
     return _make_context_variable, (variable.name, value)
 
 
-def _make_local(attributes: dict[str, Any]) -> threading.local:
-    local = threading.local()
-    vars(local).update(attributes)
-    return local
-
-
-def _make_new_type(name: str, kind: Any, module: str) -> Any:
-    made: Any = typing.NewType(name, kind)  # type: ignore[misc]
-    made.__module__ = module
-    return made
-
-
-def _text_file(file: io.TextIOWrapper) -> Any:
+def _reduce_file(file: Any) -> Any:
+    """A Worker opens the file again: at the same place for reading, to append for writing; None: not the same file."""
     for name in ("stdin", "stdout", "stderr"):
         if file is getattr(sys, name) or file is getattr(sys, f"__{name}__"):
             return getattr, (sys, name)
-    made = _file(file, file.mode)
-    return None if made is None else (_open, (*made, file.encoding, file.errors))
-
-
-def _binary_file(file: Any) -> Any:
-    made = _file(file, getattr(file, "mode", ""))
-    return None if made is None else (_open, (*made, None, None))
-
-
-def _file(file: Any, mode: str) -> tuple[str, str, int] | None:
-    """Return (path, mode, position) with which a file can be opened again; None where that would not be the same."""
-    path = getattr(file, "name", None)
+    path, mode = getattr(file, "name", None), getattr(file, "mode", "")
     if file.closed or not isinstance(path, str) or not os.path.isfile(path) or "+" in mode:
         return None
     try:
-        if "r" in mode:
-            return os.path.abspath(path), mode, file.tell()
-        file.flush()
+        position = file.tell() if "r" in mode else file.flush() or 0
     except (OSError, ValueError):  # in the middle of a loop over its lines, or its descriptor is closed
         return None
-    return os.path.abspath(path), mode.replace("w", "a").replace("x", "a"), 0
+    mode = mode.replace("w", "a").replace("x", "a")
+    text = getattr(file, "encoding", None), getattr(file, "errors", None)
+    return _open, (os.path.abspath(path), mode, position, *text)
 
 
 def _open(path: str, mode: str, position: int, encoding: str | None, errors: str | None) -> Any:
@@ -98,7 +74,7 @@ def _make_lock(kind: str) -> Any:
 
 
 def stands_for(kind: type, usual: type) -> None:
-    """Have objects of type `kind` made anew as those of type `usual` are."""
+    """Have objects of type `kind` made as those of type `usual` are."""
     _REDUCERS[kind] = _REDUCERS[usual]
 
 
@@ -126,23 +102,20 @@ def _connect(path: str, isolation_level: Any, row_factory: Any, text_factory: An
 _REDUCERS: dict[type, Callable[[Any], Any]] = {
     _LOCK: lambda lock: (_make_lock, ("Lock",)),
     _RLOCK: lambda lock: (_make_lock, ("RLock",)),
-    threading.local: lambda local: (_make_local, (dict(vars(local)),)),
+    threading.local: lambda local: (threading.local, (), dict(vars(local))),
     struct.Struct: lambda made: (struct.Struct, (made.format,)),
     weakref.WeakValueDictionary: lambda values: (weakref.WeakValueDictionary, (dict(values),)),
-    typing.NewType: lambda kind: (_make_new_type, (kind.__name__, kind.__supertype__, kind.__module__)),
-    contextvars.ContextVar: _context_variable,
-    io.TextIOWrapper: _text_file,
-    io.BufferedWriter: _binary_file,
-    io.BufferedReader: _binary_file,
-    io.FileIO: _binary_file,
+    typing.NewType: lambda kind: (typing.NewType, (kind.__name__, kind.__supertype__), {"__module__": kind.__module__}),
+    contextvars.ContextVar: _reduce_context_variable,
+    **dict.fromkeys((io.TextIOWrapper, io.BufferedWriter, io.BufferedReader, io.FileIO), _reduce_file),
 }
 
 
-# -- what cannot be had ------------------------------------------------------------------------------------------------
+# -- stand-ins ---------------------------------------------------------------------------------------------------------
 
 
 def unavailable(key: Key, obj: Any, error: Exception) -> Any:
-    """Return how the stand-in for a part of a variable is made, as ``__reduce__`` does."""
+    """Return how to make the stand-in for a part of a variable, as ``__reduce__`` does."""
     return Unavailable, (describe(key), kind_of(obj), str(error))
 
 
@@ -156,7 +129,7 @@ def _refuse(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
 
 
 class Unavailable:
-    """Stands for what could not travel; whatever is wanted of it raises VariableNotCarried."""
+    """Stands for an object that could not travel; each use of it raises VariableNotCarried."""
 
     def __init__(self, variable: str, kind: str, reason: str) -> None:
         object.__setattr__(self, "_why", (variable, kind, reason))

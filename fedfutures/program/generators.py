@@ -1,8 +1,7 @@
-"""Generators of random numbers that the program has made, and Futures draw from: each Worker has a copy of each.
+"""Finds generators of random numbers whose copies all Workers draw the same numbers from.
 
-All copies begin in the same state, so all Workers draw the same numbers. A Worker notes the state in which it was given
-each generator that is a variable of the program; when asked, it tells which ones have another state by then. It notes
-those of the global generators, too: where the program seeds them at its top, all Workers begin with equal states.
+Each Worker has a copy of the program's generators, and a program that seeds the global ones at its top gives them equal
+states in all Workers. A Worker notes the state in which it got each; when asked, it reports those that have changed.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from .modules import Key, lookup
 
 
 class Generators:
-    """The generators of this process, and what states they had."""
+    """The generators of this process, and their first states."""
 
     def __init__(self) -> None:
         self._given: dict[Key, tuple[Any, bytes]] = {}
@@ -26,7 +25,7 @@ class Generators:
         self._at_first: dict[str, bytes] = {}
 
     def note(self, keys: Iterable[Key]) -> None:
-        """These variables have just been given values, or are looked at for the first time."""
+        """Note the generators among variables that have just got values, or are seen for the first time."""
         for key in keys:
             value = lookup(key)
             if not is_generator(value):
@@ -36,14 +35,11 @@ class Generators:
             self._given[key] = value, digest_of_state(value)
 
     def begin(self) -> None:
-        """The program has been imported: note the states of the global generators."""
+        """Note the states of the global generators, right after the import of the program."""
         self._at_first = _global_states()
 
     def report(self) -> dict[str, Any]:
-        """Return what Futures have drawn from: variables with their types, global generators with their first states.
-
-        The first state shows whether another Worker began with the same one.
-        """
+        """Return the generators that Futures have drawn from: variables with types, global ones with first states."""
         for key in list(self._given):
             self._look(key)
         now = _global_states()
@@ -59,7 +55,7 @@ class Generators:
 
 
 def _kind_of(value: Any) -> str:
-    """Return the type's name, as one writes it."""
+    """Return the name of a type as programs write it."""
     kind = type(value)
     numpy: Any = sys.modules.get("numpy.random")
     is_of_numpy = numpy is not None and getattr(numpy, kind.__name__, None) is kind
@@ -80,7 +76,7 @@ def is_generator(value: Any) -> bool:
 
 
 def digest_of_state(value: Any) -> bytes:
-    """Return a digest of the state that a generator has; b"" for one that does not tell it.
+    """Return a digest of a generator's state; b"" for one that does not tell it.
 
     >>> digest_of_state(random.Random(1)) == digest_of_state(random.Random(1)) != digest_of_state(random.Random(2))
     True

@@ -1,7 +1,7 @@
-"""What the variables of a Worker have been given: the token of each, and the objects of its last few versions.
+"""The token of each variable of a Worker, and the objects of its last few versions.
 
-The first token of a variable is that of what the Worker's own import has made. A variable whose value holds the object
-of another one has to come anew when that object is replaced, so it is known who holds whose.
+The first token of a variable is that of the value that the Worker's own import has made. A variable that holds the
+object of another one has to come anew when that object is replaced: so the holders of each are noted.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from .probes import Probe, large_probe
 from .tokens import LRU_CACHE, Finding, Named, examine
 
 VERSIONS_KEPT = 4
-_OWN_LARGE = b"own"
-"""The token of what is too large to be compared, and is not the Origin's."""
+_OWN_LARGE = b"own"  # the token of a value of this Worker's own that is too large to be compared
 _LEFT_BEHIND = b"left behind"
-"""The token of what holds an object that has been replaced since, by a snapshot that left the holder out."""
+"""The token of a value that holds an object which was replaced by a snapshot without the holder."""
 _AS_FIRST_SEEN = b"as first seen"
-"""The token of what the initializer has set and is too large to be compared: it stays until the Origin's changes."""
+"""The token of a value of the initializer's that is too large to be compared: it stays until the Origin's changes."""
 _STAY = (type, types.ModuleType, LRU_CACHE)
-"""What Futures do not change, or what only holds values of its own version."""
+"""Objects that Futures do not change, or that only hold values of their own version."""
 
 
 class Given:
@@ -37,35 +36,37 @@ class Given:
         self._kept: defaultdict[Key, OrderedDict[bytes, Any]] = defaultdict(OrderedDict)
         self._holders: dict[Key, set[Key]] = {}  # the variables whose values hold the object of this one
         self._with_classes: set[Key] = set()  # the variables that brought classes by value
-        self._fills = 0  # of such classes, that variables have caused or that are allowed for
-        self._first_seen: dict[Key, bytes] = {}  # tokens of the Origin's that stand for what the initializer has set
+        self._fills = 0  # of such classes, counted when all variables were last right
+        self._first_seen: dict[
+            Key, bytes
+        ] = {}  # the Origin's tokens of values in place of which the initializer's stay
         self._of_initializer: set[Key] = set()
 
     def statistics(self) -> dict[str, int]:
-        """Return the number of variables, and of the versions kept of the one with most."""
+        """Return the number of variables, and the largest number of versions kept of one."""
         return {"variables": len(self._tokens), "versions": max(map(len, self._kept.values()), default=0)}
 
     def __contains__(self, key: Key) -> bool:
         return key in self._tokens
 
     def differing(self, wanted: Mapping[Key, bytes]) -> list[Key]:
-        """Return the variables whose tokens are not those that are wanted."""
+        """Return the variables that have other tokens than the wanted ones."""
         if fills() != self._fills:  # arguments brought classes by value, which may be those of variables
             for key in self._with_classes:
                 self.leave_behind(key)
         return [key for key, token in wanted.items() if self._tokens.get(key) != token]
 
     def is_right(self, key: Key, token: bytes) -> bool:
-        """Whether a variable needs no other value for this token."""
+        """Whether the value of a variable will do for this token."""
         known = self._tokens[key]
         return known == token or (known == _AS_FIRST_SEEN and self._first_seen.setdefault(key, token) == token)
 
     def is_up_to_date(self) -> None:
-        """All variables of a snapshot have been given their values, whatever classes came with these."""
+        """Note that all variables of a snapshot have their values, with the classes that came with these."""
         self._fills = fills()
 
     def take_stock(self, keys: list[Key]) -> None:
-        """Compute the tokens of what the import has made of these variables."""
+        """Compute the tokens of variables as the import has made them."""
         named = Named()
         findings: dict[Key, Finding] = {}
         left = keys.copy()
@@ -85,7 +86,7 @@ class Given:
     # -- versions --------------------------------------------------------------------------------------------------
 
     def place(self, key: Key, token: bytes, old: Any, value: Any, *, keeps_old: bool) -> None:
-        """A variable is given a value in place of `old`, which is kept, too, if that is a value of its own."""
+        """Note the new value of a variable; `keeps_old`: keep the `old` one, too, for it belongs to this variable."""
         if not key[1].endswith(MEMBERS):  # only what came last tells the members of a class
             kept = self._kept[key]
             if keeps_old and self._tokens[key] != _LEFT_BEHIND:
@@ -97,15 +98,12 @@ class Given:
         self._tokens[key] = token
 
     def has(self, key: Key, token: bytes, *, goes_on: bool) -> bool:
-        """Whether an object of this version is kept that can be used again.
-
-        `goes_on`: by a Future that has begun to use it. Others find each version as the program had it.
-        """
+        """Whether a usable object of this version is kept: for a Future that `goes_on`, or unchanged by Futures."""
         kept, at = self._kept[key], self._kept_as(key, token)
         return at in kept and (goes_on or at == _AS_FIRST_SEEN or isinstance(kept[at], _STAY))
 
     def kept(self, key: Key, token: bytes) -> Any:
-        """Return the object of a version that is kept."""
+        """Return the kept object of a version."""
         return self._kept[key][self._kept_as(key, token)]
 
     def _kept_as(self, key: Key, token: bytes) -> bytes:
@@ -113,30 +111,30 @@ class Given:
         return _AS_FIRST_SEEN if is_first else token
 
     def came_again(self, key: Key, token: bytes, value: Any, by_the_way: set[Key]) -> None:
-        """A value came: where an object of this version is kept, what is kept of its holders is with that one."""
+        """Drop what is kept of the holders of this version's former object: another object came for it."""
         if self._kept[key].get(token, value) is not value:
             for holder in self._holders_of(key) - by_the_way:
                 self._kept.pop(holder, None)
 
     def replaced(self, key: Key, by_the_way: set[Key]) -> None:
-        """A variable has another object: have what holds the former one come anew, whatever its token is."""
+        """Have the holders of a variable's former object come anew, whatever their tokens are."""
         for holder in self._holders_of(key) - by_the_way:
             self.leave_behind(holder)
 
     def leave_behind(self, key: Key) -> None:
-        """Have a variable come anew before a Future sees it, whatever its token is."""
+        """Have a variable come anew before the next Future sees it."""
         given = self._tokens.get(key)
         if given is not None and given not in (_LEFT_BEHIND, _AS_FIRST_SEEN):
             self._kept[key][given] = lookup(key)
             self._tokens[key] = _LEFT_BEHIND
 
     def forget(self, keys: Iterable[Key]) -> None:
-        """Keep nothing of these variables."""
+        """Drop all versions of these variables."""
         for key in keys:
             self._kept.pop(key, None)
 
     def keep_only_present(self, keys: Iterable[Key]) -> None:
-        """Hooks of classes may have changed what was here before: keep classes, and what is there now."""
+        """Drop all former versions but classes: hooks of classes may have changed them."""
         for key in keys:
             now = self._tokens[key]
             kept = self._kept[key].items()
@@ -145,7 +143,7 @@ class Given:
     # -- who holds whose object ------------------------------------------------------------------------------------
 
     def note_parts(self, holders: Iterable[Key], parts: Iterable[Key]) -> None:
-        """The values of these variables hold the objects of those."""
+        """Note that the values of `holders` hold the objects of `parts`."""
         for part in parts:
             self._holders.setdefault(part, set()).update(holders)
 
@@ -153,13 +151,13 @@ class Given:
         return closure(key, lambda held: self._holders.get(held, ())) - {key}
 
     def note_classes(self, keys: Iterable[Key]) -> None:
-        """The values of these variables brought classes by value."""
+        """Note variables whose values brought classes by value."""
         self._with_classes.update(keys)
 
     # -- the initializer -------------------------------------------------------------------------------------------
 
     def before_changes(self, keys: Iterable[Key]) -> dict[Key, tuple[Any, Probe | None]]:
-        """Return what the initializer can reach, before it runs, with what tells whether a large value has changed."""
+        """Return the values that the initializer can reach, before it runs, each large one with a probe."""
         named = Named()
         return {
             key: (value := lookup(key), large_probe(value) if examine(value, named, key).token is None else None)
@@ -167,9 +165,9 @@ class Given:
         }
 
     def keep_what_changed(self, before: dict[Key, tuple[Any, Probe | None]]) -> None:
-        """The initializer has run: large values that it has set stay until the program's own change.
+        """Note what the initializer has set: large values stay until the program's own change.
 
-        So does what it has set where the program has something that cannot travel, a lock that it was given, say.
+        So does a value where the program has one that cannot travel: a lock from ``initargs``, say.
         """
         for key, (value, probe) in before.items():
             if lookup(key) is not value:
@@ -178,7 +176,7 @@ class Given:
                 self._tokens[key] = _AS_FIRST_SEEN
 
     def stays(self, key: Key, token: bytes, value: Any) -> bool:
-        """Whether a variable keeps what the initializer has set, since the program's value cannot be had."""
+        """Whether a variable keeps the initializer's value, since the program's cannot travel."""
         if type(value) is not Unavailable or key not in self._of_initializer:
             return False
         return self._first_seen.setdefault(key, token) == token

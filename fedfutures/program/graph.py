@@ -1,7 +1,4 @@
-"""Which variables contain which others. Pure.
-
-Where one changes, those that contain it are other objects, too. Variables that contain each other travel together.
-"""
+"""Which variables contain which others, and so change with them or travel together. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ pickles_for_program(__name__)
 
 
 class Known(Protocol):
-    """What the graph needs of a variable."""
+    """A variable, as the graph sees it."""
 
     own: bytes
     value: Any
@@ -25,7 +22,7 @@ class Known(Protocol):
 
 
 class Graph:
-    """Which variables contain which, among those that a snapshot has."""
+    """The variables of a snapshot."""
 
     def __init__(self, variables: Mapping[Key, Known]) -> None:
         self._variables = variables
@@ -36,7 +33,7 @@ class Graph:
         return self._variables[key].own
 
     def depends_on(self, key: Key) -> list[Key]:
-        """Return the variables whose change makes another object of this one: those it consists of, and so on."""
+        """Return the variables that this one consists of, directly or through others."""
         if key not in self._depends:
             variable = self._variables.get(key)
             if variable is None or not (variable.finding.reach.parts or is_cache(variable.value)):
@@ -49,7 +46,7 @@ class Graph:
         return None if variable is None else variable.finding
 
     def circle_of(self, key: Key) -> list[Key]:
-        """Return the variables that contain this one and are contained in it, itself too, classes aside."""
+        """Return this variable and those that both contain it and are inside it, classes aside."""
         return sorted(
             part for part in {key, *self.depends_on(key)} if part == key or key in closure(part, self._parts_of)
         )
@@ -60,7 +57,7 @@ class Graph:
 
 
 def closure(key: Key, inside: Callable[[Key], Iterable[Key]]) -> set[Key]:
-    """Return what is inside of a variable, inside of that, and so on; itself only if it is inside of itself."""
+    """Return what is inside a variable, directly or through others; the variable itself only if it is inside itself."""
     found: set[Key] = set()
     left = [key]
     while left:
@@ -76,9 +73,9 @@ def is_cache(value: Any) -> bool:
 
 
 def depends_on(key: Key, finding_of: Callable[[Key], Finding | None], with_reads: bool) -> list[Key]:
-    """Return what a variable consists of, and that of; members of classes aside, since those are set in the class.
+    """Return the variables that one consists of; members of classes aside, since those are set in the class.
 
-    A cache depends on all that its function reads (`with_reads`), too: what it has kept would be of other values.
+    `with_reads`: a cache depends on the variables that its function reads, too, since its entries come from them.
     """
 
     def inside(key: Key) -> Iterable[Key]:
@@ -92,7 +89,7 @@ def depends_on(key: Key, finding_of: Callable[[Key], Finding | None], with_reads
 
 
 def combined(own: bytes, parts: Iterable[tuple[Key, bytes]]) -> bytes:
-    """Return the token of a value together with those of what it consists of."""
+    """Return the token of a value and of the parts that it consists of."""
     parts = list(parts)
     if not parts:
         return own

@@ -1,7 +1,6 @@
-"""Which modules belong to the program: Workers may have these in another state than the program has.
+"""Tells which modules are the program's: ``__main__``, and all that are neither in the standard library nor installed.
 
-They are ``__main__`` and every module that is neither of the standard library nor of an installed package. A name in
-one of them is a *key*: the module and the qualified name, as ``("__main__", "Model.level")``.
+A name in one of them is a *key*: the module and the qualified name, as ``("__main__", "Model.level")``.
 """
 
 from __future__ import annotations
@@ -17,17 +16,15 @@ from typing import Any
 
 MAIN = "__main__"
 MAIN_NAMES = (MAIN, "__mp_main__")
-"""The program's module, in the Origin and (second name) as Workers import it.
+"""The program's module, in the Origin and in Workers.
 
-The second one is the name that ``multiprocessing`` has for it in processes that it spawns: so those that a Future
-starts, and Managers that the program has started, know the program's functions and classes by the name that Workers
-give them.
+``multiprocessing`` uses the second name in processes that it spawns. So those of a Future, and the program's Managers,
+find functions and classes by the name that Workers give them.
 """
 OWN = frozenset({"fedfutures", "fedfutures_launcher"})
-SHARED = ""
-"""Stands for a module in the keys of objects that variables share and that have no name of their own."""
+SHARED = ""  # the module in the keys of objects that variables share and that have no name of their own
 MISSING: Any = type("MISSING", (), {"__repr__": lambda self: "MISSING", "__slots__": ()})()
-"""Stands for the value of a name that is not there."""
+"""The value of a name that is not there."""
 
 Key = tuple[str, str]
 
@@ -39,15 +36,14 @@ _OF_EVERY_CLASS = frozenset({
 })  # fmt: skip
 _CODE = (types.FunctionType, property, classmethod, staticmethod)
 _SLOT_TYPES = (types.MemberDescriptorType, types.GetSetDescriptorType)
-MEMBERS = "<members>"
-"""The name of a class's list of members, by which Workers know of those that are gone."""
+MEMBERS = "<members>"  # the name of a class's list of members, by which Workers see which ones are gone
 
 shared_objects: dict[str, Any] = {}
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 verdicts: dict[str, tuple[types.ModuleType, bool]] = {}
-"""The modules that were looked at, and whether each is the program's."""
+"""The modules that :func:`is_program` has looked at, and whether each is the program's."""
 last_modules: tuple[tuple[int, str], list[str]] = (-1, ""), []
-"""What :func:`program_modules` last returned, behind the size and the end of ``sys.modules`` at that time."""
+"""The size and the last name of ``sys.modules`` at the last call of :func:`program_modules`, and its value."""
 _main: dict[str, Any] | None = None
 
 
@@ -61,7 +57,7 @@ def canonical(name: str) -> str:
 
 
 def namespace(name: str) -> dict[str, Any] | None:
-    """Return the globals of a module that is loaded, else None."""
+    """Return the globals of a loaded module, else None."""
     if _main is not None and name in MAIN_NAMES:
         return _main
     if name == SHARED:
@@ -71,10 +67,10 @@ def namespace(name: str) -> dict[str, Any] | None:
 
 
 def home_of(names: dict[str, Any]) -> str | None:
-    """Return the name of the module whose globals these are; None if they are no module's.
+    """Return the name of the module with these globals; None if there is none.
 
-    A profiler or debugger runs a program as ``__main__`` in globals that are not those of ``sys.modules["__main__"]``;
-    the first such globals count as the program's.
+    A profiler or debugger runs a program in other globals than those of ``sys.modules["__main__"]``: the first such
+    globals count as the program's.
     """
     global _main
     name = names.get("__name__")
@@ -104,7 +100,7 @@ def _standard_places() -> tuple[str, ...]:
 
 
 def is_program(name: str) -> bool:
-    """Whether a module that is loaded is the program's.
+    """Whether a loaded module is the program's.
 
     >>> is_program("__main__"), is_program("json"), is_program("fedfutures.futures")
     (True, False, False)
@@ -125,7 +121,7 @@ def _is_of_program(name: str, module: types.ModuleType) -> bool:
         return False
     file = getattr(module, "__file__", None)
     if top in sys.stdlib_module_names and (not isinstance(file, str) or file.startswith(_STANDARD)):
-        return False  # the program may have one of that name
+        return False  # unless the file is the program's own
     if isinstance(file, str):
         return not is_installed(file) and not file.endswith((".so", ".pyd"))
     if getattr(module, "__spec__", None) is None:  # made at run time
@@ -146,7 +142,7 @@ def program_modules() -> list[str]:
 
 
 def lookup(key: Key) -> Any:
-    """Return the object that a key names, from the module or class that holds it; MISSING if it is not there."""
+    """Return the object of a key, from the dict of its module or class, or MISSING."""
     names = namespace(key[0])
     if names is None:
         return MISSING
@@ -162,7 +158,7 @@ def lookup(key: Key) -> Any:
 
 
 def attribute_of(module: str, qualname: str) -> Any:
-    """Return what a loaded module has under a qualified name, found as pickle finds it; MISSING if it is not there.
+    """Return the object that pickle finds under a qualified name of a loaded module, or MISSING.
 
     >>> attribute_of("json", "JSONDecoder.decode").__name__, attribute_of("json", "no_such")
     ('decode', MISSING)
@@ -174,12 +170,12 @@ def attribute_of(module: str, qualname: str) -> Any:
 
 
 def unwrapped(value: Any) -> Any:
-    """Return the function inside of a static or class method; anything else as it is."""
+    """Return the function of a static or class method; any other object itself."""
     return value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
 
 
 def members_of(cls: type) -> Iterator[str]:
-    """Yield the names of what a class defines, besides what every class has by being one."""
+    """Yield the names of a class's members, without those that every class has."""
     made_with_it: Any = cls.__members__ if isinstance(cls, enum.EnumMeta) else None
     for name, value in list(vars(cls).items()):
         if name in _OF_EVERY_CLASS or isinstance(value, _SLOT_TYPES):
@@ -190,14 +186,14 @@ def members_of(cls: type) -> Iterator[str]:
 
 
 def made_module(name: str) -> types.ModuleType:
-    """Return a new, empty module, with what C code expects of the globals that it is called from."""
+    """Return a new, empty module, with the built-ins that C code expects in globals."""
     module = types.ModuleType(name)
     vars(module)["__builtins__"] = builtins
     return module
 
 
 def describe(key: Key) -> str:
-    """Return what people call a variable: ``CONFIG``, or ``settings.FACTOR`` in another module than the program's.
+    """Return the name of a variable for people: ``CONFIG``, or ``settings.FACTOR`` outside of ``__main__``.
 
     >>> describe(("__main__", "CONFIG")), describe(("settings", "FACTOR"))
     ('CONFIG', 'settings.FACTOR')

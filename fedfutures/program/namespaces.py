@@ -1,10 +1,9 @@
-"""The program's modules in a Worker: brought to the snapshot of each Future before it runs.
+"""Brings the program's modules in a Worker to the snapshot of each Future before it runs.
 
-For each variable that a snapshot names the Worker knows the token of what the variable was last given
-(:mod:`.given`). Where the snapshot's token is the same, the variable keeps its value, and with it what Futures have
-written there. Else the value comes, once for each version, and is set (:mod:`.setting`). The objects of the last few
-versions are kept: Futures of several versions, switched between in the middle, find each their own. A Future that only
-begins finds the values as the program had them, not as other Futures of that version have left them.
+A variable whose token (:mod:`.given`) is that of the snapshot keeps its value, and with it what Futures have written
+there. Else the value comes, once for each version, and is set (:mod:`.setting`). The objects of the last few versions
+are kept: Futures of several versions that wait for each other find each their own. A Future that begins finds the
+values as the program had them.
 """
 
 from __future__ import annotations
@@ -29,16 +28,15 @@ from .tokens import MISSING_TOKEN
 
 SNAPSHOTS_KEPT = 64
 BODIES_KEPT = 512
-BODY_BYTES = 64 << 10
-"""Larger values are not kept as they came, but asked for again."""
+BODY_BYTES = 64 << 10  # larger bodies are not kept, but asked for again
 CALLABLES_KEPT = 256
 
 Fetch = Callable[[Sequence[bytes]], list[bytes]]
-"""Asks the Origin for bodies by their keys; raises :class:`~fedfutures.errors.VariableNotCarried`."""
+"""Asks the Origin for the bodies of keys; raises :class:`~fedfutures.errors.VariableNotCarried`."""
 
 
 class Namespaces:
-    """What this Worker has of the program's variables."""
+    """The program's variables in this Worker. `may_be_written`: whether a buffer may differ from what was mapped."""
 
     def __init__(
         self, fetch: Fetch, load: Load, change_process: Callable[[dict[str, Any]], object] = lambda changes: None,
@@ -47,20 +45,20 @@ class Namespaces:
         self._fetch, self._load = fetch, load
         self._given = Given()
         self._seen: OrderedDict[bytes, Seen] = OrderedDict()
-        self._values: dict[bytes, bytes] = {}  # addresses to values that came early: those of the initializer
+        self._values: dict[bytes, bytes] = {}  # by address: those that came with the initializer
         self._callables: OrderedDict[bytes, tuple[Any, Sequence[Any]]] = OrderedDict()  # each with its large buffers
         self._bodies_kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._suspended: Counter[bytes] = Counter()
         self._failures: dict[str, BaseException] = {}
         self.generators = Generators()
         self.current = b""
-        self.origin = ""  # whose Futures run now: who can be asked for what they see
+        self.origin = ""  # whose Futures run now, and who has their snapshots and values
         self.process: dict[str, Any] = {}
-        self.may_be_written = may_be_written  # whether a buffer is not as it was mapped
+        self.may_be_written = may_be_written
         self.change_process = change_process
 
     def statistics(self) -> dict[str, int]:
-        """Return how much is kept, each by its name."""
+        """Return the numbers of things kept, by name."""
         kept = {"snapshots": len(self._seen), "callables": len(self._callables), "bodies": len(self._bodies_kept)}
         return kept | self._given.statistics()
 
@@ -70,13 +68,13 @@ class Namespaces:
         self._values |= values
 
     def note_failure(self, module: str, error: BaseException) -> None:
-        """A module of the program cannot be imported here: Futures that need it raise that."""
+        """Have Futures raise this error when they need a module that cannot be imported here."""
         self._failures[canonical(module)] = error
 
     def switch(self, digest: bytes, origin: str | None = None) -> None:
-        """Bring the program's modules to a snapshot, of this Origin if it is another than before.
+        """Bring the program's modules to a snapshot; `origin`: that of another Origin than before.
 
-        Raises VariableNotCarried, or what importing a module raises.
+        Raises VariableNotCarried, or the error of importing a module.
         """
         if origin is not None:
             self.origin = origin
@@ -84,30 +82,30 @@ class Namespaces:
             return
         seen = self._seen.get(digest)
         if seen is None:
-            [body] = self._fetch([snapshots.key_of_snapshot(digest, self.origin)])
+            [body] = self._fetch([snapshots.key_of("state", digest, self.origin)])
             seen = self._remember(digest, body)
         changes_process = seen.process != self.process
         if changes_process:
             self.change_process(seen.process)
             self.process = seen.process
         self._bring_to(seen, goes_on=digest in self._suspended)
-        if changes_process and keys_of(seen.process):  # whose functions are here only now
+        if changes_process and keys_of(seen.process):  # its signal handlers are defined only now
             self.change_process(seen.process)
         self.current = digest
 
     def suspend(self, digest: bytes) -> None:
-        """A Future that sees this snapshot waits while others run; :meth:`resume` is the end of that."""
+        """Note that a Future of this snapshot waits while others run, until :meth:`resume`."""
         self._suspended[digest] += 1
 
     def resume(self, digest: bytes, origin: str | None = None) -> None:
-        """It goes on: bring the program's modules to its snapshot, with its own objects."""
+        """Bring the program's modules back to the snapshot of a Future that waited, with the objects that it had."""
         self.switch(digest, origin)
         self._suspended[digest] -= 1
         if not self._suspended[digest]:
             del self._suspended[digest]
 
     def callables(self) -> list[Any]:
-        """Return the callables that the snapshot now seen brought along.
+        """Return the callables of the current snapshot.
 
         One whose large arrays a Future has written to is loaded anew: the next Future gets them as they came.
         """
@@ -118,8 +116,8 @@ class Namespaces:
             if known is None or any(map(self.may_be_written, known[1])):
                 body = self._bodies([(NO_NAME, token)], seen)[NO_NAME]
                 before = fills()
-                made, buffers = self._load(body, _unpickle_with_buffers)
-                if fills() != before:  # its classes may be others when it is called again
+                made, buffers = self._load(body, lambda data, parts: (pickle.loads(data, buffers=parts), parts))
+                if fills() != before:  # it brought classes, which may be others at the next call
                     found.append(made)
                     continue
                 known = self._callables[token] = made, buffers
@@ -134,12 +132,12 @@ class Namespaces:
         return seen
 
     def before_changes(self) -> dict[Key, tuple[Any, Probe | None]]:
-        """Return what :meth:`keep_what_changed` needs after the initializer has run."""
+        """Return what :meth:`keep_what_changed` needs, before the initializer runs."""
         seen = self._seen.get(self.current)
         return self._given.before_changes(() if seen is None else seen.tokens)
 
     def keep_what_changed(self, before: dict[Key, tuple[Any, Probe | None]]) -> None:
-        """The initializer has run: see :meth:`.given.Given.keep_what_changed`."""
+        """See :meth:`.given.Given.keep_what_changed`."""
         self._given.keep_what_changed(before)
 
     # -- bringing variables to a snapshot --------------------------------------------------------------------------
@@ -165,7 +163,7 @@ class Namespaces:
         Setting(self._given, seen, keys, bodies, self._load).run()
 
     def _with_members(self, keys: list[Key], seen: Seen) -> list[Key]:
-        """Add the members of classes that are about to be others: what is known of them is of the present class."""
+        """Add the members of classes that are to be replaced: their tokens are those of the present class."""
         found = dict.fromkeys(keys)
         for module, name in keys:
             if (module, f"{name}.{MEMBERS}") in seen.tokens:
@@ -175,7 +173,7 @@ class Namespaces:
         return list(found)
 
     def _have_module(self, module: str, seen: Seen) -> None:
-        """Import a module of the program that this Worker lacks; make it where the program has made it."""
+        """Import a module that this Worker lacks, or make one that the program has made without a file."""
         failure = self._failures.get(module)
         if failure is not None:
             raise ImportError(f"the program cannot be imported by Workers: {failure!r}") from failure
@@ -191,13 +189,13 @@ class Namespaces:
         sys.modules[module] = made_module(module)
 
     def _bodies(self, wanted: list[tuple[Key, bytes]], seen: Seen) -> dict[Key, bytes]:
-        """Return the values of these variables' tokens, all that are not here asked for at once."""
+        """Return the values of these tokens; ask for all that are not here at once."""
         addresses = {key: snapshots.address_of(key, token) for key, token in wanted}
         kept, early = self._bodies_kept, self._values
         found = {key: kept.get(at) or seen.inline.get(at) or early.get(at, b"") for key, at in addresses.items()}
         lacking = sorted(key for key, body in found.items() if not body)
         if lacking:
-            came = self._fetch([snapshots.key_of_value(addresses[key], self.origin) for key in lacking])
+            came = self._fetch([snapshots.key_of("value", addresses[key], self.origin) for key in lacking])
             found |= zip(lacking, came)
             self._bodies_kept |= {addresses[key]: body for key, body in zip(lacking, came) if len(body) < BODY_BYTES}
             _shrink(self._bodies_kept, BODIES_KEPT)
@@ -207,7 +205,3 @@ class Namespaces:
 def _shrink(kept: OrderedDict[bytes, Any], most: int) -> None:
     while len(kept) > most:
         kept.popitem(last=False)
-
-
-def _unpickle_with_buffers(stream: Any, buffers: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
-    return pickle.loads(stream, buffers=buffers), buffers

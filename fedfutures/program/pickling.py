@@ -1,11 +1,9 @@
 """Pickling by value: functions, classes and objects that the receiver may not have under their name.
 
-cloudpickle does the work, with three differences. A function that comes by value runs in *the* module of its name on
-the Worker, not in a private copy of the globals that it reads, so each global exists once. What the program's modules
-have under a name is pickled as that name: those variables travel by themselves (:mod:`.variables`). And in a variable,
-an object that cannot be pickled, a lock say, becomes a fresh one of its kind where that is sound (:mod:`.fresh`).
-
-The pickler collects what the pickle reaches of the program: the names that functions read, and the named parts.
+cloudpickle does the work, with three differences. A function runs in *the* module of its name on the Worker, not in a
+copy of the globals that it reads. An object that the program's modules have under a name is pickled as that name, since
+variables travel by themselves (:mod:`.variables`). In a variable an object that cannot be pickled is made anew where
+that is sound (:mod:`.fresh`). The pickler collects the :class:`.reach.Reach` of the pickle.
 """
 
 from __future__ import annotations
@@ -45,15 +43,12 @@ pickles_for_program(__name__)
 
 PROTOCOL = 5
 LATER: Key = ("", "later")
-"""Stands in a class for a member that has a name of its own."""
+"""Stands in the pickle of a class for a member with a name, which is set when the class is there."""
 Buffers = Callable[[pickle.PickleBuffer], Any]
 
 
 def dump_by_value(value: Any, keep_buffer: Buffers | None = None, root: Key | None = None) -> tuple[bytes, Reach]:
-    """Pickle with cloudpickle: lambdas, closures and local classes travel by value. Raises what pickling raises.
-
-    root: The key of `value`, where that goes by value although it has one.
-    """
+    """Pickle with cloudpickle; raise what pickling raises. `root`: the key of a `value` that goes by value, too."""
     target = io.BytesIO()
     pickler = value_pickler()(target, PROTOCOL, keep_buffer)
     pickler.key = root
@@ -63,7 +58,7 @@ def dump_by_value(value: Any, keep_buffer: Buffers | None = None, root: Key | No
 
 @functools.cache
 def value_pickler() -> Any:
-    """Return the pickler's class; cloudpickle is imported at first use, for it takes as long as all the rest."""
+    """Return the pickler's class; this imports cloudpickle, which takes as long as all the rest."""
     import cloudpickle
 
     class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -100,7 +95,7 @@ def value_pickler() -> Any:
             return super().reducer_override(obj)
 
         def is_root(self, key: Key) -> bool:
-            """Whether this is what is pickled, or a part of its definition."""
+            """Whether a key is that of the pickled value, or of a part of its definition."""
             root = self.key
             if root is None:
                 return False
@@ -122,7 +117,7 @@ def _variable_pickler() -> Any:
             if key is None or self.is_root(key):
                 return None
             if self.of_class and not isinstance(obj, (type, types.FunctionType)) and type(obj).__module__ != "typing":
-                return LATER  # it is a member, which is set when the class is there
+                return LATER
             self.reached.parts.add(key)
             return key
 
@@ -148,7 +143,7 @@ def _variable_pickler() -> Any:
 
 
 def dump_variable(value: Any, key: Key, named: Named, keep_buffer: Buffers | None = None) -> tuple[bytes, Reach]:
-    """Pickle the value of a variable of the program; what in it cannot travel raises on the Worker when it is used.
+    """Pickle the value of a variable; a part that cannot travel raises when a Worker uses it.
 
     Raises what pickling raises for the rest.
     """
@@ -167,7 +162,7 @@ def dump_variable(value: Any, key: Key, named: Named, keep_buffer: Buffers | Non
 
 
 def _dump_class_of_package(cls: type) -> bytes:
-    """A class that the program has imported is that of its package; the program may have put it there, though."""
+    """Pickle a class by name, and by value in case that the program has put it into the package."""
     body = b""
     if cls.__module__.partition(".")[0] not in sys.stdlib_module_names:
         try:
@@ -180,7 +175,7 @@ def _dump_class_of_package(cls: type) -> bytes:
 
 
 class _OfPackage(tuple[str, str, bytes]):
-    """A class of a package on its way: its module, its qualified name, and itself by value."""
+    """Is pickled as the class of a package: its module, its qualified name, and itself by value."""
 
     __slots__ = ()
 
@@ -189,7 +184,7 @@ class _OfPackage(tuple[str, str, bytes]):
 
 
 def find_class_of_package(module: str, qualname: str, body: bytes) -> Any:
-    """Return the class that a package has under this name, or where it has none, one like that of the sender."""
+    """Return the class that a package has under this name, else one like the sender's."""
     try:
         importlib.import_module(module)
     except ImportError:
@@ -203,7 +198,7 @@ def find_class_of_package(module: str, qualname: str, body: bytes) -> Any:
 
 @contextlib.contextmanager
 def _by_value(value: Any) -> Iterator[None]:
-    """Have cloudpickle take a class of a module that can be imported by value, too."""
+    """Have cloudpickle pickle a class by value although its module can be imported."""
     import cloudpickle
 
     module = sys.modules.get(value.__module__) if isinstance(value, type) else None
@@ -218,19 +213,19 @@ def _by_value(value: Any) -> Iterator[None]:
 
 
 class Circle:
-    """Values of variables that contain each other: they travel as one."""
+    """The values of variables that contain each other, which travel as one."""
 
     def __init__(self, keys: list[Key], values: list[Any]) -> None:
         self.keys, self.values = keys, values
 
 
 class VariableUnpickler(pickle.Unpickler):
-    """Loads what :func:`dump_variable` has made; `find` returns the object of a key."""
+    """Loads pickles of :func:`dump_variable`; `find` returns the object of a key."""
 
     def __init__(self, stream: Any, buffers: Any, find: Callable[[Key], Any]) -> None:
         super().__init__(stream, buffers=buffers)
         self._find = find
-        self.makes_classes = False  # which may run hooks of the program's
+        self.makes_classes = False  # by which hooks of the program may run
         self.parts: set[Key] = set()  # the variables whose objects are in the value
 
     def find_class(self, module: str, name: str) -> Any:
@@ -246,7 +241,7 @@ class VariableUnpickler(pickle.Unpickler):
 
 
 class ProgramUnpickler(pickle.Unpickler):
-    """Finds what the program has, although ``sys.modules`` has another module as ``__main__``: that of a profiler."""
+    """Finds the program's definitions also where ``sys.modules`` has a profiler as ``__main__``."""
 
     def find_class(self, module: str, name: str) -> Any:
         found = lookup((MAIN, name)) if module in MAIN_NAMES else MISSING
@@ -254,7 +249,7 @@ class ProgramUnpickler(pickle.Unpickler):
 
 
 def _by_name(key: Key, obj: Any) -> Any:
-    """Let the plain pickle find an object where ``sys.modules`` has it, and us where only the program has."""
+    """Have the plain pickle find an object by ``sys.modules``; where the program runs elsewhere, :func:`find`."""
     module, name = sys.modules.get(obj.__module__), str(obj.__qualname__)
     if module is not None and vars(module) is namespace(key[0]) and not isinstance(lookup(key), classmethod):
         return name if type(obj) is LRU_CACHE else NotImplemented
@@ -262,7 +257,7 @@ def _by_name(key: Key, obj: Any) -> Any:
 
 
 def find(key: Key) -> Any:
-    """Return what a key names, of a method the function itself; raises AttributeError."""
+    """Return the object of a key, of a method the function itself; raise AttributeError."""
     found = lookup(key)
     if found is MISSING:
         raise AttributeError(f"the program has no {key[1]!r} in {key[0]!r} here")
@@ -277,12 +272,12 @@ _fills = 0
 
 
 def fills() -> int:
-    """Return how often a class that came by value was given what it had where it was sent."""
+    """Return how often :func:`fill_class` has filled a class."""
     return _fills
 
 
 def _reduce_class(cls: type, reduced: Any) -> Any:
-    """Have a class that goes by value completed by :func:`fill_class`."""
+    """Have :func:`fill_class` complete a class that goes by value."""
     if type(reduced) is not tuple or len(reduced) != 6:
         return reduced
     if cls not in _came:
@@ -291,9 +286,9 @@ def _reduce_class(cls: type, reduced: Any) -> Any:
 
 
 def fill_class(cls: type, state: tuple[Callable[[type, Any], object], Any]) -> None:
-    """Give a class that came by value what it had where it was sent.
+    """Give a class that came by value the members that it had at the sender.
 
-    One that was made by this process, and has come back, stays as it is: the program may have changed it meanwhile.
+    A class that this process has made, and that has come back, stays as it is: the program may have changed it.
     """
     global _fills
     if cls not in _made_here:
@@ -311,7 +306,7 @@ def _by_name_if_there(key: Key, cls: type) -> Any:
 
 
 def find_class(key: Key, qualname: str, body: bytes) -> Any:
-    """Return the class that the program has under this name, or where it has none, one like that of the sender."""
+    """Return the class that the program has under this name, else one like the sender's."""
     found = lookup(key)
     return found if isinstance(found, type) and found.__qualname__ == qualname else pickle.loads(body)
 
@@ -342,26 +337,27 @@ def _reduce_function(reached: Reach, function: types.FunctionType) -> Any:
 
 
 class _Empty:
-    """Stands for the content of a cell that is not filled."""
+    """The content of a cell that is not filled."""
 
 
 def _plain_annotations(function: types.FunctionType) -> Any:
     try:
         return function.__annotations__ or None
-    except Exception:  # evaluated late (PEP 649), and speaks of what is not there
+    except Exception:  # evaluated late (PEP 649), and names what is not there
         return None
 
 
 def make_function(code: types.CodeType, home: str, name: str, qualname: str, cells: int) -> types.FunctionType:
-    """Return a function in the module of this name, which is imported or made; :func:`fill_function` completes it."""
-    closure = tuple(types.CellType() for _ in range(cells))
-    function = types.FunctionType(code, names_of_module(home), name, None, closure)
+    """Return a function in a module, which is imported or made; :func:`fill_function` completes it."""
+    function = types.FunctionType(
+        code, names_of_module(home), name, None, tuple(types.CellType() for _ in range(cells))
+    )
     function.__qualname__ = qualname
     return function
 
 
 def names_of_module(name: str) -> dict[str, Any]:
-    """Return the globals of a module; one that is not to be had is made, empty."""
+    """Return the globals of a module, which is imported, else made empty."""
     names = namespace(name)
     if names is None:
         try:
@@ -374,7 +370,7 @@ def names_of_module(name: str) -> dict[str, Any]:
 
 
 def fill_function(function: types.FunctionType, state: dict[str, Any]) -> None:
-    """Give a function what it had."""
+    """Give a function the attributes that it had at the sender."""
     function.__defaults__, function.__kwdefaults__ = state["defaults"], state["kwdefaults"]
     function.__doc__, function.__module__ = state["doc"], state["module"]
     for cell, value in zip(function.__closure__ or (), state["cells"]):

@@ -1,4 +1,4 @@
-"""Plans tell whether the last definition of a callable, and its snapshot, still hold, at the price of few compares."""
+"""Plans tell by few comparisons whether the last definition of a callable, and its snapshot, still hold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OTHERS_A_LOOK = 4
 
 
 class Plan:
-    """What each submit of a callable compares, to know that its definition still holds."""
+    """The comparisons by which each submit of a callable sees whether its definition still holds."""
 
     __slots__ = (
         "_attributes", "_code", "_defaults", "_exact", "_has_more", "_keyword_defaults", "_modules", "_names",
@@ -54,12 +54,12 @@ class Plan:
             self._names.append((names, key[1], value))
 
     def watch(self, probe: Probe) -> None:
-        """Have one more thing compared."""
+        """Add a comparison."""
         self._exact.append(probe)
         self._has_more = True
 
     def is_current(self, function: Any) -> bool:
-        """Whether neither the callable nor what it reaches has changed, as far as one look can tell."""
+        """Whether the callable and what it reaches are unchanged, as far as one look can tell."""
         if self._code is not None and (
             function.__code__ is not self._code
             or function.__defaults__ is not self._defaults
@@ -87,7 +87,7 @@ class Plan:
 
 
 class JointPlan:
-    """The plan of several callables that have one definition: it holds as long as the plans of all do."""
+    """The plan of several callables with one definition: it holds while the plans of all hold."""
 
     __slots__ = ("_inner", "definition")
 
@@ -95,7 +95,7 @@ class JointPlan:
         self.definition, self._inner = definition, inner
 
     def is_current(self, functions: list[Any]) -> bool:
-        """Whether these are the same callables, and neither they nor what they reach have changed."""
+        """Whether these are the same callables, and they and what they reach are unchanged."""
         return all(
             identity(known) == identity(function) and plan.is_current(function)
             for (known, plan), function in zip(self._inner, functions)
@@ -103,12 +103,12 @@ class JointPlan:
 
 
 def identity(function: Any) -> Any:
-    """Return what is equal for the same callables, never for others that live at the same time."""
+    """Return a value that is equal for the same callable, and for no other that lives at the same time."""
     if type(function) is types.MethodType:
         return types.MethodType, id(function.__self__), id(function.__func__)
     return id(function)
 
 
 def _end_of(names: dict[str, Any]) -> tuple[int, str]:
-    """Return what changes when a name comes or goes."""
+    """Return the size and the last name, which change when a name comes or goes."""
     return len(names), next(reversed(names), "")

@@ -1,9 +1,8 @@
 """Probes tell whether a value has changed since it was last looked at.
 
-Values up to :data:`~.tokens.EXACT_BYTES` are compared exactly, by their pickles; functions and classes by the identity
-of what they consist of. A larger value is cut into blocks, each with a checksum. Every look compares the first block,
-the last, and some others in turn: it finds a change of the whole at once, a change of a part sooner or later. A program
-that calls :func:`changed` for an object says itself when the object has changed; then nothing is compared.
+They compare values up to :data:`~.tokens.EXACT_BYTES` by their pickles, functions and classes by the identity of their
+parts, larger values by checksums of blocks: the first, the last, and some others in turn. A look finds a change of the
+whole at once, a change of a part sooner or later.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import array
 import collections
 import itertools
+import operator
 import pickle
 import time
 import types
@@ -24,30 +24,28 @@ from .code_objects import content_of
 from .modules import MISSING
 from .tokens import ATOMS, LRU_CACHE, Digest, Named, examine
 
-Probe = Callable[[], bool]
-"""Returns whether the value is unchanged."""
+Probe = Callable[[], bool]  # returns whether the value is unchanged
 
 BLOCK_BYTES = 64 << 10
 BLOCK_ITEMS = 2048
 PARTS_COMPARED = 64
 BLOCKS_A_LOOK = 6
-ITEMS_A_LOOK = 64 << 10
-"""So many items of a list are compared by identity, which is cheap, in addition to some blocks by content."""
+ITEMS_A_LOOK = 64 << 10  # a look also compares so many items of a list by identity, which is cheap
 REST_FACTOR = 10
-"""An object that can only be compared as a whole is left alone for ten times as long as that takes."""
+"""Between two looks at an object that can only be compared as a whole pass ten times the seconds of one look."""
 _ARRAYS = (bytearray, array.array, memoryview)
 
 told: dict[int, tuple[Callable[[], Any], int]] = {}
 TOLD_AT_MOST = 32
-"""So many objects that were said to have changed are remembered, with how often; each by its id."""
+"""So many objects are remembered in ``told``: by id, a reference, and how often :func:`changed` was called."""
 
 
 def changed(value: Any) -> None:
-    """Say that a large object has been changed in place: Futures that are submitted from now on see it as it is.
+    """Tell fedfutures that a large object was changed in place; Futures submitted from now on see the new contents.
 
-    Objects up to 64 KiB are compared at every submit. Larger ones are sampled, which finds most changes in place but
-    not all at once; after the first call for an object it is sampled no more, and each call makes it travel again. That
-    is remembered for the last 32 objects.
+    Each submit compares objects up to 64 KiB, and samples larger ones, which finds most changes in place but not all at
+    once. After the first call of this function for an object, submits no longer sample it, and each further call sends
+    it again. This holds for the last 32 objects.
 
     >>> import fedfutures
     >>> table = [0] * 1_000_000
@@ -71,9 +69,9 @@ def times_told(value: Any) -> int:
 
 
 def probe_for(value: Any, exact: bool, again: Probe) -> Probe | None:
-    """Return what tells whether a value has changed, None for one that cannot.
+    """Return the probe of a value, None for one that cannot change.
 
-    `exact`: it is no larger than what is compared exactly. `again` compares a small value that has no plain pickle.
+    `exact`: the value is small enough to be compared exactly. `again`: compares a small value that has no plain pickle.
     """
     kind = type(value)
     if value is MISSING or isinstance(value, types.ModuleType) or is_frozen(value):
@@ -89,7 +87,7 @@ def probe_for(value: Any, exact: bool, again: Probe) -> Probe | None:
     if not exact:
         count = times_told(value)
         return (lambda: times_told(value) == count) if count else large_probe(value)
-    inside = _inside(value)  # first: to look at the attributes of some objects changes how they are pickled
+    inside = _inside(value)  # before the pickle: to read the attributes of some objects changes it
     before = _pickled(value)
     if before is None:
         return again
@@ -97,7 +95,7 @@ def probe_for(value: Any, exact: bool, again: Probe) -> Probe | None:
 
 
 def _inside(value: Any) -> list[Any]:
-    """Return the first objects right inside a value: another one of equal content may take the place of one."""
+    """Return the first objects directly inside a value: one may be replaced by another of equal content."""
     if isinstance(value, (list, tuple)):
         parts: Any = value[:PARTS_COMPARED]
     elif isinstance(value, dict):
@@ -113,7 +111,7 @@ def is_frozen(value: Any) -> bool:
 
 
 def is_plain(function: types.FunctionType) -> bool:
-    """Whether nothing of a function can change in place: it is as it was while its code and defaults are the same."""
+    """Whether a function has only its code and immutable defaults: while these stay the same, so does what it does."""
     return not (function.__closure__ or function.__kwdefaults__ or vars(function)) and is_frozen(function.__defaults__)
 
 
@@ -144,7 +142,7 @@ def _function_probe(function: types.FunctionType, again: Probe) -> Probe:
 
 
 def _wrapper_probe(value: Any, again: Probe) -> Probe | None:
-    """Of what wraps functions: whether these have changed."""
+    """Return the probe of an object that wraps functions: it looks at these."""
     names = ("__wrapped__", "__func__", "fget", "fset", "fdel")
     inner = [part for name in names if isinstance(part := getattr(value, name, None), types.FunctionType)]
     probes = [_function_probe(function, again) for function in dict.fromkeys(inner)]
@@ -152,7 +150,7 @@ def _wrapper_probe(value: Any, again: Probe) -> Probe | None:
 
 
 def _class_probe(cls: type) -> Probe:
-    members = list(vars(cls).values())  # which keeps their ids their own
+    members = list(vars(cls).values())  # kept, so that no other object gets their ids
     names, ids, bases = list(vars(cls)), list(map(id, members)), cls.__bases__
     return lambda: list(map(id, vars(cls).values())) == ids and list(vars(cls)) == names and cls.__bases__ is bases
 
@@ -161,7 +159,7 @@ def _class_probe(cls: type) -> Probe:
 
 
 def large_probe(value: Any) -> Probe:
-    """Return what looks at parts of a large value in turn."""
+    """Return the probe of a large value, which looks at its parts in turn."""
     if isinstance(value, (list, tuple, dict, set, frozenset, collections.deque)):
         return ContainerProbe(value)
     views: list[memoryview] = []
@@ -174,29 +172,13 @@ def large_probe(value: Any) -> Probe:
     return WholeProbe(value)
 
 
-class Turn:
-    """Which of some parts are looked at: the first, the last and some others in turn."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._next = 1
-
-    def next(self) -> list[int]:
-        """Return the places for this look."""
-        count = self._count
-        if count <= BLOCKS_A_LOOK + 2:
-            return list(range(count))
-        found = sorted({0, count - 1, *((self._next + step) % count for step in range(BLOCKS_A_LOOK))})
-        self._next = (self._next + BLOCKS_A_LOOK) % count
-        return found
-
-
 class Sampled:
-    """Looks at a large value; once it was seen to have changed it stays so, wherever the next look would fall."""
+    """Looks at a large value; a change that it has seen once it reports from then on, wherever the next look falls."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
         self._has_changed = False
+        self._next = 1
 
     def __call__(self) -> bool:
         if not self._has_changed:
@@ -207,37 +189,42 @@ class Sampled:
         return not self._has_changed
 
     def look(self) -> bool:
-        """Return whether what is looked at this time is as it was."""
+        """Return whether the parts of this look are unchanged."""
         raise NotImplementedError
+
+    def _places(self, count: int) -> list[int]:
+        """Return which of so many parts to look at: the first, the last, and some others in turn."""
+        if count <= BLOCKS_A_LOOK + 2:
+            return list(range(count))
+        found = sorted({0, count - 1, *((self._next + step) % count for step in range(BLOCKS_A_LOOK))})
+        self._next = (self._next + BLOCKS_A_LOOK) % count
+        return found
 
 
 class ContainerProbe(Sampled):
-    """Compares blocks of the items of a container, and the attributes that one of a class of its own has."""
+    """Compares blocks of the items of a container, and its attributes if it is of a class of the program."""
 
     def __init__(self, value: Any) -> None:
         super().__init__(value)
         self._length = len(value)
         self._keys = list(value) if isinstance(value, (dict, set, frozenset)) else None
         self._sums = [self._sum(index) for index in range(-(-self._length // BLOCK_ITEMS))]
-        self._turn = Turn(len(self._sums))
         self._items = value.copy() if type(value) is list else []
         self._at = 0
         self._attributes = AttributesProbe(value) if hasattr(value, "__dict__") else None
 
     def look(self) -> bool:
-        """Return whether some of the items are as they were."""
+        """Return whether the items of this look are unchanged."""
         if len(self._value) != self._length or (self._attributes is not None and not self._attributes()):
             return False
-        return self._same_items() and all(self._sum(index) == self._sums[index] for index in self._turn.next())
+        return self._same_items() and all(self._sum(at) == self._sums[at] for at in self._places(len(self._sums)))
 
     def _sum(self, index: int) -> Any:
         start, end = index * BLOCK_ITEMS, (index + 1) * BLOCK_ITEMS
         value: Any = self._value
-        if isinstance(value, dict):
-            assert self._keys is not None
-            return _sum([(key, dict.get(value, key)) for key in self._keys[start:end]])
         if self._keys is not None:
-            return _sum([(key, key in value) for key in self._keys[start:end]])
+            is_dict = isinstance(value, dict)
+            return _sum([(key, dict.get(value, key) if is_dict else key in value) for key in self._keys[start:end]])
         if isinstance(value, collections.deque):
             return _sum(list(itertools.islice(value, start, end)))
         return _sum(value[start:end])
@@ -261,47 +248,45 @@ class BufferProbe(Sampled):
         self._rest = _outside_of_buffers(value, views)
         self._owners = [view.obj for view in views]
         self._sizes = [view.nbytes for view in views]
-        self._places = [(index, at) for index, view in enumerate(views) for at in range(0, view.nbytes, BLOCK_BYTES)]
-        self._sums = [zlib.crc32(views[index][at : at + BLOCK_BYTES]) for index, at in self._places]
-        self._turn = Turn(len(self._places))
+        self._blocks = [(index, at) for index, view in enumerate(views) for at in range(0, view.nbytes, BLOCK_BYTES)]
+        self._sums = [zlib.crc32(views[index][at : at + BLOCK_BYTES]) for index, at in self._blocks]
 
     def look(self) -> bool:
-        """Return whether the rest and some blocks are as they were."""
+        """Return whether the rest and the blocks of this look are unchanged."""
         views: list[memoryview] = []
         if _outside_of_buffers(self._value, views) != self._rest:
             return False
         if [view.nbytes for view in views] != self._sizes:
             return False
-        if any(view.obj is not owner for view, owner in zip(views, self._owners)):
+        if not all(map(operator.is_, (view.obj for view in views), self._owners)):
             return False
-        for place in self._turn.next():
-            index, at = self._places[place]
+        for place in self._places(len(self._blocks)):
+            index, at = self._blocks[place]
             if zlib.crc32(views[index][at : at + BLOCK_BYTES]) != self._sums[place]:
                 return False
         return True
 
 
 class AttributesProbe(Sampled):
-    """Compares the attributes of an object: each that is another object at once, what they contain in turn."""
+    """Compares the attributes of an object: their identity at each look, their content in turn."""
 
     def __init__(self, value: Any) -> None:
         super().__init__(value)
         self._attributes = vars_of(value)
         self._probes = [probe for part in self._attributes.values() if (probe := _probe_of_part(part)) is not None]
-        self._turn = Turn(len(self._probes))
 
     def look(self) -> bool:
-        """Return whether the attributes are the same, and some of their contents as they were."""
+        """Return whether the attributes are the same, and the contents of this look unchanged."""
         now = vars_of(self._value)
         if now.keys() != self._attributes.keys():
             return False
         if any(now[name] is not part for name, part in self._attributes.items()):
             return False
-        return all(self._probes[place]() for place in self._turn.next())
+        return all(self._probes[place]() for place in self._places(len(self._probes)))
 
 
 class WholeProbe(Sampled):
-    """Compares the whole pickle of an object that cannot be looked into, but not all the time."""
+    """Compares the whole pickle of an object without accessible parts, at intervals."""
 
     def __init__(self, value: Any) -> None:
         super().__init__(value)
@@ -311,7 +296,7 @@ class WholeProbe(Sampled):
         self._again_at = 0.0
 
     def look(self) -> bool:
-        """Return whether the pickle is the same, if it is time to look."""
+        """Return whether the pickle is the same, or was at the last look if it is too early for another."""
         now = time.monotonic()
         if now < self._again_at:
             return True
@@ -325,15 +310,14 @@ def _probe_of_part(part: Any) -> Probe | None:
     found = examine(part, _NOTHING_NAMED)
     if found.token is None:
         return large_probe(part)
-    token = found.token
     before = _pickled(part)
     if before is None:
-        return lambda: examine(part, _NOTHING_NAMED).token == token
+        return lambda: examine(part, _NOTHING_NAMED).token == found.token
     return lambda: _pickled(part) == before
 
 
 def vars_of(value: Any) -> dict[str, Any]:
-    """Return the attributes that an object has by itself, those of slots too."""
+    """Return the attributes of an object itself, those in slots too."""
     found = dict(getattr(value, "__dict__", {}))
     for cls in type(value).__mro__:
         slots = cls.__dict__.get("__slots__", ())
@@ -344,7 +328,7 @@ def vars_of(value: Any) -> dict[str, Any]:
 
 
 def _outside_of_buffers(value: Any, views: list[memoryview]) -> bytes | None:
-    """Return a digest of an object's pickle without its large buffers; None if that is large itself, or none."""
+    """Return a digest of an object's pickle without its buffers, which go to `views`; None if it is large or fails."""
     if isinstance(value, _ARRAYS):
         views.append(memoryview(value).cast("B"))
         return b""

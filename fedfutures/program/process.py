@@ -1,14 +1,13 @@
-"""Settings of its process that a program changes besides its variables, and how Workers get them.
+"""Carries to Workers what a program changes in its process: directory, environment, ``sys.path``, and more.
 
-Each submit tells Workers the directory, the environment, ``sys.path`` and the key of ``multiprocessing``. What else a
-program sets at its top level, each Worker sets itself when it imports the program. A program without a main guard is
-not imported: then the Origin also sends umask, recursion limit, warning filters, levels and stream handlers of logging,
-signal handlers, and the contexts of decimal and NumPy. The functions that change directory, environment, umask, signal
-handlers and the key are wrapped to count their calls, so that a submit need not ask the system.
+A Worker that imports the program sets the rest itself. Without a main guard it does not; then the Origin sends all
+(:func:`read_settings`). The functions that change such settings are wrapped to count their calls, so that a submit need
+not ask the system.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import multiprocessing.process
@@ -26,13 +25,12 @@ from .tokens import key_of_definition
 
 _NUMPY_USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _SIGNALS_KEPT = frozenset({signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP})
-"""Signals that end a run: in Workers their handlers are those of fedfutures."""
-NO_LINE = 1 << 30
-"""A filter of warnings that is for this line only never matches."""
+"""Signals whose handlers in Workers are those of fedfutures: they end a run."""
+NO_LINE = 1 << 30  # a line that no module has: a filter of warnings for it never matches
 
 
 class Counts:
-    """What the wrapped functions have been called for."""
+    """The calls of the wrapped functions: their number, and the last umask."""
 
     changes = 0
     umask = -1
@@ -40,7 +38,7 @@ class Counts:
 
 
 def count_change() -> None:
-    """Something of the process has changed that Workers are to be told."""
+    """Note a change of the process that Workers have to know."""
     Counts.changes += 1
 
 
@@ -60,7 +58,7 @@ def _watch() -> None:
 
 
 def adopt_authkey(key: bytes) -> None:
-    """Give ``multiprocessing`` the run's key, by which processes of the run and their children trust each other."""
+    """Give ``multiprocessing`` the key by which the processes of the run and their children trust each other."""
     process = multiprocessing.process.current_process()
     if key and process.authkey != key:
         process.authkey = key
@@ -94,7 +92,7 @@ def _path() -> list[str]:
 
 
 class ProcessChanges:
-    """What the program has changed in its process since this was made; `in_full`: Workers do not import the program."""
+    """The changes of the program's process since this was made; `in_full`: Workers do not import the program."""
 
     def __init__(self, *, in_full: bool = False) -> None:
         _watch()
@@ -106,13 +104,13 @@ class ProcessChanges:
         self._changes: dict[str, Any] = {}
 
     def has_changed(self) -> bool:
-        """Whether :meth:`current` may have something to say that it has not said before."""
+        """Whether :meth:`current` may return something new."""
         if Counts.changes != self.count or sys.path != self.path:
             return True
         return self.in_full and read_settings() != self._settings
 
     def current(self) -> dict[str, Any]:
-        """Return all that has changed since the beginning, by name."""
+        """Return all settings that have changed since the beginning, by name."""
         self.count, self.path = Counts.changes, list(sys.path)
         now = self._read()
         changes: dict[str, Any] = {name: value for name, value in now.items() if value != self._began[name]}
@@ -138,7 +136,7 @@ class ProcessChanges:
 
 
 def read_settings() -> dict[str, Any]:
-    """Return what Workers are told only where they do not import the program."""
+    """Return the settings that Workers get only if they do not import the program."""
     return {
         "umask": Counts.umask,
         "recursion limit": sys.getrecursionlimit(),
@@ -198,7 +196,7 @@ def _numpy_errors() -> dict[str, str] | None:
 
 
 def keys_of(changes: dict[str, Any]) -> set[Key]:
-    """Return the program's functions among what has changed: signal handlers."""
+    """Return the keys of the program's signal handlers among changed settings."""
     return {(entry[1], entry[2]) for entry in changes.get("signals", ()) if len(entry) == 3}
 
 
@@ -206,21 +204,19 @@ def keys_of(changes: dict[str, Any]) -> set[Key]:
 
 
 def apply(changes: dict[str, Any]) -> None:
-    """Change this process as the program has changed its own, except what is impossible here (a missing directory)."""
+    """Change this process as the program has changed its own, as far as that is possible here."""
     for name, value in changes.items():
         if value is not None:
             _APPLIED[name](value)
 
 
 def _apply_directory(place: str) -> None:
-    try:
+    with contextlib.suppress(OSError):  # this host may not have it
         os.chdir(place)
-    except OSError:
-        pass  # not on this host
 
 
 def _apply_path(lists: list[list[str]]) -> None:
-    """Make ``sys.path`` as the program's is now; a host that has never had its places gets the new ones only."""
+    """Make ``sys.path`` like the program's; a host without its first places gets the new ones only."""
     began, now = lists
     if set(began) <= set(sys.path):
         sys.path[:] = [*now, *(place for place in sys.path if place not in now and place not in began)]
@@ -248,7 +244,7 @@ def _apply_filters(filters: list[list[Any]]) -> None:
             pattern = None if text is None else re.compile(text, re.IGNORECASE)
             made.append((action, pattern, category, None if place is None else re.compile(place), line))
     warnings.filters[:] = made  # type: ignore[index]
-    warnings.simplefilter("default", lineno=NO_LINE, append=True)  # which has the registries of modules forgotten
+    warnings.simplefilter("default", lineno=NO_LINE, append=True)  # empties the registries of modules
 
 
 def _apply_logging(wanted: dict[str, Any]) -> None:
@@ -266,12 +262,10 @@ def _apply_logging(wanted: dict[str, Any]) -> None:
 def _apply_handlers(handlers: list[list[Any]]) -> None:
     for number, *handler in handlers:
         wanted: Any = lookup((handler[0], handler[1])) if len(handler) == 2 else signal.Handlers(handler[0])
-        try:
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # it cannot be handled, or not by this thread
             is_handler = callable(wanted) or isinstance(wanted, signal.Handlers)
             if is_handler and signal.getsignal(number) is not wanted:
                 signal.signal(number, wanted)
-        except (OSError, ValueError, RuntimeError):
-            pass  # not to be handled, or not by this thread
 
 
 def _apply_decimal(wanted: list[Any]) -> None:
@@ -290,7 +284,7 @@ _APPLIED: dict[str, Callable[[Any], object]] = {
     "environment": _apply_environment,
     "umask": lambda mask: os.umask(mask) if mask >= 0 else None,
     "records": records.apply,
-    "recursion limit": lambda limit: sys.setrecursionlimit(limit),  # which a Worker watches
+    "recursion limit": lambda limit: sys.setrecursionlimit(limit),  # found at the call: a Worker replaces it
     "warnings": _apply_filters,
     "logging": _apply_logging,
     "signals": _apply_handlers,

@@ -1,9 +1,9 @@
 """What code can reach of the program's modules by name.
 
-A function reads the globals that its code, and the code inside it, loads by name. It may get hold of a module of the
-program: as a global, by an import, or inside of an object. Of such a module a call may read each attribute that is
-mentioned anywhere in what the call reaches. Code that can find anything by name (``globals()``, ``getattr``) may read
-all names of the module; code that imports by name (``import_module``), those of all modules.
+A function reads the globals that its code, and the code inside it, loads. Of a module that it gets hold of, as a
+global, by an import or inside an object, a call may read each attribute whose name occurs anywhere in what the call
+reaches. Code that finds names at run time (``globals()``, ``getattr``) may read all names of the module; code that
+imports at run time (``import_module``) those of all modules.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ pickles_for_program(__name__)
 _OF_MODULE = frozenset({"globals", "eval", "exec", "vars", "locals", "dir"})
 _OF_ATTRIBUTES = frozenset({"getattr", "vars", "__dict__", "attrgetter", "hasattr", "dir"})
 _IMPORTS = frozenset({"__import__", "import_module"})
-_SHIFT = 1 if sys.version_info >= (3, 11) else 0
-"""LOAD_GLOBAL keeps a flag in the lowest bit of its argument."""
+_SHIFT = 1 if sys.version_info >= (3, 11) else 0  # the lowest bit of the argument of LOAD_GLOBAL is a flag
 _LOADS = {
     opcode.opmap["LOAD_GLOBAL"]: _SHIFT,
     **{opcode.opmap[name]: 0 for name in ("LOAD_NAME", "DELETE_GLOBAL", "STORE_GLOBAL") if name in opcode.opmap},
@@ -36,11 +35,11 @@ _IMPORT, _CONSTANT = opcode.opmap["IMPORT_NAME"], opcode.opmap["LOAD_CONST"]
 _GENERATED = frozenset(
     {"__builtins__", "__doc__", "__loader__", "__spec__", "__cached__", "__annotations__", "__name__", "__package__"}
 )
-"""Attributes that a module has by being one."""
+"""Attributes that every module has."""
 
 
 class Reach:
-    """What something reaches of the program."""
+    """What a value or a call reaches of the program."""
 
     __slots__ = ("builtins", "mentions", "modules", "parts", "reads", "whole")  # each submit makes one: no dataclass
 
@@ -62,14 +61,14 @@ class Reach:
         self.add_lookups(other)
 
     def add_lookups(self, other: Reach) -> None:
-        """Add what another one may look up in modules, without the variables and objects that it names itself."""
+        """Add what another one may look up in modules, without its own variables and parts."""
         self.modules |= other.modules
         self.mentions |= other.mentions
         self.builtins |= other.builtins
         self.whole |= other.whole
 
     def add_module(self, module: types.ModuleType, names: tuple[str, ...] = ()) -> None:
-        """Note that the code gets hold of a module, or of these names of it; an installed one does not count."""
+        """Note that code gets hold of a module of the program, or of these names of it."""
         name = getattr(module, "__name__", None)
         if type(name) is not str or sys.modules.get(name) is not module or not is_program(name):
             return
@@ -88,14 +87,14 @@ class Names(NamedTuple):
     """Names in a code object and those inside it."""
 
     loaded: frozenset[str]  # globals that it loads, sets or deletes
-    imported: frozenset[tuple[str, tuple[str, ...]]]  # modules, and what of them, () for the module itself
-    mentioned: frozenset[str]  # all, of attributes too
+    imported: frozenset[tuple[str, tuple[str, ...]]]  # modules, each with the names from it; (): the module itself
+    mentioned: frozenset[str]  # all names, also of attributes
     words: frozenset[str]  # constants that may be names of modules
 
 
 @functools.lru_cache(maxsize=4096)
 def names_of(code: types.CodeType) -> Names:
-    """Return the names that code speaks of.
+    """Return the names in code.
 
     >>> names_of(compile("import json; json.dumps(x)", "", "exec")).imported
     frozenset({('json', ())})
@@ -124,7 +123,7 @@ def names_of(code: types.CodeType) -> Names:
 
 
 def reach_of(function: types.FunctionType) -> Reach:
-    """Return what a function of the program reaches by name, whether it is there or not."""
+    """Return what a function of the program reaches by name, also names that are not there."""
     reach = Reach()
     home = home_of(function.__globals__)
     if home is None or not is_program(home):
@@ -166,7 +165,7 @@ def _add_what_is_found_by_text(reach: Reach, names: Names, home: str) -> None:
 
 
 def keys_in_modules(reach: Reach, known: Iterable[Key]) -> set[Key]:
-    """Return the variables that may be read in modules: those there, and those of `known` that are gone."""
+    """Return the variables in modules that may be read, and those of `known` that are gone."""
     whole = reach.whole | reach.modules if reach.mentions & _OF_ATTRIBUTES else reach.whole
     keys = {
         key
@@ -186,7 +185,7 @@ def _is_name(name: Any) -> bool:
 
 
 def _loaded_as(name: str, names: dict[str, Any]) -> list[types.ModuleType]:
-    """Return the loaded modules that an import statement in these globals may mean by a name, with their parents."""
+    """Return the loaded modules, with parents, that an import statement in these globals may mean."""
     package = names.get("__package__") or ""
     places = [""]
     while package:

@@ -1,8 +1,7 @@
-"""Log records of Workers on their way to the program: one line of JSON each, over a pipe that the host process reads.
+"""Sends log records of Workers to the program: one line of JSON each, over a pipe that the host process reads.
 
-A record travels as ``logging.handlers.QueueHandler`` prepares one, with its message and its traceback as text. It comes
-out of the program's logger of its name, so the program's handlers, filters and levels decide what becomes of it. The
-pipe is read as those of what Workers print are, within the same bounds.
+A record travels as ``logging.handlers.QueueHandler`` prepares it, message and traceback as text. The program's logger
+of the same name handles it, so the program's handlers, filters and levels apply.
 """
 
 from __future__ import annotations
@@ -13,10 +12,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-CHARACTERS_AT_MOST = 12 << 10
-"""Of a text in a record: the line has to stay below what the host process takes for one."""
-write: Callable[[bytes], object] | None = None
-"""In a Worker: where its records go."""
+CHARACTERS_AT_MOST = 12 << 10  # the bound of texts in a record: the host process bounds a line
+write: Callable[[bytes], object] | None = None  # In a Worker: sends a line
 
 _LEFT_OUT = frozenset({"args", "exc_info", "message", "msg", "stack_info"})
 _forwarded: dict[str, int] = {}
@@ -24,32 +21,35 @@ _plain_factory: Any = None
 
 
 def send_by(function: Callable[[bytes], object]) -> None:
-    """In a Worker: have its records sent by this function, a line each."""
+    """In a Worker: set the function that sends a line."""
     global write
     write = function
 
 
 def ask(logger: str, level: int) -> None:
-    """In the program: have Workers send the records of a logger ("" is the root), and of those below it."""
+    """In the program: have Workers send the records of a logger (the root: "") and of those below it."""
     _forwarded[logger] = level
     _name_sources()
 
 
 def asked() -> list[Any] | None:
-    """Return what Workers have to know: the loggers, and the levels that the program has set; None if nothing."""
+    """Return (loggers that Workers forward, levels that the program has set); None if no record was asked for."""
     if not _forwarded:
         return None
     return [dict(_forwarded), {"": logging.root.level} | levels()]
 
 
 def levels() -> dict[str, int]:
-    """Return the levels that loggers have been given, the root aside."""
-    loggers = list(logging.root.manager.loggerDict.items())
-    return {name: known.level for name, known in loggers if isinstance(known, logging.Logger) and known.level}
+    """Return the levels that loggers have got, without the root's."""
+    return {logger.name: logger.level for logger in _loggers() if logger.level}
+
+
+def _loggers() -> list[logging.Logger]:
+    return [known for known in list(logging.root.manager.loggerDict.values()) if isinstance(known, logging.Logger)]
 
 
 def _name_sources() -> None:
-    """Give the program's own records the attributes, too, that those of Workers have."""
+    """Give the program's own records the attributes of those from Workers."""
     global _plain_factory
     if _plain_factory is not None:
         return
@@ -65,7 +65,7 @@ def _name_sources() -> None:
 
 
 def handle(worker: str, line: bytes) -> None:
-    """In the program: hand a record of a Worker to the program's logger."""
+    """In the program: give a Worker's record to the program's logger."""
     try:
         record = logging.makeLogRecord({**json.loads(line), "worker": worker, "host": worker.rpartition(".")[0]})
     except ValueError:  # the host process says that there were too many
@@ -83,7 +83,7 @@ class Sender(logging.Handler):
     """Sends records to the program."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one; it has been written when this returns, so no crash loses it."""
+        """Send one. It is written when this returns: no crash loses it."""
         try:
             if write is not None:
                 write(_line_of(record))
@@ -109,18 +109,16 @@ def _cut(value: Any) -> Any:
 
 
 def apply(wanted: list[Any]) -> None:
-    """Have the records of these loggers sent, and nothing else done with them here: the program's handlers do that."""
+    """Send the records of these loggers, and handle them in no other way here: the program's handlers do that."""
     forwarded, levels = wanted
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
-    loggers = [known for known in list(logging.root.manager.loggerDict.values()) if isinstance(known, logging.Logger)]
     for name in forwarded:
-        for logger in loggers:
+        for logger in _loggers():
             if not name or logger.name.startswith(f"{name}."):
                 logger.handlers.clear()
                 logger.propagate = True
-        sender = Sender(forwarded[name])
         top = logging.getLogger(name)
-        top.handlers[:] = [sender]
+        top.handlers[:] = [Sender(forwarded[name])]
         if name:
             top.propagate = False

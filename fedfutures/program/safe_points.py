@@ -1,7 +1,7 @@
-"""The points of our own code at which a signal handler of the program may raise.
+"""The points of our own code at which a signal handler may raise; elsewhere :mod:`.postponing` delays it.
 
-Each function here does one thing that may take long or that runs code of the program, and keeps no state. Whoever
-calls one expects any exception from it. Everywhere else in the package handlers are postponed (:mod:`.postponing`).
+Each function does one thing that may take long or that runs code of the program, without state. Callers expect any
+exception.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def sleep(seconds: float) -> None:
 
 
 def ring(bell: Any, seconds: float | None) -> None:
-    """Wait until a lock that serves as a bell is released; None: without limit. It may be left acquired or not."""
+    """Wait until a lock that serves as a bell is released; None: without limit. It may stay acquired."""
     check()
     bell.acquire(timeout=-1 if seconds is None else max(0.0, seconds))
 
 
 def extend(rows: list[Any], source: Iterable[Any]) -> None:
-    """Append what an iterator of the program gives; when that raises, what came before has been appended."""
+    """Append what an iterator of the program gives; when it raises, the items before are there."""
     rows.extend(source)
 
 
@@ -51,12 +51,12 @@ def each(source: Iterable[Any]) -> Iterator[Any]:
 
 
 def call(function: Callable[[Any], object], argument: Any) -> object:
-    """Call a function of the program. It may be interrupted once it was called, not before: each is called once."""
+    """Call a function of the program. A handler may interrupt it after the call, not before: each is called once."""
     return function(argument)
 
 
 def apply(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call a function of the program, or one that waits. Unlike :func:`call` it may be interrupted before the call."""
+    """Call a function of the program, or one that waits. A handler may interrupt it before the call, too."""
     return function(*args, **kwargs)
 
 

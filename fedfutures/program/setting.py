@@ -1,7 +1,8 @@
-"""Setting the variables that differ from a snapshot, each after those that its value consists of."""
+"""Sets the variables that differ from a snapshot, each after those that its value consists of."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from .snapshots import Seen
 from .tokens import MISSING_TOKEN
 
 Load = Callable[[bytes, Callable[[bytes, Sequence[Any]], Any]], Any]
-"""Opens the payload of a value with a function that unpickles it."""
+"""Opens the payload of a value and unpickles it by the given function."""
 
 
 class Setting:
@@ -29,10 +30,7 @@ class Setting:
         self._ran_hooks = False
 
     def run(self) -> None:
-        """Set them all.
-
-        Making a class may run hooks (``__init_subclass__``) that change variables: those are then set once more.
-        """
+        """Set all; then once more, since making a class may run hooks (``__init_subclass__``) that change variables."""
         keys = list(self._left)
         self._set_what_is_left()
         if self._classes_made:
@@ -64,7 +62,7 @@ class Setting:
         self._place(key, old, value)
 
     def _set_circle(self, key: Key, circle: Circle) -> Any:
-        """Set variables that contain each other; return the value of the one that was asked for."""
+        """Set variables that contain each other; return the value of this one."""
         values = dict(zip(circle.keys, circle.values))
         for other in [other for other in values if other in self._left]:
             del self._left[other]
@@ -98,7 +96,7 @@ class Setting:
         return value
 
     def _find(self, key: Key) -> Any:
-        """Return an object that has a name of its own, as this snapshot has it."""
+        """Return the object of a key, as this snapshot has it."""
         if key in self._left:
             self._set(key)
         try:
@@ -108,18 +106,16 @@ class Setting:
 
 
 def assign(key: Key, value: Any) -> None:
-    """Give a variable its value, or remove it."""
+    """Set a variable, or remove it (MISSING)."""
     module, name = key
     owner, _, last = name.rpartition(".")
     if owner:
         _assign_member(module, owner, last, value)
         return
     names = namespace(module)
-    if names is None:
-        return
-    if value is MISSING:
+    if names is not None and value is MISSING:
         names.pop(last, None)
-    else:
+    elif names is not None:
         names[last] = value
 
 
@@ -131,10 +127,8 @@ def _assign_member(module: str, owner: str, name: str, value: Any) -> None:
         for gone in set(members_of(cls)) - set(() if value is MISSING else value):
             assign((module, f"{owner}.{gone}"), MISSING)
         return
-    try:
+    with contextlib.suppress(AttributeError, TypeError):  # a class that forbids it came as a whole
         if value is MISSING:
             type.__delattr__(cls, name)
         else:
             type.__setattr__(cls, name, value)
-    except (AttributeError, TypeError):
-        pass  # not to be set in this class, which came as a whole

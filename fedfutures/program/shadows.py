@@ -1,8 +1,7 @@
-"""Modules of the program that have the name of one that is loaded already.
+"""Finds modules of the program whose names the launcher or the host process has loaded from elsewhere.
 
-A program that has a ``random.py`` or ``msgpack.py`` beside it gets that one under plain ``python``, since its
-directory stands first in ``sys.path``. Here the launcher, or the host process, has loaded the other one for itself
-before. The launcher keeps its module; code that imports the name from now on gets the program's.
+Under plain ``python`` a ``random.py`` beside the program comes first. So code that imports the name from now on gets
+the program's; the launcher goes on with its own.
 """
 
 from __future__ import annotations
@@ -18,35 +17,35 @@ _LOADED_BY_PYTHON = frozenset({
     "abc", "codecs", "encodings", "genericpath", "importlib", "io", "os", "posixpath", "runpy", "site", "stat", "sys",
     "zipimport",
 })  # fmt: skip
-"""Before anything of a program is looked for."""
+"""Python loads these before it looks for any module of a program."""
 _IN_PICKLES = frozenset({"cloudpickle"})
-"""What travels between processes speaks of this; a program that has another one under the name does not get it."""
+"""Pickles between processes name this; a program never gets its own one of the name."""
 _ENDINGS = (".py", *importlib.machinery.EXTENSION_SUFFIXES)
 
 
 def shadowed(places: Iterable[str]) -> list[str]:
-    """Return the names of modules in these directories that are loaded, but not from there."""
-    names = {name.partition(".")[0] for name in list(sys.modules)} - {
-        *MAIN_NAMES, *OWN, *_LOADED_BY_PYTHON, *_IN_PICKLES,
-    }  # fmt: skip
-    names -= set(sys.builtin_module_names)
-    found = set()
+    """Return the names of modules in these directories that are loaded from elsewhere."""
+    names, found = loaded(), set()
     for place in places:
         try:
             entries = os.listdir(place or ".")
         except OSError:
             continue
         for entry in entries:
-            name, dot, _ = entry.partition(".")
-            if name in names and _is_module(place, entry, bool(dot)) and not _is_from(place, name):
-                found.add(name)
+            name = entry.partition(".")[0]
+            if name in names and not _is_from(place, name):
+                is_package = entry == name and os.path.isfile(os.path.join(place, name, "__init__.py"))
+                if is_package or entry.endswith(_ENDINGS):
+                    found.add(name)
     return sorted(found)
 
 
-def _is_module(place: str, entry: str, has_ending: bool) -> bool:
-    if has_ending:
-        return entry.endswith(_ENDINGS)
-    return os.path.isfile(os.path.join(place, entry, "__init__.py"))
+def loaded() -> set[str]:
+    """Return the names of loaded modules of which a program may have its own: not those that processes are made of."""
+    names = {name.partition(".")[0] for name in list(sys.modules)} - {
+        *MAIN_NAMES, *OWN, *_LOADED_BY_PYTHON, *_IN_PICKLES,
+    }  # fmt: skip
+    return names - set(sys.builtin_module_names)
 
 
 def _is_from(place: str, name: str) -> bool:
@@ -57,7 +56,7 @@ def _is_from(place: str, name: str) -> bool:
 
 
 def make_room(names: Iterable[str]) -> None:
-    """Remove modules of these names from ``sys.modules``: the next import of one finds the program's."""
+    """Remove modules from ``sys.modules``: the next import of the name finds the program's."""
     tops = frozenset(names)
     if tops:
         for name in list(sys.modules):
@@ -66,7 +65,7 @@ def make_room(names: Iterable[str]) -> None:
 
 
 def before_the_standard_library(path: Iterable[str]) -> list[str]:
-    """Return the places of ``sys.path`` whose modules go before those of the standard library.
+    """Return the places of ``sys.path`` before the standard library.
 
     >>> before_the_standard_library(["/program", os.path.dirname(os.__file__), "/site"])
     ['/program']

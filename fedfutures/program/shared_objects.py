@@ -1,8 +1,7 @@
-"""Objects that several variables contain and that have no name of their own: they get one, so that they stay one.
+"""Gives a name to an object inside two variables, as the parameters in a model and its optimizer.
 
-An optimizer that holds the parameters of a model, two lists of the same records: each variable travels by itself, and
-an object inside of two of them would become two. While variables are examined, each claims the objects inside it; one
-that is claimed twice becomes a variable under a made-up name, by which both refer to it from then on.
+Each variable travels by itself, so the object would become two. Each variable that is examined claims the objects
+inside it; an object that is claimed twice becomes a variable under a made-up name, by which both refer to it.
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ from typing import Any
 from .modules import SHARED, Key, shared_objects
 from .tokens import Named
 
-CLAIMS_AT_MOST = 5000
-"""A variable of more objects is not searched for shared ones."""
+CLAIMS_AT_MOST = 5000  # in variables of more objects, shared ones are not found
 KEPT = 512
 
 
 class SharedObjects:
-    """Which variable claims which object without a name."""
+    """The claims of variables on objects without a name."""
 
     def __init__(self) -> None:
         self._claimed: dict[int, tuple[Any, Key]] = {}
@@ -27,19 +25,19 @@ class SharedObjects:
         self.stale: set[Key] = set()  # variables to be examined again, since an object inside them has got a name
 
     def forget(self, key: Key, claims: list[int]) -> None:
-        """A variable is examined anew: what it has claimed is free."""
+        """Drop the claims of a variable that is examined anew."""
         for claim in claims:
             if claim in self._claimed and self._claimed[claim][1] == key:
                 del self._claimed[claim]
 
     def has_a_name(self, key: Key, value: Any) -> None:
-        """A variable's value has a name: another variable that has it inside is examined again."""
+        """Have another variable that contains this one's value examined again, now that the value has a name."""
         other = self._claimed.get(id(value))
         if other is not None and other[0] is value and other[1] != key:
             self.stale.add(other[1])
 
     def claim(self, key: Key, claims: dict[int, Any], named: Named) -> bool:
-        """Claim the objects of a variable; return whether one of them was another's, and has a name now."""
+        """Claim the objects of a variable; return whether one was claimed by another, and has got a name."""
         if len(claims) > CLAIMS_AT_MOST:
             claims.clear()
         for claim, value in claims.items():

@@ -1,8 +1,7 @@
-"""Snapshots: what a Future sees of the program's variables, as tokens, and where their values are. Pure.
+"""Snapshots: the tokens of all variables that a submitted call can reach, and the values of few bytes. Pure.
 
-A snapshot names each variable that the submitted call can reach, with the token of its value. It is named by its own
-digest, which travels in front of a Future's payload; Workers ask for the snapshot, and for the values that differ from
-what they have. Values of few bytes stand in the snapshot itself.
+The digest of a snapshot travels in front of a Future's payload. Workers ask for the snapshot by it, and for the values
+that differ from their own.
 """
 
 from __future__ import annotations
@@ -18,15 +17,12 @@ from .postponing import pickles_for_program
 
 pickles_for_program(__name__)
 
-MARK = b"\x02"
-"""The first byte of a payload that a snapshot's digest follows."""
+MARK = b"\x02"  # the first byte of a payload with a snapshot's digest
 MARKED = MARK[0]
 DIGEST_BYTES = 16
 HEAD_BYTES = 1 + DIGEST_BYTES
-_STATE, _VALUE, _CLASS = b"state ", b"value ", b"class "
-NO_NAME: Key = ("", "")
-"""Stands for the key of a callable that has no name in the program."""
-PREFIXES = (_STATE, _VALUE, _CLASS)
+NO_NAME: Key = ("", "")  # the key of a callable that has no name in the program
+PREFIXES = (b"state ", b"value ", b"class ")  # how keys of snapshots, of values, and of classes or functions begin
 
 
 @dataclass(slots=True)
@@ -35,9 +31,9 @@ class Seen:
 
     tokens: dict[Key, bytes]
     inline: dict[bytes, bytes]  # address -> value
-    process: dict[str, Any]  # what the program has changed in its process
-    callables: list[bytes]  # tokens of the callables themselves, where they have no name in the program
-    made: frozenset[str] = field(default_factory=frozenset)  # modules that the program has made, of no file
+    process: dict[str, Any]  # the settings of its process that the program has changed
+    callables: list[bytes]  # tokens of the callables that have no name in the program
+    made: frozenset[str] = field(default_factory=frozenset)  # modules that the program has made, without a file
 
 
 def pack(seen: Seen) -> bytes:
@@ -55,55 +51,49 @@ def pack(seen: Seen) -> bytes:
 
 
 def unpack(body: bytes) -> Seen:
-    """Return the snapshot of a body; raises ValueError when it is none."""
+    """Return the snapshot of a body; raise ValueError for any other bytes."""
     try:
         entries, inline, process, callables, made = msgpack.unpackb(body, unicode_errors="surrogatepass")
         tokens = {(module, name): token for module, name, token in entries}
         return Seen(tokens, dict(map(tuple, inline)), process, callables, frozenset(made))
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a snapshot: {error}") from error
 
 
 def address_of(key: Key, token: bytes) -> bytes:
-    """Return the name of a value: two variables may have one token, of two locks say, and yet other values."""
+    """Return the name of a value. Two variables may have one token (both are locks), but not one value."""
     return hashlib.blake2b(repr(key).encode("utf-8", "surrogatepass") + token, digest_size=DIGEST_BYTES).digest()
 
 
-def key_of_snapshot(digest: bytes, origin: str = "") -> bytes:
-    """Return the key by which a snapshot is asked for; `origin` is the name of who has taken it."""
-    return _key(_STATE, digest, origin)
+def key_of(kind: str, what: bytes | str, origin: str = "") -> bytes:
+    """Return the key by which Workers ask an Origin for one thing.
 
-
-def key_of_value(address: bytes, origin: str = "") -> bytes:
-    """Return the key by which a value is asked for."""
-    return _key(_VALUE, address, origin)
-
-
-def key_of_class(module: str, name: str, origin: str = "") -> bytes:
-    """Return the key by which what is missing in a module is asked for."""
-    return _key(_CLASS, f"{module}:{name}".encode("utf-8", "surrogatepass"), origin)
-
-
-def _key(prefix: bytes, what: bytes, origin: str) -> bytes:
+    `kind` and `what`: "state" and a digest, "value" and an address, "class" and the ``module:name`` of a definition.
+    """
     name = origin.encode("utf-8", "surrogatepass")[:255]
-    return prefix + what + name + bytes([len(name)])
+    named = what.encode("utf-8", "surrogatepass") if isinstance(what, str) else what
+    return kind.encode() + b" " + named + name + bytes([len(name)])
 
 
 def asked_for(key: bytes) -> tuple[str, bytes, str]:
-    """Return the kind ("state", "value" or "class"), what of that, and whose; ("", key, "") for another key.
+    """Return (kind, what, origin) of a key; ("", key, "") for one that :func:`key_of` has not made.
 
-    >>> asked_for(key_of_value(b"address", "origin-1")), asked_for(b"import a")
+    >>> asked_for(key_of("value", b"address", "origin-1")), asked_for(b"import a")
     (('value', b'address', 'origin-1'), ('', b'import a', ''))
     """
     for prefix in PREFIXES:
         if key.startswith(prefix) and len(key) > len(prefix):
             end = len(key) - 1 - key[-1]
-            return prefix[:-1].decode(), key[len(prefix) : end], key[end:-1].decode("utf-8", "surrogatepass")
+            try:
+                origin = key[end:-1].decode("utf-8", "surrogatepass")
+            except UnicodeDecodeError:
+                break
+            return prefix[:-1].decode(), key[len(prefix) : end], origin
     return "", key, ""
 
 
 def split(payload: bytes) -> tuple[bytes, bytes]:
-    """Return the digest in front of a payload, b"" if there is none, and the payload itself.
+    """Return the digest in front of a payload, or b"", and the payload itself.
 
     >>> split(MARK + b"d" * 16 + b"payload"), split(b"payload")
     ((b'dddddddddddddddd', b'payload'), (b'', b'payload'))
@@ -114,5 +104,5 @@ def split(payload: bytes) -> tuple[bytes, bytes]:
 
 
 def join(digest: bytes, payload: bytes) -> bytes:
-    """Put a snapshot's digest in front of a payload."""
+    """Return a payload with a snapshot's digest, unless b"", in front."""
     return MARK + digest + payload if digest else payload

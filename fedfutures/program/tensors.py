@@ -1,10 +1,8 @@
-"""CPU tensors of torch: their memory leaves the pickle, as that of an array does.
+"""Pickles the storages of torch's CPU tensors as buffers of protocol 5, as arrays have.
 
-torch writes a tensor's storage into the pickle as a small archive, which takes as long as to copy it five times. Here
-a storage is a buffer of protocol 5 instead. All the rest of a tensor (dtype, strides, offset, gradient, its class)
-is pickled as torch does it. Tensors that share a storage share it afterwards.
-
-Nothing here imports torch: as long as the program has not, it has no tensors.
+torch writes a storage into the pickle as an archive, which takes as long as five copies. torch itself pickles all else
+of a tensor; tensors that share a storage share it afterwards. Nothing here imports torch: without it the program has no
+tensors.
 """
 
 from __future__ import annotations
@@ -23,14 +21,13 @@ from .postponing import pickles_for_program
 
 pickles_for_program(__name__)
 
-Reducer = Callable[[Any], Any]
-"""What ``__reduce__`` of an object would return."""
+Reducer = Callable[[Any], Any]  # returns what ``__reduce__`` of an object would
 _NONE: dict[type, Reducer] = {}
 _exporters: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
 def reducers() -> dict[type, Reducer]:
-    """Return how storages of torch are reduced, by class; nothing where the program has not loaded torch."""
+    """Return the reducers of torch's storages, by class; none where the program has not loaded torch."""
     torch = sys.modules.get("torch")
     if torch is None:
         return _NONE
@@ -58,7 +55,7 @@ def pickler(target: Any, keep_buffer: Callable[[pickle.PickleBuffer], Any] | Non
 
 
 def _reduce_typed(storage: Any) -> Any:
-    untyped = storage._untyped_storage  # the public ways to it warn that this class will be removed
+    untyped = storage._untyped_storage  # the public ways warn that this class will be removed
     return storage.__reduce__() if untyped.device.type != "cpu" else (_typed, (untyped, storage.dtype))
 
 
@@ -69,9 +66,9 @@ def _reduce_untyped(storage: Any) -> Any:
 
 
 def _exporter_of(storage: Any) -> Any:
-    """Return an object that has the memory of a storage as its buffer: the same one as long as somebody holds it.
+    """Return an object whose buffer is the memory of a storage; the same one while it lives.
 
-    ``Tensor.numpy`` would give one as well, but a storage cannot be resized any more after that.
+    After ``Tensor.numpy`` the storage could not be resized any more.
     """
     address, size = storage.data_ptr(), storage.nbytes()
     known = _exporters.get(address)
@@ -89,7 +86,7 @@ def _typed(untyped: Any, dtype: Any) -> Any:
 
 
 def _untyped(buffer: Any) -> Any:
-    """Return a storage on a buffer, or on a copy where that is read-only: torch has no tensors that are."""
+    """Return a storage on a buffer, or on a copy of a read-only one, which torch does not support."""
     torch: Any = importlib.import_module("torch")
     if buffer is None:
         return torch.UntypedStorage(0)

@@ -1,12 +1,9 @@
 """Tokens: digests by which Origin and Workers tell whether a variable has the same value in both.
 
-A token is the digest of a pickle in which everything is taken by content that a plain pickle takes by name: the code
-of functions, the members of classes, what caches and properties wrap. Objects of the program that have a name are
-taken by that name and reported, since each has a token of its own; sets are sorted, and what cannot be pickled (a lock,
-a connection) counts by its type. So equal values have equal tokens under different hash seeds, in different processes
-and on different hosts. Two equal values may have different tokens, which costs a transfer; never the other way round.
-
-What is larger than :data:`EXACT_BYTES` has no token: such a value is known by the version that its Origin gave it.
+A token is the digest of a pickle that has functions, classes, caches and properties by content, named objects of the
+program by name (they have tokens of their own), sets sorted, and what cannot be pickled by type. So tokens do not
+depend on hash seeds, processes and hosts. Equal values may have different tokens, which costs a transfer; different
+values never have one token. A value larger than :data:`EXACT_BYTES` has none: its Origin numbers each version.
 """
 
 from __future__ import annotations
@@ -49,23 +46,22 @@ from .modules import (
 from .reach import Reach, names_of, reach_of
 
 EXACT_BYTES = 64 << 10
-MISSING_TOKEN = b"missing"
-"""The token of a variable that is not there."""
+MISSING_TOKEN = b"missing"  # the token of a variable that does not exist
 ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range})
 LRU_CACHE: type = type(functools.lru_cache(lambda: None))
 _TOKEN_BYTES = 16
 _OF_EVERY_MEMBER = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_", "_hashable_values_"})
 _TELLING = ("digest", "string", "format", "pattern", "total_changes")
-"""Attributes that tell which one an object is, of hashes, matches, structs and databases for instance."""
+"""Attributes that tell apart objects which cannot be pickled: hashes, matches, structs, databases."""
 _VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 class _TooLarge(Exception):
-    """A value is larger than what is compared exactly."""
+    """A value is larger than :data:`EXACT_BYTES`."""
 
 
 class Digest:
-    """The file that a token's pickle is written to; raises an error when that is too large."""
+    """The file for a token's pickle; raises an error when that is too large."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=_TOKEN_BYTES)
@@ -81,7 +77,7 @@ class Digest:
         return int(size)
 
     def take(self, buffer: pickle.PickleBuffer) -> bool:
-        """Take a buffer of an array in; True leaves in the pickle what is not in one piece."""
+        """Take in the buffer of an array; True leaves one that is not contiguous in the pickle."""
         try:
             raw = buffer.raw()
         except BufferError:
@@ -90,7 +86,7 @@ class Digest:
         return False
 
     def token(self) -> bytes:
-        """Return the digest of all that was written."""
+        """Return the digest."""
         return self._hash.digest()
 
 
@@ -98,7 +94,7 @@ class Named:
     """Objects that the program's modules have under a name, by identity: mutable values, functions, caches, classes."""
 
     def __init__(self, known: Iterable[tuple[Key, Any]] | None = ()) -> None:
-        """Look at all modules; `known` names stay, whatever other names their objects have by now. None: no names."""
+        """Look at all modules; objects keep their `known` names, whatever others they have by now. None: no names."""
         self._keys: dict[int, Key] = {}
         if known is None:
             return
@@ -112,11 +108,11 @@ class Named:
                     self._keys.setdefault(id(value), (module, name))
 
     def add(self, key: Key, value: Any) -> None:
-        """One more object has a name."""
+        """Give one more object a name."""
         self._keys[id(value)] = key
 
     def key_of(self, value: Any) -> Key | None:
-        """Return the key of an object, the one of its definition first; None for what has no name in the program."""
+        """Return the key of an object, preferably that of its definition; None without a name in the program."""
         if isinstance(value, type) or type(value) in (types.FunctionType, LRU_CACHE):
             key = key_of_definition(value)
             if key is not None:
@@ -133,7 +129,7 @@ def _can_be_named(value: Any) -> bool:
 
 
 def key_of_definition(value: Any) -> Key | None:
-    """Return the key that a function or class of the program bears in itself, where it is found under it.
+    """Return the key that a function or class of the program has by its qualified name, if it is found there.
 
     >>> import json
     >>> key_of_definition(json.dumps) is None
@@ -147,10 +143,9 @@ def key_of_definition(value: Any) -> Key | None:
 
 
 def key_of_local_class(value: type) -> Key | None:
-    """Return the key of a variable whose value is this class, which a function of the same module has made.
+    """Return the key of a variable whose value is this class, made by a function of the same module.
 
-    Such a class is one object for the program, so it must not be made or changed at the other end by what is in an
-    argument or a result.
+    For the program it is one object: an argument or a result must not make or change it at the other end.
     """
     home = getattr(value, "__module__", None)
     if type(home) is not str or not is_program(home):
@@ -164,12 +159,12 @@ def key_of_local_class(value: type) -> Key | None:
 
 @dataclass(slots=True, eq=False)
 class Finding:
-    """What there is to know of a value."""
+    """The token of a value, and what goes with it."""
 
     token: bytes | None  # None: it is too large
     size: int = 0  # in bytes
     reach: Reach = field(default_factory=Reach)
-    claims: dict[int, Any] = field(default_factory=dict)  # objects inside it that have no name and an identity, by id
+    claims: dict[int, Any] = field(default_factory=dict)  # objects inside it with an identity but no name, by id
 
 
 def examine(value: Any, named: Named, key: Key | None = None) -> Finding:
@@ -181,7 +176,7 @@ def examine(value: Any, named: Named, key: Key | None = None) -> Finding:
     try:
         pickler.dump(value)
         token: bytes | None = digest.token()
-    except Exception:  # it is too large or too deep, or says nothing of itself: no other can be said to be the same
+    except Exception:  # too large, too deep, or it does not let itself be pickled: it equals no other
         token = None
     return Finding(token, digest.size, pickler.reach, pickler.claims)
 
@@ -240,7 +235,7 @@ class _TokenPickler(pickle.Pickler):
             pass
         return _named_by, ("opaque", canonical(type(obj).__module__), type(obj).__qualname__, *_state_of_opaque(obj))
 
-    # -- what a plain pickle would take by name, or not at all -----------------------------------------------------
+    # -- objects that a plain pickle would have by name, or not at all ---------------------------------------------
 
     def of_function(self, function: types.FunctionType) -> Any:
         if is_single_dispatch(function):
@@ -258,10 +253,10 @@ class _TokenPickler(pickle.Pickler):
         )  # fmt: skip
 
     def of_class(self, cls: type) -> Any:
-        key = self._key
+        key, slots = self._key, cls.__dict__.get("__slots__")
         shape = (
-            "class", cls.__qualname__, cls.__bases__, type(cls), _slots_of(cls), _values_of_enum(cls),
-            cls.__dict__.get("__orig_bases__"),
+            "class", cls.__qualname__, cls.__bases__, type(cls), slots if isinstance(slots, (str, tuple)) else (),
+            _values_of_enum(cls), cls.__dict__.get("__orig_bases__"),
         )  # fmt: skip
         if key is not None and self._named.key_of(cls) == key:  # the root: its members have tokens of their own
             self.reach.reads.update((key[0], f"{key[1]}.{name}") for name in members_of(cls))
@@ -302,7 +297,7 @@ class _TokenPickler(pickle.Pickler):
 
 
 def _has_identity(obj: Any, kind: type) -> bool:
-    """Whether it matters that an object is this very one: it may change, or is compared by identity."""
+    """Whether the identity of an object matters: it may change, or is compared by identity."""
     if kind in (tuple, types.BuiltinFunctionType, types.MethodType, range, slice):
         return False
     by_identity: Any = object.__hash__
@@ -310,12 +305,12 @@ def _has_identity(obj: Any, kind: type) -> bool:
 
 
 def is_single_dispatch(function: Any) -> bool:
-    """Whether this is what ``functools.singledispatch`` returns: a function of its own module, with a registry."""
+    """Whether ``functools.singledispatch`` has made this function: it has a registry."""
     return getattr(function, "__globals__", None) is vars(functools) and hasattr(function, "registry")
 
 
 def is_found_in(module: str, value: Any) -> bool:
-    """Whether a module that is not the program's has a function or class under its qualified name."""
+    """Whether an installed module has a function or class under its qualified name."""
     return not is_program(module) and attribute_of(module, value.__qualname__) is value
 
 
@@ -328,9 +323,7 @@ _DESCRIBED: dict[type, Callable[[Any, Any], Any]] = {
     contextvars.ContextVar: lambda pickler, made: ("context variable", made.name, made.get(None)),
     types.MappingProxyType: lambda pickler, proxy: ("proxy", dict(proxy)),
     types.CodeType: lambda pickler, code: ("code", describe_code(code)),
-    io.TextIOWrapper: _TokenPickler.of_file,
-    io.BufferedWriter: _TokenPickler.of_file,
-    io.BufferedReader: _TokenPickler.of_file,
+    **dict.fromkeys((io.TextIOWrapper, io.BufferedWriter, io.BufferedReader), _TokenPickler.of_file),
     staticmethod: lambda pickler, made: ("static", made.__func__),
     classmethod: lambda pickler, made: ("of class", made.__func__),
     types.CellType: lambda pickler, cell: ("cell", content_of(cell, "empty")),
@@ -338,11 +331,11 @@ _DESCRIBED: dict[type, Callable[[Any, Any], Any]] = {
 
 
 def _named_by(*parts: Any) -> None:
-    """Stands in pickles for what is known by its name alone; pickles of tokens are never loaded."""
+    """Stands in pickles of tokens, which nobody loads, for objects known by name."""
 
 
 def describe_code(code: types.CodeType) -> tuple[Any, ...]:
-    """Return what makes code do what it does: not where it stands, nor what its lines are."""
+    """Return the parts of code that decide what it does: neither its file nor its lines."""
     constants = [
         describe_code(part) if isinstance(part, types.CodeType)
         else sorted(map(repr, part)) if isinstance(part, frozenset)
@@ -355,13 +348,8 @@ def describe_code(code: types.CodeType) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _slots_of(cls: type) -> Any:
-    slots = cls.__dict__.get("__slots__")
-    return slots if isinstance(slots, (str, tuple)) else ()
-
-
 def _values_of_enum(cls: type) -> Any:
-    """The members of an enum, with what was set on them."""
+    """Return the members of an enum, with their attributes."""
     if not isinstance(cls, enum.EnumMeta):
         return ()
     members: dict[str, Any] = dict(cls.__members__)
@@ -372,13 +360,13 @@ def _values_of_enum(cls: type) -> Any:
 
 
 def _loaded_by(function: types.FunctionType) -> dict[str, Any]:
-    """What a function reads of globals that are no module's."""
+    """Return the globals that a function reads, where they are no module's."""
     names, found = function.__globals__, names_of(function.__code__).loaded
     return {name: names[name] for name in sorted(found) if name in names}
 
 
 def _state_of_opaque(obj: Any) -> tuple[Any, ...]:
-    """What can be told of an object that cannot be pickled: whether it is as an import makes it, or which it is."""
+    """Return what tells an object that cannot be pickled from others of its kind."""
     if isinstance(obj, weakref.ref):
         return "weak", obj()
     if isinstance(obj, _VIEWS):
@@ -407,7 +395,6 @@ def _told(obj: Any, name: str) -> Any:
 
 
 def code_token(function: types.FunctionType) -> bytes:
-    """Return a token of what a function does by itself, by which how long it takes is remembered."""
-    digest = hashlib.blake2b(digest_size=_TOKEN_BYTES)
-    digest.update(repr((describe_code(function.__code__), canonical(function.__module__ or ""))).encode())
-    return digest.digest()
+    """Return a token of a function's code and module, by which its durations are remembered."""
+    text = repr((describe_code(function.__code__), canonical(function.__module__ or "")))
+    return hashlib.blake2b(text.encode(), digest_size=_TOKEN_BYTES).digest()

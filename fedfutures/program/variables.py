@@ -1,10 +1,8 @@
-"""The program's variables, as the Origin follows them: what a call reaches, and snapshots of it.
+"""The Origin's view of the program's variables: those that a call can reach, their versions, and snapshots.
 
-A *variable* is a name in one of the program's modules, or a member of one of its classes. From the functions of a call
-the variables that it can reach are found by name and by content, each with its token. While none of them changes, which
-probes tell at little cost, the last snapshot is used again. A value is pickled when it is first seen and whenever it
-has changed, not when Workers ask for it: by then it may have changed again. Functions and classes are the exception,
-since the variable holds what they consist of.
+A *variable* is a name in one of the program's modules, or a member of one of its classes. While no variable that a call
+reaches changes, which probes tell at little cost, its last snapshot holds. A changed value is pickled at once, not
+when Workers ask for it: by then it may have changed again. Functions and classes wait: their version holds their parts.
 """
 
 from __future__ import annotations
@@ -37,18 +35,16 @@ from .tokens import LRU_CACHE, Finding, Named, examine
 pickles_for_program(__name__)
 
 SNAPSHOTS_KEPT = 64
-LARGE_CALLABLES_KEPT = 4
-"""So many snapshots that brought callables with large data are kept for the next call."""
-_PICKLE = b"\x80"
-"""The first byte of a payload without segments."""
+LARGE_CALLABLES_KEPT = 4  # so many snapshots with callables that hold large data are kept for the next call
+_PICKLE = b"\x80"  # the first byte of a payload without segments
 INLINE_BYTES = 512
 ROUNDS_AT_MOST = 16
 Dump = Callable[[Any, Key, Named], tuple[bytes, Reach]]
-"""Makes the payload of a variable's value, its large buffers in segments."""
+"""Makes the payload of a variable's value, with large buffers in segments."""
 
 
 class Version:
-    """One value that a variable had, ready to travel or to be pickled when it is asked for."""
+    """One value that a variable had, pickled (`body`) or to be pickled when a Worker asks for it."""
 
     __slots__ = ("__weakref__", "address", "body", "is_large", "key", "own", "token", "value")
 
@@ -58,12 +54,12 @@ class Version:
     ) -> None:  # fmt: skip
         self.key, self.token, self.body, self.is_large = key, token, body, is_large
         self.value = value if body is None else None
-        self.own = own  # that of the value by itself, which has its segments
+        self.own = own  # the version of the value without its named parts, which owns the segments
         self.address = address_of(key, token)
 
 
 class Snapshot:
-    """What a call sees; holds the versions, so that they can be asked for as long as it is needed."""
+    """What a call sees of the program; keeps the versions as long as Workers may ask for them."""
 
     __slots__ = ("__weakref__", "body", "callables", "digest", "has_large_callables", "reach", "versions")
 
@@ -88,23 +84,23 @@ class Snapshot:
 
 @dataclass(slots=True, eq=False)
 class Variable:
-    """A variable of the program, as it was when it was last looked at."""
+    """A variable of the program, as of the last look."""
 
     key: Key
     value: Any = MISSING
     finding: Finding = field(default_factory=lambda: Finding(None))
-    own: bytes = b""  # its token by itself
+    own: bytes = b""  # its token without those of its named parts
     probe: Probe | None = None
     bytes: int = 0
-    parts: list[tuple[Key, Any]] = field(default_factory=list)  # objects inside that have names, and what these meant
-    claims: list[int] = field(default_factory=list)  # ids of objects inside that have none
-    since: int = 0  # which pass was the first to find this value
-    classes: int = 0  # how many classes have had this name
+    parts: list[tuple[Key, Any]] = field(default_factory=list)  # keys of objects inside, and these objects
+    claims: list[int] = field(default_factory=list)  # ids of objects inside without a name
+    since: int = 0  # the first pass that found this value
+    classes: int = 0  # how many different classes this name has had
     version: Version | None = None
 
 
 class Variables:
-    """All variables of the program that calls have reached so far."""
+    """The variables of the program that calls have reached so far."""
 
     def __init__(self, dump: Dump | None = None, release: Callable[[bytes], object] | None = None) -> None:
         self._dump = dump or dump_variable
@@ -119,7 +115,7 @@ class Variables:
         self._pass = 0
 
     def statistics(self) -> dict[str, int]:
-        """Return how many variables and versions there are, how many snapshots, and how many of these are kept."""
+        """Return the numbers of variables, versions, snapshots, and snapshots kept for the next call."""
         return {
             "variables": len(self._variables), "versions": len(self._versions), "snapshots": len(self._snapshots),
             "recent": len(self._recent),
@@ -128,10 +124,7 @@ class Variables:
     # -- what calls reach --------------------------------------------------------------------------------------------
 
     def reached_from(self, reach: Reach) -> dict[Key, Variable]:
-        """Return the variables that can be reached, each looked at anew where it has changed.
-
-        What they reach is added to `reach`.
-        """
+        """Return all variables within reach, looked at anew where they have changed; add what they reach to `reach`."""
         for _ in range(ROUNDS_AT_MOST):
             found = self._reached_once(reach)
             if not self._shared.stale & found.keys():
@@ -162,7 +155,7 @@ class Variables:
                 return found
 
     def _named(self) -> Named:
-        """Return the names of objects; one that was known by a name keeps it, whatever other names it gets."""
+        """Return the names of objects; each keeps the name by which it was first known."""
         known = sorted(self._variables.values(), key=lambda variable: (variable.since, variable.key))
         return Named((variable.key, variable.value) for variable in known)
 
@@ -173,7 +166,7 @@ class Variables:
         value = lookup(key)
         finding = self._examined(variable, value, named)
         body = None
-        is_alias = named.key_of(value) not in (None, key)  # which it may no longer be when it is asked for
+        is_alias = named.key_of(value) not in (None, key)  # the name may mean another object when a Worker asks
         if finding.token is None or is_alias or not _is_held(value):
             body, reached = self._dumped(value, key, named)
             finding.reach.add(reached)
@@ -181,10 +174,10 @@ class Variables:
         if isinstance(value, type):
             if value is not variable.value:
                 variable.classes += 1
-            if variable.classes > 1 and finding.token is not None:  # another class, though it may look the same
+            if variable.classes > 1 and finding.token is not None:  # another class, though its token may be the same
                 own = combined(own, [(key, str(variable.classes).encode())])
             before = {part for part in variable.finding.reach.reads if part[1].startswith(f"{key[1]}.")}
-            finding.reach.reads.update(before)  # members that are gone
+            finding.reach.reads.update(before)  # members may be gone
         if own != variable.own:
             variable.version = None
         if value is not variable.value:
@@ -196,13 +189,13 @@ class Variables:
         variable.probe = probe_for(value, finding.token is not None, is_as_found)
         if variable.version is None or variable.version.body is None:
             goes_by_value = type(value) is types.FunctionType and named.key_of(value) == key
-            held = copy_of(value, value.__closure__) if goes_by_value else value  # it may be given other code later
+            held = copy_of(value, value.__closure__) if goes_by_value else value  # the program may change its code
             variable.version = Version(key, own, held, body, is_large=finding.token is None)
             self._release_with(variable.version)
         return variable
 
     def _examined(self, variable: Variable, value: Any, named: Named) -> Finding:
-        """Examine a value; what it shares with another variable becomes one of its own."""
+        """Examine a value; objects that it shares with another variable become variables."""
         self._shared.forget(variable.key, variable.claims)
         self._shared.has_a_name(variable.key, value)
         while True:
@@ -213,7 +206,7 @@ class Variables:
                 return finding
 
     def _dumped(self, value: Any, key: Key, named: Named) -> tuple[bytes, Reach]:
-        """Return the payload of a value; of one that cannot travel, what says so on the Worker when it is used."""
+        """Return the payload of a value; for one that cannot travel, that of a stand-in."""
         try:
             return self._dump(value, key, named)
         except Exception as error:
@@ -225,7 +218,7 @@ class Variables:
         self, variables: dict[Key, Variable], process: dict[str, Any] | None = None,
         callables: Iterable[tuple[bytes, Reach]] = (), base: Snapshot | None = None, reach: Reach | None = None,
     ) -> Snapshot:  # fmt: skip
-        """Return the snapshot of these variables; those of `base` stay as they are there."""
+        """Return the snapshot of these variables; those in `base` keep their versions of there."""
         graph = Graph(variables)
         versions = {key: self._version_of(variable, graph) for key, variable in variables.items()}
         brought = [self._version_of_callable(body, inner, graph) for body, inner in callables]
@@ -242,7 +235,7 @@ class Variables:
         return known
 
     def _keep_recent(self) -> None:
-        """Let go of old snapshots, at once of those that hold large values that variables no longer have."""
+        """Drop old snapshots, and those with large values that variables no longer have."""
         while len(self._recent) > SNAPSHOTS_KEPT:
             self._recent.popitem(last=False)
         for digest, snapshot in list(self._recent.items()):
@@ -251,13 +244,12 @@ class Variables:
                 if version.is_large and variable is not None and variable.version not in (version, version.own):
                     del self._recent[digest]
                     break
-
         large = [digest for digest, snapshot in self._recent.items() if snapshot.has_large_callables]
         for digest in large[:-LARGE_CALLABLES_KEPT]:
             self._recent.pop(digest)
 
     def _version_of(self, variable: Variable, graph: Graph) -> Version:
-        """Return the version whose token also speaks for the objects inside that have names of their own."""
+        """Return the version whose token covers the named objects inside, too."""
         own = variable.version
         assert own is not None
         key = variable.key
@@ -279,12 +271,12 @@ class Variables:
         return known
 
     def _release_with(self, version: Version) -> None:
-        """Let go of the segments of a value with its version."""
+        """Release the segments of a value when its version is gone."""
         if version.body is not None and self._release is not None:
             weakref.finalize(version, self._release, version.body).atexit = False
 
     def _version_of_callable(self, body: bytes, reach: Reach, graph: Graph) -> Version:
-        """Return the version of a callable that has no name in the program; its token speaks for its parts, too."""
+        """Return the version of a callable without a name in the program; its token covers its parts, too."""
         parts = {part for key in reach.parts for part in (key, *graph.depends_on(key))}
         own = hashlib.blake2b(body, digest_size=16).digest()
         token = combined(own, ((key, graph.own(key)) for key in sorted(parts)))
@@ -297,15 +289,15 @@ class Variables:
             self._release(body)
         return version
 
-    # -- what Workers ask for ----------------------------------------------------------------------------------------
+    # -- answers to Workers ------------------------------------------------------------------------------------------
 
     def body_of_snapshot(self, digest: bytes) -> bytes | None:
-        """Return the body of a snapshot that some Future may still need."""
+        """Return the body of a snapshot, None if no Future needs it any more."""
         found = self._snapshots.get(digest)
         return None if found is None else found.body
 
     def body_of_value(self, address: bytes) -> bytes | None:
-        """Return a value as it stood when its token was taken; None if nothing needs it any more."""
+        """Return the value of a token, as of then; None if no Future needs it any more."""
         version = self._versions.get(address)
         if version is None:
             return None
@@ -318,16 +310,13 @@ class Variables:
         return version.body
 
     def body_of_missing(self, module: str, name: str) -> bytes | None:
-        """Return a class or function that the program has put into a module of others."""
+        """Return a class or function that the program has put into an installed module."""
         value = attribute_of(module, name)
-        if value is MISSING:
-            return None
-        body, _ = self._dump(value, (module, name), self._named())
-        return body
+        return None if value is MISSING else self._dump(value, (module, name), self._named())[0]
 
 
 def is_current(variable: Variable) -> bool:
-    """Whether a variable has the value that it had when it was last looked at."""
+    """Whether a variable is unchanged since the last look."""
     value = lookup(variable.key)
     if value is not variable.value and not (variable.key[1].endswith(MEMBERS) and value == variable.value):
         return False
@@ -342,7 +331,7 @@ def _named_by(key: Key) -> Any:
 
 
 def _is_held(value: Any) -> bool:
-    """Whether a value stays as it is, so that it can be pickled later."""
+    """Whether a version can hold a value unchanged, so that it can be pickled later."""
     if value is MISSING or isinstance(value, (type, types.ModuleType)) or type(value) is LRU_CACHE:
         return True
     return type(value) is types.FunctionType and is_plain(value)

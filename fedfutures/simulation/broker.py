@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from random import Random
 
 import msgpack
 
-from ..broker.events import Action, Dial, Event, Expect, Publish
+from ..broker.events import Action, AskStandIn, Dial, Event, Expect, Publish
+from ..broker.lots import Source
 from ..broker.machine import BrokerMachine
 from ..federation.events import Arrived, Send
-from ..wire import codec
+from .frames import Frame
 from .network import SimLink
 from .world import ROUND_SECONDS, TICK, SimNode, Watch, World
 
@@ -18,46 +20,58 @@ from .world import ROUND_SECONDS, TICK, SimNode, Watch, World
 class SimBroker(SimNode):
     """A Broker's process. It takes in what has arrived, and a while later looks at the whole."""
 
-    __slots__ = ("_busy_until", "_cost", "_inbox", "_round_is_due", "_size", "boot", "machine", "meta")
+    __slots__ = (
+        "_ask_stand_in", "_busy_until", "_cost", "_inbox", "_round_is_due", "_size", "incarnation", "links", "meta",
+        "segments",
+    )  # fmt: skip
 
     machine: BrokerMachine
 
     def __init__(self, world: World, name: str, size: int, watch: Watch) -> None:
         super().__init__(world, name, watch)
+        self.links: dict[str, SimLink] = {}
         self.meta: dict[str, dict[str, SimLink]] = {}  # topic -> links by peer; "": to the own Workers
+        self.segments: dict[str, int] = {}  # of its host: name -> bytes
         self._size = size
         self._round_is_due = False
         self._cost = world.costs.broker
         self._busy_until = 0.0
-        self._inbox: deque[tuple[str, bytes]] = deque()  # frames that wait, where messages cost something
+        self._inbox: deque[tuple[str, Frame]] = deque()  # frames that wait, where messages cost something
+        self._ask_stand_in: Callable[[], object] = int
         self._start()
+
+    def attend(self, ask_stand_in: Callable[[], object]) -> None:
+        """Learn how to ask the host process for a stand-in."""
+        self._ask_stand_in = ask_stand_in
 
     def _start(self) -> None:
         """Begin with a machine that knows nothing."""
-        self.boot = self.world.next_boot()
-        dice = Random(f"{self.world.seed} {self.name} {self.boot}")
-        self.machine = BrokerMachine(self.name, self.boot, self._size, msgpack.packb, dice)
+        self.incarnation = self.world.next_incarnation()
+        dice = Random(f"{self.world.seed} {self.name} {self.incarnation}")
+        size_of = self._size_of
+        self.machine = BrokerMachine(self.name, self.incarnation, self._size, msgpack.packb, dice, size_of)
+
+    def _size_of(self, segment: str) -> int:
+        return self.segments.get(segment, -1)
 
     def start_again(self, workers: list[str], neighbours: list[str]) -> None:
         """The host process starts it again, says which Workers live and whom to dial; then comes what was kept."""
         self.alive, self.halted = True, False
         self._start()
-        self.world.note(self.name, f"was started again, boot {self.boot}")
+        self.world.note(self.name, f"was started again, incarnation {self.incarnation}")
         mail, self.mail = self.mail, None
-        self.inform(Expect(workers))
+        self.inform(Expect(workers, neighbours))
         for neighbour in neighbours:
             self.dial(neighbour)
         self.mail = mail
         self.go_on()
 
-    def deadline(self) -> float | None:
-        return self.machine.next_deadline()
-
-    def check(self) -> None:
-        self.machine.check()
-
     def tick(self) -> None:
         self.step(TICK)
+
+    def forget_functions(self) -> None:
+        for digest in list(self.machine.functions.definitions):
+            self.machine.functions.forget(digest)
 
     def step(self, event: Event) -> None:
         """Give the machine an event and do what it says."""
@@ -79,27 +93,29 @@ class SimBroker(SimNode):
         """Begin to link to a neighbour."""
         self.inform(Dial(peer))
 
-    def arrive(self, source: str, frame: bytes) -> None:
+    def arrive(self, source: str, frame: Frame) -> None:
         if self.halted:
             self.later(lambda: self.arrive(source, frame))
-            return
-        if self._cost:
+        elif self._cost:
             self._queue(source, frame)
         else:
             self._take_in(source, frame)
 
-    def hear(self, source: str, frame: bytes) -> None:
-        if self.halted:
-            return
-        if self._cost:
-            self._queue(source, frame)
-        else:
-            self._take_in(source, frame)
+    def hear(self, source: str, frame: Frame) -> None:
+        if not self.halted:
+            self.arrive(source, frame)
 
-    def _take_in(self, source: str, frame: bytes) -> None:
-        for sequence, acknowledged, message in codec.decode_all(frame):
+    def _take_in(self, source: str, frame: Frame) -> None:
+        observer = self.world.observer
+        for sequence, acknowledged, message in frame:
+            is_seen = type(message) in observer.hears
+            if is_seen:
+                observer.on_arrival(self.name, source, sequence, message)
             self.step(Arrived(source, sequence, acknowledged, message))
-        self._expect_round()
+            if is_seen:
+                observer.on_taken_in(self.name, source, sequence, message)
+        if not self._round_is_due:
+            self._expect_round()
 
     def _expect_round(self) -> None:
         if not self._round_is_due:
@@ -112,49 +128,43 @@ class SimBroker(SimNode):
             self.step(TICK)
             self.plan()
 
+    def source_of(self, peer: str, piece: int) -> Source | None:
+        """Return who gave what is in a piece that a peer holds, and in which piece; None if it holds no such."""
+        account = self.machine.ledger.accounts.get(peer)
+        held = None if account is None else account.held.get(piece)
+        return None if held is None or held.intake is None else held.intake.source
+
     # -- what it sends -----------------------------------------------------------------------------------------------
 
     def _act(self, actions: list[Action]) -> None:
         """Send each peer what there is for it, in one frame, and publish."""
-        if len(actions) == 1 and type(actions[0]) is Send:
-            self.carry(actions[0].peer, actions[0])
-            return
-        frames: dict[str, bytes] = {}
+        frames: dict[str, Frame] = {}
         for action in actions:
             if type(action) is Send:
-                frame = self.frame_of(action.peer, action)
-                frames[action.peer] = frames[action.peer] + frame if action.peer in frames else frame
+                if self._cost:
+                    self._work_for(1)
+                frame, peer = self.frame_of(action.peer, action), action.peer
+                frames[peer] = frames[peer] + frame if peer in frames else frame
             elif type(action) is Publish:
                 self._publish(action)
+            elif type(action) is AskStandIn:
+                self._ask_stand_in()
         for peer, frame in frames.items():
-            self._post(peer, frame)
-
-    def carry(self, peer: str, action: Send) -> None:
-        """Send a message by itself."""
-        self._post(peer, self.frame_of(peer, action))
-
-    def frame_of(self, peer: str, action: Send) -> bytes:
-        if self._cost:
-            self._work_for(1)
-        return super().frame_of(peer, action)
-
-    def _post(self, peer: str, frame: bytes) -> None:
-        link = self.links.get(peer)
-        if link is not None:
-            if self._cost:
+            link = self.links.get(peer)
+            if link is not None and self._cost:
                 self.clock.at(self._busy_until, link.send, frame)
-            else:
+            elif link is not None:
                 link.send(frame)
 
     def _publish(self, action: Publish) -> None:
         self.sent += 1
-        frame = codec.encode(action.state)
+        frame: Frame = [(0, 0, action.state)]
         for link in self.meta.get(action.topic, {}).values():
             link.publish(frame)
 
     # -- what it takes: frames wait for those before them ------------------------------------------------------------
 
-    def _queue(self, source: str, frame: bytes) -> None:
+    def _queue(self, source: str, frame: Frame) -> None:
         self._inbox.append((source, frame))
         if len(self._inbox) == 1:
             self.clock.at(max(self.clock.now, self._busy_until), self._take_next)
@@ -163,7 +173,7 @@ class SimBroker(SimNode):
         """Take in the frame that has waited longest; what is sent because of it leaves when the work is done."""
         source, frame = self._inbox[0]
         if not self.halted:
-            self._work_for(len(codec.decode_all(frame)))
+            self._work_for(len(frame))
             self._take_in(source, frame)
         self._inbox.popleft()
         if self._inbox:

@@ -104,20 +104,11 @@ def run_figure(options: argparse.Namespace, chosen: list[str]) -> int:
     return tell(transcript, options, chosen)
 
 
-def numbers_of(figures: Figures, wall: float) -> dict[str, float]:
-    """Return all figures by name."""
-    return {
-        **dataclasses.asdict(figures),
-        "ratio": figures.ratio,
-        "messages_per_future": figures.messages_per_future,
-        "wall_seconds": wall,
-        "events_per_second": figures.events / wall,
-    }
-
-
 def to_json(figures: Figures, wall: float) -> str:
     """Write figures for programs."""
-    return json.dumps(numbers_of(figures, wall), indent=2)
+    more = {"ratio": figures.ratio, "messages_per_future": figures.messages_per_future}
+    more |= {"wall_seconds": wall, "events_per_second": figures.events / wall}
+    return json.dumps(dataclasses.asdict(figures) | more, indent=2)
 
 
 def to_text(figures: Figures, wall: float) -> str:

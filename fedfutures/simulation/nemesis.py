@@ -7,15 +7,15 @@ what is dead for good stays so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
 from ..federation.events import Arrived
 from ..wire import messages
+from .forging import Forger
 from .network import Conditions, FaultyLink
 from .records import broken
-from .system import System
+from .system import STAND_IN, System
 from .world import NEVER, SimNode
 
 INCIDENT_SECONDS = 0.8
@@ -39,6 +39,32 @@ class Swarm:
     deaths: float = 0.0
     leaves: float = 0.0
     intruders: float = 0.0
+    forgets: float = 0.0
+    gives_up: float = 0.0
+    revivals: float = 0.0
+    forgeries: float = 0.0
+
+    def add(self, name: str, rate: float) -> None:
+        """Let incidents of this kind come so many times a second."""
+        setattr(self, name, rate)
+
+    def lengthen_cuts(self) -> None:
+        """Let cuts last until a silent neighbour is forgotten, and longer."""
+        self.long_cuts = True
+
+    def stretch(self, times: float) -> None:
+        """Let incidents come so many times as seldom."""
+        for name in RATES:
+            setattr(self, name, getattr(self, name) / times)
+
+    def thin_out(self, dice: Random, rate: float) -> None:
+        """Leave good links, and one or two kinds of incidents: what these may do can be said exactly."""
+        self.conditions.clear()
+        self.drift = self.slowness = 0.0
+        for name in RATES:
+            setattr(self, name, 0.0)
+        for name in {dice.choice(FEW), dice.choice(FEW)}:
+            setattr(self, name, rate)
 
     def __str__(self) -> str:
         """Name what is on."""
@@ -69,6 +95,15 @@ def draw_swarm(dice: Random) -> Swarm:
     )  # fmt: skip
 
 
+RATES = (
+    "worker_crashes", "worker_retires", "broker_crashes", "cuts", "clogs", "pauses", "deaths", "leaves", "intruders",
+    "forgets", "gives_up", "revivals", "forgeries",
+)  # fmt: skip
+"""What comes so many times a second."""
+FEW = ("worker_crashes", "broker_crashes", "broker_crashes", "cuts", "cuts", "deaths", "leaves", "forgets", "gives_up")
+"""What a thin swarm has."""
+
+
 class Nemesis:
     """Lets a swarm befall a system until it heals."""
 
@@ -90,24 +125,15 @@ class Nemesis:
 
     def begin(self) -> None:
         """Draw when what will happen."""
-        swarm = self.swarm
-        for rate, incident in (
-            (swarm.worker_crashes, self.worker_crashes), (swarm.worker_retires, self.worker_retires),
-            (swarm.broker_crashes, self.broker_crashes), (swarm.cuts, self.cuts), (swarm.clogs, self.clogs),
-            (swarm.pauses, self.pauses), (swarm.deaths, self.deaths), (swarm.leaves, self.leaves),
-            (swarm.intruders, self.intruders),
-        ):  # fmt: skip
-            if rate:
-                self._draw(rate, incident)
-        if swarm.slowness:
+        for name in RATES:
+            rate: float = getattr(self.swarm, name)
+            time = self.random.expovariate(rate) if rate else NEVER
+            while time < self.until:
+                self.system.clock.at(time, getattr(self, name))
+                time += self.random.expovariate(rate)
+        if self.swarm.slowness:
             for worker in self.system.workers.values():
-                worker.be_slow(self.random.choice([1.0, 1.0, swarm.slowness]))
-
-    def _draw(self, rate: float, incident: Callable[[object], None]) -> None:
-        time = self.random.expovariate(rate)
-        while time < self.until:
-            self.system.clock.at(time, incident)
-            time += self.random.expovariate(rate)
+                worker.be_slow(self.random.choice([1.0, 1.0, self.swarm.slowness]))
 
     # -- incidents ---------------------------------------------------------------------------------------------------
 
@@ -136,6 +162,18 @@ class Nemesis:
         down = self.random.choice([0.01, 0.1, 0.1, 0.5, 4.0])
         self.system.clock.at(self.system.clock.now + down, lambda _: self.system.broker_starts(broker))
 
+    def revivals(self, _: object) -> None:
+        """The host process of a program's host is killed, with all that it has started; the program starts another."""
+        system = self.system
+        homes = sorted(
+            {system.hosts[origin] for origin in system.origins if system.brokers[system.hosts[origin]].alive}
+        )
+        if homes and not system.gave_up:
+            name = self.random.choice(homes)
+            system.world.note(name, "ends with its host process and all Workers")
+            slots, down = system.host_process_died(name), self.random.choice([0.1, 0.3, 1.0])
+            system.clock.at(system.clock.now + down, lambda _: system.host_process_starts(name, slots))
+
     def cuts(self, _: object) -> None:
         """A link is cut, one way or both."""
         if not self.system.links_between:
@@ -147,7 +185,7 @@ class Nemesis:
         world, frames = self.system.world, "keep" if keeps else "lose"
         for way in ways:
             world.note(f"{way[0]} -> {way[1]}", f"is cut for {seconds} s; frames: {frames}")
-            world.observer.on_disturbance(way[0])
+            world.observer.on_disturbance(way[0], "cut")
             for link in self.system.links_between.get(way, ()):
                 link.cut_off(keeps=keeps)
                 self.system.clock.at(self.system.clock.now + seconds, FaultyLink.heal, link)
@@ -176,9 +214,10 @@ class Nemesis:
             node = self.random.choice(nodes)
             seconds = self.random.choice([0.05, 0.5, 5.0])
             self.system.world.note(node.name, f"is stopped for {seconds} s")
-            self.system.world.observer.on_disturbance(node.name)
+            self.system.world.observer.on_disturbance(node.name, "pause")
             node.halt(keeps_mail=True)
             self.paused.append(node)
+            self.system.worker_stopped(node.name)
             self.system.clock.at(self.system.clock.now + seconds, lambda _: self._resume(node))
 
     def _resume(self, node: SimNode) -> None:
@@ -186,6 +225,7 @@ class Nemesis:
             self.paused.remove(node)
             if node.alive and node.halted:
                 node.go_on()
+                self.system.worker_continued(node.name)
 
     def deaths(self, _: object) -> None:
         """A host is lost for good, or a Worker without another in its place; the core and its Workers stay."""
@@ -195,7 +235,8 @@ class Nemesis:
             self.system.world.note(name, "is lost for good")
             self.system.host_died(name)
             return
-        reachable = [worker for worker in self.system.workers.values() if self.system.hosts[worker.name] in self.core]
+        workers = [worker for worker in self.system.workers.values() if worker.slot != STAND_IN]
+        reachable = [worker for worker in workers if self.system.hosts[worker.name] in self.core]
         if len(reachable) > 1:
             worker = self.random.choice(reachable)
             self.system.worker_died(worker, "signal SIGKILL", blame=False, again=False)
@@ -207,6 +248,25 @@ class Nemesis:
             origin = self.random.choice(origins)
             if not origin.halted:
                 origin.leave()
+
+    def forgets(self, _: object) -> None:
+        """A Broker or a Worker drops the functions that it knows, as it does when there are too many."""
+        nodes = [node for node in self.system.nodes() if not node.halted and node.name not in self.system.origins]
+        if nodes:
+            node = self.random.choice(nodes)
+            self.system.world.note(node.name, "forgets its functions")
+            node.forget_functions()
+
+    def gives_up(self, _: object) -> None:
+        """All hosts give up: no Worker is left, and none is started again."""
+        self.system.give_up("Workers end as soon as they start")
+
+    def forgeries(self, _: object) -> None:
+        """A Broker, or who has taken it over, alters outcomes that it passes on; their seals show that."""
+        links = [link for link in self.system.faulty_links if link.source in self.system.brokers or not link.source]
+        link = self.random.choice(links)
+        self.system.world.observer.on_forgery()
+        link.alter(Forger(self.random).forge)
 
     def intruders(self, _: object) -> None:
         """Messages of a peer that never was welcome arrive; they change nothing (S12)."""

@@ -10,11 +10,13 @@ ZeroMQ's does not either when a peer is gone.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
 from .clock import Clock
+from .frames import Frame
 
 REPLAYS_REMEMBERED = 64
 LATE_AT_MOST_SECONDS = 5.0
@@ -23,10 +25,12 @@ LATE_AT_MOST_SECONDS = 5.0
 class Receiver(Protocol):
     """A node at the far end of a link."""
 
-    def arrive(self, source: str, frame: bytes) -> None:
+    __slots__ = ()
+
+    def arrive(self, source: str, frame: Frame) -> None:
         """A frame has come over the Main link from the node that is called `source` here."""
 
-    def hear(self, source: str, frame: bytes) -> None:
+    def hear(self, source: str, frame: Frame) -> None:
         """A frame was published by that node."""
 
 
@@ -38,19 +42,19 @@ class SimLink:
     def __init__(self, clock: Clock, source: str, target: Receiver, latency: float) -> None:
         self.clock, self.source, self.target, self.latency = clock, source, target, latency
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: Frame) -> None:
         """Carry a frame of the Main link."""
         self.clock.at(self.clock.now + self.latency, self.deliver, frame)
 
-    def publish(self, frame: bytes) -> None:
+    def publish(self, frame: Frame) -> None:
         """Carry what was published."""
         self.clock.at(self.clock.now + self.latency, self.deliver_published, frame)
 
-    def deliver(self, frame: bytes) -> None:
+    def deliver(self, frame: Frame) -> None:
         """A frame is at the far end."""
         self.target.arrive(self.source, frame)
 
-    def deliver_published(self, frame: bytes) -> None:
+    def deliver_published(self, frame: Frame) -> None:
         """What was published is at the far end."""
         self.target.hear(self.source, frame)
 
@@ -75,7 +79,7 @@ class Conditions:
 class FaultyLink(SimLink):
     """One direction of a link under some conditions; may be cut and clogged."""
 
-    __slots__ = ("clogged_until", "conditions", "cut", "held", "last", "lost", "random", "seen")
+    __slots__ = ("clogged_until", "conditions", "cut", "forge", "held", "last", "lost", "random", "seen")
 
     def __init__(
         self, clock: Clock, source: str, target: Receiver, latency: float, conditions: Conditions, dice: Random
@@ -83,14 +87,17 @@ class FaultyLink(SimLink):
         super().__init__(clock, source, target, latency)
         self.conditions, self.random = conditions, dice
         self.cut = ""  # "": not; "lose" or "keep": and what becomes of frames meanwhile
-        self.held: list[bytes] = []  # frames kept by a cut
+        self.held: list[Frame] = []  # frames kept by a cut
         self.clogged_until = 0.0
         self.last = 0.0  # when the frame sent last arrives
         self.lost = 0
-        self.seen: deque[bytes] = deque(maxlen=REPLAYS_REMEMBERED)
+        self.forge: Callable[[Frame], Frame | None] | None = None  # alters a frame; None: it leaves it as it is
+        self.seen: deque[Frame] = deque(maxlen=REPLAYS_REMEMBERED)
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frame: Frame) -> None:
         conditions, dice = self.conditions, self.random
+        if self.forge is not None and (forged := self.forge(frame)) is not None:
+            frame, self.forge = forged, None
         if conditions.drop and dice.random() < conditions.drop:
             self.lost += 1
             return
@@ -102,7 +109,7 @@ class FaultyLink(SimLink):
             if dice.random() < conditions.replay:
                 self.clock.at(self._arrival() + dice.random(), self.deliver, dice.choice(self.seen))
 
-    def publish(self, frame: bytes) -> None:
+    def publish(self, frame: Frame) -> None:
         if not (self.conditions.drop_published and self.random.random() < self.conditions.drop_published):
             self.clock.at(self._arrival(), self.deliver_published, frame)
 
@@ -118,7 +125,7 @@ class FaultyLink(SimLink):
         self.last = max(time, self.last)
         return self.last
 
-    def deliver(self, frame: bytes) -> None:
+    def deliver(self, frame: Frame) -> None:
         if not self.cut:
             self.target.arrive(self.source, frame)
         elif self.cut == "keep":
@@ -126,13 +133,17 @@ class FaultyLink(SimLink):
         else:
             self.lost += 1
 
-    def deliver_published(self, frame: bytes) -> None:
+    def deliver_published(self, frame: Frame) -> None:
         if not self.cut:
             self.target.hear(self.source, frame)
 
     def cut_off(self, *, keeps: bool) -> None:
         """Cut the link until :meth:`heal`; frames sent meanwhile are kept or lost."""
         self.cut = "keep" if keeps else "lose"
+
+    def alter(self, forge: Callable[[Frame], Frame | None]) -> None:
+        """Put another frame in the place of the next one for which `forge` makes one."""
+        self.forge = forge
 
     def clog(self, until: float) -> None:
         """Let nothing arrive until then."""

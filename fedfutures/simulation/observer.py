@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from ..federation.events import Send
+from ..wire.messages import Batch, Demand, Message
 
 
 class Listener:
-    """Hears what happens; a subclass overrides what it wants to hear of."""
+    """Hears what happens; a subclass overrides what it wants to hear of.
 
-    def on_submit(self, node: str, number: int, payload: bytes) -> None:
+    It hears of the arrival of messages of the kinds `hears`.
+    """
+
+    hears: frozenset[type] = frozenset()
+
+    def on_submit(self, node: str, number: int, payload: bytes, priority: int) -> None:
         """A Future exists."""
 
     def on_start(self, worker: str, submitter: str, number: int, attempt: int) -> None:
@@ -26,14 +32,35 @@ class Listener:
     def on_worker_lost(self, worker: str, blamed: tuple[str, int] | None) -> None:
         """A Worker has ended, and its own Futures with it; the Future that is to blame."""
 
+    def on_overrun(self, worker: str, submitter: str, number: int) -> None:
+        """A Worker is about to be ended, for a Future of it is over its time limit."""
+
     def on_leave(self, node: str) -> None:
         """A program has ended."""
 
-    def on_disturbance(self, name: str) -> None:
-        """Something was done to a node or link that may lose work."""
+    def on_disturbance(self, name: str, kind: str) -> None:
+        """Something was done to a node or link that may lose work: "broker", "cut" or "pause"."""
+
+    def on_forgery(self) -> None:
+        """Somebody begins to forge outcomes."""
+
+    def on_gave_up(self) -> None:
+        """The hosts will start no Worker again."""
+
+    def on_batch(self, sender: str, peer: str, batch: Batch, sequence: int) -> None:
+        """A node gives Futures to another, under this number."""
+
+    def on_demand(self, sender: str, peer: str, demand: Demand, acknowledged: int) -> None:
+        """A node says for how many Futures it has room; it has taken in what has a number up to `acknowledged`."""
 
     def on_send(self, now: float, sender: str, peer: str, action: Send) -> None:
         """A message is sent."""
+
+    def on_arrival(self, node: str, peer: str, sequence: int, message: Message) -> None:
+        """A message has come, and the node's machine takes it in next."""
+
+    def on_taken_in(self, node: str, peer: str, sequence: int, message: Message) -> None:
+        """The machine has taken it in, and said what follows."""
 
     def on_incident(self, now: float, name: str, what: str) -> None:
         """Something befell a node."""
@@ -47,6 +74,7 @@ class Observer(Listener):
 
     def __init__(self) -> None:
         self.sees_messages = False  # whether anybody wants to hear of each
+        self.hears = frozenset()
 
     def register(self, listener: Listener) -> None:
         """From now on this one hears, too."""
@@ -55,6 +83,7 @@ class Observer(Listener):
                 hook, before = getattr(listener, name), vars(self).get(name)
                 setattr(self, name, hook if before is None else _both(before, hook))
         self.sees_messages = "on_send" in vars(self)
+        self.hears |= listener.hears
 
 
 def _both(first: object, second: object) -> object:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from ..node import events as rules
 from ..wire.messages import CANCELLED
+from .frames import Frame
+from .specs import read
 from .submitter import SimSubmitter
 from .world import NEVER, TICK, Watch, World
 
@@ -16,13 +18,25 @@ LINGER_SECONDS = 5.0
 class SimOrigin(SimSubmitter):
     """A program: submits, cancels, and waits, so it takes in at once whatever comes."""
 
-    __slots__ = ("leaves_at", "left", "supply")
+    __slots__ = ("answers", "bereft", "leaves_at", "left", "supply", "told_all")
 
     def __init__(self, world: World, name: str, home: str, watch: Watch) -> None:
         super().__init__(world, name, "origin", home, watch)
         self.supply: Iterator[bytes] = iter(())  # payloads still to be submitted, as map's input is
         self.left = 0  # how many those are
         self.leaves_at = NEVER
+        self.answers: dict[str, bytes] | None = None  # to what was asked, by who gave them
+        self.told_all = False
+        self.bereft = False  # whether its Broker has ended, and no other has welcomed it yet
+
+    def act(self, action: rules.Action) -> None:
+        if type(action) is rules.Linked:
+            self.bereft = False
+        if type(action) is rules.Told and self.answers is not None:
+            self.answers[action.name] = action.report
+            self.told_all = self.told_all or action.last
+        else:
+            super().act(action)
 
     def backlog(self) -> int:
         return len(self.own) + self.left
@@ -34,17 +48,18 @@ class SimOrigin(SimSubmitter):
     def tick(self) -> None:
         self.step(TICK)
 
-    def arrive(self, source: str, frame: bytes) -> None:
+    def arrive(self, source: str, frame: Frame) -> None:
         if self.halted:
             self.later(lambda: self.arrive(source, frame))
         else:
             self.take_in(frame)
             self.service()
 
-    def hear(self, source: str, frame: bytes) -> None:
+    def hear(self, source: str, frame: Frame) -> None:
         """An Origin does not listen to what is published."""
 
     def service(self) -> None:
+        """Submit and give what is wanted."""
         if self.leaves_at < NEVER:
             self.plan()
             return
@@ -57,7 +72,7 @@ class SimOrigin(SimSubmitter):
 
     def put(self, payload: bytes, function: bytes, priority: int = 0) -> int:
         """Submit a Future among those that wait, by its priority."""
-        number = self.submit(payload, function, priority)
+        number = self.submit(payload, function, priority, read(payload).limit)
         if priority:
             self.own = deque(sorted(self.own, key=lambda other: -self.calls[other].priority))
         self.service()
@@ -86,6 +101,15 @@ class SimOrigin(SimSubmitter):
         self.answers, self.told_all = {}, False
         self.step(rules.Ask(1, "statistics", seconds=seconds))
         self.plan()
+
+    def broker_ended(self) -> None:
+        """Its Broker has ended with all Workers of this host, and it sees that at once."""
+        if self.halted:
+            self.later(self.broker_ended)
+        elif self.alive and self.leaves_at == NEVER:
+            self.bereft = True
+            self.step(rules.BrokerEnded())
+            self.service()
 
     def leave(self) -> None:
         """The program ends: once the Broker has heard of it, or does not answer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..errors import FedfuturesError
-from .world import World
+from .world import NEVER, World
 
 Key = tuple[str, int]
 """A Future: its submitter and number."""
@@ -32,22 +32,31 @@ class FutureRecord:
     """What is known of a Future."""
 
     payload: bytes
+    priority: int = 0
     kind: int | None = None  # of its outcome
     cancel_asked: bool = False
+    settled_at: float = NEVER  # when it has got its outcome
+    cancelled_at: float = NEVER  # when its submitter asked for that first
     executions: int = 0
     blamed: int = 0  # Workers that ended while running it, and it was to blame
+    was_late: bool = False  # a Worker was ended because it was over its time limit
 
     def start(self) -> None:
         """A Worker begins to run it."""
         self.executions += 1
 
-    def resolve(self, kind: int) -> None:
+    def resolve(self, kind: int, now: float = 0.0) -> None:
         """It has an outcome."""
-        self.kind = kind
+        self.kind, self.settled_at = kind, now
 
-    def ask_cancel(self) -> None:
+    def ask_cancel(self, now: float = 0.0) -> None:
         """Its submitter wants it back."""
         self.cancel_asked = True
+        self.cancelled_at = min(self.cancelled_at, now)
+
+    def be_late(self) -> None:
+        """It is over its time limit."""
+        self.was_late = True
 
     def blame(self) -> None:
         """It has killed a Worker."""
@@ -60,12 +69,44 @@ class Records:
 
     loses_frames: bool  # whether links lose, double, delay or reorder frames
     futures: dict[Key, FutureRecord] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)  # submitters that have ended
+    gone: dict[str, float] = field(default_factory=dict)  # submitters that have ended, and when
     disturbances: int = 0
+    disturbed_at: float = 0.0  # the last time
+    kinds: set[str] = field(default_factory=set)  # of disturbances: "worker", "broker", "cut", "pause"
+    healed_at: float = NEVER  # since when links are good and all nodes there
+    has_forgers: bool = False  # whether somebody forges outcomes
+    has_given_up: bool = False  # whether the hosts will start no Worker any more
 
-    def disturb(self) -> None:
+    def disturb(self, kind: str, now: float = 0.0) -> None:
         """Something has happened that may lose work."""
         self.disturbances += 1
+        self.disturbed_at = now
+        self.kinds.add(kind)
+
+    def heal(self, now: float) -> None:
+        """From now on links are good, and all nodes are there."""
+        self.healed_at = now
+
+    @property
+    def links_good_since(self) -> float:
+        """Since when messages arrive at once; NEVER: they do not."""
+        return 0.0 if self.has_only("worker") else self.healed_at
+
+    def leave(self, submitter: str, now: float = 0.0) -> None:
+        """A submitter has ended."""
+        self.gone[submitter] = now
+
+    def give_up(self) -> None:
+        """From now on what no Worker can run is lost."""
+        self.has_given_up = True
+
+    def forge(self) -> None:
+        """From now on some outcomes are forged on their way."""
+        self.has_forgers = True
+
+    def has_only(self, *kinds: str) -> bool:
+        """Whether nothing but disturbances of these kinds has happened, and links keep what they carry."""
+        return not self.loses_frames and self.kinds.issubset(kinds)
 
     @property
     def is_calm(self) -> bool:

@@ -154,10 +154,10 @@ class FigureRun:
         )  # fmt: skip
 
     def _busy_seconds(self) -> float:
-        return sum(worker.busy_seconds for worker in self.system.workers.values())
+        return sum(worker.times.busy for worker in self.system.workers.values())
 
     def _sample(self) -> None:
-        queued = max(len(broker.machine.ledger.queue) for broker in self.system.brokers.values())
+        queued = max(broker.machine.ledger.queue.count for broker in self.system.brokers.values())
         self.queued_max = max(self.queued_max, queued)
 
     def _payloads(self) -> Iterator[bytes]:

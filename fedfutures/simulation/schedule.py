@@ -2,7 +2,7 @@
 
 Until :attr:`Schedule.heals_at` things happen. From then on the network is good and everybody who can be is alive: all
 Futures have to resolve within a bound (L1), nobody may idle meanwhile (L2), and when all has resolved, ledgers empty
-and messages dwindle to beats (L3).
+and messages dwindle to heartbeats (L3).
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from random import Random
 
 from .checker import Checker
 from .nemesis import Nemesis, Swarm, draw_swarm
+from .node_trial import NodeTrial
 from .observer import Listener
 from .origin import SimOrigin
 from .records import Key, LawBroken, broken
-from .specs import CRASHES, LOCKS, PLAIN, RAISES, payload_of
+from .scale import draw_scale
+from .specs import CRASHES, FUNCTIONS, LOCKS, PLAIN, RAISES, payload_of, work_of
 from .system import System
+from .trial import Trial
 from .world import World
 
 MACHINE_FAILED = "crash of a machine"
@@ -32,11 +35,17 @@ L2_AFTER_SECONDS = 10.0
 """What was lost before healing is repeated only after a while, and until then it is nowhere."""
 QUIET_SECONDS = 3.0
 QUIET_WITHIN_WINDOWS = 5
-"""Whose Broker was started again while they were idle notice by their next beat, and begin anew."""
+"""Whose Broker was started again while they were idle notice by their next heartbeat, and begin anew."""
 ANSWER_SECONDS = 2.0
+TRIALS = 0.15
 MESSAGES_PER_LINK_AND_SECOND = 8
 MESSAGES_PER_NODE_AND_SECOND = 1
-FUNCTIONS = (b"f", b"g", b"h")
+
+
+def draw_limit(dice: Random, payload: bytes) -> int:
+    """Draw a time limit, in milliseconds: for some too short, for most ample, since Workers may be slow."""
+    work = work_of(payload)
+    return max(1, int(1000 * (work * dice.uniform(0.1, 0.9) if dice.random() < 0.3 else 20 * work + 5.0)))
 
 
 @dataclass(slots=True)
@@ -61,11 +70,20 @@ class Schedule:
         self.seed = seed
         self.dice = dice = Random(f"{seed} schedule")
         self.swarm: Swarm = draw_swarm(dice)
-        self.faults = str(self.swarm)  # before they heal
         self.heals_at = dice.choice([0.5, 2.0, 5.0]) * (1.0 + dice.random())
+        self.scale = draw_scale(Random(f"{seed} scale"), self.swarm, self.heals_at)  # of its own, as `locks` below
+        self.heals_at = self.scale.heals_at
+        revivals = Random(f"{seed} revivals")
+        if revivals.random() < 0.1 and str(self.swarm) != "no faults":
+            self.swarm.add("revivals", revivals.choice([1.0, 3.0]) / self.heals_at)
+        forgeries = Random(f"{seed} forgeries")
+        if forgeries.random() < 0.15 and str(self.swarm) != "no faults":
+            self.swarm.add("forgeries", forgeries.choice([4.0, 16.0]) / self.heals_at)
+        self.faults = str(self.swarm)  # before they heal
+        self.work = self.longest = 0.0  # seconds that all Futures compute, and one of them with all that it submits
         spreads_starts = dice.choice([0.0, 0.01, 0.3])
         counts = [dice.randint(1, 3) for _ in range(dice.choice([1, 1, 2, 2, 3, 4]))]
-        self.world = World(seed, checked_of=checked_of)
+        self.world = World(seed, checked_of=checked_of, sealed=True)
         conditions = self.swarm.conditions
         self.system = System(
             self.world, sum(counts), conditions=conditions, drift=self.swarm.drift, spreads_starts=spreads_starts
@@ -94,17 +112,26 @@ class Schedule:
         """Decide what a program submits when, and what it cancels."""
         dice, clock = self.dice, self.system.clock
         locks = Random(f"{self.seed} {origin.name} locks")  # of its own, so that all else is drawn as it was without
+        limits = Random(f"{self.seed} {origin.name} limits")
+        share = limits.choice([0.0, 0.0, 0.0, 0.3, 1.0])
         mean = 10 ** dice.uniform(-3, -0.5)
+        mean, longest = self.scale.mean or mean, self.scale.longest
         span = self.heals_at * dice.choice([0.0, 0.5, 1.0])
+        span = 0.0 if self.scale.futures else span
         poison = dice.random() < 0.1
         priorities = dice.choice([(0,), (0,), (-1, 0, 1)])
-        for index in range(dice.randint(5, 25)):
+        count = dice.randint(5, 25)
+        for index in range(self.scale.futures or count):
             kind = CRASHES if poison and not index else RAISES if dice.random() < 0.1 else PLAIN
             width = depth = 0
             if kind == PLAIN and dice.random() < 0.15:
                 width, depth = dice.randint(1, 3), dice.randint(1, 2)
                 kind = locks.choice([PLAIN, LOCKS])
-            payload = payload_of(self.world.next_tag(), dice.expovariate(1 / mean), width, depth, kind)
+            seconds = min(dice.expovariate(1 / mean), longest)
+            limit = draw_limit(limits, payload_of(0, seconds, width, depth)) if limits.random() < share else 0
+            payload = payload_of(self.world.next_tag(), seconds, width, depth, kind, limit)
+            self.work += work_of(payload)
+            self.longest = max(self.longest, work_of(payload))
             time = dice.uniform(0.0, span)
             clock.at(time, self._submit, (origin, payload, dice.choice(FUNCTIONS), dice.choice(priorities)))
         if dice.random() < 0.2:
@@ -113,6 +140,8 @@ class Schedule:
         if dice.random() < 0.3:
             for _ in range(dice.randint(1, 5)):
                 clock.at(dice.uniform(0.0, self.heals_at), self._cancel, (origin, dice.randint(1, 25)))
+        for time, number in self.scale.cancels(locks):
+            clock.at(time, self._cancel, (origin, number))
 
     def _submit(self, argument: tuple[SimOrigin, bytes, bytes, int]) -> None:
         origin, payload, function, priority = argument
@@ -157,14 +186,28 @@ class Schedule:
         self.nemesis.begin()
         self._pass_until(self.heals_at, healed=False)
         self.nemesis.heal()
+        self.checker.records.heal(self.heals_at)
         self._resolve_all()
         self.late = self.system.clock.now - self.heals_at
         self._empty_all()
         self._be_quiet()
         for node in self.system.nodes():
-            node.check()
+            node.machine.check()
         self.checker.end()
         self._ask_everybody()
+        self._try_some()
+
+    def _try_some(self) -> None:
+        """T: in one schedule of seven an Origin and a Broker withstand liars."""
+        dice = Random(f"{self.seed} trial")
+        if self.system.gave_up or dice.random() >= TRIALS:
+            return
+        for origin in self.system.origins.values():
+            if origin.alive and origin.machine.linked and origin.name not in self.checker.records.gone:
+                NodeTrial(origin, self.system.brokers[origin.home].incarnation).run()
+                break
+        lost = self.system.cut_off()
+        Trial(dice.choice([broker for name, broker in self.system.brokers.items() if name not in lost])).run()
 
     def _pass_until(self, time: float, *, healed: bool) -> None:
         clock = self.system.clock
@@ -176,7 +219,8 @@ class Schedule:
     def _resolve_all(self) -> None:
         """L1: everything resolves within a bound after healing."""
         clock, records = self.world.clock, self.checker.records
-        bound = clock.now + L1_SECONDS
+        workers = sum(self._is_reachable(name) for name in self.system.workers)
+        bound = clock.now + L1_SECONDS + 2 * (self.longest + self.work / max(1, workers))
         self._pass_until(clock.now + SETTLING_SECONDS, healed=False)
         while True:
             unresolved = [key for key in records.unresolved() if self._is_reachable(key[0])]
@@ -195,23 +239,23 @@ class Schedule:
         node, number = key
         system = self.system
         submitter = system.origins.get(node) or system.workers.get(node)
-        said = (
-            [submitter.machine.own.explain(number, submitter.name)]
-            if submitter is not None
-            else ["its submitter is gone"]
-        )
+        said = [submitter.machine.own.explain(number, submitter.name) if submitter else "its submitter is gone"]
         said += [broker.machine.explain(node, number) for broker in system.brokers.values() if broker.alive]
         return f"{node}/{number}: {', '.join(said)}"
 
     def _empty_all(self) -> None:
-        """S8 and C1: some time later nobody holds anything, and all know the same."""
+        """S8 and C1: some time later nobody holds anything, and all know the same.
+
+        Nobody stops what runs, nor what that submits, though others had its result first.
+        """
         clock = self.system.clock
-        bound = clock.now + LEFTOVERS_SECONDS
+        ends = [worker.current.ends for worker in self.system.workers.values() if worker.current is not None]
+        bound = max([clock.now, *ends]) + self.longest + LEFTOVERS_SECONDS
         while self.checker.unfinished() and clock.now < bound:
             self._pass_until(clock.now + SAMPLE_SECONDS, healed=False)
 
     def _be_quiet(self) -> None:
-        """L3: what is still said is beats."""
+        """L3: what is still said is heartbeats."""
         system = self.system
         arrived = max((link.last for link in system.faulty_links), default=0.0)
         self._pass_until(max(arrived, system.clock.now) + SETTLING_SECONDS, healed=False)
@@ -237,7 +281,7 @@ class Schedule:
                     origin.ask(ANSWER_SECONDS)
             while system.clock.now < until and not all(origin.told_all for origin in askers):
                 self._pass_until(system.clock.now + SAMPLE_SECONDS, healed=False)
-        expected = known - self.checker.records.gone - {origin.name for origin in askers}
+        expected = known - self.checker.records.gone.keys() - {origin.name for origin in askers}
         for origin in askers:
             said = {name for name, report in (origin.answers or {}).items() if report}
             missing = expected - said

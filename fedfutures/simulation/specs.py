@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 PLAIN, RAISES, CRASHES, LOCKS = range(4)
 """The last holds the lock of its Worker from its beginning to its end, also while it waits for its own Futures."""
-_LAYOUT = struct.Struct(">QdBBB")
+FUNCTIONS = (b"f", b"g", b"h")
+_LAYOUT = struct.Struct(">QdBBBI")
 
 
 class Spec(NamedTuple):
@@ -24,15 +25,18 @@ class Spec(NamedTuple):
     width: int = 0
     depth: int = 0
     kind: int = PLAIN
+    limit: int = 0  # milliseconds that it may take, as those may that it submits; 0: any time
 
 
-def payload_of(tag: int, seconds: float, width: int = 0, depth: int = 0, kind: int = PLAIN) -> bytes:
+def payload_of(
+    tag: int, seconds: float, width: int = 0, depth: int = 0, kind: int = PLAIN, limit: int = 0
+) -> bytes:  # fmt: skip
     """Pack what a Future does.
 
     >>> read(payload_of(7, 0.5, 2, 1))
-    Spec(tag=7, seconds=0.5, width=2, depth=1, kind=0)
+    Spec(tag=7, seconds=0.5, width=2, depth=1, kind=0, limit=0)
     """
-    return _LAYOUT.pack(tag, seconds, width, depth, kind)
+    return _LAYOUT.pack(tag, seconds, width, depth, kind, limit)
 
 
 def read(payload: bytes) -> Spec:
@@ -40,9 +44,20 @@ def read(payload: bytes) -> Spec:
     return Spec._make(_LAYOUT.unpack(payload))
 
 
+def work_of(payload: bytes) -> float:
+    """Return how long a Future computes, and all those that it submits.
+
+    >>> work_of(payload_of(7, 0.5, 2, 2))
+    3.5
+    """
+    spec = read(payload)
+    count: int = sum(spec.width**level for level in range(spec.depth + 1))
+    return spec.seconds * count
+
+
 def value_of(payload: bytes) -> bytes:
-    """Return the value of the Future with this payload, and of no other."""
-    return zlib.crc32(payload).to_bytes(4, "big")
+    """Return the value of the Future with this payload, and of no other; it begins as a pickle does, not a manifest."""
+    return b"\x80" + zlib.crc32(payload).to_bytes(4, "big")
 
 
 def durations(distribution: str, mean: float, dice: random.Random) -> Callable[[], float]:

@@ -10,9 +10,13 @@ from ..federation.events import Arrived, Send
 from ..node import events as rules
 from ..node.machine import WorkerMachine
 from ..node.pace import BATCH_FUTURES_AT_MOST
-from ..wire import codec
+from ..worker.sealed import SealedFutures
+from .frames import Frame
 from .network import SimLink
 from .world import SimNode, Watch, World
+
+FORGED = 99
+"""The kind of an outcome whose seal is wrong: its Future raises SealBroken."""
 
 
 class Call(NamedTuple):
@@ -21,88 +25,93 @@ class Call(NamedTuple):
     payload: bytes
     function: bytes
     priority: int
+    limit: int = 0  # milliseconds
 
 
 class SimSubmitter(SimNode):
     """A node at the end of a link to its Broker."""
 
-    __slots__ = ("answers", "calls", "constants", "home", "machine", "numbers", "own", "size", "told_all", "up")
+    __slots__ = ("calls", "constants", "home", "numbers", "own", "sealed", "up")
+
+    machine: WorkerMachine
 
     def __init__(self, world: World, name: str, role: str, home: str, watch: Watch) -> None:
         super().__init__(world, name, watch)
-        boot = world.next_boot()
+        incarnation = world.next_incarnation()
         self.home = home  # its Broker
-        self.machine = WorkerMachine(name, role, boot, boot % 30_000)
+        self.machine = WorkerMachine(name, role, incarnation, incarnation % 30_000)
         self.calls: dict[int, Call] = {}
         self.own: deque[int] = deque()  # neither started nor given
         self.numbers = 0
-        self.size = 0
         self.constants: dict[str, bytes] = {}
-        self.answers: dict[str, bytes] | None = None  # to what was asked, by who gave them
-        self.told_all = False
         self.up: SimLink | None = None  # to the Broker
+        self.sealed = SealedFutures()
 
     def attach(self, up: SimLink) -> None:
         """Send over this link."""
         self.up = up
 
-    def deadline(self) -> float | None:
-        return self.machine.next_deadline()
-
-    def check(self) -> None:
-        self.machine.check()
-
-    def service(self) -> None:
-        """Do all that is due."""
-        raise NotImplementedError
-
     def step(self, event: rules.Event) -> None:
         """Give the machine an event and do what it says."""
         for action in self.machine.step(event, self.clock.now * self.rate + self.offset):
             if type(action) is Send:
-                self._send(action)
+                frame = self.frame_of(self.home, action)
+                if self.up is not None:
+                    self.up.send(frame)
             else:
                 self.act(action)
         if self.world.checks_now():
             self.machine.check()
 
-    def _send(self, action: Send) -> None:
-        frame = self.frame_of(self.home, action)
-        if self.up is not None:
-            self.up.send(frame)
-
     def act(self, action: rules.Action) -> None:
         """Do what the machine says, but for sending."""
         if type(action) is rules.Resolve:
-            self.resolve(action.ids, action.outcomes, action.odd)
-        elif type(action) is rules.Linked:
-            self.size = action.size
+            self._open(action)
         elif type(action) is rules.Reclaim:
-            self.own.extendleft(number for number in reversed(action.ids))
+            self.sealed.forget(action.ids)
+            for number in reversed(action.ids):
+                self.queue_own(number, back=True)
             self.world.note(self.name, f"has {len(action.ids)} Futures back: the Broker was started again")
         elif type(action) is rules.Shared:
             self.constants[action.name] = action.body
-        elif type(action) is rules.Told and self.answers is not None:
-            self.answers[action.name] = action.report
-            self.told_all = self.told_all or action.last
         elif type(action) is rules.Denied:
             raise AssertionError(f"{self.name} was refused: {action.reason}")
 
-    def take_in(self, frame: bytes) -> None:
+    def _open(self, action: rules.Resolve) -> None:
+        """Own Futures have outcomes from the Broker: those whose seals are wrong were forged on their way."""
+        if self.world.seal is not None:
+            action, broken = self.sealed.opened(self.world.seal.outcomes, action)
+            if broken:
+                ids = [number for number, _ in broken]
+                self.resolve(ids, [b""] * len(ids), [(number, FORGED) for number in ids])
+        if action.ids:
+            self.resolve(action.ids, action.outcomes, action.odd)
+
+    def take_in(self, frame: Frame) -> None:
         """Step the machine with the messages of a frame."""
-        for sequence, acknowledged, message in codec.decode_all(frame):
+        observer = self.world.observer
+        for sequence, acknowledged, message in frame:
+            is_seen = type(message) in observer.hears
+            if is_seen:
+                observer.on_arrival(self.name, self.home, sequence, message)
             try:
                 self.step(Arrived("", sequence, acknowledged, message))
             except RemoteProtocolError as error:
                 self.world.note(self.name, f"dropped a message: {error}")
+            if is_seen:
+                observer.on_taken_in(self.name, self.home, sequence, message)
 
-    def submit(self, payload: bytes, function: bytes, priority: int = 0) -> int:
+    def submit(self, payload: bytes, function: bytes, priority: int = 0, limit: int = 0) -> int:
         """Submit a Future; it stays here until somebody can use it."""
         self.numbers += 1
-        self.calls[self.numbers] = Call(payload, function, priority)
-        self.own.append(self.numbers)
-        self.world.observer.on_submit(self.name, self.numbers, payload)
+        self.calls[self.numbers] = Call(payload, function, priority, limit)
+        self.queue_own(self.numbers)
+        self.world.observer.on_submit(self.name, self.numbers, payload, priority)
         return self.numbers
+
+    def queue_own(self, number: int, *, back: bool = False) -> None:
+        """Let an own Future wait here; `back`: it comes back."""
+        (self.own.appendleft if back else self.own.append)(number)
 
     def resolve(self, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
         """Own Futures have outcomes."""
@@ -124,30 +133,36 @@ class SimSubmitter(SimNode):
                 wanted, urgent = urgent, 0
             if wanted <= 0:
                 return
-            ids = self._cut(min(wanted, BATCH_FUTURES_AT_MOST))
+            ids = self._cut(self.own, min(wanted, BATCH_FUTURES_AT_MOST))
             wanted -= len(ids)
-            first = self.calls[ids[0]]
-            self.machine.own.define(first.function, "function", b"body of " + first.function)
-            payloads = [self.calls[number].payload for number in ids]
-            self.step(self._offer(first, ids, payloads))
+            self._give(ids)
 
-    def _offer(self, first: Call, ids: list[int], payloads: list[bytes]) -> rules.Offer:
-        return rules.Offer(
-            first.function, ids, payloads, self.backlog(), root=self.root_of(ids[0]), priority=first.priority
-        )
+    def _give(self, ids: list[int]) -> None:
+        first = self.calls[ids[0]]
+        self.machine.own.define(first.function, "function", b"body of " + first.function)
+        payloads = self._payloads(first.function, ids)
+        backlog, root = self.backlog(), self.root_of(ids[0])
+        self.step(rules.Offer(first.function, ids, payloads, backlog, first.priority, root, first.limit))
+
+    def _payloads(self, function: bytes, ids: list[int]) -> list[bytes]:
+        """Return the payloads of own Futures, with seals where nodes have a key."""
+        stamp = self.world.stamp(function, self.name)
+        if stamp is None:
+            return [self.calls[number].payload for number in ids]
+        return [self.sealed.give(number, stamp.seal(number, self.calls[number].payload)) for number in ids]
 
     def root_of(self, number: int) -> str:
         """The Origin that an own Future stems from."""
         return self.name
 
-    def _cut(self, most: int) -> list[int]:
-        """Take the oldest Futures that share function and priority."""
-        own, calls = self.own, self.calls
+    def _cut(self, own: deque[int], most: int) -> list[int]:
+        """Take the oldest Futures that share function, priority and limit."""
+        calls = self.calls
         first = calls[own[0]]
         ids = [own.popleft()]
         while own and len(ids) < most:
             call = calls[own[0]]
-            if call.function != first.function or call.priority != first.priority:
+            if call[1:] != first[1:]:
                 break
             ids.append(own.popleft())
         return ids

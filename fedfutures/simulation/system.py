@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import random
 
-from ..broker.events import PeerLost
+from ..broker.events import GaveUp, PeerContinued, PeerLost, PeerStopped
+from ..federation.channel import Channel
+from ..supervision.stops import LOOK_SECONDS
+from ..wire.names import stand_in_name
 from .broker import SimBroker
 from .network import Conditions, FaultyLink, Receiver, SimLink
 from .origin import SimOrigin
+from .running import BegunFuture, Fates
 from .submitter import SimSubmitter
 from .worker import SimWorker
 from .world import SimNode, Watch, World
@@ -19,6 +23,8 @@ from .world import SimNode, Watch, World
 LOCAL_LATENCY_SECONDS = 30e-6
 NOTICED_AFTER_SECONDS = 0.002
 FORK_SECONDS = 0.005
+STAND_IN = 0
+"""The slot of stand-ins; those of other Workers begin at 1."""
 
 
 class System:
@@ -51,8 +57,10 @@ class System:
         self.faulty_links: list[FaultyLink] = []
         self.links_between: dict[tuple[str, str], list[FaultyLink]] = {}  # (from, to), with Main and Meta
         self.dead: set[str] = set()  # Brokers that will not come back
+        self.gave_up = ""  # why the hosts start no Worker any more
         self._retired_sent = 0  # messages of nodes that are gone
         self._starts: dict[str, int] = {}
+        self._fates = Fates(self._crash, self._overrun, self._leave)
 
     def _watch(self) -> Watch:
         """Draw a node's clock."""
@@ -65,6 +73,7 @@ class System:
     def add_broker(self, name: str) -> SimBroker:
         """Start a Broker."""
         broker = self.brokers[name] = SimBroker(self.world, name, self.size, self._watch())
+        broker.attend(lambda: self.clock.at(self.clock.now + FORK_SECONDS, self._add_stand_in, name))
         self.children[name], self.staff[name] = [], []
         return broker
 
@@ -92,7 +101,17 @@ class System:
         place = f"{broker}.{slot}"
         self._starts[place] = count = self._starts.get(place, 0) + 1
         name = place if count == 1 else f"{place}+{count - 1}"
-        worker = SimWorker(self.world, name, broker, slot, self._crash, self._watch())
+        return self._attach_worker(SimWorker(self.world, name, broker, slot, self._fates, self._watch()), broker)
+
+    def _add_stand_in(self, broker: str) -> None:
+        """Start a Worker for Futures with a time limit; nobody starts another in its place."""
+        if self.gave_up or not self.brokers[broker].alive:
+            return
+        self._starts[broker] = count = self._starts.get(broker, 0) + 1
+        name = stand_in_name(broker, count)
+        self._attach_worker(SimWorker(self.world, name, broker, STAND_IN, self._fates, self._watch()), broker)
+
+    def _attach_worker(self, worker: SimWorker, broker: str) -> SimWorker:
         self.workers[worker.name] = worker
         self.staff[broker].append(worker.name)
         self._attach(worker, broker)
@@ -121,8 +140,21 @@ class System:
     def _crash(self, worker: SimWorker) -> None:
         self.worker_died(worker, "signal SIGSEGV", blame=True)
 
-    def worker_died(self, worker: SimWorker, status: str, *, blame: bool, again: bool = True) -> None:
-        """A Worker has ended: its host process tells the Broker and forks another."""
+    def _overrun(self, worker: SimWorker, running: BegunFuture) -> None:
+        self.world.observer.on_overrun(worker.name, running.piece.terms.submitter, running.number)  # type: ignore[union-attr]
+        self.worker_died(worker, "over its time limit", blame=False, late=running.blamed)
+
+    def _leave(self, worker: SimWorker) -> None:
+        self.worker_died(worker, "exit code 0", blame=False)
+
+    def worker_died(
+        self, worker: SimWorker, status: str, *, blame: bool, again: bool = True, late: tuple[int, int] | None = None
+    ) -> None:  # fmt: skip
+        """A Worker has ended: its host process tells the Broker and forks another.
+
+        late
+            The piece and number of a Future of it that was over its time limit.
+        """
         if not worker.alive:
             return
         worker.end()
@@ -133,9 +165,9 @@ class System:
         del self.workers[worker.name]
         self._retired_sent += worker.sent
         cells = worker.cells()
-        event = PeerLost(worker.name, status, blame, cells if cells[0] else None, "", broker)
+        event = PeerLost(worker.name, status, blame, cells if cells[0] else None, "", broker, late)
         self.clock.at(self.clock.now + NOTICED_AFTER_SECONDS, self._notice, (broker, event))
-        if again:
+        if again and worker.slot != STAND_IN:
             self.clock.at(self.clock.now + FORK_SECONDS, self._fork, (broker, worker.slot))
 
     def _notice(self, argument: tuple[str, PeerLost]) -> None:
@@ -145,9 +177,28 @@ class System:
         broker.links.pop(event.peer, None)
         if broker.alive:
             broker.inform(event)
+        else:  # where ZeroMQ keeps what this Worker has said, the next Broker must hear of its end after that
+            broker.later(lambda: broker.inform(event))
+
+    def worker_stopped(self, name: str) -> None:
+        """If it is a Worker that is stopped, and still is when its host process looks, its Broker is told."""
+        if name in self.workers:
+            self.clock.at(self.clock.now + LOOK_SECONDS, self._look, name)
+
+    def _look(self, name: str) -> None:
+        worker = self.workers.get(name)
+        broker = self.brokers[self.hosts[name]]
+        if worker is not None and worker.halted and broker.alive:
+            cells = worker.cells()
+            broker.inform(PeerStopped(name, cells if cells[0] else None))
+
+    def worker_continued(self, name: str) -> None:
+        """If it is a Worker that goes on, its Broker is told."""
+        if name in self.workers and (broker := self.brokers[self.hosts[name]]).alive:
+            broker.inform(PeerContinued(name))
 
     def _fork(self, argument: tuple[str, int]) -> None:
-        if argument[0] not in self.dead:
+        if argument[0] not in self.dead and not self.gave_up:
             self.add_worker(*argument)
 
     def broker_died(self, broker: SimBroker, *, keeps_mail: bool) -> None:
@@ -155,12 +206,29 @@ class System:
         if broker.alive:
             broker.end(keeps_mail=keeps_mail)
             self.world.note(broker.name, "has ended" + ("; ZeroMQ keeps what comes meanwhile" if keeps_mail else ""))
-            self.world.observer.on_disturbance(broker.name)
+            self.world.observer.on_disturbance(broker.name, "broker")
 
     def broker_starts(self, broker: SimBroker) -> None:
         """The host process starts a Broker again."""
         if not broker.alive and broker.name not in self.dead:
             broker.start_again(list(self.staff[broker.name]), self.children[broker.name])
+            if self.gave_up:
+                broker.inform(GaveUp(self.gave_up))
+
+    def give_up(self, reason: str) -> None:
+        """All host processes end their Workers, start none again, and tell their Brokers so."""
+        self.world.note("everything", f"is given up: {reason}")
+        self.world.observer.on_gave_up()
+        self.gave_up = reason
+        for worker in list(self.workers.values()):
+            self.worker_died(worker, reason, blame=False, again=False)
+        for broker in self.brokers.values():
+            if broker.alive:
+                self.clock.at(self.clock.now + NOTICED_AFTER_SECONDS, self._tell_given_up, broker)
+
+    def _tell_given_up(self, broker: SimBroker) -> None:
+        if broker.alive:
+            broker.inform(GaveUp(self.gave_up))
 
     def host_died(self, name: str) -> None:
         """A host is gone for good, and its Workers with it."""
@@ -168,6 +236,25 @@ class System:
         for worker in [self.workers[other] for other in self.staff[name]]:
             self.worker_died(worker, "host lost", blame=False, again=False)
         self.broker_died(self.brokers[name], keeps_mail=False)
+
+    def host_process_died(self, name: str) -> list[int]:
+        """A host process is killed, and all that it has started ends; programs there hear so. Return its slots."""
+        slots = []
+        for worker in [self.workers[other] for other in self.staff[name]]:
+            if worker.slot != STAND_IN:
+                slots.append(worker.slot)
+            self.worker_died(worker, "signal SIGKILL", blame=False, again=False)
+        self.broker_died(self.brokers[name], keeps_mail=False)
+        for origin in self.origins.values():
+            if self.hosts[origin.name] == name:
+                self.clock.at(self.clock.now + NOTICED_AFTER_SECONDS, SimOrigin.broker_ended, origin)
+        return slots
+
+    def host_process_starts(self, name: str, slots: list[int]) -> None:
+        """It is started again, with a Broker of the same name and new Workers."""
+        self.broker_starts(self.brokers[name])
+        for slot in slots:
+            self._fork((name, slot))
 
     def cut_off(self) -> set[str]:
         """Brokers that are lost for good, and those behind them."""
@@ -177,6 +264,20 @@ class System:
                 if name in self.dead or self.parents.get(name) in lost:
                     lost.add(name)
         return lost
+
+    def reachable_submitters(self) -> list[SimSubmitter]:
+        """Workers and Origins that are alive and behind no Broker that is lost for good."""
+        lost, nodes = self.cut_off(), [*self.workers.values(), *self.origins.values()]
+        return [node for node in nodes if node.alive and self.hosts[node.name] not in lost]
+
+    def channel(self, node: str, peer: str) -> Channel | None:
+        """Return the Channel of the session that a node has with a peer; None: it knows none."""
+        broker = self.brokers.get(node)
+        if broker is not None:
+            there = broker.machine.peers.get(peer)
+            return None if there is None else there.channel
+        submitter = self.workers.get(node) or self.origins.get(node)
+        return None if submitter is None else submitter.machine.channel
 
     # -- what is seen ------------------------------------------------------------------------------------------------
 

@@ -9,101 +9,70 @@ that process's would: it hears what is published, and at times that follow from 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable
 
-from ..federation.events import Arrived
 from ..node import events as rules
-from ..node.pace import HELPER_AFTER_SECONDS, HURRY_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, REPORT_SECONDS
-from ..node.workload import HeldPiece, Recalls
-from ..wire import codec
-from ..wire.messages import ERROR, VALUE
-from .specs import CRASHES, LOCKS, RAISES, Spec, payload_of, read, value_of
+from ..node.pace import HELPER_AFTER_SECONDS, HURRY_SECONDS, LOOK_SECONDS, REPORT_SECONDS
+from ..node.workload import HeldPiece
+from ..wire.messages import ANY, ERROR, LIMITED, NONE, UNLIMITED, VALUE
+from ..wire.names import is_stand_in
+from ..wire.seal import proof_of
+from .frames import Frame
+from .running import BegunFuture, DriveTimes, Elsewhere, Fates, Inbox, Parents, WorkerLock
+from .specs import CRASHES, FUNCTIONS, LOCKS, RAISES, payload_of, value_of
 from .submitter import SimSubmitter
 from .world import NEVER, ROUND_SECONDS, TICK, Watch, World
 
-
-class BegunFuture:
-    """A Future that was begun here; one that waits counts what it still waits for."""
-
-    __slots__ = (
-        "began", "blamed", "function", "number", "payload", "piece", "priority", "root", "spec", "waits_for",
-    )  # fmt: skip
-
-    def __init__(self, piece: HeldPiece | None, number: int, payload: bytes, function: bytes, began: float) -> None:
-        self.piece, self.number, self.payload, self.function, self.began = piece, number, payload, function, began
-        self.spec: Spec = read(payload)
-        self.waits_for = -1  # Futures that it has submitted; -1: not yet
-        self.blamed = (0, 0)  # (piece, number) of the fetched Future that this one belongs to
-        self.root, self.priority = "", 0
+STAND_IN_SECONDS = 2.0
+"""After so long without anything to do a stand-in leaves."""
 
 
 class SimWorker(SimSubmitter):
     """A Worker's process, and the host's `slot` that it fills."""
 
     __slots__ = (
-        "_crashes", "busy_seconds", "current", "driven_at", "helper_at", "holder", "inbox", "parents", "published",
-        "pump_at", "ready", "recalls", "resting", "slot", "slowness", "waiting", "want_lock", "workload",
+        "_fates", "current", "elsewhere", "inbox", "lock", "parents", "resting", "slot", "slowness",
+        "times", "workload",
     )  # fmt: skip
 
     def __init__(
-        self, world: World, name: str, home: str, slot: int, crashes: Callable[[SimWorker], object],
-        watch: Watch,
+        self, world: World, name: str, home: str, slot: int, fates: Fates, watch: Watch,
     ) -> None:  # fmt: skip
         super().__init__(world, name, "worker", home, watch)
-        self.slot, self._crashes = slot, crashes
+        self.slot, self._fates = slot, fates
         self.slowness = 1.0
         self.workload = self.machine.workload
         self.current: BegunFuture | None = None
-        self.ready: list[BegunFuture] = []
-        self.parents: dict[int, BegunFuture] = {}  # own Future -> who has submitted it
-        self.waiting = 0  # Futures that wait
-        self.holder: BegunFuture | None = None  # who has the lock
-        self.want_lock: deque[BegunFuture] = deque()
-        self.recalls = Recalls()
-        self.inbox: list[bytes] = []
-        self.published: bytes | None = None  # the latest; older ones are worth nothing
-        self.driven_at = self.pump_at = 0.0
-        self.helper_at = NEVER
+        self.parents, self.lock, self.elsewhere = Parents(), WorkerLock(), Elsewhere()
+        self.inbox, self.times = Inbox(), DriveTimes()
         self.resting = True
-        self.busy_seconds = 0.0
 
     # -- what arrives ------------------------------------------------------------------------------------------------
 
-    def arrive(self, source: str, frame: bytes) -> None:
+    def arrive(self, source: str, frame: Frame) -> None:
         if self.halted:
             self.later(lambda: self.arrive(source, frame))
             return
-        self.inbox.append(frame)
+        self.inbox.frames.append(frame)
+        self._notice()
+
+    def hear(self, source: str, frame: Frame) -> None:
+        self.inbox.publish(frame)
+        if not self.halted:
+            self._notice()
+
+    def _notice(self) -> None:
+        """Something came."""
         if self.resting:
-            self._wake_up()
+            self._receive()
+            if (self.machine.durations.last or 0.0) > HURRY_SECONDS and (self.workload.queue or self.parents.ready):
+                self._pump()
+            self._go_on()
         elif self.current is not None:
             self._plan_helper()
-
-    def hear(self, source: str, frame: bytes) -> None:
-        self.published = frame
-        if self.halted:
-            return
-        if self.resting:
-            self._wake_up()
-        elif self.current is not None:
-            self._plan_helper()
-
-    def _wake_up(self) -> None:
-        """Something came while there was nothing to run."""
-        self._receive()
-        if (self.machine.durations.last or 0.0) > HURRY_SECONDS and (self.workload.queue or self.ready):
-            self._pump()
-        self._go_on()
 
     def _receive(self) -> None:
-        if self.published is not None:
-            frame, self.published = self.published, None
-            self.step(Arrived("", *codec.decode(frame)))
-        if self.inbox:
-            frames, self.inbox = self.inbox, []
-            for frame in frames:
-                self.take_in(frame)
+        for frame in self.inbox.take():
+            self.take_in(frame)
 
     def tick(self) -> None:
         if self.resting:
@@ -114,36 +83,45 @@ class SimWorker(SimSubmitter):
     # -- driving -----------------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        self.driven_at = self.clock.now
-        self.pump_at = self.driven_at + PUMP_EVERY_SECONDS
-        self._service(0.0)
-
-    def service(self) -> None:
+        self.times.on_pump(self.clock.now)
         self._service(0.0)
 
     def _service(self, stuck: float) -> None:
-        """Take in, send results, give back what others hunger for, offer, say the load; `stuck` in one Future."""
-        if self.inbox or self.published is not None:
-            self._receive()
-        self._send_results()
+        """Take in, send results, give back what others want, offer, say the load; `stuck` in one Future."""
+        self._receive()
+        for finished in self.workload.results():
+            self.step(finished)
         machine, workload, locked_in = self.machine, self.workload, self.locked_in
         last = machine.durations.last
-        for back in workload.surplus(stuck, machine.hunger, last, locked_in=locked_in):
+        for back in workload.surplus(stuck, machine.unmet, last, locked_in=locked_in):
             self.step(back)
+        starts = self._starts()
+        for back in workload.unfit() if starts in (UNLIMITED, NONE) else ():
+            self.step(back)
+        self._offer_limited()
         if self.own and not (locked_in and self.resting):  # what has come back is for this Worker
             self.offer()
         due = machine.next_deadline()
-        if due is not None and due <= self.local() + 1e-9:
+        if due is not None and due <= self.clock.now * self.rate + self.offset + 1e-9:
             self.step(TICK)
         report = workload.report(stuck, self.cells()) if stuck else None
         if report is not None:
             self.step(report)
-        busy = not self.resting or bool(self.ready)
-        self.step(workload.load(stuck, len(self.own), busy, last, locked_in=locked_in))
+        busy = not self.resting or bool(self.parents.ready)
+        self.step(workload.load(stuck, len(self.own), busy, last, locked_in=locked_in, starts=starts))
 
-    def _send_results(self) -> None:
-        for finished in self.workload.results():
-            self.step(finished)
+    def _starts(self) -> int:
+        """Which Futures are started here."""
+        waits = self.waiting > 0 or bool(self.elsewhere.open)
+        if is_stand_in(self.name):
+            return NONE if waits else LIMITED
+        return UNLIMITED if waits and self.workload.has_limits else ANY
+
+    def _offer_limited(self) -> None:
+        """Give own Futures with a time limit: they may not run here."""
+        limited = self.elsewhere.limited
+        while limited and (most := self.machine.urgent()) > 0:
+            self._give(self._cut(limited, most))
 
     # -- the helper thread -------------------------------------------------------------------------------------------
 
@@ -151,28 +129,29 @@ class SimWorker(SimSubmitter):
         """Let the helper thread look when that process's would, if the segment still runs then."""
         running = self.current
         assert running is not None
-        now, listens = self.clock.now, self.driven_at + HELPER_AFTER_SECONDS
+        now, driven_at, inbox = self.clock.now, self.times.driven_at, self.inbox
+        listens = driven_at + HELPER_AFTER_SECONDS
         time = NEVER
-        if self.published is not None or (self.inbox and self.machine.own.count):
+        if inbox.published is not None or (inbox.frames and self.machine.own.count):
             time = listens
-        elif self.inbox:
-            time = max(now, self.driven_at + REPORT_SECONDS) + LOOK_SECONDS
-        look_at = self.workload.look_again_at(self.driven_at, self.machine.durations.last, running.blamed)
+        elif inbox.frames:
+            time = max(now, driven_at + REPORT_SECONDS) + LOOK_SECONDS
+        look_at = self.workload.look_again_at(driven_at, self.machine.durations.last, running.blamed)
         time = min(time, look_at + 1e-6)
         due = self.machine.next_deadline()
         if due is not None:
             time = min(time, max((due - self.offset) / self.rate, now + ROUND_SECONDS))
         time = max(time, listens, now)
-        if time < self.helper_at and time < running.began + self._seconds_of(running):
-            self.helper_at = time
+        if time < self.times.helper_at and time < running.ends:
+            self.times.plan_helper(time)
             self.clock.at(time, self._help, time)
 
     def _help(self, time: float) -> None:
-        if time != self.helper_at or self.current is None:
+        if time != self.times.helper_at or self.current is None:
             return
-        self.helper_at = NEVER
+        self.times.plan_helper(NEVER)
         if not self.halted:
-            self._service(max(1e-6, self.clock.now - self.driven_at))
+            self._service(max(1e-6, self.clock.now - self.times.driven_at))
             self._plan_helper()
 
     # -- running -----------------------------------------------------------------------------------------------------
@@ -180,23 +159,29 @@ class SimWorker(SimSubmitter):
     @property
     def locked_in(self) -> bool:
         """Whether the holder of the lock waits for Futures, so that nothing of others may be started."""
-        return self.holder is not None and self.holder is not self.current
+        return self.lock.holder is not None and self.lock.holder is not self.current
+
+    @property
+    def waiting(self) -> int:
+        """How many Futures wait, for others or for the lock."""
+        return self.parents.waiting + len(self.lock.queue)
 
     def _recall(self) -> None:
         """Ask for the own Futures that were given, every so often: this Worker may run nothing else."""
         given = [number for _, pending in self.machine.given.values() for number in sorted(pending)]
-        wanted = self.recalls.due(given, self.clock.now)
+        given = [number for number in given if number not in self.elsewhere.open]
+        wanted = self.elsewhere.recalls.due(given, self.clock.now)
         if wanted:
             self.step(rules.CancelGiven(wanted))
 
     def _go_on(self) -> None:
         """Run what there is, as the runner does: who is ready first, own Futures next, the newest first."""
-        queue = self.workload.queue
+        queue, ready = self.workload.queue, self.parents.ready
         while self.alive and self.current is None:
-            if not self.resting and self.clock.now >= self.pump_at and self._has_more():
+            if not self.resting and self.clock.now >= self.times.pump_at and self._has_more():
                 self._pump()
-            if self.ready:
-                running = self.ready.pop()
+            if ready:
+                running = ready.pop()
                 if running.waits_for < 0:
                     self._begin(running)
                 else:
@@ -207,24 +192,47 @@ class SimWorker(SimSubmitter):
                 self._begin(BegunFuture(None, number, call.payload, call.function, self.clock.now))
             elif queue and not self.locked_in:
                 piece = queue[0]
-                if piece.todo:
+                if piece.todo and piece.terms.limit and self.waiting:
+                    self._pump()  # it goes back
+                elif piece.todo:
                     number, payload = piece.todo.popleft()
-                    self._begin(BegunFuture(piece, number, payload, piece.terms.function, self.clock.now))
+                    self._begin(self._fetched(piece, number, payload))
                 else:
                     queue.popleft()
             else:
                 self.resting = True
                 self._pump()
-                if self.locked_in and not (self.ready or self.own):
+                if self.locked_in and not (ready or self.own):
                     self._recall()
-                if not (self.ready or self.own or (queue and not self.locked_in)):
+                if not (ready or self.own or (queue and not self.locked_in)):
+                    if is_stand_in(self.name):
+                        self.clock.at(self.clock.now + STAND_IN_SECONDS, self._leave, self.times.driven_at)
                     self.plan()
                     return
+
+    def _leave(self, driven_at: float) -> None:
+        """A stand-in has had nothing to do."""
+        if self.alive and not self.halted and self.resting and self.times.driven_at == driven_at and not self.waiting:
+            self.step(rules.Leave("it has stood in"))
+            self.halt(keeps_mail=False)
+            self._fates.stood_in(self)
+
+    def _fetched(self, piece: HeldPiece, number: int, payload: bytes) -> BegunFuture:
+        """Open what was given, where nodes have a key."""
+        terms, task = piece.terms, b""
+        stamp = self.world.stamp(terms.function, terms.submitter)
+        if stamp is not None:
+            task, opened = proof_of(payload), stamp.open(number, payload)
+            assert opened is not None, f"{self.name} was given {terms.submitter}/{number}, and its seal is wrong"
+            payload = opened
+        begun = BegunFuture(piece, number, payload, terms.function, self.clock.now)
+        begun.set_task(task)
+        return begun
 
     def _has_more(self) -> bool:
         """Whether something is to be run next: if not, the Worker is about to rest, and says so itself."""
         queue = self.workload.queue
-        return bool(self.ready or self.own or (queue and not self.locked_in and queue[0].todo))
+        return bool(self.parents.ready or self.own or (queue and not self.locked_in and queue[0].todo))
 
     def _is_fetched_first(self) -> bool:
         """Whether what was given is more urgent than each own Future."""
@@ -244,29 +252,25 @@ class SimWorker(SimSubmitter):
 
     def _begin(self, running: BegunFuture) -> None:
         self.resting = False
-        if running.spec.kind == LOCKS and self.holder is not running:
-            if self.holder is not None:
-                self.want_lock.append(running)
-                self.waiting += 1
-                return
-            self.holder = running
+        if running.spec.kind == LOCKS and not self.lock.acquire(running):
+            return
         self.current = running
-        piece = running.piece
-        if piece is None:
-            parent = self.parents[running.number]
-            running.blamed, running.root, running.priority = parent.blamed, parent.root, parent.priority
+        if running.piece is None:
+            running.join(self.parents.by_child[running.number])
             self.world.observer.on_start(self.name, self.name, running.number, 1)
         else:
-            terms = piece.terms
-            running.blamed = (piece.number, running.number)
-            running.root, running.priority = terms.root, terms.priority
+            running.join(None)
+            terms = running.piece.terms
             self.world.observer.on_start(self.name, terms.submitter, running.number, terms.attempt)
         seconds = self._seconds_of(running)
+        running.compute(self.clock.now + seconds)
+        if running.piece is not None and running.piece.terms.limit:
+            limit = running.piece.terms.limit / 1000
+            self.clock.at(self.clock.now + limit, self._be_late, running)
         if running.spec.kind == CRASHES:
             self.clock.at(self.clock.now + seconds / 2, self._crash, running)
-        self.driven_at = self.clock.now
+        self.times.on_segment(self.clock.now)
         self.clock.at(self.clock.now + seconds, self._segment_ends, running)
-        self.helper_at = NEVER
         if seconds > HELPER_AFTER_SECONDS:
             self._plan_helper()
 
@@ -278,11 +282,15 @@ class SimWorker(SimSubmitter):
         """From now on take so many times as long for everything."""
         self.slowness = times
 
+    def _be_late(self, running: BegunFuture) -> None:
+        if self.alive and not running.is_done:
+            self._fates.overran(self, running)
+
     def _crash(self, running: BegunFuture) -> None:
         if self.halted:
             self.later(lambda: self._crash(running))
         elif self.alive and self.current is running:
-            self._crashes(self)
+            self._fates.crashed(self)
 
     def _segment_ends(self, running: BegunFuture) -> None:
         if running is not self.current or not self.alive:
@@ -291,16 +299,17 @@ class SimWorker(SimSubmitter):
             self.later(lambda: self._segment_ends(running))
             return
         spec, now = running.spec, self.clock.now
-        self.busy_seconds += now - running.began
+        self.times.on_ran(now - running.began)
         submitter = self.name if running.piece is None else running.piece.terms.submitter
         self.world.observer.on_run(now, self.name, submitter, running.number, running.began)
-        self.current, self.driven_at, self.helper_at = None, now, NEVER
+        self.current = None
+        self.times.on_segment(now)
         if spec.width and spec.depth:
-            running.waits_for = spec.width
-            self.waiting += 1
+            self.parents.wait(running)
             for _ in range(spec.width):
-                payload = payload_of(self.world.next_tag(), spec.seconds, spec.width, spec.depth - 1)
-                self.parents[self.submit(payload, running.function, running.priority)] = running
+                payload = payload_of(self.world.next_tag(), spec.seconds, spec.width, spec.depth - 1, limit=spec.limit)
+                number = self.submit(payload, running.function, running.priority, spec.limit)
+                self.parents.by_child[number] = running
         else:
             self._complete(running)
         self._go_on()
@@ -309,39 +318,40 @@ class SimWorker(SimSubmitter):
         """A Future has its value."""
         kind = ERROR if running.spec.kind == RAISES else VALUE
         outcome = value_of(running.payload)
-        if running.waits_for >= 0:
-            self.waiting -= 1
-        if self.holder is running:
-            self._release()
+        running.finish()
+        self.parents.on_complete(running)
+        if self.lock.holder is running and (following := self.lock.release(self.clock.now)) is not None:
+            self.parents.ready.append(following)
         if running.piece is not None:
+            if self.world.seal is not None:
+                outcome = self.world.seal.outcomes.seal(running.task, kind, outcome)
             seconds = self.clock.now - running.began if running.waits_for < 0 else 0.0  # as measured by production
             running.piece.finished.append((running.number, outcome, kind, seconds))
         else:
             self.resolve([running.number], [outcome], [(running.number, kind)] if kind else [])
 
-    def _release(self) -> None:
-        """Who has waited longest for the lock has it now, and begins."""
-        self.holder = self.want_lock.popleft() if self.want_lock else None
-        if self.holder is not None:
-            self.waiting -= 1
-            self.holder.began = self.clock.now
-            self.ready.append(self.holder)
+    def queue_own(self, number: int, *, back: bool = False) -> None:
+        if not self.calls[number].limit:
+            super().queue_own(number, back=back)
+            return
+        self.workload.expect_limits()
+        (self.elsewhere.limited.appendleft if back else self.elsewhere.limited.append)(number)
+        self.elsewhere.open.add(number)
 
     def root_of(self, number: int) -> str:
-        return self.parents[number].root
+        return self.parents.by_child[number].root
 
     def resolve(self, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
-        if self.recalls.asked:
-            back = self.recalls.come_back(ids, odd)
+        recalls = self.elsewhere.recalls
+        if recalls.asked:
+            back = recalls.come_back(ids, odd)
             self.own.extendleft(reversed(back))
             kept = [(number, outcome) for number, outcome in zip(ids, outcomes) if number not in back]
             ids, outcomes = [number for number, _ in kept], [outcome for _, outcome in kept]
         super().resolve(ids, outcomes, odd)
         for number in ids:
-            parent = self.parents.pop(number)
-            parent.waits_for -= 1
-            if not parent.waits_for:
-                self.ready.append(parent)
+            self.parents.on_resolved(number)
+            self.elsewhere.open.discard(number)
 
     # -- what the machine says ---------------------------------------------------------------------------------------
 
@@ -350,6 +360,10 @@ class SimWorker(SimSubmitter):
             self.workload.enqueue(action.piece, action.body)
         else:
             super().act(action)
+
+    def forget_functions(self) -> None:
+        for digest in FUNCTIONS:
+            self.machine.forget(digest)
 
     def retire(self) -> None:
         """Leave on purpose."""

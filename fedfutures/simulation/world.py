@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ..federation.events import Send, Tick
 from ..wire import codec
+from ..wire.messages import Batch, Demand
+from ..wire.seal import Seal, Stamp
 from .clock import Clock
-from .network import SimLink
+from .frames import Frame, copied
+from .network import Receiver
 from .observer import Observer
 
 ROUND_SECONDS = 200e-6
@@ -34,20 +37,49 @@ FREE = Costs()
 
 
 class World:
-    """One seed decides everything. Of so many steps of machines one is followed by a check of that machine; 0: none."""
+    """One seed decides everything.
 
-    __slots__ = ("_boots", "_checked_of", "_steps", "_tags", "clock", "costs", "observer", "seed")
+    checked_of
+        Of so many steps and messages one is checked: the machine checks itself, the message goes through the codec.
+        0: none.
+    sealed
+        Whether nodes have a key, as in a run that spans hosts: tasks and outcomes carry seals.
+    """
 
-    def __init__(self, seed: int, *, checked_of: int = 0, costs: Costs = FREE) -> None:
+    __slots__ = (
+        "_checked_of",
+        "_incarnations",
+        "_stamps",
+        "_steps",
+        "_tags",
+        "clock",
+        "costs",
+        "observer",
+        "seal",
+        "seed",
+    )
+
+    def __init__(self, seed: int, *, checked_of: int = 0, costs: Costs = FREE, sealed: bool = False) -> None:
         self.seed, self.costs = seed, costs
         self._steps, self._checked_of = 0, checked_of
         self.clock, self.observer = Clock(), Observer()
         self._tags = 0
-        self._boots = random.Random(f"{seed} boots")
+        self.seal = Seal(b"%032d" % seed) if sealed else None
+        self._stamps: dict[tuple[bytes, str], Stamp] = {}
+        self._incarnations = random.Random(f"{seed} boots")
 
-    def next_boot(self) -> int:
+    def stamp(self, function: bytes, submitter: str) -> Stamp | None:
+        """Return what seals and opens the payloads of a function and a submitter; None: nodes have no key."""
+        if self.seal is None:
+            return None
+        found = self._stamps.get((function, submitter))
+        if found is None:
+            found = self._stamps[function, submitter] = self.seal.stamp(function, submitter)
+        return found
+
+    def next_incarnation(self) -> int:
         """What a process draws when it starts."""
-        return self._boots.getrandbits(48)
+        return self._incarnations.getrandbits(48)
 
     def next_tag(self) -> int:
         """A number no Future has had."""
@@ -55,7 +87,7 @@ class World:
         return self._tags
 
     def checks_now(self) -> bool:
-        """Whether the machine that has just made a step is to be checked."""
+        """Whether the step or message at hand is to be checked."""
         self._steps += 1
         return self._checked_of > 0 and self._steps % self._checked_of == 0
 
@@ -71,10 +103,22 @@ class Watch(NamedTuple):
     offset: float = 0.0
 
 
-class SimNode:
+class Machine(Protocol):
+    """The rules of a node, as far as all nodes have them."""
+
+    def next_deadline(self) -> float | None:
+        """When the machine wants its next Tick, by its node's clock."""
+
+    def check(self) -> None:
+        """Assert that its books agree."""
+
+
+class SimNode(Receiver):
     """What all nodes have: a name, a clock, and the time of their next wake."""
 
-    __slots__ = ("_wake_at", "alive", "clock", "halted", "links", "mail", "name", "offset", "rate", "sent", "world")
+    __slots__ = ("_wake_at", "alive", "clock", "halted", "machine", "mail", "name", "offset", "rate", "sent", "world")
+
+    machine: Machine
 
     def __init__(self, world: World, name: str, watch: Watch) -> None:
         self.world, self.clock, self.name = world, world.clock, name
@@ -83,38 +127,18 @@ class SimNode:
         self.halted = False  # stopped, or down
         self.mail: list[Callable[[], object]] | None = None  # what is to be done when it goes on; None: nothing is kept
         self.sent = 0  # messages
-        self.links: dict[str, SimLink] = {}  # by the name that the machine knows the peer by
         self._wake_at = NEVER
-
-    def local(self) -> float:
-        """What this node's clock says."""
-        return self.clock.now * self.rate + self.offset
-
-    def deadline(self) -> float | None:
-        """When the machine wants its next Tick, by this node's clock."""
-        raise NotImplementedError
 
     def tick(self) -> None:
         """Give the machine a Tick."""
         raise NotImplementedError
 
-    def check(self) -> None:
-        """Let the machine check itself."""
-        raise NotImplementedError
-
-    def arrive(self, source: str, frame: bytes) -> None:
-        """A frame has come over the Main link."""
-        raise NotImplementedError
-
-    def hear(self, source: str, frame: bytes) -> None:
-        """A frame was published."""
-        raise NotImplementedError
+    def forget_functions(self) -> None:
+        """Drop the definitions that are known here."""
 
     def plan(self) -> None:
         """See to it that the machine is woken at its deadline."""
-        self._plan_for(self.deadline())
-
-    def _plan_for(self, due: float | None) -> None:
+        due = self.machine.next_deadline()
         if due is not None:
             time = (due - self.offset) / self.rate
             if time < self._wake_at:
@@ -124,11 +148,10 @@ class SimNode:
     def _wake(self, time: float) -> None:
         if time == self._wake_at and not self.halted:
             self._wake_at = NEVER
-            due = self.deadline()
-            if due is not None and due <= self.local() + 1e-9:
+            due = self.machine.next_deadline()
+            if due is not None and due <= self.clock.now * self.rate + self.offset + 1e-9:
                 self.tick()
-                due = self.deadline()
-            self._plan_for(due)
+            self.plan()
 
     def later(self, call: Callable[[], object]) -> None:
         """Keep what a halted node is to do when it goes on."""
@@ -154,10 +177,16 @@ class SimNode:
         self._wake_at = NEVER
         self.plan()
 
-    def frame_of(self, peer: str, action: Send) -> bytes:
-        """Count a message that is being sent, let whoever wants see it, and return its bytes."""
+    def frame_of(self, peer: str, action: Send) -> Frame:
+        """Count a message that is being sent, let whoever wants see it, and return it as it arrives."""
         self.sent += 1
-        observer = self.world.observer
-        if observer.sees_messages:
-            observer.on_send(self.clock.now, self.name, peer, action)
-        return codec.encode(action.message, action.sequence, action.acknowledged)
+        message = action.message
+        if type(message) is Batch:
+            self.world.observer.on_batch(self.name, peer, message, action.sequence)
+        elif type(message) is Demand:
+            self.world.observer.on_demand(self.name, peer, message, action.acknowledged)
+        if self.world.observer.sees_messages:
+            self.world.observer.on_send(self.clock.now, self.name, peer, action)
+        if self.world.checks_now():
+            return codec.decode_all(codec.encode(message, action.sequence, action.acknowledged))
+        return [(action.sequence, action.acknowledged, copied(message))]

@@ -1,7 +1,6 @@
-"""The CURVE key pair of a process, and whether this machine's ZeroMQ can be trusted with one.
+"""The CURVE key pair of a Broker, and whether this machine's ZeroMQ can be trusted with one.
 
-A Broker makes its pair when it starts, and keeps it as long as it lives. The secret half never leaves the process: it
-is in no file, no argument, no environment and no message, and ``repr`` does not show it.
+The secret half never leaves the process: no file, argument, environment or message holds it, nor does ``repr`` show it.
 """
 
 from __future__ import annotations
@@ -43,9 +42,7 @@ def is_key(text: object) -> bool:
     >>> is_key("x" * 40), is_key("short"), is_key(None)
     (True, False, False)
     """
-    if type(text) is not str or len(text) != 40:
-        return False
-    return all(letter in _Z85 for letter in text)
+    return type(text) is str and len(text) == 40 and _Z85.issuperset(text)
 
 
 _Z85 = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#")

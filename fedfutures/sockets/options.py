@@ -1,8 +1,8 @@
 """Options of sockets whose other end is on another host.
 
-libzmq copies them when a socket is bound or connected, so all are set before. What limits an unknown peer comes first:
-a connection that has not shown a key within two seconds is closed, and a frame above the limit ends its connection
-before anything is reserved for it, also before the key is known.
+libzmq copies them when a socket is bound or connected, so all are set before. Limits hold before a peer is known:
+libzmq closes a connection that shows no key within two seconds, and one with a frame above the limit before it reserves
+memory.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONNECT_MS = 3000
 _HEARTBEAT_MS, _SILENCE_MS = 1000, 3000  # a cut connection is given up, and made again, this soon
 _RECONNECT_MS, _RECONNECT_AT_MOST_MS = 100, 1000
 _ZAP_ENFORCE_DOMAIN = 93
-"""Without it, libzmq lets everybody in as long as nobody answers its questions. pyzmq has no name for this option."""
+"""Without it, libzmq lets everybody in while there is no ZAP handler. pyzmq has no name for this option."""
 
 
 def limit(socket: zmq.Socket[bytes], address: str, largest: int) -> None:
@@ -53,7 +53,7 @@ def admit(socket: zmq.Socket[bytes], keys: Keys) -> None:
 
 
 def present(socket: zmq.Socket[bytes], keys: Keys, server: str) -> None:
-    """Show these keys to whom is dialled, who must hold the secret half of `server`."""
+    """Show these keys to the dialled peer, which must hold the secret half of `server`."""
     socket.setsockopt(zmq.CURVE_SERVERKEY, server.encode())
     _set_keys(socket, keys)
 

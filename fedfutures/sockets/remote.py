@@ -1,12 +1,9 @@
-"""Sockets for neighbours on other hosts: encrypted, and open to those alone whom the ZAP handler knows.
+"""Encrypted sockets for neighbours on other hosts, open only to those whom the ZAP handler knows (docs/security.rst).
 
-As between Brokers of one host, one Broker dials and the other is bound, on a ROUTER for Main messages, a PUB for what
-it publishes and a SUB, its ear. Here the bound one is the CURVE server on all three.
-
-No message decides who has sent it. At a *bound* socket the sender is whoever's key the connection has shown: the ZAP
-handler attaches the key to each frame (:mod:`.zap`). libzmq, not the peer, draws the routing ids of the ROUTER; a
-neighbour is answered on its newest connection. At a *dialling* socket the sender is the neighbour that was dialled:
-each has sockets of its own (:class:`Dialled`), which speak to nobody who does not hold its secret key.
+One Broker dials and the other binds a ROUTER for Main messages, a PUB for what it publishes and a SUB, its subscriber.
+No message decides who has sent it. At a *bound* socket the sender is whoever holds the key of the connection. libzmq,
+not the peer, draws the routing ids of the ROUTER; a neighbour is answered on its newest connection. At a *dialling*
+socket the sender is the neighbour that was dialled: each has sockets of its own (:class:`Dialled`).
 """
 
 from __future__ import annotations
@@ -29,16 +26,15 @@ Received = tuple[str, bytes, memoryview | None]
 
 
 class _Bound(Socket):
-    """A CURVE server at a port that the system chooses."""
+    """A CURVE server at a port that the system chooses; `more` are options of its kind."""
 
-    def __init__(
-        self, owner: Context, kind: int, address: str, keys: Keys, largest: int, queue: int
-    ) -> None:  # fmt: skip
-        super().__init__(owner, kind, queue)
+    def __init__(self, owner: Context, kind: int, address: str, keys: Keys, more: dict[int, int | bytes]) -> None:
+        super().__init__(owner, kind, options.MAIN_QUEUE_MESSAGES if kind == zmq.ROUTER else _META_QUEUE_MESSAGES)
         self.kind = kind
-        self._prepare()
+        for option, value in more.items():
+            self.raw.setsockopt(option, value)
         endpoint = options.tcp(address, "*")
-        options.limit(self.raw, endpoint, largest)
+        options.limit(self.raw, endpoint, options.MAX_MAIN_BYTES if kind == zmq.ROUTER else options.MAX_META_BYTES)
         options.admit(self.raw, keys)
         try:
             self.raw.bind(endpoint)
@@ -47,22 +43,15 @@ class _Bound(Socket):
             raise OSError(f"cannot listen at {address}: {error}") from None
         self.port = options.port_of(self.raw)
 
-    def _prepare(self) -> None:
-        """Set what is to be set before it is bound."""
-
 
 class RemoteRouter(_Bound):
     """The Main socket that neighbours on other hosts dial."""
 
     def __init__(self, owner: Context, address: str, keys: Keys, zap: ZapHandler) -> None:
-        super().__init__(owner, zmq.ROUTER, address, keys, options.MAX_MAIN_BYTES, options.MAIN_QUEUE_MESSAGES)
+        super().__init__(owner, zmq.ROUTER, address, keys, {zmq.ROUTER_MANDATORY: 1, zmq.ROUTER_HANDOVER: 0})
         self._zap = zap
         self._newest: dict[str, bytes] = {}  # routing ids by neighbour
         self._older: dict[str, deque[bytes]] = {}
-
-    def _prepare(self) -> None:
-        self.raw.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self.raw.setsockopt(zmq.ROUTER_HANDOVER, 0)
 
     def receive(self) -> Received | None:
         """Return what has come, or None. A message of more than two frames is given out as an empty one."""
@@ -70,14 +59,8 @@ class RemoteRouter(_Bound):
             return None
         connection: bytes = self.raw.recv(zmq.NOBLOCK)
         frame = self.raw.recv(zmq.NOBLOCK, copy=False)
-        name, body, data = self._zap.name_of(_key_of(frame)), frame.bytes, None
-        if frame.more:
-            frame = self.raw.recv(zmq.NOBLOCK, copy=False)
-            data = frame.buffer
-            if frame.more:
-                body, data = b"", None
-            while frame.more:
-                frame = self.raw.recv(zmq.NOBLOCK, copy=False)
+        name = self._zap.name_of(_key_of(frame))
+        body, data = self.with_data(frame)
         if name is None:
             return "", b"", None
         if self._newest.get(name) != connection:
@@ -103,20 +86,15 @@ class RemotePublisher(_Bound):
     """The Meta socket that neighbours on other hosts listen to."""
 
     def __init__(self, owner: Context, address: str, keys: Keys) -> None:
-        super().__init__(owner, zmq.PUB, address, keys, options.MAX_META_BYTES, _META_QUEUE_MESSAGES)
+        super().__init__(owner, zmq.PUB, address, keys, {})
 
 
-class RemoteEar(_Bound):
+class RemoteSubscriber(_Bound):
     """The Meta socket that neighbours on other hosts publish to."""
 
-    def __init__(
-        self, owner: Context, address: str, keys: Keys, zap: ZapHandler, topic: str
-    ) -> None:  # fmt: skip
-        self._topic, self._zap = topic, zap
-        super().__init__(owner, zmq.SUB, address, keys, options.MAX_META_BYTES, _META_QUEUE_MESSAGES)
-
-    def _prepare(self) -> None:
-        self.raw.setsockopt(zmq.SUBSCRIBE, self._topic.encode() + b"\0")
+    def __init__(self, owner: Context, address: str, keys: Keys, zap: ZapHandler, topic: str) -> None:
+        super().__init__(owner, zmq.SUB, address, keys, {zmq.SUBSCRIBE: topic.encode() + b"\0"})
+        self._zap = zap
 
     def receive(self) -> tuple[str, bytes] | None:
         """Return (neighbour, frame), or None; neighbour "": nobody that is allowed."""
@@ -129,72 +107,58 @@ class RemoteEar(_Bound):
         return (name, parse_meta(body)[1]) if name else ("", b"")
 
 
-class _Dealer(Dealer):
-    def __init__(self, owner: Context, address: str, keys: Keys, server: str) -> None:
-        super().__init__(owner, zmq.DEALER, options.MAIN_QUEUE_MESSAGES)
-        options.limit(self.raw, address, options.MAX_MAIN_BYTES)
-        options.present(self.raw, keys, server)
-
-
-class _Meta(Socket):
-    def __init__(
-        self, owner: Context, kind: int, address: str, keys: Keys, server: str
-    ) -> None:  # fmt: skip
-        super().__init__(owner, kind, _META_QUEUE_MESSAGES)
-        options.limit(self.raw, address, options.MAX_META_BYTES)
-        options.present(self.raw, keys, server)
-
-
 class Dialled:
     """All sockets for one neighbour that this Broker dials.
 
     `server` is the key that the neighbour must hold, `topic` the name under which it speaks to this Broker, and `why`
-    what went wrong with earlier sockets for it.
+    what went wrong with earlier sockets for it. Raises OSError for what is no address.
     """
 
     def __init__(
         self, owner: Context, name: str, addresses: tuple[str, str, str], keys: Keys, server: str, topic: str,
         why: str = "",
     ) -> None:  # fmt: skip
-        main, meta, ear = addresses
-        self.main = _Dealer(owner, main, keys, server)
-        self.ear = _Meta(owner, zmq.SUB, meta, keys, server)
-        self._publisher = _Meta(owner, zmq.PUB, ear, keys, server)
-        self.monitor = Monitor(self.main.raw, main, name, why)
-        self._monitors = [self.monitor, Monitor(self.ear.raw, meta, name), Monitor(self._publisher.raw, ear, name)]
-        self.ear.raw.setsockopt(zmq.SUBSCRIBE, topic.encode() + b"\0")
-        self.main.raw.connect(main)
-        self.ear.raw.connect(meta)
-        self._publisher.raw.connect(ear)
-
-    def receive(self) -> tuple[bytes, memoryview | None] | None:
-        """Return (frame, data behind it), or None."""
-        return self.main.receive_all()
+        self.main = Dealer(owner, zmq.DEALER, options.MAIN_QUEUE_MESSAGES)
+        self.subscriber = Socket(owner, zmq.SUB, _META_QUEUE_MESSAGES)
+        self.subscriber.raw.setsockopt(zmq.SUBSCRIBE, topic.encode() + b"\0")
+        publisher = Socket(owner, zmq.PUB, _META_QUEUE_MESSAGES)
+        self.send, self.receive, self.publish = self.main.send, self.main.receive_all, publisher.publish
+        self._sockets = (self.main, self.subscriber, publisher)
+        self.monitors: list[Monitor] = []
+        for socket, address in zip(self._sockets, addresses):
+            options.limit(
+                socket.raw, address, options.MAX_MAIN_BYTES if socket is self.main else options.MAX_META_BYTES
+            )
+            options.present(socket.raw, keys, server)
+            self.monitors.append(Monitor(socket.raw, address, name, why))
+            try:
+                socket.connect(address)
+            except zmq.ZMQError as error:
+                self.close()
+                raise OSError(str(error)) from None
+        self.monitor = self.monitors[0]
 
     def hear(self) -> bytes | None:
         """Return what the neighbour has published, or None."""
-        frame = self.ear.receive_frame()
+        frame = self.subscriber.receive_frame()
         return None if frame is None else parse_meta(frame)[1]
 
-    def send(self, frame: bytes, data: Data | None = None) -> None:
-        """Send a frame, and data behind it."""
-        self.main.send(frame, data)
-
-    def publish(self, topic: str, sender: str, frame: bytes) -> None:
-        """Send a state, if the neighbour listens."""
-        self._publisher.publish(topic, sender, frame)
-
     def look(self) -> bool:
-        """Take in what has happened to the connections; return whether all have to be made anew."""
-        for monitor in self._monitors:
+        """Note what has happened to the connections; return whether all have to be made anew."""
+        for monitor in self.monitors:
             monitor.look()
-        return any(monitor.is_dead for monitor in self._monitors)
+        return any(monitor.is_dead for monitor in self.monitors)
+
+    @property
+    def stands(self) -> bool:
+        """Whether all have made their handshakes."""
+        return all(monitor.encrypted for monitor in self.monitors)
 
     def close(self) -> None:
-        """Close all; what was not sent is lost, since the neighbour is dialled elsewhere from now on, or anew."""
-        for monitor in self._monitors:
+        """Close all; what was not sent is lost: from now on the Broker dials the neighbour elsewhere, or anew."""
+        for monitor in self.monitors:
             monitor.close()
-        for socket in (self.main, self.ear, self._publisher):
+        for socket in self._sockets:
             socket.raw.close(0)
 
 

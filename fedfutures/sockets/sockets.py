@@ -1,20 +1,16 @@
 """Main (ROUTER-DEALER) and Meta (PUB-SUB) sockets with the options that this product relies on.
 
-``send`` never blocks and never fails for a peer's reason: what cannot be handed over is dropped, as it is when a peer
-dies with frames in its queue, and the link's Channel repeats it. ``receive`` never blocks either; waiting is done on
-the file descriptor (:attr:`fd`) or with :func:`wait`.
+``send`` never blocks and never fails because of a peer: it drops what it cannot hand over, and the link's Channel
+repeats that, as it does when a peer dies with frames in its queue. ``receive`` never blocks either; wait on the file
+descriptor (:attr:`Socket.fd`) or with :func:`wait`.
 
-The descriptor of a ZeroMQ socket is edge-triggered: it speaks once per change, and any use of the socket may eat the
-change. So whoever has used a socket calls ``receive`` until it returns None before anyone waits on ``fd`` again.
+The descriptor of a ZeroMQ socket is edge-triggered: it becomes readable once per change, and any use of the socket may
+consume the change. So whoever has used a socket calls ``receive`` until it returns None before anyone waits again.
 
-A Meta frame is a topic, who says it, and a message: ``topic \\0 sender \\0 message``. PUB and SUB compare prefixes, so
-the zero byte is part of what is subscribed to, and ``h1`` does not hear what is meant for ``h10``. Topic "" is for the
-Broker's own Workers, any other is the name of the neighbour that is meant. Of two Brokers only one dials, and PUB and
-SUB do not care which: the dialling Broker connects its publisher to the other's ear, and its ear to the other's
-publisher.
-
-Between Brokers a message may be followed by *data*, a frame of its own: bulk that nobody packs or unpacks. It is sent
-from where it lies and given out as ZeroMQ has received it, so it is not copied on the way.
+A Meta frame is a topic, its sender, and a message: ``topic \\0 sender \\0 message``. PUB and SUB compare prefixes, so
+the subscribed prefix includes the zero byte, and ``h1`` does not hear what is meant for ``h10``. Topic "" is for the
+Broker's own Workers, any other names a neighbour. Of two Brokers only one dials, and it connects its publisher to the
+other's subscriber and its subscriber to the other's publisher: PUB and SUB do not care which of them dials.
 """
 
 from __future__ import annotations
@@ -25,12 +21,16 @@ from typing import Any, TypeVar
 
 import zmq
 
+from .. import failpoints
+from ..limits import check_room
 from .options import set_heartbeat
 
 _QUEUE_MESSAGES = 100_000  # Demand bounds what is under way; this is the last line of defence
 _LINGER_MS = 200
 _RECONNECT_MS, _RECONNECT_AT_MOST_MS = 5, 1000  # nodes of one host start together: the Broker is a moment away
+_RECONNECT_NEAR_AT_MOST_MS = 50  # on the same host an attempt costs next to nothing
 _META_QUEUE_MESSAGES = 1000
+WAIT_AT_MOST_SECONDS = 3600.0
 _READABLE = int(zmq.POLLIN)
 _FIRST = int(zmq.NOBLOCK | zmq.SNDMORE)
 
@@ -38,16 +38,20 @@ Context = zmq.Context[zmq.Socket[bytes]]
 """What the sockets of a process belong to."""
 R = TypeVar("R")
 Data = bytes | memoryview
-"""What follows a message as a frame of its own."""
+"""Bulk that follows a message as a frame of its own, between Brokers: nobody packs, unpacks or copies it."""
 
 
 def context() -> Context:
-    """Make the ZeroMQ context of a process, after its last fork."""
+    """Make the ZeroMQ context of a process, after its last fork.
+
+    Raises OSError or RuntimeError where there are too few descriptors or threads (:func:`..limits.reached`).
+    """
+    check_room()
     return zmq.Context()
 
 
 class Socket:
-    """What all have in common; `raw` is the socket of ZeroMQ, for this folder alone."""
+    """What all sockets have in common; `raw` is ZeroMQ's own, for this folder alone."""
 
     def __init__(self, owner: Context, kind: int, queue: int = _QUEUE_MESSAGES) -> None:
         self.raw: zmq.Socket[bytes] = owner.socket(kind)
@@ -74,21 +78,19 @@ class Socket:
         """Whether a receive would succeed: half the price of the exception that it would raise."""
         return bool(int(self.raw.getsockopt(zmq.EVENTS)) & _READABLE)
 
-    def receive_pair(self) -> tuple[bytes, memoryview | None]:
-        """Receive a message, and the data behind it; one of more frames than that is none of ours: empty."""
-        socket = self.raw
-        frame = socket.recv(zmq.NOBLOCK, copy=False)
+    def with_data(self, frame: zmq.Frame) -> tuple[bytes, memoryview | None]:
+        """Return the message that begins with this frame: (frame, data). One of more frames is none of ours: empty."""
         if not frame.more:
             return frame.bytes, None
-        data = socket.recv(zmq.NOBLOCK, copy=False)
+        data = self.raw.recv(zmq.NOBLOCK, copy=False)
         if not data.more:
             return frame.bytes, data.buffer
         while data.more:
-            data = socket.recv(zmq.NOBLOCK, copy=False)
+            data = self.raw.recv(zmq.NOBLOCK, copy=False)
         return b"", None
 
     def send_to(self, address: bytes, frame: bytes, data: Data | None) -> None:
-        """Send through a ROUTER, and data behind the frame if there are any."""
+        """Send a frame through a ROUTER, and data behind it."""
         try:
             self.raw.send(address, _FIRST)
             if data is None:
@@ -98,6 +100,7 @@ class Socket:
         except zmq.ZMQError:
             pass  # gone or clogged: the Channel repeats
 
+    @failpoints.lost("meta.publish")
     def publish(self, topic: str, sender: str, frame: bytes) -> None:
         """Send a Meta frame to whoever listens to the topic."""
         try:
@@ -110,12 +113,19 @@ class Socket:
         self.raw.send(frame, _FIRST)
         self.raw.send(data, zmq.NOBLOCK, copy=False)
 
+    def connect(self, address: str) -> None:
+        """Speak with a socket that a neighbour has bound, too."""
+        self.raw.connect(address)
+
+    def disconnect(self, address: str) -> None:
+        """Undo :meth:`connect`."""
+        self.raw.disconnect(address)
+
 
 class MainRouter(Socket):
     """The Broker's Main socket: every peer is known by the name it gave its own socket.
 
-    A peer that connects again takes over from its own earlier connection, of which this end may not have heard yet
-    that it is gone.
+    A peer that connects again replaces its earlier connection, which this end may not know to be gone.
     """
 
     def __init__(self, owner: Context, address: str) -> None:
@@ -124,13 +134,15 @@ class MainRouter(Socket):
         self.raw.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self.raw.bind(address)
 
+    @failpoints.delayed("router.receive")
     def receive(self) -> tuple[str, bytes, memoryview | None] | None:
         """Return (peer, frame, data behind it or None), or None."""
         if not self.is_readable():
             return None
         peer = self.raw.recv(zmq.NOBLOCK).decode("utf-8", "replace")
-        return peer, *self.receive_pair()
+        return peer, *self.with_data(self.raw.recv(zmq.NOBLOCK, copy=False))
 
+    @failpoints.lost("router.send")
     def send(self, peer: str, frame: bytes, data: Data | None = None) -> None:
         """Send a frame to a peer, if it is there, and data behind it."""
         self.send_to(peer.encode(), frame, data)
@@ -141,8 +153,10 @@ class Dealer(Socket):
 
     def receive_all(self) -> tuple[bytes, memoryview | None] | None:
         """Return (frame, data behind it or None), or None."""
-        return self.receive_pair() if self.is_readable() else None
+        return self.with_data(self.raw.recv(zmq.NOBLOCK, copy=False)) if self.is_readable() else None
 
+    @failpoints.repeated("dealer.send.twice")
+    @failpoints.lost("dealer.send")
     def send(self, frame: bytes, data: Data | None = None) -> None:
         """Send a frame to the Broker, and data behind it."""
         try:
@@ -162,31 +176,23 @@ class MainDealer(Dealer):
         self.raw.setsockopt(zmq.ROUTING_ID, name.encode())
         if far:
             set_heartbeat(self.raw)
+        else:
+            self.raw.setsockopt(zmq.RECONNECT_IVL_MAX, _RECONNECT_NEAR_AT_MOST_MS)
         self.raw.connect(address)
 
-    def receive(self) -> bytes | None:
-        """Return a frame or None: for those who are never sent data."""
-        return self.receive_frame()
+    receive = Socket.receive_frame  # for those who are never sent data
 
 
 class MetaPublisher(Socket):
-    """The Broker's Meta socket for speaking."""
+    """The Broker's Meta socket that speaks to Workers and neighbours."""
 
     def __init__(self, owner: Context, address: str) -> None:
         super().__init__(owner, zmq.PUB, queue=_META_QUEUE_MESSAGES)
         self.raw.bind(address)
 
-    def connect(self, ear: str) -> None:
-        """Be heard by a neighbour that is dialled, too."""
-        self.raw.connect(ear)
-
-    def disconnect(self, ear: str) -> None:
-        """Undo :meth:`connect`."""
-        self.raw.disconnect(ear)
-
 
 class MetaSubscriber(Socket):
-    """A Worker's Meta socket. Only the newest state matters, so only that is kept."""
+    """A Worker's Meta socket. Only the newest state matters, so the socket keeps only that."""
 
     def __init__(self, owner: Context, address: str, topic: str = "") -> None:
         super().__init__(owner, zmq.SUB, queue=_META_QUEUE_MESSAGES)
@@ -194,28 +200,21 @@ class MetaSubscriber(Socket):
         self.raw.setsockopt(zmq.SUBSCRIBE, topic.encode() + b"\0")
         self.raw.connect(address)
 
+    @failpoints.delayed("meta.receive")
     def receive(self) -> bytes | None:
         """Return the newest frame or None."""
         frame = self.receive_frame()
         return None if frame is None else parse_meta(frame)[1]
 
 
-class MetaEar(Socket):
-    """The Broker's Meta socket for hearing its neighbours: those that dial it, and those that it dials."""
+class NeighbourSubscriber(Socket):
+    """The Broker's Meta socket that hears its neighbours: those that dial it, and those that it dials."""
 
     def __init__(self, owner: Context, address: str, topic: str) -> None:
         super().__init__(owner, zmq.SUB, queue=_META_QUEUE_MESSAGES)
         set_heartbeat(self.raw)
         self.raw.setsockopt(zmq.SUBSCRIBE, topic.encode() + b"\0")
         self.raw.bind(address)
-
-    def connect(self, publisher: str) -> None:
-        """Hear a neighbour that is dialled, too."""
-        self.raw.connect(publisher)
-
-    def disconnect(self, publisher: str) -> None:
-        """Undo :meth:`connect`."""
-        self.raw.disconnect(publisher)
 
     def receive(self) -> tuple[str, bytes] | None:
         """Return (sender, frame) or None."""
@@ -230,25 +229,29 @@ def parse_meta(frame: bytes) -> tuple[str, bytes]:
     return sender.decode("utf-8", "replace"), message
 
 
-Readable = Socket
-
-
 def drained(receive: Callable[[], R | None], most: int) -> Iterator[R]:
     """Receive until nothing is left, but no more than `most` times, so that one socket holds up no other."""
     return islice(iter(receive, None), most)
 
 
 def wait(
-    sockets: Sequence[Readable], descriptors: Sequence[int], seconds: float | None
-) -> tuple[list[Readable], list[int]]:
+    sockets: Sequence[Socket], descriptors: Sequence[int], seconds: float | None
+) -> tuple[list[Socket], list[int]]:
     """Wait until a socket or a descriptor can be read; return those that can. `seconds` None: without limit."""
-    interest: list[tuple[Any, int]] = [(socket.raw, zmq.POLLIN) for socket in sockets]
-    interest += [(descriptor, zmq.POLLIN) for descriptor in descriptors]
-    ready = zmq.zmq_poll(interest, -1 if seconds is None else max(0, int(seconds * 1000 + 0.999)))
-    if not ready:
-        return [], []
-    found = {id(what) for what, _ in ready if not isinstance(what, int)}
-    return (
-        [socket for socket in sockets if id(socket.raw) in found],
-        [what for what, _ in ready if isinstance(what, int)],
-    )
+    interest: list[tuple[Any, int]] = []
+    known: dict[int, Socket] = {}
+    for socket in sockets:  # loops and not comprehensions, each of which is a call
+        known[id(socket.raw)] = socket
+        interest.append((socket.raw, zmq.POLLIN))
+    for descriptor in descriptors:
+        interest.append((descriptor, zmq.POLLIN))
+    readable: list[Socket] = []
+    pipes: list[int] = []
+    milliseconds = -1 if seconds is None else max(0, int(min(seconds, WAIT_AT_MOST_SECONDS) * 1000 + 0.999))
+    for what, _ in zmq.zmq_poll(interest, milliseconds):
+        found = known.get(id(what))
+        if found is not None:
+            readable.append(found)
+        else:
+            pipes.append(what)
+    return readable, pipes

@@ -1,13 +1,9 @@
-"""Who may connect: a ZAP handler, which answers ZeroMQ's question about each connection.
+"""Who may connect: a ZAP handler, which answers ZeroMQ's question about each connection (RFC 27; docs/security.rst).
 
-For each CURVE connection to a socket with a ZAP domain (RFC 27) libzmq asks ``inproc://zeromq.zap.01`` in the context
-of that socket, before it delivers a single frame. The question names the client's public key; CURVE has shown that the
-client holds the secret half. The handler answers from a table of names and keys. libzmq attaches the key, as the
-connection's *User-Id*, to every frame that comes over it, and :meth:`ZapHandler.name_of` says whose it is *now*: once a
-neighbour has another key, frames of a connection with the earlier one are nobody's.
-
-The handler has no thread: the Broker's loop serves it, between two rounds of its other sockets. A Broker that hangs
-lets nobody in. Nor does one without a handler: the sockets demand an answer (:mod:`.remote`).
+The question names the client's public key; CURVE has shown that the client holds the secret half. libzmq attaches the
+key to every frame of the connection as its *User-Id*, and :meth:`ZapHandler.name_of` says whose it is *now*: once a
+neighbour has another key, frames with the earlier one are nobody's. The Broker's loop serves the handler between two
+rounds of its other sockets.
 """
 
 from __future__ import annotations
@@ -39,13 +35,13 @@ class ZapHandler(Socket):
         self.raw.bind(_ADDRESS)
 
     def allow(self, name: str, key: str) -> None:
-        """Let a neighbour in that holds this public key, and no longer one that holds the key it had before."""
+        """Let in a neighbour with this public key, and no longer with the key it had before."""
         self._names.pop(self._keys.get(name, ""), None)
         self._keys[name] = key
         self._names[key] = name
 
     def forbid(self, name: str) -> None:
-        """Let a neighbour in no longer, and take no more from it."""
+        """Let a neighbour in no longer, and accept no more frames from it."""
         self._names.pop(self._keys.pop(name, ""), None)
 
     def name_of(self, key: str) -> str | None:

@@ -1,8 +1,8 @@
 """The Brokers of one host: names, addresses, which of them dials which, which Worker belongs to which. Pure.
 
 Broker 1 of host ``h`` is called ``h.broker``, the others ``h.broker2``, ``h.broker3`` and so on; indices begin at 0.
-Each has three sockets: `main` (its ROUTER), `meta` (its PUB) and `ear` (its SUB). Names and addresses stay the same
-when a Broker is started again, so nobody has to be told.
+Each has three sockets: `main` (its ROUTER), `meta` (its PUB) and `subscriber` (its SUB). Names and addresses stay
+the same when a Broker is started again, so nobody has to be told.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ class BrokerPlace:
     name: str
     main: str
     meta: str
-    ear: str
+    subscriber: str
     key: str = ""  # its public key; "" on the same host, where sockets are files in a private directory
 
     def dialled_by(self, broker: int) -> DialBroker:
         """Return what makes another Broker of this host dial this one."""
-        return DialBroker(broker, self.name, self.main, self.meta, self.ear, self.key)
+        return DialBroker(broker, self.name, self.main, self.meta, self.subscriber, self.key)
 
 
 def broker_places(host: str, count: int, directory: str) -> list[BrokerPlace]:
     """Return the places of a host's Brokers, whose sockets are in `directory`.
 
-    >>> broker_places("h", 2, "/d")[1]
-    BrokerPlace(name='h.broker2', main='ipc:///d/main2', meta='ipc:///d/meta2', ear='ipc:///d/ear2', key='')
+    >>> place = broker_places("h", 2, "/d")[1]
+    >>> place.name, place.main, place.meta, place.subscriber
+    ('h.broker2', 'ipc:///d/main2', 'ipc:///d/meta2', 'ipc:///d/subscriber2')
     """
     marks = ["", *(str(number) for number in range(2, count + 1))]
     sockets = ([f"ipc://{directory}/{kind}{mark}" for kind in SOCKETS] for mark in marks)
@@ -48,7 +49,7 @@ def facts_of(ready: HostReady, broker: int = 0) -> dict[str, Any]:
     places = [asdict(BrokerPlace(*row)) for row in ready.brokers]
     return {
         **places[broker], "brokers": places, "run": ready.run, "shared": ready.shared, "disk": ready.disk,
-        "pid": ready.pid, "python": ready.python, "size": ready.size, "hosts": ready.hosts,
+        "pid": ready.pid, "python": ready.python, "mark": ready.mark,
     }  # fmt: skip
 
 

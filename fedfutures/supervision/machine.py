@@ -1,35 +1,42 @@
-"""When to start a child again, and when not: the rules of the host process. Pure.
+"""When to start a child again, and when not: the rules of the host process (docs/faults.rst). Pure.
 
-**Workers.** A Worker that had become ready and has ended is replaced at once. One that ends before it is ready shows
-that starting fails here: the next try waits, twice as long each time. After five such ends in a row the host starts no
-Worker any more; the reason is how the last one ended.
+A Worker that had become ready and has ended is replaced at once; after one that ends before, the next try waits, twice
+as long each time (:mod:`.attempts`). After :data:`FAILED_STARTS_LIMIT` that ended by themselves the host has no more
+Workers, unless others of it are ready: then it tries on. A Broker is started again under its name and told again whom
+to dial, and which Workers will come to it with the Futures that they hold.
 
-**Brokers.** A Broker that ends is started again under its name, at its addresses: at once if it had lived for a second,
-else after a pause that doubles. It is told again whom to dial, and which Workers live and will come to it with the
-Futures that they hold. If one Broker ends five times within half a minute, the run ends. A Broker that was stopped
-(SIGSTOP, a debugger) neither works nor ends, so after a while it is killed. That while is counted in looks, not by the
-clock: if the host process was stopped as well, as the whole machine may have been, nobody knows for how long the Broker
-was.
+A child that was stopped (SIGSTOP) is killed after a while (:mod:`.stops`). Of a Worker its Broker learns it before, so
+that others run what it has not started.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Mapping
 
 from ..lazy_dataclass import dataclass, field
-from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectWorkers, NoMoreWorkers
+from ..limits import LIMIT_EXIT_CODE
+from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectPeers, NoMoreWorkers, WorkerContinued
 from ..wire.names import broker_name
+from .attempts import ENDS_LIMIT, GIVE_UP_SECONDS, LACK_SECONDS, Attempts, Restarts, status_of
 from .brokers import broker_of
+from .overruns import LimitedFuture, Overruns
+from .stand_ins import StandIns
+from .standstills import BLOCKED, BLOCKED_GRACE, KILLED_AS_BLOCKED, Sight, Standstills
+from .stops import KILLED_FOR_THAT, STOP_GRACE, Stop
 
 FAILED_STARTS_LIMIT = 5
-FIRST_DELAY_SECONDS = 0.1
 INITIALIZER_EXIT_CODE = 81
 """How a Worker ends whose initializer raised: trying again would not help."""
-BROKER_SETTLED_SECONDS = 1.0
-BROKER_ENDS_LIMIT = 5
-BROKER_ENDS_SECONDS = 30.0
-LOOK_SECONDS = 0.5
-LOOKS_AT_A_STOPPED_BROKER = 10
+HOW_STOPPED = (
+    "is stopped. Others run what it has not started; unless somebody continues it (kill -CONT {pid}), it is replaced "
+    f"after {STOP_GRACE}"
+)
+HOW_BLOCKED = (
+    f"has been blocked in the kernel for {BLOCKED_GRACE} (state D: does a file system not answer?). It is replaced, "
+    "and what it had runs again"
+)
+HOW_TRACED = f"has been held by a debugger for {BLOCKED_GRACE}. Others run what it has not started"
+_GIVE_UP = f"{GIVE_UP_SECONDS:.0f} s"
 
 
 @dataclass(slots=True)
@@ -38,13 +45,22 @@ class Ended:
 
     slot: int
     ready: bool  # it had become ready
-    status: str  # how, for people
-    exit_code: int | None  # None: a signal
+    code: int  # its exit code, or the number of a signal below 0
+    others_ready: bool = False  # other Workers of this host are
+    explanation: str = ""  # what else is known of its end
+    killed_for: str = ""  # why the host process has killed it: it was stopped, or stood still, for too long
 
     @property
     def initializer_raised(self) -> bool:
         """Whether it has ended for that reason."""
-        return self.exit_code == INITIALIZER_EXIT_CODE and not self.ready
+        return self.code == INITIALIZER_EXIT_CODE and not self.ready
+
+    @property
+    def status(self) -> str:
+        """How it has ended, for people."""
+        if self.killed_for or self.code == LIMIT_EXIT_CODE:
+            return self.killed_for or self.explanation
+        return status_of(self.code) + self.explanation
 
 
 @dataclass(slots=True)
@@ -72,6 +88,38 @@ class Tell:
 
 
 @dataclass(slots=True)
+class Suspend:
+    """Action: tell the Broker of this slot, and people, that the Worker is stopped, or stands still.
+
+    `how` is said of it to people; ``{pid}`` stands for its number.
+    """
+
+    slot: int
+    how: str
+
+
+@dataclass(slots=True)
+class AbortWorker:
+    """Action: have a Worker write down where it is, and end: a Future of it is over its time limit."""
+
+    slot: int
+
+
+@dataclass(slots=True)
+class KillWorker:
+    """Action: kill a Worker that is stopped, blocked, or does not end; its end will be reported as any other."""
+
+    slot: int
+
+
+@dataclass(slots=True)
+class AbandonWorker:
+    """Action: a Worker that was killed does not end; it counts as ended."""
+
+    slot: int
+
+
+@dataclass(slots=True)
 class KillBroker:
     """Action: kill a Broker that is stopped; its end will be reported as any other."""
 
@@ -85,7 +133,16 @@ class LoseBroker:
     reason: str
 
 
-Action = Start | StartBroker | Tell | KillBroker | LoseBroker
+@dataclass(slots=True)
+class Say:
+    """Action: tell people."""
+
+    text: str
+
+
+Action = (
+    Start | StartBroker | Tell | Suspend | AbortWorker | KillWorker | AbandonWorker | KillBroker | LoseBroker | Say
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -94,14 +151,11 @@ class _Broker:
 
     name: str
     links: dict[tuple[type, str], DialBroker | AcceptBroker] = field(default_factory=dict)  # by neighbour
-    lives: bool = False
+    is_alive: bool = False
     born: float = 0.0
     due: float | None = None  # when to start the next one
-    look: float | None = None  # it is stopped: when to look next
-    looks: int = 0
-    killed: bool = False
-    short_lives: int = 0  # in a row
-    ends: deque[float] = field(default_factory=lambda: deque(maxlen=BROKER_ENDS_LIMIT))
+    stop: Stop | None = None  # it is stopped
+    restarts: Restarts = field(default_factory=Restarts)
     after: str = ""
 
 
@@ -112,11 +166,18 @@ class HostMachine:
     host: str
     workers: int
     brokers: int = 1
+    life: int = 0  # how often the host process was started again: no Worker has the name of one before it
+    neighbours: list[list[str]] = field(default_factory=list)  # by Broker, those on other hosts, if they are known
     _starts: dict[int, int] = field(default_factory=dict)
     _living: dict[int, str] = field(default_factory=dict)  # Workers by slot
     _due: dict[int, float] = field(default_factory=dict)
-    _failed: int = 0
+    _stops: dict[int, Stop] = field(default_factory=dict)  # Workers that are stopped
+    _standstills: Standstills = field(default_factory=Standstills)
+    overruns: Overruns = field(default_factory=Overruns)
+    _stand_ins: StandIns = field(default_factory=StandIns)
+    _attempts: Attempts = field(default_factory=Attempts)
     _surrendered: NoMoreWorkers | None = None
+    _is_leaving: bool = False
     _brokers: list[_Broker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -131,7 +192,7 @@ class HostMachine:
         return [self._start(slot) for slot in range(self.workers)]
 
     def tick(self, now: float) -> list[Action]:
-        """Start what is due, and look at Brokers that are stopped."""
+        """Start what is due, and look at what is stopped."""
         due = [slot for slot, at in self._due.items() if at <= now]
         for slot in due:
             del self._due[slot]
@@ -139,45 +200,137 @@ class HostMachine:
         for index, broker in enumerate(self._brokers):
             if broker.due is not None and broker.due <= now:
                 actions += self._start_broker(index, now)
-            elif broker.look is not None and broker.look <= now:
-                actions += self._look(index, now)
+            elif broker.stop is not None and broker.stop.look(now) and broker.stop.is_over:
+                actions.append(KillBroker(index))
+        for slot, stop in self._stops.items():
+            looks = stop.look(now)
+            if looks == 1:
+                actions.append(Suspend(slot, HOW_STOPPED))
+            elif looks and stop.is_over:
+                actions.append(KillWorker(slot))
         return [*actions, *(self._start(slot) for slot in due)]
 
     def next_deadline(self) -> float | None:
         """When the next tick is due."""
-        times = [at for broker in self._brokers for at in (broker.due, broker.look) if at is not None]
-        return min([*times, *self._due.values()], default=None)
+        stops = [*self._stops.values(), *(broker.stop for broker in self._brokers if broker.stop is not None)]
+        times = [*(broker.due for broker in self._brokers), *(stop.due for stop in stops), *self._due.values()]
+        return min((at for at in times if at is not None), default=None)
 
     # -- Workers -----------------------------------------------------------------------------------------------------
 
     def on_worker_ended(self, event: Ended, now: float) -> list[Action]:
         """A Worker has ended: start another now or later, or give up."""
         self._living.pop(event.slot, None)
-        if self._surrendered is not None:
+        self._stops.pop(event.slot, None)
+        self._standstills.forget(event.slot)
+        if self._stand_ins.end(event.slot):
+            return []  # its Broker asks again
+        if self._surrendered is not None or self._is_leaving:
             return []
         if event.initializer_raised:
             reason = f"the initializer raised on host {self.host}; its traceback is in the output above"
             return self._surrender(reason, initializer_raised=True)
+        attempts = self._attempts
         if event.ready:
-            self._failed = 0
+            attempts.settled()
             return [self._start(event.slot)]
-        self._failed += 1
-        if self._failed >= FAILED_STARTS_LIMIT:
-            return self._surrender(
-                f"Workers on host {self.host} end before they are ready, {self._failed} times in a row; "
-                f"the last one: {event.status}"
-            )
-        self._due[event.slot] = now + FIRST_DELAY_SECONDS * 2 ** (self._failed - 1)
-        return []
+        if event.code == LIMIT_EXIT_CODE:
+            return self.on_worker_not_started(event.slot, event.status, now, others_ready=event.others_ready)
+        attempts.failed(event.code, now)
+        reason = (
+            f"Workers on host {self.host} end before they are ready, {attempts.own + attempts.killed} times in a row; "
+            f"the last one: {event.status}"
+        )
+        if not event.others_ready and (attempts.own >= FAILED_STARTS_LIMIT or attempts.is_hopeless(now)):
+            return self._surrender(reason)
+        self._due[event.slot] = now + attempts.next_delay()
+        if attempts.own + attempts.killed != FAILED_STARTS_LIMIT:
+            return []
+        if event.others_ready:
+            return [Say(f"{reason}. The host goes on with those that are ready, and tries again and again")]
+        return [Say(f"{reason}. Somebody else ends them: is the memory used up? It tries on for {_GIVE_UP}")]
+
+    def on_worker_not_started(self, slot: int, why: str, now: float, *, others_ready: bool) -> list[Action]:
+        """A Worker has met a limit of this machine as it was to start: try again later, or give up."""
+        self._living.pop(slot, None)
+        if self._stand_ins.end(slot) or self._surrendered is not None:
+            return []
+        news = self._attempts.lacked(now)
+        reason = f"host {self.host} cannot start Worker {slot + 1} of {self.workers}: {why}"
+        if not others_ready and self._attempts.is_hopeless(now):
+            return self._surrender(reason)
+        self._due[slot] = now + self._attempts.next_delay()
+        if not news:
+            return []
+        if self._living:
+            return [Say(f"{reason}. The host goes on with those that it has, and tries again and again")]
+        return [Say(f"{reason}. It tries on for {LACK_SECONDS:.0f} s")]
+
+    def on_worker_stopped(self, slot: int, now: float) -> None:
+        """A Worker was stopped by a signal."""
+        if slot in self._living:
+            self._stops.setdefault(slot, Stop(now))
+
+    def on_worker_continued(self, slot: int) -> list[Action]:
+        """It goes on."""
+        stop = self._stops.get(slot)
+        if stop is None or stop.is_over:
+            return []
+        del self._stops[slot]
+        return [Tell(self.broker_of(slot), WorkerContinued(self._living[slot]))] if stop.looks else []
+
+    def on_seen(self, found: Mapping[int, Sight]) -> list[Action]:
+        """What all Workers do: what stands still is looked after; what is stopped has rules of its own."""
+        actions: list[Action] = []
+        running = {slot: sight for slot, sight in found.items() if slot in self._living and slot not in self._stops}
+        for slot, verdict in self._standstills.look(running).items():
+            if verdict == "abandon":
+                actions.append(AbandonWorker(slot))
+            elif verdict == "continue":
+                actions.append(Tell(self.broker_of(slot), WorkerContinued(self._living[slot])))
+            elif found[slot].state == BLOCKED:
+                actions += [Suspend(slot, HOW_BLOCKED), KillWorker(slot)]
+            else:
+                actions.append(Suspend(slot, HOW_TRACED))
+        return actions
+
+    def on_limited(self, found: Mapping[int, LimitedFuture], now: float) -> list[Action]:
+        """What Workers run that has a time limit: those are ended that are over it."""
+        verdicts = self.overruns.look(found, now)
+        return [AbortWorker(slot) if verdict == "abort" else KillWorker(slot) for slot, verdict in verdicts.items()]
+
+    def on_stand_in_wanted(self, broker: str) -> list[Action]:
+        """A Broker has Futures with a time limit that no Worker of it may start."""
+        index = next((index for index, other in enumerate(self._brokers) if other.name == broker), None)
+        if index is None or self._surrendered is not None or self._is_leaving:
+            return []
+        place = self._stand_ins.start(self.host, index, self.workers, self.life)
+        if place is None:
+            return []
+        self._living[place[0]] = place[1]
+        return [Start(*place)]
+
+    def killed_for(self, slot: int) -> str:
+        """Return why the Worker of this slot was killed by its host process; "" if it was not."""
+        stop = self._stops.get(slot)
+        if stop is not None and stop.is_over:
+            return KILLED_FOR_THAT
+        return KILLED_AS_BLOCKED if self._standstills.is_blocked(slot) else ""
+
+    def leave(self) -> None:
+        """Start no Worker any more: this host leaves the run."""
+        self._is_leaving = True
+        self._due.clear()
 
     def broker_of(self, slot: int) -> int:
         """Return the Broker of a Worker."""
-        return broker_of(slot, self.workers, self.brokers)
+        found = self._stand_ins.broker_of(slot)
+        return broker_of(slot, self.workers, self.brokers) if found is None else found
 
     def _start(self, slot: int) -> Start:
         self._starts[slot] = self._starts.get(slot, 0) + 1
         count = self._starts[slot]
-        name = f"{self.host}.{slot + 1}"
+        name = f"{self.host}.{slot + 1}" + (f"r{self.life}" if self.life else "")
         self._living[slot] = name if count == 1 else f"{name}+{count - 1}"
         return Start(slot, self._living[slot])
 
@@ -194,54 +347,67 @@ class HostMachine:
             return []
         broker = self._brokers[frame.broker]
         broker.links[type(frame), frame.name] = frame
-        return [Tell(frame.broker, frame)] if broker.lives else []
+        return [Tell(frame.broker, frame)] if broker.is_alive else []
 
-    def on_broker_ended(self, index: int, status: str, now: float) -> list[Action]:
-        """A Broker has ended: start it again now or later, or give the run up."""
+    def _neighbours(self, index: int) -> list[str]:
+        """Return who has a link to a Broker: those of other hosts, and the other Brokers of this one."""
+        names = {name for _, name in self._brokers[index].links}.union(*self.neighbours[index : index + 1])
+        return sorted(names.union(broker.name for i, broker in enumerate(self._brokers) if i != index))
+
+    def on_broker_not_started(self, index: int, why: str, now: float) -> list[Action]:
+        """A Broker has met a limit of this machine: try again later, or give the run up."""
         broker = self._brokers[index]
-        lived = now - broker.born
-        if broker.killed:
-            status = f"stopped for {LOOKS_AT_A_STOPPED_BROKER * LOOK_SECONDS:.0f} s, and killed for that"
-        broker.lives, broker.look, broker.killed, broker.after = False, None, False, status
-        broker.ends.append(now)
-        if len(broker.ends) == BROKER_ENDS_LIMIT and now - broker.ends[0] <= BROKER_ENDS_SECONDS:
-            seconds = now - broker.ends[0]
-            return [LoseBroker(f"{broker.name} ended {BROKER_ENDS_LIMIT} times in {seconds:.1f} s; last: {status}")]
-        if lived >= BROKER_SETTLED_SECONDS:
-            broker.short_lives = 0
+        broker.is_alive, broker.stop = False, None
+        news, reason = broker.restarts.lacked(now), f"{broker.name} cannot run on host {self.host}: {why}"
+        if broker.restarts.is_hopeless(now):
+            return [LoseBroker(reason)]
+        broker.due = now + broker.restarts.next_delay()
+        return [Say(f"{reason}. It tries on for {LACK_SECONDS:.0f} s")] if news else []
+
+    def on_broker_ended(self, index: int, code: int, now: float, why: str = "") -> list[Action]:
+        """A Broker has ended: start it again now or later, or give the run up. `why`: a limit that it has met."""
+        broker = self._brokers[index]
+        if code == LIMIT_EXIT_CODE:
+            broker.after = why
+            return self.on_broker_not_started(index, why, now)
+        status, restarts = status_of(code), broker.restarts
+        if broker.stop is not None and broker.stop.is_over:
+            status = KILLED_FOR_THAT
+        broker.is_alive, broker.stop, broker.after = False, None, status
+        has_settled = restarts.ended(code, now - broker.born, now)
+        if (seconds := restarts.crashed_within(now)) is not None:
+            return [LoseBroker(f"{broker.name} ended {ENDS_LIMIT} times in {seconds:.1f} s; last: {status}")]
+        if has_settled:
             return self._start_broker(index, now)
-        broker.due = now + FIRST_DELAY_SECONDS * 2**broker.short_lives
-        broker.short_lives += 1
+        if restarts.is_hopeless(now):
+            return [LoseBroker(f"{broker.name} was ended as soon as it began, for {_GIVE_UP}; last: {status}")]
+        broker.due = now + restarts.next_delay()
+        if restarts.killed == ENDS_LIMIT:
+            return [Say(f"{broker.name} is ended again and again ({status}); it is started on and on for {_GIVE_UP}")]
         return []
 
     def on_broker_stopped(self, index: int, now: float) -> None:
         """A Broker was stopped by a signal."""
         broker = self._brokers[index]
-        if broker.lives and not broker.killed:
-            broker.look, broker.looks = now + LOOK_SECONDS, 0
+        if broker.is_alive and broker.stop is None:
+            broker.stop = Stop(now)
 
     def on_broker_continued(self, index: int) -> None:
         """It goes on."""
-        self._brokers[index].look = None
-
-    def _look(self, index: int, now: float) -> list[Action]:
         broker = self._brokers[index]
-        broker.looks += 1
-        if broker.looks < LOOKS_AT_A_STOPPED_BROKER:
-            broker.look = now + LOOK_SECONDS
-            return []
-        broker.look, broker.killed = None, True
-        return [KillBroker(index)]
+        if broker.stop is not None and not broker.stop.is_over:
+            broker.stop = None
 
     def _start_broker(self, index: int, now: float) -> list[Action]:
         """Start a Broker, and tell it what the one before it knew."""
         broker = self._brokers[index]
-        again = bool(broker.ends)
-        broker.lives, broker.born, broker.due = True, now, None
+        again = bool(broker.after or self.life)  # a host process that was started again had Brokers before
+        broker.is_alive, broker.born, broker.due = True, now, None
         actions: list[Action] = [StartBroker(index, broker.after)]
         if again:
-            mine = [name for slot, name in sorted(self._living.items()) if self.broker_of(slot) == index]
-            actions.append(Tell(index, ExpectWorkers(mine)))
+            living = [(slot, name) for slot, name in sorted(self._living.items()) if slot not in self._stops]
+            mine = [name for slot, name in living if self.broker_of(slot) == index]
+            actions.append(Tell(index, ExpectPeers(mine, self._neighbours(index))))
         # A neighbour on another host does not know the new key yet: the launching side will say when to dial it.
         kept = [frame for frame in broker.links.values() if isinstance(frame, AcceptBroker) or not frame.key]
         actions += [Tell(index, frame) for frame in kept]

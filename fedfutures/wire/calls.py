@@ -1,7 +1,7 @@
 """Texts of calls for error messages, such as ``price(row=17)``: short, and quickly made whatever the arguments are.
 
-Only numbers, strings and the built-in containers are written out, and of these only some parts. No code of the program
-runs, not even a ``__repr__``. Values that are named like passwords are left out.
+They show only numbers, strings and some parts of the built-in containers, without values that are named like passwords.
+No code of the program runs, not even a ``__repr__``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BRACKETS: dict[type, tuple[str, str]] = {
 
 
 def call_text(function: Any, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None = None) -> str:
-    """Return what people write for a call; without arguments (None) ``price(...)``.
+    """Return the text of a call; without arguments (None) ``price(...)``.
 
     >>> def price(row, /, *, rate=0.1, password=""): ...
     >>> call_text(price, (17,), {"rate": 0.2, "password": "x"}), call_text(pow, (2, "a" * 99)), call_text(price, None)
@@ -65,7 +65,7 @@ def arguments_text(name: str, function: Any, args: tuple[Any, ...] | None, kwarg
 
 
 def _parameters(function: Any, count: int) -> list[str]:
-    """Return the names of the first parameters; "" for those that have none."""
+    """Return the names of the first parameters; "" for each without a name."""
     skipped = 0
     if isinstance(function, types.MethodType):
         function, skipped = function.__func__, 1
@@ -77,7 +77,7 @@ def _parameters(function: Any, count: int) -> list[str]:
 
 
 def value_text(value: Any, depth: int = _DEPTH) -> str:
-    """Return a short text of a value; of one that is neither number, string nor container its type.
+    """Return a short text of a value, or the type of one that is neither number, string nor container.
 
     >>> value_text([1, {"a": 10**99}, b"xy", [[[]]], 5]), value_text(object()), value_text(True)
     ("[1, {'a': <int of 329 bits>}, b'xy', [[...]], ...]", '<object>', 'True')

@@ -1,9 +1,8 @@
 """Callables that have no name in the program: their large data is written once, and again when it has changed.
 
-A partial, a bound method or an object that can be called is pickled whenever it is submitted or mapped, for anything in
-it may have changed. Without its large buffers (arrays, tensors) that costs little. They are compared byte by byte with
-what was written of a callable with the same pickle; where they are equal, the payload of that time is used again. So
-the same data is the same payload, which Workers have already, and changed data never is.
+Anything in a partial, a bound method or a callable object may have changed since it was last submitted, so it is
+pickled each time, and its large buffers are compared byte by byte with those written for the same pickle. So the same
+data is the same payload, which Workers have already, and changed data never is.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ pickles_for_program(__name__)
 
 REMEMBERED = 16
 REMEMBERED_BYTES = 256 << 20
-"""So much is remembered of callables, besides the last one."""
+"""The payloads remembered of callables, besides the last one, have this size at most."""
 
 
 def may_be_written(buffer: Any) -> bool:
@@ -41,7 +40,7 @@ class _Written(NamedTuple):
 
 
 class Captured:
-    """The payloads of callables that one process has submitted; each is held as long as it is remembered."""
+    """The payloads of callables that one process has submitted; it retains each as long as it remembers it."""
 
     def __init__(self, payloads: Payloads) -> None:
         self._payloads = payloads
@@ -70,7 +69,7 @@ class Captured:
 
     def _find(self, key: bytes, buffers: list[memoryview]) -> bytes | None:
         known = self._known.get(key)
-        if known is None or len(known.maps) != len(buffers) or not all(map(_holds, known.maps, buffers)):
+        if known is None or len(known.maps) != len(buffers) or not all(map(are_equal, known.maps, buffers)):
             return None
         self._payloads.retain(known.body)
         return known.body
@@ -85,7 +84,7 @@ class Captured:
         assert segments is not None
         try:
             maps = [segments.map(name) for name in names[len(names) - count :]]
-        except (OSError, ValueError):  # no memory or descriptors left: then it is written again
+        except (OSError, ValueError):  # no memory or descriptors left: next time it is written again
             return
         self._payloads.retain(body)
         self._known[key] = _Written(body, maps, size)
@@ -100,9 +99,3 @@ class Captured:
             for mapped in known.maps:
                 mapped.close()
             self._payloads.release(known.body)
-
-
-def _holds(mapped: mmap.mmap, buffer: memoryview) -> bool:
-    """Whether a segment holds what is in a buffer now."""
-    with memoryview(mapped) as view:
-        return are_equal(view, buffer)

@@ -1,8 +1,8 @@
 """Messages to bytes and back: msgpack, size-limited, every field checked on arrival.
 
-A message is ``[code, sequence, acknowledged, *fields]``; a frame holds what one end had to say at a time, one message
-behind the other. :func:`decode` and :func:`decode_all` raise :class:`MalformedMessage` and nothing
-else, whatever the bytes: the shells count it and drop the message.
+A message is ``[code, sequence, acknowledged, *fields]``; a frame holds one message or several, end to end. Whatever
+the bytes, :func:`decode` and :func:`decode_all` raise nothing but :class:`MalformedMessage`: the shells count it and
+drop the frame.
 
 >>> encode(messages.Want(b"x"), 3, 2)
 b'\\x94\\x07\\x03\\x02\\xc4\\x01x'
@@ -12,40 +12,47 @@ b'\\x94\\x07\\x03\\x02\\xc4\\x01x'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgpack
 
 from ..errors import MalformedMessage
 from . import messages
-from .checking import reader_of, writer_of
-from .messages import MAX_BATCH_FUTURES, MAX_MESSAGE_BYTES, Message
+from .checking import readers_and_writers
+from .messages import MAX_BATCH_FUTURES, MAX_MESSAGE_BYTES, MAX_PIECE, Message
 
 FRAME_BYTES_AT_MOST = 32 << 20
 """Several messages in one frame; a link takes frames of twice as much (:data:`..sockets.options.MAX_MAIN_BYTES`)."""
 UNICODE_ERRORS = "surrogatepass"
 
-_Reader = Callable[[list[Any]], tuple[int, int, Message]]
-_READERS: dict[int, _Reader] = {}
-_WRITERS = {kind: (code, writer_of(kind)) for code, kind in messages.CODES.items()}
+_PACKER_BYTES_AT_MOST = 1 << 20
+_PIECE = f"piece <= {MAX_PIECE}"
 _TOGETHER: dict[type[Message], str] = {
-    messages.Batch: "0 < len(set(ids)) == len(ids) == len(payloads)",
-    messages.Holding: "0 < len(set(ids)) == len(ids)",
-    messages.Results: "len(set(ids)) == len(ids) == len(outcomes)",
+    messages.Batch: f"{_PIECE} and 0 < len(set(ids)) == len(ids) == len(payloads)",
+    messages.Holding: f"{_PIECE} and 0 < len(set(ids)) == len(ids)",
+    messages.Results: f"{_PIECE} and len(set(ids)) == len(ids) == len(outcomes)",
+    **dict.fromkeys((messages.Return, messages.Cancel, messages.Running), _PIECE),
 }
-"""What one field alone cannot show: lists of one length, and no number twice."""
+"""What must hold beyond types: lists have one length, no number is there twice, others can count on from a piece's."""
+_READERS, _WRITERS = readers_and_writers(
+    messages.CODES, ("sequence", "acknowledged"), MalformedMessage, "message type", _TOGETHER
+)
+_packer = msgpack.Packer(unicode_errors=UNICODE_ERRORS)
+"""One for all messages: making it takes longer than packing a small one. Nothing runs in between while it packs."""
 
 
 def encode(message: Message, sequence: int = 0, acknowledged: int = 0) -> bytes:
     """Return the frame for `message`, numbered `sequence` (0: not numbered) and acknowledging `acknowledged`."""
-    code, fields = _WRITERS[type(message)]
-    body: bytes = msgpack.packb([code, sequence, acknowledged, *fields(message)], unicode_errors=UNICODE_ERRORS)
+    global _packer
+    body: bytes = _packer.pack(_WRITERS[type(message)](message, sequence, acknowledged))
+    if len(body) > _PACKER_BYTES_AT_MOST:  # a packer keeps a buffer as large as its largest message
+        _packer = msgpack.Packer(unicode_errors=UNICODE_ERRORS)
     return body
 
 
 def pack_plain(value: Any) -> bytes:
-    """Return plain data as msgpack. Names of any kind go through: those of files and functions may be no UTF-8.
+    """Return plain data as msgpack. Any name goes through, also those of files and functions that are no UTF-8.
 
     >>> unpack_plain(pack_plain(["caf\\udce9", "\\ud800"])) == ["caf\\udce9", "\\ud800"]
     True
@@ -55,12 +62,15 @@ def pack_plain(value: Any) -> bytes:
 
 
 def unpack_plain(body: bytes) -> Any:
-    """Return what :func:`pack_plain` has packed. Raises ValueError for what is no msgpack."""
-    return msgpack.unpackb(body, strict_map_key=False, unicode_errors=UNICODE_ERRORS)
+    """Return what :func:`pack_plain` has packed. Raises ValueError, and nothing else, for what is no msgpack."""
+    try:
+        return msgpack.unpackb(body, strict_map_key=False, unicode_errors=UNICODE_ERRORS)
+    except (TypeError, RecursionError) as error:  # a list as the key of a dictionary
+        raise ValueError(str(error)) from None
 
 
 def joined(frames: list[bytes]) -> Iterator[bytes]:
-    """Put frames for one peer together, end to end; none of several becomes larger than FRAME_BYTES_AT_MOST.
+    """Join frames for one peer, end to end, as long as none becomes larger than FRAME_BYTES_AT_MOST by that.
 
     >>> list(joined([b"a", b"b"]))
     [b'ab']
@@ -90,33 +100,16 @@ def decode_all(frame: bytes) -> list[tuple[int, int, Message]]:
     found: list[tuple[int, int, Message]] = []
     while frame or not found:
         try:
-            parts, frame = msgpack.unpackb(frame, **_LIMITS), b""
+            # Written out: unpacking a dictionary of limits takes longer than unpacking a small message.
+            parts, frame = msgpack.unpackb(
+                frame, unicode_errors=UNICODE_ERRORS, strict_map_key=True, max_bin_len=MAX_MESSAGE_BYTES,
+                max_str_len=MAX_MESSAGE_BYTES, max_array_len=MAX_BATCH_FUTURES + 16, max_map_len=0, max_ext_len=0,
+            ), b""  # fmt: skip
         except msgpack.ExtraData as more:
             parts, frame = more.unpacked, more.extra
         except (ValueError, RecursionError) as error:
             raise MalformedMessage(f"not msgpack: {error}") from None
         if type(parts) is not list or len(parts) < 3 or type(parts[0]) is not int:
             raise MalformedMessage("no header")
-        reader = _READERS.get(parts[0]) or _made_reader(parts[0])
-        found.append(reader(parts))
+        found.append(_READERS[parts[0]](parts))
     return found
-
-
-_LIMITS = {
-    "unicode_errors": UNICODE_ERRORS,
-    "strict_map_key": True,
-    "max_bin_len": MAX_MESSAGE_BYTES,
-    "max_str_len": MAX_MESSAGE_BYTES,
-    "max_array_len": MAX_BATCH_FUTURES + 16,
-    "max_map_len": 0,
-    "max_ext_len": 0,
-}
-
-
-def _made_reader(code: int) -> _Reader:
-    """Make the function that reads a kind of message, when the first one comes."""
-    kind = messages.CODES.get(code)
-    if kind is None:
-        raise MalformedMessage(f"unknown message type {code}")
-    _READERS[code] = reader_of(kind, ("sequence", "acknowledged"), MalformedMessage, _TOGETHER.get(kind, ""))
-    return _READERS[code]

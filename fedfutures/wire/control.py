@@ -1,29 +1,25 @@
 """Every frame between Origin, connector, host processes and their Brokers, and nothing else.
 
-A frame is a slotted dataclass, as a message is (:mod:`.messages`); its fields, in this order, are what msgpack carries
-behind the frame's code. The annotations are the schema: whoever decodes checks each field against them, and raises
+A frame is a slotted dataclass, as a message is (:mod:`.messages`): msgpack carries its fields in this order, behind the
+frame's code. The annotations are the schema: whoever decodes checks each field against them and raises
 :class:`~fedfutures.errors.RemoteProtocolError` for anything else. Four bytes of length, most significant first, stand
-in front of each frame (:mod:`.framing`), since these go over pipes and ssh connections::
+in front of each frame (:mod:`.framing`), since frames go over pipes and ssh connections::
 
     Origin <-> connector <-> host process <-> Broker
 
-Without other hosts there is no connector: the *launching side* of a host process is then the Origin. What a Broker and
-its neighbours say passes on unchanged: a frame names the Broker, so each hop can tell whose it is.
-
-Nothing is decided by the wording of a text: texts are for people.
+The *launching side* of a host process is the connector, but on the Origin's machine the Origin. There the connector
+comes to the door of the host process, only for what concerns links; without other hosts there is no connector. Frames
+of and for a Broker name it and pass each hop unchanged. Texts are for people: no code decides by their wording.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from ..lazy_dataclass import dataclass, field
+from ..lazy_dataclass import dataclass
 
 Text = str
 """A text of any length; a plain `str` is a name of at most ``MAX_NAME_CHARACTERS``."""
-
-
-# -- launching side to host process ------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -42,14 +38,14 @@ class BeginHost:
 class DialBroker:
     """Launching side to host process to Broker: dial this neighbour, now and whenever you are started again.
 
-    Said once more with other addresses, the Broker dials these instead.
+    A later frame with other addresses replaces this one.
     """
 
     broker: int  # which Broker of the host, from 0
     name: str  # the neighbour
     main: Text
     meta: Text
-    ear: Text
+    subscriber: Text
     key: Text = ""  # the neighbour's public key; "" for one on the same host
 
 
@@ -63,17 +59,32 @@ class RelayBroker:
 
 
 @dataclass(slots=True)
+class TryPorts:
+    """Launching side to host process to Broker: this neighbour is dialled through ssh; see if its ports work now.
+
+    If they do, the Broker moves the link there and says so by ``LinkState``; if not, it says nothing.
+    """
+
+    broker: int
+    name: str
+    main: Text
+    meta: Text
+    subscriber: Text
+    key: Text
+
+
+@dataclass(slots=True)
 class AcceptBroker:
     """Launching side to host process to Broker: accept this neighbour. Answered by ``BrokerAccepts``."""
 
     broker: int
     name: str
-    key: Text  # the public key that it has; nobody else is accepted under its name
+    key: Text  # its public key; nobody else is accepted under its name; "": it dials by a path of this machine
 
 
 @dataclass(slots=True)
 class HoldOutput:
-    """Launching side to host process: the program does not take in what Workers print; let it wait in their pipes."""
+    """Launching side to host process: leave what Workers print in their pipes, for the program does not read it."""
 
     hold: bool  # False: no longer
 
@@ -85,10 +96,7 @@ class Heartbeat:
 
 @dataclass(slots=True)
 class EndRun:
-    """Launching side to host process, Origin to connector: the run has ended; end everything."""
-
-
-# -- host process to launching side ------------------------------------------------------------------------------------
+    """Launching side to host process to Broker, Origin to connector: the run has ended; end everything."""
 
 
 @dataclass(slots=True)
@@ -98,10 +106,10 @@ class ProbeReply:
 
 @dataclass(slots=True)
 class HostReady:
-    """Host process to launching side, connector to Origin: the Brokers have been started, and here they are.
+    """Host process to launching side, Origin to connector: the Brokers have been started, and here they are.
 
-    Said again when the launching side has come back after a lost connection. The connector says it of the host of the
-    Origin when all hosts have answered, and adds what is true of all of them.
+    Sent again when the launching side has come back after a lost connection. The Origin passes on that of its own host,
+    and the connector comes to the door there.
     """
 
     run: Text  # private directory of the host process: sockets, its door
@@ -109,9 +117,8 @@ class HostReady:
     disk: Text  # private directory on disk; "": there is none
     pid: int
     python: list[int]  # version, three numbers
-    brokers: list[list[str]]  # name, main, meta, ear, key ("") of each
-    size: int = 0  # Workers of the Federation; 0: the Origin knows by itself
-    hosts: list[str] = field(default_factory=list)  # those that have Workers, the same
+    brokers: list[list[str]]  # name, main, meta, subscriber, key ("") of each
+    mark: int = 0  # of what its Workers start (host.marks); 0: there is none
 
 
 @dataclass(slots=True)
@@ -130,6 +137,13 @@ class BrokerGivenUp:
 
 
 @dataclass(slots=True)
+class HostLeaves:
+    """Host process to connector: I was told to end, and do; do not come back to this host."""
+
+    reason: Text
+
+
+@dataclass(slots=True)
 class WorkerOutput:
     """Host process to launching side to Origin: a Worker has printed something."""
 
@@ -140,24 +154,46 @@ class WorkerOutput:
 
 @dataclass(slots=True)
 class WorkerEnded:
-    """Host process to its Broker, and where it is to blame to the launching side and the Origin: a Worker has ended."""
+    """Host process to its Broker, and unless orderly also to the launching side and the Origin: a Worker has ended."""
 
     worker: str
     host: str
     status: Text  # how
-    blame: bool  # what was running is to be counted as crashed; False: it has ended orderly
+    blame: bool  # count what was running as crashed; False: the end was orderly, or not the Future's fault
     initializer_raised: bool  # no other Worker would start, either
     piece: int  # the Batch of which it was running a Future; 0: none was running
     future: int
     dump: Text  # what faulthandler has written; ""
+    overran: int = 0  # the Batch of a Future that was over its time limit; 0: none was
+    late: int = 0  # that Future
+
+
+@dataclass(slots=True)
+class StandInWanted:
+    """A Broker to its host process: start a stand-in, for Futures with a time limit wait, and others in each Worker."""
+
+    broker: str
+
+
+@dataclass(slots=True)
+class WorkerStopped:
+    """Host process to its Broker: a Worker is stopped by a signal. Others are to run what it has not started."""
+
+    worker: str
+    piece: int  # the Batch of which it is running a Future; 0: none is running
+    future: int
+
+
+@dataclass(slots=True)
+class WorkerContinued:
+    """Host process to its Broker: a Worker that was stopped goes on."""
+
+    worker: str
 
 
 @dataclass(slots=True)
 class HostProcessGone:
-    """What stands for a host process to connector: the one that you come back to is not there any more."""
-
-
-# -- Broker to host process, which passes it on to the launching side --------------------------------------------------
+    """Sent in place of a host process to the connector that comes back to it: that host process has ended."""
 
 
 @dataclass(slots=True)
@@ -169,7 +205,7 @@ class BrokerBound:
     address: Text = ""  # "": nowhere
     main: int = 0  # ports
     meta: int = 0
-    ear: int = 0
+    subscriber: int = 0
     error: Text = ""  # why it cannot be reached; ""
 
 
@@ -183,33 +219,29 @@ class BrokerAccepts:
 
 @dataclass(slots=True)
 class LinkState:
-    """Broker to host process to connector: how the link is to a neighbour on another host, which I dial."""
+    """Broker to host process to connector: whether the link is up to a neighbour on another host, which I dial."""
 
     broker: str
     neighbour: str
     up: bool
-    why: Text  # it is not up; ""
-
-
-# -- host process to Broker --------------------------------------------------------------------------------------------
+    why: Text  # the reason why it is not up; ""
+    relayed: bool = False  # it goes through the ssh connection
 
 
 @dataclass(slots=True)
-class ExpectWorkers:
-    """Host process to Broker that was started again: these Workers live, and will come with what they hold."""
+class ExpectPeers:
+    """Host process to a Broker started again: these peers are to come with the Futures that they hold."""
 
-    workers: list[str]
+    workers: list[str]  # those that live
+    neighbours: list[str]  # those that have a link; they may be out of reach
 
 
 @dataclass(slots=True)
 class NoMoreWorkers:
-    """Host process to Broker: Workers cannot be started here; none will come any more."""
+    """Host process to Broker: Workers cannot be started here, so no more will come."""
 
     reason: Text
     initializer_raised: bool = False
-
-
-# -- relayed links, between host process and connector -----------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -218,7 +250,7 @@ class OpenStream:
 
     stream: int  # odd: numbered by a host process; even: by the connector
     broker: str
-    socket: str  # "main", "meta" or "ear"
+    socket: str  # "main", "meta" or "subscriber"
 
 
 @dataclass(slots=True)
@@ -231,7 +263,7 @@ class StreamData:
 
 @dataclass(slots=True)
 class StreamCredit:
-    """Either way: bytes were passed on, the receiver may send as many more."""
+    """Either way: I have passed this many bytes on, so you may send as many more."""
 
     stream: int
     count: int
@@ -244,14 +276,27 @@ class CloseStream:
     stream: int
 
 
-# -- Origin and connector ----------------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class BeginRun:
+    """Origin to connector: log in to the hosts and begin the run. Answered by ``RunPlanned`` or ``StartRefused``."""
+
+    request: dict[str, Any]  # the fields of fedfutures_launcher.layout.assemble.Request
 
 
 @dataclass(slots=True)
-class BeginRun:
-    """Origin to connector: log in to the hosts and begin the run. Answered by ``HostReady`` or ``StartRefused``."""
+class RunPlanned:
+    """Connector to Origin: all hosts have answered or failed, and those that can take part have their settings."""
 
-    request: dict[str, Any]  # the fields of fedfutures_launcher.layout.assemble.Request
+    settings: dict[str, Any]  # of the Origin's host: the fields of host.settings.Settings
+    hosts: list[str]  # those that have Workers
+
+
+@dataclass(slots=True)
+class KeepNote:
+    """Connector to Origin: if I die, give this to the connector that follows. It replaces the note of that name."""
+
+    name: Text
+    value: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -259,12 +304,12 @@ class HostTable:
     """Connector to Origin: the table of hosts, to be shown before the program runs."""
 
     text: Text
-    problems: bool  # show it even if the user wants to see little
+    problems: bool  # show it even to a user who wants to see little
 
 
 @dataclass(slots=True)
 class Notice:
-    """Connector to Origin: something for people."""
+    """Connector to Origin: a text for people."""
 
     text: Text
 
@@ -280,30 +325,23 @@ class StartRefused:
 
 @dataclass(slots=True)
 class NoWorkersLeft:
-    """Connector to Origin: the last host with Workers is given up."""
+    """Connector to Origin: the last host with Workers is given up. Host process to launching side: this host ends."""
 
     reason: Text
 
 
 ControlFrame = (
-    Probe | BeginHost | DialBroker | RelayBroker | AcceptBroker | HoldOutput | Heartbeat | EndRun
-    | ProbeReply | HostReady | BrokerRestarted | BrokerGivenUp | WorkerOutput | WorkerEnded
-    | BrokerBound | BrokerAccepts | LinkState | ExpectWorkers | NoMoreWorkers
-    | OpenStream | StreamData | StreamCredit | CloseStream
-    | BeginRun | HostTable | Notice | StartRefused | NoWorkersLeft | HostProcessGone
+    Probe | BeginHost | DialBroker | RelayBroker | AcceptBroker | HoldOutput | Heartbeat | EndRun | ProbeReply
+    | HostReady | BrokerRestarted | BrokerGivenUp | WorkerOutput | WorkerEnded | BrokerBound | BrokerAccepts | LinkState
+    | ExpectPeers | NoMoreWorkers | OpenStream | StreamData | StreamCredit | CloseStream | BeginRun | HostTable
+    | Notice | StartRefused | NoWorkersLeft | HostProcessGone | WorkerStopped | WorkerContinued | TryPorts
+    | HostLeaves | RunPlanned | KeepNote | StandInWanted
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 
-CONTROL_CODES: dict[int, type[ControlFrame]] = {
-    1: Probe, 2: BeginHost, 3: DialBroker, 4: RelayBroker, 5: AcceptBroker, 6: HoldOutput, 7: Heartbeat, 8: EndRun,
-    9: ProbeReply, 10: HostReady, 11: BrokerRestarted, 12: BrokerGivenUp, 13: WorkerOutput, 14: WorkerEnded,
-    15: BrokerBound, 16: BrokerAccepts, 17: LinkState, 18: ExpectWorkers, 19: NoMoreWorkers,
-    20: OpenStream, 21: StreamData, 22: StreamCredit, 23: CloseStream,
-    24: BeginRun, 25: HostTable, 26: Notice, 27: StartRefused, 28: NoWorkersLeft,
-    29: HostProcessGone,
-}  # fmt: skip
-"""Codes on the wire; a code is never used again for another frame."""
+CONTROL_CODES: dict[int, type[ControlFrame]] = dict(enumerate(get_args(ControlFrame), 1))
+"""Codes on the wire: the places in ``ControlFrame``. A new one goes to the end, and no place is ever used again."""
 
-SOCKETS = ("main", "meta", "ear")
+SOCKETS = ("main", "meta", "subscriber")
 """The three sockets of a Broker: its ROUTER, its PUB and its SUB."""
 MAX_CONTROL_BYTES = 64 << 20

@@ -1,7 +1,6 @@
 """Copies of values for this process, made as travelling would make them.
 
-A large buffer that shows what is in a segment is mapped again instead of copied: each copy may be written to, and no
-other one sees that.
+A large buffer that shows what is in a segment is mapped again instead of copied: writing to one copy changes no other.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from .payload import Payloads, is_small
 
 
 class Copy(NamedTuple):
-    """A pickled value; equal to another one where the values are."""
+    """A pickled value; equal to another one if the values are."""
 
     stream: bytes
     buffers: tuple[OpenSegment, ...] = ()
@@ -26,21 +25,23 @@ class Copy(NamedTuple):
 
 
 class Copies:
-    """Makes copies in a process whose segments are those of `payloads`; without them, all is copied."""
+    """Makes copies in a process with the segments of `payloads`; without them, copies buffers as well."""
 
     def __init__(self, payloads: Payloads | None = None) -> None:
-        self.pickler = Payloads()  # of its own: what becomes of `payloads` in a forked process does not concern copies
+        self.pickler = Payloads()  # of its own: a forked process changes `payloads`, which must not change copies
         self._segments = None if payloads is None else payloads.segments
         self._mappings = self.pickler.mappings if payloads is None else payloads.mappings
 
     def dump(self, value: Any, *, alone: bool = True) -> Copy:
         """Pickle a value; raises what the pickler raises. `alone` makes no difference here."""
-        if not self._mappings:  # nothing is mapped here
+        segments = self._segments
+        if segments is None or not self._mappings:  # nothing is mapped here
             return Copy(self.pickler.pickled(value, None, []))
         buffers: list[OpenSegment] = []
 
         def stays(buffer: pickle.PickleBuffer) -> bool:
-            held = None if self._segments is None or is_small(buffer) else self._held(buffer.raw())
+            mapping = None if is_small(buffer) else self._mappings.unwritten(buffer.raw(), segments.holds)
+            held = None if mapping is None else mapping.held_open(segments.open)
             if held is not None:
                 buffers.append(held)
             return held is None
@@ -57,11 +58,6 @@ class Copies:
     def load(self, copy: Copy) -> Any:
         """Make the value; raises what loading raises."""
         return self.pickler.unpickled(copy.stream, [self._map(held) for held in copy.buffers])
-
-    def _held(self, raw: memoryview) -> OpenSegment | None:
-        assert self._segments is not None
-        mapping = self._mappings.unwritten(raw, self._segments.holds)
-        return None if mapping is None else mapping.held_open(self._segments.open)
 
     def _map(self, held: OpenSegment) -> memoryview:
         assert self._segments is not None

@@ -33,9 +33,9 @@ _INSTEAD = (
     (types.ModuleType, "Import it inside the function", "Return its data"),
     (object, "Make it inside the function, or pass its data", "Return its data"),
 )  # fmt: skip
-"""Kinds of what cannot travel, with what to do instead of passing and instead of returning it."""
+"""Types that cannot travel, with what to do instead of passing and instead of returning one."""
 _WHOLE = (type, types.ModuleType, concurrent.futures.Future)
-"""What is not looked into."""
+"""Types whose parts are not searched."""
 
 
 def culprit(value: Any, name: str) -> tuple[str, Any]:
@@ -67,7 +67,7 @@ def _can_travel(value: Any) -> bool:
 
 
 def parts_of(value: Any) -> list[tuple[str, Any]]:
-    """Return what a value consists of: (how it is reached, part). What a function uses is reached by its name."""
+    """Return the parts of a value, each with the path to it; the path to what a function uses is its name."""
     if isinstance(value, (list, tuple, collections.deque)):
         return [(f"[{index}]", part) for index, part in zip(range(PARTS_AT_MOST), value)]
     if isinstance(value, (dict, types.MappingProxyType)):
@@ -98,7 +98,7 @@ def _parts_of_function(function: types.FunctionType) -> list[tuple[str, Any]]:
 
 
 def of_function(function: Any, error: Exception, hint: str = "") -> str:
-    """Say what in a function cannot travel; `hint` is what to do instead, where the caller knows better."""
+    """Say what in a function cannot travel; `hint` is what to do instead, if the caller knows better."""
     while isinstance(function, Wrapper):
         function = next((inner for inner in function.inner if not _can_travel(inner)), function.inner[0])
     label = _label(function)
@@ -136,7 +136,7 @@ def of_result(name: str, value: Any, error: Exception) -> str:
 
 
 def largest(function: Any) -> str:
-    """Return the name of the largest part of what a function uses, "" where that cannot be told."""
+    """Return the name of the largest part of what a function uses; "" if that is unknown."""
     while isinstance(function, Wrapper):
         function = function.inner[0]
     if isinstance(function, types.MethodType):
@@ -180,8 +180,10 @@ def _advice(part: Any) -> tuple[str, str]:
 
 
 def _reason(error: Exception, *, always: bool = False) -> str:
-    """What pickling has said, where that is more than the type of the culprit."""
+    """Return what pickle has said, if that is more than the type of the culprit."""
     text = str(error)
+    if isinstance(error, MemoryError) and not text:
+        text = "MemoryError, there is not enough memory for its pickle (ulimit -v, and the limit of the control group)"
     if not text or (text.startswith(_PLAIN_REASON) and not always):
         return ""
     return f": {text.rstrip('.')}"

@@ -1,10 +1,9 @@
 """Exceptions to payloads and back: the same class, the same attributes, the remote traceback as cause.
 
-The default way to pickle an exception calls its class with ``args`` again, which fails for every class whose
-``__init__`` takes something else. Here an exception is rebuilt without calling ``__init__``: ``__new__`` with its
-args, then its ``__dict__``. Each is pickled *and loaded once* by the Worker before it is sent; what does not survive
-that travels as a :class:`RemoteException` that also derives from the nearest base the Origin can import, so
-``except ValueError`` still works.
+By default pickle calls the class of an exception with ``args`` again, which fails for every class whose ``__init__``
+takes something else. Here an exception is rebuilt without its ``__init__``: ``__new__`` with its args, then its
+``__dict__``. The Worker pickles *and loads* each once before it sends it. One that does not survive that travels as a
+:class:`RemoteException` that also derives from the nearest base of Python's own, so ``except ValueError`` still works.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from typing import Any, NamedTuple
 from ..errors import NoRoom, RemoteException, RemoteTraceback
 from ..program.pickling import PROTOCOL, value_pickler
 from .payload import Payloads
-from .tracebacks import AdviceNote, CallNote, text_of, with_lines
+from .tracebacks import AdviceNote, CallNote, is_about, text_of, with_lines
 
 MAX_TRACEBACK_CHARACTERS = 64 << 10
 MAX_EXCEPTION_BYTES = 16 << 20
-"""Inside of a payload, where no Broker sees its segments, one that is larger travels as a RemoteException."""
+"""An exception inside of a payload, where no Broker sees its segments, travels as a RemoteException if it is larger."""
 NOTES_AT_MOST = 6
-"""So many calls, one inside the other, are named in the notes of an exception."""
+"""The notes of an exception name this many calls, one inside the other."""
 NOTES_IN_TEXT = sys.version_info < (3, 11)
 """Whether Python itself shows no notes."""
 _MORE = "..."
@@ -35,7 +34,7 @@ _PLAIN_REDUCE = (BaseException.__reduce__, OSError.__reduce__, ImportError.__red
 
 
 class Where(NamedTuple):
-    """Which call has failed, for people: ``price(row=17)``, the Worker's name, and what else is to be said."""
+    """Which call has failed, for people: ``price(row=17)``, the Worker's name, and advice."""
 
     call: str = ""
     worker: str = ""
@@ -53,10 +52,7 @@ class Where(NamedTuple):
 def dump_failure(
     error: BaseException, payloads: Payloads, where: Where | None = None, *, inside: bool = False
 ) -> bytes:  # fmt: skip
-    """Return the outcome of a Future that raised.
-
-    `inside`: it becomes part of a payload.
-    """
+    """Return the outcome of a Future that raised; `inside`: it becomes part of a payload."""
     text = _traceback_text(error)
     try:
         target = io.BytesIO()
@@ -79,20 +75,17 @@ def dump_failure(
 
 
 def load_failure(outcome: bytes, payloads: Payloads, item: str = "") -> BaseException:
-    """Return the exception, with notes that say which call it was.
+    """Return the exception, with notes that say which call it was, and which `item` of a map.
 
-    Its cause is a :class:`RemoteTraceback`, unless that has no more to say than the exception itself.
-
-    `item` says which of a map it was.
+    Its cause is a :class:`RemoteTraceback`, unless that says no more than the exception itself.
     """
     body, description, text, said = payloads.load(outcome, take=True)
     where = None if said is None else Where(*said)
     text = with_lines(text)
-    error: BaseException
     try:
-        error = payloads.load(body) if body is not None else _proxy(text, *description)
+        error = None if body is None else payloads.load(body)
     except BaseException:  # its class is unknown here, or its code fails here
-        error = _proxy(text, *description)
+        error = None
     if not isinstance(error, BaseException):
         error = _proxy(text, *description)
     says_more = NOTES_IN_TEXT or not isinstance(error, Exception) or not _says_only(text, error)
@@ -109,22 +102,25 @@ def load_failure(outcome: bytes, payloads: Payloads, item: str = "") -> BaseExce
 def _says_only(text: str, error: BaseException) -> bool:
     """Whether a traceback has no line of the program, and nothing but what Python prints of the exception anyway."""
     try:
-        return text.strip() == "".join(traceback.format_exception_only(type(error), error)).strip()
+        lines = traceback.format_exception_only(type(error), error)
+        return text.strip() == "".join(line for line in lines if not is_about(line)).strip()
     except Exception:  # code of the program, such as its __str__, has raised
         return False
 
 
 def add_note(error: BaseException, where: Where, item: str = "") -> None:
-    """Add to an exception which call has raised it; an exception that takes no notes stays as it is."""
+    """Add to an exception which call has raised it, unless it takes no notes."""
     try:
         notes = [*getattr(error, "__notes__", ())]
+        about = [note for note in notes if is_about(note)]  # stays the last one
+        notes = [note for note in notes if not is_about(note)]
         mine = sum(type(note) is CallNote for note in notes)
         if mine >= NOTES_AT_MOST:  # of Futures in Futures in Futures: the innermost ones, and this one
             place = max(place for place, note in enumerate(notes) if type(note) is CallNote)
             del notes[place]
             if notes[-1] != _MORE:
                 notes.append(_MORE)
-        notes += [CallNote(where.note(item)), *map(AdviceNote, where.advice)]
+        notes += [CallNote(where.note(item)), *map(AdviceNote, where.advice), *about]
         vars(error)["__notes__"] = notes  # Python before 3.11 has no add_note
     except Exception:
         pass
@@ -134,27 +130,23 @@ def add_note(error: BaseException, where: Where, item: str = "") -> None:
 def _exception_pickler() -> Any:
     class ExceptionPickler(value_pickler()):  # type: ignore[misc]
         def reducer_override(self, obj: Any) -> Any:
-            if isinstance(obj, BaseException) and _has_plain_reduce(type(obj)):
-                return rebuild, (type(obj), obj.args, getattr(obj, "__dict__", None) or None, _native(obj))
-            if type(obj) in (CallNote, AdviceNote):
-                return type(obj), (str(obj),)
+            kind: Any = type(obj)
+            if (
+                isinstance(obj, BaseException) and kind.__reduce__ in _PLAIN_REDUCE
+                and kind.__reduce_ex__ is object.__reduce_ex__ and kind not in copyreg.dispatch_table
+            ):  # fmt: skip
+                return rebuild, (kind, obj.args, getattr(obj, "__dict__", None) or None, _native(obj))
+            if kind in (CallNote, AdviceNote):
+                return kind, (str(obj),)
             return super().reducer_override(obj)
 
     return ExceptionPickler
 
 
-def _has_plain_reduce(cls: type[BaseException]) -> bool:
-    return (
-        cls.__reduce__ in _PLAIN_REDUCE
-        and cls.__reduce_ex__ is object.__reduce_ex__
-        and cls not in copyreg.dispatch_table
-    )
-
-
 def rebuild(
     cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any] | None, native: dict[str, Any]
 ) -> Any:
-    """Make an exception again without calling its class's own ``__init__``."""
+    """Make an exception without calling its class's own ``__init__``."""
     try:
         error = cls.__new__(cls, *args)
     except TypeError:
@@ -192,7 +184,7 @@ def _native(error: BaseException) -> dict[str, Any]:
 
 
 def _describe(error: BaseException) -> tuple[list[str], str, str, str]:
-    """What a proxy needs: base names (nearest first), type name, str and repr, all plain text."""
+    """Return what a proxy needs: base names (nearest first), type name, str and repr, all plain text."""
     bases = [f"{base.__module__}:{base.__qualname__}" for base in type(error).__mro__[:-1]]
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     return bases, kind, _text(str, error), _text(repr, error)
@@ -206,14 +198,9 @@ def _text(make: Any, error: BaseException) -> str:
 
 
 def _proxy(traceback_text: str, bases: list[str], kind: str, text: str, representation: str) -> BaseException:
-    """A RemoteException that is also an instance of the nearest base that can be found here and takes plain args."""
-    for base in bases:
-        module, _, name = base.partition(":")
-        found = getattr(builtins, name, None) if module == "builtins" else None
-        if isinstance(found, type) and issubclass(found, BaseException):
-            break
-    else:
-        found = Exception
+    """Return a RemoteException that is also of the nearest of its bases that is Python's own and takes plain args."""
+    names = [name for module, _, name in (base.partition(":") for base in bases) if module == "builtins"]
+    found = next((vars(builtins)[name] for name in names if name in vars(builtins)), Exception)
     made: Any = RemoteException
     try:
         if found not in (BaseException, Exception):

@@ -9,42 +9,27 @@ b'\\x00\\x00\\x00\\x02\\x91\\x07'
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import msgpack
 
 from ..errors import RemoteProtocolError
-from .checking import reader_of, writer_of
-from .codec import UNICODE_ERRORS
-from .control import (
-    CONTROL_CODES,
-    MAX_CONTROL_BYTES,
-    SOCKETS,
-    BrokerBound,
-    ControlFrame,
-    HostReady,
-    OpenStream,
-    WorkerOutput,
-)
+from . import control
+from .checking import readers_and_writers
+from .codec import UNICODE_ERRORS, pack_plain
+from .control import CONTROL_CODES, MAX_CONTROL_BYTES, SOCKETS, ControlFrame
 
-_CODE_OF = {kind: code for code, kind in CONTROL_CODES.items()}
-_READERS: dict[int, Callable[[list[Any]], ControlFrame]] = {}
-_WRITERS: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
 _TOGETHER: dict[type[ControlFrame], str] = {
-    WorkerOutput: "1 <= stream <= 3",
-    OpenStream: f"socket in {SOCKETS}",
-    BrokerBound: "max(main, meta, ear) < 65536",
-    HostReady: "len(python) == 3 and brokers and all(len(row) == 5 for row in brokers)",
+    control.WorkerOutput: "1 <= stream <= 3",
+    control.OpenStream: f"socket in {SOCKETS}",
+    control.BrokerBound: "max(main, meta, subscriber) < 65536",
+    control.HostReady: "len(python) == 3 and brokers and all(len(row) == 5 for row in brokers)",
 }
-"""What the type of a field does not show."""
+"""What must hold of the fields beyond their types."""
+_READERS, _WRITERS = readers_and_writers(CONTROL_CODES, (), RemoteProtocolError, "frame", _TOGETHER)
 
 
 def pack(frame: ControlFrame) -> bytes:
     """Return a frame's bytes. Raises KeyError for what is none of :mod:`.control`: nothing else travels."""
-    code = _CODE_OF[type(frame)]
-    writer = _WRITERS.get(type(frame)) or _WRITERS.setdefault(type(frame), writer_of(type(frame)))
-    body: bytes = msgpack.packb([code, *writer(frame)], unicode_errors=UNICODE_ERRORS)
+    body = pack_plain(_WRITERS[type(frame)](frame))
     return len(body).to_bytes(4, "big") + body
 
 
@@ -56,13 +41,8 @@ def decode(body: bytes) -> ControlFrame:
         raise RemoteProtocolError(f"not msgpack: {error}") from None
     if type(parts) is not list or not parts or type(parts[0]) is not int:
         raise RemoteProtocolError("no code")
-    reader = _READERS.get(parts[0])
-    if reader is None:
-        kind = CONTROL_CODES.get(parts[0])
-        if kind is None:
-            raise RemoteProtocolError(f"unknown frame {parts[0]}")
-        reader = _READERS[parts[0]] = reader_of(kind, (), RemoteProtocolError, _TOGETHER.get(kind, ""))
-    return reader(parts)
+    frame: ControlFrame = _READERS[parts[0]](parts)
+    return frame
 
 
 class FrameReader:

@@ -1,12 +1,10 @@
 """Functions to definitions and back, by content.
 
-A function that a module defines goes by reference, with the token of its code and defaults; one of the program's goes
-by value beside that. A Worker takes its own copy where the token is the same, else the one that came: what runs is what
-was submitted, also after a redefinition. Everything else goes by value, or, from an Origin, with the snapshot that the
-call sees (:class:`SnapshotCallable`). The digest of the definition is the function's name on the wire, so each travels
-once per link. Values of variables do not count for it, so durations are learnt whatever these values are.
-
-:class:`FunctionCache` keeps the definition of a function object as long as the function has not changed.
+A function that a module defines goes by reference, with the token of its code and defaults; one of the program's also
+goes by value. A Worker takes its own copy where the token is the same, else the one that came: it runs what was
+submitted, also after a redefinition. Everything else goes by value or, from an Origin, with the snapshot that the call
+sees (:class:`SnapshotCallable`). The digest of the definition is the function's name on the wire, so each travels once
+per link. It does not depend on values of variables, so durations are learnt whatever these values are.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ class DefinitionTooLarge(pickle.PicklingError):
 
 
 class Definition(NamedTuple):
-    """A function ready to travel; `snapshot` is what its calls see of the program, if they see anything of it."""
+    """A function ready to travel; `snapshot` is the part of the program that its calls see, or None."""
 
     digest: bytes
     name: str
@@ -47,10 +45,7 @@ class Definition(NamedTuple):
 
 
 class Wrapper:
-    """A callable around functions of the user's: they keep their own definitions inside its own.
-
-    Subclasses register in :data:`WRAPPERS`, and are called on the Worker after :meth:`bind`.
-    """
+    """A callable around functions of the user's, whose definitions its own contains. Workers :meth:`bind` it first."""
 
     payloads: Payloads
 
@@ -61,7 +56,7 @@ class Wrapper:
         WRAPPERS[cls.__name__] = cls
 
     def parts(self) -> tuple[list[Any], list[type]]:
-        """Return the callables inside, also those inside of wrappers inside, and the kinds of all wrappers."""
+        """Return the callables inside, through all wrappers, and the kinds of all wrappers."""
         functions, kinds = list[Any](), list[type]([type(self)])
         for inner in self.inner:
             found, more = inner.parts() if isinstance(inner, Wrapper) else ([inner], [object])
@@ -70,7 +65,7 @@ class Wrapper:
         return functions, kinds
 
     def bind(self, payloads: Payloads) -> Wrapper:
-        """Give it what it needs to encode failures."""
+        """Give it the payloads, with which it encodes failures."""
         self.payloads = payloads
         for inner in self.inner:
             if isinstance(inner, Wrapper):
@@ -78,12 +73,12 @@ class Wrapper:
         return self
 
     def function(self, place: int = 0) -> Callable[..., Any]:
-        """Return one of the functions as the call that runs now has it."""
+        """Return one of the functions as the running call sees it."""
         inner: Any = self.inner[place]
         return inner.found() if type(inner) is SnapshotCallable else inner  # type: ignore[no-any-return]
 
     def arguments(self, args: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, dict[str, Any]]:
-        """Return what the first function gets when the wrapper is called with `args`; None where that is several."""
+        """Return what the first function gets when the wrapper is called with `args`; None if it is called often."""
         return None, {}
 
     def __call__(self, *args: Any) -> Any:
@@ -97,7 +92,7 @@ class SnapshotCallable:
     """A callable that has no name in the program: it came with the snapshot that the call sees."""
 
     source: Callable[[], list[Any]]
-    """Returns the callables of the snapshot that is seen now; the Worker sets it."""
+    """Returns the callables of the snapshot that the running call sees; the Worker sets it."""
 
     __slots__ = ("_place",)
 
@@ -105,17 +100,17 @@ class SnapshotCallable:
         self._place = place
 
     def found(self) -> Any:
-        """Return the callable itself."""
+        """Return the callable."""
         return type(self).source()[self._place]
 
     @classmethod
     def come_from(cls, source: Callable[[], list[Any]]) -> None:
-        """From now on this has the callables that the snapshot now seen brought along."""
+        """Set :attr:`source`."""
         cls.source = source
 
 
 def innermost(function: Any) -> Any:
-    """Return the function that a wrapper calls in the end, as the call that runs now has it."""
+    """Return the function inside of all wrappers, as the running call sees it."""
     while isinstance(function, Wrapper):
         function = function.function()
     return function
@@ -138,7 +133,7 @@ def name_of(function: Any) -> str:
 def key_of(function: Any, named: Named | None = None) -> Key | None:
     """Return the key under which the program has a callable; None for one that has no name there.
 
-    Without `named` only functions and caches that bear their name are found.
+    Without `named`, it finds only functions and caches under their own names.
     """
     if named is not None:
         return None if isinstance(function, type) else named.key_of(function)
@@ -146,7 +141,7 @@ def key_of(function: Any, named: Named | None = None) -> Key | None:
 
 
 class FunctionCache:
-    """Definitions of the functions submitted last, by function object; never by ``id()``."""
+    """Definitions of the functions submitted last, by function object; each is valid until its function changes."""
 
     def __init__(self, payloads: Payloads) -> None:
         self._payloads = payloads
@@ -158,7 +153,7 @@ class FunctionCache:
     def define(self, function: Any, key: Key | None = None) -> Definition:
         """Return the definition of `function` as it is now; raises what pickling raises.
 
-        key: The name by which the program has it, where it does not bear that itself.
+        key: The name by which the program has it, if that is not its own.
         """
         if isinstance(function, Wrapper):
             return self.wrap(function, [self.define(inner).body for inner in function.inner])
@@ -221,7 +216,7 @@ def _wrapped_by(function: Any) -> Any:
 
 
 def _code_of(function: Any) -> bytes:
-    """Return what says of a callable that is no function what it does, by which how long it takes is remembered."""
+    """Return what identifies the code of a callable that is no function: its durations are remembered by that."""
     for _ in range(8):
         inner = _wrapped_by(function)
         if inner is None:
@@ -233,18 +228,18 @@ def _code_of(function: Any) -> bytes:
 
 
 def own_token(function: types.FunctionType, key: Key) -> bytes:
-    """Return the token of a function by itself, whatever it reads; of one that is too large to compare, TOO_LARGE."""
+    """Return the token of a function without what it reads; TOO_LARGE for one that is too large to compare."""
     return examine(function, Named(), key).token or TOO_LARGE
 
 
 def still_is(function: Any, key: Key | None) -> Probe:
-    """Return what tells whether a function is still what it was, and has the name that it had."""
+    """Return a probe that tells whether a function has not changed and still has its name."""
     is_function = type(function) is types.FunctionType
     token = own_token(function, key) if key is not None and is_function else b""
     probe = probe_for(function, True, lambda: key is not None and own_token(function, key) == token)
     if key is None:
         return probe or (lambda: True)
-    if not is_function:  # its content is that of a variable, and looked at as such
+    if not is_function:  # its content is that of a variable, and checked as such
         return lambda: lookup(key) is function
     return lambda: lookup(key) is function and (probe is None or probe())
 
@@ -279,30 +274,29 @@ def load(body: bytes, payloads: Payloads) -> Any:
 
 
 def is_plain_builtin(value: Any) -> bool:
-    """Whether this is a built-in function of a module; a built-in method goes with its object, which may change."""
+    """Whether this is a built-in function of a module, not a built-in method: its object may change."""
     return isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, (types.ModuleType, type(None)))
 
 
 def is_of_package(function: Any) -> bool:
-    """Whether this is a function of a module that is not the program's, which has it under its name."""
+    """Whether a module that is not the program's has this function under its name."""
     return isinstance(function, types.FunctionType) and is_found_in(function.__module__, function)
 
 
 class Unloaded:
     """A definition that came, to be loaded at its first use: loading runs user code, and belongs where that runs.
 
-    What it names of the program is what the program's modules have when it is loaded, so it is loaded again under
-    another snapshot, unless it is a function that they still have.
+    It refers to the program's modules as they are when it is loaded. So it is loaded again under another snapshot,
+    unless it is a function that they still have.
     """
 
-    __slots__ = ("_body", "_digest", "_function", "_is_loaded", "_key", "_seen")
+    __slots__ = ("_body", "_digest", "_function", "_key", "_seen")
 
     def __init__(self, body: bytes, digest: bytes | None = None) -> None:
         self._body = body
         self._digest = digest
         self._function: Any = None
-        self._is_loaded = False
-        self._seen = b""
+        self._seen: bytes | None = None  # the snapshot under which it was loaded; None: not yet
         self._key: Key | None = None
 
     def load(self, payloads: Payloads, seen: bytes = b"") -> Any:
@@ -310,12 +304,12 @@ class Unloaded:
 
         Raises what loading raises, and SealBroken if the definition is not of the digest that was named.
         """
-        if self._is_loaded and (seen == self._seen or (self._key is not None and lookup(self._key) is self._function)):
+        if self._seen is None:
+            if self._digest is not None and digest_of(self._body) != self._digest:
+                raise SealBroken("the definition of the function was altered on its way; it was not loaded")
+        elif seen == self._seen or (self._key is not None and lookup(self._key) is self._function):
             return self._function
-        if not self._is_loaded and self._digest is not None and digest_of(self._body) != self._digest:
-            raise SealBroken("the definition of the function was altered on its way; it was not loaded")
         self._function, self._seen = load(self._body, payloads), seen
         reference = pickle.loads(self._body)[0]
         self._key = (reference[0], reference[1]) if isinstance(reference, tuple) else None
-        self._is_loaded = True
         return self._function

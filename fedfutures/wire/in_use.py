@@ -1,8 +1,8 @@
 """Whether a file is in use: whether any process, this one too, has it open or mapped.
 
-The kernel is asked: it grants a lease for writing only on a file that nobody else has open, and a mapping keeps its
-file open, in forked processes too, also where its descriptor is closed. Where no lease is to be had (other kernels,
-some file systems), the answer is that the file is in use.
+The kernel grants a lease for writing only on a file that nobody else has open. A mapping keeps its file open, also
+after its descriptor was closed and in forked processes. Where there are no leases (other kernels, some file systems),
+the file counts as in use.
 """
 
 from __future__ import annotations
@@ -13,10 +13,7 @@ import signal
 
 
 def is_in_use(path: str) -> bool:
-    """Return whether another descriptor or a mapping of this file exists; True where nobody can say.
-
-    Raises FileNotFoundError.
-    """
+    """Whether another descriptor or a mapping of this file exists, or nobody can say; raises FileNotFoundError."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -24,7 +21,7 @@ def is_in_use(path: str) -> bool:
     except OSError:
         return True
     try:
-        # Whoever opens the file in this moment has a signal sent to us; the usual one would end this process.
+        # The kernel sends us a signal if somebody opens the file now; the usual one would end this process.
         fcntl.fcntl(descriptor, _F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, _F_SETLEASE, fcntl.F_WRLCK)
         fcntl.fcntl(descriptor, _F_SETLEASE, fcntl.F_UNLCK)

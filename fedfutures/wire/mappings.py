@@ -1,8 +1,8 @@
 """Private maps of segments, and which of them nobody has written to.
 
-What is loaded of a segment is mapped *copy on write*: whoever gets it may write to it, and nobody else sees that. As
-long as nothing was written, the map shows what is in the file. So a value that was given and is passed on goes by its
-segment, not as a copy (:meth:`Mappings.unwritten`).
+A loaded segment is mapped *copy on write*: whoever gets it may write to it, and nobody else sees that. Until somebody
+does, the map shows what is in the file, so a value that is passed on goes by its segment, not as a copy
+(:meth:`Mappings.unwritten`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from .pages import address_of, is_written
 
 _NO_RESERVE: int = getattr(mmap, "MAP_NORESERVE", 0x4000)
-"""Pages that are never written to take no memory, so none is to be set aside for them."""
+"""Pages that nobody writes to take no memory, so the kernel need not reserve any."""
 _SAID = ".read-only-said"
 
 
@@ -36,11 +36,11 @@ class Mapping:
 
     @property
     def lives(self) -> bool:
-        """Whether the memory is this map's still."""
+        """Whether the memory still belongs to this map."""
         return self._map() is not None
 
     def held_open(self, open_file: Callable[[str], int]) -> OpenSegment | None:
-        """Return the segment held open: once, as long as somebody needs it. None where it has no name any more."""
+        """Return the segment held open, once for all who need it; None if its name is gone."""
         held = self._open()
         if held is None:
             try:
@@ -52,7 +52,7 @@ class Mapping:
 
 
 class OpenSegment:
-    """A segment that is held open, so that it can be mapped whatever becomes of its name."""
+    """A segment that is held open, so it can be mapped whatever becomes of its name."""
 
     __slots__ = ("__weakref__", "descriptor", "mapping")
 
@@ -91,45 +91,41 @@ class Mappings:
         return mapping if mapping is not None and mapping.size == buffer.nbytes and mapping.lives else None
 
     def unwritten(self, buffer: memoryview, same: Callable[[str, memoryview], bool]) -> Mapping | None:
-        """Return the map that a buffer is the whole of, if it shows what is in its segment, and only that.
+        """Return the map that a buffer is the whole of, if nobody has written to it.
 
-        `same` compares a segment and a buffer, where the kernel does not say which pages were written.
+        `same` compares a segment and a buffer where the kernel does not say which pages were written.
         """
         mapping = self.find(buffer)
         if mapping is None:
             return None
         written = is_written(mapping.address, mapping.size)
-        if written is None:
-            written = not same(mapping.name, buffer)
-        return None if written else mapping
+        return mapping if (same(mapping.name, buffer) if written is None else not written) else None
 
 
 def map_privately(descriptor: int, size: int, owner: str, directory: str) -> mmap.mmap:
-    """Map a file copy on write, or read-only where the system does not let so much memory be written to.
+    """Map a file copy on write, or read-only where the system does not allow so much writable memory.
 
-    `owner`, of the directory of segments `directory`, is named when that is said. Raises MemoryError where there is no
-    room for either.
+    The notice of that names `owner`, and comes once for `directory`. Raises MemoryError where neither is possible.
     """
-    try:
-        return mmap.mmap(descriptor, size, flags=mmap.MAP_PRIVATE | _NO_RESERVE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
-    except OSError as error:
-        if error.errno != errno.ENOMEM:
-            raise
-    try:
-        mapped = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
-    except OSError as error:
-        if error.errno != errno.ENOMEM:
-            raise
-        raise MemoryError(
-            f"{owner} on {os.uname().nodename} has no room in its address space for a value of {size:,} bytes: "
-            "ulimit -v (RLIMIT_AS) says how much it may have"
-        ) from None
-    _say_read_only(owner, size, directory)
-    return mapped
+    copied = {"flags": mmap.MAP_PRIVATE | _NO_RESERVE, "prot": mmap.PROT_READ | mmap.PROT_WRITE}
+    for options in (copied, {"access": mmap.ACCESS_READ}):
+        try:
+            mapped = mmap.mmap(descriptor, size, **options)
+        except OSError as error:
+            if error.errno != errno.ENOMEM:
+                raise
+        else:
+            if options is not copied:
+                _say_read_only(owner, size, directory)
+            return mapped
+    raise MemoryError(
+        f"{owner} on {os.uname().nodename} has no room in its address space for a value of {size:,} bytes: "
+        "ulimit -v (RLIMIT_AS) says how much it may have"
+    )
 
 
 def _say_read_only(owner: str, size: int, directory: str) -> None:
-    """Say, once on each host of a run, that values cannot be written to."""
+    """Print, once on each host of a run, that values cannot be written to."""
     try:
         os.close(os.open(os.path.join(directory, _SAID), os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError:

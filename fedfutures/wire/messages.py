@@ -1,30 +1,32 @@
 """Every message of the Main and Meta sockets, and nothing else.
 
-A message is a slotted dataclass; its fields, in this order, are what msgpack carries (:mod:`.codec` adds the type
-code, the sequence number and the acknowledgement in front). The annotations are the schema: the codec checks each
-arriving field against them, so a machine never sees a field of the wrong type.
+A message is a slotted dataclass. msgpack carries its fields in this order, behind the type code, the sequence number
+and the acknowledgement that :mod:`.codec` adds. The annotations are the schema: the codec checks each arriving field
+against them, so a machine never sees a field of the wrong type. Three rules hold for all messages:
 
-Three rules hold for all of them:
-
-* Instants never travel, only durations: the clocks of two hosts have nothing to do with each other.
+* Durations travel, instants never: the clocks of two hosts have nothing to do with each other.
 * Payloads, outcomes and function bodies are opaque ``bytes``. Only Workers (and the Origin, which is one) open them.
 * A Future is named by its submitter and the number that the submitter gave it. A *piece* is a Batch on one link:
-  the giver numbers it, and results, returns and cancellations speak of (piece, ids), so no hop searches for a Future.
-
-Not sequenced, because they open a link or carry nothing to lose: ``Hello``, ``Welcome``, ``Refused``, ``Stranger``,
-``Ack``, ``Ping``, ``Pong`` and ``State``; nor are ``Get`` and ``Chunk``, which are asked for again.
+  the giver numbers it, and results, returns and cancellations name (piece, ids), so no hop searches for a Future.
 """
 
 from __future__ import annotations
 
+from typing import get_args
+
 from ..lazy_dataclass import dataclass, field
 
-PROTOCOL = 4
+PROTOCOL = 7
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
 
-# What became of a Future: the kinds of an outcome. VALUE and ERROR bodies are payloads, the others msgpack or empty.
-# That of LOST is a text, or a text and True: the initializer of the Workers has raised.
-VALUE, ERROR, CANCELLED, POISONED, LOST = range(5)
+# What became of a Future: the kinds of an outcome. Bodies of VALUE and ERROR are payloads, with a seal if the run has a
+# key. Those of the others are msgpack or empty: a Broker makes them, and nobody takes them for a pickle.
+# The body of LOST is a text, or a text and True: the initializer of the Workers has raised.
+VALUE, ERROR, CANCELLED, POISONED, LOST, OVERRAN = range(6)
+
+ANY, UNLIMITED, LIMITED, NONE = range(4)
+"""Which Futures a Worker starts: any; none with a time limit, for Futures wait in it; of a stand-in: those with one
+alone, or none."""
 
 Signed = int
 """A number that may be negative; all others may not."""
@@ -37,7 +39,7 @@ class Hello:
     protocol: int
     role: str  # "worker", "origin" or "broker"
     name: str
-    boot: int  # drawn at each start: another boot under the same name is another process
+    incarnation: int  # drawn at each start: another incarnation under the same name is another process
     pid: int
     session: int = 0  # the one that the sender knows from an earlier Welcome, 0: none
     round: int = 0  # how often it has begun to introduce itself
@@ -49,10 +51,10 @@ class Welcome:
 
     protocol: int
     name: str
-    boot: int
+    incarnation: int
     size: int  # Workers of the Federation, for fedfutures.SIZE
     session: int = 0  # names the state that both ends keep of the link: another one, and all of it begins anew
-    greeter: int = 0  # boot plus round of the ``Hello`` that this answers: an answer to an earlier one says nothing
+    greeter: int = 0  # incarnation plus round of the answered ``Hello``; an answer to an earlier one is ignored
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ class Ping:
     """Between Brokers: are you there, and how far away? Answered at once by ``Pong`` with the same token."""
 
     token: int
-    last: int = 0  # the last number that the sender has given out: who has taken in less has lost something
+    last: int = 0  # the last number that the sender has given out: a receiver with a lower one has lost something
 
 
 @dataclass(slots=True)
@@ -85,22 +87,23 @@ class Pong:
 
 @dataclass(slots=True)
 class Ack:
-    """Nothing but its header's acknowledgement, when no other message had to go that way."""
+    """Nothing but the acknowledgement in its header, when the sender has nothing else to say."""
 
-    missing: bool = False  # numbers after the acknowledged one have come, so it was lost: repeat it
+    missing: bool = False  # numbers after the next one have come, so that one was lost: repeat it
 
 
 @dataclass(slots=True)
 class Demand:
     """How many more Futures the sender can use, counted from the last message it acknowledges here.
 
-    Demand is state: a later one replaces an earlier one. A Broker speaks for all that lies behind it, seen from the
-    receiver: its Workers, and what its other neighbours can use.
+    Demand is state: a later one replaces an earlier one. A Broker adds up what lies behind it, seen from the receiver:
+    its Workers, and what its other neighbours can use.
     """
 
     count: int
     idle: int  # Workers behind the sender that have nothing to run; of a Worker: 1 or 0
     workers: int = 1  # Workers behind the sender; of a Worker: 0 while it starts nothing of others
+    starts: int = ANY  # of a Worker: ANY, UNLIMITED or LIMITED
 
 
 @dataclass(slots=True)
@@ -117,17 +120,14 @@ class Function:
 
 @dataclass(slots=True)
 class Want:
-    """The sender holds Batches of this function and does not have (or no longer has) its definition.
-
-    Or it needs a module, a snapshot or a value: that is asked for towards the Origin.
-    """
+    """The sender lacks the definition of a function of which it holds Batches, or a module, a snapshot or a value."""
 
     digest: bytes
 
 
 @dataclass(slots=True)
 class Batch:
-    """Work: Futures of one submitter that share function, attempt and crash count. It can be split anywhere."""
+    """Work: Futures of one submitter that share function, attempt, crash count and limit. It can be split anywhere."""
 
     piece: int
     submitter: str
@@ -135,18 +135,19 @@ class Batch:
     attempt: int  # grows with each loss; an older attempt's result is dropped when a newer one was first
     crashes: int  # Workers that these Futures were running on when they died
     backlog: int  # how many more of them the sender still keeps: the scheduler cuts smaller pieces near the end
-    spent: bool  # the receiver's Demand is used up by this: it was counted for shorter Futures
+    spent: bool  # this uses up the receiver's Demand, which was counted for shorter Futures
     ids: list[int]
     payloads: list[bytes]
-    root: str = ""  # the Origin from whose Futures these stem: Origins have equal shares while both have work
+    root: str = ""  # the Origin from whose Futures these stem: Origins get equal shares while both have work
     priority: Signed = 0  # higher ones first
+    limit: int = 0  # milliseconds that each may take from its start on; 0: any time
 
 
 @dataclass(slots=True)
 class Holding:
-    """After a new session began: the sender holds these Futures, given to it in the session before.
+    """In a new session: the sender holds these Futures of the session before, and will send their results.
 
-    Their results will come. When their submitter names them again, they are not given to anybody else.
+    When their submitter names them again, the Broker gives them to nobody else.
     """
 
     piece: int
@@ -155,6 +156,8 @@ class Holding:
     attempt: int
     crashes: int
     ids: list[int]
+    proofs: list[bytes] = field(default_factory=list)
+    """To another host: of each Future the end of its payload, which nobody knows who was not given it (`proof_of`)."""
 
 
 @dataclass(slots=True)
@@ -176,13 +179,13 @@ class Return:
 
     piece: int
     ids: list[int]
-    attempt: int = 0  # what became of the attempts and the crash count meanwhile; 0: nothing
+    attempt: int = 0  # their attempt and crash count, where these have changed since; 0: they have not
     crashes: int = 0
 
 
 @dataclass(slots=True)
 class Cancel:
-    """The giver asks for these Futures back for good; answered by ``Results`` (CANCELLED) or ``Running``."""
+    """The giver cancels these Futures; answered by ``Results`` (CANCELLED) or ``Running``."""
 
     piece: int
     ids: list[int]
@@ -194,7 +197,7 @@ class Running:
 
     piece: int
     ids: list[int]
-    kept: int = 0  # of one that is a slice of a map, and was cut: how many of its items it still runs; 0: all
+    kept: int = 0  # of a slice of a map that was cut: how many of its items it still runs; 0: all
 
 
 @dataclass(slots=True)
@@ -208,7 +211,7 @@ class Constant:
 
 @dataclass(slots=True)
 class Bye:
-    """The sender leaves on purpose: what it still holds is to run elsewhere, and counts as no crash."""
+    """The sender leaves on purpose: Futures that it still holds run elsewhere, and this counts as no crash."""
 
     reason: str
 
@@ -226,7 +229,7 @@ class Inquire:
 
 @dataclass(slots=True)
 class Answer:
-    """What one machine has to say to an ``Inquire``; `last` when nothing more will come over this link."""
+    """One machine answers an ``Inquire``; `last` when no further answer will come over this link."""
 
     number: int
     name: str
@@ -236,11 +239,15 @@ class Answer:
 
 @dataclass(slots=True)
 class Get:
-    """Between Brokers of two hosts: send this part of a segment. Asked again when no answer comes."""
+    """Between Brokers of two hosts: send this part of a segment. Asked again until an answer comes."""
 
     name: str
     offset: int
     count: int  # bytes
+
+
+GONE, LATER = -1, -2
+"""Sizes in a ``Chunk`` that brings nothing."""
 
 
 @dataclass(slots=True)
@@ -249,7 +256,7 @@ class Chunk:
 
     name: str
     offset: int
-    size: Signed  # bytes of the whole segment; -1: it is not here any more
+    size: Signed  # bytes of the whole segment; GONE: it is not to be had; LATER: ask again, it may still come here
 
 
 @dataclass(slots=True)
@@ -271,64 +278,41 @@ class Fetched:
     """The answer to ``Fetch``: the segment is here."""
 
     name: str
-    size: Signed  # bytes; -1: it is not to be had
+    size: Signed  # bytes; -1: nobody has it
 
 
 @dataclass(slots=True)
 class State:
-    """The one Meta message: the Broker's load, as a numbered snapshot that is repeated, so losing one is no loss.
+    """The one Meta message: the Broker's load, a numbered snapshot. It is repeated, so losing one does no harm.
 
-    To its Workers a Broker speaks of all that it knows, to a neighbour of what lies on this side of their link.
+    To its Workers a Broker tells all that it knows, to a neighbour what lies on this side of their link.
     """
 
-    boot: int
+    incarnation: int
     number: int
-    hunger: int  # Futures that idle Workers could run now and nobody has offered
-    spare: int  # Futures that could be given away or given back: queued here or behind, kept by submitters
+    unmet: int  # Futures that idle Workers could run now and nobody has offered
+    spare: int  # Futures that could be given away or back: queued here or behind this Broker, kept by submitters
     size: int  # Workers
 
 
 Message = (
-    Hello | Welcome | Refused | Ack | Demand | Function | Want | Batch | Results | Return
-    | Cancel | Running | Constant | Bye | State | Stranger | Ping | Pong | Holding | Inquire | Answer
-    | Get | Chunk | Drop | Fetch | Fetched
+    Hello | Welcome | Refused | Ack | Demand | Function | Want | Batch | Results | Return | Cancel | Running | Constant
+    | Bye | State | Stranger | Ping | Pong | Holding | Inquire | Answer | Get | Chunk | Drop | Fetch | Fetched
 )  # fmt: skip
-
 UNSEQUENCED = frozenset({Hello, Welcome, Refused, Stranger, Ack, Ping, Pong, State, Get, Chunk})
-"""Outside the link's numbering; all others are numbered, acknowledged and repeated (federation.channel)."""
+"""Outside the link's numbering: they open a link, carry nothing to lose, or (``Get``, ``Chunk``) are asked for again.
 
-CODES: dict[int, type[Message]] = {
-    1: Hello,
-    2: Welcome,
-    3: Refused,
-    4: Ack,
-    5: Demand,
-    6: Function,
-    7: Want,
-    8: Batch,
-    9: Results,
-    10: Return,
-    11: Cancel,
-    12: Running,
-    13: Constant,
-    14: Bye,
-    15: State,
-    16: Stranger,
-    17: Ping,
-    18: Pong,
-    19: Holding,
-    20: Inquire,
-    21: Answer,
-    22: Get,
-    23: Chunk,
-    24: Drop,
-    25: Fetch,
-    26: Fetched,
-}
-"""Type codes on the wire; a code is never used again for another message."""
+All others are numbered, acknowledged and repeated (:mod:`..federation.channel`).
+"""
+
+CODES: dict[int, type[Message]] = dict(enumerate(get_args(Message), 1))
+"""Type codes on the wire: the places in ``Message``. A new one goes to the end, and no place is ever used again."""
 
 # Limits, checked on arrival. Bodies of a quarter of a megabyte and more do not travel in messages (wire.segments).
 MAX_MESSAGE_BYTES = 64 << 20
 MAX_BATCH_FUTURES = 1 << 16
 MAX_NAME_CHARACTERS = 512
+MAX_COUNT = (1 << 63) - 1
+"""The largest number. Who adds to a number that has come stops here, since others refuse a larger one."""
+MAX_PIECE = (1 << 40) - 1
 MAX_CHUNK_BYTES = 1 << 20

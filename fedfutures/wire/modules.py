@@ -1,17 +1,16 @@
 """Modules on their way to Workers whose host does not share the Origin's files. Pure.
 
-A module travels as a definition does (:class:`.messages.Function`), asked for by a key that says its name, and is
-handed on as one: once over each link. The body is msgpack of what an import needs, its text and never its bytecode,
-which is another Python's business. An empty body says that the module is not to be had; its name then says why.
+A module travels as a definition does (:class:`.messages.Function`), once over each link; a key that contains its name
+asks for it. The body is msgpack of what an import needs: the text of the module, never its bytecode, which another
+Python could not run. An empty body says that there is no such module; the name of the ``Function`` then says why.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import msgpack
-
 from ..program.snapshots import PREFIXES
+from .codec import pack_plain, unpack_plain
 
 _PREFIX = b"import "
 _ASKED_FOR = (_PREFIX, *PREFIXES)
@@ -33,13 +32,12 @@ class Module(NamedTuple):
         >>> unpack(Module(False, "/p/a.py", b"x = 1").pack())
         Module(is_package=False, file='/p/a.py', source=b'x = 1')
         """
-        body: bytes = msgpack.packb(list(self), unicode_errors="surrogatepass")
-        return body
+        return pack_plain(list(self))
 
 
 def unpack(body: bytes) -> Module:
     """Return the module of a body; raises ValueError when it is none."""
-    values = msgpack.unpackb(body, unicode_errors="surrogatepass")
+    values = unpack_plain(body)
     if type(values) is not list or [type(value) for value in values] != [bool, str, bytes]:
         raise ValueError("not a module")
     return Module(*values)
@@ -55,7 +53,7 @@ def key_of(name: str) -> bytes:
 
 
 def is_module(key: bytes) -> bool:
-    """Whether this is the key of a module, or of something else of the program's, and not the digest of a function.
+    """Whether this is the key of a module, a snapshot or a value of the program, not the digest of a function.
 
     >>> is_module(b"import a"), is_module(b"import 012345678"), is_module(b"0123456789abcdef")
     (True, True, False)
@@ -69,4 +67,8 @@ def name_of(key: bytes) -> str:
     >>> name_of(b"import a.b")
     'a.b'
     """
-    return key[len(_PREFIX) :].decode("utf-8", "surrogatepass")
+    name = key[len(_PREFIX) :]
+    try:
+        return name.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:  # no module has this name
+        return name.decode("utf-8", "replace")

@@ -1,8 +1,7 @@
 """The memory of this process: where a buffer is, whether two are equal, whether a private map has been written to.
 
-A private map (copy on write) shows the pages of its file until they are written to; from then on they are pages of the
-process's own. ``/proc/self/pagemap`` tells the two apart, at 8 bytes for each page of memory: no content is read.
-Whoever wrote does not matter: Python, C, another thread, the kernel.
+A private map (copy on write) shows a page of its file until somebody writes to it; then the process has a page of its
+own. ``/proc/self/pagemap`` tells the two apart without reading the page, whoever wrote: Python, C, or the kernel.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ PAGE = mmap.PAGESIZE
 _ENTRY_BYTES = 8
 _AT_ONCE_BYTES = 1 << 20
 _HIGH = _ENTRY_BYTES - 1 if sys.byteorder == "little" else 0
-"""The place, in an entry, of the byte with the bits that are looked at."""
+"""Which byte of an entry has the bits below."""
 _IN_MEMORY, _SWAPPED, _OF_FILE = 0x80, 0x40, 0x20
 _NOT_WRITTEN = bytes(bits for bits in range(256) if not bits & (_IN_MEMORY | _SWAPPED) or bits & _OF_FILE)
 
@@ -55,22 +54,19 @@ def address_of(buffer: object) -> int:
         _release_buffer(found)
 
 
-def are_equal(one: memoryview, other: memoryview) -> bool:
-    """Whether two contiguous buffers hold the same bytes. It takes half the time that copying one of them takes.
+def are_equal(mapped: mmap.mmap | bytes, buffer: memoryview) -> bool:
+    """Whether a map and a contiguous buffer hold the same bytes. It takes half the time that copying one of them takes.
 
-    >>> are_equal(memoryview(b"abc"), memoryview(bytearray(b"abc"))), are_equal(memoryview(b"abc"), memoryview(b"abd"))
+    >>> are_equal(b"abc", memoryview(bytearray(b"abc"))), are_equal(b"abc", memoryview(b"abd"))
     (True, False)
     """
-    if one.nbytes != other.nbytes:
-        return False
-    return not one.nbytes or _compare(address_of(one), address_of(other), one.nbytes) == 0
+    size = len(mapped)
+    return size == buffer.nbytes and (not size or _compare(address_of(mapped), address_of(buffer), size) == 0)
 
 
 def is_written(address: int, size: int) -> bool | None:
     """Whether this process has written to a page of a private map of a file since it was made; None: unknown."""
-    if not pagemap_tells():
-        return None
-    return _is_written(address, size)
+    return _is_written(address, size) if pagemap_tells() else None
 
 
 def _is_written(address: int, size: int) -> bool | None:
@@ -96,7 +92,7 @@ def _is_written(address: int, size: int) -> bool | None:
 
 @functools.cache
 def pagemap_tells() -> bool:
-    """Whether the page map of this kernel says what is expected of it: some sandboxes have one that says nothing."""
+    """Whether the page map of this kernel can be trusted: that of some sandboxes says nothing."""
     try:
         descriptor = os.memfd_create("pages")
     except (OSError, AttributeError):

@@ -1,24 +1,25 @@
 """Objects to payloads and back: pickle protocol 5, large buffers through shared memory.
 
-A payload is a pickle (its first byte is ``0x80``), or, when something in it was large, a *manifest*: the byte ``0x01``
-and msgpack of ``[pickle or name of the segment holding it, [names of the buffers' segments], reusable]``, the last
-telling whether this payload is the only one that needs these segments. Brokers carry either without loading it, but
-between hosts they see to it that the segments of a manifest come along (:mod:`.manifest`). They cannot do that for
-a manifest inside of something else: what is put into a definition or another payload is dumped `inline`.
+A payload is a pickle (its first byte is ``0x80``) or, when something in it was large, a manifest (:mod:`.manifest`).
+Brokers carry either without loading it, but between hosts they bring the segments of a manifest along. They cannot do
+that for a manifest inside of something else: what becomes part of a definition or of another payload is dumped
+`inline`.
 
-The standard C pickler is tried first and cloudpickle only when it fails. Functions and classes that the program's
-modules have under a name always go by that name, so that a class is one class in a Worker however an instance came
-there; Workers have them by the snapshot that their Future sees (:mod:`..program.variables`).
+The standard C pickler is tried first, cloudpickle only when it fails. Functions and classes that the program's modules
+have under a name always go by that name, so a class is one class in a Worker however an instance came there; Workers
+have them by the snapshot that their Future sees (:mod:`..program.variables`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import pickle
 import sys
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import msgpack
 
@@ -30,11 +31,13 @@ from ..program.postponing import pickles_for_program
 from ..program.reach import Reach
 from ..program.scanning import STACK_GLOBAL, keys_in
 from ..program.snapshots import split
+from .digests import SegmentDigests
 from .manifest import MANIFEST, segments_of
 from .mappings import Mappings
+from .names import is_user_file
 from .pages import address_of
-from .seal import Seal, digest_of
-from .segments import SHARED_FROM_BYTES, Segments
+from .seal import Seal
+from .segments import SHARED_FROM_BYTES, Check, Segments
 from .written import Written, WrittenAt
 
 pickles_for_program(__name__)
@@ -42,17 +45,12 @@ pickles_for_program(__name__)
 Unpickle = Callable[[Any, Sequence[Any]], Any]
 """Makes a value of a pickle and its buffers."""
 Keep = Callable[[pickle.PickleBuffer], Any]
-"""Asked for each buffer of a pickle whether it stays there; takes those that do not."""
+"""Says of each buffer whether it stays in the pickle, and takes those that do not."""
 Find = Callable[[bytes, list[pickle.PickleBuffer]], "bytes | None"]
 MESSAGE_BYTES_AT_MOST = 24 << 20
-"""Payloads up to this size travel in messages where no directory has room for their segments."""
+"""A payload up to this size travels in a message where no directory has room for its segments."""
 MISSING_AT_MOST = 64
-"""So many names that are missing here are asked for while one payload is loaded."""
-
-
-class _KnownArray(NamedTuple):
-    array: weakref.ref[Any]
-    place: WrittenAt
+"""While one payload is loaded, this many names that are missing here are asked for."""
 
 
 class Payloads:
@@ -60,12 +58,14 @@ class Payloads:
 
     def __init__(self, segments: Segments | None = None, seal: Seal | None = None) -> None:
         self.segments = segments
+        self._digests = None if segments is None else SegmentDigests(segments)
         self.bring_missing: Callable[[Exception], bool] | None = None
         """Brings what a pickle names and this process lacks; False where there is none."""
-        self.seal = seal  # with which this node seals what it submits, and opens what it is given
+        self.seal = seal  # seals what this node submits, and opens what it is given
         self.mappings = Mappings()
         self.place_of: Callable[[str], str] = str  # where a segment of a variable is, on a host that had to fetch it
-        self._known: dict[int, _KnownArray] = {}  # segments of arrays that still live, by identity
+        # Segments of arrays that still live, by identity.
+        self._known: dict[int, tuple[weakref.ref[Any], WrittenAt]] = {}
         # What the program defines comes back from Workers under the name that it has there.
         sys.modules.setdefault(MAIN_NAMES[1], sys.modules[MAIN_NAMES[0]])
 
@@ -77,14 +77,15 @@ class Payloads:
         self.place_of = place_of or self.place_of
 
     def dump(
-        self, value: Any, written: Written | None = None, *, alone: bool = False, inline: bool = False,
-        reached: Reach | None = None,
+        self, value: Any, written: Written | None = None, *, alone: bool = False, near: bool = False,
+        inline: bool = False, reached: Reach | None = None,
     ) -> bytes:  # fmt: skip
         """Return the payload of `value`.
 
-        `written` remembers the segments of buffers by identity, so that a buffer met again unchanged is not written
-        again. `alone`: its receiver is to have the segments for itself, as that of a result has. `inline`: no segments.
-        What the value reaches of the program is added to `reached`. Raises what the pickler raises.
+        `written` remembers the segments of buffers, so a buffer that has not changed is not written again. `alone`: the
+        receiver gets the segments for itself, as that of a result does. `near`: the receiver is on this host, and uses
+        no digest of what was written here, so none is computed. `inline`: no segments. Adds to `reached` what the value
+        reaches of the program. Raises what the pickler raises.
         """
         if inline:
             return self.pickled(value, None, [], reached)
@@ -94,7 +95,7 @@ class Payloads:
         stream = self.pickled(value, callback, buffers, reached)
         if not buffers and len(stream) < SHARED_FROM_BYTES:
             return stream
-        return self._packed(stream, buffers, written, alone) or self.pickled(value, None, [])
+        return self._packed(stream, buffers, written, alone, near) or self.pickled(value, None, [])
 
     def pickled(self, value: Any, keep: Keep | None, buffers: list[Any], reached: Reach | None = None) -> bytes:
         """Return the pickle of a value; `keep` adds buffers to `buffers`."""
@@ -119,7 +120,7 @@ class Payloads:
     ) -> tuple[bytes, Reach]:
         """Return the payload of what `dump` pickles, given a callback for buffers, and what that reaches.
 
-        `find` returns the payload that there is already of a pickle and its buffers, or None.
+        `find` returns an earlier payload of this pickle and these buffers, or None.
         """
         buffers: list[pickle.PickleBuffer] = []
         keep = buffers.append
@@ -127,87 +128,91 @@ class Payloads:
         found = None if find is None else find(stream, buffers)
         return found or self._packed(stream, buffers, None, False) or dump(None)[0], reached
 
-    def _packed(self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool) -> bytes:
-        """Return the payload of a pickle and its buffers; b"" where it has to travel in messages for want of room."""
-        if not buffers and (len(stream) < SHARED_FROM_BYTES or self.segments is None):
+    def _packed(
+        self, stream: bytes, buffers: list[pickle.PickleBuffer], written: Written | None, alone: bool,
+        near: bool = False,
+    ) -> bytes:  # fmt: skip
+        """Return the payload of a pickle and its buffers; b"" where there is no room and it fits into a message."""
+        segments = self.segments
+        if segments is None or (not buffers and len(stream) < SHARED_FROM_BYTES):
             return stream
-        assert self.segments is not None
-        segment_of = self._new_segment_of if alone else self._segment_of
         names: list[str] = []
         try:
             for buffer in buffers:
-                names.append(segment_of(buffer.raw(), written))
-            held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else self.segments.write(stream)
+                raw = buffer.raw()
+                names.append(self._new_segment_of(segments, raw) if alone else self._segment_of(segments, raw, written))
+            held: bytes | str = stream if len(stream) < SHARED_FROM_BYTES else segments.write(stream)
         except BaseException as error:
-            self.segments.release(names)
-            if isinstance(error, NoRoom) and _fits_a_message(stream, buffers):
+            segments.release(names)
+            size = len(stream) + sum(buffer.raw().nbytes for buffer in buffers)
+            if isinstance(error, NoRoom) and size <= MESSAGE_BYTES_AT_MOST:
                 return b""
             raise
-        reusable = not any(self.segments.is_shared(name) for name in names)
-        digest = [digest_of(stream)] if self.seal is not None and isinstance(held, str) else []
-        body: bytes = msgpack.packb([held, names, reusable, *digest])
+        reusable = not any(map(segments.is_shared, names))
+        parts: list[Any] = [held, names, reusable]
+        if self.seal is not None and self._digests is not None and not near:
+            parts.append(self._digests.of([*names, held] if isinstance(held, str) else names))
+        body: bytes = msgpack.packb(parts)
         return MANIFEST + body
 
-    def _segment_of(self, raw: memoryview, written: Written | None) -> str:
-        """Return the segment that holds a buffer: the one it is in already, where it has not changed since."""
-        assert self.segments is not None
-        owner, segments = raw.obj, self.segments
+    def _segment_of(self, segments: Segments, raw: memoryview, written: Written | None) -> str:
+        """Return the segment that holds a buffer: an earlier one, if the buffer has not changed since."""
+        owner = raw.obj
         if written is not None:
             place = written.find(owner)
             if place is not None:
-                if self._is_unchanged(raw, place, is_steady=written.is_steady):
+                if self._is_unchanged(segments, raw, place, is_steady=written.is_steady):
                     segments.retain(place.name)
                     return place.name
                 segments.release([written.forget(owner)], reuse=True)
         known = self._known.get(id(owner))
-        if known is not None and known.array() is owner and self._is_unchanged(raw, known.place):
-            segments.retain(known.place.name)
-            return known.place.name
-        name = self._new_segment_of(raw, None)
+        if known is not None and known[0]() is owner and self._is_unchanged(segments, raw, known[1]):
+            segments.retain(known[1].name)
+            return known[1].name
+        name = self._new_segment_of(segments, raw)
         if written is not None:
             written.remember(owner, WrittenAt(name, address_of(raw), raw.nbytes))
             segments.retain(name)
         elif known is None and (self.mappings.find(raw) is not None or _is_read_only(owner)):
-            self._keep(owner, WrittenAt(name, address_of(raw), raw.nbytes))
+            self._keep(segments, owner, WrittenAt(name, address_of(raw), raw.nbytes))
         return name
 
-    def _new_segment_of(self, raw: memoryview, written: Written | None) -> str:
-        """Return a segment of its own for a buffer: a second name where it is what was mapped of another one."""
-        assert self.segments is not None
-        mapping = self.mappings.unwritten(raw, self.segments.holds)
-        name = None if mapping is None else self.segments.name_again(mapping.name)
-        return self.segments.write(raw) if name is None else name
+    def _new_segment_of(self, segments: Segments, raw: memoryview) -> str:
+        """Return a segment of its own for a buffer: a second name where the buffer shows another segment."""
+        mapping = self.mappings.unwritten(raw, segments.holds)
+        name = None if mapping is None else segments.name_again(mapping.name)
+        return segments.write(raw) if name is None else name
 
-    def _is_unchanged(self, raw: memoryview, place: WrittenAt, *, is_steady: bool = False) -> bool:
-        """Whether a buffer is as it was when it was written to a segment."""
-        assert self.segments is not None
+    def _is_unchanged(
+        self, segments: Segments, raw: memoryview, place: WrittenAt, *, is_steady: bool = False
+    ) -> bool:  # fmt: skip
+        """Whether a buffer has not changed since it was written to a segment."""
         if (address_of(raw), raw.nbytes) == (place.address, place.size):
             if is_steady or (raw.readonly and _is_of_bytes(raw.obj)):
                 return True
-            if self.mappings.unwritten(raw, self.segments.holds) is not None:  # so it was not at that time
+            if self.mappings.unwritten(raw, segments.holds) is not None:  # so nobody had written to it then
                 return True
-        return self.segments.holds(place.name, raw)
+        return segments.holds(place.name, raw)
 
-    def _keep(self, owner: Any, place: WrittenAt) -> None:
+    def _keep(self, segments: Segments, owner: Any, place: WrittenAt) -> None:
         """Remember the segment of an array until the array is gone."""
-        key, segments = id(owner), self.segments
-        assert segments is not None
+        key = id(owner)
 
         def forget(_: Any) -> None:
             del self._known[key]
             segments.release([place.name])
 
         try:
-            self._known[key] = _KnownArray(weakref.ref(owner, forget), place)
+            self._known[key] = weakref.ref(owner, forget), place
         except TypeError:
             return
         segments.retain(place.name)
 
     def load(self, payload: bytes, *, take: bool = False, read_only: bool = False) -> Any:
-        """Return the value; with `take` the files that its buffers map are let go with them.
+        """Return the value; raises what loading raises.
 
-        They are private: what is written to them is seen nowhere else. With `read_only` nobody can. Raises what loading
-        raises.
+        Its buffers are private: nobody else sees what is written to them. With `read_only` nobody can write to them.
+        `take` frees the files that they map when they are gone.
         """
         if payload[:1] != MANIFEST:
             return self.unpickled(payload, ())
@@ -224,18 +229,33 @@ class Payloads:
         private: bool = True,
     ) -> Any:  # fmt: skip
         assert self.segments is not None
-        held, names, _, *digest = msgpack.unpackb(payload[1:])
-        places = [place_of(name) for name in names]
-        buffers = [self.mappings.add(name, self.segments.map(name, private=private, take=take)) for name in places]
-        if isinstance(held, bytes):
-            return unpickle(held, buffers)
-        with self.segments.map(place_of(held), take=take) as stream:
-            if digest and digest_of(memoryview(stream)) != digest[0]:
-                raise SealBroken(f"the segment {held} is not what the submitter wrote; it was altered on its way")
+        held, names, _, *digests = msgpack.unpackb(payload[1:])
+        checks = self._checks(*digests)
+        try:
+            places = [place_of(name) for name in names]
+            maps = [self.segments.map(place, private=private, take=take, check=next(checks)) for place in places]
+            buffers = [self.mappings.add(*each) for each in zip(places, maps)]
+            if isinstance(held, bytes):
+                return unpickle(held, buffers)
+            stream = self.segments.map(place_of(held), take=take, check=next(checks))
+        except SealBroken:
+            if take:
+                self.discard(payload)
+            raise
+        try:
             return unpickle(memoryview(stream), buffers)
+        finally:
+            with contextlib.suppress(BufferError):  # the traceback of an error holds it: it goes with that
+                stream.close()
+
+    def _checks(self, digests: Sequence[bytes] = ()) -> Iterator[Check | None]:
+        """Return what checks the segments of a payload, one after the other; those that lack a digest fail."""
+        if self.seal is None or self._digests is None:
+            return itertools.repeat(None)
+        return map(self._digests.checking, itertools.chain(digests, itertools.repeat(b"")))
 
     def unpickled(self, stream: bytes | memoryview, buffers: Sequence[Any]) -> Any:
-        """Return the value of a pickle, with what is missing in this process brought."""
+        """Return the value of a pickle; brings what this process lacks."""
         try:
             return pickle.loads(stream, buffers=buffers)
         except (AttributeError, ModuleNotFoundError):
@@ -249,28 +269,30 @@ class Payloads:
         return pickle.loads(stream, buffers=buffers)
 
     def retain(self, payload: bytes) -> None:
-        """Have one more :meth:`release` of this payload be needed before its segments go."""
+        """Keep the segments of this payload for one more :meth:`release`."""
         if payload[:1] == MANIFEST and self.segments is not None:
             for name in segments_of(payload):
                 self.segments.retain(name)
 
+    def discard(self, outcome: bytes) -> None:
+        """An outcome is not opened: remove its segments."""
+        if self.segments is not None:
+            for name in segments_of(outcome):
+                if not is_user_file(name):
+                    self.segments.remove(name)
+
     def release(self, payload: bytes) -> None:
-        """The Future of this payload has resolved, and no longer needs its segments."""
+        """The Future of this payload has resolved and no longer needs its segments."""
         payload = split(payload)[1]
         if payload[:1] == MANIFEST and self.segments is not None:
             held, names, *_ = msgpack.unpackb(payload[1:])
             self.segments.release(names if isinstance(held, bytes) else [held, *names], reuse=True)
 
 
-def _fits_a_message(stream: bytes, buffers: list[pickle.PickleBuffer]) -> bool:
-    """Whether a pickle and its buffers may travel in a message, for want of room for segments."""
-    return len(stream) + sum(buffer.raw().nbytes for buffer in buffers) <= MESSAGE_BYTES_AT_MOST
-
-
 def _is_read_only(array: Any) -> bool:
-    """Whether an array views memory that it cannot write to, nor be made to: ``bytes``, or a map of a file.
+    """Whether an array views memory that it can never write to: ``bytes``, or a read-only map of a file.
 
-    One that owns its memory and is merely flagged read-only can be made writable again.
+    An array that owns its memory and is only flagged read-only can be made writable again.
     """
     base = _base_of(array)
     try:
@@ -280,7 +302,7 @@ def _is_read_only(array: Any) -> bool:
 
 
 def _is_of_bytes(array: Any) -> bool:
-    """Whether an array views what can never change, whoever tries; memory that is read-only here may have writers."""
+    """Whether an array views what can never change; other memory that is read-only here may have writers elsewhere."""
     base = _base_of(array)
     while type(base) is memoryview:
         base = base.obj
@@ -288,7 +310,7 @@ def _is_of_bytes(array: Any) -> bool:
 
 
 def _base_of(array: Any) -> Any:
-    """Return what an array, or a view of a view of one, has its memory from; itself if that is its own."""
+    """Return the owner of the memory of an array or of a view of one: the array itself if that is its own."""
     base = array
     while (below := getattr(base, "base", None)) is not None:
         base = below
@@ -296,7 +318,7 @@ def _base_of(array: Any) -> Any:
 
 
 def is_small(buffer: pickle.PickleBuffer) -> bool:
-    """Whether a buffer stays in the pickle: it is below the limit, or not in one piece."""
+    """Whether a buffer stays in the pickle: it is below the limit, or not contiguous."""
     try:
         return buffer.raw().nbytes < SHARED_FROM_BYTES
     except BufferError:

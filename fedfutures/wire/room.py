@@ -1,8 +1,7 @@
 """Which directories of a host hold segments, and how much more they can hold.
 
-A run has two directories on each host: one on the memory file system, and one on disk (in ``TMPDIR``) for values that
-the first has no room for. Memory file systems are small in places: Docker gives 64 MB. A segment has the same name
-wherever it is, so who reads it looks into one directory after the other.
+A run has one on the memory file system, which may be small (Docker gives 64 MB), and one on disk (in ``TMPDIR``) for
+what the first has no room for. A segment has the same name in either.
 """
 
 from __future__ import annotations
@@ -13,14 +12,19 @@ import os
 from ..errors import NoRoom
 
 SPARE_BYTES = 1 << 20
-"""So much of a file system is left to others: locks and queues of ``multiprocessing``, for instance."""
-GRACEFUL = frozenset(
-    {
-        errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM,
-        errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.EIO,
-    }
-)  # fmt: skip
+"""What segments leave free of a file system for others, such as locks and queues of ``multiprocessing``."""
+GRACEFUL = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM,
+    errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.EIO,
+})  # fmt: skip
 """Errors of a directory that another directory may not have."""
+
+
+MADE, HANDED_OVER = 0o600, 0o700
+"""The mode of a segment's file says who removes it when its maker dies: nobody needs one that is only made; one that
+was handed over belongs to the receiver of the outcome, and stays."""
+OF_HERE = 0o200
+"""The mode of a segment that came from another host lacks this bit: nobody writes to it here."""
 
 
 class Places:
@@ -32,11 +36,8 @@ class Places:
 
     def find(self, name: str) -> str:
         """Return the path of a file; of one that is nowhere, the path that it would have in the preferred directory."""
-        for directory in self.directories:
-            path = os.path.join(directory, name)
-            if os.path.lexists(path):
-                return path
-        return os.path.join(self.directories[0], name)
+        paths = [os.path.join(directory, name) for directory in self.directories]
+        return next(filter(os.path.lexists, paths), paths[0])
 
     def free(self) -> str:
         """Say how much room there is, for people."""
@@ -52,7 +53,7 @@ class Places:
 
 
 def free_bytes(directory: str) -> int:
-    """Return how many bytes a directory's file system can take in; 0 where that is not to be had."""
+    """Return how many bytes a directory's file system can take in; 0 where it does not say."""
     try:
         state = os.statvfs(directory)
     except OSError:
@@ -67,11 +68,11 @@ def check_fits(directory: str, size: int) -> None:
 
 
 def write_file(path: str, view: memoryview) -> None:
-    """Write a segment's file, a new one or one that is used again; one that could not be written is removed.
+    """Write a segment's file, new or used again; remove it if that fails.
 
-    All of it is written before anybody maps it: a page of a map that cannot be had would end the process (SIGBUS).
+    All of it is written before anybody maps it: a page of a map that does not exist would end the process (SIGBUS).
     """
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW, MADE)
     try:
         os.ftruncate(descriptor, view.nbytes)
         while view:

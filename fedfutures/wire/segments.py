@@ -1,19 +1,13 @@
 """Shared memory between the processes of one host: files in a private directory on a memory file system.
 
-A :class:`Segments` writes large buffers to files of their own and maps those of others, copy on write
-(:mod:`.mappings`). A file is not changed while anybody needs it. The directory belongs to the run: the host process
-makes it (mode 0700) and removes it with all that is in it, so nothing outlives a run whichever way it ends.
-``multiprocessing.shared_memory`` is not used: it starts a tracker process that unlinks segments other processes still
-need (CPython issue 82300).
+A :class:`Segments` writes each large buffer to a file and maps the files of others, copy on write (:mod:`.mappings`).
+No file changes while anybody needs it. The host process makes the directory and removes it with its content.
 
-Writing to pages that exist is five times as fast as writing to new ones (``benchmarks/programs/pages.py``), so a file
-that nobody uses any more is not removed but renamed to ``free-SIZE-...``, up to :data:`FREE_BYTES_AT_MOST` in all, and
-any process of the run may claim it by renaming it again. "Nobody" has to be certain, for a map shows what is in its
-file: who claims a file asks the kernel whether anybody has it open or mapped (:mod:`.in_use`), be it a Future's global,
-a process that a Future has forked, or a Worker that was given up for lost and goes on. And a file with two names is
-never written again: the other name is that of a value that was passed on.
-
-What the memory file system has no room for is written to a second directory, on disk (:mod:`.room`).
+Writing to pages that exist is five times as fast as writing to new ones (``benchmarks/programs/pages.py``). So a file
+that nobody uses is renamed to ``free-SIZE-...`` instead of removed, and any process of the run may claim it by renaming
+it again. A map shows what is in its file, so whoever claims one asks the kernel whether anybody has it open or mapped
+(:mod:`.in_use`): a Future's global, a process that a Future has forked, or a Worker that was given up for lost and goes
+on. A file with two names is never written again: the other name belongs to a value that was passed on.
 """
 
 from __future__ import annotations
@@ -22,32 +16,34 @@ import contextlib
 import mmap
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 
+from .. import failpoints
 from .in_use import is_in_use
 from .mappings import map_privately
-from .names import free_name, free_size
+from .names import free_name, free_size, is_segment, is_user_file, maker_of, segment_name
 from .pages import are_equal
-from .room import GRACEFUL, Places, check_fits, write_file
+from .room import GRACEFUL, MADE, Places, check_fits, write_file
 
 SHARED_FROM_BYTES = 1 << 18
 """Buffers and pickles from this size on travel through shared memory between the processes of one host."""
 
 FREE_BYTES_AT_MOST = 256 << 20
+Check = Callable[[str, int], object]
+"""Looks at a segment that is about to be mapped: its name, and the descriptor of its file."""
 
 
 class Segments:
-    """Writes and maps the segments of one process in the directory `path`; `owner` makes file names unique.
+    """Writes and maps the segments of one process in the directories `path` and `disk` (:mod:`.room`).
 
-    What `path` has no room for goes to the directory `disk`, if there is one; `host` is named in errors.
+    File names begin with `owner`, which is unique, and end with what nobody can guess; errors name `host`.
     """
 
     def __init__(self, path: str, owner: str, *, disk: str = "", host: str = "") -> None:
         self.path = path
         self._places = Places(host, path, disk)
         self._owner = owner
-        self._count = 0
-        self._process = os.getpid()  # one that it has forked lets go of nothing: the files are not its own
+        self._process = os.getpid()  # a process that it has forked removes nothing: the files are not its own
         self._users: dict[str, int] = {}  # of own segments: payloads that need the file
 
     def write(self, buffer: memoryview | bytes) -> str:
@@ -96,14 +92,20 @@ class Segments:
         """Whether more than one payload needs this own segment."""
         return self._users[name] > 1
 
+    @failpoints.delayed("segments.open")
     def open(self, name: str) -> int:
         """Return a descriptor of a segment, which can be mapped whatever becomes of its name."""
         return os.open(self._file(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
-    def map(self, name: str, *, private: bool = False, take: bool = False) -> mmap.mmap:
-        """Map a segment read-only, with `private` copy on write; with `take` it is let go when the map is."""
+    def map(self, name: str, *, private: bool = False, take: bool = False, check: Check | None = None) -> mmap.mmap:
+        """Map a segment read-only, with `private` copy on write; `take` frees it when the map is gone.
+
+        `check` is called with the name and the open file before; what it raises is raised.
+        """
         descriptor = self.open(name)
         try:
+            if check is not None:
+                check(name, descriptor)
             mapped = self.map_open(descriptor) if private else _map_read_only(descriptor)
         finally:
             os.close(descriptor)
@@ -124,13 +126,13 @@ class Segments:
         try:
             if os.fstat(descriptor).st_size != buffer.nbytes:
                 return False
-            with _map_read_only(descriptor) as mapped, memoryview(mapped) as view:
-                return are_equal(view, buffer)
+            with _map_read_only(descriptor) as mapped:
+                return are_equal(mapped, buffer)
         finally:
             os.close(descriptor)
 
     def name_again(self, name: str) -> str | None:
-        """Give a segment that is mapped here a second name, as if it had been written again; None if it has none."""
+        """Give a segment that is mapped here a second name, as if it had been written again; None if it is gone."""
         new, path = self._new_name(), self._file(name)
         try:
             os.link(path, os.path.join(os.path.dirname(path), new), follow_symlinks=False)
@@ -140,7 +142,7 @@ class Segments:
         return new
 
     def release(self, names: Sequence[str], *, reuse: bool = False) -> None:
-        """A payload that needed these segments is done: those that no other needs are freed, or removed."""
+        """A payload no longer needs these segments: remove those that no other needs, or free them for `reuse`."""
         for name in names:
             if self._users.get(name, 1) > 1:
                 self._users[name] -= 1
@@ -151,12 +153,24 @@ class Segments:
             else:
                 self.remove(name)
 
+    @failpoints.delayed("segments.remove")
     def remove(self, name: str) -> None:
         """Remove a segment's file; mappings of it stay valid."""
         path = self._file(name)
         if os.getpid() == self._process:
             with contextlib.suppress(FileNotFoundError):  # the run is over, or another attempt's result came first
                 os.unlink(path)
+
+    def remove_others(self, needed: Container[str]) -> None:
+        """Remove the segments of all other owners, who are dead, but for those that are needed.
+
+        Free files stay for whoever writes next, and so do the user's own and what begins with a dot (:mod:`.names`).
+        """
+        for directory in self._places.directories:
+            for name in os.listdir(directory):
+                if is_segment(name) and not is_user_file(name) and maker_of(name) != self._owner and name not in needed:
+                    with contextlib.suppress(OSError):
+                        os.unlink(os.path.join(directory, name))
 
     def free(self) -> str:
         """Say how much room there is, for people."""
@@ -167,11 +181,11 @@ class Segments:
         return os.path.exists(self._file(name))
 
     def _new_name(self) -> str:
-        self._count += 1
-        return f"{self._owner}-{self._count}"
+        return segment_name(self._owner, os.urandom(8))
 
+    @failpoints.delayed("segments.free")
     def _free(self, name: str) -> None:
-        """Leave a file that nobody needs under this name to whoever wants to write next."""
+        """Leave a file that nobody needs to whoever writes next."""
         path = self._file(name)
         if os.getpid() != self._process:
             return
@@ -183,19 +197,19 @@ class Segments:
             if size + sum(known for _, known in self._free_files()) > FREE_BYTES_AT_MOST or not _is_unused(path):
                 os.unlink(path)
             else:
+                os.chmod(path, MADE)
                 os.rename(path, self._file(free_name(size, self._new_name())))
         except FileNotFoundError:
             pass  # as in remove()
 
     def link(self, name: str, target: str) -> None:
-        """Let a file that is elsewhere be found under `name`."""
-        try:
+        """Make a file that is elsewhere a segment called `name`."""
+        with contextlib.suppress(FileExistsError):  # the same, for the name says what it is
             os.symlink(target, self._file(name))
-        except FileExistsError:
-            pass  # the same, for the name says what it is
 
+    @failpoints.lost("segments.claim")
     def claim(self, size: int, path: str) -> bool:
-        """Make a free file of about this size ours, under `path`; one of two that try gets it."""
+        """Rename a free file of about this size to `path`; of two processes that try, one gets it."""
         for name, known in self._free_files():
             if size // 2 <= known <= 2 * size:
                 try:

@@ -1,14 +1,12 @@
 """Tracebacks for people: the lines of the program, without ours.
 
 A Worker formats what was raised there and leaves out the frames of fedfutures, greenlet, cloudpickle and
-``concurrent.futures``. Where it cannot read the text of a line, as of a notebook's cell, the receiver adds it. Nothing
-of that is done for Futures that succeed.
+``concurrent.futures``. The receiver adds the text of lines that the Worker cannot read, as those of a notebook's cell.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 import linecache
 import os
 import re
@@ -18,6 +16,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from ..errors import ABOUT
+
 FRAMES_AT_MOST = 200
 _HERE = os.path.dirname(os.path.dirname((lambda: None).__code__.co_filename))
 _CALLERS = tuple(
@@ -26,12 +26,12 @@ _CALLERS = tuple(
 """Their frames stand directly above the function of a Future."""
 _OURS = frozenset({"fedfutures", "fedfutures_launcher", "greenlet", "cloudpickle"})
 _NAME_ON_WORKERS = re.compile(r"^([ |+-]*)__mp_main__\.", re.MULTILINE)
-"""In front of a class of the program, which Workers import under this name; of __main__ Python shows none."""
+"""Stands before a class of the program, which Workers import under this name; Python does not show ``__main__.``."""
 _FRAME = re.compile(r'([ |+]*)  File "(.+)", line (\d+), in ')
 
 
 class CallNote(str):
-    """A note that fedfutures has added to an exception: which call it was. Pickled by others it is a plain string."""
+    """A note that fedfutures has added to an exception: which call it was. Other picklers see a plain string."""
 
     __slots__ = ()
 
@@ -47,36 +47,42 @@ class AdviceNote(CallNote):
 
 def _places() -> tuple[str, ...]:
     """Return where our modules and those that call user code are."""
-    return _places_of(*(getattr(sys.modules.get(name), "__file__", None) for name in ("greenlet", "cloudpickle")))
-
-
-@functools.cache
-def _places_of(*files: str | None) -> tuple[str, ...]:
-    places = [_HERE, *(os.path.dirname(file) for file in (concurrent.futures.__file__, *files) if file)]
+    others = (getattr(sys.modules.get(name), "__file__", None) for name in ("greenlet", "cloudpickle"))
+    places = [_HERE, *(os.path.dirname(file) for file in (concurrent.futures.__file__, *others) if file)]
     return tuple(place + os.sep for place in places)
 
 
 def text_of(error: BaseException) -> str:
     """Return the traceback of an exception that has left a Future, and of those in its chain, as text."""
     frames = error.__traceback__
-    while frames is not None and _is_frame_of_ours(frames.tb_frame):  # those that have called the program's
+    while frames is not None and _is_frame_of_ours(frames.tb_frame):  # they have called the program's
         frames = frames.tb_next
     frames = frames or error.__traceback__
     shown = traceback.TracebackException(type(error), error, frames, limit=-FRAMES_AT_MOST, compact=True)
     places = _places()
     for part in _chain(shown):
         part.stack[:] = _without_ours(part.stack, places)
-    notes = getattr(shown, "__notes__", None)
-    if notes:  # ours come with the exception, and are to be said once
-        shown.__notes__ = [note for note in notes if type(note) not in (CallNote, AdviceNote)]  # type: ignore[attr-defined]
+        notes = getattr(part, "__notes__", None)
+        if notes:
+            part.__notes__ = [note for note in notes if not _comes_with(note, part is shown)]
     return _NAME_ON_WORKERS.sub(r"\1", "".join(shown.format()))
+
+
+def _comes_with(note: Any, outermost: bool) -> bool:
+    """Whether a note is ours and is seen at the exception itself, for which its traceback becomes a text."""
+    return is_about(note) or (outermost and type(note) in (CallNote, AdviceNote))
+
+
+def is_about(note: Any) -> bool:
+    """Whether a note names the section about an error of fedfutures."""
+    return isinstance(note, str) and note.startswith(ABOUT)
 
 
 def _without_ours(stack: list[traceback.FrameSummary], places: tuple[str, ...]) -> list[traceback.FrameSummary]:
     kept = [frame for frame in stack if not frame.filename.startswith(places)]
     if kept or not stack or stack[-1].filename.startswith(_CALLERS):
         return kept
-    return stack[-1:]  # raised by us, and nowhere near a line of the program: for whoever mends that
+    return stack[-1:]  # we have raised it, and no line of the program is near: for whoever mends that
 
 
 def _chain(error: Any) -> Iterator[Any]:
@@ -91,7 +97,7 @@ def _chain(error: Any) -> Iterator[Any]:
 
 
 def with_lines(text: str) -> str:
-    """Add the lines that the sender of a traceback's text could not read, and this process can.
+    """Add the lines that the sender of a traceback could not read, and this process can.
 
     >>> _ = linecache.cache.setdefault("cell 3", (9, None, ["x = 1\\n", "1 / 0\\n"], "cell 3"))
     >>> print(with_lines('  File "cell 3", line 2, in f\\nZeroDivisionError'))

@@ -1,4 +1,4 @@
-"""Buffers that were written to segments and may come again: the items of one ``map``."""
+"""Buffers that were written to segments and may be written again: those of the items of one ``map``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class WrittenAt(NamedTuple):
 class Written:
     """Segments of buffers, by the objects that own the buffers.
 
-    `is_steady`: the buffers are taken to be as they were. Else they are compared.
+    `is_steady`: the buffers count as unchanged. Else they are compared.
     """
 
     def __init__(self) -> None:
@@ -50,21 +50,18 @@ class Written:
 
     def forget(self, owner: Any) -> str:
         """An object's buffer has changed; return the segment that it had."""
-        return self._drop(id(owner))
+        place = self._known.pop(id(owner))[0]
+        self.bytes -= place.size
+        return place.name
 
     def shrink(self, most_bytes: int, used: set[str], release: Callable[[list[str]], object]) -> None:
         """Release what was used longest ago and is not among `used`, down to `most_bytes`."""
-        for key, known in list(self._known.items()):
+        for place, owner in list(self._known.values()):
             if self.bytes <= most_bytes:
                 break
-            if known[0].name not in used:
-                release([self._drop(key)])
+            if place.name not in used:
+                release([self.forget(owner)])
 
     def clear(self) -> list[str]:
         """Forget all; return the segments."""
-        return [self._drop(key) for key in list(self._known)]
-
-    def _drop(self, key: int) -> str:
-        place = self._known.pop(key)[0]
-        self.bytes -= place.size
-        return place.name
+        return [self.forget(owner) for _, owner in list(self._known.values())]

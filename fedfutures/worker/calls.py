@@ -7,6 +7,7 @@ the same objects, and the same errors, wherever it runs.
 from __future__ import annotations
 
 import contextlib
+import functools
 import pickle
 from collections.abc import Callable
 from time import monotonic
@@ -22,22 +23,23 @@ from ..wire import functions
 from ..wire.copies import Copies
 from ..wire.failures import dump_failure
 from ..wire.messages import ERROR, VALUE
+from ..wire.names import host_of_node
 from ..wire.payload import Payloads
+from ..wire.seal import proof_of
 from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
 from .driver import DRIVEN, PUMP_DUE, Driver
-from .future import Future
+from .future import Future, invoke_callbacks, settle
 from .interrupts import calls_futures
 from .plain import ATOMS
-from .pump import Pump
 from .results import dump_result
-from .runners import Runners
+from .runners import Pump, Runners
 from .surroundings import Surroundings
 
 LOADED_FUNCTIONS_KEPT = 4096
-FINISHED_BYTES_AT_MOST = 4 << 20
+FINISHED_AT_MOST = 4 << 20  # bytes
 _NONE = pickle.dumps(None, 5)
-_NOTHING_LOADED: Any = (None, None, b"", False)
+_NOTHING_LOADED: Any = (None, None, b"", False, b"")
 _LOADING: Any = ()
 """Stands for the arguments of a call that are being loaded."""
 
@@ -46,18 +48,8 @@ class Calls:
     """Calls the functions of Futures in the main thread, and those of own Futures in any."""
 
     __slots__ = (
-        "_driver",
-        "_loaded",
-        "_local",
-        "_lock",
-        "_name",
-        "_payloads",
-        "_pump",
-        "_runners",
-        "_surroundings",
-        "_tasks",
-        "_workload",
-        "most_tasks",
+        "_driver", "_dump_near", "_host", "_loaded", "_local", "_lock", "_name", "_payloads", "_pump", "_runners",
+        "_surroundings", "_workload", "leaving", "most_tasks", "tasks",
     )  # fmt: skip
 
     def __init__(
@@ -65,16 +57,22 @@ class Calls:
         pump: Pump, most_tasks: int | None,
     ) -> None:  # fmt: skip
         self._driver, self._lock, self._name = driver, driver.lock, driver.name
-        self._payloads, self._local = payloads, local
+        self._payloads, self._local, self._host = payloads, local, host_of_node(driver.name)
+        self._dump_near = functools.partial(payloads.dump, near=True)
         self._surroundings, self._runners, self._workload = surroundings, runners, driver.machine.workload
         self._loaded: dict[bytes, Any] = {}  # functions of others
         self._pump = pump
-        self._tasks, self.most_tasks = 0, most_tasks  # Futures of others: run, and to be run at most (None: any number)
+        self.leaving = False  # whether this Worker was told to end
+        self.tasks, self.most_tasks = 0, most_tasks  # Futures of others: run, and to be run at most (None: any number)
 
     @property
     def has_enough(self) -> bool:
-        """Whether this Worker has run as many Futures of others as it may."""
-        return self.most_tasks is not None and self._tasks >= self.most_tasks
+        """Whether this Worker has run as many Futures of others as it may, or was told to end."""
+        return self.leaving or (self.most_tasks is not None and self.tasks >= self.most_tasks)
+
+    def leave(self) -> None:
+        """Run no more Futures of others, from now on."""
+        self.leaving = True
 
     def on_run(self, action: rules.Run) -> None:
         """A piece and its function are here: put it into the queue. The lock is held."""
@@ -95,11 +93,11 @@ class Calls:
     @calls_futures
     def run_fetched(self, piece: HeldPiece) -> None:
         """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
-        function, call, seen, brings = _NOTHING_LOADED
+        function, call, seen, brings, task = _NOTHING_LOADED
         todo, finished, payloads, runners = piece.todo, piece.finished, self._payloads, self._runners
         surroundings, stamp, times = self._surroundings, piece.stamp, self._driver.times
         begin, load, isolation, state = surroundings.begin, payloads.load, surroundings.isolation, surroundings.state
-        began, size = monotonic(), 0
+        began, size, limit, dump = monotonic(), 0, piece.terms.limit, stamp and self._dump_for(piece.terms.submitter)
         while True:
             try:
                 number, payload = todo.popleft()
@@ -107,11 +105,12 @@ class Calls:
                 with contextlib.suppress(ValueError):  # mostly the first, unless the helper thread has just put one
                     self._workload.queue.remove(piece)  # before it
                 break
-            begin(piece.number, number)
-            self._tasks += 1
+            begin(piece.number, number, limit)
+            self.tasks += 1
             switches, kind = runners.switches, VALUE
             try:
                 if stamp is not None:
+                    task = proof_of(payload)
                     payload = self._open(piece, number, payload)
                 if payload[0] == MARKED:
                     payload = surroundings.see(payload, piece.terms.root)
@@ -124,11 +123,13 @@ class Calls:
                 args, kwargs = call = load(payload)
                 run = isolation.fresh().run
                 value = run(function, *args, **kwargs) if kwargs else run(function, *args)
-                outcome = _NONE if value is None else dump_result(value, payloads, function, args)
+                outcome = _NONE if value is None else dump_result(value, payloads, function, args, dump)
             except BaseException as error:
                 outcome, kind = self._failure(error, piece, function, call), ERROR
-            if surroundings.scopes:
-                surroundings.end_scopes()
+            if stamp is not None:
+                outcome = self._sealed(task, kind, outcome)
+            if limit or surroundings.scopes:
+                surroundings.end_fetched()
             if not state.calm:  # at once: an alarm that the Future has left could go off
                 surroundings.settle()
             value = args = kwargs = call = None
@@ -137,10 +138,18 @@ class Calls:
             finished.append((number, outcome, kind, now - began if runners.switches == switches else 0.0))
             began = now
             size += len(outcome)
-            if runners.ready or now >= times[PUMP_DUE] or size > FINISHED_BYTES_AT_MOST:
+            if runners.ready or now >= times[PUMP_DUE] or size > FINISHED_AT_MOST or (limit and runners.suspended):
                 break
         if todo or runners.ready:
             self._pump()
+
+    def _dump_for(self, submitter: str) -> Callable[..., bytes] | None:
+        """Return what writes the results that go to a submitter, where that is on this host: it needs no digests.
+
+        Nobody on the way can make a far submitter look near: its name is under the seal of each task. And what comes
+        from another host without digests, no submitter uses.
+        """
+        return self._dump_near if self._host and host_of_node(submitter) == self._host else None
 
     def _function_of(self, piece: HeldPiece) -> tuple[Any, bytes, bool]:
         """Return the function of a piece as the snapshot now seen has it, that, and whether calls bring their own."""
@@ -163,13 +172,21 @@ class Calls:
         payload: bytes | None = piece.stamp.open(number, sealed)
         if payload is None:
             raise SealBroken(
-                f"{piece.name}() came to Worker {self._name} with a seal that is not right: the task was altered on "
-                f"its way from the submitter, by one of the Brokers in between. It was not run."
+                f"Worker {self._name} did not run {piece.name}(), because the seal is wrong: the task was altered on "
+                f"its way from the submitter, by one of the Brokers in between."
             )
         return payload
 
+    def _sealed(self, task: bytes, kind: int, outcome: bytes) -> bytes:
+        """Return an outcome with the seal behind it that shows its submitter that it is this task's."""
+        seal = self._payloads.seal
+        assert seal is not None
+        return seal.outcomes.seal(task, kind, outcome)
+
     def _failure(self, error: BaseException, piece: HeldPiece, function: Any, call: Any) -> bytes:
         """Return the outcome of a Future that has raised; `call`: its arguments, if it came so far."""
+        if call is _LOADING and isinstance(error, SealBroken):
+            error = SealBroken(f"Worker {self._name} did not run {piece.name}(): {error}.")
         if call is _LOADING and not isinstance(error, FutureError):
             try:
                 raise ArgumentLoadError(f"the arguments cannot be loaded on Worker {self._name}: {error!r}") from error
@@ -180,24 +197,24 @@ class Calls:
 
     # -- own Futures -------------------------------------------------------------------------------------------------
 
-    def run_own(self, future: Future[Any]) -> None:
-        """Run an own Future that the main thread has claimed."""
+    def run_own(self, future: Future[Any], call: Any) -> None:
+        """Run an own Future that the main thread has claimed, with the call that it has got by that."""
         surroundings = self._surroundings
-        context = future._call[3]
+        context = call[3]
         if context is not surroundings.context:
             surroundings.enter(context)
         if not surroundings.state.calm:
             surroundings.settle()
-        self.run_call(future)
-        del future  # the traceback of an error may hold this frame
+        self.run_call(future, call)
+        del future, call  # the traceback of an error may hold this frame
         if not surroundings.state.calm:
             surroundings.settle()
 
     @calls_futures
-    def run_call(self, future: Future[Any], before_settling: Callable[[], object] | None = None) -> None:
-        """Call what an own Future is to call, and settle it."""
-        function, args, kwargs, _ = future._call
-        future._call = value = failure = None
+    def run_call(self, future: Future[Any], call: Any, before_settling: Callable[[], object] | None = None) -> None:
+        """Make the call of an own Future that was claimed, and settle it."""
+        function, args, kwargs, _ = call
+        call = value = failure = None
         surroundings = self._surroundings
         try:
             run = surroundings.isolation.fresh().run
@@ -222,11 +239,11 @@ class Calls:
             before_settling()
         self._lock.acquire()
         try:
-            has_callbacks = future._settle(value, failure)
+            has_callbacks = settle(future, value, failure)
         finally:
             self._lock.release()
         if has_callbacks:
-            future._invoke_callbacks()
+            invoke_callbacks(future)
         if failure is not None:  # whose traceback holds this frame: it is not to hold the Future
             del future, failure
 

@@ -1,13 +1,10 @@
 """Processes that ``multiprocessing`` starts inside of a Future: they have the program as the Worker has it.
 
-A process that is forked has it anyway. One that is spawned, or that comes from a fork server, imports the program by
-its file or name, as under plain ``python``; a Worker has it under the same name, ``__mp_main__``, so its functions and
-classes are found. What such a child cannot import comes along with the child's preparation data: a program without a
-main guard, one of ``python -m package``, what is defined below the main guard, and on a host that does not share the
-Origin's files all that the Worker has got from there.
-
-A child that cannot be prepared ends with a code of its own. A ``Pool`` would start another one, for ever; here its
-results raise.
+One that is spawned, or comes from a fork server, imports the program under the Worker's name for it, ``__mp_main__``.
+What it cannot import comes along with its preparation data: a program without a main guard, one of ``python -m
+package``, what is defined below the main guard, and on a host that does not share the Origin's files all that the
+Worker has got from there. A child that cannot be prepared ends with a code of its own: the results of its ``Pool``
+raise.
 """
 
 from __future__ import annotations

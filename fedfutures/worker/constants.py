@@ -8,6 +8,7 @@ from ..node import events as rules
 from ..wire.payload import Payloads
 from ..wire.written import Written
 from .driver import Driver
+from .files import CONSTANT, with_digest
 
 
 class Constants:
@@ -24,6 +25,8 @@ class Constants:
     def share(self, name: str, value: Any) -> None:
         """Make `value` known to every node under `name`."""
         driver, seal = self._driver, self._payloads.seal
+        if seal is not None and name.startswith(CONSTANT):
+            value = with_digest(value)
         body = self._payloads.dump(value, Written())  # its segments stay: others will load it at any time
         if seal is not None:
             body = seal.stamp_of_constant(name).seal(0, body)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from ..errors import NotSupportedHere
+
 node: Any = None
 """The Worker of this process, or the Origin of its launched program; None in a plain program."""
 
@@ -42,5 +44,24 @@ def become(other: Any) -> None:
 unusual = False
 """Whether each submit has to look twice: the program is being imported, or seeded Futures have run here."""
 
+kept_node: Any = None
+"""In a launched program with a checkpoint: what calls go through instead of the node."""
+
+
+def keep_by(kept: Any) -> None:
+    """From now on calls go through this."""
+    global kept_node, unusual
+    kept_node = kept
+    unusual = True
+
+
 importing_program = False
 """Whether a Worker is importing the user's program right now: then nothing may be submitted."""
+
+
+def refuse_while_importing() -> None:
+    """Raise NotSupportedHere while a Worker imports the program."""
+    if importing_program:
+        raise NotSupportedHere(
+            "the program submits while Workers import it; put the calls below if __name__ == '__main__'"
+        )

@@ -7,29 +7,32 @@ the callbacks are due: outside of the lock, and never while an import drives.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..node import events as rules
 from ..wire.failures import load_failure
 from ..wire.messages import ERROR, VALUE
 from .driver import Driver
+from .future import call_of
+from .sealed import named
 from .submissions import Submissions
 
 
-class DeferredOutcomes:
+class DeferredOutcomes(NamedTuple):
     """What came for own Futures of a Worker; stands among those whose callbacks are due."""
 
-    __slots__ = ("_action", "_driver", "_submissions")
-
-    def __init__(self, driver: Driver, submissions: Submissions, action: rules.Resolve) -> None:
-        self._driver, self._submissions, self._action = driver, submissions, action
+    driver: Driver
+    submissions: Submissions
+    action: rules.Resolve
 
     def _invoke_callbacks(self) -> None:
-        odd = dict(self._action.odd)
-        for number, outcome in zip(self._action.ids, self._action.outcomes):
+        odd = dict(self.action.odd)
+        for number, outcome in zip(self.action.ids, self.action.outcomes):
             self._resolve(number, odd.get(number, VALUE), outcome)
-        self._driver.wake_other()
+        self.driver.wake_other()
 
     def _resolve(self, number: int, kind: int, outcome: bytes) -> None:
-        payloads = self._submissions.payloads
+        payloads = self.submissions.payloads
         value = error = None
         try:
             if kind == VALUE:
@@ -37,8 +40,8 @@ class DeferredOutcomes:
             elif kind == ERROR:
                 error = load_failure(outcome, payloads)
         except BaseException as problem:  # the value cannot be loaded: that is what this Future has to say
-            error = problem
-        self._submissions.settle_loaded(number, kind, outcome, value, error)
+            error = named(problem, call_of(self.submissions.futures.get(number)), number)
+        self.submissions.settle_loaded(number, kind, outcome, value, error)
 
 
 def defer_outcomes(driver: Driver, submissions: Submissions) -> None:
@@ -46,6 +49,6 @@ def defer_outcomes(driver: Driver, submissions: Submissions) -> None:
 
     def on_resolve(action: rules.Resolve) -> None:
         submissions.note_recalled(action)
-        driver.callbacks.append(DeferredOutcomes(driver, submissions, action))
+        driver.callbacks.append(DeferredOutcomes(driver, submissions, submissions.opened(action)))
 
     driver.handle(rules.Resolve, on_resolve)

@@ -66,27 +66,15 @@ class Definer:
                 self._changes = process.current()
                 self._plans.clear()
                 self._joint.clear()
-        if type(function) is not FunctionType:
-            return self._define_other(function)
-        plan = self._plans.get(function)
-        if plan is not None and plan.is_current(function):
-            return plan.definition  # type: ignore[no-any-return]
-        joint = self._joint.get(id(function)) if plan is None else None
-        if joint is not None and joint.is_current([function]):
-            return joint.definition  # type: ignore[no-any-return]
-        with self._lock:
-            return self._define(function)
-
-    def _define_other(self, function: Any) -> Definition:
-        """Define a wrapper, or a callable that is no function."""
+        is_function = type(function) is FunctionType
         try:
-            plan = None if isinstance(function, Wrapper) else self._plans.get(function)
+            plan = self._plans.get(function) if is_function or not isinstance(function, Wrapper) else None
         except TypeError:  # not hashable
             plan = None
         if plan is not None and plan.is_current(function):
             return plan.definition  # type: ignore[no-any-return]
-        functions, key = _parts_of(function)
-        joint = self._joint.get(key)
+        functions, key = ([function], id(function)) if is_function else _parts_of(function)
+        joint = self._joint.get(key) if plan is None or not is_function else None
         if joint is not None and joint.is_current(functions):
             return joint.definition  # type: ignore[no-any-return]
         with self._lock:
@@ -125,9 +113,7 @@ class Definer:
             del self._joint[next(iter(self._joint))]
         self._joint[key] = JointPlan(definition, plans)
 
-    def _plan_of(
-        self, function: Any, definition: Definition, variables: dict[Key, Variable], reached: Reach
-    ) -> Plan:  # fmt: skip
+    def _plan_of(self, function: Any, definition: Definition, variables: dict[Key, Variable], reached: Reach) -> Plan:
         key = key_of(function, Named())
         plan = Plan(function, key, definition, variables, reached)
         if type(function) is FunctionType:
@@ -194,7 +180,7 @@ class Definer:
         Raises TimeoutError while another thread takes the program's variables down and does not come to an end.
         """
         if not self._lock.acquire(timeout=LOCK_SECONDS):
-            raise TimeoutError(f"the program's variables were in use for {LOCK_SECONDS:g} s")
+            raise TimeoutError(f"another thread has been reading the program's variables for {LOCK_SECONDS:g} s")
         try:
             if kind == "state":
                 return self.variables.body_of_snapshot(what)

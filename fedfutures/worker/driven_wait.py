@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import _thread
-import contextlib
 import select
 import time
 from typing import Any
 
 from ..program import postponing, safe_points
 from .driver import Driver
-from .future import Future
+from .future import Future, add_bell, remove_bell
 from .local_queue import LocalQueue
 
 LONG_SECONDS = 0.005
@@ -62,12 +61,12 @@ class DrivenWait:
         with self._driver.lock:
             if future.done():
                 return
-            future._waiters.append(bell)
+            add_bell(future, bell)
         try:
             safe_points.ring(bell.lock, timeout)
         finally:
-            with self._driver.lock, contextlib.suppress(ValueError):
-                future._waiters.remove(bell)
+            with self._driver.lock:
+                remove_bell(future, bell)
 
 
 class Bell:

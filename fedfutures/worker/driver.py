@@ -1,13 +1,13 @@
-"""The Driver of a node: its sockets, its machine, and which thread uses them.
+"""The Driver of a node: its sockets, its machine, and which thread uses them (decision 0002).
 
-No thread owns the sockets. Whoever holds the lock may use them, and drains them before it lets go, so that nothing
-waits unseen behind an edge-triggered descriptor (:mod:`..sockets.sockets`). The thread that waits for a result drives
-the node itself: no hand-over, no switch, no wait for the GIL. The helper thread sleeps while some thread drives, and
-takes its place when nobody has for :data:`HELPER_AFTER_SECONDS`: when the program computes, or one Future runs long.
+Whoever holds the lock may use the sockets, and drains them before it lets go, so that nothing waits unseen behind an
+edge-triggered descriptor (:mod:`..sockets.sockets`). The thread that waits for a result drives the node itself. The
+helper thread takes its place when nobody has driven for :data:`HELPER_AFTER_SECONDS`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from .. import failpoints
 from ..errors import MalformedMessage, RemoteProtocolError
 from ..federation.events import Arrived, Send, Tick
 from ..node import events as rules
@@ -39,16 +40,11 @@ class Due(Protocol):
 
 
 class Duties(Protocol):
-    """What a node does whenever it is driven."""
+    """What a node does whenever it is driven, and what its helper thread waits for besides State."""
 
-    def send_due(self) -> None:
-        """Say to the Broker what is due; the lock is held."""
-
-    def helper_deadline(self) -> float | None:
-        """When the helper thread is to look again although nothing has arrived."""
-
-    def helper_listens(self) -> bool:
-        """Whether the helper thread is to wake up for what arrives at the Main socket."""
+    def send_due(self) -> None: ...
+    def helper_deadline(self) -> float | None: ...
+    def helper_listens(self) -> bool: ...
 
 
 class Driver:
@@ -59,8 +55,8 @@ class Driver:
     """
 
     __slots__ = (
-        "_busy", "_control", "_driving", "_duties", "_gate", "_handlers", "_helper", "_helper_poller", "_meta_poller",
-        "_on_hang_up", "_outbox", "_poller", "_wake_read", "_wake_write", "callbacks", "closed", "lock", "machine",
+        "_busy", "_driving", "_duties", "_gate", "_handlers", "_helper", "_helper_poller", "_meta_poller",
+        "_outbox", "_poller", "_wake_read", "_wake_write", "_watched", "callbacks", "closed", "lock", "machine",
         "main", "meta", "name", "times", "woken",
     )  # fmt: skip
 
@@ -77,7 +73,7 @@ class Driver:
         self._outbox: list[bytes] = []
         self._handlers: dict[type, Callable[[Any], None]] = {}
         self._duties: Any = None
-        self._control, self._on_hang_up = -1, os.abort
+        self._watched: dict[int, Callable[[], Any]] = {}
         self._busy = threading.Lock()  # of the thread that drives
         self._driving = 0  # which one that is
         self._gate = threading.Event()
@@ -96,11 +92,11 @@ class Driver:
         """From now on this function takes actions of this type."""
         self._handlers[action] = handler
 
-    def watch(self, control: int, on_hang_up: Callable[[], Any]) -> None:
-        """Listen to a pipe as well: whoever finds that its other end was closed calls `on_hang_up`."""
-        self._control, self._on_hang_up = control, on_hang_up
+    def watch(self, pipe: int, on_readable: Callable[[], Any]) -> None:
+        """Listen to a pipe as well: whoever finds that something has come, or that it was closed, calls this."""
+        self._watched[pipe] = on_readable
         for poller in (self._poller, self._helper_poller, self._meta_poller):
-            poller.register(control, select.POLLIN)
+            poller.register(pipe, select.POLLIN)
 
     def make_poller(self) -> select.poll:
         """Return a poller for what can arrive."""
@@ -122,6 +118,7 @@ class Driver:
         if self.callbacks:
             self.call_back()
 
+    @failpoints.delayed("node.drain")
     def drain(self) -> None:
         """The same without the callbacks."""
         send_due = self._duties.send_due
@@ -202,7 +199,7 @@ class Driver:
 
     def tick(self) -> None:
         """Tell the machine the time if it asked for that. The lock is held."""
-        if self._is_due():
+        if self._machine_is_due():
             self.step(Tick())
 
     def step(self, event: rules.Event) -> None:
@@ -213,6 +210,7 @@ class Driver:
             else:
                 self._handlers[type(action)](action)
 
+    @failpoints.delayed("node.flush")
     def flush(self) -> int:
         """Send what the machine has said, if possible in one frame; return how many messages. The lock is held."""
         count = len(self._outbox)
@@ -228,6 +226,20 @@ class Driver:
             if self.closed:
                 return
             self.step(rules.Rejoin())
+            self.flush()
+        self.wake()
+
+    def begin_anew(self, clean_up: Callable[[], object]) -> None:
+        """The Broker has ended with all its Workers: take in what it has said, then forget it. For any thread.
+
+        `clean_up` is called when nothing of what they made can come any more.
+        """
+        with self.lock:
+            if self.closed:
+                return
+            self.drain()
+            self.step(rules.BrokerEnded())
+            clean_up()
             self.flush()
         self.wake()
 
@@ -261,16 +273,18 @@ class Driver:
 
         `poller`: one of its own, for a thread that does not drive.
         """
-        due = self.machine.next_deadline()
+        with self.lock:  # another thread may be in the middle of a step
+            due = self.machine.next_deadline()
         if due is not None and due < math.inf and (deadline is None or due < deadline):
             deadline = due
         milliseconds = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000 + 0.5
         ready = safe_points.poll(poller or self._poller, milliseconds)
         for descriptor, _ in ready:
-            if descriptor == self._control:
-                self._on_hang_up()
+            if descriptor in self._watched:
+                self._watched[descriptor]()
         return bool(ready)
 
+    @failpoints.delayed("node.wake")
     def wake(self) -> None:
         """Make whoever waits in :meth:`poll` look again."""
         if not self.woken:
@@ -286,25 +300,37 @@ class Driver:
             self.wake()
 
     def _help(self) -> None:
-        """Drive while nobody else does (the helper thread)."""
-        times = self.times
+        """Drive while nobody else does (the helper thread). Others depend on it, so no exception ends it."""
         while not self.closed:
-            quiet = time.monotonic() - times[DRIVEN]
-            if self._busy.locked() or quiet < HELPER_AFTER_SECONDS:
-                self._gate.wait(HELPER_LOOKS_SECONDS if quiet > HELPER_LOOKS_SECONDS else HELPER_AFTER_SECONDS)
-                self._gate.clear()
-                continue
+            try:
+                self._help_once()
+            except BaseException:
+                with contextlib.suppress(BaseException):  # a handler of the program may raise as well
+                    logger.exception("%s: the helper thread failed, and goes on", self.name)
+                time.sleep(HELPER_LOOKS_SECONDS)
+
+    @failpoints.delayed("node.help")
+    def _help_once(self) -> None:
+        quiet = time.monotonic() - self.times[DRIVEN]
+        if self._busy.locked() or quiet < HELPER_AFTER_SECONDS:
+            self._gate.wait(HELPER_LOOKS_SECONDS if quiet > HELPER_LOOKS_SECONDS else HELPER_AFTER_SECONDS)
+            self._gate.clear()
+            return
+        with self.lock:
+            if self.closed:
+                return
             deadline = self._duties.helper_deadline()
             poller = self._helper_poller if self._duties.helper_listens() else self._meta_poller
-            arrived = self.poll(deadline, poller)
-            due = deadline is not None and time.monotonic() >= deadline
-            if (arrived or due or self._is_due()) and not self._busy.locked() and not self.closed:
-                try:
-                    self.service()
-                except Exception:
-                    logger.exception("%s: the helper thread failed", self.name)
+        arrived = self.poll(deadline, poller)
+        due = deadline is not None and time.monotonic() >= deadline
+        if (arrived or due or self._is_due()) and not self._busy.locked() and not self.closed:
+            self.service()
 
     def _is_due(self) -> bool:
+        with self.lock:
+            return self._machine_is_due()
+
+    def _machine_is_due(self) -> bool:
         deadline = self.machine.next_deadline()
         return deadline is not None and time.monotonic() >= deadline
 

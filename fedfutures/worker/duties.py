@@ -9,8 +9,12 @@ import threading
 import time
 
 from ..host.crash_cells import PIECE
+from ..node.events import Finished
 from ..node.pace import CUT_SECONDS, LOOK_SECONDS
-from . import slices
+from ..node.workload import NO_MORE
+from ..wire.messages import ANY, LIMITED, NONE, UNLIMITED
+from ..wire.names import is_stand_in
+from . import journal, slices
 from .calls import Calls
 from .driver import DRIVEN, Driver
 from .locks import Locks
@@ -35,26 +39,30 @@ class WorkerDuties:
         self._surroundings, self._cells = surroundings, surroundings.cells
         self._runners, self._locks, self._others = runners, locks, others
         self._calls = calls
-        self._takes_more = True
+        self._results = journal.after("result", lambda found: _told(found, submissions))(self._workload.results)
+        self._takes_more, self._is_stand_in = True, is_stand_in(driver.name)
 
-    def stop_taking(self) -> None:
-        """No Futures are asked for."""
-        self._takes_more = False
-
-    def take_again(self) -> None:
-        """Futures are asked for."""
-        self._takes_more = True
+    def take_more(self, takes_more: bool) -> None:
+        """From now on Futures are asked for, or are not."""
+        self._takes_more = takes_more
 
     def send_due(self) -> None:
-        """Send outcomes, unstarted Futures that others hunger for, own Futures, and Demand. The lock is held."""
+        """Send outcomes, unstarted Futures that others want, own Futures, and Demand. The lock is held."""
         self.send_results()
         driver, machine, workload, own = self._driver, self._machine, self._workload, self._own
         # 0.0 when the main thread asks, which is between two Futures.
         stuck = 0.0 if threading.get_ident() == self._runners.thread else time.monotonic() - driver.times[DRIVEN]
         last, locked_in = machine.durations.last, self._locks.locked_in > 0
+        leaving = self._calls.leaving
         if workload.queue:
-            for back in workload.surplus(stuck, machine.hunger, last, locked_in=locked_in):
+            for back in workload.surplus(stuck, machine.unmet, last, locked_in=locked_in or leaving):
                 driver.step(back)
+        starts = self._starts()
+        if starts in (UNLIMITED, NONE) and workload.queue:
+            for back in workload.unfit():
+                driver.step(back)
+        if self._submissions.limited:
+            self._submissions.offer_limited()
         if own and (not locked_in or self._cells[PIECE]):  # else it takes the next one itself, as what it has recalled
             self._submissions.offer()
         driver.tick()
@@ -62,14 +70,27 @@ class WorkerDuties:
             self._report_running(stuck)
         if stuck > STILL_SECONDS and own:
             self._others.relieve_main_thread()
-        if self._takes_more and not self._calls.has_enough:
+        if leaving:
+            driver.step(NO_MORE)
+        elif self._takes_more and not self._calls.has_enough:
             busy = bool(self._cells[PIECE]) or bool(self._runners.ready)
             one_by_one = self._calls.most_tasks is not None
-            driver.step(workload.load(stuck, len(own), busy, last, locked_in=locked_in, one_by_one=one_by_one))
+            driver.step(
+                workload.load(stuck, len(own), busy, last, locked_in=locked_in, one_by_one=one_by_one, starts=starts)
+            )
+
+    def _starts(self) -> int:
+        """Which Futures this Worker starts: those with a time limit not where others wait, who would end with them."""
+        if not (self._is_stand_in or self._workload.has_limits):
+            return ANY
+        waits = self._runners.suspended > 0 or self._submissions.limited.is_open()
+        if self._is_stand_in:
+            return NONE if waits else LIMITED
+        return UNLIMITED if waits else ANY
 
     def send_results(self) -> None:
         """Send what has finished; what those Futures have printed goes out before. The lock is held."""
-        found = self._workload.results()
+        found = self._results()
         if found:
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
@@ -86,11 +107,12 @@ class WorkerDuties:
             self._driver.step(report)
 
     def helper_listens(self) -> bool:
-        """Listen to the Main socket only while own Futures are out; what is to run later can wait for the main thread.
+        """Listen to the Main socket only while own Futures are out, or this Worker is leaving and returns what comes.
 
-        Waking for each Batch that arrives while a Future runs would cost as much as all the rest of its journey.
+        Else what arrives can wait for the main thread: waking for each Batch while a Future runs would cost as much as
+        all the rest of its journey.
         """
-        return bool(self._submissions.futures)
+        return bool(self._submissions.futures) or self._calls.leaving
 
     def helper_deadline(self) -> float | None:
         """When what waits behind the Future that runs is to be given back, or that Future to be reported."""
@@ -103,3 +125,13 @@ class WorkerDuties:
         if look_at < math.inf:
             return look_at
         return time.monotonic() + LOOK_SECONDS if running[0] else None
+
+
+def _told(found: list[Finished], submissions: Submissions) -> list[tuple[object, ...]]:
+    """Return the fields of the journal's lines about outcomes that are about to be sent."""
+    pieces, segments = submissions.machine.workload.pieces, submissions.payloads.segments
+    return [
+        (pieces[done.piece].terms.submitter, number, pieces[done.piece].terms.attempt, *more)
+        for done in found
+        for number, *more in journal.of_outcomes(done.ids, done.outcomes, done.odd, segments)
+    ]

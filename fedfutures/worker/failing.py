@@ -66,9 +66,7 @@ def _of_file(error: OSError) -> str:
         said += f", as user {os.geteuid()}"
     if isinstance(error, _FILES_MISSED) and not current.shares_files and not _raised_in(error, "subprocess"):
         path = os.fsdecode(error.filename)
-        said += (
-            f"; a file of the program's host comes here by fedfutures.shared.file({path!r}), in the program and here"
-        )
+        said += f"; to read a file of the program's host, call fedfutures.shared.file({path!r}) in the program and here"
     return said
 
 

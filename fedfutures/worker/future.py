@@ -10,18 +10,20 @@ Source: PEP 3148; CPython's ``concurrent/futures/_base.py`` for the names that t
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from ..program import safe_points
 from ..program.postponing import deliver, is_by_signal, pending
 from ..wire.functions import name_of
-from . import current, unasked
+from . import current, journal, unasked
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -39,6 +41,7 @@ class Home(Protocol):
     """What a Future needs of the node that it belongs to."""
 
     lock: Any
+    name: str
 
     def wait(self, future: Future, timeout: float | None) -> None: ...
     def cancel(self, future: Future) -> bool: ...
@@ -75,14 +78,16 @@ class Future(concurrent.futures.Future[T]):
     )  # fmt: skip
 
     _priority = 0  # of the class: few Futures have another, and only those pay for it
-    _name: str  # of the function, where the node knows it
+    time_limit: float | None = None
+    """How many seconds the call may take from its start on (``options(time_limit=)``); None: any time."""
     awaits: Any = None  # of one that stands for others, any of which will do: these
     on_cut: Callable[[Future, int], object] | None = None  # of a slice of a map: told how many items it keeps
 
-    def __init__(self, home: Home | None = None, number: int = 0, call: Any = None) -> None:
+    def __init__(self, home: Home | None = None, number: int = 0, call: Any = None, name: str = "") -> None:
         self._home = home
         self._number = number
         self._call = call  # what a node needs to run it or send it; None once it has started or has been resolved
+        self._name = name  # of the function, where the node knows it
         self._state = PENDING
         self._exception: BaseException | None = None
         self._result: Any = None
@@ -92,14 +97,10 @@ class Future(concurrent.futures.Future[T]):
 
     def __repr__(self) -> str:
         """Return what the Future is: ``<Future price(...) pending>``."""
-        return f"<Future {self._shown_call()}{self._shown_state()}>"
-
-    def _shown_call(self) -> str:
-        name = getattr(self, "_name", "")
-        call = self._call
+        name, call = self._name, self._call
         if not name and call is not None and len(call) == 4:  # of a Worker, which gives no names
             name = name_of(call[0])
-        return f"{name}(\N{HORIZONTAL ELLIPSIS}) " if name else ""
+        return f"<Future {name and name + '(…) '}{self._shown_state()}>"
 
     def _shown_state(self) -> str:
         if self._state != FINISHED:
@@ -129,8 +130,11 @@ class Future(concurrent.futures.Future[T]):
 
     @property
     def _waiters(self) -> list[Any]:  # type: ignore[override]
-        if self._waiting is None:
-            self._waiting = [] if self._home is None else _Waiters(self._home, self)
+        if self._home is not None and type(self._waiting) is not _Waiters:
+            self._waiting, greenlets = _Waiters(self._home, self), self._waiting
+            self._waiting.extend(greenlets or ())
+        elif self._waiting is None:
+            self._waiting = []
         return self._waiting
 
     @property
@@ -194,8 +198,7 @@ class Future(concurrent.futures.Future[T]):
 
     def _await(self, timeout: float | None) -> None:
         if self._home is None:
-            with self._condition:
-                self._condition.wait_for(self.done, timeout)
+            sleep_until_done(self, timeout)
         if self._state in (CANCELLED, CANCELLED_AND_NOTIFIED):
             raise CancelledError
         if self._state != FINISHED:
@@ -230,38 +233,6 @@ class Future(concurrent.futures.Future[T]):
                 raise
             logger.exception("exception calling callback for %r", self)
 
-    def _add_greenlet(self, waiter: Any) -> bool:
-        """Have a greenlet woken when the Future is done; False if it is. The node's lock is held."""
-        if self._state in _DONE:
-            return False
-        if self._waiting is None:
-            self._waiting = []
-        self._waiting.append(waiter)
-        return True
-
-    # -- resolving (the node's lock is held) -------------------------------------------------------------------------
-
-    def _settle(self, value: Any, error: BaseException | None) -> bool:
-        """Take the outcome; return whether there are callbacks to invoke once the lock is released."""
-        if self._state in _DONE:
-            return False
-        if error is not None:
-            unasked.keep_future(self, error)
-        self._result, self._exception, self._call = value, error, None
-        self._state = FINISHED
-        if self._waiting is not None or self._cond is not None:
-            self._notify("add_result" if error is None else "add_exception")
-        return self._users is not None
-
-    def _settle_cancelled(self) -> bool:
-        """Become cancelled; return whether there are callbacks to invoke once the lock is released."""
-        if self._state in _DONE:
-            return False
-        self._call = None
-        self._state = CANCELLED_AND_NOTIFIED
-        self._notify("add_cancelled")
-        return self._users is not None
-
     def _notify(self, how: str) -> None:
         if self._cond is not None:
             self._cond.notify_all()
@@ -276,23 +247,12 @@ class Future(concurrent.futures.Future[T]):
                 self._home.wake_greenlets(greenlets)
 
 
-class SliceCut(NamedTuple):
-    """What is due among the callbacks of a node: a slice was cut, and keeps so many items."""
-
-    future: Future
-    kept: int
-
-    def _invoke_callbacks(self) -> None:
-        if self.future.on_cut is not None:
-            self.future.on_cut(self.future, self.kept)
-
-
 def _is_for_the_program() -> bool:
     """Whether Ctrl-C that comes here is meant for the program: in its main thread."""
     return current.is_origin and threading.current_thread() is threading.main_thread()
 
 
-# -- for the modules above: a Future shows users none of this --------------------------------------------------------
+# -- for the modules of this room and above: a Future shows users none of this, and no path pays a call for it --------
 
 
 def home_of(future: Any) -> Any:
@@ -300,14 +260,11 @@ def home_of(future: Any) -> Any:
     return getattr(future, "_home", None)
 
 
-def number_of(future: Future) -> int:
-    """Return the number that a Future has at its node."""
-    return future._number
+number_of: Callable[[Future], int] = attrgetter("_number")
+"""The number that a Future has at its node."""
 
-
-def priority_of(future: Future) -> int:
-    """Return the priority that a Future was submitted with, or has from the Future that submitted it."""
-    return future._priority
+priority_of: Callable[[Future], int] = attrgetter("_priority")
+"""The priority that a Future was submitted with, or has from the Future that submitted it."""
 
 
 def call_of(future: Any) -> Any:
@@ -315,14 +272,11 @@ def call_of(future: Any) -> Any:
     return getattr(future, "_call", None)
 
 
-def failure_of(future: concurrent.futures.Future[Any]) -> BaseException | None:
-    """Return the exception of a Future that has failed; asking does not count as having seen it."""
-    return future._exception
+failure_of: Callable[[concurrent.futures.Future[Any]], BaseException | None] = attrgetter("_exception")
+"""The exception of a Future that has failed; asking does not count as having seen it."""
 
-
-def value_of(future: concurrent.futures.Future[Any]) -> Any:
-    """Return the value of a Future that has finished; None for others."""
-    return future._result
+value_of: Callable[[concurrent.futures.Future[Any]], Any] = attrgetter("_result")
+"""The value of a Future that has finished; None for others."""
 
 
 def is_finished(future: Future) -> bool:
@@ -346,14 +300,126 @@ def attend_cuts(future: Future, on_cut: Callable[[Future, int], object]) -> None
     future.on_cut = on_cut
 
 
-def settle(future: Future, value: Any = None, error: BaseException | None = None) -> None:
-    """Resolve a Future that no callback waits for. The lock of its node is held."""
-    future._settle(value, error)
+def sleep_until_done(future: Future, timeout: float | None) -> None:
+    """Have this thread sleep until a Future is done, or the time, in seconds, is over."""
+    with future._condition:
+        future._condition.wait_for(future.done, timeout)
+
+
+invoke_callbacks = Future._invoke_callbacks
+
+
+def _told(future: Future, *more: object) -> list[tuple[object, ...]]:
+    """Return the fields of the journal's line about a Future: of one that is open, and that a node has submitted."""
+    is_open = future._home is not None and future._number and future._state not in _DONE
+    return [(future._home.name, future._number, *more)] if is_open else []  # type: ignore[union-attr]
+
+
+# -- what the node of a Future does with it; its lock is held, by `claim` itself -------------------------------------
+
+
+def put_call(future: Future, call: Any) -> None:
+    """Replace what a node needs to run or send a Future."""
+    future._call = call
+
+
+def put_priority(future: Future, priority: int) -> None:
+    """Give a new Future another priority than 0."""
+    future._priority = priority
+
+
+def put_limit(future: Future, seconds: float | None) -> None:
+    """Give a new Future a time limit: it will not run in the Worker that submits it."""
+    future.time_limit = seconds
+
+
+@journal.after("run", lambda call, future, given: () if call is None else _told(future))
+def claim(future: Future, given: Container[int]) -> Any:
+    """Make a Future this thread's to run; return its call, or None when it was cancelled, `given`, or started.
+
+    None, too, for one with a limit: it runs in a Worker of its own.
+    """
+    lock = future._home.lock  # type: ignore[union-attr]
+    lock.acquire()  # a third of what a with statement takes, on the way of each nested Future
+    try:
+        if (call := future._call) is None or future._number in given or future._state != PENDING or future.time_limit:
+            return None
+        future._state, future._call = RUNNING, None
+        return call
+    finally:
+        lock.release()
+
+
+@journal.before("state", lambda future: _told(future, RUNNING))
+def mark_running(future: Future) -> None:
+    """A Future runs, here or elsewhere."""
+    future._state = RUNNING
+
+
+@journal.before("state", lambda future: _told(future, PENDING))
+def mark_pending(future: Future) -> int:
+    """A Future has come back: it waits again. Return its priority."""
+    future._state = PENDING
+    return future._priority
+
+
+def add_greenlet(future: Future, waiter: Any) -> bool:
+    """Have a greenlet woken when a Future is done; False if it is."""
+    if future._state in _DONE:
+        return False
+    if future._waiting is None:
+        future._waiting = []
+    list.append(future._waiting, waiter)
+    return True
+
+
+def add_bell(future: Future, bell: Any) -> None:
+    """Have a waiter told when a Future is done, in the way of the standard library's."""
+    future._waiters.append(bell)
+
+
+def remove_bell(future: Future, bell: Any) -> None:
+    """Do not tell a waiter any more."""
+    with contextlib.suppress(ValueError):
+        future._waiters.remove(bell)
+
+
+@journal.before("resolve", lambda future, value=None, error=None: _told(future, "error" if error else "value"))
+def settle(future: Future, value: Any = None, error: BaseException | None = None) -> bool:
+    """Give a Future its outcome; return whether there are callbacks to invoke once the lock is released."""
+    if future._state in _DONE:
+        return False
+    if error is not None:
+        _keep_unseen(future, error)
+    future._result, future._exception, future._call = value, error, None
+    future._state = FINISHED
+    if future._waiting is not None or future._cond is not None:
+        future._notify("add_result" if error is None else "add_exception")
+    return future._users is not None
+
+
+@journal.before("resolve", lambda future: _told(future, "cancelled"))
+def settle_cancelled(future: Future) -> bool:
+    """Cancel a Future; return whether there are callbacks to invoke once the lock is released."""
+    if future._state in _DONE:
+        return False
+    future._call = None
+    future._state = CANCELLED_AND_NOTIFIED
+    future._notify("add_cancelled")
+    return future._users is not None
 
 
 def resolved(home: Any, value: Any, error: BaseException | None, name: str = "", number: int = 0) -> Future:
-    """Return a Future that is done. The lock of its node is held."""
-    future = Future(home, number)
-    future._name = name
-    future._settle(value, error)
+    """Return a Future that is done."""
+    future = Future(home, number, None, name)
+    settle(future, value, error)
     return future
+
+
+def _keep_unseen(future: Future, error: BaseException) -> None:
+    """Keep the error of a Future in mind until it is seen, unless a callback or a waiter will see it."""
+    waiting, users = future._waiting or (), future._users or ()
+    if any(getattr(waiter, "sees", True) for waiter in waiting) or any(map(unasked.sees, users)):
+        return
+    with contextlib.suppress(TypeError):  # a home that cannot be referred to weakly is no node
+        unasked.keep(future, future._home, unasked.name_of_call(future._call, error), error)

@@ -1,9 +1,8 @@
 """Functions that can change nothing around them, as their code shows.
 
-The items of a slice run in one loop of C, and after each item the Worker has to know whether the item has changed
-something: the context, an argument that others share. Looking costs more than a trivial function does. So functions are
-looked at once: one whose code only computes with its arguments, and calls nothing but built-in functions that compute,
-needs no second look. Whoever is not known to be harmless is not.
+Looking after each item of a slice whether it has changed something costs more than a trivial function does. So a
+function is looked at once: one that only computes with its arguments, and calls nothing but built-in functions that
+compute, needs no second look. Whoever is not known to be harmless is not.
 """
 
 from __future__ import annotations

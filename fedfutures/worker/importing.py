@@ -1,14 +1,10 @@
-"""Imports on a host that does not share the Origin's files: what is not here comes from the Origin.
+"""Imports on a host that does not share the Origin's files: what is not here comes from the Origin (decision 0021).
 
-A finder stands last in ``sys.meta_path``. Asked for a module that nobody else has, it asks the Origin, and the Worker
-compiles the text that comes. For what stands beside the program, which the launching side has listed, it is asked
-first: as at the Origin, that comes before anything of the same name that is installed. The standard library is not
-asked for, nor parts of a package that the host itself has; what was asked for once is not asked for again, so code that
-tries whether something is there stays cheap.
+A finder stands last in ``sys.meta_path``, and first for what stands beside the program, as at the Origin. What was
+asked for once is not asked for again, so code that tries whether something is there stays cheap.
 
-An import happens in the middle of a Future, or while its arguments are loaded, and no other Future may run meanwhile:
-whoever waits here drives the node in place, and no greenlet is switched. Done callbacks wait, too, as do outcomes that
-have come (:mod:`.deferred`).
+No other Future may run in the middle of an import: whoever waits here drives the node in place, no greenlet is
+switched, and done callbacks and outcomes that have come wait, too (:mod:`.deferred`).
 """
 
 from __future__ import annotations
@@ -22,7 +18,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ..errors import ArgumentLoadError, VariableNotCarried
 from ..node import events as rules
@@ -93,7 +89,7 @@ class Answers:
         if body and self._payloads.seal is not None:
             opened = self._payloads.seal.stamp_of_module(key).open(0, body)
             if opened is None:
-                return "what came is not what the Origin has sealed: it was altered on its way", b""
+                return "its seal is wrong: it was altered on its way from the Origin", b""
             body = opened
         return said, body
 
@@ -102,7 +98,7 @@ class Answers:
         with self._driver.lock:
             for key in keys:
                 self._driver.step(rules.Require(key))
-        self._drive_until(lambda: self._has_all(keys))
+        self._drive_until(lambda: all(key in self._came for key in keys))
 
     def segment(self, name: str) -> str:
         """Return the name of a segment of the Origin's, which is brought to this host if need be.
@@ -121,8 +117,8 @@ class Answers:
             if not arrival.done():
                 break
         raise ArgumentLoadError(
-            f"a large value that the Future can reach did not come to host {self._host}; there {segments.free()}. "
-            f"Give the host more room, or pass less."
+            f"a large value that the Future can reach did not arrive on host {self._host}; there {segments.free()}. "
+            f"Give the host more room, or pass smaller values."
         )
 
     def _drive_until(self, is_there: Callable[[], bool]) -> None:
@@ -144,9 +140,6 @@ class Answers:
         if threading.get_ident() == self._main_thread:
             driver.times[DRIVEN] = time.monotonic()
 
-    def _has_all(self, keys: Sequence[bytes]) -> bool:
-        return all(key in self._came for key in keys)
-
     def has_come(self, name: str) -> bool:
         """Whether there was an answer: one that has not come yet may still come."""
         return key_of(name) in self._came
@@ -156,17 +149,11 @@ class OriginLoader:
     """Makes a module of the text that came."""
 
     def __init__(self, name: str, module: Module) -> None:
-        self._name, self._module = name, module
-
-    @property
-    def module(self) -> Module:
-        """What came."""
-        return self._module
+        self._name, self.module = name, module
 
     def spec(self) -> importlib.machinery.ModuleSpec:
         """Return the spec of a module of this name."""
-        module = self._module
-        loader: Any = self
+        module, loader = self.module, cast(Any, self)
         spec = importlib.machinery.ModuleSpec(
             self._name, loader, origin=module.file or None, is_package=module.is_package
         )
@@ -176,20 +163,16 @@ class OriginLoader:
         return spec
 
     def is_package(self, fullname: str) -> bool:
-        """Whether it has parts."""
-        return self._module.is_package
+        return self.module.is_package
 
     def get_filename(self, fullname: str) -> str:
-        """Return the path of the text at the Origin."""
-        return self._module.file
+        return self.module.file
 
     def get_source(self, fullname: str) -> str:
-        """Return the text."""
-        return importlib.util.decode_source(self._module.source)
+        return importlib.util.decode_source(self.module.source)
 
     def get_code(self, fullname: str) -> types.CodeType:
-        """Return the text compiled."""
-        return compile(self._module.source, self._module.file or f"<{self._name}>", "exec", dont_inherit=True)
+        return compile(self.module.source, self.module.file or f"<{self._name}>", "exec", dont_inherit=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
         """Modules are made as usual."""
@@ -207,7 +190,7 @@ class OriginLoader:
         cls.around = staticmethod(around)
 
     def _exec(self, module: types.ModuleType) -> None:
-        if self._module.file:
+        if self.module.file:
             self._show_lines()
         exec(self.get_code(self._name), vars(module))
 
@@ -220,7 +203,7 @@ class OriginLoader:
         lines = text.splitlines(keepends=True)
         if lines and not lines[-1].endswith("\n"):
             lines[-1] += "\n"
-        linecache.cache[self._module.file] = (len(text), None, lines, self._module.file)
+        linecache.cache[self.module.file] = (len(text), None, lines, self.module.file)
 
 
 class Source(Protocol):

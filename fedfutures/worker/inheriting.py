@@ -1,9 +1,8 @@
 """Objects of ``multiprocessing`` that only pass from a process to one that it starts: locks, queues, values, pipes.
 
-Workers are started by the host process, so these are given to them as the arguments of an initializer. They pickle
-while a process is being spawned; what is being spawned here is the host process. Semaphores and the memory of values
-have names or descriptors; the host process inherits the descriptors under the same numbers, and Workers have them from
-there. Those of a *fork* context have no name, and belong to forked processes alone.
+The host process starts Workers, so these travel as the arguments of an initializer, pickled as if the host process were
+being spawned: it inherits the descriptors under the same numbers, and Workers have them from there. Those of a *fork*
+context have no name, and belong to forked processes alone.
 """
 
 from __future__ import annotations

@@ -32,9 +32,7 @@ class Initializer(NamedTuple):
     values: dict[bytes, bytes]
 
 
-def pack(
-    function: Callable[..., object], arguments: tuple[Any, ...], descriptors: list[int] | None = None
-) -> bytes:  # fmt: skip
+def pack(function: Callable[..., object], arguments: tuple[Any, ...], descriptors: list[int] | None = None) -> bytes:
     """Return an initializer for the settings; add to `descriptors` those that the host process is to inherit for it.
 
     Raises what pickling raises, and PicklingError for one too large and for what cannot be given to Workers.

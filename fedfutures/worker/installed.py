@@ -32,10 +32,10 @@ def advice(top: str, *, travels: bool = True) -> str:
     if directory is None:
         return f"{INSTALL}{distribution.metadata['Name']}=={distribution.version}"
     if not travels:
-        return f"install it there, from its sources: it is your own package, of {directory}"
+        return f"install it there, from its sources: it is your own package, installed from {directory}"
     return (
-        f"it is your own package, of {directory}, and on no index: start the program with "
-        f"PYTHONPATH={shlex.quote(directory)}, and it travels along"
+        f"it is your own package, installed from {directory}, and on no index: start the program with "
+        f"PYTHONPATH={shlex.quote(directory)}, and fedfutures sends it"
     )
 
 

@@ -4,7 +4,7 @@ A Worker is in a process group of its own, so what is typed at the terminal does
 Future sends to itself (``_thread.interrupt_main``, ``signal.raise_signal``) or that is meant for what it runs. Python's
 own handler would raise wherever the main thread happens to be. This one looks at the stack that it interrupts:
 
-- Code of the Future is running: it raises.
+- Code of the Future is running: it raises, unless Python would ignore that, as in a finalizer: then a little later.
 - The Worker's own code is, on the Future's behalf, in ``submit`` for instance: it comes back a little later, if that
   Future still runs.
 - No Future is running on this stack: nobody is meant.
@@ -14,7 +14,6 @@ Where SIGINT was ignored when the program was started, as ``nohup`` and a shell'
 
 from __future__ import annotations
 
-import _thread
 import dis
 import functools
 import itertools
@@ -30,6 +29,7 @@ from . import current
 
 LATER_SECONDS = 0.005
 _OURS = "fedfutures."
+_WEAK = ("weakref", "_weakrefset")
 _callers: set[CodeType] = set()
 """Functions of ours that call those of Futures."""
 _of_futures: set[str] = set()
@@ -66,6 +66,9 @@ class _Handler:
             return
         owner = _first_of_ours(frame)
         if owner is None or _calls(owner):
+            if _is_ignored(frame, owner):
+                self._postpone()
+                return
             raise KeyboardInterrupt
         while owner is not None:
             owner = _first_of_ours(owner.f_back)
@@ -74,11 +77,11 @@ class _Handler:
                 return
 
     def _postpone(self) -> None:
-        meant = _running()
+        meant, main = _running(), threading.get_ident()  # handlers run in the main thread
 
         def again() -> None:
             self._meant = meant
-            _thread.interrupt_main()
+            signal.pthread_kill(main, signal.SIGINT)  # unlike interrupt_main(), this ends a sleep
 
         timer = threading.Timer(LATER_SECONDS, again)
         timer.daemon = True
@@ -99,6 +102,15 @@ def _first_of_ours(frame: FrameType | None) -> FrameType | None:
             return frame
         frame = frame.f_back
     return None
+
+
+def _is_ignored(frame: FrameType | None, owner: FrameType | None) -> bool:
+    """Whether what is raised here gets no further: in ``__del__``, or in what the end of a weak reference calls."""
+    while frame is not None and frame is not owner:
+        if frame.f_code.co_name == "__del__" or frame.f_globals.get("__name__") in _WEAK:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _calls(frame: FrameType) -> bool:

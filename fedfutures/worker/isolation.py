@@ -1,19 +1,11 @@
-"""Each Future, and each item of a ``map``, begins from the same base and leaves nothing behind.
+"""Each Future, and each item of a ``map``, begins from the same base and leaves nothing behind (docs/isolation).
 
-The base has two halves: the state of the process (:mod:`.process_state`), and a context, which holds what decimal,
-NumPy and others keep in context variables. Both are what the import of the program has left. A Future runs in a copy of
-the context, wherever it runs; what it changes in the process is undone when it ends.
-
-The items of a slice run in one loop of C, which has no room for a copy each. A change ends the loop: one of the process
-is heard of when it is made, one of the context shows in the look that is had before the next item, which takes 40 ns
-and is left out for functions that can change nothing (:mod:`.harmless`). What follows in the slice, and in all later
-slices of that function, runs *one by one*: each item in a context of its own, and the process restored after each.
-
-Arguments that items of a slice share came as one object. While they are unchanged they may be shared; after each item
-they are compared with what they were. Once an item has changed one, each later item gets arguments of its own.
-
-Two things are compared at the end of the slice only: large arguments, and a decimal context that the program has set,
-since it is changed in place. If one was changed, nobody knows by which item, and the slice is run again, one by one.
+The base is the state of the process (:mod:`.process_state`) and a context, as the import of the program has left them.
+The items of a slice run in one loop of C. A change ends the loop: one of the process empties the list that the loop
+reads, one of the context shows in the look before the next item, which takes 40 ns and is left out for functions that
+can change nothing (:mod:`.harmless`). From then on items of that function run *one by one*. Arguments that items share
+are compared after each item, large ones at the end of the slice, which is run again if they have changed (decision
+0031).
 """
 
 from __future__ import annotations
@@ -32,7 +24,7 @@ from .harmless import is_harmless, only_computes
 from .interrupts import is_of_futures
 from .plain import ATOMS, look_plain
 from .process_state import ProcessState
-from .slices import Columns, OpenSlice, add_failure, in_one_loop, is_used_up
+from .slices import Columns, Fail, Failures, OpenSlice, Outcomes, add_failure, in_one_loop, is_used_up
 
 is_of_futures(__name__)
 
@@ -112,9 +104,9 @@ class Isolation:
     # -- the items of a slice ----------------------------------------------------------------------------------------
 
     def run_items(
-        self, function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException, int], Any],
+        self, function: Callable[..., Any], columns: Columns, fail: Fail,
         open_slice: OpenSlice | None = None,
-    ) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
+    ) -> Outcomes:  # fmt: skip
         """Call a function for each item; return the values, and the place and what `fail` says of each that raised.
 
         The value at such a place is None. There are fewer values than items where `open_slice` was cut meanwhile.
@@ -133,7 +125,7 @@ class Isolation:
         if shared:
             return self._with_shared(function, code, columns, shared, fail)
         values: list[Any] = []
-        failures: list[tuple[int, Any]] = []
+        failures: Failures = []
         if code not in self.one_by_one:
             decimals = self._decimals()
             self._in_watched_loop(function, code, columns, values, failures, fail, open_slice)
@@ -147,7 +139,7 @@ class Isolation:
 
     def _in_watched_loop(
         self, function: Callable[..., Any], code: Any, columns: Columns, values: list[Any],
-        failures: list[tuple[int, Any]], fail: Callable[[BaseException, int], Any], open_slice: OpenSlice,
+        failures: Failures, fail: Fail, open_slice: OpenSlice,
     ) -> None:  # fmt: skip
         """Run items in one loop until one of them changes something, or all have been run."""
         state, count = self.state, len(columns[0])
@@ -177,7 +169,7 @@ class Isolation:
 
     def _run_one_by_one(
         self, function: Callable[..., Any], rows: Iterable[tuple[Any, ...]], values: list[Any],
-        failures: list[tuple[int, Any]], fail: Callable[[BaseException, int], Any],
+        failures: Failures, fail: Fail,
     ) -> None:  # fmt: skip
         state = self.state
         for place, row in enumerate(rows, len(values)):
@@ -191,11 +183,11 @@ class Isolation:
 
     def _with_shared(
         self, function: Callable[..., Any], code: Any, columns: Columns, shared: list[Any],
-        fail: Callable[[BaseException, int], Any],
-    ) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
+        fail: Fail,
+    ) -> Outcomes:  # fmt: skip
         """Run items one by one that share arguments, and see that none of them sees what another has changed."""
         values: list[Any] = []
-        failures: list[tuple[int, Any]] = []
+        failures: Failures = []
         try:
             at_first, parts = self._copies.dump(columns), self._copies.dump(shared)
         except Exception:  # what came cannot be sent on, so there can be no copies

@@ -1,10 +1,7 @@
 """The queue of a node's own Futures: a deque, and more of them only while priorities differ.
 
-Nearly every program leaves all priorities at 0, and a nested Future passes through here within microseconds. So the
-common level is a plain deque that the hot paths may use directly, and no lock is taken while it is the only one.
-Both ends are used: a Worker runs the youngest itself, others are given the oldest (:mod:`.execution`, :mod:`.node`).
-
-Futures that were cancelled or started stay in until their turn has come, and are skipped then.
+The common level is a plain deque that hot paths use directly, and no lock is taken while it is the only one. A Worker
+runs the youngest itself, others are given the oldest. Futures that were cancelled or started are skipped in their turn.
 """
 
 from __future__ import annotations

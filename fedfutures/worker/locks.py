@@ -1,18 +1,12 @@
-"""The locks of a Worker know who holds them, so that no Future waits for one that cannot be released.
+"""The locks of a Worker know who holds them, so that no Future waits for one that cannot be released (decision 0032).
 
-Futures of a Worker that wait for others are suspended in one thread. If a plain lock blocked that thread for a Future,
-while a suspended one holds the lock, neither could ever go on. So in a Worker ``threading.Lock()`` and ``RLock()`` make
-locks of this module, and semaphores and the locks of ``multiprocessing`` behave like them:
+The Futures of a Worker that wait are suspended in one thread, which a plain lock would block. So ``threading.Lock()``
+and ``RLock()`` make locks of this module, and semaphores and the locks of ``multiprocessing`` behave like them:
 
-- A Future that finds a lock taken, in a Worker where others are suspended, is suspended as well, and goes on when the
-  lock is released.
-- A Worker in which a suspended Future holds a lock, or waits for one, starts no Futures of others, only those that
-  Futures here have submitted: what the holder waits for is among them. It gives back what it has not started, and
-  fetches its own back when it has nothing else to run.
-- A Future that wants the lock of one that waits for it, itself or by way of others, gets :class:`~.errors.Deadlock`,
-  which names both. An RLock lets it in, as it would in a serial run.
-
-Who waits for whom is looked up when a lock is contended, from the stacks of the suspended Futures (:mod:`.stacks`).
+- A Future that finds a lock taken, in a Worker where others are suspended, is suspended as well until it is released.
+- A Worker in which a suspended Future holds a lock, or waits for one, starts no Futures of others.
+- A Future that wants the lock of one that waits for it gets :class:`~.errors.Deadlock`; an RLock lets it in. Who waits
+  for whom is read off the stacks of the suspended Futures (:mod:`.stacks`).
 """
 
 from __future__ import annotations

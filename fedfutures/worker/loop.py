@@ -10,23 +10,26 @@ from typing import Any
 from ..node import events as rules
 from ..node.pace import HURRY_SECONDS
 from ..node.workload import HeldPiece
+from ..wire.names import is_stand_in
 from .calls import Calls
 from .driver import PUMP_DUE, Driver
 from .duties import WorkerDuties
-from .future import Future
+from .future import Future, claim
 from .locks import Locks
-from .pump import Pump
-from .runners import Runners
+from .runners import Pump, Runners
 from .submissions import Submissions
 from .surroundings import Surroundings
+
+STAND_IN_SECONDS = 2.0
+"""A stand-in that has had nothing to do for so long leaves."""
 
 
 class Loop:
     """What each runner does until the Worker stops."""
 
     __slots__ = (
-        "_calls", "_driver", "_duties", "_locks", "_own", "_pump", "_run_fetched", "_runners",
-        "_submissions", "_surroundings", "_workload",
+        "_calls", "_driver", "_duties", "_is_stand_in", "_leave_at", "_locks", "_own", "_pump", "_run_fetched",
+        "_runners", "_submissions", "_surroundings", "_tasks_seen", "_workload",
     )  # fmt: skip
 
     def __init__(
@@ -38,6 +41,8 @@ class Loop:
         self._surroundings, self._calls, self._runners, self._locks = surroundings, calls, runners, locks
         self._duties, self._pump = duties, pump
         self._run_fetched: Callable[[HeldPiece], object] = calls.run_fetched
+        self._is_stand_in, self._tasks_seen = is_stand_in(driver.name), -1
+        self._leave_at = math.inf  # of a stand-in
 
     def profile(self, runcall: Callable[..., object]) -> None:
         """Run the Futures of others by way of a profiler."""
@@ -57,24 +62,31 @@ class Loop:
             if runners.ready:
                 runners.resume_ready()
             elif workload.has_priorities and not locks.locked_in and workload.goes_before(self._own_priority()):
-                self._run_fetched(workload.queue[0])
-            elif (future := self._next_own()) is not None:
-                run_own(future)
-                future = None  # its result is let go now, not when the next one comes
+                self._run_first(workload.queue[0])
+            elif (claimed := self._next_own()) is not None:
+                run_own(*claimed)
+                claimed = None  # its result is let go now, not when the next one comes
                 if time.monotonic() >= times[PUMP_DUE]:
                     pump()
             elif workload.queue and not locks.locked_in:
-                self._run_fetched(workload.queue[0])
+                self._run_first(workload.queue[0])
             else:
                 self.rest()
+
+    def _run_first(self, piece: HeldPiece) -> None:
+        """Run Futures of the first piece; those with a time limit go back where others wait, who would end as well."""
+        if piece.terms.limit and piece.todo and self._runners.suspended:
+            self._pump()
+        else:
+            self._run_fetched(piece)
 
     def _own_priority(self) -> float:
         """The priority of the own Future that would run next."""
         priority, level = self._own.highest()
         return priority if level else -math.inf
 
-    def _next_own(self) -> Future[Any] | None:
-        own = self._own
+    def _next_own(self) -> tuple[Future[Any], Any] | None:
+        own, given = self._own, self._submissions.futures
         while True:
             level = own.highest()[1] if own.levels else own.common
             try:
@@ -83,8 +95,8 @@ class Loop:
                 if not own.levels:
                     return None
             else:
-                if self._submissions.claim(future):
-                    return future
+                if (call := claim(future, given)) is not None:
+                    return future, call
 
     def rest(self) -> None:
         """Nothing to run: send what has finished, and wait for something to arrive."""
@@ -98,20 +110,41 @@ class Loop:
             return
         if locks.locked_in:
             self._submissions.recall()
-        if self._calls.has_enough and not locks.waits:
-            self._leave()
+        if self._calls.has_enough and not locks.waits and self._leave():
+            return
+        if self._submissions.lost is not None:  # the Broker does not hear this Worker any more: another one is started
+            runners.stop()
+            return
+        if self._is_stand_in and self._has_stood_in():
             return
         if driver.begin_driving():
             try:
-                driver.poll(runners.next_timer())
+                driver.poll(self._next_timer())
             finally:
                 driver.end_driving()
             driver.take_in()
             if (driver.machine.durations.last or 0.0) > HURRY_SECONDS:
                 self._pump()  # ask for what is to run next while this one runs
 
-    def _leave(self) -> None:
+    def _next_timer(self) -> float | None:
+        timer = self._runners.next_timer()
+        if not self._is_stand_in:
+            return timer
+        return self._leave_at if timer is None else min(timer, self._leave_at)
+
+    def _has_stood_in(self) -> bool:
+        """Whether this stand-in has had nothing to do for so long that it has left."""
+        now = time.monotonic()
+        if self._calls.tasks != self._tasks_seen or self._runners.suspended:
+            self._tasks_seen, self._leave_at = self._calls.tasks, now + STAND_IN_SECONDS
+        return now >= self._leave_at and self._leave()
+
+    def _leave(self) -> bool:
+        """Take leave of the Broker, unless Futures wait here in the middle."""
         with self._driver.lock:
-            self._driver.step(rules.Leave("it has run max_tasks_per_child Futures"))
+            if self._workload.has_started():
+                return False
+            self._driver.step(rules.Leave("it runs no more Futures"))
             self._driver.flush()
         self._runners.stop()
+        return True

@@ -15,7 +15,7 @@ BYTES_AT_MOST = 1 << 16
 PLAIN_BYTES_AT_MOST = 1000
 
 
-def call_of(definition: Definition, payload: bytes, *, only_plain: bool = False) -> str:
+def text_of_call(definition: Definition, payload: bytes, *, only_plain: bool = False) -> str:
     """Return a call as people write it: ``work(17)``; ``work(...)`` where the arguments are large or not to be read.
 
     only_plain: arguments that are more than a few numbers, strings and containers are not read.

@@ -15,15 +15,15 @@ from threading import get_ident
 from time import monotonic
 from typing import Any
 
+from .call_terms import CallTerms
 from .calls import CALLERS, Calls
 from .driver import DRIVEN, PUMP_DUE, Driver
-from .future import Future
+from .future import Future, add_greenlet, claim, put_limit, put_priority
 from .local_calls import LocalCalls
 from .locks import Locks
 from .plain import ATOMS
 from .process_state import alarm_at, is_shallow
-from .pump import Pump
-from .runners import Runners
+from .runners import Pump, Runners
 from .slices import LocalSubmitter
 from .submissions import Submissions
 from .surroundings import Surroundings
@@ -39,24 +39,8 @@ class Nesting:
     """Submits and waits on behalf of the Futures that run in a Worker."""
 
     __slots__ = (
-        "_append",
-        "_calls",
-        "_driver",
-        "_local_calls",
-        "_lock",
-        "_locks",
-        "_numbers",
-        "_others",
-        "_plain",
-        "_pump",
-        "_runners",
-        "_state",
-        "_submissions",
-        "_surroundings",
-        "_thread",
-        "_times",
-        "is_main_thread",
-        "name",
+        "_append", "_calls", "_driver", "_given", "_local_calls", "_lock", "_locks", "_numbers", "_others", "_plain",
+        "_pump", "_runners", "_state", "_submissions", "_surroundings", "_thread", "_times", "is_main_thread", "name",
         "wake_greenlets",
     )  # fmt: skip
 
@@ -65,7 +49,7 @@ class Nesting:
         calls: Calls, runners: Runners, locks: Locks, others: OtherThreads, pump: Pump,
     ) -> None:  # fmt: skip
         self._driver, self._lock, self._times, self.name = driver, driver.lock, driver.times, driver.name
-        self._submissions, self._numbers = submissions, submissions.numbers
+        self._submissions, self._numbers, self._given = submissions, submissions.numbers, submissions.futures
         self._append = submissions.own.common.append
         self._local_calls, self._calls, self._pump = local_calls, calls, pump
         self._surroundings, self._state = surroundings, surroundings.state
@@ -74,8 +58,9 @@ class Nesting:
         self._plain: Any = None  # the function that was submitted last and that has captured nothing
 
     def submit(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None
-    ) -> Future[Any]:
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+        terms: CallTerms | None = None,
+    ) -> Future[Any]:  # fmt: skip
         """Submit one call; it stays here until somebody asks for it.
 
         It has the root of the Future that runs, sees what that sees of the program, and has its priority unless another
@@ -98,12 +83,18 @@ class Nesting:
         context = surroundings.context if is_main else self._others.context or surroundings.context
         if context is None:
             context = surroundings.make_context(keep=is_main)
-        if priority is not None:
-            context = context._replace(priority=priority)
+        if terms is not None and terms.priority is not None:
+            context = context._replace(priority=terms.priority)
         future: Future[Any] = Future(self._submissions, next(self._numbers), (function, args, kwargs, context))
+        if terms is not None and terms.time_limit:
+            put_limit(future, terms.time_limit)
+            put_priority(future, context.priority)
+            self._driver.machine.workload.expect_limits()
+            self._submissions.give_limited(future, context.priority)
+            return future
         if context.priority:
             self._driver.machine.workload.expect_priorities()
-            future._priority = context.priority
+            put_priority(future, context.priority)
             self._submissions.own.put(future, context.priority)
         else:
             self._append(future)
@@ -116,10 +107,10 @@ class Nesting:
             self._pump()
         return future
 
-    def submitter(self, function: Callable[..., Any], priority: int | None = None) -> LocalSubmitter:
+    def submitter(self, function: Callable[..., Any], terms: CallTerms | None = None) -> LocalSubmitter:
         """Return what submits many calls of one function."""
         function = self._local_calls.of_map(function)
-        return LocalSubmitter(lambda args: self.submit(function, args, {}, priority))
+        return LocalSubmitter(lambda args: self.submit(function, args, {}, terms))
 
     # -- waiting -----------------------------------------------------------------------------------------------------
 
@@ -145,15 +136,15 @@ class Nesting:
             and not self._locks.held
             and _exception() is None
             and (sys._getframe(3).f_code in CALLERS or is_shallow())  # mostly the first is so, and quicker to tell
-            and self._submissions.claim(future)
+            and (call := claim(future, self._given)) is not None
         ):
-            self._surroundings.run_inside(future._call[3], self._calls.run_call, future)
+            self._surroundings.run_inside(call[3], self._calls.run_call, future, call)
             return
         deadline = None if timeout is None else time.monotonic() + timeout
         while not future.done() and (deadline is None or time.monotonic() < deadline):
             waiter = Waiter()
             with self._lock:
-                if not future._add_greenlet(waiter):
+                if not add_greenlet(future, waiter):
                     return
             self.switch_out(  # returns early when a timer of the Future's is due
                 waiter, deadline, future if timeout is None else None

@@ -23,9 +23,7 @@ class Node:
 
     runs_at_once = False  # in the call that submits
 
-    def __init__(
-        self, owner: Any, facts: dict[str, Any], name: str, role: str, payloads: Payloads, size: int
-    ) -> None:  # fmt: skip
+    def __init__(self, owner: Any, facts: dict[str, Any], name: str, role: str, payloads: Payloads, size: int) -> None:
         self.name, self.payloads = name, payloads
         self.functions = FunctionCache(payloads)
         self.machine = WorkerMachine(name, role, int.from_bytes(os.urandom(6), "big"), os.getpid())
@@ -39,9 +37,7 @@ class Node:
 
     def handlers(self) -> dict[type, Callable[[Any], None]]:
         """Return what takes the actions of the machine that both kinds of nodes know."""
-        return self.submissions.handlers() | {
-            rules.Told: self.questions.on_told, rules.Shared: self.shared.on_shared,
-        }  # fmt: skip
+        return self.submissions.handlers() | {rules.Told: self.questions.on_told, rules.Shared: self.shared.on_shared}
 
     @property
     def size(self) -> int:
@@ -58,8 +54,6 @@ class Node:
         """Whether the sockets are closed."""
         return self.driver.closed
 
-    # -- Futures -----------------------------------------------------------------------------------------------------
-
     def send(self) -> None:
         """Send what was submitted without being sent, as far as the Broker can take it. A Worker's Futures stay."""
 
@@ -71,43 +65,13 @@ class Node:
         """Cancel those that have not started; return how many those are."""
         return self.submissions.cancel_all(futures)
 
-    def cancel_open(self) -> None:
-        """Cancel all that has not started, without waiting for what the Broker says."""
-        self.submissions.cancel_open()
-
-    def lose(self, error: FederationLost) -> None:
-        """Nothing will come any more: resolve all that is open with `error`."""
-        self.submissions.lose(error)
-
-    def explain(self, future: Future[Any]) -> tuple[str, bool]:
-        """Say where an own Future is that is not done, and whether others know more."""
-        return self.submissions.explain(future)
-
-    def statistics(self) -> dict[str, Any]:
-        """Counts of what is here."""
-        return self.submissions.statistics()
-
-    # -- the Federation ----------------------------------------------------------------------------------------------
-
-    def ask(self, subject: str, submitter: str, number: int, timeout: float) -> tuple[list[tuple[str, bytes]], bool]:
-        """Ask all machines that it concerns (:meth:`.questions.Questions.ask`)."""
-        return self.questions.ask(subject, submitter, number, timeout)
-
-    def share(self, name: str, value: Any) -> None:
-        """Make `value` known to every node under `name`."""
-        self.shared.share(name, value)
-
     def call_soon(self, due: Due) -> bool:
         """Have something called by whoever drives next; False if the node is closed."""
         return self.driver.call_soon(due)
 
-    def wake(self) -> None:
-        """Make the thread that drives look again."""
-        self.driver.wake()
-
-    def rejoin(self) -> None:
-        """The Broker was started again: introduce the node anew. For any thread."""
-        self.driver.rejoin()
+    def share(self, name: str, value: Any) -> None:
+        """Make `value` known to every node under `name`."""
+        self.shared.share(name, value)
 
     def start(self) -> None:
         """Introduce the node to its Broker, and have it driven from now on."""

@@ -1,8 +1,7 @@
 """The Origin: the node of the program itself. It submits and collects, and runs nothing.
 
-``submit`` pickles at once (what is sent is what was passed, and an argument that cannot travel is an error at the
-call), appends, and returns; whoever drives next sends. It sends itself when Workers may be idle, and every so often
-while many are submitted, so that a program that only submits keeps the Federation fed without its helper thread.
+``submit`` pickles at once, appends, and returns; whoever drives next sends. It sends itself when Workers may be idle,
+and every so often while many are submitted, so that a program that only submits keeps the Federation fed.
 """
 
 from __future__ import annotations
@@ -18,12 +17,16 @@ from ..program import postponing
 from ..program.process import ProcessChanges
 from ..program.snapshots import join
 from ..wire.functions import Definition
+from ..wire.manifest import segments_of
+from ..wire.names import origin_name
 from ..wire.payload import Payloads
+from . import journal
+from .call_terms import CallTerms
 from .definer import Definer
 from .driven_wait import DrivenWait
 from .driver import Driver
 from .files import CONSTANT
-from .future import Future
+from .future import Future, put_limit, put_priority
 from .node import Node
 from .packer import Packer, Submitter, plain_payload
 from .providing import Provider
@@ -45,7 +48,7 @@ class OriginPacking:
         """No call waits here that was not packed."""
         raise NotImplementedError
 
-    def unpack(self, future: Future[Any]) -> None:
+    def unpack(self, future: Future[Any], priority: int) -> None:
         """It can only be given again."""
 
     def why_waiting(self) -> str:
@@ -81,7 +84,7 @@ class Origin(Node):
     def __init__(
         self, owner: Any, facts: dict[str, Any], payloads: Payloads, size: int, process: ProcessChanges
     ) -> None:  # fmt: skip
-        name = f"origin-{os.getpid()}-{os.urandom(3).hex()}"
+        name = origin_name(f"{os.getpid()}-{os.urandom(3).hex()}", facts["name"])
         super().__init__(owner, facts, name, "origin", payloads, size)
         driver, submissions = self.driver, self.submissions
         self.definer = Definer(payloads, self.functions, process)
@@ -89,19 +92,30 @@ class Origin(Node):
         self._urgent_at = 0.0
         provider = Provider(driver, payloads, self.definer)
         submissions.attend(OriginPacking(provider, driver), DrivenWait(driver, self.own).wait, self.questions.ask)
-        driver.attend(
-            OriginDuties(driver, submissions), self.handlers() | {rules.Asked: provider.answer}
-        )  # fmt: skip
+        driver.attend(OriginDuties(driver, submissions), self.handlers() | {rules.Asked: provider.answer})
 
     def start(self) -> None:
         """Introduce the node to its Broker, and have it driven from now on."""
         postponing.begin(self.driver)
         super().start()
 
+    @journal.before("close", lambda self: [(self.name,)])
     def close(self) -> None:
         """Close the sockets."""
         super().close()
         postponing.end(self.driver)
+
+    def begin_anew(self) -> None:
+        """All other processes of this host have ended; those that take their place will be given all Futures again.
+
+        What they have left in shared memory is removed, but for what they have shared. For any thread.
+        """
+        segments = self.payloads.segments
+        assert segments is not None
+        self.driver.begin_anew(lambda: segments.remove_others(self._segments_of_constants()))
+
+    def _segments_of_constants(self) -> set[str]:
+        return {name for body in self.constants.values() for name in segments_of(body)}
 
     def share(self, name: str, value: Any) -> None:
         """Make `value` known to every node under `name`; a file, by a link where the processes of its host find it."""
@@ -110,37 +124,42 @@ class Origin(Node):
         super().share(name, value)
 
     def submit(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None = None
-    ) -> Future[Any]:
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+        terms: CallTerms | None = None,
+    ) -> Future[Any]:  # fmt: skip
         """Submit one call; its priority is 0 unless another is given."""
         definition = self._packer.define(function)
         payload = None if kwargs else plain_payload(args)
         if payload is None:
             definition, payload = self._packer.pack(definition, function, args, kwargs)
-        return self._submit_packed(definition, payload, priority)
+        return self._submit_packed(definition, payload, terms)
 
-    def submitter(self, function: Callable[..., Any], priority: int | None = None) -> Submitter:
+    def version_of(self, function: Callable[..., Any]) -> tuple[bytes, bytes]:
+        """Return what tells a function, with all that its calls see, from what it is after any change."""
+        definition = self._packer.define(function)
+        return definition.digest, b"" if definition.snapshot is None else definition.snapshot.digest
+
+    def submitter(self, function: Callable[..., Any], terms: CallTerms | None = None) -> Submitter:
         """Return what submits many calls of one function; they travel together, at the next :meth:`send`."""
-        return Submitter(
-            self._packer, function, functools.partial(self._submit_packed, priority=priority, waits=True)
-        )  # fmt: skip
+        submit = functools.partial(self._submit_packed, terms=terms, waits=True)
+        return Submitter(self._packer, function, submit)
 
     def _submit_packed(
-        self, definition: Definition, payload: bytes, priority: int | None = None, *, waits: bool = False
+        self, definition: Definition, payload: bytes, terms: CallTerms | None = None, *, waits: bool = False
     ) -> Future[Any]:
         submissions = self.submissions
         if submissions.lost is not None:
             raise submissions.lost
         if definition.snapshot is not None:
             payload = join(definition.snapshot.digest, payload)
-        future: Future[Any] = Future(submissions, next(submissions.numbers), (definition, payload, ""))
-        future._name = definition.name
+        future: Future[Any] = Future(submissions, next(submissions.numbers), (definition, payload, ""), definition.name)
         own = self.own.common
         is_urgent = False
-        if priority:
-            is_urgent = self._put_ranked(future, priority)
-        else:
+        if terms is None:
             own.append(future)
+        else:
+            put_limit(future, terms.time_limit)
+            is_urgent = self._put_ranked(future, terms.priority or 0)
         if waits:
             return future
         if is_urgent or self.machine.own.count < submissions.size:
@@ -156,14 +175,14 @@ class Origin(Node):
         self.driver.send_now(self.submissions.offer)
 
     def _put_ranked(self, future: Future[Any], priority: int) -> bool:
-        """Queue a Future of another priority than 0; return whether it is to be sent at once.
+        """Queue a Future of some priority; return whether it is to be sent at once.
 
         That is once in a while: each of many urgent ones would else be a message of its own.
         """
-        future._priority = priority
+        put_priority(future, priority)
         self.own.put(future, priority)
         now = time.monotonic()
-        if priority < 0 or now < self._urgent_at:
+        if priority <= 0 or now < self._urgent_at:
             return False
         self._urgent_at = now + URGENT_EVERY_SECONDS
         return True

@@ -1,16 +1,14 @@
 """What Futures print leaves the Worker at once: standard output by the line, standard error as it is written.
 
-Each line is a call of the system, which takes longer than all the rest of a ``print``. So a flood is written together:
-once :data:`LINES_AT_ONCE` lines have come within :data:`SECONDS`, those that follow stay in memory that the host
-process has, too, and a thread writes them every :data:`WRITE_SECONDS`. If the Worker dies meanwhile, the host process
-finds them there (:class:`..host.crash_cells.CrashCells`). Whoever calls ``flush`` has all written.
-
-The memory has two halves. Lines are appended to one of them by its own ``write``, in C, while the other one is written
-to the pipe; so the Worker does not wait for a lock.
+A flood is written together: once :data:`LINES_AT_ONCE` lines have come within :data:`SECONDS`, those that follow stay
+in memory that the host process has, too, and a thread writes them every :data:`WRITE_SECONDS`. If the Worker dies, the
+host process finds them there (:class:`..host.crash_cells.CrashCells`). The memory has two halves: lines are appended to
+one, by its own ``write`` in C, while the other one is written to the pipe; so the Worker does not wait for a lock.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import mmap
 import os
@@ -19,7 +17,9 @@ import threading
 import time
 from typing import Any
 
+from .. import failpoints
 from ..host.crash_cells import HALF, SENT, SPOOL_BYTES, CrashCells
+from ..host.system import write_all
 
 LINES_AT_ONCE = 500
 SECONDS = 0.05
@@ -80,6 +80,7 @@ class Spool(io.BufferedIOBase):
             self._began, self._lines = now, 0
         self.write_out()
 
+    @failpoints.delayed("worker.output")
     def write_out(self) -> None:
         """Write what is there."""
         with self._lock:
@@ -94,9 +95,7 @@ class Spool(io.BufferedIOBase):
                 self._cells[SENT] += size
 
     def _write(self, data: Any) -> None:
-        view = memoryview(data).cast("B")
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        write_all(self._descriptor, memoryview(data).cast("B"))
 
     def _write_later(self) -> None:
         self.flush = bool  # type: ignore[method-assign, assignment]  # which does nothing, in C
@@ -113,8 +112,10 @@ class Spool(io.BufferedIOBase):
             while quiet < QUIET_TIMES:
                 time.sleep(WRITE_SECONDS)
                 quiet = 0 if self._halves[self._active].tell() else quiet + 1
-                self.write_out()
-            self._at_rest()
+                with contextlib.suppress(OSError):  # a Future has closed the descriptor: who prints next is told
+                    self.write_out()
+            with contextlib.suppress(OSError):
+                self._at_rest()
 
     def _at_rest(self) -> None:
         """The flood is over: lines are written one by one again."""

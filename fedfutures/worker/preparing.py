@@ -22,7 +22,7 @@ from ..program import process
 from ..program.modules import MAIN
 from ..program.namespaces import Namespaces
 from ..program.pickling import VariableUnpickler, find
-from ..program.snapshots import key_of_class
+from ..program.snapshots import key_of
 from ..supervision.machine import INITIALIZER_EXIT_CODE
 from ..wire import functions
 from ..wire.captured import may_be_written
@@ -32,6 +32,7 @@ from .descriptors import Descriptors
 from .importing import Answers, OriginFinder, OriginLoader
 from .initializing import unpack
 from .interrupts import is_of_futures
+from .leaving import Departure
 from .process_parts import Values
 from .process_state import merged
 from .program import import_program, install_empty
@@ -71,20 +72,21 @@ class Preparation:
             finder = OriginFinder(self._answers)
             finder.install(settings.beside)
             defer_outcomes(worker.driver, worker.submissions)
-            worker.duties.stop_taking()
+            worker.duties.take_more(False)
             worker.driver.step(NOT_READY)
             worker.start()
         worker.state.watch()
         worker.locks.install()
         self._watch_imports()
         self._import_program(finder)
+        Departure(worker.driver, worker.calls, worker.cells, worker.end, settings.departure).attend()
         if settings.initializer is not None:
             self._initialize(settings.initializer)
         interrupts.take()
         worker.isolation.begin()
         self._namespaces.generators.begin()
         Descriptors()
-        worker.duties.take_again()
+        worker.duties.take_more(True)
 
     def _tell_generators(self, action: events.Look) -> None:
         self._worker.driver.step(events.Looked(action.number, self._namespaces.generators.report()))
@@ -152,7 +154,7 @@ class Preparation:
         if found is None:
             return False
         name, module = found[1], found[2]
-        key = key_of_class(module, name, self._namespaces.origin)
+        key = key_of("class", f"{module}:{name}", self._namespaces.origin)
         if key in self._asked or module not in sys.modules:
             return False
         self._asked.add(key)

@@ -34,7 +34,7 @@ _LIMITS = sorted(getattr(resource, name) for name in dir(resource) if name.start
 _MISSING = object()
 _SOON = 1e-6
 
-_variables: dict[Any, Any] = os.environ._data  # type: ignore[attr-defined]
+_variables: dict[Any, Any] = os.environ._data  # type: ignore[attr-defined]  # encoded: decoding takes ten times as long
 _chdir, _umask = os.chdir, os.umask
 _set_handler, set_timer = signal.signal, signal.setitimer
 get_recursion_limit, _set_recursion_limit = sys.getrecursionlimit, sys.setrecursionlimit
@@ -58,11 +58,6 @@ def _write_directory(directory: str | None) -> None:
     if directory is not None:
         with contextlib.suppress(OSError):  # it was removed
             _chdir(directory)
-
-
-def _read_environment() -> dict[Any, Any]:
-    """Return a copy of the encoded variables: decoding them would take ten times as long."""
-    return dict(_variables)
 
 
 def _write_environment(environment: dict[Any, Any]) -> None:
@@ -143,10 +138,6 @@ def _write_warnings(values: tuple[Any, ...]) -> None:
     _forget_registries()
 
 
-def _read_limits() -> dict[int, tuple[int, int]]:
-    return {which: resource.getrlimit(which) for which in _LIMITS}
-
-
 def _write_limits(limits: dict[int, tuple[int, int]]) -> None:
     for which, (soft, hard) in limits.items():
         present = resource.getrlimit(which)
@@ -188,18 +179,13 @@ def _write_event_loop(values: tuple[Any, Any, Any]) -> None:
         swap(loop, task)
 
 
-def _write_tracing(functions: tuple[Any, Any]) -> None:
-    _set_trace(functions[0])
-    _set_profile(functions[1])
-
-
 _forget_registries: Callable[[], object] = getattr(warnings, "_filters_mutated", lambda: None)
 _set_asyncgen_hooks = sys.set_asyncgen_hooks
 _enable_collector, _disable_collector, _set_thresholds = gc.enable, gc.disable, gc.set_threshold
 
 PARTS: dict[str, StatePart] = {
     "directory": StatePart(process.directory, _write_directory),
-    "environment": StatePart(_read_environment, _write_environment),
+    "environment": StatePart(lambda: dict(_variables), _write_environment),
     "umask": StatePart(read_umask, _umask),
     "sys": StatePart(_read_sys, _write_sys),
     "warnings": StatePart(_read_warnings, _write_warnings),
@@ -209,12 +195,16 @@ PARTS: dict[str, StatePart] = {
         lambda limit: _set_recursion_limit(limit + RECURSION_MARGIN),
     ),
     "socket timeout": StatePart(socket.getdefaulttimeout, _set_timeout),
-    "resource limits": StatePart(_read_limits, _write_limits),
+    "resource limits": StatePart(lambda: {which: resource.getrlimit(which) for which in _LIMITS}, _write_limits),
     "collector": StatePart(lambda: (gc.isenabled(), gc.get_threshold()), _write_collector),
     seeding.PART: StatePart(seeding.read, seeding.write),
     "switch interval": StatePart(sys.getswitchinterval, _set_switch_interval),
     "event loop": StatePart(_read_event_loop, _write_event_loop, of_main_thread=True),
-    "tracing": StatePart(lambda: (sys.gettrace(), sys.getprofile()), _write_tracing, of_main_thread=True),
+    "tracing": StatePart(
+        lambda: (sys.gettrace(), sys.getprofile()),
+        lambda both: (_set_trace(both[0]), _set_profile(both[1])),
+        of_main_thread=True,
+    ),
     # Handlers before timers: a timer of what goes on again may be due at once.
     "handlers": StatePart(_read_handlers, _write_handlers, of_main_thread=True),
     "timers": StatePart(_read_timers, _write_timers, of_main_thread=True),

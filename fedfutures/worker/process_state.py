@@ -1,14 +1,8 @@
 """What one Future changes in its process is undone before the next one runs, and is given back to one that waits.
 
-The state of a process has *parts*: directory, environment, signal handlers, timers, and so on (:mod:`.process_parts`).
-What changes a part is watched: functions of the standard library
-are wrapped, and assignments to names of ``sys`` are heard of. They note the part as *dirty*. So a Future that touches
-nothing pays nothing, and one that sets a variable of the environment pays for the environment only.
-
-The *base* is the state in which each Future begins: the process as the import of the program has left it. What an
-import changes later, in the middle of a Future, becomes part of the base too, for the module is not imported again.
-
-Changes that C extensions make by themselves go unnoticed.
+What changes a *part* of the state (:mod:`.process_parts`) is watched, and notes the part as *dirty*; so a Future pays
+for what it touches. The *base* is the state in which each Future begins. What an import changes in the middle of a
+Future becomes part of it, for the module is not imported again. Changes that C extensions make go unnoticed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The user's program in a Worker: imported before the first Future, under another name than ``__main__``.
 
-As ``multiprocessing`` does when it spawns, so that ``if __name__ == "__main__"`` keeps the program's own run to the
-Origin, while what its top level makes and sets exists here. On a host that does not share the Origin's files its text
-comes from the Origin (:mod:`.importing`). A program without a main guard is never imported, for that would run it: an
-empty module has its place, and what Futures need of it comes with their snapshots.
+So ``if __name__ == "__main__"`` keeps the program's own run to the Origin. On a host that does not share the Origin's
+files its text comes from there (:mod:`.importing`). A program without a main guard is never imported, for that would
+run it: an empty module has its place, and what Futures need of it comes with their snapshots.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Any
 from ..host.here import program_here
 from ..node import events as rules
 from ..program.modules import OWN, is_installed
-from ..program.snapshots import asked_for, key_of_snapshot
+from ..program.snapshots import asked_for, key_of
 from ..program.variables import Snapshot
 from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, name_of
 from ..wire.payload import Payloads
@@ -57,17 +57,17 @@ class Provider:
             else:
                 body = self._sealed(action.key, module.pack())
                 self._known[action.key] = body
-        said = reason or name
-        self._driver.step(rules.Provide(action.key, said[:REASON_CHARACTERS_AT_MOST], body))
+        self._provide(action.key, reason or name, body)
 
     def _answer_of_program(self, key: bytes, kind: str, what: bytes) -> None:
-        body, reason = None, "the Origin has forgotten it, since no Future of its own needs it any more"
+        body, reason = None, "the Origin has dropped it, because none of its open Futures needs it"
         try:
             body = self._definer.body_of(kind, what)
         except Exception as error:
             reason = f"it cannot be pickled: {error!r}"
-        said = kind if body is not None else reason
-        body = b"" if body is None else self._sealed(key, body)
+        self._provide(key, reason if body is None else kind, b"" if body is None else self._sealed(key, body))
+
+    def _provide(self, key: bytes, said: str, body: bytes) -> None:
         self._driver.step(rules.Provide(key, said[:REASON_CHARACTERS_AT_MOST], body))
 
     def tell(self, snapshot: Snapshot) -> None:
@@ -77,7 +77,7 @@ class Provider:
         self._told[snapshot.digest] = None
         if len(self._told) > TOLD_AT_MOST:
             del self._told[next(iter(self._told))]
-        key = key_of_snapshot(snapshot.digest, self._driver.name)
+        key = key_of("state", snapshot.digest, self._driver.name)
         self._driver.step(rules.Provide(key, "state", self._sealed(key, snapshot.body)))
 
     def _sealed(self, key: bytes, body: bytes) -> bytes:
@@ -88,7 +88,7 @@ class Provider:
 def program_module(program: tuple[str, str] | None) -> Module:
     """Return the program itself."""
     if program is None:
-        raise NotToBeHad("the Origin's program has no main guard, or is no file")
+        raise NotToBeHad("the Origin's program has no main guard or is no file, so Workers cannot import it")
     kind, place = program
     if kind == "module":
         found = importlib.util.find_spec(place)
@@ -103,15 +103,14 @@ def find_module(name: str, host: str) -> Module:
     """Return the module of this name; raises :class:`NotToBeHad`."""
     top = name.partition(".")[0]
     if top in OWN:
-        raise NotToBeHad(f"{top} has to be installed on each host: another version may be there")
+        raise NotToBeHad(f"{top} has to be installed on each host, because the versions there may differ")
     if top in sys.stdlib_module_names:
         version = ".".join(map(str, sys.version_info[:2]))
         raise NotToBeHad(f"it belongs to the standard library of Python {version} on {host}")
     found = _find(name)
     if found is None:
-        where = "neither installed nor beside the program"
-        instead = _instead(top) or f"; install it on both, if {top} is its name"
-        raise NotToBeHad(f"the Origin on {host} has none either, {where}{instead}")
+        instead = _instead(top) or f"; install it on both hosts, if its package is called {top}"
+        raise NotToBeHad(f"the Origin on {host} lacks it too: it is neither installed nor beside the program{instead}")
     if found.origin is not None and is_installed(found.origin):
         place = os.path.basename(os.path.dirname(found.origin.partition(f"{os.sep}{top}")[0] + os.sep))
         raise NotToBeHad(f"it is installed on {host} ({place}) but not on {{host}}{_instead(top)}")

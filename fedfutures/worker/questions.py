@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..node import events as rules
 from .driver import Driver
-from .future import Future
+from .future import Future, settle
 from .submissions import Submissions
 
 SHARE_OF_TIMEOUT = 0.8
 """What the Broker has of the time for a question, so that it can still say who did not answer."""
 
 
-class Question:
+class Question(NamedTuple):
     """One question: its answers as (name, report), and a Future that is done with the last."""
 
-    __slots__ = ("answers", "complete")
-
-    def __init__(self, home: Submissions) -> None:
-        self.answers: list[tuple[str, bytes]] = []
-        self.complete = Future(home)
+    answers: list[tuple[str, bytes]]
+    complete: Future
 
 
 class Questions:
@@ -38,7 +37,7 @@ class Questions:
         An answer is (name, report); the report is msgpack, empty where a machine did not answer in time.
         """
         driver, submissions = self._driver, self._submissions
-        question = Question(submissions)
+        question = Question([], Future(submissions))
         with driver.lock:
             if driver.closed or submissions.lost is not None:
                 return [], False
@@ -62,5 +61,5 @@ class Questions:
         if action.name:
             question.answers.append((action.name, action.report))
         if action.last:
-            question.complete._settle(None, None)
+            settle(question.complete)
             self._driver.wake_other()

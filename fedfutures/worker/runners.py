@@ -1,9 +1,9 @@
 """The greenlets of a Worker's main thread: those that run Futures, and those that wait.
 
-A *runner* is a greenlet that takes the next Future, runs it, and takes the next. When user code waits for a Future,
-its runner is switched out and another goes on; when that Future resolves, the runner is switched in again before
-anything new is started, the last to wait first, so parents finish before more are opened. Runners are reused and are
-all started by the hub, the thread's main greenlet, so none inherits the depth of another's stack.
+A *runner* takes the next Future, runs it, and takes the next. When user code waits, its runner is switched out and
+another goes on; it is switched in again before anything new is started, the last to wait first, so parents finish
+before more are opened. The hub, the thread's main greenlet, starts all runners, so none inherits the depth of another's
+stack.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from typing import Any
 
 import greenlet
 
+from ..node.pace import PUMP_EVERY_SECONDS
+from .driver import DRIVEN, PUMP_DUE, Driver
 from .waiters import Waiter
 
 
 class Runners:
     """Made in the main thread of a Worker, by its main greenlet: the hub."""
 
-    __slots__ = ("_idle", "_order", "_timers", "_wake_driver", "hub", "ready", "stopping", "switches", "thread")
+    __slots__ = (
+        "_idle", "_order", "_timers", "_wake_driver", "hub", "ready", "stopping", "suspended", "switches", "thread",
+    )  # fmt: skip
 
     def __init__(self, wake_driver: Callable[[], object]) -> None:
         self.thread = threading.get_ident()
@@ -34,6 +38,7 @@ class Runners:
         self.ready: deque[Waiter] = deque()  # to be switched in next
         self.stopping = False
         self.switches = 0  # how often one was switched out
+        self.suspended = 0  # how many wait
         self._wake_driver = wake_driver
         self._idle: list[greenlet.greenlet] = []
         self._timers: list[tuple[float, int, Waiter]] = []
@@ -67,8 +72,12 @@ class Runners:
     def switch_out(self, waiter: Waiter) -> None:
         """Let other greenlets run until this one is woken."""
         self.switches += 1
-        while not waiter.woken:
-            self.hub.switch()
+        self.suspended += 1
+        try:
+            while not waiter.woken:
+                self.hub.switch()
+        finally:
+            self.suspended -= 1
 
     def check(self, waiter: Waiter) -> None:
         """Raise CancelledError if the hub is about to wait: the Worker is ending."""
@@ -97,3 +106,28 @@ class Runners:
             now = time.monotonic()
             while self._timers and self._timers[0][0] <= now:
                 self.wake([heapq.heappop(self._timers)[2]])
+
+
+class Pump:
+    """Is called between two Futures, once :data:`.pace.PUMP_EVERY_SECONDS` have passed.
+
+    Why not after each: a look at the sockets takes longer than a short Future. Why by this thread: it is awake, it has
+    the GIL, and between two Futures no code of the user's is interrupted. The helper thread drives only while one
+    Future takes long.
+    """
+
+    __slots__ = ("_driver", "_runners")
+
+    def __init__(self, driver: Driver, runners: Runners) -> None:
+        self._driver, self._runners = driver, runners
+
+    def __call__(self) -> None:
+        """Drain the sockets, send results, say what is here, run callbacks, and wake whose time has come.
+
+        The next time is set first: a callback may submit, and must not come here again for that.
+        """
+        times = self._driver.times
+        times[DRIVEN] = now = time.monotonic()
+        times[PUMP_DUE] = now + PUMP_EVERY_SECONDS
+        self._driver.service()
+        self._runners.wake_timers()

@@ -1,9 +1,7 @@
 """A seeded Future runs with random numbers of its own: the global ones of ``random`` and NumPy, and :func:`rng`.
 
-While it runs, the global generators have the states of its stream. What they had before, the *ambient* states, is kept
-aside and comes back when the Future ends or waits: a Future without a seed never draws numbers of a seeded one, and
-goes on where the last one without a seed has left off. In a Worker this is a part of the process's state
-(:mod:`.process_state`), which is dirty while a seeded Future runs.
+While it runs, the global generators have the states of its stream. The *ambient* states of before are kept aside and
+come back when it ends or waits. In a Worker this is a part of the state of the process (:mod:`.process_state`).
 """
 
 from __future__ import annotations
@@ -44,11 +42,11 @@ class SeededCall:
 
 
 def rng() -> Generator:
-    """Return a ``numpy.random.Generator`` for the Future that runs: with a seed, the one of its stream.
+    """Return a ``numpy.random.Generator`` for the running Future: with a seed, that of its stream.
 
     In a seeded Future that is one object, the same at each call; it draws what
     ``default_rng(SeedSequence(seed).spawn(n)[i])`` draws for item `i` of a ``map``. Elsewhere each call makes a new
-    Generator, seeded by the operating system. In a thread that a Future has made, pass the Generator on as an argument.
+    Generator, seeded by the operating system. If a Future starts a thread, pass the Generator to it as an argument.
 
     Raises ``ImportError`` without NumPy; the functions of module ``random`` are seeded with and without it.
 

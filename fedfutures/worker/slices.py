@@ -30,6 +30,12 @@ is_of_futures(__name__)
 
 Columns = tuple[list[Any], ...]
 """The arguments of a slice: for each parameter the list of its items."""
+Failures = list[tuple[int, Any]]
+"""The place of each item that raised, and what is said of that."""
+Outcomes = tuple[list[Any], Failures]
+"""The values of items, None for those that raised."""
+Fail = Callable[[BaseException, int], Any]
+"""Says of an error, and the place of its item, what travels."""
 
 
 class OpenSlice:
@@ -64,9 +70,9 @@ def is_used_up(items: Iterator[Any]) -> bool:
 
 
 def in_one_loop(
-    function: Callable[..., Any], columns: Columns, fail: Callable[[BaseException, int], Any],
+    function: Callable[..., Any], columns: Columns, fail: Fail,
     open_slice: OpenSlice | None = None,
-) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
+) -> Outcomes:  # fmt: skip
     """Do what :meth:`.isolation.Isolation.run_items` does, without isolation.
 
     ``list.extend`` keeps what a ``map`` object gave before it raised, and the same object goes on with the next item.
@@ -74,7 +80,7 @@ def in_one_loop(
     items = iter(columns[0]) if open_slice is None else open_slice.begin(columns[0])
     calls = map(function, items, *columns[1:])
     values: list[Any] = []
-    failures: list[tuple[int, Any]] = []
+    failures: Failures = []
     while True:
         try:
             values.extend(calls)
@@ -86,10 +92,7 @@ def in_one_loop(
     return values, failures
 
 
-def add_failure(
-    error: BaseException, values: list[Any], failures: list[tuple[int, Any]], fail: Callable[[BaseException, int], Any],
-    *, is_over: bool,
-) -> None:  # fmt: skip
+def add_failure(error: BaseException, values: list[Any], failures: Failures, fail: Fail, *, is_over: bool) -> None:
     """The item behind the last value has raised; or, when all are over, an interrupt came late, and is the last one's.
 
     >>> values, failures = [1, 2], []
@@ -108,10 +111,10 @@ def add_failure(
 class OfItems(Wrapper):
     """Calls a function for each item; a Worker says how, so that no item sees what another has done."""
 
-    run_items: Callable[..., tuple[list[Any], list[tuple[int, Any]]]] = staticmethod(in_one_loop)
+    run_items: Callable[..., Outcomes] = staticmethod(in_one_loop)
 
     @classmethod
-    def run_by(cls, run_items: Callable[..., tuple[list[Any], list[tuple[int, Any]]]]) -> None:
+    def run_by(cls, run_items: Callable[..., Outcomes]) -> None:
         """From now on items are run by this."""
         cls.run_items = staticmethod(run_items)
 
@@ -160,7 +163,7 @@ class Slice(OfItems):
             values, failures = self._run_open(columns)
         return values, failures, time.perf_counter() - began
 
-    def _run_open(self, columns: Columns) -> tuple[list[Any], list[tuple[int, Any]]]:
+    def _run_open(self, columns: Columns) -> Outcomes:
         before = Slice.running
         Slice.running = open_slice = OpenSlice(self.place(), len(columns[0]))
         try:
@@ -168,9 +171,7 @@ class Slice(OfItems):
         finally:
             Slice.running = before
 
-    def _run(
-        self, columns: Columns, open_slice: OpenSlice | None = None
-    ) -> tuple[list[Any], list[tuple[int, Any]]]:  # fmt: skip
+    def _run(self, columns: Columns, open_slice: OpenSlice | None = None) -> Outcomes:
         function = self.function()
 
         def fail(error: BaseException, place: int) -> bytes:

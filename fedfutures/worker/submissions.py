@@ -9,53 +9,67 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures._base import CANCELLED_AND_NOTIFIED, PENDING, RUNNING
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from ..errors import FederationLost, InitializerFailed, PoisonedFuture
+from ..errors import FederationLost
 from ..node import events as rules
 from ..node.pace import BATCH_FUTURES_AT_MOST, CANCEL_WAITS_SECONDS
 from ..node.workload import Recalls
 from ..program import safe_points
-from ..wire import codec
 from ..wire.failures import load_failure
 from ..wire.functions import Definition
 from ..wire.manifest import HAS_SEGMENTS
-from ..wire.messages import CANCELLED, ERROR, POISONED, VALUE
+from ..wire.messages import CANCELLED, ERROR, VALUE
 from ..wire.payload import Payloads
+from . import journal
 from .driver import Driver
-from .future import Future, SliceCut
+from .future import (
+    Future,
+    call_of,
+    mark_pending,
+    mark_running,
+    number_of,
+    priority_of,
+    put_call,
+    settle,
+    settle_cancelled,
+)
+from .limited_queue import LimitedQueue, milliseconds
 from .local_queue import LocalQueue
-from .lost_calls import call_of
+from .losses import loss_of
+from .sealed import SealedFutures, broken_seal, named
 
 BATCH_BYTES_AT_MOST = 4 << 20
 
 
 class Packing(Protocol):
-    """How the two kinds of nodes make their Futures travel."""
+    """How the two kinds of nodes make their Futures travel (:class:`.origin.OriginPacking`, :class:`.LocalCalls`)."""
 
-    def pack(self, future: Future[Any]) -> tuple[Definition, bytes, str]:
-        """Make a call ready to travel: its definition, payload and root. Raises why it cannot. The lock is held."""
+    def pack(self, future: Future[Any]) -> tuple[Definition, bytes, str]: ...
+    def unpack(self, future: Future[Any], priority: int) -> None: ...
+    def tell(self, snapshot: Any) -> None: ...  # before the first Futures that see it
+    def urgent(self) -> int: ...  # how many Futures of a priority above 0 may be given beyond Demand
+    def why_waiting(self) -> str: ...
 
-    def unpack(self, future: Future[Any]) -> None:
-        """The Future has come back: it may run here after all."""
 
-    def tell(self, snapshot: Any) -> None:
-        """Send a snapshot of the program before the first Futures that see it."""
+class SliceCut(NamedTuple):
+    """What is due among the callbacks of a node: a slice was cut, and keeps so many items."""
 
-    def urgent(self) -> int:
-        """How many Futures of a priority above 0 may be given beyond Demand."""
+    future: Future
+    kept: int
 
-    def why_waiting(self) -> str:
-        """Why a Future is still in the queue of this node, for people."""
+    def _invoke_callbacks(self) -> None:
+        if self.future.on_cut is not None:
+            self.future.on_cut(self.future, self.kept)
 
 
 class Submissions:
     """The own Futures of a node, and where they are."""
 
     __slots__ = (
-        "__weakref__", "_driver", "_packing", "_recalls", "adapt", "ask", "callbacks", "futures", "lock", "lost",
-        "machine", "name", "numbers", "own", "payloads", "size", "wait", "wake_greenlets",
+        "__weakref__", "_driver", "_packing", "_recalls", "_sealed", "adapt", "ask", "callbacks",
+        "futures", "limited", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "size", "wait",
+        "wake_greenlets",
     )  # fmt: skip
 
     wait: Callable[[Future[Any], float | None], None]
@@ -72,9 +86,10 @@ class Submissions:
         self.size = size  # of the Federation: how many Workers it has
         self.futures: dict[int, Future[Any]] = {}  # given to the Broker
         self.own = LocalQueue()  # neither given nor started
-        self.numbers = itertools.count(1)
+        self.limited = LimitedQueue()  # the same, of a Worker those with a time limit
+        self.numbers = journal.numbers(self.name)
         self.lost: FederationLost | None = None
-        self._recalls = Recalls()
+        self._recalls, self._sealed = Recalls(), SealedFutures()
         self._packing: Any = None
         self.adapt, self.wake_greenlets = _adapt_nothing, _wake_nobody
 
@@ -119,9 +134,21 @@ class Submissions:
             if offer.ids:
                 self._driver.step(offer)
 
+    def offer_limited(self) -> None:
+        """Give those with a time limit, whatever the Demand: they may not run here. The lock is held."""
+        while self.limited and (most := self.machine.urgent()) > 0:
+            offer = self._cut(*self.limited.highest(), min(most, BATCH_FUTURES_AT_MOST))
+            if offer.ids:
+                self._driver.step(offer)
+
+    def give_limited(self, future: Future[Any], priority: int) -> None:
+        """Give a new Future with a time limit to the Broker, as soon as it can take it."""
+        self.limited.put(future, priority)
+        self._driver.send_now(self.offer_limited)
+
     def _cut(self, priority: int, level: deque[Future[Any]], most: int) -> rules.Offer:
         """Take Futures that share function and root from the old end of a level, ready to be sent."""
-        digest, root, size = b"", "", 0
+        digest, root, size, limit = b"", "", 0, None
         ids: list[int] = []
         payloads: list[bytes] = []
         futures, stamp, seal = self.futures, None, self.payloads.seal
@@ -136,61 +163,59 @@ class Submissions:
             if len(call) != 3 and (call := self._packed(future)) is None:
                 continue
             definition, payload, of_root = call
-            if ids and (definition.digest != digest or of_root != root):
-                self.own.put_back(future, priority)  # not into `level`, which may have been removed when it was empty
+            if ids and (definition.digest != digest or of_root != root or future.time_limit != limit):
+                self._packing.unpack(future, priority)  # it may run here before it is given
+                self._put_back(future, priority)  # not into `level`, which may have been removed when it was empty
                 break
             if definition.snapshot is not None:
                 self._packing.tell(definition.snapshot)
             if not ids:
-                digest, root = definition.digest, of_root
+                digest, root, limit = definition.digest, of_root, future.time_limit
                 self.machine.own.define(definition.digest, definition.name, definition.body)
                 if seal is not None:
                     stamp = seal.stamp(digest, self.name)
-            ids.append(future._number)
-            payloads.append(payload if stamp is None else stamp.seal(future._number, payload))
+            number = future._number
+            ids.append(number)
+            payloads.append(payload if stamp is None else self._sealed.give(number, stamp.seal(number, payload)))
             size += len(payload)
-            futures[future._number] = future
-        return rules.Offer(digest, ids, payloads, len(self.own), priority, root)
+            futures[number] = future
+        return rules.Offer(digest, ids, payloads, len(self.own), priority, root, milliseconds(limit))
+
+    def _put_back(self, future: Future[Any], priority: int) -> None:
+        runs_elsewhere = future.time_limit and self.machine.role == "worker"
+        (self.limited if runs_elsewhere else self.own).put_back(future, priority)
 
     def _packed(self, future: Future[Any]) -> Any:
         """Return the call of a Future of a Worker, packed; None if it has started, or cannot travel: then it fails."""
-        if future._state != PENDING:
+        if future.running() or future.done():
             return None
         try:
-            call = future._call = self._packing.pack(future)
+            call = self._packing.pack(future)
         except Exception as error:
             self._settle(future, error)
             return None
+        put_call(future, call)
         return call
 
     def _on_reclaim(self, action: rules.Reclaim) -> None:
         """Nobody has these Futures any more: they are the first to be given again."""
+        self._sealed.forget(action.ids)
         for number in reversed(action.ids):
             future = self.futures.pop(number, None)
             if future is not None and not future.done():
-                future._state = PENDING
-                self._packing.unpack(future)
-                self.own.put_back(future, future._priority)
+                priority = mark_pending(future)
+                self._packing.unpack(future, priority)
+                self._put_back(future, priority)
         self._driver.wake()
-
-    def claim(self, future: Future[Any]) -> bool:
-        """Make an own Future this thread's to run; False when it was cancelled, given, or started elsewhere."""
-        lock = self.lock
-        lock.acquire()  # a third of what a with statement takes, on the way of each nested Future
-        try:
-            if future._call is None or future._number in self.futures or future._state != PENDING:
-                return False
-            future._state = RUNNING
-            return True
-        finally:
-            lock.release()
 
     # -- settling ----------------------------------------------------------------------------------------------------
 
     def on_resolve(self, action: rules.Resolve) -> None:
         """Outcomes of given Futures have come. The lock is held."""
         self.note_recalled(action)
-        odd = dict(action.odd) if action.odd else None
+        if self.payloads.seal is not None:
+            action = self.opened(action)
+        odd, load = dict(action.odd) if action.odd else None, self.payloads.load
         interrupt: KeyboardInterrupt | None = None
         for number, outcome in zip(action.ids, action.outcomes):
             future = self.futures.pop(number, None)
@@ -201,37 +226,42 @@ class Submissions:
                 self.payloads.release(call[1])
             kind = odd.get(number, VALUE) if odd else VALUE
             try:
-                has_callbacks = self._settle_with(future, kind, outcome)
+                if kind == VALUE:  # not by a method: that would be a call for each Future
+                    has_callbacks = settle(future, load(outcome, take=True))
+                else:
+                    has_callbacks = self._settle_as(future, kind, outcome)
             except KeyboardInterrupt as error:  # meant for the program, not for the Future whose turn it is
                 interrupt = error
-                has_callbacks = self._settle_with(future, kind, outcome)
+                has_callbacks = self._settle_as(future, kind, outcome)
             except BaseException as error:  # the value cannot be loaded: that is what this Future has to say
-                has_callbacks = future._settle(None, error)
+                has_callbacks = settle(future, None, named(error, call, number))
             if has_callbacks:
                 self.callbacks.append(future)
         self._driver.wake_other()
         if interrupt is not None:
             raise interrupt
 
-    def _settle_with(self, future: Future[Any], kind: int, outcome: bytes) -> bool:
-        if kind != VALUE:
-            return self._settle_odd(future, kind, outcome)
-        return future._settle(self.payloads.load(outcome, take=True), None)
+    def opened(self, action: rules.Resolve) -> rules.Resolve:
+        """Return the outcomes without their seals; Futures fail whose outcomes have wrong ones. The lock is held."""
+        if (seal := self.payloads.seal) is None:
+            return action
+        opened, broken = self._sealed.opened(seal.outcomes, action)
+        for number, outcome in broken:
+            self.payloads.discard(outcome)
+            if (future := self.futures.pop(number, None)) is not None:
+                if (call := call_of(future)) is not None:
+                    self.payloads.release(call[1])
+                self._settle(future, broken_seal(call, number))
+        return opened
 
-    def _settle_odd(self, future: Future[Any], kind: int, outcome: bytes) -> bool:
+    def _settle_as(self, future: Future[Any], kind: int, outcome: bytes) -> bool:
+        if kind == VALUE:
+            return settle(future, self.payloads.load(outcome, take=True))
         if kind == ERROR:
-            return future._settle(None, load_failure(outcome, self.payloads))
+            return settle(future, None, load_failure(outcome, self.payloads))
         if kind == CANCELLED:
-            return future._settle_cancelled()
-        report = codec.unpack_plain(outcome)
-        if kind == POISONED:
-            host, worker, status, attempts, dump = report
-            call = call_of(*future._call[:2]) if future._call else ""
-            name = str(future._call[0].name) if future._call else "a function"
-            return future._settle(None, PoisonedFuture(name, host, worker, status, attempts, dump, call))
-        reason, initializer_raised = report if type(report) is list else (report, False)
-        kind_of_loss = InitializerFailed if initializer_raised else FederationLost
-        return future._settle(None, kind_of_loss(str(reason)))
+            return settle_cancelled(future)
+        return settle(future, None, loss_of(future, kind, outcome))
 
     def settle_loaded(self, number: int, kind: int, outcome: bytes, value: Any, error: BaseException | None) -> None:
         """An outcome has come that was loaded without the lock: `value`, or `error` for one that failed."""
@@ -239,24 +269,24 @@ class Submissions:
             future = self.futures.pop(number, None)
             if future is None:  # the node was lost meanwhile, or it was recalled
                 return
-            if future._call is not None:
-                self.payloads.release(future._call[1])
+            if (call := call_of(future)) is not None:
+                self.payloads.release(call[1])
             if kind in (VALUE, ERROR):
-                has_callbacks = future._settle(value, error)
+                has_callbacks = settle(future, value, error)
             else:
-                has_callbacks = self._settle_odd(future, kind, outcome)
+                has_callbacks = self._settle_as(future, kind, outcome)
             if has_callbacks:
                 self.callbacks.append(future)
 
     def _settle(self, future: Future[Any], error: BaseException) -> None:
-        if future._settle(None, error):
+        if settle(future, None, error):
             self.callbacks.append(future)
 
     def _on_started(self, action: rules.Started) -> None:
         for number in action.ids:
             future = self.futures.get(number)
             if future is not None and not future.done():
-                future._state = RUNNING
+                mark_running(future)
                 if action.kept and future.on_cut is not None:
                     self.callbacks.append(SliceCut(future, action.kept))
                     self._driver.wake_other()
@@ -264,12 +294,15 @@ class Submissions:
     # -- taking back -------------------------------------------------------------------------------------------------
 
     def cancel(self, future: Future[Any]) -> bool:
-        """Cancel a Future: at once if it is still here, else by fetching it back."""
-        if future._state == RUNNING:
+        """Cancel a Future; if False is returned and a Broker drops it later even so, it is given again."""
+        if future.running():
             return False
         if not future.done():
             self.cancel_all([future])
-        return future._state == CANCELLED_AND_NOTIFIED
+        with self.lock:
+            if not future.done():
+                self._recalls.keep(number_of(future), time.monotonic())
+            return future.cancelled()
 
     def cancel_all(self, futures: list[Future[Any]]) -> int:
         """Cancel those that have not started, all with one question to the Broker; return how many those are."""
@@ -277,24 +310,25 @@ class Submissions:
         count = 0
         with self.lock:
             for future in futures:
-                if future.done() or future._state == RUNNING:
+                if future.done() or future.running():
                     continue
-                if future._number in self.futures:
+                if number_of(future) in self.futures:
                     given.append(future)
-                elif future._call is not None:  # else it is running here
+                elif call_of(future) is not None:  # else it is running here
                     count += 1
-                    if future._settle_cancelled():
+                    if settle_cancelled(future):
                         self.callbacks.append(future)
             if given:
-                self._recalls.forget([future._number for future in given])  # they are cancelled for good
-                self._driver.step(rules.CancelGiven([future._number for future in given]))
+                numbers = [number_of(future) for future in given]
+                self._recalls.forget(numbers)  # they are cancelled for good
+                self._driver.step(rules.CancelGiven(numbers))
         self._wait_for_verdicts(given)
         self._driver.service()
-        return count + sum(future._state == CANCELLED_AND_NOTIFIED for future in given)
+        return count + sum(future.cancelled() for future in given)
 
     def cancel_open(self) -> None:
         """Cancel all that has not started; what was given is done when the Broker has answered."""
-        for future in list(self.own):
+        for future in [*self.own, *self.limited]:
             self.cancel(future)
         with self.lock:
             if self.futures:
@@ -305,7 +339,7 @@ class Submissions:
         """Wait until each of these is done or known to be running, for a bounded time."""
         deadline = time.monotonic() + CANCEL_WAITS_SECONDS
         for future in given:
-            while not future.done() and future._state != RUNNING and time.monotonic() < deadline:
+            while not future.done() and not future.running() and time.monotonic() < deadline:
                 self._driver.service()
                 if not future.done():
                     safe_points.sleep(0.0005)
@@ -313,11 +347,13 @@ class Submissions:
     def recall(self) -> None:
         """Ask for the given Futures again, every so often: they are to run here."""
         with self.lock:
-            wanted = self._recalls.due(self.futures, time.monotonic())
+            mine = [number for number, future in self.futures.items() if not future.time_limit]
+            wanted = self._recalls.due(mine, time.monotonic())
             if wanted:
                 self._driver.step(rules.CancelGiven(wanted))
                 self._driver.flush()
 
+    @journal.before("arrive", lambda self, action: _told(self, action))
     def note_recalled(self, action: rules.Resolve) -> None:
         """Put those back that were cancelled because they were recalled: they have no outcome yet."""
         if self._recalls.asked and (back := self._recalls.come_back(action.ids, action.odd)):
@@ -342,10 +378,12 @@ class Submissions:
             if self.lost is not None:
                 return
             self.lost = error
-            for future in [*self.futures.values(), *self.own]:
+            for future in [*self.futures.values(), *self.own, *self.limited]:
                 self._settle(future, error)
             self.futures.clear()
             self.own.clear()
+            self.limited.clear()
+            self._sealed.clear()
         self._driver.service()
         self._driver.wake()
 
@@ -354,19 +392,28 @@ class Submissions:
     def explain(self, future: Future[Any]) -> tuple[str, bool]:
         """Say where an own Future is that is not done, as far as this node knows, and whether others know more."""
         with self.lock:
-            if future._number in self.futures:
-                return self.machine.own.explain(future._number, self.name), True
-            if future._call is None:
+            number = number_of(future)
+            if number in self.futures:
+                return self.machine.own.explain(number, self.name), True
+            if call_of(future) is None:
                 return "it runs here, or waits for Futures that it has submitted", False
-            before = list(itertools.takewhile(lambda other: other is not future, self.own))
-        count = sum(other._call is not None for other in before)
-        place = f"it waits in the queue of this node, priority {future._priority}, with {count} before it"
+            queue = self.limited if future.time_limit else self.own
+            before = list(itertools.takewhile(lambda other: other is not future, queue))
+        count = sum(call_of(other) is not None for other in before)
+        place = f"it waits in the queue of this node, priority {priority_of(future)}, with {count} before it"
         return f"{place}; {self._packing.why_waiting()}", False
 
     def statistics(self) -> dict[str, Any]:
         """Counts of what is here."""
         with self.lock:
             return {**self.machine.statistics(), "own": len(self.own)}
+
+
+def _told(submissions: Submissions, action: rules.Resolve) -> list[tuple[object, ...]]:
+    """Return the fields of the journal's lines about outcomes that have come."""
+    segments = submissions.payloads.segments
+    told = journal.of_outcomes(action.ids, action.outcomes, action.odd, segments)
+    return [(submissions.name, *one) for one in told]
 
 
 def _adapt_nothing(waiter: Any, future: Future[Any]) -> None:

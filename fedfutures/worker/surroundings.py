@@ -6,15 +6,20 @@ when it goes from one to another: before a Future, behind it, and where one wait
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import greenlet
 
-from ..host.crash_cells import NUMBER, PIECE
-from ..node.workload import Workload
+from ..host.crash_cells import LIMITED_NUMBER, LIMITED_PIECE, LOOK_AT, NUMBER, OVER_AT, PIECE
+from ..node.workload import HeldPiece, Workload
 from ..program.namespaces import Namespaces
 from ..program.snapshots import split
+from . import journal
 from .context import NOWHERE, Context, Ending
 from .isolation import Isolation
 from .process_parts import Values
@@ -58,13 +63,25 @@ class Surroundings:
 
     # -- one Future after another ------------------------------------------------------------------------------------
 
-    def begin(self, piece: int, number: int) -> None:
-        """A fetched Future is about to run. The host process can see which one."""
+    @journal.before("start", lambda self, piece, number, limit=0: _told(self.pieces[piece], number))
+    def begin(self, piece: int, number: int, limit: int = 0) -> None:
+        """A fetched Future is about to run, which may take so many milliseconds. The host process can see which one."""
         cells = self.cells
         cells[NUMBER], cells[PIECE] = number, piece
+        if limit:
+            self._begin_limited(piece, number, limit)
         self.context = None
         if not self.state.calm:
             self.settle()
+
+    def _begin_limited(self, piece: int, number: int, limit: int) -> None:
+        """Let the host process see when its time is over, and wake it if it looks too late."""
+        cells, over_at = self.cells, time.monotonic_ns() + limit * 1_000_000
+        cells[LIMITED_PIECE], cells[LIMITED_NUMBER] = piece, number
+        cells[OVER_AT] = over_at
+        if not 0 < cells[LOOK_AT] <= over_at:
+            with contextlib.suppress(PermissionError):  # user code is somebody else now; the host looks each second
+                os.kill(os.getppid(), signal.SIGCHLD)  # which has it look at its Workers, and does nothing else to it
 
     def rest(self) -> None:
         """No Future runs."""
@@ -120,14 +137,14 @@ class Surroundings:
 
     # -- one inside another ------------------------------------------------------------------------------------------
 
-    def run_inside(self, context: Context, run: Callable[[Any], object], future: Any) -> None:
+    def run_inside(self, context: Context, run: Callable[[Any, Any], object], future: Any, call: Any) -> None:
         """Run an own Future in the place of the one that waits for it."""
         outer = self.context or self.make_context()
         if context is not outer:
             self.enter(context)
         self.depth += 1
         try:
-            run(future)
+            run(future, call)
         finally:
             self.depth -= 1
         if not self.state.calm:
@@ -170,8 +187,9 @@ class Surroundings:
         """The Future that runs has ended."""
         self._end_scope(self._scope_key())
 
-    def end_scopes(self) -> None:
-        """A fetched Future has ended, and with it what the threads that it has made have named."""
+    def end_fetched(self) -> None:
+        """A fetched Future has ended, in time, and with it what the threads that it has made have named."""
+        self.cells[OVER_AT] = 0
         self._end_scope(self._scope_key())
         self._end_scope(self.running())
 
@@ -190,3 +208,8 @@ class Surroundings:
             return greenlet.getcurrent(), self.depth
         depth = self._turns.here.depth
         return (greenlet.getcurrent(), depth) if depth else self.running()
+
+
+def _told(piece: HeldPiece, number: int) -> list[tuple[object, ...]]:
+    """Return the fields of the journal's line about a Future that is about to run."""
+    return [(piece.terms.submitter, number, piece.terms.attempt)]

@@ -1,7 +1,7 @@
 """Own Futures in other threads than the Worker's: in threads that a Future has made, and in the relief thread.
 
-A Future may wait for Futures in threads of its own, from asyncio or a pool of threads, and the main thread may be
-waiting for these threads; so a thread that waits runs Futures itself. Still no two Futures see each other's changes:
+The main thread may be waiting for these threads (docs/isolation), so a thread that waits runs Futures itself. Still no
+two Futures see each other's changes:
 
 - Threads take turns: one Future at a time runs in a thread that is not the main one.
 - It starts when the main thread runs no Future, or one of the same root Future: the one that the thread belongs to,
@@ -16,6 +16,7 @@ Signal handlers and timers are the main thread's alone, and stay.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ import greenlet
 from ..host.crash_cells import NUMBER, PIECE
 from .context import Context
 from .driver import DRIVEN
-from .future import Future
+from .future import Future, call_of, claim, sleep_until_done
 from .locks import Locks
 from .process_parts import PARTS
 from .submissions import Submissions
@@ -47,7 +48,7 @@ class OtherThreads:
 
     def __init__(
         self, turns: Turns, surroundings: Surroundings, submissions: Submissions, locks: Locks, times: list[float],
-        run: Callable[[Future[Any], Callable[[], object]], None],
+        run: Callable[[Future[Any], Any, Callable[[], object]], None],
     ) -> None:  # fmt: skip
         self._turns, self._here = turns, turns.here
         self._surroundings, self._cells, self._state = surroundings, surroundings.cells, surroundings.state
@@ -70,12 +71,8 @@ class OtherThreads:
         if timeout is None:
             waits[me] = future
 
-        def sleep(seconds: float) -> None:
-            with future._condition:
-                future._condition.wait_for(future.done, seconds)
-
         try:
-            self.help_until(future.done, sleep, timeout)
+            self.help_until(future.done, functools.partial(sleep_until_done, future), timeout)
         finally:
             waits.pop(me, None)
             self._see_own_state()
@@ -123,7 +120,7 @@ class OtherThreads:
     # -- running -----------------------------------------------------------------------------------------------------
 
     def _run_if_possible(self, future: Future) -> bool:
-        call, locks = future._call, self._locks
+        call, locks = call_of(future), self._locks
         if call is None or len(call) == 3:  # started, or given to the Broker
             return False
         if locks.held and locks.holds(greenlet.getcurrent()):  # inside of this one it could not wait for it
@@ -134,9 +131,9 @@ class OtherThreads:
         if not self._here.depth and not self._begin(context):
             return False
         try:
-            if not self._submissions.claim(future):
+            if (call := claim(future, self._submissions.futures)) is None:
                 return False
-            self._run(future, context)
+            self._run(future, call)
             return True
         finally:
             if not self._here.depth:
@@ -169,11 +166,11 @@ class OtherThreads:
             return self._stands_still(HELP_AGAIN_SECONDS)
         return self._stands_still(STILL_SECONDS if self._submissions.size <= 1 else PATIENT_SECONDS)
 
-    def _run(self, future: Future, context: Context) -> None:
+    def _run(self, future: Future, call: Any) -> None:
         """Run a Future from the base state; put back what was changed before, and only then let others know."""
         here, state = self._here, self._state
         before = state.suspend(of_main_thread=False)
-        outer = here.begin(context, before)
+        outer = here.begin(call[3], before)
         self._has_taken_back = self._has_taken_back or bool(before)
 
         def put_back() -> None:
@@ -182,7 +179,7 @@ class OtherThreads:
             state.resume(before if here.depth else here.mains)
             self._has_taken_back = self._has_taken_back and here.depth > 0
 
-        self._run_call(future, put_back)
+        self._run_call(future, call, put_back)
 
     @contextlib.contextmanager
     def _paused(self) -> Iterator[None]:

@@ -1,12 +1,8 @@
 """Errors that nobody asked for: said once, when nobody can ask any more.
 
-A Future that raises is kept in mind here until somebody sees its error: by ``result()``, ``exception()``, a callback,
-or one of the functions that wait. One that is let go before that is counted, by function and error. At the end of the
-program, and when an Executor is shut down, :func:`say` tells what was counted. A Worker tells it as it happens, a few
-times, for nobody knows what else its Futures will do.
-
-Only failing Futures come by here. Neither they nor their errors are kept alive: a weak reference, the name of the
-function and the text of the error are.
+A Future that raises is kept in mind until somebody sees its error. One that is let go before that is counted, by
+function and error, and told at the end of the program or of its Executor; in a Worker as it happens, a few times. Only
+weak references, names and texts are kept, and only failing Futures come by here.
 """
 
 from __future__ import annotations
@@ -111,16 +107,6 @@ def keep(what: Any, node: Any, name: str, error: BaseException) -> None:
     record.open[key] = weakref.ref(what, gone), name, _text(error)
 
 
-def keep_future(future: Any, error: BaseException) -> None:
-    """As :func:`keep`, for a Future that is about to resolve, unless a callback or a waiter will see the error."""
-    if any(getattr(waiter, "sees", True) for waiter in future._waiting or ()) or any(map(sees, future._users or ())):
-        return
-    try:
-        keep(future, future._home, _name_of(future, error), error)
-    except TypeError:  # a home that cannot be referred to weakly is no node
-        pass
-
-
 def sees(callback: Any) -> bool:
     """Whether a callback sees the error."""
     return getattr(callback, "__func__", callback) not in bystanders
@@ -149,15 +135,6 @@ def note(node: Any, name: str, error: BaseException) -> None:
     record.count(name, _text(error))
     if not current.is_origin and node is not None:
         _say_soon(node, record)
-
-
-def _name_of(future: Any, error: BaseException) -> str:
-    call = future._call
-    if call is not None:
-        function = call[0]
-        return str(getattr(function, "name", None) or getattr(function, "__qualname__", None) or "a function")
-    frames = error.__traceback__ and error.__traceback__.tb_next  # it has run here, below our own frame
-    return frames.tb_frame.f_code.co_name if frames else "a function"
 
 
 # -- saying it -------------------------------------------------------------------------------------------------------
@@ -225,3 +202,12 @@ def _forked() -> None:
 
 os.register_at_fork(after_in_child=_forked)
 atexit.register(_at_end)
+
+
+def name_of_call(call: Any, error: BaseException) -> str:
+    """Return the name of the function of a call that has failed; `call`: as its node has it, None if it has run."""
+    if call is not None:
+        function = call[0]
+        return str(getattr(function, "name", None) or getattr(function, "__qualname__", None) or "a function")
+    frames = error.__traceback__ and error.__traceback__.tb_next  # it has run here, below our own frame
+    return frames.tb_frame.f_code.co_name if frames else "a function"

@@ -1,9 +1,6 @@
-"""The Worker: a node that runs Futures in the thread that made it. Here its parts are put together.
+"""The Worker: a node that runs Futures in the thread that made it. Here its parts are put together (decision 0049).
 
-Each part has its own state and is handed those below it; none knows the Worker. From below: the Driver (sockets, lock,
-who drives), Submissions (own Futures), Surroundings (what the Future that runs finds), Runners (greenlets), Calls (one
-Future), OtherThreads (own Futures outside of the main thread), the Loop (what runs next), Nesting (what user code asks
-for), and the duties towards the Broker.
+Each part has its own state and is handed those below it; none knows the Worker.
 """
 
 from __future__ import annotations
@@ -17,6 +14,7 @@ from typing import Any, NoReturn
 from ..errors import VariableNotCarried
 from ..node import events as rules
 from ..program.namespaces import Namespaces
+from ..supervision.attempts import CLOSED_EXIT_CODE
 from ..wire.copies import Copies
 from ..wire.payload import Payloads
 from .calls import Calls
@@ -28,8 +26,7 @@ from .locks import Locks
 from .loop import Loop
 from .nesting import Nesting
 from .node import Node
-from .pump import Pump
-from .runners import Runners
+from .runners import Pump, Runners
 from .surroundings import Surroundings
 from .threads import OtherThreads
 from .turns import Turns
@@ -75,17 +72,25 @@ class Worker(Node):
         driver.attend(
             self.duties, self.handlers() | {rules.Run: calls.on_run, rules.FileFetched: self.files.on_fetched}
         )  # fmt: skip
-        driver.watch(control, self.end)
+        driver.watch(control, lambda: self.end(0 if _is_open(control) else CLOSED_EXIT_CODE))
 
     def run(self) -> None:
         """Run Futures until told to stop (the main thread's main greenlet)."""
         self.loop.run()
 
-    def end(self) -> NoReturn:
+    def end(self, code: int = 0) -> NoReturn:
         """End this process, from whichever thread."""
         for last_word in self.at_end:
             last_word()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
-        os._exit(0)
+        os._exit(code)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Several copies of one command: what ``srun``, ``mpiexec`` and their like start. Pure.
+"""Several copies of this command, as ``srun``, ``mpiexec`` and the like start them. Pure.
 
 ``srun python -m fedfutures prog.py`` in a job of 64 tasks would be 64 runs of the whole program. Each launcher tells
 its copies how many they are, and which one each is.
@@ -26,13 +26,13 @@ class MultipleStart(NamedTuple):
 
     launcher: str
     number: int | None  # None: it does not say
-    first: bool  # whether this is the one that speaks for all
+    first: bool  # whether this copy speaks for all
 
 
 def copies(environ: Mapping[str, str], on_terminal: bool = False) -> MultipleStart | None:
     """Return what has started this command several times; None: it was started once.
 
-    `on_terminal`: standard input is one. Then a step of ``srun --pty`` is the one shell that somebody types in.
+    `on_terminal`: standard input is a terminal. Then ``srun --pty`` has started one shell, in which somebody types.
 
     >>> copies({"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "2"})
     MultipleStart(launcher='srun', number=4, first=False)

@@ -1,13 +1,12 @@
-"""Where the program begins in a command line: all in front of it are our options, all behind it are its own. Pure.
+"""Where the program begins in a command line: our options stand in front of it, its own arguments behind it. Pure.
 
-What takes a value is asked of the parser, so an option is declared in one place. Two options take words that could as
-well be the program:
+The parser knows which option takes a value, so each option is declared in one place. Two options take words that could
+be the program as well:
 
-- ``--hosts a b prog.py``: where no program follows, one of the words is it. The first word is always a host. Of the
-  others the program is the first file that ends in ``.py``, or is a path with a slash; else the last word, if it is a
-  file. So a word that is both a host and a file is a host as long as a program follows. ``--`` in front of the program
-  leaves no doubt.
-- ``--profile DIR prog.py``: the word is the directory unless it is a program itself, or nothing follows it.
+- ``--hosts a b prog.py``: the words are hosts if a program follows them. If none does, one of them is the program, but
+  never the first: the first file that ends in ``.py`` or is a path with a slash; otherwise the last word, if it is a
+  file. ``--`` in front of the program leaves no doubt.
+- ``--profile DIR prog.py``: the word is the directory, unless it is a program itself or nothing follows it.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Cut(NamedTuple):
 
 
 class BadLine(ValueError):
-    """The line cannot be meant; the text says why."""
+    """The command line makes no sense; the text says why."""
 
 
 def is_program(word: str) -> bool:
@@ -56,7 +55,7 @@ def program_among(words: Sequence[str], exists: Callable[[str], bool] = is_progr
 
 
 class Splitter:
-    """Cuts command lines by the options of a parser. Raises :class:`BadLine`."""
+    """Cuts a command line by the options of a parser. Raises :class:`BadLine`."""
 
     def __init__(self, known: Iterable[argparse.Action], exists: Callable[[str], bool] = is_program) -> None:
         self._actions = {name: action for action in known for name in action.option_strings}
@@ -71,7 +70,8 @@ class Splitter:
         while at < len(self._words):
             word = self._words[at]
             if word == "--":
-                return self._behind_dashes(at)
+                behind = self._words[at + 1 :]
+                return Cut(self._words[:at], "file" if behind else "", "".join(behind[:1]), behind[1:])
             if word == "-":
                 return self._at(at, "stdin")
             if not word.startswith("-"):
@@ -88,13 +88,8 @@ class Splitter:
     def _at(self, at: int, kind: str) -> Cut:
         return Cut(self._words[:at], kind, self._words[at], self._words[at + 1 :])
 
-    def _behind_dashes(self, at: int) -> Cut:
-        if at + 1 == len(self._words):
-            return Cut(self._words[:at], "", "", [])
-        return Cut(self._words[:at], "file", self._words[at + 1], self._words[at + 2 :])
-
     def _named(self, at: int, letter: int) -> Cut:
-        """A word with -m or -c; the value may follow at once, as in -mtimeit, and flags may stand in front."""
+        """Cut at a word with -m or -c; its value may be attached, as in -mtimeit, and flags may precede it."""
         word = self._words[at]
         flags, value = word[:letter], word[letter + 1 :]
         values = ([value] if value else []) + self._words[at + 1 :]
@@ -124,13 +119,13 @@ class Splitter:
         return at + 1
 
     def _is_value(self, at: int) -> bool:
-        """Whether the word behind an option that may have a value is that, and not the program."""
+        """Whether a word behind an option with an optional value is its value, and not the program."""
         if at + 1 >= len(self._words) or self._words[at].startswith("-"):
             return False
         return not (self._words[at].endswith(ENDINGS) or self._exists(self._words[at]))
 
     def _first_with_value(self, word: str, following: Sequence[str]) -> int | None:
-        """Return where in ``-vn`` the letter stands that takes a value, if one does."""
+        """Return the place of the letter that takes a value, as the n in ``-vn``; None: there is none."""
         foreign = suggestion(word, following, self._actions, only_foreign=True)
         if foreign:
             raise BadLine(f"{word} is no option{foreign}")
@@ -145,7 +140,7 @@ class Splitter:
         return None
 
     def _from_hosts(self) -> Cut:
-        """No program was seen: it may stand among the hosts."""
+        """Look for the program among the hosts: it stands nowhere else."""
         for begin, end in self._lists:
             place = program_among(self._words[begin:end], self._exists)
             if place is not None:

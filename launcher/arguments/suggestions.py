@@ -1,4 +1,4 @@
-"""What a user may have meant: options of other launchers, slips of the pen, options behind the program."""
+"""What a user may have meant: options of other launchers, typing errors, our options behind the program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOREIGN = {
     "--dry-run": ("--dryrun", "--plan"),
     "--version": ("-V",),
 }  # fmt: skip
-"""By our options, what means the same to other launchers."""
+"""Our options, each with those of other launchers that mean the same."""
 
 _OURS = {theirs: ours for ours, names in FOREIGN.items() for theirs in names}
 _TAKES_NUMBER = frozenset({"-n", "-b"})
@@ -31,12 +31,12 @@ POINTED_OUT = frozenset({
     "--min-hosts", "--require-all", "--grace", "--allow-root", "--python-interpreter", "--pythonpath", "--prolog",
     "--no-prefix",
 })  # fmt: skip
-"""Options that hardly any program has as its own."""
+"""Options that hardly any program has itself."""
 
 _ANY_OPTION = re.compile(
     r"^\s*(?:import|from)\s+(?:fire|typer|absl|tyro|jsonargparse|simple_parsing|plac|cyclopts)\b", re.MULTILINE
 )
-"""Imports of what makes options out of the names of parameters: which ones a program has cannot be seen in its text."""
+"""Imports of libraries that make options of the names of parameters: the text of a program does not show them."""
 
 
 def suggestion(word: str, following: Sequence[str], known: Collection[str], *, only_foreign: bool = False) -> str:
@@ -69,10 +69,9 @@ def suggestion(word: str, following: Sequence[str], known: Collection[str], *, o
 
 
 def behind_the_program(rest: Iterable[str], given: Container[str], text: str) -> list[str]:
-    """Return which options of ours stand behind the program, with their values.
+    """Return our options that stand behind the program, with their values.
 
-    Not those that stand in front of it as well (`given`), nor those that the program seems to have itself: its `text`
-    names them.
+    Without those that stand in front of it as well (`given`), and those that the `text` of the program names.
 
     >>> behind_the_program(["-n", "2", "--x"], [], "print(1)"), behind_the_program(["-n2"], [], "p.add_argument('-n')")
     (['-n 2'], [])

@@ -1,4 +1,4 @@
-"""The plan of a run, for people: what would be started where, before anything is started or any host is asked."""
+"""The plan of a run, for people: what would start where. It starts nothing and asks no host."""
 
 from __future__ import annotations
 

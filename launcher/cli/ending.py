@@ -1,11 +1,12 @@
-"""How a launched program ends: what it has submitted is done first, unless it ends in failure.
+"""The end of a launched program: it first waits for what it has submitted, unless it ends in failure.
 
-A normal end is that of the main program, or ``sys.exit`` with the code 0 or None. Then all Futures are waited for, and
-the calls of all maps are made: before the threads of the program have ended, again after that, and once more when its
-``atexit`` callbacks have run, for threads and callbacks may submit, too. The order of the last steps is that of
+A normal end is the end of the main program, or ``sys.exit`` with the code 0 or None. The launcher then waits for all
+Futures and makes the calls of all maps, three times: before the threads of the program have ended, after that, and when
+its ``atexit`` callbacks have run, for threads and callbacks may submit, too. The order of the last two is that of
 ``atexit``: what was registered last runs first.
 
-Any other end is at once: another exit code, an exception, an interrupt. What is cut off is counted, and said.
+Any other end is at once: another exit code, an exception, an interrupt. The Federation counts the Futures that it cuts
+off, and says how many.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from . import exits
 
 
 def run_to_end(federation: Any, run: Callable[[], None]) -> NoReturn:
-    """Run the program and exit as it does; the Federation is closed at the end."""
+    """Run the program, close the Federation, and exit as the program does."""
     atexit.register(_last, federation)
     why = "the program failed"
     try:
@@ -54,14 +55,14 @@ def _run_and_drain(federation: Any, run: Callable[[], None]) -> Any:
         code = end.code
     from fedfutures import futures  # loaded long since; not when this module is
 
-    # The frames of the program are gone now, and with them the iterators of maps that nobody can read any more.
-    futures._end_main()
+    # The program's frames are gone now, and with them the iterators of maps: nobody can read those maps any more.
+    futures.end_main()
     federation.drain()
     return code
 
 
 def is_normal(code: Any) -> bool:
-    """Whether an exit code is that of a program that has come to its end.
+    """Whether an exit code is that of a normal end.
 
     >>> is_normal(None), is_normal(0), is_normal(3), is_normal("no input")
     (True, True, False, False)
@@ -74,7 +75,7 @@ def _status(code: Any) -> int:
 
 
 def _drain(federation: Any) -> None:
-    """The threads of the program have ended; its ``atexit`` callbacks will run."""
+    """Wait for Futures after the threads of the program have ended, before its ``atexit`` callbacks run."""
     from fedfutures.futures.federation import was_interrupted  # loaded long since; not when this module is
 
     if was_interrupted():
@@ -86,7 +87,7 @@ def _drain(federation: Any) -> None:
 
 
 def _last(federation: Any) -> None:
-    """All of the program has run."""
+    """Wait for Futures after the ``atexit`` callbacks, and close the Federation."""
     try:
         federation.finish(program_ends=True)
     except KeyboardInterrupt:
@@ -100,7 +101,7 @@ def _interrupted(federation: Any) -> NoReturn:
 
 
 def end_by_interrupt() -> None:
-    """End as a process does that an interrupt has ended: a shell script that runs it ends, too."""
+    """End this process by SIGINT, so that a shell script that runs it ends, too."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -117,7 +118,7 @@ def _report(error: BaseException) -> None:
 
 
 def _is_of_the_end(frames: TracebackType | None) -> bool:
-    """Whether the program had come to its end, and its Futures were waited for."""
+    """Whether the interrupt came while the launcher waited for Futures: no frame of the program is there."""
     names = []
     while frames is not None:
         names.append(str(frames.tb_frame.f_globals.get("__name__")))

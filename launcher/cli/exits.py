@@ -11,14 +11,14 @@ _FRAME = re.compile(r'^  File ".*", line \d+, in (\S+)$', re.MULTILINE)
 
 
 def say_whose(end: SystemExit) -> None:
-    """Say on standard error which Future has raised the exception, if one has."""
+    """Print to standard error which Future has raised the exception, if one has."""
     whose = origin_of(end)
     if whose and sys.stderr is not None:
         print(f"fedfutures: {type(end).__name__} from {whose} ends the program", file=sys.stderr, flush=True)
 
 
 def origin_of(end: BaseException) -> str:
-    """Return the call that has raised it, as its note says, or else its traceback; "" if that was the program itself.
+    """Return the call that has raised it, by its note or else its traceback; "" if the program itself has.
 
     >>> from fedfutures.errors import RemoteTraceback
     >>> end = SystemExit(2)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
-from fedfutures.errors import StartFailed
+from fedfutures.errors import ABOUT, CheckpointRefused, StartFailed
 from fedfutures.host import room
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
@@ -17,16 +17,25 @@ from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
 from ..arguments import copies, suggestions
+from ..arguments.splitting import BadLine
 from ..hosts.local import BATCH_VARIABLES, at_home, counted
 from ..layout.tree import HostPlan, plan
+from ..verbs import table
 from . import program as programs
 from .ending import end_by_interrupt, run_to_end
 from .options import Options, parse
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the launcher; it ends as the program ends."""
-    launch(parse(sys.argv[1:] if arguments is None else arguments))
+    """Run the launcher; it ends as the program ends. Or run the verb that is the first word."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        verb = table.verb_of(words)
+    except BadLine as error:
+        programs.fail(str(error))
+    if verb is not None:
+        raise SystemExit(table.run(verb, words[1:]))
+    launch(parse(words))
 
 
 def launch(options: Options) -> NoReturn:
@@ -62,7 +71,7 @@ def launch_here(options: Options, program: programs.Program, settings: Settings,
 
 
 def launch_far(options: Options, program: programs.Program) -> NoReturn:
-    """Run the program with Workers on other hosts, too, unless this machine turns out to be the only one."""
+    """Run the program with Workers on other hosts, too, unless this machine is the only host."""
     from ..connector import start  # what other hosts take is loaded only for them
     from ..connector.handle import ConnectorHandle
     from ..hosts.resolve import wanted
@@ -76,7 +85,7 @@ def launch_far(options: Options, program: programs.Program) -> NoReturn:
     alone = len(specs) == 1
     check(options, alone=alone)
     settings = settings_for(options, program, options.workers or specs[0].count or processors())
-    settings, command = start.at_home(specs[0], settings)
+    settings, command = at_home(settings, specs[0].options)
     if alone:
         launch_here(options, program, settings, command)
     request = start.request_for(hosts, specs, settings, options.workers, options.brokers)
@@ -87,14 +96,14 @@ def launch_far(options: Options, program: programs.Program) -> NoReturn:
     try:
         start.refuse_root(hosts, specs)
     except StartFailed as error:
-        programs.fail(error.summary, error.exit_code)
+        programs.fail_to_start(error)
     if hosts.external_hostname and options.verbosity:
         print("fedfutures: --external-hostname is not needed: links are dialled from here", file=sys.stderr)
     run(options, program, request.settings, lambda: ConnectorHandle(request, command))
 
 
 def refuse_copies(options: Options) -> None:
-    """End with code 2 when ``srun`` or its like has started this command several times, and nothing else is meant."""
+    """End with code 2 when ``srun`` or the like has started copies of this command, unless --hosts is localhost."""
     found = copies.copies(os.environ, sys.stdin is not None and sys.stdin.isatty())
     if found is None or set(options.hosts.names) == {"localhost"}:
         return
@@ -104,7 +113,7 @@ def refuse_copies(options: Options) -> None:
 
 
 def point_out(options: Options, program: programs.Program) -> None:
-    """Say which options of ours stand behind the program, which gets them."""
+    """Print which of our options stand behind the program, so that the program gets them."""
     if options.quiet or options.kind != "file" or not options.arguments:
         return
     text = "".join(linecache.getlines(program.file)) if program.file else ""
@@ -119,18 +128,19 @@ def point_out(options: Options, program: programs.Program) -> None:
 
 
 def settings_for(options: Options, program: programs.Program, workers: int) -> Settings:
-    """Return what the command line says to every host."""
+    """Return the settings that the command line gives for every host."""
     path = [*([program.path0] if program.path0 is not None else []), *sys.path]
     path = [os.path.abspath(place) if place == "" else place for place in path]
     return settings_here(
         workers, brokers=options.brokers, program=program.importable, argv=[program.argv0, *options.arguments],
         path=path, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
+        departure=options.hosts.grace,
         directory=os.getcwd(), verbosity=-1 if options.quiet else options.verbosity,
     )  # fmt: skip
 
 
 def check(options: Options, *, alone: bool = True) -> None:
-    """See that what is named is there, on this machine if that is the only one."""
+    """End with code 2 if a named file or directory is missing; `alone`: this machine is the only host."""
     path, prolog = options.hosts.path, options.hosts.prolog
     if alone and path is not None and not os.path.isdir(path):
         programs.fail(f"--path {path!r} is not a directory")
@@ -149,7 +159,7 @@ def run(
     """Start the hosts, become the Origin, and run the program to its end."""
     try:
         handle = start_hosts()
-        # Only now the rest is loaded, while the host process loads its own.
+        # Load the rest only now, while the host process loads its modules.
         from fedfutures.futures import patience
         from fedfutures.futures.federation import Federation
         from fedfutures.worker import current
@@ -158,11 +168,22 @@ def run(
         programs.enter(program)
         federation = Federation(handle, prefix=options.prefix)
         current.become(federation.origin)
+        if options.checkpoint is not None:
+            from fedfutures.futures import keeping
+
+            keeping.keep_run(options.checkpoint)
     except StartFailed as error:
-        programs.fail(error.summary, error.exit_code)
+        programs.fail_to_start(error)
+    except CheckpointRefused as error:
+        federation.cut_off(str(error))
+        programs.fail(f"{error}\n{ABOUT}{type(error).__name__}")
     except KeyboardInterrupt:
         print("fedfutures: interrupted before the program has begun", file=sys.stderr)
         end_by_interrupt()
     if settings.verbosity > 0 and not handle.facts.get("size"):
         print(f"fedfutures: {counted(settings)} on {settings.host}", file=sys.stderr)
+    if options.drain:
+        from .draining import drain_on_signals
+
+        drain_on_signals(federation, options.drain)
     run_to_end(federation, lambda: programs.run(program, options.arguments))

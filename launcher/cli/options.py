@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import Field, dataclass, fields
-from typing import Any, NoReturn
+from typing import Any
 
 from fedfutures.host.hosts import Hosts
 
+from ..arguments.parser import Parser
 from ..arguments.splitting import BadLine, Splitter
 
 USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
-EPILOG = "For example: python -m fedfutures --hosts localhost tower rack1 -n 12 prog.py"
+EPILOG = (
+    "For example: python -m fedfutures --hosts localhost tower rack1 -n 12 prog.py. Instead of a program, a verb may "
+    "follow: python -m fedfutures help lists them; python -m fedfutures error NAME explains an error."
+)
 DESCRIPTION = "Run a Python program whose fedfutures spread over Workers, on this machine and on others."
 
 
@@ -33,22 +37,17 @@ class Options:
     profile: str | None
     debug: bool
     prefix: bool
+    drain: float
+    checkpoint: str | None
     dry_run: bool
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"fedfutures: {message}; see python -m fedfutures --help\n")
 
 
 def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     """Return the parser of our options, without the program, and these options."""
     from fedfutures import __version__
 
-    parser = _Parser(
-        "fedfutures", usage=USAGE, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, add_help=False
+    parser = Parser(
+        "python -m fedfutures", usage=USAGE, description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False, add_help=False
     )
     of_hosts = parser.add_argument_group("other hosts")
     known: list[argparse.Action] = []
@@ -69,13 +68,17 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
         help="write a cProfile of each Worker of this machine to DIR; default: here")  # fmt: skip
     add("--debug", action="store_true", help="check every invariant at each step (slow)")
     add("--no-prefix", dest="prefix", action="store_false", help="print what Futures print without [host.worker]")
+    add("--drain", type=_number(float, 0, 86_400), default=0.0, metavar="SECONDS",
+        help="on SIGTERM or SIGHUP, wait so long for open Futures; default: 0")  # fmt: skip
+    add("--checkpoint", metavar="FILE",
+        help="keep results in FILE; what it has is not computed again in the next run")  # fmt: skip
     add("--dry-run", action="store_true", help="print the plan and start nothing")
     add("--version", action="version", version=f"fedfutures {__version__}")
     return parser, known
 
 
 def _argument(item: Field[Any]) -> dict[str, Any]:
-    """Return what argparse is to know of an option of hosts, in its own words."""
+    """Return the arguments of ``add_argument`` for an option of hosts."""
     more = dict(item.metadata["argument"])
     if isinstance(item.default, bool):
         return {"action": "store_true", **more}
@@ -90,7 +93,7 @@ def _argument(item: Field[Any]) -> dict[str, Any]:
 
 
 def _number(kind: type[int] | type[float], least: int, most: int | None = None) -> Callable[[str], float]:
-    """Return what reads a number between bounds; `most`: None is no bound."""
+    """Return a function that reads a number between bounds; `most`: None is no bound."""
 
     def read(text: str) -> float:
         try:

@@ -15,6 +15,7 @@ from importlib.machinery import PathFinder
 from types import CodeType
 from typing import Any, NoReturn
 
+from fedfutures.errors import ABOUT, StartFailed
 from fedfutures.program.shadows import make_room, shadowed
 
 from ..arguments.suggestions import similar_file
@@ -42,8 +43,14 @@ def fail(text: str, code: int = 2) -> NoReturn:
     raise SystemExit(code)
 
 
+def fail_to_start(error: StartFailed) -> NoReturn:
+    """Say in one line why the run did not start, in another one where that is explained, and exit."""
+    print(f"fedfutures: {error.summary}\n{ABOUT}{type(error).__name__}", file=sys.stderr)
+    raise SystemExit(error.exit_code)
+
+
 def load(options: Options) -> Program:
-    """Find and compile the program; when that fails, say so as ``python`` does, before anything was started."""
+    """Find and compile the program; when that fails, print what ``python`` prints, and start nothing."""
     if options.kind == "code":
         code = _compile(options.place, "<string>")
         if sys.version_info >= (3, 13):  # whose tracebacks show the lines of -c
@@ -135,11 +142,11 @@ def _load_module(name: str) -> Program:
 
 
 def enter(program: Program) -> None:
-    """Put what stands beside the program in front of everything else, as ``python`` does."""
+    """Put the program's directory in front of ``sys.path``, as ``python`` does."""
     if program.path0 is None:
         return
     names = shadowed([program.path0])
-    if names:  # what we load when it is first needed is not to be the program's
+    if names:  # load our lazy modules now, before the program's hide them
         import cloudpickle  # noqa: F401
 
         from fedfutures import shared  # noqa: F401
@@ -149,7 +156,7 @@ def enter(program: Program) -> None:
 
 
 def run(program: Program, arguments: list[str]) -> None:
-    """Run the program; its exceptions pass through, with the launcher's frames still in their tracebacks."""
+    """Run the program. Its exceptions pass through; their tracebacks still hold the launcher's frames."""
     main = types.ModuleType("__main__")
     main.__dict__.update(
         __builtins__=builtins, __file__=program.file, __spec__=program.spec, __cached__=None,

@@ -1,4 +1,4 @@
-"""How a host is logged in to: where, by which ssh client, to run which command; and how people do the same by hand."""
+"""How to log in to a host: the target, the ssh client and the command; and how people do the same by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from fedfutures.host.hosts import Hosts
 
 from ..hosts.spec import HostSpec
 from ..layout.assemble import Request
-from ..ssh.session import Client, LoginTarget
+from ..ssh.client import Client
+from ..ssh.session import LoginTarget
 from ..ssh.texts.command import attach_command, default_pythons, remote_command
 
 
@@ -28,7 +29,7 @@ def client_for(hosts: Hosts) -> Client:
 
 
 def remote_target(spec: HostSpec, request: Request, run: str | None = None) -> LoginTarget:
-    """Return where to log in for a host, and the command to run there; `run`: to come back to that host process."""
+    """Return the target and command for a host; `run`: the directory of the host process to come back to."""
     options = spec.options
     pythons = [options.python] if options.python else default_pythons(sys.executable)
     if run is None:
@@ -48,7 +49,7 @@ def _target_of(spec: HostSpec, specs: dict[str, HostSpec], command: str = "") ->
 
 
 def by_hand(spec: HostSpec, request: Request) -> str:
-    """Return how people run a command on a host: what they paste in front of it."""
+    """Return the words that people put in front of a command to run it on a host."""
     words = [request.options.ssh_executable or "ssh"]
     words += ["-F", request.options.ssh_config] if request.options.ssh_config else []
     access = next((other for other in request.hosts if other.name == spec.site), None)

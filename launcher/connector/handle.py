@@ -1,67 +1,119 @@
-"""The program's end of the connector: a run on other hosts, with the interface of a host process on this one."""
+"""The program's end of a run on other hosts, with the interface of a host process on this one."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.flags import main_command
-from fedfutures.host.handle import HostHandle, command_here
-from fedfutures.wire.control import BeginRun
+from fedfutures.host.handle import Heard, HostGone, HostHandle, hear, one_at_a_time
+from fedfutures.host.kept_process import KeptProcess
+from fedfutures.host.settings import settings_from
+from fedfutures.supervision.attempts import how_ended
+from fedfutures.wire.control import (
+    BeginRun,
+    ControlFrame,
+    EndRun,
+    HostReady,
+    KeepNote,
+    Notice,
+    NoWorkersLeft,
+    RunPlanned,
+    StartRefused,
+)
 
 from ..layout.assemble import Request
 
 CONNECTOR = f"{__package__}.main"
+WHAT = "the connector, which keeps the ssh connections,"
 START_SECONDS = 60.0
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class ConnectorHandle(HostHandle):
-    """Starts the host process of this machine and the connector. The Origin belongs to the former."""
+    """Starts the host process of this machine, and the connector, which plans the run. Both are the program's alone.
 
-    what = "the connector, which keeps the ssh connections,"
-    start_seconds = START_SECONDS
+    The connector reaches the host process through its door (:mod:`fedfutures.host.connector_side`).
+    """
 
     def __init__(self, request: Request, command: list[str] | None = None) -> None:
-        """`command` starts the host process's interpreter, as for :class:`HostHandle`."""
+        """`command` starts the host process's interpreter: `python` of :class:`HostHandle`."""
         self._names = [spec.name for spec in (request.local, *request.hosts) if spec.count != 0]
-        self._host = self._start(command_here(request.settings, command))
-        assert self._host.stdin is not None
-        assert self._host.stdout is not None
-        pipes = (self._host.stdout.fileno(), self._host.stdin.fileno())
-        frame = BeginRun(dataclasses.asdict(request) | {"local_descriptors": pipes})
+        self._request = dataclasses.asdict(request)
+        self._is_planned = False
+        self._notes: dict[str, Any] = {}  # which a connector leaves for the next one
+        self._ready: HostReady | None = None  # of the host process that lives
+        super().__init__(request.settings, python=command, is_planned=False)
+        command = main_command(CONNECTOR, [sys.executable], [], _ROOT)
         try:
-            super().__init__(
-                request.settings, frame, command=main_command(CONNECTOR, [sys.executable], [], _ROOT), pass_fds=pipes
-            )
+            self._connector = KeptProcess(WHAT, command, START_SECONDS, is_kept=True)
         except StartFailed:
-            self._host.kill()
-            self._host.wait()
+            self.end()
             raise
-        finally:
-            self._host.stdin.close()
-            self._host.stdout.close()
+        self._processes.append(self._connector)
+        self._connector.tell(BeginRun(self._request))
 
     def wait_ready(self) -> dict[str, object]:
-        """As that of :class:`HostHandle`; only now it is known how many Workers there are."""
-        facts = super().wait_ready()
-        self.settings.count_workers(facts["size"])
-        return facts
+        """As that of :class:`HostHandle`; the answer names the hosts with Workers, and how many these are in all."""
+        self._wait_for(self._connector, lambda: self._is_planned, self._resume)
+        return super().wait_ready()
+
+    def _on_start(self, frame: ControlFrame) -> None:
+        if isinstance(frame, RunPlanned) and not self._is_planned:
+            plan = settings_from(frame.settings)
+            self._is_planned = True
+            self._of_the_run = {"size": plan.size, "hosts": frame.hosts}
+            self.settings.count_workers(plan.size)
+            self._begin(plan)
+        elif isinstance(frame, KeepNote):
+            self._note(frame)
+        else:
+            super()._on_start(frame)
+
+    def _on_ready(self, frame: HostReady) -> None:
+        super()._on_ready(frame)
+        self._ready = frame
+        self._connector.tell(frame)  # it comes to the door
+
+    def _note(self, frame: KeepNote) -> None:
+        self._notes[frame.name] = frame.value
+        self._connector.note_ready()
 
     @property
     def hosts(self) -> list[str]:
-        """As that of :class:`HostHandle`; until they have answered, all that were asked for."""
+        """As that of :class:`HostHandle`; before the run is ready, all hosts that the user named."""
         found: list[str] = self.facts.get("hosts") or self._names
         return found
 
-    def end(self) -> None:
-        """End the hosts and the connector, and wait until that has happened."""
-        super().end()
-        try:
-            self._host.wait(self.end_seconds)
-        except subprocess.TimeoutExpired:
-            self._host.kill()
-            self._host.wait()
+    def listen(self, heard: Callable[[Heard], None]) -> None:
+        """As that of :class:`HostHandle`; a HostGone may come twice."""
+        heard = one_at_a_time(heard)
+        super().listen(heard)
+        self._listen_in_thread(self._listen_to_connector, heard)
+
+    def _listen_to_connector(self, heard: Callable[[Heard], None]) -> None:
+        def take(frame: ControlFrame) -> None:
+            if isinstance(frame, KeepNote):
+                self._note(frame)
+            elif isinstance(frame, (NoWorkersLeft, StartRefused)):
+                self._connector.note_given_up()
+            hear(heard, frame)
+
+        def on_ended(status: str) -> None:
+            how = how_ended(status)
+            hear(heard, Notice(f"the connector {how}; another one logs in to the hosts again. Futures go on meanwhile"))
+
+        why = self._connector.serve(take, on_ended, self._resume, lambda: 0)
+        if self._connector.is_ending:  # it may have been killed before it could tell the hosts
+            self._connector.start_last([*self._resume(), EndRun()], take)
+        else:
+            hear(heard, HostGone(why, WHAT))
+
+    def _resume(self) -> list[ControlFrame]:
+        """Return what a connector is told first that takes the place of another one."""
+        begin = BeginRun(self._request | {"notes": self._notes})
+        return [begin] if self._ready is None else [begin, self._ready]

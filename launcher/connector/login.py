@@ -1,4 +1,4 @@
-"""The shell of a host's life (:mod:`.remote_host`): its ssh session, its hello, its frames, what people are told."""
+"""The shell of a host's life (:mod:`~fedfutures_launcher.remote.remote_host`): its ssh session, hello and frames."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from fedfutures import failpoints
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.host.frame_line import FrameLine
 from fedfutures.host.settings import Settings, frame_of
@@ -18,25 +19,26 @@ from fedfutures.wire.control import ControlFrame, EndRun, HostProcessGone, Probe
 from ..hosts.spec import HostSpec
 from ..layout.assemble import Request
 from ..remote.hello import HelloReader, HostHello
-from ..remote.preflight import HostReport, Versions, check_compatible
+from ..remote.preflight import HostReport, check_compatible
 from ..remote.remote_host import HELLO_SECONDS, HostAction, HostState, RemoteHost
-from ..ssh.session import Client, Session
-from ..ssh.texts.failures import Failure, ended_early, lost, no_hello, nonsense
+from ..ssh.client import Client
+from ..ssh.session import Session
+from ..ssh.texts import failures
+from ..ssh.texts.failures import Failure
 from .access import by_hand, remote_target
 from .hints import hinted
 
 ERRORS_KEPT = 20
-LOST = "the ssh connection was lost"
 
 
 class Login:
-    """A host that is reached by ssh."""
+    """The connection to a host that is reached by ssh."""
 
-    def __init__(self, spec: HostSpec, request: Request, client: Client, ours: Versions, poller: select.poll) -> None:
+    def __init__(self, spec: HostSpec, request: Request, client: Client, ours: HostHello, poller: select.poll) -> None:
         self.name, self.spec = spec.name, spec
         self.life = RemoteHost(request.options.grace)
-        self.facts: dict[str, Any] | None = None  # what it has said of itself, once it is found fit
-        self.malformed = 0  # frames that make no sense
+        self.facts: dict[str, Any] | None = None  # of its hello, once it is known to be compatible
+        self.malformed = 0  # pieces of its output that are no frames
         self._request, self._client, self._ours, self._poller = request, client, ours, poller
         self._ssh = by_hand(spec, request)
         self._session: Session | None = None
@@ -44,12 +46,13 @@ class Login:
         self._reader = HelloReader()
         self._hello: HostHello | None = None
         self._settings: Settings | None = None
-        self._process_gone = False  # the host process that this session came back to
+        self._process_gone = False  # of the host process that this session came back to
         self._frames: list[ControlFrame] = []
         self._errors: deque[str] = deque(maxlen=ERRORS_KEPT)
         self._partial_error = b""
         self._news: list[str] = []
         self._lost_now = False
+        self._why_left = ""
         self._failure: Failure | None = None
         self._warnings: list[Failure] = []
 
@@ -62,16 +65,26 @@ class Login:
 
     @property
     def given_up(self) -> bool:
-        """Whether it has served, and will not come back."""
+        """Whether it has served and was given up."""
         return self.life.state is HostState.GIVEN_UP
 
     def connect(self, now: float) -> None:
         """Log in for the first time."""
         self._do(self.life.connect(now))
 
+    def resume(self, settings: Settings, facts: dict[str, Any], run: str | None, *, was_given_up: bool) -> None:
+        """Log in to the host process in the directory `run`, which a connector that was killed has begun."""
+        self._settings, self.facts = settings, facts
+        self._do(self.life.resume(run, time.monotonic(), was_given_up=was_given_up))
+
+    @property
+    def serves(self) -> bool:
+        """Whether the host hears what is sent to it."""
+        return self.life.state is HostState.SERVING and self._line is not None
+
     def send(self, frame: ControlFrame) -> None:
         """Send a frame, if the host serves."""
-        if self.life.state is HostState.SERVING and self._line is not None:
+        if self.serves and self._line is not None:
             self._line.send(frame)
 
     def begin(self, settings: Settings | None) -> None:
@@ -80,16 +93,21 @@ class Login:
         self._do(self.life.begin(time.monotonic(), takes_part=settings is not None))
 
     def on_ready(self, run: str) -> None:
-        """The host process has said where its private directory is."""
+        """The host process is ready; `run` is its private directory."""
         self._do(self.life.on_ready(run, time.monotonic()))
 
+    def on_leave(self, why: str) -> None:
+        """The host leaves the run."""
+        self._why_left = why
+        self._do(self.life.on_leave(time.monotonic()))
+
     def on_nonsense(self) -> None:
-        """What it says is no frame, or none that it may send: begin anew, by its door."""
+        """Drop the connection and come back: the host sent no frame, or one that it may not send."""
         if self._line is not None:
-            self._fail(nonsense(self.name, self._ssh))
+            self._fail(failures.NONSENSE(self.name, ssh=self._ssh))
 
     def on_due(self, now: float) -> None:
-        """Time is over for what the host had to say, or has come to log in again."""
+        """Act on a deadline: the host was silent for too long, or the time to log in again has come."""
         actions = self.life.on_due(now, connected=self._session is not None and self._session.connected)
         if actions is None:
             self._fail(self._without_hello(f"it was silent for {HELLO_SECONDS:.0f} s"))
@@ -101,7 +119,7 @@ class Login:
         self._do(self.life.end(time.monotonic()))
 
     def serve(self, descriptor: int, events: int) -> bool:
-        """Do what a descriptor is ready for; return whether it is one of this host's."""
+        """Read or write what a descriptor is ready for; return whether it is one of this host's."""
         session, line = self._session, self._line
         if session is None or line is None:
             return False
@@ -121,17 +139,17 @@ class Login:
         return True
 
     def frames(self) -> list[ControlFrame]:
-        """Return what the host has said since the last time."""
+        """Return the host's frames since the last call."""
         frames, self._frames = self._frames, []
         return frames
 
     def news(self) -> list[str]:
-        """Return what people are to be told since the last time."""
+        """Return the texts for people since the last call."""
         news, self._news = self._news, []
         return news + (self._session.take_notes() if self._session is not None else [])
 
     def lost_now(self) -> bool:
-        """Whether the connection was lost since the last time."""
+        """Return whether the connection was lost since the last call."""
         lost, self._lost_now = self._lost_now, False
         return lost
 
@@ -142,10 +160,10 @@ class Login:
             self.name, workers, state, self._hello, self.life.latency, self._failure, list(self._warnings)
         )  # fmt: skip
 
-    # -- what the table asks for -------------------------------------------------------------------------------------
+    # -- actions -------------------------------------------------------------------------------------------------------
 
     def _do(self, actions: Iterable[HostAction], failure: Failure | None = None) -> None:
-        """Do what the host's life asks for; `failure` is why, where there is a reason."""
+        """Carry out actions of the host's life; `failure` is their reason, if there is one."""
         line = self._line
         for action in actions:
             if action is HostAction.LOG_IN:
@@ -168,7 +186,7 @@ class Login:
         if action is HostAction.TELL_LOST:
             self._lost_now = True
             why = text.removeprefix(f"{self.name}: ")
-            said = why if failure is not None and failure.kind == "lost" else f"{LOST} ({why})"
+            said = why if failure is not None and failure.kind == "lost" else f"the ssh connection was lost ({why})"
             self._news.append(f"host {self.name}: {said}; coming back to it")
         elif action is HostAction.TELL_BACK:
             self._news.append(f"host {self.name}: connected again")
@@ -176,7 +194,11 @@ class Login:
             self._news.append(f"host {self.name}: started again")
         elif action is HostAction.TELL_GIVEN_UP:
             self._news.append(f"host {self.name} is given up: {text}. Its Futures run elsewhere")
+        elif action is HostAction.TELL_LEFT:
+            self._lost_now = True
+            self._news.append(f"host {self.name} has left the run: {self._why_left}. Its Futures run elsewhere")
 
+    @failpoints.delayed("connector.log_in")
     def _log_in(self) -> None:
         self._reader, self._process_gone = HelloReader(), False
         self._session = session = self._client.start(remote_target(self.spec, self._request, self.life.run))
@@ -222,7 +244,7 @@ class Login:
                 self._frames.append(frame)
 
     def _on_hello(self, hello: HostHello) -> bool:
-        """Return whether the host is fit."""
+        """Return whether the host is compatible."""
         self._hello = hello
         failure, warnings = check_compatible(self.name, hello, self._ours, self._ssh)
         if failure is not None:
@@ -234,23 +256,23 @@ class Login:
         return True
 
     def _on_end(self, session: Session) -> None:
-        """The session is over: before the host served it has failed, afterwards it was lost."""
+        """The session is over: it has failed if the host did not serve yet, otherwise it is lost."""
         self._take_errors(session)
         if session.failure is not None:
             self._fail(session.failure)
         elif self._reader.hello is not None and self._settings is not None:
-            self._fail(lost(self.name, ssh=self._ssh))
+            self._fail(failures.LOST(self.name, ssh=self._ssh))
         else:
             self._fail(self._without_hello())
 
     def _without_hello(self, why: str | None = None) -> Failure:
         noise = self._reader.noise.decode("utf-8", "replace")
         if why := why or self._reader.failed:
-            return no_hello(self.name, why, noise, self._ssh)
-        return ended_early(self.name, None, "\n".join(self._errors), noise, self._ssh)
+            return failures.NO_HELLO(self.name, noise[-2000:], self._ssh, why=why)
+        return failures.ended_early(self.name, "\n".join(self._errors), noise, self._ssh)
 
     def _take_errors(self, session: Session) -> None:
-        """Keep what the session says on standard error, and show it once the host serves: nothing else would."""
+        """Read the session's standard error: keep it for a failure, and show it once the host serves."""
         while True:
             try:
                 data = os.read(session.error_fd, 1 << 16)

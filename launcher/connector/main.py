@@ -1,78 +1,62 @@
 """The connector: the process of the launching side that keeps the ssh connections.
 
-It is ``python -m fedfutures_launcher.connector.main``. The program's process (the Origin) starts it when a run has
-other hosts, and gives it the host process of this machine to talk to as well. It logs in to all hosts at once
-(:mod:`.login`), checks what they say of themselves, plans the run from those that answered, sends each its settings,
-brings the links up (:mod:`.links`), relays those that no port lets through (:mod:`.streams`), comes back to hosts whose
-connection was lost, and passes on what Workers print. So the program's own process loads no ssh library, and however
-busy it is, the hosts are looked after.
+The program's process (the Origin) starts it as ``python -m fedfutures_launcher.connector.main`` when a run has other
+hosts. The connector logs in to all hosts at once (:mod:`.login`), checks their versions, plans the run from those that
+answered, sends each its settings (those of this machine's host process to the program, whose process that is), brings
+up the links (:mod:`~fedfutures_launcher.remote.links`), relays links for which no port is open
+(:mod:`~fedfutures_launcher.remote.streams`), comes back to hosts whose connection was lost, and passes on what Workers
+print. So the program's process loads no ssh library, and a busy program does not keep the hosts waiting.
 
-With the program's process it speaks in frames over standard input and output: the request comes first, "ready" or
-"failed" is the answer. The end of its standard input is the end of the run: it tells all hosts, and waits for them.
+It speaks with the program's process in frames over standard input and output. The request comes first; the answer is
+the plan, or a refusal. Whenever the program has a host process, the connector comes to its door (:mod:`.local_line`).
+The end of its standard input is the end of the run: it tells all hosts, and waits for them.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import select
 import signal
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, get_args
 
+from fedfutures import failpoints, limits
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.host import room
 from fedfutures.host.frame_line import FrameLine
-from fedfutures.host.settings import frame_of
-from fedfutures.host.system import memory, name_process
-from fedfutures.lazy_dataclass import replaced
-from fedfutures.wire.control import (
-    BeginRun,
-    BrokerAccepts,
-    BrokerBound,
-    BrokerGivenUp,
-    BrokerRestarted,
-    CloseStream,
-    ControlFrame,
-    EndRun,
-    Heartbeat,
-    HoldOutput,
-    HostReady,
-    HostTable,
-    LinkState,
-    Notice,
-    NoWorkersLeft,
-    OpenStream,
-    StartRefused,
-    StreamCredit,
-    StreamData,
-    StreamFrame,
-    WorkerEnded,
-    WorkerOutput,
-)
+from fedfutures.host.system import disable_core_dumps, memory, name_process, raise_descriptor_limit
+from fedfutures.wire import control
+from fedfutures.wire.control import ControlFrame
 from fedfutures.wire.framing import FrameReader
 
 from ..layout.assemble import Assembly, Request, assemble, request_from
-from ..remote.hello import HostHello
 from ..remote.links import Announcement, Links, Order
 from ..remote.preflight import HostReport, local_versions, reasons, table
+from ..remote.remote_host import HostState
 from ..remote.streams import Streams
-from ..ssh.session import Client
+from ..ssh.client import Client
 from .access import client_for
+from .local_line import LocalLine
 from .login import Login
+from .notes import Notes
 
 HEARTBEAT_SECONDS = 5.0
 END_SECONDS = 1.8
+RETURN_SECONDS = 4.0
+"""For how long the end waits for hosts that the connector has to log in to again, to tell them."""
+LATE_SECONDS = 0.1
+"""A turn of the loop that takes so much longer than it was to sleep shows that this process did not run."""
 UNREAD_AT_MOST_BYTES = 16 << 20
 
 
 class Connector:
     """The loop of the connector."""
 
-    def __init__(
-        self, request: Request, origin: FrameLine, local: FrameLine, poller: select.poll, client: Client
-    ) -> None:
-        self.request, self.origin, self.local, self.poller, self.client = request, origin, local, poller, client
+    def __init__(self, request: Request, origin: FrameLine, poller: select.poll, client: Client) -> None:
+        self.request, self.origin, self.poller, self.client = request, origin, poller, client
+        self.local = LocalLine(poller)
         self.versions = local_versions()
         self.logins = {spec.name: Login(spec, request, client, self.versions, poller) for spec in request.hosts}
         self.assembly: Assembly | None = None
@@ -82,32 +66,48 @@ class Connector:
         self.heartbeat_at = time.monotonic()
         self.ended = False
         self.hushed = False
-        self.malformed = 0  # frames that make no sense, of other hosts
+        self.notes = Notes(request.notes, origin.send)
+        self.malformed = 0  # frames of other hosts that broke the protocol
 
-    def run(self) -> None:
-        """Start the hosts, serve until the run ends, and end them."""
+    def run(self, early: Iterable[ControlFrame] = ()) -> None:
+        """Start the hosts, serve until the run ends, and end them; `early` are frames that came with the request."""
         try:
-            for login in self.logins.values():
-                login.connect(time.monotonic())
+            if self.notes.facts is None:
+                for login in self.logins.values():
+                    login.connect(time.monotonic())
+            else:
+                self._return(self.notes.facts)
+            self._on_origin_frames(early)
             while not self.ended:
                 self._wait()
+        except (OSError, RuntimeError, MemoryError) as error:
+            if (why := limits.reached(error)) is None:
+                raise
+            self._give_up(f"the connector on {os.uname().nodename} cannot go on: {why}")
         finally:
             self._end()
+
+    def _give_up(self, reason: str) -> None:
+        refused = control.StartRefused(reason, 1, {})
+        self.origin.send(refused if self.assembly is None else control.NoWorkersLeft(reason))
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        now = time.monotonic()
+        before = time.monotonic()
         deadlines = [self.heartbeat_at, self.links.next_deadline(), *(login.life.due for login in self.logins.values())]
-        due = min(at for at in deadlines if at is not None)
-        for descriptor, events in self.poller.poll(max(0.0, due - now) * 1000 + 1):
+        seconds = max(0.0, min(at for at in deadlines if at is not None) - before)
+        for descriptor, events in self.poller.poll(seconds * 1000 + 1):
             self._serve(descriptor, events)
         self._pace()
         now = time.monotonic()
+        if (late := now - before - seconds) > LATE_SECONDS:
+            for login in self.logins.values():
+                login.life.excuse(late)
         if now >= self.heartbeat_at:
             self.heartbeat_at = now + min(HEARTBEAT_SECONDS, self.request.options.grace / 4)
             for login in self.logins.values():
-                login.send(Heartbeat())
+                login.send(control.Heartbeat())
         self._do(self.links.tick(now))
         for login in self.logins.values():
             if login.life.due is not None and now >= login.life.due:
@@ -117,47 +117,83 @@ class Connector:
             self._assemble()
 
     def _serve(self, descriptor: int, events: int) -> None:
-        for line in (self.origin, self.local):
-            if descriptor == line.write and events & ~select.POLLIN:
-                line.flush()
-            if descriptor == line.read and events & (select.POLLIN | select.POLLHUP | select.POLLERR):
-                self._hear_own(line)
-                return
+        if descriptor == self.origin.write and events & ~select.POLLIN:
+            self.origin.flush()
+        if descriptor == self.origin.read and events & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            self._hear_origin()
+            return
+        if descriptor == self.local.descriptor:
+            self._hear_local(events)
+            return
         for login in self.logins.values():
-            if login.serve(descriptor, events):
-                try:
-                    for frame in login.frames():
-                        self._heard(login.name, frame)
-                except RemoteProtocolError:
-                    self.malformed += 1
-                    login.on_nonsense()
-                self._look_at(login)
-                return
+            try:
+                if not login.serve(descriptor, events):
+                    continue
+                for frame in login.frames():
+                    self._heard(login.name, frame)
+            except Exception as error:
+                self.malformed += 1
+                if not isinstance(error, RemoteProtocolError):  # our own fault: it costs this host alone its connection
+                    self._note(f"host {login.name}: what it sent raised {error!r}", important=True)
+                login.on_nonsense()
+            self._look_at(login)
+            return
 
-    def _hear_own(self, line: FrameLine) -> None:
-        """Take in what the program's process or the host process of this machine says."""
-        data = line.receive()
+    def _hear_origin(self) -> None:
+        data = self.origin.receive()
         if data is None:
             return
         if not data:
             self.ended = True
             return
-        for frame in line.reader.feed(data):
-            if line is self.local:
-                self._heard(self.request.local.name, frame)
-            elif isinstance(frame, EndRun):
+        try:
+            frames = self.origin.reader.feed(data)
+        except RemoteProtocolError as error:  # where the next frame begins cannot be known
+            self._end_for_nonsense(error)
+            return
+        self._on_origin_frames(frames)
+
+    def _on_origin_frames(self, frames: Iterable[ControlFrame]) -> None:
+        for frame in frames:
+            if isinstance(frame, control.EndRun):
                 self.ended = True
+            elif isinstance(frame, control.HostReady):
+                self._lose_streams(self.request.local.name)
+                self.local.come(frame.run)
+
+    def _hear_local(self, events: int) -> None:
+        """Act on what this machine's host process says; a frame that it may not send is passed over."""
+        try:
+            frames = self.local.serve(events)
+        except RemoteProtocolError as error:
+            self._end_for_nonsense(error)
+            return
+        for frame in frames:
+            try:
+                self._heard(self.request.local.name, frame)
+            except Exception as error:
+                self.malformed += 1
+                self._note(f"this machine's host process: {type(frame).__name__} raised {error!r}", important=True)
+
+    def _end_for_nonsense(self, error: RemoteProtocolError) -> None:
+        self._give_up(f"the run ends: this machine's processes sent what is no frame ({error})")
+        self.ended = True
+
+    def _lose_streams(self, host: str) -> None:
+        for other, frame in self.streams.lose(host):
+            self._tell(other, frame)
 
     def _look_at(self, login: Login) -> None:
-        """Do what follows when a host's connection has changed."""
+        """Tell people and the other hosts what has changed about a host's connection."""
         for text in login.news():
             self._note(text, important=True)
         if login.lost_now():
-            for host, frame in self.streams.lose(login.name):
-                self._tell(host, frame)
+            self._lose_streams(login.name)
+        if login.given_up:
+            self.notes.keep_gone(login.name)
         if login.given_up and not self._workers_left():
             reason = f"host {login.name} was the last one with Workers, and is given up"
-            self.origin.send(NoWorkersLeft(reason))
+            self.origin.send(control.NoWorkersLeft(reason))
 
     def _workers_left(self) -> bool:
         """Whether a host with Workers is there, or may come back."""
@@ -169,61 +205,60 @@ class Connector:
 
     # -- frames of hosts ---------------------------------------------------------------------------------------------
 
+    @failpoints.delayed("connector.hear")
     def _heard(self, host: str, frame: ControlFrame) -> None:
-        """Do what a host's frame asks for; raise RemoteProtocolError when it is not that host's to say."""
+        """Act on a host's frame. Raises RemoteProtocolError when that host may not send it."""
         handler = _HANDLERS.get(type(frame))
         if handler is not None:
             handler(self, host, frame)
 
-    def _on_stream(self, host: str, frame: StreamFrame) -> None:
+    def _on_stream(self, host: str, frame: control.StreamFrame) -> None:
         routed = self.streams.route(host, frame, self.host_of)
+        if routed is not None and isinstance(routed[1], control.OpenStream) and not self._hears(routed[0]):
+            routed = self.streams.route(routed[0], control.CloseStream(routed[1].stream), self.host_of)
         if routed is not None:
             self._tell(*routed)
 
-    def _on_bound(self, host: str, frame: BrokerBound) -> None:
-        self._check(host, frame.broker)
-        self._do(self.links.on_bound(frame))
+    def _hears(self, host: str) -> bool:
+        return self.local.descriptor >= 0 if host == self.request.local.name else self.logins[host].serves
 
-    def _on_accepts(self, host: str, frame: BrokerAccepts) -> None:
-        self._check(host, frame.broker)
-        self._do(self.links.on_accepts(frame.broker, frame.neighbour, time.monotonic()))
+    def _on_link(self, host: str, frame: control.BrokerBound | control.BrokerAccepts | control.LinkState) -> None:
+        if self.host_of.get(frame.broker) != host:
+            raise RemoteProtocolError(f"host {host} speaks for {frame.broker!r}")
+        if isinstance(frame, control.BrokerBound):
+            self._do(self.links.on_bound(frame))
+            self.notes.keep_place(frame)
+        elif isinstance(frame, control.BrokerAccepts):
+            self._do(self.links.on_accepts(frame.broker, frame.neighbour, time.monotonic()))
+        else:
+            self._do(self.links.on_state(frame, time.monotonic()))
 
-    def _on_link(self, host: str, frame: LinkState) -> None:
-        self._check(host, frame.broker)
-        self._do(self.links.on_state(frame, time.monotonic()))
-
-    def _check(self, host: str, broker: str) -> None:
-        if self.host_of.get(broker) != host:
-            raise RemoteProtocolError(f"host {host} speaks for {broker!r}")
-
-    def _on_ready(self, host: str, frame: HostReady) -> None:
+    def _on_ready(self, host: str, frame: control.HostReady) -> None:
         if self.assembly is None:
             raise RemoteProtocolError(f"host {host} is ready before the run has begun")
-        if host == self.request.local.name:
-            hosts = [name for name, settings in self.assembly.settings.items() if settings.workers]
-            self.origin.send(replaced(frame, size=self.assembly.workers, hosts=hosts))
-        else:
-            self.logins[host].on_ready(frame.run)
+        self.logins[host].on_ready(frame.run)
+        self.notes.keep_directory(host, frame.run)
+        self._do(self.links.on_back(host))
         if self.hushed:
-            self._tell(host, HoldOutput(True))
+            self._tell(host, control.HoldOutput(True))
 
-    def _on_broker_given_up(self, host: str, frame: BrokerGivenUp) -> None:
-        if host == self.request.local.name:
-            self._pass_on(host, frame)
-        else:
-            self._note(f"host {host} ends: {frame.reason}", important=True)
+    def _on_given_up(self, host: str, frame: control.BrokerGivenUp | control.NoWorkersLeft) -> None:
+        self._note(f"host {host} ends: {frame.reason}", important=True)
+
+    def _on_leaves(self, host: str, frame: control.HostLeaves) -> None:
+        self.logins[host].on_leave(frame.reason)
 
     def _pass_on(self, _: str, frame: ControlFrame) -> None:
         self.origin.send(frame)
         self._pace()
 
     def _pace(self) -> None:
-        """Have Workers wait with what they print while the program's process does not take it in."""
+        """Have Workers hold their output while the program's process is slow to read it."""
         bound = UNREAD_AT_MOST_BYTES // 2 if self.hushed else UNREAD_AT_MOST_BYTES
         if self.hushed != (self.origin.unsent.size > bound):
             self.hushed = not self.hushed
-            for host in (self.request.local.name, *self.logins):
-                self._tell(host, HoldOutput(self.hushed))
+            for host in self.logins:
+                self._tell(host, control.HoldOutput(self.hushed))
 
     def _do(self, actions: Iterable[Order | Announcement]) -> None:
         for action in actions:
@@ -232,6 +267,7 @@ class Connector:
             else:
                 self._tell(action.host, action.frame)
 
+    @failpoints.delayed("connector.tell")
     def _tell(self, host: str, frame: ControlFrame) -> None:
         if host == self.request.local.name:
             self.local.send(frame)
@@ -240,12 +276,12 @@ class Connector:
 
     def _note(self, text: str, *, important: bool = False) -> None:
         if important or self.request.settings.verbosity > 0:
-            self.origin.send(Notice(text))
+            self.origin.send(control.Notice(text))
 
     # -- beginning and end -------------------------------------------------------------------------------------------
 
     def _assemble(self) -> None:
-        """All hosts have answered or failed: say which, and begin with those that can."""
+        """Begin the run with the hosts that can take part; all have answered or failed."""
         working = {name: login.facts for name, login in self.logins.items() if login.facts is not None}
         failed = [name for name, login in self.logins.items() if login.facts is None]
         local_counts = self.request.local.count != 0
@@ -263,32 +299,43 @@ class Connector:
             text = f"{count} host{'s' * (count != 1)} can be used, and --min-hosts asks for {wanted.min_hosts}"
             self._fail(text, 2)
             return
+        self.notes.keep_facts(working)
+        self._show_table({name: settings.workers for name, settings in assembly.settings.items()})
+        self._warn_of_many(assembly)
+        self._follow(assembly)
+        for name, login in self.logins.items():
+            login.begin(assembly.settings.get(name))
+
+    def _follow(self, assembly: Assembly) -> None:
         self.assembly = assembly
         self.host_of = {broker.name: broker.host for broker in assembly.tree.nodes.values()}
         self.links = Links(assembly.tree)
-        self._show_table({name: settings.workers for name, settings in assembly.settings.items()})
-        self._warn_of_many()
-        self.local.send(frame_of(assembly.settings[self.request.local.name]))
+        own = assembly.settings[self.request.local.name]
+        hosts = [name for name, settings in assembly.settings.items() if settings.workers]
+        self.origin.send(control.RunPlanned(dataclasses.asdict(own), hosts))
+
+    def _return(self, facts: dict[str, Any]) -> None:
+        """Go on with the run of a connector that was killed: the same facts make the same plan."""
+        self.notes.keep_facts(facts)  # tells the program that this one is at work
+        self._follow(assembly := assemble(self.request, facts))
+        self.links.resume(self.notes.places(), time.monotonic())
         for name, login in self.logins.items():
-            login.begin(assembly.settings.get(name))
+            if name in assembly.settings:
+                gone, directory = self.notes.is_gone(name), self.notes.directory(name)
+                login.resume(assembly.settings[name], facts[name], directory, was_given_up=gone)
 
     def _show_table(self, workers: dict[str, int]) -> None:
         reports = [login.report(workers.get(name, 0)) for name, login in self.logins.items()]
         if self.request.local.count != 0:
-            ours = self.versions
-            here = HostHello(
-                ours.python, fedfutures=ours.fedfutures, protocol=ours.protocol, processors=self.request.processors,
-                memory=memory(),
-            )  # fmt: skip
+            here = dataclasses.replace(self.versions, processors=self.request.processors, memory=memory())
             local = self.request.local.name
             reports.insert(0, HostReport(local, workers.get(local, 0), hello=here, latency=0.0))
         problems = any(report.problem is not None for report in reports)
-        self.origin.send(HostTable(table(reports, self.request.columns), problems))
+        self.origin.send(control.HostTable(table(reports, self.request.columns), problems))
 
-    def _warn_of_many(self) -> None:
+    def _warn_of_many(self, assembly: Assembly) -> None:
         """Say where there are far more Workers than processors."""
-        assert self.assembly is not None
-        for name, settings in self.assembly.settings.items():
+        for name, settings in assembly.settings.items():
             facts = self.logins[name].facts if name in self.logins else None
             processors = self.request.processors if facts is None else int(facts["processors"] or 1)
             many = room.warning(settings.workers, processors, name)
@@ -298,18 +345,17 @@ class Connector:
     def _fail(self, text: str, code: int) -> None:
         self._show_table({})
         why = reasons([login.report(0) for login in self.logins.values()])
-        self.origin.send(StartRefused(text, code, why))
+        self.origin.send(control.StartRefused(text, code, why))
         self.ended = True
 
     def _end(self) -> None:
-        """Tell all hosts that the run has ended, and wait until they have, for a bounded time."""
-        deadline = time.monotonic() + END_SECONDS
+        """Tell the other hosts that the run has ended, and wait until they have, for a bounded time."""
+        self.local.leave()
         for login in self.logins.values():
             login.end()
-        self.local.hang_up()
-        while time.monotonic() < deadline and (
-            self.local.read >= 0 or any(login.open for login in self.logins.values())
-        ):
+        are_away = any(login.life.state is HostState.CLOSING for login in self.logins.values())
+        deadline = time.monotonic() + (RETURN_SECONDS if are_away else END_SECONDS)
+        while time.monotonic() < deadline and any(login.open for login in self.logins.values()):
             for descriptor, events in self.poller.poll(50):
                 self._serve_last(descriptor, events)
         self.client.close()
@@ -324,38 +370,38 @@ class Connector:
             self.poller.unregister(descriptor)
         elif descriptor == self.origin.write:
             self.origin.flush()
-        elif descriptor == self.local.read:
-            data = self.local.receive()
-            if data:
-                frames = self.local.reader.feed(data)
-            elif data is not None:
-                self.local.let_go()
         else:
             for login in self.logins.values():
                 if login.serve(descriptor, events):
                     frames = login.frames()
                     break
         for frame in frames:
-            if isinstance(frame, (WorkerOutput, WorkerEnded)):
+            if isinstance(frame, (control.WorkerOutput, control.WorkerEnded)):
                 self.origin.send(frame)
 
 
 _HANDLERS: dict[type[ControlFrame], Callable[[Connector, str, Any], None]] = {
-    **dict.fromkeys((OpenStream, StreamData, StreamCredit, CloseStream), Connector._on_stream),
-    **dict.fromkeys((WorkerOutput, WorkerEnded, BrokerRestarted), Connector._pass_on),
-    BrokerBound: Connector._on_bound,
-    BrokerAccepts: Connector._on_accepts,
-    LinkState: Connector._on_link,
-    HostReady: Connector._on_ready,
-    BrokerGivenUp: Connector._on_broker_given_up,
+    **dict.fromkeys(get_args(control.StreamFrame), Connector._on_stream),
+    **dict.fromkeys(
+        (control.WorkerOutput, control.WorkerEnded, control.BrokerRestarted, control.Notice), Connector._pass_on
+    ),
+    **dict.fromkeys((control.BrokerBound, control.BrokerAccepts, control.LinkState), Connector._on_link),
+    control.HostReady: Connector._on_ready,
+    control.BrokerGivenUp: Connector._on_given_up,
+    control.HostLeaves: Connector._on_leaves,
+    control.NoWorkersLeft: Connector._on_given_up,
 }
-"""What host processes say once they serve; anything else is not for the connector."""
+"""The frames of host processes that the connector acts on; it ignores all others."""
 
 
 def main() -> None:
     """Run a connector on standard input and output."""
     name_process("fedfut-connect")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for meant_for_the_program in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(meant_for_the_program, signal.SIG_IGN)  # in ssh clients, too: they inherit it
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # by which ssh clients are ended
+    disable_core_dumps()
+    raise_descriptor_limit()
     reader = FrameReader()
     frames: list[ControlFrame] = []
     while not frames:
@@ -363,13 +409,15 @@ def main() -> None:
         if not data:
             raise SystemExit(0)
         frames = reader.feed(data)
-    if frames[1:] or not isinstance(frames[0], BeginRun):  # the end has come already
+    if not isinstance(frames[0], control.BeginRun):  # the end has come already
+        raise SystemExit(0)
+    has_ended, notes = control.EndRun() in frames, frames[0].request.get("notes")
+    if has_ended and not notes:
         raise SystemExit(0)
     request = request_from(frames[0].request)
     poller = select.poll()
-    origin, local = FrameLine(0, 1, poller, reader), FrameLine(*request.local_descriptors, poller)
-    Connector(request, origin, local, poller, client_for(request.options)).run()
-    os._exit(0)  # whatever an ssh library still has under way
+    Connector(request, FrameLine(0, 1, poller, reader), poller, client_for(request.options)).run(frames[1:])
+    os._exit(0)  # an ssh library may still have threads
 
 
 if __name__ == "__main__":

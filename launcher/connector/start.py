@@ -17,22 +17,14 @@ from fedfutures.host.room import available_memory, refusal
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
-from ..hosts import local
+from ..hosts.local import at_home
 from ..hosts.resolve import wanted
 from ..hosts.spec import HostSpec
 from ..layout.assemble import Request
 from .handle import ConnectorHandle
 
 SEAL_BYTES = 32
-COLUMNS = 80
-
-
-def at_home(spec: HostSpec, settings: Settings) -> tuple[Settings, list[str]]:
-    """Return the settings for this machine, and the command of its interpreter.
-
-    Where this machine is none of the hosts, nothing is said of it.
-    """
-    return local.at_home(settings, Hosts() if spec.count == 0 else spec.options)
+COLUMNS = 80  # of the table of hosts, where standard error is no terminal
 
 
 def request_for(
@@ -41,23 +33,18 @@ def request_for(
     """Return what the connector is to be asked for."""
     beside = modules_in(settings.path[0]) if settings.path else []
     settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name, beside=beside)
+    settings = replace(settings, departure=hosts.grace)
+    columns = shutil.get_terminal_size((COLUMNS, 24)).columns if sys.stderr and sys.stderr.isatty() else COLUMNS
     return Request(
         specs[0], list(specs[1:]), settings, replace(hosts, names=list(hosts.names)), workers, brokers, processors(),
-        available_memory(), _columns(),
+        available_memory(), columns,
     )  # fmt: skip
-
-
-def _columns() -> int:
-    """How wide the table of hosts may be: as the terminal, and 80 where standard error is none."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        return COLUMNS
-    return shutil.get_terminal_size((COLUMNS, 24)).columns
 
 
 def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, brokers: int) -> HostHandle:
     """Start what an ``Executor(hosts=...)`` needs. Raises ValueError for hosts that cannot be meant, StartFailed."""
     specs = wanted(hosts)
-    settings, command = at_home(specs[0], settings)
+    settings, command = at_home(settings, specs[0].options)
     if len(specs) == 1:
         count = workers or specs[0].count or processors()
         threads = max(1, processors() // count)

@@ -15,8 +15,8 @@ hosts behind an access host. An access host that is not among the hosts itself c
     access = "login.cluster.org"
     hosts = ["node1", "node2"]
 
-The keys are the same in both: what a host is (``_CHECKS``), and the options that may be said of one host, by the names
-of their flags (:data:`.spec.OPTIONS`).
+The keys are the same in both: the fields of a host (``_CHECKS``), and its options, by the names of their flags
+(:data:`.spec.OPTIONS`).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _from_line(words: list[str]) -> HostSpec:
 
 
 def _spec(word: str, given: Mapping[str, Any]) -> HostSpec:
-    """Return a host of which more is said than its word."""
+    """Return the host of a word and of values by key."""
     spec = from_word(word)
     for key in ("user", "port"):
         if given.get(key, None) is not None and getattr(spec, key) not in (None, given[key]):
@@ -208,7 +208,7 @@ def _toml_host(table: dict[str, Any], defaults: dict[str, Any], specs: list[Host
 
 
 def _toml_site(table: dict[str, Any], defaults: dict[str, Any], specs: list[HostSpec]) -> None:
-    """Put hosts behind their access host: those that were told of above, and new ones."""
+    """Put hosts behind their access host: those of [[hosts]], and new ones."""
     access = _text(table.get("access"), "access")
     shared = _site_keys(table, defaults)
     for word in _texts(table.get("hosts"), "hosts"):
@@ -232,12 +232,12 @@ def _site_keys(table: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any
 
 
 def _apart(word: str, shared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what hosts share without what the word of this one says by itself."""
+    """Return the shared values without the user and port that the word of this host has itself."""
     own = from_word(word)
     return {key: value for key, value in shared.items() if key not in ("user", "port") or getattr(own, key) is None}
 
 
 def _find(word: str, specs: list[HostSpec]) -> HostSpec | None:
-    """Return the host of a name, of a place, or, if no user and port are said, of an address."""
+    """Return the host of a name or a word; a word without user and port matches all of them."""
     wanted = from_word(word).place
     return next((spec for spec in specs if word == spec.name or wanted in (spec.place, folded(spec.host))), None)

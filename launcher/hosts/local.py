@@ -1,6 +1,6 @@
-"""This machine: what it is called, and what is said of it, whether it is the only host or one of many.
+"""This machine: its names, and its settings, whether it is the only host or one of many.
 
-Light on purpose: a run without other hosts loads nothing of what they take.
+Light on purpose: a run without other hosts loads none of the modules for them.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ BATCH_VARIABLES = (
     "SLURM_JOB_NODELIST", "SLURM_NODELIST", "PBS_NODEFILE", "PE_HOSTFILE", "LSB_DJOB_HOSTFILE", "LSB_MCPU_HOSTS",
     "LSB_HOSTS",
 )  # fmt: skip
-"""Where a batch scheduler may have named hosts (:mod:`.schedulers`)."""
+"""Variables in which a batch scheduler may name hosts (:mod:`.schedulers`)."""
 
 
 def own_names() -> list[str]:
-    """Return what this machine is called, the name that people know first."""
+    """Return the names of this machine, first the one that people know."""
     node = os.uname().nodename
     return list(dict.fromkeys([node.partition(".")[0] or "localhost", node, _full_name(node)]))
 
 
 def _full_name(node: str) -> str:
-    """Return the full name from the machine's own tables: a resolver might take its time."""
+    """Return the full name from /etc/hosts: a resolver might take its time."""
     try:
         with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
             lines = [line.partition("#")[0].split() for line in file]
@@ -54,7 +54,7 @@ def is_local(spec: HostSpec, own_names: Iterable[str]) -> bool:
 
 
 def at_home(settings: Settings, options: Hosts) -> tuple[Settings, list[str]]:
-    """Return the settings for this machine with what is said of it, and the command of its interpreter."""
+    """Return the settings for this machine with its options, and the command of its interpreter."""
     front = map(os.path.abspath, options.pythonpath)
     settings = replace(
         settings,

@@ -1,11 +1,10 @@
-"""The hosts of a run: which ones the user means, each once, under a short name, this machine first.
+"""The hosts of a run: those that the user names, each once, under a short name, this machine first.
 
-Two spellings of one place are one host: whoever names a host twice gets two Workers there. So as soon as one host is
-named twice, each name counts one; while no host is, the count stays open, and as many Workers fit as the host has
-processors.
+A host that is named twice, in whatever spelling, has two Workers. So as soon as one host is named twice, each mention
+counts one; otherwise the count stays open, and a host has as many Workers as processors.
 
-A host may be behind another one, its access host. A count of 0 says that a host only carries what is behind it. This
-machine, named without user and port, needs no ssh and always comes first: the program runs there.
+A host may be behind another one, its access host; an access host with a count of 0 has no Workers. This machine, named
+without user and port, needs no ssh and always comes first: the program runs there.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from fedfutures.host.hosts import Hosts
 from .hostfile import from_hostfile
 from .local import LOOPBACK, is_local, own_names
 from .schedulers import from_environment
-from .spec import OPTIONS, BadHosts, HostSpec, completed, folded, is_said, written
+from .spec import OPTIONS, UNSAID, BadHosts, HostSpec, completed, folded, is_said, written
 from .words import from_word, is_address
 
 _SINGLE = ("user", "port", "name", "site", "external_hostname")
@@ -49,11 +48,14 @@ def wanted(hosts: Hosts) -> list[HostSpec]:
     else:
         found = from_environment(os.environ, _read)
         specs = [] if found is None else found[1]
-        # A scheduler may give long names, which this machine's own tables need not have: all hosts share a domain.
+        # A scheduler may give full names that /etc/hosts here lacks; but its hosts share a domain.
         names += [spec.host for spec in specs if spec.host.partition(".")[0].lower() == names[0].lower()]
     if not any(is_local(spec, names) for spec in specs):
         specs = [HostSpec("localhost", count=None if not specs else 0), *specs]
-    return [completed(spec, hosts) for spec in in_run(specs, names)]
+    here, *others = in_run(specs, names)
+    # Where this machine is none of the hosts, the options of all hosts are not for it.
+    here = replace(here, options=UNSAID) if here.count == 0 else completed(here, hosts)
+    return [here, *(completed(spec, hosts) for spec in others)]
 
 
 def _read(path: str) -> str:
@@ -93,7 +95,7 @@ def in_run(specs: Sequence[HostSpec], own_names: Sequence[str] = ()) -> list[Hos
 
 
 def _merged(specs: Sequence[HostSpec], key: Callable[[HostSpec], str]) -> list[HostSpec]:
-    """Return each place once; as soon as one place is named twice, a name without a count counts one."""
+    """Return each host once; as soon as one host is named twice, a mention without a count counts one."""
     places = [key(spec) for spec in specs]
     each = 1 if len(set(places)) < len(places) else None
     merged: dict[str, HostSpec] = {}
@@ -104,7 +106,7 @@ def _merged(specs: Sequence[HostSpec], key: Callable[[HostSpec], str]) -> list[H
 
 
 def _both(one: HostSpec, other: HostSpec) -> HostSpec:
-    """Return what two mentions of a host say together."""
+    """Return the host of two mentions."""
     found = {name: _agreed(one, name, getattr(one, name), getattr(other, name)) for name in _SINGLE}
     options = {name: _agreed(one, name, getattr(one.options, name), getattr(other.options, name)) for name in OPTIONS}
     return replace(one, count=(one.count or 0) + (other.count or 0), options=Hosts(**options), **found)
@@ -137,7 +139,7 @@ def _names(specs: Sequence[HostSpec], own_names: Sequence[str]) -> list[str]:
 
 
 def _known(specs: Sequence[HostSpec], names: Sequence[str]) -> dict[str, str]:
-    """Return the names of the hosts by all that they may be called where a site is named."""
+    """Return the names of the hosts by all the words that may stand for them as an access host."""
     known: dict[str, str] = {}
     for spec, name in zip(specs, names):
         for called in (folded(spec.host), spec.place, spec.word):
@@ -155,7 +157,7 @@ def _site(spec: HostSpec, name: str, known: Mapping[str, str]) -> str | None:
 
 
 def _check_ways(specs: Sequence[HostSpec], here: str | None) -> None:
-    """See that the way to each host ends here; what is behind this machine is reached as all others are."""
+    """Raise BadHosts if access hosts form a circle; remove this machine as an access host."""
     ways = {spec.name: spec for spec in specs}
     for spec in specs:
         if spec.site == here:

@@ -1,23 +1,24 @@
 """The hosts that a batch scheduler has given to this job, from its environment. Pure.
 
-Asked when the user names no hosts. In each scheduler's own words:
+They count when the user names no hosts. By scheduler:
 
-- **Slurm**: SLURM_JOB_NODELIST, packed (``n[08-11,15]``). How many Workers: a job that was asked for in tasks (-n,
-  --ntasks-per-node) gets its tasks, SLURM_TASKS_PER_NODE; one that was asked for in nodes or processors has one task a
-  node by default, which says nothing, so it gets its processors, SLURM_JOB_CPUS_PER_NODE, divided by those that
-  --cpus-per-task gives to each. In a step of one task (``srun -n1 --pty bash``) the tasks that Slurm counts are those
-  of the step, so the processors of the job's nodes count. Under ``salloc`` this machine may be none of the hosts. A
-  program that ``srun`` starts several times is as many runs, and none of them is to take all of the job's hosts, so
-  there are none (:mod:`.copies` refuses them where nothing else is asked for).
-- **PBS, Torque**: each line of the file PBS_NODEFILE is one host, as often as it has room. Only if each is there once
-  does PBS_NUM_PPN count, which Torque sets.
-- **Grid Engine**: lines of PE_HOSTFILE, ``host slots queue processors``.
-- **LSF**: LSB_DJOB_HOSTFILE, one host a line, as often as it has room; without the file LSB_MCPU_HOSTS, ``h1 4 h2 8``;
-  without that LSB_HOSTS, which LSF leaves out of large jobs.
+- **Slurm** names hosts in SLURM_JOB_NODELIST, packed (``n[08-11,15]``). The number of Workers depends on the request. A
+  job requested in tasks (-n, --ntasks-per-node) has one Worker for each task: SLURM_TASKS_PER_NODE. A job requested in
+  nodes or processors has one task on each node by default, which says nothing; so it has one Worker for each processor,
+  SLURM_JOB_CPUS_PER_NODE, divided by --cpus-per-task. In a step of one task (``srun -n1 --pty bash``), Slurm's task
+  variables count that step, so the processors count. Under ``salloc``, this machine may be none of the hosts. If
+  ``srun`` starts several copies of a program, each copy is a run, and none of them takes the hosts of the job
+  (:mod:`fedfutures_launcher.arguments.copies` refuses copies, unless the user says ``--hosts localhost``).
+- **PBS, Torque**: each line of the file PBS_NODEFILE names a host, once for each Worker. PBS_NUM_PPN, which Torque
+  sets, counts only if the file names each host once.
+- **Grid Engine**: lines of the file PE_HOSTFILE are ``host slots queue processors``.
+- **LSF**: each line of the file LSB_DJOB_HOSTFILE names a host, once for each Worker. Without the file,
+  LSB_MCPU_HOSTS counts, ``h1 4 h2 8``; without that LSB_HOSTS, which LSF does not set for large jobs.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +34,7 @@ _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
 
 def from_environment(environ: Mapping[str, str], read: Read) -> tuple[str, list[HostSpec]] | None:
-    """Return the scheduler and the hosts of this job; None: this is none. Raises BadHosts.
+    """Return the scheduler and the hosts of this job; None: there is no job. Raises BadHosts.
 
     `read` returns the text of a file, or raises OSError.
     """
@@ -50,9 +51,18 @@ def _bad(environ: Mapping[str, str], variable: str, why: str) -> BadHosts:
     return BadHosts(f"{variable}={shown!r}: {why}")
 
 
-def _number(text: str, low: int = 1) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < low:
-        raise ValueError(f"{text!r} is no number of at least {low}")
+@contextlib.contextmanager
+def _naming(environ: Mapping[str, str], variable: str) -> Iterator[None]:
+    """Turn a ValueError into one that names the variable and its value."""
+    try:
+        yield
+    except ValueError as error:
+        raise _bad(environ, variable, str(error)) from None
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not int(text):
+        raise ValueError(f"{text!r} is no number of at least 1")
     return int(text)
 
 
@@ -65,38 +75,32 @@ def _slurm(environ: Mapping[str, str], _: Read) -> dict[str, int]:
     variable = "SLURM_JOB_NODELIST" if "SLURM_JOB_NODELIST" in environ else "SLURM_NODELIST"
     if variable not in environ or not {"SLURM_JOB_ID", "SLURM_JOBID"} & environ.keys():
         return {}
-    try:
+    with _naming(environ, variable):
         hosts = expand(environ[variable])
-    except ValueError as error:
-        raise _bad(environ, variable, str(error)) from None
     return _sums(environ, variable, zip(hosts, _slurm_counts(environ, variable, len(hosts))))
 
 
 def _slurm_counts(environ: Mapping[str, str], nodes: str, hosts: int) -> list[int]:
-    in_step = "SLURM_STEP_ID" in environ  # whose tasks are what these variables count then
+    in_step = "SLURM_STEP_ID" in environ  # then these variables count the tasks of the step
     in_tasks = {"SLURM_NTASKS", "SLURM_NPROCS", "SLURM_NTASKS_PER_NODE"} & environ.keys() and not in_step
     variable = "SLURM_TASKS_PER_NODE" if in_tasks else "SLURM_JOB_CPUS_PER_NODE"
     if variable not in environ and not in_step:
         variable = "SLURM_TASKS_PER_NODE"
     if variable not in environ:
         return [1] * hosts
-    try:
+    with _naming(environ, variable):
         counts = unpack(environ[variable])
-    except ValueError as error:
-        raise _bad(environ, variable, str(error)) from None
     if len(counts) != hosts:
         raise _bad(environ, variable, f"{len(counts)} nodes, but {nodes}={environ[nodes]!r} are {hosts}")
     if variable == "SLURM_TASKS_PER_NODE" or "SLURM_CPUS_PER_TASK" not in environ:
         return counts
-    try:
+    with _naming(environ, "SLURM_CPUS_PER_TASK"):
         each = _number(environ["SLURM_CPUS_PER_TASK"])
-    except ValueError as error:
-        raise _bad(environ, "SLURM_CPUS_PER_TASK", str(error)) from None
     return [max(1, count // each) for count in counts]
 
 
 def expand(text: str) -> list[str]:
-    """Return the hosts of a packed list. Raises ValueError.
+    """Return the hosts of Slurm's packed list. Raises ValueError.
 
     >>> expand("login,n[08-10,12],r[1-2]c[0-1]-ib")
     ['login', 'n08', 'n09', 'n10', 'n12', 'r1c0-ib', 'r1c1-ib', 'r2c0-ib', 'r2c1-ib']
@@ -105,7 +109,7 @@ def expand(text: str) -> list[str]:
 
 
 def _items(text: str) -> Iterator[str]:
-    """Cut at the commas that stand outside brackets."""
+    """Yield the items of a list; commas in brackets do not separate them."""
     depth = begin = 0
     for index, character in enumerate(f"{text},"):
         depth += (character == "[") - (character == "]")
@@ -141,7 +145,7 @@ def _numbers(ranges: str) -> Iterator[str]:
 
 
 def unpack(text: str) -> list[int]:
-    """Return numbers that are run-length coded. Raises ValueError.
+    """Return the numbers of Slurm's run-length code. Raises ValueError.
 
     >>> unpack("16(x3),8,2(x2)")
     [16, 16, 16, 8, 2, 2]
@@ -166,10 +170,8 @@ def _pbs(environ: Mapping[str, str], read: Read) -> dict[str, int]:
         return {}
     hosts = _sums(environ, "PBS_NODEFILE", ((host, 1) for host in _lines(environ, "PBS_NODEFILE", read)))
     if "PBS_NUM_PPN" in environ and set(hosts.values()) == {1}:
-        try:
+        with _naming(environ, "PBS_NUM_PPN"):
             each = _number(environ["PBS_NUM_PPN"])
-        except ValueError as error:
-            raise _bad(environ, "PBS_NUM_PPN", str(error)) from None
         return dict.fromkeys(hosts, each)
     return hosts
 
@@ -199,12 +201,10 @@ def _lsf(environ: Mapping[str, str], read: Read) -> dict[str, int]:
     if "LSB_MCPU_HOSTS" not in environ:
         return _sums(environ, "LSB_HOSTS", ((host, 1) for host in environ.get("LSB_HOSTS", "").split()))
     words = environ["LSB_MCPU_HOSTS"].split()
-    try:
+    with _naming(environ, "LSB_MCPU_HOSTS"):
         if not words or len(words) % 2:
             raise ValueError("should be HOST SLOTS HOST SLOTS ...")
         pairs = [(host, _number(slots)) for host, slots in zip(words[::2], words[1::2])]
-    except ValueError as error:
-        raise _bad(environ, "LSB_MCPU_HOSTS", str(error)) from None
     return _sums(environ, "LSB_MCPU_HOSTS", pairs)
 
 
@@ -221,7 +221,7 @@ def _lines(environ: Mapping[str, str], variable: str, read: Read) -> list[str]:
 
 
 def _sums(environ: Mapping[str, str], variable: str, pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return how much room each host has in all, in the order of the first mentions."""
+    """Return the sum of counts of each host, in the order in which they first appear."""
     found: Counter[str] = Counter()
     for host, count in pairs:
         if not HOST.fullmatch(host):

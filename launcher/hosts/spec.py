@@ -13,15 +13,14 @@ HOST = re.compile(r"\w(?:[\w.%+-]*\w)?\.?")
 USER = re.compile(r"\w[\w.%+\\@-]*")
 
 OPTIONS = {item.name: item for item in fields(Hosts) if item.metadata["of_one"]}
-"""What may be said of one host: the fields of :class:`fedfutures.Hosts` that are declared so."""
-
+"""The options that a user may give for one host: the fields of :class:`fedfutures.Hosts` that are declared so."""
 
 UNSAID = Hosts()
-"""What is said of a host of which nothing is said."""
+"""No options."""
 
 
 class BadHosts(ValueError):
-    """What the user says of the hosts cannot be meant."""
+    """The user's description of the hosts contradicts itself or makes no sense."""
 
 
 @dataclass(slots=True)
@@ -31,11 +30,11 @@ class HostSpec:
     host: str
     user: str | None = None
     port: int | None = None
-    count: int | None = None  # Workers that it has room for; None: as many as it has processors
-    name: str = ""  # for people; `in_run` gives each host a short one of its own
-    site: str | None = None  # the host that is the way to it
+    count: int | None = None  # of its Workers; None: one for each processor
+    name: str = ""  # for people; `in_run` gives each host a short, unique one
+    site: str | None = None  # its access host
     external_hostname: str | None = None  # where others dial its Brokers
-    options: Hosts = UNSAID  # what is said of this host alone; behind `completed`, of all hosts, too
+    options: Hosts = UNSAID  # of this host alone; `completed` adds those of all hosts
 
     @property
     def word(self) -> str:
@@ -44,11 +43,11 @@ class HostSpec:
 
     @property
     def place(self) -> str:
-        """The same text for two spellings of one place."""
+        """The same text for two spellings of one host."""
         return written(folded(self.host), self.user, self.port)
 
     def put_behind(self, site: str | None) -> None:
-        """Say which host is the way to this one; None: it is reached as all others are."""
+        """Set the access host; None: there is none."""
         self.site = site
 
 
@@ -58,7 +57,7 @@ def spec_from(value: dict[str, Any]) -> HostSpec:
 
 
 def completed(spec: HostSpec, of_all: Hosts) -> HostSpec:
-    """Return a host with what is said of all, where nothing is said of it alone; lists are put behind each other.
+    """Return a host with the options of all hosts where it has none of its own; lists are joined, its own first.
 
     >>> completed(HostSpec("a", options=Hosts(nice=0)), Hosts(nice=7, path="/x")).options.nice
     0
@@ -71,7 +70,7 @@ def completed(spec: HostSpec, of_all: Hosts) -> HostSpec:
 
 
 def is_said(value: object) -> bool:
-    """Whether a value says something: a number does, 0 as well."""
+    """Whether the user has set an option: any number counts, 0 as well."""
     return value is not False and value not in (None, "", (), [])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fedfutures.host import room
@@ -15,23 +15,23 @@ from .spread import spread
 from .tree import HostPlan, Tree, plan
 
 Facts = Mapping[str, Mapping[str, Any]]
-"""By host, what it has said of itself: "processors", "memory" and "address"."""
+"""By host, the facts of its hello: "processors", "memory" and "address"."""
 
 
 @dataclass(slots=True)
 class Request:
     """What the program's process asks for."""
 
-    local: HostSpec  # this machine, which holds the root of the tree; `count` 0: it is none of the hosts
+    local: HostSpec  # this machine, where the root of the tree is; `count` 0: it has no Workers
     hosts: list[HostSpec]  # the others
-    settings: Settings  # what all hosts have in common
-    options: Hosts  # what the user says of the run's hosts; what holds for one host is in its spec
+    settings: Settings  # the same for all hosts
+    options: Hosts  # for the run; those of each host are in its spec
     workers: int | None = None  # None: as many as the hosts' counts, or processors
     brokers: int = 1
     processors: int = 1  # of this machine
-    memory: int = 0  # bytes that new processes of this machine can have; 0: not known
+    memory: int = 0  # bytes for new processes of this machine; 0: not known
     columns: int = 80  # how wide the table of hosts may be
-    local_descriptors: tuple[int, int] = (-1, -1)  # what this machine's host process says, and where it is told
+    notes: dict[str, Any] = field(default_factory=dict)  # of a connector that was killed
 
 
 @dataclass(slots=True)
@@ -55,8 +55,8 @@ def request_from(value: dict[str, Any]) -> Request:
 def assemble(request: Request, facts: Facts) -> Assembly:
     """Return the run on this machine and on the hosts of which facts are known.
 
-    A host that gets no Worker is left out, unless others are behind it. Raises ValueError when nobody is left, and when
-    a host has too little memory for its Workers.
+    A host without Workers is left out, unless others are behind it. Raises ValueError when no host is left, and when a
+    host has too little memory for its Workers.
     """
     specs = [request.local, *(spec for spec in request.hosts if spec.name in facts)]
     counts = [_count(request, spec, facts) for spec in specs]
@@ -86,7 +86,7 @@ def assemble(request: Request, facts: Facts) -> Assembly:
             facts.get(planned.name),
             replace(
                 request.settings, host=planned.name, workers=planned.workers, size=workers, brokers=planned.brokers,
-                dials=tree.dials(planned.name),
+                dials=tree.dials(planned.name), neighbours=tree.neighbours(planned.name),
             ),
         )
         for planned in plans
@@ -102,9 +102,10 @@ def _count(request: Request, spec: HostSpec, facts: Facts) -> int | None:
 
 
 def _settings(request: Request, options: Hosts, facts: Mapping[str, Any] | None, common: Settings) -> Settings:
-    """Return the settings of a host with what is said and known of it; `facts`: None is this machine."""
+    """Return the settings of a host by its options and facts; `facts`: None for this machine."""
     if facts is None:
-        return replace(common, threads=max(1, request.processors // max(1, common.workers)))
+        threads = max(1, request.processors // max(1, common.workers))
+        return replace(common, threads=threads, has_door=True)
     return replace(
         common,
         path=list(options.pythonpath),

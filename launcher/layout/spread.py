@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 
 def spread(workers: int, counts: Sequence[int | None]) -> list[int]:
-    """Return how many of `workers` each host has: as equal as the hosts' own counts allow, the first ones have more.
+    """Return how many of `workers` each host has: as equal as their counts allow, more on the first hosts.
 
-    A count of None is no limit. When all are full, the hosts are filled again, and so on: twice as many Workers as
-    there is room for are two for one everywhere.
+    A count of None is no limit. When all hosts are full, they are filled again: twice as many Workers as the counts
+    allow are twice the count on each host.
 
     >>> spread(16, [None, None, None, None])
     [4, 4, 4, 4]

@@ -1,17 +1,16 @@
-"""The tree of a run: which Broker hangs below which. Pure.
+"""The tree of a run: which Broker is the child of which. Pure.
 
-The Brokers form a tree. Its root is the first Broker of the first host, the one of the Origin. The parent dials the
-child, so a Broker may only hang where it can be reached from:
+The root is the first Broker of the first host, the Origin's. A parent dials its children, so it must reach them:
 
-- **Brokers 2 to N of a host** hang below the first one of their host, and only below Brokers of that host.
-- **Hosts of a site** hang below the Brokers of their access host, or below each other.
-- **All other hosts** hang below the first host, or below each other. Not below an access host, if it can be helped:
-  what is behind one door need not see what stands before the others.
+- **Brokers 2 to N of a host** are below the first Broker of their host, with only Brokers of that host in between.
+- **Hosts of a site** are below the Brokers of their access host, or below each other.
+- **All other hosts** are below the first host, or below each other; below an access host only if no other host can
+  carry them, so that the hosts of a site do not depend on hosts outside it.
 
 The tree is filled level by level. In each turn every Broker of a level takes one child, until it has as many as it
-may, first one of its own host, then one of the site behind it, then one of those that it stands among. So a level is
-as wide as the fan-out allows and its Brokers have as equal shares of the next one as can be: 32 children take 1,057
-Brokers in two levels, and every link is at most a few hops from the Origin.
+may: first one of its own host, then one of the site behind it, then one of its own site. So each level is as wide as
+the fan-out allows, and its Brokers have nearly equal numbers of children: with 32 children each, 1,057 Brokers take two
+levels, and each link is at most a few hops from the Origin.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ class HostPlan:
     name: str
     workers: int
     brokers: int = 1
-    site: str | None = None  # the host that is the way to it; None: it is reached as all others are
-    tunnel: bool = False  # its Brokers are dialled through ssh from the start
-    address: str | None = None  # where others dial its Brokers; None: where ssh has reached it
+    site: str | None = None  # its access host; None: it has none
+    tunnel: bool = False  # parents dial its Brokers through ssh from the start
+    address: str | None = None  # where parents dial its Brokers; None: where ssh has reached it
 
 
 @dataclass(slots=True)
@@ -61,8 +60,6 @@ class Tree:
     |-- a.broker2: 2 Workers
     `-- b.broker: 2 Workers
         `-- c.broker: 2 Workers
-    >>> tree.parent("c.broker"), tree.children("a.broker"), tree.depth
-    ('b.broker', ['a.broker2', 'b.broker'], 2)
     >>> tree.dials("a"), tree.links()
     ([[0, 1]], [('a.broker', 'b.broker'), ('b.broker', 'c.broker')])
     """
@@ -74,34 +71,25 @@ class Tree:
         """The Broker of the Origin."""
         return next(iter(self.nodes))
 
-    @property
-    def depth(self) -> int:
-        """How many links the farthest Broker is away from the root."""
-        return max(node.depth for node in self.nodes.values())
-
-    def parent(self, name: str) -> str | None:
-        """Return who dials a Broker; None: it is the root."""
-        return self.nodes[name].parent
-
-    def children(self, name: str) -> list[str]:
-        """Return whom a Broker dials."""
-        return self.nodes[name].children
-
     def dials(self, host: str) -> list[list[int]]:
         """Return (parent, child) of the links within one host, by index: ``Settings.dials``."""
-        return [
-            [self.nodes[node.parent].index, node.index]
-            for node in self.nodes.values()
-            if node.parent is not None and node.host == self.nodes[node.parent].host == host
-        ]
+        return [[parent.index, child.index] for parent, child in self._pairs() if parent.host == child.host == host]
 
     def links(self) -> list[tuple[str, str]]:
         """Return (parent, child) of the links between hosts."""
-        return [
-            (node.parent, node.name)
-            for node in self.nodes.values()
-            if node.parent is not None and node.host != self.nodes[node.parent].host
-        ]
+        return [(parent.name, child.name) for parent, child in self._pairs() if parent.host != child.host]
+
+    def neighbours(self, host: str) -> list[list[str]]:
+        """Return, for each Broker of a host, the Brokers on other hosts that have a link to it."""
+        links = self.links()
+        of: dict[str, list[str]] = {node.name: [] for node in self.nodes.values() if node.host == host}
+        for ends in (*links, *((child, parent) for parent, child in links)):
+            if ends[0] in of:
+                of[ends[0]].append(ends[1])
+        return list(of.values())
+
+    def _pairs(self) -> list[tuple[PlannedBroker, PlannedBroker]]:
+        return [(self.nodes[node.parent], node) for node in self.nodes.values() if node.parent is not None]
 
     def drawing(self) -> str:
         """Return the tree for people."""
@@ -120,7 +108,7 @@ class Tree:
 def plan(hosts: Sequence[HostPlan], fan_out: int = FAN_OUT) -> Tree:
     """Return the tree of the Brokers of these hosts, the Origin's first. Raises ValueError if there is none.
 
-    >>> plan([HostPlan(f"h{number}", 8) for number in range(1057)]).depth
+    >>> max(node.depth for node in plan([HostPlan(f"h{number}", 8) for number in range(1057)]).nodes.values())
     2
     """
     if fan_out < 2:
@@ -130,7 +118,7 @@ def plan(hosts: Sequence[HostPlan], fan_out: int = FAN_OUT) -> Tree:
 
 
 def _check(hosts: Sequence[HostPlan]) -> None:
-    """Raise ValueError unless every host has a name of its own and a way to it."""
+    """Raise ValueError unless each host has a name of its own, and access hosts lead to it."""
     if not hosts:
         raise ValueError("no hosts")
     ways = {host.name: host.site for host in hosts}
@@ -152,7 +140,7 @@ def _check(hosts: Sequence[HostPlan]) -> None:
 
 
 class _Filling:
-    """A tree that is being filled: the Brokers that have no place yet, by where they may hang."""
+    """A tree that is being filled: the Brokers without a parent, by the hosts that can take them."""
 
     def __init__(self, hosts: Sequence[HostPlan], fan_out: int) -> None:
         self.fan_out = fan_out
@@ -160,13 +148,13 @@ class _Filling:
         self.doors = {host.site for host in hosts if host.site is not None}  # access hosts
         self.root = _node(hosts[0], 0)
         self.own = {host.name: deque(_node(host, index) for index in range(1, host.brokers)) for host in hosts}
-        self.behind: dict[str | None, deque[PlannedBroker]] = {}  # the first Brokers of hosts, by the way to them
+        self.behind: dict[str | None, deque[PlannedBroker]] = {}  # the first Brokers of hosts, by their site
         for site in {None, *self.doors}:
             group = [host for host in hosts[1:] if host.site == site]
             self.behind[site] = deque(_node(host, 0) for host in self._in_order(group))
 
     def _in_order(self, group: list[HostPlan]) -> list[HostPlan]:
-        """Access hosts first, as they are to hang high; but before them one that can carry others."""
+        """Put access hosts first, to be high in the tree; but before them one host that can carry others."""
         plain = [host for host in group if host.name not in self.doors]
         return [*plain[:1], *(host for host in group if host.name in self.doors), *plain[1:]]
 
@@ -188,10 +176,10 @@ class _Filling:
         return placed
 
     def _offers(self, level: list[PlannedBroker]) -> dict[str, list[deque[PlannedBroker]]]:
-        """Return which queues the Brokers of each host in this level take their children from.
+        """Return the queues from which the Brokers of each host in this level take their children.
 
-        Two children at least, and these three queues in this order: so where a queue is not empty, some Broker of the
-        next level may take from it, and in the end all are.
+        Each takes at least two children, from these three queues in this order. So as long as a queue is not empty,
+        some Broker of the next level may take from it, and all queues become empty.
         """
         hosts = {node.host for node in level}
         carried = {self.site[host] for host in hosts if self._carries(host)}

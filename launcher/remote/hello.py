@@ -1,15 +1,16 @@
-"""The first thing a remote host says, found among whatever a login prints.
+"""The first thing that a remote host says, found among the text that a login prints.
 
-Shells greet: with a message of the day, a broken line in a start-up file, a warning. All of that comes over the same
-standard output as the frames of the host process. So the bootstrap begins with a line that nothing else prints: a
-newline, the record separator, ``fedfutures`` and what is true of that host, as JSON. What comes before is noise, kept
-for a report; what comes after is frames.
+Shells print, too: a message of the day, an error in a start-up file, a warning. All of that comes on the standard
+output that carries the frames of the host process. So the bootstrap begins with a line that nothing else prints: a
+newline, the record separator, ``fedfutures`` and facts about the host, as JSON. The text before it is noise, kept for a
+report; frames follow it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any
 
 MAGIC = b"\n\x1efedfutures "
@@ -19,7 +20,7 @@ HELLO_AT_MOST_BYTES = 1 << 16
 
 @dataclass(slots=True)
 class HostHello:
-    """What is true of a host. Without a Python, only `tried` and `prolog` are."""
+    """Facts about a host. One without a Python has only `tried` and `prolog`."""
 
     python: tuple[int, int, int] | None
     executable: str = ""
@@ -32,11 +33,11 @@ class HostHello:
     host: str = ""
     address: str = ""
     tried: tuple[str, ...] = ()
-    prolog: str | None = None  # cannot be read
+    prolog: str | None = None  # the file that cannot be read
 
 
 class HelloReader:
-    """Takes the bytes of a session in until the hello is complete.
+    """Takes the bytes of a session until the hello is complete.
 
     >>> reader = HelloReader()
     >>> reader.feed(b'Welcome!' + MAGIC + b'{"python": null, "tri'), reader.hello
@@ -50,12 +51,12 @@ class HelloReader:
     def __init__(self) -> None:
         self.hello: HostHello | None = None
         self.noise = b""
-        self.failed: str | None = None  # why there will be no hello any more
+        self.failed: str | None = None  # why there will be no hello
         self._buffer = bytearray()
         self._begun = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes in; return what comes after the hello, nothing before it is complete."""
+        """Take bytes; return those that follow the hello."""
         if self.failed is not None:
             return b""
         if self.hello is not None:
@@ -114,32 +115,22 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= HELLO_AT_MOST_BYTES
 
 
-def _is_text_or_none(value: Any) -> bool:
-    return value is None or _is_text(value)
-
-
-def _is_version(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and len(value) == 3 and all(map(_is_count, value)))
-
-
-_CHECKS = {
-    "python": _is_version,
-    "executable": _is_text,
-    "fedfutures": _is_text_or_none,
-    "protocol": lambda value: value is None or _is_count(value),
-    "cloudpickle": _is_text_or_none,
-    "error": _is_text_or_none,
-    "processors": _is_count,
-    "memory": _is_count,
-    "host": _is_text,
-    "address": _is_text,
-    "tried": lambda value: isinstance(value, list) and all(map(_is_text, value)),
-    "prolog": _is_text_or_none,
+_IS_OF: dict[str, Callable[[Any], bool]] = {
+    "tuple[int, int, int] | None": lambda value: (
+        value is None or (isinstance(value, list) and len(value) == 3 and all(map(_is_count, value)))
+    ),
+    "str": _is_text,
+    "str | None": lambda value: value is None or _is_text(value),
+    "int": _is_count,
+    "int | None": lambda value: value is None or _is_count(value),
+    "tuple[str, ...]": lambda value: isinstance(value, list) and all(map(_is_text, value)),
 }
+"""What checks a fact, by the type of its field."""
+_CHECKS = {fact.name: _IS_OF[str(fact.type)] for fact in fields(HostHello)}

@@ -1,27 +1,37 @@
-"""Bringing the links between hosts up: who is allowed, who dials, and which way. Pure.
+"""Bringing up the links between hosts: which Broker accepts which, who dials, and which way. Pure.
 
-For each link of the plan the Broker nearer the launch, the *parent*, dials the other, the *child*. Both have made key
-pairs of their own; here only public keys pass by. The order matters, since a refused client never tries again::
+For each link of the plan, the Broker nearer to the Origin, the *parent*, dials the other, the *child*. Both have made
+their own key pairs; only public keys come here. The order matters, because a client that was refused never tries
+again::
 
-    both Brokers have said their public keys   ->  child: allow the parent's key
-    the child has said that it does            ->  parent: dial the child at its ports
+    both Brokers have sent their public keys   ->  child: accept the parent's key
+    the child accepts it                       ->  parent: dial the child at its ports
     no session within 3 seconds                ->  parent: dial it through the ssh connection instead
+    10 s later, then 20 s, ... up to 5 min     ->  parent: see if its ports work now; if so, move the link there
 
-A Broker that was started again has other keys and ports, so its links begin anew. A link that has gone over to the ssh
-connection stays there until one of its Brokers is another one; one that had come up and is down for long goes over,
-too.
+A Broker that was started again has other keys and ports, so its links begin anew. A link that was up and stays down for
+long goes through ssh, too. Ports that are tried cost the link nothing: it goes on through ssh meanwhile.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fedfutures.wire.control import AcceptBroker, BrokerBound, DialBroker, LinkState, RelayBroker
+from fedfutures.errors import RemoteProtocolError
+from fedfutures.wire.control import AcceptBroker, BrokerBound, DialBroker, LinkState, RelayBroker, TryPorts
 
 from ..layout.tree import PlannedBroker, Tree
 
+_ADDRESS = re.compile(r"[\w.:%-]{0,255}", re.ASCII)
 PORT_SECONDS = 3.0
 DOWN_SECONDS = 10.0
+RESUME_SECONDS = 30.0
+"""So long a link is waited for that a connector that was killed has brought up: a login may take its time."""
+FIRST_RETRY_SECONDS = 10.0
+LONGEST_RETRY_SECONDS = 300.0
+"""A link that has lived at its ports for so long begins with the first pause again when it has to go through ssh."""
 
 
 @dataclass(slots=True)
@@ -29,12 +39,12 @@ class Order:
     """Action: send this frame to the host process of a host."""
 
     host: str
-    frame: AcceptBroker | DialBroker | RelayBroker
+    frame: AcceptBroker | DialBroker | RelayBroker | TryPorts
 
 
 @dataclass(slots=True)
 class Announcement:
-    """Action: tell people; `important` ones at once, others when they want to know."""
+    """Action: tell people; what is not `important` only those who asked for more (-v)."""
 
     text: str
     important: bool = False
@@ -44,22 +54,50 @@ class Announcement:
 class _LinkProgress:
     parent: PlannedBroker
     child: PlannedBroker
-    phase: str = "waiting"  # waiting (for both to say their keys), allowing, dialling, up, down
+    phase: str = "waiting"  # waiting (for both keys), allowing, dialling, up, down
     relayed: bool = False
     due: float | None = None
     why: str = ""
+    retry: float | None = None  # when to try the ports of a link that goes through ssh
+    pause: float = FIRST_RETRY_SECONDS
+    at_ports: float | None = None  # since when it is up there
 
 
 class Links:
-    """All links between the hosts of a run, as (parent, child); none before the run is planned."""
+    """All links between the hosts of a run; before the run is planned there are none."""
 
     def __init__(self, tree: Tree | None = None) -> None:
         links = [] if tree is None else [(tree.nodes[parent], tree.nodes[child]) for parent, child in tree.links()]
         self._links = {(parent.name, child.name): _LinkProgress(parent, child) for parent, child in links}
         self._places: dict[str, BrokerBound] = {}
 
+    def resume(self, places: Iterable[BrokerBound], now: float) -> None:
+        """Take over links from a connector that was killed. The Brokers that dial will say which are up."""
+        self._places = {frame.broker: frame for frame in places}
+        for link in self._links.values():
+            if self._are_known(link):
+                link.phase, link.due = "down", now + RESUME_SECONDS
+
+    def on_back(self, host: str) -> list[Order | Announcement]:
+        """A host is reached again: begin anew with its links that were being brought up, as frames may be lost."""
+        return [
+            action
+            for link in self._links.values()
+            if link.phase in ("allowing", "dialling") and host in (link.parent.host, link.child.host)
+            for action in self._begin(link)
+        ]
+
+    def _are_known(self, link: _LinkProgress) -> bool:
+        ends = [self._places.get(broker.name) for broker in (link.parent, link.child)]
+        return all(end is not None and not end.error for end in ends)
+
     def on_bound(self, frame: BrokerBound) -> list[Order | Announcement]:
-        """A Broker has said its key and its ports: for the first time, again, or because it was started again."""
+        """A Broker has sent its key and its ports: for the first time, a second time, or after a new start.
+
+        Raises RemoteProtocolError where the address is none: others would be told to dial it.
+        """
+        if not _ADDRESS.fullmatch(frame.address):
+            raise RemoteProtocolError(f"{frame.broker} says that it is at {frame.address[:100]!r}")
         if self._places.get(frame.broker) == frame:
             return []
         self._places[frame.broker] = frame
@@ -68,28 +106,24 @@ class Links:
         return [action for link in self._of(frame.broker) for action in self._begin(link)]
 
     def on_accepts(self, child: str, parent: str, now: float) -> list[Order | Announcement]:
-        """A Broker accepts a neighbour now: let that one dial."""
+        """The child accepts the parent's key now: have the parent dial."""
         link = self._links.get((parent, child))
         if link is None or link.phase != "allowing":
             return []
-        places = self._places[child]
-        if link.child.tunnel or not (link.child.address or places.address):
+        addresses, key = self._ports(link), self._places[child].key
+        if addresses is None:
             return self._relay(link, now, "as asked for" if link.child.tunnel else "its address is not known")
         link.phase, link.relayed, link.due = "dialling", False, now + PORT_SECONDS
-        main, meta, ear = _addresses(link, places)
-        frame = DialBroker(link.parent.index, child, main, meta, ear, places.key)
-        return [Order(link.parent.host, frame)]
+        return [Order(link.parent.host, DialBroker(link.parent.index, child, *addresses, key))]
 
     def on_state(self, frame: LinkState, now: float) -> list[Order | Announcement]:
-        """A Broker says how the link is that it dials."""
+        """A parent says whether the link that it dials is up."""
         parent, child, why = frame.broker, frame.neighbour, frame.why
         link = self._links.get((parent, child))
         if link is None or link.phase in ("waiting", "allowing"):
             return []
         if frame.up:
-            news = link.phase != "up"
-            link.phase, link.due, link.why = "up", None, ""
-            return [Announcement(f"link {parent} -> {child} is up{', through ssh' * link.relayed}")] if news else []
+            return self._on_up(link, frame.relayed, now)
         link.why = why
         if link.phase == "up":
             link.phase, link.due = "down", now + DOWN_SECONDS
@@ -97,43 +131,79 @@ class Links:
         return []
 
     def next_deadline(self) -> float | None:
-        """When the next tick is due."""
-        return min([link.due for link in self._links.values() if link.due is not None], default=None)
+        """Return when the next tick is due; None: not before something happens."""
+        times = [at for link in self._links.values() for at in (link.due, link.retry) if at is not None]
+        return min(times, default=None)
 
     def tick(self, now: float) -> list[Order | Announcement]:
-        """Have links that do not come up go through ssh."""
+        """Move links that did not come up in time to the ssh connection, and have ports tried again."""
         actions: list[Order | Announcement] = []
         for link in self._links.values():
             if link.due is not None and now >= link.due:
                 actions += self._relay(link, now, link.why or "no answer")
+            if link.retry is not None and now >= link.retry:
+                actions += self._try_ports(link, now)
         return actions
+
+    def _on_up(self, link: _LinkProgress, relayed: bool, now: float) -> list[Order | Announcement]:
+        """A link is up. The Broker says which way it goes, as it moves the link by itself when the ports work."""
+        parent, child = link.parent.name, link.child.name
+        news, back = link.phase != "up", link.relayed and not relayed
+        link.phase, link.due, link.why, link.relayed = "up", None, "", relayed
+        if not relayed:
+            link.at_ports = now if link.at_ports is None else link.at_ports
+            link.retry = None
+        elif link.retry is None and self._ports(link) is not None:
+            self._wait_for_ports(link, now)
+        if back:
+            return [Announcement(f"link {parent} -> {child} has left the ssh connection: its ports work")]
+        return [Announcement(f"link {parent} -> {child} is up{', through ssh' * relayed}")] if news else []
+
+    def _try_ports(self, link: _LinkProgress, now: float) -> list[Order | Announcement]:
+        self._wait_for_ports(link, now)
+        key, addresses = self._places[link.child.name].key, self._ports(link)
+        assert addresses is not None
+        return [Order(link.parent.host, TryPorts(link.parent.index, link.child.name, *addresses, key))]
+
+    @staticmethod
+    def _wait_for_ports(link: _LinkProgress, now: float) -> None:
+        link.retry, link.pause = now + link.pause, min(2 * link.pause, LONGEST_RETRY_SECONDS)
+
+    def _ports(self, link: _LinkProgress) -> tuple[str, str, str] | None:
+        """Return the addresses of the child's ports; None where it may not, or cannot, be dialled there."""
+        places = self._places[link.child.name]
+        address = link.child.address or places.address
+        if link.child.tunnel or not address:
+            return None
+        bracketed = f"[{address}]" if ":" in address else address
+        main, meta, subscriber = (f"tcp://{bracketed}:{port}" for port in (places.main, places.meta, places.subscriber))
+        return main, meta, subscriber
 
     def _of(self, name: str) -> list[_LinkProgress]:
         return [link for ends, link in self._links.items() if name in ends]
 
     def _begin(self, link: _LinkProgress) -> list[Order | Announcement]:
-        parent, child = self._places.get(link.parent.name), self._places.get(link.child.name)
         link.phase, link.relayed, link.due = "waiting", False, None
-        if parent is None or child is None or parent.error or child.error:
+        link.retry, link.pause, link.at_ports = None, FIRST_RETRY_SECONDS, None
+        if not self._are_known(link):
             return []
-        link.phase = "allowing"
-        return [Order(link.child.host, AcceptBroker(link.child.index, link.parent.name, parent.key))]
+        link.phase, key = "allowing", self._places[link.parent.name].key
+        return [Order(link.child.host, AcceptBroker(link.child.index, link.parent.name, key))]
 
     def _relay(self, link: _LinkProgress, now: float, why: str) -> list[Order | Announcement]:
-        """Dial through ssh. When even that does not come up there is nothing better: it is said, and tried on."""
+        """Have the parent dial through ssh. If that link does not come up either, tell people and keep trying."""
         parent, child = link.parent, link.child
         if link.relayed:
             link.due = None
             text = f"link {parent.name} -> {child.name} does not come up through ssh either: {why}; trying on"
             return [Announcement(text, important=True)]
         link.phase, link.relayed, link.due = "dialling", True, now + DOWN_SECONDS
+        if self._ports(link) is not None:
+            if link.at_ports is not None and now >= link.at_ports + LONGEST_RETRY_SECONDS:
+                link.pause = FIRST_RETRY_SECONDS
+            link.at_ports = None
+            self._wait_for_ports(link, now)
         return [
             Announcement(f"link {parent.name} -> {child.name} goes through the ssh connection ({why})"),
             Order(parent.host, RelayBroker(parent.index, child.name, self._places[child.name].key)),
         ]
-
-
-def _addresses(link: _LinkProgress, places: BrokerBound) -> list[str]:
-    address = link.child.address or places.address
-    bracketed = f"[{address}]" if ":" in address else address
-    return [f"tcp://{bracketed}:{port}" for port in (places.main, places.meta, places.ear)]

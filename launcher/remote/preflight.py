@@ -1,7 +1,7 @@
-"""What is known of the hosts before the program starts: whether each can take part, and a table of all of them.
+"""Before the program starts: whether each host can take part, and the table of all hosts.
 
 A host takes part if its Python has the same minor version as the one here (functions travel as bytecode), and the same
-fedfutures. Of cloudpickle, versions may differ; that is worth a warning.
+version of fedfutures. Another version of cloudpickle is worth a warning.
 """
 
 from __future__ import annotations
@@ -15,57 +15,55 @@ from ..ssh.texts.failures import Failure
 from .hello import HostHello
 
 
-@dataclass(slots=True)
-class Versions:
-    """What a host is compared with."""
-
-    python: tuple[int, int, int]
-    fedfutures: str
-    protocol: int
-    cloudpickle: str
-
-
-def local_versions() -> Versions:
-    """Return the versions of this process."""
+def local_versions() -> HostHello:
+    """Return what this process would say in a hello: its versions."""
     import cloudpickle
 
     import fedfutures
     from fedfutures.wire.messages import PROTOCOL
 
-    return Versions(sys.version_info[:3], fedfutures.__version__, PROTOCOL, cloudpickle.__version__)
+    return HostHello(
+        sys.version_info[:3], fedfutures=fedfutures.__version__, protocol=PROTOCOL, cloudpickle=cloudpickle.__version__
+    )
 
 
 def check_compatible(
-    host: str, hello: HostHello, ours: Versions, ssh: str = ""
+    host: str, hello: HostHello, ours: HostHello, ssh: str = ""
 ) -> tuple[Failure | None, list[Failure]]:
     """Return why a host cannot take part, None if it can, and warnings.
 
-    `ssh` is how people run a command there, where that is more than ``ssh HOST``.
+    `ours` are the local versions; `ssh` is how people run a command there, if not by ``ssh HOST``.
     """
+    assert ours.python is not None
+    assert ours.fedfutures is not None
     if hello.prolog is not None:
         return failures.prolog_missing(host, hello.prolog, ssh), []
     if hello.python is None or hello.python < (3, 10):
         found = [f"{hello.executable} ({_version(hello.python)})"] if hello.python else list(hello.tried)
-        return failures.no_python(host, found, ssh), []
+        return failures.NO_PYTHON(host, ssh=ssh, tried=", ".join(found) or "nothing"), []
     executable = hello.executable or "python3"
     if hello.python[:2] != ours.python[:2]:
-        return failures.other_python(host, executable, _version(hello.python), _version(ours.python), ssh), []
+        versions = {"theirs": _version(hello.python), "ours": _version(ours.python), "minor": _version(ours.python[:2])}
+        return failures.OTHER_PYTHON(host, ssh=ssh, executable=executable, **versions), []
+    same = hello.fedfutures == ours.fedfutures
+    install = failures.install(host, executable, ours.fedfutures, ssh, again=same and hello.protocol != ours.protocol)
     if hello.fedfutures is None:
         error = hello.error or "no reason given"
-        return failures.fedfutures_missing(host, executable, ours.fedfutures, error, ssh), []
+        return failures.FEDFUTURES_MISSING(host, error, executable=executable, install=install), []
     if hello.protocol != ours.protocol:
         what = f"fedfutures there speaks protocol {hello.protocol}, here it is {ours.protocol}"
         what += f" (versions {hello.fedfutures} and {ours.fedfutures})"
-        same = hello.fedfutures == ours.fedfutures
-        return failures.other_fedfutures(host, executable, what, ours.fedfutures, ssh, again=same), []
-    if hello.fedfutures != ours.fedfutures:
+        return failures.OTHER_FEDFUTURES(host, what, install=install), []
+    if not same:
         what = f"fedfutures there is {hello.fedfutures}, here it is {ours.fedfutures}"
-        return failures.other_fedfutures(host, executable, what, ours.fedfutures, ssh), []
+        return failures.OTHER_FEDFUTURES(host, what, install=install), []
     if hello.error is not None:
-        return failures.fedfutures_missing(host, executable, ours.fedfutures, hello.error, ssh), []
+        return failures.FEDFUTURES_MISSING(host, hello.error, executable=executable, install=install), []
     if hello.cloudpickle != ours.cloudpickle:
         theirs = hello.cloudpickle or "missing"
-        return None, [failures.cloudpickle_differs(host, executable, theirs, ours.cloudpickle, ssh)]
+        return None, [
+            failures.CLOUDPICKLE_DIFFERS(host, ssh=ssh, executable=executable, theirs=theirs, ours=ours.cloudpickle)
+        ]
     return None, []
 
 
@@ -118,28 +116,23 @@ def table(reports: Sequence[HostReport], columns: int = COLUMNS) -> str:
 
 def reasons(reports: Sequence[HostReport]) -> dict[str, str]:
     """Return why hosts cannot be used, and what to do, by host."""
-    return {report.name: _reason(report.name, report.problem) for report in reports if report.problem is not None}
-
-
-def _reason(name: str, problem: Failure) -> str:
-    hints = "".join(f" ({hint})" for hint in problem.hints)
-    return f"{problem.text.removeprefix(f'{name}: ')}; try: {problem.remedy}{hints}"
+    return {
+        report.name: str(problem).removeprefix(f"{report.name}: ") + "".join(f" ({hint})" for hint in problem.hints)
+        for report in reports
+        if (problem := report.problem) is not None
+    }
 
 
 def _fitted(rows: list[tuple[str, ...]], columns: int) -> list[tuple[str, ...]]:
     """Leave columns out until the lines fit."""
-    equal = [heading for heading in WHEN_EQUAL if len(set(_column(rows, heading)) - {"-"}) <= 1]
+    columns_of = dict(zip(rows[0], zip(*rows[1:])))
+    equal = [heading for heading in WHEN_EQUAL if len(set(columns_of.get(heading, ())) - {"-"}) <= 1]
     for heading in dict.fromkeys((*equal, *WHEN_NARROW)):
         if sum(_widths(rows)) + 2 * (len(rows[0]) - 1) <= columns:
             break
         at = rows[0].index(heading)
         rows = [(*row[:at], *row[at + 1 :]) for row in rows]
     return rows
-
-
-def _column(rows: list[tuple[str, ...]], heading: str) -> list[str]:
-    at = rows[0].index(heading)
-    return [row[at] for row in rows[1:]]
 
 
 def _widths(rows: list[tuple[str, ...]]) -> list[int]:
@@ -162,7 +155,7 @@ def _aligned(text: str, heading: str, width: int) -> str:
     return text.rjust(width) if heading in TO_THE_RIGHT else text.ljust(width)
 
 
-def _version(version: tuple[int, int, int]) -> str:
+def _version(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
 

@@ -1,7 +1,7 @@
 """Which stream of one host is which stream of another: relayed links, as the connector sees them. Pure.
 
-A host process numbers the streams that it opens (:mod:`fedfutures.host.relay`); the connector opens another one at the
-host of the Broker that is meant, and passes on what is said about either.
+A host process numbers the streams that it opens (:mod:`fedfutures.host.relay`). For each, the connector opens a stream
+at the host of the other Broker, and passes on the frames of either.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 
+from fedfutures.errors import RemoteProtocolError
 from fedfutures.lazy_dataclass import replaced
 from fedfutures.wire.control import CloseStream, OpenStream, StreamFrame
 
@@ -17,15 +18,21 @@ End = tuple[str, int]
 
 
 class Streams:
-    """The streams that are under way between hosts."""
+    """The open streams between hosts."""
 
     def __init__(self) -> None:
         self._other: dict[End, End] = {}
         self._numbers = itertools.count(2, 2)
 
     def route(self, host: str, frame: StreamFrame, host_of: Mapping[str, str]) -> tuple[str, StreamFrame] | None:
-        """Return whom a frame goes to, and as what; `host_of` says where each Broker is. None: to nobody."""
+        """Return the host that a frame goes to, and the frame to send; None: its stream is closed.
+
+        `host_of` holds the host of each Broker. Raises RemoteProtocolError where a host opens a stream that is open, or
+        one with a number that is not its own.
+        """
         if isinstance(frame, OpenStream):
+            if frame.stream % 2 == 0 or (host, frame.stream) in self._other:
+                raise RemoteProtocolError(f"host {host} opens stream {frame.stream}, which is not its to open")
             target = host_of.get(frame.broker)
             if target is None:
                 return host, CloseStream(frame.stream)
@@ -41,7 +48,7 @@ class Streams:
         return other[0], passed_on
 
     def lose(self, host: str) -> list[tuple[str, StreamFrame]]:
-        """A host's connection was lost: return what to tell the other ends of its streams."""
+        """A host's connection was lost: return the frames for the hosts at the other ends of its streams."""
         ends = [end for end in self._other if end[0] == host]
         told: list[tuple[str, StreamFrame]] = []
         for end in ends:

@@ -1,9 +1,8 @@
-"""What ~/.ssh/config says of a host, for paramiko, which reads such files but leaves it to others to obey them.
+"""What ~/.ssh/config says of a host, for the paramiko client: paramiko reads such files but does not obey them.
 
-The result is a :class:`Route`: where to connect as whom, which keys to show, which host keys to trust, and the way
-through other hosts, each of which is a route again. As with the OpenSSH client, what is found first counts: what the
-caller says, then the user's file, then the system's. ``Include`` lines are put in their places before paramiko sees the
-text.
+The result is a :class:`Route`: the address, user, keys and trusted host keys of a host, and the routes of the hosts in
+between. As with the OpenSSH client the first value counts: that of the caller, of the user's file, of the system's.
+``Include`` lines are replaced by the text that they name before paramiko sees it.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from .session import LoginTarget
-from .texts.failures import Failure, Place, configuration
+from .session import CONNECT_SECONDS, LoginTarget
+from .texts.failures import SSH_CONFIG, Failure, Place
 
 USER_CONFIG = "~/.ssh/config"
 SYSTEM_CONFIG = "/etc/ssh/ssh_config"
@@ -31,49 +30,39 @@ HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<host
 
 
 class Unusable(Exception):
-    """Holds the failure."""
+    """A host cannot be used; holds the failure."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.text)
         self.failure = failure
 
 
-@dataclass(slots=True)
-class Route:
-    """How to get to a host."""
+@dataclass(slots=True, kw_only=True)
+class Route(Place):
+    """A server, and how to log in to it."""
 
-    host: str  # as the user wrote it
-    address: str
-    port: int
-    user: str
-    known_as: str  # in known_hosts; empty: by address and port
+    known_as: str  # its name in known_hosts; empty: address and port
     keys: list[str]
-    keys_named: bool  # in the config, so a missing one is no accident
+    keys_named: bool  # by the config: that one is missing is worth a word
     only_these_keys: bool
-    agent: str  # path of the agent's socket; empty: none
+    agent: str  # the path of the agent's socket; empty: no agent
     user_known_hosts: list[str]
     system_known_hosts: list[str]
     strict: bool  # the config forbids storing unknown keys
     hash_names: bool
-    seconds: float | None  # ConnectTimeout
+    seconds: float  # for a login: ConnectTimeout, at most CONNECT_SECONDS
     via: Route | None = None
     proxy_command: str | None = None
-    config_file: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def place(self) -> Place:
-        """What failures name."""
-        return Place(self.host, self.address, self.port, self.user, self.config_file)
-
-    @property
     def identity(self) -> tuple[object, ...]:
-        """The same for two routes that one connection serves."""
+        """Equal for two routes that can share a connection."""
         return (self.address, self.port, self.user, self.proxy_command, self.via and self.via.identity)
 
 
 class Configuration:
-    """The files, read once. With `config_file`, only that one counts, as with ``ssh -F``."""
+    """The config files, read once; `config_file` takes the place of all, as with ``ssh -F``."""
 
     def __init__(self, config_file: str | None = None) -> None:
         self._config_file = config_file
@@ -99,11 +88,11 @@ class Configuration:
         try:
             route = self._made(host, found, via)
         except ValueError as error:
-            raise Unusable(configuration(host, str(error))) from None
+            raise Unusable(SSH_CONFIG(host, str(error))) from None
         proxy = found.get("proxyjump", "none")
         if jumps and proxy != "none":
             if depth >= INCLUDE_DEPTH:
-                raise Unusable(configuration(host, "its ProxyJump hosts lead in a circle"))
+                raise Unusable(SSH_CONFIG(host, "its ProxyJump hosts lead in a circle"))
             route.via = self._chain(host, proxy, depth)
         elif jumps and found.get("proxycommand"):
             route.proxy_command = found["proxycommand"]
@@ -114,7 +103,7 @@ class Configuration:
         for hop in proxy.split(","):
             matched = HOP.fullmatch(hop.strip())
             if matched is None:
-                raise Unusable(configuration(host, f"ProxyJump {proxy!r} makes no sense"))
+                raise Unusable(SSH_CONFIG(host, f"ProxyJump {proxy!r} makes no sense"))
             port = int(matched["port"]) if matched["port"] else None
             name = matched["v6"] or matched["host"]
             via = self._route(name, matched["user"], port, via, jumps=via is None, depth=depth + 1)
@@ -123,21 +112,21 @@ class Configuration:
 
     def _lookup(self, host: str, user: str | None, port: int | None) -> dict[str, Any]:
         if self._broken:
-            raise Unusable(configuration(host, self._broken))
+            raise Unusable(SSH_CONFIG(host, self._broken))
         import paramiko
 
         said = "".join(f"{key} {value}\n" for key, value in (("User", user), ("Port", port)) if value)
         try:
             return dict(paramiko.SSHConfig.from_text(said + self.text).lookup(host))
-        except Exception as error:  # of the parser, of a Match exec, of a name that cannot be made canonical
-            raise Unusable(configuration(host, str(error) or type(error).__name__)) from None
+        except Exception as error:  # by the parser, a Match exec, or a name without a canonical form
+            raise Unusable(SSH_CONFIG(host, str(error) or type(error).__name__)) from None
 
     def _made(self, host: str, found: dict[str, Any], via: Route | None) -> Route:
         files = found.get("identityfile")
         agent = found.get("identityagent", "SSH_AUTH_SOCK")
         if agent in ("SSH_AUTH_SOCK", "$SSH_AUTH_SOCK"):
             agent = os.environ.get("SSH_AUTH_SOCK", "")
-        port, seconds = found.get("port", "22"), found.get("connecttimeout")
+        port = found.get("port", "22")
         if not port.isdigit() or not 0 < int(port) < 65536:
             raise ValueError(f"Port {port!r} is no port")
         return Route(
@@ -149,9 +138,15 @@ class Configuration:
             user_known_hosts=_paths(found.get("userknownhostsfile", USER_KNOWN_HOSTS)),
             system_known_hosts=_paths(found.get("globalknownhostsfile", SYSTEM_KNOWN_HOSTS)),
             strict=_yes(found.get("stricthostkeychecking")), hash_names=_yes(found.get("hashknownhosts")),
-            seconds=float(seconds) if seconds and seconds.isdigit() and int(seconds) else None,
+            seconds=login_seconds(found),
             via=via, config_file=self._config_file, options=found,
         )  # fmt: skip
+
+
+def login_seconds(found: dict[str, str]) -> float:
+    """Return how long a login may take by what a config says."""
+    limit = found.get("connecttimeout", "")
+    return min(CONNECT_SECONDS, float(limit)) if limit.isdigit() and int(limit) else CONNECT_SECONDS
 
 
 def _yes(value: str | None) -> bool:
@@ -168,7 +163,7 @@ def _paths(text: str) -> list[str]:
 
 
 def _included(file: str, depth: int, *, must_be: bool = False) -> str:
-    """Return the text of a config, with that of what it includes."""
+    """Return the text of a config file and of the files that it includes."""
     try:
         with open(os.path.expanduser(file), encoding="utf-8", errors="replace") as opened:
             lines = opened.read().splitlines()
@@ -187,5 +182,5 @@ def _included(file: str, depth: int, *, must_be: bool = False) -> str:
             folder = "/etc/ssh" if file.startswith("/etc/") else os.path.expanduser("~/.ssh")
             for found in sorted(glob.glob(os.path.join(folder, pattern))):
                 text += _included(found, depth + 1)
-        text += block + "\n"  # what follows belongs to the block around the Include
+        text += block + "\n"  # the lines below belong to the block around the Include
     return text

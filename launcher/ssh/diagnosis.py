@@ -1,8 +1,8 @@
-"""What the OpenSSH client means: its messages, read for the same failures that paramiko's exceptions stand for.
+"""Why the OpenSSH client made no session: its messages, read for the same failures as paramiko's exceptions.
 
-The client says what it does when its log level is DEBUG1: where it connects to, what the server answered, which host
-key it saw. That tells how far it came; the message it ends with tells what went wrong. Hosts on the way say
-"Authenticated" only (log level VERBOSE), once each, so counting tells which one is to blame.
+At log level DEBUG1 the client says where it connects to, what the server answered and which host key it saw. That tells
+how far it came; its last message tells what went wrong. The clients of hosts in between (log level VERBOSE) say
+"Authenticated" once each, so counting tells which host is to blame.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BY_SIGNAL = "rtype exit-signal"
 ANSWERED = "debug1: Remote protocol version"
 OWN_WORDS = (b"debug1: ", b"Transferred: sent ", b"Bytes per second: sent ", b"Authenticated to ", b"Killed by signal ")
 OWN = re.compile(rb"(?:" + b"|".join(OWN_WORDS) + rb")[^\n]*\r\n$")
-"""At the end of a line: the remote command may have written its beginning."""
+"""The client's own words at the end of a line; the remote command may have written the beginning of the line."""
 
 STORED = re.compile(r"^Warning: Permanently added '(.*)' \((.*)\) to the list of known hosts", re.M)
 EXIT_STATUS = re.compile(r"^debug1: Exit status (-?\d+)", re.M)
@@ -38,19 +38,19 @@ _NOISE = re.compile(r"^(?:debug\d: .*|Authenticated to .*|Transferred: .*|Bytes 
 
 
 def diagnose(text: str, place: Place, hops: list[Place], seconds: float, *, timed_out: bool) -> Failure | None:
-    """Return why no session came about; None: the connection was dropped, as servers do that have many logins."""
+    """Return why there is no session; None: the server dropped the connection, as it does when it has many logins."""
     text = text.replace("\r", "")
     passed = min(text.count("Authenticated to "), len(hops))
     answered = ANSWERED in text
     if not answered and passed < len(hops):
         text = _without_echo(text, len(hops) - passed)
         cause = _of_one(text, hops[passed], seconds, timed_out=timed_out, through=passed > 0, answered=None)
-        return cause and failures.jump_failed(place.host, hops[passed].host, cause)
+        return cause and failures.JUMP_FAILED(place.host, jump=hops[passed].host, cause=cause)
     return _of_one(text, place, seconds, timed_out=timed_out, through=bool(hops), answered=answered)
 
 
 def _without_echo(text: str, clients: int) -> str:
-    """Leave out what the clients say that only saw the one below them end."""
+    """Remove the words of clients that only saw the client below them end."""
     lines = [line for line in text.splitlines() if "by UNKNOWN port" not in line]
     echoes = [number for number, line in enumerate(lines) if line.startswith("kex_exchange_identification")][-clients:]
     return "\n".join(line for number, line in enumerate(lines) if number not in echoes)
@@ -59,7 +59,7 @@ def _without_echo(text: str, clients: int) -> str:
 def _of_one(
     text: str, place: Place, seconds: float, *, timed_out: bool, through: bool, answered: bool | None
 ) -> Failure | None:
-    """Return the failure of one host; `answered`: whether its ssh server spoke, if that is known."""
+    """Return the failure of one host; `answered`: whether its ssh server spoke, None: not known."""
     last = last_words(text)
     found = _of_keys(text, place, last) or _of_network(text, place, last, seconds, through=through)
     if found is not None:
@@ -68,12 +68,12 @@ def _of_one(
         if answered:
             return failures.timeout(place, seconds, "end of the login")
         established = "debug1: Connection established" in text
-        return failures.no_banner(place, seconds) if established else failures.timeout(place, seconds)
+        return failures.NO_BANNER(place, seconds=seconds) if established else failures.timeout(place, seconds)
     if not answered and _DROPPED.search(text):
         return None
     if answered and "Authentications that can continue" not in text and _DROPPED.search(text):
         return None
-    return failures.protocol(place, last or "it said nothing")
+    return failures.PROTOCOL(place, last or "it said nothing")
 
 
 def _of_keys(text: str, place: Place, last: str) -> Failure | None:
@@ -85,16 +85,16 @@ def _of_keys(text: str, place: Place, last: str) -> Failure | None:
         name = _CHANGED_NAME.search(text)
         where = f"{offending[2]}:{offending[3]}" if offending else "known_hosts"
         return failures.host_key_changed(
-            place, name[1] if name else place.target, where, kind, fingerprint or (printed[1] if printed else ""), ""
+            place, name[1] if name else place.target, where, kind, fingerprint or (printed[1] if printed else "")
         )
     unknown = _UNKNOWN_KEY.search(text)
     if unknown is not None or "Host key verification failed" in text:
         return failures.host_key_unknown(place, kind or (unknown[1] if unknown else ""), fingerprint)
     if "Permission denied" in text or "Too many authentication failures" in text or "No more authentication" in text:
-        # The server would have taken the key, and yet nothing was signed: nobody could ask for the passphrase.
+        # The server accepts the key, but the client signed nothing: it may not ask for the passphrase.
         accepted = [found[1] for found in _ACCEPTED_KEY.finditer(text) if " agent" not in (found[2] or "")]
         if accepted:
-            return failures.key_encrypted(place, accepted[-1], last)
+            return failures.KEY_ENCRYPTED(place, last, path=accepted[-1])
         tried = ", ".join(dict.fromkeys(_OFFERED.findall(text))) or "no key, for there is none"
         return failures.authentication_failed(place, tried, last)
     return None
@@ -105,23 +105,23 @@ def _of_network(text: str, place: Place, last: str, seconds: float, *, through: 
     said = refusal[1] if refusal else "\n".join(line for line in text.splitlines() if line.startswith("ssh: "))
     low = said.lower()
     if "could not resolve" in low or "name or service" in low or "name resolution" in low:
-        return failures.unresolved(place, last)
+        return failures.UNRESOLVED(place, last)
     if "refused" in low:
-        return failures.refused(place, last)
+        return failures.REFUSED(place, last)
     if "timed out" in low:
         return failures.timeout(place, seconds)
     if "no route" in low or "unreachable" in low:
-        return failures.unreachable(place, said.rpartition(": ")[2])
+        return failures.UNREACHABLE(place, said.rpartition(": ")[2])
     if "timed out during banner exchange" in text:
-        return failures.no_banner(place, seconds)
+        return failures.NO_BANNER(place, seconds=seconds)
     if refusal is not None:
-        return failures.unreachable(place, said)
+        return failures.UNREACHABLE(place, said)
     if "Bad configuration option" in text or "terminating, " in text:
-        return failures.configuration(place.host, last)
+        return failures.SSH_CONFIG(place.host, last)
     return None
 
 
 def last_words(text: str) -> str:
-    """Return the last line that is meant for people."""
+    """Return the last line for people, "" if there is none."""
     lines = [line.strip() for line in text.splitlines() if not _NOISE.match(line)]
     return lines[-1] if lines else ""

@@ -1,6 +1,6 @@
-"""From a route to something that carries a connection: a socket, a channel through an access host, or a command.
+"""From a route to what carries the connection: a socket, a channel through an access host, or a command.
 
-With it comes what ends it whatever its state, which any thread may call and which never blocks.
+With each carrier comes a function that ends it in any state; any thread may call it, and it never blocks.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from .texts.failures import Failure
 
 HOP_WINDOW_BYTES = 4 << 20
 LOOK_SECONDS = 0.2
-SILENCE_MILLISECONDS = 15_000
-"""A connection on which nothing is acknowledged for so long is given up."""
+SILENCE_MILLISECONDS = 15_000  # the kernel gives up a connection on which nothing is acknowledged for so long
 
 
 class Carrier:
     """A channel through an access host, in the place of a socket.
 
-    Reads all there is at once: a channel moves what is left after each read, and a transport reads a few
-    bytes at a time.
+    It reads all that has come at once: a transport reads a few bytes at a time, and after each read a channel copies
+    the rest.
     """
 
     def __init__(self, channel: Any) -> None:
@@ -49,7 +48,7 @@ class Carrier:
         return bytes(data)
 
     def shut_down(self) -> None:
-        """Have readers see the end, without a word to the access host, which may hang."""
+        """Give readers the end, and send nothing to the access host, which may hang."""
         self._channel.in_buffer.close()
 
     def close(self) -> None:
@@ -63,7 +62,7 @@ class Carrier:
 
 
 def dial(route: Route, through: Any, life: Closable, deadline: float) -> tuple[Any, Callable[[], None]]:
-    """Return what carries the connection, and what ends that; `through` is the transport to an access host."""
+    """Return the carrier and what ends it; `through` is the transport to an access host. Raises Unusable."""
     if through is not None:
         carrier = Carrier(_dial_through(route, through, deadline))
         return carrier, carrier.shut_down
@@ -74,15 +73,14 @@ def dial(route: Route, through: Any, life: Closable, deadline: float) -> tuple[A
 
 
 def _dial_directly(route: Route, life: Closable, deadline: float) -> socket.socket:
-    place, began = route.place, time.monotonic()
-    seconds = deadline - began
+    seconds = deadline - time.monotonic()
     try:
         places = _resolve(route, life, deadline)
     except OSError as error:
-        raise Unusable(failures.unresolved(place, error.strerror or str(error))) from None
-    last: Failure = failures.timeout(place, seconds)
+        raise Unusable(failures.UNRESOLVED(route, error.strerror or str(error))) from None
+    last: Failure = failures.timeout(route, seconds)
     for number, (family, kind, protocol, _, address) in enumerate(places):
-        # An address that drops packets is to leave time for the next one.
+        # An address that drops packets leaves time for the next one.
         share = max(2.0, seconds / len(places)) if number + 1 < len(places) else seconds
         until = min(deadline, time.monotonic() + share)
         connection = socket.socket(family, kind, protocol)
@@ -102,7 +100,7 @@ def _dial_directly(route: Route, life: Closable, deadline: float) -> socket.sock
 
 
 def _resolve(route: Route, life: Closable, deadline: float) -> list[Any]:
-    """Look a name up; nothing can interrupt that, so another thread does it."""
+    """Return the addresses of a name. Nothing can interrupt the lookup, so a thread of its own does it."""
     found: list[Any] = []
 
     def look_up(flags: int = 0) -> None:
@@ -126,7 +124,7 @@ def _resolve(route: Route, life: Closable, deadline: float) -> list[Any]:
 
 
 def _connect(connection: socket.socket, address: Any, life: Closable, deadline: float) -> int:
-    """Connect; return an error number, 0 for none."""
+    """Connect until the deadline; return the error number, 0 for none."""
     connection.setblocking(False)
     number = connection.connect_ex(address)
     if number not in (0, errno.EINPROGRESS):
@@ -143,10 +141,10 @@ def _connect(connection: socket.socket, address: Any, life: Closable, deadline: 
 def _dial_failure(route: Route, number: int, seconds: float) -> Failure:
     detail = os.strerror(number) if number else ""
     if number == errno.ECONNREFUSED:
-        return failures.refused(route.place, detail)
+        return failures.REFUSED(route, detail)
     if number == errno.ETIMEDOUT:
-        return failures.timeout(route.place, seconds)
-    return failures.unreachable(route.place, detail)
+        return failures.timeout(route, seconds)
+    return failures.UNREACHABLE(route, detail)
 
 
 def _dial_through(route: Route, transport: Any, deadline: float) -> Any:
@@ -159,12 +157,12 @@ def _dial_through(route: Route, transport: Any, deadline: float) -> Any:
         words = said(transport, error)
     low = words.lower()
     if "timeout" in low or "timed out" in low:
-        raise Unusable(failures.timeout(route.place, seconds))
+        raise Unusable(failures.timeout(route, seconds))
     if "refused" in low:
-        raise Unusable(failures.refused(route.place, words))
+        raise Unusable(failures.REFUSED(route, words))
     if "name" in low or "resol" in low:
-        raise Unusable(failures.unresolved(route.place, words))
-    raise Unusable(failures.unreachable(route.place, f"{route.via and route.via.host} says: {words}"))
+        raise Unusable(failures.UNRESOLVED(route, words))
+    raise Unusable(failures.UNREACHABLE(route, f"{route.via and route.via.host} says: {words}"))
 
 
 def _dial_by_command(command: str) -> tuple[socket.socket, Callable[[], None]]:
@@ -194,6 +192,6 @@ def _shut_down(connection: socket.socket) -> None:
 
 
 def said(transport: Any, error: Exception) -> str:
-    """Return what the server said when it opened no channel, else what paramiko says."""
+    """Return what the server said when it opened no channel, otherwise paramiko's message."""
     refusal: str = transport.refusal if type(error).__name__ == "ChannelException" else ""
     return refusal or str(error) or type(error).__name__

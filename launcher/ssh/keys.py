@@ -1,8 +1,8 @@
-"""The user's keys: which ones to show to a server, in which order, and which ones cannot be used as they are.
+"""The user's keys: which ones to show to a server, in which order, and which ones cannot be used.
 
-The order is OpenSSH's: keys of the agent that the config names, other keys of the agent, then the files. An encrypted
-file is of use only through the agent, since nothing is ever asked; its public half stands in it in the clear, which
-tells whether the agent has it. (In the older PEM format it does not; then the ``.pub`` file beside it is looked at.)
+The order is OpenSSH's: keys of the agent that the config names, other keys of the agent, then files. Nobody is asked
+for a passphrase, so an encrypted file is used only through the agent. Its public half is not encrypted and tells
+whether the agent holds it; the older PEM format has none, then the ``.pub`` file beside it is read.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ MAGIC = b"openssh-key-v1\0"
 
 @dataclass(slots=True)
 class UserKeys:
-    """What there is to show."""
+    """The keys for one login."""
 
-    usable: list[tuple[str, Any]] = field(default_factory=list)  # (how people call it, paramiko's key)
-    encrypted: list[str] = field(default_factory=list)  # files; no agent holds them
-    unusable: list[str] = field(default_factory=list)  # files, and why
-    agent: Any = None  # to be closed
+    usable: list[tuple[str, Any]] = field(default_factory=list)  # (name for people, paramiko's key)
+    encrypted: list[str] = field(default_factory=list)  # files that no agent holds
+    unusable: list[str] = field(default_factory=list)  # files, each with the reason
+    agent: Any = None  # the caller closes it
 
     @property
     def tried(self) -> str:
@@ -43,7 +43,7 @@ def is_encrypted(path: str) -> bool:
 
 
 def public_half(path: str) -> bytes:
-    """Return the public key of a private one, nothing if it cannot be told."""
+    """Return the public key of a private key's file, b"" if it cannot be read."""
     try:
         with open(path, "rb") as opened:
             inner = _inner(opened.read(1 << 16))
@@ -59,7 +59,7 @@ def public_half(path: str) -> bytes:
 
 
 def collect(files: list[str], named: bool, only_these: bool, agent_path: str) -> UserKeys:
-    """Return the keys to show; `named` files are in the config, others are the usual ones."""
+    """Return the keys to show; `named`: the config names these files, they are not the default ones."""
     import paramiko
 
     keys = UserKeys()
@@ -83,13 +83,13 @@ def collect(files: list[str], named: bool, only_these: bool, agent_path: str) ->
         except OSError as error:
             if named or not isinstance(error, FileNotFoundError):
                 keys.unusable.append(f"{shown(path)} ({error.strerror})")
-        except Exception as error:  # whatever a file that is no key makes the library raise
+        except Exception as error:  # the library raises much for a file that is no key
             keys.unusable.append(f"{shown(path)} ({str(error) or type(error).__name__})"[:200])
     return keys
 
 
 def shown(path: str) -> str:
-    """Return a path as people write it."""
+    """Return a path with ~ for the home directory."""
     home = os.path.expanduser("~")
     return "~" + path[len(home) :] if path.startswith(home + "/") else path
 
@@ -121,8 +121,8 @@ def _agent(path: str) -> Any:
     agent = Agent()
     try:
         connection.connect(path)
-        agent._connect(connection)
-    except Exception:  # a socket that is left over, or something that is no agent
+        agent._connect(connection)  # paramiko's public Agent knows only SSH_AUTH_SOCK, not IdentityAgent
+    except Exception:  # a stale socket, or something that is no agent
         connection.close()
         return None
     return agent

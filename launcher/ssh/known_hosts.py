@@ -1,8 +1,7 @@
-"""known_hosts: which host has which key, as OpenSSH keeps it.
+"""known_hosts: which host has which key, in the format of OpenSSH.
 
-A line holds names, a type of key and the key. Names are patterns, or hashes of one name; a port other than 22 is
-written ``[name]:port``. ``@revoked`` marks a key that nobody may trust. ``@cert-authority`` lines are for the OpenSSH
-client only. Keys are compared as bytes.
+A line holds names, a key type and the key. Names are patterns, or a hash of one name; a port other than 22 is written
+``[name]:port``. ``@revoked`` marks a key that nobody may trust. ``@cert-authority`` lines are for OpenSSH only.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class Line:
 
 
 def read(files: Iterable[str]) -> Iterator[Line]:
-    """Yield the lines of all files that can be read; lines that make no sense are left out, as OpenSSH does."""
+    """Yield the lines of all files that can be read; like OpenSSH, skip malformed lines."""
     for file in files:
         try:
             with open(file, encoding="utf-8", errors="replace") as opened:
@@ -60,13 +59,8 @@ def entry_name(host: str, port: int) -> str:
     return host if port == 22 else f"[{host}]:{port}"
 
 
-def lines_for(lines: Iterable[Line], name: str) -> list[Line]:
-    """Return the lines that speak of this host."""
-    return [line for line in lines if matches(line.names, name)]
-
-
 def matches(names: str, name: str) -> bool:
-    """Return whether the first field of a line means this host.
+    """Return whether `names`, the first field of a line, match a host.
 
     >>> matches("a.example,[b]:2222", "[b]:2222"), matches("*.example,!a.example", "a.example")
     (True, False)
@@ -82,7 +76,7 @@ def matches(names: str, name: str) -> bool:
 
 
 def _like(pattern: str, name: str) -> bool:
-    # Brackets are part of names here.
+    # For fnmatch, brackets would be a set of characters.
     return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
@@ -95,7 +89,7 @@ def _is_hash_of(hashed: str, name: str) -> bool:
 
 
 def hashed_name(name: str) -> str:
-    """Return the hash that hides a name from whoever reads the file."""
+    """Return the hash of a name, which hides it from readers of the file."""
     salt = os.urandom(20)
     digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
     return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
@@ -107,12 +101,12 @@ def fingerprint(key: bytes) -> str:
 
 
 def add(file: str, name: str, kind: str, key: bytes) -> None:
-    """Append a key to a file, which only its owner may read."""
+    """Append a key to a file; a new file is readable by its owner only."""
     os.makedirs(os.path.dirname(os.path.abspath(file)), mode=0o700, exist_ok=True)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         size = os.fstat(descriptor).st_size
-        broken = size and os.pread(descriptor, 1, size - 1) != b"\n"  # somebody's editor left the last line open
+        broken = size and os.pread(descriptor, 1, size - 1) != b"\n"  # an editor wrote no newline at the end
         line = f"{name} {kind} {base64.b64encode(key).decode()}\n"
         os.write(descriptor, (("\n" if broken else "") + line).encode())
     finally:

@@ -16,7 +16,7 @@ _PORT = re.compile(r"\[(.+)\](?::[0-9]+)?")
 
 
 def known_names(config_file: str | None = None) -> set[str]:
-    """Return the names, no patterns and nothing that is hashed; `config_file` is read instead of the usual ones."""
+    """Return the names, without patterns and hashes; `config_file` takes the place of the usual config files."""
     text = Configuration(config_file).text
     names = {word.strip('"') for line in _HOST.findall(text) for word in line.split()}
     files = [word.strip('"') for line in _FILES.findall(text) for word in line.split()]

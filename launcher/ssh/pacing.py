@@ -1,8 +1,8 @@
-"""How many logins are under way at a time, and when one that was dropped is tried again.
+"""How many logins are under way at a time, and how long to pause after one that the server dropped.
 
 sshd drops logins at random once ten are under way that have not been let in (MaxStartups), and a hundred key exchanges
-at a time would only make each other slow. So a login waits for a *slot*: there are few for one ssh server, and some for
-all of them. A server that drops logins all the same gets half as many at a time from then on.
+at a time would only slow each other. So each login waits for a *slot*: one ssh server has few, all together some more.
+A server that drops a login gets half as many slots from then on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Pace:
 
     @contextlib.contextmanager
     def slot(self, server: str) -> Iterator[None]:
-        """Hold a slot for a login at this server; waits for one."""
+        """Wait for a slot at this server and hold it."""
         with self._free:
             self._free.wait_for(lambda: self._has_room(server))
             self._under_way[server] = self._under_way.get(server, 0) + 1
@@ -44,7 +44,7 @@ class Pace:
                 self._free.notify_all()
 
     def dropped(self, server: str) -> None:
-        """The server has dropped a login."""
+        """Halve the slots of a server that has dropped a login."""
         with self._free:
             self._widths[server] = max(LEAST, self._widths.get(server, self._at_one) // 2)
 
@@ -54,6 +54,5 @@ class Pace:
 
 
 def pause(tries: int) -> float:
-    """Return how long to wait after so many tries: longer each time, and never two alike."""
-    longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 1.7**tries)
-    return longest * random.uniform(0.3, 1.0)
+    """Return how many seconds to wait after so many tries: longer each time, at random, so that logins spread."""
+    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 1.7**tries) * random.uniform(0.3, 1.0)

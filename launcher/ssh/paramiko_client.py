@@ -1,11 +1,11 @@
 """ssh by paramiko: no program has to be installed, and hosts behind an access host share one connection to it.
 
-Each session has a thread, which connects, shows keys, runs the command and then pumps (:mod:`.pump`); paramiko adds one
-for each connection. A connection to an access host belongs to the client, not to the session that happened to need it
-first: all sessions behind it open their own channels through it.
+The thread of each session connects, shows keys, starts the command and then pumps (:mod:`.pump`); paramiko adds one for
+each connection. A connection to an access host belongs to the client, not to the session that needed it first: all
+sessions behind it open their own channels through it.
 
-Whatever blocks is ended in one way: by shutting the socket down, be it because time is over or because the session is
-closed. Only names are looked up in a thread that may stay behind for a while, since nothing can interrupt that.
+Everything that blocks is ended by shutting down what carries the connection, when time is over and when the session is
+closed. Only the lookup of a name cannot be interrupted: a thread of its own does it, and may outlive the login.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import known_hosts
+from .client import BUSY_SECONDS, JOIN_SECONDS, Client, Dropped
 from .configuration import Configuration, Route, Unusable
 from .dialling import dial, said
 from .keys import collect
-from .pacing import Pace, pause
 from .pump import ChannelPump
-from .session import BUSY_SECONDS, CONNECT_SECONDS, JOIN_SECONDS, Closable, LoginTarget, OpenSessions, Session
+from .session import CONNECT_SECONDS, Closable, LoginTarget, Session
 from .texts import failures
 from .texts.failures import Failure
 
@@ -38,29 +38,25 @@ OF_TIME = ("timeout", "no banner")
 RSA = ("rsa-sha2-512", "rsa-sha2-256")
 
 
-class Dropped(Exception):
-    """The server has ended the connection before anybody could log in."""
-
-
 class Connection:
-    """A paramiko transport, and what it stands on."""
+    """A paramiko transport, and what ends the carrier below it."""
 
     def __init__(self, transport: Any, end_carrier: Callable[[], None]) -> None:
         self.transport = transport
         self.end_carrier = end_carrier
-        self.channel: Any = None  # that of a session
+        self.channel: Any = None  # of the session, if one has it
 
     def end(self) -> None:
-        """Close it; the thread of the transport ends with it."""
+        """Close it, and wait for the thread of the transport."""
         self.end_carrier()
         self.transport.close()
         self.transport.join(JOIN_SECONDS)
         if self.channel is not None:
-            self.channel.close()  # nobody can be told any more; but its descriptors are closed only here
+            self.channel.close()  # only this closes its descriptors; the server hears nothing any more
 
 
 class Hop:
-    """The connection to an access host, made once for all sessions behind it."""
+    """The connection to an access host, which all sessions behind it share."""
 
     def __init__(self) -> None:
         self.ready = threading.Event()
@@ -69,32 +65,25 @@ class Hop:
 
     @property
     def spent(self) -> bool:
-        """Whether it has failed, or is lost: another one has to be made."""
+        """Whether it has failed or is lost, so that the next session makes another one."""
         return self.ready.is_set() and (self.connection is None or not self.connection.transport.is_active())
 
 
-class ParamikoClient:
-    """Starts sessions by paramiko. `config_file` takes the place of the user's and the system's ssh config."""
+class ParamikoClient(Client):
+    """Starts sessions by paramiko."""
 
     def __init__(self, config_file: str | None = None, *, host_key_policy: str = "reject") -> None:
-        self._config_file = config_file
-        self._accept_new = host_key_policy == "accept-new"
+        super().__init__(config_file, host_key_policy=host_key_policy)
         self._configuration: Configuration | None = None
-        self._pace = Pace()
         self._life = Closable()  # of the connections to access hosts
         self._lock = threading.Lock()
         self._storing = threading.Lock()
-        self._sessions = OpenSessions()
         self._hops: dict[tuple[object, ...], Hop] = {}
 
-    def start(self, target: LoginTarget) -> Session:
-        """Start a session; returns at once."""
-        return self._sessions.start(target, self._serve)
-
     def close(self) -> None:
-        """Close all sessions, and end every thread and process."""
+        """As that of :class:`Client`; the connections to access hosts end last."""
         self._life.close()
-        self._sessions.close()
+        super().close()
         for hop in self._hops.values():
             if hop.connection is not None:
                 hop.connection.end()
@@ -103,26 +92,20 @@ class ParamikoClient:
 
     # -- a session, in its thread ------------------------------------------------------------------------------------
 
-    def _serve(self, session: Session) -> None:
-        target = session.target
-        connection = None
+    def serve(self, session: Session) -> None:
+        """As that of :class:`Client`."""
+        route = self._route(session.target)
+        connection = self._reach(route, session, session.notes)
         try:
-            route = self._route(target)
-            connection = self._reach(route, session, session.notes)
             self._run_command(session, route, connection)
-        except Unusable as error:
-            session.on_failure(error.failure)
-        except Exception as error:
-            session.on_failure(failures.protocol(failures.Place(target.host), f"{type(error).__name__}: {error}"))
         finally:
-            if connection is not None:
-                connection.end()
+            connection.end()
 
     def _route(self, target: LoginTarget) -> Route:
         with self._lock:
             if self._configuration is None:
                 _silence_logging()
-                self._configuration = Configuration(self._config_file)
+                self._configuration = Configuration(self.config_file)
         return self._configuration.route(target)
 
     def _run_command(self, session: Session, route: Route, connection: Connection) -> None:
@@ -135,36 +118,23 @@ class ParamikoClient:
                 channel.exec_command(session.target.command)
             except Exception as error:
                 detail = "time is over" if is_over() else said(transport, error)
-                raise Unusable(failures.no_session(route.place, detail)) from None
+                raise Unusable(failures.NO_SESSION(route, detail)) from None
         session.on_connected()
         pump = ChannelPump(session, channel)
         pump.run()
         session.on_exit(pump.status)
         if session.status is None and not session.closed and not transport.is_active():
-            session.on_failure(failures.lost(session.target.host, str(transport.get_exception() or "")))
+            session.on_failure(failures.LOST(session.target.host, str(transport.get_exception() or "")))
 
     # -- connections -------------------------------------------------------------------------------------------------
 
     def _reach(self, route: Route, life: Closable, notes: list[str]) -> Connection:
-        """Return a connection that is logged in; tries again while the server drops connections."""
+        """Return a connection that is logged in."""
         via = self._hop(route, life, notes) if route.via is not None else None
         server = f"{route.via and route.via.address}/{route.address}:{route.port}"
-        started, tries = 0.0, 0
-        while True:
-            with self._pace.slot(server):
-                now = time.monotonic()
-                started = started or now
-                seconds = min(route.seconds or CONNECT_SECONDS, CONNECT_SECONDS, started + BUSY_SECONDS - now)
-                try:
-                    return self._login(route, via, life, notes, max(0.1, seconds))
-                except Dropped as error:
-                    detail = str(error)
-            tries += 1
-            self._pace.dropped(server)
-            rest = pause(tries)
-            if life.closed or time.monotonic() + rest > started + BUSY_SECONDS:
-                raise Unusable(failures.too_many_connections(route.place, tries, detail))
-            life.pause(rest)
+        return self.log_in(
+            route, server, life, route.seconds, lambda seconds: self._login(route, via, life, notes, seconds)
+        )
 
     def _hop(self, route: Route, life: Closable, notes: list[str]) -> Connection:
         """Return the connection to the access host of a route."""
@@ -185,8 +155,8 @@ class ParamikoClient:
         while not hop.ready.wait(LOOK_SECONDS) and not life.closed:
             pass
         if hop.connection is None:
-            cause = hop.failure or failures.protocol(via.place, "no connection")
-            raise Unusable(failures.jump_failed(route.host, via.host, cause))
+            cause = hop.failure or failures.PROTOCOL(via, "no connection")
+            raise Unusable(failures.JUMP_FAILED(route.host, jump=via.host, cause=cause))
         return hop.connection
 
     def _login(
@@ -204,7 +174,7 @@ class ParamikoClient:
                     _authenticate(route, transport)
                 except (Unusable, Dropped) as error:
                     if is_over() and not (isinstance(error, Unusable) and error.failure.kind in OF_TIME):
-                        late = failures.timeout(route.place, seconds, "end of the login")
+                        late = failures.timeout(route, seconds, "end of the login")
                         raise Unusable(late) from None
                     raise
             transport.set_keepalive(KEEPALIVE_SECONDS)
@@ -217,9 +187,9 @@ class ParamikoClient:
     def _shake_hands(
         self, route: Route, transport: Any, notes: list[str], seconds: float, is_over: Callable[[], bool]
     ) -> None:
-        lines = list(known_hosts.read(route.user_known_hosts + route.system_known_hosts))
         name = route.known_as.lower() or known_hosts.entry_name(route.address, route.port)
-        known = [line for line in known_hosts.lines_for(lines, name) if line.marker != "@cert-authority"]
+        lines = known_hosts.read(route.user_known_hosts + route.system_known_hosts)
+        known = [line for line in lines if known_hosts.matches(line.names, name) and line.marker != "@cert-authority"]
         _prefer(transport, [line.kind for line in known if line.marker != known_hosts.REVOKED])
         done = threading.Event()
         transport.start_client(event=done)
@@ -227,11 +197,11 @@ class ParamikoClient:
         if not transport.is_active() or not transport.initial_kex_done:
             error = transport.get_exception()
             if is_over():
-                no = failures.timeout(route.place, seconds, "end of the key exchange")
-                raise Unusable(no if transport.remote_version else failures.no_banner(route.place, seconds))
+                no = failures.timeout(route, seconds, "end of the key exchange")
+                raise Unusable(no if transport.remote_version else failures.NO_BANNER(route, seconds=seconds))
             if isinstance(error, (EOFError, OSError)) or "banner" in str(error):
                 raise Dropped(str(error) or "the connection was closed")
-            raise Unusable(failures.protocol(route.place, str(error)))
+            raise Unusable(failures.PROTOCOL(route, str(error)))
         self._check_host_key(route, transport, name, known, notes)
 
     def _check_host_key(
@@ -239,19 +209,19 @@ class ParamikoClient:
     ) -> None:
         shown = transport.get_remote_server_key()
         kind, key = shown.get_name(), shown.asbytes()
-        print_, place = known_hosts.fingerprint(key), route.place
+        print_ = known_hosts.fingerprint(key)
         for line in known:
             if line.marker == known_hosts.REVOKED and line.key == key:
-                raise Unusable(failures.host_key_revoked(place, line.where, kind, print_))
+                raise Unusable(failures.HOST_KEY_REVOKED(route, line=line, key=f"{kind} key {print_}"))
         trusted = [line for line in known if not line.marker]
         if any(line.key == key for line in trusted):
             return
         if trusted:
-            # One of another type does not help: whoever sits in between can always show one of another type.
+            # A key of another type is no new key: whoever sits in between can choose the type.
             line = next((line for line in trusted if line.kind == kind), trusted[0])
-            raise Unusable(failures.host_key_changed(place, name, line.where, kind, print_))
-        if not self._accept_new or route.strict or not route.user_known_hosts:
-            raise Unusable(failures.host_key_unknown(place, kind, print_))
+            raise Unusable(failures.host_key_changed(route, name, line.where, kind, print_))
+        if not self.accept_new or route.strict or not route.user_known_hosts:
+            raise Unusable(failures.host_key_unknown(route, kind, print_))
         with self._storing:
             file = route.user_known_hosts[0]
             known_hosts.add(file, known_hosts.hashed_name(name) if route.hash_names else name, kind, key)
@@ -262,11 +232,11 @@ class ParamikoClient:
 
 
 def _transport(carrier: Any) -> Any:
-    """Return paramiko's transport over a connection; it has not said anything yet."""
+    """Return paramiko's transport over a carrier; it has not sent anything yet."""
     import paramiko
 
     class Transport(paramiko.Transport):  # type: ignore[misc]
-        """Keeps what a server says when it opens no channel: paramiko itself keeps only the number."""
+        """Keeps the text of a server that opens no channel; paramiko keeps only the number."""
 
         refusal = ""
 
@@ -278,7 +248,7 @@ def _transport(carrier: Any) -> Any:
             super()._parse_channel_open_failure(message)
 
     transport = Transport(carrier, default_window_size=WINDOW_BYTES)
-    # Time is up when the carrier is shut down, and not before.
+    # paramiko's own limits never come first: _time_limit shuts the carrier down.
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = 10 * BUSY_SECONDS
     options = transport.get_security_options()
     options.ciphers = [name for name in CIPHERS if name in options.ciphers]
@@ -287,14 +257,14 @@ def _transport(carrier: Any) -> Any:
 
 
 def _prefer(transport: Any, kinds: list[str]) -> None:
-    """Ask for host keys of the types that known_hosts has; others make a known host look unknown."""
+    """Ask for host keys of the types that known_hosts has: with a key of another type, a known host looks unknown."""
     options = transport.get_security_options()
     first = [name for kind in kinds for name in (RSA if kind == "ssh-rsa" else (kind,)) if name in options.key_types]
     options.key_types = list(dict.fromkeys([*first, *options.key_types]))
 
 
 def _authenticate(route: Route, transport: Any) -> None:
-    """Show the keys one after the other. Raises Unusable."""
+    """Show the keys one after the other until the server accepts one. Raises Unusable."""
     import paramiko
 
     keys = collect(route.keys, route.keys_named, route.only_these_keys, route.agent)
@@ -313,26 +283,22 @@ def _authenticate(route: Route, transport: Any) -> None:
                     break
             if transport.is_authenticated():
                 return
-        if not keys.usable and _let_in_without(route, transport):
-            return
+        if not keys.usable:
+            with contextlib.suppress(Exception):
+                transport.auth_none(route.user)  # some servers know the user by other means
+            if transport.is_authenticated():
+                return
     finally:
         if keys.agent is not None:
             keys.agent.close()
     if keys.encrypted:
-        raise Unusable(failures.key_encrypted(route.place, keys.encrypted[0], detail))
-    raise Unusable(failures.authentication_failed(route.place, keys.tried, detail))
-
-
-def _let_in_without(route: Route, transport: Any) -> bool:
-    """Some servers know who it is by other means."""
-    with contextlib.suppress(Exception):
-        transport.auth_none(route.user)
-    return bool(transport.is_authenticated())
+        raise Unusable(failures.KEY_ENCRYPTED(route, detail, path=keys.encrypted[0]))
+    raise Unusable(failures.authentication_failed(route, keys.tried, detail))
 
 
 @contextlib.contextmanager
 def _time_limit(seconds: float, end: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Call `end` when time is over; what is yielded tells whether it is."""
+    """Call `end` when time is over; yield a function that tells whether it is."""
     over = threading.Event()
 
     def expire() -> None:
@@ -350,7 +316,7 @@ def _time_limit(seconds: float, end: Callable[[], None]) -> Iterator[Callable[[]
 
 
 def _silence_logging() -> None:
-    """paramiko would print to standard error where nobody has set logging up; failures say it all."""
+    """Keep paramiko from printing to standard error where nobody has set up logging; failures tell people."""
     logger = logging.getLogger("paramiko")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())

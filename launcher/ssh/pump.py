@@ -1,8 +1,8 @@
 """Moves bytes between the pipes of a session and a paramiko channel, in the thread of the session.
 
-Both directions wait for whoever is slow: what is read from the channel opens its window only then, and what does not
-fit into the remote window stays in the pipe. paramiko tells of bytes to read through a descriptor, but not of a window
-that opens; so while the window is shut, and only then, it is looked at every few milliseconds.
+Both directions wait for a slow reader: the pump takes bytes from the channel, which opens its window, only when the
+pipe has room, and leaves in the pipe what the remote window does not take. A descriptor of paramiko tells of bytes to
+read but not of a window that opens; so while the window is shut, and only then, the pump looks every few milliseconds.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import os
 import select
 from typing import Any
 
+from fedfutures import failpoints
+
 from .session import Session
 
-CHUNK_BYTES = 4 << 20  # taking less than there is would have paramiko move the rest
-SEND_BYTES = 1 << 18
+CHUNK_BYTES = 4 << 20  # paramiko would copy what a smaller read leaves
+SEND_BYTES = failpoints.size("ssh.size", 1 << 18)
 SHORTEST_SECONDS, LONGEST_SECONDS = 0.001, 0.05
 STATUS_SECONDS = 0.5
 GONE = select.POLLERR | select.POLLNVAL
@@ -27,15 +29,15 @@ class ChannelPump:
         self._channel = channel
         self._input: int | None = session.input
         self._output, self._errors = session.output, session.errors
-        self._unread = {self._output: memoryview(b""), self._errors: memoryview(b"")}  # goes into that pipe
+        self._unread = {self._output: memoryview(b""), self._errors: memoryview(b"")}  # by the pipe that it goes to
         self._unsent = memoryview(b"")
         self._shut_for = 0.0
-        self._gone = False  # nobody reads any more
+        self._gone = False  # the reader of a pipe has closed it
         for descriptor in (session.input, session.output, session.errors):
             os.set_blocking(descriptor, False)
 
     def run(self) -> None:
-        """Pump until the remote command has ended and all of its output is passed on, or nobody reads it any more."""
+        """Pump until the remote command has ended and its output is passed on, or until a reader has closed a pipe."""
         while not self._gone:
             over = self._channel.eof_received or self._channel.closed
             self._receive()
@@ -55,6 +57,7 @@ class ChannelPump:
     def _has_more(self) -> bool:
         return bool(self._channel.recv_ready() or self._channel.recv_stderr_ready())
 
+    @failpoints.delayed("ssh.receive")
     def _receive(self) -> None:
         if not self._unread[self._output] and self._channel.recv_ready():
             self._unread[self._output] = memoryview(self._channel.recv(CHUNK_BYTES))
@@ -73,6 +76,7 @@ class ChannelPump:
             self._gone = True
             return 0
 
+    @failpoints.delayed("ssh.send")
     def _send(self) -> None:
         if self._input is not None and not self._unsent:
             try:
@@ -87,7 +91,7 @@ class ChannelPump:
             while self._unsent and self._channel.send_ready():
                 self._unsent = self._unsent[self._channel.send(bytes(self._unsent[:32768])) :]
                 self._shut_for = 0.0
-        except OSError:  # the channel is closed; what it has received is still to be read
+        except OSError:  # the channel is closed; the pump still reads what it has received
             self._input, self._unsent = None, memoryview(b"")
 
     def _shut(self) -> None:

@@ -1,9 +1,8 @@
-"""What a session on another host is to whoever uses it, whichever ssh client carries it.
+"""A session: a command on another host, whichever ssh client carries it.
 
-A session is three descriptors of pipes: what the remote command reads, and what it writes. They are there from the
-moment a client starts the session, while the connection is being made in a thread; whoever polls them sees the first
-bytes when there are some, and the end of `read_fd` when the session is over, whether it ever worked or not. Why it did
-not work is in `failure` by then.
+A session is three pipes: the standard input, output and error of the remote command. The user of the session has its
+ends from the start, while a thread of the client still makes the connection. `read_fd` ends when the session is over,
+whether it ever worked or not; by then `failure` holds why it did not.
 """
 
 from __future__ import annotations
@@ -16,26 +15,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from .texts.failures import Failure
 
 PIPE_BYTES = 1 << 18
 F_SETPIPE_SZ = 1031
-CONNECT_SECONDS = 9.5
-"""A host that does not answer has failed after this long."""
-
-BUSY_SECONDS = 19.5
-"""One that answers, but drops logins because there are many, after this long."""
-
-JOIN_SECONDS = 2.0
+CONNECT_SECONDS = 9.5  # a host that does not answer has failed after this long
 
 
 @dataclass(slots=True)
 class LoginTarget:
     """A host to run a command on."""
 
-    name: str  # in the run
+    name: str  # of the host in the run
     host: str  # as the user wrote it: an alias, a name or an address
     user: str | None = None
     port: int | None = None
@@ -44,7 +36,7 @@ class LoginTarget:
 
 
 class Closable:
-    """Something that may be closed while a thread waits on its behalf."""
+    """Something that any thread may close while its own thread waits."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -53,7 +45,7 @@ class Closable:
         self.wake, self._waker = os.pipe2(os.O_CLOEXEC)  # `wake` has ended once this is closed
 
     def close(self) -> None:
-        """Have every waiting end. Does not wait itself."""
+        """End every wait of its thread. Returns at once."""
         with self._lock:
             if self.closed:
                 return
@@ -67,13 +59,13 @@ class Closable:
         os.close(self._waker)
 
     def release(self) -> None:
-        """Nobody waits any more."""
+        """Close `wake`: its thread waits no more."""
         if self.wake >= 0:
             os.close(self.wake)
             self.wake = -1
 
     def on_close(self, hang_up: Callable[[], None]) -> None:
-        """Have something called when this is closed; at once if it is."""
+        """Call `hang_up` when this is closed; at once if it is closed already."""
         with self._lock:
             if not self.closed:
                 self._hang_ups.append(hang_up)
@@ -81,12 +73,12 @@ class Closable:
         hang_up()
 
     def forget(self, hang_up: Callable[[], None]) -> None:
-        """What :meth:`on_close` was told has ended by itself."""
+        """Call this `hang_up` no more: what it ends has ended by itself."""
         with self._lock, contextlib.suppress(ValueError):
             self._hang_ups.remove(hang_up)
 
     def pause(self, seconds: float) -> None:
-        """Sleep, but not beyond the end."""
+        """Sleep for so long, or until this is closed."""
         poller = select.poll()
         poller.register(self.wake, select.POLLIN)
         poller.poll(max(0.0, seconds) * 1000)
@@ -103,9 +95,9 @@ class Session(Closable):
         self.target = target
         self.failure: Failure | None = None
         self.status: int | None = None  # the exit code of the command, if it is known
-        self.notes: list[str] = []  # for people: a host key was stored
+        self.notes: list[str] = []  # for people, such as that a host key was stored
         self.connected = False
-        self.read_fd, self.output = _pipe()  # the second is the inner end: that of the client
+        self.read_fd, self.output = _pipe()  # the client has `output`, `input` and `errors`, the inner ends
         self.input, self.write_fd = _pipe()
         self.error_fd, self.errors = _pipe()
         for descriptor in (self.read_fd, self.write_fd, self.error_fd):
@@ -114,7 +106,7 @@ class Session(Closable):
         self._thread: threading.Thread | None = None
 
     def close_input(self) -> None:
-        """The remote command sees the end of its standard input once it has read the rest."""
+        """Close the standard input of the remote command: it sees the end once it has read the rest."""
         with self._lock:
             if self.write_fd >= 0:
                 os.close(self.write_fd)
@@ -128,7 +120,7 @@ class Session(Closable):
         self.read_fd = self.write_fd = self.error_fd = -1
 
     def take_notes(self) -> list[str]:
-        """Return what people are to be told since the last time."""
+        """Return the notes since the last call."""
         notes = self.notes[:]
         del self.notes[: len(notes)]  # another thread may have added more
         return notes
@@ -140,11 +132,11 @@ class Session(Closable):
         self.connected = True
 
     def on_failure(self, failure: Failure | None) -> None:
-        """The session has failed, or (None) has ended for another reason."""
+        """The session has failed; None: it has ended for another reason."""
         self.failure = failure
 
     def on_exit(self, status: int | None) -> None:
-        """The remote command has ended; None: nobody knows how."""
+        """The remote command has ended; None: its exit code is not known."""
         self.status = status
 
     def begin(self, serve: Callable[[Session], None]) -> None:
@@ -159,7 +151,7 @@ class Session(Closable):
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left of it: it is closed, and its thread has ended."""
+        """Whether it is closed and its thread has ended."""
         return self.closed and self._thread is not None and not self._thread.is_alive()
 
     def drop(self, *inner: int) -> None:
@@ -172,51 +164,14 @@ class Session(Closable):
         try:
             serve(self)
         finally:
-            # The failure is known by now: the end of the output is what tells.
+            # The output is closed last: who reads its end looks at `failure` and `status` next.
             self.drop(self.input, self.errors)
             self.drop(self.output)
             self.release()
 
 
-class Client(Protocol):
-    """Starts sessions."""
-
-    def start(self, target: LoginTarget) -> Session:
-        """Start a session; returns at once."""
-        ...
-
-    def close(self) -> None:
-        """Close all sessions, and end every thread and process."""
-        ...
-
-
-class OpenSessions:
-    """The sessions of a client that are not over; any thread may start one."""
-
-    def __init__(self) -> None:
-        self._sessions: list[Session] = []
-        self._lock = threading.Lock()
-
-    def start(self, target: LoginTarget, serve: Callable[[Session], None]) -> Session:
-        """Start a session that a thread of its own serves."""
-        session = Session(target)
-        with self._lock:
-            self._sessions = [*(known for known in self._sessions if not known.over), session]
-        session.begin(serve)
-        return session
-
-    def close(self) -> None:
-        """Close them, and wait until their threads have ended."""
-        for session in self._sessions:
-            session.close()
-        deadline = time.monotonic() + JOIN_SECONDS
-        for session in self._sessions:
-            session.join(deadline)
-        self._sessions.clear()
-
-
 def _pipe() -> tuple[int, int]:
     read, write = os.pipe2(os.O_CLOEXEC)
-    with contextlib.suppress(OSError):  # a limit of this user on memory for pipes
+    with contextlib.suppress(OSError):  # beyond the memory that this user may have for pipes
         fcntl.fcntl(write, F_SETPIPE_SZ, PIPE_BYTES)
     return read, write

@@ -22,9 +22,9 @@ from fedfutures.wire.messages import VALUE
 
 from .network import Network, Node, value_of
 
-DURATIONS = frozenset({"_hello_wait", "_hunger_wait", "_means", "_wait", "last", "round_trip", "seconds"})
+DURATIONS = frozenset({"_longest", "_means", "_pause", "_unmet_wait", "_wait", "last", "round_trip", "seconds"})
 """Attributes that hold spans of time; any other float is an instant."""
-LEFT_OUT = frozenset({"boots", "dead", "network", "now", "states"})
+LEFT_OUT = frozenset({"incarnations", "dead", "network", "now", "states"})
 """What a system does not depend on."""
 Key = Any
 Step = Callable[[Network], None]
@@ -127,7 +127,7 @@ def finish(network: Network) -> None:
     """Without further faults everything resolves."""
     network.work()
     network.wait(9.0)
-    if len(network.broker.adoption):
+    if network.broker.adoption.orphans:
         network.wait(70.0)
     network.check_empty()
     origin = node(network, "origin")

@@ -27,12 +27,13 @@ class Host:
 
     def __init__(self) -> None:
         self.segments: dict[str, bytes] = {}
+        self.makers: dict[str, str] = {}  # of segments that were not handed over
         self.coming: dict[str, bytearray] = {}
         self.full = False
 
-    def write(self, name: str) -> str:
+    def write(self, name: str, maker: str = "") -> str:
         """A process of this host writes a segment."""
-        self.segments[name] = bytes_of(name)
+        self.segments[name], self.makers[name] = bytes_of(name), maker
         return name
 
     def size_of(self, name: str) -> int:
@@ -56,9 +57,20 @@ class Host:
         elif isinstance(action, files.Abandon):
             self.coming.pop(action.name, None)
         elif isinstance(action, files.Remove):
+            self._remove(action.names)
+        elif isinstance(action, files.HandOver):
             for name in action.names:
-                self.segments.pop(name, None)
+                self.makers.pop(name, None)
+        elif isinstance(action, files.Discard):
+            self._remove([name for name in action.names if name in self.makers])
+        elif isinstance(action, files.Sweep):
+            self._remove([name for name, maker in self.makers.items() if maker == action.worker])
         return None
+
+    def _remove(self, names: list[str]) -> None:
+        for name in names:
+            self.segments.pop(name, None)
+            self.makers.pop(name, None)
 
     def read(self, action: files.Read) -> tuple[bytes, bytes]:
         """Return the frame and the data that answer a neighbour."""
@@ -73,5 +85,4 @@ class Host:
 
     def forget(self, payload: bytes) -> None:
         """Its owner is done with a payload."""
-        for name in segments_of(payload):
-            self.segments.pop(name, None)
+        self._remove(segments_of(payload))

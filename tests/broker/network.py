@@ -37,11 +37,11 @@ def value_of(payload: bytes) -> bytes:
 class Node:
     """What a shell keeps around a WorkerMachine."""
 
-    def __init__(self, network: Network, name: str, role: str, boot: int, home: str) -> None:
+    def __init__(self, network: Network, name: str, role: str, incarnation: int, home: str) -> None:
         self.network = network
         self.home = home  # its Broker
-        self.name, self.role, self.boot = name, role, boot
-        self.machine = WorkerMachine(name, role, boot, 1000 + boot)
+        self.name, self.role, self.incarnation = name, role, incarnation
+        self.machine = WorkerMachine(name, role, incarnation, 1000 + incarnation)
         self.to_broker: deque[bytes] = deque()
         self.to_node: deque[bytes] = deque()
         self.own: deque[tuple[bytes, int, bytes]] = deque()  # (function, number, payload), not given
@@ -100,7 +100,7 @@ class Node:
         if payload[:1] != MANIFEST:
             return value_of(payload)
         self.network.written += 1
-        return manifest(self.host.write(f"r{self.network.written}-of-{segments_of(payload)[0]}"))
+        return manifest(self.host.write(f"r{self.network.written}-of-{segments_of(payload)[0]}", self.name))
 
     @property
     def todo(self) -> list[int]:
@@ -136,7 +136,7 @@ class Node:
             self.payloads[number], self.functions[number], self.priorities[number] = payload, function, priority
             self.own.append((function, number, payload))
             for name in segments_of(payload):
-                self.host.write(name)
+                self.host.write(name, self.name)
             numbers.append(number)
         return numbers
 
@@ -192,7 +192,7 @@ class Node:
             self.outcomes[number] = VALUE, self._taken(payload, self._result(payload))
 
     def give_back(self, most: int) -> None:
-        """Return Futures that came last, as when others hunger for so many while one takes long here."""
+        """Return Futures that came last, as when others want so many while one takes long here."""
         for back in self.workload.surplus(1e-6, most, None, locked_in=False):
             self.step(back)
 
@@ -208,7 +208,7 @@ class Network:
         self.brokers: dict[str, BrokerMachine] = {}
         self.nodes: dict[str, Node] = {}
         self.dead: list[Node] = []
-        self.boots = 0
+        self.incarnations = 0
         self.states: list[messages.State] = []
         self.between: dict[tuple[str, str], deque[Any]] = {}  # (from, to) -> frames on their way between Brokers
         self.hosts: dict[str, Host] = {}
@@ -227,11 +227,11 @@ class Network:
         return self.brokers[next(iter(self.plan))]
 
     def _start(self, name: str) -> None:
-        boot = self.dice.getrandbits(48)
+        incarnation = self.dice.getrandbits(48)
         host = self.hosts.setdefault(host_of(name), Host())
         host.coming.clear()
         self.brokers[name] = BrokerMachine(
-            name, boot, self.size, msgpack.packb, random.Random(boot), host.size_of, self.space
+            name, incarnation, self.size, msgpack.packb, random.Random(incarnation), host.size_of, self.space
         )  # fmt: skip
 
     def _dial(self, name: str) -> None:
@@ -240,9 +240,9 @@ class Network:
 
     def node(self, role: str, name: str | None = None, home: str | None = None) -> Node:
         """Start a node; under a name that is known, it is that one started again."""
-        self.boots += 1
-        name = name or f"{role}.{self.boots}"
-        node = self.nodes[name] = Node(self, name, role, self.boots, home or self.broker.name)
+        self.incarnations += 1
+        name = name or f"{role}.{self.incarnations}"
+        node = self.nodes[name] = Node(self, name, role, self.incarnations, home or self.broker.name)
         return node
 
     def broker_step(self, event: Event, name: str | None = None) -> None:
@@ -334,7 +334,7 @@ class Network:
                     self.across(way)
 
     def wait(self, seconds: float) -> None:
-        """Let time pass in beats, so that nobody takes a step of the test for silence."""
+        """Let time pass in heartbeats, so that nobody takes a step of the test for silence."""
         for _ in range(int(seconds)):
             self.now += 1.0
             self.settle(1)
@@ -362,8 +362,32 @@ class Network:
             for way, frames in self.between.items():
                 if way[1] == name:
                     frames.clear()
-        self.broker_step(Expect([node.name for node in workers]), name)
+        self.broker_step(
+            Expect(
+                [node.name for node in workers],
+                [one for way in self.between for one in way if name in way and one != name],
+            ),
+            name,
+        )
         self._dial(name)
+
+    def kill_host(self, name: str) -> None:
+        """The host process of a Broker is killed; it starts again, without the files and the Workers that it had."""
+        workers = [node for node in self.nodes.values() if node.home == name]
+        for node in workers:
+            node.alive = False
+            self.dead.append(self.nodes.pop(node.name))
+        host = self.hosts[host_of(name)]
+        host.segments.clear()
+        host.makers.clear()
+        for way, frames in self.between.items():
+            if name in way:
+                frames.clear()
+        self._start(name)
+        self.broker_step(Expect([], [one for way in self.between for one in way if name in way and one != name]), name)
+        self._dial(name)
+        for _ in workers:
+            self.node("worker", home=name)
 
     def cut(self, way: tuple[str, str], *, kept: bool) -> None:
         """Cut a link; `kept`: what is sent meanwhile arrives when it is whole again."""
@@ -384,7 +408,7 @@ class Network:
             self.settle(2)
             for node in list(self.nodes.values()):
                 if node.role == "worker":
-                    self._work_at(node)
+                    self.run_at(node)
             if all(self._is_done(node) for node in self.nodes.values()):
                 return
             if self.now % 7 < 0.06:
@@ -397,7 +421,8 @@ class Network:
         ]  # fmt: skip
         raise AssertionError(f"never resolved: {stuck[:5]}")
 
-    def _work_at(self, node: Node) -> None:
+    def run_at(self, node: Node) -> None:
+        """Let a Worker start and finish what it can."""
         while node.finish():
             pass
         if node.own and node.running:
@@ -413,7 +438,7 @@ class Network:
         """Assert that nobody's books have anything left in them."""
         for broker in self.brokers.values():
             statistics = broker.statistics()
-            assert (statistics["queued"], statistics["held"], len(broker.adoption)) == (0, 0, 0), broker.name
+            assert (statistics["queued"], statistics["held"], broker.adoption.orphans) == (0, 0, {}), broker.name
             assert not broker.ledger.intakes
             assert not broker.ledger.parked
             assert not broker.recovery.doubtful

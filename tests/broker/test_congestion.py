@@ -110,6 +110,24 @@ def test_waiting_in_vain_takes_longer_each_time() -> None:
     assert window.deadline() == now + TIMEOUT_SECONDS
 
 
+def test_a_way_that_is_open_again_is_not_held_against_what_it_was() -> None:
+    """Else the first question that is lost in a new session is asked again after half a minute."""
+    window, now = CongestionWindow(), 0.0
+    window.on_request(("s", 0), 10, now)
+    window.on_answer(("s", 0), now + 5.0)
+    for _ in range(5):
+        window.on_request(("s", 0), 10, now)
+        due = window.deadline()
+        assert due is not None
+        now = due
+        window.on_timeout(now)
+    window.on_request(("s", 0), 10, now)
+    assert window.begin_anew(now) == [("s", 0)]
+    window.on_request(("s", 0), 10, now)
+    assert window.deadline() == now + TIMEOUT_SECONDS
+    window.check()
+
+
 @given(st.lists(st.tuples(st.sampled_from("acdl"), st.integers(0, 5), st.floats(0.0, 3.0)), max_size=60))
 def test_limits_hold_whatever_happens(steps: list[tuple[str, int, float]]) -> None:
     window, now = CongestionWindow(), 0.0

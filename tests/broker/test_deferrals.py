@@ -13,6 +13,7 @@ from fedfutures.broker.ledger import Ledger
 from fedfutures.broker.lots import Lot
 from fedfutures.broker.outbox import Outbox
 from fedfutures.broker.segment_cache import SegmentCache
+from fedfutures.errors import RemoteProtocolError
 from fedfutures.federation.terms import Terms
 from fedfutures.wire.messages import Chunk, Constant, Drop, Fetch, Results
 
@@ -49,6 +50,10 @@ class Door:
         """Results come; return those that need not wait."""
         came = Results(4, 1, list(range(len(outcomes))), list(outcomes), [], 3.0, len(outcomes))
         return self.deferrals.defer_results(self.n, came, lambda: awaited, 0.0)
+
+    def ask_for(self, name: str) -> None:
+        """A node needs a segment."""
+        self.downloads.wait(Deferred("n", Fetch(name), [], is_local=True), "n", [name], 0.0)
 
     def store(self, name: str) -> list[Any]:
         """A segment of five bytes comes; return what goes on."""
@@ -98,17 +103,28 @@ def test_futures_wait_for_constants_that_came_before_them(door: Door) -> None:
 
 
 def test_results_wait_one_by_one_if_they_are_awaited(door: Door) -> None:
-    left = door.results(b"plain", manifest("a"), manifest("late"), manifest("here"), awaited={1})
-    assert (left.ids, left.seconds) == ([0, 3], 3.0)
+    left = door.results(b"plain", manifest("a"), manifest("late"), awaited={1})
+    assert (left.ids, left.seconds) == ([0], 3.0)
     assert ("n", Drop(["late"])) in nodes.said(door.outbox)
     (results,) = door.store("a")
     assert (results.ids, results.outcomes, results.seconds) == ([1], [manifest("a")], 0.0)
     assert "late" not in door.downloads
 
 
+def test_a_result_names_no_segment_of_others(door: Door) -> None:
+    """Whoever opens a result removes its segments."""
+    with pytest.raises(RemoteProtocolError, match="not written"):
+        door.results(manifest("a", "here"), awaited={0})
+    assert len(door.downloads) == 0
+    door.results(manifest("a"), awaited={0})
+    door.store("a")
+    door.here.add("a")
+    assert door.results(manifest("a"), awaited={0}).ids == [0], "it has brought this one"
+
+
 def test_only_segments_for_this_host_are_cached(door: Door) -> None:
     door.results(manifest("result"), awaited={0})
-    door.deferrals.defer_fetch("n", "asked for", 0.0)
+    door.ask_for("asked for")
     door.lot(manifest("argument"))
     nodes.said(door.outbox)
     sizes = []
@@ -136,7 +152,7 @@ def test_what_only_futures_miss_that_are_gone_is_not_downloaded(door: Door) -> N
 
 def test_a_new_session_keeps_what_is_for_this_host(door: Door) -> None:
     door.lot(manifest("argument"))
-    door.deferrals.defer_fetch("n", "asked for", 0.0)
+    door.ask_for("asked for")
     door.results(manifest("result"), awaited={0})
     door.deferrals.defer_constant("n", Constant("c", 1, manifest("constant")), 0.0)
     door.deferrals.on_new_session("n")
@@ -145,6 +161,8 @@ def test_a_new_session_keeps_what_is_for_this_host(door: Door) -> None:
     assert not any(isinstance(message, Drop) for _, message in nodes.said(door.outbox))
     assert door.store("asked for") == [Fetch("asked for")]
     door.ledger.close("n")
+    door.deferrals.forget_vacated()
     door.deferrals.on_peer_gone("n")
+    door.downloads.on_peer_gone("n", 0.0)
     assert (len(door.downloads), door.parked()) == (0, [])
     door.check()

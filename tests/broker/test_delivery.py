@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from fedfutures.broker.delivery import COLLECT_SECONDS, Delivery, only
-from fedfutures.broker.files import Remove
+from fedfutures.broker.delivery import COLLECT_SECONDS, Delivery, joined, only, segments_in
+from fedfutures.broker.files import HandOver, Remove
 from fedfutures.broker.lots import Intake
 from fedfutures.broker.outbox import Outbox
 from fedfutures.broker.segment_cache import SegmentCache
+from fedfutures.federation.events import Send
 from fedfutures.federation.terms import Terms
-from fedfutures.wire.messages import CANCELLED, LOST, Results
+from fedfutures.wire import codec
+from fedfutures.wire.messages import CANCELLED, LOST, MAX_COUNT, Results
 
 from . import nodes
+from .hosts import manifest
 
 
 class Post:
@@ -21,7 +24,7 @@ class Post:
     def __init__(self) -> None:
         self.outbox, self.n = Outbox(), nodes.neighbour("n")
         self.cache = SegmentCache(self.outbox, 100)
-        peers = nodes.table(nodes.origin("o"), self.n)
+        peers = nodes.table(nodes.origin("o"), self.n, nodes.worker("w"))
         self.delivery = Delivery(peers, self.outbox, self.cache, lambda report: repr(report).encode())
 
     def deliver(self, giver: str, *ids: int, number: int = 4, left: int = 1, now: float = 10.0) -> None:
@@ -57,13 +60,14 @@ def test_to_a_neighbour_the_first_go_at_once_and_others_together(post: Post) -> 
         post.deliver("n", i)
     post.deliver("n", 9, number=5)
     assert post.said() == []
-    (due,) = post.delivery.deadlines()
+    due = post.delivery.deadline()
+    assert due is not None
     assert due == pytest.approx(10.0 + COLLECT_SECONDS)
     post.delivery.flush_if_due(post.n, due - 0.001)
     assert post.said() == []
     post.delivery.flush_if_due(post.n, due)
     assert post.said() == [("n", [2, 3], 1.0, 2), ("n", [9], 0.5, 1)]
-    assert post.delivery.deadlines() == []
+    assert post.delivery.deadline() is None
 
 
 def test_what_was_collected_for_a_neighbour_that_is_gone_is_dropped(post: Post) -> None:
@@ -71,7 +75,7 @@ def test_what_was_collected_for_a_neighbour_that_is_gone_is_dropped(post: Post) 
         post.deliver("n", i)
     post.said()
     post.delivery.forget("n")
-    assert post.delivery.deadlines() == []
+    assert post.delivery.deadline() is None
     post.deliver("n", 3)
     assert post.said() == [("n", [3], 0.5, 1)], "it begins anew"
 
@@ -85,7 +89,27 @@ def test_segments_for_one_future_go_with_the_last_outcome_of_its_batch(post: Pos
     assert any(isinstance(action, Remove) for action in post.outbox.take())
 
 
+@pytest.mark.parametrize(("giver", "to"), [("o", ""), ("n", ""), ("w", "w")])
+def test_segments_are_handed_over_before_the_outcome_is_sent(post: Post, giver: str, to: str) -> None:
+    outcomes = [b"small", manifest("a", "b"), b"", manifest("c")]
+    post.delivery.deliver(intake(giver), [1, 2, 3, 4], outcomes, [(3, CANCELLED)], 10.0)
+    first, second = post.outbox.take()
+    assert (first, isinstance(second, Send)) == (HandOver(["a", "b", "c"], to), True)
+
+
+def test_small_outcomes_hand_nothing_over(post: Post) -> None:
+    post.delivery.deliver(intake("o"), [1, 2], [b"small", b""], [(2, CANCELLED)], 0.0)
+    assert [type(action) for action in post.outbox.take()] == [Send]
+    assert segments_in([]) == segments_in([b"\x80r", b"\xa1r"]) == []
+
+
 def test_some_results_of_several() -> None:
     all_of_them = Results(1, 2, [1, 2], [b"a", b"b"], [(1, LOST), (2, LOST)], 3.0, 2)
     assert only(all_of_them, {2}) == Results(1, 2, [2], [b"b"], [(2, LOST)], 3.0, 2)
     assert only(all_of_them, {2}, measured=False) == Results(1, 2, [2], [b"b"], [(2, LOST)])
+
+
+def test_what_a_liar_measured_is_joined_to_what_messages_can_say() -> None:
+    lie = Results(1, 1, [1], [b""], seconds=1e308, count=MAX_COUNT)
+    found = joined([lie, Results(1, 1, [2], [b""], seconds=1e308, count=MAX_COUNT)])
+    assert codec.decode(codec.encode(found))[2] == found

@@ -6,7 +6,7 @@ import pytest
 
 from fedfutures.broker.dispatch import MOST_CROSSINGS
 from fedfutures.broker.events import Expect
-from fedfutures.broker.recovery import EXPECT_SECONDS
+from fedfutures.broker.recovery import EXPECT_NEIGHBOURS_SECONDS, EXPECT_SECONDS
 from fedfutures.federation import schedule
 from fedfutures.federation.link import SILENT_AFTER_SECONDS
 from fedfutures.wire.messages import Batch, Demand, Function, Holding, Return, Want
@@ -130,6 +130,35 @@ def test_what_own_workers_start_soon_is_not_given_back(bench: Bench) -> None:
     assert bench.heard_by("n", Return) == [Return(4, [1, 2], 1, 0)]
 
 
+def test_what_waits_behind_futures_that_take_longer_than_expected_is_given_back(bench: Bench) -> None:
+    bench.join("w", demand=1)
+    bench.broker.durations.learn(b"f", schedule.MOVE_SECONDS / 3, 1)
+    lent(bench, 2)
+    bench.tick()
+    bench.say("n", Demand(9, 9, 9))
+    bench.tick()
+    assert bench.heard_by("n", Return) == []  # it is to start within 2 ms
+    due = bench.broker.next_deadline()
+    assert due is not None
+    assert due <= bench.now + schedule.STUCK_SECONDS + 1e-9
+    bench.tick(schedule.STUCK_SECONDS)
+    assert bench.heard_by("n", Return) == [Return(4, [2], 1, 0)]
+
+
+def test_who_gives_back_has_nobody_idle_until_it_says_so(bench: Bench) -> None:
+    bench.join("busy", demand=0)
+    bench.neighbour("n", Demand(9, 3, 3))
+    bench.submit()
+    bench.tick()
+    (batch,) = bench.heard_by("n", Batch)
+    bench.say("n", Return(batch.piece, [1], 1, 0))
+    bench.tick()
+    assert bench.given_to("n") == []
+    bench.say("n", Demand(9, 1, 3))
+    bench.tick()
+    assert bench.given_to("n") == [[1]]
+
+
 def test_suspects_are_given_back_with_their_record(bench: Bench) -> None:
     lent(bench, crashes=1)
     bench.say("n", Demand(9, 2, 2))
@@ -234,6 +263,17 @@ def test_nested_futures_count_as_those_of_their_root(bench: Bench) -> None:
     bench.tick()
     (batch,) = bench.heard_by("n", Batch)
     assert (batch.submitter, batch.root, batch.priority) == ("w", "o", 2)
+
+
+def test_nor_before_expected_neighbours_have_or_could_have(bench: Bench) -> None:
+    bench.step(Expect(["w"], ["n", "m"]))
+    bench.join("w", demand=5)
+    bench.submit(ids=[1, 2])
+    bench.neighbour("n", Demand(0, 0))
+    bench.tick(EXPECT_NEIGHBOURS_SECONDS / 2)
+    assert bench.given_to("w") == []  # m has not spoken
+    bench.tick(EXPECT_NEIGHBOURS_SECONDS)
+    assert bench.given_to("w") != []
 
 
 def test_nothing_is_given_out_before_expected_workers_have_spoken(bench: Bench) -> None:

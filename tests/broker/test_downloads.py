@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from fedfutures.broker import congestion, files
 from fedfutures.broker.congestion import TIMEOUT_SECONDS
-from fedfutures.broker.downloads import Download, Downloads
+from fedfutures.broker.downloads import LATER_SECONDS, Download, Downloads
 from fedfutures.broker.outbox import Outbox
-from fedfutures.wire.messages import Chunk, Get
+from fedfutures.wire.messages import LATER, Chunk, Get
 
 from .hosts import bytes_of
 
@@ -135,6 +135,22 @@ def test_what_is_lost_is_asked_for_again(net: Net) -> None:
     net.downloads.tick(net.now)
     net.act()
     assert net.asked == [("n", lost)]
+
+
+def test_what_is_to_come_later_is_asked_for_again_and_others_take_their_turn(net: Net) -> None:
+    net.wait("k", "n", "a")
+    net.wait("l", "n", "b")
+    net.answer(size=LATER)
+    while net.asked:
+        net.answer()
+    assert net.ready == ["l"]
+    assert net.downloads.deadline() == LATER_SECONDS
+    net.now = LATER_SECONDS
+    net.downloads.tick(net.now)
+    net.act()
+    while net.asked:
+        net.answer()
+    assert net.ready == ["l", "k"]
 
 
 def test_a_neighbour_that_is_gone_takes_its_keys_along(net: Net) -> None:

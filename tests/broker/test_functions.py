@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fedfutures.broker import functions
+from fedfutures.broker.files import HandOver
 from fedfutures.broker.functions import Functions
 from fedfutures.broker.ledger import Ledger
 from fedfutures.broker.lots import Lot
@@ -14,6 +15,7 @@ from fedfutures.federation.terms import Terms
 from fedfutures.wire.messages import Constant, Function, Want
 
 from . import nodes
+from .hosts import manifest
 
 F, G = Function(b"f", "f", b"body"), Function(b"g", "g", b"other body")
 MODULE, NO_MODULE = Function(b"import m", "m", b"text"), Function(b"import m", "m", b"")
@@ -55,7 +57,7 @@ def test_lots_go_on_with_their_function(desk: Desk) -> None:
     for each in (desk.lot("o", 1), desk.lot("o", 2), desk.lot("n", 3)):
         desk.functions.defer(each, 0.0)
     assert desk.said() == [("o", Want(b"f")), ("n", Want(b"f"))], "each giver is asked once"
-    assert len(desk.ledger.queue) == 0
+    assert desk.ledger.queue.count == 0
     desk.functions.on_function(desk.o, F, 0.0)
     assert [lot.ids for lot in desk.ledger.queue] == [[1], [2], [3]]
     assert desk.ledger.parked == {}
@@ -99,6 +101,7 @@ def test_the_oldest_definitions_are_dropped(desk: Desk, monkeypatch: pytest.Monk
     for function in (F, G):
         desk.functions.on_function(desk.o, function, 0.0)
     assert (list(desk.functions.definitions), desk.functions.bytes) == ([b"g"], len(G.body))
+    assert desk.o.knows == {b"g"}  # else it would grow with all that a program ever made
 
 
 def test_one_definition_is_kept_however_large(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +142,12 @@ def test_in_a_new_session_a_peer_is_asked_again(desk: Desk) -> None:
     desk.peers.leave(desk.o)
     desk.functions.on_new_session(desk.n, 0.0)
     assert desk.said() == [("n", Want(b"f")), ("n", Want(b"import m"))]
+
+
+def test_segments_of_a_constant_outlive_the_worker_that_made_them(desk: Desk) -> None:
+    for peer in (desk.v, desk.n):
+        desk.functions.on_constant(peer, Constant(peer.name, 1, manifest(f"{peer.name}-7")), 0.0)
+    assert [each for each in desk.outbox.take() if isinstance(each, HandOver)] == [HandOver(["v-7"])]
 
 
 def test_the_newest_constant_wins(desk: Desk) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
+from typing import Any
+
 import msgpack
 import pytest
 
 from fedfutures.broker import files, functions, machine
-from fedfutures.broker.events import GaveUp, Publish
-from fedfutures.broker.load import HUNGER_AFTER_SECONDS, HUNGER_REPEAT_SECONDS
+from fedfutures.broker.events import AskStandIn, GaveUp, PeerContinued, PeerStopped, Publish
+from fedfutures.broker.load import UNMET_AFTER_SECONDS, UNMET_REPEAT_SECONDS
 from fedfutures.broker.recovery import CRASH_LIMIT
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation import schedule
-from fedfutures.federation.channel import ACK_DELAY_SECONDS, ACK_EVERY_MESSAGES, REPEAT_AFTER_SECONDS, WINDOW
+from fedfutures.federation.channel import ACK_DELAY_SECONDS, ACK_EVERY_MESSAGES, REPEAT_AFTER_SECONDS, WINDOW, Channel
 from fedfutures.federation.events import Arrived, Send
 from fedfutures.wire.messages import (
     CANCELLED,
@@ -40,13 +44,16 @@ from fedfutures.wire.messages import (
 
 from .bench import BODY, Bench, results
 
+THOUSAND = 1000
+PEER_BYTES_AT_MOST = 30 << 10
+
 # -- links -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_peer_is_welcome(bench: Bench) -> None:
     bench.join("w")
     (welcome,) = bench.heard_by("w", Welcome)
-    assert (welcome.protocol, welcome.name, welcome.boot, welcome.size) == (PROTOCOL, "b", 7, 2)
+    assert (welcome.protocol, welcome.name, welcome.incarnation, welcome.size) == (PROTOCOL, "b", 7, 2)
     bench.say("w", Hello(PROTOCOL, "worker", "w", 1, 99))  # its Welcome was lost
     bench.say("w", Hello(PROTOCOL, "worker", "w", 1, 99, welcome.session))
     assert bench.heard_by("w", Welcome) == [welcome, welcome]
@@ -71,6 +78,7 @@ def test_a_session_lasts_as_long_as_both_ends_whatever_a_hello_names(bench: Benc
     assert bench.broker.explain("o", 1) == "with w, attempt 1, 0 crashes"
 
 
+@pytest.mark.fault("D13")
 def test_another_protocol_is_refused_by_name(bench: Bench) -> None:
     bench.say("w", Hello(PROTOCOL + 1, "worker", "host.1", 1, 99))
     (refused,) = bench.heard_by("w", Refused)
@@ -78,10 +86,11 @@ def test_another_protocol_is_refused_by_name(bench: Bench) -> None:
     assert "w" not in bench.broker.peers
 
 
+@pytest.mark.fault("D3")
 def test_another_boot_is_another_process(bench: Bench) -> None:
     bench.join("w", demand=5)
     bench.submit()
-    bench.join("w", boot=2, demand=5)
+    bench.join("w", incarnation=2, demand=5)
     (first, second) = bench.heard_by("w", Batch)
     assert (first.attempt, second.attempt) == (1, 2)
     assert len(bench.heard_by("w", Function)) == 2
@@ -186,6 +195,7 @@ def test_demand_is_said_again_when_half_was_used(bench: Bench) -> None:
     assert bench.heard_by("o", Demand)
 
 
+@pytest.mark.fault("D12")
 def test_a_queue_of_many_bytes_asks_for_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "QUEUE_BYTES_AT_MOST", 5)
     bench.join("w", demand=1)
@@ -243,6 +253,7 @@ def test_the_backlog_of_the_submitter_counts(bench: Bench) -> None:
     assert [len(batch.ids) for batch in bench.heard_by("w", Batch)] == [2]
 
 
+@pytest.mark.fault("D10")
 def test_no_more_is_given_than_was_asked_for(bench: Bench) -> None:
     bench.broker.durations.learn(b"f", 1e-5, 1)
     bench.join("w", demand=3)
@@ -577,11 +588,11 @@ def test_a_worker_that_comes_after_all_is_used(bench: Bench) -> None:
     assert len(bench.heard_by("w", Batch)) == 1
 
 
-# -- hunger ----------------------------------------------------------------------------------------------------------
+# -- unmet demand ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def hungry(bench: Bench) -> Bench:
+def idle(bench: Bench) -> Bench:
     """One Worker has work, the other one has none."""
     bench.join("busy", demand=1)
     bench.submit()
@@ -590,35 +601,35 @@ def hungry(bench: Bench) -> Bench:
     return bench
 
 
-def test_hunger_is_published_after_a_moment_and_again(hungry: Bench) -> None:
-    assert hungry.published == []
-    due = hungry.broker.next_deadline()
-    assert due == HUNGER_AFTER_SECONDS
-    hungry.tick(due)
-    (state,) = hungry.published
-    assert (state.boot, state.number, state.hunger, state.spare, state.size) == (7, 1, 3, 0, 2)
-    hungry.tick(HUNGER_REPEAT_SECONDS / 2)
-    assert len(hungry.published) == 1
-    hungry.tick(HUNGER_REPEAT_SECONDS)
-    assert [state.number for state in hungry.published] == [1, 2]
+def test_unmet_demand_is_published_after_a_moment_and_again(idle: Bench) -> None:
+    assert idle.published == []
+    due = idle.broker.next_deadline()
+    assert due == UNMET_AFTER_SECONDS
+    idle.tick(due)
+    (state,) = idle.published
+    assert (state.incarnation, state.number, state.unmet, state.spare, state.size) == (7, 1, 3, 0, 2)
+    idle.tick(UNMET_REPEAT_SECONDS / 2)
+    assert len(idle.published) == 1
+    idle.tick(UNMET_REPEAT_SECONDS)
+    assert [state.number for state in idle.published] == [1, 2]
 
 
-def test_hunger_ends_when_work_comes(hungry: Bench) -> None:
-    hungry.tick(1.0)
-    hungry.submit(piece=2)
-    hungry.tick()
-    assert [state.hunger for state in hungry.published] == [3, 0]
-    hungry.tick(1.0)
-    assert len(hungry.published) == 2
+def test_unmet_demand_ends_when_work_comes(idle: Bench) -> None:
+    idle.tick(1.0)
+    idle.submit(piece=2)
+    idle.tick()
+    assert [state.unmet for state in idle.published] == [3, 0]
+    idle.tick(1.0)
+    assert len(idle.published) == 2
 
 
-def test_a_moment_of_hunger_is_not_published(hungry: Bench) -> None:
-    hungry.submit(piece=2)
-    hungry.tick(1.0)
-    assert hungry.published == []
+def test_a_moment_of_unmet_demand_is_not_published(idle: Bench) -> None:
+    idle.submit(piece=2)
+    idle.tick(1.0)
+    assert idle.published == []
 
 
-def test_nobody_is_hungry_where_nobody_has_work(bench: Bench) -> None:
+def test_no_demand_is_unmet_where_nobody_has_work(bench: Bench) -> None:
     bench.join("v", demand=3)
     bench.join("w", demand=3)
     bench.tick()
@@ -648,25 +659,7 @@ def test_of_two_that_set_a_constant_the_later_one_wins_everywhere(bench: Bench) 
     assert bench.heard_by("o", Constant) == bench.heard_by("w", Constant) == [Constant("name", 3, b"late")]
 
 
-# -- for people ------------------------------------------------------------------------------------------------------
-
-
-def test_explain(bench: Bench) -> None:
-    bench.submit()
-    assert bench.broker.explain("o", 1) == "queued at Broker b, 1 in all; Workers have room for 0"
-    assert bench.broker.explain("o", 2) == "not known to Broker b"
-    bench.join("w", demand=1)
-    assert bench.broker.explain("o", 1) == "with w, attempt 1, 0 crashes"
-    assert bench.broker.explain("o", 2) == "not known to Broker b"
-
-
-def test_statistics(bench: Bench) -> None:
-    bench.submit(ids=[1, 2])
-    bench.join("w", demand=1)
-    assert bench.broker.statistics() == {
-        "peers": 2, "workers": 1, "neighbours": 0, "queued": 1, "held": 1, "functions": 1, "resolved": 0, "crashes": 0,
-        "violations": 0, "fetching": 0, "fetched_bytes": 0,
-    }  # fmt: skip
+# -- for tests -------------------------------------------------------------------------------------------------------
 
 
 def test_check_finds_what_is_wrong(bench: Bench) -> None:
@@ -696,4 +689,87 @@ def test_check_finds_what_is_wrong(bench: Bench) -> None:
 
 def test_every_action_is_one_the_shell_knows() -> None:
     of_files = set(files.Action.__args__)  # type: ignore[attr-defined]
-    assert set(machine.Action.__args__) == {Send, Publish} | of_files  # type: ignore[attr-defined]
+    assert set(machine.Action.__args__) == {Send, Publish, AskStandIn} | of_files  # type: ignore[attr-defined]
+
+
+# -- Workers that are stopped ----------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_is_stopped_is_given_nothing_and_others_run_what_it_has_not_started(bench: Bench) -> None:
+    bench.join("o", "origin")
+    bench.say("o", BODY)
+    bench.join("w", demand=10)
+    for piece in (1, 2):
+        bench.submit(ids=[piece], piece=piece)
+        bench.tick()
+        bench.say("w", Demand(10, 0))
+    assert bench.given_to("w") == [[1], [2]]
+    bench.step(PeerStopped("w", (1, 1)))
+    bench.join("v", demand=10)
+    bench.tick()
+    assert bench.given_to("v") == [[2]], "the one that it runs stays with it until it ends"
+    bench.say("w", Demand(20, 0))  # said before it was stopped
+    bench.say("v", Demand(20, 0))
+    bench.submit(ids=[3], piece=3)
+    assert (bench.given_to("w"), bench.given_to("v")) == ([], [[3]])
+    bench.heard_by("w", Cancel)
+    bench.step(PeerContinued("w"))
+    assert bench.heard_by("w", Cancel) == [Cancel(2, [2])]
+    bench.say("w", results(2, [2]))
+    assert [came.ids for came in bench.heard_by("o", Results)] == [[2]], "the first result counts"
+    assert bench.heard_by("v", Cancel) == [Cancel(1, [2])]
+    bench.submit(ids=[4], piece=4)
+    assert bench.given_to("w") + bench.given_to("v") == [[4]], "the next one may go to it again"
+
+
+def test_what_a_stopped_worker_was_running_runs_again_once_it_has_ended(bench: Bench) -> None:
+    bench.join("o", "origin")
+    bench.say("o", BODY)
+    bench.join("w", demand=10)
+    bench.submit(ids=[1])
+    bench.step(PeerStopped("w", (1, 1)))
+    bench.step(PeerStopped("w", (1, 1)))  # once is enough
+    bench.join("v", demand=10)
+    bench.lose("w", (1, 1), blame=False)
+    (batch,) = bench.heard_by("v", Batch)
+    assert (batch.ids, batch.attempt, batch.crashes) == ([1], 2, 0)
+
+
+def test_nobody_but_a_worker_that_is_known_is_stopped(bench: Bench) -> None:
+    bench.neighbour("n", Demand(1, 1, 1))
+    for name in ("n", "nobody"):
+        bench.step(PeerStopped(name, None))
+        bench.step(PeerContinued(name))
+    assert bench.broker.load.is_deserted() is False
+
+
+@pytest.mark.fault("B6")
+def test_a_thousand_workers_cost_little_each() -> None:
+    """With a session, a Future held and its outcome for each; not in a bench, which looks at all of them each time."""
+    broker = machine.BrokerMachine("b", 7, THOUSAND, msgpack.packb, random.Random(1), lambda name: 0, 1 << 20)
+    names = [f"w{number}" for number in range(THOUSAND)]
+    given: dict[str, list[int]] = {}
+    sessions: dict[str, int] = {}
+
+    def say(peer: str, *said: Any) -> None:
+        for sequence, message in said:
+            base = sessions[peer] if sequence else 0
+            for action in broker.step(Arrived(peer, sequence and base + sequence, base, message), 0.0):
+                if isinstance(action, Send) and isinstance(action.message, Batch):
+                    given.setdefault(action.peer, []).extend(action.message.ids)
+                if isinstance(action, Send) and isinstance(action.message, Welcome):
+                    sessions[action.peer] = Channel(action.message.session).acknowledged
+
+    say("o", (0, Hello(PROTOCOL, "origin", "o", 1, 99)))
+    tracemalloc.start()
+    for name in names:
+        say(name, (0, Hello(PROTOCOL, "worker", name, 1, 99)))
+        say(name, (1, Demand(1, 1)))
+    ids = list(range(1, THOUSAND + 1))
+    say("o", (1, BODY), (2, Batch(1, "o", b"f", 1, 0, 0, False, ids.copy(), [b"1"] * THOUSAND)))
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    broker.check()
+    assert sorted(number for some in given.values() for number in some) == ids
+    assert given.keys() == set(names)
+    assert taken < THOUSAND * PEER_BYTES_AT_MOST

@@ -57,11 +57,11 @@ def test_whoever_comes_later_is_asked() -> None:
 def test_in_a_new_session_it_is_asked_again() -> None:
     bench = Bench()
     bench.neighbour("below", dialled=True)
-    bench.neighbour("above", boot=3)
+    bench.neighbour("above", incarnation=3)
     bench.join("w")
     bench.say("w", Want(KEY))
     assert bench.heard_by("above", Want) == [Want(KEY)]
-    bench.neighbour("above", boot=4)
+    bench.neighbour("above", incarnation=4)
     assert bench.heard_by("above", Want) == [Want(KEY)]
     assert bench.heard_by("below", Want) == []
 

@@ -15,6 +15,7 @@ from fedfutures.broker.recovery import CRASH_LIMIT
 from fedfutures.node import events as rules
 from fedfutures.wire.messages import CANCELLED, POISONED, VALUE
 
+from .hosts import manifest
 from .network import CRASH, Network, Node, value_of
 from .work_rules import FUNCTIONS, WHICH, Work
 
@@ -73,7 +74,7 @@ class Federation(Work):
         given = list(node.machine.own.where)
         if given:
             chosen = given[number % len(given)]
-            self.cancelled.add((node.name, node.boot, chosen))
+            self.cancelled.add((node.name, node.incarnation, chosen))
             node.step(rules.CancelGiven([chosen]))
 
     @rule(which=WHICH, name=st.sampled_from(["a", "b"]))
@@ -133,7 +134,7 @@ class Federation(Work):
         if kind == VALUE:
             assert outcome == value_of(payload)
         elif kind == CANCELLED:
-            assert (node.name, node.boot, number) in self.cancelled
+            assert (node.name, node.incarnation, number) in self.cancelled
         else:
             assert kind == POISONED
             assert payload.startswith(CRASH)
@@ -197,3 +198,29 @@ def test_random_walks(seed: int) -> None:
 
 TestFederation = Federation.TestCase
 TestFederation.settings = settings(max_examples=scaled(40), stateful_step_count=40, deadline=None)
+
+
+# -- a whole host in the middle ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("homes", ["c", "bc", "abc"])
+@pytest.mark.parametrize("seed", range(8, 8 + scaled(100)))
+def test_a_host_in_the_middle_that_is_killed_with_all_its_files_loses_nothing(homes: str, seed: int) -> None:
+    dice = random.Random(seed)
+    network = Network(len(homes), {"a.broker": ["b.broker"], "b.broker": ["c.broker"], "c.broker": []})
+    origin = network.node("origin", home="a.broker")
+    for home in homes:
+        network.node("worker", home=f"{home}.broker")
+    network.settle(12)
+    origin.submit(b"f", [manifest(network.hosts["a"].write(f"o{i}", origin.name)) for i in range(30)])
+    network.settle(dice.randint(1, 12))
+    for _ in range(dice.randint(0, 3)):
+        for node in list(network.nodes.values()):
+            if node.role == "worker":
+                network.run_at(node)
+        network.settle(dice.randint(1, 3))
+    network.kill_host("b.broker")
+    began = network.now
+    network.work()
+    assert {kind for kind, _ in origin.outcomes.values()} == {VALUE}
+    assert network.now - began < 15.0

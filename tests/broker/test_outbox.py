@@ -17,7 +17,7 @@ def test_actions_are_taken_once_in_their_order() -> None:
     state = State(1, 2, 3, 4, 5)
     outbox.send(w, Want(b"f"), 0.0)
     outbox.send_unnumbered("x", Stranger())
-    outbox.publish("", state)
+    outbox.act(Publish("", state))
     outbox.act(Remove(["s"]))
     first, *others = outbox.take()
     assert isinstance(first, Send)

@@ -1,4 +1,4 @@
-"""Questions that go around: everybody concerned is asked, everybody is answered for, nobody waits for ever."""
+"""Questions that go around: all concerned are asked and answered for, nobody waits for ever; what a Broker says."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import msgpack
 import pytest
 
+from fedfutures.broker.lots import Lot
 from fedfutures.broker.queries import SHARE_OF_TIME
 from fedfutures.federation.link import SILENT_AFTER_SECONDS
-from fedfutures.wire.messages import Ack, Answer, Bye, Demand, Inquire
+from fedfutures.federation.terms import Terms
+from fedfutures.wire.messages import Ack, Answer, Bye, Demand, Function, Inquire
 
 from .bench import Bench
 
@@ -100,3 +102,57 @@ def test_a_question_ends_with_its_asker(wide: Bench) -> None:
     assert not wide.broker.queries.open
     wide.say("w", Answer(question.number, "w", report("late"), True))
     assert wide.heard_by("p", Answer) == []
+
+
+# -- what the Broker says itself -------------------------------------------------------------------------------------
+
+
+def admit(bench: Bench, *ids: int, number: int, key: Any = None, submitter: str = "o", crashes: int = 0) -> Lot:
+    terms = Terms(submitter, b"\xab\xcd\xef\x01\x23", "o", 0, 2, crashes)
+    return bench.broker.ledger.admit("o", number, terms, list(ids), [b"p"] * len(ids), key)
+
+
+def changes(bench: Bench, before: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in bench.broker.statistics().items() if count != before[name]}
+
+
+def test_counts_follow_what_the_parts_hold(wide: Bench) -> None:
+    broker, ledger, before = wide.broker, wide.broker.ledger, wide.broker.statistics()
+    assert before == {
+        "peers": 3, "workers": 1, "neighbours": 1, "queued": 0, "held": 0, "functions": 1, "resolved": 0, "crashes": 0,
+        "violations": 0, "fetching": 0, "fetched_bytes": 0,
+    }  # fmt: skip
+    lot = admit(wide, 1, 2, 3, number=8)
+    admit(wide, 4, number=9, key=b"digest")
+    assert changes(wide, before) == {"queued": 3}
+    number, _, _ = ledger.give(lot, 2, "w", 0.0)
+    assert changes(wide, before) == {"queued": 1, "held": 2}
+    ledger.settle(ledger.accounts["w"].held[number], [1])
+    assert changes(wide, before) == {"queued": 1, "held": 1, "resolved": 1}
+    broker.functions.on_function(broker.peers["o"], Function(b"digest", "f", b"body"), 0.0)
+    broker.sessions.note_violation()
+    assert changes(wide, before) == {"queued": 2, "held": 1, "resolved": 1, "functions": 2, "violations": 1}
+
+
+def test_a_queued_future_is_explained_by_the_room_of_workers(wide: Bench) -> None:
+    admit(wide, 1, 2, number=8)
+    assert wide.broker.explain("o", 2) == "queued at Broker b, 2 in all; Workers have room for 1"
+    wide.broker.load.on_demand("w", Demand(3, 0))
+    assert wide.broker.explain("o", 2) == "queued at Broker b, 2 in all; Workers have room for 3"
+
+
+def test_a_parked_future_is_explained_by_what_it_waits_for(wide: Bench) -> None:
+    admit(wide, 1, number=8, key=b"\xab\xcd\xef\x01\x23")
+    assert wide.broker.explain("o", 1) == "waits at Broker b for the definition of function abcdef01"
+
+
+def test_a_given_future_is_explained_by_its_holder(wide: Bench) -> None:
+    wide.broker.ledger.give(admit(wide, 1, 2, number=8, crashes=1), 2, "n", 0.0)
+    assert wide.broker.explain("o", 2) == "with n, attempt 2, 1 crashes"
+
+
+def test_a_future_is_known_by_submitter_and_number_together(wide: Bench) -> None:
+    admit(wide, 1, number=8)
+    wide.broker.ledger.give(admit(wide, 2, number=9), 1, "w", 0.0)
+    asked = [("o", 3), ("w", 1), ("w", 2)]
+    assert [wide.broker.explain(*each) for each in asked] == ["not known to Broker b"] * 3

@@ -94,7 +94,7 @@ class Queue(RuleBasedStateMachine):
     @invariant()
     def equal(self) -> None:
         self.queue.check()
-        assert len(self.queue) == sum(len(ids) for _, ids in self.twin)
+        assert self.queue.count == sum(len(ids) for _, ids in self.twin)
         assert {id(one) for one in self.queue} == {id(one) for one, _ in self.twin}
         assert all(one.ids == ids for one, ids in self.twin)
         givers = [one.intake.giver for one, _ in self.twin]
@@ -133,7 +133,7 @@ def test_a_higher_priority_goes_first_and_a_returned_future_before_its_equals() 
         waiting.add(lot([number], priority=priority))
     waiting.add(lot([5]), first=True)
     order = []
-    while len(waiting):
+    while waiting.count:
         order += waiting.take(waiting.head(), 1, 0.0)[0]
     assert order == [2, 4, 5, 1, 3]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from fedfutures.broker.claims import Claims
 from fedfutures.broker.delivery import Delivery
 from fedfutures.broker.events import PeerLost
+from fedfutures.broker.files import Sweep
 from fedfutures.broker.ledger import Ledger
 from fedfutures.broker.lots import Lot
 from fedfutures.broker.outbox import Outbox
@@ -27,7 +29,7 @@ class Ward:
             self.ledger.open(name)
         cache = SegmentCache(self.outbox, 100)
         delivery = Delivery(peers, self.outbox, cache, lambda report: repr(report).encode())
-        self.recovery = Recovery(peers, self.ledger, delivery, cache, self.outbox)
+        self.recovery = Recovery(peers, self.ledger, delivery, cache, Claims(), self.outbox)
         self.batches = 0
 
     def queue(self, *ids: int, crashes: int = 0) -> Lot:
@@ -106,6 +108,35 @@ def test_of_a_silent_neighbour_the_first_result_counts(ward: Ward) -> None:
     assert ward.said() == []
 
 
+def test_of_a_stopped_worker_others_run_what_it_has_not_started(ward: Ward) -> None:
+    first, second = ward.give("w", 1, 2, 3), ward.give("w", 4, 5)
+    before = ward.give("w", 6)
+    ward.recovery.set_aside("w", (second, 4), 1, 0.0)
+    assert ward.waiting() == [([5], 2, 0), ([6], 2, 0)], "of the first piece nobody knows what it has started"
+    late = Results(before, 1, [6], [b"r"], [])
+    ward.recovery.settle_doubtful("w", late, 0.0)
+    assert ward.odd() == [("o", [6], [])], "its result counts, as it is the first"
+    assert ward.waiting() == [([5], 2, 0)]
+    assert list(ward.ledger.accounts["w"].held[first].pending) == [1, 2, 3]
+
+
+def test_a_worker_that_is_stopped_while_it_runs_nothing_has_started_nothing(ward: Ward) -> None:
+    number = ward.give("w", 1, 2)
+    ward.recovery.cancel("o", Cancel(1, [1]), 0.0)
+    assert ward.said() == [("w", Cancel(number, [1]))]
+    ward.recovery.set_aside("w", None, 1, 0.0)
+    assert ward.odd() == [("o", [1], [(1, CANCELLED)])], "what was cancelled is not run by anybody"
+    assert ward.waiting() == [([2], 2, 0)]
+
+
+def test_a_stopped_worker_that_has_submitted_futures_keeps_what_it_has(ward: Ward) -> None:
+    number = ward.give("w", 1, 2)
+    ward.ledger.admit("w", 1, Terms("w", b"f", "w", 0, 1, 0), [1], [b"p"])
+    ward.recovery.set_aside("w", (number, 1), 1, 0.0)
+    assert ward.waiting() == [([1], 1, 0)]
+    assert ward.recovery.doubtful == {}
+
+
 def test_what_a_submitter_gave_goes_with_it(ward: Ward) -> None:
     number = ward.give("w", 1)
     ward.queue(2)
@@ -113,6 +144,13 @@ def test_what_a_submitter_gave_goes_with_it(ward: Ward) -> None:
     ward.recovery.drop_submissions("o", 0.0)
     assert ward.said() == [("w", Cancel(number, [1]))]
     assert (ward.waiting(), ward.ledger.intakes) == ([], [])
+
+
+def test_a_worker_that_has_ended_is_not_waited_for_and_its_segments_go(ward: Ward) -> None:
+    ward.recovery.expect({"w", "v"}, [], 0.0)
+    ward.recovery.on_end("w")
+    assert ward.recovery.expected == {"v": EXPECT_SECONDS}
+    assert ward.outbox.take() == [Sweep("w")]
 
 
 def test_where_nobody_will_come_what_waits_fails(ward: Ward) -> None:
@@ -125,7 +163,7 @@ def test_where_nobody_will_come_what_waits_fails(ward: Ward) -> None:
 def test_workers_that_are_expected_hear_of_this_broker_until_it_is_too_late(ward: Ward) -> None:
     recovery = ward.recovery
     assert not recovery.is_to_announce(0.0)
-    recovery.expect({"v", "w"}, 0.0)
+    recovery.expect({"v", "w"}, ["n"], 0.0)
     told = [recovery.is_to_announce(now) for now in (0.0, 0.01, ANNOUNCE_SECONDS, EXPECT_SECONDS)]
     assert told == [True, False, True, False]
-    assert recovery.expected == set()
+    assert recovery.expected == {}

@@ -70,11 +70,11 @@ def test_a_broker_does_not_leave_as_workers_do(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(("first", "then"), [("worker", "broker"), ("broker", "worker"), ("origin", "broker")])
-@pytest.mark.parametrize("boot", [1, 2])
-def test_nobody_changes_its_role(bench: Bench, first: str, then: str, boot: int) -> None:
+@pytest.mark.parametrize("incarnation", [1, 2])
+def test_nobody_changes_its_role(bench: Bench, first: str, then: str, incarnation: int) -> None:
     bench.say("p", Hello(PROTOCOL, first, "p", 1, 0))
     assert len(bench.heard_by("p", Welcome)) == 1
-    bench.say("p", Hello(PROTOCOL, then, "p", boot, 0))
+    bench.say("p", Hello(PROTOCOL, then, "p", incarnation, 0))
     assert bench.heard_by("p", Welcome) == []
     assert bench.broker.peers["p"].role == first
 
@@ -123,7 +123,7 @@ def lie(dice: random.Random, name: str) -> Message:
     if type(message) is Hello:
         message.role, message.name, message.protocol = "broker", name, PROTOCOL
     if type(message) is State:
-        message.boot = 1
+        message.incarnation = 1
     return message  # type: ignore[no-any-return]
 
 

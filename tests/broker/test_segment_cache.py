@@ -94,3 +94,13 @@ def test_a_segment_that_comes_again_counts_once(shelf: Shelf) -> None:
     shelf.cache.add("s", 10)
     shelf.cache.add("s", 30)
     assert (shelf.cache.bytes, shelf.removed()) == (30, [])
+
+
+def test_what_is_said_to_be_of_one_batch_stays_while_another_needs_it(shelf: Shelf) -> None:
+    """A neighbour may lie."""
+    shelf.cache.add("s", 10)
+    shelf.cache.use(["s"], A)
+    shelf.cache.use_once(["s"], B)
+    shelf.cache.use(["s"], B)
+    shelf.cache.on_resolved(B)
+    assert shelf.removed() == []

@@ -7,7 +7,8 @@ import pytest
 from fedfutures.broker.delivery import COLLECT_SECONDS
 from fedfutures.broker.events import Dial
 from fedfutures.federation.channel import WINDOW
-from fedfutures.federation.link import BEAT_SECONDS, FORGET_AFTER_SECONDS, SILENT_AFTER_SECONDS
+from fedfutures.federation.link import FORGET_AFTER_SECONDS, SILENT_AFTER_SECONDS
+from fedfutures.federation.session import HEARTBEAT_SECONDS
 from fedfutures.wire.messages import (
     CANCELLED,
     PROTOCOL,
@@ -55,7 +56,7 @@ def silence(bench: Bench, seconds: float = SILENT_AFTER_SECONDS) -> None:
 def test_who_dials_introduces_itself_and_is_welcome(bench: Bench) -> None:
     bench.neighbour("n")
     (welcome,) = bench.heard_by("n", Welcome)
-    assert (welcome.name, welcome.boot, welcome.greeter) == ("b", 7, 3)
+    assert (welcome.name, welcome.incarnation, welcome.greeter) == ("b", 7, 3)
     assert bench.broker.statistics()["neighbours"] == 1
     bench.say("n", Hello(PROTOCOL, "broker", "n", 3, 0))
     assert bench.heard_by("n", Welcome) == [welcome]
@@ -88,7 +89,7 @@ def test_only_an_answer_to_the_last_hello_begins_a_session(bench: Bench) -> None
     bench.tick()
     (hello,) = bench.heard_by("n", Hello)
     assert (hello.session, hello.round) == (500, 1)
-    for greeter, session in ((hello.boot, 502), (hello.boot + 1, 501), (hello.boot + 1, 503)):
+    for greeter, session in ((hello.incarnation, 502), (hello.incarnation + 1, 501), (hello.incarnation + 1, 503)):
         bench.say("n", Welcome(PROTOCOL, "n", 3, 9, session, greeter))
     assert bench.broker.peers["n"].session == 501
 
@@ -102,7 +103,7 @@ def test_constants_come_with_the_link(bench: Bench) -> None:
     assert bench.heard_by("n", Constant) == []
 
 
-def test_beats_are_answered_and_measure_the_way(bench: Bench) -> None:
+def test_heartbeats_are_answered_and_measure_the_way(bench: Bench) -> None:
     bench.neighbour("n", dialled=True)
     bench.tick()
     (ping,) = bench.heard_by("n", Ping)
@@ -112,7 +113,7 @@ def test_beats_are_answered_and_measure_the_way(bench: Bench) -> None:
     link = bench.broker.peers["n"].link
     assert link is not None
     assert link.round_trip == pytest.approx(0.2)
-    bench.tick(BEAT_SECONDS)
+    bench.tick(HEARTBEAT_SECONDS)
     assert len(bench.heard_by("n", Ping)) == 1
 
 
@@ -247,7 +248,7 @@ def test_what_it_was_lent_is_given_again_to_a_neighbour_that_was_started_again(b
     if dialled:
         bench.say("n", Stranger())
         bench.tick()
-        bench.welcome("n", 900, boot=4)
+        bench.welcome("n", 900, incarnation=4)
     else:
         bench.say("n", Hello(PROTOCOL, "broker", "n", 4, 0))
     assert bench.heard_by("n", Function) == [BODY]
@@ -261,7 +262,7 @@ def test_a_function_that_is_gone_is_fetched_for_what_is_given_again(bench: Bench
     bench.submit()
     bench.tick()
     bench.broker.functions.forget(b"f")
-    bench.neighbour("n", boot=4)
+    bench.neighbour("n", incarnation=4)
     assert bench.heard_by("o", Want) == [Want(b"f")]
     bench.say("o", BODY)
     bench.say("n", Demand(9, 1, 1))
@@ -280,10 +281,10 @@ def test_it_is_told_what_is_held_for_it_and_results_that_may_be_lost(bench: Benc
     (batch,) = bench.heard_by("w", Batch)
     bench.say("w", results(batch.piece, [1]))
     bench.heard_by("n", Results)
-    bench.neighbour("n", boot=4)
+    bench.neighbour("n", incarnation=4)
     assert bench.heard_by("n", Holding) == [
-        Holding(6, "x", b"f", 5, 0, [3, 2, 1]),
-        Holding(7, "x", b"f", 1, 0, [9]),
+        Holding(6, "x", b"f", 5, 0, [3, 2, 1], [b"3", b"2", b""]),
+        Holding(7, "x", b"f", 1, 0, [9], [b"9"]),
     ]
     assert [each.ids for each in bench.heard_by("n", Results)] == [[1]]
 
@@ -298,7 +299,7 @@ def test_results_that_are_acknowledged_are_not_named_again(bench: Bench) -> None
     bench.say("w", results(batch.piece, [1]))
     bench.say("n", Ack())
     bench.heard_by("n", Results)
-    bench.neighbour("n", boot=4)
+    bench.neighbour("n", incarnation=4)
     assert bench.heard_by("n", Holding) == bench.heard_by("n", Results) == []
 
 
@@ -337,7 +338,7 @@ def test_after_a_minute_a_silent_neighbour_is_forgotten(bench: Bench, dialled: b
     if dialled:
         bench.welcome("n", 501)
     else:
-        bench.neighbour("n", boot=5)
+        bench.neighbour("n", incarnation=5)
     assert bench.broker.statistics()["neighbours"] == 1
 
 

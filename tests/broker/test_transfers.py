@@ -7,12 +7,16 @@ from typing import Any
 import msgpack
 import pytest
 
-from fedfutures.broker import congestion, files
+from fedfutures.broker import congestion, files, given
+from fedfutures.broker.claims import RECOVERY_SECONDS
 from fedfutures.broker.congestion import TIMEOUT_SECONDS
+from fedfutures.broker.events import Expect
 from fedfutures.broker.fetches import PARENT_SECONDS
 from fedfutures.broker.files import Brought, Remove, Unwritable
 from fedfutures.broker.transfers import ATTEMPTS_AT_MOST
 from fedfutures.wire.messages import (
+    GONE,
+    LATER,
     LOST,
     MAX_CHUNK_BYTES,
     Batch,
@@ -24,10 +28,12 @@ from fedfutures.wire.messages import (
     Fetch,
     Fetched,
     Get,
+    Holding,
     Ping,
     Results,
     Return,
 )
+from fedfutures.wire.seal import proof_of
 
 from .bench import BODY, Bench
 from .hosts import bytes_of, manifest
@@ -213,7 +219,7 @@ def test_a_segment_that_cannot_be_had_fails_what_needs_it(bench: Bench, how: str
 
 
 def test_who_else_gave_it_is_asked_when_one_neighbour_does_not_have_it(bench: Bench) -> None:
-    bench.neighbour("m.broker", boot=4)
+    bench.neighbour("m.broker", incarnation=4)
     give(bench, manifest("a"))
     give(bench, manifest("a"), peer="m.broker")
     bench.heard_by("n.broker", Get)
@@ -366,7 +372,7 @@ def test_results_that_came_too_late_do_not_stay(bench: Bench) -> None:
 
 def test_a_new_session_begins_without_old_results(bench: Bench) -> None:
     lent(bench, manifest("r"))
-    bench.neighbour("n.broker", Demand(9, 1, 1), boot=8)
+    bench.neighbour("n.broker", Demand(9, 1, 1), incarnation=8)
     assert bench.broker.statistics()["fetching"] == 0
     assert bench.heard_by("n.broker", Drop) == [], "it may come again"
     bench.tick()
@@ -376,16 +382,23 @@ def test_a_new_session_begins_without_old_results(bench: Bench) -> None:
 def test_a_new_session_asks_again_for_arguments(bench: Bench) -> None:
     give(bench, manifest("a"))
     (get,) = bench.heard_by("n.broker", Get)
-    bench.neighbour("n.broker", Demand(9, 1, 1), boot=8)
+    bench.neighbour("n.broker", Demand(9, 1, 1), incarnation=8)
     assert bench.heard_by("n.broker", Get) == [get]
 
 
 # -- for neighbours ----------------------------------------------------------------------------------------------------
 
 
+def done(bench: Bench) -> list[files.Action]:
+    """What was read and removed."""
+    return [action for action in bench.wants if isinstance(action, (files.Read, Remove))]
+
+
 def test_parts_are_read_for_neighbours_only(bench: Bench) -> None:
+    bench.join("o", "origin")
+    bench.say("o", Constant("c", 1, manifest("a")))
     bench.say("n.broker", Get("a", 5, 100))
-    assert bench.wants == [files.Read("n.broker", "a", 5, 100)]
+    assert done(bench) == [files.Read("n.broker", "a", 5, 100)]
     for peer, get in (
         ("n.broker", Get("../a", 0, 1)),
         ("n.broker", Get(".part", 0, 1)),
@@ -394,12 +407,101 @@ def test_parts_are_read_for_neighbours_only(bench: Bench) -> None:
         ("stranger", Get("a", 0, 1)),
     ):
         bench.say(peer, get)
-    assert len(bench.wants) == 1
+    assert len(done(bench)) == 1
 
 
 def test_segments_of_results_go_when_they_were_fetched(bench: Bench) -> None:
+    give(bench, b"small")
+    (batch,) = bench.heard_by("w", Batch)
+    bench.say("w", Results(batch.piece, 1, batch.ids, [manifest("r")]))
+    bench.tick(1.0)
     bench.say("n.broker", Drop(["r", "../x", "file-1", "free-r"]))
-    assert bench.wants == [Remove(["r"])]
+    assert done(bench) == [Remove(["r"])]
+    assert bench.broker.statistics()["violations"] == 1
+    bench.say("n.broker", Drop(["r"]))
+    assert done(bench) == [Remove(["r"])]
+
+
+def test_a_neighbour_reads_what_it_was_told_of_and_nothing_else(bench: Bench) -> None:
+    """It may know the names of others: they are easy to guess."""
+    bench.host.write("theirs")
+    bench.host.write("o-1")
+    bench.lose("w", blame=False)
+    bench.join("o", "origin")
+    bench.say("o", BODY, Batch(1, "o", b"f", 1, 0, 0, False, [1], [manifest("o-1")]))
+    bench.tick()
+    assert bench.given_to("n.broker") == [[1]]
+    for name in ("o-1", "theirs"):
+        bench.say("n.broker", Get(name, 0, 9))
+    assert done(bench) == [files.Read("n.broker", "o-1", 0, 9)]
+    assert bench.heard_by("n.broker", Chunk) == [Chunk("theirs", 0, -1)]
+    bench.say("n.broker", Drop(["o-1"]))
+    assert done(bench)[1:] == [], "an argument is not its to remove"
+    assert bench.broker.statistics()["violations"] == 2
+
+
+def test_what_a_neighbour_holds_it_may_read_however_long_ago_it_was_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(given, "ARGUMENTS_REMEMBERED", 0)
+    bench.lose("w", blame=False)
+    bench.join("o", "origin")
+    bench.say("o", BODY, Batch(1, "o", b"f", 1, 0, 0, False, [1], [manifest("o-1")]))
+    bench.tick()
+    (batch,) = bench.heard_by("n.broker", Batch)
+    bench.say("n.broker", Get("o-1", 0, 9))
+    assert done(bench) == [files.Read("n.broker", "o-1", 0, 9)]
+    bench.say("n.broker", Results(batch.piece, 1, [1], [b"r"]), Get("o-1", 0, 9))
+    assert done(bench) == [files.Read("n.broker", "o-1", 0, 9)]
+    assert bench.heard_by("n.broker", Chunk) == [Chunk("o-1", 0, -1)]
+
+
+def test_a_broker_that_was_started_again_does_not_say_that_a_segment_is_gone(bench: Bench) -> None:
+    bench.step(Expect([]))
+    bench.say("n.broker", Get("o-1", 0, 9))
+    assert done(bench) == []
+    assert bench.heard_by("n.broker", Chunk) == [Chunk("o-1", 0, LATER)]
+    bench.tick(RECOVERY_SECONDS)
+    bench.say("n.broker", Get("o-1", 0, 9))
+    assert bench.heard_by("n.broker", Chunk) == [Chunk("o-1", 0, -1)]
+
+
+@pytest.fixture
+def middle(bench: Bench) -> Bench:
+    """The host of a Broker was started again, and has nothing that a neighbour needs which holds Futures of another."""
+    bench.lose("w", blame=False)
+    bench.step(Expect([]))
+    bench.neighbour("m.broker", dialled=True, session=800)
+    bench.say("m.broker", Demand(1, 1, 1))
+    bench.say("m.broker", Holding(5, "o", b"f", 1, 0, [1], [proof_of(manifest("o-1"))]))
+    bench.say("n.broker", Batch(1, "o", b"f", 1, 0, 0, False, [1], [manifest("o-1")]))
+    bench.tick()
+    return bench
+
+
+def test_what_a_host_lent_that_was_started_again_is_brought_once_more(middle: Bench) -> None:
+    middle.say("m.broker", Get("o-1", 0, 9), Get("o-1", 0, 9))
+    assert middle.heard_by("m.broker", Chunk) == [Chunk("o-1", 0, LATER)] * 2
+    assert bring_all(middle) == ["o-1"]
+    middle.say("m.broker", Get("o-1", 0, 9))
+    assert done(middle) == [files.Read("m.broker", "o-1", 0, 9)]
+
+
+def test_what_cannot_be_brought_once_more_is_gone(middle: Bench) -> None:
+    middle.say("m.broker", Get("o-1", 0, 9))
+    (get,) = middle.heard_by("n.broker", Get)
+    bring(middle, get, size=GONE)
+    assert done(middle) == []
+    middle.say("m.broker", Get("o-1", 0, 9))
+    assert done(middle) == [files.Read("m.broker", "o-1", 0, 9)], "whose answer is that it is not here"
+
+
+def test_what_a_neighbour_was_told_of_outlives_the_session(bench: Bench) -> None:
+    bench.join("o", "origin")
+    bench.say("o", Constant("c", 1, manifest("old")), Constant("c", 2, manifest("new")))
+    bench.neighbour("n.broker", incarnation=9)
+    bench.say("n.broker", Get("old", 0, 9))
+    assert done(bench) == [files.Read("n.broker", "old", 0, 9)]
 
 
 def test_chunks_that_nobody_asked_for_are_nothing(bench: Bench) -> None:
@@ -438,18 +540,17 @@ def test_a_segment_comes_from_the_neighbour_that_dials(bench: Bench) -> None:
     assert bench.heard_by("n.broker", Fetch) == []
 
 
-def test_a_segment_that_was_asked_for_stays_until_it_is_mapped() -> None:
-    """There is no space for it, but a Worker has only just been told that it is here."""
+def test_a_file_that_was_asked_for_stays_though_there_is_no_space() -> None:
     bench = Bench(space=0)
     bench.neighbour("n.broker")
     bench.join("w")
-    bench.say("w", Fetch("a"))
-    bench.say("n.broker", Fetched("a", len(bytes_of("a"))))
-    assert bring_all(bench) == ["a"]
+    bench.say("w", Fetch("file-a"))
+    bench.say("n.broker", Fetched("file-a", len(bytes_of("file-a"))))
+    assert bring_all(bench) == ["file-a"]
     bench.tick()
-    assert bench.host.segments.keys() == {"a"}
+    assert bench.host.segments.keys() == {"file-a"}
     bench.tick(1.5)
-    assert bench.host.segments.keys() == set()
+    assert bench.host.segments.keys() == {"file-a"}
 
 
 @pytest.mark.parametrize("when", ["at once", "later"])
@@ -490,7 +591,7 @@ def test_a_neighbour_that_dials_a_little_later_is_asked() -> None:
     bench.neighbour("n.broker")
     assert bench.heard_by("n.broker", Fetch) == [Fetch("file-1")]
     bench.tick(0.5 + PARENT_SECONDS)
-    bench.neighbour("n.broker", boot=9)
+    bench.neighbour("n.broker", incarnation=9)
     assert bench.heard_by("n.broker", Fetch) == [Fetch("file-1")]
     bench.say("n.broker", Fetched("file-1", 9))
     bring_all(bench)

@@ -9,26 +9,27 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
 from launching import eventually
 
-from fedfutures.broker_process.remote_sockets import MOST_OFFENCES, RemoteSockets
+from fedfutures.broker_process.remote_sockets import MOST_OFFENCES, TRIAL_SECONDS, RemoteSockets
 from fedfutures.sockets import keys
 from fedfutures.sockets.keys import make_keys
 from fedfutures.sockets.options import limit, present, tcp
 from fedfutures.sockets.remote import Dialled
 from fedfutures.sockets.sockets import context
 from fedfutures.wire import codec
-from fedfutures.wire.control import ControlFrame, LinkState
+from fedfutures.wire.control import SOCKETS, ControlFrame, LinkState
 from fedfutures.wire.messages import PROTOCOL, Hello, Ping, State
 
 pytestmark = pytest.mark.host
 SECONDS = 5.0
 ADDRESS = "127.0.0.1"
-BOUND = ("key", "address", "main", "meta", "ear", "error")
+BOUND = ("key", "address", "main", "meta", "subscriber", "error")
 
 
 @dataclass
@@ -57,7 +58,7 @@ class End:
 
     @property
     def addresses(self) -> tuple[str, str, str]:
-        return tuple(tcp(ADDRESS, self.bound[kind]) for kind in ("main", "meta", "ear"))  # type: ignore[return-value]
+        return tuple(tcp(ADDRESS, self.bound[kind]) for kind in ("main", "meta", "subscriber"))  # type: ignore[return-value]
 
 
 class Ends:
@@ -115,7 +116,7 @@ def pair(ends: Ends) -> tuple[End, End]:
 
 def test_what_is_bound_is_said(ends: Ends) -> None:
     down, up = ends.make("down", ADDRESS), ends.make("up")
-    assert set(down.bound) == {"key", "address", "main", "meta", "ear"}
+    assert set(down.bound) == {"key", "address", "main", "meta", "subscriber"}
     assert set(up.bound) == {"key"}
     assert down.bound["key"] != up.bound["key"]
 
@@ -125,8 +126,8 @@ def test_an_address_of_version_6_is_bound_and_dialled(ends: Ends) -> None:
     if "Cannot assign" in down.bound.get("error", "") or "not supported" in down.bound.get("error", ""):
         pytest.skip("no IPv6 here")
     down.far.allow("up", up.far.keys.public)
-    main, meta, ear = (tcp("::1", down.bound[kind]) for kind in ("main", "meta", "ear"))
-    up.far.dial("down", (main, meta, ear), down.bound["key"], 0.0)
+    main, meta, subscriber = (tcp("::1", down.bound[kind]) for kind in ("main", "meta", "subscriber"))
+    up.far.dial("down", (main, meta, subscriber), down.bound["key"], 0.0)
     up.far.send("down", b"six")
     assert ends.until(lambda: down.received == [("up", b"six", None)])
 
@@ -232,6 +233,49 @@ def test_nothing_is_said_of_a_link_before_it_had_its_time(ends: Ends) -> None:
     assert up.far.deadline() is None
 
 
+def test_a_relayed_link_moves_to_ports_that_work_and_not_before(ends: Ends, tmp_path: Path) -> None:
+    down, up = ends.make("down", ADDRESS), ends.make("up")
+    down.far.allow("up", up.far.keys.public)
+    relays = [Relay(down.bound[kind], threading.Event(), str(tmp_path / kind)) for kind in SOCKETS]
+    main, meta, subscriber = (f"ipc://{tmp_path / kind}" for kind in SOCKETS)
+    key = down.bound["key"]
+    up.far.dial("down", (main, meta, subscriber), key, 0.0)
+    up.far.send("down", b"by relay")
+    assert ends.until(lambda: bool(down.received))
+    up.known.add("down")
+    up.turn()
+    assert up.told[-1] == LinkState("up", "down", True, "", relayed=True)
+
+    up.far.try_ports("down", ("tcp://127.0.0.1:1",) * 3, key, 0.0)
+    up.turn(0.1)
+    assert up.far.deadline() == TRIAL_SECONDS
+    up.turn(TRIAL_SECONDS)
+    assert up.far.deadline() is None
+    up.far.send("down", b"still by relay")
+    assert ends.until(lambda: down.received[1:] == [("up", b"still by relay", None)])
+
+    up.far.try_ports("down", down.addresses, key, 0.0)
+    assert ends.until(lambda: up.told[-1] == LinkState("up", "down", True, "", relayed=False))
+    for relay in relays:
+        relay.close()
+    up.far.send("down", b"by port")
+    assert ends.until(lambda: down.received[2:] == [("up", b"by port", None)])
+    down.far.send("up", b"back by port")
+    assert ends.until(lambda: bool(up.received))
+
+    up.told.clear()
+    up.far.try_ports("down", down.addresses, key, 0.0)  # the connector has not heard of it
+    up.turn()
+    assert up.told == [LinkState("up", "down", True, "")]
+
+
+def test_ports_of_another_key_are_no_trial(ends: Ends, pair: tuple[End, End]) -> None:
+    up, down = pair
+    up.far.try_ports("down", down.addresses, up.far.keys.public, 0.0)
+    up.far.try_ports("nobody", down.addresses, down.bound["key"], 0.0)
+    assert up.far.deadline() == 0.5
+
+
 def reason(ends: Ends, up: End, words: str) -> bool:
     return ends.until(lambda: any(isinstance(frame, LinkState) and words in frame.why for frame in up.told), now=1.0)
 
@@ -263,6 +307,7 @@ def test_who_was_refused_comes_in_once_it_is_allowed(ends: Ends) -> None:
     assert down.received[0] == ("up", b"at last", None)
 
 
+@pytest.mark.fault("D8")
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_bit_that_is_changed_on_the_way_costs_a_connection_and_not_the_link(ends: Ends, which: int) -> None:
     """It is changed in what goes to who dials. `which`: on a Main or a Meta connection."""
@@ -293,11 +338,17 @@ def test_a_bit_that_is_changed_on_the_way_costs_a_connection_and_not_the_link(en
 class Relay(threading.Thread):
     """Passes bytes, and changes one that goes to who dials when told to spoil."""
 
-    def __init__(self, port: int, spoil: threading.Event) -> None:
+    def __init__(self, port: int, spoil: threading.Event, path: str = "") -> None:
         super().__init__(daemon=True)
         self._to, self._spoil, self.connections = port, spoil, 0
-        self._listener = socket.create_server((ADDRESS, 0))
-        self.port = int(self._listener.getsockname()[1])
+        if path:
+            self._listener = socket.socket(socket.AF_UNIX)
+            self._listener.bind(path)
+            self._listener.listen()
+            self.port = 0
+        else:
+            self._listener = socket.create_server((ADDRESS, 0))
+            self.port = int(self._listener.getsockname()[1])
         self._open: dict[socket.socket, socket.socket] = {}
         self._ended = threading.Event()
         self._backwards: set[socket.socket] = set()

@@ -13,6 +13,7 @@ from fedfutures.broker_process import storage
 from fedfutures.broker_process.storage import Storage
 from fedfutures.wire import codec
 from fedfutures.wire.messages import Chunk
+from fedfutures.wire.room import HANDED_OVER
 from fedfutures.wire.segments import Segments
 
 SIZE = 1000
@@ -64,7 +65,7 @@ def test_a_segment_appears_when_it_is_complete(place: Place) -> None:
     assert place.do(files.Finish("a")) == files.Stored("a")
     assert (place.storage.size_of("a"), (place.shared / "a").read_bytes()) == (SIZE, DATA)
     assert os.listdir(place.shared) == ["a"]
-    assert (place.shared / "a").stat().st_mode & 0o777 == 0o600
+    assert (place.shared / "a").stat().st_mode & 0o777 == 0o400, "it does not show that it came from another host"
 
 
 def test_parts_of_a_segment(place: Place) -> None:
@@ -105,6 +106,80 @@ def test_files_that_are_free_are_used_again(place: Place) -> None:
     place.store("a")
     assert (place.shared / "a").stat().st_ino == inode
     assert (place.shared / "a").read_bytes() == DATA
+
+
+def test_a_worker_that_dies_takes_along_what_nobody_was_handed(place: Place) -> None:
+    others = Segments(str(place.shared), "h.1+1").write(DATA), Segments(str(place.shared), "origin-1").write(DATA)
+    handed, lost = place.segments.write(DATA), place.segments.write(DATA)
+    place.segments.release([place.segments.write(DATA * 2)], reuse=True)
+    [free] = {*os.listdir(place.shared)} - {handed, lost, *others}
+    place.do(files.HandOver([handed]))
+    place.do(files.Sweep("h.1"))
+    assert {*os.listdir(place.shared)} == {handed, free, *others}
+    place.do(files.Sweep("h.1"))
+    assert place.read(handed) == (SIZE, DATA)
+
+
+def test_a_worker_that_dies_takes_along_what_it_was_handed(place: Place) -> None:
+    first, second, argument = (place.segments.write(DATA) for _ in range(3))
+    place.do(files.HandOver([first], "h.2"))
+    place.do(files.HandOver([second], "h.3"))
+    place.do(files.HandOver(["gone", first], "h.2"))
+    place.storage.sweep("h.4")
+    assert {*os.listdir(place.shared)} == {first, second, argument}
+    place.do(files.Sweep("h.2"))
+    assert {*os.listdir(place.shared)} == {second, argument}
+
+
+def test_what_a_worker_was_handed_and_has_taken_is_not_remembered(place: Place) -> None:
+    for number in range(3 * storage.LOOK_AT_EVERY):
+        place.do(files.HandOver([f"h.1-{number}"], "h.2"))
+    (place.shared / "h.1-0").write_bytes(DATA)
+    (place.shared / "h.1-0").chmod(HANDED_OVER)
+    place.do(files.Sweep("h.2"))
+    assert os.listdir(place.shared) == ["h.1-0"], "it was gone when it was looked for"
+
+
+def test_the_account_of_segments(place: Place) -> None:
+    names = place.segments.write(DATA), place.segments.write(DATA * 2), place.segments.write(DATA * 3)
+    Segments(str(place.shared), "origin-1a").write(DATA)
+    place.segments.release([names[2]], reuse=True)
+    place.do(files.Begin("h2.1-7", SIZE))
+    (place.shared / "file-1.npy").symlink_to(place.run)
+    assert place.storage.account() == {
+        "segments": 3, "segment_bytes": 4 * SIZE, "free_bytes": 3 * SIZE,
+        "segment_bytes of h.1": 3 * SIZE, "segment_bytes of origin-1a": SIZE,
+    }  # fmt: skip
+
+
+def test_what_was_handed_over_is_not_discarded(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(DATA)
+    (tmp_path / "elsewhere").chmod(0o600)
+    handed, other = place.segments.write(DATA), place.segments.write(DATA)
+    place.do(files.HandOver([handed]))
+    (place.shared / "h.1-x").symlink_to(tmp_path / "elsewhere")
+    place.do(files.Discard([handed, other, "h.1-x", "none"]))
+    assert {*os.listdir(place.shared)} == {handed, "h.1-x"}
+
+
+def test_a_segment_of_another_host_is_known_as_such_until_it_is_freed(place: Place) -> None:
+    place.store("h2.1-7")
+    path = place.shared / "h2.1-7"
+    place.do(files.HandOver(["h2.1-7"], "h.2"))
+    assert path.stat().st_mode & 0o777 == 0o500
+    place.do(files.Discard(["h2.1-7"]))
+    assert path.exists(), "it was handed over"
+    place.do(files.Sweep("h.2"))
+    assert not path.exists()
+    place.store("h2.1-8")
+    place.do(files.Discard(["h2.1-8"]))
+    assert os.listdir(place.shared) == []
+    place.store("h2.1-9")
+    place.do(files.Remove(["h2.1-9"], reuse=True))
+    (free,) = place.shared.iterdir()
+    assert free.stat().st_mode & 0o777 == 0o600, "whoever writes it next could not"
+    place.store("file-0123.csv")
+    assert (place.run / "file-0123.csv").stat().st_mode & 0o777 == 0o600, "a Future may write to its copy of a file"
 
 
 def test_what_is_abandoned_leaves_nothing(place: Place) -> None:

@@ -11,7 +11,9 @@ from fedfutures import Executor
 from fedfutures.host.handle import HostHandle
 
 
-def overheard(hear: Callable[[Any], object] = bool, max_workers: int = 2) -> tuple[Executor, HostHandle]:
+def overheard(
+    hear: Callable[[Any], object] = bool, max_workers: int = 2, brokers: int = 1
+) -> tuple[Executor, HostHandle]:
     """Return an Executor that has started, and the handle of its host process; `hear` is told each frame of it."""
     handles: list[HostHandle] = []
     listen = HostHandle.listen
@@ -26,5 +28,5 @@ def overheard(hear: Callable[[Any], object] = bool, max_workers: int = 2) -> tup
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(HostHandle, "listen", listening)
-        executor = Executor(max_workers=max_workers).bootup()
+        executor = Executor(max_workers=max_workers, brokers=brokers).bootup()
     return executor, handles[0]

@@ -14,6 +14,8 @@ import types
 from collections.abc import Callable, Generator
 from typing import Any, NoReturn
 
+import numpy
+
 import fedfutures
 from fedfutures import futures
 
@@ -247,12 +249,6 @@ def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def terminate_self() -> None:
-    """End by SIGTERM."""
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(10)
-
-
 class AtPickle:
     """Does something when it is pickled."""
 
@@ -318,6 +314,12 @@ def changing() -> int:
 def make_bytes(size: int) -> bytes:
     """Return many bytes."""
     return bytes([7]) * size
+
+
+def hold_gil(seconds: float) -> float:
+    """Let no other thread of this process run, as compiled code may."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+    return seconds
 
 
 def negative(value: Any) -> Any:
@@ -397,7 +399,7 @@ def process_state() -> tuple[str, bool, bool, int, bool, bool]:
         "PATH" in os.environ,
         umask,
         signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL,
-        signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
+        signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN,
     )
 
 
@@ -540,10 +542,35 @@ def crash_when_pickled_there() -> BaseException:
 
 def submit_poison(path: str) -> tuple[str, int]:
     """Submit what kills its Worker; return what became of it."""
-    # Not waited for at once: that would run it here, and this Future would be the one to blame.
-    future = futures.submit(die_by, kill_self, path)
+    # Not waited for at once: that would run it here, and this Future would be the one to blame. So would a Worker do
+    # whose own Futures nobody fetches for long, since all others are busy: an urgent one does not wait for that.
+    future = futures.options(priority=1).submit(die_by, kill_self, path)
     deadline = time.monotonic() + 10
     while not future.done() and time.monotonic() < deadline:
         time.sleep(0.005)
     error: Any = future.exception(timeout=1)
     return type(error).__name__, error.attempts
+
+
+def large(number: int, seconds: float) -> numpy.ndarray[Any, Any]:
+    """Return 2 MiB full of a number, after a while."""
+    time.sleep(seconds)
+    return numpy.full(1 << 18, float(number))
+
+
+def twice_large(value: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    """Return a large value that is twice another one."""
+    return value * 2
+
+
+def die_with_large(how: str, path: str) -> int:
+    """Have a Future of a large value run elsewhere, and die: with its result, or too early for that."""
+    if not os.path.exists(path):
+        argument = large(3, 0.0)
+        future = futures.submit(large, 4, 0.3) if how == "late" else futures.submit(twice_large, argument)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and not (future.running() if how == "late" else future.done()):
+            time.sleep(0.001)
+        with open(path, "x"):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return 7

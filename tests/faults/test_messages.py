@@ -96,6 +96,8 @@ def test_message(seen: dict[str, Any], name: str, kind: str, text: str, notes: l
     found = seen[name]
     text = text.replace("LINE", str(line_of("lambda number: (lock"))).replace("READ", str(line_of("def read(")))
     assert (found["type"], found["text"]) == (kind, text)
+    if kind == "ResultNotPicklable":  # an error of ours
+        notes = [*notes, f"^About this error: python -m fedfutures error {kind}$"]
     assert len(found["notes"]) == len(notes), found["notes"]
     for said, pattern in zip(found["notes"], notes):
         assert re.search(pattern, said), said
@@ -171,7 +173,9 @@ def test_lost_workers(seen: dict[str, Any]) -> None:
     assert seen["exit"]["text"].startswith("die(17, 'x') was running on 3 Workers when they died; the last was ")
     assert "exit code 3. It is not tried again. It has ended its process" in seen["exit"]["text"]
     assert seen["exit in a map"]["text"].startswith("die(17) was running")
-    assert seen["exit in a map"]["notes"] == ["item 1 of map"]
+    assert seen["exit in a map"]["notes"] == [
+        "item 1 of map", "About this error: python -m fedfutures error PoisonedFuture"
+    ]  # fmt: skip
     assert "signal SIGKILL" in seen["kill"]["text"]
     assert "out of memory" in seen["kill"]["text"]
     crash = seen["crash"]["text"]

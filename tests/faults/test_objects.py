@@ -71,6 +71,7 @@ def _no_worker_is_lost(shared: Any) -> None:
 # -- A1, A2: exceptions ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A1")
 def test_a1_an_exception_keeps_class_attributes_and_traceback(shared: Any) -> None:
     def check(number: int, future: Any) -> None:
         error = failure(future)
@@ -110,6 +111,7 @@ def test_a1_the_remote_traceback_shows_the_cause_that_the_exception_had(shared: 
     repeat(shared, lambda number: shared.submit(tasks.raise_chained), check)
 
 
+@pytest.mark.fault("A2")
 @pytest.mark.parametrize(
     ("function", "name"),
     [
@@ -133,6 +135,7 @@ def test_a2_an_exception_that_cannot_travel(shared: Any, function: Callable[[], 
     repeat(shared, lambda number: shared.submit(function), check)
 
 
+@pytest.mark.fault("A2")
 def test_a2_an_exception_of_a_local_class(shared: Any) -> None:
     def check(number: int, future: Any) -> None:
         error = failure(future)
@@ -147,6 +150,7 @@ def test_a2_an_exception_of_a_local_class(shared: Any) -> None:
 # -- A3 to A6: arguments and results -----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A3")
 def test_a3_an_argument_that_cannot_be_pickled_is_named_at_the_call(shared: Any) -> None:
     with socket.socket() as opened:
         for _ in range(TIMES):
@@ -169,6 +173,7 @@ def test_a3_in_a_map_too(shared: Any) -> None:
     assert shared.serves()
 
 
+@pytest.mark.fault("A4")
 def test_a4_a_result_that_cannot_be_pickled(shared: Any) -> None:
     def check(number: int, future: Any) -> None:
         error = failure(future)
@@ -179,6 +184,7 @@ def test_a4_a_result_that_cannot_be_pickled(shared: Any) -> None:
     repeat(shared, lambda number: shared.submit(tasks.make_lock), check)
 
 
+@pytest.mark.fault("A5")
 def test_a5_a_result_that_raises_when_loaded(shared: Any) -> None:
     def check(number: int, future: Any) -> None:
         assert (type(failure(future)), str(failure(future))) == (RuntimeError, "on purpose")
@@ -194,6 +200,7 @@ def test_a5_a_result_that_exits_when_loaded(shared: Any) -> None:
     repeat(shared, lambda number: shared.submit(tasks.returns, tasks.AtLoad, tasks.leave), check)
 
 
+@pytest.mark.fault("A6")
 @pytest.mark.parametrize(("act", "cause"), [(tasks.fail, RuntimeError), (tasks.leave, SystemExit)])
 def test_a6_an_argument_that_raises_or_exits_when_loaded(
     shared: Any, act: Callable[[], None], cause: type[BaseException]
@@ -231,6 +238,7 @@ def test_a6_a_result_that_raises_or_exits_when_pickled(shared: Any) -> None:
 # -- A7: which code runs -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A7")
 def test_a7_lambdas_closures_and_nested_classes(shared: Any) -> None:
     class Nested:
         class Inner:
@@ -268,6 +276,7 @@ def test_a7_a_closure_that_changes_between_submits(shared: Any) -> None:
     assert [future.result(timeout=SECONDS) for future in futures] == [(number, number) for number in range(TIMES)]
 
 
+@pytest.mark.fault("A7")
 def test_a7_a_function_redefined_between_submits(shared: Any) -> None:
     before = tasks.changing
     futures = [shared.submit(tasks.changing)]
@@ -316,6 +325,7 @@ def test_a7_what_main_defines(tmp_path: Path, start: str) -> None:
 # -- A8 to A10: what a function may raise ------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A8")
 @pytest.mark.parametrize(
     "error",
     [BaseException("b", 1), KeyboardInterrupt("k"), GeneratorExit("g"), asyncio.CancelledError("c"), StopIteration(1)],
@@ -329,6 +339,7 @@ def test_a8_exceptions_that_are_no_errors(shared: Any, error: BaseException) -> 
     repeat(shared, lambda number: shared.submit(tasks.raise_now, error), check)
 
 
+@pytest.mark.fault("A8")
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="ExceptionGroup came with Python 3.11")
 def test_a8_an_exception_group(shared: Any) -> None:
     def check(number: int, future: Any) -> None:
@@ -340,6 +351,7 @@ def test_a8_an_exception_group(shared: Any) -> None:
     repeat(shared, lambda number: shared.submit(tasks.raise_group), check)
 
 
+@pytest.mark.fault("A9")
 @pytest.mark.parametrize("code", [0, 3, None, "a text"])
 def test_a9_sys_exit(shared: Any, code: Any) -> None:
     def check(number: int, future: Any) -> None:
@@ -349,6 +361,7 @@ def test_a9_sys_exit(shared: Any, code: Any) -> None:
     repeat(shared, lambda number: shared.submit(tasks.exit_with, code), check)
 
 
+@pytest.mark.fault("A10")
 def test_a10_unbounded_recursion(shared: Any) -> None:
     def check(number: int, future: Any) -> None:
         error = failure(future)
@@ -359,6 +372,7 @@ def test_a10_unbounded_recursion(shared: Any) -> None:
     repeat(shared, lambda number: shared.submit(tasks.recurse_for_ever, 0), check, TIMES_RECURSION)
 
 
+@pytest.mark.fault("A10")
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 each call takes stack of the process")
 def test_a10_a_traceback_of_a_hundred_thousand_frames(shared: Any) -> None:
     for _ in range(TIMES_DEEP):
@@ -396,6 +410,7 @@ def resident_bytes(line: str) -> int:
     raise AssertionError(line)
 
 
+@pytest.mark.fault("A11")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a11_a_huge_result(shared: Any) -> None:
     for _ in range(TIMES_HUGE):
@@ -411,6 +426,7 @@ def test_a11_a_huge_result(shared: Any) -> None:
     assert shared.serves()
 
 
+@pytest.mark.fault("A11")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a11_a_huge_argument(shared: Any) -> None:
     for _ in range(TIMES_HUGE):
@@ -460,6 +476,7 @@ def test_a11_huge_arrays_both_ways(shared: Any) -> None:
     assert eventually(lambda: segments(shared) == [], 2.0)
 
 
+@pytest.mark.fault("A11")
 def test_a11_tiny_results(shared: Any) -> None:
     assert sum(shared.map(tasks.identity, range(TINY))) == TINY * (TINY - 1) // 2
     futures = [shared.submit(tasks.identity, number) for number in range(TINY // 10)]
@@ -483,6 +500,7 @@ class Sink:
         pass
 
 
+@pytest.mark.fault("A13")
 @pytest.mark.parametrize("newlines", [True, False])
 def test_a13_output_without_end(shared: Any, monkeypatch: pytest.MonkeyPatch, newlines: bool) -> None:
     sink = Sink()
@@ -517,6 +535,7 @@ def test_a13_the_excess_is_marked(shared: Any, monkeypatch: pytest.MonkeyPatch) 
     assert eventually(marked, 5.0)
 
 
+@pytest.mark.fault("A13")
 def test_a13_output_that_is_no_text(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     sink, other = Sink(), Sink()
     monkeypatch.setattr(sys, "stdout", sink)
@@ -536,6 +555,7 @@ def _equal(found: object, wanted: object) -> None:
 # -- A14: what a Future leaves behind ----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A14")
 def test_a14_what_a_future_changed_is_undone(shared: Any, tmp_path: Path) -> None:
     wanted = shared.submit(tasks.process_state).result(timeout=SECONDS)
     assert wanted[0] == os.getcwd()
@@ -561,6 +581,7 @@ def test_a14_a_working_directory_that_is_removed(shared: Any, tmp_path: Path) ->
     repeat(shared, lambda number: shared.submit(vanish, str(tmp_path / f"gone-{number}")), check)
 
 
+@pytest.mark.fault("A14")
 def test_a14_closed_descriptors(shared: Any) -> None:
     repeat(
         shared,
@@ -588,6 +609,7 @@ def test_a14_threads_and_children_end_with_the_federation() -> None:
     assert eventually(lambda: not any(map(alive, [*children, *workers])), 2.0), [*filter(alive, children)]
 
 
+@pytest.mark.fault("A14")
 def test_a14_children_end_with_their_worker(tmp_path: Path) -> None:
     with Executor(max_workers=1) as executor:
         for number in range(3):
@@ -608,6 +630,7 @@ def alive(pid: int) -> bool:
 # -- A17 to A19: Futures among themselves ------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A17")
 def test_a17_deeper_than_there_are_workers(shared: Any) -> None:
     def check(number: int, future: Any) -> None:
         assert future.result(timeout=SECONDS) == 4 + number % 30
@@ -628,6 +651,7 @@ def test_a17_an_executor_in_a_future(shared: Any) -> None:
     )
 
 
+@pytest.mark.fault("A18")
 def test_a18_a_parent_whose_worker_dies_runs_again(shared: Any, tmp_path: Path) -> None:
     for number in range(TIMES_DYING):
         path = str(tmp_path / f"{number}")
@@ -645,6 +669,7 @@ def test_a18_a_parent_whose_worker_dies_runs_again(shared: Any, tmp_path: Path) 
     assert shared.serves()
 
 
+@pytest.mark.fault("A19")
 def test_a19_a_callback_that_raises_or_exits(shared: Any, caplog: pytest.LogCaptureFixture) -> None:
     called: list[int] = []
 

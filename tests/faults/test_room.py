@@ -89,11 +89,13 @@ def launch(tmp_path: Path, memory: str, disk: str, *sizes: str) -> list[str]:
     return out.splitlines()
 
 
+@pytest.mark.fault("B3")
 def test_small_shared_memory(tmp_path: Path) -> None:
     said = launch(tmp_path, "8m", "500m", "1", "20", "1", "5")
     assert said == [f"{mib} {word}" for mib in (1, 20, 1, 5) for word in [*["right"] * 6, "ValueError"]]
 
 
+@pytest.mark.fault("A12", "B3")
 def test_no_room_anywhere(tmp_path: Path) -> None:
     """What fits into a message travels in one; what does not fails by name; afterwards all is as before."""
     said = launch(tmp_path, "4m", "6m", "8", "30", "1")

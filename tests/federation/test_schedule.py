@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.federation import schedule
-from fedfutures.federation.schedule import Durations, cushion, futures_in, portion, share, soon
+from fedfutures.federation.schedule import (
+    STUCK_SECONDS,
+    Durations,
+    cushion,
+    futures_in,
+    overdue_seconds,
+    portion,
+    share,
+    soon,
+)
 
 MEANS = st.none() | st.floats(0.0, 1e4)
 COUNTS = st.integers(0, 10**6)
@@ -147,3 +156,8 @@ def test_what_starts_here_soon(mean: float | None, workers: int, trip: float) ->
         assert count == 0
     else:
         assert count * max(mean, 1e-7) <= workers * (schedule.MOVE_SECONDS + 2 * trip) + 1e-6
+
+
+def test_long_futures_are_overdue_after_twice_the_usual_time() -> None:
+    assert overdue_seconds(None) == overdue_seconds(0.001) == STUCK_SECONDS
+    assert overdue_seconds(1.0) == 2.0

@@ -31,7 +31,7 @@ class Hosts:
         for handle in self.handles:
             handle.wait_ready()
         place = self.handles[1].facts["brokers"][0]
-        self.handles[0].tell(DialBroker(0, place["name"], place["main"], place["meta"], place["ear"]))
+        self.handles[0].tell(DialBroker(0, place["name"], place["main"], place["meta"], place["subscriber"]))
         self.federation = Federation(self.handles[0], prefix=False)
         self.origin = self.federation.origin
 

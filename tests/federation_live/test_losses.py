@@ -28,6 +28,7 @@ def two(delay: float | None = None, at: int = 0) -> Iterator[tuple[Lab, Site]]:
         yield lab, site
 
 
+@pytest.mark.fault("D1", "D2")
 @pytest.mark.parametrize("victim", [0, 1], ids=["own", "other"])
 @pytest.mark.parametrize("at", [0, 1], ids=["dials", "dialled"])
 def test_d1_d2_a_broker_is_killed(victim: int, at: int, tmp_path: Path) -> None:
@@ -43,6 +44,7 @@ def test_d1_d2_a_broker_is_killed(victim: int, at: int, tmp_path: Path) -> None:
         assert serves(site)
 
 
+@pytest.mark.fault("D2")
 @pytest.mark.parametrize("victim", [0, 1, 2])
 def test_d2_one_of_three_in_a_row_is_killed(victim: int, tmp_path: Path) -> None:
     with Lab([1, 1, 2], links=[(0, 1), (1, 2)]) as lab:
@@ -95,6 +97,7 @@ def test_a_host_is_killed(tmp_path: Path) -> None:
         assert serves(site)
 
 
+@pytest.mark.fault("D7")
 def test_d8_a_slow_link(tmp_path: Path) -> None:
     with two(0.05) as (_, site):
         trial = Trial(site, 500, 0.01, tmp_path / "ran")
@@ -102,6 +105,7 @@ def test_d8_a_slow_link(tmp_path: Path) -> None:
         assert trial.hosts()[1] > 150
 
 
+@pytest.mark.fault("D5")
 def test_d5_a_link_is_cut_for_a_while(tmp_path: Path) -> None:
     with two(0.005, at=1) as (lab, site):
         trial = Trial(site, COUNT, 0.01, tmp_path / "ran")
@@ -115,6 +119,7 @@ def test_d5_a_link_is_cut_for_a_while(tmp_path: Path) -> None:
         lab.meet(site)
 
 
+@pytest.mark.fault("D5")
 def test_d5_a_black_hole(tmp_path: Path) -> None:
     """What the other host had is run here after 3 s; its own results, late, change nothing; then it works again."""
     with two(0.005) as (lab, site):
@@ -127,6 +132,7 @@ def test_d5_a_black_hole(tmp_path: Path) -> None:
         lab.meet(site)
 
 
+@pytest.mark.fault("D6")
 def test_d6_a_link_that_flaps(tmp_path: Path) -> None:
     with two(0.0) as (lab, site):
         trial = Trial(site, COUNT // 2, 0.01, tmp_path / "ran")

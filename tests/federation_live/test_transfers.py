@@ -26,7 +26,7 @@ SIZE = MEGABYTES << 17  # doubles
 @pytest.fixture(scope="module")
 def row() -> Iterator[tuple[Lab, Site]]:
     """Three hosts in a row, the Workers at both ends, and a program at one of them."""
-    with Lab([1, 0, 2], links=[(0, 1), (1, 2)]) as lab:
+    with Lab([1, 0, 2], links=[(0, 1), (1, 2)], seal=os.urandom(32)) as lab:
         site = lab.site(0)
         lab.meet(site)
         yield lab, site
@@ -93,7 +93,7 @@ def test_a_constant_is_there_before_what_was_submitted_after_it(row: tuple[Lab, 
 
 
 def test_a_link_that_is_cut_in_the_middle() -> None:
-    with Lab([0, 2], {(0, 1): 0.002}) as lab:
+    with Lab([0, 2], {(0, 1): 0.002}, seal=os.urandom(32)) as lab:
         site = lab.site(0)
         lab.meet(site)
         proxy = lab.proxies[0, 1]
@@ -127,7 +127,7 @@ def test_futures_of_workers(row: tuple[Lab, Site]) -> None:
 
 @pytest.mark.parametrize("victim", [0, 1], ids=["own", "other"])
 def test_a_broker_is_killed_in_the_middle(victim: int) -> None:
-    with Lab([0, 2]) as lab:
+    with Lab([0, 2], seal=os.urandom(32)) as lab:
         site = lab.site(0)
         lab.meet(site)
         arrays = [np.full(SIZE, number, dtype=float) for number in range(20)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+import time
 from typing import Any
 
 import fedfutures
@@ -154,6 +155,16 @@ def called_back() -> list[int]:
 
 def where() -> tuple[bool, bool, int, str]:
     return fedfutures.IS_ORIGIN, fedfutures.IS_RUNNING, fedfutures.SIZE, fedfutures.worker.current.name
+
+
+def names(count: int) -> set[str]:
+    """The Workers that run `count` Futures of this one, which is only heard of when all are done."""
+    return {future.result() for future in [futures.submit(slow_name) for _ in range(count)]}
+
+
+def slow_name() -> str:
+    time.sleep(0.1)
+    return fedfutures.worker.current.name
 
 
 def get(name: str, timeout: float = 10.0) -> Any:

@@ -214,6 +214,7 @@ def test_callbacks_without_anybody_waiting(parallel: Executor) -> None:
 # -- cancelling ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("A16")
 def test_cancel_what_is_queued(fresh: Callable[..., Executor], kind: str, gate: Path) -> None:
     if kind == "serial":
         pytest.skip("nothing is queued")
@@ -252,6 +253,7 @@ def test_cancel_all_that_is_queued(fresh: Callable[..., Executor], kind: str, ga
     assert executor.submit(square, 3).result(LIMIT) == 9
 
 
+@pytest.mark.fault("A16")
 def test_what_runs_cannot_be_cancelled(parallel: Executor, gate: Path) -> None:
     future = parallel.submit(wait_for, str(gate))
     assert started(gate)
@@ -265,6 +267,7 @@ def test_what_runs_cannot_be_cancelled(parallel: Executor, gate: Path) -> None:
     assert not future.cancel()
 
 
+@pytest.mark.fault("A16")
 def test_what_is_done_cannot_be_cancelled(executor: Executor) -> None:
     future = executor.submit(square, 2)
     assert future.result(LIMIT) == 4

@@ -82,7 +82,7 @@ def test_every_machine_is_counted(executor: Executor) -> None:
 @pytest.mark.host
 def test_inside_futures(executor: Executor) -> None:
     before, after = executor.submit(ordered.explained_inside).result(LIMIT)
-    assert "the youngest first" in before or "given to the Broker" in before  # where another Worker was faster
+    assert "the newest Futures first" in before or "given to the Broker" in before  # where another Worker was faster
     assert "done, it returned a value of type int" in after
     assert len(executor.submit(ordered.statistics_inside).result(LIMIT)) >= 3
 

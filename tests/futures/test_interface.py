@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import itertools
 import multiprocessing
+import operator
 import re
 import signal
 from collections.abc import Iterator
@@ -133,7 +134,7 @@ def test_the_order_of_a_process_pool() -> None:
 
 @pytest.mark.host
 def test_what_an_executor_says_of_itself(two: Executor) -> None:
-    assert two.num_workers == two._max_workers == 2
+    assert operator.attrgetter("num_workers", "_max_workers")(two) == (2, 2)
     assert two.bootup() is two.bootup(wait=False) is two
     assert repr(two).startswith("<Executor 2 Workers on ")
     with Executor(1) as one:

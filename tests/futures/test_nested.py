@@ -21,6 +21,9 @@ BUSY = ([("h.1", report(own=2)), ("h.2", report(busy=1))], True)
 SILENT = ([("h.1", b"")], False)
 
 
+ODD = [msgpack.packb({"busy": "a"}), msgpack.packb({"busy": 1}), msgpack.packb(7), b"\xc1"]
+
+
 def machine(*given: int) -> WorkerMachine:
     """Return a machine that has given these Futures."""
     made = WorkerMachine("origin", "origin", 1, 1)
@@ -37,7 +40,7 @@ class Origin:
     closed = False
 
     def __init__(self, *answers: Any, given: tuple[int, ...] = (1,)) -> None:
-        self.machine = machine(*given)
+        self.machine, self.submissions = machine(*given), self
         self.answers = list(answers)
         self.asked = 0
 
@@ -56,6 +59,16 @@ def test_twice_in_a_row_nobody_has_anything(answers: tuple[Any, ...], asked: int
 def test_a_worker_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nested, "SILENT_SECONDS", 0.05)
     nested.wait_until_idle(Origin(*[SILENT] * 1000))
+
+
+@pytest.mark.parametrize("junk", ODD)
+def test_who_says_what_makes_no_sense_is_waited_for_as_who_says_nothing(
+    junk: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nested, "SILENT_SECONDS", 0.05)
+    origin = Origin(*[([("h.1", junk)], True)] * 1000)
+    nested.wait_until_idle(origin)
+    assert 1 < origin.asked < 1000
 
 
 def test_who_waits_long_is_told_for_what(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

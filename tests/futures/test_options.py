@@ -11,21 +11,22 @@ from fedfutures import Future, futures
 from fedfutures.futures import CallOptions
 from fedfutures.futures.caller import Face
 from fedfutures.futures.mapping import MapOptions
+from fedfutures.worker.call_terms import CallTerms
 
 
 class Heard:
     """A face that notes what it is told."""
 
     def __init__(self) -> None:
-        self.priorities: list[int | None] = []
+        self.terms: list[CallTerms | None] = []
         self.options: list[MapOptions] = []
         self.face = Face(self.submit, self.map, self.again)
 
-    def again(self, priority: int | None = None, seed: Any = None) -> CallOptions:
-        return CallOptions(self.face, priority, seed)
+    def again(self, **given: Any) -> CallOptions:
+        return CallOptions(self.face, given.get("priority"), given.get("seed"), given.get("time_limit"))
 
-    def submit(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], priority: int | None) -> Future:
-        self.priorities.append(priority)
+    def submit(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], terms: CallTerms | None) -> Future:
+        self.terms.append(terms)
         return Future()
 
     def map(self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:
@@ -46,7 +47,24 @@ def test_what_is_said_at_a_call_goes_before_what_options_say() -> None:
     ]
     options.submit(abs, 1)
     options.options(priority=5).submit(abs, 1)
-    assert heard.priorities == [3, 5]
+    assert heard.terms == [CallTerms(3), CallTerms(5)]
+
+
+def test_a_time_limit_is_a_number_of_seconds() -> None:
+    heard = Heard()
+    options = CallOptions(heard.face, None, None, 2)
+    options.submit(abs, 1)
+    options.options(priority=1).submit(abs, 1)
+    options.options(time_limit=None).submit(abs, 1)
+    assert heard.terms == [CallTerms(None, 2.0), CallTerms(1, 2.0), None]
+    list(options.map(abs, [1]))
+    assert heard.options[-1].terms() == CallTerms(None, 2.0)
+    assert repr(options) == "<options time_limit=2>"
+    for wrong, kind in (("2", TypeError), (True, TypeError), (-1, ValueError), (float("nan"), ValueError)):
+        with pytest.raises(kind, match="time_limit must be"):
+            futures.options(time_limit=wrong)
+        with pytest.raises(kind, match="time_limit must be"):
+            futures.map(abs, [1], time_limit=wrong)
 
 
 def test_options_cannot_be_changed() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
+from typing import NoReturn
+
+import pytest
 
 from fedfutures.futures.printing import Printer
 
@@ -57,3 +61,33 @@ def test_a_stream_that_is_closed() -> None:
         Printer(True).show("a.1", 1, b"line\n")
     with contextlib.redirect_stderr(None):
         Printer(True).show("a.1", 2, b"line\n")
+
+
+class Gone(io.StringIO):
+    """As a widget that was destroyed, or a log handler of the program."""
+
+    def write(self, text: str) -> NoReturn:
+        raise RuntimeError("the widget is gone")
+
+
+def test_where_a_stream_of_the_program_raises_the_first_one_is_used_and_that_is_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "__stdout__", out)
+    monkeypatch.setattr(sys, "__stderr__", err)
+    printer = Printer(prefix=True)
+    with contextlib.redirect_stdout(Gone()):
+        printer.show("a.1", 1, b"one\n")
+        printer.show("a.1", 1, b"two\n")
+    assert out.getvalue() == "[a.1] one\n[a.1] two\n"
+    assert err.getvalue().count("fedfutures: sys.stdout of the program raised RuntimeError: the widget is gone.") == 1
+
+
+def test_a_stream_that_was_closed_is_not_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, closed = io.StringIO(), io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "__stdout__", first)
+    with contextlib.redirect_stdout(closed):
+        Printer(prefix=True).show("a.1", 1, b"one\n")
+    assert first.getvalue() == ""

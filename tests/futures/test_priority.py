@@ -13,6 +13,7 @@ import pytest
 
 from fedfutures import Executor, futures
 from fedfutures.futures.priority import MOST, checked, taken_from
+from fedfutures.worker.call_terms import CallTerms
 
 
 class Callable:
@@ -68,7 +69,7 @@ def test_else_it_is_ours_and_a_warning_says_what_to_write(function: Any) -> None
     for _ in range(2):
         arguments = {"priority": 4, "other": 1}
         with pytest.warns(DeprecationWarning, match=r"options\(priority=4\)\.submit"):
-            assert taken_from(function, arguments) == 4
+            assert taken_from(function, arguments) == CallTerms(4)
         assert arguments == {"other": 1}
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from launching import launch, python, write
 
 from fedfutures.errors import RepeatedRandomNumbers
-from fedfutures.futures.repeats import Repeated, warn
+from fedfutures.futures.repeats import Repeated, found_at, warn
+from fedfutures.wire.codec import pack_plain
 
 pytest.importorskip("numpy")
 
@@ -104,6 +106,20 @@ def test_seeds_at_the_top_of_a_program(seeded: str, tmp_path: Path) -> None:
     assert found == (
         [("prog.py", "5", text + "Give each item its own: futures.map(f, items, seed=42)")] if seeded else []
     )
+
+
+ODD = [
+    b"\xc1",
+    *map(pack_plain, (7, {"variables": 7}, {"variables": [["m"]]}, {"global": [1]}, {"global": {"random": []}})),
+]
+
+
+@pytest.mark.parametrize("report", ODD)
+def test_what_makes_no_sense_is_no_advice(report: bytes) -> None:
+    good = pack_plain({"variables": [["m", "RNG", "random.Random"]], "global": {}})
+    origin = SimpleNamespace(closed=False, lost=None, size=2, machine=SimpleNamespace(own=SimpleNamespace(made=1)))
+    origin.submissions = SimpleNamespace(ask=lambda *_: ([("h.1", report), ("h.2", good)], True))
+    assert found_at(origin).variables == {("m", "RNG"): "random.Random"}
 
 
 def test_a_warning_may_be_an_error_and_comes_once() -> None:

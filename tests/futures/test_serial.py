@@ -6,14 +6,24 @@ from typing import Any
 
 import pytest
 
+from fedfutures import futures
+from fedfutures.errors import LimitsNotKept
 from fedfutures.futures.serial import Serial
+from fedfutures.worker.call_terms import CallTerms
 
 
 def test_a_call_has_run() -> None:
     node = Serial()
-    future = node.submit(pow, (2, 5), {}, priority=-3)
+    future = node.submit(pow, (2, 5), {}, CallTerms(priority=-3))
     assert (future.done(), future.result(), repr(future)) == (True, 32, "<Future pow(…) returned int>")
     assert node.submit(dict, (), {"a": 1}).result() == {"a": 1}
+
+
+def test_a_limit_that_is_not_kept_is_said() -> None:
+    with pytest.warns(LimitsNotKept, match="python -m fedfutures"):
+        assert Serial().submit(abs, (-1,), {}, CallTerms(time_limit=1.0)).result() == 1
+    with pytest.warns(LimitsNotKept):
+        assert list(futures.map(abs, [-1, 2], time_limit=1.0)) == [1, 2]
 
 
 def test_what_it_raises_is_kept() -> None:

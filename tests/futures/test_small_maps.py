@@ -16,7 +16,7 @@ from nodes import node_of
 
 import fedfutures
 from fedfutures import Executor
-from fedfutures.futures import ends
+from fedfutures.futures.window import Part, Window
 
 pytestmark = [pytest.mark.host, pytest.mark.once]
 
@@ -254,21 +254,36 @@ UNREAD = """
 
 def test_nothing_is_sent_while_a_slice_is_divided(two: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sending takes in what has come: the result of that very slice, too, and who takes it waits for its division."""
-    node, divided = node_of(two), 0
-    send = node.send
+    node, dividing, divided, sent_meanwhile = node_of(two), set[Any](), 0, 0
+    send, shorten, begin_split, end_split = node.send, Window.shorten, Window.begin_split, Window.end_split
+
+    def begun(window: Window, future: Any, part: Part | None) -> Part | None:
+        nonlocal divided
+        if part is not None:
+            dividing.add((window, future))
+            divided += 1
+        return part
+
+    def end(window: Window, future: Any, others: list[Any], *, instead: bool) -> None:
+        end_split(window, future, others, instead=instead)
+        dividing.discard((window, future))
 
     def watched() -> None:
-        nonlocal divided
-        divided += any(feeder.window.is_being_divided for feeder in ends.open_maps(node))
+        nonlocal sent_meanwhile
+        sent_meanwhile += bool(dividing)
         send()
 
+    monkeypatch.setattr(Window, "shorten", lambda its, future, kept: begun(its, future, shorten(its, future, kept)))
+    monkeypatch.setattr(Window, "begin_split", lambda its, future: begun(its, future, begin_split(its, future)))
+    monkeypatch.setattr(Window, "end_split", end)
     monkeypatch.setattr(node, "send", watched)
     for _ in range(3):
         list(two.map(sleeps, iter(range(60))))
     items = [(number, 0.12 if number == 7 else 0.0) for number in range(60)]
     for _ in range(5):
         assert [number for number, _ in two.map(sleeps, iter(items))] == list(range(60))
-    assert not divided
+    assert divided
+    assert not sent_meanwhile
 
 
 def test_unread_maps_whose_slices_are_cut_end(tmp_path: Path) -> None:

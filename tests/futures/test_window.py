@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -11,7 +14,27 @@ from fedfutures.errors import ArgumentLoadError, FederationLost, PoisonedFuture
 from fedfutures.federation.schedule import Durations
 from fedfutures.futures.slicing import Slicing
 from fedfutures.futures.window import Part, Window, sliced
+from fedfutures.program import safe_points
 from fedfutures.worker.future import settle
+
+
+class Waits(Exception):
+    """Somebody would wait now."""
+
+
+def is_waited_for(window: Window, future: Future) -> bool:
+    """Whether who needs a slice waits for another thread, which divides it."""
+
+    def sleep(seconds: float) -> Any:
+        raise Waits
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(safe_points, "sleep", sleep)
+        try:
+            window.wait_until_divided(future)
+        except Waits:
+            return True
+    return False
 
 
 class Windows(RuleBasedStateMachine):
@@ -56,7 +79,7 @@ class Windows(RuleBasedStateMachine):
         part = self.window.shorten(entry[0], kept)
         assert (part is None) == (kept >= len(entry[1]))
         if part is not None:
-            assert self.window.is_being_divided
+            assert is_waited_for(self.window, entry[0])
             rest: Future[object] = Future()
             self.window.add(rest, part.between(kept, None), 10, part.first + kept)
             self.window.end_split(entry[0], [rest], instead=False)
@@ -102,7 +125,7 @@ class Windows(RuleBasedStateMachine):
         assert self.window.sizes_away() == {entry[0]: len(entry[1]) for entry in counted if entry[2]}
         assert set(self.window.here()) == {entry[0] for entry in counted if not entry[2]}
         assert self.window.is_all_here == (not self.window.away())
-        assert not self.window.is_being_divided
+        assert not any(is_waited_for(self.window, entry[0]) for entry in self.twin)
 
 
 TestWindows = Windows.TestCase

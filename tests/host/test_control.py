@@ -27,6 +27,7 @@ from fedfutures.wire.control import (
     Notice,
     OpenStream,
     RelayBroker,
+    TryPorts,
     WorkerOutput,
 )
 
@@ -55,6 +56,12 @@ def here(tmp_path: Path) -> Iterator[Here]:
     made.relay.close()
 
 
+def test_a_broker_is_told_to_try_ports_once(here: Here) -> None:
+    trial = TryPorts(1, "n.broker", "tcp://h:1", "tcp://h:2", "tcp://h:3", "K")
+    assert here.on(trial) == [Tell(1, trial)]
+    assert Tell(1, trial) not in here.machine.on_broker_ended(1, -9, 100.0)
+
+
 def test_a_broker_is_told_whom_to_dial_and_whom_to_accept(here: Here) -> None:
     dial, accept = DialBroker(1, "n.broker", "m", "p", "e", "K"), AcceptBroker(0, "n.broker", "K")
     assert here.on(dial) == [Tell(1, dial)]
@@ -71,7 +78,7 @@ def test_a_relayed_neighbour_is_dialled_at_sockets_of_this_host(here: Here, tmp_
     assert isinstance(told, Tell)
     assert isinstance(told.frame, DialBroker)
     assert (told.frame.name, told.frame.key) == ("n.broker", "K")
-    for address in (told.frame.main, told.frame.meta, told.frame.ear):
+    for address in (told.frame.main, told.frame.meta, told.frame.subscriber):
         assert Path(address.removeprefix("ipc://")).parent == tmp_path
 
 
@@ -119,3 +126,13 @@ def test_a_launching_side_that_comes_back_is_told_the_latest(here: Here) -> None
     here.control.send_again()
     assert here.sent == [BOUND, UP]
     assert not here.control.holds_output
+
+
+def test_nothing_is_told_of_the_links_of_a_broker_that_is_dead(here: Here) -> None:
+    for frame in (BOUND, UP):
+        here.control.on_broker_frame("h.broker", frame)
+    again = BrokerBound("h.broker", "K2", "127.0.0.1", 1, 2, 3)
+    here.control.on_broker_frame("h.broker", again)
+    here.sent.clear()
+    here.control.send_again()
+    assert here.sent == [again]

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import os
 
-from fedfutures.host.crash_cells import HALF, NUMBER, PIECE, READY, SENT, CrashCells
+import pytest
+
+from fedfutures.host.crash_cells import (
+    HALF,
+    LIMITED_NUMBER,
+    LIMITED_PIECE,
+    LOOK_AT,
+    NUMBER,
+    OVER_AT,
+    PIECE,
+    READY,
+    SENT,
+    CrashCells,
+)
+from fedfutures.wire.messages import MAX_COUNT, MAX_PIECE
 
 
 def test_what_a_child_writes_is_seen_after_its_end() -> None:
@@ -21,6 +35,20 @@ def test_what_a_child_writes_is_seen_after_its_end() -> None:
     cells.close()
 
 
+@pytest.mark.parametrize("junk", [1 << 40, 1 << 63, (1 << 64) - 1])
+def test_what_a_worker_wrote_by_a_wild_pointer_says_nothing(junk: int) -> None:
+    cells = CrashCells()
+    for place in range(len(cells.cells)):
+        cells.cells[place] = junk
+    for half in cells.halves:
+        half[:] = b"\xff" * len(half)
+    assert (cells.running(), cells.limited()) == (None, None)
+    cells.spooled(5, b"tail")
+    cells.cells[PIECE], cells.cells[NUMBER] = MAX_PIECE, MAX_COUNT
+    assert cells.running() == (MAX_PIECE, MAX_COUNT)
+    cells.close()
+
+
 def test_what_was_printed_and_not_written_comes_once() -> None:
     """The Worker has died while the older half was being written: the host process knows how far that had come."""
     box = CrashCells()
@@ -34,3 +62,15 @@ def test_what_was_printed_and_not_written_comes_once() -> None:
     assert box.spooled(99, b"of another process\n") == b"one\ntwo\none\nthree\n"
     assert box.spooled(7, b"one\n") == b"one\ntwo\none\nthree\n"  # an earlier line of the same text
     box.close()
+
+
+def test_a_future_with_a_limit_is_open_until_its_time_is_taken_back() -> None:
+    cells = CrashCells()
+    assert cells.limited() is None
+    cells.cells[LIMITED_PIECE], cells.cells[LIMITED_NUMBER], cells.cells[OVER_AT] = 3, 7, 5_000
+    assert cells.limited() == (3, 7, 5_000)
+    cells.look_at(4_000)
+    assert cells.cells[LOOK_AT] == 4_000
+    cells.cells[OVER_AT] = 0
+    assert cells.limited() is None
+    cells.close()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
+from launching import eventually
 
 from fedfutures.errors import StartFailed
-from fedfutures.host.handle import HostGone, HostHandle
+from fedfutures.host.handle import Heard, HostEnded, HostGone, HostHandle, one_at_a_time
 from fedfutures.host.here import settings_here
 from fedfutures.wire.control import (
     BeginHost,
@@ -55,6 +58,28 @@ def test_it_is_ready_and_what_came_before_anybody_listened_is_kept() -> None:
     assert found[:-1] == [bound, output]
 
 
+@pytest.mark.parametrize("error", [RuntimeError("odd"), SystemExit(3), KeyboardInterrupt()])
+def test_whatever_a_frame_leads_to_the_listener_hears_of_the_end(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = handle(READY, WorkerOutput("h.1", 1, b"x\n"), WorkerOutput("h.1", 1, b"y\n"))
+    here.wait_ready()
+    found: list[type] = []
+    gone = threading.Event()
+
+    def hear(frame: ControlFrame | HostGone) -> None:
+        found.append(type(frame))
+        if isinstance(frame, HostGone):
+            gone.set()
+        raise error
+
+    here.listen(hear)
+    here.end()
+    assert gone.wait(SECONDS)
+    assert found == [WorkerOutput, WorkerOutput, HostGone]
+    assert "taking in WorkerOutput failed" in caplog.text
+
+
 def test_its_settings_come_first_and_its_end_is_said() -> None:
     read, write = os.pipe()
     code = f"import os, sys; os.write({write}, sys.stdin.buffer.read())"
@@ -72,8 +97,8 @@ def test_its_settings_come_first_and_its_end_is_said() -> None:
     ("frames", "why"),
     [
         ([], "it ended"),
-        ([b"\0\0\0\1\xc1"], r"what it says makes no sense \(not msgpack"),
-        ([b"Welcome to this machine!"], "what it says makes no sense"),
+        ([b"\0\0\0\1\xc1"], r"it sent a malformed frame \(not msgpack"),
+        ([b"Welcome to this machine!"], "it sent a malformed frame"),
     ],
 )
 def test_one_that_does_not_start_is_named(frames: list[bytes], why: str) -> None:
@@ -109,3 +134,52 @@ def test_a_quiet_run_shows_the_table_only_if_it_names_problems(
 def test_a_command_that_is_not_there() -> None:
     with pytest.raises(StartFailed, match="cannot start /no/such/python: "):
         HostHandle(settings_here(1), command=["/no/such/python"])
+
+
+def test_a_host_process_of_this_machine_is_started_again_in_the_same_directories() -> None:
+    here = HostHandle(settings_here(1))
+    first = here.wait_ready()
+    found: list[Heard] = []
+    here.listen(found.append)
+    os.kill(first["pid"], signal.SIGKILL)
+    assert eventually(lambda: here.facts["pid"] != first["pid"], 30.0)
+    again = here.facts
+    assert {**again, "pid": 0, "mark": 0} == {**first, "pid": 0, "mark": 0}
+    here.end()
+    assert [frame.status for frame in found if isinstance(frame, HostEnded)] == ["signal SIGKILL"]
+    assert isinstance(found[-1], HostGone)
+    assert [first[key] for key in ("run", "shared", "disk") if os.path.exists(first[key])] == []
+
+
+def test_a_command_of_somebody_else_is_not_started_again() -> None:
+    here = handle(READY, then="raise SystemExit(3)")
+    here.wait_ready()
+    found: list[Heard] = []
+    gone = threading.Event()
+
+    def hear(frame: Heard) -> None:
+        found.append(frame)
+        if isinstance(frame, HostGone):
+            gone.set()
+
+    here.listen(hear)
+    assert gone.wait(SECONDS)
+    assert [type(frame) for frame in found] == [HostGone]
+    here.end()
+
+
+def test_what_several_threads_hear_is_taken_in_one_at_a_time() -> None:
+    inside, met = threading.Lock(), []
+
+    def heard(frame: Heard) -> None:
+        met.append(inside.acquire(blocking=False))
+        time.sleep(0.01)
+        inside.release()
+
+    take = one_at_a_time(heard)
+    threads = [threading.Thread(target=take, args=(Notice("n"),)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert met == [True] * 5

@@ -62,7 +62,7 @@ class Connection:
 
 
 def host(grace):
-    connection = Connection("-m", "fedfutures.entry")
+    connection = Connection("-m", "fedfutures.host_process")
     connection.say(frame_of(settings_here(1, grace=grace)))
     return connection
 
@@ -128,7 +128,7 @@ def test_without_grace_the_end_of_the_line_is_the_end():
 
 
 def test_how_far_away_a_host_is_can_be_measured_before_it_begins():
-    with Connection("-m", "fedfutures.entry") as there:
+    with Connection("-m", "fedfutures.host_process") as there:
         there.say(Probe())
         assert there.hear(ProbeReply)
         there.say(Probe())

@@ -10,7 +10,7 @@ import pytest
 
 from fedfutures.host.relay import WINDOW_BYTES, Relay
 from fedfutures.lazy_dataclass import replaced
-from fedfutures.wire.control import BrokerBound, RelayBroker, StreamData
+from fedfutures.wire.control import BrokerBound, CloseStream, OpenStream, RelayBroker, StreamCredit, StreamData
 
 pytestmark = pytest.mark.host
 
@@ -123,3 +123,54 @@ def test_a_connection_that_was_lost_takes_its_streams_along(tmp_path):
     assert dialling.recv(1) == b""
     pair.wire.clear()
     pair.close(dialling, accepted)
+
+
+def refused(pair, *frames):
+    """Say something to a relay, and return what it answers."""
+    pair.wire.clear()
+    for frame in frames:
+        pair.there.on_frame(frame, pair.ports)
+    return [frame for _, _, frame in pair.wire]
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_stream_that_is_open_or_has_a_number_of_this_hosts_is_not_opened(tmp_path, number):
+    pair = Pair(tmp_path)
+    dialling, accepted = pair.dial()
+    assert refused(pair, OpenStream(number, "h.broker", "main")) == [CloseStream(number)]
+    assert pump(pair, dialling, accepted, b"as before") == b"as before"
+    pair.close(dialling, accepted)
+
+
+def test_who_sends_more_than_it_may_loses_its_stream(tmp_path):
+    pair = Pair(tmp_path)
+    dialling, accepted = pair.dial()
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    assert refused(pair, StreamData(2, bytes(WINDOW_BYTES + 1))) == [CloseStream(2)]
+    assert refused(pair, StreamData(2, b"late"), StreamCredit(2, 1), CloseStream(2)) == []
+    pair.close(dialling, accepted)
+
+
+def test_credit_is_no_more_than_the_window(tmp_path):
+    pair = Pair(tmp_path)
+    dialling, accepted = pair.dial()
+    refused(pair, StreamCredit(2, (1 << 63) - 1))
+    sent = 0
+    for _ in range(200):
+        try:
+            sent += accepted.send(bytes(1 << 16))
+        except BlockingIOError:
+            pass
+        for descriptor, events in pair.poller.poll(5):
+            pair.there.serve(descriptor, events)
+    assert sum(len(frame.data) for _, _, frame in pair.wire if isinstance(frame, StreamData)) == WINDOW_BYTES
+    pair.wire.clear()
+    pair.close(dialling, accepted)
+
+
+@pytest.mark.parametrize("address", ["a" * 300, "\0", "..", "\ud800"])
+def test_what_is_no_address_closes(tmp_path, address):
+    pair = Pair(tmp_path)
+    pair.ports["h.broker"].address = address
+    assert refused(pair, OpenStream(2, "h.broker", "main")) == [CloseStream(2)]
+    pair.close()

@@ -45,3 +45,24 @@ def test_settings_survive(given_settings: Settings) -> None:
 def test_settings_that_are_not_known_or_missing(values: dict[str, Any]) -> None:
     with pytest.raises(RemoteProtocolError):
         settings_from(values)
+
+
+GOOD = frame_of(Settings("h", 1, 1, dials=[[0, 1]], program=("file", "/p.py"))).settings
+ANYTHING = st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=3) | st.binary(max_size=3) | st.lists(
+    st.integers(0, 9) | st.text(max_size=2) | st.lists(st.text(max_size=1), max_size=2), max_size=3
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(sorted(GOOD)), ANYTHING, max_size=3))
+def test_what_is_said_is_settings_of_the_right_types_or_refused(changed: dict[str, Any]) -> None:
+    try:
+        settings = settings_from(GOOD | changed)
+    except RemoteProtocolError:
+        return
+    assert frame_of(settings).settings == GOOD | changed | {"program": settings.program}
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_a_value_of_another_type(name: str) -> None:
+    with pytest.raises(RemoteProtocolError):
+        settings_from(GOOD | {name: {"a": 1}})

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 
-import fedfutures.entry
+import pytest
+
+import fedfutures.host_process
+from fedfutures.host import starting
 from fedfutures.host.handle import command_here
 from fedfutures.host.here import settings_here
-from fedfutures.host.starting import Starting, starting
 
 
 def test_the_package_says_what_a_host_process_is() -> None:
-    assert starting.host_module == fedfutures.entry.__name__
+    assert starting.host_module == fedfutures.host_process.__name__
     command = command_here(settings_here(1))
     assert command[0] == sys.executable
-    assert any("from fedfutures.entry import main; main()" in word for word in command)
+    assert any("from fedfutures.host_process import main; main()" in word for word in command)
 
 
 def test_the_launcher_is_loaded_when_it_is_asked_for() -> None:
@@ -22,7 +24,8 @@ def test_the_launcher_is_loaded_when_it_is_asked_for() -> None:
     assert callable(loaded.start_for_executor)
 
 
-def test_another_composition() -> None:
-    other = Starting()
-    other.compose("a.b", lambda: 7)
-    assert (other.host_module, other.load_launcher()) == ("a.b", 7)
+def test_another_composition(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("host_module", "load_launcher"):
+        monkeypatch.setattr(starting, name, None)
+    starting.compose("a.b", lambda: 7)
+    assert (starting.host_module, starting.load_launcher()) == ("a.b", 7)

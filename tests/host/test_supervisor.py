@@ -18,7 +18,8 @@ from fedfutures import errors
 from fedfutures.futures.federation import Federation
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
-from fedfutures.wire.control import BrokerGivenUp, BrokerRestarted, ControlFrame, DialBroker, Heartbeat
+from fedfutures.sockets.keys import make_keys
+from fedfutures.wire.control import BrokerGivenUp, BrokerRestarted, ControlFrame, DialBroker, Heartbeat, RelayBroker
 
 pytestmark = pytest.mark.host
 SECONDS = 20.0
@@ -38,6 +39,7 @@ class Run:
 
     def __init__(self, brokers: int, attach: int = 0) -> None:
         self.said: list[ControlFrame] = []
+        self.heard: list[Any] = []
         self.handle = HostHandle(settings_here(WORKERS, brokers=brokers))
         overhear(self.handle, self.hear)
         self.federation = Federation(self.handle, prefix=False, attach=attach)
@@ -45,6 +47,7 @@ class Run:
         assert eventually(lambda: len(self.brokers()) == brokers, SECONDS)  # it takes a moment until they have names
 
     def hear(self, frame: Any) -> None:
+        self.heard.append(frame)
         if isinstance(frame, (BrokerRestarted, BrokerGivenUp)):
             self.said.append(frame)
 
@@ -60,6 +63,10 @@ class Run:
 
     def brokers(self) -> list[int]:
         return self.children("fedfut-broker")
+
+    def workers(self) -> list[int]:
+        """Return those of Workers, also of ones that have not got their name yet."""
+        return sorted(set(self.children("")).difference(self.brokers()))
 
     def serves(self) -> bool:
         """Whether Futures run as they should."""
@@ -93,6 +100,7 @@ def test_all_workers_work_whichever_broker_is_theirs(brokers: int, attach: int, 
         assert here.said == []
 
 
+@pytest.mark.fault("D1")
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_broker_that_is_killed_is_started_again_and_no_future_is_disturbed(which: int, tmp_path: Path) -> None:
     with run(2) as here:
@@ -145,7 +153,8 @@ def test_a_broker_that_stays_stopped_is_killed_and_started_again(tmp_path: Path)
         assert here.said == [BrokerRestarted(name, "stopped for 5 s, and killed for that")]
 
 
-def test_a_broker_that_dies_again_and_again_ends_the_run_by_name() -> None:
+@pytest.mark.fault("D4")
+def test_a_broker_that_crashes_again_and_again_ends_the_run_by_name() -> None:
     with run(1) as here:
         assert here.serves()
         future = here.origin.submit(time.sleep, (600,), {})
@@ -153,12 +162,53 @@ def test_a_broker_that_dies_again_and_again_ends_the_run_by_name() -> None:
         while not future.done() and time.monotonic() < deadline:
             for pid in here.brokers():
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(pid, signal.SIGSEGV)
             time.sleep(0.01)
         error = future.exception(timeout=SECONDS)
         assert isinstance(error, errors.FederationLost)
         assert "broker ended 5 times in" in str(error)
-        assert "signal SIGKILL" in str(error)
+        assert "signal SIGSEGV" in str(error)
+
+
+def test_a_broker_that_somebody_kills_again_and_again_loses_nothing() -> None:
+    with run(1) as here:
+        assert here.serves()
+        futures = [here.origin.submit(time.sleep, (0.02,), {}) for _ in range(200)]
+        for _ in range(7):  # two more than a Broker may end by itself
+            assert eventually(here.brokers, SECONDS)
+            for pid in here.brokers():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        assert [future.result(timeout=SECONDS) for future in futures] == [None] * 200
+
+
+@pytest.mark.fault("C9")
+def test_workers_that_somebody_kills_as_they_start_lose_nothing() -> None:
+    with run(1) as here:
+        assert here.serves()
+        futures = [here.origin.submit(time.sleep, (0.02,), {}) for _ in range(100)]
+        killed: set[int] = set()
+        while len(killed) < WORKERS + 7:  # those that run, and seven successors before they are ready
+            for pid in set(here.workers()) - killed:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+            time.sleep(0.001)
+        assert [future.result(timeout=SECONDS) for future in futures] == [None] * 100
+        assert eventually(lambda: len(here.workers()) == WORKERS, SECONDS)
+
+
+def test_what_cannot_be_done_is_said_and_ends_nothing() -> None:
+    with run(1) as here:
+        broker, key = here.brokers(), make_keys().public
+        Path(here.handle.facts["run"], "relay1main").touch()
+        here.handle.tell(RelayBroker(0, "n.broker", key))
+        here.handle.tell(DialBroker(0, "m.broker", "tcp://no address:1", "", "\0", key))
+        heard = "\n".join
+        assert eventually(lambda: "could not do what RelayBroker says" in heard(map(str, here.heard)), SECONDS)
+        assert eventually(lambda: "cannot be dialled" in heard(map(str, here.heard)), SECONDS)
+        assert here.serves()
+        assert here.brokers() == broker
 
 
 def test_a_broker_elsewhere_is_dialled_when_the_launching_side_says_so(tmp_path: Path) -> None:
@@ -167,8 +217,8 @@ def test_a_broker_elsewhere_is_dialled_when_the_launching_side_says_so(tmp_path:
         place = there.wait_ready()["brokers"][0]
         there.listen(lambda value: None)
         with run(1) as here:
-            here.handle.tell(DialBroker(0, place["name"], place["main"], place["meta"], place["ear"]))
-            here.handle.tell(DialBroker(7, place["name"], place["main"], place["meta"], place["ear"]))  # none
+            here.handle.tell(DialBroker(0, place["name"], place["main"], place["meta"], place["subscriber"]))
+            here.handle.tell(DialBroker(7, place["name"], place["main"], place["meta"], place["subscriber"]))  # none
             for _ in range(2):
                 path = str(tmp_path / "ran")
                 futures = [here.origin.submit(nap, (0.1, path, number), {}) for number in range(40)]

@@ -6,13 +6,18 @@ import os
 import resource
 import signal
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from launching import eventually
 
 from fedfutures.host.system import (
     disable_core_dumps,
+    end_session,
     make_disk_directory,
     make_private_directory,
     memory,
@@ -23,6 +28,9 @@ from fedfutures.host.system import (
     raise_descriptor_limit,
     remove_tree,
     restore_core_dumps,
+    sight_of,
+    state_of,
+    stopped_itself,
     words_in,
 )
 
@@ -129,3 +137,77 @@ def test_numbers_of_the_kernel(text: str, found: int | None, tmp_path: Path) -> 
 def test_what_is_no_text_has_no_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"\xff\xfe")
     assert words_in(str(tmp_path / "file")) == []
+
+
+@pytest.mark.parametrize("act", [
+    lambda: os.kill(os.getpid(), signal.SIGSTOP),
+    lambda: signal.raise_signal(signal.SIGTSTP),
+    lambda: os.kill(0, signal.SIGSTOP),
+])  # fmt: skip
+def test_who_stops_itself_is_told_from_who_is_stopped(act: Callable[[], None]) -> None:
+    pid = os.fork()
+    if not pid:
+        os.setpgid(0, 0)
+        act()
+        signal.pause()
+        os._exit(0)
+    try:
+        assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
+        assert stopped_itself(pid)
+        os.kill(pid, signal.SIGCONT)
+        assert os.WIFCONTINUED(os.waitpid(pid, os.WCONTINUED)[1])
+        while "T" in words_in(f"/proc/{pid}/stat")[2] or words_in(f"/proc/{pid}/syscall")[:1] == ["running"]:
+            pass
+        os.kill(pid, signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1])
+        assert state_of(pid) == "T"
+        assert not stopped_itself(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert state_of(pid) == ""
+    assert stopped_itself(pid), "of a process that is gone nobody knows"
+
+
+VFORKS = """
+import ctypes, os, time
+libc = ctypes.PyDLL(None)
+print(flush=True)
+if not libc.vfork():
+    time.sleep(60)
+    os._exit(0)
+"""
+"""Until the child of a vfork(2) ends, its parent is blocked in the kernel."""
+
+
+@pytest.mark.host
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="by /proc")
+def test_what_is_blocked_in_the_kernel_shows_no_progress_and_what_works_does() -> None:
+    with subprocess.Popen([sys.executable, "-c", VFORKS], stdout=subprocess.PIPE, start_new_session=True) as blocked:
+        try:
+            assert blocked.stdout is not None
+            blocked.stdout.readline()
+            assert eventually(lambda: sight_of(blocked.pid).state == "D", 10.0)
+            first = sight_of(blocked.pid)
+            time.sleep(0.1)
+            assert sight_of(blocked.pid) == first
+        finally:
+            os.killpg(blocked.pid, signal.SIGKILL)
+    before = sight_of(os.getpid())
+    assert len(os.urandom(1 << 20)) == 1 << 20
+    Path(__file__).read_bytes()
+    assert sight_of(os.getpid()).progress != before.progress
+    assert sight_of(blocked.pid).state == "", "it is gone"
+
+
+@pytest.mark.host
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="by /proc")
+def test_a_session_ends_with_all_its_processes_also_with_stopped_ones() -> None:
+    code = "import os, signal, time; print(os.fork(), flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
+    leader = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    assert leader.stdout is not None
+    child = int(leader.stdout.readline())
+    end_session(leader.pid, 10.0)
+    assert leader.wait(10.0) == -signal.SIGKILL
+    assert words_in(f"/proc/{child}/stat", behind=")")[:1] in ([], ["Z"])
+    leader.stdout.close()

@@ -151,6 +151,28 @@ LONG = """
         print("done", done, flush=True)
 """
 
+BYTES_BOTH_WAYS = """
+    import os
+    import signal
+    from fedfutures import futures
+
+    def turned(data):
+        return os.uname().nodename, bytes(reversed(data))
+
+    if __name__ == "__main__":
+        ended, seen, right, wrong, number = [], set(), 0, 0, 0
+        signal.signal(signal.SIGUSR1, lambda *about: ended.append(True))
+        while not ended:
+            given = [bytes([(number + item) % 256]) * 100_000 + b"end" for item in range(40)]
+            for data, (host, back) in zip(given, futures.map(turned, given, chunksize=1)):
+                right, wrong = right + (back == data[::-1]), wrong + (back != data[::-1])
+                if host not in seen:
+                    seen.add(host)
+                    print(host, flush=True)
+            number += 1
+        print(right, "right,", wrong, "wrong", flush=True)
+"""
+
 DAEMONS = """
     import os
     import sys
@@ -196,4 +218,41 @@ CLASH = """
 
     if __name__ == "__main__":
         print(set(futures.map(value, range(4))))
+"""
+
+KILLS = """
+    import glob
+    import os
+    import signal
+    import sys
+    import time
+    import fedfutures
+    from fedfutures import futures
+
+    def call(number):
+        time.sleep(0.003)
+        return number, fedfutures.worker.name
+
+    def children():
+        pids = [pid for name in glob.glob("/proc/self/task/*/children") for pid in open(name).read().split()]
+        return {int(pid): open(f"/proc/{pid}/comm").read().strip() for pid in pids}
+
+    def kill(kinds):
+        for pid, name in children().items():
+            if ("connector" if name == "fedfut-connect" else "host") in kinds.split("+"):
+                os.kill(pid, signal.SIGKILL)
+
+    if __name__ == "__main__":
+        wrong, hosts = 0, set()
+        for kinds in sys.argv[2:]:
+            calls = [futures.submit(call, number) for number in range(600)]
+            time.sleep(0.3)
+            kill(kinds)
+            found = [call.result(60) for call in calls]
+            wrong += [number for number, _ in found] != list(range(600))
+            hosts |= {name.partition(".")[0] for _, name in found}
+            end = time.monotonic() + 1.1
+            while time.monotonic() < end or not os.path.exists(f"{sys.argv[1]}/{kinds}"):
+                futures.submit(call, 1).result(60)
+        print("hosts", len(hosts), "wrong", wrong)
 """

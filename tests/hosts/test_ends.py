@@ -60,6 +60,7 @@ def ground(odd, client, tmp_path):
     return Ground(odd, ["good", "loud"], str(tmp_path), client)
 
 
+@pytest.mark.fault("E1")
 @one_client
 def test_hosts_that_cannot_be_used_are_named_and_the_run_goes_on(ground):
     prog = ground.write("prog.py", programs.CENSUS_OF_WORKERS)
@@ -91,6 +92,7 @@ def test_all_hosts_may_be_required(ground):
     nothing_left(ground)
 
 
+@pytest.mark.fault("E5")
 @one_client
 def test_a_python_that_will_not_do(ground, tmp_path):
     old = tmp_path / "old"
@@ -110,18 +112,20 @@ def test_a_python_that_will_not_do(ground, tmp_path):
     assert "-m fedfutures_launcher.wheel | ssh -F " in ended.err
 
 
+@pytest.mark.fault("E7")
 def test_a_lost_connection_is_made_again(ground):
     prog = ground.write("prog.py", programs.LONG)
-    process = ground.start("-n", "4", prog, "120")
+    process = ground.start("-n", "4", prog, "80")
     heard(process, "under way")
     ground.lab.kill_sessions("good")
     ended = ground.finish(process)
-    assert ended.out == "done 120\n", ended.err
+    assert ended.out == "done 80\n", ended.err
     assert "good: the ssh connection was lost" in ended.err
     assert "good: connected again" in ended.err
     nothing_left(ground)
 
 
+@pytest.mark.fault("C5")
 @one_client
 def test_a_host_process_that_is_killed_is_started_again(ground):
     prog = ground.write("prog.py", programs.LONG)
@@ -136,6 +140,36 @@ def test_a_host_process_that_is_killed_is_started_again(ground):
     nothing_left(ground)
 
 
+@one_client
+def test_a_host_process_that_is_told_to_end_leaves_the_run_in_order(ground):
+    prog = ground.write("prog.py", programs.LONG)
+    process = ground.start("-n", "4", prog, "80")
+    heard(process, "under way")
+    (first,) = [pid for pid in ground.lab.processes("good") if is_host_process(pid)]
+    os.kill(first, signal.SIGTERM)
+    wait_until(lambda: not any(left.startswith("good:") for left in ground.left()), "the host has left", 20)
+    assert process.poll() is None
+    ended = ground.finish(process)
+    assert ended.out == "done 80\n", ended.err
+    assert "host good has left the run: its host process got SIGTERM" in ended.err
+    assert "again" not in ended.err
+    nothing_left(ground)
+
+
+def is_host_process(pid):
+    """Whether a process is one, and neither a fork of it nor the shell that has started it."""
+    return "fedfut-" not in comm_of(pid) and any("fedfut-" in comm_of(child) for child in children(pid))
+
+
+def comm_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+@pytest.mark.fault("E10")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_program_that_is_killed_leaves_nothing(ground, number):
     prog = ground.write("prog.py", programs.DAEMONS)
@@ -149,6 +183,26 @@ def test_a_program_that_is_killed_leaves_nothing(ground, number):
     assert process.returncode == -number
 
 
+@pytest.mark.fault("E9")
+def test_a_signal_to_the_whole_launching_side_leaves_nothing(ground):
+    """As at the end of a job of Slurm: the ways to the hosts must last until these have learnt that the run is over."""
+    prog = ground.write("prog.py", programs.DAEMONS)
+    process = ground.start("-n", "4", prog)
+    heard(process, "66")
+    for pid in reversed([process.pid, *descendants(process.pid)]):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    process.wait(10)
+    nothing_left(ground)
+    _, errors = process.communicate()
+    assert process.returncode == -signal.SIGTERM
+    assert "Traceback" not in errors
+
+
+def descendants(pid):
+    return [pid_ for child in children(pid) for pid_ in (child, *descendants(child))]
+
+
 def command_of(left):
     try:
         with open(f"/proc/{left.split()[-1]}/cmdline") as file:
@@ -157,6 +211,7 @@ def command_of(left):
         return ""
 
 
+@pytest.mark.fault("E8")
 @one_client
 def test_an_interrupt_ends_everything(ground):
     prog = ground.write("prog.py", programs.LONG)
@@ -169,6 +224,7 @@ def test_an_interrupt_ends_everything(ground):
     nothing_left(ground)
 
 
+@pytest.mark.fault("E13")
 @one_client
 def test_two_runs_at_once(ground):
     prog = ground.write("prog.py", programs.LONG)
@@ -232,6 +288,7 @@ def test_a_module_that_is_nowhere(ground):
 def test_what_stands_beside_the_program_comes_before_what_is_installed(ground):
     prog = ground.write("prog.py", programs.CLASH)
     ground.write("pluggy.py", "MINE = 4\n")
+    ground.write("__main__.py", "raise SystemExit\n")  # of a package: a process has one already
     assert ground.launch("-n", "2", prog).out == "{8}\n"
 
 
@@ -264,6 +321,7 @@ def test_the_last_host_with_workers_does_not_come_back(ground):
     assert "FederationLost: host good was the last one with Workers" in ended.err
 
 
+@pytest.mark.fault("E10")
 @one_client
 def test_a_host_that_is_cut_off_ends_by_itself(ground):
     prog = ground.write("prog.py", programs.DAEMONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -18,11 +19,31 @@ pytestmark = pytest.mark.host
 CENSUS = Path(__file__).parents[2] / "docs" / "examples" / "stdlib_census.py"
 
 
+class Told:
+    """Reads a stream in a thread, and waits for a line."""
+
+    def __init__(self, stream, line):
+        self.text, self.line, self.found = "", line, threading.Event()
+        self.thread = threading.Thread(target=self.read, args=(stream,), daemon=True)
+        self.thread.start()
+
+    def read(self, stream):
+        with stream:
+            for line in stream:
+                self.text += line
+                if self.line in line:
+                    self.found.set()
+
+    def appears(self, seconds):
+        return self.found.wait(seconds)
+
+
 def tables(text):
     """What a census prints but for times."""
     return [line for line in text.splitlines() if " s" not in line and "times" not in line]
 
 
+@pytest.mark.fault("D14")
 @one_client
 def test_a_census_is_the_same_on_three_hosts_as_on_one(network):
     census = network.write("census.py", CENSUS.read_text())
@@ -33,6 +54,7 @@ def test_a_census_is_the_same_on_three_hosts_as_on_one(network):
     assert tables(ended.out) == tables(alone.out)
 
 
+@pytest.mark.fault("E15")
 @pytest.mark.parametrize(("client", "refusal"), [("paramiko", "drop"), ("openssh", "reject")])
 def test_with_all_ports_but_ssh_closed(network, refusal):
     for host in network.hosts:
@@ -50,6 +72,27 @@ def test_with_all_ports_but_ssh_closed(network, refusal):
 
 
 @one_client
+def test_a_link_leaves_ssh_when_its_ports_can_be_reached(network):
+    """Values are under way both ways when it does."""
+    network.lab.only_ssh("h2", "drop")
+    try:
+        prog = network.write("prog.py", programs.BYTES_BOTH_WAYS)
+        process = network.start("-n", "4", "-v", prog, hosts=["h1", "h2"])
+        heard(process, "h2")
+    finally:
+        network.lab.any_port("h2")
+    link = "link h1.broker -> h2.broker"
+    stream, process.stderr = process.stderr, None
+    told = Told(stream, f"{link} has left the ssh connection: its ports work")
+    assert told.appears(50.0), told.text
+    process.send_signal(signal.SIGUSR1)
+    out, _ = process.communicate(timeout=30)
+    told.thread.join(10)
+    assert f"{link} is up, through ssh" in told.text
+    assert out.splitlines()[-1].endswith(" right, 0 wrong"), told.text
+
+
+@one_client
 def test_a_host_that_loses_power_loses_nothing(network):
     prog = network.write("prog.py", programs.LONG)
     process = network.start("-n", "6", prog, "200")
@@ -62,6 +105,7 @@ def test_a_host_that_loses_power_loses_nothing(network):
         network.lab.start("h3")
 
 
+@pytest.mark.fault("E16")
 @one_client
 def test_a_host_that_reboots_takes_part_again(network):
     prog = network.write("prog.py", programs.LONG)
@@ -74,6 +118,7 @@ def test_a_host_that_reboots_takes_part_again(network):
     assert "host h3: started again" in ended.err
 
 
+@pytest.mark.fault("D5")
 @one_client
 def test_a_cable_that_is_pulled_for_a_while(network):
     prog = network.write("prog.py", programs.LONG)
@@ -97,6 +142,7 @@ def test_a_program_that_is_killed_leaves_nothing_on_the_network(network):
     nothing_left(network)
 
 
+@pytest.mark.fault("E15")
 @one_client
 def test_hosts_by_their_ipv6_addresses(network):
     prog = network.write("prog.py", programs.CENSUS_OF_WORKERS)
@@ -106,3 +152,32 @@ def test_hosts_by_their_ipv6_addresses(network):
     assert address in ended.out
     assert "is up" in ended.err
     assert "through ssh" not in ended.err
+
+
+LATE = """
+import time
+from fedfutures import futures, worker
+from fedfutures.errors import TaskTimeout
+
+def late(seconds):
+    time.sleep(seconds)
+    return worker.name
+
+def guarded(seconds):
+    try:
+        return "returned from " + futures.options(time_limit=0.5).submit(late, seconds).result()
+    except TaskTimeout as error:
+        return f"{error.call} on {error.host}"
+
+if __name__ == "__main__":
+    found = list(futures.map(late, [0.1, 30] * 6, time_limit=0.5, return_exceptions=True))
+    print(sum(isinstance(one, str) for one in found), sum(isinstance(one, TaskTimeout) for one in found))
+    print("hosts", *sorted({one.host for one in found if isinstance(one, TaskTimeout)}))
+    print(*sorted({one.rpartition(" ")[0] for one in futures.map(guarded, [30] * 6, chunksize=1)}))
+"""
+
+
+@one_client
+def test_time_limits_hold_on_other_hosts(network):
+    ended = network.launch("-n", "3", network.write("prog.py", LATE))
+    assert ended.out.splitlines() == ["6 6", "hosts h1 h2 h3", "late(30) on"], ended.out + ended.err

@@ -10,10 +10,12 @@ pytestmark = [pytest.mark.host, pytest.mark.once]
 
 LARGE_VALUES = """
 import functools
+import time
 import numpy as np
 from fedfutures import futures, shared, worker
 
 def twice(array, on=None):
+    time.sleep(0.5)  # so that h1 has not run them all before the others are lent some
     return worker.name.partition(".")[0], 2 * array
 
 def both(number):

@@ -6,7 +6,7 @@ import configparser
 
 from . import figures, tree
 
-COMPOSITION = {"fedfutures/__init__.py", "fedfutures/entry.py"}
+COMPOSITION = {"fedfutures/__init__.py", "fedfutures/host_process.py"}
 """What puts the product together: it may name modules that it loads when they are needed."""
 
 

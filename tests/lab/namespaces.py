@@ -58,7 +58,8 @@ class Site:
 class Namespaces(Hosts):
     """A laboratory of hosts in namespaces; comes up when made, and `close` leaves nothing."""
 
-    def __init__(self, sites: int | Sequence[Site], directory: Path) -> None:
+    def __init__(self, sites: int | Sequence[Site], directory: Path, shared: Sequence[Path] = ()) -> None:
+        """Make it; the folders of `shared` are the same on all hosts, and can be written to."""
         for name in NEEDS:
             if machines.program(name) is None:
                 raise Failed(f"there is no {name}")
@@ -68,7 +69,7 @@ class Namespaces(Hosts):
         self.site_of: dict[str, int] = {}
         for number, site in enumerate(sites, 1):
             self._add(number, site)
-        self.directory = directory
+        self.directory, self.shared = directory, shared
         self.ssh_directory = directory / "ssh"
         self.config = self.ssh_directory / "config"
         self.known_hosts = self.ssh_directory / "known_hosts"
@@ -113,6 +114,7 @@ class Namespaces(Hosts):
         plan = {
             "directory": str(self.directory), "sshd": machines.program("sshd"), "firewall": _firewall(sites),
             "masks": [str(ROOT), "/tmp", "/var/tmp", "/home", "/run", f"{machines.home()}/.ssh"], "binds": _binds(),
+            "shared": [str(place) for place in self.shared],
             "network": ["link set lo up", *(line for number in range(len(sites)) for line in _bridge(number + 1))],
             "hosts": [self._host(machine) for machine in self.machines.values()],
         }  # fmt: skip

@@ -6,7 +6,8 @@ one bridge for each site, forwarding between them, and the firewall of the plan.
 
 A host is a process 1 of its own below it: a child takes new namespaces (network, pid, mount, uts, ipc, time) and
 forks. The host's root is an overlay over ``/`` that keeps what is written in memory; the folders of `masks` are empty
-there, and those of `binds` are as outside, but read-only. In it the keeper (`keeper.py`) runs sshd.
+there, those of `binds` are as outside, but read-only, and those of `shared` as outside. In it the keeper (`keeper.py`)
+runs sshd.
 
 Orders come as lines on standard input, ``boot NAME``, and are answered by ``up NAME PID``, where PID is the host's
 process 1 as this namespace counts, or ``down NAME WHY``. It runs as a plain file under ``python -I -S``.
@@ -81,6 +82,9 @@ def new_root(plan: "dict[str, Any]", host: "dict[str, Any]") -> None:
         os.makedirs(root + bind, exist_ok=True)
         mount(bind, root + bind, "", MS_BIND | MS_REC)
         mount(bind, root + bind, "", MS_BIND | MS_REC | MS_REMOUNT | MS_RDONLY)
+    for place in plan["shared"]:
+        os.makedirs(root + place, exist_ok=True)
+        mount(place, root + place, "", MS_BIND | MS_REC)
     for path, text in host["files"].items():
         os.makedirs(os.path.dirname(root + path), mode=0o700, exist_ok=True)
         file = os.open(root + path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -28,6 +28,7 @@ def test_the_wheel_has_all_files_and_says_what_it_needs() -> None:
         for path in (ROOT / folder).rglob("*.py")
     }
     sources["fedfutures/py.typed"] = b""
+    sources["fedfutures_launcher/verbs/errors.rst"] = (ROOT / "launcher" / "verbs" / "errors.rst").read_bytes()
     info = f"fedfutures-{__version__}.dist-info"
     assert {entry: text for entry, text in files.items() if not entry.startswith(info)} == sources
     said = files[f"{info}/METADATA"].decode()

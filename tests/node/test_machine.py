@@ -11,12 +11,12 @@ from fedfutures.errors import LocalProtocolError, RemoteProtocolError
 from fedfutures.federation.channel import ACK_DELAY_SECONDS, REPEAT_AFTER_SECONDS, WINDOW, Channel
 from fedfutures.federation.events import Arrived, Send, Tick
 from fedfutures.federation.schedule import HORIZON_SECONDS
+from fedfutures.federation.session import HEARTBEAT_SECONDS
 from fedfutures.node import events as rules
 from fedfutures.node.asking import LONG_SECONDS
 from fedfutures.node.machine import (
-    BEAT_SECONDS,
     HELLO_AGAIN_SECONDS,
-    IDLE_BEAT_SECONDS,
+    IDLE_HEARTBEAT_SECONDS,
     RESULTS_REMEMBERED,
     URGENT_AT_MOST,
     WorkerMachine,
@@ -70,7 +70,7 @@ class Bench:
                 frame = codec.encode(action.message, action.sequence, action.acknowledged)
                 self.heard = max(self.heard, codec.decode(frame)[0])
                 if isinstance(action.message, Hello):
-                    self.greeter = action.message.boot + action.message.round
+                    self.greeter = action.message.incarnation + action.message.round
                 found.append(action.message)
             else:
                 if isinstance(action, rules.Run):
@@ -103,11 +103,11 @@ class Bench:
         self.now += seconds
         return self.step(Tick())
 
-    def link(self, session: int = 70, boot: int = 7) -> list[Any]:
+    def link(self, session: int = 70, incarnation: int = 7) -> list[Any]:
         if session != self.session:
             self.session = session
             self.said = self.heard = Channel(session).acknowledged
-        return self.say(Welcome(PROTOCOL, "b", boot, 4, session, self.greeter), acknowledged=0)
+        return self.say(Welcome(PROTOCOL, "b", incarnation, 4, session, self.greeter), acknowledged=0)
 
     def batch(self, piece: int = 1, ids: Any = (1,), *, spent: bool = False, function: bytes = b"f") -> Batch:
         return Batch(piece, "o", function, 1, 0, 0, spent, list(ids), [b""] * len(ids))
@@ -188,14 +188,14 @@ def test_acknowledgements_and_repetitions(worker: Bench) -> None:
 
 
 def test_a_node_is_heard_of_more_often_while_it_waits_for_results(origin: Bench) -> None:
-    assert origin.machine.next_deadline() == BEAT_SECONDS
-    assert origin.tick(BEAT_SECONDS) == [Ack()]
-    assert origin.tick(BEAT_SECONDS) == []
-    assert origin.tick(IDLE_BEAT_SECONDS) == [Ack()]
+    assert origin.machine.next_deadline() == HEARTBEAT_SECONDS
+    assert origin.tick(HEARTBEAT_SECONDS) == [Ack()]
+    assert origin.tick(HEARTBEAT_SECONDS) == []
+    assert origin.tick(IDLE_HEARTBEAT_SECONDS) == [Ack()]
     origin.offer()
     origin.say(Ack())
-    assert origin.tick(BEAT_SECONDS) == [Ack()]
-    assert origin.tick(BEAT_SECONDS) == [Ack()]
+    assert origin.tick(HEARTBEAT_SECONDS) == [Ack()]
+    assert origin.tick(HEARTBEAT_SECONDS) == [Ack()]
 
 
 def test_the_broker_says_what_it_misses(origin: Bench) -> None:
@@ -260,6 +260,29 @@ def test_it_is_noticed_by_what_the_broker_says(busy: Bench) -> None:
     busy.said += WINDOW + 2
     assert busy.say(Want(b"own")) == [hello(4)]
     assert busy.tick(HELLO_AGAIN_SECONDS) == [hello(4)]
+
+
+def test_after_the_end_of_the_broker_nothing_that_it_has_said_counts(origin: Bench) -> None:
+    origin.say(Demand(5, 0))
+    origin.offer([1, 2])
+    assert origin.step(rules.BrokerEnded()) == [Hello(PROTOCOL, "origin", "n", 1, 99, 0, 1)]
+    assert origin.say(results(1, [1])) == []  # what it names went with the Workers
+    assert origin.machine.wanted() == 0
+    assert origin.step(rules.BrokerEnded()) == []
+    assert origin.tick() == [Hello(PROTOCOL, "origin", "n", 1, 99, 0, 2)]
+    assert origin.link(90, 8) == [rules.Linked(4), rules.Reclaim([1, 2])]
+    origin.say(Demand(5, 0))
+    assert origin.offer([1, 2])[0] == Function(b"f", "function", b"body")
+    assert origin.say(results(2, [1, 2])) == [rules.Resolve([1, 2], [b"r1", b"r2"], [])]
+
+
+def test_a_late_welcome_of_a_broker_that_has_ended_begins_no_session(origin: Bench) -> None:
+    assert origin.say(Stranger()) == [Hello(PROTOCOL, "origin", "n", 1, 99, 70, 1)]
+    origin.step(rules.BrokerEnded())
+    assert origin.say(Welcome(PROTOCOL, "b", 7, 4, 70, 1 + 1), acknowledged=0) == []
+    assert not origin.machine.linked
+    assert origin.tick() == [Hello(PROTOCOL, "origin", "n", 1, 99, 0, 2)]
+    assert origin.say(Welcome(PROTOCOL, "b", 8, 4, 90, 1 + 2), acknowledged=0)[0] == rules.Linked(4)
 
 
 def test_an_answer_to_an_earlier_hello_says_nothing(busy: Bench) -> None:
@@ -364,9 +387,9 @@ def test_what_was_not_started_goes_back(worker: Bench) -> None:
     worker.say(State(7, 1, 3, 0, 4))
     worker.say(worker.batch(5, [1, 2, 3]))
     assert worker.give_back(2) == [Return(5, [2, 3])]
-    assert worker.machine.hunger == 1
+    assert worker.machine.unmet == 1
     assert worker.give_back(1) == [Return(5, [1])]
-    assert (worker.machine.held, worker.machine.hunger) == ({}, 0)
+    assert (worker.machine.held, worker.machine.unmet) == ({}, 0)
 
 
 def test_cancellation_and_reports_are_of_what_is_held(worker: Bench) -> None:
@@ -469,12 +492,12 @@ def test_an_origin_gives_what_is_asked_for(origin: Bench) -> None:
     assert origin.machine.own.count == 3
 
 
-def test_a_worker_gives_when_others_hunger(worker: Bench) -> None:
+def test_a_worker_gives_when_demand_is_unmet_elsewhere(worker: Bench) -> None:
     worker.say(Demand(5, 0))
     assert worker.machine.wanted() == 0
     worker.say(State(7, 2, 3, 0, 4))
     worker.say(State(7, 1, 9, 0, 4))  # older
-    assert worker.machine.wanted() == worker.machine.hunger == 3
+    assert worker.machine.wanted() == worker.machine.unmet == 3
     worker.offer([1, 2])
     assert worker.machine.wanted() == 1
     worker.offer([3, 4])
@@ -609,12 +632,12 @@ def test_in_a_new_session_modules_and_files_are_asked_for_again(worker: Bench) -
     worker.step(rules.Require(KEY))
     worker.step(rules.FetchFile("file-1"))
     worker.say(Stranger())
-    said = worker.link(session=90, boot=8)
+    said = worker.link(session=90, incarnation=8)
     assert [one for one in said if isinstance(one, (Want, Fetch))] == [Want(KEY), Fetch("file-1")]
     worker.say(Function(KEY, "", b""))
     worker.say(Fetched("file-1", 5))
     worker.say(Stranger())
-    assert not [one for one in worker.link(session=95, boot=9) if isinstance(one, (Want, Fetch))]
+    assert not [one for one in worker.link(session=95, incarnation=9) if isinstance(one, (Want, Fetch))]
 
 
 def test_an_origin_is_asked_and_answers(origin: Bench) -> None:

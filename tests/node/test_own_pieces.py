@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.errors import LocalProtocolError
-from fedfutures.node.own_pieces import OwnPieces
+from fedfutures.node.own_pieces import FUNCTIONS_KEPT, OwnPieces
 from fedfutures.wire.messages import Function, Results
 
 STEPS = st.lists(
@@ -74,3 +74,33 @@ def test_check_finds_a_future_in_no_piece() -> None:
     del own.where[1]
     with pytest.raises(LocalProtocolError, match="in no piece"):
         own.check()
+
+
+def test_a_function_for_each_call_leaves_no_more_than_so_many_definitions() -> None:
+    own = OwnPieces()
+    digests = [str(number).encode() for number in range(4 * FUNCTIONS_KEPT)]
+    for digest in digests:
+        own.define(digest, "made", b"body")
+        piece = own.give(digest, [len(digest)])
+        assert own.unsent_definition(digest) is not None
+        own.take(Results(piece, 1, [len(digest)], [b""]))
+        own.check()
+    assert sum(own.definition(digest) is not None for digest in digests) <= FUNCTIONS_KEPT + 1
+    assert own.definition(digests[-1]) is not None
+    own.define(digests[0], "made", b"body")
+    assert own.unsent_definition(digests[0]) is not None  # the Broker may have forgotten it, too
+
+
+def test_what_given_futures_need_is_kept_however_much_it_is() -> None:
+    own = OwnPieces()
+    digests = [str(number).encode() for number in range(3 * FUNCTIONS_KEPT)]
+    pieces = []
+    for number, digest in enumerate(digests):
+        own.define(digest, "made", b"body")
+        pieces.append(own.give(digest, [number]))
+    assert all(own.definition(digest) is not None for digest in digests)
+    for number, piece in enumerate(pieces):
+        own.take(Results(piece, 1, [number], [b""]))
+    for number in range(3 * FUNCTIONS_KEPT):
+        own.define(f"later {number}".encode(), "made", b"body")
+    assert not any(own.definition(digest) for digest in digests)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fedfutures.errors import LocalProtocolError
-from fedfutures.node.pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS, STUCK_SECONDS
-from fedfutures.node.workload import HeldPiece, Recalls, Workload, overdue_seconds
+from fedfutures.federation.schedule import STUCK_SECONDS
+from fedfutures.node.pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS
+from fedfutures.node.workload import HeldPiece, Recalls, Workload
 from fedfutures.wire.messages import CANCELLED, ERROR, VALUE, Batch
 
 HELPER = 1e-6
@@ -34,6 +35,20 @@ def given(*pieces: tuple[int, list[int], int]) -> Workload:
     return workload
 
 
+def test_what_was_started_is_told_from_what_waits() -> None:
+    workload = given((1, [1, 2], 0))
+    workload.hold(batch(2, [3]))  # its function is not here
+    assert not workload.has_started()
+    piece = start(workload)
+    assert workload.has_started()
+    workload.surplus(1.0, 0, None, locked_in=True)
+    workload.settle(1, [2])
+    assert workload.has_started()
+    piece.finished.append((1, b"", VALUE, 0.0))
+    workload.settle(1, [1])
+    assert not workload.has_started()
+
+
 def start(workload: Workload) -> HeldPiece:
     """Start a Future, as the runner does."""
     piece = workload.queue[0]
@@ -41,9 +56,9 @@ def start(workload: Workload) -> HeldPiece:
     return piece
 
 
-def give_back(workload: Workload, stuck: float, hunger: int, *, locked_in: bool = False) -> list[tuple[int, list[int]]]:
+def give_back(workload: Workload, stuck: float, unmet: int, *, locked_in: bool = False) -> list[tuple[int, list[int]]]:
     """Give back what is to be given back."""
-    found = workload.surplus(stuck, hunger, None, locked_in=locked_in)
+    found = workload.surplus(stuck, unmet, None, locked_in=locked_in)
     for back in found:
         workload.settle(back.piece, back.ids)
     workload.check()
@@ -51,6 +66,14 @@ def give_back(workload: Workload, stuck: float, hunger: int, *, locked_in: bool 
 
 
 # -- what comes and goes ---------------------------------------------------------------------------------------------
+
+
+def test_which_attempt_of_a_future_is_held() -> None:
+    workload = Workload()
+    for piece, submitter, attempt in ((7, "origin-2", 1), (8, "origin-1", 2)):
+        workload.hold(Batch(piece, submitter, b"f", attempt, 0, 0, False, [3, piece], [b"", b""]))
+    assert [workload.attempt_of(f"origin-{number}", 3) for number in (1, 2, 3)] == [2, 1, None]
+    assert workload.attempt_of("origin-1", 7) is None
 
 
 def test_pieces_are_started_by_priority_then_by_age() -> None:
@@ -82,6 +105,20 @@ def test_a_piece_waits_for_its_function() -> None:
     assert (workload.pieces[1].definition, workload.pieces[1].stamp) == ("definition", "stamp")
     assert [piece.number for piece in workload.waiting_for(b"f")] == [3]
     assert workload.load(0.0, 0, False, None, locked_in=False).unstarted == 0
+
+
+def test_who_lacks_a_function_is_not_idle_until_nothing_waits_for_it() -> None:
+    workload = Workload()
+    for number in (1, 2, 3):
+        workload.lack(workload.hold(batch(number, [number])))
+    workload.settle(1, [1])
+    workload.enqueue(2, "definition")
+    workload.queue[0].todo.popleft()
+    assert workload.load(0.0, 0, False, None, locked_in=False).busy
+    workload.enqueue(3, "definition")
+    for piece in workload.queue:
+        piece.todo.clear()
+    assert not workload.load(0.0, 0, False, None, locked_in=False).busy
 
 
 def test_a_piece_has_its_submitter_as_root_if_none_is_named() -> None:
@@ -139,7 +176,7 @@ def test_only_what_ran_says_how_long_futures_take() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stuck", "hunger", "locked_in", "back"),
+    ("stuck", "unmet", "locked_in", "back"),
     [
         (0.0, 0, False, []),
         (0.0, 2, False, [(2, [3, 4])]),
@@ -152,17 +189,12 @@ def test_only_what_ran_says_how_long_futures_take() -> None:
         (0.0, 0, True, [(2, [3, 4]), (1, [1, 2])]),
     ],
 )
-def test_what_is_given_back(stuck: float, hunger: int, locked_in: bool, back: list[tuple[int, list[int]]]) -> None:
-    assert give_back(given((1, [1, 2], 0), (2, [3, 4], 0)), stuck, hunger, locked_in=locked_in) == back
+def test_what_is_given_back(stuck: float, unmet: int, locked_in: bool, back: list[tuple[int, list[int]]]) -> None:
+    assert give_back(given((1, [1, 2], 0), (2, [3, 4], 0)), stuck, unmet, locked_in=locked_in) == back
 
 
 def test_what_is_given_back_is_of_the_lowest_priority() -> None:
     assert give_back(given((1, [1, 2], 2), (2, [3, 4], 0)), 0.0, 3) == [(2, [3, 4]), (1, [2])]
-
-
-def test_long_futures_are_overdue_after_twice_the_usual_time() -> None:
-    assert overdue_seconds(None) == overdue_seconds(0.001) == STUCK_SECONDS
-    assert overdue_seconds(1.0) == 2.0
 
 
 def test_the_load() -> None:
@@ -278,6 +310,15 @@ PRIORITIES = st.sampled_from([0, 0, 1, -1])
 COUNTS = st.integers(1, 5)
 
 
+def test_what_was_said_not_to_be_cancelled_comes_back_unless_it_is_cancelled_again() -> None:
+    recalls = Recalls()
+    recalls.keep(1, 0.0)
+    recalls.keep(2, 0.0)
+    recalls.forget([2])
+    assert recalls.come_back([1, 2], [(1, CANCELLED), (2, CANCELLED)]) == [1]
+    assert recalls.come_back([1], [(1, CANCELLED)]) == []
+
+
 class Twin(RuleBasedStateMachine):
     """Futures are in one list each: waiting for their function, to be started, running, finished."""
 
@@ -342,12 +383,12 @@ class Twin(RuleBasedStateMachine):
         assert sorted(sent) == sorted(self.finished)
         self.finished.clear()
 
-    @rule(stuck=st.sampled_from([0.0, HELPER, 1.0]), hunger=st.integers(0, 6), locked_in=st.booleans())
-    def some_are_given_back(self, stuck: float, hunger: int, locked_in: bool) -> None:
+    @rule(stuck=st.sampled_from([0.0, HELPER, 1.0]), unmet=st.integers(0, 6), locked_in=st.booleans())
+    def some_are_given_back(self, stuck: float, unmet: int, locked_in: bool) -> None:
         most = len(self.todo) - (not stuck and not locked_in and bool(self.todo))
-        most = most if stuck == 1.0 or locked_in else min(most, hunger)
+        most = most if stuck == 1.0 or locked_in else min(most, unmet)
         back = []
-        for given_back in self.workload.surplus(stuck, hunger, None, locked_in=locked_in):
+        for given_back in self.workload.surplus(stuck, unmet, None, locked_in=locked_in):
             piece = self.workload.settle(given_back.piece, given_back.ids)
             back += [(-piece.terms.priority, given_back.piece, i) for i in given_back.ids]
         assert sorted(back) == self.todo[len(self.todo) - most :]

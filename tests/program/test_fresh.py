@@ -26,8 +26,11 @@ def made(obj: Any) -> Any:
     """Return the fresh one, by way of a pickle."""
     found = reduce(obj)
     assert found is not None
-    make, arguments = Payloads().load(Payloads().dump(found))
-    return make(*arguments)
+    make, arguments, *state = Payloads().load(Payloads().dump(found))
+    fresh = make(*arguments)
+    for attributes in state:
+        vars(fresh).update(attributes)
+    return fresh
 
 
 # -- fresh ones ------------------------------------------------------------------------------------------------------

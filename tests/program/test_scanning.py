@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedfutures.program.scanning import keys_by_pickling, keys_in
+from fedfutures.program.pickling import dump_by_value
+from fedfutures.program.scanning import keys_in
 
 from .programs import BESIDE, look_anew, make
 
@@ -99,5 +100,5 @@ def test_as_a_pickler_meets_them(data: st.DataObject) -> None:
         value = data.draw(
             st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.integers(), inner), max_leaves=12)
         )
-        found, met = keys_in(pickle.dumps(value, 5), value), keys_by_pickling(value)
+        found, met = keys_in(pickle.dumps(value, 5), value), dump_by_value(value)[1].parts
         assert {key for key in met if key[0] == BESIDE} <= found <= {(BESIDE, name) for name in NAMES}

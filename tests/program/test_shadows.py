@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from launching import launch, python, write
 
-from fedfutures.program.shadows import before_the_standard_library, make_room, shadowed
+from fedfutures.program.shadows import before_the_standard_library, loaded, make_room, shadowed
 
 OURS = ("msgpack", "zmq", "greenlet", "cloudpickle", "paramiko", "launcher", "host", "program", "settings")
 STANDARD = (
@@ -83,6 +83,13 @@ def test_the_program_sees_its_own_first(tmp_path: Path, guard: str) -> None:
     assert (ended.out, ended.err, ended.code) == (
         f"{names}\nTrue own-queue own-tempfile False False True\nchanged changed 36\n", "", 0,
     )  # fmt: skip
+
+
+def test_what_a_process_is_made_of_is_not_to_be_replaced() -> None:
+    """A package has a ``__main__.py`` beside its programs, and a checkout of this project has ``fedfutures``."""
+    found = loaded()
+    assert "pytest" in found
+    assert not {"__main__", "fedfutures", "os", "sys", "cloudpickle"} & found
 
 
 def test_what_is_shadowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,12 @@ from fedfutures.program.snapshots import (
     DIGEST_BYTES,
     MARK,
     NO_NAME,
+    PREFIXES,
     Seen,
     address_of,
     asked_for,
     join,
-    key_of_class,
-    key_of_snapshot,
-    key_of_value,
+    key_of,
     pack,
     split,
     unpack,
@@ -70,10 +69,10 @@ def test_shapes_that_are_no_snapshots(value: Any) -> None:
 
 
 def test_keys_by_which_bodies_are_asked_for() -> None:
-    assert asked_for(key_of_snapshot(b"digest", "origin-1")) == ("state", b"digest", "origin-1")
-    assert asked_for(key_of_value(b"value ")) == ("value", b"value ", "")
-    assert asked_for(key_of_class("settings", "Model.Inner", "o")) == ("class", b"settings:Model.Inner", "o")
-    assert asked_for(key_of_class("m", "\udc80")) == ("class", "m:\udc80".encode("utf-8", "surrogatepass"), "")
+    assert asked_for(key_of("state", b"digest", "origin-1")) == ("state", b"digest", "origin-1")
+    assert asked_for(key_of("value", b"value ")) == ("value", b"value ", "")
+    assert asked_for(key_of("class", "settings:Model.Inner", "o")) == ("class", b"settings:Model.Inner", "o")
+    assert asked_for(key_of("class", "m:\udc80")) == ("class", "m:\udc80".encode("utf-8", "surrogatepass"), "")
     for other in (b"", b"state", b"import a", b"constant"):
         assert asked_for(other) == ("", other, "")
 
@@ -93,3 +92,14 @@ def test_a_digest_stands_in_front_of_a_payload(payload: bytes) -> None:
     assert join(b"", payload) == payload
     if payload[:1] != MARK:
         assert split(payload) == (b"", payload)
+
+
+@given(st.sampled_from(PREFIXES), st.binary(max_size=12))
+def test_any_bytes_are_a_key_or_none(prefix: bytes, rest: bytes) -> None:
+    key = prefix + rest
+    kind, what, origin = asked_for(key)
+    if kind:
+        assert key.startswith(kind.encode() + b" ")
+        assert isinstance(origin, str)
+    else:
+        assert (what, origin) == (key, "")

@@ -453,4 +453,4 @@ def test_missing_is_not_a_value_of_the_program(
     del program.FACTOR
     change(program)
     assert take(followed, "FACTOR").versions[key("FACTOR")].token == b"missing"
-    assert snapshots.asked_for(snapshots.key_of_value(b"missing")) == ("value", b"missing", "")
+    assert snapshots.asked_for(snapshots.key_of("value", b"missing")) == ("value", b"missing", "")

@@ -26,9 +26,11 @@ from fedfutures.wire.control import AcceptBroker, BrokerAccepts, BrokerBound, Di
 
 SECONDS = 15.0
 ADDRESS = "127.0.0.1"
-KINDS = ("main", "meta", "ear")
+KINDS = ("main", "meta", "subscriber")
 WORKERS = (1, 2)
 MOST_GROWTH_BYTES = 16 << 20
+SEAL = os.urandom(32)
+"""The run's key; attackers do not have it."""
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -37,7 +39,7 @@ class Host:
 
     def __init__(self, index: int, command: Sequence[str] | None = None) -> None:
         self.name = f"h{index}"
-        settings = settings_here(WORKERS[index], host=self.name, size=sum(WORKERS), far_address=ADDRESS)
+        settings = settings_here(WORKERS[index], host=self.name, size=sum(WORKERS), far_address=ADDRESS, seal=SEAL)
         self.handle = HostHandle(settings, command=command)
         self.said: list[Any] = []
 
@@ -84,10 +86,10 @@ def _is_like(frame: Any, kind: type[Any], fields: dict[str, Any]) -> bool:
 
 
 class Pair:
-    """`up` dials `down`; the program runs on `up`."""
+    """`up` dials `down`; the program runs on `up`. `command` starts other host processes, `taken` another on `down`."""
 
-    def __init__(self, command: Sequence[str] | None = None) -> None:
-        self.up, self.down = Host(0, command), Host(1, command)
+    def __init__(self, command: Sequence[str] | None = None, *, taken: Sequence[str] | None = None) -> None:
+        self.up, self.down = Host(0, command), Host(1, taken or command)
         self.strangers: dict[str, Keys] = {}
         try:
             overhear(self.up.handle, self.up.hear)
@@ -169,7 +171,7 @@ def square(number: int, seconds: float) -> tuple[int, int]:
 PARTNERS = {
     "main": (zmq.DEALER, zmq.REQ, zmq.ROUTER),
     "meta": (zmq.SUB, zmq.XSUB),
-    "ear": (zmq.PUB, zmq.XPUB),
+    "subscriber": (zmq.PUB, zmq.XPUB),
 }
 """Socket types that libzmq lets talk to those that are bound."""
 VERDICTS = (

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import random
 import time
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 import zmq
 from attacked import ADDRESS, Attacker, Pair, Tap, address
 from launching import eventually
+from lies import a_lie
 
 from fedfutures.broker_process.remote_sockets import MOST_OFFENCES
 from fedfutures.federation.channel import Channel
@@ -18,10 +21,20 @@ from fedfutures.sockets.keys import make_keys
 from fedfutures.wire import codec
 from fedfutures.wire.control import DialBroker, LinkState
 from fedfutures.wire.messages import (
+    MAX_COUNT,
     PROTOCOL,
+    UNSEQUENCED,
     Batch,
     Bye,
+    Chunk,
+    Constant,
+    Demand,
+    Fetch,
+    Function,
+    Get,
     Hello,
+    Holding,
+    Inquire,
     Ping,
     Pong,
     Refused,
@@ -36,6 +49,9 @@ pytestmark = pytest.mark.host
 
 TIMES_FORGED = 50
 TIMES_FRAMES = 20_000
+TIMES_LIES = 3000
+FORGED = (Hello, Results, Holding)
+"""With these a member says what it is and what has become of Futures: tested apart."""
 TIMES_TOPICS = 2000
 FLIPPED_CHUNKS = (9, 30, 60)
 """Which of the chunks that pass a tap have a bit flipped."""
@@ -63,7 +79,7 @@ class Member:
         return None
 
     def hello(self, **changed: Any) -> None:
-        fields = {"protocol": PROTOCOL, "role": "broker", "name": self.name, "boot": 5, "pid": 0} | changed
+        fields = {"protocol": PROTOCOL, "role": "broker", "name": self.name, "incarnation": 5, "pid": 0} | changed
         self.say(Hello(**fields))
 
     def join(self) -> Member:
@@ -94,10 +110,43 @@ def test_results_of_what_it_does_not_hold_are_nothing(pair: Pair, attacker: Atta
         assert member.hears(Pong) is not None
 
 
+POISON = [
+    Batch(1, "p", b"f", 1, 0, 0, False, [1], [b"\x01" + msgpack.packb([b"pickle", ["a-1"]])]),  # a torn manifest
+    Want(b"value \xff\x01"),  # no text names the Origin
+    Function(b"state \xff\xff\x02", "", b""),
+    Get("\ud800", 0, 1),  # no file can have this name
+    Fetch("\ud800"),
+    Chunk("\ud800", 0, MAX_COUNT),
+    Demand(MAX_COUNT, MAX_COUNT, MAX_COUNT),  # sums that no message holds
+    Constant("c", MAX_COUNT, b"x"),
+    Inquire(1, "explain", 1e308),
+]
+"""What ended Brokers, or had them send what others refuse."""
+
+
+def test_no_message_of_a_member_ends_the_broker(pair: Pair, attacker: Attacker) -> None:
+    with pair.unharmed():
+        member = Member(pair, attacker, "poison.broker").join()
+        for message in POISON:
+            member.say(message, numbered=type(message) not in UNSEQUENCED)
+        member.say(Ping(9))
+        assert member.hears(Pong) is not None
+
+
+def test_well_formed_nonsense_of_a_member_harms_nobody(pair: Pair, attacker: Attacker) -> None:
+    dice = random.Random(11)
+    with pair.unharmed():
+        member = Member(pair, attacker, "babel.broker").join()
+        for _ in range(TIMES_LIES):
+            message = a_lie(dice)
+            if type(message) not in FORGED:
+                member.say(message, numbered=type(message) not in UNSEQUENCED)
+
+
 def test_a_member_cannot_publish_under_another_name(pair: Pair, attacker: Attacker) -> None:
     with pair.unharmed():
         places, keys = pair.down.places, pair.member("loud.broker")
-        loud = attacker.socket(zmq.PUB, address(places, "ear"), keys, places["key"])
+        loud = attacker.socket(zmq.PUB, address(places, "subscriber"), keys, places["key"])
         assert attacker.verdict(loud) == zmq.EVENT_HANDSHAKE_SUCCEEDED
         state = codec.encode(State(1 << 40, 1 << 40, 1000, 1000, 1))
         for _ in range(100):
@@ -138,6 +187,7 @@ def test_a_member_that_talks_nonsense_is_muted(pair: Pair, attacker: Attacker) -
         assert member.hears(Pong, 0.5) is None
 
 
+@pytest.mark.fault("D13")
 @pytest.mark.parametrize("protocol", [0, PROTOCOL - 1, PROTOCOL + 1, (1 << 63) - 1])
 def test_another_protocol_is_refused_by_name(pair: Pair, attacker: Attacker, protocol: int) -> None:
     member = Member(pair, attacker, "old.broker")

@@ -30,6 +30,7 @@ def start_again(host: Host) -> None:
     assert eventually(lambda: host.places["key"] != key, SECONDS)
 
 
+@pytest.mark.fault("D3")
 def test_the_broker_that_is_dialled_is_started_again(own: Pair, attacker: Attacker) -> None:
     assert own.serves()
     old = own.down.places

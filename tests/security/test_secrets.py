@@ -25,7 +25,7 @@ def tell():
     return public, secret
 zmq.curve_keypair = tell
 os.dup2(os.open(os.path.join(os.environ["{TELLS}"], "errors"), os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-from fedfutures.entry import main
+from fedfutures.host_process import main
 main()
 """
 """A host process that writes down the keys that its Brokers make, and what they print."""

@@ -10,6 +10,7 @@ from fedfutures.wire.control import LinkState
 pytestmark = pytest.mark.host
 
 
+@pytest.mark.fault("E11")
 def test_a_broker_of_an_earlier_run_cannot_join(pair: Pair) -> None:
     stale = Host(0)
     try:

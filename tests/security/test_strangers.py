@@ -63,7 +63,7 @@ def test_a_rogue_broker_that_announces_itself_is_not_heard(pair: Pair, attacker:
     places = pair.down.places
     with pair.unharmed():
         for keys in (None, make_keys()):
-            rogue = attacker.socket(zmq.PUB, address(places, "ear"), keys, places["key"])
+            rogue = attacker.socket(zmq.PUB, address(places, "subscriber"), keys, places["key"])
             assert attacker.verdict(rogue) != zmq.EVENT_HANDSHAKE_SUCCEEDED
             for _ in range(20):
                 rogue.send(b"h1.broker\0h0.broker\0\x98\x0f\x00\x00\x01\x01\x00\xce\xff\xff\xff\xff\x01")

@@ -22,6 +22,7 @@ WORKER = "node.machine.WorkerMachine."
 OWN_PIECES = "node.own_pieces.OwnPieces."
 ASKING = "node.asking.Asking."
 CHANNEL = "federation.channel.Channel."
+INTRODUCTION = "federation.session.Introduction."
 LINK = "federation.link.Link."
 BROKER = "broker.machine.BrokerMachine."
 SESSIONS = "broker.sessions.Sessions."
@@ -29,26 +30,37 @@ LEDGER = "broker.ledger.Ledger."
 SETTLEMENT = "broker.results.Settlement."
 RECOVERY = "broker.recovery.Recovery."
 ADOPTION = "broker.adoption.Adoption."
+CLAIMS = "broker.claims.Claims."
+ACCOUNT = "broker.ledger.Account."
+GIVEN = "broker.given.GivenSegments."
+TRANSFERS = "broker.transfers.Transfers."
+DEFERRALS = "broker.deferrals.Deferrals."
+CACHE = "broker.segment_cache.SegmentCache."
 TERMS = "federation.terms.Terms."
 DISPATCH = "broker.dispatch.Dispatch."
+STAND_INS = "broker.stand_ins.StandInRequests."
 QUEUE = "broker.queue.WorkQueue."
 LOAD = "broker.load.Load."
 FUNCTIONS = "broker.functions.Functions."
 CODEC = "wire.codec."
 WORKLOAD = "node.workload.Workload."
 RECALLS = "node.workload.Recalls."
+SEALED = "worker.sealed.SealedFutures."
+SUBMISSIONS = "worker.submissions.Submissions."
+DIGESTS = "wire.digests.SegmentDigests."
+OUTCOMES = "wire.seal.OutcomeSeal."
 SIMULATED = "simulation.worker.SimWorker."
 
 OF_CHANNELS = (
     Mutant("accepts-duplicates", "a Channel acts on a message that came twice",
-           CHANNEL + "accept", "sequence != self._accepted + 1", "sequence > self._accepted + 1"),
+           CHANNEL + "accept", "sequence != self.acknowledged + 1", "sequence > self.acknowledged + 1"),
     Mutant("accepts-out-of-order", "a Channel takes a later message for the next one",
-           CHANNEL + "accept", "sequence != self._accepted + 1", "sequence <= self._accepted"),
+           CHANNEL + "accept", "sequence != self.acknowledged + 1", "sequence <= self.acknowledged"),
     Mutant("acks-what-it-drops", "a Channel acknowledges what it did not take in",
-           CHANNEL + "accept", "self._missing, self._ack_due = True, now",
-           "self._accepted, self._missing, self._ack_due = sequence, True, now"),
+           CHANNEL + "accept", "self.missing, self._ack_due = True, now",
+           "self.acknowledged, self.missing, self._ack_due = sequence, True, now"),
     Mutant("never-repeats", "a Channel does not repeat what is not acknowledged",
-           CHANNEL + "repeat", "return list(self._unacked)", "return []"),
+           CHANNEL + "repeat", "return list(self.unacknowledged)", "return []"),
     Mutant("repeats-without-pause", "a Channel repeats at once, again and again",
            CHANNEL + "repeat", "min(2 * self._wait, REPEAT_AT_MOST_SECONDS)", "0.0"),
     Mutant("ignores-missing", "a Channel that hears that something is missing waits all the same",
@@ -73,6 +85,10 @@ OF_WORKERS = (
            "type(message) is messages.Holding or self._send(message, now)"),
     Mutant("submitter-gives-only-once", "in a new session a submitter does not take back what it gave",
            WORKER + "_begin_again", "if back:", "if False:"),
+    Mutant("keeps-a-dead-session", "a node acts on what a Broker has said that ended with all its Workers",
+           WORKER + "_on_broker_ended", "self._session = 0", "pass"),
+    Mutant("waits-for-a-dead-broker", "a node does not introduce itself to the Broker that takes a dead one's place",
+           WORKER + "_on_broker_ended", "self._rejoin(rules.Rejoin(), now)", "pass"),
     Mutant("resubmits-under-old-attempt", "what is given again in a new session counts as the first attempt",
            WORKER + "_offer", "max(1, self._sessions)", "1"),
     Mutant("function-not-sent-again", "in a new session a submitter takes functions for known",
@@ -82,64 +98,65 @@ OF_WORKERS = (
     Mutant("worker-never-wants", "a Worker does not ask for a function that it lacks",
            WORKER + "_on_batch", "self._send(messages.Want(batch.function), now)", "pass"),
     Mutant("worker-takes-stale-welcome", "a node takes a Welcome that answers an earlier Hello",
-           WORKER + "_on_welcome", "self.linked or welcome.greeter != self._hello.boot + self._hello.round",
+           WORKER + "_on_welcome", "not self._introduction.is_answered_by(welcome)",
            "self.linked"),
-    Mutant("worker-deaf-to-new-boot", "a Worker does not see by a State that the Broker is another",
-           WORKER + "_on_state", "self.linked and state.boot != self._broker_boot", "False"),
-    Mutant("leaver-goes-on-beating", "a node that left goes on introducing itself",
-           WORKER + "_on_stranger", 'self._beat_at = float("inf")', "pass"),
+    Mutant("worker-deaf-to-new-incarnation", "a Worker does not see by a State that the Broker is another",
+           WORKER + "_on_state", "self.linked and state.incarnation != self._broker_incarnation", "False"),
+    Mutant("leaver-goes-on-with-heartbeats", "a node that left goes on introducing itself",
+           WORKER + "_on_stranger", 'self._heartbeat_at = float("inf")', "pass"),
     Mutant("bye-is-lost", "a node that was leaving says no Bye in a new session",
            WORKER + "_begin_again", "if self._leaving:", "if False:"),
     Mutant("idle-worker-keeps-silent", "a Worker that falls idle with Demand standing does not say so",
            ASKING + "news", "idle and not self._said_idle and holds", "False"),
-    Mutant("old-hunger", "a Worker believes the hunger of an older State",
-           WORKER + "_on_state", "state.number > self._hunger_number", "True"),
+    Mutant("old-unmet-demand", "a Worker believes the unmet demand of an older State",
+           WORKER + "_on_state", "state.number > self._unmet_number", "True"),
     Mutant("worker-never-hands-back", "a Worker does not hand back what its submitter cancels",
            WORKER + "_on_cancel", "cancel.piece in self.held", "False"),
 )  # fmt: skip
 
 OF_LINKS = (
-    Mutant("no-beats", "nothing is sent over a link where there is nothing to say",
-           LINK + "due", "self.linked and now >= self._beat_at", "False"),
+    Mutant("no-heartbeats", "nothing is sent over a link where there is nothing to say",
+           LINK + "due", "self.linked and now >= self._heartbeat_at", "False"),
     Mutant("silence-unnoticed", "a neighbour may be silent for ever",
            LINK + "falls_silent", "not self.linked or", "True or"),
     Mutant("never-forgets", "a neighbour that is silent for a minute is not forgotten",
            LINK + "is_forgotten", "return self.linked", "return False"),
     Mutant("hello-once", "a Broker says Hello once",
-           LINK + "due", "self._hello_at = now +", "self._hello_at = None and"),
+           INTRODUCTION + "hello", "self.due_at = now +", "self.due_at = None and"),
     Mutant("broker-takes-stale-welcome", "a Broker takes a Welcome that answers an earlier Hello, or its forerunner's",
-           SESSIONS + "on_welcome", "link is None or not link.expects(welcome.greeter)", "link is None"),
+           SESSIONS + "on_welcome", "link is None or not link.introduction.is_answered_by(welcome)", "link is None"),
     Mutant("each-hello-a-session", "a Hello that names another session begins one, even if the node is the same",
            BROKER + "_on_hello",
-           "peer.boot != hello.boot:",
-           "(peer.boot != hello.boot or peer.session != hello.session):"),
+           "peer.incarnation != hello.incarnation:",
+           "(peer.incarnation != hello.incarnation or peer.session != hello.session):"),
     Mutant("each-hello-of-a-neighbour-a-session", "the same between Brokers",
            SESSIONS + "on_hello",
-           "peer.boot == hello.boot:",
-           "peer.boot == hello.boot and peer.session == hello.session:"),
+           "peer.incarnation == hello.incarnation:",
+           "peer.incarnation == hello.incarnation and peer.session == hello.session:"),
     Mutant("no-strangers", "a Broker does not answer those that it does not know",
            SESSIONS + "on_unknown", "self._outbox.send_unnumbered(name, Stranger())", "pass"),
     Mutant("lost-worker-returns", "a late Hello of a Worker that has ended links it again",
            SESSIONS + "on_end", "self._ended.append(name)", "pass"),
     Mutant("waits-for-no-worker", "a Broker that was started again gives out before Workers say what they hold",
-           SESSIONS + "without_ended", "set(names).difference(self._ended)", "set()"),
+           SESSIONS + "living", "set(names).difference(self._ended)", "set()"),
 )  # fmt: skip
 
 OF_SESSIONS = (
     Mutant("collected-results-lost", "results that were to be sent together are lost with the session",
            BROKER + "_begin", "self.delivery.flush(old, now)", "pass"),
     Mutant("broker-says-no-holding", "in a new session a Broker does not say what it holds",
-           BROKER + "_begin",
-           "self.outbox.send(peer, message, now)",
-           "type(message) is messages.Holding or self.outbox.send(peer, message, now)"),
+           ADOPTION + "say_what_is_held",
+           "self._outbox.send(peer, message, now)",
+           "type(message) is Holding or self._outbox.send(peer, message, now)"),
     Mutant("broker-sends-results-once", "in a new session a Broker does not send results again",
-           BROKER + "_begin",
-           "self.outbox.send(peer, message, now)",
-           "type(message) is messages.Results or self.outbox.send(peer, message, now)"),
+           ADOPTION + "say_what_is_held",
+           "self._outbox.send(peer, message, now)",
+           "type(message) is Results or self._outbox.send(peer, message, now)"),
     Mutant("lent-forgotten", "in a new session a Broker does not give again what it had lent",
            BROKER + "_begin", "self.dispatch.give_again(self.load.peers[peer.name], lot, now)", "pass"),
     Mutant("pieces-count-from-one", "in a new session pieces have numbers that were used before",
-           BROKER + "_begin", "account.finished.clear()", "account.finished.clear()\n    account.last_piece = 0"),
+           ADOPTION + "say_what_is_held",
+           "account.finished.clear()", "account.finished.clear()\n    account.last_piece = 0"),
     Mutant("doubtful-not-cancelled", "a neighbour that is back is not asked to drop what others do meanwhile",
            RECOVERY + "recall_doubtful", "self._outbox.send(peer, Cancel(number, ids), now)", "pass"),
     Mutant("doubtful-dropped", "results of a neighbour that was silent do not count",
@@ -168,7 +185,7 @@ OF_LOSSES = (
     Mutant("one-crash-more", "a Future is poisoned at the fourth crash",
            RECOVERY + "blame", "terms.crashes >= CRASH_LIMIT", "terms.crashes > CRASH_LIMIT"),
     Mutant("suspects-in-company", "a Future that has crashed a Worker travels with others",
-           DISPATCH + "give_out", "if lot.terms.crashes:", "if False:"),
+           DISPATCH + "_portion", "if count and lot.terms.crashes:", "if False:"),
     Mutant("leaver-keeps-intakes", "what a submitter gave stays when it has left",
            BROKER + "_remove", "self.recovery.drop_submissions(name, now)", "pass"),
     Mutant("leaver-work-goes-on", "holders are not told that a submitter has left",
@@ -185,11 +202,33 @@ OF_LOSSES = (
            RECOVERY + "cancel", "self._recall(recalls, now)", "pass"),
 )  # fmt: skip
 
+OF_LIMITS = (
+    Mutant("late-runs-again", "a Future that was over its time limit runs again",
+           RECOVERY + "blame", "if lost.late is not None:", "if False:"),
+    Mutant("late-takes-others-along", "what travelled with a Future that was over its time limit is lost",
+           RECOVERY + "_fail_late", "self._ledger.settle(piece, [late])",
+           "self._ledger.settle(piece, list(piece.pending))"),
+    Mutant("limit-is-lost", "a Broker passes a Future on without its time limit",
+           DISPATCH + "give", "terms.priority, terms.limit,", "terms.priority, 0,"),
+    Mutant("limited-go-back-unsaid", "a Worker in which a Future waits drops limited ones, and does not say so",
+           WORKLOAD + "unfit", "found.append(GiveBack(piece.number, ids))", "pass"),
+    Mutant("waiting-workers-get-limited", "a Broker gives limited ones to whoever has room",
+           DISPATCH + "give_limited", "if taker.starts in (ANY, LIMITED)", "if True"),
+    Mutant("no-stand-ins", "nobody asks for stand-ins",
+           DISPATCH + "give_limited", "self._outbox.act(AskStandIn())", "pass"),
+    Mutant("stand-ins-without-end", "a Broker asks for stand-ins though it has some that are free",
+           STAND_INS + "wanted", "min(waiting - free, futures)", "futures"),
+    Mutant("stand-ins-run-all", "a Broker gives a stand-in what has no limit",
+           DISPATCH + "give_out", "if load.starts < LIMITED", "if True"),
+    Mutant("demand-hides-waits", "a Worker does not say that a Future waits in it",
+           ASKING + "news", "and load.starts == self._starts", ""),
+)  # fmt: skip
+
 OF_ORPHANS = (
     Mutant("orphans-not-claimed", "what a submitter names is given out though somebody holds it",
            BROKER + "_on_batch", "if self.adoption.orphans:", "if False:"),
     Mutant("late-holding-ignored", "a Holding that comes after the Batch is not matched with it",
-           ADOPTION + "on_holding", "lot.terms.submitter == holding.submitter and not", "False and"),
+           ADOPTION + "_match", "lot.terms.submitter == submitter and not", "False and"),
     Mutant("orphan-cancelled-stays", "an orphan that its holder has dropped is still taken for held",
            ADOPTION + "on_results",
            "self.forget(name, results.piece, [i for i, kind in results.odd if kind == CANCELLED])",
@@ -203,7 +242,61 @@ OF_ORPHANS = (
     Mutant("orphans-never-expire", "what nobody names is never asked back",
            ADOPTION + "expire", "now >= orphan.until", "False"),
     Mutant("two-hold-one", "two peers that hold the same Future both are its holder",
-           ADOPTION + "on_holding", "if (holding.submitter, i) not in self._where", ""),
+           ADOPTION + "_is_free", "home is None", "True"),
+)  # fmt: skip
+
+OF_SEALS = (
+    Mutant("outcomes-unchecked", "an outcome is opened whatever its seal",
+           SEALED + "opened", "stamp.open(task, kind, outcome)", "outcome[:-16]"),
+    Mutant("exceptions-unchecked", "only values need a seal",
+           SEALED + "opened", "kind in (VALUE, ERROR)", "kind == VALUE"),
+    Mutant("outcomes-of-any-task", "one Future can be given the outcome of another",
+           OUTCOMES + "_digest", "task.ljust(SEAL_BYTES)", "bytes(SEAL_BYTES)"),
+    Mutant("outcomes-of-any-kind", "a value can be passed off as an exception",
+           OUTCOMES + "_digest", "(kind, ", "(0, "),
+    Mutant("outcomes-altered", "the seal is not over the outcome itself",
+           OUTCOMES + "_digest", "begun.update(outcome)", "pass"),
+    Mutant("broken-outcome-waits", "a Future whose outcome has a wrong seal never resolves",
+           SUBMISSIONS + "opened", "self._settle(future, broken_seal(call, number))", "pass"),
+    Mutant("segments-unchecked", "the bytes of a large value from another host are used whatever they are",
+           DIGESTS + "checking", "not status.st_mode & OF_HERE", "False"),
+    Mutant("segments-without-digest", "a segment that has no digest needs none",
+           DIGESTS + "checking", "status) != digest", "status) != digest and digest"),
+    Mutant("digests-by-name-alone", "another file under the name of a segment is not looked at",
+           DIGESTS + "_digest", "status.st_ino, status.st_mtime_ns, status.st_ctime_ns", "0, 0, 0"),
+    Mutant("seals-kept-for-ever", "a node keeps the seals of tasks that have outcomes",
+           SEALED + "opened", "self._seals.pop(number, None)", "self._seals.get(number)"),
+)  # fmt: skip
+
+OF_CLAIMS = (
+    Mutant("claims-all-believed", "a peer may claim whatever it names, at any time",
+           CLAIMS + "explained", "believed = [i for i in holding.ids if i in lent]", "believed = list(holding.ids)"),
+    Mutant("claims-recovery-never-ends", "what peers claim is believed long after a restart",
+           CLAIMS + "is_recovering", "now < self._recovery_ends", "self._recovery_ends > 0"),
+    Mutant("claims-any-session", "a neighbour that begins sessions anew is believed each time",
+           CLAIMS + "on_first_session", "name not in self._met", "True"),
+    Mutant("claims-believed-again", "what was lent in the session before may be claimed twice",
+           CLAIMS + "explained", "lent.difference_update(believed)", "pass"),
+    Mutant("claims-unproven", "another host need not prove that it was given a Future",
+           ADOPTION + "_proven", "compare_digest(proof, proof_of(payload))", "True"),
+    Mutant("claims-without-outcome", "another host is waited for though it proves nothing",
+           ADOPTION + "_proven", "in (VALUE, ERROR)", "is not None"),
+    Mutant("claims-numbers-unbounded", "a peer may use up all numbers of pieces",
+           CLAIMS + "explained", "holding.piece >= LAST_NUMBER", "False"),
+    Mutant("results-of-no-piece", "results of a piece that was never given are no offence",
+           ACCOUNT + "require_given", "number > self.last_piece", "False"),
+    Mutant("running-of-others", "a neighbour says that Futures run that it does not hold",
+           ACCOUNT + "find", "(here := [i for i in ids if i in piece.pending])", "(here := ids)"),
+    Mutant("segments-read-by-all", "a neighbour reads segments that it was not told of",
+           TRANSFERS + "on_get", "peer.given.may_read(get.name)", "True"),
+    Mutant("gone-where-not-yet", "a Broker whose host was started again says that what it lent is not to be had",
+           TRANSFERS + "on_get", "if not is_here and lender and", "if False and"),
+    Mutant("segments-dropped-by-all", "a neighbour removes segments of others",
+           GIVEN + "drop", "if name in self._results", "if True"),
+    Mutant("results-name-anything", "a result may name segments of others, which go with it",
+           DEFERRALS + "_is_foreign", "self.is_here(segment)", "False"),
+    Mutant("alone-is-believed", "a segment goes with one Batch though others need it",
+           CACHE + "_is_alone", "self._cached[name].users <= {source}", "True"),
 )  # fmt: skip
 
 OF_SHARING = (
@@ -215,6 +308,12 @@ OF_SHARING = (
            DISPATCH + "_returnable", "not load.idle", "True"),
     Mutant("idle-after-batch", "a neighbour that gives work is still taken for idle",
            LOAD + "on_batch", "load.idle = 0", "pass"),
+    Mutant("idle-after-return", "a neighbour that gives work back is still taken for idle",
+           LOAD + "on_return", "load.idle = 0", "pass"),
+    Mutant("returns-without-a-word", "who gives something back takes its idle Workers for known there",
+           LOAD + "note_given_back", "max(0, load.idle - count), 0", "max(0, load.idle - count), load.told_idle"),
+    Mutant("overdue-is-soon", "what waits behind Futures that take longer than expected is taken for started soon",
+           LOAD + "_is_overdue", "not self._changed and", "False and"),
     Mutant("asker-asked-for-itself", "a neighbour's own Demand comes back to it",
            LOAD + "_ask_neighbour", "+ survey.others - load.room", "+ survey.others"),
     Mutant("asker-idle-for-itself", "a neighbour is told of its own idle Workers",
@@ -223,8 +322,10 @@ OF_SHARING = (
            LOAD + "_ask_neighbour", "goal - queued", "goal"),
     Mutant("demand-believed-standing", "a Broker does not take off what its Demand has brought",
            LOAD + "on_batch", "load.asked -= len(batch.ids)", "pass"),
-    Mutant("no-hunger", "Workers do not hear that others are idle",
-           LOAD + "_consider_hunger", "if survey.working:", "if False:"),
+    Mutant("no-unmet-demand", "Workers do not hear that others are idle",
+           LOAD + "_consider_unmet", "if survey.working:", "if False:"),
+    Mutant("last-worker-not-told", "a neighbour with a backlog is not told that no Worker is left",
+           LOAD + "_ask_neighbour", "bool(workers) is not bool(load.told_workers)", "False"),
     Mutant("no-spare", "neighbours do not hear that there is something to be had",
            LOAD + "_publish_to", "spare, size = survey.spare_beyond(load.movable),", "spare, size = 0,"),
     Mutant("more-than-room", "a Worker is given one Future more than it asked for",
@@ -260,14 +361,15 @@ OF_FUNCTIONS = (
            "any(other.intake.giver == giver for other in self._ledger.parked.get(digest, ()))",
            "digest in self._ledger.parked"),
     Mutant("codec-loses-acks", "the acknowledgement in a header is lost",
-           CODEC + "decode_all", "found.append(reader(parts))",
-           "found.append(reader(parts))\n        found[-1] = found[-1][0], 0, found[-1][2]"),
+           CODEC + "decode_all", "found.append(_READERS[parts[0]](parts))",
+           "found.append(_READERS[parts[0]](parts))\n        found[-1] = found[-1][0], 0, found[-1][2]"),
     Mutant("codec-loses-odd", "errors arrive as values",
-           CODEC + "decode_all", "found.append(reader(parts))",
-           "found.append(reader(parts))\n        if hasattr(found[-1][2], 'odd'):\n            found[-1][2].odd = []"),
+           CODEC + "decode_all", "found.append(_READERS[parts[0]](parts))",
+           "found.append(_READERS[parts[0]](parts))\n        if hasattr(found[-1][2], 'odd'):\n"
+           "            found[-1][2].odd = []"),
     Mutant("codec-loses-priority", "the priority of a Batch is lost",
-           CODEC + "decode_all", "found.append(reader(parts))",
-           "found.append(reader(parts))\n        if type(found[-1][2]) is messages.Batch:\n"
+           CODEC + "decode_all", "found.append(_READERS[parts[0]](parts))",
+           "found.append(_READERS[parts[0]](parts))\n        if type(found[-1][2]) is messages.Batch:\n"
            "            found[-1][2].priority = 0"),
 )  # fmt: skip
 
@@ -275,8 +377,10 @@ OF_WORKLOADS = (
     Mutant("given-back-pieces-stay", "a piece that a Worker has given back whole stays in its table",
            WORKER + "_give_back", "self.workload.settle(back.piece, back.ids)",
            "self.workload.pieces[back.piece].pending.difference_update(back.ids)"),
-    Mutant("keeps-what-others-hunger-for", "a Worker gives nothing back though Workers elsewhere are idle",
-           WORKLOAD + "surplus", "min(most, hunger)", "0"),
+    Mutant("keeps-what-others-want", "a Worker gives nothing back though Workers elsewhere are idle",
+           WORKLOAD + "surplus", "min(most, unmet)", "0"),
+    Mutant("lacking-is-idle", "a Worker that waits for a function says that it is idle, and not that it runs then",
+           WORKLOAD + "load", "bool(self.lacking) or", ""),
     Mutant("priority-ignored-by-workers", "a Worker starts pieces in the order of their coming",
            WORKLOAD + "enqueue", "if self.has_priorities:", "if False:"),
     Mutant("reports-again-and-again", "a Future that runs on is said to be running at each look",
@@ -292,8 +396,17 @@ OF_LOCKS = (
            SIMULATED + "_service", "not (locked_in and self.resting)", "True"),
 )  # fmt: skip
 
+OF_LIES = (
+    Mutant("believes-any-load", "a Broker tells others the sum of what neighbours say that they can spare",
+           LOAD + "on_state", "min(state.spare, BELIEVED_AT_MOST)", "state.spare"),
+    Mutant("believes-any-backlog", "a Broker tells Workers the sum of what neighbours say that they keep",
+           LOAD + "on_batch", "min(batch.backlog, BELIEVED_AT_MOST)", "batch.backlog"),
+    Mutant("attempts-without-end", "a Broker counts attempts up to what no message can say",
+           TERMS + "after_loss", "min(self.attempt + 1, MAX_COUNT)", "self.attempt + 1"),
+)  # fmt: skip
+
 ALL: tuple[Mutant, ...] = (
-    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_ORPHANS, *OF_SHARING, *OF_FUNCTIONS,
-    *OF_WORKLOADS, *OF_LOCKS,
+    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LIMITS, *OF_ORPHANS, *OF_CLAIMS, *OF_SEALS,
+    *OF_SHARING, *OF_FUNCTIONS, *OF_WORKLOADS, *OF_LOCKS, *OF_LIES,
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in ALL}

@@ -29,13 +29,22 @@ from fedfutures.simulation.records import LawBroken
 from fedfutures.simulation.scenario import FigureRun, Figures, FigureSettings
 from fedfutures.simulation.schedule import Verdict
 
+from .mutant_page import BY_TESTS, Row, read_page, summary, version, write_page
 from .mutant_table import ALL, BY_NAME, Mutant
-from .planting import planted
+from .planting import planted, watched
 
 SCHEDULE_SECONDS = 20
 PURE_SECONDS = 240
 STORIES = "tests/simulation/test_stories.py::test_the_story_goes_on_as_it_did"
-PURE = ("tests/broker", "tests/node", "tests/worker", "tests/federation", "tests/wire/test_codec.py", STORIES)
+PURE = (
+    "tests/broker",
+    "tests/node",
+    "tests/worker",
+    "tests/federation",
+    "tests/wire/test_codec.py",
+    "tests/wire/test_digests.py",
+    STORIES,
+)
 """The last is of what is said, word for word: it notices much, but does not say whether it matters."""
 FIGURES = (
     FigureSettings(brokers=1, workers=4, futures=400),
@@ -87,6 +96,12 @@ def verdict_of(seed: int) -> Verdict:
         return Verdict(seed, LawBroken("crash of a machine", repr(error), seed), "")
 
 
+def sound_verdict(seed: int) -> tuple[Verdict, set[str]]:
+    """Run one schedule with the sound code; say which mutants would change a statement that it comes to."""
+    with watched(ALL) as reached:
+        return verdict_of(seed), reached
+
+
 def schedules_worse(found: Sequence[Verdict], sound: Sequence[Verdict]) -> str:
     """Compare what all schedules cost; say what is worse than with the sound code, beyond chance."""
     for name in MEASURES:
@@ -123,13 +138,12 @@ def figures_worse() -> str:
 
 
 def judge(mutant: Mutant, sound: Sequence[Verdict]) -> Finding:
-    """Find what notices a mutant; `sound` is what the schedules come to with the sound code."""
+    """Find what notices a mutant; `sound` is what schedules come to with the sound code that reach its statement."""
     sound_figures()
     began, finding = time.perf_counter(), Finding(mutant)
-    fitting = [verdict for verdict in sound if verdict.broken is None]
     with planted(mutant):
         found = []
-        for old in fitting:
+        for old in sound:
             verdict = verdict_of(old.seed)
             found.append(verdict)
             if verdict.broken is not None:
@@ -137,7 +151,7 @@ def judge(mutant: Mutant, sound: Sequence[Verdict]) -> Finding:
                 finding.detail = verdict.broken.detail
                 break
         else:
-            worse = schedules_worse(found, fitting) or figures_worse()
+            worse = sound and (schedules_worse(found, sound) or figures_worse())
             if worse:
                 finding.by, _, finding.detail = worse.partition(": ")
                 finding.where = finding.detail
@@ -164,8 +178,8 @@ def run_pure_tests(mutant: Mutant | None, most: int, without: Sequence[str]) -> 
     settings.register_profile("mutants", database=None, phases=[Phase.explicit, Phase.generate], deadline=None)
     settings.load_profile("mutants")
     noted = FirstFailures()
-    options = [*PURE, "--ignore=tests/broker/test_exhaustive.py", "-q", "-p", "no:cacheprovider", f"--maxfail={most}",
-               "-Wignore::pytest.PytestAssertRewriteWarning", "--hypothesis-seed=1"]  # fmt: skip
+    options = [*PURE, "--ignore=tests/broker/test_exhaustive.py", "-q", "-p", "no:cacheprovider", "-mnot host",
+               f"--maxfail={most}", "-Wignore::pytest.PytestAssertRewriteWarning", "--hypothesis-seed=1"]  # fmt: skip
     options += [f"--deselect={name}" for name in without]
     with planted(mutant) if mutant is not None else contextlib.nullcontext(), contextlib.redirect_stdout(sys.stderr):
         code = pytest.main(options, plugins=[noted])
@@ -189,49 +203,25 @@ def pure_failures(name: str, most: int, without: Sequence[str]) -> list[str]:
 # -- all of them -------------------------------------------------------------------------------------------------------
 
 
-def judge_fully(argument: tuple[str, list[Verdict], list[str]]) -> Finding:
-    """Judge a mutant by all there is, in a process of its own."""
+def judge_fully(argument: tuple[str, list[Verdict], list[str] | None]) -> Finding:
+    """Judge a mutant by all there is, in a process of its own; by the simulator alone if `without` is None."""
     name, sound, without = argument
     finding = judge(BY_NAME[name], sound)
-    if not finding.by:
+    if not finding.by and without is not None:
         failed = pure_failures(name, 1, without)
         if failed:
-            finding.by, finding.where = "tests", failed[0].removeprefix("tests/")
+            finding.by, finding.where = BY_TESTS, failed[0].removeprefix("tests/")
     return finding
 
 
-def summary(findings: Sequence[Finding]) -> str:
-    """Say how many are noticed."""
-    count = len(findings)
-    simulated = sum(1 for finding in findings if finding.by and finding.by != "tests")
-    noticed = sum(1 for finding in findings if finding.by)
-    return (
-        f"Of {count} bugs the simulator alone notices {simulated} ({simulated / count:.0%}), "
-        f"together with the tests {noticed} ({noticed / count:.0%})."
-    )
+def row_of(finding: Finding, judged: str) -> Row:
+    """Return what the page says of a mutant."""
+    by = finding.by or f"nothing: {REASONS.get(finding.mutant.name, 'not explained')}"
+    where = f"``{finding.where}``" if finding.by == BY_TESTS else finding.where
+    return Row(by, where or "-", judged)
 
 
-def table(findings: Sequence[Finding], schedules: int) -> str:
-    """Write the page of the documentation."""
-    lines = [
-        ":orphan:", "", "Planted bugs", "============", "",
-        "Whether tests would notice a bug is shown by bugs. Each of these was planted in the machines, one at a time",
-        "(``tests/simulation/mutant_table.py`` has their text), and judged by schedules of faults, the seeds from 1",
-        f"to {schedules}. If none of them broke a law, it was judged by what all cost, by figure runs, and then",
-        "by the pure tests of the machines and the stories.", "",
-        summary(findings), "",
-        "This table is written by ``python -m tests.simulation.mutants --write docs/mutants.rst``.", "",
-        ".. list-table::", "   :header-rows: 1", "   :widths: 20 42 26 12", "",
-        "   * - Bug", "     - What it does", "     - Noticed by", "     - First",
-    ]  # fmt: skip
-    for finding in findings:
-        mutant = finding.mutant
-        by = finding.by or f"nothing: {REASONS.get(mutant.name, 'not explained')}"
-        where = f"``{finding.where}``" if finding.by == "tests" else finding.where
-        lines += [f"   * - {mutant.name}", f"     - {mutant.what}", f"     - {by}", f"     - {where or '-'}"]
-    return "\n".join(lines) + "\n"
-
-
+PAGE = Path(__file__).parents[2] / "docs" / "mutants.rst"
 REASONS: dict[str, str] = {}
 """Why nothing notices a mutant, where that is so."""
 
@@ -239,10 +229,13 @@ REASONS: dict[str, str] = {}
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     found = argparse.ArgumentParser(prog="python -m tests.simulation.mutants", description=__doc__)
-    found.add_argument("--schedules", type=int, default=400, metavar="N", help="how many each has to survive")
+    found.add_argument("--schedules", type=int, default=400, metavar="N", help="the seeds from 1 to N")
+    found.add_argument("--at-most", type=int, default=1000, metavar="N", help="of those that reach a mutant, so many")
     found.add_argument("--processes", type=int, default=2, metavar="N", help="how many mutants at a time")
     found.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these mutants")
-    found.add_argument("--write", type=Path, metavar="FILE", help="write the table")
+    found.add_argument("--again", type=int, metavar="N", help="N of those that the simulator alone has not noticed")
+    found.add_argument("--simulator", action="store_true", help="no tests: what they have noticed stays as it is")
+    found.add_argument("--write", type=Path, metavar="FILE", help="write what was judged into the table there")
     found.add_argument("--pure", type=int, metavar="N", help="run the pure tests with it, up to N failures")
     found.add_argument("--without", action="append", default=[], metavar="TEST", help="leave this test out")
     return found
@@ -253,22 +246,36 @@ def main() -> int:
     options = parser().parse_args()
     if options.pure:
         return run_pure_tests(BY_NAME[options.only[0]] if options.only else None, options.pure, options.without)
+    page = options.write or PAGE
+    rows = read_page(page.read_text(encoding="utf-8"))
     mutants = [BY_NAME[name] for name in options.only] or ALL
+    if options.again:
+        mutants = [mutant for mutant in mutants if mutant.name not in rows or not rows[mutant.name].by_simulator]
+        mutants = sorted(mutants, key=lambda mutant: rows[mutant.name].judged if mutant.name in rows else "")
+        mutants = mutants[: options.again]
     with multiprocessing.get_context("fork").Pool(options.processes) as pool:
-        sound = pool.map(verdict_of, range(1, options.schedules + 1), 10)
-    broken = [verdict.seed for verdict in sound if verdict.broken is not None]
-    failing = pure_failures("", 99, [])
+        sound = pool.map(sound_verdict, range(1, options.schedules + 1), 10)
+    broken = [verdict.seed for verdict, _ in sound if verdict.broken is not None]
+    failing = None if options.simulator else pure_failures("", 99, [])
     print(f"with the sound code break a law: {broken}; fail: {failing}", flush=True)
-    findings = []
+    judged = f"{version()}, {options.schedules}"
+    found = []
+    work = []
+    for mutant in mutants:
+        fitting = [verdict for verdict, reached in sound if mutant.name in reached and verdict.broken is None]
+        work.append((mutant.name, fitting[: options.at_most], failing))
     with multiprocessing.get_context("fork").Pool(options.processes, maxtasksperchild=1) as pool:
-        work = [(mutant.name, sound, failing) for mutant in mutants]
         for finding in pool.imap(judge_fully, work):
-            findings.append(finding)
+            row, name = row_of(finding, judged), finding.mutant.name
+            if not finding.by and options.simulator and name in rows:
+                row = rows[name]._replace(judged=judged if rows[name].by == BY_TESTS else rows[name].judged)
+            found.append(row)
             said = f"{finding.by or 'SURVIVES'} {finding.where}"
-            print(f"{finding.mutant.name:<36} {said:<60} {finding.seconds:5.1f} s  {finding.detail[:90]}", flush=True)
-    print(summary(findings))
-    if options.write:
-        options.write.write_text(table(findings, options.schedules), encoding="utf-8")
+            print(f"{name:<36} {said:<60} {finding.seconds:5.1f} s  {finding.detail[:90]}", flush=True)
+            if options.write:
+                rows |= {name: row}
+                options.write.write_text(write_page(ALL, rows), encoding="utf-8")
+    print(summary(found))
     return 0
 
 

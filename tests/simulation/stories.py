@@ -6,7 +6,8 @@ A line is a command, and the indented lines below it are what is said because of
         b -> a      Welcome to session 1
 
 Nothing moves by itself: frames wait, in order, until they *arrive* (``settle``: all do, and what is said to them), and
-time passes when told to. Beats, acknowledgements and Demand are not written down. :data:`COMMANDS` has all commands.
+time passes when told to. Heartbeats, acknowledgements and Demand are not written down. All commands:
+:data:`COMMANDS`.
 """
 
 from __future__ import annotations

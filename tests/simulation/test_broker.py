@@ -8,10 +8,9 @@ from fedfutures.simulation.network import SimLink
 from fedfutures.simulation.scenario import FigureSettings, build
 from fedfutures.simulation.system import System
 from fedfutures.simulation.world import Costs, World
-from fedfutures.wire import codec
 from fedfutures.wire.messages import PROTOCOL, Hello, Welcome
 
-from .listening import Ear
+from .listening import Listener
 
 COST = 0.001
 
@@ -21,12 +20,12 @@ def greeted(costs: Costs, count: int) -> tuple[System, list[float]]:
     world = World(1, costs=costs)
     system = System(world, count)
     broker = system.add_broker("b")
-    ears = [Ear(world.clock) for _ in range(count)]
-    for number, ear in enumerate(ears):
-        broker.links[f"w{number}"] = SimLink(world.clock, "b", ear, 0.0)
-        broker.arrive(f"w{number}", codec.encode(Hello(PROTOCOL, "worker", f"w{number}", 1 + number, 7), 0, 0))
+    subscribers = [Listener(world.clock) for _ in range(count)]
+    for number, subscriber in enumerate(subscribers):
+        broker.links[f"w{number}"] = SimLink(world.clock, "b", subscriber, 0.0)
+        broker.arrive(f"w{number}", [(0, 0, Hello(PROTOCOL, "worker", f"w{number}", 1 + number, 7))])
     world.clock.run(until=0.1)
-    welcomes = [time for ear in ears for time, frame in ear.frames if type(codec.decode(frame)[2]) is Welcome]
+    welcomes = [time for subscriber in subscribers for time, frame in subscriber.frames if type(frame[0][2]) is Welcome]
     return system, welcomes
 
 
@@ -44,13 +43,13 @@ def test_without_costs_nothing_waits() -> None:
 def test_a_broker_that_is_started_again_is_another_and_expects_its_workers() -> None:
     system, _ = greeted(Costs(), 2)
     broker = system.brokers["b"]
-    boot = broker.boot
+    incarnation = broker.incarnation
     system.broker_died(broker, keeps_mail=True)
     assert not broker.alive
-    broker.arrive("w0", codec.encode(Hello(PROTOCOL, "worker", "w0", 1, 7), 0, 0))
+    broker.arrive("w0", [(0, 0, Hello(PROTOCOL, "worker", "w0", 1, 7))])
     broker.start_again(["w0", "w1"], [])
     assert broker.alive
-    assert broker.boot != boot
+    assert broker.incarnation != incarnation
     assert "w0" in broker.machine.peers  # what came meanwhile was kept
     assert "w1" not in broker.machine.peers
 
@@ -60,5 +59,5 @@ def test_workers_and_origins_are_linked_to_their_broker() -> None:
     system.clock.run(until=1.0)
     for broker in system.brokers.values():
         assert broker.machine.statistics()["workers"] == 2
-        broker.check()
+        broker.machine.check()
     assert system.origins["o0"].machine.linked

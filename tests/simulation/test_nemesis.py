@@ -6,6 +6,7 @@ from random import Random
 
 from fedfutures.simulation.nemesis import Nemesis, Swarm, draw_swarm
 from fedfutures.simulation.network import Conditions
+from fedfutures.simulation.specs import payload_of
 from fedfutures.simulation.system import System
 from fedfutures.simulation.world import World
 
@@ -40,6 +41,21 @@ def test_the_brokers_between_programs_are_never_lost_for_good() -> None:
     assert all(system.hosts[worker] == "b0" for worker in system.workers)
 
 
+def test_host_processes_of_programs_are_started_again() -> None:
+    swarm = Swarm(Conditions(), revivals=5.0)
+    system = system_of(swarm)
+    incarnations = {name: broker.incarnation for name, broker in system.brokers.items()}
+    nemesis = Nemesis(system, swarm, until=2.0)
+    nemesis.begin()
+    system.clock.run(until=2.0)
+    nemesis.heal()
+    system.clock.run(until=5.0)
+    changed = [name for name, broker in system.brokers.items() if broker.incarnation != incarnations[name]]
+    assert changed == ["b0"]
+    assert len(system.workers) == 4
+    assert system.origins["o"].machine.linked
+
+
 def test_everything_that_can_be_made_good_heals() -> None:
     swarm = Swarm(
         Conditions(drop=0.5), worker_crashes=5.0, broker_crashes=5.0, cuts=5.0, clogs=5.0, pauses=5.0, slowness=5.0
@@ -56,3 +72,35 @@ def test_everything_that_can_be_made_good_heals() -> None:
     assert len(system.workers) == 4
     assert all(worker.slowness == 1.0 for worker in system.workers.values())
     assert all(name in system.brokers[system.hosts[name]].machine.peers for name in system.workers)
+
+
+def test_hosts_that_give_up_leave_no_worker_and_what_waits_is_lost() -> None:
+    swarm = Swarm(Conditions(), gives_up=1.0)
+    system = system_of(swarm)
+    nemesis = Nemesis(system, swarm, until=3.0)
+    system.clock.run(until=0.5)
+    for _ in range(3):
+        system.origins["o"].put(payload_of(1, 50.0), b"f")
+    nemesis.gives_up(None)
+    system.broker_died(system.brokers["b1"], keeps_mail=False)
+    system.broker_starts(system.brokers["b1"])
+    system.clock.run(until=9.0)
+    assert not system.workers
+    assert not system.origins["o"].calls
+    assert all(broker.machine.recovery.gave_up == system.gave_up for broker in system.brokers.values())
+
+
+def test_functions_that_are_forgotten_are_fetched_again() -> None:
+    swarm = Swarm(Conditions(), forgets=1.0)
+    system = system_of(swarm)
+    nemesis = Nemesis(system, swarm, until=3.0)
+    origin = system.origins["o"]
+    for round_ in range(1, 4):
+        for _ in range(4):
+            origin.put(payload_of(system.world.next_tag(), 0.2), b"f")
+        system.clock.run(until=3.0 * round_)
+        assert not origin.calls
+        for _ in range(30):
+            nemesis.forgets(None)
+        assert not any(broker.machine.functions.definitions for broker in system.brokers.values())
+        assert not any(worker.machine.statistics()["functions"] for worker in system.workers.values())

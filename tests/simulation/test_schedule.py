@@ -9,6 +9,7 @@ from fedfutures.simulation.command_line import run_seed
 from fedfutures.simulation.transcript import Transcript
 
 
+@pytest.mark.fault("D8", "D11", "A16")
 @pytest.mark.parametrize("first", range(0, 10 * scaled(12), 10))
 def test_no_law_is_broken(first: int) -> None:
     for seed in range(first, first + 10):

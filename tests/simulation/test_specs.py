@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from fedfutures.simulation.specs import LOCKS, durations, payload_of, read, value_of
+from fedfutures.wire.manifest import HAS_SEGMENTS
 
 
 def test_a_payload_says_what_its_future_does() -> None:
@@ -29,3 +30,8 @@ def test_durations_have_the_mean_that_was_asked_for(distribution: str) -> None:
 def test_no_other_distribution() -> None:
     with pytest.raises(ValueError, match="normal"):
         durations("normal", 1.0, Random(1))
+
+
+def test_no_value_is_taken_for_a_manifest() -> None:
+    """A Broker would look for its segments, where a seal behind it makes it whole."""
+    assert {value_of(payload_of(tag, 0.1))[:1] for tag in range(2000)}.isdisjoint(HAS_SEGMENTS)

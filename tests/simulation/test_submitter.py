@@ -8,7 +8,6 @@ from fedfutures.federation.events import Arrived, Send
 from fedfutures.node import events as rules
 from fedfutures.node.pace import BATCH_FUTURES_AT_MOST
 from fedfutures.simulation.observer import Listener
-from fedfutures.simulation.submitter import SimSubmitter
 from fedfutures.simulation.system import System
 from fedfutures.simulation.world import World
 from fedfutures.wire.messages import Batch, Demand
@@ -41,7 +40,7 @@ class Case:
         world.observer.register(self.heard)
         self.system = System(world, 1)
         self.system.add_broker("b")
-        self.origin: SimSubmitter = self.system.add_origin("b", "o")
+        self.origin = self.system.add_origin("b", "o")
         world.clock.run(until=1.0)
 
     def want(self, count: int) -> None:

@@ -43,6 +43,23 @@ def test_one_that_is_not_replaced_stays_away() -> None:
     assert list(system.workers) == ["b0.1", "b2.1"]
 
 
+def test_a_program_hears_that_its_host_process_has_ended_and_begins_anew_with_the_next() -> None:
+    system = chain()
+    origin, broker = system.origins["o"], system.brokers["b0"]
+    system.clock.run(until=1.0)
+    assert broker.machine.peers["o"].session
+    slots = system.host_process_died("b0")
+    assert slots == [1]
+    assert list(system.workers) == ["b1.1", "b2.1"]
+    system.clock.run(until=1.5)
+    assert origin.bereft
+    assert not origin.machine.linked
+    system.host_process_starts("b0", slots)
+    system.clock.run(until=2.0)
+    assert not origin.bereft
+    assert {"o", "b0.1+1", "b1"} <= broker.machine.peers.keys()
+
+
 def test_behind_a_lost_host_everything_is_cut_off() -> None:
     system = chain()
     system.clock.run(until=1.0)

@@ -47,7 +47,7 @@ def test_futures_run_one_after_the_other() -> None:
     system.clock.run(until=60.0)
     assert [number for number, *_ in runs.runs] == list(range(1, 21))
     assert all(began >= ended for (*_, began, _), (*_, ended) in zip(runs.runs[1:], runs.runs))
-    assert worker.busy_seconds == pytest.approx(10.0)
+    assert worker.times.busy == pytest.approx(10.0)
     assert worker.workload.pieces == {}
 
 
@@ -56,7 +56,7 @@ def test_the_work_for_each_future_is_added_to_what_it_computes() -> None:
     for _ in range(4):
         submit(system, 0.5)
     system.clock.run(until=60.0)
-    assert worker.busy_seconds == pytest.approx(3.0)
+    assert worker.times.busy == pytest.approx(3.0)
 
 
 def test_a_slow_worker_takes_longer_until_it_is_no_longer_slow() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fedfutures.simulation.world import NEVER, ROUND_SECONDS, SimNode, Watch, World
 
 
@@ -12,9 +14,10 @@ class Ticking(SimNode):
 
     def __init__(self, world: World, watch: Watch) -> None:
         super().__init__(world, "n", watch)
+        self.machine: Any = self
         self.ticks: list[float] = []
 
-    def deadline(self) -> float | None:
+    def next_deadline(self) -> float | None:
         return self.due
 
     def tick(self) -> None:
@@ -67,5 +70,5 @@ def test_the_mail_of_a_node_that_has_ended_is_lost() -> None:
 
 def test_one_seed_draws_the_same_numbers() -> None:
     one, same, other = World(1), World(1), World(2)
-    assert one.next_boot() == same.next_boot() != other.next_boot()
+    assert one.next_incarnation() == same.next_incarnation() != other.next_incarnation()
     assert [one.next_tag() for _ in range(3)] == [1, 2, 3]

@@ -10,7 +10,7 @@ from launching import eventually
 
 from fedfutures.sockets.keys import Keys, make_keys
 from fedfutures.sockets.options import tcp
-from fedfutures.sockets.remote import Dialled, RemoteEar, RemotePublisher, RemoteRouter
+from fedfutures.sockets.remote import Dialled, RemotePublisher, RemoteRouter, RemoteSubscriber
 from fedfutures.sockets.sockets import context
 from fedfutures.sockets.zap import ZapHandler
 
@@ -28,11 +28,11 @@ class Door:
         self.zap.open()
         self.router = RemoteRouter(self.owner, ADDRESS, self.keys, self.zap)
         self.publisher = RemotePublisher(self.owner, ADDRESS, self.keys)
-        self.ear = RemoteEar(self.owner, ADDRESS, self.keys, self.zap, "down")
+        self.subscriber = RemoteSubscriber(self.owner, ADDRESS, self.keys, self.zap, "down")
         self.others = context()
 
     def dial(self, keys: Keys, name: str = "up", server: str | None = None) -> Dialled:
-        bound = (self.router, self.publisher, self.ear)
+        bound = (self.router, self.publisher, self.subscriber)
         addresses = [tcp(ADDRESS, socket.port) for socket in bound]
         made = Dialled(
             self.others, "down", (addresses[0], addresses[1], addresses[2]), keys, server or self.keys.public, name
@@ -127,7 +127,7 @@ def test_states_are_heard_under_their_topics_alone(door: Door) -> None:
     def said_down() -> Any:
         for topic in ("other", "down"):
             up.publish(topic, "liar", b"to " + topic.encode())
-        return door.ear.receive()
+        return door.subscriber.receive()
 
     def said_up() -> Any:
         for topic in ("other", "up"):

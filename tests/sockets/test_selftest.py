@@ -32,10 +32,10 @@ def run(owner: Context, zap: ZapHandler, change: Callable[[RemoteRouter], None] 
     router = RemoteRouter(owner, ADDRESS, own, zap)
     try:
         change(router)
-        targets = [selftest.BoundSocket(router.kind, tcp(ADDRESS, router.port))]
-        selftest.check_without_handler(owner, targets, own.public)
+        targets = [(router.kind, tcp(ADDRESS, router.port))]
+        selftest.check_refusals(owner, targets, own.public, None)
         zap.open()
-        selftest.check_with_handler(owner, targets, own.public, zap)
+        selftest.check_refusals(owner, targets, own.public, zap)
     finally:
         router.close()
         zap.close()

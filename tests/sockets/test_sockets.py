@@ -12,9 +12,9 @@ from launching import eventually
 from fedfutures.sockets.sockets import (
     MainDealer,
     MainRouter,
-    MetaEar,
     MetaPublisher,
     MetaSubscriber,
+    NeighbourSubscriber,
     context,
     wait,
 )
@@ -91,17 +91,20 @@ def test_a_topic_is_no_prefix_of_another(place: Place) -> None:
 
 def test_either_end_hears_the_other_though_only_one_dials(place: Place) -> None:
     up, down = place.make(MetaPublisher, "up.meta"), place.make(MetaPublisher, "down.meta")
-    up_ear, down_ear = place.make(MetaEar, "up.ear", "up"), place.make(MetaEar, "down.ear", "down")
-    up.connect(place.address("down.ear"))
-    up_ear.connect(place.address("down.meta"))
-    assert hears(down_ear, lambda: up.publish("down", "up", b"\0d"), ("up", b"\0d"))
-    assert hears(up_ear, lambda: down.publish("up", "down", b"u\0"), ("down", b"u\0"))
-    up.disconnect(place.address("down.ear"))
-    up_ear.disconnect(place.address("down.meta"))
-    while wait_for(up_ear) or wait_for(down_ear):
+    up_subscriber, down_subscriber = (
+        place.make(NeighbourSubscriber, "up.subscriber", "up"),
+        place.make(NeighbourSubscriber, "down.subscriber", "down"),
+    )
+    up.connect(place.address("down.subscriber"))
+    up_subscriber.connect(place.address("down.meta"))
+    assert hears(down_subscriber, lambda: up.publish("down", "up", b"\0d"), ("up", b"\0d"))
+    assert hears(up_subscriber, lambda: down.publish("up", "down", b"u\0"), ("down", b"u\0"))
+    up.disconnect(place.address("down.subscriber"))
+    up_subscriber.disconnect(place.address("down.meta"))
+    while wait_for(up_subscriber) or wait_for(down_subscriber):
         pass
     down.publish("up", "down", b"nobody is there")
-    assert not wait_for(up_ear)
+    assert not wait_for(up_subscriber)
 
 
 def test_a_peer_that_connects_again_takes_over_its_name(place: Place) -> None:

@@ -27,8 +27,8 @@ def test_brokers_have_equal_shares_of_the_workers(brokers: int, more: int) -> No
 def test_facts_are_of_one_broker_and_of_the_host() -> None:
     places = broker_places("h", 2, "/d")
     assert [host_of(place.name) for place in places] == ["h", "h"]
-    rows = [[place.name, place.main, place.meta, place.ear, place.key] for place in places]
-    facts = facts_of(HostReady("/run", "/shared", "", 7, [3, 11, 2], rows, 4, ["h", "k"]), 1)
+    rows = [[place.name, place.main, place.meta, place.subscriber, place.key] for place in places]
+    facts = facts_of(HostReady("/run", "/shared", "", 7, [3, 11, 2], rows, 4), 1)
     assert (facts["name"], facts["main"]) == ("h.broker2", "ipc:///d/main2")
     assert [place["name"] for place in facts["brokers"]] == ["h.broker", "h.broker2"]
-    assert (facts["run"], facts["shared"], facts["disk"], facts["size"]) == ("/run", "/shared", "", 4)
+    assert (facts["run"], facts["shared"], facts["disk"], facts["mark"]) == ("/run", "/shared", "", 4)

@@ -36,6 +36,8 @@ def messages_of(draw: Any, kind: type) -> Any:
     """Any message of one type; lists that go together have one length."""
     fields = {field.name: draw(FIELDS[str(field.type)]) for field in dataclasses.fields(kind)}
     paired = {"payloads", "outcomes"} & fields.keys()
+    if "piece" in fields:
+        fields["piece"] = draw(st.integers(0, messages.MAX_PIECE))
     if kind in (messages.Batch, messages.Holding) and not fields["ids"]:
         fields["ids"] = [draw(COUNTS)]
     if paired:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fedfutures.errors import MalformedMessage, RemoteProtocolError
 from fedfutures.lazy_dataclass import dataclass, field, field_types
-from fedfutures.wire.checking import CHECKS, reader_of, writer_of
+from fedfutures.wire.checking import CHECKS, reader_of, readers_and_writers, writer_of
 
 from .test_codec import JUNK, RIGHT, WRONG
 
@@ -35,8 +35,17 @@ def test_an_object_comes_out_behind_the_numbers() -> None:
     assert read([9, 5, 4, 1, b"x", [2], True]) == (5, 4, Sample(1, b"x", [2], True))
     assert reader_of(Sample, (), RemoteProtocolError)([9, 1, b"x", [2], True]) == Sample(1, b"x", [2], True)
     assert reader_of(Nothing, (), RemoteProtocolError)([9]) == Nothing()
-    assert writer_of(Sample)(Sample(1, b"x", [2], True)) == (1, b"x", [2], True)
-    assert writer_of(Nothing)(Nothing()) == ()
+
+
+def test_what_is_written_is_read() -> None:
+    assert writer_of(Sample, 9, ())(Sample(1, b"x", [2], True)) == (9, 1, b"x", [2], True)
+    assert writer_of(Nothing, 9, ())(Nothing()) == (9,)
+    readers, writers = readers_and_writers({9: Sample}, ("sequence",), RemoteProtocolError, "sample", {})
+    assert readers[9](list(writers[Sample](Sample(1, b"x"), 5))) == (5, Sample(1, b"x"))
+    with pytest.raises(RemoteProtocolError, match="unknown sample 8"):
+        readers[8]
+    with pytest.raises(KeyError):
+        writers[Nothing]
 
 
 @pytest.mark.parametrize("place", range(4))
@@ -44,7 +53,7 @@ def test_a_field_is_named(place: int) -> None:
     read = reader_of(Sample, (), RemoteProtocolError)
     parts: list[object] = [9, 1, b"x", [2], True]
     parts[1 + place] = None
-    with pytest.raises(RemoteProtocolError, match=rf"^Sample\.{list(field_types(Sample))[place]} has a bad value$"):
+    with pytest.raises(RemoteProtocolError, match=rf"^Sample\.{list(field_types(Sample))[place]} has a bad value\n"):
         read(parts)
 
 

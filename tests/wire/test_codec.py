@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from typing import Any
@@ -36,6 +37,14 @@ def test_round_trip(kind: type, data: st.DataObject) -> None:
 def test_several_messages_share_a_frame(several: list[tuple[int, int, messages.Message]]) -> None:
     joined = b"".join(codec.encode(message, sequence, acked) for sequence, acked, message in several)
     assert codec.decode_all(joined) == several
+
+
+def test_large_messages_and_bad_ones_leave_no_trace_in_the_next() -> None:
+    small = codec.encode(messages.Want(b"x"), 3, 2)
+    codec.encode(messages.Want(b"x" * (2 << 20)))
+    with pytest.raises(OverflowError):
+        codec.encode(messages.Want(b"x"), 1 << 64)
+    assert codec.encode(messages.Want(b"x"), 3, 2) == small
 
 
 def test_decode_takes_one_message_only() -> None:
@@ -204,3 +213,26 @@ def test_frames_are_joined_up_to_a_limit(frames: list[bytes]) -> None:
     for start, end in itertools.pairwise(itertools.accumulate(map(len, joined), initial=0)):
         following = [after for after in ends if after > end]
         assert not following or following[0] - start > 8, "the next one would have fitted"
+
+
+PLAIN = st.binary(max_size=60) | st.sampled_from(
+    [b"\x81\x90\x01", b"\x91" * 5000, b"\xa1\xff", b"\xd6\xff\xff\xff\xff\xff"]
+)
+
+
+@given(PLAIN)
+def test_plain_data_is_read_or_a_value_error(body: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        codec.unpack_plain(body)
+
+
+NUMBERED = [messages.Return(1, []), messages.Cancel(1, []), messages.Running(1, []), messages.Results(1, 1, [], [])]
+
+
+@pytest.mark.parametrize("message", NUMBERED, ids=lambda message: type(message).__name__)
+def test_others_can_count_on_from_the_number_of_a_piece(message: Any) -> None:
+    message.piece = messages.MAX_PIECE
+    assert codec.decode(codec.encode(message))[2] == message
+    message.piece += 1
+    with pytest.raises(MalformedMessage):
+        codec.decode(codec.encode(message))

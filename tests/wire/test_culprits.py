@@ -155,3 +155,14 @@ def test_what_makes_a_definition_too_large_is_named(monkeypatch: pytest.MonkeyPa
     assert "more than 10,000; large values travel as arguments or by shared.set. Most of it is 'data'." in of_function(
         function, error
     )
+
+
+class Hungry:
+    """Needs more memory than there is, when it is to travel."""
+
+    def __reduce__(self) -> Any:
+        raise MemoryError
+
+
+def test_memory_that_is_short_is_named() -> None:
+    assert "MemoryError, there is not enough memory" in of_result("f", Hungry(), MemoryError())

@@ -90,8 +90,8 @@ def test_mutated_bytes(frame: ControlFrame, data: st.DataObject) -> None:
         ([13, "h.1", 4, b""], "WorkerOutput: fields that do not go together"),
         ([20, 1, "a.broker", "__class__"], "OpenStream: fields that do not go together"),
         ([15, "a.broker", "K", "10.0.0.1", 65536, 1, 1, ""], "BrokerBound: fields that do not go together"),
-        ([10, "/r", "/s", "", 1, [3, 11], [["a"] * 5], 0, []], "HostReady: fields that do not go together"),
-        ([10, "/r", "/s", "", 1, [3, 11, 2], [], 0, []], "HostReady: fields that do not go together"),
+        ([10, "/r", "/s", "", 1, [3, 11], [["a"] * 5], 0], "HostReady: fields that do not go together"),
+        ([10, "/r", "/s", "", 1, [3, 11, 2], [], 0], "HostReady: fields that do not go together"),
     ],
 )
 def test_what_is_no_frame_is_named(values: Any, why: str) -> None:

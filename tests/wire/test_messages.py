@@ -10,16 +10,16 @@ import pytest
 from fedfutures.wire import codec, messages
 
 GOLDEN: list[tuple[messages.Message, str]] = [
-    (messages.Hello(4, "worker", "h.1", 7, 8, 9, 1), "9a01030204a6776f726b6572a3682e3107080901"),
-    (messages.Welcome(4, "h.broker", 7, 2, 9, 8), "9902030204a8682e62726f6b657207020908"),
-    (messages.Refused(4, "why"), "9503030204a3776879"),
+    (messages.Hello(5, "worker", "h.1", 7, 8, 9, 1), "9a01030205a6776f726b6572a3682e3107080901"),
+    (messages.Welcome(5, "h.broker", 7, 2, 9, 8), "9902030205a8682e62726f6b657207020908"),
+    (messages.Refused(5, "why"), "9503030205a3776879"),
     (messages.Ack(True), "94040302c3"),
-    (messages.Demand(3, 1, 2), "96050302030102"),
+    (messages.Demand(3, 1, 2, messages.UNLIMITED), "9705030203010201"),
     (messages.Function(b"digest", "f", b"body"), "96060302c406646967657374a166c404626f6479"),
     (messages.Want(b"digest"), "94070302c406646967657374"),
     (
-        messages.Batch(1, "o", b"f", 1, 0, 2, False, [4, 5], [b"x", b"y"], "o", -1),
-        "9e08030201a16fc40166010002c292040592c40178c40179a16fff",
+        messages.Batch(1, "o", b"f", 1, 0, 2, False, [4, 5], [b"x", b"y"], "o", -1, 1500),
+        "9f08030201a16fc40166010002c292040592c40178c40179a16fffcd05dc",
     ),
     (
         messages.Results(1, 2, [4, 5], [b"x", b"y"], [(5, 1)], 0.5, 2),
@@ -34,7 +34,7 @@ GOLDEN: list[tuple[messages.Message, str]] = [
     (messages.Stranger(), "93100302"),
     (messages.Ping(5, 6), "951103020506"),
     (messages.Pong(5), "9412030205"),
-    (messages.Holding(1, "o", b"f", 1, 0, [4]), "9913030201a16fc4016601009104"),
+    (messages.Holding(1, "o", b"f", 1, 0, [4]), "9a13030201a16fc401660100910490"),
     (messages.Inquire(1, "explain", 1.0, "o", 4), "9814030201a76578706c61696ecb3ff0000000000000a16f04"),
     (messages.Answer(1, "h.1", b"report", True), "9715030201a3682e31c4067265706f7274c3"),
     (messages.Get("s-1", 10, 20), "96160302a3732d310a14"),
@@ -61,7 +61,7 @@ def test_no_instant_and_no_payload_is_anything_but_bytes() -> None:
 
 @pytest.mark.parametrize(("message", "golden"), GOLDEN, ids=lambda value: type(value).__name__)
 def test_bytes(message: messages.Message, golden: str) -> None:
-    assert messages.PROTOCOL == 4, "another version: other bytes are right, and all of these are to be made anew"
+    assert messages.PROTOCOL == 7, "another version: other bytes are right, and all of these are to be made anew"
     assert codec.encode(message, 3, 2).hex() == golden
 
 

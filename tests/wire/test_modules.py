@@ -24,6 +24,11 @@ def test_a_key_says_its_name(name: str) -> None:
     assert is_module(key_of(name))
 
 
+@given(st.binary(max_size=20))
+def test_any_key_has_a_name(key: bytes) -> None:
+    name_of(key_of("") + key).encode("utf-8", "surrogatepass")
+
+
 def test_digests_of_functions_ask_for_no_module() -> None:
     assert not is_module(b"0123456789abcdef")
     for prefix in PREFIXES:

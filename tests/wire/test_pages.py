@@ -109,4 +109,4 @@ def test_equal_buffers() -> None:
     assert not are_equal(memoryview(one), memoryview(other))
     assert are_equal(memoryview(one)[5:-1], memoryview(other)[5:-1])
     assert not are_equal(memoryview(one)[5:], memoryview(other))
-    assert are_equal(memoryview(b""), memoryview(bytearray()))
+    assert are_equal(b"", memoryview(bytearray()))

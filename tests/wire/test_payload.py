@@ -179,6 +179,16 @@ def test_a_large_pickle_has_a_segment_of_its_own(sides: Sides) -> None:
     assert sides.files() == []
 
 
+def test_an_error_of_loading_is_not_hidden_by_the_map_that_it_holds(sides: Sides) -> None:
+    def refuse(stream: memoryview, buffers: object) -> object:
+        raise MemoryError(f"no room for {len(stream)}")  # its traceback holds the stream
+
+    body = sides.submitter.dump([b"x" * SHARED_FROM_BYTES])
+    with pytest.raises(MemoryError, match="no room for"):
+        sides.worker.load_with(body, refuse)
+    assert sides.worker.load(body) == [b"x" * SHARED_FROM_BYTES]
+
+
 def test_a_large_array_in_what_goes_by_value(sides: Sides) -> None:
     array = np.arange(LARGE)
     body = sides.submitter.dump([array, lambda: 1])

@@ -20,6 +20,7 @@ from fedfutures.errors import NoRoom, RemoteException, ResultNotPicklable
 from fedfutures.program.reach import Reach
 from fedfutures.wire import payload, room
 from fedfutures.wire.failures import dump_failure, load_failure
+from fedfutures.wire.names import segment_name
 from fedfutures.wire.payload import Payloads
 from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
 from fedfutures.worker.results import dump_result
@@ -158,11 +159,13 @@ def test_a_result_without_room_is_not_called_a_pickling_error(host: Host, monkey
         dump_result(threading.Lock(), payloads, threading.Lock)
 
 
-def test_an_error_that_is_no_lack_of_room_is_raised(host: Host) -> None:
-    (host.memory / "ours-1").touch()
+def test_an_error_that_is_no_lack_of_room_is_raised(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "urandom", bytes)
+    name = segment_name("ours", bytes(8))
+    (host.memory / name).touch()
     with pytest.raises(FileExistsError):
         host.segments("ours").write(b"abc")
-    assert host.files() == [["ours-1"], []]
+    assert host.files() == [[name], []]
 
 
 def test_space_is_reserved_before_it_is_written(tmp_path: Path) -> None:

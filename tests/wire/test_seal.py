@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.errors import SealBroken
 from fedfutures.wire.functions import FunctionCache, Unloaded, Wrapper
-from fedfutures.wire.manifest import segments_of
+from fedfutures.wire.manifest import MANIFEST, segments_of
 from fedfutures.wire.payload import Payloads
 from fedfutures.wire.seal import SEAL_BYTES, Seal, digest_of
 from fedfutures.wire.segments import SHARED_FROM_BYTES, Segments
@@ -59,30 +60,23 @@ def test_the_key_is_not_shown() -> None:
     assert repr(Seal(KEY)) == "Seal()"
 
 
-def test_a_pickle_in_a_segment_is_checked(tmp_path: Path) -> None:
-    submitter, worker = (Payloads(Segments(str(tmp_path), name)) for name in ("submitter", "worker"))
-    submitter.seal = worker.seal = Seal(KEY)
-    value = list(range(SHARED_FROM_BYTES))
-    body = submitter.dump(value)
-    (name,) = segments_of(body)
-    assert worker.load(body) == value
-    with open(tmp_path / name, "r+b") as file:
-        file.seek(1000)
-        byte = file.read(1)[0]
-        file.seek(1000)
-        file.write(bytes([byte ^ 1]))
-    with pytest.raises(SealBroken, match=f"the segment {name} is not what the submitter wrote"):
-        worker.load(body)
-    submitter.release(body)
-    assert not (tmp_path / name).exists()
-
-
 def test_brokers_see_the_segments_of_a_sealed_manifest(tmp_path: Path) -> None:
     payloads = Payloads(Segments(str(tmp_path), "submitter"))
     payloads.seal = Seal(KEY)
     body = payloads.dump(list(range(SHARED_FROM_BYTES)))
     sealed = payloads.seal.stamp(b"f", "o").seal(1, body)
     assert segments_of(sealed) == segments_of(body) == os.listdir(tmp_path)
+
+
+def test_the_segments_of_what_is_not_opened_are_removed_but_no_file_of_the_users(tmp_path: Path) -> None:
+    payloads = Payloads(Segments(str(tmp_path), "worker"))
+    payloads.seal = Seal(KEY)
+    outcome = payloads.seal.outcomes.seal(bytes(16), 0, payloads.dump(list(range(SHARED_FROM_BYTES)), alone=True))
+    (tmp_path / "file-data.csv").touch()
+    payloads.discard(MANIFEST + msgpack.packb([b"", [*segments_of(outcome), "file-data.csv"], True]) + bytes(16))
+    assert os.listdir(tmp_path) == ["file-data.csv"]
+    payloads.discard(outcome)
+    payloads.discard(b"\x01torn")
 
 
 class Twice(Wrapper):

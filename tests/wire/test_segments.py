@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from fedfutures.wire import segments
+from fedfutures.wire.names import maker_of, segment_name
+from fedfutures.wire.room import HANDED_OVER, MADE
 from fedfutures.wire.segments import Segments
 
 
@@ -49,12 +51,14 @@ def test_a_taken_segment_is_writable_and_free_when_let_go(ours: Segments, theirs
     assert os.listdir(tmp_path) == [name]
     del mapped
     gc.collect()
-    assert os.listdir(tmp_path) == ["free-3-theirs-1"]
+    [free] = os.listdir(tmp_path)
+    assert free.startswith("free-3-theirs-")
 
 
 def test_a_free_file_of_about_the_size_is_written_again(ours: Segments, theirs: Segments, tmp_path: Path) -> None:
     ours.release([ours.write(b"12345678")], reuse=True)
-    inode = (tmp_path / "free-8-ours-2").stat().st_ino
+    [free] = tmp_path.iterdir()
+    inode = free.stat().st_ino
     small, large = theirs.write(b"123"), theirs.write(b"1" * 25)
     assert len(os.listdir(tmp_path)) == 3
     name = theirs.write(b"abcde")
@@ -64,7 +68,8 @@ def test_a_free_file_of_about_the_size_is_written_again(ours: Segments, theirs: 
 
 def test_one_of_two_that_claim_gets_it(ours: Segments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ours.release([ours.write(b"12345678")], reuse=True)
-    monkeypatch.setattr(ours, "_free_files", lambda: [("free-8-taken-1", 8), ("free-8-ours-2", 8)])
+    [free] = os.listdir(tmp_path)
+    monkeypatch.setattr(ours, "_free_files", lambda: [("free-8-taken-1", 8), (free, 8)])
     name = ours.write(b"abc" * 3)
     assert os.listdir(tmp_path) == [name]
 
@@ -109,6 +114,22 @@ def test_a_name_is_no_path(ours: Segments, name: str) -> None:
             use(name)
 
 
+def test_nobody_can_guess_a_name(ours: Segments) -> None:
+    names = [ours.write(b"abc") for _ in range(3)]
+    assert {maker_of(name) for name in names} == {"ours"}
+    assert len({name[-16:] for name in names}) == 3
+    assert not set("".join(name[-16:] for name in names)) - set("0123456789abcdef")
+
+
+def test_what_is_written_anew_was_handed_to_nobody(ours: Segments, tmp_path: Path) -> None:
+    name = ours.write(b"abc")
+    (tmp_path / name).chmod(HANDED_OVER)
+    inode = (tmp_path / name).stat().st_ino
+    ours.release([name], reuse=True)
+    again = (tmp_path / ours.write(b"xyz")).stat()
+    assert (again.st_ino, stat.S_IMODE(again.st_mode)) == (inode, MADE)
+
+
 def test_what_a_segment_holds(ours: Segments) -> None:
     name = ours.write(b"abc")
     assert [ours.holds(name, memoryview(buffer)) for buffer in (b"abc", b"abd", b"abcd")] == [True, False, False]
@@ -119,7 +140,8 @@ def test_what_a_segment_holds(ours: Segments) -> None:
 def test_a_second_name(ours: Segments, theirs: Segments, tmp_path: Path) -> None:
     name = ours.write(b"abc" * 10)
     second = theirs.name_again(name)
-    assert second == "theirs-1"
+    assert second is not None
+    assert maker_of(second) == "theirs"
     ours.release([name], reuse=True)
     assert os.listdir(tmp_path) == [second]  # it is not for who writes next
     ours.write(b"xyz" * 10)
@@ -137,11 +159,31 @@ def test_a_free_file_with_a_second_name_is_not_claimed(ours: Segments, tmp_path:
     assert (tmp_path / "late").read_bytes() == b"abc"
 
 
-def test_a_link_is_not_followed(ours: Segments, tmp_path: Path) -> None:
+def test_a_link_is_not_followed(ours: Segments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     (tmp_path / "ours-1").symlink_to(tmp_path / "secret")
     with pytest.raises(OSError):
         ours.map("ours-1")
+    monkeypatch.setattr(os, "urandom", bytes)
+    (tmp_path / segment_name("ours", bytes(8))).symlink_to(tmp_path / "secret")
     with pytest.raises(FileExistsError):
         ours.write(b"over it")
     assert (tmp_path / "secret").read_bytes() == b"secret"
+
+
+def test_what_the_dead_have_left_goes_but_for_what_is_needed_or_free(tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "disk").mkdir()
+    ours, theirs = (Segments(str(tmp_path / "memory"), owner, disk=str(tmp_path / "disk")) for owner in ("o-1", "o"))
+    mine, shared, lost, free = ours.write(b"1"), theirs.write(b"2"), theirs.write(b"3"), theirs.write(b"4")
+    theirs.release([free], reuse=True)
+    kept = {mine, shared, "file-7.npy", ".part", *(name for name in os.listdir(ours.path) if name.startswith("free-"))}
+    assert len(kept) == 5
+    for path in ("memory/file-7.npy", "memory/.part", "disk/o-9"):
+        (tmp_path / path).write_bytes(b"")
+    ours.remove_others({shared})
+    assert set(os.listdir(tmp_path / "memory")) == kept
+    assert os.listdir(tmp_path / "disk") == []
+    assert bytes(ours.map(shared)) == b"2"
+    with pytest.raises(FileNotFoundError):
+        ours.map(lost)

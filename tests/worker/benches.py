@@ -58,7 +58,7 @@ class Bench:
         for frame in self.main.sent:
             for *_, message in codec.decode_all(frame):
                 if type(message) is Hello:
-                    self.greeter = message.boot + message.round
+                    self.greeter = message.incarnation + message.round
         return self.greeter
 
     def arrive(self, *said: Any) -> None:
@@ -70,8 +70,8 @@ class Bench:
         self.arrive(*said)
         self.node.service()
 
-    def publish(self, number: int, hunger: int) -> None:
-        self.node.driver.meta.inbox.append(codec.encode(State(5, number, hunger, 0, 3), 0, 0))
+    def publish(self, number: int, unmet: int) -> None:
+        self.node.driver.meta.inbox.append(codec.encode(State(5, number, unmet, 0, 3), 0, 0))
         self.node.service()
 
     def heard(self, *kinds: type) -> list[Any]:

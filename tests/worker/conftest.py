@@ -29,7 +29,7 @@ def wires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def origin(wires: None) -> Iterator[Bench]:
-    made = Origin(None, {"main": "", "meta": ""}, Payloads(), 3, ProcessChanges())
+    made = Origin(None, {"main": "", "meta": "", "name": "h.broker"}, Payloads(), 3, ProcessChanges())
     yield Bench(made)
     made.close()
 
@@ -37,7 +37,7 @@ def origin(wires: None) -> Iterator[Bench]:
 @pytest.fixture
 def worker(wires: None) -> Iterator[Bench]:
     control, other = os.pipe()
-    made = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 3, cells=[0] * 4, control=control)
+    made = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 3, cells=[0] * 9, control=control)
     made.driver.times[driver.PUMP_DUE] = float("inf")  # the sockets are used when a test says so
     here[:] = [made]
     yield Bench(made)

@@ -22,7 +22,7 @@ def deferring(worker: Bench) -> Bench:
 
 def give_one(bench: Bench) -> Any:
     future = bench.node.submit(note, ("",), {})
-    bench.publish(1, hunger=1)
+    bench.publish(1, unmet=1)
     (batch,) = bench.heard(Batch)
     assert batch.ids == [number_of(future)]
     return future

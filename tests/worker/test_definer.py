@@ -353,7 +353,7 @@ def test_what_workers_ask_for(program: types.ModuleType) -> None:
     definer_here = new_definer()
     definition = definer_here.define(program.uses)
     assert definer_here.body_of("state", definition.snapshot.digest) == definition.snapshot.body
-    kind, what, _ = snapshots.asked_for(snapshots.key_of_class("beside", "Model"))
+    kind, what, _ = snapshots.asked_for(snapshots.key_of("class", "beside:Model"))
     found = definer_here.body_of(kind, what)
     assert found is not None
     assert VariableUnpickler(io.BytesIO(found), (), find).load().level == 1

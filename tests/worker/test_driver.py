@@ -17,11 +17,11 @@ from .benches import Bench
 
 
 def test_a_node_is_told_that_its_broker_was_started_again(origin: Bench) -> None:
-    origin.node.rejoin()
+    origin.node.driver.rejoin()
     frames = [message for frame in origin.main.sent for *_, message in codec.decode_all(frame)]
     assert [type(message) for message in frames] == [Hello]
     origin.node.close()
-    origin.node.rejoin()
+    origin.node.driver.rejoin()
 
 
 def test_one_thread_drives_at_a_time(origin: Bench) -> None:
@@ -92,3 +92,43 @@ def test_a_fork_of_a_node_leaves_its_sockets_alone(origin: Bench) -> None:
     driver.wake()
     assert origin.main.sent == []
     assert not driver.poll(time.monotonic())  # no sign was written: the process that was forked would read it
+
+
+class Failing:
+    """Duties of which the first question raises; then they say when they were asked again."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error: BaseException | None = error
+        self.asked_again = threading.Event()
+
+    def send_due(self) -> None: ...
+
+    def helper_deadline(self) -> float | None:
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        self.asked_again.set()
+        return time.monotonic() + 0.01
+
+    def helper_listens(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("error", [RuntimeError("deque mutated during iteration"), OverflowError(), SystemExit(1)])
+def test_the_helper_thread_survives_whatever_is_raised(error: BaseException, origin: Bench) -> None:
+    driver, duties = origin.node.driver, Failing(error)
+    driver.attend(duties, {})
+    driver.start()
+    assert duties.asked_again.wait(10.0)
+
+
+def test_the_machine_is_asked_for_its_deadline_only_between_two_steps(origin: Bench) -> None:
+    """Another thread may be in the middle of a step: what it has half done is nobody's to see."""
+    driver = origin.node.driver
+    asked = threading.Event()
+    thread = threading.Thread(target=lambda: (driver.poll(time.monotonic()), asked.set()))
+    with driver.lock:
+        thread.start()
+        assert not asked.wait(0.1)
+    assert asked.wait(10.0)
+    thread.join()

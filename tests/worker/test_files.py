@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from fedfutures.errors import SealBroken
 from fedfutures.node import events as rules
 from fedfutures.wire.names import OF_USER
-from fedfutures.worker.files import Files, constant_of, described
+from fedfutures.worker.files import Files, constant_of, described, with_digest
 
 
 class Driver:
@@ -98,6 +99,27 @@ def test_a_file_is_fetched_and_waited_for(files: Files, driver: Driver, tmp_path
     driver.answer = answer
     assert files.path_of("file-1", "/data/a.csv") == str(copy)
     assert driver.asked == [rules.FetchFile("file-1"), "woken"]
+
+
+def test_a_copy_that_was_altered_on_its_way_is_not_used(files: Files, driver: Driver, tmp_path: Path) -> None:
+    original, copy = tmp_path / "a.csv", tmp_path / "run" / "file-1"
+    original.write_text("1,2")
+    *_, digest = with_digest(described(str(original)))
+    copy.write_text("1,3")
+    for _ in range(2):
+        with pytest.raises(SealBroken, match=r"the copy of .*a\.csv is not what the program's file was"):
+            files.path_of("file-1", str(original), digest)
+    copy.write_text("1,2")
+    assert files.path_of("file-1", str(original), digest) == str(copy)
+    copy.write_text("a Future may write to its copy")
+    assert files.path_of("file-1", str(original), digest) == str(copy)
+
+
+def test_a_file_that_cannot_be_read_any_more_has_no_digest(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    what = described(str(tmp_path / "a"))
+    (tmp_path / "a").unlink()
+    assert with_digest(what) == (*what, b"")
 
 
 def test_a_file_that_is_not_to_be_had_is_named_as_the_program_does(files: Files, driver: Driver) -> None:

@@ -64,3 +64,63 @@ def test_callbacks_and_cuts_are_told() -> None:
 def test_a_future_does_not_travel() -> None:
     with pytest.raises(TypeError, match=r"pass future\.result\(\)"):
         pickle.dumps(Future())
+
+
+class Home:
+    """A node that others wait at; whom it was to adapt."""
+
+    def __init__(self) -> None:
+        self.lock, self.adapted, self.woken = threading.RLock(), list[Any](), list[Any]()
+
+    def adapt(self, waiter: Any, future: Any) -> None:
+        self.adapted.append(waiter)
+
+    def wake_greenlets(self, greenlets: list[Any]) -> None:
+        self.woken += greenlets
+
+
+def made(number: int = 1) -> Any:
+    home: Any = Home()
+    return home, Future(home, number, ("call",))
+
+
+def test_a_future_is_claimed_once() -> None:
+    _, future = made()
+    assert asked.claim(future, {1: future}) is None  # it was given to the Broker
+    assert asked.claim(future, {}) == ("call",)
+    assert future.running()
+    assert asked.claim(future, {}) is None
+    assert asked.call_of(future) is None
+
+
+def test_a_future_that_has_come_back_waits_again() -> None:
+    _, future = made()
+    asked.put_priority(future, 3)
+    asked.mark_running(future)
+    assert asked.mark_pending(future) == asked.priority_of(future) == 3
+    assert not future.running()
+    asked.put_call(future, ("other",))
+    assert asked.claim(future, ()) == ("other",)
+
+
+def test_a_cancelled_future_is_not_claimed() -> None:
+    _, future = made()
+    future.add_done_callback(repr)
+    assert asked.settle_cancelled(future)  # so there is a callback to invoke
+    assert not asked.settle_cancelled(future)
+    assert asked.claim(future, ()) is None
+
+
+def test_greenlets_are_woken_and_the_standard_librarys_waiters_adapted() -> None:
+    home, future = made()
+    assert asked.add_greenlet(future, "greenlet")
+
+    def settle() -> None:
+        with home.lock:
+            asked.settle(future, 5)
+
+    threading.Timer(0.05, settle).start()
+    assert concurrent.futures.wait([future], 20).done == {future}
+    assert len(home.adapted) == 1
+    assert home.woken == ["greenlet"]
+    assert not asked.add_greenlet(future, "too late")

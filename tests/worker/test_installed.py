@@ -43,6 +43,6 @@ def test_a_package_of_ones_own_is_on_no_index_and_may_travel(own: Path, monkeypa
     with pytest.raises(NotToBeHad) as caught:
         find_module("mylab.inner", "vm")
     assert "pip install" not in str(caught.value)
-    assert f"start the program with PYTHONPATH='{own}', and it travels along" in str(caught.value)
+    assert f"start the program with PYTHONPATH='{own}', and fedfutures sends it" in str(caught.value)
     monkeypatch.setattr(sys, "path", [str(own), *sys.path])  # which is what was said
     assert find_module("mylab", "vm").source == b"VALUE = 7\n"

@@ -79,6 +79,40 @@ def test_a_future_is_interrupted(tmp_path: Path, way: str) -> None:
     assert (ended.out, ended.code, ended.err) == (EXPECTED, 0, ""), ended
 
 
+def test_an_interrupt_in_a_finalizer_comes_after_it(tmp_path: Path) -> None:
+    """Python ignores what is raised there, and prints it."""
+    write(
+        tmp_path / "prog.py",
+        """\
+        import signal, time, weakref
+        from fedfutures import futures
+
+        class Ends:
+            def __del__(self): signal.raise_signal(signal.SIGINT)
+        class Held: pass
+
+        def ends():
+            Ends()
+            time.sleep(20)
+            return "was not interrupted"
+
+        def forgotten():
+            held = Held()
+            weakref.finalize(held, signal.raise_signal, signal.SIGINT)
+            del held
+            time.sleep(20)
+            return "was not interrupted"
+
+        if __name__ == "__main__":
+            for function in ends, forgotten:
+                try: print(futures.submit(function).result(10))
+                except KeyboardInterrupt: print("interrupted")
+        """,
+    )
+    ended = launch("-n", "1", str(tmp_path / "prog.py"))
+    assert (ended.out, ended.code, ended.err) == ("interrupted\n" * 2, 0, "")
+
+
 def test_a_storm_of_interrupts(tmp_path: Path) -> None:
     """Futures that are short, nested and submit: each has its value or was interrupted, and the Worker lives."""
     write(

@@ -7,6 +7,7 @@ import threading
 from fedfutures.wire.messages import (
     Batch,
 )
+from fedfutures.worker.call_terms import CallTerms
 from fedfutures.worker.future import call_of, priority_of
 
 from .benches import Bench, here, note_other, noted, submit_two
@@ -14,7 +15,7 @@ from .benches import Bench, here, note_other, noted, submit_two
 
 def nested(name: str) -> None:
     inner = here[0].submit(note_other, (f"{name} inherits",), {})
-    here[0].submit(note_other, (f"{name} says 9",), {}, 9)
+    here[0].submit(note_other, (f"{name} says 9",), {}, CallTerms(9))
     noted.append(name)
     inner.result()
 
@@ -23,7 +24,7 @@ def test_nested_ones_have_priority_and_root_of_the_future_that_runs(worker: Benc
     worker.give(submit_two, [worker.node.payloads.dump((("",), {}))], 1, root="origin-1", priority=7)
     worker.node.calls.run_fetched(worker.node.machine.workload.queue[0])
     worker.heard()
-    worker.publish(1, hunger=9)
+    worker.publish(1, unmet=9)
     assert [(batch.root, batch.priority) for batch in worker.heard(Batch)] == [("origin-1", 7)]
 
 
@@ -36,7 +37,7 @@ def test_inherited_and_said_priorities(worker: Bench) -> None:
 
 
 def test_what_runs_on_a_foreign_thread_inherits_as_well(worker: Bench) -> None:
-    future = worker.node.submit(nested, ("outer",), {}, 4)
+    future = worker.node.submit(nested, ("outer",), {}, CallTerms(4))
     noted.clear()
     thread = threading.Thread(target=future.result)
     thread.start()

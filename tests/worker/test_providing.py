@@ -61,9 +61,9 @@ def test_modules_in_archives_are_found(place: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("found_nowhere.sub", "the Origin on h has none either, neither installed nor beside the program"),
-        ("found_one.sub", "the Origin on h has none either, neither installed nor beside the program"),
-        ("found_p.nothing", "the Origin on h has none either, neither installed nor beside the program"),
+        ("found_nowhere.sub", "the Origin on h lacks it too: it is neither installed nor beside the program"),
+        ("found_one.sub", "the Origin on h lacks it too: it is neither installed nor beside the program"),
+        ("found_p.nothing", "the Origin on h lacks it too: it is neither installed nor beside the program"),
         ("pytest", "it is installed on h (site-packages) but not on {host}"),
         ("fedfutures.nothing", "fedfutures has to be installed on each host"),
         ("json.nothing", "it belongs to the standard library of Python "),

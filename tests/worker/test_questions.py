@@ -36,7 +36,7 @@ def test_answers_come_one_by_one(kind: str, request: pytest.FixtureRequest) -> N
     found: list[Any] = []
 
     def ask() -> None:
-        found.append(bench.node.ask("statistics", "", 0, 5.0))
+        found.append(bench.node.questions.ask("statistics", "", 0, 5.0))
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -50,7 +50,7 @@ def test_answers_come_one_by_one(kind: str, request: pytest.FixtureRequest) -> N
 
 def test_nobody_answers(origin: Bench) -> None:
     began = time.monotonic()
-    assert origin.node.ask("explain", "o", 1, 0.05) == ([], False)
+    assert origin.node.questions.ask("explain", "o", 1, 0.05) == ([], False)
     assert time.monotonic() - began < 2.0
     (asked,) = origin.heard(Inquire)
     assert (asked.subject, asked.submitter, asked.future) == ("explain", "o", 1)
@@ -59,5 +59,5 @@ def test_nobody_answers(origin: Bench) -> None:
 
 
 def test_a_lost_node_asks_nobody(origin: Bench) -> None:
-    origin.node.lose(FederationLost("over"))
-    assert origin.node.ask("statistics", "", 0, 9.0) == ([], False)
+    origin.node.submissions.lose(FederationLost("over"))
+    assert origin.node.questions.ask("statistics", "", 0, 9.0) == ([], False)

@@ -6,11 +6,15 @@ import contextvars
 import threading
 import time
 from concurrent.futures import CancelledError
+from types import SimpleNamespace
+from typing import Any
 
 import greenlet
 import pytest
 
-from fedfutures.worker.runners import Runners
+from fedfutures.node.pace import PUMP_EVERY_SECONDS
+from fedfutures.worker.driver import DRIVEN, PUMP_DUE
+from fedfutures.worker.runners import Pump, Runners
 from fedfutures.worker.waiters import Waiter
 
 
@@ -88,3 +92,16 @@ def test_the_last_that_is_woken_goes_on_first_before_anything_new_and_idle_runne
     assert " ".join(noted) == ("begin 0 begin 1 begin 2 end 2 end 1 end 0 begin 3 begin 4 end 4 end 3")
     assert runners.switches == 3
     assert len(contexts) == 3
+
+
+def test_the_next_time_is_set_first_then_the_node_is_serviced_and_timers_wake() -> None:
+    times = [0.0] * (max(DRIVEN, PUMP_DUE) + 1)
+    noted: list[Any] = []
+    driver: Any = SimpleNamespace(times=times, service=lambda: noted.append(("service", list(times))))
+    runners: Any = SimpleNamespace(wake_timers=lambda: noted.append("timers"))
+    before = time.monotonic()
+    Pump(driver, runners)()
+    (what, seen), last = noted
+    assert (what, last) == ("service", "timers")
+    assert before <= seen[DRIVEN] <= time.monotonic()
+    assert seen[PUMP_DUE] == seen[DRIVEN] + PUMP_EVERY_SECONDS

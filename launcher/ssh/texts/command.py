@@ -1,13 +1,13 @@
 """The command line that starts a host process on another host, whatever its login shell is.
 
-sshd hands a command to the user's login shell: sh, bash, zsh, csh, tcsh or fish. What all of them read alike is a word
-in single quotes that holds no single quote, exclamation mark or newline. So the command is ``exec /bin/sh -c '...'``,
-and all the rest is for /bin/sh alone: it reads the prolog, looks for a Python, and becomes it. What might not be plain
-text, such as a path, is written in octal.
+sshd hands a command to the user's login shell: sh, bash, zsh, csh, tcsh or fish. All of them read a word in single
+quotes alike, if it holds no single quote, exclamation mark or newline. So the command is ``exec /bin/sh -c '...'``.
+There /bin/sh reads the prolog, looks for a Python, and becomes it. Paths and the like are written in octal where they
+are not plain text.
 
-Python is given a small program on its command line, the *bootstrap*: it says hello (:mod:`fedfutures_launcher.hello`)
-and becomes the host process. Its newlines are written as ``~`` and its quotes as ``^``, so it stands unharmed in double
-quotes. There is nothing secret in it: settings come over standard input.
+Python gets a small program on its command line, the *bootstrap*, which says hello
+(:mod:`fedfutures_launcher.remote.hello`) and becomes the host process. Its newlines are written as ``~`` and its quotes
+as ``^``, so that it can stand in double quotes. It holds no secret: settings come over standard input.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ try:
  if mode == "attach":
   from fedfutures.host.attach import main
  else:
-  from fedfutures.entry import main
+  from fedfutures.host_process import main
  facts.update(fedfutures=fedfutures.__version__, protocol=PROTOCOL, cloudpickle=cloudpickle.__version__)
 except Exception as error:
  facts.update(error=type(error).__name__ + ": " + str(error))
@@ -56,7 +56,7 @@ CHECK = (
     "import sys;sys.path=[p for p in sys.path if p];v=sys.version_info[:2];"
     "sys.exit(v<(3,10) and 99 or 90-2*(v==(3,MINOR))-bool(__import__(^importlib.util^).util.find_spec(^fedfutures^)))"
 )
-"""Run by each candidate; the lower the exit code, the better: 87 is the same minor version with fedfutures."""
+"""Each candidate runs this; the lower its exit code, the better: 87 is the same minor version with fedfutures."""
 
 BEST, WORST = 87, 90
 
@@ -74,9 +74,9 @@ def remote_command(
 ) -> str:
     """Return the command line for a host process; it runs in any login shell.
 
-    `pythons` are the interpreters to try, paths or names; with fedfutures in several of the same worth, the first one
-    is taken. `pythonpath` goes in front of sys.path there. `prolog` is a file on that host, for /bin/sh to read first.
-    `flags` are options for the interpreter, `hash_seed` is its PYTHONHASHSEED.
+    `pythons` are the interpreters to try, paths or names: the first one of the best is taken. `pythonpath` goes in
+    front of sys.path there. /bin/sh reads the file `prolog` of that host first. `flags` are options of the interpreter
+    and `hash_seed` its PYTHONHASHSEED.
     """
     return _command(pythons, prolog, minor, ["host", "", *pythonpath], flags, hash_seed)
 
@@ -89,7 +89,7 @@ def attach_command(
     minor: int = sys.version_info[1],
     pythonpath: Sequence[str] = (),
 ) -> str:
-    """Return the command line that joins the host process which has this private directory."""
+    """Return the command line that joins the host process with this private directory."""
     return _command(pythons, prolog, minor, ["attach", run_directory, *pythonpath])
 
 
@@ -134,8 +134,7 @@ def packed(program: str) -> str:
 
 
 def _with_folder(path: str) -> str:
-    """A file in the home directory is meant, not one on the PATH."""
-    return path if "/" in path else f"./{path}"
+    return path if "/" in path else f"./{path}"  # /bin/sh would look for a bare name on the PATH
 
 
 def _word(text: str) -> str:

@@ -252,6 +252,7 @@ def _stop(tmp_path: Path, number: int, waits: str, started: int = 2) -> Ended:
     return ended
 
 
+@pytest.mark.fault("E8")
 @pytest.mark.parametrize("waits", ["fs[0].result()", "futures.wait(fs)", "time.sleep(60)", "while True: pass"])
 def test_ctrl_c_ends_everything(waits: str, tmp_path: Path) -> None:
     ended = _stop(tmp_path, signal.SIGINT, waits)
@@ -278,6 +279,7 @@ def test_ctrl_c_looks_as_under_plain_python(tmp_path: Path) -> None:
     assert seen[1].code == -signal.SIGINT
 
 
+@pytest.mark.fault("E9")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_other_signals_end_everything(number: int, tmp_path: Path) -> None:
     ended = _stop(tmp_path, number, "futures.wait(fs)")
@@ -408,7 +410,7 @@ def test_a_prolog_that_fails(tmp_path: Path) -> None:
     said = ended.err.splitlines()
     assert said[0] == "no licence"
     assert said[1].startswith("fedfutures: the host process on ")
-    assert len(said) == 2
+    assert said[2:] == ["About this error: python -m fedfutures error StartFailed"]
 
 
 def test_profile(tmp_path: Path) -> None:
@@ -578,7 +580,8 @@ def test_an_unreadable_program(tmp_path: Path) -> None:
 def test_an_interpreter_that_does_not_exist(tmp_path: Path) -> None:
     ended = launch("-n", "1", "--python-interpreter", "/no/such/python", "-c", "print('it ran')")
     assert (ended.code, ended.out) == (1, "")
-    assert re.fullmatch(r"fedfutures: cannot start /no/such/python -m fedfutures.entry: .*\n", ended.err)
+    said = r"fedfutures: cannot start /no/such/python -m fedfutures.host_process: .*\n"
+    assert re.fullmatch(said + "About this error: python -m fedfutures error StartFailed\n", ended.err)
 
 
 # -- how many, and how many threads each -----------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def test_bad_hosts(line: str, complaint: str, capsys: pytest.CaptureFixture[str]
 def test_options() -> None:
     line = (
         "-n 16 -b 3 -vv -q --prolog env.sh --nice 7 --python-interpreter /bin/py --pythonpath a --pythonpath b "
-        "--path dir --profile=out --debug --no-prefix --dry-run prog.py"
+        "--path dir --profile=out --debug --no-prefix --drain 2.5 --dry-run prog.py"
     )
     options = parse(line.split())
     assert (options.workers, options.brokers, options.verbosity, options.quiet) == (16, 3, 2, True)
@@ -105,6 +105,7 @@ def test_options() -> None:
     assert (hosts.prolog, hosts.nice, hosts.python) == ("env.sh", 7, "/bin/py")
     assert (hosts.pythonpath, hosts.path, options.profile) == (["a", "b"], "dir", "out")
     assert (options.debug, options.prefix, options.dry_run) == (True, False, True)
+    assert options.drain == 2.5
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 0
     assert err == ""
     for option in ("-n N", "-b N", "-v", "-q", "--prolog", "--nice", "--python-interpreter", "--pythonpath", "--path",
-                   "--profile", "--debug", "--no-prefix", "--dry-run", "--version"):  # fmt: skip
+                   "--profile", "--debug", "--no-prefix", "--drain", "--dry-run", "--version"):  # fmt: skip
         assert option in out
 
 

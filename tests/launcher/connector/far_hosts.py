@@ -15,7 +15,8 @@ from fedfutures.wire.control import ControlFrame
 from fedfutures.wire.framing import FrameReader, pack
 from fedfutures_launcher.remote.hello import MAGIC
 from fedfutures_launcher.remote.preflight import local_versions
-from fedfutures_launcher.ssh.session import LoginTarget, OpenSessions, Session
+from fedfutures_launcher.ssh.client import Client
+from fedfutures_launcher.ssh.session import LoginTarget, Session
 from fedfutures_launcher.ssh.texts.failures import Failure
 
 SECONDS = 5.0
@@ -79,19 +80,19 @@ class FarHost:
         session.join(time.monotonic() + SECONDS)
 
 
-class FarHosts:
+class FarHosts(Client):
     """A client whose sessions are these; the last one of a host counts."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.sessions: list[FarHost] = []
-        self._open = OpenSessions()
 
     def start(self, target: LoginTarget) -> Session:
         self.sessions.append(FarHost(target))
-        return self._open.start(target, self.sessions[-1].serve)
+        return super().start(target)
 
-    def close(self) -> None:
-        self._open.close()
+    def serve(self, session: Session) -> None:
+        next(far for far in self.sessions if far.target is session.target).serve(session)
 
     @property
     def last(self) -> FarHost:

@@ -4,37 +4,53 @@ from __future__ import annotations
 
 import os
 import select
+import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from launching import python
 
 from fedfutures.host.frame_line import FrameLine
+from fedfutures.host.reattach import DOOR
+from fedfutures.host.settings import settings_from
+from fedfutures.lazy_dataclass import replaced
 from fedfutures.wire.control import (
+    AcceptBroker,
     BeginHost,
+    BrokerAccepts,
     BrokerBound,
     BrokerGivenUp,
+    CloseStream,
     ControlFrame,
+    DialBroker,
     EndRun,
+    Heartbeat,
     HostReady,
     HostTable,
+    KeepNote,
+    LinkState,
     Notice,
     NoWorkersLeft,
+    OpenStream,
     ProbeReply,
+    RunPlanned,
     StartRefused,
     WorkerOutput,
 )
 from fedfutures.wire.framing import FrameReader, pack
 from fedfutures_launcher.connector.main import Connector
+from fedfutures_launcher.remote.streams import Streams
 
 from .far_hosts import SECONDS, FarHosts, until
 from .requests import request_of
 
 F = TypeVar("F", bound=ControlFrame)
-READY = HostReady("/run", "/shm", "/disk", 7, [3, 11, 7], [["b", "main", "meta", "ear", ""]])
+READY = HostReady("/run", "/shm", "/disk", 7, [3, 11, 7], [["b", "main", "meta", "subscriber", ""]])
 
 
 class Peer:
@@ -49,6 +65,9 @@ class Peer:
     def say(self, *frames: ControlFrame) -> None:
         for frame in frames:
             os.write(self._write, pack(frame))
+
+    def write(self, data: bytes) -> None:
+        os.write(self._write, data)
 
     def take(self) -> None:
         """Take in what has come."""
@@ -68,15 +87,66 @@ class Peer:
         os.close(self._read)
 
 
+class Local:
+    """A host process of this machine: its door is in `directory`, and the connector may have come."""
+
+    def __init__(self, directory: str) -> None:
+        self.ready = replaced(READY, run=directory)
+        self._door = socket.socket(socket.AF_UNIX)
+        self._door.bind(os.path.join(directory, DOOR))
+        self._door.listen()
+        self._reader = FrameReader()
+        self._connection: socket.socket | None = None
+        self.heard: list[ControlFrame] = []
+
+    def say(self, *frames: ControlFrame) -> None:
+        self.write(b"".join(map(pack, frames)))
+
+    def write(self, data: bytes) -> None:
+        assert self._connection is not None
+        self._connection.sendall(data)
+
+    def take(self) -> None:
+        """Let the connector in, and take in what it says."""
+        if self._door.fileno() < 0:  # it is dead
+            return
+        if self._connection is None and select.select([self._door], [], [], 0.0)[0]:
+            self._connection, _ = self._door.accept()
+        if self._connection is not None and select.select([self._connection], [], [], 0.0)[0]:
+            self.heard += self._reader.feed(self._connection.recv(1 << 18))
+
+    def of(self, kind: type[F]) -> list[F]:
+        return [frame for frame in self.heard if isinstance(frame, kind)]
+
+    @property
+    def is_met(self) -> bool:
+        return self._connection is not None
+
+    def close(self) -> None:
+        for one in (self._door, self._connection):
+            if one is not None:
+                one.close()
+        self._connection = None
+
+
 class Run:
     """A connector in a thread, host "vm", and both processes of this machine."""
 
-    def __init__(self, *words: str, **options: Any) -> None:
-        self.origin, self.local, self.far, poller = Peer(), Peer(), FarHosts(), select.poll()
-        lines = [FrameLine(peer.theirs_read, peer.theirs_write, poller) for peer in (self.origin, self.local)]
-        self.connector = Connector(request_of(*(words or ("vm",)), **options), lines[0], lines[1], poller, self.far)
+    def __init__(self, directory: Path, *words: str, notes: dict[str, Any] | None = None, **options: Any) -> None:
+        self.directory = directory
+        self.origin, self.far, poller = Peer(), FarHosts(), select.poll()
+        self.local = self.new_local()
+        line = FrameLine(self.origin.theirs_read, self.origin.theirs_write, poller)
+        request = request_of(*(words or ("vm",)), **options)
+        request.notes = notes or {}
+        self.connector = Connector(request, line, poller, self.far)
         self._thread = threading.Thread(target=self.connector.run)
         self._thread.start()
+
+    def new_local(self) -> Local:
+        """Return a host process of this machine, beside those before it."""
+        self.directory.mkdir(exist_ok=True)
+        return Local(tempfile.mkdtemp(dir=self.directory))
 
     def until(self, condition: Callable[[], bool]) -> bool:
         def turn() -> None:
@@ -91,46 +161,51 @@ class Run:
         assert self.until(lambda: bool(self.far.sessions))
         self.far.last.say_hello()
         self.far.last.say(ProbeReply(), ProbeReply())
-        assert self.until(lambda: bool(self.local.of(BeginHost)))
-        self.local.say(READY)
+        assert self.until(lambda: bool(self.origin.of(RunPlanned)))
+        self.meet(self.local)
         self.far.last.say(READY)
-        assert self.until(lambda: bool(self.origin.of(HostReady)))
+
+    def meet(self, local: Local) -> None:
+        """Have the program say that there is a host process, and the connector come to its door."""
+        self.local = local
+        self.origin.say(local.ready)
+        assert self.until(lambda: local.is_met)
 
     def end(self) -> None:
         """End the run from the side of the program, and wait for the connector."""
         self.origin.hang_up()
-        self.local.hang_up()
         for host in self.far.sessions:
             if host.session is not None:
                 host.end()
         self._thread.join(SECONDS)
         assert not self._thread.is_alive()
-        for peer in (self.origin, self.local):
-            peer.take()
+        self.origin.take()
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Run]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """What starts a run; those it has started are ended."""
     runs: list[Run] = []
 
     def make(*words: str, **options: Any) -> Run:
-        runs.append(Run(*words, **options))
+        runs.append(Run(tmp_path, *words, **options))
         return runs[-1]
 
     yield make
     for run in runs:
         run.end()
-        for peer in (run.origin, run.local):
-            peer.close()
+        run.origin.close()
+        run.local.close()
 
 
 def test_a_run_begins_when_all_hosts_have_answered(start: Callable[..., Run]) -> None:
     run = start()
     run.begin()
-    (table,), (ready,) = run.origin.of(HostTable), run.origin.of(HostReady)
+    (table,), (plan,) = run.origin.of(HostTable), run.origin.of(RunPlanned)
     assert ("vm" in table.text, table.problems) == (True, False)
-    assert (ready.run, ready.size, ready.hosts) == ("/run", run.connector.assembly.workers, ["here", "vm"])  # type: ignore[union-attr]
+    settings, hosts = settings_from(plan.settings), plan.hosts
+    assert (settings.host, settings.size, hosts) == ("here", run.connector.assembly.workers, ["here", "vm"])  # type: ignore[union-attr]
+    assert (settings.has_door, settings.neighbours) == (True, [["vm.broker"]])
     assert [type(frame) for frame in run.far.last.heard()].count(BeginHost) == 1
 
 
@@ -138,8 +213,7 @@ def test_a_host_that_cannot_be_used_is_shown_and_the_run_begins_without_it(start
     run = start()
     assert run.until(lambda: bool(run.far.sessions))
     run.far.last.say_hello(fedfutures="0.0.1")
-    assert run.until(lambda: bool(run.local.of(BeginHost)))
-    assert run.until(lambda: bool(run.origin.of(HostTable)))
+    assert run.until(lambda: bool(run.origin.of(RunPlanned)))
     (table,) = run.origin.of(HostTable)
     assert ("0.0.1" in table.text, table.problems) == (True, True)
 
@@ -160,17 +234,15 @@ def test_a_run_that_asks_for_more_hosts_is_refused(
     assert run.until(lambda: bool(run.origin.of(StartRefused)))
     (refused,) = run.origin.of(StartRefused)
     assert (refused.reason, refused.exit_code, list(refused.hosts)) == (reason, 2, ["vm"])
-    assert run.local.of(BeginHost) == []
+    assert run.origin.of(RunPlanned) == []
 
 
-def test_what_workers_print_goes_to_the_program_whichever_host_they_are_on(start: Callable[..., Run]) -> None:
+def test_what_workers_of_other_hosts_print_goes_to_the_program(start: Callable[..., Run]) -> None:
     run = start()
     run.begin()
-    here, there = WorkerOutput("here.1", 1, b"a\n"), WorkerOutput("vm.1", 2, b"b\n")
-    run.local.say(here)
+    there = WorkerOutput("vm.1", 2, b"b\n")
     run.far.last.say(there)
-    assert run.until(lambda: len(run.origin.of(WorkerOutput)) == 2)
-    assert sorted(frame.worker for frame in run.origin.of(WorkerOutput)) == ["here.1", "vm.1"]
+    assert run.until(lambda: run.origin.of(WorkerOutput) == [there])
 
 
 def test_a_host_that_speaks_for_the_broker_of_another_is_hung_up_on(start: Callable[..., Run]) -> None:
@@ -182,15 +254,113 @@ def test_a_host_that_speaks_for_the_broker_of_another_is_hung_up_on(start: Calla
     assert any("coming back to it" in notice.text for notice in run.origin.of(Notice))
 
 
-def test_a_host_whose_brokers_fail_is_named_and_that_of_the_program_ends_it(start: Callable[..., Run]) -> None:
+def test_nonsense_of_this_machines_host_process_is_passed_over(start: Callable[..., Run]) -> None:
+    run = start()
+    run.begin()
+    run.local.say(BrokerBound("vm.broker", "key"), WorkerOutput("here.1", 1, b"a\n"))
+    assert run.until(lambda: bool(run.origin.of(WorkerOutput)))
+    assert run.connector.malformed == 1
+    assert any("speaks for 'vm.broker'" in notice.text for notice in run.origin.of(Notice))
+
+
+def test_what_this_machines_host_process_sends_and_is_no_frame_ends_the_run_in_order(start: Callable[..., Run]) -> None:
+    run = start()
+    run.begin()
+    run.far.last.heard()
+    run.local.write(b"\0\0\0\1\xc1")
+    assert run.until(lambda: EndRun() in run.far.last.heard()), "hosts work for nobody"
+    assert any("what is no frame" in left.reason for left in run.origin.of(NoWorkersLeft))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_host_that_opens_streams_that_are_not_its_own_is_hung_up_on(start: Callable[..., Run], number: int) -> None:
+    run = start()
+    run.begin()
+    run.far.last.say(OpenStream(1, "here.broker", "main"), OpenStream(number, "here.broker", "main"))
+    assert run.until(lambda: run.connector.malformed == 1)
+    assert run.until(lambda: len(run.far.sessions) == 2), "it is logged in to again"
+
+
+def test_a_fault_of_the_connector_costs_one_host_its_connection(
+    start: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise KeyError("planted")
+
+    run = start()
+    run.begin()
+    monkeypatch.setattr(Streams, "route", fails)
+    run.far.last.say(CloseStream(1))
+    assert run.until(lambda: len(run.far.sessions) == 2), "it is logged in to again"
+    assert any("what it sent raised KeyError('planted')" in notice.text for notice in run.origin.of(Notice))
+    run.local.say(WorkerOutput("here.1", 1, b"a\n"))
+    assert run.until(lambda: bool(run.origin.of(WorkerOutput)))
+
+
+def test_a_host_whose_brokers_fail_is_named(start: Callable[..., Run]) -> None:
     run = start()
     run.begin()
     run.far.last.say(BrokerGivenUp("too many crashes"))
-    run.local.say(BrokerGivenUp("here, too"))
-    assert run.until(lambda: bool(run.origin.of(BrokerGivenUp)))
-    assert run.origin.of(BrokerGivenUp) == [BrokerGivenUp("here, too")]
     assert run.until(lambda: Notice("host vm ends: too many crashes") in run.origin.heard)
     assert run.origin.of(NoWorkersLeft) == []
+
+
+def test_links_are_made_anew_with_the_next_host_process_of_this_machine(start: Callable[..., Run]) -> None:
+    """The other host hears of the new key, and neither of an end nor of anything else."""
+    run = start()
+    run.begin()
+    run.local.say(BrokerBound("here.broker", "first"))
+    run.far.last.say(BrokerBound("vm.broker", "other", "10.0.0.1", 1, 2, 3))
+    heard: list[ControlFrame] = []
+
+    def is_told(frame: ControlFrame) -> bool:
+        heard.extend(run.far.last.heard())
+        return frame in heard
+
+    assert run.until(lambda: is_told(AcceptBroker(0, "here.broker", "first")))
+    run.far.last.say(OpenStream(1, "here.broker", "main"))
+    assert run.until(lambda: bool(run.local.of(OpenStream)))
+    run.local.close()
+    heard.clear()
+    run.meet(run.new_local())
+    run.local.say(BrokerBound("here.broker", "second"))
+    assert run.until(lambda: is_told(AcceptBroker(0, "here.broker", "second")))
+    assert {type(frame) for frame in heard} <= {AcceptBroker, CloseStream, Heartbeat}
+    assert CloseStream(1) in heard
+    run.far.last.say(BrokerAccepts("vm.broker", "here.broker"))
+    assert run.until(lambda: [frame.name for frame in run.local.of(DialBroker)] == ["vm.broker"])
+
+
+def test_another_connector_goes_on_with_the_run_of_one_that_was_killed(start: Callable[..., Run]) -> None:
+    first = start()
+    first.begin()
+    first.local.say(BrokerBound("here.broker", "near"))
+    first.far.last.say(BrokerBound("vm.broker", "far", "10.0.0.1", 1, 2, 3))
+    assert first.until(lambda: len(first.origin.of(KeepNote)) == 4)
+    second = start(notes={note.name: note.value for note in first.origin.of(KeepNote)})
+    assert second.until(lambda: bool(second.far.sessions))
+    assert second.far.last.target.command != first.far.last.target.command, "it goes to the door of the host process"
+    second.meet(second.local)
+    second.local.say(BrokerBound("here.broker", "near"), LinkState("here.broker", "vm.broker", True, ""))
+    second.far.last.say_hello()
+    second.far.last.say(READY, BrokerBound("vm.broker", "far", "10.0.0.1", 1, 2, 3))
+    assert second.until(lambda: Notice("host vm: connected again") in second.origin.heard)
+    second.far.last.say(WorkerOutput("vm.1", 1, b"on"))
+    assert second.until(lambda: bool(second.origin.of(WorkerOutput)))
+    told = [*second.far.last.heard(), *second.local.heard]
+    assert {type(frame) for frame in told} <= {Heartbeat}, "a link that is up is not touched"
+    assert [note.name for note in second.origin.of(KeepNote)] == ["facts"], "that it is at work"
+
+
+def test_a_stream_to_a_host_that_does_not_hear_it_is_closed_at_once(start: Callable[..., Run]) -> None:
+    run = start()
+    run.begin()
+    run.local.close()
+    assert run.until(lambda: run.connector.local.descriptor < 0)
+    run.far.last.heard()
+    heard: list[ControlFrame] = []
+    run.far.last.say(OpenStream(3, "here.broker", "main"))
+    assert run.until(lambda: (heard.extend(run.far.last.heard()), CloseStream(3) in heard)[1])
 
 
 def test_the_end_of_the_run_is_told_to_all_hosts_and_last_words_are_passed_on(start: Callable[..., Run]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import pytest
 
@@ -26,13 +25,6 @@ def test_root_is_refused_in_a_line() -> None:
         "(for an Executor: hosts=fedfutures.Hosts(names, allow_root=True))"
     )
     assert caught.value.exit_code == 2
-
-
-def test_nothing_is_said_of_this_machine_where_it_is_none_of_the_hosts() -> None:
-    settings, options = Settings("here", 1, 1, directory="/work"), Hosts(python="/py", path="/there")
-    assert start.at_home(HostSpec("localhost", count=0, options=options), settings)[1] == [sys.executable]
-    changed, command = start.at_home(HostSpec("localhost", options=options), settings)
-    assert (changed.directory, command) == ("/there", ["/py"])
 
 
 def test_a_request_has_a_seal_of_its_own() -> None:

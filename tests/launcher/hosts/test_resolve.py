@@ -89,8 +89,10 @@ def test_what_is_said_of_all_is_said_of_each(tmp_path: Path) -> None:
 
 
 def test_where_this_machine_is_not_named_it_has_no_workers() -> None:
-    here, other = wanted(Hosts(["a,"]))
+    """What is said of all hosts is not said of it either."""
+    here, other = wanted(Hosts(["a,"], python="/py", path="/there"))
     assert (here.count, other.host) == (0, "a")
+    assert (here.options, other.options.python) == (Hosts(), "/py")
 
 
 def test_hosts_that_are_none(tmp_path: Path) -> None:

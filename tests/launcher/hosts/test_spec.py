@@ -24,7 +24,8 @@ def files_that_name(option: str) -> set[str]:
     """The files in which it is an attribute, an argument or a text."""
     found = set()
     for path in PRODUCT:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if option in text else ():
             names = {getattr(node, "attr", None), getattr(node, "arg", None), getattr(node, "value", None)}
             names.add(node.target.id if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else None)
             if option in {name for name in names if isinstance(name, str)}:

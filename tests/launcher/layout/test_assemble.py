@@ -69,6 +69,8 @@ def test_settings_of_this_machine_and_of_others() -> None:
     here, there = run.settings["here"], run.settings["a"]
     assert (here.path, here.directory, here.far_address) == (["/mine"], "/work", None)
     assert (here.grace, here.code) == (0.0, False)
+    assert (here.has_door, there.has_door) == (True, False)
+    assert (here.neighbours, there.neighbours) == ([["a.broker"]], [["here.broker"]])
     assert (there.path, there.directory, there.directory_needed) == (["/lib", "/more"], "/data", True)
     assert (there.far_address, there.code, there.nice, there.threads, there.seal) == ("10.0.0.1", True, 5, 2, b"s")
     assert there.grace > 0
@@ -95,4 +97,4 @@ def test_a_request_travels() -> None:
     sent.options = Hosts(["a"], ssh_config="c", pythonpath=[])
     (frame,) = FrameReader().feed(pack(BeginRun(asdict(sent))))
     assert isinstance(frame, BeginRun)
-    assert request_from(frame.request | {"local_descriptors": (-1, -1)}) == sent
+    assert request_from(frame.request) == sent

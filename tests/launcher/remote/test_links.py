@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from fedfutures.wire.control import AcceptBroker, BrokerBound, DialBroker, LinkState, RelayBroker
+import pytest
+
+from fedfutures.errors import RemoteProtocolError
+from fedfutures.wire.control import AcceptBroker, BrokerBound, DialBroker, LinkState, RelayBroker, TryPorts
 from fedfutures_launcher.layout.tree import HostPlan, plan
-from fedfutures_launcher.remote.links import DOWN_SECONDS, PORT_SECONDS, Announcement, Links, Order
+from fedfutures_launcher.remote.links import (
+    DOWN_SECONDS,
+    FIRST_RETRY_SECONDS,
+    LONGEST_RETRY_SECONDS,
+    PORT_SECONDS,
+    RESUME_SECONDS,
+    Announcement,
+    Links,
+    Order,
+)
 
 UP = LinkState("o.broker", "h.broker", True, "")
+RELAYED = LinkState("o.broker", "h.broker", True, "", relayed=True)
+DOWN = LinkState("o.broker", "h.broker", False, "cut")
+PORTS = ("tcp://10.0.0.1:1", "tcp://10.0.0.1:2", "tcp://10.0.0.1:3")
 N_BOUND = BrokerBound("n.broker", "N", "10.0.0.2", 1, 2, 3)
 
 
@@ -64,7 +79,7 @@ def test_without_a_session_in_time_the_link_goes_through_ssh():
     actions = links.tick(PORT_SECONDS)
     assert orders(actions) == [("o", RelayBroker(0, "h.broker", "C"))]
     assert notes(actions) == ["link o.broker -> h.broker goes through the ssh connection (timed out)"]
-    up = links.on_state(UP, 4.0)
+    up = links.on_state(RELAYED, 4.0)
     assert notes(up) == ["link o.broker -> h.broker is up, through ssh"]
 
 
@@ -72,10 +87,9 @@ def test_where_even_ssh_does_not_help_it_is_said_once():
     links = links_of()
     dialled(links)
     links.tick(PORT_SECONDS)
-    (note,) = links.tick(PORT_SECONDS + DOWN_SECONDS)
-    assert isinstance(note, Announcement)
+    (note,) = [action for action in links.tick(PORT_SECONDS + DOWN_SECONDS) if isinstance(action, Announcement)]
     assert note.important
-    assert links.tick(1000.0) == []
+    assert notes(links.tick(1000.0)) == []
 
 
 def test_a_link_that_is_down_for_long_goes_over():
@@ -141,3 +155,145 @@ def test_a_broker_that_cannot_be_bound_is_named_and_left_alone():
     (note,) = links.on_bound(BrokerBound("h.broker", "C", error="no ports"))
     assert note == Announcement("h.broker cannot take part: no ports", important=True)
     assert links.on_bound(BrokerBound("o.broker", "L")) == []
+
+
+def tries(links, until):
+    """Return when ports are tried, up to a time."""
+    times = []
+    while (due := links.next_deadline()) is not None and due <= until:
+        actions = links.tick(due)
+        if orders(actions):
+            assert actions == [Order("o", TryPorts(0, "h.broker", *PORTS, "C"))]
+            times.append(due)
+    return times
+
+
+def relayed(links):
+    """Bring a link up that had to go through ssh; return when it went."""
+    dialled(links)
+    links.tick(PORT_SECONDS)
+    links.on_state(RELAYED, 4.0)
+    return PORT_SECONDS
+
+
+def test_ports_of_a_link_through_ssh_are_tried_again_and_more_seldom():
+    links = links_of()
+    went = relayed(links)
+    times = [at - went for at in tries(links, 1500.0)]
+    assert times == [10.0, 30.0, 70.0, 150.0, 310.0, 610.0, 910.0, 1210.0]
+
+
+def test_a_link_leaves_ssh_when_its_ports_work():
+    links = links_of()
+    went = relayed(links)
+    links.tick(went + FIRST_RETRY_SECONDS)
+    assert notes(links.on_state(UP, 14.0)) == ["link o.broker -> h.broker has left the ssh connection: its ports work"]
+    assert links.next_deadline() is None
+    assert notes(links.on_state(DOWN, 20.0)) == ["link o.broker -> h.broker is down: cut"]
+    assert isinstance(orders(links.tick(20.0 + DOWN_SECONDS))[0][1], RelayBroker)
+
+
+@pytest.mark.parametrize(
+    ("lived", "pause"), [(1.0, 4 * FIRST_RETRY_SECONDS), (LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS)]
+)
+def test_ports_that_fail_again_soon_are_tried_later(lived, pause):
+    links = links_of()
+    went = relayed(links)
+    links.tick(went + FIRST_RETRY_SECONDS)
+    links.on_state(UP, 14.0)
+    fails = 14.0 + lived
+    links.on_state(DOWN, fails - DOWN_SECONDS)
+    links.tick(fails)
+    links.on_state(RELAYED, fails)
+    assert links.next_deadline() == fails + pause
+
+
+def test_ports_are_tried_where_the_broker_says_that_its_link_is_relayed():
+    """It said that it was up before it heard that it is to use the relay."""
+    links = links_of()
+    dialled(links)
+    links.tick(PORT_SECONDS)
+    links.on_state(UP, PORT_SECONDS)
+    assert links.next_deadline() is None
+    links.on_state(RELAYED, 4.0)
+    assert links.next_deadline() is not None
+
+
+@pytest.mark.parametrize("how", ["tunnel", "no address"])
+def test_ports_that_may_not_be_used_are_not_tried(how):
+    links = links_of(HostPlan("h", 1, tunnel=how == "tunnel"))
+    links.on_bound(BrokerBound("o.broker", "K"))
+    links.on_bound(BrokerBound("h.broker", *places("C", "10.0.0.1" if how == "tunnel" else "")))
+    links.on_accepts("h.broker", "o.broker", 0.0)
+    links.on_state(RELAYED, 1.0)
+    assert links.next_deadline() is None
+
+
+def test_a_broker_that_was_started_again_is_not_tried_at_its_old_ports():
+    links = links_of()
+    relayed(links)
+    links.on_bound(BrokerBound("h.broker", *places("D")))
+    assert links.tick(100.0) == []
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "fe80::1%eth0", "node-7.site_2.org", ""])
+def test_addresses_that_are_dialled(address):
+    assert orders(links_of().on_bound(BrokerBound("h.broker", *places("C", address)))) == []
+
+
+@pytest.mark.parametrize("address", ["a b", "tcp://h", "h\0", "h/x", "\ud800", "h" * 256, "h\n"])
+def test_what_is_no_address_is_dialled_by_nobody(address):
+    with pytest.raises(RemoteProtocolError, match="says that it is at"):
+        links_of().on_bound(BrokerBound("h.broker", *places("C", address)))
+
+
+# ------------------------------------------------------------------------------- after a connector that was killed
+
+
+def resumed(now=0.0):
+    """The links of a connector that follows one which has brought them up."""
+    links = links_of()
+    links.resume([BrokerBound("o.broker", "K"), BrokerBound("h.broker", *places("C"))], now)
+    return links
+
+
+def test_links_that_are_up_are_left_alone():
+    links = resumed()
+    assert links.on_bound(BrokerBound("o.broker", "K")) == []
+    assert orders(links.on_state(UP, 0.1)) == []
+    assert links.on_bound(BrokerBound("h.broker", *places("C"))) == []
+    assert links.on_back("h") == []
+    assert links.tick(10 * RESUME_SECONDS) == []
+
+
+def test_a_broker_that_was_started_again_meanwhile_is_linked_anew():
+    links = resumed()
+    assert orders(links.on_bound(BrokerBound("o.broker", "K2"))) == [("h", AcceptBroker(0, "o.broker", "K2"))]
+
+
+def test_one_of_which_nothing_is_heard_goes_through_ssh():
+    links = resumed()
+    assert links.tick(RESUME_SECONDS - 0.1) == []
+    assert orders(links.tick(RESUME_SECONDS)) == [("o", RelayBroker(0, "h.broker", "C"))]
+
+
+def test_a_link_of_which_only_one_end_is_known_waits_for_the_other():
+    links = links_of()
+    links.resume([BrokerBound("o.broker", "K")], 0.0)
+    assert links.next_deadline() is None
+    assert orders(links.on_bound(BrokerBound("h.broker", *places("C")))) == [("h", AcceptBroker(0, "o.broker", "K"))]
+
+
+def test_what_was_told_a_host_that_did_not_hear_it_is_told_again_when_it_is_back():
+    links = links_of()
+    assert links.on_back("h") == []
+    accept = ("h", AcceptBroker(0, "o.broker", "K"))
+    links.on_bound(BrokerBound("o.broker", "K"))
+    assert orders(links.on_bound(BrokerBound("h.broker", *places("C")))) == [accept]
+    assert orders(links.on_back("h")) == [accept]
+    assert links.on_back("elsewhere") == []
+    links.on_accepts("h.broker", "o.broker", 0.0)
+    assert orders(links.on_back("o")) == [accept], "it may not have heard that it is to dial"
+    links.on_accepts("h.broker", "o.broker", 0.0)
+    links.on_state(UP, 1.0)
+    assert links.on_back("h") == []

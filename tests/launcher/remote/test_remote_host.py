@@ -11,8 +11,10 @@ from fedfutures_launcher.remote.remote_host import (
     FIRST_PAUSE_SECONDS,
     HELLO_SECONDS,
     LATE_SECONDS,
+    LOGGING_IN,
     LOGIN_SECONDS,
     LONGEST_PAUSE_SECONDS,
+    SETTLED_SECONDS,
     STARTS_AT_MOST,
     TABLE,
     TIMED,
@@ -43,6 +45,18 @@ def serving_host(grace: float = GRACE) -> RemoteHost:
     return host
 
 
+def test_time_in_which_this_process_did_not_run_does_not_count() -> None:
+    host = RemoteHost(GRACE)
+    host.connect(0.0)
+    host.excuse(7.0)
+    assert host.due == HELLO_SECONDS + 7.0
+    assert host.on_due(LOGIN_SECONDS + 6.9, connected=False) == ()
+    assert host.on_due(LOGIN_SECONDS + 7.0, connected=False) is None
+    served = serving_host()
+    served.excuse(7.0)
+    assert served.due is None
+
+
 # ----------------------------------------------------------------------------------------------------------- the table
 
 
@@ -55,7 +69,7 @@ def test_every_state_can_be_reached_and_left_but_for_the_ends() -> None:
         todo += after
     assert reached == set(HostState)
     assert {state for state in HostState if {there for (here, _), (there, _) in TABLE.items() if here is state}
-            <= {state, HostState.OVER}} == ENDS  # fmt: skip
+            <= {state, HostState.OVER}} == {*ENDS, HostState.CLOSING}  # fmt: skip
 
 
 def test_every_event_and_every_action_has_its_use() -> None:
@@ -180,11 +194,40 @@ def test_host_processes_that_end_at_once_are_started_only_so_often() -> None:
     assert starts == STARTS_AT_MOST
 
 
+def test_host_processes_that_have_served_are_started_again_as_often_as_they_end() -> None:
+    """A host that is started anew each night of a long run is given up on no night."""
+    host, now = serving_host(), 10.0
+    for _ in range(3 * STARTS_AT_MOST):
+        host.on_ready("/run", now)
+        now += SETTLED_SECONDS
+        host.on_failure(now)
+        host.on_due(now, connected=False)
+        host.on_failure(now, process_gone=True)
+        assert host.on_due(now, connected=False) == (HostAction.LOG_IN,)
+        assert host.on_hello(now) == (HostAction.TELL_STARTED, HostAction.SEND_SETTINGS)
+    assert host.state is HostState.SERVING
+
+
 def test_the_end_of_the_run_is_told_to_hosts_that_serve() -> None:
     host = serving_host()
     assert host.end(5.0) == (HostAction.SEND_END,)
     assert host.on_failure(6.0) == (HostAction.HANG_UP,)  # its session has ended, as it should
     assert ready_host().end(5.0) == (HostAction.HANG_UP,)
+
+
+def test_the_end_is_told_to_a_host_process_that_does_not_hear_the_connector_when_the_run_ends() -> None:
+    """It would go on for its grace."""
+    waiting, returning, entering = serving_host(), serving_host(), serving_host()
+    for host in (waiting, returning, entering):
+        host.on_failure(5.0)
+    for host in (returning, entering):
+        host.on_due(6.0, connected=False)
+    entering.on_hello(7.0)
+    assert entering.end(8.0) == (HostAction.SEND_END,)
+    assert waiting.end(8.0) == (HostAction.LOG_IN,)
+    assert returning.end(8.0) == ()
+    assert waiting.on_hello(9.0) == (HostAction.SEND_END,)
+    assert returning.on_failure(9.0) == (HostAction.HANG_UP,)
 
 
 @given(st.sampled_from(sorted(TABLE, key=str)))
@@ -229,7 +272,7 @@ class LivesOfHosts(RuleBasedStateMachine):
             actions = self.host.on_due(self.now, connected=True)
             self.follow(self.host.on_failure(self.now) if actions is None else actions)
 
-    @precondition(lambda self: self.host.state in (HostState.CONNECTING, HostState.RETURNING, HostState.RESTARTING))
+    @precondition(lambda self: self.host.state in LOGGING_IN)
     @rule()
     def says_hello(self) -> None:
         self.follow(self.host.on_hello(self.now))
@@ -264,3 +307,32 @@ class LivesOfHosts(RuleBasedStateMachine):
 
 
 TestLivesOfHosts = LivesOfHosts.TestCase
+
+
+def test_one_that_leaves_is_not_come_back_to() -> None:
+    host = serving_host()
+    assert host.on_leave(5.0) == (HostAction.HANG_UP, HostAction.TELL_LEFT)
+    assert (host.state, host.due) == (HostState.GIVEN_UP, None)
+    assert host.on_leave(6.0) == ()
+
+
+def test_the_host_process_of_a_connector_that_was_killed_is_come_back_to_at_once() -> None:
+    host = RemoteHost(GRACE)
+    assert host.resume("/run", 5.0, was_given_up=False) == ()
+    assert (host.due, host.on_due(5.0, connected=False)) == (5.0, (HostAction.LOG_IN,))
+    assert host.on_hello(6.0) == ()
+    assert host.on_ready("/run", 7.0) == (HostAction.TELL_BACK,)
+    assert host.state is HostState.SERVING
+
+
+def test_one_that_had_not_become_ready_is_started_again() -> None:
+    host = RemoteHost(GRACE)
+    host.resume(None, 5.0, was_given_up=False)
+    assert host.on_due(5.0, connected=False) == (HostAction.LOG_IN,)
+    assert host.state is HostState.RESTARTING
+
+
+def test_one_that_was_given_up_stays_so() -> None:
+    host = RemoteHost(GRACE)
+    assert host.resume("/run", 5.0, was_given_up=True) == ()
+    assert (host.state, host.due) == (HostState.GIVEN_UP, None)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
+
+import pytest
+from effort import scaled
+
+from fedfutures.errors import RemoteProtocolError
 from fedfutures.wire.control import CloseStream, OpenStream, StreamCredit, StreamData
 from fedfutures_launcher.remote.streams import Streams
 
@@ -42,3 +49,24 @@ def test_a_host_that_is_lost_closes_the_other_ends():
         ("x", CloseStream(1)),
     ]
     assert streams.lose("o") == []
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_stream_that_is_not_to_be_opened(number):
+    streams = Streams()
+    streams.route("o", OpenStream(1, "h.broker", "main"), WHERE)
+    with pytest.raises(RemoteProtocolError, match="not its to open"):
+        streams.route("o", OpenStream(number, "h.broker", "main"), WHERE)
+
+
+def test_whatever_hosts_say_of_streams_is_routed_or_refused():
+    dice, kinds = random.Random(3), (OpenStream, StreamData, StreamCredit, CloseStream)
+    for _ in range(scaled(60)):
+        streams = Streams()
+        for _ in range(200):
+            host, kind, number = dice.choice("ohx"), dice.choice(kinds), dice.randrange(7)
+            more = {OpenStream: (dice.choice([*WHERE, "z"]), "main"), StreamData: (b"x",), StreamCredit: (1,)}
+            with contextlib.suppress(RemoteProtocolError):
+                streams.route(host, kind(number, *more.get(kind, ())), WHERE)
+            if dice.random() < 0.05:
+                streams.lose(host)

@@ -6,13 +6,27 @@ import os
 import re
 import select
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import Rootless
 
-from fedfutures_launcher.ssh.session import Session
+from fedfutures_launcher.ssh.client import Client
+from fedfutures_launcher.ssh.session import LoginTarget, Session
 
 LIMIT_SECONDS = 40.0
+
+
+class FunctionClient(Client):
+    """Its sessions run a function in the place of a command on another host."""
+
+    def begin(self, serve: Callable[[Session], None]) -> Session:
+        """Start a session that this function serves."""
+        self._function = serve
+        return self.start(LoginTarget("vm", "vm.example", command="true"))
+
+    def serve(self, session: Session) -> None:
+        self._function(session)
 
 
 def talk(session: Session, data: bytes = b"", *, end: bool = True) -> tuple[bytes, bytes]:

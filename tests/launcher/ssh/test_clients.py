@@ -74,6 +74,7 @@ def test_killed_by_a_signal(hosts: Rootless, client: Maker) -> None:
     assert (session.status, session.failure) == (None, None)
 
 
+@pytest.mark.fault("E6")
 def test_noise_and_a_real_hello(hosts: Rootless, client: Maker) -> None:
     session = client(hosts.config).start(LoginTarget("a", "noisy", command=remote_command([sys.executable])))
     out, errors = talk(session)
@@ -88,6 +89,7 @@ def test_noise_and_a_real_hello(hosts: Rootless, client: Maker) -> None:
 # -- host keys -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("E2")
 def test_an_unknown_host(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
     config = altered(hosts, tmp_path, UserKnownHostsFile=str(tmp_path / "known"))
     session = client(config).start(LoginTarget("a", "h1", command="echo no"))
@@ -112,6 +114,7 @@ def test_a_new_host_is_accepted_once(hosts: Rootless, client: Maker, tmp_path: P
     assert (talk(again)[0], again.notes) == (b"known\n", [])
 
 
+@pytest.mark.fault("E2")
 @pytest.mark.parametrize("policy", ["reject", "accept-new"])
 def test_a_changed_host_key(hosts: Rootless, client: Maker, tmp_path: Path, policy: str) -> None:
     known = tmp_path / "known"
@@ -155,6 +158,7 @@ def encrypted(hosts: Rootless, path: Path) -> Path:
     return key
 
 
+@pytest.mark.fault("E3")
 def test_a_key_that_is_not_accepted(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
     config = altered(hosts, tmp_path, IdentityFile=str(make_key(tmp_path / "other")))
     session = client(config).start(LoginTarget("a", "h1"))
@@ -165,6 +169,7 @@ def test_a_key_that_is_not_accepted(hosts: Rootless, client: Maker, tmp_path: Pa
     assert session.failure.remedy.startswith(f"ssh-copy-id -F {config} -p ")
 
 
+@pytest.mark.fault("E3")
 def test_an_encrypted_key(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
     key = encrypted(hosts, tmp_path)
     session = client(altered(hosts, tmp_path, IdentityFile=str(key))).start(LoginTarget("a", "h1"))
@@ -282,6 +287,7 @@ def test_a_host_that_drops_packets(hosts: Rootless, client: Maker, tmp_path: Pat
     assert session.failure.kind == "timeout"
 
 
+@pytest.mark.fault("E4")
 def test_many_logins_at_once(hosts: Rootless, client: Maker) -> None:
     one = client(hosts.config)
     sessions = [one.start(LoginTarget(f"b{number}", "busy", command=f"echo {number}")) for number in range(24)]

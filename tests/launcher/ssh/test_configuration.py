@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fedfutures_launcher.ssh.configuration import Configuration, Route, Unusable
-from fedfutures_launcher.ssh.session import LoginTarget
+from fedfutures_launcher.ssh.session import CONNECT_SECONDS, LoginTarget
 
 
 def route(tmp_path: Path, text: str, target: LoginTarget) -> Route:
@@ -30,7 +30,7 @@ def test_nothing_said(tmp_path: Path) -> None:
     assert found.keys == [f"{tmp_path}/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ed25519")]
     assert (found.keys_named, found.only_these_keys, found.agent) == (False, False, "/of/the/agent")
     assert found.user_known_hosts[0] == f"{tmp_path}/.ssh/known_hosts"
-    assert (found.via, found.proxy_command, found.seconds, found.strict) == (None, None, None, False)
+    assert (found.via, found.proxy_command, found.seconds, found.strict) == (None, None, CONNECT_SECONDS, False)
 
 
 def test_all_that_counts(tmp_path: Path) -> None:

@@ -22,7 +22,10 @@ SECONDS = 5.0
 
 
 def route(address: str = "127.0.0.1", port: int = 22, **more: Any) -> Route:
-    return Route("vm", address, port, "me", "", [], False, False, "", [], [], False, False, None, **more)
+    return Route(
+        host="vm", address=address, port=port, user="me", known_as="", keys=[], keys_named=False, only_these_keys=False,
+        agent="", user_known_hosts=[], system_known_hosts=[], strict=False, hash_names=False, seconds=9.5, **more,
+    )  # fmt: skip
 
 
 @pytest.fixture

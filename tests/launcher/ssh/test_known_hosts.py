@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fedfutures_launcher.ssh import known_hosts
-from fedfutures_launcher.ssh.known_hosts import add, entry_name, fingerprint, hashed_name, lines_for, matches, read
+from fedfutures_launcher.ssh.known_hosts import add, entry_name, fingerprint, hashed_name, matches, read
 
 KEY = base64.b64encode(b"a key").decode()
 
@@ -46,7 +46,8 @@ def test_files(tmp_path: Path) -> None:
         f"# a comment\n\nh1 ssh-ed25519 {KEY} of somebody\nh1 only-two\n@revoked * ssh-rsa {KEY}\nh2 ssh-rsa ===!\n"
         f"@cert-authority *.example ssh-rsa {KEY}\n\th1\tssh-rsa\t{KEY}\n"
     )
-    found = lines_for(read([str(tmp_path / "missing"), str(file)]), "h1")
+    lines = read([str(tmp_path / "missing"), str(file)])
+    found = [line for line in lines if matches(line.names, "h1")]
     assert [(line.number, line.marker, line.kind) for line in found] == [
         (3, "", "ssh-ed25519"), (5, "@revoked", "ssh-rsa"), (8, "", "ssh-rsa")
     ]  # fmt: skip

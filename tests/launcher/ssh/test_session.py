@@ -10,19 +10,20 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fedfutures_launcher.ssh.session import Closable, LoginTarget, OpenSessions, Session
+from fedfutures_launcher.ssh.session import Closable, Session
 from fedfutures_launcher.ssh.texts.failures import Failure
 
-TARGET = LoginTarget("vm", "vm.example", command="true")
+from .talking import FunctionClient
+
 SECONDS = 5.0
 FAILURE = Failure("lost", "vm: lost", "")
 
 
 @pytest.fixture
-def sessions() -> Iterator[OpenSessions]:
+def sessions() -> Iterator[FunctionClient]:
     """Sessions that leave no descriptor and no thread."""
     descriptors, threads = len(os.listdir("/proc/self/fd")), set(threading.enumerate())
-    made = OpenSessions()
+    made = FunctionClient()
     yield made
     made.close()
     assert set(threading.enumerate()) <= threads
@@ -43,33 +44,33 @@ def wait_for_wake(session: Session) -> None:
     select.select([session.wake], [], [], SECONDS)
 
 
-def test_bytes_go_both_ways_and_the_end_comes_when_the_command_has_ended(sessions: OpenSessions) -> None:
+def test_bytes_go_both_ways_and_the_end_comes_when_the_command_has_ended(sessions: FunctionClient) -> None:
     def serve(session: Session) -> None:
         os.write(session.output, b"got " + os.read(session.input, 100))
         os.write(session.errors, b"oops")
         session.on_exit(7)
 
-    session = sessions.start(TARGET, serve)
+    session = sessions.begin(serve)
     os.write(session.write_fd, b"input")
     assert (read_all(session.read_fd), read_all(session.error_fd)) == (b"got input", b"oops")
     assert (session.status, session.failure, session.connected) == (7, None, False)
 
 
-def test_why_a_session_failed_is_known_when_its_output_ends(sessions: OpenSessions) -> None:
+def test_why_a_session_failed_is_known_when_its_output_ends(sessions: FunctionClient) -> None:
     def serve(session: Session) -> None:
         session.on_connected()
         session.on_failure(FAILURE)
 
-    session = sessions.start(TARGET, serve)
+    session = sessions.begin(serve)
     assert read_all(session.read_fd) == b""
     assert (session.failure, session.connected) == (FAILURE, True)
 
 
-def test_the_command_sees_the_end_of_its_input(sessions: OpenSessions) -> None:
+def test_the_command_sees_the_end_of_its_input(sessions: FunctionClient) -> None:
     def serve(session: Session) -> None:
         os.write(session.output, read_all(session.input))
 
-    session = sessions.start(TARGET, serve)
+    session = sessions.begin(serve)
     os.write(session.write_fd, b"all of it")
     session.close_input()
     session.close_input()
@@ -77,8 +78,8 @@ def test_the_command_sees_the_end_of_its_input(sessions: OpenSessions) -> None:
     assert read_all(session.read_fd) == b"all of it"
 
 
-def test_descriptors_of_the_user_do_not_block(sessions: OpenSessions) -> None:
-    session = sessions.start(TARGET, wait_for_wake)
+def test_descriptors_of_the_user_do_not_block(sessions: FunctionClient) -> None:
+    session = sessions.begin(wait_for_wake)
     for descriptor in (session.read_fd, session.error_fd):
         with pytest.raises(BlockingIOError):
             os.read(descriptor, 1)
@@ -88,8 +89,8 @@ def test_descriptors_of_the_user_do_not_block(sessions: OpenSessions) -> None:
         os.write(session.write_fd, bytes(1 << 16))
 
 
-def test_closing_wakes_the_thread_and_leaves_nothing(sessions: OpenSessions) -> None:
-    session = sessions.start(TARGET, wait_for_wake)
+def test_closing_wakes_the_thread_and_leaves_nothing(sessions: FunctionClient) -> None:
+    session = sessions.begin(wait_for_wake)
     assert not session.over
     session.close()
     session.join(time.monotonic() + SECONDS)
@@ -97,8 +98,8 @@ def test_closing_wakes_the_thread_and_leaves_nothing(sessions: OpenSessions) -> 
     assert session.read_fd == session.write_fd == session.error_fd == session.wake == -1
 
 
-def test_notes_are_told_once(sessions: OpenSessions) -> None:
-    session = sessions.start(TARGET, wait_for_wake)
+def test_notes_are_told_once(sessions: FunctionClient) -> None:
+    session = sessions.begin(wait_for_wake)
     session.notes += ["key stored", "hashed"]
     assert session.take_notes() == ["key stored", "hashed"]
     assert session.take_notes() == []

@@ -50,6 +50,7 @@ def test_the_usual_interpreters() -> None:
     assert default_pythons("/opt/python", 12) == ["/opt/python", "python3.12", "python3", "python"]
 
 
+@pytest.mark.fault("E6")
 @pytest.mark.host
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_hello_in_each_shell(shell: str, tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""``python -m fedfutures.host_process``: a host process, and what it forks: the one place that knows all processes.
+
+Workers' code is imported when the Brokers have been forked and the launching side knows of them: meanwhile that loads
+its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import limits
+from .host import supervisor
+from .host.child import ChildMain
+from .host.reattach import read_settings, tell_end
+from .host.system import become_subreaper, disable_core_dumps, raise_descriptor_limit
+
+
+def main() -> None:
+    """Run a host process."""
+    from .broker_process import shell
+
+    become_subreaper()
+    former = disable_core_dumps()
+    raise_descriptor_limit()
+    settings, reader, early = read_settings()
+    try:
+        supervisor.Supervisor(settings, reader, former, shell.main, load_worker).run(early)
+    except Exception as error:
+        if (why := limits.reached(error)) is None and not isinstance(error, OSError):
+            raise
+        tell_end(f"the host process of {settings.host} cannot go on: {why or error}")
+    sys.stderr.flush()
+    os._exit(0)  # everything is gone; tearing down the interpreter would only keep the launching side waiting
+
+
+def load_worker() -> ChildMain:
+    """Import what Workers run, and what programs import: once here, not by each Worker when it imports the program."""
+    import multiprocessing.spawn  # noqa: F401
+
+    from . import shared  # noqa: F401
+    from .futures import executor  # noqa: F401
+    from .worker import process
+
+    return process.main
+
+
+if __name__ == "__main__":
+    main()

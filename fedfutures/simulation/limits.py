@@ -1,0 +1,38 @@
+"""The law of time limits (docs/limits.rst): whom they end, and where limited Futures run."""
+
+from __future__ import annotations
+
+from ..wire.messages import OVERRAN, VALUE, Batch
+from ..wire.names import is_stand_in
+from .law import Law
+from .records import FutureRecord, Key
+from .specs import read
+
+
+class OwnWorker(Law):
+    """A Future with a time limit is in nobody's way: it begins where no other waits, and ends nothing but itself.
+
+    It alone says that it was late, and only when it was. A stand-in begins nothing else.
+    """
+
+    code = "S15"
+
+    def gives(self, sender: str, peer: str, batch: Batch, sequence: int) -> None:
+        if batch.submitter in self.system.origins or batch.submitter in self.system.workers:
+            for number in batch.ids:
+                limit = read(self.records.futures[batch.submitter, number].payload).limit
+                said = f"{batch.submitter}/{number} goes to {peer} with limit {batch.limit}, not {limit}"
+                self.require(batch.limit == limit, said)
+        self.require(bool(batch.limit) or not is_stand_in(peer), f"{peer} stands in and is given {batch.ids}")
+
+    def started(self, worker: str, key: Key, attempt: int) -> None:
+        spec, node = read(self.records.futures[key].payload), self.system.workers[worker]
+        if spec.limit:
+            self.require(key[0] != worker, f"{worker} begins {key}, its own, which has a time limit")
+            self.require(not node.waiting, f"{worker} begins {key}, which has a time limit, while {node.waiting} wait")
+
+    def resolves(self, key: Key, record: FutureRecord, kind: int, outcome: bytes) -> None:
+        if kind == OVERRAN:
+            self.require(record.was_late, f"{key} is said to be late, and was not")
+        elif kind == VALUE and not self.records.loses_frames and self.records.has_only("worker"):
+            self.require(not record.was_late, f"{key} was ended as late, and has a value")

@@ -1,0 +1,174 @@
+"""What a simulated Worker keeps of the Futures that it has begun, and of what it is to do when."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..node.pace import PUMP_EVERY_SECONDS
+from ..node.workload import HeldPiece, Recalls
+from .frames import Frame
+from .specs import Spec, read
+from .world import NEVER
+
+
+class BegunFuture:
+    """A Future that was begun here; one that waits counts what it still waits for."""
+
+    __slots__ = (
+        "began", "blamed", "ends", "function", "is_done", "number", "payload", "piece", "priority", "root", "spec",
+        "task",
+        "waits_for",
+    )  # fmt: skip
+
+    def __init__(self, piece: HeldPiece | None, number: int, payload: bytes, function: bytes, began: float) -> None:
+        self.piece, self.number, self.payload, self.function, self.began = piece, number, payload, function, began
+        self.spec: Spec = read(payload)
+        self.ends = began  # when it stops computing
+        self.waits_for = -1  # Futures that it has submitted; -1: not yet
+        self.blamed = (0, 0)  # (piece, number) of the fetched Future that this one belongs to
+        self.root, self.priority = "", 0
+        self.is_done = False
+        self.task = b""  # the seal of the task
+
+    def finish(self) -> None:
+        """It has its value."""
+        self.is_done = True
+
+    def set_task(self, seal: bytes) -> None:
+        """It was given with this seal."""
+        self.task = seal
+
+    def compute(self, until: float) -> None:
+        """Its function computes until then."""
+        self.ends = until
+
+    def join(self, parent: BegunFuture | None) -> None:
+        """It belongs to the Future that has submitted it, or to its piece."""
+        if parent is not None:
+            self.blamed, self.root, self.priority = parent.blamed, parent.root, parent.priority
+        elif self.piece is not None:
+            terms = self.piece.terms
+            self.blamed, self.root, self.priority = (self.piece.number, self.number), terms.root, terms.priority
+
+
+class Fates(NamedTuple):
+    """What becomes of a Worker: who is told that one has crashed, is over a time limit, or has stood in."""
+
+    crashed: Callable[[Any], object]
+    overran: Callable[[Any, BegunFuture], object]
+    stood_in: Callable[[Any], object]
+
+
+class Elsewhere:
+    """Own Futures of a Worker that are to run in others, or are asked back from them."""
+
+    __slots__ = ("limited", "open", "recalls")
+
+    def __init__(self) -> None:
+        self.limited: deque[int] = deque()  # with a time limit, and not given
+        self.open: set[int] = set()  # of all with a time limit those that are not done
+        self.recalls = Recalls()
+
+
+class WorkerLock:
+    """A lock that one Future has from its beginning to its end; others get it in the order in which they asked."""
+
+    __slots__ = ("holder", "queue")
+
+    def __init__(self) -> None:
+        self.holder: BegunFuture | None = None
+        self.queue: deque[BegunFuture] = deque()
+
+    def acquire(self, begun: BegunFuture) -> bool:
+        """Return whether a Future has the lock now; else it waits for it."""
+        if self.holder is None or self.holder is begun:
+            self.holder = begun
+            return True
+        self.queue.append(begun)
+        return False
+
+    def release(self, now: float) -> BegunFuture | None:
+        """Give the lock to the Future that has waited longest, which begins, and return that."""
+        self.holder = self.queue.popleft() if self.queue else None
+        if self.holder is not None:
+            self.holder.began = now
+        return self.holder
+
+
+class Parents:
+    """Futures that wait for those that they have submitted, and those that can go on."""
+
+    __slots__ = ("by_child", "ready", "waiting")
+
+    def __init__(self) -> None:
+        self.by_child: dict[int, BegunFuture] = {}  # own Future -> who has submitted it
+        self.ready: list[BegunFuture] = []
+        self.waiting = 0  # how many wait, or are ready
+
+    def wait(self, parent: BegunFuture) -> None:
+        """A Future is about to submit others, and to wait for all of them."""
+        parent.waits_for = parent.spec.width
+        self.waiting += 1
+
+    def on_resolved(self, child: int) -> None:
+        """An own Future has its outcome."""
+        parent = self.by_child.pop(child)
+        parent.waits_for -= 1
+        if not parent.waits_for:
+            self.ready.append(parent)
+
+    def on_complete(self, begun: BegunFuture) -> None:
+        """A Future has its value, whether it has waited or not."""
+        if begun.waits_for >= 0:
+            self.waiting -= 1
+
+
+class Inbox:
+    """What has come and was not taken in."""
+
+    __slots__ = ("frames", "published")
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.published: Frame | None = None  # the latest; older ones are worth nothing
+
+    def publish(self, frame: Frame) -> None:
+        """The Broker has published something."""
+        self.published = frame
+
+    def take(self) -> list[Frame]:
+        """Return all of it, what was published first."""
+        frames, self.frames = self.frames, []
+        if self.published is not None:
+            frames.insert(0, self.published)
+            self.published = None
+        return frames
+
+
+class DriveTimes:
+    """When a Worker has looked at what came, and when it will; for how long it has run Futures."""
+
+    __slots__ = ("busy", "driven_at", "helper_at", "pump_at")
+
+    def __init__(self) -> None:
+        self.driven_at = self.pump_at = 0.0  # of the main thread: when it did last, and when it is due between Futures
+        self.helper_at = NEVER  # when the helper thread will
+        self.busy = 0.0  # seconds that Futures have run
+
+    def on_pump(self, now: float) -> None:
+        """The main thread looks."""
+        self.driven_at, self.pump_at = now, now + PUMP_EVERY_SECONDS
+
+    def on_segment(self, now: float) -> None:
+        """A Future begins to run, or does not any more."""
+        self.driven_at, self.helper_at = now, NEVER
+
+    def on_ran(self, seconds: float) -> None:
+        """A Future has run for so long."""
+        self.busy += seconds
+
+    def plan_helper(self, time: float) -> None:
+        """The helper thread will look at this time."""
+        self.helper_at = time

@@ -1,0 +1,42 @@
+"""What a Broker says of Futures that it gives up, as the errors that they raise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import FederationLost, FutureError, InitializerFailed, PoisonedFuture, TaskTimeout
+from ..wire import codec
+from ..wire.messages import LOST, OVERRAN, POISONED
+from .future import Future, call_of
+from .lost_calls import text_of_call
+
+
+def loss_of(future: Future[Any], kind: int, outcome: bytes) -> FederationLost | FutureError:
+    """Return why a Broker gives a Future up. Other Brokers have passed that on: it may be anything."""
+    try:
+        report = codec.unpack_plain(outcome)
+    except ValueError:
+        report = None
+    found = report if type(report) is list else [report]
+    types = [type(one) for one in found]
+    if kind == POISONED and types == [str, str, str, int, str]:
+        host, worker, status, attempts, dump = found
+        name, call = _called(future)
+        return PoisonedFuture(name, host, worker, status, attempts, dump, call)
+    if kind == OVERRAN and types == [str, str, int, str]:
+        host, worker, milliseconds, dump = found
+        name, call = _called(future)
+        where = dump.removeprefix("Fatal Python error: Aborted\n\n")
+        return TaskTimeout(name, milliseconds / 1000, host, worker, where, call)
+    if kind == LOST and types in ([str], [str, bool]):
+        return InitializerFailed(found[0]) if found[1:] == [True] else FederationLost(found[0])
+    return FederationLost(
+        f"it is lost, and what a Broker says of that makes no sense (kind {kind}, {outcome[:40]!r}): a Broker on "
+        f"its way is of another version, or lies"
+    )
+
+
+def _called(future: Future[Any]) -> tuple[str, str]:
+    """Return the name of a Future's function, and its call as text."""
+    packed = call_of(future)
+    return (str(packed[0].name), text_of_call(*packed[:2])) if packed else ("a function", "")

@@ -1,0 +1,64 @@
+"""What a connector writes down for the one that follows it, should it be killed; the program keeps the notes.
+
+They say which hosts can take part, where their host processes are, and where Brokers are reached. The program knows
+nothing of that: it keeps each note (frame ``KeepNote``) and gives all of them to the next connector.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fedfutures.wire.control import BrokerBound, KeepNote
+
+FACTS = "facts"
+_HOST = "host "
+_BROKER = "broker "
+
+
+class Notes:
+    """The notes so far; `kept` are those of the connector before this one. `send` sends a frame to the program."""
+
+    def __init__(self, kept: Mapping[str, dict[str, Any]], send: Callable[[KeepNote], object]) -> None:
+        self._kept, self._send = dict(kept), send
+
+    @property
+    def facts(self) -> dict[str, Any] | None:
+        """The facts of the hosts that can take part, by name; None: no run was planned yet."""
+        return self._kept.get(FACTS)
+
+    def directory(self, host: str) -> str | None:
+        """The private directory of a host's process; None: it has not become ready."""
+        found: str | None = self._kept.get(_HOST + host, {}).get("directory")
+        return found
+
+    def is_gone(self, host: str) -> bool:
+        """Whether a host was given up, or has left."""
+        return bool(self._kept.get(_HOST + host, {}).get("gone"))
+
+    def places(self) -> list[BrokerBound]:
+        """Where Brokers are reached, and their keys."""
+        return [BrokerBound(**value) for name, value in self._kept.items() if name.startswith(_BROKER)]
+
+    def keep_facts(self, facts: dict[str, Any]) -> None:
+        """The run is planned with these hosts; the program is told again if it knows that already."""
+        self._kept.pop(FACTS, None)
+        self._keep(FACTS, facts)
+
+    def keep_directory(self, host: str, directory: str) -> None:
+        """A host process is ready."""
+        self._keep(_HOST + host, {"directory": directory})
+
+    def keep_gone(self, host: str) -> None:
+        """A host was given up, or has left."""
+        self._keep(_HOST + host, {"gone": True})
+
+    def keep_place(self, frame: BrokerBound) -> None:
+        """A Broker is reached there, with this key."""
+        self._keep(_BROKER + frame.broker, dataclasses.asdict(frame))
+
+    def _keep(self, name: str, value: dict[str, Any]) -> None:
+        if self._kept.get(name) != value:
+            self._kept[name] = value
+            self._send(KeepNote(name, value))

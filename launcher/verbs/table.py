@@ -1,0 +1,86 @@
+"""The table of verbs: first words of the command line that mean something other than to run a program.
+
+A first word that stands in the table is a verb, unless a program of that name is there: then it might be either, and
+nothing runs. Options of a run may not precede a verb, so all that follows it is the verb's own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ..arguments.splitting import ENDINGS, BadLine, is_program
+from ..arguments.suggestions import similar_file
+
+
+class Verb(NamedTuple):
+    """What a verb is for; the function that takes its arguments, explains ``--help``, and returns the exit code."""
+
+    purpose: str
+    main: Callable[[list[str]], int]
+
+
+def _checkpoint(arguments: list[str]) -> int:
+    from . import checkpoint
+
+    return checkpoint.main(arguments)
+
+
+def _error(arguments: list[str]) -> int:
+    from . import error  # a module is loaded only for its verb
+
+    return error.main(arguments)
+
+
+def _help(arguments: list[str]) -> int:
+    from . import help
+
+    return help.main(arguments, VERBS)
+
+
+VERBS = {
+    "checkpoint": Verb("show what a checkpoint has, remove results from it, or export them", _checkpoint),
+    "error": Verb("explain an error of fedfutures by its name, or list all of them", _error),
+    "help": Verb("explain a verb, or list all of them", _help),
+}
+RESERVED = {"explain": "it will explain Futures; in a program, fedfutures.explain(future) does so now"}
+"""Verbs of a later version, and what to say of them."""
+
+
+def verb_of(words: Sequence[str], exists: Callable[[str], bool] = is_program) -> str | None:
+    """Return the verb with which a command line begins; None: it runs a program. Raises :class:`BadLine`.
+
+    >>> verb_of(["error", "Deadlock"]), verb_of(["prog.py", "error"]), verb_of(["-n", "2", "error"])
+    ('error', None, None)
+    """
+    word = words[0] if words else "-"
+    if word in VERBS or word in RESERVED:
+        if exists(word):
+            raise BadLine(
+                f"{word} is a verb of fedfutures, and a program here: for the program write ./{word} or -- {word}; for "
+                f"the verb, go to another directory"
+            )
+        if word in RESERVED:
+            raise BadLine(f"the verb {word} is not there yet: {RESERVED[word]}")
+        return word
+    if word.startswith("-") or word.endswith(ENDINGS) or "/" in word or exists(word) or similar_file(word):
+        return None
+    close = difflib.get_close_matches(word.lower(), VERBS, 1, 0.7)
+    if close:
+        raise BadLine(f"there is no program {word} here, and no such verb; did you mean the verb {close[0]}?")
+    return None
+
+
+def run(verb: str, arguments: list[str]) -> int:
+    """Run a verb; return its exit code, which is that of SIGPIPE if whoever reads the output has read enough."""
+    try:
+        code = VERBS[verb].main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        return 128 + signal.SIGPIPE
+    return code
