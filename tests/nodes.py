@@ -6,7 +6,7 @@ from typing import Any
 
 from fedfutures import Executor
 from fedfutures.worker import current
-from fedfutures.worker.future import home_of
+from fedfutures.worker.future_fields import home_of
 
 
 def node_of(executor: Executor) -> Any:

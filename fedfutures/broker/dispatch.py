@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ..federation import schedule
 from ..federation.schedule import Durations
 from ..supervision.stand_ins import STAND_INS_AT_MOST
-from ..wire.messages import ANY, LIMITED, NONE, UNLIMITED, Batch, Return
+from ..wire.messages import ALONE, ANY, NONE, SHARING, Batch, Return
 from .events import AskStandIn
 from .functions import Functions
 from .ledger import Ledger
@@ -22,8 +22,8 @@ from .outbox import Outbox
 from .segment_cache import SegmentCache
 from .stand_ins import StandInRequests
 
-SET_ASIDE = ("limited",)
-"""Futures with a time limit are parked under this key while others wait in own Workers."""
+SET_ASIDE = ("alone",)
+"""Futures that have a Worker to themselves are parked under this key while others wait in own Workers."""
 MOST_CROSSINGS = 2
 """How often a Future may be lent over one link: once for a queue there, and once more to a Worker that is idle."""
 
@@ -41,7 +41,7 @@ class Dispatch:
 
     def give_out(self, now: float) -> None:
         """Cut pieces from the queue for Workers with room, idle ones first."""
-        queue, roomy = self._queue, deque(load for load in self._load.roomy() if load.starts < LIMITED)
+        queue, roomy = self._queue, deque(load for load in self._load.roomy() if load.starts < ALONE)
         if not roomy:
             return
         backlog, total = self._load.backlog(), self._load.reach()
@@ -69,27 +69,27 @@ class Dispatch:
             count, spent = 1, True
         return min(count, len(lot.ids)), spent
 
-    def give_limited(self, now: float, *, hopeless: bool) -> list[Lot]:
-        """Give out Futures with a time limit while others wait in own Workers: to those in which none waits.
+    def give_alone(self, now: float, *, hopeless: bool) -> list[Lot]:
+        """Give out Futures that have a Worker to themselves while others wait in own Workers: where none waits.
 
         They are set aside, for they may not hold up what every Worker can run. If there is no Worker for them, the host
         process is asked for stand-ins. Return those that nobody will run, as Futures wait in all of these, too.
         """
         ledger, queue, load = self._ledger, self._queue, self._load
         starts = Counter(worker.starts for worker in load.workers.values())
-        waiting = 0 if hopeless else starts[UNLIMITED] + starts[NONE]
-        for lot in [lot for lot in queue if lot.terms.limit] if waiting and queue.limited else ():
+        waiting = 0 if hopeless else starts[SHARING] + starts[NONE]
+        for lot in [lot for lot in queue if lot.terms.is_alone] if waiting and queue.alone else ():
             ledger.park(lot, SET_ASIDE)
         aside = sorted(ledger.parked.get(SET_ASIDE, ()), key=lambda lot: -lot.terms.priority)
         if not waiting:
             for lot in aside:
                 ledger.unpark(lot)
             return []
-        roomy = deque(taker for taker in load.roomy() if taker.starts in (ANY, LIMITED))
+        roomy = deque(taker for taker in load.roomy() if taker.starts in (ANY, ALONE))
         total = max(1, load.reach())
         for lot in aside:
             if queue.count and lot.terms.priority < queue.head().terms.priority:  # which others are to run before
-                roomy = deque(taker for taker in roomy if taker.starts == LIMITED)
+                roomy = deque(taker for taker in roomy if taker.starts == ALONE)
             while roomy and lot.ids and not self._lacks_function(lot, now):
                 taker = roomy.popleft()
                 count, spent = self._portion(taker, lot, len(lot.ids), total)
@@ -101,7 +101,7 @@ class Dispatch:
         if starts[NONE] >= STAND_INS_AT_MOST:
             return list(left)
         futures = sum(len(lot.ids) for lot in left)
-        for _ in range(self.stand_ins.wanted(waiting, starts[LIMITED], starts[NONE], futures, now)):
+        for _ in range(self.stand_ins.wanted(waiting, starts[ALONE], starts[NONE], futures, now)):
             self._outbox.act(AskStandIn())
         return []
 
@@ -197,7 +197,7 @@ class Dispatch:
             self._functions.send_function(load.peer, terms.function, now)
         batch = Batch(
             number, terms.submitter, terms.function, terms.attempt, terms.crashes, self._load.backlog(), spent, ids,
-            payloads, terms.root, terms.priority, terms.limit,
+            payloads, terms.root, terms.priority, *terms.conditions.on_wire(),
         )  # fmt: skip
         self._outbox.send(load.peer, batch, now)
         self._load.note_given(load, len(ids), spent=spent)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ..federation.events import Arrived, Send, Tick
 from ..lazy_dataclass import dataclass, field
 from ..wire import messages
@@ -9,6 +11,15 @@ from . import files
 
 LossReason = str | tuple[str, bool]
 """What stands in a LOST outcome: a text, or a text and True where an initializer has raised."""
+
+
+class EndedFor(NamedTuple):
+    """For which Future a host process has ended a Worker, and what becomes of that Future."""
+
+    kind: int  # of its outcome: OVERRAN, CANCELLED, OUT_OF_MEMORY
+    piece: int
+    number: int
+    figure: int = 0  # of OUT_OF_MEMORY: how many bytes it used
 
 
 @dataclass(slots=True)
@@ -21,7 +32,7 @@ class PeerLost:
     running: tuple[int, int] | None  # (piece, id)
     dump: str
     host: str
-    late: tuple[int, int] | None = None  # (piece, id) of the Future that was over its time limit
+    ended_for: EndedFor | None = None
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ..federation import schedule
 from ..federation.schedule import Durations
 from ..lazy_dataclass import dataclass
-from ..wire.messages import ANY, LIMITED, Batch, Demand, State
+from ..wire.messages import ALONE, ANY, Batch, Demand, State
 from .events import Publish
 from .ledger import Account, Ledger
 from .outbox import Outbox
@@ -59,7 +59,7 @@ class PeerLoad:
 
     def count(self, soon: int) -> Counts:
         """Return what a Worker counts."""
-        pending, room = (self.account.pending, self.room) if self.starts < LIMITED else (0, 0)  # of no stand-in
+        pending, room = (self.account.pending, self.room) if self.starts < ALONE else (0, 0)  # of no stand-in
         if self.idle:
             return 0, 0, room, int(room > 0), room
         if pending:

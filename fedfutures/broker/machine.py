@@ -102,8 +102,8 @@ class BrokerMachine:
         if self.ledger.vacated:
             self.deferrals.forget_vacated()
         hopeless = recovery.gave_up is not None and load.is_deserted()
-        if (self.ledger.queue.limited or SET_ASIDE in self.ledger.parked) and not recovery.expected:
-            recovery.fail_parked(self.dispatch.give_limited(now, hopeless=hopeless), now)
+        if (self.ledger.queue.alone or SET_ASIDE in self.ledger.parked) and not recovery.expected:
+            recovery.fail_parked(self.dispatch.give_alone(now, hopeless=hopeless), now)
         if self.ledger.queue.count and not recovery.expected:
             if hopeless:
                 recovery.fail_queued(now)

@@ -83,7 +83,7 @@ class Queries:
             if isinstance(lot.key, bytes):
                 return f"waits at Broker {self._name} for the definition of function {lot.key.hex()[:8]}"
             if lot.key == SET_ASIDE:
-                return f"waits at Broker {self._name} for a Worker in which no other Future waits: it has a time limit"
+                return f"waits at Broker {self._name} for a Worker in which no other Future waits: it has one to itself"
             if isinstance(lot.key, Deferred):
                 return f"waits at Broker {self._name} {self._deferrals.explain(lot.key)}"
         for piece in self._ledger.held(submitter, number):

@@ -30,7 +30,7 @@ class WorkQueue:
         self._added = 0
         self.bytes = 0
         self.returned = 0  # how many of the Futures were given out before, and came back
-        self.limited = 0  # how many of them have a time limit
+        self.alone = 0  # how many of them have a Worker to themselves
         self.givers: dict[str, int] = {}  # peer -> how many of its lots wait here
 
     def __iter__(self) -> Iterator[Lot]:
@@ -59,8 +59,8 @@ class WorkQueue:
         self.count += len(lot.ids)
         if terms.barred:
             self.returned += len(lot.ids)
-        if terms.limit:
-            self.limited += len(lot.ids)
+        if terms.is_alone:
+            self.alone += len(lot.ids)
         self.bytes += sum(map(len, lot.payloads))
         self.givers[giver] = self.givers.get(giver, 0) + 1
 
@@ -77,8 +77,8 @@ class WorkQueue:
         self.count += sign * len(lot.ids)
         if lot.terms.barred:
             self.returned += sign * len(lot.ids)
-        if lot.terms.limit:
-            self.limited += sign * len(lot.ids)
+        if lot.terms.is_alone:
+            self.alone += sign * len(lot.ids)
         self.bytes += sign * sum(map(len, lot.payloads))
 
     def head(self) -> Lot:
@@ -123,8 +123,8 @@ class WorkQueue:
         self.count -= count
         if lot.terms.barred:
             self.returned -= count
-        if lot.terms.limit:
-            self.limited -= count
+        if lot.terms.is_alone:
+            self.alone -= count
         self.bytes -= sum(map(len, payloads))
         return ids, payloads
 
@@ -163,18 +163,18 @@ class WorkQueue:
 
     def check(self) -> None:
         """Assert that the counts are the sums."""
-        count = size = returned = limited = lots = 0
+        count = size = returned = alone = lots = 0
         for lot in self:
             lots += 1
             count += len(lot.ids)
             size += sum(map(len, lot.payloads))
             returned += len(lot.ids) if lot.terms.barred else 0
-            limited += len(lot.ids) if lot.terms.limit else 0
+            alone += len(lot.ids) if lot.terms.is_alone else 0
         assert self.count == count, "the queue's count is off"
         assert self.bytes == size, "the queue's bytes are off"
         assert sum(self.givers.values()) == lots, "the givers' counts are off"
         assert self.returned == returned, "the count of returned ones is off"
-        assert self.limited == limited, "the count of limited ones is off"
+        assert self.alone == alone, "the count of those that have a Worker to themselves is off"
         assert self._order == sorted(self._levels, reverse=True), "the levels are out of order"
 
 

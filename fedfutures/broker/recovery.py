@@ -14,7 +14,7 @@ from ..supervision.stand_ins import STAND_INS_AT_MOST
 from ..wire.messages import CANCELLED, LOST, OVERRAN, POISONED, Cancel, Results
 from .claims import Claims
 from .delivery import Delivery, only
-from .events import LossReason, PeerLost
+from .events import EndedFor, LossReason, PeerLost
 from .files import Sweep
 from .ledger import Ledger, Recall
 from .lots import Lot, Piece
@@ -79,8 +79,8 @@ class Recovery:
 
     def blame(self, lost: PeerLost, parts: int, now: float) -> None:
         """Count a crash against the Future that was running; at the limit it is poisoned. What was too late fails."""
-        if lost.late is not None:
-            self._fail_late(lost, *lost.late, now)
+        if lost.ended_for is not None:
+            self._settle_ended(lost, lost.ended_for, now)
         if not lost.blame or lost.running is None:
             return
         number, culprit = lost.running
@@ -97,12 +97,16 @@ class Recovery:
                 self.take_back(piece, [culprit], terms, parts, now)
             return
 
-    def _fail_late(self, lost: PeerLost, number: int, late: int, now: float) -> None:
-        """A Worker was ended because this Future was over its time limit."""
-        for piece, _ in self._ledger.accounts[lost.peer].find(number, [late]):
-            if piece.terms.limit and self._ledger.settle(piece, [late]) and piece.intake is not None:
-                report = (lost.host, lost.peer, piece.terms.limit, lost.dump)
-                self._delivery.deliver_failure(piece.intake, [late], OVERRAN, report, now)
+    def _settle_ended(self, lost: PeerLost, why: EndedFor, now: float) -> None:
+        """A Worker was ended because of this Future, which resolves."""
+        for piece, _ in self._ledger.accounts[lost.peer].find(why.piece, [why.number]):
+            conditions = piece.terms.conditions
+            if why.kind == OVERRAN and conditions.limit:
+                report = (lost.host, lost.peer, conditions.limit, lost.dump)
+            else:
+                continue
+            if self._ledger.settle(piece, [why.number]) and piece.intake is not None:
+                self._delivery.deliver_failure(piece.intake, [why.number], why.kind, report, now)
 
     def take_back(self, piece: Piece, ids: list[int], terms: Terms, parts: int, now: float) -> None:
         """Give out Futures of a piece again, on these terms."""

@@ -20,6 +20,7 @@ from ..broker.events import (
     Action,
     AskStandIn,
     Dial,
+    EndedFor,
     Event,
     Expect,
     GaveUp,
@@ -297,9 +298,11 @@ class BrokerShell:
 
     def _on_worker_ended(self, frame: WorkerEnded) -> None:
         self.expelled.discard(frame.worker)
-        late = (frame.overran, frame.late) if frame.overran else None
+        ended_for = None
+        if frame.ended_for:
+            ended_for = EndedFor(frame.ended_for, frame.ended_piece, frame.ended_future, frame.figure)
         running = _running(frame)
-        self._step(PeerLost(frame.worker, frame.status, frame.blame, running, frame.dump, frame.host, late))
+        self._step(PeerLost(frame.worker, frame.status, frame.blame, running, frame.dump, frame.host, ended_for))
 
     @failpoints.delayed("broker.tell")
     def _tell(self, frame: ControlFrame) -> None:

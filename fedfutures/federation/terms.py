@@ -4,7 +4,39 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..wire.messages import MAX_COUNT, Batch
+from ..wire.messages import ALONE_FLAG, APART_FLAG, MAX_COUNT, ONCE_FLAG, Batch
+
+
+class Conditions(NamedTuple):
+    """What a call is run under (``options()``), but for its priority: the fields of a Batch that say so."""
+
+    limit: int = 0  # milliseconds that it may take; 0: any time
+    flags: int = 0
+    memory: int = 0  # bytes that it may use; 0: any number
+    avoid: tuple[str, ...] = ()  # hosts that are not to run it, as long as there are others
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it runs in a Worker in which no other Future waits: that one may be ended for it."""
+        return bool(self.limit or self.memory or self.flags & (ALONE_FLAG | ONCE_FLAG))
+
+    @property
+    def is_once(self) -> bool:
+        """Whether it starts once at most."""
+        return bool(self.flags & ONCE_FLAG)
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether all that it submits has a Worker to itself."""
+        return bool(self.flags & (APART_FLAG | ONCE_FLAG))
+
+    def on_wire(self) -> tuple[int, int, int, list[str]]:
+        """Return the last fields of a Batch."""
+        return self.limit, self.flags, self.memory, list(self.avoid)
+
+
+FREE = Conditions()
+"""The conditions of most calls: none."""
 
 
 class Terms(NamedTuple):
@@ -17,7 +49,12 @@ class Terms(NamedTuple):
     attempt: int
     crashes: int  # so often they were running when their Worker died
     barred: tuple[str, ...] = ()  # neighbours that have given them back
-    limit: int = 0  # milliseconds that each may take; 0: any time
+    conditions: Conditions = FREE
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether each has a Worker to itself."""
+        return self.conditions is not FREE and self.conditions.is_alone
 
     def after_loss(self) -> Terms:
         """Return the terms of the next attempt, since whoever had this one is gone."""
@@ -38,7 +75,10 @@ class Terms(NamedTuple):
 
 def terms_of(batch: Batch) -> Terms:
     """Return the terms of a Batch that has just arrived; without a root it goes back to its submitter."""
+    conditions = FREE
+    if batch.limit or batch.flags or batch.memory or batch.avoid:
+        conditions = Conditions(batch.limit, batch.flags, batch.memory, tuple(batch.avoid))
     root = batch.root or batch.submitter
     return Terms(
-        batch.submitter, batch.function, root, batch.priority, batch.attempt, batch.crashes, limit=batch.limit
+        batch.submitter, batch.function, root, batch.priority, batch.attempt, batch.crashes, conditions=conditions
     )  # fmt: skip

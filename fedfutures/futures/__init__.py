@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError
 from concurrent.futures import TimeoutError as TimeoutError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..program.postponing import deliver, pending
 from ..worker import current
@@ -31,6 +31,11 @@ from .patience import Patience
 from .priority import taken_from
 from .serial import Serial
 from .waiting import as_completed, wait
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .caller import CallKeywords
 
 __all__ = [
     "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "Arguments", "CallOptions", "CancelledError", "Future",
@@ -107,15 +112,13 @@ def _face() -> Face:
     return Face(_submit, _map, options)
 
 
-def options(
-    *, priority: int | None = None, seed: Seed = None, time_limit: float | None = None
-) -> CallOptions:  # fmt: skip
+def options(**options: Unpack[CallKeywords]) -> CallOptions:
     """Return an object whose ``submit`` and ``map`` make calls with these options; see :class:`CallOptions`.
 
     >>> options(priority=3).submit(pow, 2, 5).result()
     32
     """
-    return CallOptions(_face(), priority, seed, time_limit)
+    return CallOptions(_face(), **options)
 
 
 def group(name: str, priority: int | None = None) -> Group:
@@ -140,6 +143,7 @@ def map(
     fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int | None = None,
     buffersize: int | None = None, return_exceptions: bool = False, unordered: bool = False, progress: bool = False,
     priority: int | None = None, seed: Any = None, checkpoint: Any = None, time_limit: float | None = None,
+    retries: Any = None, idempotent: bool | None = None, cancellable: bool | None = None, memory: int | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """Return an iterator of ``fn(*items)`` over one or several iterables, in order.
 
@@ -158,7 +162,7 @@ def map(
     priority: an integer; higher priorities go first; see :func:`options`.
     seed: an integer; each item draws its own random numbers, the same in each run; see :doc:`random`.
     checkpoint: a file that keeps the results; items whose results it has are not computed; see :doc:`checkpoints`.
-    time_limit: how many seconds each item may take; see :doc:`limits`.
+    time_limit, retries, idempotent, cancellable, memory: of each item, as in :func:`options`; see :doc:`limits`.
 
     >>> list(map(pow, [2, 3], [5, 2]))
     [32, 9]
@@ -167,7 +171,7 @@ def map(
         fn, iterables,
         MapOptions(
             timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed, checkpoint,
-            time_limit,
+            time_limit, retries, idempotent, cancellable, memory,
         ),
     )  # fmt: skip
 

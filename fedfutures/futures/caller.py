@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, SupportsI
 from ..program.callables import not_callable
 from ..worker.call_terms import CallTerms
 from ..worker.future import Future
+from ..worker.retries import Retries
 from ..worker.slices import Arguments, Star
 from .mapping import MapOptions
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
         priority: int | None
         seed: Seed
         time_limit: float | None
+        retries: int | Retries | None
+        idempotent: bool | None
+        cancellable: bool | None
+        memory: int | None
 
     class MapKeywords(CallKeywords, total=False):
         """What ``map`` takes beside `return_exceptions`, which decides what it yields."""
@@ -100,10 +105,15 @@ class Caller:
         chunksize: int | None = None, buffersize: int | None = None, return_exceptions: bool = False,
         unordered: bool = False, progress: bool = False, priority: int | None = None, seed: Seed = None,
         checkpoint: str | PathLike[str] | None = None, time_limit: float | None = None,
+        retries: int | Retries | None = None, idempotent: bool | None = None, cancellable: bool | None = None,
+        memory: int | None = None,
     ) -> Iterator[Any]:  # fmt: skip
         """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
-        given = timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed
-        return self._map(fn, iterables, MapOptions(*given, checkpoint, time_limit))
+        options = MapOptions(
+            timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed, checkpoint,
+            time_limit, retries, idempotent, cancellable, memory,
+        )  # fmt: skip
+        return self._map(fn, iterables, options)
 
     @overload
     def starmap(

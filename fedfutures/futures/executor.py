@@ -27,7 +27,7 @@ from ..worker import current
 from ..worker.call_terms import CallTerms
 from ..worker.future import Future
 from . import ends
-from .caller import Caller, Face, P, Seed, T
+from .caller import Caller, Face, P, T
 from .checks import refuse
 from .groups import Group, named
 from .mapping import MapOptions, mapped
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, TypeVarTuple, Unpack
 
+    from .caller import CallKeywords
     from .federation import Federation
     from .feeding import Feeder
 
@@ -164,11 +165,9 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             self._mine.add(future)
         return future
 
-    def options(
-        self, *, priority: int | None = None, seed: Seed = None, time_limit: float | None = None
-    ) -> CallOptions:  # fmt: skip
+    def options(self, **options: Unpack[CallKeywords]) -> CallOptions:
         """Return an object that submits here with options; see :class:`fedfutures.futures.CallOptions`."""
-        return CallOptions(self._face(), priority, seed, time_limit)
+        return CallOptions(self._face(), **options)
 
     def _face(self) -> Face:
         return Face(self._submit, self._map, self.options)

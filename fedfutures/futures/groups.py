@@ -16,18 +16,24 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED
 from concurrent.futures._base import DoneAndNotDoneFutures
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..program import safe_points
 from ..program.callables import not_callable
 from ..worker.call_terms import CallTerms
-from ..worker.future import Future, call_of, failure_of, home_of
+from ..worker.future import Future
+from ..worker.future_fields import call_of, failure_of, home_of
 from ..worker.unasked import bystanders, seen_by_waiting
-from .caller import Caller, Face, P, Seed, T
+from .caller import Caller, Face, P, T
 from .mapping import MapOptions
 from .options import CallOptions
 from .priority import checked
 from .waiting import wait_unseeing
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .caller import CallKeywords
 
 _naming = threading.RLock()
 
@@ -98,11 +104,9 @@ class Group(Caller):
         priority = self.priority if options.priority is None else options.priority
         return self._face.map(fn, iterables, options._replace(priority=priority, join=self.add))
 
-    def options(
-        self, *, priority: int | None = None, seed: Seed = None, time_limit: float | None = None
-    ) -> CallOptions:  # fmt: skip
+    def options(self, **options: Unpack[CallKeywords]) -> CallOptions:
         """Return an object that submits to this group with options; see :class:`fedfutures.futures.CallOptions`."""
-        return CallOptions(Face(self._call, self._map, self.options), priority, seed, time_limit)
+        return CallOptions(Face(self._call, self._map, self.options), **options)
 
     def add(self, future: concurrent.futures.Future[Any]) -> None:
         """Add a Future that was submitted elsewhere, any ``concurrent.futures.Future``; a second time has no effect."""

@@ -12,7 +12,8 @@ from typing import Any
 
 from ..wire.codec import unpack_plain
 from ..worker import current
-from ..worker.future import Future, home_of, number_of
+from ..worker.future import Future
+from ..worker.future_fields import home_of, number_of
 
 TIMEOUT_SECONDS = 2.0
 

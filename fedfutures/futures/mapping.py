@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from ..program import safe_points
 from ..program.callables import not_callable, shown
 from ..worker import seeding
-from ..worker.call_terms import CallTerms, checked_limit
-from ..worker.future import Future, settle, wait_for_any
+from ..worker.call_terms import CallTerms, checked_terms
+from ..worker.future import Future, settle
+from ..worker.future_fields import wait_for_any
 from ..worker.slices import Slice, WholeSlice
 from ..worker.unasked import bystanders
 from .feeding import Feeder
@@ -40,6 +41,10 @@ class MapOptions(NamedTuple):
     seed: Any = None
     checkpoint: Any = None  # a path
     time_limit: float | None = None
+    retries: Any = None
+    idempotent: bool | None = None
+    cancellable: bool | None = None
+    memory: int | None = None
     join: Callable[[Future], object] | None = None  # told of each slice, for a group
     owner: Any = None  # lives as long as somebody can read
     opened: Callable[[Feeder], object] | None = None  # told of the Feeder
@@ -47,8 +52,9 @@ class MapOptions(NamedTuple):
     def terms(self) -> CallTerms | None:
         """Return on what terms the items run; None: on none."""
         priority = None if self.priority is None else checked(self.priority)
-        limit = checked_limit(self.time_limit)
-        return None if priority is limit is None else CallTerms(priority, limit)
+        return checked_terms(
+            priority, self.time_limit, self.retries, self.idempotent, self.cancellable, self.memory
+        )  # fmt: skip
 
 
 def mapped(
@@ -103,7 +109,7 @@ def _begun(
 
         given = Kept(iterables, keeper, keeper.digests_of(node, function), stream, in_order=arrivals is None)
     terms = options.terms()
-    chunksize = 1 if terms is not None and terms.time_limit else options.chunksize  # each item has the limit
+    chunksize = 1 if terms is not None and terms.is_for_items else options.chunksize
     feeder = Feeder(
         node, Slice(function) if chunksize is None else WholeSlice(function), given, chunksize,
         options.buffersize, terms, options.join, None if arrivals is None else arrivals.watch, stream,

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..program.callables import not_callable
 from ..worker import seeding
-from ..worker.call_terms import CallTerms, checked_limit
+from ..worker.call_terms import CallTerms, checked_terms
 from ..worker.future import Future
+from ..worker.retries import Retries
 from ..worker.streams import Stream, stream_of
 from .caller import Caller, Face, P, Seed, T
 from .mapping import MapOptions
@@ -39,6 +40,15 @@ class CallOptions(Caller):
     time_limit:
         How many seconds each call may take, from the start of the function on; waiting for Futures of its own counts.
         One that takes longer is ended at once and raises :class:`~fedfutures.errors.TaskTimeout`; see :doc:`limits`.
+    retries:
+        How often a call that raises is tried again, or :class:`Retries`, which say also upon what and when.
+    idempotent:
+        False: each call may start once at most. If its Worker dies it raises :class:`~fedfutures.errors.FutureLost`.
+    cancellable:
+        True: ``future.cancel(running=True)`` ends each call, also where it would run inside the Future that submits it.
+    memory:
+        How many bytes each call may use; one that uses more is ended, and raises
+        :class:`~fedfutures.errors.OutOfMemory`.
 
     >>> from fedfutures import futures
     >>> urgent = futures.options(priority=1)
@@ -55,16 +65,22 @@ class CallOptions(Caller):
     _face: Face
     _values: dict[str, Any]
 
-    def __init__(self, face: Face, priority: int | None, seed: Seed, time_limit: float | None = None) -> None:
+    def __init__(
+        self, face: Face, priority: int | None = None, seed: Seed = None, time_limit: float | None = None,
+        retries: int | Retries | None = None, idempotent: bool | None = None, cancellable: bool | None = None,
+        memory: int | None = None,
+    ) -> None:  # fmt: skip
         if seed is not None:
             stream_of(seed)  # raises for what is none
         priority = None if priority is None else checked(priority)
-        terms = CallTerms(priority, checked_limit(time_limit))
-        values = {"priority": priority, "seed": seed, "time_limit": time_limit}
+        terms = checked_terms(priority, time_limit, retries, idempotent, cancellable, memory)
+        values = {
+            "priority": priority, "seed": seed, "time_limit": time_limit, "retries": retries,
+            "idempotent": idempotent, "cancellable": cancellable, "memory": memory,
+        }  # fmt: skip
         given = {name: value for name, value in values.items() if value is not None}
-        found = None if terms == CallTerms() else terms
         for name, value in (
-            ("_face", face), ("_values", given), ("_count", itertools.count()), ("_terms", found),
+            ("_face", face), ("_values", given), ("_count", itertools.count()), ("_terms", terms),
         ):  # fmt: skip
             object.__setattr__(self, name, value)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..wire.codec import unpack_plain
 from ..worker import lost_calls
-from ..worker.future import call_of, number_of
+from ..worker.future_fields import call_of, number_of
 from . import ends
 
 FIRST_SECONDS = 2.0

@@ -9,7 +9,8 @@ from typing import Any
 from ..errors import FederationLost
 from ..wire.failures import Where, add_note, load_failure
 from ..wire.tracebacks import remove_our_frames
-from ..worker.future import Future, failure_of
+from ..worker.future import Future
+from ..worker.future_fields import failure_of
 from ..worker.plain import look_plain
 from .feeding import Feeder
 

@@ -42,7 +42,7 @@ class Serial:
         terms: CallTerms | None = None,
     ) -> Future:  # fmt: skip
         """Run one call and return its Future, which is done: no priority makes it any earlier."""
-        if terms is not None and terms.time_limit:
+        if terms is not None and terms.conditions.limit:
             warnings.warn(LimitsNotKept(NOT_KEPT), stacklevel=4)
         if not callable(function):
             raise not_callable("submit", function)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from ..program import safe_points
 from ..program.postponing import is_by_signal
 from ..worker import current
-from ..worker.future import failure_of, home_of
+from ..worker.future_fields import failure_of, home_of
 from ..worker.unasked import bystanders, seen_by_waiting
 from .caller import T
 from .mapping import Arrivals

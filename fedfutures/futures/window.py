@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from ..errors import ArgumentLoadError, FederationLost, FutureError
 from ..program import safe_points
-from ..worker.future import Future, failure_of
+from ..worker.future import Future
+from ..worker.future_fields import failure_of
 from ..worker.slices import Columns
 from .slicing import Slicing
 

@@ -18,7 +18,7 @@ from typing import Any
 from .. import failpoints, limits
 from ..errors import RemoteProtocolError
 from ..program import records
-from ..supervision.overruns import LimitedFuture
+from ..supervision.overruns import AloneFuture
 from ..wire.control import ControlFrame
 from .connector_side import ConnectorSide
 from .crash_cells import SPOOL_BYTES, CrashCells
@@ -48,10 +48,10 @@ class Child:
         self.stopped_itself = False  # the last time that it was stopped, or nobody knows
         self._read, self._last_read = 0, b""  # of its standard output: how many bytes, and the last ones
 
-    def limited(self) -> LimitedFuture | None:
-        """Return the Future with a time limit that is open in it."""
-        found = self.cells.limited()
-        return None if found is None else LimitedFuture(found[0], found[1], found[2] / 1e9)
+    def alone(self) -> AloneFuture | None:
+        """Return the Future that has it to itself and is open."""
+        found = self.cells.alone()
+        return None if found is None else AloneFuture(found[0], found[1], found[2] / 1e9)
 
     def note_stop(self, *, itself: bool) -> None:
         """It was stopped by a signal."""

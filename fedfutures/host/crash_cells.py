@@ -1,8 +1,9 @@
 """Memory that a Worker shares with the host process, which reads it when the Worker has died.
 
 At the start of each Future the Worker stores its numbers there: so the host process can tell a Future that kills its
-Worker from those that wait beside it. Of a Future with a time limit it stores when its time is over; then the host
-process ends the Worker, whatever that does. Two halves of a spool hold what the Worker has printed and not written yet.
+Worker from those that wait beside it. Of a Future that has the Worker to itself it stores when its time is over; then
+the host process ends the Worker, whatever that does. Two halves of a spool hold what the Worker
+has printed and not written yet.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import mmap
 
 from ..wire.messages import MAX_COUNT, MAX_PIECE
 
-PIECE, NUMBER, READY, HALF, SENT, LIMITED_PIECE, LIMITED_NUMBER, OVER_AT, LOOK_AT = range(9)
+PIECE, NUMBER, READY, HALF, SENT, ALONE_PIECE, ALONE_NUMBER, OVER_AT, LOOK_AT = range(9)
 SPOOL_BYTES = 64 << 10
 
 
@@ -39,12 +40,12 @@ class CrashCells:
         piece, number = self.cells[PIECE], self.cells[NUMBER]
         return (piece, number) if 0 < piece <= MAX_PIECE and number <= MAX_COUNT else None
 
-    def limited(self) -> tuple[int, int, int] | None:
-        """Return (piece, id, when its time is over) of the Future with a limit that is open; None: none is.
+    def alone(self) -> tuple[int, int, int] | None:
+        """Return (piece, id, when its time is over) of the Future that has the Worker to itself, if that is open.
 
         The time is that of ``time.monotonic_ns``, which is one clock for all processes of a machine.
         """
-        piece, number, over_at = (self.cells[cell] for cell in (LIMITED_PIECE, LIMITED_NUMBER, OVER_AT))
+        piece, number, over_at = (self.cells[cell] for cell in (ALONE_PIECE, ALONE_NUMBER, OVER_AT))
         return (piece, number, over_at) if over_at and 0 < piece <= MAX_PIECE and number <= MAX_COUNT else None
 
     def look_at(self, at: int) -> None:

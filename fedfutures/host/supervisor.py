@@ -51,6 +51,7 @@ from ..wire.control import (
     WorkerStopped,
 )
 from ..wire.framing import FrameReader
+from ..wire.messages import OVERRAN
 from .child import Child, ChildMain, fork_child
 from .connector_side import ConnectorSide
 from .control import HostControl
@@ -269,7 +270,7 @@ class Supervisor:
         is_orderly = code == 0 and (self.ending or running is None)  # else user code said os._exit(0)
         others_ready = self._has_ready_workers()
         explanation = self.kills.explanation() if code == -signal.SIGKILL else child.limit_met(code)
-        late = self.machine.overruns.end(child.slot, child.limited())
+        late = self.machine.overruns.end(child.slot, child.alone())
         killed_for = "over its time limit" if late is not None else self.machine.killed_for(child.slot)
         is_to_blame = (killed_for == KILLED_FOR_THAT and child.stopped_itself) if killed_for else not is_orderly
         event = Ended(child.slot, child.cells.ready, code, others_ready, explanation, killed_for)
@@ -277,7 +278,7 @@ class Supervisor:
         frame = WorkerEnded(
             child.name, self.settings.host, event.status, is_to_blame, event.initializer_raised, piece, future,
             "" if code == limits.LIMIT_EXIT_CODE else readable(child.read_dump()),
-            *((late.piece, late.number) if late is not None else ()),
+            *((OVERRAN, late.piece, late.number) if late is not None else ()),
         )  # fmt: skip
         self._tell_broker(Tell(self.machine.broker_of(child.slot), frame))
         if not self.ending:

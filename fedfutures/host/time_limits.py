@@ -31,8 +31,8 @@ class TimeLimits:
         workers = list(workers)
         for child in workers:
             child.cells.look_at(0)  # one that begins meanwhile wakes this process
-        found = {child.slot: limited for child in workers if (limited := child.limited()) is not None}
-        actions = self._machine.on_limited(found, now)
+        found = {child.slot: limited for child in workers if (limited := child.alone()) is not None}
+        actions = self._machine.on_alone(found, now)
         due = self.next_deadline()
         for child in workers:
             child.cells.look_at(0 if due is None else int(due * 1e9))

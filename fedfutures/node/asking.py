@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..federation.schedule import HORIZON_SECONDS, futures_in
-from ..wire.messages import ANY, NONE, UNLIMITED, Demand
+from ..wire.messages import ANY, NONE, SHARING, Demand
 from .events import NodeLoad
 
 LONG_SECONDS = 0.1
@@ -57,5 +57,5 @@ class Asking:
         if not asks and load.locked_in == self._locked_in and load.starts == self._starts:
             return None
         self._asked, self._said_idle, self._locked_in, self._starts = wanted, idle, load.locked_in, load.starts
-        takes_any = load.starts in (ANY, UNLIMITED) and not load.locked_in
+        takes_any = load.starts in (ANY, SHARING) and not load.locked_in
         return Demand(wanted, int(idle), int(takes_any), load.starts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..federation.events import Arrived, Send, Tick
+from ..federation.terms import FREE, Conditions
 from ..lazy_dataclass import dataclass
 from ..wire.messages import ANY
 
@@ -19,7 +20,7 @@ class Offer:
     backlog: int
     priority: int = 0
     root: str = ""  # the Origin they stem from; "": this node
-    limit: int = 0  # milliseconds that each may take; 0: any time
+    conditions: Conditions = FREE
 
 
 @dataclass(slots=True)

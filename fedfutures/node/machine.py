@@ -290,7 +290,7 @@ class WorkerMachine:
         self._send(
             messages.Batch(
                 piece, self.name, offer.digest, max(1, self._sessions), 0, offer.backlog, False, offer.ids,
-                offer.payloads, offer.root or self.name, offer.priority, offer.limit,
+                offer.payloads, offer.root or self.name, offer.priority, *offer.conditions.on_wire(),
             ),
             now,
         )  # fmt: skip

@@ -33,6 +33,8 @@ from ..wire.messages import ANY, CANCELLED, Batch
 from .events import Finished, GiveBack, NodeLoad, ReportRunning
 from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS
 
+ANY_TIME = 1 << 42
+"""So many milliseconds stand for a Future with no time limit: more than a hundred years."""
 NOT_READY = NodeLoad(0, 0, busy=True)
 """What is said while a Worker is being prepared."""
 NO_MORE = NodeLoad(0, 0, busy=True, one_by_one=True, locked_in=True)
@@ -55,6 +57,11 @@ class HeldPiece:
         self.finished: deque[tuple[int, bytes, int, float]] = deque()
         """Not reported yet: number, outcome, kind of outcome, and seconds that it took (0.0: not measured)."""
 
+    @property
+    def limit_alone(self) -> int:
+        """How many milliseconds each may take that has a Worker to itself; 0: it shares it with others."""
+        return (self.terms.conditions.limit or ANY_TIME) if self.terms.is_alone else 0
+
     def take_last(self, most: int) -> list[int]:
         """Take out at most so many Futures that have not started, from the right; return them in their order."""
         ids: list[int] = []
@@ -69,14 +76,14 @@ class HeldPiece:
 class Workload:
     """The pieces of one Worker; who owns which end is told above."""
 
-    __slots__ = ("has_limits", "has_priorities", "lacking", "pieces", "queue", "reported")
+    __slots__ = ("has_alone", "has_priorities", "lacking", "pieces", "queue", "reported")
 
     def __init__(self) -> None:
         self.pieces: dict[int, HeldPiece] = {}
         self.queue: deque[HeldPiece] = deque()
         self.lacking: set[int] = set()  # pieces whose function had to be asked for
         self.has_priorities = False  # whether one other than 0 was ever seen: until then order needs no thought
-        self.has_limits = False  # whether a Future with a time limit was ever seen
+        self.has_alone = False  # whether a Future that has a Worker to itself was ever seen
         self.reported = (0, 0)  # piece and number of the Future last said to be running
 
     # -- for the runner ----------------------------------------------------------------------------------------------
@@ -85,9 +92,9 @@ class Workload:
         """From now on pieces and own Futures may differ in priority."""
         self.has_priorities = True
 
-    def expect_limits(self) -> None:
+    def expect_alone(self) -> None:
         """From now on the Broker has to know whether Futures wait here."""
-        self.has_limits = True
+        self.has_alone = True
 
     def goes_before(self, own_priority: float) -> bool:
         """Whether a Future of others is to be started before own ones of this priority."""
@@ -101,8 +108,8 @@ class Workload:
     def hold(self, batch: Batch) -> HeldPiece:
         """Take in a piece; it is not to be started before :meth:`enqueue`."""
         piece = self.pieces[batch.piece] = HeldPiece(batch)
-        if batch.limit:
-            self.has_limits = True
+        if piece.terms.is_alone:
+            self.has_alone = True
         return piece
 
     def lack(self, piece: HeldPiece) -> None:
@@ -212,10 +219,10 @@ class Workload:
         return found
 
     def unfit(self) -> list[GiveBack]:
-        """Return what is to be given back as Futures wait here: those with a time limit, which may end their Worker."""
+        """Return what is to be given back as Futures wait here: those that may end their Worker."""
         found: list[GiveBack] = []
         for piece in self.queue.copy():
-            if piece.terms.limit and (ids := piece.take_last(len(piece.pending))):
+            if piece.terms.is_alone and (ids := piece.take_last(len(piece.pending))):
                 found.append(GiveBack(piece.number, ids))
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..federation.terms import terms_of
 from ..wire.messages import OVERRAN, VALUE, Batch
 from ..wire.names import is_stand_in
 from .law import Law
@@ -20,16 +21,16 @@ class OwnWorker(Law):
     def gives(self, sender: str, peer: str, batch: Batch, sequence: int) -> None:
         if batch.submitter in self.system.origins or batch.submitter in self.system.workers:
             for number in batch.ids:
-                limit = read(self.records.futures[batch.submitter, number].payload).limit
-                said = f"{batch.submitter}/{number} goes to {peer} with limit {batch.limit}, not {limit}"
-                self.require(batch.limit == limit, said)
-        self.require(bool(batch.limit) or not is_stand_in(peer), f"{peer} stands in and is given {batch.ids}")
+                conditions = read(self.records.futures[batch.submitter, number].payload).conditions
+                said = f"{batch.submitter}/{number} goes to {peer} on {terms_of(batch)}, not {conditions}"
+                self.require(terms_of(batch).conditions == conditions, said)
+        self.require(terms_of(batch).is_alone or not is_stand_in(peer), f"{peer} stands in and is given {batch.ids}")
 
     def started(self, worker: str, key: Key, attempt: int) -> None:
         spec, node = read(self.records.futures[key].payload), self.system.workers[worker]
-        if spec.limit:
-            self.require(key[0] != worker, f"{worker} begins {key}, its own, which has a time limit")
-            self.require(not node.waiting, f"{worker} begins {key}, which has a time limit, while {node.waiting} wait")
+        if spec.conditions.is_alone:
+            self.require(key[0] != worker, f"{worker} begins {key}, its own, which has a Worker to itself")
+            self.require(not node.waiting, f"{worker} begins {key}, which is alone, while {node.waiting} wait")
 
     def resolves(self, key: Key, record: FutureRecord, kind: int, outcome: bytes) -> None:
         if kind == OVERRAN:

@@ -13,7 +13,7 @@ from random import Random
 from ..federation.events import Arrived
 from ..wire import messages
 from .forging import Forger
-from .network import Conditions, FaultyLink
+from .network import FaultyLink, LinkFaults
 from .records import broken
 from .system import STAND_IN, System
 from .world import NEVER, SimNode
@@ -26,7 +26,7 @@ INCIDENT_SECONDS = 0.8
 class Swarm:
     """What is on. Rates are incidents per second."""
 
-    conditions: Conditions
+    conditions: LinkFaults
     drift: float = 0.0
     worker_crashes: float = 0.0
     worker_retires: float = 0.0
@@ -77,12 +77,12 @@ class Swarm:
 def draw_swarm(dice: Random) -> Swarm:
     """Decide which faults a schedule has; one in eight has none."""
     if dice.random() < 0.125:
-        return Swarm(Conditions())
+        return Swarm(LinkFaults())
 
     def on(strength: float) -> float:
         return strength if dice.random() < 0.3 else 0.0
 
-    conditions = Conditions(
+    conditions = LinkFaults(
         drop=on(dice.choice([0.01, 0.05, 0.3])), duplicate=on(dice.choice([0.05, 0.5])), late=on(dice.random()),
         delay=10 ** dice.uniform(-3, 0.5), reorder=on(0.3), drop_published=on(dice.choice([0.1, 0.5, 1.0])),
         replay=on(0.02),

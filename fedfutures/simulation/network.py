@@ -2,7 +2,7 @@
 
 A link is one direction between two nodes; it carries frames of encoded messages, and beside them what is published.
 The perfect link delivers in order after its latency. The faulty one loses, doubles, delays and reorders frames by its
-:class:`Conditions`, can be cut (what is sent then is lost, or comes when the cut has healed: ZeroMQ shows both, by
+:class:`LinkFaults`, can be cut (what is sent then is lost, or comes when the cut has healed: ZeroMQ shows both, by
 whether its heartbeats noticed) and clogged (nothing arrives for a while, then all at once). ``send`` never fails:
 ZeroMQ's does not either when a peer is gone.
 """
@@ -60,7 +60,7 @@ class SimLink:
 
 
 @dataclass(slots=True)
-class Conditions:
+class LinkFaults:
     """How bad the network is; all links share one, so that all heal together. The default is a good one."""
 
     drop: float = 0.0  # probabilities, of each frame
@@ -82,7 +82,7 @@ class FaultyLink(SimLink):
     __slots__ = ("clogged_until", "conditions", "cut", "forge", "held", "last", "lost", "random", "seen")
 
     def __init__(
-        self, clock: Clock, source: str, target: Receiver, latency: float, conditions: Conditions, dice: Random
+        self, clock: Clock, source: str, target: Receiver, latency: float, conditions: LinkFaults, dice: Random
     ) -> None:
         super().__init__(clock, source, target, latency)
         self.conditions, self.random = conditions, dice

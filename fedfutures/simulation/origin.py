@@ -72,7 +72,7 @@ class SimOrigin(SimSubmitter):
 
     def put(self, payload: bytes, function: bytes, priority: int = 0) -> int:
         """Submit a Future among those that wait, by its priority."""
-        number = self.submit(payload, function, priority, read(payload).limit)
+        number = self.submit(payload, function, priority, read(payload).conditions)
         if priority:
             self.own = deque(sorted(self.own, key=lambda other: -self.calls[other].priority))
         self.service()

@@ -64,11 +64,11 @@ class Fates(NamedTuple):
 class Elsewhere:
     """Own Futures of a Worker that are to run in others, or are asked back from them."""
 
-    __slots__ = ("limited", "open", "recalls")
+    __slots__ = ("alone", "open", "recalls")
 
     def __init__(self) -> None:
-        self.limited: deque[int] = deque()  # with a time limit, and not given
-        self.open: set[int] = set()  # of all with a time limit those that are not done
+        self.alone: deque[int] = deque()  # with a Worker to themselves, and not given
+        self.open: set[int] = set()  # of all these those that are not done
         self.recalls = Recalls()
 
 

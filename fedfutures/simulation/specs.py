@@ -11,10 +11,12 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..federation.terms import FREE, Conditions
+
 PLAIN, RAISES, CRASHES, LOCKS = range(4)
 """The last holds the lock of its Worker from its beginning to its end, also while it waits for its own Futures."""
 FUNCTIONS = (b"f", b"g", b"h")
-_LAYOUT = struct.Struct(">QdBBBI")
+_LAYOUT = struct.Struct(">QdBBBIB")
 
 
 class Spec(NamedTuple):
@@ -26,17 +28,24 @@ class Spec(NamedTuple):
     depth: int = 0
     kind: int = PLAIN
     limit: int = 0  # milliseconds that it may take, as those may that it submits; 0: any time
+    flags: int = 0  # the other conditions under which it runs
+
+    @property
+    def conditions(self) -> Conditions:
+        """The conditions under which it runs."""
+        return Conditions(self.limit, self.flags) if self.limit or self.flags else FREE
 
 
 def payload_of(
-    tag: int, seconds: float, width: int = 0, depth: int = 0, kind: int = PLAIN, limit: int = 0
+    tag: int, seconds: float, width: int = 0, depth: int = 0, kind: int = PLAIN, limit: int = 0,
+    flags: int = 0,
 ) -> bytes:  # fmt: skip
     """Pack what a Future does.
 
     >>> read(payload_of(7, 0.5, 2, 1))
-    Spec(tag=7, seconds=0.5, width=2, depth=1, kind=0, limit=0)
+    Spec(tag=7, seconds=0.5, width=2, depth=1, kind=0, limit=0, flags=0)
     """
-    return _LAYOUT.pack(tag, seconds, width, depth, kind, limit)
+    return _LAYOUT.pack(tag, seconds, width, depth, kind, limit, flags)
 
 
 def read(payload: bytes) -> Spec:

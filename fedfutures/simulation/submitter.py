@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..errors import RemoteProtocolError
 from ..federation.events import Arrived, Send
+from ..federation.terms import FREE, Conditions
 from ..node import events as rules
 from ..node.machine import WorkerMachine
 from ..node.pace import BATCH_FUTURES_AT_MOST
@@ -25,7 +26,7 @@ class Call(NamedTuple):
     payload: bytes
     function: bytes
     priority: int
-    limit: int = 0  # milliseconds
+    conditions: Conditions = FREE
 
 
 class SimSubmitter(SimNode):
@@ -101,10 +102,10 @@ class SimSubmitter(SimNode):
             if is_seen:
                 observer.on_taken_in(self.name, self.home, sequence, message)
 
-    def submit(self, payload: bytes, function: bytes, priority: int = 0, limit: int = 0) -> int:
+    def submit(self, payload: bytes, function: bytes, priority: int = 0, conditions: Conditions = FREE) -> int:
         """Submit a Future; it stays here until somebody can use it."""
         self.numbers += 1
-        self.calls[self.numbers] = Call(payload, function, priority, limit)
+        self.calls[self.numbers] = Call(payload, function, priority, conditions)
         self.queue_own(self.numbers)
         self.world.observer.on_submit(self.name, self.numbers, payload, priority)
         return self.numbers
@@ -142,7 +143,7 @@ class SimSubmitter(SimNode):
         self.machine.own.define(first.function, "function", b"body of " + first.function)
         payloads = self._payloads(first.function, ids)
         backlog, root = self.backlog(), self.root_of(ids[0])
-        self.step(rules.Offer(first.function, ids, payloads, backlog, first.priority, root, first.limit))
+        self.step(rules.Offer(first.function, ids, payloads, backlog, first.priority, root, first.conditions))
 
     def _payloads(self, function: bytes, ids: list[int]) -> list[bytes]:
         """Return the payloads of own Futures, with seals where nodes have a key."""
@@ -156,7 +157,7 @@ class SimSubmitter(SimNode):
         return self.name
 
     def _cut(self, own: deque[int], most: int) -> list[int]:
-        """Take the oldest Futures that share function, priority and limit."""
+        """Take the oldest Futures that share function, priority and conditions."""
         calls = self.calls
         first = calls[own[0]]
         ids = [own.popleft()]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 
-from ..broker.events import GaveUp, PeerContinued, PeerLost, PeerStopped
+from ..broker.events import EndedFor, GaveUp, PeerContinued, PeerLost, PeerStopped
 from ..federation.channel import Channel
 from ..supervision.stops import LOOK_SECONDS
+from ..wire.messages import OVERRAN
 from ..wire.names import stand_in_name
 from .broker import SimBroker
-from .network import Conditions, FaultyLink, Receiver, SimLink
+from .network import FaultyLink, LinkFaults, Receiver, SimLink
 from .origin import SimOrigin
 from .running import BegunFuture, Fates
 from .submitter import SimSubmitter
@@ -41,7 +42,7 @@ class System:
     """
 
     def __init__(
-        self, world: World, size: int, *, conditions: Conditions | None = None, drift: float = 0.0,
+        self, world: World, size: int, *, conditions: LinkFaults | None = None, drift: float = 0.0,
         spreads_starts: float = 0.0,
     ) -> None:  # fmt: skip
         self.world, self.clock, self.size = world, world.clock, size
@@ -142,19 +143,15 @@ class System:
 
     def _overrun(self, worker: SimWorker, running: BegunFuture) -> None:
         self.world.observer.on_overrun(worker.name, running.piece.terms.submitter, running.number)  # type: ignore[union-attr]
-        self.worker_died(worker, "over its time limit", blame=False, late=running.blamed)
+        self.worker_died(worker, "over its time limit", blame=False, ended_for=EndedFor(OVERRAN, *running.blamed))
 
     def _leave(self, worker: SimWorker) -> None:
         self.worker_died(worker, "exit code 0", blame=False)
 
     def worker_died(
-        self, worker: SimWorker, status: str, *, blame: bool, again: bool = True, late: tuple[int, int] | None = None
+        self, worker: SimWorker, status: str, *, blame: bool, again: bool = True, ended_for: EndedFor | None = None
     ) -> None:  # fmt: skip
-        """A Worker has ended: its host process tells the Broker and forks another.
-
-        late
-            The piece and number of a Future of it that was over its time limit.
-        """
+        """A Worker has ended: its host process tells the Broker and forks another."""
         if not worker.alive:
             return
         worker.end()
@@ -165,7 +162,7 @@ class System:
         del self.workers[worker.name]
         self._retired_sent += worker.sent
         cells = worker.cells()
-        event = PeerLost(worker.name, status, blame, cells if cells[0] else None, "", broker, late)
+        event = PeerLost(worker.name, status, blame, cells if cells[0] else None, "", broker, ended_for)
         self.clock.at(self.clock.now + NOTICED_AFTER_SECONDS, self._notice, (broker, event))
         if again and worker.slot != STAND_IN:
             self.clock.at(self.clock.now + FORK_SECONDS, self._fork, (broker, worker.slot))

@@ -13,12 +13,12 @@ import math
 from ..node import events as rules
 from ..node.pace import HELPER_AFTER_SECONDS, HURRY_SECONDS, LOOK_SECONDS, REPORT_SECONDS
 from ..node.workload import HeldPiece
-from ..wire.messages import ANY, ERROR, LIMITED, NONE, UNLIMITED, VALUE
+from ..wire.messages import ALONE, ANY, ERROR, NONE, SHARING, VALUE
 from ..wire.names import is_stand_in
 from ..wire.seal import proof_of
 from .frames import Frame
 from .running import BegunFuture, DriveTimes, Elsewhere, Fates, Inbox, Parents, WorkerLock
-from .specs import CRASHES, FUNCTIONS, LOCKS, RAISES, payload_of, value_of
+from .specs import CRASHES, FUNCTIONS, LOCKS, RAISES, payload_of, read, value_of
 from .submitter import SimSubmitter
 from .world import NEVER, ROUND_SECONDS, TICK, Watch, World
 
@@ -96,9 +96,9 @@ class SimWorker(SimSubmitter):
         for back in workload.surplus(stuck, machine.unmet, last, locked_in=locked_in):
             self.step(back)
         starts = self._starts()
-        for back in workload.unfit() if starts in (UNLIMITED, NONE) else ():
+        for back in workload.unfit() if starts in (SHARING, NONE) else ():
             self.step(back)
-        self._offer_limited()
+        self._offer_alone()
         if self.own and not (locked_in and self.resting):  # what has come back is for this Worker
             self.offer()
         due = machine.next_deadline()
@@ -114,14 +114,14 @@ class SimWorker(SimSubmitter):
         """Which Futures are started here."""
         waits = self.waiting > 0 or bool(self.elsewhere.open)
         if is_stand_in(self.name):
-            return NONE if waits else LIMITED
-        return UNLIMITED if waits and self.workload.has_limits else ANY
+            return NONE if waits else ALONE
+        return SHARING if waits and self.workload.has_alone else ANY
 
-    def _offer_limited(self) -> None:
-        """Give own Futures with a time limit: they may not run here."""
-        limited = self.elsewhere.limited
-        while limited and (most := self.machine.urgent()) > 0:
-            self._give(self._cut(limited, most))
+    def _offer_alone(self) -> None:
+        """Give own Futures that have a Worker to themselves."""
+        alone = self.elsewhere.alone
+        while alone and (most := self.machine.urgent()) > 0:
+            self._give(self._cut(alone, most))
 
     # -- the helper thread -------------------------------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class SimWorker(SimSubmitter):
                 self._begin(BegunFuture(None, number, call.payload, call.function, self.clock.now))
             elif queue and not self.locked_in:
                 piece = queue[0]
-                if piece.todo and piece.terms.limit and self.waiting:
+                if piece.todo and piece.terms.is_alone and self.waiting:
                     self._pump()  # it goes back
                 elif piece.todo:
                     number, payload = piece.todo.popleft()
@@ -264,9 +264,8 @@ class SimWorker(SimSubmitter):
             self.world.observer.on_start(self.name, terms.submitter, running.number, terms.attempt)
         seconds = self._seconds_of(running)
         running.compute(self.clock.now + seconds)
-        if running.piece is not None and running.piece.terms.limit:
-            limit = running.piece.terms.limit / 1000
-            self.clock.at(self.clock.now + limit, self._be_late, running)
+        if running.piece is not None and (limit := running.piece.terms.conditions.limit):
+            self.clock.at(self.clock.now + limit / 1000, self._be_late, running)
         if running.spec.kind == CRASHES:
             self.clock.at(self.clock.now + seconds / 2, self._crash, running)
         self.times.on_segment(self.clock.now)
@@ -308,7 +307,7 @@ class SimWorker(SimSubmitter):
             self.parents.wait(running)
             for _ in range(spec.width):
                 payload = payload_of(self.world.next_tag(), spec.seconds, spec.width, spec.depth - 1, limit=spec.limit)
-                number = self.submit(payload, running.function, running.priority, spec.limit)
+                number = self.submit(payload, running.function, running.priority, read(payload).conditions)
                 self.parents.by_child[number] = running
         else:
             self._complete(running)
@@ -331,11 +330,11 @@ class SimWorker(SimSubmitter):
             self.resolve([running.number], [outcome], [(running.number, kind)] if kind else [])
 
     def queue_own(self, number: int, *, back: bool = False) -> None:
-        if not self.calls[number].limit:
+        if not self.calls[number].conditions.is_alone:
             super().queue_own(number, back=back)
             return
-        self.workload.expect_limits()
-        (self.elsewhere.limited.appendleft if back else self.elsewhere.limited.append)(number)
+        self.workload.expect_alone()
+        (self.elsewhere.alone.appendleft if back else self.elsewhere.alone.append)(number)
         self.elsewhere.open.add(number)
 
     def root_of(self, number: int) -> str:

@@ -19,7 +19,7 @@ from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectPeers, 
 from ..wire.names import broker_name
 from .attempts import ENDS_LIMIT, GIVE_UP_SECONDS, LACK_SECONDS, Attempts, Restarts, status_of
 from .brokers import broker_of
-from .overruns import LimitedFuture, Overruns
+from .overruns import AloneFuture, Overruns
 from .stand_ins import StandIns
 from .standstills import BLOCKED, BLOCKED_GRACE, KILLED_AS_BLOCKED, Sight, Standstills
 from .stops import KILLED_FOR_THAT, STOP_GRACE, Stop
@@ -294,7 +294,7 @@ class HostMachine:
                 actions.append(Suspend(slot, HOW_TRACED))
         return actions
 
-    def on_limited(self, found: Mapping[int, LimitedFuture], now: float) -> list[Action]:
+    def on_alone(self, found: Mapping[int, AloneFuture], now: float) -> list[Action]:
         """What Workers run that has a time limit: those are ended that are over it."""
         verdicts = self.overruns.look(found, now)
         return [AbortWorker(slot) if verdict == "abort" else KillWorker(slot) for slot, verdict in verdicts.items()]

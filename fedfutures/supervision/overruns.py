@@ -17,8 +17,8 @@ STOOD_STILL_SECONDS = 1.0
 """A look that comes so late shows that the host process itself stood still: with the whole job, or container."""
 
 
-class LimitedFuture(NamedTuple):
-    """A Future with a limit that is open in a Worker."""
+class AloneFuture(NamedTuple):
+    """A Future that has a Worker to itself and is open."""
 
     piece: int
     number: int
@@ -30,8 +30,8 @@ class Overruns:
 
     def __init__(self) -> None:
         self._due: float | None = None
-        self._aborted: dict[int, tuple[LimitedFuture, float]] = {}  # when to kill them
-        self._credit: dict[tuple[int, LimitedFuture], float] = {}  # seconds that count for nobody
+        self._aborted: dict[int, tuple[AloneFuture, float]] = {}  # when to kill them
+        self._credit: dict[tuple[int, AloneFuture], float] = {}  # seconds that count for nobody
 
     def next_deadline(self) -> float | None:
         """When to look next."""
@@ -41,7 +41,7 @@ class Overruns:
         """Whether to look now."""
         return self._due is not None and now >= self._due
 
-    def look(self, found: Mapping[int, LimitedFuture], now: float) -> dict[int, str]:
+    def look(self, found: Mapping[int, AloneFuture], now: float) -> dict[int, str]:
         """Take in what is open in all Workers; return whom to "abort" and whom to "kill"."""
         entries = found.items()
         self._credit = {entry: seconds for entry, seconds in self._credit.items() if entry in entries}
@@ -62,7 +62,7 @@ class Overruns:
         self._due = min([*times, now + LOOK_SECONDS]) if times else None
         return verdicts
 
-    def end(self, slot: int, last: LimitedFuture | None) -> LimitedFuture | None:
+    def end(self, slot: int, last: AloneFuture | None) -> AloneFuture | None:
         """A Worker has ended; return for which Future it was ended. `last`: what was open then."""
         limited, _ = self._aborted.pop(slot, (None, 0.0))
         return limited if limited == last else None

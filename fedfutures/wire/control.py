@@ -164,8 +164,10 @@ class WorkerEnded:
     piece: int  # the Batch of which it was running a Future; 0: none was running
     future: int
     dump: Text  # what faulthandler has written; ""
-    overran: int = 0  # the Batch of a Future that was over its time limit; 0: none was
-    late: int = 0  # that Future
+    ended_for: int = 0  # the host process has ended it for a Future: the kind of that one's outcome, as OVERRAN; else 0
+    ended_piece: int = 0  # the Batch of that Future
+    ended_future: int = 0
+    figure: int = 0  # of OUT_OF_MEMORY: how many bytes it used
 
 
 @dataclass(slots=True)

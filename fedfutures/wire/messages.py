@@ -16,17 +16,20 @@ from typing import get_args
 
 from ..lazy_dataclass import dataclass, field
 
-PROTOCOL = 7
+PROTOCOL = 8
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
 
 # What became of a Future: the kinds of an outcome. Bodies of VALUE and ERROR are payloads, with a seal if the run has a
 # key. Those of the others are msgpack or empty: a Broker makes them, and nobody takes them for a pickle.
 # The body of LOST is a text, or a text and True: the initializer of the Workers has raised.
-VALUE, ERROR, CANCELLED, POISONED, LOST, OVERRAN = range(6)
+VALUE, ERROR, CANCELLED, POISONED, LOST, OVERRAN, BEGUN_ONCE, OUT_OF_MEMORY = range(8)
 
-ANY, UNLIMITED, LIMITED, NONE = range(4)
-"""Which Futures a Worker starts: any; none with a time limit, for Futures wait in it; of a stand-in: those with one
-alone, or none."""
+ANY, SHARING, ALONE, NONE = range(4)
+"""Which Futures a Worker starts: any; only those that may share a Worker, for Futures wait in it; of a stand-in: only
+those that have a Worker to themselves, or none."""
+
+ALONE_FLAG, ONCE_FLAG, APART_FLAG = 1, 2, 4
+"""Bits of ``Batch.flags``: it has a Worker to itself; it starts once at most; all that it submits has one to itself."""
 
 Signed = int
 """A number that may be negative; all others may not."""
@@ -103,7 +106,7 @@ class Demand:
     count: int
     idle: int  # Workers behind the sender that have nothing to run; of a Worker: 1 or 0
     workers: int = 1  # Workers behind the sender; of a Worker: 0 while it starts nothing of others
-    starts: int = ANY  # of a Worker: ANY, UNLIMITED or LIMITED
+    starts: int = ANY  # of a Worker: ANY, SHARING, ALONE or NONE
 
 
 @dataclass(slots=True)
@@ -127,7 +130,7 @@ class Want:
 
 @dataclass(slots=True)
 class Batch:
-    """Work: Futures of one submitter that share function, attempt, crash count and limit. It can be split anywhere."""
+    """Work: Futures of one submitter that share function, attempt, crashes and conditions. It can be split anywhere."""
 
     piece: int
     submitter: str
@@ -141,6 +144,9 @@ class Batch:
     root: str = ""  # the Origin from whose Futures these stem: Origins get equal shares while both have work
     priority: Signed = 0  # higher ones first
     limit: int = 0  # milliseconds that each may take from its start on; 0: any time
+    flags: int = 0  # ALONE_FLAG and its kin
+    memory: int = 0  # bytes that each may use; 0: any number
+    avoid: list[str] = field(default_factory=list)  # hosts that are not to run these, as long as there are others
 
 
 @dataclass(slots=True)

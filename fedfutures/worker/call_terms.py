@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
+
+from ..federation.terms import FREE, Conditions
+from ..wire.messages import ALONE_FLAG, ONCE_FLAG
+from .retries import Retries, checked_retries
 
 LONGEST_SECONDS = 10 * 366 * 86_400.0
 
@@ -11,11 +16,50 @@ class CallTerms(NamedTuple):
     """Made once for many calls; None stands for calls that have none."""
 
     priority: int | None = None  # None: that of the Future which submits
-    time_limit: float | None = None  # in seconds
+    conditions: Conditions = FREE
+    retries: Retries | None = None
 
     def ranked(self, priority: int | None) -> CallTerms:
         """Return the same with this priority where they have none."""
         return self if self.priority is not None or priority is None else self._replace(priority=priority)
+
+    @property
+    def is_for_items(self) -> bool:
+        """Whether each item of a map has to be a Future of its own, to be ended or tried again alone."""
+        return self.conditions.is_alone or self.retries is not None
+
+
+def checked_terms(
+    priority: int | None = None, time_limit: Any = None, retries: Any = None, idempotent: Any = None,
+    cancellable: Any = None, memory: Any = None,
+) -> CallTerms | None:  # fmt: skip
+    """Return the terms that options give, None where they give none; raise TypeError or ValueError for wrong ones.
+
+    priority: an integer that was checked. The others: see :class:`fedfutures.futures.CallOptions`.
+
+    >>> checked_terms() is None, checked_terms(3).priority, checked_terms(time_limit=0.5).conditions.limit
+    (True, 3, 500)
+    """
+    seconds = checked_limit(time_limit)
+    tries = checked_retries(retries)
+    once = checked_flag("idempotent", idempotent) is False
+    if once and tries is not None:
+        raise ValueError("retries= runs a call again, and idempotent=False says that it may run once at most: give one")
+    flags = ONCE_FLAG if once else 0
+    if checked_flag("cancellable", cancellable):
+        flags |= ALONE_FLAG
+    limit = 0 if seconds is None else max(1, math.ceil(1000 * seconds))
+    conditions = Conditions(limit, flags, checked_memory(memory) or 0)
+    if priority is None and tries is None and conditions == FREE:
+        return None
+    return CallTerms(priority, FREE if conditions == FREE else conditions, tries)
+
+
+def checked_flag(name: str, value: Any) -> bool | None:
+    """Return True, False or None; raise TypeError for anything else."""
+    if value is None or isinstance(value, bool):
+        return value
+    raise TypeError(f"{name} must be True or False, not {value!r}")
 
 
 def checked_limit(time_limit: Any) -> float | None:
@@ -35,3 +79,15 @@ def checked_limit(time_limit: Any) -> float | None:
     if not 0.0 < seconds <= LONGEST_SECONDS:
         raise ValueError(f"time_limit must be above 0 seconds and at most ten years, not {time_limit!r}")
     return seconds
+
+
+def checked_memory(memory: Any) -> int | None:
+    """Return how many bytes a call may use; raise TypeError or ValueError for what is no number of bytes."""
+    if memory is None:
+        return None
+    if isinstance(memory, bool) or not hasattr(memory, "__index__"):
+        raise TypeError(f"memory must be a number of bytes or None, not {memory!r}")
+    count = memory.__index__()
+    if not 0 < count < 1 << 60:
+        raise ValueError(f"memory must be above 0 bytes and below an exabyte, not {memory!r}")
+    return int(count)

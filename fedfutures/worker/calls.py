@@ -29,7 +29,8 @@ from ..wire.seal import proof_of
 from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
 from .driver import DRIVEN, PUMP_DUE, Driver
-from .future import Future, invoke_callbacks, settle
+from .future import Future, settle
+from .future_fields import invoke_callbacks
 from .interrupts import calls_futures
 from .plain import ATOMS
 from .results import dump_result
@@ -97,7 +98,7 @@ class Calls:
         todo, finished, payloads, runners = piece.todo, piece.finished, self._payloads, self._runners
         surroundings, stamp, times = self._surroundings, piece.stamp, self._driver.times
         begin, load, isolation, state = surroundings.begin, payloads.load, surroundings.isolation, surroundings.state
-        began, size, limit, dump = monotonic(), 0, piece.terms.limit, stamp and self._dump_for(piece.terms.submitter)
+        began, size, limit, dump = monotonic(), 0, piece.limit_alone, stamp and self._dump_for(piece.terms.submitter)
         while True:
             try:
                 number, payload = todo.popleft()

@@ -13,7 +13,7 @@ from ..node import events as rules
 from ..wire.failures import load_failure
 from ..wire.messages import ERROR, VALUE
 from .driver import Driver
-from .future import call_of
+from .future_fields import call_of
 from .sealed import named
 from .submissions import Submissions
 

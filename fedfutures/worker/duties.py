@@ -12,7 +12,7 @@ from ..host.crash_cells import PIECE
 from ..node.events import Finished
 from ..node.pace import CUT_SECONDS, LOOK_SECONDS
 from ..node.workload import NO_MORE
-from ..wire.messages import ANY, LIMITED, NONE, UNLIMITED
+from ..wire.messages import ALONE, ANY, NONE, SHARING
 from ..wire.names import is_stand_in
 from . import journal, slices
 from .calls import Calls
@@ -58,11 +58,11 @@ class WorkerDuties:
             for back in workload.surplus(stuck, machine.unmet, last, locked_in=locked_in or leaving):
                 driver.step(back)
         starts = self._starts()
-        if starts in (UNLIMITED, NONE) and workload.queue:
+        if starts in (SHARING, NONE) and workload.queue:
             for back in workload.unfit():
                 driver.step(back)
-        if self._submissions.limited:
-            self._submissions.offer_limited()
+        if self._submissions.alone:
+            self._submissions.offer_alone()
         if own and (not locked_in or self._cells[PIECE]):  # else it takes the next one itself, as what it has recalled
             self._submissions.offer()
         driver.tick()
@@ -80,13 +80,13 @@ class WorkerDuties:
             )
 
     def _starts(self) -> int:
-        """Which Futures this Worker starts: those with a time limit not where others wait, who would end with them."""
-        if not (self._is_stand_in or self._workload.has_limits):
+        """Which Futures this Worker starts: those that may end it not where others wait, who would end with them."""
+        if not (self._is_stand_in or self._workload.has_alone):
             return ANY
-        waits = self._runners.suspended > 0 or self._submissions.limited.is_open()
+        waits = self._runners.suspended > 0 or self._submissions.alone.is_open()
         if self._is_stand_in:
-            return NONE if waits else LIMITED
-        return UNLIMITED if waits else ANY
+            return NONE if waits else ALONE
+        return SHARING if waits else ANY
 
     def send_results(self) -> None:
         """Send what has finished; what those Futures have printed goes out before. The lock is held."""

@@ -17,9 +17,9 @@ import weakref
 from collections.abc import Callable, Container
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from ..federation.terms import FREE, Conditions
 from ..program import safe_points
 from ..program.postponing import deliver, is_by_signal, pending
 from ..wire.functions import name_of
@@ -78,8 +78,8 @@ class Future(concurrent.futures.Future[T]):
     )  # fmt: skip
 
     _priority = 0  # of the class: few Futures have another, and only those pay for it
-    time_limit: float | None = None
-    """How many seconds the call may take from its start on (``options(time_limit=)``); None: any time."""
+    alone = False  # whether it has a Worker to itself, so it never runs in the one that submits it
+    conditions = FREE  # what options() say of it
     awaits: Any = None  # of one that stands for others, any of which will do: these
     on_cut: Callable[[Future, int], object] | None = None  # of a slice of a map: told how many items it keeps
 
@@ -122,10 +122,9 @@ class Future(concurrent.futures.Future[T]):
     def _condition(self) -> threading.Condition:  # type: ignore[override]
         if self._exception is not None:  # the standard library's functions look at a Future that has failed
             unasked.seen(self, self._home)
-        if self._cond is None:
-            with self._lock:
-                if self._cond is None:
-                    self._cond = threading.Condition(self._lock)
+        with self._lock:
+            if self._cond is None:
+                self._cond = threading.Condition(self._lock)
         return self._cond
 
     @property
@@ -252,61 +251,10 @@ def _is_for_the_program() -> bool:
     return current.is_origin and threading.current_thread() is threading.main_thread()
 
 
-# -- for the modules of this room and above: a Future shows users none of this, and no path pays a call for it --------
-
-
-def home_of(future: Any) -> Any:
-    """Return the node of a Future; None for one that ran in the process itself, and of other executors."""
-    return getattr(future, "_home", None)
-
-
-number_of: Callable[[Future], int] = attrgetter("_number")
-"""The number that a Future has at its node."""
-
-priority_of: Callable[[Future], int] = attrgetter("_priority")
-"""The priority that a Future was submitted with, or has from the Future that submitted it."""
-
-
-def call_of(future: Any) -> Any:
-    """Return what a node needs to run or send a Future that waits; None once it has started, and of other executors."""
-    return getattr(future, "_call", None)
-
-
-failure_of: Callable[[concurrent.futures.Future[Any]], BaseException | None] = attrgetter("_exception")
-"""The exception of a Future that has failed; asking does not count as having seen it."""
-
-value_of: Callable[[concurrent.futures.Future[Any]], Any] = attrgetter("_result")
-"""The value of a Future that has finished; None for others."""
-
-
-def is_finished(future: Future) -> bool:
-    """Whether a Future has a value or an exception: it was not cancelled."""
-    return future._state == FINISHED
-
-
-def put_value(future: Future, value: Any) -> None:
-    """Replace the outcome of a Future that has finished."""
-    future._exception, future._result = None, value
-
-
-def wait_for_any(signal: Future, others: Any) -> Future:
-    """Make a Future stand for others, any of which will do."""
-    signal.awaits = others
-    return signal
-
-
-def attend_cuts(future: Future, on_cut: Callable[[Future, int], object]) -> None:
-    """Have a callback told, when the slice of a map is cut, how many items it keeps."""
-    future.on_cut = on_cut
-
-
 def sleep_until_done(future: Future, timeout: float | None) -> None:
     """Have this thread sleep until a Future is done, or the time, in seconds, is over."""
     with future._condition:
         future._condition.wait_for(future.done, timeout)
-
-
-invoke_callbacks = Future._invoke_callbacks
 
 
 def _told(future: Future, *more: object) -> list[tuple[object, ...]]:
@@ -328,21 +276,21 @@ def put_priority(future: Future, priority: int) -> None:
     future._priority = priority
 
 
-def put_limit(future: Future, seconds: float | None) -> None:
-    """Give a new Future a time limit: it will not run in the Worker that submits it."""
-    future.time_limit = seconds
+def put_conditions(future: Future, conditions: Conditions) -> None:
+    """Give a new Future conditions; with some of them it will not run in the Worker that submits it."""
+    future.conditions, future.alone = conditions, conditions.is_alone
 
 
 @journal.after("run", lambda call, future, given: () if call is None else _told(future))
 def claim(future: Future, given: Container[int]) -> Any:
     """Make a Future this thread's to run; return its call, or None when it was cancelled, `given`, or started.
 
-    None, too, for one with a limit: it runs in a Worker of its own.
+    None, too, for one that has a Worker to itself.
     """
     lock = future._home.lock  # type: ignore[union-attr]
     lock.acquire()  # a third of what a with statement takes, on the way of each nested Future
     try:
-        if (call := future._call) is None or future._number in given or future._state != PENDING or future.time_limit:
+        if (call := future._call) is None or future._number in given or future._state != PENDING or future.alone:
             return None
         future._state, future._call = RUNNING, None
         return call

@@ -19,7 +19,8 @@ from ..wire.copies import Copies
 from ..wire.payload import Payloads
 from . import current, slices
 from .context import Context, Packed
-from .future import Future, call_of, put_call
+from .future import Future, put_call
+from .future_fields import call_of
 
 URGENT_PER_WORKER = 2
 

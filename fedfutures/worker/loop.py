@@ -74,8 +74,8 @@ class Loop:
                 self.rest()
 
     def _run_first(self, piece: HeldPiece) -> None:
-        """Run Futures of the first piece; those with a time limit go back where others wait, who would end as well."""
-        if piece.terms.limit and piece.todo and self._runners.suspended:
+        """Run Futures of the first piece; those that may end their Worker go back where others wait."""
+        if piece.terms.is_alone and piece.todo and self._runners.suspended:
             self._pump()
         else:
             self._run_fetched(piece)

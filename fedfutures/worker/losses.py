@@ -7,7 +7,8 @@ from typing import Any
 from ..errors import FederationLost, FutureError, InitializerFailed, PoisonedFuture, TaskTimeout
 from ..wire import codec
 from ..wire.messages import LOST, OVERRAN, POISONED
-from .future import Future, call_of
+from .future import Future
+from .future_fields import call_of
 from .lost_calls import text_of_call
 
 

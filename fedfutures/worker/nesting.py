@@ -15,10 +15,11 @@ from threading import get_ident
 from time import monotonic
 from typing import Any
 
+from ..federation.terms import FREE
 from .call_terms import CallTerms
 from .calls import CALLERS, Calls
 from .driver import DRIVEN, PUMP_DUE, Driver
-from .future import Future, add_greenlet, claim, put_limit, put_priority
+from .future import Future, add_greenlet, claim, put_conditions, put_priority
 from .local_calls import LocalCalls
 from .locks import Locks
 from .plain import ATOMS
@@ -86,12 +87,13 @@ class Nesting:
         if terms is not None and terms.priority is not None:
             context = context._replace(priority=terms.priority)
         future: Future[Any] = Future(self._submissions, next(self._numbers), (function, args, kwargs, context))
-        if terms is not None and terms.time_limit:
-            put_limit(future, terms.time_limit)
-            put_priority(future, context.priority)
-            self._driver.machine.workload.expect_limits()
-            self._submissions.give_limited(future, context.priority)
-            return future
+        if terms is not None and terms.conditions is not FREE:
+            put_conditions(future, terms.conditions)
+            if future.alone:
+                put_priority(future, context.priority)
+                self._driver.machine.workload.expect_alone()
+                self._submissions.give_alone(future, context.priority)
+                return future
         if context.priority:
             self._driver.machine.workload.expect_priorities()
             put_priority(future, context.priority)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..federation.terms import FREE
 from ..node import events as rules
 from ..program import postponing
 from ..program.process import ProcessChanges
@@ -26,7 +27,7 @@ from .definer import Definer
 from .driven_wait import DrivenWait
 from .driver import Driver
 from .files import CONSTANT
-from .future import Future, put_limit, put_priority
+from .future import Future, put_conditions, put_priority
 from .node import Node
 from .packer import Packer, Submitter, plain_payload
 from .providing import Provider
@@ -158,7 +159,8 @@ class Origin(Node):
         if terms is None:
             own.append(future)
         else:
-            put_limit(future, terms.time_limit)
+            if terms.conditions is not FREE:
+                put_conditions(future, terms.conditions)
             is_urgent = self._put_ranked(future, terms.priority or 0)
         if waits:
             return future

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from ..errors import FederationLost
+from ..federation.terms import FREE
 from ..node import events as rules
 from ..node.pace import BATCH_FUTURES_AT_MOST, CANCEL_WAITS_SECONDS
 from ..node.workload import Recalls
@@ -22,19 +23,10 @@ from ..wire.manifest import HAS_SEGMENTS
 from ..wire.messages import CANCELLED, ERROR, VALUE
 from ..wire.payload import Payloads
 from . import journal
+from .alone_queue import AloneQueue
 from .driver import Driver
-from .future import (
-    Future,
-    call_of,
-    mark_pending,
-    mark_running,
-    number_of,
-    priority_of,
-    put_call,
-    settle,
-    settle_cancelled,
-)
-from .limited_queue import LimitedQueue, milliseconds
+from .future import Future, mark_pending, mark_running, put_call, settle, settle_cancelled
+from .future_fields import call_of, number_of, priority_of
 from .local_queue import LocalQueue
 from .losses import loss_of
 from .sealed import SealedFutures, broken_seal, named
@@ -67,8 +59,8 @@ class Submissions:
     """The own Futures of a node, and where they are."""
 
     __slots__ = (
-        "__weakref__", "_driver", "_packing", "_recalls", "_sealed", "adapt", "ask", "callbacks",
-        "futures", "limited", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "size", "wait",
+        "__weakref__", "_driver", "_packing", "_recalls", "_sealed", "adapt", "alone", "ask", "callbacks",
+        "futures", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "size", "wait",
         "wake_greenlets",
     )  # fmt: skip
 
@@ -86,7 +78,7 @@ class Submissions:
         self.size = size  # of the Federation: how many Workers it has
         self.futures: dict[int, Future[Any]] = {}  # given to the Broker
         self.own = LocalQueue()  # neither given nor started
-        self.limited = LimitedQueue()  # the same, of a Worker those with a time limit
+        self.alone = AloneQueue()  # the same, of a Worker those that have another one to themselves
         self.numbers = journal.numbers(self.name)
         self.lost: FederationLost | None = None
         self._recalls, self._sealed = Recalls(), SealedFutures()
@@ -134,21 +126,21 @@ class Submissions:
             if offer.ids:
                 self._driver.step(offer)
 
-    def offer_limited(self) -> None:
-        """Give those with a time limit, whatever the Demand: they may not run here. The lock is held."""
-        while self.limited and (most := self.machine.urgent()) > 0:
-            offer = self._cut(*self.limited.highest(), min(most, BATCH_FUTURES_AT_MOST))
+    def offer_alone(self) -> None:
+        """Give those that have a Worker to themselves, whatever the Demand. The lock is held."""
+        while self.alone and (most := self.machine.urgent()) > 0:
+            offer = self._cut(*self.alone.highest(), min(most, BATCH_FUTURES_AT_MOST))
             if offer.ids:
                 self._driver.step(offer)
 
-    def give_limited(self, future: Future[Any], priority: int) -> None:
-        """Give a new Future with a time limit to the Broker, as soon as it can take it."""
-        self.limited.put(future, priority)
-        self._driver.send_now(self.offer_limited)
+    def give_alone(self, future: Future[Any], priority: int) -> None:
+        """Give a new Future that has a Worker to itself to the Broker, as soon as it can take it."""
+        self.alone.put(future, priority)
+        self._driver.send_now(self.offer_alone)
 
     def _cut(self, priority: int, level: deque[Future[Any]], most: int) -> rules.Offer:
         """Take Futures that share function and root from the old end of a level, ready to be sent."""
-        digest, root, size, limit = b"", "", 0, None
+        digest, root, size, conditions = b"", "", 0, FREE
         ids: list[int] = []
         payloads: list[bytes] = []
         futures, stamp, seal = self.futures, None, self.payloads.seal
@@ -163,14 +155,14 @@ class Submissions:
             if len(call) != 3 and (call := self._packed(future)) is None:
                 continue
             definition, payload, of_root = call
-            if ids and (definition.digest != digest or of_root != root or future.time_limit != limit):
+            if ids and (definition.digest != digest or of_root != root or future.conditions != conditions):
                 self._packing.unpack(future, priority)  # it may run here before it is given
                 self._put_back(future, priority)  # not into `level`, which may have been removed when it was empty
                 break
             if definition.snapshot is not None:
                 self._packing.tell(definition.snapshot)
             if not ids:
-                digest, root, limit = definition.digest, of_root, future.time_limit
+                digest, root, conditions = definition.digest, of_root, future.conditions
                 self.machine.own.define(definition.digest, definition.name, definition.body)
                 if seal is not None:
                     stamp = seal.stamp(digest, self.name)
@@ -179,11 +171,11 @@ class Submissions:
             payloads.append(payload if stamp is None else self._sealed.give(number, stamp.seal(number, payload)))
             size += len(payload)
             futures[number] = future
-        return rules.Offer(digest, ids, payloads, len(self.own), priority, root, milliseconds(limit))
+        return rules.Offer(digest, ids, payloads, len(self.own), priority, root, conditions)
 
     def _put_back(self, future: Future[Any], priority: int) -> None:
-        runs_elsewhere = future.time_limit and self.machine.role == "worker"
-        (self.limited if runs_elsewhere else self.own).put_back(future, priority)
+        runs_elsewhere = future.alone and self.machine.role == "worker"
+        (self.alone if runs_elsewhere else self.own).put_back(future, priority)
 
     def _packed(self, future: Future[Any]) -> Any:
         """Return the call of a Future of a Worker, packed; None if it has started, or cannot travel: then it fails."""
@@ -328,7 +320,7 @@ class Submissions:
 
     def cancel_open(self) -> None:
         """Cancel all that has not started; what was given is done when the Broker has answered."""
-        for future in [*self.own, *self.limited]:
+        for future in [*self.own, *self.alone]:
             self.cancel(future)
         with self.lock:
             if self.futures:
@@ -347,7 +339,7 @@ class Submissions:
     def recall(self) -> None:
         """Ask for the given Futures again, every so often: they are to run here."""
         with self.lock:
-            mine = [number for number, future in self.futures.items() if not future.time_limit]
+            mine = [number for number, future in self.futures.items() if not future.alone]
             wanted = self._recalls.due(mine, time.monotonic())
             if wanted:
                 self._driver.step(rules.CancelGiven(wanted))
@@ -378,11 +370,11 @@ class Submissions:
             if self.lost is not None:
                 return
             self.lost = error
-            for future in [*self.futures.values(), *self.own, *self.limited]:
+            for future in [*self.futures.values(), *self.own, *self.alone]:
                 self._settle(future, error)
             self.futures.clear()
             self.own.clear()
-            self.limited.clear()
+            self.alone.clear()
             self._sealed.clear()
         self._driver.service()
         self._driver.wake()
@@ -397,7 +389,7 @@ class Submissions:
                 return self.machine.own.explain(number, self.name), True
             if call_of(future) is None:
                 return "it runs here, or waits for Futures that it has submitted", False
-            queue = self.limited if future.time_limit else self.own
+            queue = self.alone if future.alone else self.own
             before = list(itertools.takewhile(lambda other: other is not future, queue))
         count = sum(call_of(other) is not None for other in before)
         place = f"it waits in the queue of this node, priority {priority_of(future)}, with {count} before it"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import greenlet
 
-from ..host.crash_cells import LIMITED_NUMBER, LIMITED_PIECE, LOOK_AT, NUMBER, OVER_AT, PIECE
+from ..host.crash_cells import ALONE_NUMBER, ALONE_PIECE, LOOK_AT, NUMBER, OVER_AT, PIECE
 from ..node.workload import HeldPiece, Workload
 from ..program.namespaces import Namespaces
 from ..program.snapshots import split
@@ -65,19 +65,22 @@ class Surroundings:
 
     @journal.before("start", lambda self, piece, number, limit=0: _told(self.pieces[piece], number))
     def begin(self, piece: int, number: int, limit: int = 0) -> None:
-        """A fetched Future is about to run, which may take so many milliseconds. The host process can see which one."""
+        """A fetched Future is about to run. The host process can see which one.
+
+        limit: of one that has this Worker to itself, how many milliseconds it may take; 0: it shares it with others.
+        """
         cells = self.cells
         cells[NUMBER], cells[PIECE] = number, piece
         if limit:
-            self._begin_limited(piece, number, limit)
+            self._begin_alone(piece, number, limit)
         self.context = None
         if not self.state.calm:
             self.settle()
 
-    def _begin_limited(self, piece: int, number: int, limit: int) -> None:
+    def _begin_alone(self, piece: int, number: int, limit: int) -> None:
         """Let the host process see when its time is over, and wake it if it looks too late."""
         cells, over_at = self.cells, time.monotonic_ns() + limit * 1_000_000
-        cells[LIMITED_PIECE], cells[LIMITED_NUMBER] = piece, number
+        cells[ALONE_PIECE], cells[ALONE_NUMBER] = piece, number
         cells[OVER_AT] = over_at
         if not 0 < cells[LOOK_AT] <= over_at:
             with contextlib.suppress(PermissionError):  # user code is somebody else now; the host looks each second

@@ -27,7 +27,8 @@ import greenlet
 from ..host.crash_cells import NUMBER, PIECE
 from .context import Context
 from .driver import DRIVEN
-from .future import Future, call_of, claim, sleep_until_done
+from .future import Future, claim, sleep_until_done
+from .future_fields import call_of
 from .locks import Locks
 from .process_parts import PARTS
 from .submissions import Submissions

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures._base import FINISHED
 from typing import Any
 
-from .future import Future, failure_of, home_of, is_finished, value_of
+from .future import Future
+from .future_fields import failure_of, home_of, is_finished, value_of
 
 _TOLD = "told"
 _OWN_STATE: Any = vars(Future)["_state"]

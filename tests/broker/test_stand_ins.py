@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from fedfutures.broker.events import AskStandIn, GaveUp, PeerLost
+from fedfutures.broker.events import AskStandIn, EndedFor, GaveUp, PeerLost
 from fedfutures.broker.stand_ins import ASKED_SECONDS, StandInRequests
 from fedfutures.supervision.stand_ins import STAND_INS_AT_MOST
 from fedfutures.wire import codec
-from fedfutures.wire.messages import ANY, LIMITED, LOST, NONE, OVERRAN, UNLIMITED, Demand, Results
+from fedfutures.wire.messages import ALONE, ANY, LOST, NONE, OVERRAN, SHARING, Demand, Results
 
 from .bench import BODY, Bench
 
@@ -41,7 +41,7 @@ def waiting(bench: Bench) -> Bench:
     bench.join("o", "origin")
     bench.say("o", BODY)
     bench.join("w")
-    bench.say("w", Demand(5, 1, 1, UNLIMITED))
+    bench.say("w", Demand(5, 1, 1, SHARING))
     return bench
 
 
@@ -51,12 +51,12 @@ def test_a_worker_in_which_a_future_waits_gets_those_without_a_limit(waiting: Be
     waiting.tick()
     assert waiting.given_to("w") == [[2]]
     assert asked(waiting) == 1
-    assert "it has a time limit" in waiting.broker.explain("o", 1)
+    assert "it has one to itself" in waiting.broker.explain("o", 1)
     waiting.join("h.s1")
-    waiting.say("h.s1", Demand(1, 1, 0, LIMITED))
+    waiting.say("h.s1", Demand(1, 1, 0, ALONE))
     assert waiting.given_to("h.s1") == [[1]]
     submit(waiting, [3], 3, 0)
-    waiting.say("h.s1", Results(1, 1, [1], [b"v"]), Demand(1, 1, 0, LIMITED))
+    waiting.say("h.s1", Results(1, 1, [1], [b"v"]), Demand(1, 1, 0, ALONE))
     waiting.tick()
     assert (waiting.given_to("h.s1"), asked(waiting)) == ([], 0), "it is no Worker of the run"
 
@@ -77,7 +77,7 @@ def test_they_are_set_aside_when_a_future_begins_to_wait_later(bench: Bench) -> 
     submit(bench, [1], 1, 500)
     bench.tick()
     assert asked(bench) == 0
-    bench.say("w", Demand(0, 0, 1, UNLIMITED))
+    bench.say("w", Demand(0, 0, 1, SHARING))
     assert asked(bench) == 1, "it waits for that very one, perhaps in a way that looks like work"
 
 
@@ -113,7 +113,7 @@ def test_what_was_too_late_fails_and_nothing_else(bench: Bench) -> None:
     bench.join("w", demand=9)
     submit(bench, [1, 2, 3], 1, 500)
     assert bench.given_to("w") == [[1, 2, 3]]
-    bench.step(PeerLost("w", "over its time limit", False, (1, 2), "where", "h", (1, 2)))
+    bench.step(PeerLost("w", "over its time limit", False, (1, 2), "where", "h", EndedFor(OVERRAN, 1, 2)))
     (results,) = bench.heard_by("o", Results)
     assert results.odd == [(2, OVERRAN)]
     assert codec.unpack_plain(results.outcomes[0]) == ["h", "w", 500, "where"]
@@ -125,6 +125,6 @@ def test_only_a_future_with_a_limit_can_be_too_late(bench: Bench) -> None:
     bench.say("o", BODY)
     bench.join("w", demand=1)
     submit(bench, [1], 1, 0)
-    bench.step(PeerLost("w", "over its time limit", False, (1, 1), "where", "h", (1, 1)))
+    bench.step(PeerLost("w", "over its time limit", False, (1, 1), "where", "h", EndedFor(OVERRAN, 1, 1)))
     assert bench.heard_by("o", Results) == []
     assert bench.broker.ledger.queue.count == 1

@@ -43,7 +43,7 @@ def test_a_late_future_ends_whatever_it_does(executor: Executor, function: Calla
     ) as found:
         future.result(SECONDS)
     assert 0.3 <= time.monotonic() - began < 0.3 + BOUND
-    assert (future.time_limit, found.value.seconds) == (0.3, 0.3)
+    assert (future.conditions.limit, found.value.seconds) == (300, 0.3)
     if function is not late.ignore_signals:
         assert "late_functions.py" in found.value.dump, "it says where it was"
     assert executor.submit(late.nap, 0).result(SECONDS) == 0

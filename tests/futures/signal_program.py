@@ -14,7 +14,7 @@ from signal import signal as signal_by_name
 from typing import Any
 
 from fedfutures import Executor, futures
-from fedfutures.worker.future import number_of
+from fedfutures.worker.future_fields import number_of
 
 LATE_SECONDS = 5.0
 

@@ -17,7 +17,7 @@ import pytest
 from launching import launch, write
 
 from fedfutures import Executor, Hosts, futures
-from fedfutures.worker.future import home_of, priority_of
+from fedfutures.worker.future_fields import home_of, priority_of
 
 LIMIT = 20.0
 
@@ -115,8 +115,8 @@ def test_an_item_of_starmap_that_holds_no_arguments(face: Any) -> None:
 
 def test_options_of_map_that_there_are_not(face: Any) -> None:
     for mapped in (face.group("g").map, face.options().map, face.starmap, futures.map_as_completed, futures.starmap):
-        with pytest.raises(TypeError, match=r"map\(\) got an unexpected keyword argument 'retries'"):
-            mapped(made.price, [1], retries=3)
+        with pytest.raises(TypeError, match=r"map\(\) got an unexpected keyword argument 'retry'"):
+            mapped(made.price, [1], retry=3)
 
 
 # -- names that others have ------------------------------------------------------------------------------------------

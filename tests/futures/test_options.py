@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fedfutures import Future, futures
+from fedfutures.federation.terms import Conditions
 from fedfutures.futures import CallOptions
 from fedfutures.futures.caller import Face
 from fedfutures.futures.mapping import MapOptions
@@ -23,7 +24,7 @@ class Heard:
         self.face = Face(self.submit, self.map, self.again)
 
     def again(self, **given: Any) -> CallOptions:
-        return CallOptions(self.face, given.get("priority"), given.get("seed"), given.get("time_limit"))
+        return CallOptions(self.face, **given)
 
     def submit(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any], terms: CallTerms | None) -> Future:
         self.terms.append(terms)
@@ -56,9 +57,9 @@ def test_a_time_limit_is_a_number_of_seconds() -> None:
     options.submit(abs, 1)
     options.options(priority=1).submit(abs, 1)
     options.options(time_limit=None).submit(abs, 1)
-    assert heard.terms == [CallTerms(None, 2.0), CallTerms(1, 2.0), None]
+    assert heard.terms == [CallTerms(None, Conditions(2000)), CallTerms(1, Conditions(2000)), None]
     list(options.map(abs, [1]))
-    assert heard.options[-1].terms() == CallTerms(None, 2.0)
+    assert heard.options[-1].terms() == CallTerms(None, Conditions(2000))
     assert repr(options) == "<options time_limit=2>"
     for wrong, kind in (("2", TypeError), (True, TypeError), (-1, ValueError), (float("nan"), ValueError)):
         with pytest.raises(kind, match="time_limit must be"):
@@ -74,7 +75,7 @@ def test_options_cannot_be_changed() -> None:
             setattr(options, name, 3)
     assert repr(options.options(seed=None)) == "<options priority=2>"
     assert repr(futures.options()) == "<options>"
-    with pytest.raises(TypeError, match="unexpected keyword argument 'retries'"):
-        options.options(retries=3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'retry'"):
+        options.options(retry=3)
     with pytest.raises(TypeError, match="priority must be an integer"):
         futures.options(priority="high")  # type: ignore[arg-type]

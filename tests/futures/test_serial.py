@@ -9,7 +9,7 @@ import pytest
 from fedfutures import futures
 from fedfutures.errors import LimitsNotKept
 from fedfutures.futures.serial import Serial
-from fedfutures.worker.call_terms import CallTerms
+from fedfutures.worker.call_terms import CallTerms, checked_terms
 
 
 def test_a_call_has_run() -> None:
@@ -21,7 +21,7 @@ def test_a_call_has_run() -> None:
 
 def test_a_limit_that_is_not_kept_is_said() -> None:
     with pytest.warns(LimitsNotKept, match="python -m fedfutures"):
-        assert Serial().submit(abs, (-1,), {}, CallTerms(time_limit=1.0)).result() == 1
+        assert Serial().submit(abs, (-1,), {}, checked_terms(time_limit=1.0)).result() == 1
     with pytest.warns(LimitsNotKept):
         assert list(futures.map(abs, [-1, 2], time_limit=1.0)) == [1, 2]
 

@@ -7,9 +7,9 @@ import os
 import pytest
 
 from fedfutures.host.crash_cells import (
+    ALONE_NUMBER,
+    ALONE_PIECE,
     HALF,
-    LIMITED_NUMBER,
-    LIMITED_PIECE,
     LOOK_AT,
     NUMBER,
     OVER_AT,
@@ -42,7 +42,7 @@ def test_what_a_worker_wrote_by_a_wild_pointer_says_nothing(junk: int) -> None:
         cells.cells[place] = junk
     for half in cells.halves:
         half[:] = b"\xff" * len(half)
-    assert (cells.running(), cells.limited()) == (None, None)
+    assert (cells.running(), cells.alone()) == (None, None)
     cells.spooled(5, b"tail")
     cells.cells[PIECE], cells.cells[NUMBER] = MAX_PIECE, MAX_COUNT
     assert cells.running() == (MAX_PIECE, MAX_COUNT)
@@ -66,11 +66,11 @@ def test_what_was_printed_and_not_written_comes_once() -> None:
 
 def test_a_future_with_a_limit_is_open_until_its_time_is_taken_back() -> None:
     cells = CrashCells()
-    assert cells.limited() is None
-    cells.cells[LIMITED_PIECE], cells.cells[LIMITED_NUMBER], cells.cells[OVER_AT] = 3, 7, 5_000
-    assert cells.limited() == (3, 7, 5_000)
+    assert cells.alone() is None
+    cells.cells[ALONE_PIECE], cells.cells[ALONE_NUMBER], cells.cells[OVER_AT] = 3, 7, 5_000
+    assert cells.alone() == (3, 7, 5_000)
     cells.look_at(4_000)
     assert cells.cells[LOOK_AT] == 4_000
     cells.cells[OVER_AT] = 0
-    assert cells.limited() is None
+    assert cells.alone() is None
     cells.close()

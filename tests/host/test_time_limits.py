@@ -10,13 +10,13 @@ import pytest
 from fedfutures.host.crash_cells import LOOK_AT
 from fedfutures.host.time_limits import TimeLimits
 from fedfutures.supervision.machine import AbortWorker, HostMachine
-from fedfutures.supervision.overruns import LimitedFuture
+from fedfutures.supervision.overruns import AloneFuture
 
 
-def child(slot: int, limited: LimitedFuture | None) -> Any:
+def child(slot: int, limited: AloneFuture | None) -> Any:
     cells = SimpleNamespace(cells=[0] * 9)
     cells.look_at = lambda at: cells.cells.__setitem__(LOOK_AT, at)
-    return SimpleNamespace(slot=slot, cells=cells, limited=lambda: limited)
+    return SimpleNamespace(slot=slot, cells=cells, alone=lambda: limited)
 
 
 @pytest.fixture
@@ -27,14 +27,14 @@ def time_limits() -> TimeLimits:
 
 
 def test_it_does_not_look_before_it_is_woken(time_limits: TimeLimits) -> None:
-    workers = [child(0, LimitedFuture(1, 1, 5.0))]
+    workers = [child(0, AloneFuture(1, 1, 5.0))]
     assert time_limits.tick(workers, 9.0) == []
     time_limits.on_wake()
     assert time_limits.tick(workers, 9.0) == [AbortWorker(0)]
 
 
 def test_workers_learn_when_it_looks_next(time_limits: TimeLimits) -> None:
-    workers = [child(0, LimitedFuture(1, 1, 5.0)), child(1, None)]
+    workers = [child(0, AloneFuture(1, 1, 5.0)), child(1, None)]
     time_limits.on_wake()
     assert time_limits.tick(workers, 4.5) == []
     assert time_limits.next_deadline() == 5.0

@@ -14,7 +14,7 @@ from launching import eventually
 from test_members import Canary, Member
 
 from fedfutures.wire.messages import Cancel, Chunk, Demand, Drop, Get, Holding, Results
-from fedfutures.worker.future import number_of
+from fedfutures.worker.future_fields import number_of
 
 np = pytest.importorskip("numpy")
 pytestmark = pytest.mark.host

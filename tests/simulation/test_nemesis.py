@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from fedfutures.simulation.nemesis import Nemesis, Swarm, draw_swarm
-from fedfutures.simulation.network import Conditions
+from fedfutures.simulation.network import LinkFaults
 from fedfutures.simulation.specs import payload_of
 from fedfutures.simulation.system import System
 from fedfutures.simulation.world import World
@@ -32,7 +32,7 @@ def test_one_swarm_in_eight_has_no_faults_and_no_fault_is_in_all() -> None:
 
 
 def test_the_brokers_between_programs_are_never_lost_for_good() -> None:
-    swarm = Swarm(Conditions(), deaths=20.0)
+    swarm = Swarm(LinkFaults(), deaths=20.0)
     system = system_of(swarm)
     Nemesis(system, swarm, until=3.0).begin()
     system.clock.run(until=9.0)
@@ -42,7 +42,7 @@ def test_the_brokers_between_programs_are_never_lost_for_good() -> None:
 
 
 def test_host_processes_of_programs_are_started_again() -> None:
-    swarm = Swarm(Conditions(), revivals=5.0)
+    swarm = Swarm(LinkFaults(), revivals=5.0)
     system = system_of(swarm)
     incarnations = {name: broker.incarnation for name, broker in system.brokers.items()}
     nemesis = Nemesis(system, swarm, until=2.0)
@@ -58,14 +58,14 @@ def test_host_processes_of_programs_are_started_again() -> None:
 
 def test_everything_that_can_be_made_good_heals() -> None:
     swarm = Swarm(
-        Conditions(drop=0.5), worker_crashes=5.0, broker_crashes=5.0, cuts=5.0, clogs=5.0, pauses=5.0, slowness=5.0
+        LinkFaults(drop=0.5), worker_crashes=5.0, broker_crashes=5.0, cuts=5.0, clogs=5.0, pauses=5.0, slowness=5.0
     )
     system = system_of(swarm)
     nemesis = Nemesis(system, swarm, until=2.0)
     nemesis.begin()
     system.clock.run(until=2.0)
     nemesis.heal()
-    assert system.conditions == Conditions()
+    assert system.conditions == LinkFaults()
     assert not any(link.cut or link.clogged_until > system.clock.now for link in system.faulty_links)
     assert not any(node.halted for node in system.nodes())
     system.clock.run(until=20.0)
@@ -75,7 +75,7 @@ def test_everything_that_can_be_made_good_heals() -> None:
 
 
 def test_hosts_that_give_up_leave_no_worker_and_what_waits_is_lost() -> None:
-    swarm = Swarm(Conditions(), gives_up=1.0)
+    swarm = Swarm(LinkFaults(), gives_up=1.0)
     system = system_of(swarm)
     nemesis = Nemesis(system, swarm, until=3.0)
     system.clock.run(until=0.5)
@@ -91,7 +91,7 @@ def test_hosts_that_give_up_leave_no_worker_and_what_waits_is_lost() -> None:
 
 
 def test_functions_that_are_forgotten_are_fetched_again() -> None:
-    swarm = Swarm(Conditions(), forgets=1.0)
+    swarm = Swarm(LinkFaults(), forgets=1.0)
     system = system_of(swarm)
     nemesis = Nemesis(system, swarm, until=3.0)
     origin = system.origins["o"]

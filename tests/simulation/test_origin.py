@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fedfutures.simulation.network import Conditions
+from fedfutures.simulation.network import LinkFaults
 from fedfutures.simulation.observer import Listener
 from fedfutures.simulation.origin import LINGER_SECONDS, SimOrigin
 from fedfutures.simulation.specs import payload_of, value_of
@@ -26,7 +26,7 @@ class Outcomes(Listener):
 def program(workers: int = 1) -> tuple[System, SimOrigin, Outcomes]:
     world, outcomes = World(1, checked_of=1), Outcomes()
     world.observer.register(outcomes)
-    system = System(world, workers, conditions=Conditions())
+    system = System(world, workers, conditions=LinkFaults())
     system.add_broker("b")
     for slot in range(1, 1 + workers):
         system.add_worker("b", slot)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fedfutures.simulation.network import Conditions, FaultyLink
+from fedfutures.simulation.network import FaultyLink, LinkFaults
 from fedfutures.simulation.system import System
 from fedfutures.simulation.world import World
 
 
-def chain(conditions: Conditions | None = None, drift: float = 0.0) -> System:
+def chain(conditions: LinkFaults | None = None, drift: float = 0.0) -> System:
     """Three Brokers in a row, a Worker at each, a program at the first."""
     system = System(World(1), 3, conditions=conditions, drift=drift)
     for name in ("b0", "b1", "b2"):
@@ -90,7 +90,7 @@ def test_clocks_run_fast_or_slow_within_the_drift(drift: float) -> None:
 
 def test_links_have_faults_where_there_are_conditions() -> None:
     assert chain().faulty_links == []
-    conditions = Conditions(drop=0.5)
+    conditions = LinkFaults(drop=0.5)
     links = chain(conditions).faulty_links
     assert len(links) == 2 * (2 + 3 + 1)
     assert all(isinstance(link, FaultyLink) and link.conditions is conditions for link in links)

@@ -10,11 +10,11 @@ from fedfutures.supervision.overruns import (
     ABORT_SECONDS,
     LOOK_SECONDS,
     STOOD_STILL_SECONDS,
-    LimitedFuture,
+    AloneFuture,
     Overruns,
 )
 
-ONE, OTHER = LimitedFuture(1, 7, 5.0), LimitedFuture(2, 8, 6.0)
+ONE, OTHER = AloneFuture(1, 7, 5.0), AloneFuture(2, 8, 6.0)
 
 
 def test_it_looks_when_the_first_time_is_over() -> None:
@@ -53,7 +53,7 @@ def test_a_worker_is_ended_for_what_was_open_then() -> None:
 def test_the_next_future_of_a_worker_has_a_time_of_its_own() -> None:
     overruns = Overruns()
     assert overruns.look({0: ONE}, 5.0) == {0: "abort"}
-    following = LimitedFuture(1, 8, 7.0)
+    following = AloneFuture(1, 8, 7.0)
     assert overruns.look({0: following}, 5.05) == {}
     assert overruns.look({0: following}, 6.9) == {}
     assert overruns.next_deadline() == 7.0
@@ -73,7 +73,7 @@ def test_time_in_which_the_host_process_stood_still_counts_for_nobody() -> None:
 @given(st.floats(0.0, STOOD_STILL_SECONDS), st.floats(0.001, 5.0))
 def test_a_look_that_is_a_little_late_grants_nothing(late: float, limit: float) -> None:
     overruns = Overruns()
-    mine = LimitedFuture(1, 1, 10.0 + limit)
+    mine = AloneFuture(1, 1, 10.0 + limit)
     for seconds in range(1 + int(limit)):
         assert overruns.look({0: mine}, 10.0 + seconds) == ({} if seconds < limit else {0: "abort"})
     if limit == int(limit):

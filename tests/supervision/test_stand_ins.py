@@ -6,7 +6,7 @@ import pytest
 
 from fedfutures.limits import LIMIT_EXIT_CODE
 from fedfutures.supervision.machine import AbortWorker, Ended, HostMachine, KillWorker, Start
-from fedfutures.supervision.overruns import ABORT_SECONDS, LimitedFuture
+from fedfutures.supervision.overruns import ABORT_SECONDS, AloneFuture
 from fedfutures.supervision.stand_ins import STAND_INS_AT_MOST, StandIns
 
 
@@ -57,7 +57,7 @@ def test_after_a_new_start_of_the_host_process_names_are_new() -> None:
 
 
 def test_who_is_over_a_time_limit_is_ended(host: HostMachine) -> None:
-    limited = LimitedFuture(1, 1, 5.0)
-    assert host.on_limited({0: limited}, 5.0) == [AbortWorker(0)]
-    assert host.on_limited({0: limited}, 5.0 + ABORT_SECONDS) == [KillWorker(0)]
+    limited = AloneFuture(1, 1, 5.0)
+    assert host.on_alone({0: limited}, 5.0) == [AbortWorker(0)]
+    assert host.on_alone({0: limited}, 5.0 + ABORT_SECONDS) == [KillWorker(0)]
     assert host.overruns.end(0, limited) == limited

@@ -14,12 +14,12 @@ GOLDEN: list[tuple[messages.Message, str]] = [
     (messages.Welcome(5, "h.broker", 7, 2, 9, 8), "9902030205a8682e62726f6b657207020908"),
     (messages.Refused(5, "why"), "9503030205a3776879"),
     (messages.Ack(True), "94040302c3"),
-    (messages.Demand(3, 1, 2, messages.UNLIMITED), "9705030203010201"),
+    (messages.Demand(3, 1, 2, messages.SHARING), "9705030203010201"),
     (messages.Function(b"digest", "f", b"body"), "96060302c406646967657374a166c404626f6479"),
     (messages.Want(b"digest"), "94070302c406646967657374"),
     (
-        messages.Batch(1, "o", b"f", 1, 0, 2, False, [4, 5], [b"x", b"y"], "o", -1, 1500),
-        "9f08030201a16fc40166010002c292040592c40178c40179a16fffcd05dc",
+        messages.Batch(1, "o", b"f", 1, 0, 2, False, [4, 5], [b"x", b"y"], "o", -1, 1500, 3, 4, ["b"]),
+        "dc001208030201a16fc40166010002c292040592c40178c40179a16fffcd05dc030491a162",
     ),
     (
         messages.Results(1, 2, [4, 5], [b"x", b"y"], [(5, 1)], 0.5, 2),
@@ -61,7 +61,7 @@ def test_no_instant_and_no_payload_is_anything_but_bytes() -> None:
 
 @pytest.mark.parametrize(("message", "golden"), GOLDEN, ids=lambda value: type(value).__name__)
 def test_bytes(message: messages.Message, golden: str) -> None:
-    assert messages.PROTOCOL == 7, "another version: other bytes are right, and all of these are to be made anew"
+    assert messages.PROTOCOL == 8, "another version: other bytes are right, and all of these are to be made anew"
     assert codec.encode(message, 3, 2).hex() == golden
 
 

@@ -9,7 +9,7 @@ import pytest
 from fedfutures.wire.failures import dump_failure
 from fedfutures.wire.messages import CANCELLED, ERROR, Batch, Results
 from fedfutures.worker.deferred import defer_outcomes
-from fedfutures.worker.future import number_of
+from fedfutures.worker.future_fields import number_of
 
 from .benches import Bench, batches, note
 

@@ -14,7 +14,7 @@ from fedfutures.node.pace import CUT_SECONDS, LOOK_SECONDS, REPORT_SECONDS
 from fedfutures.wire.messages import Batch, Demand, Results, Return, Running
 from fedfutures.worker import duties
 from fedfutures.worker.driver import DRIVEN
-from fedfutures.worker.future import call_of
+from fedfutures.worker.future_fields import call_of
 from fedfutures.worker.threads import STILL_SECONDS
 
 from .benches import Bench, note, noted

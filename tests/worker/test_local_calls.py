@@ -17,7 +17,7 @@ from fedfutures.wire.payload import Payloads
 from fedfutures.worker import current, local_calls
 from fedfutures.worker.call_terms import CallTerms
 from fedfutures.worker.context import Packed
-from fedfutures.worker.future import call_of
+from fedfutures.worker.future_fields import call_of
 from fedfutures.worker.local_calls import Parts, call, parts_of
 from fedfutures.worker.slices import Fold, Slice, Star
 

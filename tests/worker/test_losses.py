@@ -7,14 +7,14 @@ import pickle
 from fedfutures.errors import TaskTimeout
 from fedfutures.wire import codec
 from fedfutures.wire.messages import OVERRAN
-from fedfutures.worker.call_terms import CallTerms
+from fedfutures.worker.call_terms import checked_terms
 from fedfutures.worker.losses import loss_of
 
 from .benches import Bench, note
 
 
 def test_it_says_which_call_and_where_it_was(origin: Bench) -> None:
-    future = origin.node.submit(note, ("late",), {}, CallTerms(time_limit=1.5))
+    future = origin.node.submit(note, ("late",), {}, checked_terms(time_limit=1.5))
     report = ["h", "h.2", 1500, "Fatal Python error: Aborted\n\nStack (most recent call first):\n  line 5 in note\n"]
     error = loss_of(future, OVERRAN, codec.pack_plain(report))
     assert isinstance(error, TaskTimeout)

@@ -8,7 +8,7 @@ from fedfutures.wire.messages import (
     Batch,
 )
 from fedfutures.worker.call_terms import CallTerms
-from fedfutures.worker.future import call_of, priority_of
+from fedfutures.worker.future_fields import call_of, priority_of
 
 from .benches import Bench, here, note_other, noted, submit_two
 

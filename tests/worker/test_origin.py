@@ -11,7 +11,7 @@ from fedfutures.wire.messages import (
 )
 from fedfutures.wire.payload import Payloads
 from fedfutures.worker.call_terms import CallTerms
-from fedfutures.worker.future import priority_of
+from fedfutures.worker.future_fields import priority_of
 from fedfutures.worker.origin import Origin
 
 from .benches import Bench, batches, note

@@ -23,8 +23,8 @@ from fedfutures.wire.messages import (
     Stranger,
 )
 from fedfutures.worker import local_calls
-from fedfutures.worker.call_terms import CallTerms
-from fedfutures.worker.future import number_of
+from fedfutures.worker.call_terms import CallTerms, checked_terms
+from fedfutures.worker.future_fields import number_of
 
 from .benches import Bench, batches, here, note, note_other, submit_two
 
@@ -212,7 +212,7 @@ def test_a_reason_that_makes_no_sense_is_an_error_nevertheless(origin: Bench, ki
 # -- with a time limit -----------------------------------------------------------------------------------------------
 
 
-LIMITED = CallTerms(time_limit=0.5)
+LIMITED = checked_terms(time_limit=0.5)
 
 
 def limits(node: Bench) -> list[tuple[int, list[int]]]:

@@ -13,7 +13,8 @@ import pytest
 from fedfutures.host.crash_cells import NUMBER, PIECE
 from fedfutures.worker.context import Context
 from fedfutures.worker.driver import DRIVEN
-from fedfutures.worker.future import Future, call_of, settle
+from fedfutures.worker.future import Future, settle
+from fedfutures.worker.future_fields import call_of
 from fedfutures.worker.locks import Locks
 from fedfutures.worker.threads import HELP_AGAIN_SECONDS, PATIENT_SECONDS, STILL_SECONDS, OtherThreads
 from fedfutures.worker.turns import Turns

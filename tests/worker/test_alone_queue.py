@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from fedfutures.worker.alone_queue import AloneQueue
 from fedfutures.worker.future import Future, settle
-from fedfutures.worker.limited_queue import LimitedQueue, milliseconds
 
 
 def test_it_remembers_those_that_were_given_until_they_are_done() -> None:
-    queue, first, second = LimitedQueue(), Future(), Future()
+    queue, first, second = AloneQueue(), Future(), Future()
     assert not queue.is_open()
     queue.put(first, 0)
     queue.put(second, 3)
@@ -18,7 +18,3 @@ def test_it_remembers_those_that_were_given_until_they_are_done() -> None:
     assert queue.is_open()
     settle(second)
     assert not queue.is_open()
-
-
-def test_no_limit_is_rounded_to_none() -> None:
-    assert [milliseconds(seconds) for seconds in (None, 1e-9, 0.0011, 2.0)] == [0, 1, 2, 2000]

@@ -1,15 +1,14 @@
-"""Own Futures of a Worker that have a time limit: they run in other Workers, and are given away at once."""
+"""Own Futures of a Worker that have a Worker to themselves, another one: they are given away at once."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from .future import Future
 from .local_queue import LocalQueue
 
 
-class LimitedQueue(LocalQueue):
+class AloneQueue(LocalQueue):
     """Those that were not given yet. It remembers which are not done."""
 
     __slots__ = ("_open",)
@@ -28,12 +27,3 @@ class LimitedQueue(LocalQueue):
         if self._open:
             self._open = [future for future in self._open if not future.done()]
         return bool(self._open)
-
-
-def milliseconds(seconds: float | None) -> int:
-    """Return a time limit as messages have it.
-
-    >>> milliseconds(None), milliseconds(1.5), milliseconds(1e-9)
-    (0, 1500, 1)
-    """
-    return 0 if seconds is None else max(1, math.ceil(1000 * seconds))

@@ -1,0 +1,62 @@
+"""What the modules of this room and above read and write of a Future.
+
+Its users are shown none of this, and no path pays a call for it.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Callable
+from concurrent.futures._base import FINISHED
+from operator import attrgetter
+from typing import Any
+
+from .future import Future
+
+
+def home_of(future: Any) -> Any:
+    """Return the node of a Future; None for one that ran in the process itself, and of other executors."""
+    return getattr(future, "_home", None)
+
+
+number_of: Callable[[Future], int] = attrgetter("_number")
+"""The number that a Future has at its node."""
+
+priority_of: Callable[[Future], int] = attrgetter("_priority")
+"""The priority that a Future was submitted with, or has from the Future that submitted it."""
+
+
+def call_of(future: Any) -> Any:
+    """Return what a node needs to run or send a Future that waits; None once it has started, and of other executors."""
+    return getattr(future, "_call", None)
+
+
+failure_of: Callable[[concurrent.futures.Future[Any]], BaseException | None] = attrgetter("_exception")
+"""The exception of a Future that has failed; asking does not count as having seen it."""
+
+value_of: Callable[[concurrent.futures.Future[Any]], Any] = attrgetter("_result")
+"""The value of a Future that has finished; None for others."""
+
+
+def is_finished(future: Future) -> bool:
+    """Whether a Future has a value or an exception: it was not cancelled."""
+    return future._state == FINISHED
+
+
+def put_value(future: Future, value: Any) -> None:
+    """Replace the outcome of a Future that has finished."""
+    future._exception, future._result = None, value
+
+
+def wait_for_any(signal: Future, others: Any) -> Future:
+    """Make a Future stand for others, any of which will do."""
+    signal.awaits = others
+    return signal
+
+
+def attend_cuts(future: Future, on_cut: Callable[[Future, int], object]) -> None:
+    """Have a callback told, when the slice of a map is cut, how many items it keeps."""
+    future.on_cut = on_cut
+
+
+invoke_callbacks = Future._invoke_callbacks
