@@ -185,7 +185,7 @@ def _repaired(path: str, damaged: sqlite3.Connection) -> Opened:
             f"mv {path} {path}.damaged"
         )
     aside = _unused(path + ".damaged")
-    os.rename(path, aside)
+    _move_aside(path, aside)
     if os.path.exists(path + "-wal"):
         os.rename(path + "-wal", aside + "-wal")
     os.rename(fresh, path)
@@ -196,6 +196,14 @@ def _repaired(path: str, damaged: sqlite3.Connection) -> Opened:
         f"checkpoint {path} was damaged: {count:,} results are whole and were kept, the others are computed again; "
         f"the damaged file is {aside}",
     )
+
+
+def _move_aside(path: str, aside: str) -> None:
+    """Give a file that is about to be replaced another name; it keeps its own, lest a kill leaves nothing under that."""
+    try:
+        os.link(path, aside)
+    except OSError:  # this file system has no hard links
+        os.rename(path, aside)
 
 
 def _unused(path: str) -> str:

@@ -26,6 +26,23 @@ except CheckpointRefused as error:
 """
 
 
+KILLED = """
+import os, sys
+from fedfutures.checkpoint.store import opened_store
+calls = 0
+def struck(call):
+    def ends(*args):
+        global calls
+        calls += 1
+        if calls == int(sys.argv[2]):
+            os._exit(9)
+        call(*args)
+    return ends
+os.link, os.rename = struck(os.link), struck(os.rename)
+opened_store(sys.argv[1]).close()
+"""
+
+
 def test_two_programs_do_not_write_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened_store(str(tmp_path / "c"))
     command = [sys.executable, "-c", ANOTHER, str(tmp_path / "c")]
@@ -92,3 +109,17 @@ def test_a_file_of_which_nothing_can_be_saved_is_refused(tmp_path: Path) -> None
 def test_an_empty_file_is_a_new_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "c").touch(0o600)
     assert whole(tmp_path / "c", filled(tmp_path / "c", 2)) == 2
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_program_that_is_killed_as_it_repairs_loses_nothing(tmp_path: Path, at: int) -> None:
+    path = tmp_path / "c"
+    filled(path, 400)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    path.write_bytes(content)
+    command = [sys.executable, "-c", KILLED, str(path), str(at)]
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 9
+    store = opened_store(str(path))
+    assert 0 < store.count < 400
+    store.close()
