@@ -199,7 +199,7 @@ def _repaired(path: str, damaged: sqlite3.Connection) -> Opened:
 
 
 def _move_aside(path: str, aside: str) -> None:
-    """Give a file that is about to be replaced another name; it keeps its own, lest a kill leaves nothing under that."""
+    """Give a file that is about to be replaced another name; it keeps its own until then."""
     try:
         os.link(path, aside)
     except OSError:  # this file system has no hard links
