@@ -109,7 +109,7 @@ class Loop:
         if runners.ready or self._own or (self._workload.queue and not locks.locked_in) or runners.stopping:
             return
         if locks.locked_in:
-            self._submissions.recall()
+            self._submissions.cancelling.recall()
         if self._calls.has_enough and not locks.waits and self._leave():
             return
         if self._submissions.lost is not None:  # the Broker does not hear this Worker any more: another one is started

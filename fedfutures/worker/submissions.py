@@ -6,7 +6,6 @@ They are the home of these Futures: what a Future asks when somebody waits for i
 from __future__ import annotations
 
 import itertools
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
@@ -14,9 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from ..errors import FederationLost
 from ..federation.terms import FREE
 from ..node import events as rules
-from ..node.pace import BATCH_FUTURES_AT_MOST, CANCEL_WAITS_SECONDS
-from ..node.workload import Recalls
-from ..program import safe_points
+from ..node.pace import BATCH_FUTURES_AT_MOST
 from ..wire.failures import load_failure
 from ..wire.functions import Definition
 from ..wire.manifest import HAS_SEGMENTS
@@ -24,6 +21,7 @@ from ..wire.messages import CANCELLED, ERROR, VALUE
 from ..wire.payload import Payloads
 from . import journal
 from .alone_queue import AloneQueue
+from .cancelling import Cancelling
 from .driver import Driver
 from .future import Future, mark_pending, mark_running, put_call, settle, settle_cancelled
 from .future_fields import call_of, number_of, priority_of
@@ -59,8 +57,8 @@ class Submissions:
     """The own Futures of a node, and where they are."""
 
     __slots__ = (
-        "__weakref__", "_driver", "_packing", "_recalls", "_sealed", "adapt", "alone", "ask", "callbacks",
-        "futures", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "size", "wait",
+        "__weakref__", "_driver", "_packing", "_sealed", "adapt", "alone", "ask", "callbacks",
+        "cancelling", "futures", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "size", "wait",
         "wake_greenlets",
     )  # fmt: skip
 
@@ -81,7 +79,8 @@ class Submissions:
         self.alone = AloneQueue()  # the same, of a Worker those that have another one to themselves
         self.numbers = journal.numbers(self.name)
         self.lost: FederationLost | None = None
-        self._recalls, self._sealed = Recalls(), SealedFutures()
+        self.cancelling = Cancelling(driver, self.futures, driver.callbacks)
+        self._sealed = SealedFutures()
         self._packing: Any = None
         self.adapt, self.wake_greenlets = _adapt_nothing, _wake_nobody
 
@@ -286,69 +285,17 @@ class Submissions:
     # -- taking back -------------------------------------------------------------------------------------------------
 
     def cancel(self, future: Future[Any]) -> bool:
-        """Cancel a Future; if False is returned and a Broker drops it later even so, it is given again."""
-        if future.running():
-            return False
-        if not future.done():
-            self.cancel_all([future])
-        with self.lock:
-            if not future.done():
-                self._recalls.keep(number_of(future), time.monotonic())
-            return future.cancelled()
-
-    def cancel_all(self, futures: list[Future[Any]]) -> int:
-        """Cancel those that have not started, all with one question to the Broker; return how many those are."""
-        given: list[Future[Any]] = []
-        count = 0
-        with self.lock:
-            for future in futures:
-                if future.done() or future.running():
-                    continue
-                if number_of(future) in self.futures:
-                    given.append(future)
-                elif call_of(future) is not None:  # else it is running here
-                    count += 1
-                    if settle_cancelled(future):
-                        self.callbacks.append(future)
-            if given:
-                numbers = [number_of(future) for future in given]
-                self._recalls.forget(numbers)  # they are cancelled for good
-                self._driver.step(rules.CancelGiven(numbers))
-        self._wait_for_verdicts(given)
-        self._driver.service()
-        return count + sum(future.cancelled() for future in given)
+        """Cancel a Future that has not started."""
+        return self.cancelling.cancel(future)
 
     def cancel_open(self) -> None:
         """Cancel all that has not started; what was given is done when the Broker has answered."""
-        for future in [*self.own, *self.alone]:
-            self.cancel(future)
-        with self.lock:
-            if self.futures:
-                self._driver.step(rules.CancelGiven(list(self.futures)))
-        self._driver.service()
-
-    def _wait_for_verdicts(self, given: list[Future[Any]]) -> None:
-        """Wait until each of these is done or known to be running, for a bounded time."""
-        deadline = time.monotonic() + CANCEL_WAITS_SECONDS
-        for future in given:
-            while not future.done() and not future.running() and time.monotonic() < deadline:
-                self._driver.service()
-                if not future.done():
-                    safe_points.sleep(0.0005)
-
-    def recall(self) -> None:
-        """Ask for the given Futures again, every so often: they are to run here."""
-        with self.lock:
-            mine = [number for number, future in self.futures.items() if not future.alone]
-            wanted = self._recalls.due(mine, time.monotonic())
-            if wanted:
-                self._driver.step(rules.CancelGiven(wanted))
-                self._driver.flush()
+        self.cancelling.cancel_open([*self.own, *self.alone])
 
     @journal.before("arrive", lambda self, action: _told(self, action))
     def note_recalled(self, action: rules.Resolve) -> None:
         """Put those back that were cancelled because they were recalled: they have no outcome yet."""
-        if self._recalls.asked and (back := self._recalls.come_back(action.ids, action.odd)):
+        if back := self.cancelling.come_back(action):
             self._on_reclaim(rules.Reclaim(back))
 
     # -- life --------------------------------------------------------------------------------------------------------

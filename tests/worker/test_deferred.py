@@ -55,7 +55,7 @@ def test_errors_and_what_cannot_be_loaded(deferring: Bench, how: str) -> None:
 def test_what_was_recalled_comes_back_to_run_here(deferring: Bench) -> None:
     """It was cancelled at the Broker, but nobody has cancelled it."""
     future = give_one(deferring)
-    deferring.node.submissions.recall()
+    deferring.node.submissions.cancelling.recall()
     deferring.say(Results(1, 1, [1], [b""], [(1, CANCELLED)]))
     assert not future.cancelled()
     assert deferring.run() == [""]

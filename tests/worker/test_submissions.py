@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -10,12 +9,10 @@ import pytest
 from fedfutures.errors import FederationLost, InitializerFailed, PoisonedFuture, TaskTimeout
 from fedfutures.wire import codec
 from fedfutures.wire.messages import (
-    CANCELLED,
     LOST,
     OVERRAN,
     POISONED,
     Batch,
-    Cancel,
     Demand,
     Results,
     Running,
@@ -107,18 +104,6 @@ def test_a_reclaimed_one_that_was_cancelled_meanwhile_stays_so(origin: Bench) ->
     origin.say(Demand(5, 1, 3))
     assert not origin.node.own
     assert origin.heard(Batch) == []
-
-
-def test_many_are_cancelled_with_one_question(origin: Bench) -> None:
-    origin.say(Demand(3, 1, 3))
-    futures = [origin.node.submit(note, ("",), {}) for _ in range(5)]
-    origin.say(Running(1, [1]))
-    origin.heard()
-    threading.Timer(0.05, lambda: origin.say(Results(2, 1, [2], [b""], [(2, CANCELLED)]), Running(3, [3]))).start()
-    assert origin.node.cancel_all(futures) == 3
-    assert [(cancel.piece, cancel.ids) for cancel in origin.heard(Cancel)] == [(2, [2]), (3, [3])]
-    assert [future.cancelled() for future in futures] == [False, True, False, True, True]
-    assert origin.node.cancel_all(futures) == 0
 
 
 def explain_itself() -> str:
