@@ -63,7 +63,7 @@ class Node:
 
     def cancel_all(self, futures: list[Future[Any]]) -> int:
         """Cancel those that have not started; return how many those are."""
-        return self.submissions.cancelling.cancel_all(futures)
+        return self.submissions.cancel_all(futures)
 
     def call_soon(self, due: Due) -> bool:
         """Have something called by whoever drives next; False if the node is closed."""

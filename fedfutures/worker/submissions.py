@@ -288,6 +288,10 @@ class Submissions:
         """Cancel a Future that has not started."""
         return self.cancelling.cancel(future)
 
+    def cancel_all(self, futures: list[Future[Any]]) -> int:
+        """Cancel those that have not started; return how many those are."""
+        return self.cancelling.cancel_all(futures)
+
     def cancel_open(self) -> None:
         """Cancel all that has not started; what was given is done when the Broker has answered."""
         self.cancelling.cancel_open([*self.own, *self.alone])

@@ -15,7 +15,7 @@ def test_many_are_cancelled_with_one_question(origin: Bench) -> None:
     origin.say(Running(1, [1]))
     origin.heard()
     threading.Timer(0.05, lambda: origin.say(Results(2, 1, [2], [b""], [(2, CANCELLED)]), Running(3, [3]))).start()
-    assert origin.node.cancel_all(futures) == 3
+    assert origin.node.submissions.cancel_all(futures) == 3
     assert [(cancel.piece, cancel.ids) for cancel in origin.heard(Cancel)] == [(2, [2]), (3, [3])]
     assert [future.cancelled() for future in futures] == [False, True, False, True, True]
-    assert origin.node.cancel_all(futures) == 0
+    assert origin.node.submissions.cancel_all(futures) == 0
