@@ -1,4 +1,4 @@
-"""Taking back the Futures that a node has submitted: they are cancelled, or are to run here after all."""
+"""Taking back the Futures that a node has submitted: they are cancelled, or are to run or wait here after all."""
 
 from __future__ import annotations
 
@@ -78,13 +78,14 @@ class Cancelling:
                 if not future.done():
                     safe_points.sleep(0.0005)
 
-    # -- to run here -------------------------------------------------------------------------------------------------
+    # -- to wait here -------------------------------------------------------------------------------------------------
 
-    def recall(self) -> None:
-        """Ask for the given Futures again, every so often: they are to run here."""
+    def recall(self, numbers: Iterable[int] | None = None) -> None:
+        """Ask for given Futures again, every so often: for all that may run here, or for these."""
         with self._lock:
-            mine = [number for number, future in self._given.items() if not future.alone]
-            wanted = self._recalls.due(mine, time.monotonic())
+            if numbers is None:
+                numbers = [number for number, future in self._given.items() if not future.alone]
+            wanted = self._recalls.due(numbers, time.monotonic())
             if wanted:
                 self._driver.step(rules.CancelGiven(wanted))
                 self._driver.flush()

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 
 from .future import Future
 
+LATE = -(1 << 62)
+"""The level, below all priorities, of what would not be done in time: nothing of it is given."""
+
 
 class LocalQueue:
     """Own Futures, neither given nor started, by priority: the highest first. Any thread may put and take."""

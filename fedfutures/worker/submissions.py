@@ -25,7 +25,7 @@ from .cancelling import Cancelling
 from .driver import Driver
 from .future import Future, mark_pending, mark_running, put_call, settle, settle_cancelled
 from .future_fields import call_of, number_of, priority_of
-from .local_queue import LocalQueue
+from .local_queue import LATE, LocalQueue
 from .losses import loss_of
 from .sealed import SealedFutures, broken_seal, named
 
@@ -57,9 +57,8 @@ class Submissions:
     """The own Futures of a node, and where they are."""
 
     __slots__ = (
-        "__weakref__", "_driver", "_packing", "_sealed", "adapt", "alone", "ask", "callbacks",
-        "cancelling", "futures", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "size", "wait",
-        "wake_greenlets",
+        "__weakref__", "_driver", "_packing", "_sealed", "adapt", "alone", "ask", "callbacks", "cancelling", "futures",
+        "late", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "size", "wait", "wake_greenlets",
     )  # fmt: skip
 
     wait: Callable[[Future[Any], float | None], None]
@@ -81,6 +80,7 @@ class Submissions:
         self.lost: FederationLost | None = None
         self.cancelling = Cancelling(driver, self.futures, driver.callbacks)
         self._sealed = SealedFutures()
+        self.late: Any = None  # keeps back what would not be done before the walltime is over (:mod:`.late_futures`)
         self._packing: Any = None
         self.adapt, self.wake_greenlets = _adapt_nothing, _wake_nobody
 
@@ -98,6 +98,10 @@ class Submissions:
         self._packing, self.wait, self.ask = packing, wait, ask
         self.adapt = adapt or _adapt_nothing
         self.wake_greenlets = wake_greenlets or _wake_nobody
+
+    def heed(self, late: Any) -> None:
+        """From now on give nothing that would be late."""
+        self.late = late
 
     def handlers(self) -> dict[type, Callable[[Any], None]]:
         """Return what takes the machine's actions about own Futures."""
@@ -119,7 +123,7 @@ class Submissions:
             priority, level = own.highest()
             if priority > 0:
                 most += self._packing.urgent()
-            if most <= 0:
+            if most <= 0 or priority == LATE:
                 return
             offer = self._cut(priority, level, min(most, BATCH_FUTURES_AT_MOST))
             if offer.ids:
@@ -158,6 +162,8 @@ class Submissions:
                 self._packing.unpack(future, priority)  # it may run here before it is given
                 self._put_back(future, priority)  # not into `level`, which may have been removed when it was empty
                 break
+            if not ids and self.late is not None and self.late.takes(future, definition.digest):
+                continue
             if definition.snapshot is not None:
                 self._packing.tell(definition.snapshot)
             if not ids:
@@ -340,6 +346,8 @@ class Submissions:
                 return self.machine.own.explain(number, self.name), True
             if call_of(future) is None:
                 return "it runs here, or waits for Futures that it has submitted", False
+            if self.late is not None and self.late.has(future):
+                return "it waits in the queue of this node: it would not be done before the walltime is over", False
             queue = self.alone if future.alone else self.own
             before = list(itertools.takewhile(lambda other: other is not future, queue))
         count = sum(call_of(other) is not None for other in before)

@@ -158,6 +158,14 @@ def silence(node: Any) -> None:
     _record(node).silent = True
 
 
+def forget(node: Any, kind: type[BaseException]) -> None:
+    """The program knows of the errors of this kind."""
+    record, begin = _record(node), f"{kind.__name__}: "
+    with _lock:
+        record.open = {key: entry for key, entry in record.open.items() if not entry[2].startswith(begin)}
+        record.kinds = {kind: count for kind, count in record.kinds.items() if not kind[1].startswith(begin)}
+
+
 def _print(lines: list[str]) -> None:
     if lines and sys.stderr is not None:
         head = "fedfutures: these errors were raised, and nobody asked for them by result() or exception():"
