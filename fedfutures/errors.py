@@ -16,7 +16,8 @@
     │   └── RemoteException         stands for an exception that cannot travel
     ├── FederationLost              (also BrokenExecutor) nobody is left who could run anything
     │   ├── StartFailed             the Federation did not come up
-    │   └── InitializerFailed       the Executor's initializer raised
+    │   ├── InitializerFailed       the Executor's initializer raised
+    │   └── WalltimeReached         the time of the run is over, but for what the program needs to save
     ├── NotSupportedHere            a call that is not possible where it was made
     ├── NotCheckpointable           a call whose content cannot be told from others (with a checkpoint only)
     ├── CheckpointRefused           a file that is no checkpoint, is damaged, in use, or not this user's alone
@@ -257,6 +258,34 @@ class StartFailed(FederationLost):
 
 class InitializerFailed(FederationLost):
     """The `initializer` of an Executor raised on a Worker."""
+
+
+class WalltimeReached(FederationLost):
+    """The walltime of the run is over, but for the margin that the program has left to save what it has.
+
+    All Futures that are open raise it, and so does ``submit`` from then on.
+
+    Attributes: `seconds` (the walltime), `margin` (what is left, in seconds), `source` (who says so: "--walltime",
+    "SLURM_JOB_END_TIME"), `done` and `left` (what was done and what was not, in words), `early` (by how many seconds
+    it came before the margin, since nothing that waited would have been done in them).
+    """
+
+    _made_of = ("seconds", "margin", "source", "done", "left", "early")
+
+    def __init__(
+        self, seconds: float, margin: float, source: str, done: str, left: str = "", early: float = 0.0
+    ) -> None:  # fmt: skip
+        self.seconds, self.margin, self.source, self.early = seconds, margin, source, early
+        self.done, self.left = done, left
+        rest = margin + early
+        why = f"the walltime of {seconds:g} s ({source}) is over in {rest:.3g} s"
+        if early >= 0.1:
+            why += f", and nothing that waits would be done {margin:g} s before that"
+        count = f"Done: {done}. " + (f"{left[0].upper()}{left[1:]} cut off. " if left else "")
+        super().__init__(
+            f"{why}. {count}Save what you have now. To have the next run compute only what is missing: "
+            f"--checkpoint FILE, or Executor(checkpoint=FILE)."
+        )
 
 
 class NotSupportedHere(FedfuturesError, RuntimeError):

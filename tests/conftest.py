@@ -33,10 +33,10 @@ ONCE = (
     "faults/test_orphans.py", "faults/test_room.py", "faults/test_stops.py", "faults/test_system_limits.py",
     "faults/test_workers.py", "federation_live", "futures/test_inquiry.py", "futures/test_keeping.py",
     "futures/test_nesting.py", "futures/test_nobody_waits.py", "futures/test_order.py", "futures/test_patience.py",
-    "futures/test_progress.py", "futures/test_repeats.py", "futures/test_seeds.py", "futures/test_signals.py", "host/",
-    "hosts", "house", "lab", "launcher/cli/test_launch.py", "launcher/connector", "launcher/ssh",
-    "launcher/verbs/test_error_examples.py", "security", "simulation", "sockets", "test_docs.py", "test_failpoints.py",
-    "test_layers.py", "test_packages.py", "worker/test_large_values.py", "worker/test_leaving.py",
+    "futures/test_progress.py", "futures/test_repeats.py", "futures/test_seeds.py", "futures/test_signals.py",
+    "futures/test_timekeeper.py", "host/", "hosts", "house", "lab", "launcher/cli/test_launch.py", "launcher/connector",
+    "launcher/ssh", "launcher/verbs/test_error_examples.py", "security", "simulation", "sockets", "test_docs.py",
+    "test_failpoints.py", "test_layers.py", "test_packages.py", "worker/test_large_values.py", "worker/test_leaving.py",
 )  # fmt: skip
 """Hosts, networks, attacks, lossy links, signals, limits, words: what they show does not depend on Python's version."""
 ALWAYS = {"hosts/test_battery.py": "loopback-paramiko", "federation_live/test_code.py": ""}

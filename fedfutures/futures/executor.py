@@ -20,6 +20,7 @@ from ..host.hosts import Hosts
 from ..host.room import available_memory, refusal
 from ..host.settings import Settings
 from ..host.system import processors
+from ..host.walltime import checked_times, walltime_here
 from ..program import postponing, safe_points
 from ..program.callables import shown
 from ..program.postponing import deliver, pending
@@ -77,6 +78,10 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         "parallel"; or "serial": each call runs at once in this process, for debugging.
     checkpoint:
         A file that keeps the results: what it has is not computed again in the next run; see :doc:`checkpoints`.
+    walltime, walltime_margin:
+        How long this Executor may take, in seconds or as ``"1:30:00"``, and what of that is kept for saving. When only
+        the margin is left, open Futures raise :class:`~fedfutures.errors.WalltimeReached`; see :doc:`limits`. The
+        default is what the batch job has left, if its scheduler says so; ``"none"``: no walltime.
 
     >>> with Executor(mode="serial") as executor:
     ...     list(executor.map(pow, [2, 3], [5, 2]))
@@ -89,11 +94,14 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         initargs: tuple[Unpack[Ts]] = (),  # type: ignore[assignment]
         *, max_tasks_per_child: int | None = None, brokers: int = 1, hosts: Sequence[str] | Hosts | None = None,
         mode: Literal["parallel", "serial"] = "parallel", checkpoint: str | PathLike[str] | None = None,
+        walltime: float | str | None = None, walltime_margin: float | str | None = None,
         **unknown: Any,
     ) -> None:  # fmt: skip
         refuse(unknown, mp_context)
         hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(_names(hosts))
         _check(max_workers, initializer, max_tasks_per_child, brokers if hosts is None else 1, mode)
+        times = checked_times(walltime, walltime_margin)
+        has_own = (initializer, max_tasks_per_child, hosts, walltime) != (None,) * 4  # Workers, whatever else runs
         self._shutdown = False
         self._shutdown_lock = threading.Lock()
         self._federation: Federation | None = None
@@ -107,16 +115,16 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             self._node = kept(Serial(), self._keeper)
             if initializer is not None:
                 safe_points.apply(initializer, *initargs)
-        elif current.node is not None and initializer is None and max_tasks_per_child is None and hosts is None:
+        elif current.node is not None and not has_own:
             self._node = kept(current.node, self._keeper) if self._keeper else current.kept_node or current.node
             self._mine = weakref.WeakSet()
         elif not current.is_origin:
             raise NotSupportedHere(
                 "an Executor made inside a Future joins the Federation it runs in; initializer, "
-                "max_tasks_per_child and hosts belong to the one that started it"
+                "max_tasks_per_child, hosts and walltime belong to the one that started it"
             )
         else:
-            self._federation = _started(max_workers, initializer, initargs, max_tasks_per_child, brokers, hosts)
+            self._federation = _started(max_workers, initializer, initargs, max_tasks_per_child, brokers, hosts, times)
             self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()
 
@@ -367,8 +375,9 @@ def _names(hosts: Any) -> tuple[str, ...]:
 
 def _started(
     max_workers: int | None, initializer: Callable[..., object] | None, initargs: tuple[Any, ...],
-    max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None,
+    max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None, times: tuple[float | None, float | None],
 ) -> Federation:  # fmt: skip
+    walltime = walltime_here(*times, "walltime=")
     postponing.install()
     inherited: list[int] = []
     packed = None
@@ -384,7 +393,7 @@ def _started(
     # Only now the rest is loaded, while the host process loads its own.
     from .federation import Federation
 
-    return Federation(handle, prefix=False, initargs=initargs)
+    return Federation(handle, prefix=False, initargs=initargs, walltime=walltime)
 
 
 def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> HostHandle:

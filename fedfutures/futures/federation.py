@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import limits
-from ..errors import FederationLost, InitializerFailed, StartFailed
+from ..errors import FederationLost, InitializerFailed, StartFailed, WalltimeReached
 from ..host.handle import Heard, HostEnded, HostGone, HostHandle
+from ..host.walltime import Walltime
 from ..program import safe_points
 from ..program.process import ProcessChanges, adopt_authkey
 from ..sockets.sockets import context
@@ -34,6 +35,7 @@ from ..worker.origin import Origin
 from . import ends, nested, repeats
 from .patience import Patience
 from .printing import Printer
+from .timekeeper import Timekeeper
 
 LATE_SECONDS = 5.0
 """For how long the end waits for what threads submit that the program does not wait for."""
@@ -43,12 +45,13 @@ class Federation:
     """Joins a host process that was started when that is first needed; :meth:`close` ends it and all below it.
 
     `attach`: the index of the Broker that the Origin is to be a node of. `initargs` live as long as Workers may start:
-    a semaphore in them goes with the object that made it.
+    a semaphore in them goes with the object that made it. `walltime`: how long this run may take, if that is known.
     """
 
     def __init__(
-        self, handle: HostHandle, *, prefix: bool = True, attach: int = 0, initargs: tuple[Any, ...] = ()
-    ) -> None:
+        self, handle: HostHandle, *, prefix: bool = True, attach: int = 0, initargs: tuple[Any, ...] = (),
+        walltime: Walltime | None = None,
+    ) -> None:  # fmt: skip
         self._handle = handle
         self._settings = handle.settings
         self.size: int = handle.settings.size  # how many Workers it has, or is to have
@@ -66,6 +69,9 @@ class Federation:
         self._flooded = False  # whether threads submit on that the program does not wait for
         self._pid = os.getpid()
         self._initargs = initargs
+        self._walltime = walltime
+        self._timekeeper: Timekeeper | None = None
+        self.cut_short: WalltimeReached | None = None  # if the end of the program comes to know that
 
     @property
     def origin(self) -> Any:
@@ -104,6 +110,8 @@ class Federation:
         current.origins.add(origin)
         for name, value in current.constants.items():
             origin.share(name, value)
+        if self._walltime is not None:
+            self._timekeeper = Timekeeper(origin, self._walltime, self._fail)
         return origin
 
     def _heard(self, frame: Heard) -> None:
@@ -166,8 +174,16 @@ class Federation:
         :data:`LATE_SECONDS`.
         """
         origin = self._origin
+        if origin is None:
+            return
+        self._wait_for_all(origin)
+        error = origin.lost
+        if isinstance(error, WalltimeReached) and error.left and error.__traceback__ is None:  # nobody was told
+            self.cut_short = error
+
+    def _wait_for_all(self, origin: Any) -> None:
         late = busy = None
-        while origin is not None and origin.lost is None and not self._flooded:
+        while origin.lost is None and not self._flooded:
             maps = ends.open_maps(origin)
             if not (maps or origin.futures or origin.own):
                 if not self._cancelled:
@@ -226,14 +242,27 @@ class Federation:
         ends.cancel(ends.open_maps(origin))
         origin.submissions.cancel_open()
 
+    def on_said(self) -> None:
+        """The launcher has said that the walltime is over."""
+        self._forget_walltime(is_said=True)
+
+    def _forget_walltime(self, *, is_said: bool = False) -> None:
+        """Do not say of each Future that the walltime is over if the program knows, or its launcher says it."""
+        error = self._origin.lost
+        if isinstance(error, WalltimeReached) and (is_said or error.__traceback__ is not None):
+            unasked.forget(self._origin.submissions, WalltimeReached)
+
     def close(self) -> None:
         """End the host process and all below it, and wait for that; open Futures resolve as lost."""
         if self.is_closed or os.getpid() != self._pid:
             return
         self.is_closed = True
+        if self._timekeeper is not None:
+            self._timekeeper.stop()
         try:
             self._handle.hang_up()
             if self._origin is not None:
+                self._forget_walltime()
                 current.origins.discard(self._origin)
                 unasked.silence(self._origin.submissions)
                 self._origin.submissions.lose(FederationLost("the Federation was closed"))
@@ -262,6 +291,7 @@ class Federation:
         if self._origin is not None:
             if program_ends:
                 ends.note_unread(self._origin)
+            self._forget_walltime(is_said=program_ends)
             unasked.say(self._origin.submissions, ends=program_ends)
         self.close()
         repeats.warn(repeated)

@@ -8,11 +8,13 @@ from typing import Any, NoReturn
 from fedfutures.host.flags import shown
 from fedfutures.host.handle import command_here
 from fedfutures.host.settings import Settings
+from fedfutures.host.walltime import walltime_here
 
 from ..connector.access import remote_target
 from ..hosts.local import counted
 from ..layout.assemble import Request, assemble
 from ..layout.tree import Tree
+from . import walltimes
 from .options import Options
 
 Lines = list[tuple[str, Any]]
@@ -35,9 +37,10 @@ def plan_text(lines: Lines) -> str:
 
 def local_plan(options: Options, settings: Settings, command: list[str], tree: Tree) -> Lines:
     """Return the plan of a run on this machine alone."""
-    program, imported = _head(options, settings)
+    program, imported, *more = _head(options, settings)
     return [
         program,
+        *more,
         ("host", f"{settings.host}: {counted(settings)}"),
         ("brokers", tree.drawing()),
         ("start", shown(command_here(settings, command))),
@@ -71,4 +74,5 @@ def _head(options: Options, settings: Settings) -> Lines:
     return [
         ("program", shlex.join([options.place, *options.arguments])),
         ("import", f"{settings.program[1]} by Workers, when needed" if settings.program else "never: no main guard"),
+        *walltimes.planned(walltime_here(options.walltime, options.walltime_margin, "--walltime")),
     ]

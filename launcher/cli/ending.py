@@ -6,7 +6,8 @@ its ``atexit`` callbacks have run, for threads and callbacks may submit, too. Th
 ``atexit``: what was registered last runs first.
 
 Any other end is at once: another exit code, an exception, an interrupt. The Federation counts the Futures that it cuts
-off, and says how many.
+off, and says how many. A program that the walltime cuts short ends with the exit code 75: it has not caught
+``WalltimeReached``, or was waiting for Futures at its end.
 """
 
 from __future__ import annotations
@@ -19,12 +20,19 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn
 
+from fedfutures.errors import WalltimeReached
+
 from . import exits
+from .walltimes import EXIT_CODE
 
 
-def run_to_end(federation: Any, run: Callable[[], None]) -> NoReturn:
-    """Run the program, close the Federation, and exit as the program does."""
-    atexit.register(_last, federation)
+def run_to_end(federation: Any, run: Callable[[], None], how_to_go_on: Callable[[], str] = str) -> NoReturn:
+    """Run the program, close the Federation, and exit as the program does.
+
+    how_to_go_on: returns what to do when the walltime has cut the program short.
+    """
+    late = LateEnd(federation, how_to_go_on)
+    atexit.register(late.close)
     why = "the program failed"
     try:
         code = _run_and_drain(federation, run)
@@ -34,11 +42,14 @@ def run_to_end(federation: Any, run: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt as error:
         _report(error)
         _interrupted(federation)
+    except WalltimeReached as error:
+        late.say(error)
+        code = EXIT_CODE
     except BaseException as error:
         _report(error)
         code = 1
     else:
-        atexit.register(_drain, federation)
+        atexit.register(late.drain)
         raise SystemExit(code)
     federation.cut_off(why)
     raise SystemExit(code)
@@ -58,6 +69,8 @@ def _run_and_drain(federation: Any, run: Callable[[], None]) -> Any:
     # The program's frames are gone now, and with them the iterators of maps: nobody can read those maps any more.
     futures.end_main()
     federation.drain()
+    if federation.cut_short is not None:
+        raise federation.cut_short
     return code
 
 
@@ -74,24 +87,41 @@ def _status(code: Any) -> int:
     return code & 0xFF if isinstance(code, int) else 1
 
 
-def _drain(federation: Any) -> None:
-    """Wait for Futures after the threads of the program have ended, before its ``atexit`` callbacks run."""
-    from fedfutures.futures.federation import was_interrupted  # loaded long since; not when this module is
+class LateEnd:
+    """What is left when the main program has ended: threads, ``atexit`` callbacks, and what these have submitted."""
 
-    if was_interrupted():
-        _interrupted(federation)
-    try:
-        federation.drain()
-    except KeyboardInterrupt:
-        _interrupted(federation)
+    def __init__(self, federation: Any, how_to_go_on: Callable[[], str]) -> None:
+        self._federation, self._how_to_go_on = federation, how_to_go_on
+        self._is_said = False
 
+    def drain(self) -> None:
+        """Wait for Futures after the threads of the program have ended, before its ``atexit`` callbacks run."""
+        from fedfutures.futures.federation import was_interrupted  # loaded long since; not when this module is
 
-def _last(federation: Any) -> None:
-    """Wait for Futures after the ``atexit`` callbacks, and close the Federation."""
-    try:
-        federation.finish(program_ends=True)
-    except KeyboardInterrupt:
-        _interrupted(federation)
+        if was_interrupted():
+            _interrupted(self._federation)
+        try:
+            self._federation.drain()
+        except KeyboardInterrupt:
+            _interrupted(self._federation)
+
+    def close(self) -> None:
+        """Wait for Futures after the ``atexit`` callbacks, and close the Federation."""
+        try:
+            self._federation.finish(program_ends=True)
+        except KeyboardInterrupt:
+            _interrupted(self._federation)
+        if self._federation.cut_short is not None and not self._is_said:
+            self.say(self._federation.cut_short)
+            sys.stdout.flush()
+            os._exit(EXIT_CODE)  # nothing else changes the code of a program that has come to its end
+
+    def say(self, error: WalltimeReached) -> None:
+        """Say that the walltime has cut the program short, and how to go on."""
+        self._is_said = True
+        self._federation.on_said()
+        _report(error)
+        print(self._how_to_go_on(), file=sys.stderr, flush=True)
 
 
 def _interrupted(federation: Any) -> NoReturn:

@@ -15,6 +15,7 @@ from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
+from fedfutures.host.walltime import walltime_here
 
 from ..arguments import copies, suggestions
 from ..arguments.splitting import BadLine
@@ -22,6 +23,7 @@ from ..hosts.local import BATCH_VARIABLES, at_home, counted
 from ..layout.tree import HostPlan, plan
 from ..verbs import table
 from . import program as programs
+from . import walltimes
 from .ending import end_by_interrupt, run_to_end
 from .options import Options, parse
 
@@ -157,6 +159,7 @@ def run(
     options: Options, program: programs.Program, settings: Settings, start_hosts: Callable[[], HostHandle]
 ) -> NoReturn:
     """Start the hosts, become the Origin, and run the program to its end."""
+    walltime = walltime_here(options.walltime, options.walltime_margin, "--walltime")
     try:
         handle = start_hosts()
         # Load the rest only now, while the host process loads its modules.
@@ -166,7 +169,7 @@ def run(
 
         patience.be_quiet(options.quiet)
         programs.enter(program)
-        federation = Federation(handle, prefix=options.prefix)
+        federation = Federation(handle, prefix=options.prefix, walltime=walltime)
         current.become(federation.origin)
         if options.checkpoint is not None:
             from fedfutures.futures import keeping
@@ -186,4 +189,7 @@ def run(
         from .draining import drain_on_signals
 
         drain_on_signals(federation, options.drain)
-    run_to_end(federation, lambda: programs.run(program, options.arguments))
+    run_to_end(
+        federation, lambda: programs.run(program, options.arguments),
+        lambda: walltimes.how_to_go_on(options.line, options.checkpoint, options.place),
+    )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import Field, dataclass, fields
 from typing import Any
 
 from fedfutures.host.hosts import Hosts
+from fedfutures.host.walltime import checked_seconds, checked_times
 
 from ..arguments.parser import Parser
 from ..arguments.splitting import BadLine, Splitter
@@ -39,6 +40,8 @@ class Options:
     prefix: bool
     drain: float
     checkpoint: str | None
+    walltime: float | None  # seconds; infinite: none
+    walltime_margin: float | None
     dry_run: bool
 
 
@@ -72,6 +75,12 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
         help="on SIGTERM or SIGHUP, wait so long for open Futures; default: 0")  # fmt: skip
     add("--checkpoint", metavar="FILE",
         help="keep results in FILE; what it has is not computed again in the next run")  # fmt: skip
+    add("--walltime", type=_time, metavar="TIME",
+        help="how long the run may take: 90 (seconds), 30m, 1:30:00, 2-00:00:00, or none; default: as the batch job "
+             "has left, where its scheduler says so")  # fmt: skip
+    add("--walltime-margin", type=_time, metavar="TIME",
+        help="what of the walltime is left for saving when Futures raise WalltimeReached; default: a twentieth, "
+             "1 s to 60 s")  # fmt: skip
     add("--dry-run", action="store_true", help="print the plan and start nothing")
     add("--version", action="version", version=f"fedfutures {__version__}")
     return parser, known
@@ -109,6 +118,13 @@ def _number(kind: type[int] | type[float], least: int, most: int | None = None) 
     return read
 
 
+def _time(text: str) -> float:
+    try:
+        return 0.0 if text == "0" else checked_seconds("it", text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def parse(arguments: list[str]) -> Options:
     """Return the options; on bad ones, say so in one line and exit with code 2, as argparse does."""
     parser, known = options_parser()
@@ -123,6 +139,10 @@ def parse(arguments: list[str]) -> Options:
         parser.error("no program given")
     if hosts.names and hosts.file is not None:
         parser.error("--hosts and --hostfile exclude each other")
+    try:
+        checked_times(options.walltime, options.walltime_margin)
+    except ValueError as error:
+        parser.error(f"--walltime: {error}")
     if options.brokers > 1 and not hosts.names and hosts.file is None:
         _check_brokers(parser, options)
     return options

@@ -15,6 +15,11 @@ import atexit, sys
 from fedfutures_launcher.cli.ending import run_to_end
 
 class Federation:
+    cut_short = None
+
+    def on_said(self):
+        print("said", flush=True)
+
     def drain(self):
         print("drain", flush=True)
 
@@ -90,3 +95,33 @@ def test_a_program_exits_with_the_code_of_the_future_that_is_named() -> None:
     )
     assert ended.err == "fedfutures: SystemExit from work(2) ends the program\n"
     assert ended.code == 5
+
+
+REACHED = "from fedfutures.errors import WalltimeReached\nerror = WalltimeReached(9, 1, '--walltime', '3 Futures')\n"
+
+
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("program", "lines"),
+    [
+        ("raise error", ["said", "cut off: the program failed", "finish True"]),
+        ("Federation.cut_short = error", ["drain", "said", "cut off: the program failed", "finish True"]),
+        (
+            "import atexit\natexit.register(setattr, Federation, 'cut_short', error)",
+            ["drain", "drain", "finish True", "said"],
+        ),
+    ],
+    ids=["in the program", "while it waits", "still later"],
+)
+def test_a_program_that_the_walltime_cuts_short_has_an_exit_code_of_its_own(program: str, lines: list[str]) -> None:
+    ended = run(REACHED + program)
+    assert ended.out.splitlines() == lines
+    assert ended.code == 75
+    assert ended.err.count("the walltime of 9 s (--walltime) is over") == 1
+    assert "ending.py" not in ended.err
+
+
+@pytest.mark.host
+def test_a_program_that_catches_it_ends_as_it_wants() -> None:
+    ended = run(f"{REACHED}try:\n    raise error\nexcept WalltimeReached:\n    sys.exit(3)")
+    assert (ended.code, ended.err) == (3, "")
