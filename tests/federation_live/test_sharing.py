@@ -60,9 +60,10 @@ def test_shared_constants_reach_all_hosts(three: Lab, at: int) -> None:
 
 
 def test_origins_at_two_brokers_have_equal_shares(three: Lab) -> None:
-    first, second = three.site(0), three.site(2)
     found = [[], []]  # type: ignore[var-annotated]
-    sets = [[site.submit(spell, 0.005) for _ in range(600)] for site in (first, second)]
+    both = three.site(0), three.site(2)
+    pairs = [[site.submit(spell, 0.005) for site in both] for _ in range(600)]  # in turn, so that they begin together
+    sets = [[pair[which] for pair in pairs] for which in range(2)]
     for which, some in enumerate(sets):
         found[which] = [future.result(timeout=SECONDS) for future in some]
     begin = max(min(row[2] for row in rows) for rows in found)
