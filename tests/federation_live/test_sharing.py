@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,12 +61,13 @@ def test_shared_constants_reach_all_hosts(three: Lab, at: int) -> None:
 
 
 def test_origins_at_two_brokers_have_equal_shares(three: Lab) -> None:
-    found = [[], []]  # type: ignore[var-annotated]
     both = three.site(0), three.site(2)
-    pairs = [[site.submit(spell, 0.005) for site in both] for _ in range(600)]  # in turn, so that they begin together
-    sets = [[pair[which] for pair in pairs] for which in range(2)]
-    for which, some in enumerate(sets):
-        found[which] = [future.result(timeout=SECONDS) for future in some]
+    pairs = [[site.submit(spell, 0.02) for site in both] for _ in range(250)]  # in turn, so that they begin together
+    with ThreadPoolExecutor(2) as waiters:  # both are driven, each by the thread that waits for it
+        waits = [
+            waiters.submit(lambda which=which: [pair[which].result(SECONDS) for pair in pairs]) for which in (0, 1)
+        ]
+        found = [wait.result(SECONDS) for wait in waits]
     begin = max(min(row[2] for row in rows) for rows in found)
     end = min(max(row[3] for row in rows) for rows in found)
     done = [sum(begin <= row[2] and row[3] <= end for row in rows) for rows in found]
