@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .host.hosts import Hosts
     from .program.probes import changed
     from .worker.future import Future
+    from .worker.retries import Retries
 
     IS_ORIGIN: bool
     IS_RUNNING: bool
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "IS_ORIGIN", "IS_RUNNING", "SIZE", "Executor", "Future", "Hosts", "__version__", "changed", "errors", "explain",
-    "futures", "logger", "shared", "statistics", "worker",
+    "IS_ORIGIN", "IS_RUNNING", "SIZE", "Executor", "Future", "Hosts", "Retries", "__version__", "changed", "errors",
+    "explain", "futures", "logger", "shared", "statistics", "worker",
 ]  # fmt: skip
 
 # ``fedfutures.logging`` is not in __all__: ``from fedfutures import *`` would hide the standard library's.
@@ -39,6 +40,7 @@ _PLACES = {
     "Executor": ("fedfutures.futures.executor", "Executor"),
     "Future": ("fedfutures.worker.future", "Future"),
     "Hosts": ("fedfutures.host.hosts", "Hosts"),
+    "Retries": ("fedfutures.worker.retries", "Retries"),
     "changed": ("fedfutures.program.probes", "changed"),
     "errors": ("fedfutures.errors", ""),
     "explain": ("fedfutures.futures.inquiry", "explain"),

@@ -18,6 +18,7 @@ from ..program.postponing import deliver, pending
 from ..worker import current
 from ..worker.call_terms import CallTerms
 from ..worker.future import Future
+from ..worker.retries import Retries
 from ..worker.seeding import rng
 from ..worker.slices import Arguments
 from . import ends, reduction
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "Arguments", "CallOptions", "CancelledError", "Future",
-    "Group", "GroupStatistics", "TimeoutError", "as_completed", "group", "map", "mapReduce", "mapScan",
+    "Group", "GroupStatistics", "Retries", "TimeoutError", "as_completed", "group", "map", "mapReduce", "mapScan",
     "map_as_completed", "map_reduce", "map_scan", "options", "rng", "shutdown", "starmap", "submit", "wait",
 ]  # fmt: skip
 
@@ -243,7 +244,7 @@ def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:
     ends.shut(node or _serial, wait, cancel_futures)
     if node is None:
         return
-    open_futures = [*node.futures.values(), *node.own]
+    open_futures = node.open_futures()
     if cancel_futures:
         node.cancel_all(open_futures)
     if wait:

@@ -154,7 +154,7 @@ def what_is_open(node: Any) -> str:
     if not node.runs_at_once:
         node.service()
         slices = {future for feeder in maps for future in feeder.window.away()}
-        mine = {*list(node.futures.values()), *list(node.own)} - slices
+        mine = {*node.open_futures()} - slices
         count = sum(not future.done() for future in mine)
     parts = [f"{count:,} Future{'s' * (count != 1)}"] if count else []
     if len(maps) == 1:

@@ -185,7 +185,7 @@ class Federation:
         late = busy = None
         while origin.lost is None and not self._flooded:
             maps = ends.open_maps(origin)
-            if not (maps or origin.futures or origin.own):
+            if not (maps or origin.open_futures()):
                 if not self._cancelled:
                     nested.wait_until_idle(origin)
                 return
@@ -203,7 +203,7 @@ class Federation:
 
     def _wait_for_open(self, origin: Any) -> None:
         # Weakly: results that nobody holds are not to be held here until the last one has come.
-        open_ones = [weakref.ref(future) for future in [*origin.futures.values(), *origin.own] if not future.done()]
+        open_ones = [weakref.ref(future) for future in origin.open_futures() if not future.done()]
         ends.wait_for(origin, filter(None, (reference() for reference in open_ones)))
         if not open_ones:  # what has come is being taken in by another thread
             origin.service()

@@ -19,7 +19,7 @@ from ..worker import seeding
 from ..worker.call_terms import CallTerms, checked_terms
 from ..worker.future import Future, settle
 from ..worker.future_fields import wait_for_any
-from ..worker.slices import Slice, WholeSlice
+from ..worker.slices import OneItem, Slice, WholeSlice
 from ..worker.unasked import bystanders
 from .feeding import Feeder
 from .node import AnyNode
@@ -110,8 +110,9 @@ def _begun(
         given = Kept(iterables, keeper, keeper.digests_of(node, function), stream, in_order=arrivals is None)
     terms = options.terms()
     chunksize = 1 if terms is not None and terms.is_for_items else options.chunksize
+    kind = Slice if chunksize is None else OneItem if terms is not None and terms.retries is not None else WholeSlice
     feeder = Feeder(
-        node, Slice(function) if chunksize is None else WholeSlice(function), given, chunksize,
+        node, kind(function), given, chunksize,
         options.buffersize, terms, options.join, None if arrivals is None else arrivals.watch, stream,
     )  # fmt: skip
     deadline = None if options.timeout is None else time.monotonic() + options.timeout

@@ -63,8 +63,7 @@ class Patience:
 
 def waited_for(node: Any) -> str:
     """Return what is not done at a node, with one of it that runs; an empty string when all is done."""
-    with node.lock:
-        futures = [future for future in (*node.futures.values(), *node.own) if not future.done()]
+    futures = [future for future in node.open_futures() if not future.done()]
     maps = ends.open_maps(node)
     of_maps = {future for feeder in maps for future in feeder.window.away()}
     count = sum(future not in of_maps for future in futures)

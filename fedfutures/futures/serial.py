@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 from ..errors import LimitsNotKept
 from ..program.callables import not_callable
 from ..program.postponing import calls_program
+from ..wire.failures import add_lines
 from ..wire.functions import Wrapper, name_of
 from ..wire.payload import Payloads
 from ..worker.call_terms import CallTerms
 from ..worker.future import Future, resolved
+from ..worker.retries import Retries, Tries
 from ..worker.slices import LocalSubmitter
 
 calls_program(__name__)
@@ -53,7 +56,10 @@ class Serial:
                 value.__reduce__()
         name, number = name_of(function), next(self._numbers)
         try:
-            value = function(*args, **kwargs)
+            if terms is None or terms.retries is None:
+                value = function(*args, **kwargs)
+            else:
+                value = tried(terms.retries, function, args, kwargs)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -81,3 +87,18 @@ class Serial:
 
     def wait(self, future: Future, timeout: float | None) -> None:
         """Every Future is done."""
+
+
+def tried(retries: Retries, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Make a call, and again, here and now, as often as it raises and `retries` say so."""
+    tries = Tries(retries, time.monotonic())
+    while True:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            seconds = tries.wait_after(error)
+            if seconds is None:
+                if told := tries.told(time.monotonic()):
+                    add_lines(error, told)
+                raise
+        time.sleep(seconds)

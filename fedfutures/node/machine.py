@@ -384,7 +384,7 @@ class WorkerMachine:
         return {
             "held": sum(len(held.pending) for held in self.held.values()),
             "given": self.own.count,
-            "own": self.asking.load.own,
+            "own": self.asking.load.own + self.own.retrying,
             "busy": int(self.asking.load.busy),
             "functions": len(self._bodies),
             "unacknowledged": len(self.channel.unacknowledged),

@@ -15,13 +15,14 @@ FUNCTIONS_KEPT = 1024
 class OwnPieces:
     """Each Future given is in one piece, until its outcome has come or a new session begins."""
 
-    __slots__ = ("_definitions", "_sent", "_uses", "count", "made", "pieces", "where")
+    __slots__ = ("_definitions", "_sent", "_uses", "count", "made", "pieces", "retrying", "where")
 
     def __init__(self) -> None:
         self.pieces: dict[int, tuple[bytes, set[int]]] = {}  # number -> (function, Futures that are open)
         self.where: dict[int, int] = {}  # Future -> the piece it went in
         self.made = 0  # how many pieces there ever were
         self.count = 0  # how many Futures are given; a field, for each submit looks at it
+        self.retrying = 0  # how many are not given, but wait for their next try
         self._definitions: dict[bytes, Function] = {}
         self._uses: dict[bytes, int] = {}  # how many pieces are of each function
         self._sent: set[bytes] = set()  # functions that the Broker was sent
@@ -95,6 +96,10 @@ class OwnPieces:
         """Return which of these Futures of a piece are open; None where the piece is not known."""
         entry = self.pieces.get(piece)
         return None if entry is None else [number for number in ids if number in entry[1]]
+
+    def put_off(self, count: int) -> None:
+        """So many own Futures wait for their next try."""
+        self.retrying = count
 
     def take_back(self) -> list[int]:
         """A new session: return all that was given, the first first, and forget it and what the Broker knew."""

@@ -126,6 +126,16 @@ def add_note(error: BaseException, where: Where, item: str = "") -> None:
         pass
 
 
+def add_lines(error: BaseException, *lines: str) -> None:
+    """Add lines for people to an exception, unless it takes no notes."""
+    try:
+        notes = [*getattr(error, "__notes__", ())]
+        about = [note for note in notes if is_about(note)]  # stays the last one
+        vars(error)["__notes__"] = [*(note for note in notes if not is_about(note)), *map(AdviceNote, lines), *about]
+    except Exception:
+        pass
+
+
 @functools.cache
 def _exception_pickler() -> Any:
     class ExceptionPickler(value_pickler()):  # type: ignore[misc]

@@ -30,7 +30,7 @@ from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
 from .driver import DRIVEN, PUMP_DUE, Driver
 from .future import Future, settle
-from .future_fields import invoke_callbacks
+from .future_fields import home_of, invoke_callbacks
 from .interrupts import calls_futures
 from .plain import ATOMS
 from .results import dump_result
@@ -238,9 +238,13 @@ class Calls:
             surroundings.end_scope()
         if before_settling is not None:
             before_settling()
+        again = None if failure is None or future.tries is None else future.tries.remade()
         self._lock.acquire()
         try:
-            has_callbacks = settle(future, value, failure)
+            if again is not None and home_of(future).retrier.takes(future, failure, again):
+                has_callbacks = False
+            else:
+                has_callbacks = settle(future, value, failure)
         finally:
             self._lock.release()
         if has_callbacks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..node import events as rules
@@ -17,12 +17,19 @@ from .future_fields import call_of, number_of
 
 
 class Cancelling:
-    """Asks the Broker for Futures that it was given (`given`, by number); those that wait here it settles itself."""
+    """Asks the Broker for Futures that it was given (`given`, by number); those that wait here it settles itself.
 
-    __slots__ = ("_callbacks", "_driver", "_given", "_lock", "_recalls")
+    drop: has a Future wait no more for its next try; returns whether it did.
+    """
 
-    def __init__(self, driver: Driver, given: dict[int, Future[Any]], callbacks: deque[Any]) -> None:
+    __slots__ = ("_callbacks", "_driver", "_drop", "_given", "_lock", "_recalls")
+
+    def __init__(
+        self, driver: Driver, given: dict[int, Future[Any]], callbacks: deque[Any],
+        drop: Callable[[Future[Any]], bool],
+    ) -> None:  # fmt: skip
         self._driver, self._lock, self._given, self._callbacks = driver, driver.lock, given, callbacks
+        self._drop = drop
         self._recalls = Recalls()
 
     # -- for good ----------------------------------------------------------------------------------------------------
@@ -48,10 +55,8 @@ class Cancelling:
                     continue
                 if number_of(future) in self._given:
                     given.append(future)
-                elif call_of(future) is not None:  # else it is running here
-                    count += 1
-                    if settle_cancelled(future):
-                        self._callbacks.append(future)
+                else:
+                    count += self._cancel_here(future)
             if given:
                 numbers = [number_of(future) for future in given]
                 self._recalls.forget(numbers)  # they are cancelled for good
@@ -59,6 +64,14 @@ class Cancelling:
         self._wait_for_verdicts(given)
         self._driver.service()
         return count + sum(future.cancelled() for future in given)
+
+    def _cancel_here(self, future: Future[Any]) -> bool:
+        """Cancel a Future that was not given, unless it is running here. The lock is held."""
+        if future.done() or (call_of(future) is None and not self._drop(future)):
+            return False
+        if settle_cancelled(future):
+            self._callbacks.append(future)
+        return True
 
     def cancel_open(self, waiting: Iterable[Future[Any]]) -> None:
         """Cancel those that are `waiting` here, and all that was given: that is done when the Broker has answered."""
@@ -75,6 +88,9 @@ class Cancelling:
         for future in given:
             while not future.done() and not future.running() and time.monotonic() < deadline:
                 self._driver.service()
+                with self._lock:
+                    if number_of(future) not in self._given:  # it has raised meanwhile, and waits for its next try
+                        self._cancel_here(future)
                 if not future.done():
                     safe_points.sleep(0.0005)
 

@@ -56,8 +56,8 @@ class Driver:
 
     __slots__ = (
         "_busy", "_driving", "_duties", "_gate", "_handlers", "_helper", "_helper_poller", "_meta_poller",
-        "_outbox", "_poller", "_wake_read", "_wake_write", "_watched", "callbacks", "closed", "lock", "machine",
-        "main", "meta", "name", "times", "woken",
+        "_on_alarm", "_outbox", "_poller", "_wake_read", "_wake_write", "_watched", "alarm_at", "callbacks", "closed",
+        "lock", "machine", "main", "meta", "name", "times", "woken",
     )  # fmt: skip
 
     def __init__(self, owner: Any, facts: dict[str, Any], machine: WorkerMachine) -> None:
@@ -69,6 +69,8 @@ class Driver:
         self.closed = False
         self.times = [time.monotonic(), 0.0]
         self.woken = False
+        self.alarm_at = math.inf  # when what has set an alarm is called
+        self._on_alarm: Callable[[], object] = lambda: None
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._outbox: list[bytes] = []
         self._handlers: dict[type, Callable[[Any], None]] = {}
@@ -91,6 +93,16 @@ class Driver:
     def handle(self, action: type, handler: Callable[[Any], None]) -> None:
         """From now on this function takes actions of this type."""
         self._handlers[action] = handler
+
+    def on_alarm(self, call: Callable[[], object]) -> None:
+        """Have this called, with the lock held, by whoever drives at the time of the alarm, or after it."""
+        self._on_alarm = call
+
+    def set_alarm(self, time: float) -> None:
+        """Set the alarm to a time of the monotonic clock, instead of the last one; infinity: to none."""
+        if time != self.alarm_at:
+            self.alarm_at = time
+            self.wake()
 
     def watch(self, pipe: int, on_readable: Callable[[], Any]) -> None:
         """Listen to a pipe as well: whoever finds that something has come, or that it was closed, calls this."""
@@ -132,6 +144,8 @@ class Driver:
             # Until a round has neither received nor sent: sending may eat the sign of an arrival.
             while not self.closed:
                 arrived = self._receive()
+                if self.alarm_at < math.inf and time.monotonic() >= self.alarm_at:
+                    self._on_alarm()
                 send_due()
                 if not self.flush() and not arrived:
                     break
@@ -275,7 +289,9 @@ class Driver:
         """
         with self.lock:  # another thread may be in the middle of a step
             due = self.machine.next_deadline()
-        if due is not None and due < math.inf and (deadline is None or due < deadline):
+            if due is None or self.alarm_at < due:
+                due = self.alarm_at
+        if due < math.inf and (deadline is None or due < deadline):
             deadline = due
         milliseconds = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000 + 0.5
         ready = safe_points.poll(poller or self._poller, milliseconds)
@@ -328,7 +344,7 @@ class Driver:
 
     def _is_due(self) -> bool:
         with self.lock:
-            return self._machine_is_due()
+            return self._machine_is_due() or time.monotonic() >= self.alarm_at
 
     def _machine_is_due(self) -> bool:
         deadline = self.machine.next_deadline()

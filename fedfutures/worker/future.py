@@ -80,6 +80,7 @@ class Future(concurrent.futures.Future[T]):
     _priority = 0  # of the class: few Futures have another, and only those pay for it
     alone = False  # whether it has a Worker to itself, so it never runs in the one that submits it
     conditions = FREE  # what options() say of it
+    tries: Any = None  # of one that is tried again if it raises: its Tries
     awaits: Any = None  # of one that stands for others, any of which will do: these
     on_cut: Callable[[Future, int], object] | None = None  # of a slice of a map: told how many items it keeps
 
@@ -344,6 +345,17 @@ def settle(future: Future, value: Any = None, error: BaseException | None = None
     if future._waiting is not None or future._cond is not None:
         future._notify("add_result" if error is None else "add_exception")
     return future._users is not None
+
+
+def put_tries(future: Future, tries: Any) -> None:
+    """Have a new Future tried again if it raises."""
+    future.tries = tries
+
+
+@journal.before("resolve", lambda future, number: _told(future, "error"))
+def begin_again(future: Future, number: int) -> None:
+    """A Future has raised and waits again: its next try has this number, and will be given a call."""
+    future._number, future._call, future._state = number, None, PENDING
 
 
 @journal.before("resolve", lambda future: _told(future, "cancelled"))

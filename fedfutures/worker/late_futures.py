@@ -72,7 +72,7 @@ class LateFutures:
     def _is_idle(self, now: float) -> bool:
         """Whether nothing is given, and something waits, all of it late."""
         own = self._submissions.own
-        if self._machine.own.count or not own:
+        if self._machine.own.count or self._submissions.retrier or not own:
             return False
         calls = (call for future in own if (call := call_of(future)) is not None)
         found = [self._rule.is_late(call[0].digest, now) for call in calls]

@@ -142,7 +142,7 @@ class Loop:
     def _leave(self) -> bool:
         """Take leave of the Broker, unless Futures wait here in the middle."""
         with self._driver.lock:
-            if self._workload.has_started():
+            if self._workload.has_started() or self._submissions.retrier:
                 return False
             self._driver.step(rules.Leave("it runs no more Futures"))
             self._driver.flush()

@@ -19,11 +19,13 @@ from ..federation.terms import FREE
 from .call_terms import CallTerms
 from .calls import CALLERS, Calls
 from .driver import DRIVEN, PUMP_DUE, Driver
-from .future import Future, add_greenlet, claim, put_conditions, put_priority
+from .future import Future, add_greenlet, claim, put_call, put_conditions, put_priority, put_tries
+from .future_fields import call_of
 from .local_calls import LocalCalls
 from .locks import Locks
 from .plain import ATOMS
 from .process_state import alarm_at, is_shallow
+from .retries import Retries, Tries
 from .runners import Pump, Runners
 from .slices import LocalSubmitter
 from .submissions import Submissions
@@ -87,13 +89,8 @@ class Nesting:
         if terms is not None and terms.priority is not None:
             context = context._replace(priority=terms.priority)
         future: Future[Any] = Future(self._submissions, next(self._numbers), (function, args, kwargs, context))
-        if terms is not None and terms.conditions is not FREE:
-            put_conditions(future, terms.conditions)
-            if future.alone:
-                put_priority(future, context.priority)
-                self._driver.machine.workload.expect_alone()
-                self._submissions.give_alone(future, context.priority)
-                return future
+        if terms is not None and self._put_terms(future, terms, context.priority):
+            return future
         if context.priority:
             self._driver.machine.workload.expect_priorities()
             put_priority(future, context.priority)
@@ -108,6 +105,30 @@ class Nesting:
         if now >= times[PUMP_DUE]:
             self._pump()
         return future
+
+    def _put_terms(self, future: Future[Any], terms: CallTerms, priority: int) -> bool:
+        """Give a new Future what is special about it; return whether it was given to another Worker for that."""
+        if terms.retries is not None:
+            self._repeat(future, terms.retries)
+        if terms.conditions is not FREE:
+            put_conditions(future, terms.conditions)
+        if not future.alone:
+            return False
+        put_priority(future, priority)
+        self._driver.machine.workload.expect_alone()
+        self._submissions.give_alone(future, priority)
+        return True
+
+    def _repeat(self, future: Future[Any], retries: Retries) -> None:
+        """Have a Future tried again if it raises: with its call as it is now, whatever a try changes in that."""
+        function, args, kwargs, context = call_of(future)
+        local = self._local_calls
+
+        def made_anew() -> Any:
+            return (local.function(function), *local.arguments(function, args, kwargs), context)
+
+        put_tries(future, Tries(retries, monotonic(), made_anew))
+        put_call(future, made_anew())
 
     def submitter(self, function: Callable[..., Any], terms: CallTerms | None = None) -> LocalSubmitter:
         """Return what submits many calls of one function."""
@@ -141,7 +162,8 @@ class Nesting:
             and (call := claim(future, self._given)) is not None
         ):
             self._surroundings.run_inside(call[3], self._calls.run_call, future, call)
-            return
+            if future.tries is None:
+                return
         deadline = None if timeout is None else time.monotonic() + timeout
         while not future.done() and (deadline is None or time.monotonic() < deadline):
             waiter = Waiter()

@@ -54,6 +54,11 @@ class Node:
         """Whether the sockets are closed."""
         return self.driver.closed
 
+    def open_futures(self) -> list[Future[Any]]:
+        """Return its Futures that are not known to be done: given, waiting here, or waiting for their next try."""
+        with self.lock:
+            return [*self.futures.values(), *self.own, *self.submissions.retrier]
+
     def send(self) -> None:
         """Send what was submitted without being sent, as far as the Broker can take it. A Worker's Futures stay."""
 

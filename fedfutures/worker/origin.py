@@ -27,10 +27,11 @@ from .definer import Definer
 from .driven_wait import DrivenWait
 from .driver import Driver
 from .files import CONSTANT
-from .future import Future, put_conditions, put_priority
+from .future import Future, put_conditions, put_priority, put_tries
 from .node import Node
 from .packer import Packer, Submitter, plain_payload
 from .providing import Provider
+from .retries import Tries
 from .submissions import Submissions
 
 SEND_EVERY_FUTURES = 128
@@ -161,6 +162,8 @@ class Origin(Node):
         else:
             if terms.conditions is not FREE:
                 put_conditions(future, terms.conditions)
+            if terms.retries is not None:
+                put_tries(future, Tries(terms.retries, time.monotonic()))
             is_urgent = self._put_ranked(future, terms.priority or 0)
         if waits:
             return future

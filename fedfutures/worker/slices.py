@@ -225,6 +225,14 @@ class WholeSlice(Slice):
     is_whole = True
 
 
+class OneItem(WholeSlice):
+    """A slice of one item, which is tried again if that raises: so it raises what the item does."""
+
+    def __call__(self, *columns: list[Any]) -> tuple[Any, ...]:
+        began = time.perf_counter()
+        return self.values(columns), [], time.perf_counter() - began
+
+
 class Star(Wrapper):
     """Calls a function with an item's contents, as ``itertools.starmap`` does, or with :class:`Arguments`."""
 

@@ -27,6 +27,7 @@ from .future import Future, mark_pending, mark_running, put_call, settle, settle
 from .future_fields import call_of, number_of, priority_of
 from .local_queue import LATE, LocalQueue
 from .losses import loss_of
+from .retrier import Retrier
 from .sealed import SealedFutures, broken_seal, named
 
 BATCH_BYTES_AT_MOST = 4 << 20
@@ -58,7 +59,8 @@ class Submissions:
 
     __slots__ = (
         "__weakref__", "_driver", "_packing", "_sealed", "adapt", "alone", "ask", "callbacks", "cancelling", "futures",
-        "late", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "size", "wait", "wake_greenlets",
+        "late", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "retrier", "size", "wait",
+        "wake_greenlets",
     )  # fmt: skip
 
     wait: Callable[[Future[Any], float | None], None]
@@ -78,7 +80,8 @@ class Submissions:
         self.alone = AloneQueue()  # the same, of a Worker those that have another one to themselves
         self.numbers = journal.numbers(self.name)
         self.lost: FederationLost | None = None
-        self.cancelling = Cancelling(driver, self.futures, driver.callbacks)
+        self.retrier = Retrier(driver, self.numbers, self._queue_again)
+        self.cancelling = Cancelling(driver, self.futures, driver.callbacks, self.retrier.drop)
         self._sealed = SealedFutures()
         self.late: Any = None  # keeps back what would not be done before the walltime is over (:mod:`.late_futures`)
         self._packing: Any = None
@@ -205,6 +208,13 @@ class Submissions:
                 self._put_back(future, priority)
         self._driver.wake()
 
+    def _queue_again(self, future: Future[Any]) -> None:
+        """The time for the next try of a Future has come."""
+        priority = priority_of(future)
+        if len(call_of(future)) == 3:
+            self._packing.unpack(future, priority)
+        self._put_back(future, priority)
+
     # -- settling ----------------------------------------------------------------------------------------------------
 
     def on_resolve(self, action: rules.Resolve) -> None:
@@ -219,9 +229,9 @@ class Submissions:
             if future is None:  # an interrupt has come in between, or it was recalled
                 continue
             call = future._call
-            if call is not None and call[1][:1] in HAS_SEGMENTS:
-                self.payloads.release(call[1])
             kind = odd.get(number, VALUE) if odd else VALUE
+            if kind == VALUE and call is not None and call[1][:1] in HAS_SEGMENTS:
+                self.payloads.release(call[1])
             try:
                 if kind == VALUE:  # not by a method: that would be a call for each Future
                     has_callbacks = settle(future, load(outcome, take=True))
@@ -246,19 +256,32 @@ class Submissions:
         for number, outcome in broken:
             self.payloads.discard(outcome)
             if (future := self.futures.pop(number, None)) is not None:
-                if (call := call_of(future)) is not None:
-                    self.payloads.release(call[1])
+                call = call_of(future)
+                self._release(future)
                 self._settle(future, broken_seal(call, number))
         return opened
 
     def _settle_as(self, future: Future[Any], kind: int, outcome: bytes) -> bool:
         if kind == VALUE:
             return settle(future, self.payloads.load(outcome, take=True))
-        if kind == ERROR:
-            return settle(future, None, load_failure(outcome, self.payloads))
         if kind == CANCELLED:
+            self._release(future)
             return settle_cancelled(future)
-        return settle(future, None, loss_of(future, kind, outcome))
+        return self._settle_failed(
+            future, load_failure(outcome, self.payloads) if kind == ERROR else loss_of(future, kind, outcome)
+        )
+
+    def _settle_failed(self, future: Future[Any], error: BaseException) -> bool:
+        """A given Future has failed: settle it unless it is tried again."""
+        if self.retrier.takes(future, error, call_of(future)):
+            return False
+        self._release(future)
+        return settle(future, None, error)
+
+    def _release(self, future: Future[Any]) -> None:
+        """Nobody needs the arguments of a given Future any more."""
+        if (call := call_of(future)) is not None:
+            self.payloads.release(call[1])
 
     def settle_loaded(self, number: int, kind: int, outcome: bytes, value: Any, error: BaseException | None) -> None:
         """An outcome has come that was loaded without the lock: `value`, or `error` for one that failed."""
@@ -266,9 +289,10 @@ class Submissions:
             future = self.futures.pop(number, None)
             if future is None:  # the node was lost meanwhile, or it was recalled
                 return
-            if (call := call_of(future)) is not None:
-                self.payloads.release(call[1])
-            if kind in (VALUE, ERROR):
+            if kind == ERROR and error is not None:
+                has_callbacks = self._settle_failed(future, error)
+            elif kind in (VALUE, ERROR):
+                self._release(future)
                 has_callbacks = settle(future, value, error)
             else:
                 has_callbacks = self._settle_as(future, kind, outcome)
@@ -300,7 +324,8 @@ class Submissions:
 
     def cancel_open(self) -> None:
         """Cancel all that has not started; what was given is done when the Broker has answered."""
-        self.cancelling.cancel_open([*self.own, *self.alone])
+        self.retrier.stop()
+        self.cancelling.cancel_open([*self.own, *self.alone, *self.retrier])
 
     @journal.before("arrive", lambda self, action: _told(self, action))
     def note_recalled(self, action: rules.Resolve) -> None:
@@ -327,8 +352,9 @@ class Submissions:
             if self.lost is not None:
                 return
             self.lost = error
-            for future in [*self.futures.values(), *self.own, *self.alone]:
+            for future in [*self.futures.values(), *self.own, *self.alone, *self.retrier]:
                 self._settle(future, error)
+            self.retrier.clear()
             self.futures.clear()
             self.own.clear()
             self.alone.clear()
@@ -342,6 +368,8 @@ class Submissions:
         """Say where an own Future is that is not done, as far as this node knows, and whether others know more."""
         with self.lock:
             number = number_of(future)
+            if waits := self.retrier.explain(future):
+                return waits, False
             if number in self.futures:
                 return self.machine.own.explain(number, self.name), True
             if call_of(future) is None:
@@ -357,7 +385,7 @@ class Submissions:
     def statistics(self) -> dict[str, Any]:
         """Counts of what is here."""
         with self.lock:
-            return {**self.machine.statistics(), "own": len(self.own)}
+            return {**self.machine.statistics(), "own": len(self.own), "retrying": len(self.retrier)}
 
 
 def _told(submissions: Submissions, action: rules.Resolve) -> list[tuple[object, ...]]:

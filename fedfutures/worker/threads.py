@@ -66,7 +66,7 @@ class OtherThreads:
 
     def wait(self, future: Future, timeout: float | None) -> None:
         """Wait for a Future, by running it or others if nobody else does."""
-        if timeout is None and self._run_if_possible(future):
+        if timeout is None and self._run_if_possible(future) and future.done():  # else it is tried again
             return
         me, waits = greenlet.getcurrent(), self._locks.threads
         if timeout is None:

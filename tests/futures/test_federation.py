@@ -64,6 +64,9 @@ class Origin:
     def lose(self, error: Exception) -> None:
         self.lost = self.lost or error
 
+    def open_futures(self) -> list[Any]:
+        return [*self.futures.values(), *self.own]
+
     def share(self, name: str, value: Any) -> None:
         self.said.append((name, value))
 

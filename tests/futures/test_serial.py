@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fedfutures import futures
+from fedfutures import Executor, Retries, futures
 from fedfutures.errors import LimitsNotKept
 from fedfutures.futures.serial import Serial
 from fedfutures.worker.call_terms import CallTerms, checked_terms
@@ -64,3 +64,39 @@ def test_constants_are_kept() -> None:
     node.share("answer", 42)
     assert node.constants == {"answer": 42}
     assert node.cancel_all([]) == 0
+
+
+def test_calls_are_tried_again_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    tried: list[int] = []
+
+    def fails(times: int) -> int:
+        tried.append(times)
+        if len(tried) <= times:
+            raise OSError(f"try {len(tried)}")
+        return len(tried)
+
+    with Executor(mode="serial") as executor:
+        again = executor.options(retries=Retries(2, on=OSError, delay=1.0))
+        assert again.submit(fails, 2).result() == 3
+        assert slept == [1.0, 2.0]
+        tried.clear()
+        error = again.submit(fails, 9).exception()
+        assert (str(error), len(tried)) == ("try 3", 3)
+        assert getattr(error, "__notes__", [""])[-1].startswith("tried 3 times in ")
+        tried.clear()
+        assert isinstance(executor.options(retries=Retries(2, on=KeyError)).submit(fails, 9).exception(), OSError)
+        assert len(tried) == 1
+        tried.clear()
+        found = executor.map(fails, [1, 9], retries=1, return_exceptions=True)
+        assert [type(one).__name__ for one in found] == ["int", "OSError"]
+
+
+def test_an_interrupt_ends_the_wait_for_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupted)
+    with Executor(mode="serial") as executor, pytest.raises(KeyboardInterrupt):
+        executor.options(retries=Retries(1)).submit(int, "x")
