@@ -23,7 +23,7 @@ from fedfutures.wire.control import CONTROL_CODES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAGES_WITH_PROGRAMS = ("tutorial", "program", "random", "checkpoints", "limits", "api")
+PAGES_WITH_PROGRAMS = ("tutorial", "program", "random", "checkpoints", "limits", "known", "api")
 WITH_PROGRAMS = [ROOT / "README.rst", *(DOCS / f"{name}.rst" for name in PAGES_WITH_PROGRAMS)]
 PAGES = [ROOT / "README.rst", *sorted(DOCS.rglob("*.rst"))]
 BUILD_SECONDS = 100.0

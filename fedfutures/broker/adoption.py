@@ -19,6 +19,7 @@ from ..errors import RemoteProtocolError
 from ..federation.channel import Channel
 from ..federation.session import reconciliation
 from ..lazy_dataclass import dataclass, field
+from ..wire.facts import joined, single
 from ..wire.messages import CANCELLED, ERROR, VALUE, Cancel, Holding, Results
 from ..wire.seal import proof_of
 from .claims import LAST_NUMBER, Claims
@@ -40,7 +41,7 @@ class Orphan:
     ids: set[int]
     until: float
     proofs: dict[int, bytes] | None = None  # None: the peer is believed
-    outcomes: dict[int, tuple[bytes, int]] = field(default_factory=dict)  # id -> (outcome, kind)
+    outcomes: dict[int, tuple[bytes, int, bytes]] = field(default_factory=dict)  # id -> (outcome, kind, facts)
 
 
 class Adoption:
@@ -133,7 +134,8 @@ class Adoption:
         if done:
             settled = self._ledger.settle_waiting(lot, set(done))
             odd = [(i, done[i][1]) for i in settled if done[i][1] != VALUE]
-            self._delivery.deliver(lot.intake, settled, [done[i][0] for i in settled], odd, now)
+            known = joined((done[i][2], 1) for i in settled)
+            self._delivery.deliver(lot.intake, settled, [done[i][0] for i in settled], odd, now, known=known)
         if left := ids.difference(done):
             self._ledger.adopt(lot, left, name, number, orphan.crashes)
 
@@ -146,7 +148,7 @@ class Adoption:
             if i in ids:
                 if proof := orphan.proofs.get(i, b""):
                     (found if compare_digest(proof, proof_of(payload)) else wrong).add(i)
-                elif orphan.outcomes.get(i, (b"", CANCELLED))[1] in (VALUE, ERROR):
+                elif orphan.outcomes.get(i, (b"", CANCELLED, b""))[1] in (VALUE, ERROR):
                     found.add(i)
         if wrong:
             self._drop(name, number, wrong)
@@ -157,9 +159,10 @@ class Adoption:
         orphan = self.orphans.get(name, {}).get(results.piece)
         if orphan is not None:
             odd = dict(results.odd)
-            for i, outcome in zip(results.ids, results.outcomes):
+            each = single(results.facts, len(results.ids))
+            for i, outcome, known in zip(results.ids, results.outcomes, each):
                 if i in orphan.ids and odd.get(i) != CANCELLED:
-                    orphan.outcomes[i] = outcome, odd.get(i, VALUE)
+                    orphan.outcomes[i] = outcome, odd.get(i, VALUE), known
             unproven = {i for i in orphan.outcomes if not orphan.proofs.get(i)} if orphan.proofs is not None else set()
             if unproven:
                 self._match(name, results.piece, unproven, now)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import compress
 from typing import Any
 
+from ..wire import facts
 from ..wire.manifest import MANIFEST, segments_of
 from ..wire.messages import CANCELLED, MAX_COUNT, Results
 from .files import HandOver
@@ -21,11 +23,11 @@ thousands of Workers has as many messages to take in as time allows, not as ther
 
 def only(results: Results, wanted: set[int], *, measured: bool = True) -> Results:
     """Return the results of some of the Futures; `measured`: with the time that all have taken."""
-    kept = [(i, outcome) for i, outcome in zip(results.ids, results.outcomes) if i in wanted]
+    flags = [i in wanted for i in results.ids]
     return Results(
-        results.piece, results.attempt, [i for i, _ in kept], [outcome for _, outcome in kept],
+        results.piece, results.attempt, list(compress(results.ids, flags)), list(compress(results.outcomes, flags)),
         [pair for pair in results.odd if pair[0] in wanted],
-        results.seconds if measured else 0.0, results.count if measured else 0,
+        results.seconds if measured else 0.0, results.count if measured else 0, facts.kept(results.facts, flags),
     )  # fmt: skip
 
 
@@ -39,6 +41,7 @@ def joined(parts: list[Results]) -> Results:
         [outcome for one in parts for outcome in one.outcomes], [pair for one in parts for pair in one.odd],
         min(sum(one.seconds for one in parts), sys.float_info.max),
         min(sum(one.count for one in parts), MAX_COUNT),
+        facts.joined((one.facts, len(one.ids)) for one in parts),
     )  # fmt: skip
 
 
@@ -58,12 +61,12 @@ class Delivery:
 
     def deliver(
         self, intake: Intake, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]], now: float,
-        seconds: float = 0.0, count: int = 0,
+        seconds: float = 0.0, count: int = 0, known: bytes = b"",
     ) -> None:  # fmt: skip
-        """Pass outcomes on; `seconds` is what `count` of the Futures took together."""
+        """Pass outcomes on; `seconds` is what `count` of the Futures took together, `known` are their facts."""
         if not intake.left:
             self._cache.on_resolved((intake.giver, intake.number))
-        results = Results(intake.number, intake.terms.attempt, ids, outcomes, odd, seconds, count)
+        results = Results(intake.number, intake.terms.attempt, ids, outcomes, odd, seconds, count, known)
         peer = self._peers[intake.giver]
         if outcomes and min(outcomes)[:1] <= MANIFEST and (names := segments_in(outcomes)):
             self._outbox.act(HandOver(names, peer.name if peer.role == "worker" else ""))
@@ -76,9 +79,12 @@ class Delivery:
         """Say that Futures were cancelled."""
         self.deliver(intake, ids, [b""] * len(ids), [(number, CANCELLED) for number in ids], now)
 
-    def deliver_failure(self, intake: Intake, ids: list[int], kind: int, report: Any, now: float) -> None:
-        """Say why Futures have failed."""
-        self.deliver(intake, ids, [self._pack(report)] * len(ids), [(number, kind) for number in ids], now)
+    def deliver_failure(
+        self, intake: Intake, ids: list[int], kind: int, report: Any, now: float, known: bytes = b""
+    ) -> None:  # fmt: skip
+        """Say why Futures have failed; `known` are their facts."""
+        outcomes, odd = [self._pack(report)] * len(ids), [(number, kind) for number in ids]
+        self.deliver(intake, ids, outcomes, odd, now, known=known)
 
     def _collect(self, peer: Peer, results: Results, now: float) -> None:
         """Send results to a neighbour, now or with others."""

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable
 
 from ..federation.terms import Terms
 from ..supervision.stand_ins import STAND_INS_AT_MOST
+from ..wire.facts import packed, packed_unmeasured
 from ..wire.messages import CANCELLED, LOST, OVERRAN, POISONED, Cancel, Results
 from .claims import Claims
 from .delivery import Delivery, only
@@ -92,7 +93,8 @@ class Recovery:
             if intake is not None and terms.crashes >= CRASH_LIMIT:
                 self._ledger.settle(piece, [culprit])
                 report = (lost.host, lost.peer, lost.status, terms.crashes, lost.dump)
-                self._delivery.deliver_failure(intake, [culprit], POISONED, report, now)
+                known = packed_unmeasured(lost.peer, terms.crashes, 1)
+                self._delivery.deliver_failure(intake, [culprit], POISONED, report, now, known)
             else:
                 self.take_back(piece, [culprit], terms, parts, now)
             return
@@ -102,11 +104,12 @@ class Recovery:
         for piece, _ in self._ledger.accounts[lost.peer].find(why.piece, [why.number]):
             conditions = piece.terms.conditions
             if why.kind == OVERRAN and conditions.limit:
-                report = (lost.host, lost.peer, conditions.limit, lost.dump)
+                report, seconds = (lost.host, lost.peer, conditions.limit, lost.dump), conditions.limit / 1000
             else:
                 continue
             if self._ledger.settle(piece, [why.number]) and piece.intake is not None:
-                self._delivery.deliver_failure(piece.intake, [why.number], why.kind, report, now)
+                known = packed(lost.peer, piece.terms.crashes + 1, [seconds])
+                self._delivery.deliver_failure(piece.intake, [why.number], why.kind, report, now, known)
 
     def take_back(self, piece: Piece, ids: list[int], terms: Terms, parts: int, now: float) -> None:
         """Give out Futures of a piece again, on these terms."""
@@ -199,7 +202,7 @@ class Recovery:
             self._recall(recalls, now)
             results = only(results, found)
             if results.ids:
-                self._delivery.deliver(intake, results.ids, results.outcomes, results.odd, now)
+                self._delivery.deliver(intake, results.ids, results.outcomes, results.odd, now, known=results.facts)
 
     def clear_doubt(self, name: str, number: int, ids: list[int]) -> None:
         """These are not with a neighbour any more that was silent."""

@@ -62,7 +62,7 @@ class Settlement:
             results = only(results, set(fresh))
         if intake is not None and fresh:
             self._delivery.deliver(
-                intake, results.ids, results.outcomes, results.odd, now, results.seconds, results.count
+                intake, results.ids, results.outcomes, results.odd, now, results.seconds, results.count, results.facts
             )  # fmt: skip
 
     def _sort_out_returned(self, piece: Piece, results: Results) -> Results:

@@ -102,7 +102,7 @@ class Transfers:
             self._settlement.run_again(name, results, now)
             return
         lost = [(i, LOST) for i in results.ids]
-        said = Results(results.piece, results.attempt, results.ids, [outcome] * len(lost), lost)
+        said = Results(results.piece, results.attempt, results.ids, [outcome] * len(lost), lost, facts=results.facts)
         self._settlement.on_results(name, said, now)
 
     def on_get(self, peer: Peer | None, get: Get, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 import warnings
@@ -12,12 +13,13 @@ from typing import Any
 from ..errors import LimitsNotKept
 from ..program.callables import not_callable
 from ..program.postponing import calls_program
+from ..wire.facts import facts_of
 from ..wire.failures import add_lines
 from ..wire.functions import Wrapper, name_of
 from ..wire.payload import Payloads
 from ..worker.call_terms import CallTerms
 from ..worker.future import Future, resolved
-from ..worker.retries import Retries, Tries
+from ..worker.retries import Tries
 from ..worker.slices import LocalSubmitter
 
 calls_program(__name__)
@@ -39,6 +41,7 @@ class Serial:
         self.payloads = Payloads()
         self.constants: dict[str, Any] = {}
         self._numbers = itertools.count(1)
+        self._host = os.uname().nodename
 
     def submit(
         self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -54,17 +57,20 @@ class Serial:
         for value in (*args, *kwargs.values()):
             if isinstance(value, Future):  # as on Workers, for a program that runs here is to run there
                 value.__reduce__()
-        name, number = name_of(function), next(self._numbers)
+        name, number, began = name_of(function), next(self._numbers), time.monotonic()
+        tries = None if terms is None or terms.retries is None else Tries(terms.retries, began)
+        value = failure = None
         try:
-            if terms is None or terms.retries is None:
-                value = function(*args, **kwargs)
-            else:
-                value = tried(terms.retries, function, args, kwargs)
+            value = function(*args, **kwargs) if tries is None else tried(tries, function, args, kwargs)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return resolved(None, None, error, name, number)
-        return resolved(None, value, None, name, number)
+            failure = error
+        facts = facts_of(number, "", self._host, time.monotonic() - began, 1 if tries is None else tries.count)
+        try:
+            return resolved(None, value, failure, name, number, facts)
+        finally:
+            del failure  # whose traceback holds this frame
 
     def cancel_all(self, futures: list[Future]) -> int:
         """Cancel nothing: all that was submitted is done."""
@@ -89,9 +95,8 @@ class Serial:
         """Every Future is done."""
 
 
-def tried(retries: Retries, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Make a call, and again, here and now, as often as it raises and `retries` say so."""
-    tries = Tries(retries, time.monotonic())
+def tried(tries: Tries, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Make a call, and again, here and now, as often as it raises and its tries allow."""
     while True:
         try:
             return function(*args, **kwargs)

@@ -7,7 +7,7 @@ from typing import Any
 from ..federation.events import Arrived, Send, Tick
 from ..federation.terms import FREE, Conditions
 from ..lazy_dataclass import dataclass
-from ..wire.messages import ANY
+from ..wire.messages import ANY, Results
 
 
 @dataclass(slots=True)
@@ -33,6 +33,13 @@ class Finished:
     odd: list[tuple[int, int]]
     seconds: float
     count: int
+    facts: bytes = b""
+
+    def as_results(self, attempt: int) -> Results:
+        """Return the message that says so."""
+        return Results(
+            self.piece, attempt, self.ids, self.outcomes, self.odd, self.seconds, self.count, self.facts
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -177,6 +184,7 @@ class Resolve:
     ids: list[int]
     outcomes: list[bytes]
     odd: list[tuple[int, int]]
+    facts: bytes = b""
 
 
 @dataclass(slots=True)

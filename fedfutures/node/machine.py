@@ -62,7 +62,7 @@ class WorkerMachine:
         self.channel = Channel()
         self.linked = False
         self.durations = Durations()
-        self.workload = Workload()
+        self.workload = Workload(name)
         self.held = self.workload.pieces
         self._finished: deque[tuple[int, Terms]] = deque(maxlen=RESULTS_REMEMBERED)  # the last that were done
         self.own = OwnPieces()  # own Futures at the Broker
@@ -244,11 +244,11 @@ class WorkerMachine:
 
     def _finish(self, done: rules.Finished, now: float) -> None:
         piece = self.workload.settle(done.piece, done.ids)
-        terms, seconds, count = piece.terms, done.seconds, done.count
+        terms = piece.terms
         if not piece.pending:
             self._finished.append((done.piece, terms))
-        self.durations.learn(terms.function, seconds, count)
-        self._send(messages.Results(done.piece, terms.attempt, done.ids, done.outcomes, done.odd, seconds, count), now)
+        self.durations.learn(terms.function, done.seconds, done.count)
+        self._send(done.as_results(terms.attempt), now)
 
     def _give_back(self, back: rules.GiveBack, now: float) -> None:
         self.workload.settle(back.piece, back.ids)
@@ -319,9 +319,9 @@ class WorkerMachine:
     def _on_results(self, results: messages.Results, now: float) -> None:
         taken = self.own.take(results)
         if taken is not None:
-            digest, ids, outcomes = taken
+            digest, ids, outcomes, facts = taken
             self.durations.learn(digest, results.seconds, results.count)
-            self._actions.append(rules.Resolve(ids, outcomes, results.odd))
+            self._actions.append(rules.Resolve(ids, outcomes, results.odd, facts))
 
     def _cancel_given(self, event: rules.CancelGiven, now: float) -> None:
         for piece, ids in self.own.by_piece(event.ids).items():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from itertools import compress
 
 from ..errors import LocalProtocolError
+from ..wire.facts import kept
 from ..wire.messages import Function, Results
 
 FUNCTIONS_KEPT = 1024
@@ -63,16 +65,16 @@ class OwnPieces:
         self.count += len(ids)
         return self.made
 
-    def take(self, results: Results) -> tuple[bytes, list[int], list[bytes]] | None:
-        """Take outcomes in; return the function, and the Futures that were open with their outcomes."""
+    def take(self, results: Results) -> tuple[bytes, list[int], list[bytes], bytes] | None:
+        """Take outcomes in; return the function, and the Futures that were open with their outcomes and facts."""
         entry = self.pieces.get(results.piece)
         if entry is None:
             return None
         digest, pending = entry
-        ids, outcomes = results.ids, results.outcomes
+        ids, outcomes, facts = results.ids, results.outcomes, results.facts
         if not pending.issuperset(ids):
-            kept = [(number, outcome) for number, outcome in zip(ids, outcomes) if number in pending]
-            ids, outcomes = [number for number, _ in kept], [outcome for _, outcome in kept]
+            flags = [number in pending for number in ids]
+            ids, outcomes, facts = list(compress(ids, flags)), list(compress(outcomes, flags)), kept(facts, flags)
         pending.difference_update(ids)
         for number in ids:
             del self.where[number]
@@ -82,7 +84,7 @@ class OwnPieces:
             self._uses[digest] -= 1
             if not self._uses[digest]:
                 del self._uses[digest]
-        return digest, ids, outcomes
+        return digest, ids, outcomes, facts
 
     def by_piece(self, ids: Iterable[int]) -> dict[int, list[int]]:
         """Return in which pieces these Futures are, those that are given."""

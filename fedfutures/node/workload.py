@@ -29,6 +29,7 @@ from typing import Any
 from ..errors import LocalProtocolError
 from ..federation.schedule import overdue_seconds
 from ..federation.terms import terms_of
+from ..wire.facts import packed
 from ..wire.messages import ANY, CANCELLED, Batch
 from .events import Finished, GiveBack, NodeLoad, ReportRunning
 from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS
@@ -55,7 +56,10 @@ class HeldPiece:
         self.pending = set(batch.ids)  # neither reported nor given back
         self.todo = deque(zip(batch.ids, batch.payloads))  # not started
         self.finished: deque[tuple[int, bytes, int, float]] = deque()
-        """Not reported yet: number, outcome, kind of outcome, and seconds that it took (0.0: not measured)."""
+        """Not reported yet: number, outcome, kind of outcome, and seconds that it took.
+
+        Negative: that it took with others in between, which says nothing of the function; 0.0: it was not measured.
+        """
 
     @property
     def limit_alone(self) -> int:
@@ -76,9 +80,10 @@ class HeldPiece:
 class Workload:
     """The pieces of one Worker; who owns which end is told above."""
 
-    __slots__ = ("has_alone", "has_priorities", "lacking", "pieces", "queue", "reported")
+    __slots__ = ("_name", "has_alone", "has_priorities", "lacking", "pieces", "queue", "reported")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self._name = name  # of the Worker
         self.pieces: dict[int, HeldPiece] = {}
         self.queue: deque[HeldPiece] = deque()
         self.lacking: set[int] = set()  # pieces whose function had to be asked for
@@ -188,8 +193,12 @@ class Workload:
             if done:
                 ids, outcomes, kinds, seconds = zip(*[done.popleft() for _ in range(len(done))])
                 odd = [entry for entry in zip(ids, kinds) if entry[1]] if any(kinds) else []
-                measured = len(seconds) - seconds.count(0.0)
-                found.append(Finished(piece.number, list(ids), list(outcomes), odd, sum(seconds), measured))
+                learnt = seconds
+                if min(seconds) <= 0.0:
+                    learnt, seconds = tuple(one for one in seconds if one > 0.0), tuple(map(abs, seconds))
+                facts = packed(self._name, piece.terms.crashes + 1, seconds)
+                total, count = float(sum(learnt)), len(learnt)
+                found.append(Finished(piece.number, list(ids), list(outcomes), odd, total, count, facts))
         return found
 
     def surplus(self, stuck: float, unmet: int, last: float | None, *, locked_in: bool) -> list[GiveBack]:

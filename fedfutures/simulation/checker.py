@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ..federation.channel import Channel
 from ..federation.events import Send
+from ..wire.facts import Facts
 from ..wire.messages import VALUE, Batch, Demand, Message
 from .books import BOOKS
+from .facts import TrueFacts
 from .law import Law, LawOfTheEnd
 from .laws import ALL
 from .limits import OwnWorker
@@ -17,7 +19,7 @@ from .specs import value_of
 from .system import System
 from .world import World
 
-LAWS = (*ALL, *SERVING, *SAYING, *BOOKS, OwnWorker)
+LAWS = (*ALL, *SERVING, *SAYING, *BOOKS, OwnWorker, TrueFacts)
 
 
 class Tally(Listener):
@@ -62,6 +64,7 @@ class Checker(Listener):
         self._sent: set[tuple[str, str, int]] = set()  # Batches: who, to whom, under which number
         self._at_start = self._having("started")
         self._at_outcome = self._having("resolves")
+        self._at_facts = self._having("knows")
         self._at_batch = self._having("gives")
         self._at_demand = self._having("asks")
         self._at_sample = self._having("sampled")
@@ -94,7 +97,7 @@ class Checker(Listener):
         record = self.records.futures.get((submitter, number))
         if record is None:
             raise self._unknown(f"{worker} runs {submitter}/{number}, which nobody submitted")
-        record.start()
+        record.start(worker)
         for law in self._at_start:
             law.started(worker, (submitter, number), attempt)
 
@@ -108,6 +111,13 @@ class Checker(Listener):
             for law in self._at_outcome:
                 law.resolves(key, record, kind, outcome)
             record.resolve(kind, self.system.clock.now)
+
+    def on_facts(self, node: str, ids: list[int], odd: list[tuple[int, int]], facts: bytes) -> None:
+        kinds, known = dict(odd), Facts((ids, facts))
+        for number in ids:
+            if (record := self.records.futures.get((node, number))) is not None:
+                for law in self._at_facts:
+                    law.knows((node, number), record, kinds.get(number, VALUE), known.of(number))
 
     def on_cancel(self, node: str, number: int) -> None:
         self.records.futures[node, number].ask_cancel(self.system.clock.now)

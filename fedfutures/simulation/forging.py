@@ -37,4 +37,6 @@ class Forger:
         else:
             outcomes[at] = bytes([outcomes[at][0] ^ 1]) + outcomes[at][1:]
         odd = [(number, kind) for number, kind in kinds.items() if kind != VALUE]
-        return Results(results.piece, results.attempt, results.ids, outcomes, odd, results.seconds, results.count)
+        return Results(
+            results.piece, results.attempt, results.ids, outcomes, odd, results.seconds, results.count, results.facts
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..federation.channel import Channel
+from ..wire.facts import Fact
 from ..wire.messages import Batch, Message
 from .records import FutureRecord, Key, Records, broken
 from .system import System
@@ -28,6 +29,9 @@ class Law:
 
     def resolves(self, key: Key, record: FutureRecord, kind: int, outcome: bytes) -> None:
         """An outcome has come; the record is as it was before."""
+
+    def knows(self, key: Key, record: FutureRecord, kind: int, fact: Fact | None) -> None:
+        """A submitter hears who has run a Future, or None, before it hears of its outcome."""
 
     def gives(self, sender: str, peer: str, batch: Batch, sequence: int) -> None:
         """A node gives Futures to another, under this number."""

@@ -26,6 +26,9 @@ class Listener:
     def on_outcomes(self, node: str, ids: list[int], outcomes: list[bytes], odd: dict[int, int]) -> None:
         """A submitter has outcomes; `odd` has the kinds of those that are no values."""
 
+    def on_facts(self, node: str, ids: list[int], odd: list[tuple[int, int]], facts: bytes) -> None:
+        """A submitter hears who has run Futures, before it has their outcomes."""
+
     def on_cancel(self, node: str, number: int) -> None:
         """A submitter wants a Future back."""
 

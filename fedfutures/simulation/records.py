@@ -38,12 +38,14 @@ class FutureRecord:
     settled_at: float = NEVER  # when it has got its outcome
     cancelled_at: float = NEVER  # when its submitter asked for that first
     executions: int = 0
+    runners: set[str] = field(default_factory=set)  # Workers that have begun it
     blamed: int = 0  # Workers that ended while running it, and it was to blame
     was_late: bool = False  # a Worker was ended because it was over its time limit
 
-    def start(self) -> None:
+    def start(self, worker: str = "") -> None:
         """A Worker begins to run it."""
         self.executions += 1
+        self.runners.add(worker)
 
     def resolve(self, kind: int, now: float = 0.0) -> None:
         """It has an outcome."""

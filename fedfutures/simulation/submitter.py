@@ -86,6 +86,7 @@ class SimSubmitter(SimNode):
                 ids = [number for number, _ in broken]
                 self.resolve(ids, [b""] * len(ids), [(number, FORGED) for number in ids])
         if action.ids:
+            self.world.observer.on_facts(self.name, action.ids, action.odd, action.facts)
             self.resolve(action.ids, action.outcomes, action.odd)
 
     def take_in(self, frame: Frame) -> None:

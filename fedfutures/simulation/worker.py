@@ -324,7 +324,8 @@ class SimWorker(SimSubmitter):
         if running.piece is not None:
             if self.world.seal is not None:
                 outcome = self.world.seal.outcomes.seal(running.task, kind, outcome)
-            seconds = self.clock.now - running.began if running.waits_for < 0 else 0.0  # as measured by production
+            seconds = self.clock.now - running.began
+            seconds = seconds if running.waits_for < 0 else -seconds  # as measured by production
             running.piece.finished.append((running.number, outcome, kind, seconds))
         else:
             self.resolve([running.number], [outcome], [(running.number, kind)] if kind else [])

@@ -177,6 +177,7 @@ class Results:
     odd: list[tuple[int, int]] = field(default_factory=list)
     seconds: float = 0.0  # time spent on `count` of them, 0.0 when it was not measured
     count: int = 0
+    facts: bytes = b""  # who has run them, and for how long (`facts.py`); no seal is over that
 
 
 @dataclass(slots=True)

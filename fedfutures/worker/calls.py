@@ -135,8 +135,8 @@ class Calls:
                 surroundings.settle()
             value = args = kwargs = call = None
             times[DRIVEN] = now = monotonic()  # the helper thread sees that this thread gets on
-            # What has waited has let others run: how long it took says nothing.
-            finished.append((number, outcome, kind, now - began if runners.switches == switches else 0.0))
+            # What has waited has let others run: how long it took says nothing of the function, and is negative.
+            finished.append((number, outcome, kind, now - began if runners.switches == switches else began - now))
             began = now
             size += len(outcome)
             if runners.ready or now >= times[PUMP_DUE] or size > FINISHED_AT_MOST or (limit and runners.suspended):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..node import events as rules
+from ..wire.facts import NOBODY, Facts
 from ..wire.failures import load_failure
 from ..wire.messages import ERROR, VALUE
 from .driver import Driver
@@ -26,12 +27,14 @@ class DeferredOutcomes(NamedTuple):
     action: rules.Resolve
 
     def _invoke_callbacks(self) -> None:
-        odd = dict(self.action.odd)
-        for number, outcome in zip(self.action.ids, self.action.outcomes):
-            self._resolve(number, odd.get(number, VALUE), outcome)
+        action = self.action
+        odd = dict(action.odd)
+        facts = Facts((action.ids, action.facts)) if action.facts else NOBODY
+        for number, outcome in zip(action.ids, action.outcomes):
+            self._resolve(number, odd.get(number, VALUE), outcome, facts)
         self.driver.wake_other()
 
-    def _resolve(self, number: int, kind: int, outcome: bytes) -> None:
+    def _resolve(self, number: int, kind: int, outcome: bytes, facts: Facts) -> None:
         payloads = self.submissions.payloads
         value = error = None
         try:
@@ -41,7 +44,7 @@ class DeferredOutcomes(NamedTuple):
                 error = load_failure(outcome, payloads)
         except BaseException as problem:  # the value cannot be loaded: that is what this Future has to say
             error = named(problem, call_of(self.submissions.futures.get(number)), number)
-        self.submissions.settle_loaded(number, kind, outcome, value, error)
+        self.submissions.settle_loaded(number, kind, outcome, value, error, facts)
 
 
 def defer_outcomes(driver: Driver, submissions: Submissions) -> None:

@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from ..federation.terms import FREE, Conditions
 from ..program import safe_points
 from ..program.postponing import deliver, is_by_signal, pending
+from ..wire.facts import NOBODY, Fact, Facts
 from ..wire.functions import name_of
 from . import current, journal, unasked
+from .known import KnownRun
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -62,7 +64,7 @@ class _Waiters(list[Any]):
         super().append(waiter)
 
 
-class Future(concurrent.futures.Future[T]):
+class Future(KnownRun, concurrent.futures.Future[T]):
     """The result of a call that runs, ran or will run somewhere in the Federation (PEP 3148).
 
     Made by :func:`fedfutures.futures.submit` and ``Executor.submit``, never by hand.
@@ -74,9 +76,11 @@ class Future(concurrent.futures.Future[T]):
     """
 
     __slots__ = (
-        "_call", "_cond", "_exception", "_home", "_name", "_number", "_result", "_state", "_users", "_waiting",
+        "_call", "_cond", "_exception", "_facts", "_home", "_name", "_number", "_result", "_state",
+        "_users", "_waiting",
     )  # fmt: skip
 
+    _facts: Facts  # who has run it; not there as long as it is not done, and if its node has
     _priority = 0  # of the class: few Futures have another, and only those pay for it
     alone = False  # whether it has a Worker to itself, so it never runs in the one that submits it
     conditions = FREE  # what options() say of it
@@ -112,6 +116,17 @@ class Future(concurrent.futures.Future[T]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("cannot pickle a Future: pass future.result(), or submit inside a Future")
+
+    def _fact(self) -> Fact | None:
+        facts: Facts | None = getattr(self, "_facts", None)
+        found: Fact | None = None
+        if facts is not None:
+            found = facts.of(self._number)
+        elif self._state == FINISHED:
+            found = getattr(self._home, "ran_here", None)
+        if found is not None and self.tries is not None:
+            found = found._replace(attempts=found.attempts + self.tries.count - 1)
+        return found
 
     # -- what the standard library's functions touch -----------------------------------------------------------------
 
@@ -333,11 +348,18 @@ def remove_bell(future: Future, bell: Any) -> None:
         future._waiters.remove(bell)
 
 
-@journal.before("resolve", lambda future, value=None, error=None: _told(future, "error" if error else "value"))
-def settle(future: Future, value: Any = None, error: BaseException | None = None) -> bool:
-    """Give a Future its outcome; return whether there are callbacks to invoke once the lock is released."""
+@journal.before("resolve", lambda future, value=None, error=None, *_: _told(future, "error" if error else "value"))
+def settle(
+    future: Future, value: Any = None, error: BaseException | None = None, facts: Facts | None = None
+) -> bool:  # fmt: skip
+    """Give a Future its outcome; return whether there are callbacks to invoke once the lock is released.
+
+    facts: who has run it; None: its node.
+    """
     if future._state in _DONE:
         return False
+    if facts is not None:
+        future._facts = facts
     if error is not None:
         _keep_unseen(future, error)
     future._result, future._exception, future._call = value, error, None
@@ -369,10 +391,12 @@ def settle_cancelled(future: Future) -> bool:
     return future._users is not None
 
 
-def resolved(home: Any, value: Any, error: BaseException | None, name: str = "", number: int = 0) -> Future:
+def resolved(
+    home: Any, value: Any, error: BaseException | None, name: str = "", number: int = 0, facts: Facts = NOBODY
+) -> Future:  # fmt: skip
     """Return a Future that is done."""
     future = Future(home, number, None, name)
-    settle(future, value, error)
+    settle(future, value, error, facts)
     return future
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import SealBroken
 from ..node.events import Resolve
+from ..wire.facts import kept
 from ..wire.messages import ERROR, VALUE
 from ..wire.seal import OutcomeSeal, proof_of
 
@@ -49,20 +50,25 @@ class SealedFutures:
         that is not given any more is left out.
         """
         odd = dict(action.odd)
+        flags: list[bool] = []
         ids: list[int] = []
         outcomes: list[bytes] = []
         broken: list[tuple[int, bytes]] = []
         for number, outcome in zip(action.ids, action.outcomes):
             task, kind = self._seals.pop(number, None), odd.get(number, VALUE)
+            opened = None
+            if task is not None:
+                opened = stamp.open(task, kind, outcome) if kind in (VALUE, ERROR) else outcome
+            flags.append(opened is not None)
             if task is None:
                 continue
-            opened = stamp.open(task, kind, outcome) if kind in (VALUE, ERROR) else outcome
             if opened is None:
                 broken.append((number, outcome))
             else:
                 ids.append(number)
                 outcomes.append(opened)
-        return Resolve(ids, outcomes, action.odd), broken
+        facts = action.facts if all(flags) else kept(action.facts, flags)
+        return Resolve(ids, outcomes, action.odd, facts), broken
 
 
 def broken_seal(call: Any, number: int, why: str = NOT_OF_THIS_CALL) -> SealBroken:

@@ -14,10 +14,12 @@ from ..errors import FederationLost
 from ..federation.terms import FREE
 from ..node import events as rules
 from ..node.pace import BATCH_FUTURES_AT_MOST
+from ..wire.facts import NOBODY, Fact, Facts
 from ..wire.failures import load_failure
 from ..wire.functions import Definition
 from ..wire.manifest import HAS_SEGMENTS
 from ..wire.messages import CANCELLED, ERROR, VALUE
+from ..wire.names import host_of_node
 from ..wire.payload import Payloads
 from . import journal
 from .alone_queue import AloneQueue
@@ -59,7 +61,7 @@ class Submissions:
 
     __slots__ = (
         "__weakref__", "_driver", "_packing", "_sealed", "adapt", "alone", "ask", "callbacks", "cancelling", "futures",
-        "late", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "retrier", "size", "wait",
+        "late", "lock", "lost", "machine", "name", "numbers", "own", "payloads", "ran_here", "retrier", "size", "wait",
         "wake_greenlets",
     )  # fmt: skip
 
@@ -74,6 +76,7 @@ class Submissions:
     def __init__(self, driver: Driver, payloads: Payloads, size: int) -> None:
         self._driver, self.machine, self.payloads = driver, driver.machine, payloads
         self.lock, self.name, self.callbacks = driver.lock, driver.name, driver.callbacks
+        self.ran_here = Fact(self.name, host_of_node(self.name), 1, None) if driver.machine.role == "worker" else None
         self.size = size  # of the Federation: how many Workers it has
         self.futures: dict[int, Future[Any]] = {}  # given to the Broker
         self.own = LocalQueue()  # neither given nor started
@@ -223,6 +226,7 @@ class Submissions:
         if self.payloads.seal is not None:
             action = self.opened(action)
         odd, load = dict(action.odd) if action.odd else None, self.payloads.load
+        facts = Facts((action.ids, action.facts)) if action.facts else NOBODY
         interrupt: KeyboardInterrupt | None = None
         for number, outcome in zip(action.ids, action.outcomes):
             future = self.futures.pop(number, None)
@@ -234,14 +238,14 @@ class Submissions:
                 self.payloads.release(call[1])
             try:
                 if kind == VALUE:  # not by a method: that would be a call for each Future
-                    has_callbacks = settle(future, load(outcome, take=True))
+                    has_callbacks = settle(future, load(outcome, take=True), None, facts)
                 else:
-                    has_callbacks = self._settle_as(future, kind, outcome)
+                    has_callbacks = self._settle_as(future, kind, outcome, facts)
             except KeyboardInterrupt as error:  # meant for the program, not for the Future whose turn it is
                 interrupt = error
-                has_callbacks = self._settle_as(future, kind, outcome)
+                has_callbacks = self._settle_as(future, kind, outcome, facts)
             except BaseException as error:  # the value cannot be loaded: that is what this Future has to say
-                has_callbacks = settle(future, None, named(error, call, number))
+                has_callbacks = settle(future, None, named(error, call, number), facts)
             if has_callbacks:
                 self.callbacks.append(future)
         self._driver.wake_other()
@@ -261,46 +265,49 @@ class Submissions:
                 self._settle(future, broken_seal(call, number))
         return opened
 
-    def _settle_as(self, future: Future[Any], kind: int, outcome: bytes) -> bool:
+    def _settle_as(
+        self, future: Future[Any], kind: int, outcome: bytes, facts: Facts
+    ) -> bool:  # fmt: skip
         if kind == VALUE:
-            return settle(future, self.payloads.load(outcome, take=True))
+            return settle(future, self.payloads.load(outcome, take=True), None, facts)
         if kind == CANCELLED:
             self._release(future)
             return settle_cancelled(future)
-        return self._settle_failed(
-            future, load_failure(outcome, self.payloads) if kind == ERROR else loss_of(future, kind, outcome)
-        )
+        error = load_failure(outcome, self.payloads) if kind == ERROR else loss_of(future, kind, outcome)
+        return self._settle_failed(future, error, facts)
 
-    def _settle_failed(self, future: Future[Any], error: BaseException) -> bool:
+    def _settle_failed(self, future: Future[Any], error: BaseException, facts: Facts) -> bool:
         """A given Future has failed: settle it unless it is tried again."""
         if self.retrier.takes(future, error, call_of(future)):
             return False
         self._release(future)
-        return settle(future, None, error)
+        return settle(future, None, error, facts)
 
     def _release(self, future: Future[Any]) -> None:
         """Nobody needs the arguments of a given Future any more."""
         if (call := call_of(future)) is not None:
             self.payloads.release(call[1])
 
-    def settle_loaded(self, number: int, kind: int, outcome: bytes, value: Any, error: BaseException | None) -> None:
+    def settle_loaded(
+        self, number: int, kind: int, outcome: bytes, value: Any, error: BaseException | None, facts: Facts,
+    ) -> None:  # fmt: skip
         """An outcome has come that was loaded without the lock: `value`, or `error` for one that failed."""
         with self.lock:
             future = self.futures.pop(number, None)
             if future is None:  # the node was lost meanwhile, or it was recalled
                 return
             if kind == ERROR and error is not None:
-                has_callbacks = self._settle_failed(future, error)
+                has_callbacks = self._settle_failed(future, error, facts)
             elif kind in (VALUE, ERROR):
                 self._release(future)
-                has_callbacks = settle(future, value, error)
+                has_callbacks = settle(future, value, error, facts)
             else:
-                has_callbacks = self._settle_as(future, kind, outcome)
+                has_callbacks = self._settle_as(future, kind, outcome, facts)
             if has_callbacks:
                 self.callbacks.append(future)
 
     def _settle(self, future: Future[Any], error: BaseException) -> None:
-        if settle(future, None, error):
+        if settle(future, None, error, NOBODY):
             self.callbacks.append(future)
 
     def _on_started(self, action: rules.Started) -> None:

@@ -14,6 +14,7 @@ from fedfutures.broker.outbox import Outbox
 from fedfutures.broker.recovery import ANNOUNCE_SECONDS, CRASH_LIMIT, EXPECT_SECONDS, Recovery
 from fedfutures.broker.segment_cache import SegmentCache
 from fedfutures.federation.terms import Terms
+from fedfutures.wire.facts import packed_unmeasured
 from fedfutures.wire.messages import CANCELLED, LOST, POISONED, Cancel, Results
 
 from . import nodes
@@ -70,7 +71,9 @@ def test_the_culprit_alone_is_blamed(ward: Ward) -> None:
 def test_at_the_limit_it_is_poisoned(ward: Ward) -> None:
     number = ward.give("w", 1, crashes=CRASH_LIMIT - 1)
     ward.recovery.blame(lost(number, 1), 1, 0.0)
-    assert ward.odd() == [("o", [1], [(1, POISONED)])]
+    [(peer, results)] = ward.said()
+    assert (peer, results.ids, results.odd) == ("o", [1], [(1, POISONED)])
+    assert results.facts == packed_unmeasured("w", CRASH_LIMIT, 1)
     assert ward.ledger.intakes == []
 
 

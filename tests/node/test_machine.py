@@ -21,7 +21,7 @@ from fedfutures.node.machine import (
     URGENT_AT_MOST,
     WorkerMachine,
 )
-from fedfutures.wire import codec, messages
+from fedfutures.wire import codec, facts, messages
 from fedfutures.wire.messages import (
     CANCELLED,
     ERROR,
@@ -129,6 +129,11 @@ def origin() -> Bench:
     made = Bench("origin")
     made.link()
     return made
+
+
+def ran(*seconds: float) -> bytes:
+    """The facts of Futures that the node has run at their first attempt."""
+    return facts.packed("n", 1, seconds)
 
 
 def results(piece: int, ids: list[int], odd: Any = ()) -> Results:
@@ -301,7 +306,7 @@ def test_a_new_session_begins_with_what_is_held_and_what_may_be_lost(busy: Bench
         rules.Linked(4),
         Holding(5, "o", b"f", 1, 0, [1, 2]),
         Holding(6, "o", b"new", 1, 0, [9]),
-        Results(5, 1, [2], [b"r2"], [], 0.5, 1),
+        Results(5, 1, [2], [b"r2"], [], 0.5, 1, ran(0.5)),
         Constant("name", 1, b"body"),
         rules.Reclaim([7]),
         Want(b"new"),
@@ -319,7 +324,7 @@ def test_results_of_a_finished_piece_are_named_too(busy: Bench) -> None:
     busy.say(Stranger())
     said = busy.link(90, 8)
     assert Holding(5, "o", b"f", 1, 0, [1, 2]) in said
-    assert Results(5, 1, [1, 2], [b"r1", b"r2"], [], 0.5, 1) in said
+    assert Results(5, 1, [1, 2], [b"r1", b"r2"], [], 0.5, 1, ran(0.5, 0.0)) in said
 
 
 def test_what_the_broker_has_acknowledged_is_not_named_again(busy: Bench) -> None:
@@ -376,7 +381,7 @@ def test_a_batch_is_run_when_its_function_is_there(worker: Bench) -> None:
 def test_what_has_finished_goes_back(worker: Bench) -> None:
     worker.say(BODY)
     worker.say(worker.batch(5, [1, 2]))
-    assert worker.finish(5, (1, b"r", ERROR, 0.5)) == [Results(5, 1, [1], [b"r"], [(1, 1)], 0.5, 1)]
+    assert worker.finish(5, (1, b"r", ERROR, 0.5)) == [Results(5, 1, [1], [b"r"], [(1, 1)], 0.5, 1, ran(0.5))]
     assert worker.machine.durations.of(b"f") == 0.5
     worker.finish(5, (2, b"r", VALUE, 0.0))
     assert worker.machine.held == {}
@@ -398,7 +403,7 @@ def test_cancellation_and_reports_are_of_what_is_held(worker: Bench) -> None:
     worker.machine.workload.queue[0].todo.popleft()
     assert worker.say(Cancel(5, [1, 2])) == [Running(5, [1])]
     (finished,) = worker.machine.workload.results()
-    assert worker.step(finished) == [Results(5, 1, [2], [b""], [(2, CANCELLED)])]
+    assert worker.step(finished) == [Results(5, 1, [2], [b""], [(2, CANCELLED)], facts=ran(0.0))]
     assert worker.say(Cancel(6, [2])) == []
     assert worker.step(rules.ReportRunning(5, [1])) == [Running(5, [1])]
     assert worker.step(rules.ReportRunning(5, [1], 3)) == [Running(5, [1], 3)]
@@ -410,8 +415,8 @@ def test_futures_that_wait_for_their_function_are_handed_back(worker: Bench) -> 
     worker.say(worker.batch(2, [3]))
     assert worker.say(Cancel(1, [2])) == worker.say(Cancel(2, [3])) == worker.say(Cancel(1, [9])) == []
     first, second = worker.machine.workload.results()
-    assert worker.step(first) == [Results(1, 1, [2], [b""], [(2, CANCELLED)])]
-    assert worker.step(second) == [Results(2, 1, [3], [b""], [(3, CANCELLED)])]
+    assert worker.step(first) == [Results(1, 1, [2], [b""], [(2, CANCELLED)], facts=ran(0.0))]
+    assert worker.step(second) == [Results(2, 1, [3], [b""], [(3, CANCELLED)], facts=ran(0.0))]
     assert worker.say(BODY) == [rules.Run(1, b"body")]
     assert [number for number, _ in worker.machine.workload.pieces[1].todo] == [1]
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fedfutures.errors import LocalProtocolError
 from fedfutures.node.own_pieces import FUNCTIONS_KEPT, OwnPieces
+from fedfutures.wire.facts import packed
 from fedfutures.wire.messages import Function, Results
 
 STEPS = st.lists(
@@ -33,8 +34,10 @@ def test_each_is_in_one_piece_until_its_outcome_came(steps: list[tuple[object, .
             piece, ids = int(str(step[1])), sorted(step[2])  # type: ignore[call-overload]
             known = [number for number in ids if twin.get(number) == piece]
             is_open = piece in twin.values()
-            taken = own.take(Results(piece, 1, ids, [str(number).encode() for number in ids]))
-            assert taken == ((b"f", known, [str(number).encode() for number in known]) if is_open else None)
+            facts = [packed("h.1", 1, list(map(float, some))) if some else b"" for some in (ids, known)]
+            taken = own.take(Results(piece, 1, ids, [str(number).encode() for number in ids], facts=facts[0]))
+            outcomes = [str(number).encode() for number in known]
+            assert taken == ((b"f", known, outcomes, facts[1]) if is_open else None)
             for number in known:
                 del twin[number]
         else:

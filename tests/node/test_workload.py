@@ -14,6 +14,7 @@ from fedfutures.errors import LocalProtocolError
 from fedfutures.federation.schedule import STUCK_SECONDS
 from fedfutures.node.pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS
 from fedfutures.node.workload import HeldPiece, Recalls, Workload
+from fedfutures.wire.facts import packed
 from fedfutures.wire.messages import CANCELLED, ERROR, VALUE, Batch
 
 HELPER = 1e-6
@@ -27,7 +28,7 @@ def batch(number: int, ids: list[int], priority: int = 0, function: bytes = b"f"
 
 def given(*pieces: tuple[int, list[int], int]) -> Workload:
     """Return the load of a Worker that was given these pieces: number, Futures, priority."""
-    workload = Workload()
+    workload = Workload("h.1")
     for number, ids, priority in pieces:
         workload.hold(batch(number, ids, priority))
         workload.enqueue(number, "definition")
@@ -165,14 +166,15 @@ def test_results_are_of_one_piece_each_and_taken_once() -> None:
 
 
 def test_only_what_ran_says_how_long_futures_take() -> None:
-    """Not what was cancelled, nor what has waited for others."""
+    """Not what was cancelled, nor what has waited for others; yet each says who has run it and how long that took."""
     workload = given((1, [1, 2, 3], 0))
     piece = start(workload)
     start(workload)
-    piece.finished.extend([(1, b"", VALUE, 0.5), (2, b"", VALUE, 0.0)])
+    piece.finished.extend([(1, b"", VALUE, 0.5), (2, b"", VALUE, -4.0)])
     workload.unstart(1, [3])
     (finished,) = workload.results()
     assert (len(finished.ids), finished.seconds, finished.count) == (3, 0.5, 1)
+    assert finished.facts == packed("h.1", 1, [0.5, 4.0, 0.0])
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ GIVEN = "broker.given.GivenSegments."
 TRANSFERS = "broker.transfers.Transfers."
 DEFERRALS = "broker.deferrals.Deferrals."
 CACHE = "broker.segment_cache.SegmentCache."
+DELIVERY = "broker.delivery."
 TERMS = "federation.terms.Terms."
 DISPATCH = "broker.dispatch.Dispatch."
 STAND_INS = "broker.stand_ins.StandInRequests."
@@ -224,6 +225,13 @@ OF_LIMITS = (
            ASKING + "news", "and load.starts == self._starts", ""),
 )  # fmt: skip
 
+OF_FACTS = (
+    Mutant("facts-of-the-first", "where results are joined, the facts of the first pass on",
+           DELIVERY + "joined", "facts.joined((one.facts, len(one.ids)) for one in parts)", "first.facts"),
+    Mutant("attempts-are-losses", "a Worker counts an attempt too many",
+           WORKLOAD + "results", "piece.terms.crashes + 1", "piece.terms.crashes + 2"),
+)  # fmt: skip
+
 OF_ORPHANS = (
     Mutant("orphans-not-claimed", "what a submitter names is given out though somebody holds it",
            BROKER + "_on_batch", "if self.adoption.orphans:", "if False:"),
@@ -234,7 +242,7 @@ OF_ORPHANS = (
            "self.forget(name, results.piece, [i for i, kind in results.odd if kind == CANCELLED])",
            "pass"),
     Mutant("orphan-outcomes-dropped", "results that come before their Futures are named are lost",
-           ADOPTION + "on_results", "orphan.outcomes[i] = outcome, odd.get(i, VALUE)", "pass"),
+           ADOPTION + "on_results", "orphan.outcomes[i] = outcome, odd.get(i, VALUE), known", "pass"),
     Mutant("orphan-returned-stays", "an orphan that its holder has given back is still taken for held",
            SETTLEMENT + "_forget", "self._adoption.forget(name, number, ids)", "pass"),
     Mutant("orphans-of-the-silent", "orphans of a silent neighbour are waited for",
@@ -406,7 +414,7 @@ OF_LIES = (
 )  # fmt: skip
 
 ALL: tuple[Mutant, ...] = (
-    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LIMITS, *OF_ORPHANS, *OF_CLAIMS, *OF_SEALS,
-    *OF_SHARING, *OF_FUNCTIONS, *OF_WORKLOADS, *OF_LOCKS, *OF_LIES,
+    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LIMITS, *OF_FACTS, *OF_ORPHANS, *OF_CLAIMS,
+    *OF_SEALS, *OF_SHARING, *OF_FUNCTIONS, *OF_WORKLOADS, *OF_LOCKS, *OF_LIES,
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in ALL}

@@ -11,6 +11,7 @@ import pytest
 
 from fedfutures import Future
 from fedfutures.worker import future as asked
+from fedfutures.worker import future_fields as fields
 
 
 def test_an_alias_is_no_class_of_its_own() -> None:
@@ -21,23 +22,23 @@ def test_an_alias_is_no_class_of_its_own() -> None:
 
 def test_what_was_resolved() -> None:
     done = asked.resolved(None, 3, None, "price", 7)
-    assert (done.result(), asked.value_of(done), asked.failure_of(done), asked.number_of(done)) == (3, 3, None, 7)
-    assert (repr(done), asked.home_of(done), asked.call_of(done)) == ("<Future price(…) returned int>", None, None)
+    assert (done.result(), fields.value_of(done), fields.failure_of(done), fields.number_of(done)) == (3, 3, None, 7)
+    assert (repr(done), fields.home_of(done), fields.call_of(done)) == ("<Future price(…) returned int>", None, None)
     error = ValueError("wrong")
     failed = asked.resolved(None, None, error)
-    assert (asked.failure_of(failed), failed.exception()) == (error, error)
-    asked.put_value(failed, 4)
+    assert (fields.failure_of(failed), failed.exception()) == (error, error)
+    fields.put_value(failed, 4)
     assert failed.result() == 4
 
 
 def test_what_is_not_done() -> None:
     pending: Future[int] = Future()
-    assert not asked.is_finished(pending)
+    assert not fields.is_finished(pending)
     assert pending.cancel()
-    assert not asked.is_finished(pending)
+    assert not fields.is_finished(pending)
     asked.settle(pending, 3)  # comes too late
     assert pending.cancelled()
-    assert asked.home_of(concurrent.futures.Future()) is None
+    assert fields.home_of(concurrent.futures.Future()) is None
 
 
 def test_waiting_in_another_thread() -> None:
@@ -53,7 +54,7 @@ def test_waiting_in_another_thread() -> None:
 def test_callbacks_and_cuts_are_told() -> None:
     future: Future[int] = Future()
     told: list[Any] = []
-    asked.attend_cuts(future, lambda cut, kept: told.append((cut is future, kept)))
+    fields.attend_cuts(future, lambda cut, kept: told.append((cut is future, kept)))
     assert future.on_cut is not None
     future.on_cut(future, 3)
     future.add_done_callback(lambda done: told.append(done.result()))
@@ -90,14 +91,14 @@ def test_a_future_is_claimed_once() -> None:
     assert asked.claim(future, {}) == ("call",)
     assert future.running()
     assert asked.claim(future, {}) is None
-    assert asked.call_of(future) is None
+    assert fields.call_of(future) is None
 
 
 def test_a_future_that_has_come_back_waits_again() -> None:
     _, future = made()
     asked.put_priority(future, 3)
     asked.mark_running(future)
-    assert asked.mark_pending(future) == asked.priority_of(future) == 3
+    assert asked.mark_pending(future) == fields.priority_of(future) == 3
     assert not future.running()
     asked.put_call(future, ("other",))
     assert asked.claim(future, ()) == ("other",)

@@ -1,0 +1,46 @@
+"""What a Future knows of its run: on which Worker, how often it was started, for how long it ran (docs/known.rst).
+
+A Future that runs inside the one that waits for it is the fastest there is, so nothing is written down for it: that it
+ran here is what is known of a Worker's Future that has an outcome and no facts.
+"""
+
+from __future__ import annotations
+
+from ..wire.facts import Fact
+
+
+class KnownRun:
+    """Base of a Future. What it knows comes with its outcome, and only where somebody has run it."""
+
+    __slots__ = ()
+
+    def _fact(self) -> Fact | None:
+        raise NotImplementedError
+
+    @property
+    def host(self) -> str | None:
+        """The host on which the call has run; None while it is not done, after a cancel, and if nobody ran it."""
+        fact = self._fact()
+        return None if fact is None else fact.host
+
+    @property
+    def worker(self) -> str | None:
+        """The Worker that has run the call, "h1.2" for instance; "" if the call has run in the program itself."""
+        fact = self._fact()
+        return None if fact is None else fact.worker
+
+    @property
+    def attempts(self) -> int | None:
+        """How often the call was started, as far as is known; each retry counts, and each Worker that died with it."""
+        fact = self._fact()
+        return None if fact is None else fact.attempts
+
+    @property
+    def elapsed(self) -> float | None:
+        """For how many seconds the Worker was occupied with the call, from reading its arguments to its outcome.
+
+        Waiting for other Futures counts. None also where nobody has measured it: the Worker has died, or the call has
+        run inside the Future that waited for it.
+        """
+        fact = self._fact()
+        return None if fact is None else fact.seconds
