@@ -82,6 +82,8 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         How long this Executor may take, in seconds or as ``"1:30:00"``, and what of that is kept for saving. When only
         the margin is left, open Futures raise :class:`~fedfutures.errors.WalltimeReached`; see :doc:`limits`. The
         default is what the batch job has left, if its scheduler says so; ``"none"``: no walltime.
+    output:
+        A directory: what Workers print goes to ``HOST/WORKER.out`` there, and is not printed; see :doc:`known`.
 
     >>> with Executor(mode="serial") as executor:
     ...     list(executor.map(pow, [2, 3], [5, 2]))
@@ -95,13 +97,15 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         *, max_tasks_per_child: int | None = None, brokers: int = 1, hosts: Sequence[str] | Hosts | None = None,
         mode: Literal["parallel", "serial"] = "parallel", checkpoint: str | PathLike[str] | None = None,
         walltime: float | str | None = None, walltime_margin: float | str | None = None,
-        **unknown: Any,
+        output: str | PathLike[str] | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
         refuse(unknown, mp_context)
         hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(_names(hosts))
         _check(max_workers, initializer, max_tasks_per_child, brokers if hosts is None else 1, mode)
         times = checked_times(walltime, walltime_margin)
-        has_own = (initializer, max_tasks_per_child, hosts, walltime) != (None,) * 4  # Workers, whatever else runs
+        has_own = (initializer, max_tasks_per_child, hosts, walltime, output) != (
+            None,
+        ) * 5  # Workers, whatever else runs
         self._shutdown = False
         self._shutdown_lock = threading.Lock()
         self._federation: Federation | None = None
@@ -121,10 +125,12 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         elif not current.is_origin:
             raise NotSupportedHere(
                 "an Executor made inside a Future joins the Federation it runs in; initializer, "
-                "max_tasks_per_child, hosts and walltime belong to the one that started it"
+                "max_tasks_per_child, hosts, walltime and output belong to the one that started it"
             )
         else:
-            self._federation = _started(max_workers, initializer, initargs, max_tasks_per_child, brokers, hosts, times)
+            self._federation = _started(
+                max_workers, initializer, initargs, max_tasks_per_child, brokers, hosts, times, output
+            )  # fmt: skip
             self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()
 
@@ -376,6 +382,7 @@ def _names(hosts: Any) -> tuple[str, ...]:
 def _started(
     max_workers: int | None, initializer: Callable[..., object] | None, initargs: tuple[Any, ...],
     max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None, times: tuple[float | None, float | None],
+    output: str | PathLike[str] | None,
 ) -> Federation:  # fmt: skip
     walltime = walltime_here(*times, "walltime=")
     postponing.install()
@@ -389,11 +396,16 @@ def _started(
         max_workers or processors(), program=program_here(), initializer=packed,
         max_tasks_per_child=max_tasks_per_child, brokers=brokers, descriptors=inherited,
     )  # fmt: skip
+    files = None
+    if output is not None:
+        from .output_files import FiledOutput
+
+        files = FiledOutput(output)
     handle = _start(settings, hosts, max_workers)
     # Only now the rest is loaded, while the host process loads its own.
     from .federation import Federation
 
-    return Federation(handle, prefix=False, initargs=initargs, walltime=walltime)
+    return Federation(handle, prefix=False, initargs=initargs, walltime=walltime, output=files)
 
 
 def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> HostHandle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
@@ -33,8 +34,9 @@ from ..wire.segments import Segments
 from ..worker import current, inheriting, unasked
 from ..worker.origin import Origin
 from . import ends, nested, repeats
+from .output_files import FiledOutput
 from .patience import Patience
-from .printing import Printer
+from .printing import RECORDS, Printer
 from .timekeeper import Timekeeper
 
 LATE_SECONDS = 5.0
@@ -46,16 +48,17 @@ class Federation:
 
     `attach`: the index of the Broker that the Origin is to be a node of. `initargs` live as long as Workers may start:
     a semaphore in them goes with the object that made it. `walltime`: how long this run may take, if that is known.
+    `output`: where what Workers print goes, if not to the program's own output.
     """
 
     def __init__(
         self, handle: HostHandle, *, prefix: bool = True, attach: int = 0, initargs: tuple[Any, ...] = (),
-        walltime: Walltime | None = None,
+        walltime: Walltime | None = None, output: FiledOutput | None = None,
     ) -> None:  # fmt: skip
         self._handle = handle
         self._settings = handle.settings
         self.size: int = handle.settings.size  # how many Workers it has, or is to have
-        self._printer = Printer(prefix)
+        self._printer, self._output = Printer(prefix), output
         self._attach = attach
         adopt_authkey(handle.settings.authkey)
         inheriting.attend()
@@ -120,7 +123,11 @@ class Federation:
             handler(self, frame)
 
     def _on_output(self, frame: WorkerOutput) -> None:
-        self._printer.show(frame.worker, frame.stream, frame.text)
+        if self._output is not None and frame.stream != RECORDS:
+            show = functools.partial(self._printer.show, frame.worker, frame.stream, frame.text)
+            self._output.write(frame.worker, frame.text, show)
+        else:
+            self._printer.show(frame.worker, frame.stream, frame.text)
 
     def _on_worker_ended(self, frame: WorkerEnded) -> None:
         if frame.initializer_raised and self._settings.initializer is not None:

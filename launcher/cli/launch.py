@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fedfutures.errors import ABOUT, CheckpointRefused, StartFailed
 from fedfutures.host import room
@@ -155,12 +155,22 @@ def check(options: Options, *, alone: bool = True) -> None:
             programs.fail(f"--profile {options.profile!r} cannot be made: {error.strerror}")
 
 
+def _output_files(options: Options) -> Any:
+    """Return what takes the output of Workers, where that is not to be printed."""
+    if options.output is None:
+        return None
+    from fedfutures.futures.output_files import FiledOutput
+
+    return FiledOutput(options.output)
+
+
 def run(
     options: Options, program: programs.Program, settings: Settings, start_hosts: Callable[[], HostHandle]
 ) -> NoReturn:
     """Start the hosts, become the Origin, and run the program to its end."""
     walltime = walltime_here(options.walltime, options.walltime_margin, "--walltime")
     try:
+        output = _output_files(options)
         handle = start_hosts()
         # Load the rest only now, while the host process loads its modules.
         from fedfutures.futures import patience
@@ -169,7 +179,7 @@ def run(
 
         patience.be_quiet(options.quiet)
         programs.enter(program)
-        federation = Federation(handle, prefix=options.prefix, walltime=walltime)
+        federation = Federation(handle, prefix=options.prefix, walltime=walltime, output=output)
         current.become(federation.origin)
         if options.checkpoint is not None:
             from fedfutures.futures import keeping

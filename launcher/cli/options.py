@@ -42,6 +42,7 @@ class Options:
     checkpoint: str | None
     walltime: float | None  # seconds; infinite: none
     walltime_margin: float | None
+    output: str | None
     dry_run: bool
 
 
@@ -81,6 +82,8 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     add("--walltime-margin", type=_time, metavar="TIME",
         help="what of the walltime is left for saving when Futures raise WalltimeReached; default: a twentieth, "
              "1 s to 60 s")  # fmt: skip
+    add("--output", metavar="DIR",
+        help="write what Futures print to DIR/HOST/WORKER.out instead of printing it")  # fmt: skip
     add("--dry-run", action="store_true", help="print the plan and start nothing")
     add("--version", action="version", version=f"fedfutures {__version__}")
     return parser, known
