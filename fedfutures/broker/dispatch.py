@@ -182,7 +182,8 @@ class Dispatch:
         self._load.note_given_back(load, len(ids))
         if not intake.left:
             self._cache.on_resolved(intake.source)
-        self._outbox.send(load.peer, Return(intake.number, ids, terms.attempt, terms.crashes), now)
+        back = Return(intake.number, ids, terms.attempt, terms.crashes, terms.conditions.flags)
+        self._outbox.send(load.peer, back, now)
 
     def _seconds(self, lot: Lot) -> float:
         """What a Future of a lot takes: its root is charged with that."""

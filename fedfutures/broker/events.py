@@ -33,6 +33,7 @@ class PeerLost:
     dump: str
     host: str
     ended_for: EndedFor | None = None
+    nested: bool = False  # an own Future of the running one ran inside of it
 
 
 @dataclass(slots=True)

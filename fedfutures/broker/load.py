@@ -58,13 +58,13 @@ class PeerLoad:
         return max(0, self.account.pending - self.workers) + self.spare
 
     def count(self, soon: int) -> Counts:
-        """Return what a Worker counts."""
-        pending, room = (self.account.pending, self.room) if self.starts < ALONE else (0, 0)  # of no stand-in
+        """Return what a Worker counts; a stand-in only works: what it submits may go elsewhere, and nothing to it."""
+        pending, room = self.account.pending, self.room if self.starts < ALONE else 0
+        if self.starts >= ALONE or not (self.idle or pending):
+            return int(pending > 0), 0, room, 0, 0
         if self.idle:
             return 0, 0, room, int(room > 0), room
-        if pending:
-            return 1, max(0, pending + self.backlog - soon), room, 0, 0
-        return 0, 0, room, 0, 0
+        return 1, max(0, pending + self.backlog - soon), room, 0, 0
 
 
 class Load:
@@ -231,9 +231,8 @@ class Load:
 
     def on_end_of_silence(self, name: str) -> None:
         """A neighbour is heard again."""
-        load = self.neighbours[name]
-        load.spent = False
-        self._note(load)
+        self.neighbours[name].spent = False
+        self._note(self.neighbours[name])
 
     def note_given(self, load: PeerLoad, count: int, *, spent: bool) -> None:
         """A peer has been given Futures."""

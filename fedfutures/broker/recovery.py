@@ -1,8 +1,10 @@
 """What becomes of Futures whose holder, or whose submitter, is gone or silent.
 
 What a peer held runs again as the next attempt. A Future that was *running* when its Worker died has its crash count
-raised and travels alone from then on; at :data:`CRASH_LIMIT` it resolves as poisoned. A neighbour that falls silent may
-still run what it was lent, so those Futures are *doubtful* with it while others run them: the first result counts.
+raised and travels alone from then on; at :data:`CRASH_LIMIT` it resolves as poisoned. If one that it had submitted ran
+inside of it, that one is to blame: the parent runs again with no crash counted, and what it submits has Workers to
+itself from then on, where crashes count against those. A neighbour that falls silent may still run what it was lent, so
+those Futures are *doubtful* with it while others run them: the first result counts.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from .claims import Claims
 from .delivery import Delivery, only
 from .events import EndedFor, LossReason, PeerLost
 from .files import Sweep
-from .ledger import Ledger, Recall
+from .ledger import Account, Ledger, Recall
 from .lots import Lot, Piece
 from .outbox import Outbox
 from .peers import Peer, Peers
@@ -85,9 +87,15 @@ class Recovery:
         if not lost.blame or lost.running is None:
             return
         number, culprit = lost.running
-        for piece, _ in self._ledger.accounts[lost.peer].find(number, [culprit]):
+        account = self._ledger.accounts[lost.peer]
+        if account.intakes:
+            self._set_apart(account, lost.running, parts, now)
+        for piece, _ in account.find(number, [culprit]):
             if culprit not in piece.pending:
                 continue
+            if lost.nested and not piece.terms.conditions.is_apart:
+                self.take_back(piece, [culprit], piece.terms.after_crash_of_another(), parts, now)
+                return
             self.crashes += 1
             terms, intake = piece.terms.after_crash(), piece.intake
             if intake is not None and terms.crashes >= CRASH_LIMIT:
@@ -98,6 +106,17 @@ class Recovery:
             else:
                 self.take_back(piece, [culprit], terms, parts, now)
             return
+
+    def _set_apart(self, account: Account, running: tuple[int, int], parts: int, now: float) -> None:
+        """A Worker has crashed in which Futures may wait for what they have submitted, which may be what has crashed.
+
+        It would take them along each time, and each time be another one.
+        """
+        for _, piece in sorted(account.held.items(), reverse=True):
+            if piece.intake is not None and piece.intake.giver != account.name:
+                fresh = {running[1], *_not_started(piece, running)} if piece.number >= running[0] else ()
+                ids = [i for i in piece.pending if i not in fresh]
+                self.take_back(piece, ids, piece.terms.after_crash_of_another(), parts, now)
 
     def _settle_ended(self, lost: PeerLost, why: EndedFor, now: float) -> None:
         """A Worker was ended because of this Future, which resolves."""

@@ -104,7 +104,7 @@ class Settlement:
         for piece, ids in found:
             terms = piece.terms
             if peer.link is not None:
-                terms = terms.after_return(peer.name, back.attempt, back.crashes)
+                terms = terms.after_return(peer.name, back.attempt, back.crashes, back.flags)
             self._recovery.take_back(piece, ids, terms, len(self._peers.workers), now)
         self._forget(peer.name, back.piece, back.ids)
         return bool(found)

@@ -302,7 +302,8 @@ class BrokerShell:
         if frame.ended_for:
             ended_for = EndedFor(frame.ended_for, frame.ended_piece, frame.ended_future, frame.figure)
         running = _running(frame)
-        self._step(PeerLost(frame.worker, frame.status, frame.blame, running, frame.dump, frame.host, ended_for))
+        name, nested = frame.worker, frame.nested
+        self._step(PeerLost(name, frame.status, frame.blame, running, frame.dump, frame.host, ended_for, nested))
 
     @failpoints.delayed("broker.tell")
     def _tell(self, frame: ControlFrame) -> None:

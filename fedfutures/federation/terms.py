@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..wire.messages import ALONE_FLAG, APART_FLAG, MAX_COUNT, ONCE_FLAG, Batch
+from ..wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, MAX_COUNT, ONCE_FLAG, Batch
 
 
 class Conditions(NamedTuple):
@@ -28,11 +28,20 @@ class Conditions(NamedTuple):
     @property
     def is_apart(self) -> bool:
         """Whether all that it submits has a Worker to itself."""
-        return bool(self.flags & (APART_FLAG | ONCE_FLAG))
+        return bool(self.flags & (APART_FLAG | BELOW_FLAG | ONCE_FLAG))
+
+    @property
+    def of_children(self) -> int:
+        """The flags that all that it submits has beside its own, where this is apart."""
+        return ALONE_FLAG | (self.flags & BELOW_FLAG)
 
     def on_wire(self) -> tuple[int, int, int, list[str]]:
         """Return the last fields of a Batch."""
         return self.limit, self.flags, self.memory, list(self.avoid)
+
+    def plus(self, flags: int) -> Conditions:
+        """Return the same with these flags, too."""
+        return self._replace(flags=self.flags | flags)
 
 
 FREE = Conditions()
@@ -61,15 +70,29 @@ class Terms(NamedTuple):
         return self._replace(attempt=min(self.attempt + 1, MAX_COUNT), barred=())
 
     def after_crash(self) -> Terms:
-        """Return the terms of the next attempt of a Future that was running when its Worker died."""
-        return self.after_loss()._replace(crashes=min(self.crashes + 1, MAX_COUNT))
+        """Return the terms of the next attempt of a Future that was running when its Worker died.
 
-    def after_return(self, neighbour: str, attempt: int, crashes: int) -> Terms:
+        It has a Worker to itself from then on: one that waited beside it would be lost each time, with no end.
+        """
+        crashes, conditions = min(self.crashes + 1, MAX_COUNT), self.conditions.plus(ALONE_FLAG)
+        return self.after_loss()._replace(crashes=crashes, conditions=conditions)
+
+    def after_crash_of_another(self) -> Terms:
+        """Return the terms of the next attempt of a Future that was lost because another one crashed its Worker.
+
+        It may have submitted that, so all that it submits has a Worker to itself next time. If that does not help, it
+        was a Future further below.
+        """
+        flag = BELOW_FLAG if self.conditions.is_apart else APART_FLAG
+        return self.after_loss()._replace(conditions=self.conditions.plus(flag))
+
+    def after_return(self, neighbour: str, attempt: int, crashes: int, flags: int = 0) -> Terms:
         """Return the terms of Futures that a neighbour gives back, and what has become of them there."""
         return self._replace(
             attempt=max(self.attempt, attempt),
             crashes=max(self.crashes, crashes),
             barred=(*self.barred, neighbour),
+            conditions=self.conditions.plus(flags) if flags else self.conditions,
         )
 
 

@@ -12,7 +12,7 @@ import mmap
 
 from ..wire.messages import MAX_COUNT, MAX_PIECE
 
-PIECE, NUMBER, READY, HALF, SENT, ALONE_PIECE, ALONE_NUMBER, OVER_AT, LOOK_AT = range(9)
+PIECE, NUMBER, READY, HALF, SENT, ALONE_PIECE, ALONE_NUMBER, OVER_AT, LOOK_AT, NESTED = range(10)
 SPOOL_BYTES = 64 << 10
 
 
@@ -39,6 +39,11 @@ class CrashCells:
         """Return (piece, id) of the Future that was running, or None; what died may have written anything."""
         piece, number = self.cells[PIECE], self.cells[NUMBER]
         return (piece, number) if 0 < piece <= MAX_PIECE and number <= MAX_COUNT else None
+
+    @property
+    def nested(self) -> bool:
+        """Whether an own Future ran inside of the one that is named."""
+        return bool(self.cells[NESTED])
 
     def alone(self) -> tuple[int, int, int] | None:
         """Return (piece, id, when its time is over) of the Future that has the Worker to itself, if that is open.

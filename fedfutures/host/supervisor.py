@@ -278,7 +278,7 @@ class Supervisor:
         frame = WorkerEnded(
             child.name, self.settings.host, event.status, is_to_blame, event.initializer_raised, piece, future,
             "" if code == limits.LIMIT_EXIT_CODE else readable(child.read_dump()),
-            *((OVERRAN, late.piece, late.number) if late is not None else ()),
+            *((OVERRAN, late.piece, late.number, 0) if late is not None else (0, 0, 0, 0)), child.cells.nested,
         )  # fmt: skip
         self._tell_broker(Tell(self.machine.broker_of(child.slot), frame))
         if not self.ending:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from ..federation.terms import terms_of
-from ..wire.messages import OVERRAN, VALUE, Batch
+from ..wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, OVERRAN, VALUE, Batch
 from ..wire.names import is_stand_in
 from .law import Law
 from .records import FutureRecord, Key
 from .specs import read
+
+AFTER_CRASHES = ALONE_FLAG | APART_FLAG | BELOW_FLAG
+"""What Brokers may add."""
 
 
 class OwnWorker(Law):
@@ -22,6 +25,7 @@ class OwnWorker(Law):
         if batch.submitter in self.system.origins or batch.submitter in self.system.workers:
             for number in batch.ids:
                 conditions = read(self.records.futures[batch.submitter, number].payload).conditions
+                conditions = conditions.plus(terms_of(batch).conditions.flags & AFTER_CRASHES)
                 said = f"{batch.submitter}/{number} goes to {peer} on {terms_of(batch)}, not {conditions}"
                 self.require(terms_of(batch).conditions == conditions, said)
         self.require(terms_of(batch).is_alone or not is_stand_in(peer), f"{peer} stands in and is given {batch.ids}")

@@ -17,9 +17,8 @@ class BegunFuture:
     """A Future that was begun here; one that waits counts what it still waits for."""
 
     __slots__ = (
-        "began", "blamed", "ends", "function", "is_done", "number", "payload", "piece", "priority", "root", "spec",
-        "task",
-        "waits_for",
+        "began", "blamed", "child_flags", "ends", "function", "is_done", "number", "payload", "piece", "priority",
+        "root", "spec", "task", "waits_for",
     )  # fmt: skip
 
     def __init__(self, piece: HeldPiece | None, number: int, payload: bytes, function: bytes, began: float) -> None:
@@ -29,6 +28,7 @@ class BegunFuture:
         self.waits_for = -1  # Futures that it has submitted; -1: not yet
         self.blamed = (0, 0)  # (piece, number) of the fetched Future that this one belongs to
         self.root, self.priority = "", 0
+        self.child_flags = 0  # of each Future that it submits
         self.is_done = False
         self.task = b""  # the seal of the task
 
@@ -50,6 +50,7 @@ class BegunFuture:
             self.blamed, self.root, self.priority = parent.blamed, parent.root, parent.priority
         elif self.piece is not None:
             terms = self.piece.terms
+            self.child_flags = terms.conditions.of_children if terms.conditions.is_apart else 0
             self.blamed, self.root, self.priority = (self.piece.number, self.number), terms.root, terms.priority
 
 

@@ -18,7 +18,7 @@ from .observer import Listener
 from .origin import SimOrigin
 from .records import Key, LawBroken, broken
 from .scale import draw_scale
-from .specs import CRASHES, FUNCTIONS, LOCKS, PLAIN, RAISES, payload_of, work_of
+from .specs import CRASHES, FUNCTIONS, GUARDS, LOCKS, PLAIN, RAISES, payload_of, work_of
 from .system import System
 from .trial import Trial
 from .world import World
@@ -114,6 +114,7 @@ class Schedule:
         locks = Random(f"{self.seed} {origin.name} locks")  # of its own, so that all else is drawn as it was without
         limits = Random(f"{self.seed} {origin.name} limits")
         share = limits.choice([0.0, 0.0, 0.0, 0.3, 1.0])
+        guards = Random(f"{self.seed} {origin.name} guards")
         mean = 10 ** dice.uniform(-3, -0.5)
         mean, longest = self.scale.mean or mean, self.scale.longest
         span = self.heals_at * dice.choice([0.0, 0.5, 1.0])
@@ -127,6 +128,7 @@ class Schedule:
             if kind == PLAIN and dice.random() < 0.15:
                 width, depth = dice.randint(1, 3), dice.randint(1, 2)
                 kind = locks.choice([PLAIN, LOCKS])
+                kind = GUARDS if guards.random() < 0.15 else kind
             seconds = min(dice.expovariate(1 / mean), longest)
             limit = draw_limit(limits, payload_of(0, seconds, width, depth)) if limits.random() < share else 0
             payload = payload_of(self.world.next_tag(), seconds, width, depth, kind, limit)

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from ..federation.terms import FREE, Conditions
 
-PLAIN, RAISES, CRASHES, LOCKS = range(4)
-"""The last holds the lock of its Worker from its beginning to its end, also while it waits for its own Futures."""
+PLAIN, RAISES, CRASHES, LOCKS, GUARDS = range(5)
+"""``LOCKS`` holds the lock of its Worker from its beginning to its end, also while it waits for its own Futures.
+``GUARDS`` submits one that crashes, or one that guards it, and has a value even so."""
 FUNCTIONS = (b"f", b"g", b"h")
 _LAYOUT = struct.Struct(">QdBBBIB")
 

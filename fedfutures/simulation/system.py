@@ -162,7 +162,9 @@ class System:
         del self.workers[worker.name]
         self._retired_sent += worker.sent
         cells = worker.cells()
-        event = PeerLost(worker.name, status, blame, cells if cells[0] else None, "", broker, ended_for)
+        event = PeerLost(
+            worker.name, status, blame, cells if cells[0] else None, "", broker, ended_for, worker.is_nested
+        )  # fmt: skip
         self.clock.at(self.clock.now + NOTICED_AFTER_SECONDS, self._notice, (broker, event))
         if again and worker.slot != STAND_IN:
             self.clock.at(self.clock.now + FORK_SECONDS, self._fork, (broker, worker.slot))

@@ -18,7 +18,7 @@ from ..wire.names import is_stand_in
 from ..wire.seal import proof_of
 from .frames import Frame
 from .running import BegunFuture, DriveTimes, Elsewhere, Fates, Inbox, Parents, WorkerLock
-from .specs import CRASHES, FUNCTIONS, LOCKS, RAISES, payload_of, read, value_of
+from .specs import CRASHES, FUNCTIONS, GUARDS, LOCKS, PLAIN, RAISES, payload_of, read, value_of
 from .submitter import SimSubmitter
 from .world import NEVER, ROUND_SECONDS, TICK, Watch, World
 
@@ -305,8 +305,12 @@ class SimWorker(SimSubmitter):
         self.times.on_segment(now)
         if spec.width and spec.depth:
             self.parents.wait(running)
-            for _ in range(spec.width):
-                payload = payload_of(self.world.next_tag(), spec.seconds, spec.width, spec.depth - 1, limit=spec.limit)
+            for index in range(spec.width):
+                kind = PLAIN if index or spec.kind != GUARDS else GUARDS if spec.depth > 1 else CRASHES
+                payload = payload_of(
+                    self.world.next_tag(), spec.seconds, spec.width, spec.depth - 1, kind, spec.limit,
+                    running.child_flags,
+                )  # fmt: skip
                 number = self.submit(payload, running.function, running.priority, read(payload).conditions)
                 self.parents.by_child[number] = running
         else:
@@ -376,8 +380,13 @@ class SimWorker(SimSubmitter):
         """What the crash cells say was running: (piece, id), (0, 0) if nothing was."""
         return self.current.blamed if self.current is not None else (0, 0)
 
+    @property
+    def is_nested(self) -> bool:
+        """Whether what runs is an own Future of the one that the crash cells name."""
+        return self.current is not None and self.current.piece is None
+
     def blamed_future(self) -> tuple[str, int] | None:
-        """The same by submitter and number."""
-        piece, number = self.cells()
+        """Return the one that is to blame if this Worker crashes, by submitter and number."""
+        piece, number = (0, 0) if self.is_nested else self.cells()
         pieces = self.workload.pieces
         return (pieces[piece].terms.submitter, number) if piece in pieces else None

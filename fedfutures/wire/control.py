@@ -168,6 +168,7 @@ class WorkerEnded:
     ended_piece: int = 0  # the Batch of that Future
     ended_future: int = 0
     figure: int = 0  # of OUT_OF_MEMORY: how many bytes it used
+    nested: bool = False  # what ran was a Future that the named one had submitted, inside of it
 
 
 @dataclass(slots=True)

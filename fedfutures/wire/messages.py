@@ -28,8 +28,9 @@ ANY, SHARING, ALONE, NONE = range(4)
 """Which Futures a Worker starts: any; only those that may share a Worker, for Futures wait in it; of a stand-in: only
 those that have a Worker to themselves, or none."""
 
-ALONE_FLAG, ONCE_FLAG, APART_FLAG = 1, 2, 4
-"""Bits of ``Batch.flags``: it has a Worker to itself; it starts once at most; all that it submits has one to itself."""
+ALONE_FLAG, ONCE_FLAG, APART_FLAG, BELOW_FLAG = 1, 2, 4, 8
+"""Bits of ``Batch.flags``: it has a Worker to itself; it starts once at most; all that it submits has one to itself; so
+has all that those submit, however deep."""
 
 Signed = int
 """A number that may be negative; all others may not."""
@@ -188,6 +189,7 @@ class Return:
     ids: list[int]
     attempt: int = 0  # their attempt and crash count, where these have changed since; 0: they have not
     crashes: int = 0
+    flags: int = 0  # those of their flags that they may have got since
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 import greenlet
 
 from ..errors import ArgumentLoadError, FutureError, SealBroken
+from ..host.crash_cells import NESTED
 from ..node import events as rules
 from ..node.workload import HeldPiece
 from ..program.snapshots import MARKED
@@ -206,7 +207,9 @@ class Calls:
             surroundings.enter(context)
         if not surroundings.state.calm:
             surroundings.settle()
+        surroundings.cells[NESTED] = 1
         self.run_call(future, call)
+        surroundings.cells[NESTED] = 0
         del future, call  # the traceback of an error may hold this frame
         if not surroundings.state.calm:
             surroundings.settle()

@@ -19,6 +19,7 @@ class Context(NamedTuple):
     root: str
     priority: int
     snapshot: bytes = b""  # what they see of the program: as the root, which the Origin submitted
+    flags: int = 0  # of all that is submitted, beside its own: of a Future that is apart
 
 
 NOWHERE = Context(0, 0, "", 0)

@@ -18,6 +18,7 @@ from typing import Any
 from ..federation.terms import FREE
 from .call_terms import CallTerms
 from .calls import CALLERS, Calls
+from .context import Context
 from .driver import DRIVEN, PUMP_DUE, Driver
 from .future import Future, add_greenlet, claim, put_call, put_conditions, put_priority, put_tries
 from .future_fields import call_of
@@ -89,7 +90,7 @@ class Nesting:
         if terms is not None and terms.priority is not None:
             context = context._replace(priority=terms.priority)
         future: Future[Any] = Future(self._submissions, next(self._numbers), (function, args, kwargs, context))
-        if terms is not None and self._put_terms(future, terms, context.priority):
+        if (terms is not None or context.flags) and self._put_terms(future, terms, context):
             return future
         if context.priority:
             self._driver.machine.workload.expect_priorities()
@@ -106,17 +107,20 @@ class Nesting:
             self._pump()
         return future
 
-    def _put_terms(self, future: Future[Any], terms: CallTerms, priority: int) -> bool:
+    def _put_terms(self, future: Future[Any], terms: CallTerms | None, context: Context) -> bool:
         """Give a new Future what is special about it; return whether it was given to another Worker for that."""
-        if terms.retries is not None:
+        if terms is not None and terms.retries is not None:
             self._repeat(future, terms.retries)
-        if terms.conditions is not FREE:
-            put_conditions(future, terms.conditions)
+        conditions = FREE if terms is None else terms.conditions
+        if context.flags:
+            conditions = conditions.plus(context.flags)
+        if conditions is not FREE:
+            put_conditions(future, conditions)
         if not future.alone:
             return False
-        put_priority(future, priority)
+        put_priority(future, context.priority)
         self._driver.machine.workload.expect_alone()
-        self._submissions.give_alone(future, priority)
+        self._submissions.give_alone(future, context.priority)
         return True
 
     def _repeat(self, future: Future[Any], retries: Retries) -> None:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import greenlet
 
-from ..host.crash_cells import ALONE_NUMBER, ALONE_PIECE, LOOK_AT, NUMBER, OVER_AT, PIECE
+from ..federation.terms import FREE
+from ..host.crash_cells import ALONE_NUMBER, ALONE_PIECE, LOOK_AT, NESTED, NUMBER, OVER_AT, PIECE
 from ..node.workload import HeldPiece, Workload
 from ..program.namespaces import Namespaces
 from ..program.snapshots import split
@@ -35,6 +36,7 @@ class Suspended(NamedTuple):
     depth: int
     column: list[Any] | None
     values: Values | None
+    nested: int
 
 
 class Surroundings:
@@ -129,7 +131,9 @@ class Surroundings:
         piece = self.pieces.get(self.cells[PIECE])
         if piece is None:
             return NOWHERE
-        context = Context(piece.number, self.cells[NUMBER], piece.terms.root, piece.terms.priority, self.seen)
+        terms, conditions = piece.terms, piece.terms.conditions
+        flags = conditions.of_children if conditions is not FREE and conditions.is_apart else 0
+        context = Context(piece.number, self.cells[NUMBER], terms.root, terms.priority, self.seen, flags)
         if keep:
             self.context = context
         return context
@@ -145,11 +149,16 @@ class Surroundings:
         outer = self.context or self.make_context()
         if context is not outer:
             self.enter(context)
+        cells, nested = self.cells, 0
+        if not self.depth:  # further inside it is known
+            nested, cells[NESTED] = cells[NESTED], 1
         self.depth += 1
         try:
             run(future, call)
         finally:
             self.depth -= 1
+            if not self.depth:
+                cells[NESTED] = nested
         if not self.state.calm:
             self.settle()
         if self.context is not outer:
@@ -159,6 +168,7 @@ class Surroundings:
         """The Future that runs is about to wait: undo what it has changed, and return what :meth:`resume` needs."""
         context = self.context or self.make_context()
         depth, self.depth = self.depth, 0
+        nested, self.cells[NESTED] = self.cells[NESTED], 0
         state = self.state
         if not state.calm:
             self._turns.let_by()
@@ -166,11 +176,11 @@ class Surroundings:
         values = state.suspend() if state.dirty else None
         if context.snapshot:
             self.namespaces.suspend(context.snapshot)
-        return Suspended(context, depth, column, values)
+        return Suspended(context, depth, column, values, nested)
 
     def resume(self, suspended: Suspended) -> None:
         """It goes on."""
-        context, self.depth, column, values = suspended
+        context, self.depth, column, values, self.cells[NESTED] = suspended
         if not self.state.calm:
             self._turns.let_by()
         if context.snapshot:

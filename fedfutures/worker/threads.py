@@ -24,7 +24,7 @@ from typing import Any
 
 import greenlet
 
-from ..host.crash_cells import NUMBER, PIECE
+from ..host.crash_cells import NESTED, NUMBER, PIECE
 from .context import Context
 from .driver import DRIVEN
 from .future import Future, claim, sleep_until_done
@@ -134,7 +134,11 @@ class OtherThreads:
         try:
             if (call := claim(future, self._submissions.futures)) is None:
                 return False
-            self._run(future, call)
+            nested, self._cells[NESTED] = self._cells[NESTED], 1
+            try:
+                self._run(future, call)
+            finally:
+                self._cells[NESTED] = nested
             return True
         finally:
             if not self._here.depth:

@@ -18,7 +18,7 @@ from fedfutures.broker.load import (
 from fedfutures.federation import schedule
 from fedfutures.federation.events import Arrived
 from fedfutures.federation.link import SILENT_AFTER_SECONDS
-from fedfutures.wire.messages import Ack, Demand, State
+from fedfutures.wire.messages import ALONE, SHARING, Ack, Batch, Demand, State
 
 from .bench import BODY, Bench
 
@@ -201,6 +201,19 @@ def test_a_neighbours_unmet_demand_reaches_own_workers(bench: Bench) -> None:
     bench.tick()
     bench.tick(UNMET_AFTER_SECONDS)
     assert [each.unmet for each in bench.published] == [4]
+
+
+def test_what_a_stand_in_submits_may_go_to_idle_workers(bench: Bench) -> None:
+    bench.join("s")
+    bench.say("s", Demand(1, 1, 0, ALONE))
+    bench.submit(limit=9)
+    bench.join("v")
+    bench.say("v", Demand(1, 1, 1, SHARING))
+    bench.tick()
+    assert [len(batch.ids) for batch in bench.heard_by("s", Batch)] == [1]
+    for _ in range(3):
+        bench.tick(UNMET_AFTER_SECONDS)
+    assert [each.unmet for each in bench.published][-1:] == [1], "it hears of the Worker that is idle"
 
 
 @pytest.mark.fault("D9")

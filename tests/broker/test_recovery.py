@@ -15,7 +15,7 @@ from fedfutures.broker.recovery import ANNOUNCE_SECONDS, CRASH_LIMIT, EXPECT_SEC
 from fedfutures.broker.segment_cache import SegmentCache
 from fedfutures.federation.terms import Terms
 from fedfutures.wire.facts import packed_unmeasured
-from fedfutures.wire.messages import CANCELLED, LOST, POISONED, Cancel, Results
+from fedfutures.wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, CANCELLED, LOST, POISONED, Cancel, Results
 
 from . import nodes
 
@@ -44,6 +44,9 @@ class Ward:
         self.ledger.check()
         return [(lot.ids, lot.terms.attempt, lot.terms.crashes) for lot in self.ledger.queue]
 
+    def flags(self) -> list[tuple[list[int], int]]:
+        return [(lot.ids, lot.terms.conditions.flags) for lot in self.ledger.queue]
+
     def said(self) -> list[tuple[str, object]]:
         return nodes.said(self.outbox)
 
@@ -56,8 +59,8 @@ def ward() -> Ward:
     return Ward()
 
 
-def lost(number: int, culprit: int, *, blame: bool = True) -> PeerLost:
-    return PeerLost("w", "signal SIGSEGV", blame, (number, culprit), "dump", "host")
+def lost(number: int, culprit: int, *, blame: bool = True, nested: bool = False) -> PeerLost:
+    return PeerLost("w", "signal SIGSEGV", blame, (number, culprit), "dump", "host", None, nested)
 
 
 def test_the_culprit_alone_is_blamed(ward: Ward) -> None:
@@ -75,6 +78,37 @@ def test_at_the_limit_it_is_poisoned(ward: Ward) -> None:
     assert (peer, results.ids, results.odd) == ("o", [1], [(1, POISONED)])
     assert results.facts == packed_unmeasured("w", CRASH_LIMIT, 1)
     assert ward.ledger.intakes == []
+
+
+def test_a_parent_is_not_blamed_for_what_ran_inside_of_it(ward: Ward) -> None:
+    number = ward.give("w", 1, 2, crashes=CRASH_LIMIT - 1)
+    ward.recovery.blame(lost(number, 1, nested=True), 1, 0.0)
+    ward.recovery.take_back_all("w", 1, 0.0)
+    assert sorted(ward.waiting()) == [([1], 2, 2), ([2], 2, 2)]
+    assert sorted(ward.flags()) == [([1], APART_FLAG), ([2], 0)]
+    assert (ward.recovery.crashes, ward.odd()) == (0, [])
+
+
+def test_what_waits_for_own_futures_is_set_apart_when_another_crashes(ward: Ward) -> None:
+    first, second, third = ward.give("w", 1), ward.give("w", 2, 3, 4), ward.give("w", 5)
+    ward.ledger.admit("w", 1, Terms("w", b"f", "w", 0, 1, 0), [1], [b"p"])
+    ward.recovery.blame(lost(second, 3), 1, 0.0)
+    ward.recovery.take_back_all("w", 1, 0.0)
+    ward.recovery.drop_submissions("w", 0.0)
+    found = sorted((lot.ids, lot.terms.conditions.flags, lot.terms.crashes) for lot in ward.ledger.queue)
+    assert found == [([1], APART_FLAG, 0), ([2], APART_FLAG, 0), ([3], ALONE_FLAG, 1), ([4], 0, 0), ([5], 0, 0)]
+    assert (first, third) == (1, 3)
+
+
+def test_if_that_does_not_help_all_below_it_is(ward: Ward) -> None:
+    lot = ward.queue(1)
+    lot.terms = lot.terms.after_crash_of_another()
+    number = ward.ledger.give(lot, 1, "w", 0.0)[0]
+    ward.ledger.admit("w", 1, Terms("w", b"f", "w", 0, 1, 0), [1], [b"p"])
+    ward.recovery.blame(lost(ward.give("w", 2), 2), 1, 0.0)
+    ward.recovery.drop_submissions("w", 0.0)
+    assert sorted(ward.flags()) == [([1], APART_FLAG | BELOW_FLAG), ([2], ALONE_FLAG)]
+    assert number == 1
 
 
 def test_without_blame_nobody_is(ward: Ward) -> None:

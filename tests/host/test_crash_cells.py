@@ -11,6 +11,7 @@ from fedfutures.host.crash_cells import (
     ALONE_PIECE,
     HALF,
     LOOK_AT,
+    NESTED,
     NUMBER,
     OVER_AT,
     PIECE,
@@ -24,13 +25,13 @@ from fedfutures.wire.messages import MAX_COUNT, MAX_PIECE
 def test_what_a_child_writes_is_seen_after_its_end() -> None:
     cells = CrashCells()
     assert cells.running() is None
-    assert not cells.ready
+    assert (cells.ready, cells.nested) == (False, False)
     pid = os.fork()
     if not pid:
-        cells.cells[READY], cells.cells[NUMBER], cells.cells[PIECE] = 1, 7, 3
+        cells.cells[READY], cells.cells[NUMBER], cells.cells[PIECE], cells.cells[NESTED] = 1, 7, 3, 1
         os._exit(0)
     os.waitpid(pid, 0)
-    assert cells.running() == (3, 7)
+    assert (cells.running(), cells.nested) == ((3, 7), True)
     assert cells.ready
     cells.close()
 

@@ -14,7 +14,7 @@ from fedfutures.supervision.overruns import AloneFuture
 
 
 def child(slot: int, limited: AloneFuture | None) -> Any:
-    cells = SimpleNamespace(cells=[0] * 9)
+    cells = SimpleNamespace(cells=[0] * 16)
     cells.look_at = lambda at: cells.cells.__setitem__(LOOK_AT, at)
     return SimpleNamespace(slot=slot, cells=cells, alone=lambda: limited)
 

@@ -8,7 +8,7 @@ from fedfutures.simulation.limits import OwnWorker
 from fedfutures.simulation.running import BegunFuture
 from fedfutures.simulation.schedule import draw_limit
 from fedfutures.simulation.specs import payload_of
-from fedfutures.wire.messages import OVERRAN, VALUE
+from fedfutures.wire.messages import APART_FLAG, ONCE_FLAG, OVERRAN, VALUE
 
 from .cases import KEY, Case, batch, is_broken
 
@@ -28,6 +28,8 @@ def test_a_limit_goes_where_its_future_goes(case: Case) -> None:
     assert not is_broken(law, law.gives, "b", "b.1", batch(1), 1)
     assert is_broken(law, law.gives, "b", "c", batch(2, limit=0), 1)
     assert is_broken(law, law.gives, "b", "c", batch(1, limit=900), 1)
+    assert not is_broken(law, law.gives, "b", "c", batch(1, flags=APART_FLAG), 1), "as a Broker may say after a crash"
+    assert is_broken(law, law.gives, "b", "c", batch(1, flags=ONCE_FLAG), 1)
 
 
 def test_a_stand_in_has_nothing_else(case: Case) -> None:

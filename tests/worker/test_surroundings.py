@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fedfutures.wire.messages import (
-    Results,
-)
+from fedfutures.host.crash_cells import NESTED
+from fedfutures.wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, Batch, Results
 from fedfutures.worker import nesting
 
 from .benches import Bench, here
@@ -38,3 +37,38 @@ def test_a_fetched_future_has_names_of_its_own_too(worker: Bench) -> None:
     (results,) = worker.heard(Results)
     assert results.odd == []
     assert worker.node.surroundings.scopes == {}
+
+
+def nested(depth: int) -> list[int]:
+    """Return what the crash cells say at each depth, and there again when the one inside has ended."""
+    cells = here[0].surroundings.cells
+    said = [int(cells[NESTED])]
+    if depth:
+        said += here[0].submit(nested, (depth - 1,), {}).result()
+        said.append(int(cells[NESTED]))
+    return said
+
+
+@pytest.mark.parametrize("depth", [1, 3, nesting.INLINE_DEPTH + 2])
+def test_the_host_process_can_tell_a_future_from_one_inside_of_it(worker: Bench, depth: int) -> None:
+    worker.give(nested, [worker.node.payloads.dump(((depth,), {}))] * 2, 1)
+    worker.run()
+    finished = worker.node.machine.held[1].finished
+    for _, outcome, kind, _ in finished:
+        assert kind == 0
+        assert worker.node.payloads.load(outcome) == [0, *[1] * (2 * depth - 1), 0]
+    assert len(finished) == 2
+    assert worker.node.surroundings.cells[NESTED] == 0
+
+
+def submit_one(name: str) -> None:
+    here[0].submit(scopes, (0,), {})
+
+
+@pytest.mark.parametrize(
+    ("flags", "of_children"), [(APART_FLAG, ALONE_FLAG), (APART_FLAG | BELOW_FLAG, ALONE_FLAG | BELOW_FLAG), (0, None)]
+)
+def test_what_one_that_is_apart_submits_goes_elsewhere(worker: Bench, flags: int, of_children: int | None) -> None:
+    worker.give(submit_one, [worker.node.payloads.dump((("n",), {}))], 1, flags=flags)
+    worker.run()
+    assert [batch.flags for batch in worker.heard(Batch)] == ([] if of_children is None else [of_children])
