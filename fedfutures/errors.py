@@ -5,7 +5,8 @@
     FedfuturesError
     ├── FutureError                 something became of one Future
     │   ├── PoisonedFuture          each Worker that ran it died
-    │   ├── FutureLost              its Worker died, and it may run once at most
+    │   │   ├── FutureLost          its Worker died, and it may run once at most
+    │   │   └── OutOfMemory         it used more memory than it might, or the host had none left
     │   ├── TaskTimeout             it took longer than its time limit
     │   ├── ArgumentLoadError       its function or arguments could not be loaded on the Worker
     │   ├── VariableNotCarried      it needs a variable of the program that Workers cannot have
@@ -39,6 +40,8 @@ from concurrent.futures import BrokenExecutor
 from pickle import PicklingError
 from typing import Any, TypeVar
 
+from .sizes import shown
+
 _E = TypeVar("_E", bound="FedfuturesError")
 ABOUT = "About this error: python -m fedfutures error "
 """So begins the last note of each error of fedfutures."""
@@ -49,7 +52,7 @@ class RepeatedRandomNumbers(UserWarning):
 
 
 class LimitsNotKept(UserWarning):
-    """A warning: a call has a time limit and runs in the program itself, where nobody can end it."""
+    """A warning: a call has a limit of time or memory and runs in the program itself, where nobody can end it."""
 
 
 class FedfuturesError(Exception):
@@ -82,7 +85,7 @@ class PoisonedFuture(FutureError):
     kernel has counted that), `attempts` (Workers lost), `dump` (where it crashed, as faulthandler wrote it, or "").
     """
 
-    _made_of = ("function", "host", "worker", "status", "attempts", "dump", "call")
+    _made_of: tuple[str, ...] = ("function", "host", "worker", "status", "attempts", "dump", "call")
 
     def __init__(
         self, function: str, host: str, worker: str, status: str, attempts: int, dump: str = "", call: str = ""
@@ -116,6 +119,47 @@ def _advice(status: str, has_dump: bool) -> str:
 
 class FutureLost(PoisonedFuture):
     """The Worker that ran the Future died, and the Future may run once at most."""
+
+
+class OutOfMemory(PoisonedFuture):
+    """The Future used more memory than it might and was ended; or the kernel killed its Workers, for there was no more.
+
+    A ``MemoryError`` that the function raises itself stays that.
+
+    Attributes, beside those of :class:`PoisonedFuture`: `peak` (bytes that were used: with a limit by the call since
+    it began, or by its Worker, as often as that was looked at; else by the last Worker), `limit` (bytes that might be
+    used), `option` (which option says that: "memory", "memory_per_worker", or "" where the kernel's limit was met).
+    """
+
+    _made_of = (*PoisonedFuture._made_of, "peak", "limit", "option")
+
+    def __init__(
+        self, function: str, host: str, worker: str, status: str, attempts: int, dump: str = "", call: str = "",
+        peak: int = 0, limit: int = 0, option: str = "",
+    ) -> None:  # fmt: skip
+        super().__init__(function, host, worker, status, attempts, dump, call)
+        self.peak, self.limit, self.option = peak, limit, option
+        used, most, place = shown(peak), shown(limit), f"Worker {worker} of host {host}"
+        if option == "memory":
+            text = (
+                f"{self.call} used {used} on {place}, more than memory= lets it use ({most}), and was ended. Raise "
+                f"memory= if it may use more, or let it need less at a time."
+            )
+        elif option:
+            text = (
+                f"{self.call} was running on {place} when that used {used}, more than --memory-per-worker lets it use "
+                f"({most}), and was ended. Raise that limit (memory_per_worker=), or let it need less at a time."
+            )
+        else:
+            text = (
+                f"{self.call} was running on {attempts} Workers when the kernel killed them for want of memory; the "
+                f"last was {place} ({status}), which had used at least {used}; all processes together may use {most}. "
+                f"It is not tried again. Let it need less memory at a time, or start fewer Workers (-n, or "
+                f"max_workers=); with options(memory=) it would end before the host is full."
+            )
+        if dump:
+            text += f"\n{dump}" if not option else f" It was here:\n{dump}"
+        self.args = (text,)
 
 
 class TaskTimeout(FutureError):

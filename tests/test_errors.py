@@ -22,6 +22,7 @@ PLACES = [("/dev/shm", 1000, "full"), ("/tmp", 5, os.strerror(errno.ENOSPC))]
     [
         errors.PoisonedFuture("work", "h", "h.1", "signal SIGSEGV", 3, "Fatal Python error", "work(17)"),
         errors.FutureLost("work", "h", "h.1", "exit code 1", 1),
+        errors.OutOfMemory("work", "h", "h.1", "over", 1, "", "work(17)", 3 << 30, 2 << 30, "memory"),
         errors.VariableNotCarried("table", "a lock", "it cannot be pickled"),
         errors.NoRoom("h", 5 << 30, PLACES),
         errors.Deadlock("inner", "outer", "h.1"),

@@ -20,6 +20,7 @@ class EndedFor(NamedTuple):
     piece: int
     number: int
     figure: int = 0  # of OUT_OF_MEMORY: how many bytes it used
+    bound: int = 0  # how many it might use; 0: as its conditions say
 
 
 @dataclass(slots=True)

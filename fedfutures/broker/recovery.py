@@ -10,11 +10,23 @@ those Futures are *doubtful* with it while others run them: the first result cou
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 from ..federation.terms import Terms
 from ..supervision.stand_ins import STAND_INS_AT_MOST
 from ..wire.facts import packed, packed_unmeasured
-from ..wire.messages import CANCELLED, LOST, OVERRAN, POISONED, Cancel, Results
+from ..wire.messages import (
+    CANCELLED,
+    LOST,
+    OF_FUTURE,
+    OF_KERNEL,
+    OF_WORKER,
+    OUT_OF_MEMORY,
+    OVERRAN,
+    POISONED,
+    Cancel,
+    Results,
+)
 from .claims import Claims
 from .delivery import Delivery, only
 from .events import EndedFor, LossReason, PeerLost
@@ -82,8 +94,8 @@ class Recovery:
 
     def blame(self, lost: PeerLost, parts: int, now: float) -> None:
         """Count a crash against the Future that was running; at the limit it is poisoned. What was too late fails."""
-        if lost.ended_for is not None:
-            self._settle_ended(lost, lost.ended_for, now)
+        if lost.ended_for is not None and not lost.blame:
+            self._settle_ended(lost, lost.ended_for, parts, now)
         if not lost.blame or lost.running is None:
             return
         number, culprit = lost.running
@@ -100,9 +112,9 @@ class Recovery:
             terms, intake = piece.terms.after_crash(), piece.intake
             if intake is not None and terms.crashes >= CRASH_LIMIT:
                 self._ledger.settle(piece, [culprit])
-                report = (lost.host, lost.peer, lost.status, terms.crashes, lost.dump)
+                kind, report = _poisoned(lost, terms.crashes)
                 known = packed_unmeasured(lost.peer, terms.crashes, 1)
-                self._delivery.deliver_failure(intake, [culprit], POISONED, report, now, known)
+                self._delivery.deliver_failure(intake, [culprit], kind, report, now, known)
             else:
                 self.take_back(piece, [culprit], terms, parts, now)
             return
@@ -118,17 +130,25 @@ class Recovery:
                 ids = [i for i in piece.pending if i not in fresh]
                 self.take_back(piece, ids, piece.terms.after_crash_of_another(), parts, now)
 
-    def _settle_ended(self, lost: PeerLost, why: EndedFor, now: float) -> None:
+    def _settle_ended(self, lost: PeerLost, why: EndedFor, parts: int, now: float) -> None:
         """A Worker was ended because of this Future, which resolves."""
         for piece, _ in self._ledger.accounts[lost.peer].find(why.piece, [why.number]):
-            conditions = piece.terms.conditions
+            conditions, attempts = piece.terms.conditions, piece.terms.crashes + 1
+            report: tuple[Any, ...]
+            if why.bound and lost.nested and not conditions.is_apart:  # what ran inside of it may have used that
+                self.take_back(piece, [why.number], piece.terms.after_crash_of_another(), parts, now)
+                return
             if why.kind == OVERRAN and conditions.limit:
-                report, seconds = (lost.host, lost.peer, conditions.limit, lost.dump), conditions.limit / 1000
+                report = (lost.host, lost.peer, conditions.limit, lost.dump)
+                facts = packed(lost.peer, attempts, [conditions.limit / 1000])
+            elif why.kind == OUT_OF_MEMORY and (bound := why.bound or conditions.memory):
+                whose = OF_WORKER if why.bound else OF_FUTURE
+                report = (lost.host, lost.peer, lost.status, 1, lost.dump, why.figure, bound, whose)
+                facts = packed_unmeasured(lost.peer, attempts, 1)
             else:
                 continue
             if self._ledger.settle(piece, [why.number]) and piece.intake is not None:
-                known = packed(lost.peer, piece.terms.crashes + 1, [seconds])
-                self._delivery.deliver_failure(piece.intake, [why.number], why.kind, report, now, known)
+                self._delivery.deliver_failure(piece.intake, [why.number], why.kind, report, now, facts)
 
     def take_back(self, piece: Piece, ids: list[int], terms: Terms, parts: int, now: float) -> None:
         """Give out Futures of a piece again, on these terms."""
@@ -237,6 +257,14 @@ class Recovery:
     def forget_doubt(self, name: str) -> None:
         """A neighbour begins a new session: it says itself what it holds."""
         self.doubtful.pop(name, None)
+
+
+def _poisoned(lost: PeerLost, crashes: int) -> tuple[int, tuple[Any, ...]]:
+    """Return the outcome of a Future that has crashed too often, and the report; the last crash says which."""
+    report = (lost.host, lost.peer, lost.status, crashes, lost.dump)
+    if lost.ended_for is None:
+        return POISONED, report
+    return OUT_OF_MEMORY, (*report, lost.ended_for.figure, lost.ended_for.bound, OF_KERNEL)
 
 
 def _not_started(piece: Piece, running: tuple[int, int] | None) -> list[int]:

@@ -300,7 +300,7 @@ class BrokerShell:
         self.expelled.discard(frame.worker)
         ended_for = None
         if frame.ended_for:
-            ended_for = EndedFor(frame.ended_for, frame.ended_piece, frame.ended_future, frame.figure)
+            ended_for = EndedFor(frame.ended_for, frame.ended_piece, frame.ended_future, frame.figure, frame.bound)
         running = _running(frame)
         name, nested = frame.worker, frame.nested
         self._step(PeerLost(name, frame.status, frame.blame, running, frame.dump, frame.host, ended_for, nested))

@@ -144,7 +144,8 @@ def map(
     fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int | None = None,
     buffersize: int | None = None, return_exceptions: bool = False, unordered: bool = False, progress: bool = False,
     priority: int | None = None, seed: Any = None, checkpoint: Any = None, time_limit: float | None = None,
-    retries: Any = None, idempotent: bool | None = None, cancellable: bool | None = None, memory: int | None = None,
+    retries: Any = None, idempotent: bool | None = None, cancellable: bool | None = None,
+    memory: int | str | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """Return an iterator of ``fn(*items)`` over one or several iterables, in order.
 

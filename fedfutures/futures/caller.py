@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         retries: int | Retries | None
         idempotent: bool | None
         cancellable: bool | None
-        memory: int | None
+        memory: int | str | None
 
     class MapKeywords(CallKeywords, total=False):
         """What ``map`` takes beside `return_exceptions`, which decides what it yields."""
@@ -106,7 +106,7 @@ class Caller:
         unordered: bool = False, progress: bool = False, priority: int | None = None, seed: Seed = None,
         checkpoint: str | PathLike[str] | None = None, time_limit: float | None = None,
         retries: int | Retries | None = None, idempotent: bool | None = None, cancellable: bool | None = None,
-        memory: int | None = None,
+        memory: int | str | None = None,
     ) -> Iterator[Any]:  # fmt: skip
         """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
         options = MapOptions(

@@ -44,7 +44,7 @@ class MapOptions(NamedTuple):
     retries: Any = None
     idempotent: bool | None = None
     cancellable: bool | None = None
-    memory: int | None = None
+    memory: int | str | None = None
     join: Callable[[Future], object] | None = None  # told of each slice, for a group
     owner: Any = None  # lives as long as somebody can read
     opened: Callable[[Feeder], object] | None = None  # told of the Feeder

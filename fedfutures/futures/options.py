@@ -47,8 +47,8 @@ class CallOptions(Caller):
     cancellable:
         True: ``future.cancel(running=True)`` ends each call, also where it would run inside the Future that submits it.
     memory:
-        How many bytes each call may use; one that uses more is ended, and raises
-        :class:`~fedfutures.errors.OutOfMemory`.
+        How much memory each call may use, from its start on and with all that it starts: a number of bytes, or "500M",
+        "2G", "1.5 GiB". One that uses more is ended and raises :class:`~fedfutures.errors.OutOfMemory`.
 
     >>> from fedfutures import futures
     >>> urgent = futures.options(priority=1)
@@ -68,7 +68,7 @@ class CallOptions(Caller):
     def __init__(
         self, face: Face, priority: int | None = None, seed: Seed = None, time_limit: float | None = None,
         retries: int | Retries | None = None, idempotent: bool | None = None, cancellable: bool | None = None,
-        memory: int | None = None,
+        memory: int | str | None = None,
     ) -> None:  # fmt: skip
         if seed is not None:
             stream_of(seed)  # raises for what is none

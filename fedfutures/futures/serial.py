@@ -24,7 +24,7 @@ from ..worker.slices import LocalSubmitter
 
 calls_program(__name__)
 NOT_KEPT = (
-    "there are no Workers, so the call runs in this process and its time limit is not kept. To have Workers: "
+    "there are no Workers, so the call runs in this process and its limits are not kept. To have Workers: "
     "python -m fedfutures prog.py, or fedfutures.Executor()"
 )
 
@@ -48,7 +48,7 @@ class Serial:
         terms: CallTerms | None = None,
     ) -> Future:  # fmt: skip
         """Run one call and return its Future, which is done: no priority makes it any earlier."""
-        if terms is not None and terms.conditions.limit:
+        if terms is not None and (terms.conditions.limit or terms.conditions.memory):
             warnings.warn(LimitsNotKept(NOT_KEPT), stacklevel=4)
         if not callable(function):
             raise not_callable("submit", function)

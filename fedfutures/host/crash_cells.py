@@ -2,8 +2,8 @@
 
 At the start of each Future the Worker stores its numbers there: so the host process can tell a Future that kills its
 Worker from those that wait beside it. Of a Future that has the Worker to itself it stores when its time is over; then
-the host process ends the Worker, whatever that does. Two halves of a spool hold what the Worker
-has printed and not written yet.
+the host process ends the Worker, whatever that does; and how much memory it may use, if that is limited. Two halves of
+a spool hold what the Worker has printed and not written yet.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import mmap
 from ..wire.messages import MAX_COUNT, MAX_PIECE
 
 PIECE, NUMBER, READY, HALF, SENT, ALONE_PIECE, ALONE_NUMBER, OVER_AT, LOOK_AT, NESTED = range(10)
+MAY_USE, BEGUN_BYTES, READY_BYTES, WAITS_PIECE, WAITS_NUMBER = range(10, 15)
 SPOOL_BYTES = 64 << 10
 
 
@@ -52,6 +53,18 @@ class CrashCells:
         """
         piece, number, over_at = (self.cells[cell] for cell in (ALONE_PIECE, ALONE_NUMBER, OVER_AT))
         return (piece, number, over_at) if over_at and 0 < piece <= MAX_PIECE and number <= MAX_COUNT else None
+
+    def waiting(self) -> tuple[int, int] | None:
+        """Return (piece, id) of the last Future that began to wait, if one waits; Workers with a limit say it."""
+        piece, number = self.cells[WAITS_PIECE], self.cells[WAITS_NUMBER]
+        return (piece, number) if 0 < piece <= MAX_PIECE and number <= MAX_COUNT else None
+
+    def memory(self) -> tuple[int, int, int]:
+        """Return how many bytes were used when the Worker was ready, when its alone Future began, and may be by that.
+
+        0: that is not limited.
+        """
+        return self.cells[READY_BYTES], self.cells[BEGUN_BYTES], self.cells[MAY_USE]
 
     def look_at(self, at: int) -> None:
         """Say when the host process looks next whether a time is over; 0: not before it is woken."""

@@ -45,6 +45,14 @@ class Mark:
 
         return run
 
+    def adopted(self, living: Iterable[int]) -> dict[int, list[int]]:
+        """Return which children of this process descend from which Worker, by the pids of those that live."""
+        known, found = set(living), dict[int, list[int]]()
+        for pid in orphans():
+            if pid not in known and (worker := worker_of(pid, self.number)) in known:
+                found.setdefault(worker, []).append(pid)
+        return found
+
     def end_orphans(self, living: Iterable[int]) -> None:
         """Kill children of this process that descend from Workers which do not live any more.
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from ..sizes import shown
+from .settings import Settings
 from .system import memory, number_behind, pair_in
 
 WORKER_BYTES = 8 << 20  # the memory of a Worker that has imported nothing: PSS of an idle one on CPython 3.11
@@ -37,6 +43,39 @@ def warning(workers: int, processors: int, host: str) -> str | None:
         f"{host} has {processors} {noun} for {workers:,} Workers: more than {WORKERS_PER_PROCESSOR} for each only make "
         f"a run slower; -n {processors} is usual"
     )
+
+
+def limit_warning(bound: int, workers: int, available: int, host: str) -> str | None:
+    """Return a warning where Workers may each use more than the host has for them, else None.
+
+    bound: how many bytes each may use; 0: any number. available: bytes for all, 0 when they are not known.
+
+    >>> limit_warning(4 << 30, 8, 16 << 30, "tower")
+    '8 Workers on tower may use 4.0 GiB each (--memory-per-worker), and 16.0 GiB are there: 2.0 GiB for each'
+    >>> limit_warning(2 << 30, 8, 16 << 30, "tower")
+    """
+    if not available or workers * bound <= available:
+        return None
+    noun = "Workers" if workers > 1 else "Worker"
+    return (
+        f"{workers:,} {noun} on {host} may use {shown(bound)} each (--memory-per-worker), and {shown(available)} are "
+        f"there: {shown(available // workers)} for each"
+    )
+
+
+def warnings_of(settings: Settings, facts: Mapping[str, Any]) -> list[str]:
+    """Return both warnings for a host of which its "processors" and its "memory" are known, or not."""
+    many = warning(settings.workers, int(facts.get("processors") or 1), settings.host)
+    memory = int(facts.get("memory") or 0)
+    much = limit_warning(settings.memory_per_worker, settings.workers, memory, settings.host)
+    return [text for text in (many, much) if text]
+
+
+def warn_of_limit(settings: Settings) -> None:
+    """Warn the program, which starts Workers here itself, if they may use more than there is."""
+    text = limit_warning(settings.memory_per_worker, settings.workers, available_memory(), settings.host)
+    if text:
+        warnings.warn(text.replace("--memory-per-worker", "memory_per_worker="), stacklevel=6)
 
 
 def available_memory() -> int:

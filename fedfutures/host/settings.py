@@ -49,6 +49,7 @@ class Settings:
     neighbours: list[list[str]] = field(default_factory=list)  # on other hosts, of each Broker; empty: not known
     has_door: bool = False  # the connector comes to it: the host process beside the program, in runs with other hosts
     life: int = 0  # how often the host process was started again
+    memory_per_worker: int = 0  # how many bytes each may use, with all that it has started; 0: any number
 
     def count_workers(self, size: int) -> None:
         """Set the number of Workers of the whole Federation."""

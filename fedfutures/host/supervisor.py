@@ -26,7 +26,6 @@ from ..supervision.machine import (
     AbandonWorker,
     AbortWorker,
     Action,
-    Ended,
     HostMachine,
     KillBroker,
     KillWorker,
@@ -38,7 +37,6 @@ from ..supervision.machine import (
     Tell,
 )
 from ..supervision.standstills import Looks
-from ..supervision.stops import KILLED_FOR_THAT
 from ..wire.control import (
     BrokerGivenUp,
     BrokerRestarted,
@@ -47,18 +45,16 @@ from ..wire.control import (
     HostLeaves,
     HostReady,
     Notice,
-    WorkerEnded,
     WorkerStopped,
 )
 from ..wire.framing import FrameReader
-from ..wire.messages import OVERRAN
 from .child import Child, ChildMain, fork_child
 from .connector_side import ConnectorSide
 from .control import HostControl
 from .directories import Hold, remove_abandoned, usual_places
-from .dumps import readable
+from .ends import Ends
 from .marks import Mark, end_children
-from .memory import KillCounter
+from .memory_limits import MemoryLimits
 from .output import Outputs
 from .reattach import LaunchingSide
 from .relay import Relay
@@ -91,9 +87,9 @@ class Supervisor:
         self.looks = Looks(time.monotonic())
         self.leaving = Leaving(f"the host process of {settings.host} (pid {os.getpid()})")
         self.drain = Drain(settings.departure)
-        self.time_limits = TimeLimits(self.machine)
-        self.kills = KillCounter()
         self.mark = Mark()
+        self.time_limits = TimeLimits(self.machine, MemoryLimits(self.mark, settings.memory_per_worker))
+        self.ends = Ends(self.machine, self.time_limits.memory)
         self.hold = Hold(())
         found = self.hold.add_all(settings.directories, lasting=bool(settings.grace))
         self.run_directory, self.shared_directory, self.disk_directory = found
@@ -228,13 +224,13 @@ class Supervisor:
         """Take in whose state has changed, and end what Workers that have ended have left."""
         with contextlib.suppress(ChildProcessError):
             while True:
-                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+                pid, status, used = os.wait4(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
                 if not pid:
                     break
                 if os.WIFSTOPPED(status) or os.WIFCONTINUED(status):
                     self._on_stopped(self.children.get(pid), os.WIFSTOPPED(status))
                 elif pid in self.children:
-                    self._on_ended(self.children.pop(pid), os.waitstatus_to_exitcode(status))
+                    self._on_ended(self.children.pop(pid), os.waitstatus_to_exitcode(status), used.ru_maxrss << 10)
         self.mark.end_orphans(self.children)
 
     def _on_stopped(self, child: Child | None, is_stopped: bool) -> None:
@@ -251,13 +247,13 @@ class Supervisor:
         else:
             self.machine.on_broker_continued(child.slot)
 
-    def _on_ended(self, child: Child, code: int) -> None:
-        """Take in the end of a child; `code` is its exit code, or a signal's number below 0."""
+    def _on_ended(self, child: Child, code: int, most: int = 0) -> None:
+        """Take in the end of a child; `code`: its exit code, or a signal's number below 0; `most`: bytes in RAM."""
         self.outputs.drain(child, close=True)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)  # what it started goes with it
         if child.role == "worker":
-            self._on_worker_ended(child, code)
+            self._on_worker_ended(child, code, most)
         else:
             del self.brokers[child.slot]
             if not self.ending:
@@ -265,26 +261,14 @@ class Supervisor:
                 self._act(self.machine.on_broker_ended(child.slot, code, now, why))
         child.close()
 
-    def _on_worker_ended(self, child: Child, code: int) -> None:
-        running = child.cells.running()
-        is_orderly = code == 0 and (self.ending or running is None)  # else user code said os._exit(0)
-        others_ready = self._has_ready_workers()
-        explanation = self.kills.explanation() if code == -signal.SIGKILL else child.limit_met(code)
-        late = self.machine.overruns.end(child.slot, child.alone())
-        killed_for = "over its time limit" if late is not None else self.machine.killed_for(child.slot)
-        is_to_blame = (killed_for == KILLED_FOR_THAT and child.stopped_itself) if killed_for else not is_orderly
-        event = Ended(child.slot, child.cells.ready, code, others_ready, explanation, killed_for)
-        piece, future = running or (0, 0)
-        frame = WorkerEnded(
-            child.name, self.settings.host, event.status, is_to_blame, event.initializer_raised, piece, future,
-            "" if code == limits.LIMIT_EXIT_CODE else readable(child.read_dump()),
-            *((OVERRAN, late.piece, late.number, 0) if late is not None else (0, 0, 0, 0)), child.cells.nested,
-        )  # fmt: skip
-        self._tell_broker(Tell(self.machine.broker_of(child.slot), frame))
+    def _on_worker_ended(self, child: Child, code: int, most: int) -> None:
+        others = self._has_ready_workers()
+        end = self.ends.take_in(child, code, most, others_ready=others, is_ending=self.ending)
+        self._tell_broker(Tell(self.machine.broker_of(child.slot), end.frame))
         if not self.ending:
-            if not is_orderly and late is None:
-                self._send(frame)
-            self._act(self.machine.on_worker_ended(event, time.monotonic()))
+            if end.is_news:
+                self._send(end.frame)
+            self._act(self.machine.on_worker_ended(end.event, time.monotonic()))
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 

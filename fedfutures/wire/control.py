@@ -169,6 +169,7 @@ class WorkerEnded:
     ended_future: int = 0
     figure: int = 0  # of OUT_OF_MEMORY: how many bytes it used
     nested: bool = False  # what ran was a Future that the named one had submitted, inside of it
+    bound: int = 0  # of OUT_OF_MEMORY: how many it might use; 0: as its `memory` says. With `blame`: the kernel's limit
 
 
 @dataclass(slots=True)

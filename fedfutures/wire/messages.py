@@ -24,6 +24,9 @@ PROTOCOL = 8
 # The body of LOST is a text, or a text and True: the initializer of the Workers has raised.
 VALUE, ERROR, CANCELLED, POISONED, LOST, OVERRAN, BEGUN_ONCE, OUT_OF_MEMORY = range(8)
 
+OF_FUTURE, OF_WORKER, OF_KERNEL = range(3)
+"""Whose limit was passed by what is OUT_OF_MEMORY: its own, that of each Worker, or that of all processes together."""
+
 ANY, SHARING, ALONE, NONE = range(4)
 """Which Futures a Worker starts: any; only those that may share a Worker, for Futures wait in it; of a stand-in: only
 those that have a Worker to themselves, or none."""

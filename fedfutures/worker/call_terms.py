@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from ..federation.terms import FREE, Conditions
+from ..sizes import size_of
 from ..wire.messages import ALONE_FLAG, ONCE_FLAG
 from .retries import Retries, checked_retries
 
@@ -82,12 +83,9 @@ def checked_limit(time_limit: Any) -> float | None:
 
 
 def checked_memory(memory: Any) -> int | None:
-    """Return how many bytes a call may use; raise TypeError or ValueError for what is no number of bytes."""
-    if memory is None:
-        return None
-    if isinstance(memory, bool) or not hasattr(memory, "__index__"):
-        raise TypeError(f"memory must be a number of bytes or None, not {memory!r}")
-    count = memory.__index__()
-    if not 0 < count < 1 << 60:
-        raise ValueError(f"memory must be above 0 bytes and below an exabyte, not {memory!r}")
-    return int(count)
+    """Return how many bytes a call may use; raise TypeError or ValueError for what is no size.
+
+    >>> checked_memory("1.5 GiB"), checked_memory(None)
+    (1610612736, None)
+    """
+    return None if memory is None else size_of(memory, "memory")

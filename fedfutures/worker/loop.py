@@ -101,7 +101,7 @@ class Loop:
     def rest(self) -> None:
         """Nothing to run: send what has finished, and wait for something to arrive."""
         driver, runners, locks = self._driver, self._runners, self._locks
-        self._surroundings.rest()
+        self._surroundings.rest(runners.suspended)
         with driver.lock:  # first of all, for somebody may be waiting for it
             self._duties.send_results()
             driver.flush()

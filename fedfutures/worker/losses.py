@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import FederationLost, FutureError, InitializerFailed, PoisonedFuture, TaskTimeout
+from ..errors import FederationLost, FutureError, InitializerFailed, OutOfMemory, PoisonedFuture, TaskTimeout
 from ..wire import codec
-from ..wire.messages import LOST, OVERRAN, POISONED
+from ..wire.messages import LOST, OF_FUTURE, OF_KERNEL, OF_WORKER, OUT_OF_MEMORY, OVERRAN, POISONED
 from .future import Future
 from .future_fields import call_of
 from .lost_calls import text_of_call
+
+_ABORTED = "Fatal Python error: Aborted\n\n"
+_WHOSE = {OF_FUTURE: "memory", OF_WORKER: "memory_per_worker", OF_KERNEL: ""}
 
 
 def loss_of(future: Future[Any], kind: int, outcome: bytes) -> FederationLost | FutureError:
@@ -27,8 +30,12 @@ def loss_of(future: Future[Any], kind: int, outcome: bytes) -> FederationLost | 
     if kind == OVERRAN and types == [str, str, int, str]:
         host, worker, milliseconds, dump = found
         name, call = _called(future)
-        where = dump.removeprefix("Fatal Python error: Aborted\n\n")
-        return TaskTimeout(name, milliseconds / 1000, host, worker, where, call)
+        return TaskTimeout(name, milliseconds / 1000, host, worker, dump.removeprefix(_ABORTED), call)
+    if kind == OUT_OF_MEMORY and types == [str, str, str, int, str, int, int, int] and found[7] in _WHOSE:
+        host, worker, status, attempts, dump, peak, limit, whose = found
+        name, call = _called(future)
+        where = dump.removeprefix(_ABORTED)
+        return OutOfMemory(name, host, worker, status, attempts, where, call, peak, limit, _WHOSE[whose])
     if kind == LOST and types in ([str], [str, bool]):
         return InitializerFailed(found[0]) if found[1:] == [True] else FederationLost(found[0])
     return FederationLost(

@@ -10,7 +10,8 @@ import sys
 import threading
 from typing import Any
 
-from ..host.crash_cells import READY, CrashCells
+from ..host.crash_cells import READY, READY_BYTES, CrashCells
+from ..host.memory_use import used_by
 from ..host.settings import Settings
 from ..host.system import name_process
 from ..node import events
@@ -50,6 +51,9 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     adopt_authkey(settings.authkey)
     inheriting.attend()
     Preparation(settings, worker).run()
+    if settings.memory_per_worker:
+        box.cells[READY_BYTES] = used_by(os.getpid())
+        worker.surroundings.show_waits()
     children.attend(settings, worker)
     forked.attend(worker)
     current.become(worker)

@@ -16,7 +16,20 @@ from typing import Any, NamedTuple
 import greenlet
 
 from ..federation.terms import FREE
-from ..host.crash_cells import ALONE_NUMBER, ALONE_PIECE, LOOK_AT, NESTED, NUMBER, OVER_AT, PIECE
+from ..host.crash_cells import (
+    ALONE_NUMBER,
+    ALONE_PIECE,
+    BEGUN_BYTES,
+    LOOK_AT,
+    MAY_USE,
+    NESTED,
+    NUMBER,
+    OVER_AT,
+    PIECE,
+    WAITS_NUMBER,
+    WAITS_PIECE,
+)
+from ..host.memory_use import LOOK_SECONDS, used_by
 from ..node.workload import HeldPiece, Workload
 from ..program.namespaces import Namespaces
 from ..program.snapshots import split
@@ -27,6 +40,7 @@ from .process_parts import Values
 from .turns import Turns
 
 LATE_HANDLERS = 10
+_LOOK_NS = int(LOOK_SECONDS * 1e9)
 
 
 class Suspended(NamedTuple):
@@ -44,7 +58,7 @@ class Surroundings:
 
     __slots__ = (
         "_is_main", "_turns", "cells", "context", "depth", "isolation", "namespaces", "pieces", "scopes", "seen",
-        "state",
+        "shows_waits", "state",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +71,7 @@ class Surroundings:
         self.context: Context | None = None
         self.seen = b""  # the snapshot of the Future that runs; b"" for one that reaches nothing of the program
         self.depth = 0  # how many Futures run inside each other
+        self.shows_waits = False  # the host process wants to know which Future waits
         self.scopes: dict[Any, dict[str, Any]] = {}  # what Futures that are under way have named
 
     def see_by(self, namespaces: Namespaces) -> None:
@@ -80,17 +95,26 @@ class Surroundings:
             self.settle()
 
     def _begin_alone(self, piece: int, number: int, limit: int) -> None:
-        """Let the host process see when its time is over, and wake it if it looks too late."""
+        """Let the host process see when its time is over, what it may use, and wake it if it looks too late."""
         cells, over_at = self.cells, time.monotonic_ns() + limit * 1_000_000
-        cells[ALONE_PIECE], cells[ALONE_NUMBER] = piece, number
+        memory, look_by = self.pieces[piece].terms.conditions.memory, over_at
+        if memory:
+            cells[BEGUN_BYTES], look_by = used_by(os.getpid()), min(over_at, time.monotonic_ns() + _LOOK_NS)
+        cells[MAY_USE], cells[ALONE_PIECE], cells[ALONE_NUMBER] = memory, piece, number
         cells[OVER_AT] = over_at
-        if not 0 < cells[LOOK_AT] <= over_at:
+        if not 0 < cells[LOOK_AT] <= look_by:
             with contextlib.suppress(PermissionError):  # user code is somebody else now; the host looks each second
                 os.kill(os.getppid(), signal.SIGCHLD)  # which has it look at its Workers, and does nothing else to it
 
-    def rest(self) -> None:
-        """No Future runs."""
+    def rest(self, waits: int = 0) -> None:
+        """No Future runs; so many wait."""
         self.cells[PIECE], self.context = 0, None
+        if self.shows_waits and not waits:
+            self.cells[WAITS_PIECE] = 0
+
+    def show_waits(self) -> None:
+        """From now on, let the host process see which Future waits."""
+        self.shows_waits = True
 
     def settle(self) -> None:
         """Before and after a Future: wait for those that run in other threads, and bring the process to its base."""
@@ -169,6 +193,8 @@ class Surroundings:
         context = self.context or self.make_context()
         depth, self.depth = self.depth, 0
         nested, self.cells[NESTED] = self.cells[NESTED], 0
+        if self.shows_waits:
+            self.cells[WAITS_PIECE], self.cells[WAITS_NUMBER] = context.piece, context.number
         state = self.state
         if not state.calm:
             self._turns.let_by()

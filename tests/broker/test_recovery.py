@@ -6,16 +6,29 @@ import pytest
 
 from fedfutures.broker.claims import Claims
 from fedfutures.broker.delivery import Delivery
-from fedfutures.broker.events import PeerLost
+from fedfutures.broker.events import EndedFor, PeerLost
 from fedfutures.broker.files import Sweep
 from fedfutures.broker.ledger import Ledger
 from fedfutures.broker.lots import Lot
 from fedfutures.broker.outbox import Outbox
 from fedfutures.broker.recovery import ANNOUNCE_SECONDS, CRASH_LIMIT, EXPECT_SECONDS, Recovery
 from fedfutures.broker.segment_cache import SegmentCache
-from fedfutures.federation.terms import Terms
+from fedfutures.federation.terms import FREE, Conditions, Terms
 from fedfutures.wire.facts import packed_unmeasured
-from fedfutures.wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, CANCELLED, LOST, POISONED, Cancel, Results
+from fedfutures.wire.messages import (
+    ALONE_FLAG,
+    APART_FLAG,
+    BELOW_FLAG,
+    CANCELLED,
+    LOST,
+    OF_FUTURE,
+    OF_KERNEL,
+    OF_WORKER,
+    OUT_OF_MEMORY,
+    POISONED,
+    Cancel,
+    Results,
+)
 
 from . import nodes
 
@@ -33,9 +46,10 @@ class Ward:
         self.recovery = Recovery(peers, self.ledger, delivery, cache, Claims(), self.outbox)
         self.batches = 0
 
-    def queue(self, *ids: int, crashes: int = 0) -> Lot:
+    def queue(self, *ids: int, crashes: int = 0, conditions: Conditions = FREE) -> Lot:
         self.batches += 1
-        return self.ledger.admit("o", self.batches, Terms("o", b"f", "o", 0, 1, crashes), list(ids), [b"p"] * len(ids))
+        terms = Terms("o", b"f", "o", 0, 1, crashes, conditions=conditions)
+        return self.ledger.admit("o", self.batches, terms, list(ids), [b"p"] * len(ids))
 
     def give(self, holder: str, *ids: int, crashes: int = 0) -> int:
         return self.ledger.give(self.queue(*ids, crashes=crashes), len(ids), holder, 0.0)[0]
@@ -49,6 +63,10 @@ class Ward:
 
     def said(self) -> list[tuple[str, object]]:
         return nodes.said(self.outbox)
+
+    def outcomes(self) -> list[tuple[int, bytes]]:
+        found = [said for _, said in nodes.said(self.outbox) if isinstance(said, Results)]
+        return [(one.odd[0][1], one.outcomes[0]) for one in found]
 
     def odd(self) -> list[tuple[str, list[int], list[tuple[int, int]]]]:
         return [(name, said.ids, said.odd) for name, said in nodes.said(self.outbox) if isinstance(said, Results)]
@@ -109,6 +127,51 @@ def test_if_that_does_not_help_all_below_it_is(ward: Ward) -> None:
     ward.recovery.drop_submissions("w", 0.0)
     assert sorted(ward.flags()) == [([1], APART_FLAG | BELOW_FLAG), ([2], ALONE_FLAG)]
     assert number == 1
+
+
+@pytest.mark.parametrize(
+    ("memory", "bound", "whose"), [(500, 0, OF_FUTURE), (500, 900, OF_WORKER), (0, 900, OF_WORKER)]
+)
+def test_what_used_too_much_memory_fails_at_once(ward: Ward, memory: int, bound: int, whose: int) -> None:
+    lot = ward.queue(1, 2, conditions=Conditions(memory=memory) if memory else FREE)
+    number = ward.ledger.give(lot, 2, "w", 0.0)[0]
+    why = EndedFor(OUT_OF_MEMORY, number, 2, 1000, bound)
+    ward.recovery.blame(PeerLost("w", "over", False, (number, 1), "dump", "host", why), 1, 0.0)
+    ward.recovery.take_back_all("w", 1, 0.0)
+    report = ("host", "w", "over", 1, "dump", 1000, bound or memory, whose)
+    assert ward.outcomes() == [(OUT_OF_MEMORY, repr(report).encode())]
+    assert ward.waiting() == [([1], 2, 0)]
+
+
+def test_a_parent_is_not_blamed_for_what_was_used_inside_of_it(ward: Ward) -> None:
+    number = ward.give("w", 1, 2)
+    event = PeerLost("w", "over", False, (number, 1), "", "host", EndedFor(OUT_OF_MEMORY, number, 1, 9, 8), True)
+    ward.recovery.blame(event, 1, 0.0)
+    ward.recovery.take_back_all("w", 1, 0.0)
+    assert (ward.outcomes(), sorted(ward.flags())) == ([], [([1], APART_FLAG), ([2], 0)])
+    lot = ward.queue(3, conditions=Conditions(flags=APART_FLAG))
+    last = ward.ledger.give(lot, 1, "w", 0.0)[0]
+    why = EndedFor(OUT_OF_MEMORY, last, 3, 9, 8)
+    ward.recovery.blame(PeerLost("w", "over", False, (last, 3), "", "host", why, True), 1, 0.0)
+    assert [kind for kind, _ in ward.outcomes()] == [OUT_OF_MEMORY]
+
+
+def test_without_a_limit_nobody_has_used_too_much(ward: Ward) -> None:
+    number = ward.give("w", 1)
+    why = EndedFor(OUT_OF_MEMORY, number, 1, 1000, 0)
+    ward.recovery.blame(PeerLost("w", "over", False, (number, 1), "", "host", why), 1, 0.0)
+    ward.recovery.take_back_all("w", 1, 0.0)
+    assert (ward.outcomes(), ward.waiting()) == ([], [([1], 2, 0)])
+
+
+def test_what_the_kernel_has_killed_runs_again_until_it_is_poisoned(ward: Ward) -> None:
+    number, why = ward.give("w", 1), EndedFor(OUT_OF_MEMORY, 1, 1, 1000, 4000)
+    ward.recovery.blame(PeerLost("w", "SIGKILL", True, (number, 1), "", "host", why), 1, 0.0)
+    assert (ward.outcomes(), ward.waiting()) == ([], [([1], 2, 1)])
+    last = ward.give("w", 2, crashes=CRASH_LIMIT - 1)
+    ward.recovery.blame(PeerLost("w", "SIGKILL", True, (last, 2), "", "host", why._replace(piece=last)), 1, 0.0)
+    report = ("host", "w", "SIGKILL", CRASH_LIMIT, "", 1000, 4000, OF_KERNEL)
+    assert ward.outcomes() == [(OUT_OF_MEMORY, repr(report).encode())]
 
 
 def test_without_blame_nobody_is(ward: Ward) -> None:

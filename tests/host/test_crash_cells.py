@@ -9,14 +9,19 @@ import pytest
 from fedfutures.host.crash_cells import (
     ALONE_NUMBER,
     ALONE_PIECE,
+    BEGUN_BYTES,
     HALF,
     LOOK_AT,
+    MAY_USE,
     NESTED,
     NUMBER,
     OVER_AT,
     PIECE,
     READY,
+    READY_BYTES,
     SENT,
+    WAITS_NUMBER,
+    WAITS_PIECE,
     CrashCells,
 )
 from fedfutures.wire.messages import MAX_COUNT, MAX_PIECE
@@ -43,7 +48,7 @@ def test_what_a_worker_wrote_by_a_wild_pointer_says_nothing(junk: int) -> None:
         cells.cells[place] = junk
     for half in cells.halves:
         half[:] = b"\xff" * len(half)
-    assert (cells.running(), cells.alone()) == (None, None)
+    assert (cells.running(), cells.alone(), cells.waiting()) == (None, None, None)
     cells.spooled(5, b"tail")
     cells.cells[PIECE], cells.cells[NUMBER] = MAX_PIECE, MAX_COUNT
     assert cells.running() == (MAX_PIECE, MAX_COUNT)
@@ -74,4 +79,13 @@ def test_a_future_with_a_limit_is_open_until_its_time_is_taken_back() -> None:
     assert cells.cells[LOOK_AT] == 4_000
     cells.cells[OVER_AT] = 0
     assert cells.alone() is None
+    cells.close()
+
+
+def test_what_may_be_used_and_who_waits() -> None:
+    cells = CrashCells()
+    assert (cells.memory(), cells.waiting()) == ((0, 0, 0), None)
+    cells.cells[READY_BYTES], cells.cells[BEGUN_BYTES], cells.cells[MAY_USE] = 1, 2, 3
+    cells.cells[WAITS_PIECE], cells.cells[WAITS_NUMBER] = 4, 5
+    assert (cells.memory(), cells.waiting()) == ((1, 2, 3), (4, 5))
     cells.close()

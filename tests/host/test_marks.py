@@ -50,6 +50,17 @@ def nothing() -> None:
     """Be what a Worker runs, and do nothing."""
 
 
+def test_whose_children_this_process_has_adopted() -> None:
+    mark = Mark()
+    mine = mark.marked(nothing)
+    with process(mine) as worker, process(nothing) as other:
+        soft_and_hard = resource.prlimit(worker, resource.RLIMIT_RTTIME)
+        resource.prlimit(other, resource.RLIMIT_RTTIME, soft_and_hard)  # as if that one had forked it
+        assert mark.adopted([worker]) == {worker: [other]}
+        assert mark.adopted([other]) == {}
+        assert Mark().adopted([worker]) == {}
+
+
 def test_a_worker_is_marked_and_what_it_starts() -> None:
     mark, other = Mark(), Mark()
     assert mark.number != other.number

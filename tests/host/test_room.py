@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,9 +10,13 @@ from fedfutures.host.room import (
     WORKER_BYTES,
     WORKERS_PER_PROCESSOR,
     available_memory,
+    limit_warning,
     refusal,
+    warn_of_limit,
     warning,
+    warnings_of,
 )
+from fedfutures.host.settings import Settings
 from fedfutures.host.system import memory
 
 
@@ -32,3 +37,20 @@ def test_many_workers_are_warned_of() -> None:
 
 def test_some_memory_is_available() -> None:
     assert 0 < available_memory() <= memory()
+
+
+@given(st.integers(1, 1000), st.integers(0, 1 << 34), st.integers(0, 1 << 37))
+def test_workers_that_may_use_more_than_there_is_are_warned_of(workers: int, bound: int, available: int) -> None:
+    text = limit_warning(bound, workers, available, "tower")
+    assert (text is None) == (not available or workers * bound <= available)
+
+
+def test_a_program_is_warned() -> None:
+    with pytest.warns(UserWarning, match="4 Workers on here may use 512.0 TiB each .memory_per_worker=.* are there"):
+        warn_of_limit(Settings("here", 4, 4, memory_per_worker=1 << 49))
+
+
+def test_what_is_known_of_a_host_decides() -> None:
+    settings = Settings("far", 9, 9, memory_per_worker=1 << 30)
+    assert len(warnings_of(settings, {"processors": 1, "memory": 1 << 30})) == 2
+    assert warnings_of(settings, {"processors": 9, "memory": None}) == []

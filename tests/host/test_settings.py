@@ -26,6 +26,7 @@ all_settings = st.builds(
     initializer=st.none() | st.binary(),
     max_tasks_per_child=st.none() | st.integers(1, 10),
     debug=st.booleans(),
+    memory_per_worker=st.integers(0, 1 << 40),
     brokers=st.integers(1, 100),
     dials=st.lists(st.lists(st.integers(0, 99), min_size=2, max_size=2)),
 )

@@ -43,6 +43,7 @@ def test_options_become_conditions() -> None:
     assert checked_terms(7) == CallTerms(7, FREE)
     assert checked_terms(time_limit=1e-9) == CallTerms(None, Conditions(1))
     assert checked_terms(idempotent=False, memory=1 << 30) == CallTerms(None, Conditions(0, ONCE_FLAG, 1 << 30))
+    assert checked_terms(memory="1.5 GiB") == CallTerms(None, Conditions(memory=3 << 29))
     assert checked_terms(cancellable=True) == CallTerms(None, Conditions(0, ALONE_FLAG))
     assert checked_terms(retries=2) == CallTerms(None, FREE, Retries(2))
 

@@ -1,12 +1,14 @@
-"""What a Broker says of a Future that was over its time limit. (Other losses: test_submissions.)"""
+"""What a Broker says of a Future that was over a limit of time or memory. (Other losses: test_submissions.)"""
 
 from __future__ import annotations
 
 import pickle
 
-from fedfutures.errors import TaskTimeout
+import pytest
+
+from fedfutures.errors import FederationLost, OutOfMemory, TaskTimeout
 from fedfutures.wire import codec
-from fedfutures.wire.messages import OVERRAN
+from fedfutures.wire.messages import OF_FUTURE, OF_KERNEL, OF_WORKER, OUT_OF_MEMORY, OVERRAN
 from fedfutures.worker.call_terms import checked_terms
 from fedfutures.worker.losses import loss_of
 
@@ -24,3 +26,39 @@ def test_it_says_which_call_and_where_it_was(origin: Bench) -> None:
     assert str(error).endswith("line 5 in note\n")
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+@pytest.mark.parametrize(
+    ("whose", "option", "text"),
+    [
+        (
+            OF_FUTURE,
+            "memory",
+            "note('large') used 3.0 GiB on Worker h.2 of host h, more than memory= lets it use (2.0 GiB)",
+        ),
+        (OF_WORKER, "memory_per_worker", "when that used 3.0 GiB, more than --memory-per-worker lets it use (2.0 GiB)"),
+        (
+            OF_KERNEL,
+            "",
+            "on 1 Workers when the kernel killed them for want of memory; the last was Worker h.2 of host h ",
+        ),
+    ],
+)
+def test_it_says_how_much_was_used_and_who_allows_less(origin: Bench, whose: int, option: str, text: str) -> None:
+    future = origin.node.submit(note, ("large",), {})
+    report = ["h", "h.2", "over", 1, "Fatal Python error: Aborted\n\n  line 5 in note\n", 3 << 30, 2 << 30, whose]
+    error = loss_of(future, OUT_OF_MEMORY, codec.pack_plain(report))
+    assert isinstance(error, OutOfMemory)
+    assert (error.call, error.peak, error.limit, error.option) == ("note('large')", 3 << 30, 2 << 30, option)
+    assert text in str(error)
+    assert "Aborted" not in str(error)
+    assert str(error).endswith("line 5 in note\n")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+@pytest.mark.parametrize("odd", [3, -1, "0"])
+def test_a_limit_of_nobody_makes_no_sense(origin: Bench, odd: object) -> None:
+    future = origin.node.submit(note, ("large",), {})
+    report = ["h", "h.2", "over", 1, "", 3, 2, odd]
+    assert type(loss_of(future, OUT_OF_MEMORY, codec.pack_plain(report))) is FederationLost

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from fedfutures.errors import FederationLost, InitializerFailed, PoisonedFuture, TaskTimeout
+from fedfutures.errors import FederationLost, InitializerFailed, OutOfMemory, PoisonedFuture, TaskTimeout
 from fedfutures.wire import codec
 from fedfutures.wire.messages import (
     LOST,
+    OUT_OF_MEMORY,
     OVERRAN,
     POISONED,
     Batch,
@@ -163,6 +164,7 @@ TOLD = [
     (LOST, ["why", True], InitializerFailed),
     (POISONED, ["h", "h.1", "SIGSEGV", 3, "dump"], PoisonedFuture),
     (OVERRAN, ["h", "h.1", 1500, "dump"], TaskTimeout),
+    (OUT_OF_MEMORY, ["h", "h.1", "over", 1, "dump", 3, 2, 0], OutOfMemory),
 ]
 
 

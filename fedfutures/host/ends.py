@@ -1,0 +1,68 @@
+"""What a host process tells of a Worker that has ended: how, and for which Future."""
+
+from __future__ import annotations
+
+import signal
+from typing import NamedTuple
+
+from .. import limits
+from ..supervision.machine import Ended, HostMachine
+from ..supervision.memory_use import Overuse
+from ..supervision.stops import KILLED_FOR_THAT
+from ..wire.control import WorkerEnded
+from ..wire.messages import OUT_OF_MEMORY, OVERRAN
+from .child import Child
+from .dumps import readable
+from .memory import KillCounter
+from .memory_limits import MemoryLimits
+
+OVER_TIME, OVER_MEMORY, GROWN_IDLE = "over its time limit", "over its memory limit", "over its memory limit at rest"
+_NOBODY = (0, 0, 0, 0, 0)
+
+
+class End(NamedTuple):
+    """The end of a Worker, for the machine of the host and for others; `is_news`: people are to hear of it."""
+
+    event: Ended
+    frame: WorkerEnded
+    is_news: bool
+
+
+class Ends:
+    """Of the Workers of one host."""
+
+    def __init__(self, machine: HostMachine, memory: MemoryLimits, kills: KillCounter | None = None) -> None:
+        self._machine, self._memory, self._kills = machine, memory, kills or KillCounter()
+
+    def take_in(self, child: Child, code: int, most: int, *, others_ready: bool, is_ending: bool) -> End:
+        """A Worker has ended. `code`: its exit code, or a signal's number below 0; `most`: bytes that it had in RAM."""
+        running = child.cells.running()
+        is_orderly = code == 0 and (is_ending or running is None)  # else user code said os._exit(0)
+        out_of_memory = self._kills.explanation() if code == -signal.SIGKILL else ""
+        late, overuse = self._machine.overruns.end(child.slot, child.alone()), self._memory.end(child)
+        killed_for = _killed_for(late is not None, overuse, code) or self._machine.killed_for(child.slot)
+        is_to_blame = (killed_for == KILLED_FOR_THAT and child.stopped_itself) if killed_for else not is_orderly
+        explanation = out_of_memory or child.limit_met(code)
+        event = Ended(child.slot, child.cells.ready, code, others_ready, explanation, killed_for)
+        ended_for = _NOBODY
+        if late is not None:
+            ended_for = OVERRAN, late.piece, late.number, 0, 0
+        elif overuse is not None and overuse.piece:
+            ended_for = OUT_OF_MEMORY, overuse.piece, overuse.number, overuse.used, overuse.bound
+        elif running is not None and out_of_memory and is_to_blame:
+            ended_for = OUT_OF_MEMORY, *running, most, self._kills.bound()
+        piece, future = running or (0, 0)
+        frame = WorkerEnded(
+            child.name, self._machine.host, event.status, is_to_blame, event.initializer_raised, piece, future,
+            "" if code == limits.LIMIT_EXIT_CODE else readable(child.read_dump()), *ended_for[:4], child.cells.nested,
+            ended_for[4],
+        )  # fmt: skip
+        return End(event, frame, not is_orderly and killed_for not in (OVER_TIME, OVER_MEMORY, GROWN_IDLE))
+
+
+def _killed_for(is_late: bool, overuse: Overuse | None, code: int) -> str:
+    if is_late:
+        return OVER_TIME
+    if overuse is None:
+        return ""
+    return OVER_MEMORY if overuse.piece else GROWN_IDLE if code else ""
