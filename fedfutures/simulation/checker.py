@@ -125,6 +125,9 @@ class Checker(Listener):
     def on_overrun(self, worker: str, submitter: str, number: int) -> None:
         self.records.futures[submitter, number].be_late()
 
+    def on_overgrowth(self, worker: str, submitter: str, number: int) -> None:
+        self.records.futures[submitter, number].grow()
+
     def on_worker_lost(self, worker: str, blamed: Key | None) -> None:
         self.records.leave(worker, self.system.clock.now)
         self.records.disturb("worker", self.system.clock.now)

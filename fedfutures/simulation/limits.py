@@ -1,9 +1,9 @@
-"""The law of time limits (docs/limits.rst): whom they end, and where limited Futures run."""
+"""The law of limits of time and memory (docs/limits.rst): whom they end, and where limited Futures run."""
 
 from __future__ import annotations
 
 from ..federation.terms import terms_of
-from ..wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, OVERRAN, VALUE, Batch
+from ..wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, OUT_OF_MEMORY, OVERRAN, VALUE, Batch
 from ..wire.names import is_stand_in
 from .law import Law
 from .records import FutureRecord, Key
@@ -14,9 +14,9 @@ AFTER_CRASHES = ALONE_FLAG | APART_FLAG | BELOW_FLAG
 
 
 class OwnWorker(Law):
-    """A Future with a time limit is in nobody's way: it begins where no other waits, and ends nothing but itself.
+    """A Future with a limit is in nobody's way: it begins where no other waits, and ends nothing but itself.
 
-    It alone says that it was late, and only when it was. A stand-in begins nothing else.
+    It alone says that it was late, or used too much memory, and only when it did. A stand-in begins nothing else.
     """
 
     code = "S15"
@@ -39,5 +39,8 @@ class OwnWorker(Law):
     def resolves(self, key: Key, record: FutureRecord, kind: int, outcome: bytes) -> None:
         if kind == OVERRAN:
             self.require(record.was_late, f"{key} is said to be late, and was not")
+        elif kind == OUT_OF_MEMORY:
+            self.require(record.has_grown, f"{key} is said to have used too much memory, and has not")
         elif kind == VALUE and not self.records.loses_frames and self.records.has_only("worker"):
             self.require(not record.was_late, f"{key} was ended as late, and has a value")
+            self.require(not record.has_grown, f"{key} was ended for its memory, and has a value")

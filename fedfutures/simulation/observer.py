@@ -38,6 +38,9 @@ class Listener:
     def on_overrun(self, worker: str, submitter: str, number: int) -> None:
         """A Worker is about to be ended, for a Future of it is over its time limit."""
 
+    def on_overgrowth(self, worker: str, submitter: str, number: int) -> None:
+        """A Worker is about to be ended, for a Future of it is over its memory limit, or over the Worker's."""
+
     def on_leave(self, node: str) -> None:
         """A program has ended."""
 

@@ -41,6 +41,7 @@ class FutureRecord:
     runners: set[str] = field(default_factory=set)  # Workers that have begun it
     blamed: int = 0  # Workers that ended while running it, and it was to blame
     was_late: bool = False  # a Worker was ended because it was over its time limit
+    has_grown: bool = False  # a Worker was ended because it used too much memory
 
     def start(self, worker: str = "") -> None:
         """A Worker begins to run it."""
@@ -59,6 +60,10 @@ class FutureRecord:
     def be_late(self) -> None:
         """It is over its time limit."""
         self.was_late = True
+
+    def grow(self) -> None:
+        """It uses more memory than it may."""
+        self.has_grown = True
 
     def blame(self) -> None:
         """It has killed a Worker."""

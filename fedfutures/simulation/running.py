@@ -55,10 +55,11 @@ class BegunFuture:
 
 
 class Fates(NamedTuple):
-    """What becomes of a Worker: who is told that one has crashed, is over a time limit, or has stood in."""
+    """What becomes of a Worker: who is told that one has crashed, is over a limit, or has stood in."""
 
     crashed: Callable[[Any], object]
     overran: Callable[[Any, BegunFuture], object]
+    overgrew: Callable[[Any, BegunFuture], object]
     stood_in: Callable[[Any], object]
 
 

@@ -18,7 +18,7 @@ from .observer import Listener
 from .origin import SimOrigin
 from .records import Key, LawBroken, broken
 from .scale import draw_scale
-from .specs import CRASHES, FUNCTIONS, GUARDS, LOCKS, PLAIN, RAISES, payload_of, work_of
+from .specs import CRASHES, FUNCTIONS, GROWS, GUARDS, LOCKS, PLAIN, RAISES, payload_of, work_of
 from .system import System
 from .trial import Trial
 from .world import World
@@ -113,6 +113,8 @@ class Schedule:
         dice, clock = self.dice, self.system.clock
         locks = Random(f"{self.seed} {origin.name} locks")  # of its own, so that all else is drawn as it was without
         limits = Random(f"{self.seed} {origin.name} limits")
+        memory = Random(f"{self.seed} {origin.name} memory")
+        hungry = memory.choice([0.0, 0.0, 0.0, 0.3])
         share = limits.choice([0.0, 0.0, 0.0, 0.3, 1.0])
         guards = Random(f"{self.seed} {origin.name} guards")
         mean = 10 ** dice.uniform(-3, -0.5)
@@ -131,7 +133,10 @@ class Schedule:
                 kind = GUARDS if guards.random() < 0.15 else kind
             seconds = min(dice.expovariate(1 / mean), longest)
             limit = draw_limit(limits, payload_of(0, seconds, width, depth)) if limits.random() < share else 0
-            payload = payload_of(self.world.next_tag(), seconds, width, depth, kind, limit)
+            bound = 0
+            if kind == PLAIN and not width and memory.random() < hungry:
+                kind, bound = memory.choice([(PLAIN, 1), (GROWS, 1), (GROWS, 0)])
+            payload = payload_of(self.world.next_tag(), seconds, width, depth, kind, limit, memory=bound)
             self.work += work_of(payload)
             self.longest = max(self.longest, work_of(payload))
             time = dice.uniform(0.0, span)

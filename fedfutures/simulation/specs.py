@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from ..federation.terms import FREE, Conditions
 
-PLAIN, RAISES, CRASHES, LOCKS, GUARDS = range(5)
+PLAIN, RAISES, CRASHES, LOCKS, GUARDS, GROWS = range(6)
 """``LOCKS`` holds the lock of its Worker from its beginning to its end, also while it waits for its own Futures.
-``GUARDS`` submits one that crashes, or one that guards it, and has a value even so."""
+``GUARDS`` submits one that crashes, or one that guards it, and has a value even so. ``GROWS`` uses more memory than it
+may: than its own limit, or than its Worker's if it has none."""
 FUNCTIONS = (b"f", b"g", b"h")
-_LAYOUT = struct.Struct(">QdBBBIB")
+_LAYOUT = struct.Struct(">QdBBBIBB")
 
 
 class Spec(NamedTuple):
@@ -30,23 +31,24 @@ class Spec(NamedTuple):
     kind: int = PLAIN
     limit: int = 0  # milliseconds that it may take, as those may that it submits; 0: any time
     flags: int = 0  # the other conditions under which it runs
+    memory: int = 0  # bytes that it may use; 0: any number
 
     @property
     def conditions(self) -> Conditions:
         """The conditions under which it runs."""
-        return Conditions(self.limit, self.flags) if self.limit or self.flags else FREE
+        return Conditions(self.limit, self.flags, self.memory) if self.limit or self.flags or self.memory else FREE
 
 
 def payload_of(
     tag: int, seconds: float, width: int = 0, depth: int = 0, kind: int = PLAIN, limit: int = 0,
-    flags: int = 0,
+    flags: int = 0, memory: int = 0,
 ) -> bytes:  # fmt: skip
     """Pack what a Future does.
 
     >>> read(payload_of(7, 0.5, 2, 1))
-    Spec(tag=7, seconds=0.5, width=2, depth=1, kind=0, limit=0, flags=0)
+    Spec(tag=7, seconds=0.5, width=2, depth=1, kind=0, limit=0, flags=0, memory=0)
     """
-    return _LAYOUT.pack(tag, seconds, width, depth, kind, limit, flags)
+    return _LAYOUT.pack(tag, seconds, width, depth, kind, limit, flags, memory)
 
 
 def read(payload: bytes) -> Spec:

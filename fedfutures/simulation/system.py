@@ -11,7 +11,7 @@ import random
 from ..broker.events import EndedFor, GaveUp, PeerContinued, PeerLost, PeerStopped
 from ..federation.channel import Channel
 from ..supervision.stops import LOOK_SECONDS
-from ..wire.messages import OVERRAN
+from ..wire.messages import OUT_OF_MEMORY, OVERRAN
 from ..wire.names import stand_in_name
 from .broker import SimBroker
 from .network import FaultyLink, LinkFaults, Receiver, SimLink
@@ -61,7 +61,7 @@ class System:
         self.gave_up = ""  # why the hosts start no Worker any more
         self._retired_sent = 0  # messages of nodes that are gone
         self._starts: dict[str, int] = {}
-        self._fates = Fates(self._crash, self._overrun, self._leave)
+        self._fates = Fates(self._crash, self._overrun, self._overgrow, self._leave)
 
     def _watch(self) -> Watch:
         """Draw a node's clock."""
@@ -144,6 +144,12 @@ class System:
     def _overrun(self, worker: SimWorker, running: BegunFuture) -> None:
         self.world.observer.on_overrun(worker.name, running.piece.terms.submitter, running.number)  # type: ignore[union-attr]
         self.worker_died(worker, "over its time limit", blame=False, ended_for=EndedFor(OVERRAN, *running.blamed))
+
+    def _overgrow(self, worker: SimWorker, running: BegunFuture) -> None:
+        """A Future uses more memory than its own limit, or, if it has none, than that of each Worker."""
+        self.world.observer.on_overgrowth(worker.name, running.piece.terms.submitter, running.number)  # type: ignore[union-attr]
+        why = EndedFor(OUT_OF_MEMORY, *running.blamed, 2, 0 if running.spec.memory else 1)
+        self.worker_died(worker, "over its memory limit", blame=False, ended_for=why)
 
     def _leave(self, worker: SimWorker) -> None:
         self.worker_died(worker, "exit code 0", blame=False)

@@ -16,7 +16,7 @@ from ..wire import messages
 from ..wire.messages import Message
 from .observer import Listener
 
-_KINDS = {1: "error", 2: "cancelled", 3: "poisoned", 4: "lost"}
+_KINDS = dict(enumerate(("error", "cancelled", "poisoned", "lost", "late", "begun once", "out of memory"), 1))
 
 
 def ranges(numbers: list[int]) -> str:

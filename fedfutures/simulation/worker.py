@@ -18,7 +18,7 @@ from ..wire.names import is_stand_in
 from ..wire.seal import proof_of
 from .frames import Frame
 from .running import BegunFuture, DriveTimes, Elsewhere, Fates, Inbox, Parents, WorkerLock
-from .specs import CRASHES, FUNCTIONS, GUARDS, LOCKS, PLAIN, RAISES, payload_of, read, value_of
+from .specs import CRASHES, FUNCTIONS, GROWS, GUARDS, LOCKS, PLAIN, RAISES, payload_of, read, value_of
 from .submitter import SimSubmitter
 from .world import NEVER, ROUND_SECONDS, TICK, Watch, World
 
@@ -268,6 +268,8 @@ class SimWorker(SimSubmitter):
             self.clock.at(self.clock.now + limit / 1000, self._be_late, running)
         if running.spec.kind == CRASHES:
             self.clock.at(self.clock.now + seconds / 2, self._crash, running)
+        elif running.spec.kind == GROWS:
+            self.clock.at(self.clock.now + seconds / 2, self._grow, running)
         self.times.on_segment(self.clock.now)
         self.clock.at(self.clock.now + seconds, self._segment_ends, running)
         if seconds > HELPER_AFTER_SECONDS:
@@ -284,6 +286,10 @@ class SimWorker(SimSubmitter):
     def _be_late(self, running: BegunFuture) -> None:
         if self.alive and not running.is_done:
             self._fates.overran(self, running)
+
+    def _grow(self, running: BegunFuture) -> None:
+        if self.alive and not running.is_done:
+            self._fates.overgrew(self, running)
 
     def _crash(self, running: BegunFuture) -> None:
         if self.halted:

@@ -211,10 +211,14 @@ OF_LOSSES = (
 
 OF_LIMITS = (
     Mutant("late-runs-again", "a Future that was over its time limit runs again",
-           RECOVERY + "blame", "if lost.ended_for is not None:", "if False:"),
+           RECOVERY + "blame", "if lost.ended_for is not None and not lost.blame:", "if False:"),
     Mutant("late-takes-others-along", "what travelled with a Future that was over its time limit is lost",
            RECOVERY + "_settle_ended", "self._ledger.settle(piece, [why.number])",
            "self._ledger.settle(piece, list(piece.pending))"),
+    Mutant("hungry-run-again", "a Future that used more than its Worker may runs again",
+           RECOVERY + "_settle_ended", "(bound := why.bound or conditions.memory)", "(bound := conditions.memory)"),
+    Mutant("memory-limit-is-lost", "a Broker forgets how much memory a Future may use",
+           "federation.terms.terms_of", "batch.memory, tuple(batch.avoid)", "0, tuple(batch.avoid)"),
     Mutant("limit-is-lost", "a Broker passes a Future on without its time limit",
            DISPATCH + "give", "terms.priority, *terms.conditions.on_wire()", "terms.priority, 0"),
     Mutant("limited-go-back-unsaid", "a Worker in which a Future waits drops limited ones, and does not say so",

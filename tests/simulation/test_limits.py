@@ -8,7 +8,7 @@ from fedfutures.simulation.limits import OwnWorker
 from fedfutures.simulation.running import BegunFuture
 from fedfutures.simulation.schedule import draw_limit
 from fedfutures.simulation.specs import payload_of
-from fedfutures.wire.messages import APART_FLAG, ONCE_FLAG, OVERRAN, VALUE
+from fedfutures.wire.messages import APART_FLAG, ONCE_FLAG, OUT_OF_MEMORY, OVERRAN, VALUE
 
 from .cases import KEY, Case, batch, is_broken
 
@@ -54,6 +54,14 @@ def test_only_one_that_was_late_is_said_to_be(case: Case) -> None:
     assert not is_broken(law, law.resolves, ("o", 2), record, VALUE, b"")
     record.be_late()
     assert not is_broken(law, law.resolves, ("o", 2), record, OVERRAN, b"")
+    assert is_broken(law, law.resolves, ("o", 2), record, VALUE, b"")
+
+
+def test_only_one_that_has_grown_is_said_to_have_used_too_much(case: Case) -> None:
+    law, record = case.law(OwnWorker), case.records.futures["o", 2]
+    assert is_broken(law, law.resolves, ("o", 2), record, OUT_OF_MEMORY, b"")
+    record.grow()
+    assert not is_broken(law, law.resolves, ("o", 2), record, OUT_OF_MEMORY, b"")
     assert is_broken(law, law.resolves, ("o", 2), record, VALUE, b"")
 
 
