@@ -17,13 +17,14 @@ from ..host import starting
 from ..host.handle import HostHandle
 from ..host.here import program_here, settings_here
 from ..host.hosts import Hosts
-from ..host.room import available_memory, refusal
+from ..host.room import available_memory, refusal, warn_of_limit
 from ..host.settings import Settings
 from ..host.system import processors
 from ..host.walltime import checked_times, walltime_here
 from ..program import postponing, safe_points
 from ..program.callables import shown
 from ..program.postponing import deliver, pending
+from ..sizes import size_of_worker
 from ..worker import current
 from ..worker.call_terms import CallTerms
 from ..worker.future import Future
@@ -55,7 +56,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
 
     In a plain program, a notebook, a thread or under asyncio, it starts its own Federation. Inside a Future, or in a
     program that ``python -m fedfutures`` launched, it uses the Federation that already runs, unless it needs special
-    Workers (`initializer`, `max_tasks_per_child`).
+    Workers (`initializer`, `max_tasks_per_child`, `memory_per_worker`).
 
     The first four arguments have the order of ``ProcessPoolExecutor``. If a subclass overrides ``submit``, all calls
     pass through it: those of ``map``, ``starmap``, groups and options, too, each item as a call.
@@ -84,6 +85,9 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         default is what the batch job has left, if its scheduler says so; ``"none"``: no walltime.
     output:
         A directory: what Workers print goes to ``HOST/WORKER.out`` there, and is not printed; see :doc:`known`.
+    memory_per_worker:
+        How much memory each Worker may use, in bytes or as "1.5G". A Future that makes its Worker use more raises
+        :class:`~fedfutures.errors.OutOfMemory`; see :doc:`limits`.
 
     >>> with Executor(mode="serial") as executor:
     ...     list(executor.map(pow, [2, 3], [5, 2]))
@@ -97,15 +101,13 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         *, max_tasks_per_child: int | None = None, brokers: int = 1, hosts: Sequence[str] | Hosts | None = None,
         mode: Literal["parallel", "serial"] = "parallel", checkpoint: str | PathLike[str] | None = None,
         walltime: float | str | None = None, walltime_margin: float | str | None = None,
-        output: str | PathLike[str] | None = None, **unknown: Any,
+        output: str | PathLike[str] | None = None, memory_per_worker: int | str | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
         refuse(unknown, mp_context)
         hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(_names(hosts))
         _check(max_workers, initializer, max_tasks_per_child, brokers if hosts is None else 1, mode)
-        times = checked_times(walltime, walltime_margin)
-        has_own = (initializer, max_tasks_per_child, hosts, walltime, output) != (
-            None,
-        ) * 5  # Workers, whatever else runs
+        times, memory = checked_times(walltime, walltime_margin), size_of_worker(memory_per_worker)
+        own = initializer, max_tasks_per_child, hosts, walltime, output, memory_per_worker
         self._shutdown = False
         self._shutdown_lock = threading.Lock()
         self._federation: Federation | None = None
@@ -119,18 +121,17 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             self._node = kept(Serial(), self._keeper)
             if initializer is not None:
                 safe_points.apply(initializer, *initargs)
-        elif current.node is not None and not has_own:
+        elif current.node is not None and own == (None,) * 6:
             self._node = kept(current.node, self._keeper) if self._keeper else current.kept_node or current.node
             self._mine = weakref.WeakSet()
         elif not current.is_origin:
             raise NotSupportedHere(
                 "an Executor made inside a Future joins the Federation it runs in; initializer, "
-                "max_tasks_per_child, hosts, walltime and output belong to the one that started it"
+                "max_tasks_per_child, hosts, walltime, output and memory_per_worker belong to the one that started it"
             )
         else:
-            self._federation = _started(
-                max_workers, initializer, initargs, max_tasks_per_child, brokers, hosts, times, output
-            )  # fmt: skip
+            more = max_tasks_per_child, brokers, hosts, times, output, memory
+            self._federation = _started(max_workers, initializer, initargs, *more)
             self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()
 
@@ -382,7 +383,7 @@ def _names(hosts: Any) -> tuple[str, ...]:
 def _started(
     max_workers: int | None, initializer: Callable[..., object] | None, initargs: tuple[Any, ...],
     max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None, times: tuple[float | None, float | None],
-    output: str | PathLike[str] | None,
+    output: str | PathLike[str] | None, memory: int,
 ) -> Federation:  # fmt: skip
     walltime = walltime_here(*times, "walltime=")
     postponing.install()
@@ -394,7 +395,7 @@ def _started(
         packed = pack(initializer, initargs, inherited)
     settings = settings_here(
         max_workers or processors(), program=program_here(), initializer=packed,
-        max_tasks_per_child=max_tasks_per_child, brokers=brokers, descriptors=inherited,
+        max_tasks_per_child=max_tasks_per_child, brokers=brokers, descriptors=inherited, memory_per_worker=memory,
     )  # fmt: skip
     files = None
     if output is not None:
@@ -412,6 +413,7 @@ def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> Host
     if hosts is None:
         if why := refusal(settings.workers, available_memory(), settings.host):
             raise StartFailed(why)
+        warn_of_limit(settings)
         return HostHandle(settings, pass_fds=settings.descriptors)
     if settings.descriptors:
         raise PicklingError(

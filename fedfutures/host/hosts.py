@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..sizes import size_of_worker
+
 GRACE_SECONDS = 30.0
 POLICIES = ("reject", "accept-new")
 
@@ -47,6 +49,8 @@ class Hosts:
         The seconds for which a host continues, and the connector tries to reach it, after its ssh connection was lost.
     allow_root:
         Log in to other hosts although this process runs as root.
+    memory_per_worker:
+        How much memory each Worker may use: a number of bytes, or "500M", "2G", "1.5 GiB"; see :doc:`limits`.
 
     >>> Hosts(["localhost", "ann@node7:2222"], tunnel=True).names
     ['localhost', 'ann@node7:2222']
@@ -105,9 +109,14 @@ class Hosts:
         "gets SIGTERM may go on with what it runs; default: 30",
     )  # fmt: skip
     allow_root: bool = _option(False, "--allow-root", help="log in to other hosts although this is root's process")
+    memory_per_worker: int | str | None = _option(
+        None, "--memory-per-worker", of_one=True, here=True, metavar="SIZE",
+        help="memory that each Worker may use, such as 500M or 2G; a Future that makes its Worker use more is ended",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):
             raise TypeError(f"names of Hosts must be a sequence of names, such as [{self.names!r}], not a str")
         if self.host_key_policy not in POLICIES:
             raise ValueError(f"host_key_policy must be 'reject' or 'accept-new', not {self.host_key_policy!r}")
+        size_of_worker(self.memory_per_worker)

@@ -66,9 +66,9 @@ def launch_here(options: Options, program: programs.Program, settings: Settings,
         from . import dry_run
 
         dry_run.show(dry_run.local_plan(options, settings, command, tree))
-    many = room.warning(settings.workers, processors(), settings.host)
-    if many and not options.quiet:
-        print(f"fedfutures: {many}", file=sys.stderr)
+    facts = {"processors": processors(), "memory": room.available_memory()}
+    for text in () if options.quiet else room.warnings_of(settings, facts):
+        print(f"fedfutures: {text}", file=sys.stderr)
     run(options, program, settings, lambda: HostHandle(settings, python=command))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fedfutures.host.hosts import Hosts
 from fedfutures.host.walltime import checked_seconds, checked_times
+from fedfutures.sizes import size_of_worker
 
 from ..arguments.parser import Parser
 from ..arguments.splitting import BadLine, Splitter
@@ -99,9 +100,19 @@ def _argument(item: Field[Any]) -> dict[str, Any]:
         more["type"] = _number(float, *more.pop("between"))
     elif item.type == "int":
         more["type"] = _number(int, *more.pop("between"))
+    elif item.type == "int | str | None":
+        more["type"] = _size
     elif more.pop("between", None):
         more["type"] = int
     return more
+
+
+def _size(text: str) -> int:
+    """Read how many bytes each Worker may use."""
+    try:
+        return size_of_worker(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _number(kind: type[int] | type[float], least: int, most: int | None = None) -> Callable[[str], float]:

@@ -334,13 +334,13 @@ class Connector:
         self.origin.send(control.HostTable(table(reports, self.request.columns), problems))
 
     def _warn_of_many(self, assembly: Assembly) -> None:
-        """Say where there are far more Workers than processors."""
+        """Say where there are far more Workers than processors, or less memory than they may use."""
+        here = {"processors": self.request.processors, "memory": self.request.memory}
         for name, settings in assembly.settings.items():
             facts = self.logins[name].facts if name in self.logins else None
-            processors = self.request.processors if facts is None else int(facts["processors"] or 1)
-            many = room.warning(settings.workers, processors, name)
-            if many and self.request.settings.verbosity >= 0:
-                self._note(many, important=True)
+            for text in room.warnings_of(settings, facts or here):
+                if self.request.settings.verbosity >= 0:
+                    self._note(text, important=True)
 
     def _fail(self, text: str, code: int) -> None:
         self._show_table({})

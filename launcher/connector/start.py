@@ -13,7 +13,7 @@ from fedfutures.errors import StartFailed
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import modules_in
 from fedfutures.host.hosts import Hosts
-from fedfutures.host.room import available_memory, refusal
+from fedfutures.host.room import available_memory, refusal, warn_of_limit
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
@@ -50,7 +50,9 @@ def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, br
         threads = max(1, processors() // count)
         if why := refusal(count, available_memory(), settings.host):
             raise StartFailed(why, 2)
-        return HostHandle(replace(settings, workers=count, size=count, threads=threads), python=command)
+        settings = replace(settings, workers=count, size=count, threads=threads)
+        warn_of_limit(settings)
+        return HostHandle(settings, python=command)
     refuse_root(hosts, specs)
     return ConnectorHandle(request_for(hosts, specs, settings, workers, brokers), command)
 

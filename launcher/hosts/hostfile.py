@@ -30,6 +30,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from fedfutures.host.hosts import Hosts
+from fedfutures.sizes import size_of_worker
 
 from .spec import HOST, OPTIONS, USER, BadHosts, HostSpec, folded
 from .words import from_word
@@ -113,6 +114,13 @@ def _text(value: Any, key: str) -> str:
     return value
 
 
+def _size(value: Any, key: str) -> int:
+    try:
+        return size_of_worker(value)
+    except (TypeError, ValueError) as error:
+        raise BadHosts(str(error).replace("_", "-")) from None
+
+
 def _user(value: Any, key: str) -> str:
     if not USER.fullmatch(_text(value, key)):
         raise BadHosts(f"{value!r} is no user name")
@@ -140,7 +148,13 @@ def _switch(value: Any, key: str) -> bool:
     return value
 
 
-_KINDS = {"str | None": _text, "int | None": _whole, "bool": _switch, "Sequence[str]": _texts}
+_KINDS = {
+    "str | None": _text,
+    "int | None": _whole,
+    "bool": _switch,
+    "int | str | None": _size,
+    "Sequence[str]": _texts,
+}
 """What checks the value of an option, by its type."""
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "name": _name, "user": _user, "port": _whole, "count": _whole, "site": _text, "external_hostname": _text,

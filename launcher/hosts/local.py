@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from fedfutures.host.hosts import Hosts
 from fedfutures.host.settings import Settings
+from fedfutures.sizes import size_of_worker
 
 from .spec import HostSpec, folded
 
@@ -59,6 +60,7 @@ def at_home(settings: Settings, options: Hosts) -> tuple[Settings, list[str]]:
     settings = replace(
         settings,
         nice=settings.nice if options.nice is None else options.nice,
+        memory_per_worker=size_of_worker(options.memory_per_worker) or settings.memory_per_worker,
         directory=os.path.abspath(options.path) if options.path else settings.directory,
         path=[*(place for place in front if place not in settings.path), *settings.path],
     )

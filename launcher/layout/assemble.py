@@ -9,6 +9,7 @@ from typing import Any
 from fedfutures.host import room
 from fedfutures.host.hosts import Hosts
 from fedfutures.host.settings import Settings, settings_from
+from fedfutures.sizes import size_of_worker
 
 from ..hosts.spec import HostSpec, spec_from
 from .spread import spread
@@ -110,6 +111,7 @@ def _settings(request: Request, options: Hosts, facts: Mapping[str, Any] | None,
         common,
         path=list(options.pythonpath),
         nice=options.nice or 0,
+        memory_per_worker=size_of_worker(options.memory_per_worker) or common.memory_per_worker,
         directory=options.path or common.directory,
         directory_needed=bool(options.path),
         threads=max(1, int(facts.get("processors") or 1) // max(1, common.workers)),

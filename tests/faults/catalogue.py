@@ -49,8 +49,8 @@ ROWS = {
     "A17": Row("Futures wait for Futures, deeper than there are Workers", "the values"),
     "A18": Row("The Worker of a parent dies while its children run", "the value: the parent runs again", "at once"),
     "A19": Row("A callback raises or calls ``sys.exit``", "a line in the log; the other callbacks run"),
-    "B1": Row("The kernel kills a Worker that takes too much memory", "``PoisonedFuture`` after the third Worker, "
-              "*out of memory*; others have their values", "at once"),
+    "B1": Row("The kernel kills a Worker that takes too much memory", "``OutOfMemory`` after the third Worker; "
+              "others have their values", "at once"),
     "B2": Row("A whole host runs out of memory", "a Worker dies, not a Broker or host process", "at once"),
     "B3": Row("Full disk, full or small ``/dev/shm``", "values, on another path; else ``NoRoom``", "at the call"),
     "B4": Row("The limit of processes is reached, as by a fork bomb", "the run goes on with fewer Workers; a line "

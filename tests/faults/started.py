@@ -12,7 +12,7 @@ from fedfutures.host.handle import HostHandle
 
 
 def overheard(
-    hear: Callable[[Any], object] = bool, max_workers: int = 2, brokers: int = 1
+    hear: Callable[[Any], object] = bool, max_workers: int = 2, brokers: int = 1, **more: Any
 ) -> tuple[Executor, HostHandle]:
     """Return an Executor that has started, and the handle of its host process; `hear` is told each frame of it."""
     handles: list[HostHandle] = []
@@ -28,5 +28,5 @@ def overheard(
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(HostHandle, "listen", listening)
-        executor = Executor(max_workers=max_workers, brokers=brokers).bootup()
+        executor = Executor(max_workers=max_workers, brokers=brokers, **more).bootup()
     return executor, handles[0]

@@ -160,5 +160,6 @@ def test_a_future_that_takes_too_much_memory_is_named_and_others_run(tmp_path: P
     )
     right, poisoned, serves = ended.stdout.splitlines()
     assert (right, serves) == ("right True", "serves 4"), ended.stderr
-    assert poisoned.startswith("PoisonedFuture")
-    assert "signal SIGKILL, out of memory" in poisoned
+    assert poisoned.startswith("OutOfMemory take(1073741824) was running on 3 Workers when the kernel killed them")
+    assert "(signal SIGKILL, out of memory), which had used at least " in poisoned
+    assert "all processes together may use 160.0 MiB" in poisoned

@@ -23,7 +23,7 @@ PROGRAM = ["prog.py", "-n", "7", "--nice", "x"]
 
 def value_of(action: argparse.Action) -> str:
     """A value that argparse takes for this option."""
-    return str(next(iter(action.choices))) if action.choices else "7"
+    return str(next(iter(action.choices))) if action.choices else "7G" if action.metavar == "SIZE" else "7"
 
 
 def spellings(action: argparse.Action) -> Iterator[list[str]]:

@@ -97,12 +97,13 @@ def test_bad_hosts(line: str, complaint: str, capsys: pytest.CaptureFixture[str]
 def test_options() -> None:
     line = (
         "-n 16 -b 3 -vv -q --prolog env.sh --nice 7 --python-interpreter /bin/py --pythonpath a --pythonpath b "
-        "--path dir --profile=out --debug --no-prefix --drain 2.5 --dry-run prog.py"
+        "--path dir --memory-per-worker 1.5G --profile=out --debug --no-prefix --drain 2.5 --dry-run prog.py"
     )
     options = parse(line.split())
     assert (options.workers, options.brokers, options.verbosity, options.quiet) == (16, 3, 2, True)
     hosts = options.hosts
     assert (hosts.prolog, hosts.nice, hosts.python) == ("env.sh", 7, "/bin/py")
+    assert hosts.memory_per_worker == 3 << 29
     assert (hosts.pythonpath, hosts.path, options.profile) == (["a", "b"], "dir", "out")
     assert (options.debug, options.prefix, options.dry_run) == (True, False, True)
     assert options.drain == 2.5
@@ -124,6 +125,8 @@ def test_options() -> None:
         ("-b 100000 prog.py", "-b 100000: more Brokers than Workers"),
         ("-b none prog.py", "'none' is not a number"),
         ("--nice much prog.py", "invalid int value"),
+        ("--memory-per-worker much prog.py", "memory_per_worker must be a number of bytes, or a text such as '500M'"),
+        ("--memory-per-worker 1M prog.py", "must be at least 64.0 MiB, for a Worker alone uses a third of that"),
         ("--unknown prog.py", "--unknown is no option; see"),
         ("-z prog.py", "-z is no option; see"),
         ("--profil prog.py", "--profil is no option; did you mean --profile?"),

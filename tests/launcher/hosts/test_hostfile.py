@@ -63,7 +63,7 @@ def test_a_plain_file() -> None:
         # the lab
         a           # one that has room for as many as it has processors
         ann@b:2222 4
-        [::1]:22 2 python=/opt/p/python3 nice=10
+        [::1]:22 2 python=/opt/p/python3 nice=10 memory-per-worker=2G
         c path="/my files" pythonpath=/x:/y pythonpath=/z prolog=~/env.sh tunnel=yes external-hostname=c.out site=b
         d count=3 python-interpreter=python3.12 name=delta
         """,
@@ -72,7 +72,7 @@ def test_a_plain_file() -> None:
     assert found == [
         HostSpec("a"),
         HostSpec("b", "ann", 2222, 4),
-        HostSpec("::1", None, 22, 2, options=Hosts(python="/opt/p/python3", nice=10)),
+        HostSpec("::1", None, 22, 2, options=Hosts(python="/opt/p/python3", nice=10, memory_per_worker=2 << 30)),
         HostSpec("c", external_hostname="c.out", site="b", options=Hosts(
             path="/my files", pythonpath=["/x", "/y", "/z"], prolog="~/env.sh", tunnel=True)),
         HostSpec("d", count=3, name="delta", options=Hosts(python="python3.12")),
@@ -83,8 +83,10 @@ def test_a_plain_file() -> None:
     ("a b", "count is 'b', not a number from 0 to 100000"),
     ("a -1", "count is -1"),
     ("a 2 3", "'3': after host and count, only key=value"),
-    ("a colour=red", "'colour' is none of count, external-hostname, name,"),
+    ("a colour=red", "'colour' is none of count, external-hostname, memory-per-worker, name,"),
     ("a 2 count=2", "count is given twice"),
+    ("a memory-per-worker=1M", "memory-per-worker must be at least 64.0 MiB"),
+    ("a memory-per-worker=lots", "memory-per-worker must be a number of bytes"),
     ("a nice=20", "nice is 20, not a number from -20 to 19"),
     ("a tunnel=perhaps", "tunnel is 'perhaps', not yes or no"),
     ("a path=", "path is ''"),

@@ -26,6 +26,9 @@ def test_what_is_said_of_it() -> None:
     changed, command = at_home(settings, Hosts(path="/there", nice=0, pythonpath=["/more", "/mine"], prolog="/a b"))
     assert (changed.directory, changed.nice, changed.path) == ("/there", 0, ["/more", "/mine"])
     assert command[:2] == ["/bin/sh", "-c"]
+    limited = at_home(Settings("here", 2, 2, memory_per_worker=1 << 30), Hosts())[0]
+    assert limited.memory_per_worker == 1 << 30
+    assert at_home(limited, Hosts(memory_per_worker="2G"))[0].memory_per_worker == 2 << 30
     assert command[2] == f". '/a b' && exec {sys.executable} \"$@\""
 
 

@@ -55,7 +55,7 @@ def test_each_field_has_flags_and_a_text(item: Any) -> None:
 def test_what_may_be_said_of_one_host_goes_all_the_way(name: str) -> None:
     """From a line of a host file, and from the command line, to the host that it holds for."""
     flag = OPTIONS[name].metadata["flags"][-1]
-    word = {"int | None": "5", "bool": "yes"}.get(OPTIONS[name].type, "/some")
+    word = {"int | None": "5", "bool": "yes", "int | str | None": "2G"}.get(OPTIONS[name].type, "/some")
     (alone,) = from_hostfile(f"a {flag.strip('-')}={word}\n", "file")
     (other,) = from_hostfile("a\n", "file")
     options = parse([flag, *([] if word == "yes" else [word]), "prog.py"]).hosts

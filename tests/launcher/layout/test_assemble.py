@@ -64,7 +64,7 @@ def test_what_is_behind_a_door_that_failed_hangs_below_the_root() -> None:
 
 
 def test_settings_of_this_machine_and_of_others() -> None:
-    said = Hosts(path="/data", pythonpath=["/lib", "/more"], nice=5, tunnel=True)
+    said = Hosts(path="/data", pythonpath=["/lib", "/more"], nice=5, tunnel=True, memory_per_worker="1G")
     run = assemble(request(spec("a", said, external_hostname="a.ext"), workers=2), {"a": FACTS})
     here, there = run.settings["here"], run.settings["a"]
     assert (here.path, here.directory, here.far_address) == (["/mine"], "/work", None)
@@ -74,6 +74,7 @@ def test_settings_of_this_machine_and_of_others() -> None:
     assert (there.path, there.directory, there.directory_needed) == (["/lib", "/more"], "/data", True)
     assert (there.far_address, there.code, there.nice, there.threads, there.seal) == ("10.0.0.1", True, 5, 2, b"s")
     assert there.grace > 0
+    assert there.memory_per_worker == 1 << 30
     broker = run.tree.nodes["a.broker"]
     assert (broker.address, broker.tunnel) == ("a.ext", True)
 
