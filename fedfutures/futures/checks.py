@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..host.hosts import Hosts
+from ..host.system import processors
 from ..program.callables import shown
 
 
@@ -18,6 +19,38 @@ def refuse(unknown: dict[str, Any], mp_context: Any) -> None:
             f"mp_context must be a context of multiprocessing, or None, not {shown(mp_context)}; "
             "initializer is the third argument, or a keyword"
         )
+
+
+def check_arguments(
+    max_workers: int | None, initializer: Any, max_tasks_per_child: int | None, brokers: int, mode: str
+) -> None:  # fmt: skip
+    """Raise TypeError or ValueError for arguments of an Executor that make no sense, as the standard library does."""
+    if max_workers is not None and not hasattr(max_workers, "__index__"):
+        raise TypeError(f"max_workers must be an integer or None, not {shown(max_workers)}")
+    if max_workers is not None and max_workers <= 0:
+        raise ValueError("max_workers must be greater than 0")
+    if initializer is not None and not callable(initializer):
+        raise TypeError("initializer must be a callable")
+    if max_tasks_per_child is not None:
+        if not isinstance(max_tasks_per_child, int):
+            raise TypeError("max_tasks_per_child must be an integer")
+        if max_tasks_per_child <= 0:
+            raise ValueError("max_tasks_per_child must be >= 1")
+    if type(brokers) is not int:
+        raise TypeError("brokers must be an integer")
+    if brokers < 1:
+        raise ValueError("brokers must be >= 1")
+    if brokers > 1 and brokers > (workers := max_workers or processors()):
+        raise ValueError(f"brokers must be at most as many as Workers: {brokers} for {workers}")
+    if mode not in ("parallel", "serial"):
+        raise ValueError(f"mode must be 'parallel' or 'serial', not {mode!r}")
+
+
+def host_names(hosts: Any) -> tuple[str, ...]:
+    """Return the names of hosts; raise TypeError for what is none."""
+    if isinstance(hosts, str) or not all(isinstance(name, str) for name in hosts):
+        raise TypeError("hosts must be a sequence of names, or fedfutures.Hosts")
+    return tuple(hosts)
 
 
 _ELSEWHERE = {

@@ -22,15 +22,14 @@ from ..host.settings import Settings
 from ..host.system import processors
 from ..host.walltime import checked_times, walltime_here
 from ..program import postponing, safe_points
-from ..program.callables import shown
 from ..program.postponing import deliver, pending
-from ..sizes import size_of_worker
+from ..sizes import size_of, size_of_worker
 from ..worker import current
 from ..worker.call_terms import CallTerms
 from ..worker.future import Future
 from . import ends
 from .caller import Caller, Face, P, T
-from .checks import refuse
+from .checks import check_arguments, host_names, refuse
 from .groups import Group, named
 from .mapping import MapOptions, mapped
 from .options import CallOptions, in_seeded
@@ -88,6 +87,9 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
     memory_per_worker:
         How much memory each Worker may use, in bytes or as "1.5G". A Future that makes its Worker use more raises
         :class:`~fedfutures.errors.OutOfMemory`; see :doc:`limits`.
+    pending_bytes:
+        How much memory the Futures that wait may hold in this process, by default a quarter of it. Above that
+        ``submit`` waits until some are done; see :doc:`limits`.
 
     >>> with Executor(mode="serial") as executor:
     ...     list(executor.map(pow, [2, 3], [5, 2]))
@@ -101,12 +103,15 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         *, max_tasks_per_child: int | None = None, brokers: int = 1, hosts: Sequence[str] | Hosts | None = None,
         mode: Literal["parallel", "serial"] = "parallel", checkpoint: str | PathLike[str] | None = None,
         walltime: float | str | None = None, walltime_margin: float | str | None = None,
-        output: str | PathLike[str] | None = None, memory_per_worker: int | str | None = None, **unknown: Any,
+        output: str | PathLike[str] | None = None, memory_per_worker: int | str | None = None,
+        pending_bytes: int | str | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
         refuse(unknown, mp_context)
-        hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(_names(hosts))
-        _check(max_workers, initializer, max_tasks_per_child, brokers if hosts is None else 1, mode)
-        times, memory = checked_times(walltime, walltime_margin), size_of_worker(memory_per_worker)
+        hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(host_names(hosts))
+        check_arguments(max_workers, initializer, max_tasks_per_child, brokers if hosts is None else 1, mode)
+        room = None if pending_bytes is None else size_of(pending_bytes, "pending_bytes")
+        bounds = *checked_times(walltime, walltime_margin), room
+        memory = size_of_worker(memory_per_worker)
         own = initializer, max_tasks_per_child, hosts, walltime, output, memory_per_worker
         self._shutdown = False
         self._shutdown_lock = threading.Lock()
@@ -130,7 +135,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
                 "max_tasks_per_child, hosts, walltime, output and memory_per_worker belong to the one that started it"
             )
         else:
-            more = max_tasks_per_child, brokers, hosts, times, output, memory
+            more = max_tasks_per_child, brokers, hosts, bounds, output, memory
             self._federation = _started(max_workers, initializer, initargs, *more)
             self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()
@@ -350,42 +355,12 @@ def _finish_aside(federation: Federation) -> None:
     threading.Thread(target=finish, name="fedfutures-shutdown").start()
 
 
-def _check(
-    max_workers: int | None, initializer: Any, max_tasks_per_child: int | None, brokers: int, mode: str
-) -> None:  # fmt: skip
-    if max_workers is not None and not hasattr(max_workers, "__index__"):
-        raise TypeError(f"max_workers must be an integer or None, not {shown(max_workers)}")
-    if max_workers is not None and max_workers <= 0:
-        raise ValueError("max_workers must be greater than 0")
-    if initializer is not None and not callable(initializer):
-        raise TypeError("initializer must be a callable")
-    if max_tasks_per_child is not None:
-        if not isinstance(max_tasks_per_child, int):
-            raise TypeError("max_tasks_per_child must be an integer")
-        if max_tasks_per_child <= 0:
-            raise ValueError("max_tasks_per_child must be >= 1")
-    if type(brokers) is not int:
-        raise TypeError("brokers must be an integer")
-    if brokers < 1:
-        raise ValueError("brokers must be >= 1")
-    if brokers > 1 and brokers > (workers := max_workers or processors()):
-        raise ValueError(f"brokers must be at most as many as Workers: {brokers} for {workers}")
-    if mode not in ("parallel", "serial"):
-        raise ValueError(f"mode must be 'parallel' or 'serial', not {mode!r}")
-
-
-def _names(hosts: Any) -> tuple[str, ...]:
-    if isinstance(hosts, str) or not all(isinstance(name, str) for name in hosts):
-        raise TypeError("hosts must be a sequence of names, or fedfutures.Hosts")
-    return tuple(hosts)
-
-
 def _started(
     max_workers: int | None, initializer: Callable[..., object] | None, initargs: tuple[Any, ...],
-    max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None, times: tuple[float | None, float | None],
-    output: str | PathLike[str] | None, memory: int,
+    max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None,
+    bounds: tuple[float | None, float | None, int | None], output: str | PathLike[str] | None, memory: int,
 ) -> Federation:  # fmt: skip
-    walltime = walltime_here(*times, "walltime=")
+    walltime = walltime_here(*bounds[:2], "walltime=")
     postponing.install()
     inherited: list[int] = []
     packed = None
@@ -406,7 +381,9 @@ def _started(
     # Only now the rest is loaded, while the host process loads its own.
     from .federation import Federation
 
-    return Federation(handle, prefix=False, initargs=initargs, walltime=walltime, output=files)
+    return Federation(
+        handle, prefix=False, initargs=initargs, walltime=walltime, output=files, pending_bytes=bounds[2]
+    )  # fmt: skip
 
 
 def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> HostHandle:

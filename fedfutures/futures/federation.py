@@ -49,11 +49,12 @@ class Federation:
     `attach`: the index of the Broker that the Origin is to be a node of. `initargs` live as long as Workers may start:
     a semaphore in them goes with the object that made it. `walltime`: how long this run may take, if that is known.
     `output`: where what Workers print goes, if not to the program's own output.
+    `pending_bytes`: how much memory pending Futures may hold, if the user says so.
     """
 
     def __init__(
         self, handle: HostHandle, *, prefix: bool = True, attach: int = 0, initargs: tuple[Any, ...] = (),
-        walltime: Walltime | None = None, output: FiledOutput | None = None,
+        walltime: Walltime | None = None, output: FiledOutput | None = None, pending_bytes: int | None = None,
     ) -> None:  # fmt: skip
         self._handle = handle
         self._settings = handle.settings
@@ -72,7 +73,7 @@ class Federation:
         self._flooded = False  # whether threads submit on that the program does not wait for
         self._pid = os.getpid()
         self._initargs = initargs
-        self._walltime = walltime
+        self._walltime, self._pending_bytes = walltime, pending_bytes
         self._timekeeper: Timekeeper | None = None
         self.cut_short: WalltimeReached | None = None  # if the end of the program comes to know that
 
@@ -113,6 +114,8 @@ class Federation:
         current.origins.add(origin)
         for name, value in current.constants.items():
             origin.share(name, value)
+        if self._pending_bytes is not None:
+            origin.pressure.set_bound(self._pending_bytes)
         if self._walltime is not None:
             self._timekeeper = Timekeeper(origin, self._walltime, self._fail)
         return origin

@@ -78,15 +78,29 @@ def warn_of_limit(settings: Settings) -> None:
         warnings.warn(text.replace("--memory-per-worker", "memory_per_worker="), stacklevel=6)
 
 
+_GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+"""Where the limit of the control group stands, and what it uses."""
+
+
+def total_memory() -> int:
+    """Return how many bytes of memory there are: those of the machine, within the limit of the control group.
+
+    >>> total_memory() >= available_memory() // 2
+    True
+    """
+    limits = [pair[0] for files in _GROUPS if (pair := pair_in(*files))]
+    return min([memory(), *(limit for limit in limits if limit)])
+
+
 def available_memory() -> int:
     """Return how many bytes new processes can have: the free memory, within the limit of the control group."""
     kibibytes = number_behind("MemAvailable:", "/proc/meminfo")
     bounds = [memory() if kibibytes is None else kibibytes << 10]
-    for limit_file, used_file in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        if pair := pair_in(limit_file, used_file):
+    for files in _GROUPS:
+        if pair := pair_in(*files):
             bounds.append(max(1, pair[0] - pair[1]))
     return min(bounds)
 

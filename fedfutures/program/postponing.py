@@ -88,6 +88,11 @@ def is_by_signal(error: BaseException) -> bool:
     return hasattr(error, _MARK)
 
 
+def is_handling() -> bool:
+    """Whether this thread runs the handler of a signal."""
+    return bool(_running) and threading.get_ident() == _main
+
+
 def has_safe_points(module: str, call: CodeType, called_at: int) -> None:
     """Mark the module of safe points; handlers interrupt the code `call` only from the instruction `called_at` on."""
     _safe_points.add(module)

@@ -176,6 +176,13 @@ class Segments:
         """Say how much room there is, for people."""
         return self._places.free()
 
+    def size(self, name: str) -> int:
+        """Return the bytes of a segment; 0 where it is gone."""
+        try:
+            return os.stat(self._file(name)).st_size
+        except OSError:
+            return 0
+
     def is_here(self, name: str) -> bool:
         """Whether a segment is on this host."""
         return os.path.exists(self._file(name))

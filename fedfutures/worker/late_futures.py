@@ -11,7 +11,6 @@ from typing import Any
 
 from ..node import events as rules
 from ..node.deadline import Deadline
-from ..wire.messages import CANCELLED
 from .driver import Driver
 from .future import Future
 from .future_fields import call_of, priority_of
@@ -70,7 +69,7 @@ class LateFutures:
                 own.put(future, LATE if self._rule.is_late(call[0].digest, now) else priority_of(future))
 
     def _is_idle(self, now: float) -> bool:
-        """Whether nothing is given, and something waits, all of it late."""
+        """Whether nothing is given or tried again, and something waits, all of it late."""
         own = self._submissions.own
         if self._machine.own.count or self._submissions.retrier or not own:
             return False
@@ -79,9 +78,8 @@ class LateFutures:
         return bool(found) and all(found)
 
     def _on_resolve(self, action: rules.Resolve) -> None:
-        odd, futures = dict(action.odd), self._submissions.futures
-        for number in action.ids:
-            future = futures.get(number)
-            if future is not None and future.on_cut is None and odd.get(number) != CANCELLED:
-                self.done += 1
+        futures = [self._submissions.futures.get(number) for number in action.ids]
         self._submissions.on_resolve(action)
+        for future in futures:
+            if future is not None and future.on_cut is None and future.done() and not future.cancelled():
+                self.done += 1  # else it was taken back, or is tried again

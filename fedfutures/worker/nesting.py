@@ -25,6 +25,7 @@ from .future_fields import call_of
 from .local_calls import LocalCalls
 from .locks import Locks
 from .plain import ATOMS
+from .pressure import LocalPressure
 from .process_state import alarm_at, is_shallow
 from .retries import Retries, Tries
 from .runners import Pump, Runners
@@ -45,7 +46,7 @@ class Nesting:
     __slots__ = (
         "_append", "_calls", "_driver", "_given", "_local_calls", "_lock", "_locks", "_numbers", "_others", "_plain",
         "_pump", "_runners", "_state", "_submissions", "_surroundings", "_thread", "_times", "is_main_thread", "name",
-        "wake_greenlets",
+        "pressure", "wake_greenlets",
     )  # fmt: skip
 
     def __init__(
@@ -54,7 +55,7 @@ class Nesting:
     ) -> None:  # fmt: skip
         self._driver, self._lock, self._times, self.name = driver, driver.lock, driver.times, driver.name
         self._submissions, self._numbers, self._given = submissions, submissions.numbers, submissions.futures
-        self._append = submissions.own.common.append
+        self._append, self.pressure = submissions.own.common.append, LocalPressure(submissions.own)
         self._local_calls, self._calls, self._pump = local_calls, calls, pump
         self._surroundings, self._state = surroundings, surroundings.state
         self._runners, self._locks, self._others = runners, locks, others
@@ -105,6 +106,8 @@ class Nesting:
         times[DRIVEN] = now = monotonic()
         if now >= times[PUMP_DUE]:
             self._pump()
+            if self.pressure.is_high():
+                self._run_some()
         return future
 
     def _put_terms(self, future: Future[Any], terms: CallTerms | None, context: Context) -> bool:
@@ -133,6 +136,15 @@ class Nesting:
 
         put_tries(future, Tries(retries, monotonic(), made_anew))
         put_call(future, made_anew())
+
+    def _run_some(self) -> None:
+        """Run own Futures, the newest first, until they hold less; not while a lock is held that these may want."""
+        pressure = self.pressure
+        while not self._locks.held and pressure.is_high() and pressure.may_run(self._driver):
+            future = pressure.newest()
+            if future is None:
+                return
+            self.wait(future, None)
 
     def submitter(self, function: Callable[..., Any], terms: CallTerms | None = None) -> LocalSubmitter:
         """Return what submits many calls of one function."""

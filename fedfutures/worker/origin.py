@@ -18,7 +18,7 @@ from ..program import postponing
 from ..program.process import ProcessChanges
 from ..program.snapshots import join
 from ..wire.functions import Definition
-from ..wire.manifest import segments_of
+from ..wire.manifest import MANIFEST, segments_of
 from ..wire.names import origin_name
 from ..wire.payload import Payloads
 from . import journal
@@ -30,6 +30,7 @@ from .files import CONSTANT
 from .future import Future, put_conditions, put_priority, put_tries
 from .node import Node
 from .packer import Packer, Submitter, plain_payload
+from .pressure import SMALL_BYTES, Pressure
 from .providing import Provider
 from .retries import Tries
 from .submissions import Submissions
@@ -92,6 +93,7 @@ class Origin(Node):
         self.definer = Definer(payloads, self.functions, process)
         self._packer = Packer(payloads, self.definer)
         self._urgent_at = 0.0
+        self.pressure = Pressure(driver, submissions)
         provider = Provider(driver, payloads, self.definer)
         submissions.attend(OriginPacking(provider, driver), DrivenWait(driver, self.own).wait, self.questions.ask)
         driver.attend(OriginDuties(driver, submissions), self.handlers() | {rules.Asked: provider.answer})
@@ -134,6 +136,10 @@ class Origin(Node):
         payload = None if kwargs else plain_payload(args)
         if payload is None:
             definition, payload = self._packer.pack(definition, function, args, kwargs)
+            if len(payload) > SMALL_BYTES or payload[:1] == MANIFEST:
+                self.pressure.admit(payload)
+        elif len(payload) > SMALL_BYTES:
+            self.pressure.admit(payload)
         return self._submit_packed(definition, payload, terms)
 
     def version_of(self, function: Callable[..., Any]) -> tuple[bytes, bytes]:
@@ -154,7 +160,8 @@ class Origin(Node):
             raise submissions.lost
         if definition.snapshot is not None:
             payload = join(definition.snapshot.digest, payload)
-        future: Future[Any] = Future(submissions, next(submissions.numbers), (definition, payload, ""), definition.name)
+        number = next(submissions.numbers)
+        future: Future[Any] = Future(submissions, number, (definition, payload, ""), definition.name)
         own = self.own.common
         is_urgent = False
         if terms is None:
@@ -167,6 +174,8 @@ class Origin(Node):
             is_urgent = self._put_ranked(future, terms.priority or 0)
         if waits:
             return future
+        if number >= self.pressure.number and len(payload) <= 2 * SMALL_BYTES:  # others were admitted
+            self.pressure.look(number)
         if is_urgent or self.machine.own.count < submissions.size:
             self.send()
         elif len(own or self.own) % SEND_EVERY_FUTURES == 0:

@@ -179,7 +179,9 @@ def run(
 
         patience.be_quiet(options.quiet)
         programs.enter(program)
-        federation = Federation(handle, prefix=options.prefix, walltime=walltime, output=output)
+        federation = Federation(
+            handle, prefix=options.prefix, walltime=walltime, output=output, pending_bytes=options.pending_bytes
+        )  # fmt: skip
         current.become(federation.origin)
         if options.checkpoint is not None:
             from fedfutures.futures import keeping

@@ -9,7 +9,7 @@ from typing import Any
 
 from fedfutures.host.hosts import Hosts
 from fedfutures.host.walltime import checked_seconds, checked_times
-from fedfutures.sizes import size_of_worker
+from fedfutures.sizes import size_of, size_of_worker
 
 from ..arguments.parser import Parser
 from ..arguments.splitting import BadLine, Splitter
@@ -44,6 +44,7 @@ class Options:
     walltime: float | None  # seconds; infinite: none
     walltime_margin: float | None
     output: str | None
+    pending_bytes: int | None
     dry_run: bool
 
 
@@ -85,6 +86,9 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
              "1 s to 60 s")  # fmt: skip
     add("--output", metavar="DIR",
         help="write what Futures print to DIR/HOST/WORKER.out instead of printing it")  # fmt: skip
+    add("--pending-bytes", type=_bytes, metavar="N",
+        help="how much memory Futures that wait may hold in the program (4G, 500M): above that submit waits until "
+             "some are done; default: a quarter of it")  # fmt: skip
     add("--dry-run", action="store_true", help="print the plan and start nothing")
     add("--version", action="version", version=f"fedfutures {__version__}")
     return parser, known
@@ -130,6 +134,13 @@ def _number(kind: type[int] | type[float], least: int, most: int | None = None) 
         return value
 
     return read
+
+
+def _bytes(text: str) -> int:
+    try:
+        return size_of(text, "it")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _time(text: str) -> float:

@@ -8,10 +8,12 @@ import pytest
 
 from fedfutures.errors import FederationLost
 from fedfutures.node.deadline import IDLE_SECONDS
-from fedfutures.wire.messages import CANCELLED, Batch, Cancel, Demand, Results, Running
-from fedfutures.worker.call_terms import CallTerms
+from fedfutures.wire.failures import dump_failure
+from fedfutures.wire.messages import CANCELLED, ERROR, Batch, Cancel, Demand, Results, Running
+from fedfutures.worker.call_terms import CallTerms, checked_terms
 from fedfutures.worker.late_futures import LateFutures
 from fedfutures.worker.local_queue import LATE
+from fedfutures.worker.retries import Retries
 
 from .benches import Bench, batches, note, note_other
 
@@ -92,6 +94,19 @@ def test_it_ends_early_if_nothing_runs_and_all_that_waits_is_late(origin: Bench,
     origin.say(Results(1, 1, [2], [origin.node.payloads.dump("")], [], 0.0, 1))
     assert not late.look(now)
     assert late.look(now + IDLE_SECONDS)
+
+
+def test_one_that_waits_for_its_next_try_is_not_done_and_may_be_in_time(origin: Bench, late: LateFutures) -> None:
+    future = origin.node.submit(note_other, ("",), {}, checked_terms(retries=Retries(1, delay=1000.0, longest=1000.0)))
+    origin.say(Demand(9, 1, 3))
+    error = dump_failure(ValueError("7"), origin.node.payloads)
+    origin.say(Results(1, 1, [1], [error], [(1, ERROR)], 0.0, 1))
+    assert (future.done(), late.done) == (False, 0)
+    learn(origin, note, 2 * LEFT)
+    origin.node.submit(note, ("",), {})
+    origin.node.service()
+    now = time.monotonic()
+    assert not any(late.look(now + seconds * IDLE_SECONDS) for seconds in range(5))
 
 
 def test_the_end_comes_whatever_runs_and_late_ones_are_lost_with_the_others(origin: Bench, late: LateFutures) -> None:
