@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from typing import Any
 
@@ -127,8 +128,8 @@ def parent(size: int) -> str:
 
 
 def waiting(size: int) -> int:
-    """Use so much while a Future of its own runs elsewhere."""
-    made = filled(size)
-    limited = futures.options(time_limit=30).submit(time.sleep, 20)  # it runs in another Worker
-    limited.result()
+    """Use so much, by a thread, while this waits for a Future of its own that runs elsewhere."""
+    made: list[bytearray] = []
+    threading.Timer(0.3, lambda: made.append(filled(size))).start()
+    futures.options(time_limit=30).submit(time.sleep, 4).result()
     return len(made)

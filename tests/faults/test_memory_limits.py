@@ -107,8 +107,10 @@ def test_a_parent_is_not_ended_for_what_ran_inside_of_it(limited: Executor) -> N
 
 
 def test_who_waits_is_to_blame_where_nothing_runs(limited: Executor) -> None:
+    began = time.monotonic()
     with pytest.raises(OutOfMemory, match=r"waiting\(300\) was running on"):
         limited.submit(hungry.waiting, 300).result(SECONDS)
+    assert time.monotonic() - began < BOUND, "not only when it goes on"
 
 
 def test_a_worker_that_has_grown_is_replaced_between_futures() -> None:

@@ -22,6 +22,8 @@ def test_a_call_has_run() -> None:
 def test_a_limit_that_is_not_kept_is_said() -> None:
     with pytest.warns(LimitsNotKept, match="python -m fedfutures"):
         assert Serial().submit(abs, (-1,), {}, checked_terms(time_limit=1.0)).result() == 1
+    with pytest.warns(LimitsNotKept, match="its limits are not kept"):
+        assert Serial().submit(abs, (-1,), {}, checked_terms(memory="1G")).result() == 1
     with pytest.warns(LimitsNotKept):
         assert list(futures.map(abs, [-1, 2], time_limit=1.0)) == [1, 2]
 

@@ -36,6 +36,7 @@ with Counting(2, multiprocessing.get_context("spawn"), prepare, ("data", 3), hos
     with_any(counting)
 
 Executor(hosts=Hosts(["h1"], tunnel=True), max_tasks_per_child=3, brokers=2)
+Executor(hosts=Hosts(["h1"], memory_per_worker="1.5 GiB"), memory_per_worker=2 << 30)
 
 
 async def main() -> None:
