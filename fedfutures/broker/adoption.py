@@ -20,7 +20,7 @@ from ..federation.channel import Channel
 from ..federation.session import reconciliation
 from ..lazy_dataclass import dataclass, field
 from ..wire.facts import joined, single
-from ..wire.messages import CANCELLED, ERROR, VALUE, Cancel, Holding, Results
+from ..wire.messages import CANCELLED, OF_WORKERS, VALUE, Cancel, Holding, Results
 from ..wire.seal import proof_of
 from .claims import LAST_NUMBER, Claims
 from .delivery import Delivery
@@ -148,7 +148,7 @@ class Adoption:
             if i in ids:
                 if proof := orphan.proofs.get(i, b""):
                     (found if compare_digest(proof, proof_of(payload)) else wrong).add(i)
-                elif orphan.outcomes.get(i, (b"", CANCELLED, b""))[1] in (VALUE, ERROR):
+                elif orphan.outcomes.get(i, (b"", CANCELLED, b""))[1] in OF_WORKERS:
                     found.add(i)
         if wrong:
             self._drop(name, number, wrong)

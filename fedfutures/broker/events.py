@@ -35,6 +35,11 @@ class PeerLost:
     host: str
     ended_for: EndedFor | None = None
     nested: bool = False  # an own Future of the running one ran inside of it
+    printed: tuple[list[int], list[str]] | None = None  # a Future, [piece, id], and its standard output and error
+
+    def printed_by(self, piece: int, number: int) -> tuple[list[str], ...]:
+        """Return what this Future had printed, as the last part of a report; nothing where that is not known."""
+        return () if self.printed is None or self.printed[0] != [piece, number] else (self.printed[1],)
 
 
 @dataclass(slots=True)

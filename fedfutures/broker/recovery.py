@@ -113,6 +113,7 @@ class Recovery:
             if intake is not None and terms.crashes >= CRASH_LIMIT:
                 self._ledger.settle(piece, [culprit])
                 kind, report = _poisoned(lost, terms.crashes)
+                report = (*report, *lost.printed_by(number, culprit))
                 known = packed_unmeasured(lost.peer, terms.crashes, 1)
                 self._delivery.deliver_failure(intake, [culprit], kind, report, now, known)
             else:
@@ -148,6 +149,7 @@ class Recovery:
             else:
                 continue
             if self._ledger.settle(piece, [why.number]) and piece.intake is not None:
+                report = (*report, *lost.printed_by(why.piece, why.number))
                 self._delivery.deliver_failure(piece.intake, [why.number], why.kind, report, now, facts)
 
     def take_back(self, piece: Piece, ids: list[int], terms: Terms, parts: int, now: float) -> None:

@@ -302,8 +302,9 @@ class BrokerShell:
         if frame.ended_for:
             ended_for = EndedFor(frame.ended_for, frame.ended_piece, frame.ended_future, frame.figure, frame.bound)
         running = _running(frame)
-        name, nested = frame.worker, frame.nested
-        self._step(PeerLost(name, frame.status, frame.blame, running, frame.dump, frame.host, ended_for, nested))
+        printed = (frame.printed, [frame.out, frame.err]) if frame.printed else None
+        more = ended_for, frame.nested, printed
+        self._step(PeerLost(frame.worker, frame.status, frame.blame, running, frame.dump, frame.host, *more))
 
     @failpoints.delayed("broker.tell")
     def _tell(self, frame: ControlFrame) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, MAX_COUNT, ONCE_FLAG, Batch
+from ..wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, CAPTURE_FLAG, MAX_COUNT, ONCE_FLAG, Batch
 
 
 class Conditions(NamedTuple):
@@ -34,6 +34,11 @@ class Conditions(NamedTuple):
     def of_children(self) -> int:
         """The flags that all that it submits has beside its own, where this is apart."""
         return ALONE_FLAG | (self.flags & BELOW_FLAG)
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether what it prints is kept for its Future."""
+        return bool(self.flags & CAPTURE_FLAG)
 
     def on_wire(self) -> tuple[int, int, int, list[str]]:
         """Return the last fields of a Batch."""

@@ -145,7 +145,7 @@ def map(
     buffersize: int | None = None, return_exceptions: bool = False, unordered: bool = False, progress: bool = False,
     priority: int | None = None, seed: Any = None, checkpoint: Any = None, time_limit: float | None = None,
     retries: Any = None, idempotent: bool | None = None, cancellable: bool | None = None,
-    memory: int | str | None = None,
+    memory: int | str | None = None, capture: bool | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """Return an iterator of ``fn(*items)`` over one or several iterables, in order.
 
@@ -165,6 +165,7 @@ def map(
     seed: an integer; each item draws its own random numbers, the same in each run; see :doc:`random`.
     checkpoint: a file that keeps the results; items whose results it has are not computed; see :doc:`checkpoints`.
     time_limit, retries, idempotent, cancellable, memory: of each item, as in :func:`options`; see :doc:`limits`.
+    capture: what items print is not shown, and stands in notes of their exceptions; see :doc:`known`.
 
     >>> list(map(pow, [2, 3], [5, 2]))
     [32, 9]
@@ -173,7 +174,7 @@ def map(
         fn, iterables,
         MapOptions(
             timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed, checkpoint,
-            time_limit, retries, idempotent, cancellable, memory,
+            time_limit, retries, idempotent, cancellable, memory, capture,
         ),
     )  # fmt: skip
 

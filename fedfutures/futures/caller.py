@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         idempotent: bool | None
         cancellable: bool | None
         memory: int | str | None
+        capture: bool | None
 
     class MapKeywords(CallKeywords, total=False):
         """What ``map`` takes beside `return_exceptions`, which decides what it yields."""
@@ -106,12 +107,12 @@ class Caller:
         unordered: bool = False, progress: bool = False, priority: int | None = None, seed: Seed = None,
         checkpoint: str | PathLike[str] | None = None, time_limit: float | None = None,
         retries: int | Retries | None = None, idempotent: bool | None = None, cancellable: bool | None = None,
-        memory: int | str | None = None,
+        memory: int | str | None = None, capture: bool | None = None,
     ) -> Iterator[Any]:  # fmt: skip
         """Return an iterator of ``fn`` over the items, in order; see :func:`fedfutures.futures.map`."""
         options = MapOptions(
             timeout, chunksize, buffersize, return_exceptions, unordered, progress, priority, seed, checkpoint,
-            time_limit, retries, idempotent, cancellable, memory,
+            time_limit, retries, idempotent, cancellable, memory, capture,
         )  # fmt: skip
         return self._map(fn, iterables, options)
 

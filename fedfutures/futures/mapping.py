@@ -45,6 +45,7 @@ class MapOptions(NamedTuple):
     idempotent: bool | None = None
     cancellable: bool | None = None
     memory: int | str | None = None
+    capture: bool | None = None
     join: Callable[[Future], object] | None = None  # told of each slice, for a group
     owner: Any = None  # lives as long as somebody can read
     opened: Callable[[Feeder], object] | None = None  # told of the Feeder
@@ -53,7 +54,7 @@ class MapOptions(NamedTuple):
         """Return on what terms the items run; None: on none."""
         priority = None if self.priority is None else checked(self.priority)
         return checked_terms(
-            priority, self.time_limit, self.retries, self.idempotent, self.cancellable, self.memory
+            priority, self.time_limit, self.retries, self.idempotent, self.cancellable, self.memory, self.capture
         )  # fmt: skip
 
 

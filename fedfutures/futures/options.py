@@ -49,6 +49,8 @@ class CallOptions(Caller):
     memory:
         How much memory each call may use, from its start on and with all that it starts: a number of bytes, or "500M",
         "2G", "1.5 GiB". One that uses more is ended and raises :class:`~fedfutures.errors.OutOfMemory`.
+    capture:
+        True: what each call prints is not shown; the Future has it as ``stdout`` and ``stderr``; see :doc:`known`.
 
     >>> from fedfutures import futures
     >>> urgent = futures.options(priority=1)
@@ -68,15 +70,15 @@ class CallOptions(Caller):
     def __init__(
         self, face: Face, priority: int | None = None, seed: Seed = None, time_limit: float | None = None,
         retries: int | Retries | None = None, idempotent: bool | None = None, cancellable: bool | None = None,
-        memory: int | str | None = None,
+        memory: int | str | None = None, capture: bool | None = None,
     ) -> None:  # fmt: skip
         if seed is not None:
             stream_of(seed)  # raises for what is none
         priority = None if priority is None else checked(priority)
-        terms = checked_terms(priority, time_limit, retries, idempotent, cancellable, memory)
+        terms = checked_terms(priority, time_limit, retries, idempotent, cancellable, memory, capture)
         values = {
             "priority": priority, "seed": seed, "time_limit": time_limit, "retries": retries,
-            "idempotent": idempotent, "cancellable": cancellable, "memory": memory,
+            "idempotent": idempotent, "cancellable": cancellable, "memory": memory, "capture": capture,
         }  # fmt: skip
         given = {name: value for name, value in values.items() if value is not None}
         for name, value in (

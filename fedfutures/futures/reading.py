@@ -8,10 +8,12 @@ from typing import Any
 
 from ..errors import FederationLost
 from ..wire.failures import Where, add_note, load_failure
+from ..wire.printed import Printed
 from ..wire.tracebacks import remove_our_frames
 from ..worker.future import Future
 from ..worker.future_fields import failure_of
 from ..worker.plain import look_plain
+from ..worker.with_output import note_printed
 from .feeding import Feeder
 
 Read = tuple[list[Any], list[tuple[int, Any]], int]
@@ -35,6 +37,8 @@ def take(feeder: Feeder, future: Future, timeout: float | None) -> Read | None:
         if feeder.goes_on(future):
             return None
         failure = error
+    if failures and future.printed is not None:
+        failures = [(place, _with_output(feeder, outcome, future.printed)) for place, outcome in failures]
     first, count = feeder.window.take(future)
     feeder.fill()
     if failure is not None:
@@ -55,6 +59,13 @@ def items(feeder: Feeder, read: Read, return_exceptions: bool) -> Iterator[Any]:
         yield error
         place = at + 1
     yield from let_go(values[place:])
+
+
+def _with_output(feeder: Feeder, outcome: Any, printed: Printed) -> BaseException:
+    """Return the exception of an item, which says what the call has printed."""
+    error = outcome if isinstance(outcome, BaseException) else load_failure(outcome, feeder.node.payloads)
+    note_printed(error, printed)
+    return error
 
 
 def _with_item(feeder: Feeder, outcome: Any, item: str) -> BaseException:

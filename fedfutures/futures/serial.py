@@ -18,9 +18,11 @@ from ..wire.failures import add_lines
 from ..wire.functions import Wrapper, name_of
 from ..wire.payload import Payloads
 from ..worker.call_terms import CallTerms
-from ..worker.future import Future, resolved
+from ..worker.capture import Capture
+from ..worker.future import Future, put_printed, resolved
 from ..worker.retries import Tries
 from ..worker.slices import LocalSubmitter
+from ..worker.with_output import note_printed
 
 calls_program(__name__)
 NOT_KEPT = (
@@ -59,16 +61,26 @@ class Serial:
                 value.__reduce__()
         name, number, began = name_of(function), next(self._numbers), time.monotonic()
         tries = None if terms is None or terms.retries is None else Tries(terms.retries, began)
+        capture = Capture() if terms is not None and terms.conditions.is_captured else None
         value = failure = None
         try:
+            if capture is not None:
+                capture.begin()
             value = function(*args, **kwargs) if tries is None else tried(tries, function, args, kwargs)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             failure = error
+        finally:
+            printed = None if capture is None else capture.end()
         facts = facts_of(number, "", self._host, time.monotonic() - began, 1 if tries is None else tries.count)
         try:
-            return resolved(None, value, failure, name, number, facts)
+            future = resolved(None, value, failure, name, number, facts)
+            if printed is not None:
+                put_printed(future, printed)
+                if failure is not None:
+                    note_printed(failure, printed)
+            return future
         finally:
             del failure  # whose traceback holds this frame
 

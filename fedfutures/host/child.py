@@ -100,6 +100,11 @@ class Child:
         """Return which limit of the machine it has met, if it has ended with this code; "": none."""
         return self.read_dump() if code == limits.LIMIT_EXIT_CODE else ""
 
+    def printed(self, piece: int, number: int) -> dict[str, Any]:
+        """Return the fields of a frame that say what this Future had printed; none where that is not kept."""
+        texts = self.cells.printed(piece, number)
+        return {} if texts is None else {"printed": [piece, number], "out": texts[0], "err": texts[1]}
+
     def close(self) -> None:
         """Close what is left of a child that has ended."""
         self.hang_up()

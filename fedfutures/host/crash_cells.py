@@ -11,6 +11,7 @@ from __future__ import annotations
 import mmap
 
 from ..wire.messages import MAX_COUNT, MAX_PIECE
+from .capture_ring import RING_BYTES, CaptureRing
 
 PIECE, NUMBER, READY, HALF, SENT, ALONE_PIECE, ALONE_NUMBER, OVER_AT, LOOK_AT, NESTED = range(10)
 MAY_USE, BEGUN_BYTES, READY_BYTES, WAITS_PIECE, WAITS_NUMBER = range(10, 15)
@@ -35,6 +36,7 @@ class CrashCells:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
         self.cells = memoryview(self._memory).cast("Q")
         self.halves = [mmap.mmap(-1, SPOOL_BYTES) for _ in range(2)]
+        self.captures = [mmap.mmap(-1, RING_BYTES) for _ in range(2)]  # the output of a call, if that is kept
 
     def running(self) -> tuple[int, int] | None:
         """Return (piece, id) of the Future that was running, or None; what died may have written anything."""
@@ -85,9 +87,14 @@ class CrashCells:
         older, newer = (self.halves[place][:].rstrip(b"\0") for place in (1 - half, half))
         return older[came_of(older, read - self.cells[SENT], tail) :] + newer
 
+    def printed(self, piece: int, number: int) -> tuple[str, str] | None:
+        """Return the standard output and error of a Future, if they are kept; of what died they may be anything."""
+        rings = [CaptureRing(memory) for memory in self.captures]
+        return (rings[0].text(), rings[1].text()) if rings[0].is_of(piece, number) else None
+
     def close(self) -> None:
         """Free the memory."""
         self.cells.release()
-        for half in self.halves:
-            half.close()
+        for memory in (*self.halves, *self.captures):
+            memory.close()
         self._memory.close()

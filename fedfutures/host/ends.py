@@ -52,10 +52,11 @@ class Ends:
         elif running is not None and out_of_memory and is_to_blame:
             ended_for = OUT_OF_MEMORY, *running, most, self._kills.bound()
         piece, future = running or (0, 0)
+        printed = child.printed(*(ended_for[1:3] if ended_for[0] else (piece, future)))
         frame = WorkerEnded(
             child.name, self._machine.host, event.status, is_to_blame, event.initializer_raised, piece, future,
             "" if code == limits.LIMIT_EXIT_CODE else readable(child.read_dump()), *ended_for[:4], child.cells.nested,
-            ended_for[4],
+            ended_for[4], **printed,
         )  # fmt: skip
         return End(event, frame, not is_orderly and killed_for not in (OVER_TIME, OVER_MEMORY, GROWN_IDLE))
 

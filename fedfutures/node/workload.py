@@ -30,7 +30,7 @@ from ..errors import LocalProtocolError
 from ..federation.schedule import overdue_seconds
 from ..federation.terms import terms_of
 from ..wire.facts import packed
-from ..wire.messages import ANY, CANCELLED, Batch
+from ..wire.messages import ANY, CANCELLED, VALUE, WITH_OUTPUT, Batch
 from .events import Finished, GiveBack, NodeLoad, ReportRunning
 from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS
 
@@ -60,6 +60,11 @@ class HeldPiece:
 
         Negative: that it took with others in between, which says nothing of the function; 0.0: it was not measured.
         """
+
+    @property
+    def value_kind(self) -> int:
+        """The kind of outcome of those that do not fail."""
+        return WITH_OUTPUT if self.terms.conditions.is_captured else VALUE
 
     @property
     def limit_alone(self) -> int:

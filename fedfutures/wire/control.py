@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from ..lazy_dataclass import dataclass
+from ..lazy_dataclass import dataclass, field
 
 Text = str
 """A text of any length; a plain `str` is a name of at most ``MAX_NAME_CHARACTERS``."""
@@ -170,6 +170,9 @@ class WorkerEnded:
     figure: int = 0  # of OUT_OF_MEMORY: how many bytes it used
     nested: bool = False  # what ran was a Future that the named one had submitted, inside of it
     bound: int = 0  # of OUT_OF_MEMORY: how many it might use; 0: as its `memory` says. With `blame`: the kernel's limit
+    printed: list[int] = field(default_factory=list)  # the Batch and Future of which what it printed is kept, or none
+    out: Text = ""
+    err: Text = ""
 
 
 @dataclass(slots=True)

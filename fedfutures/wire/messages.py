@@ -21,8 +21,11 @@ PROTOCOL = 8
 
 # What became of a Future: the kinds of an outcome. Bodies of VALUE and ERROR are payloads, with a seal if the run has a
 # key. Those of the others are msgpack or empty: a Broker makes them, and nobody takes them for a pickle.
+# WITH_OUTPUT stands for both VALUE and ERROR, of a call whose output is kept; its body is a payload, too.
 # The body of LOST is a text, or a text and True: the initializer of the Workers has raised.
-VALUE, ERROR, CANCELLED, POISONED, LOST, OVERRAN, BEGUN_ONCE, OUT_OF_MEMORY = range(8)
+VALUE, ERROR, CANCELLED, POISONED, LOST, OVERRAN, BEGUN_ONCE, OUT_OF_MEMORY, WITH_OUTPUT = range(9)
+OF_WORKERS = (VALUE, ERROR, WITH_OUTPUT)
+"""The kinds that Workers say, under seals if the run has a key."""
 
 OF_FUTURE, OF_WORKER, OF_KERNEL = range(3)
 """Whose limit was passed by what is OUT_OF_MEMORY: its own, that of each Worker, or that of all processes together."""
@@ -31,9 +34,9 @@ ANY, SHARING, ALONE, NONE = range(4)
 """Which Futures a Worker starts: any; only those that may share a Worker, for Futures wait in it; of a stand-in: only
 those that have a Worker to themselves, or none."""
 
-ALONE_FLAG, ONCE_FLAG, APART_FLAG, BELOW_FLAG = 1, 2, 4, 8
+ALONE_FLAG, ONCE_FLAG, APART_FLAG, BELOW_FLAG, CAPTURE_FLAG = 1, 2, 4, 8, 16
 """Bits of ``Batch.flags``: it has a Worker to itself; it starts once at most; all that it submits has one to itself; so
-has all that those submit, however deep."""
+has all that those submit, however deep; what it prints is kept for its Future."""
 
 Signed = int
 """A number that may be negative; all others may not."""

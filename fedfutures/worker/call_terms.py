@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..federation.terms import FREE, Conditions
 from ..sizes import size_of
-from ..wire.messages import ALONE_FLAG, ONCE_FLAG
+from ..wire.messages import ALONE_FLAG, CAPTURE_FLAG, ONCE_FLAG
 from .retries import Retries, checked_retries
 
 LONGEST_SECONDS = 10 * 366 * 86_400.0
@@ -32,7 +32,7 @@ class CallTerms(NamedTuple):
 
 def checked_terms(
     priority: int | None = None, time_limit: Any = None, retries: Any = None, idempotent: Any = None,
-    cancellable: Any = None, memory: Any = None,
+    cancellable: Any = None, memory: Any = None, capture: Any = None,
 ) -> CallTerms | None:  # fmt: skip
     """Return the terms that options give, None where they give none; raise TypeError or ValueError for wrong ones.
 
@@ -49,6 +49,8 @@ def checked_terms(
     flags = ONCE_FLAG if once else 0
     if checked_flag("cancellable", cancellable):
         flags |= ALONE_FLAG
+    if checked_flag("capture", capture):
+        flags |= ALONE_FLAG | CAPTURE_FLAG
     limit = 0 if seconds is None else max(1, math.ceil(1000 * seconds))
     conditions = Conditions(limit, flags, checked_memory(memory) or 0)
     if priority is None and tries is None and conditions == FREE:

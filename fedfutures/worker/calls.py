@@ -29,6 +29,7 @@ from ..wire.payload import Payloads
 from ..wire.seal import proof_of
 from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
+from .capture import CapturedCall
 from .driver import DRIVEN, PUMP_DUE, Driver
 from .future import Future, settle
 from .future_fields import home_of, invoke_callbacks
@@ -95,7 +96,7 @@ class Calls:
     @calls_futures
     def run_fetched(self, piece: HeldPiece) -> None:
         """Run the Futures of a piece one after the other, as long as nothing else is more urgent."""
-        function, call, seen, brings, task = _NOTHING_LOADED
+        (function, call, seen, brings, task), value_kind = _NOTHING_LOADED, piece.value_kind
         todo, finished, payloads, runners = piece.todo, piece.finished, self._payloads, self._runners
         surroundings, stamp, times = self._surroundings, piece.stamp, self._driver.times
         begin, load, isolation, state = surroundings.begin, payloads.load, surroundings.isolation, surroundings.state
@@ -109,7 +110,7 @@ class Calls:
                 break
             begin(piece.number, number, limit)
             self.tasks += 1
-            switches, kind = runners.switches, VALUE
+            switches, kind = runners.switches, value_kind
             try:
                 if stamp is not None:
                     task = proof_of(payload)
@@ -157,10 +158,12 @@ class Calls:
         """Return the function of a piece as the snapshot now seen has it, that, and whether calls bring their own."""
         seen = self._surroundings.seen
         try:
-            function = piece.definition.load(self._payloads, seen)
+            function, brings = piece.definition.load(self._payloads, seen), False
             if type(function) is functions.SnapshotCallable:
-                return function.found(), seen, True
-            return function, seen, False
+                function, brings = function.found(), True
+            if piece.value_kind != VALUE:
+                function = CapturedCall(function).in_worker(self._payloads, self._surroundings.running)
+            return function, seen, brings
         except SealBroken as error:
             raise SealBroken(*error.args) from error
         except FutureError:

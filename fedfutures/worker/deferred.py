@@ -12,11 +12,12 @@ from typing import NamedTuple
 from ..node import events as rules
 from ..wire.facts import NOBODY, Facts
 from ..wire.failures import load_failure
-from ..wire.messages import ERROR, VALUE
+from ..wire.messages import ERROR, VALUE, WITH_OUTPUT
 from .driver import Driver
 from .future_fields import call_of
 from .sealed import named
 from .submissions import Submissions
+from .with_output import opened
 
 
 class DeferredOutcomes(NamedTuple):
@@ -36,15 +37,18 @@ class DeferredOutcomes(NamedTuple):
 
     def _resolve(self, number: int, kind: int, outcome: bytes, facts: Facts) -> None:
         payloads = self.submissions.payloads
-        value = error = None
+        value = error = printed = None
         try:
             if kind == VALUE:
                 value = payloads.load(outcome, take=True)
+            elif kind == WITH_OUTPUT:
+                value, error, printed = opened(outcome, payloads)
+                kind = VALUE if error is None else ERROR
             elif kind == ERROR:
                 error = load_failure(outcome, payloads)
         except BaseException as problem:  # the value cannot be loaded: that is what this Future has to say
             error = named(problem, call_of(self.submissions.futures.get(number)), number)
-        self.submissions.settle_loaded(number, kind, outcome, value, error, facts)
+        self.submissions.settle_loaded(number, kind, outcome, value, error, facts, printed)
 
 
 def defer_outcomes(driver: Driver, submissions: Submissions) -> None:

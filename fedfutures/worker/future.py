@@ -24,6 +24,7 @@ from ..program import safe_points
 from ..program.postponing import deliver, is_by_signal, pending
 from ..wire.facts import NOBODY, Fact, Facts
 from ..wire.functions import name_of
+from ..wire.printed import Printed
 from . import current, journal, unasked
 from .known import KnownRun
 
@@ -84,6 +85,7 @@ class Future(KnownRun, concurrent.futures.Future[T]):
     _priority = 0  # of the class: few Futures have another, and only those pay for it
     alone = False  # whether it has a Worker to itself, so it never runs in the one that submits it
     conditions = FREE  # what options() say of it
+    printed: Printed | None = None  # by its call, if that is kept and known
     tries: Any = None  # of one that is tried again if it raises: its Tries
     awaits: Any = None  # of one that stands for others, any of which will do: these
     on_cut: Callable[[Future, int], object] | None = None  # of a slice of a map: told how many items it keeps
@@ -378,6 +380,11 @@ def put_tries(future: Future, tries: Any) -> None:
 def begin_again(future: Future, number: int) -> None:
     """A Future has raised and waits again: its next try has this number, and will be given a call."""
     future._number, future._call, future._state = number, None, PENDING
+
+
+def put_printed(future: Future, printed: Printed) -> None:
+    """A Future is about to resolve: keep what its call has printed."""
+    future.printed = printed
 
 
 @journal.before("resolve", lambda future: _told(future, "cancelled"))

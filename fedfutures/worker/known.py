@@ -6,7 +6,10 @@ ran here is what is known of a Worker's Future that has an outcome and no facts.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..wire.facts import Fact
+from ..wire.printed import Printed
 
 
 class KnownRun:
@@ -14,8 +17,14 @@ class KnownRun:
 
     __slots__ = ()
 
+    printed: Printed | None = None
+
     def _fact(self) -> Fact | None:
         raise NotImplementedError
+
+    def _printed(self) -> Printed | None:
+        future: Any = self
+        return self.printed if future.done() and not future.cancelled() else None
 
     @property
     def host(self) -> str | None:
@@ -34,6 +43,18 @@ class KnownRun:
         """How often the call was started, as far as is known; each retry counts, and each Worker that died with it."""
         fact = self._fact()
         return None if fact is None else fact.attempts
+
+    @property
+    def stdout(self) -> str | None:
+        """What the call has printed, the last 64 KiB of it, with ``options(capture=True)``; else None."""
+        printed = self._printed()
+        return None if printed is None else printed.out
+
+    @property
+    def stderr(self) -> str | None:
+        """What the call has written to ``sys.stderr``, as :attr:`stdout`."""
+        printed = self._printed()
+        return None if printed is None else printed.err
 
     @property
     def elapsed(self) -> float | None:

@@ -7,21 +7,36 @@ from typing import Any
 from ..errors import FederationLost, FutureError, InitializerFailed, OutOfMemory, PoisonedFuture, TaskTimeout
 from ..wire import codec
 from ..wire.messages import LOST, OF_FUTURE, OF_KERNEL, OF_WORKER, OUT_OF_MEMORY, OVERRAN, POISONED
-from .future import Future
+from ..wire.printed import Printed
+from .future import Future, put_printed
 from .future_fields import call_of
 from .lost_calls import text_of_call
+from .with_output import note_printed
 
 _ABORTED = "Fatal Python error: Aborted\n\n"
 _WHOSE = {OF_FUTURE: "memory", OF_WORKER: "memory_per_worker", OF_KERNEL: ""}
 
 
 def loss_of(future: Future[Any], kind: int, outcome: bytes) -> FederationLost | FutureError:
-    """Return why a Broker gives a Future up. Other Brokers have passed that on: it may be anything."""
+    """Return why a Broker gives a Future up. Other Brokers have passed that on: it may be anything.
+
+    Behind the rest stands what its call had printed, where that was kept.
+    """
     try:
         report = codec.unpack_plain(outcome)
     except ValueError:
         report = None
     found = report if type(report) is list else [report]
+    if found and type(found[-1]) is list and [type(one) for one in found[-1]] == [str, str]:
+        printed = Printed(*found.pop())
+        error = _loss_of(future, kind, found, outcome)
+        put_printed(future, printed)
+        note_printed(error, printed)
+        return error
+    return _loss_of(future, kind, found, outcome)
+
+
+def _loss_of(future: Future[Any], kind: int, found: list[Any], outcome: bytes) -> FederationLost | FutureError:
     types = [type(one) for one in found]
     if kind == POISONED and types == [str, str, str, int, str]:
         host, worker, status, attempts, dump = found

@@ -22,7 +22,7 @@ from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from . import children, current, failing, forked, inheriting
+from . import capture, children, current, failing, forked, inheriting
 from .output import open_streams
 from .preparing import Preparation
 from .worker import Worker
@@ -94,6 +94,7 @@ def _prepare_environment(settings: Settings, box: CrashCells) -> None:
     make_room(settings.shadowed)
     sys.argv[:] = settings.argv or [""]
     open_streams(settings.unbuffered, box)
+    capture.share(box.captures)
     threading.current_thread().name = "MainThread"
 
 

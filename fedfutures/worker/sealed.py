@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import SealBroken
 from ..node.events import Resolve
 from ..wire.facts import kept
-from ..wire.messages import ERROR, VALUE
+from ..wire.messages import OF_WORKERS, VALUE
 from ..wire.seal import OutcomeSeal, proof_of
 
 NOT_OF_THIS_CALL = (
@@ -58,7 +58,7 @@ class SealedFutures:
             task, kind = self._seals.pop(number, None), odd.get(number, VALUE)
             opened = None
             if task is not None:
-                opened = stamp.open(task, kind, outcome) if kind in (VALUE, ERROR) else outcome
+                opened = stamp.open(task, kind, outcome) if kind in OF_WORKERS else outcome
             flags.append(opened is not None)
             if task is None:
                 continue

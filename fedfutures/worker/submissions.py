@@ -18,19 +18,21 @@ from ..wire.facts import NOBODY, Fact, Facts
 from ..wire.failures import load_failure
 from ..wire.functions import Definition
 from ..wire.manifest import HAS_SEGMENTS
-from ..wire.messages import CANCELLED, ERROR, VALUE
+from ..wire.messages import CANCELLED, ERROR, VALUE, WITH_OUTPUT
 from ..wire.names import host_of_node
 from ..wire.payload import Payloads
+from ..wire.printed import Printed
 from . import journal
 from .alone_queue import AloneQueue
 from .cancelling import Cancelling
 from .driver import Driver
-from .future import Future, mark_pending, mark_running, put_call, settle, settle_cancelled
+from .future import Future, mark_pending, mark_running, put_call, put_printed, settle, settle_cancelled
 from .future_fields import call_of, number_of, priority_of
 from .local_queue import LATE, LocalQueue
 from .losses import loss_of
 from .retrier import Retrier
 from .sealed import SealedFutures, broken_seal, named
+from .with_output import opened
 
 BATCH_BYTES_AT_MOST = 4 << 20
 
@@ -265,16 +267,25 @@ class Submissions:
                 self._settle(future, broken_seal(call, number))
         return opened
 
-    def _settle_as(
-        self, future: Future[Any], kind: int, outcome: bytes, facts: Facts
-    ) -> bool:  # fmt: skip
+    def _settle_as(self, future: Future[Any], kind: int, outcome: bytes, facts: Facts) -> bool:
         if kind == VALUE:
             return settle(future, self.payloads.load(outcome, take=True), None, facts)
         if kind == CANCELLED:
             self._release(future)
             return settle_cancelled(future)
+        if kind == WITH_OUTPUT:
+            return self._settle_printed(future, *opened(outcome, self.payloads), facts)
         error = load_failure(outcome, self.payloads) if kind == ERROR else loss_of(future, kind, outcome)
         return self._settle_failed(future, error, facts)
+
+    def _settle_printed(
+        self, future: Future[Any], value: Any, failure: BaseException | None, printed: Printed, facts: Facts
+    ) -> bool:  # fmt: skip
+        put_printed(future, printed)
+        if failure is not None:
+            return self._settle_failed(future, failure, facts)
+        self._release(future)
+        return settle(future, value, None, facts)
 
     def _settle_failed(self, future: Future[Any], error: BaseException, facts: Facts) -> bool:
         """A given Future has failed: settle it unless it is tried again."""
@@ -290,12 +301,15 @@ class Submissions:
 
     def settle_loaded(
         self, number: int, kind: int, outcome: bytes, value: Any, error: BaseException | None, facts: Facts,
+        printed: Printed | None = None,
     ) -> None:  # fmt: skip
         """An outcome has come that was loaded without the lock: `value`, or `error` for one that failed."""
         with self.lock:
             future = self.futures.pop(number, None)
             if future is None:  # the node was lost meanwhile, or it was recalled
                 return
+            if printed is not None:
+                put_printed(future, printed)
             if kind == ERROR and error is not None:
                 has_callbacks = self._settle_failed(future, error, facts)
             elif kind in (VALUE, ERROR):

@@ -174,6 +174,17 @@ def test_what_the_kernel_has_killed_runs_again_until_it_is_poisoned(ward: Ward) 
     assert ward.outcomes() == [(OUT_OF_MEMORY, repr(report).encode())]
 
 
+def test_what_the_culprit_has_printed_stands_behind_the_rest(ward: Ward) -> None:
+    for culprit, more in ((1, [["out", "err"]]), (2, [])):
+        number = ward.give("w", culprit, crashes=CRASH_LIMIT - 1)
+        event = lost(number, culprit)
+        event.printed = ([number, 1], ["out", "err"])
+        ward.recovery.blame(event, 1, 0.0)
+        [(_, results)] = ward.said()
+        report = ["host", "w", "signal SIGSEGV", CRASH_LIMIT, "dump", *more]
+        assert results.outcomes == [repr(tuple(report)).encode()]
+
+
 def test_without_blame_nobody_is(ward: Ward) -> None:
     number = ward.give("w", 1)
     ward.recovery.blame(lost(number, 1, blame=False), 1, 0.0)

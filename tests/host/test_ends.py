@@ -33,7 +33,7 @@ class Case:
         cells = SimpleNamespace(running=lambda: running, ready=True, nested=False)
         child: Any = SimpleNamespace(
             slot=0, name="h.1", cells=cells, alone=lambda: ALONE, stopped_itself=False, limit_met=lambda code: "",
-            read_dump=lambda: "dump",
+            read_dump=lambda: "dump", printed=lambda *place: {"printed": list(place), "out": "hello"},
         )  # fmt: skip
         return self.ends.take_in(child, code, 3000, others_ready=False, is_ending=is_ending)
 
@@ -65,6 +65,13 @@ def test_one_that_was_over_its_time_limit(case: Case) -> None:
     end = case.end(-signal.SIGABRT)
     assert (end.frame.status, end.frame.blame, end.is_news) == (OVER_TIME, False, False)
     assert told(end) == (OVERRAN, 3, 7, 0, 0)
+
+
+def test_what_is_told_to_be_printed_is_of_the_future_that_it_has_ended_for(case: Case) -> None:
+    end = case.end(-signal.SIGSEGV)
+    assert (end.frame.printed, end.frame.out, end.frame.err) == ([3, 7], "hello", "")
+    case.overuse = Overuse(3, 8, 2000, 1000)
+    assert case.end(-signal.SIGABRT).frame.printed == [3, 8]
 
 
 def test_one_that_was_over_a_memory_limit(case: Case) -> None:

@@ -11,8 +11,20 @@ from hypothesis import strategies as st
 
 from fedfutures.errors import SealBroken
 from fedfutures.node.events import Resolve
+from fedfutures.wire.facts import packed
 from fedfutures.wire.functions import Definition
-from fedfutures.wire.messages import CANCELLED, ERROR, LOST, POISONED, VALUE, Batch, Demand, Results, Stranger
+from fedfutures.wire.messages import (
+    CANCELLED,
+    ERROR,
+    LOST,
+    POISONED,
+    VALUE,
+    WITH_OUTPUT,
+    Batch,
+    Demand,
+    Results,
+    Stranger,
+)  # fmt: skip
 from fedfutures.wire.seal import Seal, proof_of
 from fedfutures.worker.deferred import defer_outcomes
 from fedfutures.worker.sealed import SealedFutures, broken_seal, named
@@ -204,3 +216,16 @@ def test_what_comes_back_may_be_given_again(sealing: tuple[Bench, Bench]) -> Non
     said.piece = batch.piece
     origin.say(said)
     assert future.result(0) == "sound"
+
+
+def test_an_outcome_with_what_was_printed_needs_its_seal_too() -> None:
+    seal, futures = Seal(b"k" * 32), SealedFutures()
+    stamp = seal.stamp(b"digest", "origin")
+    tasks = [proof_of(futures.give(number, stamp.seal(number, b"task"))) for number in (1, 2, 3)]
+    sealed = [seal.outcomes.seal(task, WITH_OUTPUT, b"outcome") for task in tasks]
+    sealed[1] = seal.outcomes.seal(tasks[1], VALUE, b"outcome")
+    odd, facts = [(number, WITH_OUTPUT) for number in (1, 2, 3)], packed("h.1", 1, [1.0, 2.0, 4.0])
+    opened, broken = futures.opened(seal.outcomes, Resolve([1, 2, 3], sealed, odd, facts))
+    assert (opened.ids, opened.outcomes) == ([1, 3], [b"outcome", b"outcome"])
+    assert [number for number, _ in broken] == [2]
+    assert opened.facts == packed("h.1", 1, [1.0, 4.0]), "the facts stay with their Futures"
