@@ -174,7 +174,19 @@ def walltime_of(
     return Walltime(now + seconds, usual_margin(seconds) if margin is None else margin, seconds, source)
 
 
+_of_program: list[Walltime | None] = []
+"""What a launcher has found for the program of this process."""
+
+
+def hold_program_to(walltime: Walltime | None) -> None:
+    """Let what this program starts itself, too, have its walltime; None: it has none, whatever the batch job says."""
+    _of_program[:] = [walltime]
+
+
 def walltime_here(given: float | None, margin: float | None, source: str) -> Walltime | None:
-    """Return the walltime of a run that this process begins now."""
+    """Return the walltime of a run that this process begins now; unless it is given, that of the launched program."""
+    if given is None and _of_program:
+        [found] = _of_program
+        return found if found is None or margin is None else found._replace(margin=margin)
     job = None if given is not None else of_job(os.environ, time.time(), session_age)
     return walltime_of(given, margin, job, time.monotonic(), source)

@@ -15,7 +15,7 @@ from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
-from fedfutures.host.walltime import walltime_here
+from fedfutures.host.walltime import hold_program_to, walltime_here
 
 from ..arguments import copies, suggestions
 from ..arguments.splitting import BadLine
@@ -169,6 +169,7 @@ def run(
 ) -> NoReturn:
     """Start the hosts, become the Origin, and run the program to its end."""
     walltime = walltime_here(options.walltime, options.walltime_margin, "--walltime")
+    hold_program_to(walltime)
     try:
         output = _output_files(options)
         handle = start_hosts()

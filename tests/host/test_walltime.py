@@ -132,6 +132,21 @@ def test_a_run_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 57 < found.deadline - time.monotonic() <= 59
 
 
+def test_what_a_launched_program_starts_itself_has_its_walltime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walltime, "_of_program", [])
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_END_TIME": str(int(time.time()) + 600)}
+    monkeypatch.setattr(walltime.os, "environ", job)
+    walltime.hold_program_to(None)
+    assert walltime_here(None, None, "walltime=") is None
+    program = Walltime(1000.0, 60.0, 3000.0, "--walltime")
+    walltime.hold_program_to(program)
+    assert walltime_here(None, None, "walltime=") == program
+    assert walltime_here(None, 5.0, "walltime=") == program._replace(margin=5.0)
+    found = walltime_here(7.0, None, "walltime=")
+    assert found is not None
+    assert (found.seconds, found.source) == (7.0, "walltime=")
+
+
 @pytest.mark.host
 def test_the_age_of_a_job_is_that_of_the_leader_of_its_session() -> None:
     """The shell of the job script leads it; the program starts later."""
