@@ -92,5 +92,15 @@ class AskStandIn:
     """Action: ask the host process for a stand-in."""
 
 
-Action = Send | Publish | AskStandIn | files.Action
+@dataclass(slots=True)
+class EndForCancel:
+    """Action: ask the host process to end a Worker if it runs one of these Futures, which were cancelled."""
+
+    worker: str
+    piece: int
+    ids: list[int]
+    begun: bool  # as in :class:`~..wire.control.EndWorker`
+
+
+Action = Send | Publish | AskStandIn | EndForCancel | files.Action
 Event = Arrived | PeerLost | PeerStopped | PeerContinued | GaveUp | Dial | Expect | Tick | files.Event

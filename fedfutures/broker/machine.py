@@ -118,7 +118,7 @@ class BrokerMachine:
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
         times = [self.outbox.due, self.load.due, self.segment_cache.due, self.dispatch.stand_ins.deadline()]
-        times += [self.downloads.deadline(), self.fetches.deadline()]
+        times += [self.downloads.deadline(), self.fetches.deadline(), self.recovery.endings.deadline()]
         if self.peers.neighbours or self.sessions.dials:
             times.append(self.sessions.deadline())
         if self.adoption.orphans or self.queries.open or self.recovery.expected:
@@ -141,8 +141,8 @@ class BrokerMachine:
             self.segment_cache.tick(now, self.ledger.is_open, (constant.body for constant in constants))
         if self.adoption.orphans:
             self.adoption.expire(now)
-        self.queries.expire(now)
-        self.dispatch.stand_ins.expire(now)
+        for part in (self.queries, self.dispatch.stand_ins, self.recovery.endings):
+            part.expire(now)
         if self.recovery.expected and self.recovery.is_to_announce(now):
             self.load.announce()
 
@@ -355,8 +355,7 @@ class BrokerMachine:
         self.settlement.on_results(peer.name, results, now)
 
     def _on_return(self, peer: Peer, back: messages.Return, now: float) -> None:
-        held = self.settlement.on_return(peer, back, now)
-        self.load.on_return(peer.name, len(back.ids), held=held)
+        self.load.on_return(peer.name, len(back.ids), held=self.settlement.on_return(peer, back, now))
 
     # -- for people and tests ----------------------------------------------------------------------------------------
 
@@ -375,7 +374,8 @@ class BrokerMachine:
         for books in (self.ledger.accounts, self.load.peers):
             if books.keys() != self.peers.keys():
                 raise LocalProtocolError("a peer has no account, or no load")
-        for part in (self.ledger, self.load, self.adoption, self.downloads, self.deferrals, self.segment_cache):
+        recovery = self.recovery.endings, self.adoption
+        for part in (self.ledger, self.load, *recovery, self.downloads, self.deferrals, self.segment_cache):
             part.check()
 
 

@@ -29,6 +29,7 @@ from ..wire.messages import (
 )
 from .claims import Claims
 from .delivery import Delivery, only
+from .endings import Endings
 from .events import EndedFor, LossReason, PeerLost
 from .files import Sweep
 from .ledger import Account, Ledger, Recall
@@ -56,6 +57,7 @@ class Recovery:
     ) -> None:  # fmt: skip
         self._peers, self._ledger, self._outbox = peers, ledger, outbox
         self._delivery, self._cache, self._claims = delivery, cache, claims
+        self.endings = Endings(ledger, outbox)
         self.doubtful: dict[str, dict[int, list[tuple[tuple[str, int], set[int]]]]] = {}
         """By peer and piece: (who gave the Futures, which of them)."""
         self.crashes = 0
@@ -132,7 +134,10 @@ class Recovery:
                 self.take_back(piece, ids, piece.terms.after_crash_of_another(), parts, now)
 
     def _settle_ended(self, lost: PeerLost, why: EndedFor, parts: int, now: float) -> None:
-        """A Worker was ended because of this Future, which resolves."""
+        """A Worker was ended because of this Future, which resolves; one that was cancelled does so as unwanted."""
+        if why.kind == CANCELLED:
+            self.endings.on_ended(lost.peer)
+            return
         for piece, _ in self._ledger.accounts[lost.peer].find(why.piece, [why.number]):
             conditions, attempts = piece.terms.conditions, piece.terms.crashes + 1
             report: tuple[Any, ...]
@@ -167,7 +172,7 @@ class Recovery:
         self.doubtful.pop(name, None)
         for intake in self._ledger.accounts[name].intakes.values():
             self._cache.on_dropped(intake.source)
-        self._recall(self._ledger.close(name), now)
+        self._recall(self._ledger.close(name), now, running=self.endings.forget(name))
 
     def fail_queued(self, now: float) -> None:
         """No Worker is left, and none will come."""
@@ -183,9 +188,13 @@ class Recovery:
             ids = self._ledger.settle_waiting(lot, set(lot.ids))
             self._delivery.deliver_failure(lot.intake, ids, LOST, TOO_DEEP, now)
 
-    def _recall(self, recalls: list[Recall], now: float) -> None:
+    def _recall(self, recalls: list[Recall], now: float, *, running: bool = False) -> None:
+        """Ask holders to drop Futures; with `running` also those that run."""
         for piece, ids in recalls:
-            self._outbox.send(self._peers[piece.holder], Cancel(piece.number, ids), now)
+            holder = self._peers[piece.holder]
+            self._outbox.send(holder, Cancel(piece.number, ids, running), now)
+            if running and holder.role == "worker":
+                self.endings.want(piece, ids, now)
 
     def cancel(self, name: str, cancel: Cancel, now: float) -> None:
         """A submitter does not want Futures any more."""
@@ -194,7 +203,7 @@ class Recovery:
             settled, recalls = self._ledger.cancel(intake, cancel.ids)
             for ids in settled:
                 self._delivery.deliver_cancelled(intake, ids, now)
-            self._recall(recalls, now)
+            self._recall(recalls, now, running=cancel.running)
 
     def doubt(self, name: str) -> None:
         """A neighbour has fallen silent; what it holds will be taken back, and its results count if they are first."""

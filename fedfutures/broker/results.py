@@ -77,6 +77,7 @@ class Settlement:
         """A peer runs Futures: whoever gave them is told."""
         account = self._ledger.accounts[name]
         account.require_given(running.piece)
+        self._recovery.endings.on_running(name, running.piece, running.ids)
         for piece, ids in account.find(running.piece, running.ids):
             if piece.intake is not None:
                 message = Running(piece.intake.number, ids, running.kept)

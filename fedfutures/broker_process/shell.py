@@ -21,6 +21,7 @@ from ..broker.events import (
     AskStandIn,
     Dial,
     EndedFor,
+    EndForCancel,
     Event,
     Expect,
     GaveUp,
@@ -45,6 +46,7 @@ from ..wire.control import (
     ControlFrame,
     DialBroker,
     EndRun,
+    EndWorker,
     ExpectPeers,
     NoMoreWorkers,
     StandInWanted,
@@ -189,6 +191,8 @@ class BrokerShell:
                     self.meta.publish(action.topic, self.name, state)
             elif isinstance(action, AskStandIn):
                 self._tell(StandInWanted(self.name))
+            elif isinstance(action, EndForCancel):
+                self._tell(EndWorker(action.worker, action.piece, action.ids, action.begun))
             elif (said := self.storage.do(action, self._send)) is not None:
                 heard.append(said)
         if self.check:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..program.postponing import is_by_signal
@@ -36,6 +36,7 @@ BUSY_SECONDS = 60.0
 MAPS = "\0maps"  # among the names of a Future; no group is called so
 
 _open: weakref.WeakKeyDictionary[Any, set[Feeder]] = weakref.WeakKeyDictionary()
+_begun: Callable[[Feeder], object] | None = None  # who is told of maps that begin
 _told: weakref.WeakSet[Feeder] = weakref.WeakSet()  # maps whose endless inputs were reported
 _failed: weakref.WeakKeyDictionary[Any, weakref.WeakSet[Feeder]] = weakref.WeakKeyDictionary()
 
@@ -65,7 +66,15 @@ def register(feeder: Feeder) -> set[Feeder]:
     else:
         maps = _open.setdefault(node, set())
     maps.add(feeder)
+    if _begun is not None:
+        _begun(feeder)
     return maps
+
+
+def listen(begun: Callable[[Feeder], object]) -> None:
+    """Tell this function of each map that begins, from now on."""
+    global _begun
+    _begun = begun
 
 
 def has_failed(feeder: Feeder) -> None:

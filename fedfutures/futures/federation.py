@@ -112,6 +112,10 @@ class Federation:
                 raise StartFailed(f"this program cannot join its Federation: {why}") from error
             raise
         current.origins.add(origin)
+        if "IPython" in sys.modules:
+            from .notebook import attend
+
+            attend(origin)
         for name, value in current.constants.items():
             origin.share(name, value)
         if self._pending_bytes is not None:

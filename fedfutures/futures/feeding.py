@@ -76,8 +76,7 @@ class Feeder:
             node, wrapper if stream is None else SeededItems(wrapper), terms,
             self.window, () if stream is None else (stream.packed(),), join, lambda: given.is_steady, given.keep,
         )  # fmt: skip
-        self._watch = watch
-        self._bound = buffersize or ITEMS_IN_FLIGHT
+        self._watch, self._bound = watch, buffersize or ITEMS_IN_FLIGHT
         function = self._sender.digest
         self._slicing = Slicing(
             durations_of(node, function), function, given.left, node.size, self._bound // 8,
@@ -352,15 +351,15 @@ class Feeder:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     @uninterrupted
-    def leave_off(self) -> None:
-        """Cancel the rest: the reader has had enough, or all."""
+    def leave_off(self, *, running: bool = False) -> None:
+        """Cancel the rest: the reader has had enough, or all; `running`: also what runs."""
         try:
-            self.stop()
+            self.stop(running=running)
         finally:
             self.window.forget_unread()
 
-    def stop(self) -> None:
-        """Cancel the rest."""
+    def stop(self, *, running: bool = False) -> None:
+        """Cancel the rest; `running`: also what runs."""
         if not self._stopped:
             self._done = self._count_done()
         self._stopped = True
@@ -368,15 +367,15 @@ class Feeder:
             unasked.seen(self, self.node.submissions)
         try:
             if unread := list(self.window.sizes_away()):
-                self.node.cancel_all(unread)
+                self.node.cancel_all(unread, running=running)
         finally:
             self._leave()
 
-    def cancel(self) -> None:
+    def cancel(self, *, running: bool = False) -> None:
         """Cancel the rest; who reads on is told so."""
         if not self.input.is_read:
             self.failure = CancelledError()
-        self.stop()
+        self.stop(running=running)
 
     def hurry(self) -> None:
         """Make all calls now: from now on a slice frees its place when it is done, read or not."""

@@ -160,15 +160,18 @@ class Group(Caller):
             if found.not_done or return_when != ALL_COMPLETED or not some_are_open:
                 return DoneAndNotDoneFutures(done, found.not_done)
 
-    def cancel(self) -> int:
-        """Cancel the Futures that have not started; return their number."""
+    def cancel(self, *, running: bool = False) -> int:
+        """Cancel the Futures that have not started; with ``running=True`` also those that run. Return their number.
+
+        How one that runs is ended: see :meth:`fedfutures.Future.cancel`.
+        """
         homes: dict[Any, list[Any]] = {}
         with self._lock:
             for future in self._open:
                 if not future.done():
                     homes.setdefault(home_of(future), []).append(future)
         return sum(
-            sum(future.cancel() for future in futures) if home is None else home.cancel_all(futures)
+            sum(future.cancel() for future in futures) if home is None else home.cancel_all(futures, running=running)
             for home, futures in homes.items()
         )
 

@@ -204,5 +204,8 @@ def _results(
                 yield from items(feeder, read, return_exceptions)
             else:
                 yield from let_go(read[0])
+    except KeyboardInterrupt:  # nobody can read the rest
+        feeder.leave_off(running=True)
+        raise
     finally:
         feeder.leave_off()

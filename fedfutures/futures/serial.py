@@ -84,7 +84,7 @@ class Serial:
         finally:
             del failure  # whose traceback holds this frame
 
-    def cancel_all(self, futures: list[Future]) -> int:
+    def cancel_all(self, futures: list[Future], *, running: bool = False) -> int:
         """Cancel nothing: all that was submitted is done."""
         return 0
 

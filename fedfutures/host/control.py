@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..supervision.machine import Action, HostMachine, Tell
+from ..supervision.actions import Action, Tell
+from ..supervision.machine import HostMachine
 from ..wire.control import (
     AcceptBroker,
     BrokerAccepts,
@@ -12,6 +13,7 @@ from ..wire.control import (
     ControlFrame,
     DialBroker,
     EndRun,
+    EndWorker,
     HoldOutput,
     LinkState,
     RelayBroker,
@@ -19,14 +21,18 @@ from ..wire.control import (
     StreamFrame,
     TryPorts,
 )
+from .child import Child
 from .relay import Relay
 
 
 class HostControl:
     """Turns frames into actions of the machine. `send` sends a frame to the launching side."""
 
-    def __init__(self, machine: HostMachine, relay: Relay, send: Callable[[ControlFrame], None]) -> None:
-        self._machine, self._relay, self._send = machine, relay, send
+    def __init__(
+        self, machine: HostMachine, relay: Relay, send: Callable[[ControlFrame], None],
+        worker_named: Callable[[str], Child | None],
+    ) -> None:  # fmt: skip
+        self._machine, self._relay, self._send, self._worker_named = machine, relay, send, worker_named
         self._bound: dict[str, BrokerBound] = {}  # by Broker, the latest
         self._links: dict[tuple[str, str], LinkState] = {}  # by Broker and neighbour, the latest
         self.holds_output = False  # the program does not read: Workers' output waits in their pipes
@@ -49,9 +55,13 @@ class HostControl:
         return []
 
     def on_broker_frame(self, broker: str, frame: ControlFrame) -> list[Action]:
-        """Pass on what a Broker tells about itself and its links to other hosts; it may ask for a stand-in."""
+        """Pass on what a Broker tells of itself and its links to other hosts; it may ask for a Worker, or its end."""
         if isinstance(frame, StandInWanted):
             return self._machine.on_stand_in_wanted(broker)
+        if isinstance(frame, EndWorker):
+            if (child := self._worker_named(frame.worker)) is None:
+                return []
+            return self._machine.on_end_wanted(broker, child.slot, frame, child.cells.running(), child.alone())
         if not isinstance(frame, (BrokerBound, BrokerAccepts, LinkState)) or frame.broker != broker:
             return []
         if isinstance(frame, BrokerBound):

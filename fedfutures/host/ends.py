@@ -6,17 +6,21 @@ import signal
 from typing import NamedTuple
 
 from .. import limits
-from ..supervision.machine import Ended, HostMachine
+from ..supervision.actions import Ended
+from ..supervision.cancels import HOW_CANCELLED
+from ..supervision.machine import HostMachine
 from ..supervision.memory_use import Overuse
 from ..supervision.stops import KILLED_FOR_THAT
 from ..wire.control import WorkerEnded
-from ..wire.messages import OUT_OF_MEMORY, OVERRAN
+from ..wire.messages import CANCELLED, OUT_OF_MEMORY, OVERRAN
 from .child import Child
 from .dumps import readable
 from .memory import KillCounter
 from .memory_limits import MemoryLimits
 
 OVER_TIME, OVER_MEMORY, GROWN_IDLE = "over its time limit", "over its memory limit", "over its memory limit at rest"
+QUIETLY = (OVER_TIME, OVER_MEMORY, GROWN_IDLE, HOW_CANCELLED)
+"""Nobody is told of a Worker that was ended for this: its Future says so."""
 _NOBODY = (0, 0, 0, 0, 0)
 
 
@@ -40,7 +44,9 @@ class Ends:
         is_orderly = code == 0 and (is_ending or running is None)  # else user code said os._exit(0)
         out_of_memory = self._kills.explanation() if code == -signal.SIGKILL else ""
         late, overuse = self._machine.overruns.end(child.slot, child.alone()), self._memory.end(child)
-        killed_for = _killed_for(late is not None, overuse, code) or self._machine.killed_for(child.slot)
+        cancelled = self._machine.end_cancelled(child.slot)
+        killed_for = _killed_for(late is not None, overuse, code) or (HOW_CANCELLED if cancelled is not None else "")
+        killed_for = killed_for or self._machine.killed_for(child.slot)
         is_to_blame = (killed_for == KILLED_FOR_THAT and child.stopped_itself) if killed_for else not is_orderly
         explanation = out_of_memory or child.limit_met(code)
         event = Ended(child.slot, child.cells.ready, code, others_ready, explanation, killed_for)
@@ -49,6 +55,8 @@ class Ends:
             ended_for = OVERRAN, late.piece, late.number, 0, 0
         elif overuse is not None and overuse.piece:
             ended_for = OUT_OF_MEMORY, overuse.piece, overuse.number, overuse.used, overuse.bound
+        elif cancelled is not None:
+            ended_for = CANCELLED, *cancelled, 0, 0
         elif running is not None and out_of_memory and is_to_blame:
             ended_for = OUT_OF_MEMORY, *running, most, self._kills.bound()
         piece, future = running or (0, 0)
@@ -58,7 +66,7 @@ class Ends:
             "" if code == limits.LIMIT_EXIT_CODE else readable(child.read_dump()), *ended_for[:4], child.cells.nested,
             ended_for[4], **printed,
         )  # fmt: skip
-        return End(event, frame, not is_orderly and killed_for not in (OVER_TIME, OVER_MEMORY, GROWN_IDLE))
+        return End(event, frame, not is_orderly and killed_for not in QUIETLY)
 
 
 def _killed_for(is_late: bool, overuse: Overuse | None, code: int) -> str:

@@ -20,13 +20,10 @@ from typing import Any
 
 from .. import limits
 from ..program.shadows import before_the_standard_library, loaded, shadowed
-from ..supervision.brokers import broker_places, facts_of, usual_dials
-from ..supervision.leaving import Drain, Leaving
-from ..supervision.machine import (
+from ..supervision.actions import (
     AbandonWorker,
     AbortWorker,
     Action,
-    HostMachine,
     KillBroker,
     KillWorker,
     LoseBroker,
@@ -36,6 +33,9 @@ from ..supervision.machine import (
     Suspend,
     Tell,
 )
+from ..supervision.brokers import broker_places, facts_of, usual_dials
+from ..supervision.leaving import Drain, Leaving
+from ..supervision.machine import HostMachine
 from ..supervision.standstills import Looks
 from ..wire.control import (
     BrokerGivenUp,
@@ -100,7 +100,7 @@ class Supervisor:
         self.launching_side = LaunchingSide(reader, settings.grace, self.run_directory, self.poller)
         self.connector = ConnectorSide(self.run_directory, self.poller, None if settings.has_door else self._send)
         self.relay = Relay(self.run_directory, self.connector.send, self.poller)
-        self.control = HostControl(self.machine, self.relay, self.connector.send)
+        self.control = HostControl(self.machine, self.relay, self.connector.send, self._worker_named)
         self.outputs = Outputs(self.poller, self._send)
         self.ending = False
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -197,6 +197,9 @@ class Supervisor:
 
     def _worker_of(self, slot: int) -> Child | None:
         return next((child for child in self._workers() if child.slot == slot), None)
+
+    def _worker_named(self, name: str) -> Child | None:
+        return next((child for child in self._workers() if child.name == name), None)
 
     def _suspend(self, action: Suspend) -> None:
         if (child := self._worker_of(action.slot)) is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..supervision.machine import Action, HostMachine
+from ..supervision.actions import Action
+from ..supervision.machine import HostMachine
 from .child import Child
 from .memory_limits import MemoryLimits
 

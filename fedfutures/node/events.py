@@ -67,6 +67,7 @@ class CancelGiven:
     """Event: ask for these own Futures, given before, back for good."""
 
     ids: list[int]
+    running: bool = False  # also those that run
 
 
 @dataclass(slots=True)

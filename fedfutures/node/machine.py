@@ -325,7 +325,7 @@ class WorkerMachine:
 
     def _cancel_given(self, event: rules.CancelGiven, now: float) -> None:
         for piece, ids in self.own.by_piece(event.ids).items():
-            self._send(messages.Cancel(piece, ids), now)
+            self._send(messages.Cancel(piece, ids, event.running), now)
 
     def _on_running(self, running: messages.Running, now: float) -> None:
         known = self.own.open_ones(running.piece, running.ids)

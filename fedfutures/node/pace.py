@@ -8,6 +8,10 @@ HELPER_LOOKS_SECONDS = 0.1
 """While somebody drives for long, the helper thread looks this often whether that is still so."""
 CANCEL_WAITS_SECONDS = 1.0
 """So long ``cancel`` waits for the Broker's answer at most."""
+END_WAITS_SECONDS = 5.0
+"""So long ``cancel(running=True)`` waits for the end at most; it takes a few tenths where nothing else fails."""
+END_AGAIN_SECONDS = 0.5
+"""Meanwhile it asks again so often: a Broker that was started again has forgotten the question."""
 PUMP_EVERY_SECONDS = 0.010
 """Between Futures, the main thread drives as often as that."""
 RECALL_SECONDS = 1.0

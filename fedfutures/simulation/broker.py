@@ -8,7 +8,7 @@ from random import Random
 
 import msgpack
 
-from ..broker.events import Action, AskStandIn, Dial, Event, Expect, Publish
+from ..broker.events import Action, AskStandIn, Dial, EndForCancel, Event, Expect, Publish
 from ..broker.lots import Source
 from ..broker.machine import BrokerMachine
 from ..federation.events import Arrived, Send
@@ -21,8 +21,8 @@ class SimBroker(SimNode):
     """A Broker's process. It takes in what has arrived, and a while later looks at the whole."""
 
     __slots__ = (
-        "_ask_stand_in", "_busy_until", "_cost", "_inbox", "_round_is_due", "_size", "incarnation", "links", "meta",
-        "segments",
+        "_ask_stand_in", "_busy_until", "_cost", "_end_worker", "_inbox", "_round_is_due", "_size", "incarnation",
+        "links", "meta", "segments",
     )  # fmt: skip
 
     machine: BrokerMachine
@@ -38,11 +38,12 @@ class SimBroker(SimNode):
         self._busy_until = 0.0
         self._inbox: deque[tuple[str, Frame]] = deque()  # frames that wait, where messages cost something
         self._ask_stand_in: Callable[[], object] = int
+        self._end_worker: Callable[[EndForCancel], object] = id
         self._start()
 
-    def attend(self, ask_stand_in: Callable[[], object]) -> None:
-        """Learn how to ask the host process for a stand-in."""
-        self._ask_stand_in = ask_stand_in
+    def attend(self, ask_stand_in: Callable[[], object], end_worker: Callable[[EndForCancel], object]) -> None:
+        """Learn how to ask the host process for a stand-in, and for the end of a Worker."""
+        self._ask_stand_in, self._end_worker = ask_stand_in, end_worker
 
     def _start(self) -> None:
         """Begin with a machine that knows nothing."""
@@ -149,6 +150,8 @@ class SimBroker(SimNode):
                 self._publish(action)
             elif type(action) is AskStandIn:
                 self._ask_stand_in()
+            elif type(action) is EndForCancel:
+                self._end_worker(action)
         for peer, frame in frames.items():
             link = self.links.get(peer)
             if link is not None and self._cost:

@@ -7,6 +7,7 @@ from ..federation.events import Send
 from ..wire.facts import Facts
 from ..wire.messages import VALUE, Batch, Demand, Message
 from .books import BOOKS
+from .cancels import CancelledEnds
 from .facts import TrueFacts
 from .law import Law, LawOfTheEnd
 from .laws import ALL
@@ -19,7 +20,7 @@ from .specs import value_of
 from .system import System
 from .world import World
 
-LAWS = (*ALL, *SERVING, *SAYING, *BOOKS, OwnWorker, TrueFacts)
+LAWS = (*ALL, *SERVING, *SAYING, *BOOKS, OwnWorker, CancelledEnds, TrueFacts)
 
 
 class Tally(Listener):
@@ -68,6 +69,7 @@ class Checker(Listener):
         self._at_batch = self._having("gives")
         self._at_demand = self._having("asks")
         self._at_sample = self._having("sampled")
+        self._at_cancel, self._at_end = self._having("cancels"), self._having("ends_worker")
         self._at_saying = self._by_kind("says", "says_of")
         self._at_coming = self._by_kind("comes", "hears_of")
         self._at_taking = self._by_kind("takes_in", "hears_of")
@@ -119,14 +121,20 @@ class Checker(Listener):
                 for law in self._at_facts:
                     law.knows((node, number), record, kinds.get(number, VALUE), known.of(number))
 
-    def on_cancel(self, node: str, number: int) -> None:
-        self.records.futures[node, number].ask_cancel(self.system.clock.now)
+    def on_cancel(self, node: str, number: int, *, running: bool = False) -> None:
+        self.records.futures[node, number].ask_cancel(self.system.clock.now, running=running)
+        for law in self._at_cancel if running else ():
+            law.cancels((node, number))
 
     def on_overrun(self, worker: str, submitter: str, number: int) -> None:
         self.records.futures[submitter, number].be_late()
 
     def on_overgrowth(self, worker: str, submitter: str, number: int) -> None:
         self.records.futures[submitter, number].grow()
+
+    def on_end_for(self, worker: str, submitter: str, number: int) -> None:
+        for law in self._at_end:
+            law.ends_worker(worker, (submitter, number))
 
     def on_worker_lost(self, worker: str, blamed: Key | None) -> None:
         self.records.leave(worker, self.system.clock.now)

@@ -33,6 +33,12 @@ class Law:
     def knows(self, key: Key, record: FutureRecord, kind: int, fact: Fact | None) -> None:
         """A submitter hears who has run a Future, or None, before it hears of its outcome."""
 
+    def cancels(self, key: Key) -> None:
+        """A program cancels a Future, even if it runs."""
+
+    def ends_worker(self, worker: str, key: Key) -> None:
+        """A Worker is about to be ended, for this Future was cancelled."""
+
     def gives(self, sender: str, peer: str, batch: Batch, sequence: int) -> None:
         """A node gives Futures to another, under this number."""
 

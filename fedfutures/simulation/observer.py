@@ -29,8 +29,8 @@ class Listener:
     def on_facts(self, node: str, ids: list[int], odd: list[tuple[int, int]], facts: bytes) -> None:
         """A submitter hears who has run Futures, before it has their outcomes."""
 
-    def on_cancel(self, node: str, number: int) -> None:
-        """A submitter wants a Future back."""
+    def on_cancel(self, node: str, number: int, *, running: bool = False) -> None:
+        """A submitter wants a Future back, with `running` even if it runs."""
 
     def on_worker_lost(self, worker: str, blamed: tuple[str, int] | None) -> None:
         """A Worker has ended, and its own Futures with it; the Future that is to blame."""
@@ -40,6 +40,9 @@ class Listener:
 
     def on_overgrowth(self, worker: str, submitter: str, number: int) -> None:
         """A Worker is about to be ended, for a Future of it is over its memory limit, or over the Worker's."""
+
+    def on_end_for(self, worker: str, submitter: str, number: int) -> None:
+        """A Worker is about to be ended, for a Future that it runs was cancelled."""
 
     def on_leave(self, node: str) -> None:
         """A program has ended."""
@@ -93,8 +96,8 @@ class Observer(Listener):
 
 
 def _both(first: object, second: object) -> object:
-    def call(*arguments: object) -> None:
-        first(*arguments)  # type: ignore[operator]
-        second(*arguments)  # type: ignore[operator]
+    def call(*arguments: object, **named: object) -> None:
+        first(*arguments, **named)  # type: ignore[operator]
+        second(*arguments, **named)  # type: ignore[operator]
 
     return call

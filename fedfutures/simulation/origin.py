@@ -78,16 +78,16 @@ class SimOrigin(SimSubmitter):
         self.service()
         return number
 
-    def cancel(self, number: int) -> None:
-        """Ask for a Future back for good."""
+    def cancel(self, number: int, *, running: bool = False) -> None:
+        """Ask for a Future back for good, with `running` even if it runs."""
         if number not in self.calls or self.leaves_at < NEVER:
             return
-        self.world.observer.on_cancel(self.name, number)
+        self.world.observer.on_cancel(self.name, number, running=running)
         if number in self.own:
             self.own.remove(number)
             self.resolve([number], [b""], [(number, CANCELLED)])
         else:
-            self.step(rules.CancelGiven([number]))
+            self.step(rules.CancelGiven([number], running))
             self.plan()
 
     def share(self, name: str, body: bytes) -> None:

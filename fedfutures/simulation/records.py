@@ -35,6 +35,7 @@ class FutureRecord:
     priority: int = 0
     kind: int | None = None  # of its outcome
     cancel_asked: bool = False
+    end_asked: bool = False  # even if it runs
     settled_at: float = NEVER  # when it has got its outcome
     cancelled_at: float = NEVER  # when its submitter asked for that first
     executions: int = 0
@@ -52,9 +53,10 @@ class FutureRecord:
         """It has an outcome."""
         self.kind, self.settled_at = kind, now
 
-    def ask_cancel(self, now: float = 0.0) -> None:
-        """Its submitter wants it back."""
+    def ask_cancel(self, now: float = 0.0, *, running: bool = False) -> None:
+        """Its submitter wants it back, with `running` even if it runs."""
         self.cancel_asked = True
+        self.end_asked = self.end_asked or running
         self.cancelled_at = min(self.cancelled_at, now)
 
     def be_late(self) -> None:

@@ -149,6 +149,9 @@ class Schedule:
                 clock.at(dice.uniform(0.0, self.heals_at), self._cancel, (origin, dice.randint(1, 25)))
         for time, number in self.scale.cancels(locks):
             clock.at(time, self._cancel, (origin, number))
+        ends = Random(f"{self.seed} {origin.name} ends")
+        for _ in range(ends.choice([0, 0, 0, 8, 24])):
+            clock.at(ends.uniform(0.0, self.heals_at), self._end, (origin, ends.random()))
 
     def _submit(self, argument: tuple[SimOrigin, bytes, bytes, int]) -> None:
         origin, payload, function, priority = argument
@@ -161,6 +164,12 @@ class Schedule:
         origin, number = argument
         if origin.alive and not origin.halted:
             origin.cancel(number)
+
+    def _end(self, argument: tuple[SimOrigin, float]) -> None:
+        """Cancel one that is open, even if it runs: the oldest for 0.0, the newest for nearly 1.0."""
+        origin, place = argument
+        if origin.alive and not origin.halted and (open_ones := sorted(origin.calls)):
+            origin.cancel(open_ones[int(place * len(open_ones))], running=True)
 
     def _share(self, argument: tuple[SimOrigin, str]) -> None:
         origin, name = argument

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import random
 
-from ..broker.events import EndedFor, GaveUp, PeerContinued, PeerLost, PeerStopped
+from ..broker.events import EndedFor, EndForCancel, GaveUp, PeerContinued, PeerLost, PeerStopped
 from ..federation.channel import Channel
+from ..supervision.cancels import HOW_CANCELLED, victim
 from ..supervision.stops import LOOK_SECONDS
-from ..wire.messages import OUT_OF_MEMORY, OVERRAN
+from ..wire.control import EndWorker
+from ..wire.messages import CANCELLED, OUT_OF_MEMORY, OVERRAN
 from ..wire.names import stand_in_name
 from .broker import SimBroker
 from .network import FaultyLink, LinkFaults, Receiver, SimLink
@@ -24,6 +26,8 @@ from .world import SimNode, Watch, World
 LOCAL_LATENCY_SECONDS = 30e-6
 NOTICED_AFTER_SECONDS = 0.002
 FORK_SECONDS = 0.005
+ASKED_SECONDS = 0.0001
+"""What a Broker asks its host process takes so long."""
 STAND_IN = 0
 """The slot of stand-ins; those of other Workers begin at 1."""
 
@@ -74,7 +78,11 @@ class System:
     def add_broker(self, name: str) -> SimBroker:
         """Start a Broker."""
         broker = self.brokers[name] = SimBroker(self.world, name, self.size, self._watch())
-        broker.attend(lambda: self.clock.at(self.clock.now + FORK_SECONDS, self._add_stand_in, name))
+        clock = self.clock
+        broker.attend(
+            lambda: clock.at(clock.now + FORK_SECONDS, self._add_stand_in, name),
+            lambda action: clock.at(clock.now + ASKED_SECONDS, self._end_for_cancel, action),
+        )
         self.children[name], self.staff[name] = [], []
         return broker
 
@@ -150,6 +158,19 @@ class System:
         self.world.observer.on_overgrowth(worker.name, running.piece.terms.submitter, running.number)  # type: ignore[union-attr]
         why = EndedFor(OUT_OF_MEMORY, *running.blamed, 2, 0 if running.spec.memory else 1)
         self.worker_died(worker, "over its memory limit", blame=False, ended_for=why)
+
+    def _end_for_cancel(self, asked: EndForCancel) -> None:
+        """A Broker has said which Futures of a Worker were cancelled: its host process looks whether one runs."""
+        if (worker := self.workers.get(asked.worker)) is None:
+            return
+        piece, running = worker.workload.pieces.get(asked.piece), worker.cells()
+        wanted = EndWorker(asked.worker, asked.piece, asked.ids, asked.begun)
+        number = victim(wanted, running if running[0] else None, worker.alone())
+        if number is not None:
+            if piece is not None:
+                self.world.observer.on_end_for(worker.name, piece.terms.submitter, number)
+            ended_for = EndedFor(CANCELLED, asked.piece, number)
+            self.worker_died(worker, HOW_CANCELLED, blame=False, ended_for=ended_for)
 
     def _leave(self, worker: SimWorker) -> None:
         self.worker_died(worker, "exit code 0", blame=False)

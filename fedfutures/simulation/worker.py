@@ -13,6 +13,7 @@ import math
 from ..node import events as rules
 from ..node.pace import HELPER_AFTER_SECONDS, HURRY_SECONDS, LOOK_SECONDS, REPORT_SECONDS
 from ..node.workload import HeldPiece
+from ..supervision.overruns import AloneFuture
 from ..wire.messages import ALONE, ANY, ERROR, NONE, SHARING, VALUE
 from ..wire.names import is_stand_in
 from ..wire.seal import proof_of
@@ -385,6 +386,13 @@ class SimWorker(SimSubmitter):
     def cells(self) -> tuple[int, int]:
         """What the crash cells say was running: (piece, id), (0, 0) if nothing was."""
         return self.current.blamed if self.current is not None else (0, 0)
+
+    def alone(self) -> AloneFuture | None:
+        """The Future that has this Worker to itself and is open, as the crash cells name it."""
+        begun = (self.current, *self.parents.by_child.values(), *self.parents.ready)
+        found = (one for one in begun if one is not None and one.piece is not None and not one.is_done)
+        alone = [(one.piece.number, one.number) for one in found if one.piece is not None and one.piece.terms.is_alone]
+        return AloneFuture(*alone[0], 0.0) if alone else None
 
     @property
     def is_nested(self) -> bool:

@@ -15,18 +15,38 @@ from collections.abc import Mapping
 
 from ..lazy_dataclass import dataclass, field
 from ..limits import LIMIT_EXIT_CODE
-from ..wire.control import AcceptBroker, ControlFrame, DialBroker, ExpectPeers, NoMoreWorkers, WorkerContinued
+from ..wire.control import (
+    AcceptBroker,
+    DialBroker,
+    EndWorker,
+    ExpectPeers,
+    NoMoreWorkers,
+    WorkerContinued,
+)
 from ..wire.names import broker_name
+from .actions import (
+    AbandonWorker,
+    AbortWorker,
+    Action,
+    Ended,
+    KillBroker,
+    KillWorker,
+    LoseBroker,
+    Say,
+    Start,
+    StartBroker,
+    Suspend,
+    Tell,
+)
 from .attempts import ENDS_LIMIT, GIVE_UP_SECONDS, LACK_SECONDS, Attempts, Restarts, status_of
 from .brokers import broker_of
+from .cancels import Cancels, victim
 from .overruns import AloneFuture, Overruns
 from .stand_ins import StandIns
 from .standstills import BLOCKED, BLOCKED_GRACE, KILLED_AS_BLOCKED, Sight, Standstills
 from .stops import KILLED_FOR_THAT, STOP_GRACE, Stop
 
 FAILED_STARTS_LIMIT = 5
-INITIALIZER_EXIT_CODE = 81
-"""How a Worker ends whose initializer raised: trying again would not help."""
 HOW_STOPPED = (
     "is stopped. Others run what it has not started; unless somebody continues it (kill -CONT {pid}), it is replaced "
     f"after {STOP_GRACE}"
@@ -37,112 +57,6 @@ HOW_BLOCKED = (
 )
 HOW_TRACED = f"has been held by a debugger for {BLOCKED_GRACE}. Others run what it has not started"
 _GIVE_UP = f"{GIVE_UP_SECONDS:.0f} s"
-
-
-@dataclass(slots=True)
-class Ended:
-    """Event: a Worker has ended."""
-
-    slot: int
-    ready: bool  # it had become ready
-    code: int  # its exit code, or the number of a signal below 0
-    others_ready: bool = False  # other Workers of this host are
-    explanation: str = ""  # what else is known of its end
-    killed_for: str = ""  # why the host process has killed it: it was stopped, or stood still, for too long
-
-    @property
-    def initializer_raised(self) -> bool:
-        """Whether it has ended for that reason."""
-        return self.code == INITIALIZER_EXIT_CODE and not self.ready
-
-    @property
-    def status(self) -> str:
-        """How it has ended, for people."""
-        if self.killed_for or self.code == LIMIT_EXIT_CODE:
-            return self.killed_for or self.explanation
-        return status_of(self.code) + self.explanation
-
-
-@dataclass(slots=True)
-class Start:
-    """Action: fork a Worker for this slot; `name` has not been used before."""
-
-    slot: int
-    name: str
-
-
-@dataclass(slots=True)
-class StartBroker:
-    """Action: fork this Broker; `after` is how the one before it ended, "" for the first."""
-
-    broker: int
-    after: str = ""
-
-
-@dataclass(slots=True)
-class Tell:
-    """Action: tell a Broker this, over its control pipe."""
-
-    broker: int
-    frame: ControlFrame
-
-
-@dataclass(slots=True)
-class Suspend:
-    """Action: tell the Broker of this slot, and people, that the Worker is stopped, or stands still.
-
-    `how` is said of it to people; ``{pid}`` stands for its number.
-    """
-
-    slot: int
-    how: str
-
-
-@dataclass(slots=True)
-class AbortWorker:
-    """Action: have a Worker write down where it is, and end: a Future of it is over its time limit."""
-
-    slot: int
-
-
-@dataclass(slots=True)
-class KillWorker:
-    """Action: kill a Worker that is stopped, blocked, or does not end; its end will be reported as any other."""
-
-    slot: int
-
-
-@dataclass(slots=True)
-class AbandonWorker:
-    """Action: a Worker that was killed does not end; it counts as ended."""
-
-    slot: int
-
-
-@dataclass(slots=True)
-class KillBroker:
-    """Action: kill a Broker that is stopped; its end will be reported as any other."""
-
-    broker: int
-
-
-@dataclass(slots=True)
-class LoseBroker:
-    """Action: end the run, as this Broker cannot be kept alive."""
-
-    reason: str
-
-
-@dataclass(slots=True)
-class Say:
-    """Action: tell people."""
-
-    text: str
-
-
-Action = (
-    Start | StartBroker | Tell | Suspend | AbortWorker | KillWorker | AbandonWorker | KillBroker | LoseBroker | Say
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -174,6 +88,7 @@ class HostMachine:
     _stops: dict[int, Stop] = field(default_factory=dict)  # Workers that are stopped
     _standstills: Standstills = field(default_factory=Standstills)
     overruns: Overruns = field(default_factory=Overruns)
+    _cancels: Cancels = field(default_factory=Cancels)
     _stand_ins: StandIns = field(default_factory=StandIns)
     _attempts: Attempts = field(default_factory=Attempts)
     _surrendered: NoMoreWorkers | None = None
@@ -298,6 +213,19 @@ class HostMachine:
         """What Workers run that has a time limit: those are ended that are over it."""
         verdicts = self.overruns.look(found, now)
         return [AbortWorker(slot) if verdict == "abort" else KillWorker(slot) for slot, verdict in verdicts.items()]
+
+    def on_end_wanted(
+        self, broker: str, slot: int, wanted: EndWorker, running: tuple[int, int] | None, alone: AloneFuture | None
+    ) -> list[Action]:  # fmt: skip
+        """A Broker says that Futures of a Worker were cancelled; what the Worker runs, its crash cells say."""
+        if self._living.get(slot) != wanted.worker or self._brokers[self.broker_of(slot)].name != broker:
+            return []
+        number = victim(wanted, running, alone)
+        return [KillWorker(slot)] if number is not None and self._cancels.kill(slot, wanted.piece, number) else []
+
+    def end_cancelled(self, slot: int) -> tuple[int, int] | None:
+        """A Worker has ended; return for which cancelled Future it was killed, if it was, as (piece, id)."""
+        return self._cancels.end(slot)
 
     def on_stand_in_wanted(self, broker: str) -> list[Action]:
         """A Broker has Futures with a time limit that no Worker of it may start."""

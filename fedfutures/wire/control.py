@@ -183,6 +183,16 @@ class StandInWanted:
 
 
 @dataclass(slots=True)
+class EndWorker:
+    """A Broker to its host process: one of these Futures of this Worker was cancelled; if it runs, end the Worker."""
+
+    worker: str
+    piece: int
+    futures: list[int]
+    begun: bool  # the Worker has said that they have begun; False: only if its crash cells name one of them
+
+
+@dataclass(slots=True)
 class WorkerStopped:
     """Host process to its Broker: a Worker is stopped by a signal. Others are to run what it has not started."""
 
@@ -342,7 +352,7 @@ ControlFrame = (
     | HostReady | BrokerRestarted | BrokerGivenUp | WorkerOutput | WorkerEnded | BrokerBound | BrokerAccepts | LinkState
     | ExpectPeers | NoMoreWorkers | OpenStream | StreamData | StreamCredit | CloseStream | BeginRun | HostTable
     | Notice | StartRefused | NoWorkersLeft | HostProcessGone | WorkerStopped | WorkerContinued | TryPorts
-    | HostLeaves | RunPlanned | KeepNote | StandInWanted
+    | HostLeaves | RunPlanned | KeepNote | StandInWanted | EndWorker
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

@@ -204,6 +204,7 @@ class Cancel:
 
     piece: int
     ids: list[int]
+    running: bool = False  # also those that run: their Workers are ended; answered by ``Results`` alone
 
 
 @dataclass(slots=True)

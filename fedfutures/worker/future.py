@@ -48,6 +48,7 @@ class Home(Protocol):
 
     def wait(self, future: Future, timeout: float | None) -> None: ...
     def cancel(self, future: Future) -> bool: ...
+    def end(self, future: Future) -> bool: ...
     def adapt(self, waiter: Any, future: Future) -> None: ...
     def wake_greenlets(self, greenlets: list[Any]) -> None: ...
 
@@ -174,14 +175,19 @@ class Future(KnownRun, concurrent.futures.Future[T]):
         """Return whether the Future was cancelled."""
         return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
 
-    def cancel(self) -> bool:
+    def cancel(self, *, running: bool = False) -> bool:
         """Try to cancel; return False when the Future is running or done already.
 
         A Future that was sent but has not started is fetched back, which takes one round trip.
+
+        running
+            True also ends one that runs: its Worker is killed, with all that the call has started, and another takes
+            its place. False is returned where the Future was done before, where it runs in the Worker that asks, and
+            where nothing is heard of its end within five seconds.
         """
         if self._home is None:
             return super().cancel()
-        return self._home.cancel(self)
+        return self._home.end(self) if running else self._home.cancel(self)
 
     def result(self, timeout: float | None = None) -> T:
         """Return the value; raise the exception that the call raised, ``CancelledError`` or ``TimeoutError``."""

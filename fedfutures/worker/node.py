@@ -66,9 +66,9 @@ class Node:
         """Return when the Future is done or the time, in seconds, is over."""
         self.submissions.wait(future, timeout)
 
-    def cancel_all(self, futures: list[Future[Any]]) -> int:
-        """Cancel those that have not started; return how many those are."""
-        return self.submissions.cancel_all(futures)
+    def cancel_all(self, futures: list[Future[Any]], *, running: bool = False) -> int:
+        """Cancel those that have not started, or with `running` those that are not done; return how many those are."""
+        return self.submissions.cancel_all(futures, running=running)
 
     def call_soon(self, due: Due) -> bool:
         """Have something called by whoever drives next; False if the node is closed."""

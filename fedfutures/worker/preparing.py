@@ -23,7 +23,7 @@ from ..program.modules import MAIN
 from ..program.namespaces import Namespaces
 from ..program.pickling import VariableUnpickler, find
 from ..program.snapshots import key_of
-from ..supervision.machine import INITIALIZER_EXIT_CODE
+from ..supervision.actions import INITIALIZER_EXIT_CODE
 from ..wire import functions
 from ..wire.captured import may_be_written
 from . import current, interrupts

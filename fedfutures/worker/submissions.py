@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from ..errors import FederationLost
@@ -86,7 +86,7 @@ class Submissions:
         self.numbers = journal.numbers(self.name)
         self.lost: FederationLost | None = None
         self.retrier = Retrier(driver, self.numbers, self._queue_again)
-        self.cancelling = Cancelling(driver, self.futures, driver.callbacks, self.retrier.drop)
+        self.cancelling = Cancelling(driver, self.futures, driver.callbacks, self.retrier.drop, self.offer_alone)
         self._sealed = SealedFutures()
         self.late: Any = None  # keeps back what would not be done before the walltime is over (:mod:`.late_futures`)
         self._packing: Any = None
@@ -110,6 +110,10 @@ class Submissions:
     def heed(self, late: Any) -> None:
         """From now on give nothing that would be late."""
         self.late = late
+
+    def draw_numbers_by(self, numbers: Iterator[int]) -> None:
+        """From now on take the numbers of Futures from there."""
+        self.numbers = numbers
 
     def handlers(self) -> dict[type, Callable[[Any], None]]:
         """Return what takes the machine's actions about own Futures."""
@@ -187,8 +191,8 @@ class Submissions:
         return rules.Offer(digest, ids, payloads, len(self.own), priority, root, conditions)
 
     def _put_back(self, future: Future[Any], priority: int) -> None:
-        runs_elsewhere = future.alone and self.machine.role == "worker"
-        (self.alone if runs_elsewhere else self.own).put_back(future, priority)
+        is_urgent = number_of(future) in self.cancelling.ending or (future.alone and self.machine.role == "worker")
+        (self.alone if is_urgent else self.own).put_back(future, priority)
 
     def _packed(self, future: Future[Any]) -> Any:
         """Return the call of a Future of a Worker, packed; None if it has started, or cannot travel: then it fails."""
@@ -339,9 +343,14 @@ class Submissions:
         """Cancel a Future that has not started."""
         return self.cancelling.cancel(future)
 
-    def cancel_all(self, futures: list[Future[Any]]) -> int:
-        """Cancel those that have not started; return how many those are."""
-        return self.cancelling.cancel_all(futures)
+    def cancel_all(self, futures: list[Future[Any]], *, running: bool = False) -> int:
+        """Cancel those that have not started, or with `running` those that are not done; return how many those are."""
+        return self.cancelling.end_all(futures) if running else self.cancelling.cancel_all(futures)
+
+    def end(self, future: Future[Any]) -> bool:
+        """Cancel a Future that has not ended."""
+        self.cancelling.end_all([future])
+        return future.cancelled()
 
     def cancel_open(self) -> None:
         """Cancel all that has not started; what was given is done when the Broker has answered."""

@@ -47,7 +47,7 @@ class Node:
     def call_soon(self, due: Any) -> bool:
         return False
 
-    def cancel_all(self, futures: Iterable[Future]) -> int:
+    def cancel_all(self, futures: Iterable[Future], *, running: bool = False) -> int:
         return sum(future.cancel() for future in futures)
 
     def finish(self, place: int = 0, seconds: float = 0.001, error: BaseException | None = None) -> None:

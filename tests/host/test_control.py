@@ -11,8 +11,9 @@ import pytest
 
 from fedfutures.host.control import HostControl
 from fedfutures.host.relay import Relay
+from fedfutures.supervision.actions import Tell
 from fedfutures.supervision.brokers import broker_places
-from fedfutures.supervision.machine import HostMachine, Tell
+from fedfutures.supervision.machine import HostMachine
 from fedfutures.wire.control import (
     AcceptBroker,
     BrokerAccepts,
@@ -43,7 +44,7 @@ class Here:
         self.machine = HostMachine("h", 2, 2)
         self.machine.begin_brokers(0.0)
         self.relay = Relay(directory, self.sent.append, select.poll())
-        self.control = HostControl(self.machine, self.relay, self.sent.append)
+        self.control = HostControl(self.machine, self.relay, self.sent.append, lambda name: None)
 
     def on(self, frame: ControlFrame) -> Any:
         return self.control.on_frame(frame)

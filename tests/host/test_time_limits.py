@@ -12,7 +12,8 @@ from fedfutures.host.marks import Mark
 from fedfutures.host.memory_limits import MemoryLimits
 from fedfutures.host.memory_use import LOOK_SECONDS
 from fedfutures.host.time_limits import TimeLimits
-from fedfutures.supervision.machine import AbortWorker, HostMachine
+from fedfutures.supervision.actions import AbortWorker
+from fedfutures.supervision.machine import HostMachine
 from fedfutures.supervision.overruns import AloneFuture
 
 

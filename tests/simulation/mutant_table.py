@@ -29,6 +29,7 @@ SESSIONS = "broker.sessions.Sessions."
 LEDGER = "broker.ledger.Ledger."
 SETTLEMENT = "broker.results.Settlement."
 RECOVERY = "broker.recovery.Recovery."
+ENDINGS = "broker.endings.Endings."
 ADOPTION = "broker.adoption.Adoption."
 CLAIMS = "broker.claims.Claims."
 ACCOUNT = "broker.ledger.Account."
@@ -196,7 +197,8 @@ OF_LOSSES = (
     Mutant("leaver-keeps-intakes", "what a submitter gave stays when it has left",
            BROKER + "_remove", "self.recovery.drop_submissions(name, now)", "pass"),
     Mutant("leaver-work-goes-on", "holders are not told that a submitter has left",
-           RECOVERY + "drop_submissions", "self._recall(self._ledger.close(name), now)", "self._ledger.close(name)"),
+           RECOVERY + "drop_submissions",
+           "self._recall(self._ledger.close(name), now, running=", "self._ledger.close(name), ("),
     Mutant("hopeless-wait", "nobody is told when no Worker will come",
            BROKER + "step", "recovery.gave_up is not None and load.is_deserted()", "False"),
     Mutant("second-attempt-goes-on", "a late result does not cancel the attempt that took its place",
@@ -206,7 +208,7 @@ OF_LOSSES = (
     Mutant("cancelled-runs-again", "what was cancelled and comes back runs once more",
            LEDGER + "take_back", "[i for i, _ in taken if i in piece.unwanted]", "[]"),
     Mutant("broker-keeps-cancel", "a Broker does not pass Cancel on to who holds the Futures",
-           RECOVERY + "cancel", "self._recall(recalls, now)", "pass"),
+           RECOVERY + "cancel", "self._recall(recalls, now, running=cancel.running)", "pass"),
 )  # fmt: skip
 
 OF_LIMITS = (
@@ -240,6 +242,18 @@ OF_FACTS = (
            DELIVERY + "joined", "facts.joined((one.facts, len(one.ids)) for one in parts)", "first.facts"),
     Mutant("attempts-are-losses", "a Worker counts an attempt too many",
            WORKLOAD + "results", "piece.terms.crashes + 1", "piece.terms.crashes + 2"),
+)  # fmt: skip
+
+OF_CANCELS = (
+    Mutant("cancelled-run-on", "a Broker takes the cancel of what runs for that of what waits",
+           RECOVERY + "cancel", "running=cancel.running", "running=False"),
+    Mutant("neighbours-let-run-on", "a Broker does not tell others that what runs is to end",
+           RECOVERY + "_recall", "Cancel(piece.number, ids, running)", "Cancel(piece.number, ids)"),
+    Mutant("begun-unheard", "a Broker does not hear of cancelled Futures that wait in the middle",
+           ENDINGS + "on_running", "begun=True", "begun=False"),
+    Mutant("bereft-run-on", "what a cancelled Future has submitted runs on elsewhere",
+           RECOVERY + "drop_submissions", "running=self.endings.forget(name)",
+           "running=self.endings.forget(name) and False"),
 )  # fmt: skip
 
 OF_ORPHANS = (
@@ -424,7 +438,8 @@ OF_LIES = (
 )  # fmt: skip
 
 ALL: tuple[Mutant, ...] = (
-    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LIMITS, *OF_FACTS, *OF_ORPHANS, *OF_CLAIMS,
+    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LIMITS, *OF_FACTS, *OF_CANCELS, *OF_ORPHANS,
+    *OF_CLAIMS,
     *OF_SEALS, *OF_SHARING, *OF_FUNCTIONS, *OF_WORKLOADS, *OF_LOCKS, *OF_LIES,
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in ALL}

@@ -86,7 +86,7 @@ def test_a_worker_that_conceals_what_it_holds_is_noticed(monkeypatch: pytest.Mon
         return [message for message in reconciliation(*known) if type(message) is not messages.Holding]
 
     monkeypatch.setattr(machine, "reconciliation", concealing)
-    assert first_broken(range(40)) == "M4 OutcomesOnce"
+    assert first_broken(range(120)) == "M4 OutcomesOnce"
 
 
 @pytest.mark.fault("D11")

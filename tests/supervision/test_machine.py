@@ -7,6 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.limits import LIMIT_EXIT_CODE
+from fedfutures.supervision.actions import (
+    INITIALIZER_EXIT_CODE,
+    AbandonWorker,
+    Ended,
+    KillBroker,
+    KillWorker,
+    LoseBroker,
+    Say,
+    Start,
+    StartBroker,
+    Suspend,
+    Tell,
+)
 from fedfutures.supervision.attempts import (
     ENDS_LIMIT,
     ENDS_SECONDS,
@@ -17,24 +30,7 @@ from fedfutures.supervision.attempts import (
     SETTLED_SECONDS,
 )
 from fedfutures.supervision.brokers import BrokerPlace, broker_places
-from fedfutures.supervision.machine import (
-    FAILED_STARTS_LIMIT,
-    HOW_BLOCKED,
-    HOW_STOPPED,
-    HOW_TRACED,
-    INITIALIZER_EXIT_CODE,
-    AbandonWorker,
-    Ended,
-    HostMachine,
-    KillBroker,
-    KillWorker,
-    LoseBroker,
-    Say,
-    Start,
-    StartBroker,
-    Suspend,
-    Tell,
-)
+from fedfutures.supervision.machine import FAILED_STARTS_LIMIT, HOW_BLOCKED, HOW_STOPPED, HOW_TRACED, HostMachine
 from fedfutures.supervision.standstills import LOOKS_AT_A_STANDSTILL, Sight
 from fedfutures.supervision.stops import KILLED_FOR_THAT, LOOK_SECONDS, LOOKS_AT_A_STOPPED_CHILD
 from fedfutures.wire.control import ExpectPeers, NoMoreWorkers, WorkerContinued

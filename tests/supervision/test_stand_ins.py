@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fedfutures.limits import LIMIT_EXIT_CODE
-from fedfutures.supervision.machine import AbortWorker, Ended, HostMachine, KillWorker, Start
+from fedfutures.supervision.actions import AbortWorker, Ended, KillWorker, Start
+from fedfutures.supervision.machine import HostMachine
 from fedfutures.supervision.overruns import ABORT_SECONDS, AloneFuture
 from fedfutures.supervision.stand_ins import STAND_INS_AT_MOST, StandIns
 

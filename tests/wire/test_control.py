@@ -24,6 +24,7 @@ from fedfutures.wire.control import (
     ControlFrame,
     DialBroker,
     EndRun,
+    EndWorker,
     ExpectPeers,
     Heartbeat,
     HoldOutput,
@@ -96,6 +97,7 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (RunPlanned({"host": "h"}, ["h"]), "932281a4686f7374a16891a168"),
     (KeepNote("n", {"a": 1}), "9323a16e81a16101"),
     (StandInWanted("h.broker"), "9224a8682e62726f6b6572"),
+    (EndWorker("h.1", 3, [7], True), "9525a3682e31039107c3"),
 ]
 DIRECTIONS = ("Origin", "connector", "host process", "Broker", "launching side", "Either way")
 

@@ -26,7 +26,7 @@ GOLDEN: list[tuple[messages.Message, str]] = [
         "9b090302010292040592c40178c4017991920501cb3fe000000000000002c4017a",
     ),
     (messages.Return(1, [4], 2, 1, 8), "980a0302019104020108"),
-    (messages.Cancel(1, [4]), "950b0302019104"),
+    (messages.Cancel(1, [4]), "960b0302019104c2"),
     (messages.Running(1, [4], 3), "960c030201910403"),
     (messages.Constant("c", 2, b"body"), "960d0302a16302c404626f6479"),
     (messages.Bye("why"), "940e0302a3776879"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fedfutures.supervision.machine import INITIALIZER_EXIT_CODE
+from fedfutures.supervision.actions import INITIALIZER_EXIT_CODE
 from fedfutures.worker import initializing
 
 ROOT = Path(__file__).parents[2]
