@@ -28,8 +28,8 @@ from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.call_terms import CallTerms
-from ..worker.future import Future
-from ..worker.future_fields import attend_cuts, failure_of, is_finished, put_value, value_of
+from ..worker.future import Future, attend_cuts, put_value
+from ..worker.future_fields import failure_of, is_finished, value_of
 from ..worker.seeding import SeededItems
 from ..worker.slices import Columns, Slice
 from ..worker.streams import Stream

@@ -17,8 +17,7 @@ from ..program import safe_points
 from ..program.callables import not_callable, shown
 from ..worker import seeding
 from ..worker.call_terms import CallTerms, checked_terms
-from ..worker.future import Future, settle
-from ..worker.future_fields import wait_for_any
+from ..worker.future import Future, settle, wait_for_any
 from ..worker.slices import OneItem, Slice, WholeSlice
 from ..worker.unasked import bystanders
 from .feeding import Feeder

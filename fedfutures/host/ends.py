@@ -27,7 +27,7 @@ _NOBODY = (0, 0, 0, 0, 0)
 class End(NamedTuple):
     """The end of a Worker, for the machine of the host and for others; `is_news`: people are to hear of it."""
 
-    event: Ended
+    ended: Ended
     frame: WorkerEnded
     is_news: bool
 

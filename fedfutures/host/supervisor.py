@@ -271,7 +271,7 @@ class Supervisor:
         if not self.ending:
             if end.is_news:
                 self._send(end.frame)
-            self._act(self.machine.on_worker_ended(end.event, time.monotonic()))
+            self._act(self.machine.on_worker_ended(end.ended, time.monotonic()))
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 

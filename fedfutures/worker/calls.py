@@ -31,8 +31,8 @@ from . import failing
 from . import slices as slices  # registers the wrappers that definitions may name
 from .capture import CapturedCall
 from .driver import DRIVEN, PUMP_DUE, Driver
-from .future import Future, settle
-from .future_fields import home_of, invoke_callbacks
+from .future import Future, invoke_callbacks, settle
+from .future_fields import home_of
 from .interrupts import calls_futures
 from .plain import ATOMS
 from .results import dump_result

@@ -13,7 +13,6 @@ import concurrent.futures
 import contextlib
 import logging
 import threading
-import weakref
 from collections.abc import Callable, Container
 from concurrent.futures import CancelledError
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
@@ -27,6 +26,7 @@ from ..wire.functions import name_of
 from ..wire.printed import Printed
 from . import current, journal, unasked
 from .known import KnownRun
+from .waiters import NodeWaiters
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -51,19 +51,6 @@ class Home(Protocol):
     def end(self, future: Future) -> bool: ...
     def adapt(self, waiter: Any, future: Future) -> None: ...
     def wake_greenlets(self, greenlets: list[Any]) -> None: ...
-
-
-class _Waiters(list[Any]):
-    """The standard library's waiters for one Future; each is made to wait the way its node waits."""
-
-    def __init__(self, home: Home, future: Future) -> None:
-        self._home, self._future = home, weakref.ref(future)
-
-    def append(self, waiter: Any) -> None:
-        future = self._future()
-        if future is not None:
-            self._home.adapt(waiter, future)
-        super().append(waiter)
 
 
 class Future(KnownRun, concurrent.futures.Future[T]):
@@ -148,8 +135,8 @@ class Future(KnownRun, concurrent.futures.Future[T]):
 
     @property
     def _waiters(self) -> list[Any]:  # type: ignore[override]
-        if self._home is not None and type(self._waiting) is not _Waiters:
-            self._waiting, greenlets = _Waiters(self._home, self), self._waiting
+        if self._home is not None and type(self._waiting) is not NodeWaiters:
+            self._waiting, greenlets = NodeWaiters(self._home.adapt, self), self._waiting
             self._waiting.extend(greenlets or ())
         elif self._waiting is None:
             self._waiting = []
@@ -273,6 +260,25 @@ class Future(KnownRun, concurrent.futures.Future[T]):
 def _is_for_the_program() -> bool:
     """Whether Ctrl-C that comes here is meant for the program: in its main thread."""
     return current.is_origin and threading.current_thread() is threading.main_thread()
+
+
+invoke_callbacks = Future._invoke_callbacks
+
+
+def put_value(future: Future, value: Any) -> None:
+    """Replace the outcome of a Future that has finished."""
+    future._exception, future._result = None, value
+
+
+def wait_for_any(signal: Future, others: Any) -> Future:
+    """Make a Future stand for others, any of which will do."""
+    signal.awaits = others
+    return signal
+
+
+def attend_cuts(future: Future, on_cut: Callable[[Future, int], object]) -> None:
+    """Have a callback told, when the slice of a map is cut, how many items it keeps."""
+    future.on_cut = on_cut
 
 
 def sleep_until_done(future: Future, timeout: float | None) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable
-from concurrent.futures._base import FINISHED
 from operator import attrgetter
 from typing import Any
 
@@ -40,23 +39,4 @@ value_of: Callable[[concurrent.futures.Future[Any]], Any] = attrgetter("_result"
 
 def is_finished(future: Future) -> bool:
     """Whether a Future has a value or an exception: it was not cancelled."""
-    return future._state == FINISHED
-
-
-def put_value(future: Future, value: Any) -> None:
-    """Replace the outcome of a Future that has finished."""
-    future._exception, future._result = None, value
-
-
-def wait_for_any(signal: Future, others: Any) -> Future:
-    """Make a Future stand for others, any of which will do."""
-    signal.awaits = others
-    return signal
-
-
-def attend_cuts(future: Future, on_cut: Callable[[Future, int], object]) -> None:
-    """Have a callback told, when the slice of a map is cut, how many items it keeps."""
-    future.on_cut = on_cut
-
-
-invoke_callbacks = Future._invoke_callbacks
+    return future.done() and not future.cancelled()

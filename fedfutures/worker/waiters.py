@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -34,6 +35,19 @@ class Suspends(Protocol):
     def waits_in_place(self) -> bool: ...
     def switch_out(self, waiter: Waiter, deadline: float | None, what: Any = None) -> None: ...
     def wake_greenlets(self, greenlets: list[Any]) -> None: ...
+
+
+class NodeWaiters(list[Any]):
+    """The standard library's waiters for one Future; each is made to wait the way its node waits."""
+
+    def __init__(self, adapt: Callable[[Any, Any], None], future: Any) -> None:
+        self._adapt, self._future = adapt, weakref.ref(future)
+
+    def append(self, waiter: Any) -> None:
+        future = self._future()
+        if future is not None:
+            self._adapt(waiter, future)
+        super().append(waiter)
 
 
 class GreenEvent:

@@ -27,7 +27,7 @@ def test_what_was_resolved() -> None:
     error = ValueError("wrong")
     failed = asked.resolved(None, None, error)
     assert (fields.failure_of(failed), failed.exception()) == (error, error)
-    fields.put_value(failed, 4)
+    asked.put_value(failed, 4)
     assert failed.result() == 4
 
 
@@ -54,7 +54,7 @@ def test_waiting_in_another_thread() -> None:
 def test_callbacks_and_cuts_are_told() -> None:
     future: Future[int] = Future()
     told: list[Any] = []
-    fields.attend_cuts(future, lambda cut, kept: told.append((cut is future, kept)))
+    asked.attend_cuts(future, lambda cut, kept: told.append((cut is future, kept)))
     assert future.on_cut is not None
     future.on_cut(future, 3)
     future.add_done_callback(lambda done: told.append(done.result()))

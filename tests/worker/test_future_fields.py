@@ -5,20 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future as Standard
 from typing import Any
 
-from fedfutures.worker.future import Future, settle
-from fedfutures.worker.future_fields import (
-    attend_cuts,
-    call_of,
-    failure_of,
-    home_of,
-    invoke_callbacks,
-    is_finished,
-    number_of,
-    priority_of,
-    put_value,
-    value_of,
-    wait_for_any,
-)
+from fedfutures.worker.future import Future, attend_cuts, invoke_callbacks, put_value, settle, wait_for_any
+from fedfutures.worker.future_fields import call_of, failure_of, home_of, is_finished, number_of, priority_of, value_of
 
 
 def test_of_one_that_waits() -> None:
