@@ -5,7 +5,7 @@
     FedfuturesError
     ├── FutureError                 something became of one Future
     │   ├── PoisonedFuture          each Worker that ran it died
-    │   │   ├── FutureLost          its Worker died, and it may run once at most
+    │   │   ├── FutureLost          whoever had it died, and it may start once at most
     │   │   └── OutOfMemory         it used more memory than it might, or the host had none left
     │   ├── TaskTimeout             it took longer than its time limit
     │   ├── ArgumentLoadError       its function or arguments could not be loaded on the Worker
@@ -118,7 +118,26 @@ def _advice(status: str, has_dump: bool) -> str:
 
 
 class FutureLost(PoisonedFuture):
-    """The Worker that ran the Future died, and the Future may run once at most."""
+    """The Future may start once at most (``options(idempotent=False)``), may have started, and whoever had it is gone.
+
+    Attributes: as of :class:`PoisonedFuture`; `host` and `worker` are "" where nobody knows who had it, and `attempts`
+    is 1.
+    """
+
+    _made_of = ("function", "host", "worker", "status", "attempts", "dump", "call")
+
+    def __init__(
+        self, function: str, host: str, worker: str, status: str, attempts: int = 1, dump: str = "", call: str = ""
+    ) -> None:  # fmt: skip
+        self.function, self.call, self.attempts = function, call or f"{function}(...)", attempts
+        self.host, self.worker, self.status, self.dump = host, worker, status, dump
+        place = f" on host {host}" if host else ""
+        holder = f"Worker {worker}{place} had it" if worker else "Which Worker had it is not known"
+        text = (
+            f"{self.call} may have started, and is not started again, since it has idempotent=False. {holder}: "
+            f"{status}. Look at what it may have done already, and submit it again if it has done nothing."
+        )
+        FutureError.__init__(self, text + (f"\n{dump}" if dump else ""))
 
 
 class OutOfMemory(PoisonedFuture):

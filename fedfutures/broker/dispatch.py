@@ -67,6 +67,8 @@ class Dispatch:
             count = lot.together
         if count and lot.terms.crashes:
             count, spent = 1, True
+        elif count and lot.terms.is_once:  # what waits behind one would be in doubt with it
+            count, spent = int(not any(piece.terms.is_once for piece in load.account.held.values())), True
         return min(count, len(lot.ids)), spent
 
     def give_alone(self, now: float, *, hopeless: bool) -> list[Lot]:

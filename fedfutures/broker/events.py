@@ -36,10 +36,15 @@ class PeerLost:
     ended_for: EndedFor | None = None
     nested: bool = False  # an own Future of the running one ran inside of it
     printed: tuple[list[int], list[str]] | None = None  # a Future, [piece, id], and its standard output and error
+    begun: tuple[int, int] | None = None  # which Future that starts once at most had begun last; None: nobody knows
 
     def printed_by(self, piece: int, number: int) -> tuple[list[str], ...]:
         """Return what this Future had printed, as the last part of a report; nothing where that is not known."""
         return () if self.printed is None or self.printed[0] != [piece, number] else (self.printed[1],)
+
+
+LEFT = PeerLost("", "it has left on purpose", False, None, "", "", begun=(0, 0))
+"""How a Worker ends that has told its Broker so: it has begun nothing of which it has not said the outcome."""
 
 
 @dataclass(slots=True)

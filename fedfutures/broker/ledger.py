@@ -202,19 +202,29 @@ class Ledger:
             self._wait(lot, first=True)
         return [(intake, unwanted)] if unwanted else []
 
-    def take_back_all(self, name: str, parts: int, key: Hashable = None) -> list[Cancelled]:
-        """Take back all that a peer holds, what was given last first, except what it had submitted itself."""
+    def take_back_all(
+        self, name: str, parts: int, key: Hashable = None, *, keeps_once: bool = False
+    ) -> list[Cancelled]:  # fmt: skip
+        """Take back all that a peer holds, what was given last first, except what it had submitted itself.
+
+        With `keeps_once` it keeps what starts once at most, and may have.
+        """
         account = self.accounts[name]
         cancelled: list[Cancelled] = []
-        for piece in sorted(account.held.values(), key=lambda piece: -piece.key):
+        held = sorted(account.held.values(), key=lambda piece: -piece.key)
+        kept = [piece for piece in held if piece.terms.is_once and piece.intake is not None] if keeps_once else []
+        for piece in held:
+            if piece in kept:
+                continue
             if piece.intake is not None and piece.intake.giver == name:
                 del piece.intake.pieces[name, piece.key]
                 self._release(piece.intake, len(piece.pending))
             elif piece.intake is not None:
                 cancelled += self.take_back(piece, list(piece.pending), piece.terms.after_loss(), parts, key)
-        account.held.clear()
-        account.shards.clear()
-        account.pending = 0
+        account.held = {piece.key: piece for piece in reversed(kept)}
+        shards = {piece.number for piece in kept}
+        account.shards = {number: keys for number, keys in account.shards.items() if number in shards}
+        account.pending = sum(len(piece.pending) for piece in kept)
         self.changed.add(name)
         return cancelled
 

@@ -26,7 +26,7 @@ from .deferrals import Deferrals, Deferred
 from .delivery import Delivery
 from .dispatch import SET_ASIDE, Dispatch
 from .downloads import Downloads
-from .events import Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped
+from .events import LEFT, Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped
 from .fetches import Fetches
 from .functions import Functions
 from .ledger import Ledger
@@ -118,7 +118,7 @@ class BrokerMachine:
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
         times = [self.outbox.due, self.load.due, self.segment_cache.due, self.dispatch.stand_ins.deadline()]
-        times += [self.downloads.deadline(), self.fetches.deadline(), self.recovery.endings.deadline()]
+        times += [self.downloads.deadline(), self.fetches.deadline(), *self.recovery.deadlines()]
         if self.peers.neighbours or self.sessions.dials:
             times.append(self.sessions.deadline())
         if self.adoption.orphans or self.queries.open or self.recovery.expected:
@@ -141,7 +141,7 @@ class BrokerMachine:
             self.segment_cache.tick(now, self.ledger.is_open, (constant.body for constant in constants))
         if self.adoption.orphans:
             self.adoption.expire(now)
-        for part in (self.queries, self.dispatch.stand_ins, self.recovery.endings):
+        for part in (self.queries, self.dispatch.stand_ins, self.recovery.endings, self.recovery):
             part.expire(now)
         if self.recovery.expected and self.recovery.is_to_announce(now):
             self.load.announce()
@@ -205,8 +205,7 @@ class BrokerMachine:
                 self._add(new, now)
 
     def _on_welcome(self, name: str, welcome: messages.Welcome, now: float) -> None:
-        peer = self.sessions.on_welcome(name, welcome)
-        if peer is not None and peer is self.peers.get(name):
+        if (peer := self.sessions.on_welcome(name, welcome)) is not None and peer is self.peers.get(name):
             assert peer.link is not None
             self._on_heard(peer, now)
             peer.link.welcomed(now)
@@ -227,8 +226,7 @@ class BrokerMachine:
             self._on_heard(peer, now)
 
     def _on_pong(self, name: str, pong: messages.Pong, now: float) -> None:
-        peer = self.peers.get(name)
-        if peer is not None and peer.link is not None:
+        if (peer := self.peers.get(name)) is not None and peer.link is not None:
             peer.link.pong(pong.token, now)
             self.load.note_link()
             self._on_heard(peer, now)
@@ -276,8 +274,7 @@ class BrokerMachine:
 
     def _on_silence(self, peer: Peer, now: float) -> None:
         """Nothing is heard of a neighbour: what it holds is given out again."""
-        self.recovery.doubt(peer.name)
-        self.recovery.take_back_all(peer.name, len(self.peers.workers), now)
+        self.recovery.on_silence(peer.name, len(self.peers.workers), now)
         self.adoption.on_peer_lost(peer.name)
         self.load.on_silence(peer.name)
         self.queries.on_peer_lost(peer.name, now)
@@ -285,10 +282,9 @@ class BrokerMachine:
     def _on_lost(self, event: PeerLost, now: float) -> None:
         self.sessions.on_end(event.peer)
         self.recovery.on_end(event.peer)
-        peer = self.peers.get(event.peer)
-        if peer is not None:
+        if (peer := self.peers.get(event.peer)) is not None:
             self.recovery.blame(event, len(self.peers.workers), now)
-            self._remove(peer, now)
+            self._remove(peer, now, event)
 
     def _on_stopped(self, event: PeerStopped, now: float) -> None:
         if self.peers.stop(event.peer):
@@ -300,12 +296,12 @@ class BrokerMachine:
             self.load.on_continued(event.peer)
             self.recovery.recall_doubtful(self.peers[event.peer], now)
 
-    def _remove(self, peer: Peer, now: float) -> None:
+    def _remove(self, peer: Peer, now: float, how: PeerLost | None = None) -> None:
         """Forget a peer: what it held runs again, what it submitted is dropped."""
         name = peer.name
         self.peers.leave(peer)
         self.claims.on_peer_gone(name, returns=peer.link is not None)
-        self.recovery.take_back_all(name, len(self.peers.workers), now)
+        self.recovery.take_back_all(name, len(self.peers.workers), now, how=how)
         self.adoption.on_peer_lost(name)
         self.recovery.drop_submissions(name, now)
         self.load.leave(name)
@@ -331,7 +327,8 @@ class BrokerMachine:
 
     def _on_batch(self, peer: Peer, batch: messages.Batch, now: float) -> None:
         terms = terms_of(batch)
-        if not (peer.far or self.adoption.orphans) and batch.function in self.functions.definitions:
+        simple = not (peer.far or self.adoption.orphans or terms.may_have_begun)
+        if simple and batch.function in self.functions.definitions:
             self.ledger.admit(peer.name, batch.piece, terms, batch.ids, batch.payloads)
             self.load.on_batch(peer.name, batch)
             return
@@ -339,7 +336,9 @@ class BrokerMachine:
         self.load.on_batch(peer.name, batch)
         if self.adoption.orphans:
             self.adoption.claim(lot, now)
-        if peer.far and lot.ids:
+        if terms.may_have_begun and lot.ids:
+            self.recovery.once.wait(lot, now)
+        elif peer.far and lot.ids:
             self.deferrals.defer_futures(peer.name, lot, now)
         if lot.ids and lot.key is ARRIVED:
             self.dispatch.place(lot, now)
@@ -418,7 +417,7 @@ HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
     messages.Constant: BrokerMachine._on_constant,
     messages.Inquire: lambda broker, peer, it, now: broker.queries.on_inquire(peer, it, now),
     messages.Answer: lambda broker, peer, it, now: broker.queries.on_answer(peer, it, now),
-    messages.Bye: lambda broker, peer, _, now: broker._remove(peer, now),
+    messages.Bye: lambda broker, peer, _, now: broker._remove(peer, now, LEFT),
     messages.Drop: lambda broker, peer, it, now: broker.transfers.on_drop(peer, it),
     messages.Fetch: lambda broker, peer, it, now: broker.fetches.on_fetch(peer, it, now),
     messages.Fetched: lambda broker, peer, it, now: broker.fetches.on_fetched(peer, it, now),

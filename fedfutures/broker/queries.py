@@ -17,6 +17,7 @@ from .downloads import Downloads
 from .functions import Functions
 from .ledger import Ledger
 from .load import Load
+from .once import NAMED_AGAIN
 from .outbox import Outbox
 from .peers import Peer, Peers
 from .recovery import Recovery
@@ -84,6 +85,8 @@ class Queries:
                 return f"waits at Broker {self._name} for the definition of function {lot.key.hex()[:8]}"
             if lot.key == SET_ASIDE:
                 return f"waits at Broker {self._name} for a Worker in which no other Future waits: it has one to itself"
+            if lot.key == NAMED_AGAIN:
+                return f"waits at Broker {self._name} for whoever has it: it starts once at most, and may have begun"
             if isinstance(lot.key, Deferred):
                 return f"waits at Broker {self._name} {self._deferrals.explain(lot.key)}"
         for piece in self._ledger.held(submitter, number):

@@ -34,6 +34,7 @@ from .events import EndedFor, LossReason, PeerLost
 from .files import Sweep
 from .ledger import Account, Ledger, Recall
 from .lots import Lot, Piece
+from .once import OnceFutures
 from .outbox import Outbox
 from .peers import Peer, Peers
 from .segment_cache import SegmentCache
@@ -60,6 +61,7 @@ class Recovery:
         self.endings = Endings(ledger, outbox)
         self.doubtful: dict[str, dict[int, list[tuple[tuple[str, int], set[int]]]]] = {}
         """By peer and piece: (who gave the Futures, which of them)."""
+        self.once = OnceFutures(ledger, delivery)
         self.crashes = 0
         self.gave_up: LossReason | None = None  # why no Worker will be started again
         self.expected: dict[str, float] = {}
@@ -105,7 +107,7 @@ class Recovery:
         if account.intakes:
             self._set_apart(account, lost.running, parts, now)
         for piece, _ in account.find(number, [culprit]):
-            if culprit not in piece.pending:
+            if culprit not in piece.pending or piece.terms.is_once:
                 continue
             if lost.nested and not piece.terms.conditions.is_apart:
                 self.take_back(piece, [culprit], piece.terms.after_crash_of_another(), parts, now)
@@ -128,7 +130,7 @@ class Recovery:
         It would take them along each time, and each time be another one.
         """
         for _, piece in sorted(account.held.items(), reverse=True):
-            if piece.intake is not None and piece.intake.giver != account.name:
+            if piece.intake is not None and piece.intake.giver != account.name and not piece.terms.is_once:
                 fresh = {running[1], *_not_started(piece, running)} if piece.number >= running[0] else ()
                 ids = [i for i in piece.pending if i not in fresh]
                 self.take_back(piece, ids, piece.terms.after_crash_of_another(), parts, now)
@@ -162,10 +164,35 @@ class Recovery:
         for cancelled in self._ledger.take_back(piece, ids, terms, parts):
             self._delivery.deliver_cancelled(*cancelled, now)
 
-    def take_back_all(self, name: str, parts: int, now: float, key: Hashable = None) -> None:
-        """Give out again what a peer holds, or park it under a key."""
+    def take_back_all(
+        self, name: str, parts: int, now: float, key: Hashable = None, how: PeerLost | None = None
+    ) -> None:  # fmt: skip
+        """Give out again what a peer holds, or park it under a key; `how` it has ended, where that is known."""
+        self.once.note_heard(name)
+        self.once.give_up(name, how, now, key)
+        if key is None:
+            for piece in self.once.pieces(name):
+                self.take_back(piece, list(piece.pending), piece.terms, parts, now)
         for cancelled in self._ledger.take_back_all(name, parts, key):
             self._delivery.deliver_cancelled(*cancelled, now)
+
+    def on_silence(self, name: str, parts: int, now: float) -> None:
+        """A neighbour has fallen silent: give out again what it holds, except what may start once only."""
+        self.doubt(name)
+        self.once.note_silence(name, now)
+        for cancelled in self._ledger.take_back_all(name, parts, keeps_once=True):
+            self._delivery.deliver_cancelled(*cancelled, now)
+
+    def deadlines(self) -> tuple[float | None, float | None]:
+        """When Futures that are to end, or that start once at most, have waited long enough."""
+        return self.endings.deadline(), self.once.due
+
+    def expire(self, now: float) -> None:
+        """Give up Futures that start once at most, where nobody will say what has become of them."""
+        for name in self.once.expire(now):
+            self.once.note_heard(name)
+            self.doubt(name, once=True)
+            self.once.give_up(name, None, now)
 
     def drop_submissions(self, name: str, now: float) -> None:
         """A peer that holds nothing is gone: what it submitted is dropped."""
@@ -200,16 +227,21 @@ class Recovery:
         """A submitter does not want Futures any more."""
         intake = self._ledger.accounts[name].intakes.get(cancel.piece)
         if intake is not None:
-            settled, recalls = self._ledger.cancel(intake, cancel.ids)
+            uncertain = self.once.uncertain(intake)
+            ids = [i for i in cancel.ids if i not in uncertain] if uncertain else cancel.ids
+            settled, recalls = self._ledger.cancel(intake, ids)
             for ids in settled:
                 self._delivery.deliver_cancelled(intake, ids, now)
             self._recall(recalls, now, running=cancel.running)
 
-    def doubt(self, name: str) -> None:
-        """A neighbour has fallen silent; what it holds will be taken back, and its results count if they are first."""
+    def doubt(self, name: str, *, once: bool = False) -> None:
+        """A neighbour has fallen silent; what it holds will be taken back, and its results count if they are first.
+
+        once: it is what starts once at most, since it was silent for too long.
+        """
         doubtful = self.doubtful.setdefault(name, {})
         for _, piece in sorted(self._ledger.accounts[name].held.items(), reverse=True):
-            if piece.intake is not None:
+            if piece.intake is not None and piece.terms.is_once is once:
                 doubtful.setdefault(piece.number, []).append((piece.intake.source, set(piece.pending)))
         if not doubtful:
             del self.doubtful[name]
@@ -224,7 +256,7 @@ class Recovery:
         if account.intakes:
             return
         for _, piece in sorted(account.held.items(), reverse=True):
-            ids = [] if piece.intake is None else _not_started(piece, running)
+            ids = [] if piece.intake is None or piece.terms.is_once else _not_started(piece, running)
             if ids:
                 doubtful = self.doubtful.setdefault(name, {}).setdefault(piece.number, [])
                 doubtful.append((piece.intake.source, set(ids)))  # type: ignore[union-attr]
@@ -232,6 +264,7 @@ class Recovery:
 
     def recall_doubtful(self, peer: Peer, now: float) -> None:
         """It is heard again, or goes on: it is asked to drop what others do meanwhile."""
+        self.once.note_heard(peer.name)
         for number, parts in sorted(self.doubtful.get(peer.name, {}).items()):
             ids = sorted(i for _, some in parts for i in some)
             self._outbox.send(peer, Cancel(number, ids), now)

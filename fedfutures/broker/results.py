@@ -70,7 +70,7 @@ class Settlement:
         odd = {i for i, kind in results.odd if kind == CANCELLED and i in piece.pending and i not in piece.unwanted}
         if not odd:
             return results
-        self._ledger.take_back(piece, sorted(odd), piece.terms, len(self._peers.workers))
+        self._ledger.take_back(piece, sorted(odd), piece.terms.not_begun(), len(self._peers.workers))
         return only(results, set(results.ids) - odd)
 
     def on_running(self, name: str, running: Running, now: float) -> None:
@@ -94,6 +94,9 @@ class Settlement:
     def run_again(self, name: str, results: Results, now: float) -> None:
         """Outcomes are not to be had: their Futures run as the next attempt."""
         for piece, ids in self._ledger.accounts[name].find(results.piece, results.ids):
+            if piece.terms.is_once:
+                self._recovery.once.lose(piece, ids, "it has finished, and its result could not be fetched", now)
+                continue
             self._recovery.take_back(piece, ids, piece.terms.after_loss(), len(self._peers.workers), now)
         self._forget(name, results.piece, results.ids)
 
@@ -103,7 +106,7 @@ class Settlement:
         account.require_given(back.piece)
         found = account.find(back.piece, back.ids)
         for piece, ids in found:
-            terms = piece.terms
+            terms = piece.terms.not_begun()
             if peer.link is not None:
                 terms = terms.after_return(peer.name, back.attempt, back.crashes, back.flags)
             self._recovery.take_back(piece, ids, terms, len(self._peers.workers), now)

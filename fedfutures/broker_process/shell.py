@@ -307,7 +307,7 @@ class BrokerShell:
             ended_for = EndedFor(frame.ended_for, frame.ended_piece, frame.ended_future, frame.figure, frame.bound)
         running = _running(frame)
         printed = (frame.printed, [frame.out, frame.err]) if frame.printed else None
-        more = ended_for, frame.nested, printed
+        more = ended_for, frame.nested, printed, (frame.once_piece, frame.once_future)
         self._step(PeerLost(frame.worker, frame.status, frame.blame, running, frame.dump, frame.host, *more))
 
     @failpoints.delayed("broker.tell")

@@ -70,6 +70,20 @@ class Terms(NamedTuple):
         """Whether each has a Worker to itself."""
         return self.conditions is not FREE and self.conditions.is_alone
 
+    @property
+    def is_once(self) -> bool:
+        """Whether each starts once at most."""
+        return self.conditions is not FREE and self.conditions.is_once
+
+    @property
+    def may_have_begun(self) -> bool:
+        """Whether each starts once at most, and nobody knows that it has not started."""
+        return self.attempt > 1 and self.is_once
+
+    def not_begun(self) -> Terms:
+        """Return the terms of Futures that come back from who had them, and has not started them."""
+        return self._replace(attempt=1) if self.may_have_begun else self
+
     def after_loss(self) -> Terms:
         """Return the terms of the next attempt, since whoever had this one is gone."""
         return self._replace(attempt=min(self.attempt + 1, MAX_COUNT), barred=())
@@ -93,8 +107,8 @@ class Terms(NamedTuple):
 
     def after_return(self, neighbour: str, attempt: int, crashes: int, flags: int = 0) -> Terms:
         """Return the terms of Futures that a neighbour gives back, and what has become of them there."""
-        return self._replace(
-            attempt=max(self.attempt, attempt),
+        return self.not_begun()._replace(
+            attempt=1 if self.is_once else max(self.attempt, attempt),
             crashes=max(self.crashes, crashes),
             barred=(*self.barred, neighbour),
             conditions=self.conditions.plus(flags) if flags else self.conditions,

@@ -43,7 +43,8 @@ class CallOptions(Caller):
     retries:
         How often a call that raises is tried again, or :class:`Retries`, which say also upon what and when.
     idempotent:
-        False: each call may start once at most. If its Worker dies it raises :class:`~fedfutures.errors.FutureLost`.
+        False: each call may start once at most. If whoever has it dies, and it may have started, it raises
+        :class:`~fedfutures.errors.FutureLost`.
     cancellable:
         True: ``future.cancel(running=True)`` ends each call, also where it would run inside the Future that submits it.
     memory:

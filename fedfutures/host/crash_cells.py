@@ -14,7 +14,7 @@ from ..wire.messages import MAX_COUNT, MAX_PIECE
 from .capture_ring import RING_BYTES, CaptureRing
 
 PIECE, NUMBER, READY, HALF, SENT, ALONE_PIECE, ALONE_NUMBER, OVER_AT, LOOK_AT, NESTED = range(10)
-MAY_USE, BEGUN_BYTES, READY_BYTES, WAITS_PIECE, WAITS_NUMBER = range(10, 15)
+MAY_USE, BEGUN_BYTES, READY_BYTES, WAITS_PIECE, WAITS_NUMBER, ONCE_PIECE, ONCE_NUMBER = range(10, 17)
 SPOOL_BYTES = 64 << 10
 
 
@@ -42,6 +42,11 @@ class CrashCells:
         """Return (piece, id) of the Future that was running, or None; what died may have written anything."""
         piece, number = self.cells[PIECE], self.cells[NUMBER]
         return (piece, number) if 0 < piece <= MAX_PIECE and number <= MAX_COUNT else None
+
+    def begun_once(self) -> tuple[int, int]:
+        """Return (piece, id) of the last Future that has begun of those that start once at most; (0, 0): none."""
+        piece, number = self.cells[ONCE_PIECE], self.cells[ONCE_NUMBER]
+        return (piece, number) if 0 < piece <= MAX_PIECE and number <= MAX_COUNT else (0, 0)
 
     @property
     def nested(self) -> bool:

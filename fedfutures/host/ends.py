@@ -61,10 +61,11 @@ class Ends:
             ended_for = OUT_OF_MEMORY, *running, most, self._kills.bound()
         piece, future = running or (0, 0)
         printed = child.printed(*(ended_for[1:3] if ended_for[0] else (piece, future)))
+        begun = child.cells.begun_once()
         frame = WorkerEnded(
             child.name, self._machine.host, event.status, is_to_blame, event.initializer_raised, piece, future,
             "" if code == limits.LIMIT_EXIT_CODE else readable(child.read_dump()), *ended_for[:4], child.cells.nested,
-            ended_for[4], **printed,
+            ended_for[4], **printed, once_piece=begun[0], once_future=begun[1],
         )  # fmt: skip
         return End(event, frame, not is_orderly and killed_for not in QUIETLY)
 

@@ -31,7 +31,7 @@ from . import events as rules
 from .asking import Asking
 from .own_pieces import OwnPieces
 from .requests import Requests
-from .workload import Workload
+from .workload import Workload, refusal_of
 
 HELLO_AGAIN_SECONDS = 0.25
 IDLE_HEARTBEAT_SECONDS = 5.0
@@ -134,8 +134,7 @@ class WorkerMachine:
 
     def _tick(self, event: Tick, now: float) -> None:
         if not self.linked:
-            hello = self._introduction.hello(self._session, now)
-            if hello is not None:
+            if (hello := self._introduction.hello(self._session, now)) is not None:
                 self._send(hello, now)
             return
         for sequence, message in self.channel.repeat(now):
@@ -228,8 +227,11 @@ class WorkerMachine:
             self._actions.append(rules.Run(piece.number, function.body))
 
     def _on_batch(self, batch: messages.Batch, now: float) -> None:
-        piece = self.workload.hold(batch)
         self.asking.came(len(batch.ids), spent=batch.spent)
+        if (refusal := refusal_of(batch, self.name, self._pack)) is not None:
+            self._send(refusal, now)
+            return
+        piece = self.workload.hold(batch)
         function = self._bodies.get(batch.function)
         if function is not None:
             piece.name = function.name
@@ -280,28 +282,26 @@ class WorkerMachine:
     # -- own Futures -------------------------------------------------------------------------------------------------
 
     def _offer(self, offer: rules.Offer, now: float) -> None:
-        definition = self.own.unsent_definition(offer.digest)
-        if definition is not None:
+        if (definition := self.own.unsent_definition(offer.digest)) is not None:
             self._send(definition, now)
         if not self.own.count:
             self._heartbeat_at = min(self._heartbeat_at, now + HEARTBEAT_SECONDS)
-        piece, count = self.own.give(offer.digest, offer.ids), len(offer.ids)
-        self.unmet = max(0, self.unmet - count)
-        self._send(
-            messages.Batch(
-                piece, self.name, offer.digest, max(1, self._sessions), 0, offer.backlog, False, offer.ids,
-                offer.payloads, offer.root or self.name, offer.priority, *offer.conditions.on_wire(),
-            ),
-            now,
-        )  # fmt: skip
+        self.unmet = max(0, self.unmet - len(offer.ids))
+        for piece, attempt, ids, payloads in self.own.give_offer(offer, self._sessions):
+            self._send(
+                messages.Batch(
+                    piece, self.name, offer.digest, attempt, 0, offer.backlog, False, ids, payloads,
+                    offer.root or self.name, offer.priority, *offer.conditions.on_wire(),
+                ),
+                now,
+            )  # fmt: skip
 
     def _on_ack(self, ack: messages.Ack, now: float) -> None:
         if ack.missing:
             self.channel.hasten(now)
 
     def _on_want(self, want: messages.Want, now: float) -> None:
-        definition = self.own.definition(want.digest)
-        if definition is not None:
+        if (definition := self.own.definition(want.digest)) is not None:
             self._send(definition, now)
         elif self.role == "origin" and is_module(want.digest):
             self._actions.append(rules.Asked(want.digest))
@@ -328,8 +328,7 @@ class WorkerMachine:
             self._send(messages.Cancel(piece, ids, event.running), now)
 
     def _on_running(self, running: messages.Running, now: float) -> None:
-        known = self.own.open_ones(running.piece, running.ids)
-        if known is not None:
+        if (known := self.own.open_ones(running.piece, running.ids)) is not None:
             self._actions.append(rules.Started(known, running.kept))
 
     # -- what is shared ----------------------------------------------------------------------------------------------

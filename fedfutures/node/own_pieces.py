@@ -9,6 +9,7 @@ from itertools import compress
 from ..errors import LocalProtocolError
 from ..wire.facts import kept
 from ..wire.messages import Function, Results
+from .events import Offer
 
 FUNCTIONS_KEPT = 1024
 """So many definitions are kept beside those that given Futures may need: a program may make one for each call."""
@@ -17,7 +18,7 @@ FUNCTIONS_KEPT = 1024
 class OwnPieces:
     """Each Future given is in one piece, until its outcome has come or a new session begins."""
 
-    __slots__ = ("_definitions", "_sent", "_uses", "count", "made", "pieces", "retrying", "where")
+    __slots__ = ("_definitions", "_once", "_sent", "_uses", "again", "count", "made", "pieces", "retrying", "where")
 
     def __init__(self) -> None:
         self.pieces: dict[int, tuple[bytes, set[int]]] = {}  # number -> (function, Futures that are open)
@@ -28,6 +29,8 @@ class OwnPieces:
         self._definitions: dict[bytes, Function] = {}
         self._uses: dict[bytes, int] = {}  # how many pieces are of each function
         self._sent: set[bytes] = set()  # functions that the Broker was sent
+        self._once: set[int] = set()  # of those given the ones that start once at most
+        self.again: set[int] = set()  # of those that were, and were taken back: they may have begun
 
     def define(self, digest: bytes, name: str, body: bytes) -> None:
         """Keep the definition of a function, to be sent with the first Batch that needs it."""
@@ -56,14 +59,32 @@ class OwnPieces:
         self._sent.add(digest)
         return self._definitions[digest]
 
-    def give(self, digest: bytes, ids: list[int]) -> int:
-        """Futures go to the Broker; return the number of their piece."""
+    def give(self, digest: bytes, ids: list[int], *, once: bool = False) -> int:
+        """Futures go to the Broker; return the number of their piece. `once`: they start once at most."""
+        if once:
+            self._once.update(ids)
         self.made += 1
         self.pieces[self.made] = (digest, set(ids))
         self._uses[digest] = self._uses.get(digest, 0) + 1
         self.where.update(dict.fromkeys(ids, self.made))
         self.count += len(ids)
         return self.made
+
+    def give_offer(self, offer: Offer, sessions: int) -> list[tuple[int, int, list[int], list[bytes]]]:
+        """Futures go to the Broker, in this session; return number, attempt, Futures and payloads of each piece.
+
+        What starts once at most goes as a second attempt only if it was given before: then nobody starts it any more.
+        """
+        ids, payloads, once = offer.ids, offer.payloads, offer.conditions.is_once
+        if not once or sessions <= 1:
+            return [(self.give(offer.digest, ids, once=once), max(1, sessions), ids, payloads)]
+        parts = []
+        for attempt in (1, sessions):
+            some = [(i, payload) for i, payload in zip(ids, payloads) if (i in self.again) is (attempt > 1)]
+            if some:
+                mine = [i for i, _ in some]
+                parts.append((self.give(offer.digest, mine, once=True), attempt, mine, [one for _, one in some]))
+        return parts
 
     def take(self, results: Results) -> tuple[bytes, list[int], list[bytes], bytes] | None:
         """Take outcomes in; return the function, and the Futures that were open with their outcomes and facts."""
@@ -78,6 +99,9 @@ class OwnPieces:
         pending.difference_update(ids)
         for number in ids:
             del self.where[number]
+        if self._once:
+            self._once.difference_update(ids)
+            self.again.difference_update(ids)
         self.count -= len(ids)
         if not pending:
             del self.pieces[results.piece]
@@ -106,6 +130,7 @@ class OwnPieces:
     def take_back(self) -> list[int]:
         """A new session: return all that was given, the first first, and forget it and what the Broker knew."""
         ids = sorted(self.where)
+        self.again |= self._once
         self.pieces.clear()
         self.where.clear()
         self._sent.clear()

@@ -22,7 +22,7 @@ Worker, simulator and tests run this code, so a rule is written here once.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any
 
@@ -30,7 +30,7 @@ from ..errors import LocalProtocolError
 from ..federation.schedule import overdue_seconds
 from ..federation.terms import terms_of
 from ..wire.facts import packed
-from ..wire.messages import ANY, CANCELLED, VALUE, WITH_OUTPUT, Batch
+from ..wire.messages import ANY, BEGUN_ONCE, CANCELLED, ONCE_FLAG, VALUE, WITH_OUTPUT, Batch, Results
 from .events import Finished, GiveBack, NodeLoad, ReportRunning
 from .pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS
 
@@ -40,6 +40,18 @@ NOT_READY = NodeLoad(0, 0, busy=True)
 """What is said while a Worker is being prepared."""
 NO_MORE = NodeLoad(0, 0, busy=True, one_by_one=True, locked_in=True)
 """What is said by a Worker that is leaving: give it nothing."""
+
+
+def refusal_of(batch: Batch, name: str, pack: Callable[[Any], bytes]) -> Results | None:
+    """Return what the Worker of this name says of Futures that start once at most, and may have begun; None of others.
+
+    No Broker gives it such.
+    """
+    if batch.attempt == 1 or not batch.flags & ONCE_FLAG:
+        return None
+    report = pack(("", name, f"it came to this Worker as attempt {batch.attempt}, which does not start it", ""))
+    odd = [(number, BEGUN_ONCE) for number in batch.ids]
+    return Results(batch.piece, batch.attempt, batch.ids, [report] * len(odd), odd)
 
 
 class HeldPiece:

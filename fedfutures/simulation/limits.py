@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from ..federation.terms import terms_of
-from ..wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, OUT_OF_MEMORY, OVERRAN, VALUE, Batch
+from ..wire.messages import (
+    ALONE_FLAG,
+    APART_FLAG,
+    BEGUN_ONCE,
+    BELOW_FLAG,
+    OUT_OF_MEMORY,
+    OVERRAN,
+    POISONED,
+    VALUE,
+    Batch,
+)
 from ..wire.names import is_stand_in
 from .law import Law
 from .records import FutureRecord, Key
@@ -44,3 +54,31 @@ class OwnWorker(Law):
         elif kind == VALUE and not self.records.loses_frames and self.records.has_only("worker"):
             self.require(not record.was_late, f"{key} was ended as late, and has a value")
             self.require(not record.has_grown, f"{key} was ended for its memory, and has a value")
+
+
+class AtMostOnce(Law):
+    """A Future that may start once at most does, in the whole Federation, whatever dies.
+
+    It is given up only if it may have begun: it has, or somebody is gone who may have had it.
+    """
+
+    code = "S17"
+
+    def gives(self, sender: str, peer: str, batch: Batch, sequence: int) -> None:
+        if peer in self.system.workers and terms_of(batch).is_once:
+            self.require(batch.attempt == 1, f"{peer} is given {batch.ids}, which may have begun elsewhere")
+            self.require(len(batch.ids) == 1, f"{peer} is given {batch.ids} together")
+
+    def started(self, worker: str, key: Key, attempt: int) -> None:
+        record = self.records.futures[key]
+        if read(record.payload).conditions.is_once:
+            self.require(record.executions == 1, f"{key} begins again, at {worker}, as attempt {attempt}")
+
+    def resolves(self, key: Key, record: FutureRecord, kind: int, outcome: bytes) -> None:
+        is_once = read(record.payload).conditions.is_once
+        if kind == BEGUN_ONCE:
+            self.require(is_once, f"{key} is given up, and may start as often as it takes")
+            self.require(not self.records.is_calm or record.executions > 0, f"{key} is given up, and nobody was lost")
+            if self.records.has_only("worker"):
+                self.require(record.executions > 0, f"{key} is given up, and is known not to have begun")
+        self.require(not (is_once and kind == POISONED), f"{key} starts once, and is poisoned")

@@ -102,16 +102,24 @@ class WorkerLock:
 class Parents:
     """Futures that wait for those that they have submitted, and those that can go on."""
 
-    __slots__ = ("by_child", "ready", "waiting")
+    __slots__ = ("begun_once", "by_child", "once", "ready", "waiting")
 
     def __init__(self) -> None:
         self.by_child: dict[int, BegunFuture] = {}  # own Future -> who has submitted it
         self.ready: list[BegunFuture] = []
         self.waiting = 0  # how many wait, or are ready
+        self.once: BegunFuture | None = None  # of these the one that starts once at most
+        self.begun_once = (0, 0)  # the last one that begun of those that start once at most: (piece, number)
+
+    def note_once(self, begun: BegunFuture) -> None:
+        """One that starts once at most begins."""
+        self.begun_once = begun.blamed
 
     def wait(self, parent: BegunFuture) -> None:
         """A Future is about to submit others, and to wait for all of them."""
         parent.waits_for = parent.spec.width
+        if parent.piece is not None and parent.piece.terms.is_once:
+            self.once = parent
         self.waiting += 1
 
     def on_resolved(self, child: int) -> None:
@@ -125,6 +133,8 @@ class Parents:
         """A Future has its value, whether it has waited or not."""
         if begun.waits_for >= 0:
             self.waiting -= 1
+        if begun is self.once:
+            self.once = None
 
 
 class Inbox:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..broker.lots import Source
 from ..federation.channel import Channel
+from ..federation.terms import terms_of
 from ..wire.messages import (
     CANCELLED,
     NONE,
@@ -75,16 +76,16 @@ class LossesCount(Law):
                 where = f"{batch.submitter}/{number} at {sender}"
                 holder, piece, attempt = self.lent.get(key, ("", 0, 0))
                 was_lost = holder in self.records.gone and (sender, holder, piece, number) not in self.back
-                self.require(
-                    batch.attempt > attempt or not was_lost, f"{where}: {holder} is lost, and {attempt} goes on"
-                )
+                if not terms_of(batch).is_once:  # S17 is about those
+                    said = f"{where}: {holder} is lost, and {attempt} goes on"
+                    self.require(batch.attempt > attempt or not was_lost, said)
                 self.require(batch.attempt >= self.least.get(key, 0), f"{where} goes back to attempt {batch.attempt}")
                 self.lent[key] = peer, batch.piece, batch.attempt
 
     def _gives_own(self, sender: str, batch: Batch, channel: Channel | None) -> None:
         for number in batch.ids:
             session, attempt = self.given.get((sender, number), (channel, 0))
-            if session is not channel:
+            if session is not channel and not terms_of(batch).is_once:
                 self.require(batch.attempt > attempt, f"{sender} gives {number} again as attempt {batch.attempt}")
             self.given[sender, number] = channel, batch.attempt
 

@@ -11,6 +11,7 @@ import traceback
 from dataclasses import dataclass
 from random import Random
 
+from ..wire.messages import ONCE_FLAG
 from .checker import Checker
 from .nemesis import Nemesis, Swarm, draw_swarm
 from .node_trial import NodeTrial
@@ -117,6 +118,8 @@ class Schedule:
         hungry = memory.choice([0.0, 0.0, 0.0, 0.3])
         share = limits.choice([0.0, 0.0, 0.0, 0.3, 1.0])
         guards = Random(f"{self.seed} {origin.name} guards")
+        once = Random(f"{self.seed} {origin.name} once")
+        share_once = once.choice([0.0, 0.0, 0.3, 1.0])
         mean = 10 ** dice.uniform(-3, -0.5)
         mean, longest = self.scale.mean or mean, self.scale.longest
         span = self.heals_at * dice.choice([0.0, 0.5, 1.0])
@@ -136,7 +139,8 @@ class Schedule:
             bound = 0
             if kind == PLAIN and not width and memory.random() < hungry:
                 kind, bound = memory.choice([(PLAIN, 1), (GROWS, 1), (GROWS, 0)])
-            payload = payload_of(self.world.next_tag(), seconds, width, depth, kind, limit, memory=bound)
+            flags = ONCE_FLAG if once.random() < share_once else 0
+            payload = payload_of(self.world.next_tag(), seconds, width, depth, kind, limit, flags, memory=bound)
             self.work += work_of(payload)
             self.longest = max(self.longest, work_of(payload))
             time = dice.uniform(0.0, span)

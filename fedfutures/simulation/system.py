@@ -190,7 +190,8 @@ class System:
         self._retired_sent += worker.sent
         cells = worker.cells()
         event = PeerLost(
-            worker.name, status, blame, cells if cells[0] else None, "", broker, ended_for, worker.is_nested
+            worker.name, status, blame, cells if cells[0] else None, "", broker, ended_for, worker.is_nested,
+            begun=worker.parents.begun_once,
         )  # fmt: skip
         self.clock.at(self.clock.now + NOTICED_AFTER_SECONDS, self._notice, (broker, event))
         if again and worker.slot != STAND_IN:

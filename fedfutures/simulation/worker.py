@@ -14,7 +14,7 @@ from ..node import events as rules
 from ..node.pace import HELPER_AFTER_SECONDS, HURRY_SECONDS, LOOK_SECONDS, REPORT_SECONDS
 from ..node.workload import HeldPiece
 from ..supervision.overruns import AloneFuture
-from ..wire.messages import ALONE, ANY, ERROR, NONE, SHARING, VALUE
+from ..wire.messages import ALONE, ANY, ERROR, NONE, ONCE_FLAG, SHARING, VALUE
 from ..wire.names import is_stand_in
 from ..wire.seal import proof_of
 from .frames import Frame
@@ -160,7 +160,8 @@ class SimWorker(SimSubmitter):
     @property
     def locked_in(self) -> bool:
         """Whether the holder of the lock waits for Futures, so that nothing of others may be started."""
-        return self.lock.holder is not None and self.lock.holder is not self.current
+        begun = self.lock.holder or self.parents.once
+        return begun is not None and begun is not self.current
 
     @property
     def waiting(self) -> int:
@@ -203,7 +204,8 @@ class SimWorker(SimSubmitter):
             else:
                 self.resting = True
                 self._pump()
-                if self.locked_in and not (ready or self.own):
+                stands_in = is_stand_in(self.name) and self.waiting > 0
+                if (self.locked_in or stands_in) and not (ready or self.own):
                     self._recall()
                 if not (ready or self.own or (queue and not self.locked_in)):
                     if is_stand_in(self.name):
@@ -262,6 +264,8 @@ class SimWorker(SimSubmitter):
         else:
             running.join(None)
             terms = running.piece.terms
+            if terms.is_once:
+                self.parents.note_once(running)
             self.world.observer.on_start(self.name, terms.submitter, running.number, terms.attempt)
         seconds = self._seconds_of(running)
         running.compute(self.clock.now + seconds)
@@ -316,7 +320,7 @@ class SimWorker(SimSubmitter):
                 kind = PLAIN if index or spec.kind != GUARDS else GUARDS if spec.depth > 1 else CRASHES
                 payload = payload_of(
                     self.world.next_tag(), spec.seconds, spec.width, spec.depth - 1, kind, spec.limit,
-                    running.child_flags,
+                    running.child_flags | (0 if index else spec.flags & ONCE_FLAG),
                 )  # fmt: skip
                 number = self.submit(payload, running.function, running.priority, read(payload).conditions)
                 self.parents.by_child[number] = running

@@ -173,6 +173,8 @@ class WorkerEnded:
     printed: list[int] = field(default_factory=list)  # the Batch and Future of which what it printed is kept, or none
     out: Text = ""
     err: Text = ""
+    once_piece: int = 0  # the Batch of the last Future that has begun of those that start once at most; 0: none has
+    once_future: int = 0
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ class Context(NamedTuple):
     priority: int
     snapshot: bytes = b""  # what they see of the program: as the root, which the Origin submitted
     flags: int = 0  # of all that is submitted, beside its own: of a Future that is apart
+    once: bool = False  # whether the fetched Future starts once at most: nothing of others runs here while it waits
 
 
 NOWHERE = Context(0, 0, "", 0)

@@ -187,12 +187,13 @@ class Locks:
         self._wanted: dict[Any, list[Waiter]] = {}
         self._is_fork = False
 
-    def suspend(self, who: Any, what: Any) -> bool:
-        """A Future is suspended: `who` waits for `what`. Returns what :meth:`resume` is to be told."""
+    def suspend(self, who: Any, what: Any, *, alone: bool = False) -> bool:
+        """A Future is suspended: `who` waits for `what`, `alone` in its Worker. Returns what :meth:`resume` is told."""
         self.waits[who] = what
         if self._wanted and isinstance(what, Future):  # what it waits for may be somebody who waits for its lock
             self._suspends.wake_greenlets([waiter for waiters in self._wanted.values() for waiter in waiters])
-        is_locked_in = bool(self.held) and ((type(what) is not list and what in self.held) or self.holds(who))
+        is_known = bool(self.held) and ((type(what) is not list and what in self.held) or self.holds(who))
+        is_locked_in = alone or is_known
         self.locked_in += is_locked_in
         return is_locked_in
 

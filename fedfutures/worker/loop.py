@@ -108,7 +108,7 @@ class Loop:
         self._pump()
         if runners.ready or self._own or (self._workload.queue and not locks.locked_in) or runners.stopping:
             return
-        if locks.locked_in:
+        if locks.locked_in or (self._is_stand_in and runners.suspended):  # others may be locked in
             self._submissions.cancelling.recall()
         if self._calls.has_enough and not locks.waits and self._leave():
             return

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import FederationLost, FutureError, InitializerFailed, OutOfMemory, PoisonedFuture, TaskTimeout
+from ..errors import (
+    FederationLost,
+    FutureError,
+    FutureLost,
+    InitializerFailed,
+    OutOfMemory,
+    PoisonedFuture,
+    TaskTimeout,
+)
 from ..wire import codec
-from ..wire.messages import LOST, OF_FUTURE, OF_KERNEL, OF_WORKER, OUT_OF_MEMORY, OVERRAN, POISONED
+from ..wire.messages import BEGUN_ONCE, LOST, OF_FUTURE, OF_KERNEL, OF_WORKER, OUT_OF_MEMORY, OVERRAN, POISONED
 from ..wire.printed import Printed
 from .future import Future, put_printed
 from .future_fields import call_of
@@ -42,6 +50,10 @@ def _loss_of(future: Future[Any], kind: int, found: list[Any], outcome: bytes) -
         host, worker, status, attempts, dump = found
         name, call = _called(future)
         return PoisonedFuture(name, host, worker, status, attempts, dump, call)
+    if kind == BEGUN_ONCE and types == [str, str, str, str]:
+        host, worker, status, dump = found
+        name, call = _called(future)
+        return FutureLost(name, host, worker, status, 1, dump, call)
     if kind == OVERRAN and types == [str, str, int, str]:
         host, worker, milliseconds, dump = found
         name, call = _called(future)

@@ -199,7 +199,7 @@ class Nesting:
         suspended = surroundings.suspend()
         if suspended.values is not None and (due := alarm_at(suspended.values)) is not None:
             runners.wake_at(due, waiter)
-        is_locked_in = locks.suspend(waiter.greenlet, what)
+        is_locked_in = locks.suspend(waiter.greenlet, what, alone=suspended.context.once)
         runners.switch_out(waiter)
         locks.resume(waiter.greenlet, is_locked_in)
         surroundings.resume(suspended)

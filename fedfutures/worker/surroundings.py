@@ -24,6 +24,8 @@ from ..host.crash_cells import (
     MAY_USE,
     NESTED,
     NUMBER,
+    ONCE_NUMBER,
+    ONCE_PIECE,
     OVER_AT,
     PIECE,
     WAITS_NUMBER,
@@ -101,6 +103,8 @@ class Surroundings:
         if memory:
             cells[BEGUN_BYTES], look_by = used_by(os.getpid()), min(over_at, time.monotonic_ns() + _LOOK_NS)
         cells[MAY_USE], cells[ALONE_PIECE], cells[ALONE_NUMBER] = memory, piece, number
+        if self.pieces[piece].terms.is_once:
+            cells[ONCE_PIECE], cells[ONCE_NUMBER] = piece, number
         cells[OVER_AT] = over_at
         if not 0 < cells[LOOK_AT] <= look_by:
             with contextlib.suppress(PermissionError):  # user code is somebody else now; the host looks each second
@@ -157,7 +161,8 @@ class Surroundings:
             return NOWHERE
         terms, conditions = piece.terms, piece.terms.conditions
         flags = conditions.of_children if conditions is not FREE and conditions.is_apart else 0
-        context = Context(piece.number, self.cells[NUMBER], terms.root, terms.priority, self.seen, flags)
+        once = bool(flags) and conditions.is_once
+        context = Context(piece.number, self.cells[NUMBER], terms.root, terms.priority, self.seen, flags, once)
         if keep:
             self.context = context
         return context

@@ -56,9 +56,7 @@ def test_other_items_of_its_map_are_right(executor: Executor, path: str) -> None
 
 def test_a_grandchild(executor: Executor, path: str) -> None:
     assert executor.submit(crashing.guarded_below, path).result(SECONDS) == "caught crash, 3"
-    counts = started(path)
-    assert counts["grandparent"] <= 3, "the grandchild may go to the Worker where it waits, and take it along once"
-    assert counts["child"] <= 6
+    assert started(path)["grandparent"] <= 3, "the grandchild may go to where it waits, and take it along once"
 
 
 def test_a_parent_that_crashes_itself_is_counted(executor: Executor, path: str) -> None:

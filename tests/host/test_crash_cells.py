@@ -15,6 +15,8 @@ from fedfutures.host.crash_cells import (
     MAY_USE,
     NESTED,
     NUMBER,
+    ONCE_NUMBER,
+    ONCE_PIECE,
     OVER_AT,
     PIECE,
     READY,
@@ -48,8 +50,10 @@ def test_what_a_worker_wrote_by_a_wild_pointer_says_nothing(junk: int) -> None:
         cells.cells[place] = junk
     for half in cells.halves:
         half[:] = b"\xff" * len(half)
-    assert (cells.running(), cells.alone(), cells.waiting()) == (None, None, None)
+    assert (cells.running(), cells.alone(), cells.waiting(), cells.begun_once()) == (None, None, None, (0, 0))
     cells.spooled(5, b"tail")
+    cells.cells[ONCE_PIECE], cells.cells[ONCE_NUMBER] = 4, 9
+    assert cells.begun_once() == (4, 9)
     cells.cells[PIECE], cells.cells[NUMBER] = MAX_PIECE, MAX_COUNT
     assert cells.running() == (MAX_PIECE, MAX_COUNT)
     cells.close()

@@ -30,7 +30,7 @@ class Case:
         self.ends = Ends(self.machine, memory, counter)
 
     def end(self, code: int, *, running: tuple[int, int] | None = (3, 7), is_ending: bool = False) -> Any:
-        cells = SimpleNamespace(running=lambda: running, ready=True, nested=False)
+        cells = SimpleNamespace(running=lambda: running, ready=True, nested=False, begun_once=lambda: (4, 9))
         child: Any = SimpleNamespace(
             slot=0, name="h.1", cells=cells, alone=lambda: ALONE, stopped_itself=False, limit_met=lambda code: "",
             read_dump=lambda: "dump", printed=lambda *place: {"printed": list(place), "out": "hello"},
@@ -51,7 +51,8 @@ def told(end: Any) -> tuple[int, ...]:
 def test_a_crash_is_the_fault_of_what_ran(case: Case) -> None:
     end = case.end(-signal.SIGSEGV)
     assert (end.frame.status, end.frame.blame, end.frame.piece, end.frame.future) == ("signal SIGSEGV", True, 3, 7)
-    assert (told(end), end.is_news, end.ended.killed_for) == ((0, 0, 0, 0, 0), True, "")
+    assert (told(end), end.is_news, end.event.killed_for) == ((0, 0, 0, 0, 0), True, "")
+    assert (end.frame.once_piece, end.frame.once_future) == (4, 9)
 
 
 def test_an_orderly_end_is_nobodys_fault(case: Case) -> None:

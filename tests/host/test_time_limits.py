@@ -18,7 +18,7 @@ from fedfutures.supervision.overruns import AloneFuture
 
 
 def child(slot: int, limited: AloneFuture | None) -> Any:
-    cells = SimpleNamespace(cells=[0] * 16)
+    cells = SimpleNamespace(cells=[0] * 24)
     cells.look_at = lambda at: cells.cells.__setitem__(LOOK_AT, at)
     cells.memory = lambda: (0, 0, 0)
     return SimpleNamespace(slot=slot, pid=0, cells=cells, alone=lambda: limited)

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedfutures.errors import LocalProtocolError
+from fedfutures.federation.terms import FREE, Conditions
+from fedfutures.node.events import Offer
 from fedfutures.node.own_pieces import FUNCTIONS_KEPT, OwnPieces
 from fedfutures.wire.facts import packed
-from fedfutures.wire.messages import Function, Results
+from fedfutures.wire.messages import ONCE_FLAG, Function, Results
 
 STEPS = st.lists(
     st.one_of(
@@ -107,3 +109,23 @@ def test_what_given_futures_need_is_kept_however_much_it_is() -> None:
     for number in range(3 * FUNCTIONS_KEPT):
         own.define(f"later {number}".encode(), "made", b"body")
     assert not any(own.definition(digest) for digest in digests)
+
+
+def test_what_starts_once_is_named_as_such_when_it_was_given_before() -> None:
+    own = OwnPieces()
+    own.define(b"f", "f", b"body")
+    once = Conditions(flags=ONCE_FLAG)
+
+    def given(ids: list[int], sessions: int, conditions: Conditions = once) -> list[tuple[int, list[int]]]:
+        offer = Offer(b"f", ids, [b"p"] * len(ids), 0, conditions=conditions)
+        return [(attempt, mine) for _, attempt, mine, _ in own.give_offer(offer, sessions)]
+
+    assert given([1, 2], 1) == [(1, [1, 2])]
+    assert own.take_back() == [1, 2]
+    assert given([1, 2, 3], 2) == [(1, [3]), (2, [1, 2])]
+    assert given([4], 2, FREE) == [(2, [4])], "others are another attempt in each session"
+    assert own.take_back() == [1, 2, 3, 4]
+    assert given([3], 3) == [(3, [3])]
+    own.take(Results(own.made, 3, [3], [b"r"]))
+    assert own.again == {1, 2}
+    own.check()

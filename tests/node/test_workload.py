@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation.schedule import STUCK_SECONDS
 from fedfutures.node.pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS
-from fedfutures.node.workload import HeldPiece, Recalls, Workload
+from fedfutures.node.workload import HeldPiece, Recalls, Workload, refusal_of
 from fedfutures.wire.facts import packed
-from fedfutures.wire.messages import CANCELLED, ERROR, VALUE, Batch
+from fedfutures.wire.messages import BEGUN_ONCE, CANCELLED, ERROR, ONCE_FLAG, VALUE, Batch, Results
 
 HELPER = 1e-6
 """For how long one Future has run when the helper thread asks, and it is not overdue."""
@@ -406,3 +406,13 @@ class Twin(RuleBasedStateMachine):
 
 
 TestTwin = Twin.TestCase
+
+
+def test_what_may_have_begun_is_not_started() -> None:
+    def batch(attempt: int, flags: int) -> Batch:
+        return Batch(3, "o", b"f", attempt, 0, 0, False, [7], [b"p"], flags=flags)
+
+    assert refusal_of(batch(1, ONCE_FLAG), "w", repr) is None  # type: ignore[arg-type]
+    assert refusal_of(batch(2, 0), "w", repr) is None  # type: ignore[arg-type]
+    refusal = refusal_of(batch(2, ONCE_FLAG), "w", lambda report: report[1].encode())
+    assert refusal == Results(3, 2, [7], [b"w"], [(7, BEGUN_ONCE)])

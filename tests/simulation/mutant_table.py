@@ -30,6 +30,7 @@ LEDGER = "broker.ledger.Ledger."
 SETTLEMENT = "broker.results.Settlement."
 RECOVERY = "broker.recovery.Recovery."
 ENDINGS = "broker.endings.Endings."
+ONCE = "broker.once.OnceFutures."
 ADOPTION = "broker.adoption.Adoption."
 CLAIMS = "broker.claims.Claims."
 ACCOUNT = "broker.ledger.Account."
@@ -92,11 +93,11 @@ OF_WORKERS = (
     Mutant("waits-for-a-dead-broker", "a node does not introduce itself to the Broker that takes a dead one's place",
            WORKER + "_on_broker_ended", "self._rejoin(rules.Rejoin(), now)", "pass"),
     Mutant("resubmits-under-old-attempt", "what is given again in a new session counts as the first attempt",
-           WORKER + "_offer", "max(1, self._sessions)", "1"),
+           OWN_PIECES + "give_offer", "max(1, sessions)", "1"),
     Mutant("function-not-sent-again", "in a new session a submitter takes functions for known",
            OWN_PIECES + "take_back", "self._sent.clear()", "pass"),
     Mutant("submitter-ignores-want", "a submitter does not answer Want",
-           WORKER + "_on_want", "definition is not None", "False"),
+           WORKER + "_on_want", "(definition := self.own.definition(want.digest)) is not None", "False"),
     Mutant("worker-never-wants", "a Worker does not ask for a function that it lacks",
            WORKER + "_on_batch", "self._send(messages.Want(batch.function), now)", "pass"),
     Mutant("worker-takes-stale-welcome", "a node takes a Welcome that answers an earlier Hello",
@@ -175,9 +176,9 @@ OF_SESSIONS = (
 
 OF_LOSSES = (
     Mutant("silent-keeps-all", "nothing is taken back from a silent neighbour",
-           BROKER + "_on_silence", "self.recovery.take_back_all(peer.name, len(self.peers.workers), now)", "pass"),
+           BROKER + "_on_silence", "self.recovery.on_silence(peer.name, len(self.peers.workers), now)", "pass"),
     Mutant("dead-worker-keeps-all", "nothing is taken back from a Worker that died",
-           BROKER + "_remove", "self.recovery.take_back_all(name, len(self.peers.workers), now)", "pass"),
+           BROKER + "_remove", "self.recovery.take_back_all(name, len(self.peers.workers), now, how=how)", "pass"),
     Mutant("same-attempt-again", "what is taken back goes out under the same attempt",
            TERMS + "after_loss", "self.attempt + 1", "self.attempt"),
     Mutant("crashes-not-counted", "a Future that kills its Workers does so for ever",
@@ -254,6 +255,19 @@ OF_CANCELS = (
     Mutant("bereft-run-on", "what a cancelled Future has submitted runs on elsewhere",
            RECOVERY + "drop_submissions", "running=self.endings.forget(name)",
            "running=self.endings.forget(name) and False"),
+)  # fmt: skip
+
+OF_ONCE = (
+    Mutant("once-lost-runs-again", "what may start once only runs again when its Worker has ended",
+           ONCE + "give_up", "in self.pieces(name)", "in ()"),
+    Mutant("once-begun-unknown", "nobody heeds which of these a Worker had begun",
+           ONCE + "give_up", "(piece.number, i) == how.begun", "False"),
+    Mutant("once-from-the-silent", "what a silent neighbour may have begun is taken back from it",
+           RECOVERY + "on_silence", "keeps_once=True", "keeps_once=False"),
+    Mutant("once-named-as-new", "a submitter gives what may have begun to a new Broker as if it were new",
+           OWN_PIECES + "give_offer", "(i in self.again) is (attempt > 1)", "attempt == 1"),
+    Mutant("once-two-at-a-time", "a Worker is given several of these",
+           DISPATCH + "_portion", "elif count and lot.terms.is_once:", "elif False:"),
 )  # fmt: skip
 
 OF_ORPHANS = (
@@ -438,8 +452,8 @@ OF_LIES = (
 )  # fmt: skip
 
 ALL: tuple[Mutant, ...] = (
-    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LIMITS, *OF_FACTS, *OF_CANCELS, *OF_ORPHANS,
-    *OF_CLAIMS,
+    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LIMITS, *OF_ONCE, *OF_FACTS, *OF_CANCELS,
+    *OF_ORPHANS, *OF_CLAIMS,
     *OF_SEALS, *OF_SHARING, *OF_FUNCTIONS, *OF_WORKLOADS, *OF_LOCKS, *OF_LIES,
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in ALL}

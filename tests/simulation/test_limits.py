@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from fedfutures.simulation.limits import OwnWorker
+from fedfutures.simulation.limits import AtMostOnce, OwnWorker
 from fedfutures.simulation.running import BegunFuture
 from fedfutures.simulation.schedule import draw_limit
 from fedfutures.simulation.specs import payload_of
-from fedfutures.wire.messages import APART_FLAG, ONCE_FLAG, OUT_OF_MEMORY, OVERRAN, VALUE
+from fedfutures.wire.messages import APART_FLAG, BEGUN_ONCE, ONCE_FLAG, OUT_OF_MEMORY, OVERRAN, POISONED, VALUE
 
 from .cases import KEY, Case, batch, is_broken
 
@@ -70,3 +70,18 @@ def test_limits_are_short_or_ample() -> None:
 
     found = [draw_limit(Random(seed), payload_of(0, 2.0, 1, 1)) for seed in range(50)]
     assert min(found) < 4000 < 80_000 < max(found)
+
+
+def test_what_starts_once_does(case: Case) -> None:
+    law, record = case.law(AtMostOnce), type(case.record)(payload_of(7, 0.5, flags=ONCE_FLAG))
+    case.records.futures["o", 2] = record
+    assert not is_broken(law, law.gives, "b", "b.1", batch(2, flags=ONCE_FLAG), 1)
+    assert is_broken(law, law.gives, "b", "b.1", batch(2, flags=ONCE_FLAG, attempt=2), 1)
+    assert is_broken(law, law.resolves, ("o", 2), record, BEGUN_ONCE, b""), "nobody was lost, and it has not begun"
+    record.start()
+    assert not is_broken(law, law.started, "b.1", ("o", 2), 1)
+    assert not is_broken(law, law.resolves, ("o", 2), record, BEGUN_ONCE, b"")
+    assert is_broken(law, law.resolves, ("o", 2), record, POISONED, b"")
+    assert is_broken(law, law.resolves, KEY, case.record, BEGUN_ONCE, b"")
+    record.start()
+    assert is_broken(law, law.started, "b.1", ("o", 2), 1)

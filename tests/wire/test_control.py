@@ -72,8 +72,8 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (BrokerGivenUp("why"), "920ca3776879"),
     (WorkerOutput("h.1", 2, b"\xff\n"), "940da3682e3102c402ff0a"),
     (
-        WorkerEnded("h.1", "h", "how", True, False, 5, 6, "", 7, 7, 8, 9, True, 4, [5, 6], "o", "e"),
-        "dc00120ea3682e31a168a3686f77c3c20506a007070809c304920506a16fa165",
+        WorkerEnded("h.1", "h", "how", True, False, 5, 6, "", 7, 7, 8, 9, True, 4, [5, 6], "o", "e", 3, 4),
+        "dc00140ea3682e31a168a3686f77c3c20506a007070809c304920506a16fa1650304",
     ),
     (BrokerBound("h.broker", "K", "10.0.0.1", 1, 2, 3, ""), "980fa8682e62726f6b6572a14ba831302e302e302e31010203a0"),
     (BrokerAccepts("h.broker", "n.broker"), "9310a8682e62726f6b6572a86e2e62726f6b6572"),

@@ -37,7 +37,7 @@ def origin(wires: None) -> Iterator[Bench]:
 @pytest.fixture
 def worker(wires: None) -> Iterator[Bench]:
     control, other = os.pipe()
-    made = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 3, cells=[0] * 16, control=control)
+    made = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 3, cells=[0] * 24, control=control)
     made.driver.times[driver.PUMP_DUE] = float("inf")  # the sockets are used when a test says so
     here[:] = [made]
     yield Bench(made)

@@ -57,4 +57,4 @@ def test_a_payload_that_cannot_be_loaded_is_released_too() -> None:
 
 
 def test_nowhere_is_on_behalf_of_no_piece() -> None:
-    assert NOWHERE == (0, 0, "", 0, b"", 0)
+    assert NOWHERE == (0, 0, "", 0, b"", 0, False)

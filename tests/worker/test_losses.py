@@ -1,4 +1,4 @@
-"""What a Broker says of a Future that was over a limit of time or memory. (Other losses: test_submissions.)"""
+"""What a Broker says of a Future over a limit of time or memory, or one lost. (Other losses: test_submissions.)"""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pickle
 
 import pytest
 
-from fedfutures.errors import FederationLost, OutOfMemory, TaskTimeout
+from fedfutures.errors import FederationLost, FutureLost, OutOfMemory, TaskTimeout
 from fedfutures.wire import codec
-from fedfutures.wire.messages import OF_FUTURE, OF_KERNEL, OF_WORKER, OUT_OF_MEMORY, OVERRAN
+from fedfutures.wire.messages import BEGUN_ONCE, OF_FUTURE, OF_KERNEL, OF_WORKER, OUT_OF_MEMORY, OVERRAN
 from fedfutures.worker.call_terms import checked_terms
 from fedfutures.worker.losses import loss_of
 
@@ -62,3 +62,18 @@ def test_a_limit_of_nobody_makes_no_sense(origin: Bench, odd: object) -> None:
     future = origin.node.submit(note, ("large",), {})
     report = ["h", "h.2", "over", 1, "", 3, 2, odd]
     assert type(loss_of(future, OUT_OF_MEMORY, codec.pack_plain(report))) is FederationLost
+
+
+def test_one_that_may_have_begun_says_who_had_it_and_what_to_do(origin: Bench) -> None:
+    future = origin.node.submit(note, ("once",), {}, checked_terms(idempotent=False))
+    error = loss_of(future, BEGUN_ONCE, codec.pack_plain(["h", "h.2", "signal SIGKILL", ""]))
+    assert isinstance(error, FutureLost)
+    assert (error.call, error.host, error.worker) == ("note('once')", "h", "h.2")
+    assert (error.status, error.attempts) == ("signal SIGKILL", 1)
+    assert str(error).startswith("note('once') may have started, and is not started again, since it has idempotent=")
+    assert "Worker h.2 on host h had it: signal SIGKILL. Look at what it may have done" in str(error)
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), vars(again)) == (str(error), vars(error))
+    unknown = loss_of(future, BEGUN_ONCE, codec.pack_plain(["", "", "its Broker has ended", "where it was"]))
+    assert "Which Worker had it is not known: its Broker has ended." in str(unknown)
+    assert str(unknown).endswith("\nwhere it was")

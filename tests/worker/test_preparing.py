@@ -24,7 +24,7 @@ from fedfutures.worker.worker import Worker
 from tests.worker.benches import Wire
 driver.MainDealer = driver.MetaSubscriber = Wire
 os.environ["BEFORE"] = "1"
-worker = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 1, cells=[0] * 16, control=os.pipe()[0])
+worker = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 1, cells=[0] * 24, control=os.pipe()[0])
 
 def prepare(**settings):
     Preparation(Settings("h", 1, 1, **settings), worker).run()

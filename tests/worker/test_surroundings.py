@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fedfutures.host.crash_cells import NESTED
-from fedfutures.wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, Batch, Results
+from fedfutures.host.crash_cells import NESTED, ONCE_NUMBER, ONCE_PIECE
+from fedfutures.wire.messages import ALONE_FLAG, APART_FLAG, BELOW_FLAG, ONCE_FLAG, Batch, Results
 from fedfutures.worker import nesting
 
 from .benches import Bench, here
@@ -66,9 +66,32 @@ def submit_one(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "of_children"), [(APART_FLAG, ALONE_FLAG), (APART_FLAG | BELOW_FLAG, ALONE_FLAG | BELOW_FLAG), (0, None)]
+    ("flags", "of_children"),
+    [(APART_FLAG, ALONE_FLAG), (ONCE_FLAG, ALONE_FLAG), (APART_FLAG | BELOW_FLAG, ALONE_FLAG | BELOW_FLAG), (0, None)],
 )
 def test_what_one_that_is_apart_submits_goes_elsewhere(worker: Bench, flags: int, of_children: int | None) -> None:
     worker.give(submit_one, [worker.node.payloads.dump((("n",), {}))], 1, flags=flags)
     worker.run()
     assert [batch.flags for batch in worker.heard(Batch)] == ([] if of_children is None else [of_children])
+
+
+def test_the_last_one_that_starts_once_is_known_after_its_end(worker: Bench) -> None:
+    cells = worker.node.surroundings.cells
+    worker.give_noted(1, "a", flags=ONCE_FLAG)
+    worker.give_noted(2, "b", limit=9000)
+    worker.give_noted(3, "c")
+    assert worker.run() == ["a", "b", "c"]
+    assert (cells[ONCE_PIECE], cells[ONCE_NUMBER]) == (1, 1)
+
+
+def wait_for_one(name: str) -> int:
+    """Wait for a Future of its own."""
+    return len(here[0].submit(scopes, (0,), {}).result())
+
+
+def test_while_one_that_starts_once_waits_nothing_of_others_is_started(worker: Bench) -> None:
+    worker.give(wait_for_one, [worker.node.payloads.dump((("n",), {}))], 1, flags=ONCE_FLAG)
+    worker.give_noted(2, "other")
+    assert worker.run() == []
+    assert worker.node.locks.locked_in == 1
+    assert [batch.flags for batch in worker.heard(Batch)] == [ALONE_FLAG]

@@ -54,7 +54,7 @@ class Bench:
     """Other threads of a Worker whose main thread runs what the cells say, and has got on when `still` says."""
 
     def __init__(self, size: int = 1) -> None:
-        self.cells = [0] * 16
+        self.cells = [0] * 24
         self.state: Any = State()
         self.locks = Locks()
         self.times = [0.0, 0.0]

@@ -15,7 +15,7 @@ from fedfutures.errors import ABOUT
 from fedfutures_launcher.verbs.error import sections
 
 WITHOUT = {
-    "FedfuturesError", "FutureError", "FutureLost", "SealBroken", "RemoteTraceback", "RepeatedRandomNumbers",
+    "FedfuturesError", "FutureError", "SealBroken", "RemoteTraceback", "RepeatedRandomNumbers",
     "LimitsNotKept",
     "LocalProtocolError", "RemoteProtocolError", "MalformedMessage",
 }  # fmt: skip
