@@ -51,7 +51,7 @@ def told(end: Any) -> tuple[int, ...]:
 def test_a_crash_is_the_fault_of_what_ran(case: Case) -> None:
     end = case.end(-signal.SIGSEGV)
     assert (end.frame.status, end.frame.blame, end.frame.piece, end.frame.future) == ("signal SIGSEGV", True, 3, 7)
-    assert (told(end), end.is_news, end.event.killed_for) == ((0, 0, 0, 0, 0), True, "")
+    assert (told(end), end.is_news, end.ended.killed_for) == ((0, 0, 0, 0, 0), True, "")
     assert (end.frame.once_piece, end.frame.once_future) == (4, 9)
 
 
