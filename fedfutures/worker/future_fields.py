@@ -8,7 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from .future import Future
 
@@ -40,3 +40,14 @@ value_of: Callable[[concurrent.futures.Future[Any]], Any] = attrgetter("_result"
 def is_finished(future: Future) -> bool:
     """Whether a Future has a value or an exception: it was not cancelled."""
     return future.done() and not future.cancelled()
+
+
+class SliceCut(NamedTuple):
+    """What is due among the callbacks of a node: a slice was cut, and keeps so many items."""
+
+    future: Future
+    kept: int
+
+    def _invoke_callbacks(self) -> None:
+        if self.future.on_cut is not None:
+            self.future.on_cut(self.future, self.kept)

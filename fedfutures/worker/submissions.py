@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ..errors import FederationLost
 from ..federation.terms import FREE
@@ -27,7 +27,7 @@ from .alone_queue import AloneQueue
 from .cancelling import Cancelling
 from .driver import Driver
 from .future import Future, mark_pending, mark_running, put_call, put_printed, settle, settle_cancelled
-from .future_fields import call_of, number_of, priority_of
+from .future_fields import SliceCut, call_of, number_of, priority_of
 from .local_queue import LATE, LocalQueue
 from .losses import loss_of
 from .retrier import Retrier
@@ -45,17 +45,6 @@ class Packing(Protocol):
     def tell(self, snapshot: Any) -> None: ...  # before the first Futures that see it
     def urgent(self) -> int: ...  # how many Futures of a priority above 0 may be given beyond Demand
     def why_waiting(self) -> str: ...
-
-
-class SliceCut(NamedTuple):
-    """What is due among the callbacks of a node: a slice was cut, and keeps so many items."""
-
-    future: Future
-    kept: int
-
-    def _invoke_callbacks(self) -> None:
-        if self.future.on_cut is not None:
-            self.future.on_cut(self.future, self.kept)
 
 
 class Submissions:
