@@ -166,11 +166,8 @@ class Future(KnownRun, concurrent.futures.Future[T]):
         """Try to cancel; return False when the Future is running or done already.
 
         A Future that was sent but has not started is fetched back, which takes one round trip.
-
-        running
-            True also ends one that runs: its Worker is killed, with all that the call has started, and another takes
-            its place. False is returned where the Future was done before, where it runs in the Worker that asks, and
-            where nothing is heard of its end within five seconds.
+        running: True also ends one that runs, with its Worker; False comes back for one that was done before, that runs
+        in the Worker that asks, or of whose end nothing is heard within five seconds. See :doc:`limits`.
         """
         if self._home is None:
             return super().cancel()
