@@ -40,7 +40,8 @@ class Functions:
         else:
             peer.knows.add(digest)
         if function.body or not is_module(digest):  # else there is no such module
-            peer.wants.discard(digest)
+            if peer.link is not None:  # a Worker may have submitted it, and not know it where it runs others' Futures
+                peer.wants.discard(digest)
             self._enter(function)
         for other in self._peers.values():
             if digest in other.wants:

@@ -78,6 +78,18 @@ def test_who_wants_a_function_is_told_when_it_comes(desk: Desk) -> None:
     assert desk.said() == [("w", F)]
 
 
+def test_a_worker_that_wants_what_it_has_submitted_is_told(desk: Desk) -> None:
+    """It has forgotten the function where it runs Futures, is given its own one back, and the Broker asks it, too."""
+    desk.ledger.give(desk.lot("w", 1), 1, "w", 0.0)
+    assert desk.wanted(desk.w, b"f") == ["w"]
+    desk.functions.on_function(desk.w, F, 0.0)
+    assert desk.said() == [("w", F)]
+    assert b"f" not in desk.w.wants
+    desk.functions.on_want(desk.n, b"g", 0.0)
+    desk.functions.on_function(desk.n, G, 0.0)
+    assert desk.said() == [], "a neighbour that sends a function knows it"
+
+
 def test_a_module_is_asked_for_once(desk: Desk) -> None:
     assert desk.wanted(desk.w, b"import m") == ["o"]
     assert desk.wanted(desk.v, b"import m") == []
