@@ -149,6 +149,8 @@ class Driver:
                 send_due()
                 if not self.flush() and not arrived:
                     break
+            if self.alarm_at < math.inf:  # whoever waits may have missed that it was set
+                self.wake_other()
 
     def call_back(self) -> None:
         """Run the callbacks of Futures that were resolved; the lock is not held."""

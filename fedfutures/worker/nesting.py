@@ -134,7 +134,7 @@ class Nesting:
         def made_anew() -> Any:
             return (local.function(function), *local.arguments(function, args, kwargs), context)
 
-        put_tries(future, Tries(retries, monotonic(), made_anew))
+        put_tries(future, Tries(retries, monotonic(), made_anew, context))
         put_call(future, made_anew())
 
     def _run_some(self) -> None:

@@ -65,9 +65,12 @@ class Tries:
     remake: makes the call anew, since a try that runs where it was submitted may change what it was given.
     """
 
-    __slots__ = ("_began", "_last", "_remake", "_retries", "count")
+    __slots__ = ("_began", "_last", "_remake", "_retries", "context", "count")
 
-    def __init__(self, retries: Retries, now: float, remake: Callable[[], Any] = lambda: None) -> None:
+    def __init__(
+        self, retries: Retries, now: float, remake: Callable[[], Any] = lambda: None, context: Any = None
+    ) -> None:  # fmt: skip
+        self.context = context  # on whose behalf it was submitted, in a Worker
         self._retries, self._began, self._remake = retries, now, remake
         self.count = 1
         self._last = ""  # what the last one has raised

@@ -211,6 +211,8 @@ class Submissions:
         priority = priority_of(future)
         if len(call_of(future)) == 3:
             self._packing.unpack(future, priority)
+            if future.tries.context is not None:  # so the threads of its parent may run it, too
+                put_call(future, (*call_of(future)[:3], future.tries.context))
         self._put_back(future, priority)
 
     # -- settling ----------------------------------------------------------------------------------------------------
