@@ -13,6 +13,7 @@ from ..federation import schedule
 from ..federation.schedule import Durations
 from ..supervision.stand_ins import STAND_INS_AT_MOST
 from ..wire.messages import ALONE, ANY, NONE, SHARING, Batch, Return
+from .avoidance import Avoidance
 from .events import AskStandIn
 from .functions import Functions
 from .ledger import Ledger
@@ -24,6 +25,8 @@ from .stand_ins import StandInRequests
 
 SET_ASIDE = ("alone",)
 """Futures that have a Worker to themselves are parked under this key while others wait in own Workers."""
+ELSEWHERE = ("elsewhere",)
+"""Futures that are not to run on this host are parked under this key while neighbours could run them."""
 MOST_CROSSINGS = 2
 """How often a Future may be lent over one link: once for a queue there, and once more to a Worker that is idle."""
 
@@ -32,9 +35,10 @@ class Dispatch:
     """The giving side of one Broker."""
 
     def __init__(
-        self, ledger: Ledger, load: Load, durations: Durations, functions: Functions, cache: SegmentCache,
+        self, broker: str, ledger: Ledger, load: Load, durations: Durations, functions: Functions, cache: SegmentCache,
         outbox: Outbox,
     ) -> None:  # fmt: skip
+        self._avoidance = Avoidance(broker, load)
         self._ledger, self._queue, self._load, self._durations = ledger, ledger.queue, load, durations
         self._functions, self._cache, self._outbox = functions, cache, outbox
         self.stand_ins = StandInRequests()
@@ -70,6 +74,27 @@ class Dispatch:
         elif count and lot.terms.is_once:  # what waits behind one would be in doubt with it
             count, spent = int(not any(piece.terms.is_once for piece in load.account.held.values())), True
         return min(count, len(lot.ids)), spent
+
+    def give_limited(self, now: float, *, hopeless: bool) -> list[Lot]:
+        """Give out Futures that not every Worker may run; return those that nobody will run."""
+        if self._queue.avoiding or ELSEWHERE in self._ledger.parked:
+            self._give_elsewhere(now)
+        return self.give_alone(now, hopeless=hopeless)
+
+    def _give_elsewhere(self, now: float) -> None:
+        """Give neighbours what is not to run on this host; what nobody else could run goes back into the queue."""
+        ledger, avoidance = self._ledger, self._avoidance
+        for lot in [lot for lot in self._queue if lot.terms.conditions.avoid] if self._queue.avoiding else ():
+            if avoidance.is_better_elsewhere(lot):
+                ledger.park(lot, ELSEWHERE)
+        for lot in list(ledger.parked.get(ELSEWHERE, ())):
+            others = avoidance.others(lot)
+            if not others:
+                self.place(lot, now)
+            elif any(load.room for load in others) and not self._lacks_function(lot, now):
+                for load in others:
+                    if lot.ids and load.room:
+                        self.give(load, lot, min(load.room, len(lot.ids)), spent=False, now=now, to=load.peer.name)
 
     def give_alone(self, now: float, *, hopeless: bool) -> list[Lot]:
         """Give out Futures that have a Worker to themselves while others wait in own Workers: where none waits.
@@ -153,9 +178,14 @@ class Dispatch:
         What came back from somebody goes only to who is idle, and not over and over by the same link, as long as it
         can run here.
         """
-        name, stranded = load.peer.name, not self._load.takers
+        name, stranded, may_go = load.peer.name, not self._load.takers, self._avoidance.may_go
         return lambda lot: (
-            not lot.terms.barred or (load.idle > 0 and (stranded or lot.terms.barred.count(name) < MOST_CROSSINGS))
+            may_go(lot, name)
+            and (
+                lot.intake.giver == name
+                or not lot.terms.barred
+                or (load.idle > 0 and (stranded or lot.terms.barred.count(name) < MOST_CROSSINGS))
+            )
         )
 
     def _returnable(self, load: PeerLoad, now: float) -> int:

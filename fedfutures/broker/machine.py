@@ -24,7 +24,7 @@ from .adoption import Adoption
 from .claims import Claims
 from .deferrals import Deferrals, Deferred
 from .delivery import Delivery
-from .dispatch import SET_ASIDE, Dispatch
+from .dispatch import Dispatch
 from .downloads import Downloads
 from .events import LEFT, Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped
 from .fetches import Fetches
@@ -64,7 +64,7 @@ class BrokerMachine:
         self.fetches = Fetches(self.outbox, self.peers, self.downloads, size_of)
         cache = self.segment_cache
         self.delivery = Delivery(self.peers, self.outbox, cache, pack)
-        self.dispatch = Dispatch(self.ledger, self.load, self.durations, self.functions, cache, self.outbox)
+        self.dispatch = Dispatch(name, self.ledger, self.load, self.durations, self.functions, cache, self.outbox)
         self.claims = Claims()
         self.recovery = Recovery(self.peers, self.ledger, self.delivery, cache, self.claims, self.outbox)
         self.adoption = Adoption(self.peers, self.ledger, self.delivery, self.claims, self.outbox)
@@ -102,8 +102,8 @@ class BrokerMachine:
         if self.ledger.vacated:
             self.deferrals.forget_vacated()
         hopeless = recovery.gave_up is not None and load.is_deserted()
-        if (self.ledger.queue.alone or SET_ASIDE in self.ledger.parked) and not recovery.expected:
-            recovery.fail_parked(self.dispatch.give_alone(now, hopeless=hopeless), now)
+        if (self.ledger.queue.limited or self.ledger.parked) and not recovery.expected:
+            recovery.fail_parked(self.dispatch.give_limited(now, hopeless=hopeless), now)
         if self.ledger.queue.count and not recovery.expected:
             if hopeless:
                 recovery.fail_queued(now)

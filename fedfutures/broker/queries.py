@@ -12,7 +12,7 @@ from typing import Any
 from ..lazy_dataclass import dataclass
 from ..wire.messages import Answer, Inquire
 from .deferrals import Deferrals, Deferred
-from .dispatch import SET_ASIDE
+from .dispatch import ELSEWHERE, SET_ASIDE
 from .downloads import Downloads
 from .functions import Functions
 from .ledger import Ledger
@@ -87,6 +87,9 @@ class Queries:
                 return f"waits at Broker {self._name} for a Worker in which no other Future waits: it has one to itself"
             if lot.key == NAMED_AGAIN:
                 return f"waits at Broker {self._name} for whoever has it: it starts once at most, and may have begun"
+            if lot.key == ELSEWHERE:
+                hosts = ", ".join(lot.terms.conditions.avoid)
+                return f"waits at Broker {self._name} for Workers of another host than {hosts}"
             if isinstance(lot.key, Deferred):
                 return f"waits at Broker {self._name} {self._deferrals.explain(lot.key)}"
         for piece in self._ledger.held(submitter, number):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from ..federation.terms import FREE, Terms
 from .lots import Lot
 
 ROOTS_REMEMBERED = 1024
@@ -31,6 +32,8 @@ class WorkQueue:
         self.bytes = 0
         self.returned = 0  # how many of the Futures were given out before, and came back
         self.alone = 0  # how many of them have a Worker to themselves
+        self.avoiding = 0  # how many of them are not to run on some hosts
+        self.limited = 0  # how many there are of either, those that are both counted twice
         self.givers: dict[str, int] = {}  # peer -> how many of its lots wait here
 
     def __iter__(self) -> Iterator[Lot]:
@@ -59,8 +62,8 @@ class WorkQueue:
         self.count += len(lot.ids)
         if terms.barred:
             self.returned += len(lot.ids)
-        if terms.is_alone:
-            self.alone += len(lot.ids)
+        if terms.conditions is not FREE:
+            self._count_limited(terms, len(lot.ids))
         self.bytes += sum(map(len, lot.payloads))
         self.givers[giver] = self.givers.get(giver, 0) + 1
 
@@ -77,9 +80,17 @@ class WorkQueue:
         self.count += sign * len(lot.ids)
         if lot.terms.barred:
             self.returned += sign * len(lot.ids)
-        if lot.terms.is_alone:
-            self.alone += sign * len(lot.ids)
+        if lot.terms.conditions is not FREE:
+            self._count_limited(lot.terms, sign * len(lot.ids))
         self.bytes += sign * sum(map(len, lot.payloads))
+
+    def _count_limited(self, terms: Terms, count: int) -> None:
+        if terms.is_alone:
+            self.alone += count
+            self.limited += count
+        if terms.conditions.avoid:
+            self.avoiding += count
+            self.limited += count
 
     def head(self) -> Lot:
         """Return the lot to be served next; there is one."""
@@ -93,7 +104,7 @@ class WorkQueue:
         return sorted(level, key=lambda root: self.charged.get((root, to), 0.0))
 
     def head_for(self, neighbour: str, back: int, fits: Callable[[Lot], bool]) -> Lot | None:
-        """Return the lot that `fits` to be given to a neighbour next, or, when `back`, one to be given back to it."""
+        """Return the lot that `fits` to be given to a neighbour next, or, when `back`, to be given back to it."""
         if not back and len(self.givers) == (neighbour in self.givers):
             return None
         for priority in self._order:
@@ -102,7 +113,7 @@ class WorkQueue:
                 fitting = [
                     lot
                     for giver, lots in level[name].items()
-                    if (lot := next(filter(fits, lots) if giver != neighbour else iter(lots if back else ()), None))
+                    if (lot := next(filter(fits, lots if giver != neighbour or back else ()), None))
                 ]
                 if fitting:
                     return min(fitting, key=_order_of)
@@ -123,8 +134,8 @@ class WorkQueue:
         self.count -= count
         if lot.terms.barred:
             self.returned -= count
-        if lot.terms.is_alone:
-            self.alone -= count
+        if lot.terms.conditions is not FREE:
+            self._count_limited(lot.terms, -count)
         self.bytes -= sum(map(len, payloads))
         return ids, payloads
 
@@ -163,18 +174,21 @@ class WorkQueue:
 
     def check(self) -> None:
         """Assert that the counts are the sums."""
-        count = size = returned = alone = lots = 0
+        count = size = returned = alone = avoiding = lots = 0
         for lot in self:
             lots += 1
             count += len(lot.ids)
             size += sum(map(len, lot.payloads))
             returned += len(lot.ids) if lot.terms.barred else 0
             alone += len(lot.ids) if lot.terms.is_alone else 0
+            avoiding += len(lot.ids) if lot.terms.conditions.avoid else 0
         assert self.count == count, "the queue's count is off"
         assert self.bytes == size, "the queue's bytes are off"
         assert sum(self.givers.values()) == lots, "the givers' counts are off"
         assert self.returned == returned, "the count of returned ones is off"
         assert self.alone == alone, "the count of those that have a Worker to themselves is off"
+        assert self.avoiding == avoiding, "the count of those that avoid hosts is off"
+        assert self.limited == alone + avoiding, "the count of those that not every Worker may run is off"
         assert self._order == sorted(self._levels, reverse=True), "the levels are out of order"
 
 

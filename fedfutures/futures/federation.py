@@ -105,6 +105,8 @@ class Federation:
         try:
             self._context = context()
             origin = Origin(self._context, facts, payloads, self._settings.size, self._process)
+            if self._settings.hosts > 1:
+                origin.submissions.retrier.other_hosts.know(self._settings.hosts)
             self._handle.listen(self._heard)
             origin.start()
         except Exception as error:

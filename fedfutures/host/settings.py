@@ -48,12 +48,13 @@ class Settings:
     directories: list[str] = field(default_factory=list)  # (run, shared, disk) of a host process that was killed
     neighbours: list[list[str]] = field(default_factory=list)  # on other hosts, of each Broker; empty: not known
     has_door: bool = False  # the connector comes to it: the host process beside the program, in runs with other hosts
+    hosts: int = 1  # that have Workers, in the whole Federation
     life: int = 0  # how often the host process was started again
     memory_per_worker: int = 0  # how many bytes each may use, with all that it has started; 0: any number
 
-    def count_workers(self, size: int) -> None:
-        """Set the number of Workers of the whole Federation."""
-        self.size = size
+    def count_workers(self, size: int, hosts: int) -> None:
+        """Set the number of Workers of the whole Federation, and of hosts that have some."""
+        self.size, self.hosts = size, hosts
 
     def forget_secrets(self) -> None:
         """Drop the keys: a process that routes tasks must not be able to forge them."""

@@ -11,7 +11,7 @@ from .cancels import CancelledEnds
 from .facts import TrueFacts
 from .law import Law, LawOfTheEnd
 from .laws import ALL
-from .limits import AtMostOnce, OwnWorker
+from .limits import AtMostOnce, AvoidsHosts, OwnWorker
 from .observer import Listener
 from .records import FutureRecord, Key, LawBroken, Records, broken
 from .saying import SAYING
@@ -20,7 +20,7 @@ from .specs import value_of
 from .system import System
 from .world import World
 
-LAWS = (*ALL, *SERVING, *SAYING, *BOOKS, OwnWorker, AtMostOnce, CancelledEnds, TrueFacts)
+LAWS = (*ALL, *SERVING, *SAYING, *BOOKS, OwnWorker, AtMostOnce, CancelledEnds, AvoidsHosts, TrueFacts)
 
 
 class Tally(Listener):

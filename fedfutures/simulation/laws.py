@@ -191,7 +191,8 @@ class NobodyIdles(Law):
     def _waiting(self, lost: set[str]) -> str:
         system = self.system
         for broker in system.brokers.values():
-            if broker.name not in lost and (queued := broker.machine.statistics()["queued"]):
+            queue = broker.machine.ledger.queue  # what avoids a host does not go back over it to others
+            if broker.name not in lost and (queued := queue.count - queue.avoiding):
                 return f"{queued} wait at {broker.name}"
         for origin in system.origins.values():
             if origin.alive and origin.own and origin.machine.linked:

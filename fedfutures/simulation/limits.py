@@ -1,7 +1,8 @@
-"""The law of limits of time and memory (docs/limits.rst): whom they end, and where limited Futures run."""
+"""The laws of conditions (docs/limits.rst): whom limits end, and where Futures run that have conditions."""
 
 from __future__ import annotations
 
+from ..federation.channel import Channel
 from ..federation.terms import terms_of
 from ..wire.messages import (
     ALONE_FLAG,
@@ -13,11 +14,17 @@ from ..wire.messages import (
     POISONED,
     VALUE,
     Batch,
+    Demand,
+    Message,
 )
 from ..wire.names import is_stand_in
 from .law import Law
-from .records import FutureRecord, Key
+from .records import FutureRecord, Key, Records
 from .specs import read
+from .system import System
+
+LINKED_SECONDS = 1.0
+"""By then Brokers know which neighbours have Workers, if nothing befalls them."""
 
 AFTER_CRASHES = ALONE_FLAG | APART_FLAG | BELOW_FLAG
 """What Brokers may add."""
@@ -37,7 +44,7 @@ class OwnWorker(Law):
                 conditions = read(self.records.futures[batch.submitter, number].payload).conditions
                 conditions = conditions.plus(terms_of(batch).conditions.flags & AFTER_CRASHES)
                 said = f"{batch.submitter}/{number} goes to {peer} on {terms_of(batch)}, not {conditions}"
-                self.require(terms_of(batch).conditions == conditions, said)
+                self.require(terms_of(batch).conditions._replace(avoid=()) == conditions, said)
         self.require(terms_of(batch).is_alone or not is_stand_in(peer), f"{peer} stands in and is given {batch.ids}")
 
     def started(self, worker: str, key: Key, attempt: int) -> None:
@@ -82,3 +89,35 @@ class AtMostOnce(Law):
             if self.records.has_only("worker"):
                 self.require(record.executions > 0, f"{key} is given up, and is known not to have begun")
         self.require(not (is_once and kind == POISONED), f"{key} starts once, and is poisoned")
+
+
+class AvoidsHosts(Law):
+    """What is to avoid a host does so on its whole way, and begins there only if nobody else could run it.
+
+    A Worker that has once said that it starts nothing of others, for a lock is held in it, does not count.
+    """
+
+    code = "S20"
+    says_of = (Demand,)
+
+    def __init__(self, system: System, records: Records) -> None:
+        super().__init__(system, records)
+        self.avoided: dict[Key, tuple[str, ...]] = {}
+        self.locked: set[str] = set()
+
+    def says(self, sender: str, peer: str, message: Message, channel: Channel | None) -> None:
+        if sender in self.system.workers and not message.workers:  # type: ignore[union-attr]
+            self.locked.add(sender)
+
+    def gives(self, sender: str, peer: str, batch: Batch, sequence: int) -> None:
+        for number in batch.ids:
+            avoid = self.avoided.setdefault((batch.submitter, number), tuple(batch.avoid))
+            said = f"{batch.submitter}/{number} goes to {peer} and avoids {batch.avoid}, not {avoid}"
+            self.require(tuple(batch.avoid) == avoid, said)
+
+    def started(self, worker: str, key: Key, attempt: int) -> None:
+        avoid, system = self.avoided.get(key, ()), self.system
+        if system.hosts[worker] not in avoid or not self.records.is_calm or system.clock.now < LINKED_SECONDS:
+            return
+        others = [name for name in system.workers if system.hosts[name] not in avoid and name not in self.locked]
+        self.require(not others, f"{worker} begins {key}, which avoids {avoid}, and {others[:3]} could run it")

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from ..node import events as rules
-from ..wire.messages import CANCELLED
+from ..wire.messages import CANCELLED, ERROR
 from .frames import Frame
 from .specs import read
 from .submitter import SimSubmitter
@@ -18,7 +18,7 @@ LINGER_SECONDS = 5.0
 class SimOrigin(SimSubmitter):
     """A program: submits, cancels, and waits, so it takes in at once whatever comes."""
 
-    __slots__ = ("answers", "bereft", "leaves_at", "left", "supply", "told_all")
+    __slots__ = ("answers", "bereft", "leaves_at", "left", "supply", "told_all", "tries_elsewhere")
 
     def __init__(self, world: World, name: str, home: str, watch: Watch) -> None:
         super().__init__(world, name, "origin", home, watch)
@@ -27,6 +27,7 @@ class SimOrigin(SimSubmitter):
         self.leaves_at = NEVER
         self.answers: dict[str, bytes] | None = None  # to what was asked, by who gave them
         self.told_all = False
+        self.tries_elsewhere = False  # whether what has raised is tried once more, and a host avoided
         self.bereft = False  # whether its Broker has ended, and no other has welcomed it yet
 
     def act(self, action: rules.Action) -> None:
@@ -37,6 +38,22 @@ class SimOrigin(SimSubmitter):
             self.told_all = self.told_all or action.last
         else:
             super().act(action)
+
+    def try_elsewhere(self) -> None:
+        """Try once more what has raised, and avoid a host: one of the first three, by what is submitted."""
+        self.tries_elsewhere = True
+
+    def resolve(self, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
+        calls = [self.calls[number] for number, kind in odd if kind == ERROR] if self.tries_elsewhere else []
+        super().resolve(ids, outcomes, odd)
+        for call in calls:
+            if not call.conditions.avoid and self.leaves_at == NEVER:
+                avoided = f"b{read(call.payload).tag % 3}"
+                self.submit(call.payload, call.function, call.priority, call.conditions._replace(avoid=(avoided,)))
+                self._sort()
+
+    def _sort(self) -> None:
+        self.own = deque(sorted(self.own, key=lambda other: -self.calls[other].priority))
 
     def backlog(self) -> int:
         return len(self.own) + self.left
@@ -74,7 +91,7 @@ class SimOrigin(SimSubmitter):
         """Submit a Future among those that wait, by its priority."""
         number = self.submit(payload, function, priority, read(payload).conditions)
         if priority:
-            self.own = deque(sorted(self.own, key=lambda other: -self.calls[other].priority))
+            self._sort()
         self.service()
         return number
 

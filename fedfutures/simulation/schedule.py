@@ -120,6 +120,8 @@ class Schedule:
         guards = Random(f"{self.seed} {origin.name} guards")
         once = Random(f"{self.seed} {origin.name} once")
         share_once = once.choice([0.0, 0.0, 0.3, 1.0])
+        if Random(f"{self.seed} {origin.name} elsewhere").random() < 0.5:
+            origin.try_elsewhere()
         mean = 10 ** dice.uniform(-3, -0.5)
         mean, longest = self.scale.mean or mean, self.scale.longest
         span = self.heals_at * dice.choice([0.0, 0.5, 1.0])

@@ -34,11 +34,13 @@ _PLAIN_REDUCE = (BaseException.__reduce__, OSError.__reduce__, ImportError.__red
 
 
 class Where(NamedTuple):
-    """Which call has failed, for people: ``price(row=17)``, the Worker's name, and advice."""
+    """Which call has failed, for people: ``price(row=17)``, the Worker's name, and advice. And on which host."""
 
     call: str = ""
     worker: str = ""
     advice: tuple[str, ...] = ()
+    host: str = ""
+    is_of_host: bool = False  # whether another host may do better: a module or a file is missing, or room
 
     def note(self, item: str = "") -> str:
         """Return the line for people; `item` says which of a map it was.
@@ -79,6 +81,11 @@ def load_failure(outcome: bytes, payloads: Payloads, item: str = "") -> BaseExce
 
     Its cause is a :class:`RemoteTraceback`, unless that says no more than the exception itself.
     """
+    return read_failure(outcome, payloads, item)[0]
+
+
+def read_failure(outcome: bytes, payloads: Payloads, item: str = "") -> tuple[BaseException, Where]:
+    """Return the exception, and where it was raised."""
     body, description, text, said = payloads.load(outcome, take=True)
     where = None if said is None else Where(*said)
     text = with_lines(text)
@@ -96,7 +103,7 @@ def load_failure(outcome: bytes, payloads: Payloads, item: str = "") -> BaseExce
         text = "\n".join([text.rstrip("\n"), *notes, ""])
     if says_more:
         error.__cause__ = RemoteTraceback(text)
-    return error
+    return error, where or Where()
 
 
 def _says_only(text: str, error: BaseException) -> bool:

@@ -247,8 +247,9 @@ class Calls:
         again = None if failure is None or future.tries is None else future.tries.remade()
         self._lock.acquire()
         try:
-            if again is not None and home_of(future).retrier.takes(future, failure, again):
-                has_callbacks = False
+            if again is not None and failure is not None:
+                failure = home_of(future).retrier.failed(future, failure, again, failing.where_of(failure))
+                has_callbacks = failure is not None and settle(future, None, failure)
             else:
                 has_callbacks = settle(future, value, failure)
         finally:

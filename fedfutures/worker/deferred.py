@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from ..node import events as rules
 from ..wire.facts import NOBODY, Facts
-from ..wire.failures import load_failure
+from ..wire.failures import read_failure
 from ..wire.messages import ERROR, VALUE, WITH_OUTPUT
 from .driver import Driver
 from .future_fields import call_of
+from .retrier import NOWHERE
 from .sealed import named
 from .submissions import Submissions
 from .with_output import opened
@@ -38,6 +39,7 @@ class DeferredOutcomes(NamedTuple):
     def _resolve(self, number: int, kind: int, outcome: bytes, facts: Facts) -> None:
         payloads = self.submissions.payloads
         value = error = printed = None
+        where = NOWHERE
         try:
             if kind == VALUE:
                 value = payloads.load(outcome, take=True)
@@ -45,10 +47,10 @@ class DeferredOutcomes(NamedTuple):
                 value, error, printed = opened(outcome, payloads)
                 kind = VALUE if error is None else ERROR
             elif kind == ERROR:
-                error = load_failure(outcome, payloads)
+                error, where = read_failure(outcome, payloads)
         except BaseException as problem:  # the value cannot be loaded: that is what this Future has to say
             error = named(problem, call_of(self.submissions.futures.get(number)), number)
-        self.submissions.settle_loaded(number, kind, outcome, value, error, facts, printed)
+        self.submissions.settle_loaded(number, kind, outcome, value, error, facts, printed, where)
 
 
 def defer_outcomes(driver: Driver, submissions: Submissions) -> None:

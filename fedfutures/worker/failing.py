@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Any
 
+from ..errors import ArgumentLoadError, NoRoom
 from ..wire.calls import arguments_text, call_text
 from ..wire.failures import Where, add_note
 from ..wire.functions import Wrapper
@@ -16,6 +18,9 @@ _NO_TERMINAL = "Workers have no terminal; ask in the program and pass the answer
 _NO_DEBUGGER = "Workers have no terminal; debug with fedfutures.Executor(mode='serial')"
 _EOF_OF_INPUT = "EOF when reading a line"
 _FILES_MISSED = (FileNotFoundError, NotADirectoryError)
+_OF_HOSTS = (ImportError, FileNotFoundError, MemoryError, NoRoom)
+ELSEWHERE = "tried again on "
+"""So begins the note of an error that another host has not prevented."""
 
 
 def where(
@@ -29,7 +34,21 @@ def where(
         call = name or call_text(function, None)
     if current.is_origin:  # run serially
         return Where(call)
-    return Where(call, current.name, advice(error))
+    return Where(call, current.name, advice(error), current.host, is_of_one_host(error))
+
+
+def is_of_one_host(error: BaseException) -> bool:
+    """Whether the same call may do better on another host. Not where one has been tried already."""
+    notes = getattr(error, "__notes__", ())
+    if isinstance(error, ArgumentLoadError) and error.__cause__ is not None:
+        error = error.__cause__
+    is_such = isinstance(error, _OF_HOSTS) or (isinstance(error, OSError) and error.errno == errno.ENOSPC)
+    return is_such and not any(isinstance(note, str) and note.startswith(ELSEWHERE) for note in notes)
+
+
+def where_of(error: BaseException) -> Where:
+    """Return where an own Future has failed that has run in this Worker."""
+    return Where(host=current.host, is_of_host=is_of_one_host(error))
 
 
 def note(error: BaseException, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -304,8 +304,8 @@ def put_priority(future: Future, priority: int) -> None:
 
 
 def put_conditions(future: Future, conditions: Conditions) -> None:
-    """Give a new Future conditions; with some of them it will not run in the Worker that submits it."""
-    future.conditions, future.alone = conditions, conditions.is_alone
+    """Give a Future that waits conditions; with some of them it will not run in the Worker that submits it."""
+    future.conditions, future.alone = conditions, conditions.is_alone or bool(conditions.avoid)
 
 
 @journal.after("run", lambda call, future, given: () if call is None else _told(future))

@@ -22,7 +22,7 @@ from ..sockets.sockets import context
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
-from . import capture, children, current, failing, forked, inheriting
+from . import capture, children, current, failing, forked, inheriting, slices
 from .output import open_streams
 from .preparing import Preparation
 from .worker import Worker
@@ -45,6 +45,8 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         owner, facts, name, payloads, settings.size,
         cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
     )  # fmt: skip
+    worker.submissions.retrier.other_hosts.know(settings.hosts)
+    slices.OfItems.run_among(settings.hosts)
     current.be_worker(name, settings.host, has_files=not settings.code)
     code_objects.reads_no_files = settings.code
     failing.replace_breakpoint()

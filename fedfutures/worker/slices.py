@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from ..program.postponing import calls_program
 from ..wire.failures import dump_failure
 from ..wire.functions import Wrapper
-from .failing import where
+from .failing import is_of_one_host, where
 from .interrupts import is_of_futures
 
 calls_program(__name__)
@@ -113,6 +113,14 @@ class OfItems(Wrapper):
 
     run_items: Callable[..., Outcomes] = staticmethod(in_one_loop)
 
+    hosts: ClassVar[int] = 1
+    """How many hosts have Workers."""
+
+    @classmethod
+    def run_among(cls, hosts: int) -> None:
+        """From now on Workers of so many hosts run items."""
+        OfItems.hosts = hosts
+
     @classmethod
     def run_by(cls, run_items: Callable[..., Outcomes]) -> None:
         """From now on items are run by this."""
@@ -173,12 +181,26 @@ class Slice(OfItems):
 
     def _run(self, columns: Columns, open_slice: OpenSlice | None = None) -> Outcomes:
         function = self.function()
+        stopped: list[tuple[BaseException, int]] = []
 
         def fail(error: BaseException, place: int) -> bytes:
+            if self.hosts > 1 and is_of_one_host(error):  # it is to be tried on another one
+                if open_slice is None or not place:
+                    raise error
+                open_slice.cut()
+                stopped.append((error, place))
             row = tuple(column[place] for column in columns)
             return dump_failure(error, self.payloads, where(error, function, row), inside=True)
 
-        return self.run_items(function, columns, fail, open_slice)
+        values, failures = self.run_items(function, columns, fail, open_slice)
+        return _up_to(*stopped[0], values, failures) if stopped else (values, failures)
+
+
+def _up_to(error: BaseException, end: int, values: list[Any], failures: Failures) -> Outcomes:
+    """Return the outcomes of the items before the one that has raised this error; the others are submitted again."""
+    if not values:  # all were to be run once more, which they are elsewhere
+        raise error
+    return values[:end], [failure for failure in failures if failure[0] < end]
 
 
 class Arguments:

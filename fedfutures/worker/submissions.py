@@ -15,7 +15,7 @@ from ..federation.terms import FREE
 from ..node import events as rules
 from ..node.pace import BATCH_FUTURES_AT_MOST
 from ..wire.facts import NOBODY, Fact, Facts
-from ..wire.failures import load_failure
+from ..wire.failures import Where, read_failure
 from ..wire.functions import Definition
 from ..wire.manifest import HAS_SEGMENTS
 from ..wire.messages import CANCELLED, ERROR, VALUE, WITH_OUTPUT
@@ -30,7 +30,7 @@ from .future import Future, mark_pending, mark_running, put_call, put_printed, s
 from .future_fields import SliceCut, call_of, number_of, priority_of
 from .local_queue import LATE, LocalQueue
 from .losses import loss_of
-from .retrier import Retrier
+from .retrier import NOWHERE, Retrier
 from .sealed import SealedFutures, broken_seal, named
 from .with_output import opened
 
@@ -177,6 +177,7 @@ class Submissions:
             payloads.append(payload if stamp is None else self._sealed.give(number, stamp.seal(number, payload)))
             size += len(payload)
             futures[number] = future
+        conditions = self.retrier.other_hosts.conditions_of(digest, conditions)
         return rules.Offer(digest, ids, payloads, len(self.own), priority, root, conditions)
 
     def _put_back(self, future: Future[Any], priority: int) -> None:
@@ -208,12 +209,11 @@ class Submissions:
 
     def _queue_again(self, future: Future[Any]) -> None:
         """The time for the next try of a Future has come."""
-        priority = priority_of(future)
         if len(call_of(future)) == 3:
-            self._packing.unpack(future, priority)
-            if future.tries.context is not None:  # so the threads of its parent may run it, too
-                put_call(future, (*call_of(future)[:3], future.tries.context))
-        self._put_back(future, priority)
+            self._packing.unpack(future, priority_of(future))
+            if (context := getattr(future.tries, "context", None)) is not None:  # the threads of its parent may run it
+                put_call(future, (*call_of(future)[:3], context))
+        self._put_back(future, priority_of(future))
 
     # -- settling ----------------------------------------------------------------------------------------------------
 
@@ -270,24 +270,25 @@ class Submissions:
             return settle_cancelled(future)
         if kind == WITH_OUTPUT:
             return self._settle_printed(future, *opened(outcome, self.payloads), facts)
-        error = load_failure(outcome, self.payloads) if kind == ERROR else loss_of(future, kind, outcome)
-        return self._settle_failed(future, error, facts)
+        if kind == ERROR:
+            return self._settle_failed(future, facts, *read_failure(outcome, self.payloads))
+        return self._settle_failed(future, facts, loss_of(future, kind, outcome))
 
     def _settle_printed(
         self, future: Future[Any], value: Any, failure: BaseException | None, printed: Printed, facts: Facts
     ) -> bool:  # fmt: skip
         put_printed(future, printed)
         if failure is not None:
-            return self._settle_failed(future, failure, facts)
+            return self._settle_failed(future, facts, failure)
         self._release(future)
         return settle(future, value, None, facts)
 
-    def _settle_failed(self, future: Future[Any], error: BaseException, facts: Facts) -> bool:
+    def _settle_failed(self, future: Future[Any], facts: Facts, error: BaseException, where: Where = NOWHERE) -> bool:
         """A given Future has failed: settle it unless it is tried again."""
-        if self.retrier.takes(future, error, call_of(future)):
+        if (raised := self.retrier.failed(future, error, call_of(future), where)) is None:
             return False
         self._release(future)
-        return settle(future, None, error, facts)
+        return settle(future, None, raised, facts)
 
     def _release(self, future: Future[Any]) -> None:
         """Nobody needs the arguments of a given Future any more."""
@@ -296,7 +297,7 @@ class Submissions:
 
     def settle_loaded(
         self, number: int, kind: int, outcome: bytes, value: Any, error: BaseException | None, facts: Facts,
-        printed: Printed | None = None,
+        printed: Printed | None = None, where: Where = NOWHERE,
     ) -> None:  # fmt: skip
         """An outcome has come that was loaded without the lock: `value`, or `error` for one that failed."""
         with self.lock:
@@ -306,7 +307,7 @@ class Submissions:
             if printed is not None:
                 put_printed(future, printed)
             if kind == ERROR and error is not None:
-                has_callbacks = self._settle_failed(future, error, facts)
+                has_callbacks = self._settle_failed(future, facts, error, where)
             elif kind in (VALUE, ERROR):
                 self._release(future)
                 has_callbacks = settle(future, value, error, facts)
@@ -392,7 +393,7 @@ class Submissions:
             if waits := self.retrier.explain(future):
                 return waits, False
             if number in self.futures:
-                return self.machine.own.explain(number, self.name), True
+                return self.machine.own.explain(number, self.name) + self.retrier.other_hosts.explain(future), True
             if call_of(future) is None:
                 return "it runs here, or waits for Futures that it has submitted", False
             if self.late is not None and self.late.has(future):
@@ -406,7 +407,7 @@ class Submissions:
     def statistics(self) -> dict[str, Any]:
         """Counts of what is here."""
         with self.lock:
-            return {**self.machine.statistics(), "own": len(self.own), "retrying": len(self.retrier)}
+            return {**self.machine.statistics(), "own": len(self.own), **self.retrier.statistics()}
 
 
 def _told(submissions: Submissions, action: rules.Resolve) -> list[tuple[object, ...]]:

@@ -67,7 +67,7 @@ class ConnectorHandle(HostHandle):
             plan = settings_from(frame.settings)
             self._is_planned = True
             self._of_the_run = {"size": plan.size, "hosts": frame.hosts}
-            self.settings.count_workers(plan.size)
+            self.settings.count_workers(plan.size, plan.hosts)
             self._begin(plan)
         elif isinstance(frame, KeepNote):
             self._note(frame)

@@ -87,6 +87,7 @@ def assemble(request: Request, facts: Facts) -> Assembly:
             facts.get(planned.name),
             replace(
                 request.settings, host=planned.name, workers=planned.workers, size=workers, brokers=planned.brokers,
+                hosts=sum(plan.workers > 0 for plan in plans),
                 dials=tree.dials(planned.name), neighbours=tree.neighbours(planned.name),
             ),
         )

@@ -107,7 +107,7 @@ class Queue(RuleBasedStateMachine):
         for name in "abc":
             for back in (0, 1):
                 fitting = [
-                    one for one, _ in self.twin if (back if one.intake.giver == name else name not in one.terms.barred)
+                    one for one, _ in self.twin if name not in one.terms.barred and (back or one.intake.giver != name)
                 ]
                 found = self.queue.head_for(name, back, lambda lot, name=name: name not in lot.terms.barred)
                 assert any(found is one for one in self.first(fitting, name)) if fitting else found is None

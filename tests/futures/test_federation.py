@@ -25,7 +25,8 @@ class Handle:
 
     def __init__(self, verbosity: int = 0) -> None:
         self.settings = SimpleNamespace(
-            authkey=b"key", program=None, initializer=b"", size=3, seal=None, verbosity=verbosity, host="h"
+            authkey=b"key", program=None, initializer=b"", size=3, seal=None, verbosity=verbosity, host="h",
+            hosts=1,
         )  # fmt: skip
         self.facts: dict[str, Any] = {
             "shared": "/dev/shm/x", "disk": "/tmp", "brokers": [{"name": "h/broker.0"}, {"name": "h/broker.1"}],

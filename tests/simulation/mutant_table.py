@@ -41,6 +41,7 @@ CACHE = "broker.segment_cache.SegmentCache."
 DELIVERY = "broker.delivery."
 TERMS = "federation.terms.Terms."
 DISPATCH = "broker.dispatch.Dispatch."
+AVOIDANCE = "broker.avoidance.Avoidance."
 STAND_INS = "broker.stand_ins.StandInRequests."
 QUEUE = "broker.queue.WorkQueue."
 LOAD = "broker.load.Load."
@@ -234,6 +235,14 @@ OF_LIMITS = (
            STAND_INS + "wanted", "min(waiting - free, futures)", "futures"),
     Mutant("stand-ins-run-all", "a Broker gives a stand-in what may share a Worker",
            DISPATCH + "give_out", "if load.starts < ALONE", "if True"),
+    Mutant("avoided-hosts-run-it", "a Broker gives its own Workers what is to avoid its host",
+           DISPATCH + "_give_elsewhere", "if avoidance.is_better_elsewhere(lot):", "if False:"),
+    Mutant("avoided-is-forgotten", "a Broker forgets which hosts a Future avoids",
+           "federation.terms.terms_of", "tuple(batch.avoid)", "()"),
+    Mutant("waits-for-other-hosts", "what avoids a host waits for others when there are none any more",
+           DISPATCH + "_give_elsewhere", "self.place(lot, now)", "pass"),
+    Mutant("goes-back-to-avoided", "what avoids a host is given back to it as soon as Workers are idle there",
+           AVOIDANCE + "may_go", "host_of(neighbour) not in avoid", "True"),
     Mutant("demand-hides-waits", "a Worker does not say that a Future waits in it",
            ASKING + "news", "and load.starts == self._starts", ""),
 )  # fmt: skip

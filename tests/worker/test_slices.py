@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from fedfutures.wire.payload import Payloads
 from fedfutures.worker.slices import (
     HAD_KEYWORDS,
     Accumulate,
     Arguments,
     Fold,
     LocalSubmitter,
+    OfItems,
+    OneItem,
     OpenSlice,
     ReduceSlice,
     ScanSlice,
@@ -117,3 +120,45 @@ def test_arguments_are_equal_by_what_is_in_them_and_have_no_hash() -> None:
 
 def test_what_is_submitted_here_takes_no_bytes_on_the_way() -> None:
     assert LocalSubmitter(sum)((1, 2)) == (3, 0)
+
+
+# -- items that raise what is true of one host alone -------------------------------------------------------------------
+
+
+def missing_from(number: int) -> int:
+    if number > 2:
+        raise FileNotFoundError(2, "No such file", str(number))
+    if number < 0:
+        raise ValueError(number)
+    return number
+
+
+@pytest.fixture
+def bound(monkeypatch: pytest.MonkeyPatch) -> Slice:
+    made = Slice(missing_from)
+    made.bind(Payloads())
+    return made
+
+
+def test_on_one_host_such_an_item_fails_alone(bound: Slice) -> None:
+    values, failures, _ = bound([1, 3, 2])
+    assert (values, [place for place, _ in failures]) == ([1, None, 2], [1])
+
+
+def test_among_several_hosts_a_slice_ends_before_it(bound: Slice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OfItems, "hosts", 2)
+    values, failures, _ = bound([1, -1, 2, 3, 1, 4])
+    assert (values, [place for place, _ in failures]) == ([1, None, 2], [1])
+    with pytest.raises(FileNotFoundError):
+        bound([3, 1, 1])  # it is tried as a whole
+    with pytest.raises(FileNotFoundError):
+        bound([3])
+    bound.keep_whole()
+    with pytest.raises(FileNotFoundError):
+        bound([1, 3])
+
+
+def test_one_item_that_is_tried_again_raises_itself() -> None:
+    assert OneItem(missing_from)([2])[:2] == ([2], [])
+    with pytest.raises(ValueError, match="-1"):
+        OneItem(missing_from)([-1])
