@@ -144,9 +144,15 @@ class Dispatch:
         if not self._lacks_function(lot, now):
             self._ledger.unpark(lot)
 
-    def give_again(self, load: PeerLoad, lot: Lot, now: float) -> None:
-        """Give a neighbour what it was lent before, whatever its Demand: it, or its Workers, may still hold it."""
-        if not self._lacks_function(lot, now):
+    def give_again(self, load: PeerLoad, lot: Lot, now: float, keep: Callable[[Lot, float], object]) -> None:
+        """Give a neighbour what it was lent before, whatever its Demand: it, or its Workers, may still hold it.
+
+        Where the function is not here, `keep` takes those that may have begun and start once at most: when it comes,
+        what waits for it goes into the queue, and so to anybody.
+        """
+        if lot.terms.may_have_begun and lot.terms.function not in self._functions.definitions:
+            keep(lot, now)
+        elif not self._lacks_function(lot, now):
             self.give(load, lot, len(lot.ids), spent=False, now=now)
 
     def give_to_neighbours(self, now: float) -> None:

@@ -266,7 +266,7 @@ class BrokerMachine:
         self.load.join(peer)
         self.adoption.say_what_is_held(peer, old.channel, now)
         for lot in self.ledger.parked.get(LENT, [])[::-1]:
-            self.dispatch.give_again(self.load.peers[peer.name], lot, now)
+            self.dispatch.give_again(self.load.peers[peer.name], lot, now, self.recovery.once.wait)
         self.deferrals.on_new_session(peer.name)
         self.transfers.on_session(peer, now)
         self.functions.on_new_session(peer, now)

@@ -134,6 +134,8 @@ class EqualShares(Law):
 
     def gives(self, sender: str, peer: str, batch: Batch, sequence: int) -> None:
         broker = self.system.brokers.get(sender)
+        if is_stand_in(peer):
+            return  # it takes only what others may not start
         if broker is not None and peer in self.system.workers and self.records.is_calm and not self.records.gone:
             waiting = {(lot.terms.root, lot.terms.priority) for lot in broker.machine.ledger.queue}
             roots = {root for root, _ in waiting if root != batch.root}

@@ -15,12 +15,13 @@ HOW_CANCELLED = "ended, as a Future that it ran was cancelled"
 def victim(wanted: EndWorker, running: tuple[int, int] | None, alone: AloneFuture | None) -> int | None:
     """Return for which of these Futures to end the Worker now; None: it is not to be ended.
 
-    A Future that has the Worker to itself is not ended for another: that one must be over.
+    A Future that has the Worker to itself is ended for another only if that runs, while the first waits: it runs again
+    elsewhere. Else the other one must be over.
     """
-    if alone is not None:
-        return alone.number if alone.piece == wanted.piece and alone.number in wanted.futures else None
     if running is not None and running[0] == wanted.piece and running[1] in wanted.futures:
         return running[1]
+    if alone is not None:
+        return alone.number if alone.piece == wanted.piece and alone.number in wanted.futures else None
     return wanted.futures[0] if wanted.begun and wanted.futures else None
 
 

@@ -6,10 +6,13 @@ import pytest
 
 from fedfutures.broker.dispatch import MOST_CROSSINGS
 from fedfutures.broker.events import Expect
+from fedfutures.broker.lots import Lot
+from fedfutures.broker.machine import LENT
 from fedfutures.broker.recovery import EXPECT_NEIGHBOURS_SECONDS, EXPECT_SECONDS
 from fedfutures.federation import schedule
 from fedfutures.federation.link import SILENT_AFTER_SECONDS
-from fedfutures.wire.messages import Batch, Demand, Function, Holding, Return, Want
+from fedfutures.federation.terms import Conditions, Terms
+from fedfutures.wire.messages import ONCE_FLAG, Batch, Demand, Function, Holding, Return, Want
 
 from .bench import BODY, Bench, results
 
@@ -286,3 +289,19 @@ def test_nothing_is_given_out_before_expected_workers_have_spoken(bench: Bench) 
     bench.say("w", Holding(3, "o", b"f", 1, 0, [1]))
     bench.say("w", Demand(0, 0))
     assert bench.given_to("v") == [[2]]
+
+
+def test_what_may_have_begun_does_not_wait_for_its_function_as_others_do(bench: Bench) -> None:
+    """When the function comes, what waits for it goes into the queue, and so to anybody."""
+    bench.neighbour("n", Demand(9, 1, 1))
+    bench.join("o", "origin")
+    bench.say("o", BODY)
+    ledger, load, kept = bench.broker.ledger, bench.broker.load.peers["n"], list[Lot]()
+    for number, function in ((1, b"unknown"), (2, b"f")):
+        terms = Terms("o", function, "o", 0, 2, 0, conditions=Conditions(flags=ONCE_FLAG))
+        lot = ledger.admit("o", number, terms, [number], [b"p"], LENT)
+        bench.broker.dispatch.give_again(load, lot, 0.0, lambda lot, now: kept.append(lot))
+    assert [lot.ids for lot in kept] == [[1]]
+    assert [(piece.terms.function, list(piece.pending)) for piece in ledger.accounts["n"].held.values()] == [
+        (b"f", [2])
+    ]
