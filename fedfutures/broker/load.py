@@ -367,7 +367,8 @@ class Load:
     def _consider_unmet(self, survey: Survey, queued: int, now: float) -> bool:
         """Publish unmet demand once Workers were idle for a moment while others have work; repeat it while it lasts."""
         alone = not survey.working and not self.neighbours
-        unmet = 0 if queued > self._queue.returned or alone else survey.idle_room + survey.others_idle
+        waits = queued - self._queue.avoiding > self._queue.returned  # for a Worker, any of which will do
+        unmet = 0 if waits or alone else survey.idle_room + survey.others_idle
         if not unmet:
             self._unmet_at = None
             if self._unmet:

@@ -96,3 +96,18 @@ def test_a_broker_without_workers_passes_it_over_an_avoided_host(bench: Bench) -
     bench.neighbour("n.broker", Demand(5, 1, 2))
     submit(bench, [1], "n", "b")
     assert given(bench) == {"n.broker": [1]}
+
+
+def test_what_waits_for_this_host_hides_no_unmet_demand(bench: Bench) -> None:
+    """Own Workers are to offer what they have to idle ones elsewhere, which may not run what waits in the queue."""
+    bench.join("o", "origin")
+    bench.say("o", BODY)
+    bench.join("w", demand=1)
+    bench.neighbour("n.broker", Demand(9, 3, 3))
+    submit(bench, [1])
+    submit(bench, [2], "n", piece=2)
+    bench.say("w", Demand(0, 0, 1))
+    for _ in range(5):
+        bench.tick(0.05)
+    assert given(bench) == {"w": [1]}
+    assert [each.unmet for each in bench.published][-1:] == [3]
