@@ -24,27 +24,23 @@ class Endings:
     def __init__(self, ledger: Ledger, outbox: Outbox) -> None:
         self._ledger, self._outbox = ledger, outbox
         self._wanted: dict[str, dict[int, set[int]]] = {}  # by Worker and number of the piece
-        self._due: float | None = None
+        self.due: float | None = None  # when to look next
         self._ended: set[str] = set()  # Workers that were ended for this, and whose loss is being dealt with
 
     def want(self, piece: Piece, ids: list[int], now: float) -> None:
         """Futures that a Worker holds are not to go on; it is asked which of them run."""
         self._wanted.setdefault(piece.holder, {}).setdefault(piece.number, set()).update(ids)
         due = now + ANSWER_SECONDS
-        self._due = due if self._due is None else min(self._due, due)
+        self.due = due if self.due is None else min(self.due, due)
 
     def on_running(self, worker: str, number: int, ids: list[int]) -> None:
         """A Worker says that these have begun."""
         if self._wanted and (wanted := self._wanted.get(worker, {}).get(number)):
             self._ask(worker, number, wanted.intersection(ids), begun=True)
 
-    def deadline(self) -> float | None:
-        """When to look next."""
-        return self._due
-
     def expire(self, now: float) -> None:
         """Those that are still there: the host process is to see whether they run."""
-        if self._due is None or now < self._due:
+        if self.due is None or now < self.due:
             return
         for worker, pieces in list(self._wanted.items()):
             account = self._ledger.accounts[worker]
@@ -56,7 +52,7 @@ class Endings:
                     del pieces[number]
             if not pieces:
                 del self._wanted[worker]
-        self._due = now + AGAIN_SECONDS if self._wanted else None
+        self.due = now + AGAIN_SECONDS if self._wanted else None
 
     def _ask(self, worker: str, number: int, wanted: set[int], *, begun: bool) -> None:
         found = self._ledger.accounts[worker].find(number, sorted(wanted))
@@ -87,5 +83,5 @@ class Endings:
     def check(self) -> None:
         """Assert that all these Workers are there."""
         assert self._wanted.keys() <= self._ledger.accounts.keys(), "a Worker is to be ended that is gone"
-        assert not self._wanted or self._due is not None, "nobody looks whether cancelled Futures run"
+        assert not self._wanted or self.due is not None, "nobody looks whether cancelled Futures run"
         assert not self._ended, "a Worker was ended and is still in the books"

@@ -59,10 +59,9 @@ class BrokerMachine:
         self.load = Load(incarnation, size, self.ledger, self.durations, self.outbox)
         self.functions = Functions(self.outbox, self.peers, self.ledger)
         self.downloads: Downloads[Deferred] = Downloads(self.outbox, self.peers.hears)
-        self.segment_cache = SegmentCache(self.outbox, space)
+        cache = self.segment_cache = SegmentCache(self.outbox, space)
         self.deferrals = Deferrals(self.ledger, self.outbox, self.downloads, self.segment_cache, size_of)
         self.fetches = Fetches(self.outbox, self.peers, self.downloads, size_of)
-        cache = self.segment_cache
         self.delivery = Delivery(self.peers, self.outbox, cache, pack)
         self.dispatch = Dispatch(name, self.ledger, self.load, self.durations, self.functions, cache, self.outbox)
         self.claims = Claims()
@@ -118,7 +117,7 @@ class BrokerMachine:
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
         times = [self.outbox.due, self.load.due, self.segment_cache.due, self.dispatch.stand_ins.deadline()]
-        times += [self.downloads.deadline(), self.fetches.deadline(), *self.recovery.deadlines()]
+        times += [self.downloads.deadline(), self.fetches.deadline(), self.recovery.endings.due, self.recovery.once.due]
         if self.peers.neighbours or self.sessions.dials:
             times.append(self.sessions.deadline())
         if self.adoption.orphans or self.queries.open or self.recovery.expected:
@@ -137,12 +136,14 @@ class BrokerMachine:
         self.downloads.tick(now)
         self.fetches.tick(now)
         if self.segment_cache.due is not None and now >= self.segment_cache.due:
-            constants = self.functions.constants.values()
-            self.segment_cache.tick(now, self.ledger.is_open, (constant.body for constant in constants))
+            bodies = (constant.body for constant in self.functions.constants.values())
+            self.segment_cache.tick(now, self.ledger.is_open, bodies)
         if self.adoption.orphans:
             self.adoption.expire(now)
-        for part in (self.queries, self.dispatch.stand_ins, self.recovery.endings, self.recovery):
-            part.expire(now)
+        self.queries.expire(now)
+        self.dispatch.stand_ins.expire(now)
+        if self.recovery.endings.due or self.recovery.once.due:
+            self.recovery.expire(now)
         if self.recovery.expected and self.recovery.is_to_announce(now):
             self.load.announce()
 
@@ -373,9 +374,9 @@ class BrokerMachine:
         for books in (self.ledger.accounts, self.load.peers):
             if books.keys() != self.peers.keys():
                 raise LocalProtocolError("a peer has no account, or no load")
-        recovery = self.recovery.endings, self.adoption
-        for part in (self.ledger, self.load, *recovery, self.downloads, self.deferrals, self.segment_cache):
+        for part in (self.ledger, self.load, self.adoption, self.downloads, self.deferrals, self.segment_cache):
             part.check()
+        self.recovery.endings.check()
 
 
 _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {

@@ -38,17 +38,16 @@ class OnceFutures:
         self._ledger, self._delivery = ledger, delivery
         self._named: deque[tuple[float, Lot]] = deque()
         self._silent: dict[str, float] = {}  # neighbours, and until when they are waited for
+        self.due: float | None = None  # when :meth:`expire` has something to do
 
-    @property
-    def due(self) -> float | None:
-        """When :meth:`expire` has something to do."""
-        times = [*self._silent.values(), *(at for at, _ in list(self._named)[:1])]
-        return min(times, default=None)
+    def _plan(self) -> None:
+        self.due = min([*self._silent.values(), *(at for at, _ in list(self._named)[:1])], default=None)
 
     def wait(self, lot: Lot, now: float) -> None:
         """A lot has come that its submitter names again: let it wait until somebody says that it holds it."""
         self._ledger.park(lot, NAMED_AGAIN)
         self._named.append((now + CLAIM_SECONDS, lot))
+        self._plan()
 
     def uncertain(self, intake: Intake) -> set[int]:
         """Return which Futures of a Batch wait here though they may have begun: nobody can say that they have not."""
@@ -58,10 +57,12 @@ class OnceFutures:
         """Nothing is heard of a neighbour, which may have begun what it was lent."""
         if any(piece.terms.is_once for piece in self._ledger.accounts[name].held.values()):
             self._silent[name] = now + SILENT_SECONDS
+            self._plan()
 
     def note_heard(self, name: str) -> None:
         """It is heard again, or gone."""
-        self._silent.pop(name, None)
+        if self._silent.pop(name, None) is not None:
+            self._plan()
 
     def expire(self, now: float) -> list[str]:
         """Give up what has waited long enough; return the neighbours that are not waited for any more."""
@@ -70,6 +71,7 @@ class OnceFutures:
             if lot.ids and lot.key == NAMED_AGAIN:
                 ids = self._ledger.settle_waiting(lot, set(lot.ids))
                 self._delivery.deliver_failure(lot.intake, ids, BEGUN_ONCE, ("", "", BROKER_ENDED, ""), now)
+        self._plan()
         return [name for name, until in self._silent.items() if now >= until]
 
     def give_up(self, name: str, how: PeerLost | None, now: float, key: Hashable = None) -> None:

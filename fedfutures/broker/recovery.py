@@ -183,13 +183,10 @@ class Recovery:
         for cancelled in self._ledger.take_back_all(name, parts, keeps_once=True):
             self._delivery.deliver_cancelled(*cancelled, now)
 
-    def deadlines(self) -> tuple[float | None, float | None]:
-        """When Futures that are to end, or that start once at most, have waited long enough."""
-        return self.endings.deadline(), self.once.due
-
     def expire(self, now: float) -> None:
-        """Give up Futures that start once at most, where nobody will say what has become of them."""
-        for name in self.once.expire(now):
+        """See to cancelled Futures that run on; give up those that start once and of which nobody will say more."""
+        self.endings.expire(now)
+        for name in self.once.expire(now) if self.once.due is not None else ():
             self.once.note_heard(name)
             self.doubt(name, once=True)
             self.once.give_up(name, None, now)

@@ -28,7 +28,7 @@ from typing import Any
 
 from ..errors import LocalProtocolError
 from ..federation.schedule import overdue_seconds
-from ..federation.terms import terms_of
+from ..federation.terms import FREE, terms_of
 from ..wire.facts import packed
 from ..wire.messages import ANY, BEGUN_ONCE, CANCELLED, ONCE_FLAG, VALUE, WITH_OUTPUT, Batch, Results
 from .events import Finished, GiveBack, NodeLoad, ReportRunning
@@ -57,7 +57,9 @@ def refusal_of(batch: Batch, name: str, pack: Callable[[Any], bytes]) -> Results
 class HeldPiece:
     """A piece that this Worker holds. The runner needs `definition` and `stamp`; the rules pass them on unseen."""
 
-    __slots__ = ("definition", "finished", "name", "number", "pending", "stamp", "terms", "todo")
+    __slots__ = (
+        "definition", "finished", "limit_alone", "name", "number", "pending", "stamp", "terms", "todo", "value_kind",
+    )  # fmt: skip
 
     def __init__(self, batch: Batch) -> None:
         self.number = batch.piece
@@ -72,16 +74,13 @@ class HeldPiece:
 
         Negative: that it took with others in between, which says nothing of the function; 0.0: it was not measured.
         """
-
-    @property
-    def value_kind(self) -> int:
-        """The kind of outcome of those that do not fail."""
-        return WITH_OUTPUT if self.terms.conditions.is_captured else VALUE
-
-    @property
-    def limit_alone(self) -> int:
-        """How many milliseconds each may take that has a Worker to itself; 0: it shares it with others."""
-        return (self.terms.conditions.limit or ANY_TIME) if self.terms.is_alone else 0
+        self.limit_alone = 0  # how many milliseconds each may take that has a Worker to itself; 0: it shares it
+        self.value_kind = VALUE  # the kind of outcome of those that do not fail
+        if (conditions := self.terms.conditions) is not FREE:
+            if conditions.is_alone:
+                self.limit_alone = conditions.limit or ANY_TIME
+            if conditions.is_captured:
+                self.value_kind = WITH_OUTPUT
 
     def take_last(self, most: int) -> list[int]:
         """Take out at most so many Futures that have not started, from the right; return them in their order."""
@@ -130,7 +129,7 @@ class Workload:
     def hold(self, batch: Batch) -> HeldPiece:
         """Take in a piece; it is not to be started before :meth:`enqueue`."""
         piece = self.pieces[batch.piece] = HeldPiece(batch)
-        if piece.terms.is_alone:
+        if piece.limit_alone:
             self.has_alone = True
         return piece
 
@@ -248,7 +247,7 @@ class Workload:
         """Return what is to be given back as Futures wait here: those that may end their Worker."""
         found: list[GiveBack] = []
         for piece in self.queue.copy():
-            if piece.terms.is_alone and (ids := piece.take_last(len(piece.pending))):
+            if piece.limit_alone and (ids := piece.take_last(len(piece.pending))):
                 found.append(GiveBack(piece.number, ids))
         return found
 

@@ -75,7 +75,7 @@ class Loop:
 
     def _run_first(self, piece: HeldPiece) -> None:
         """Run Futures of the first piece; those that may end their Worker go back where others wait."""
-        if piece.terms.is_alone and piece.todo and self._runners.suspended:
+        if piece.limit_alone and piece.todo and self._runners.suspended:
             self._pump()
         else:
             self._run_fetched(piece)
