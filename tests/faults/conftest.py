@@ -10,6 +10,7 @@ import tasks
 from launching import eventually
 from started import overheard
 
+from fedfutures import Executor
 from fedfutures.wire.control import WorkerEnded
 
 SECONDS = 20.0
@@ -50,3 +51,10 @@ def shared() -> Iterator[Shared]:
     with here.executor:
         assert here.serves()
         yield here
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    """An Executor that a module's tests share, of one Worker and of two."""
+    with Executor(request.param) as made:
+        yield made

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,6 @@ pytestmark = [pytest.mark.host, pytest.mark.once]
 SECONDS = 20.0
 BOUND = 3.0
 """For what takes some tenths of a second on a quiet machine."""
-
-
-@pytest.fixture(scope="module", params=[1, 2])
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    with Executor(request.param) as made:
-        yield made
 
 
 @pytest.mark.fault("A15")

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 
@@ -22,12 +21,6 @@ pytestmark = [pytest.mark.host, pytest.mark.once]
 SECONDS = 30.0
 QUICK = flaky.QUICK
 PATIENT = Retries(3, delay=60.0)
-
-
-@pytest.fixture(scope="module", params=[1, 2])
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    with Executor(request.param) as made:
-        yield made
 
 
 def test_a_call_is_tried_again(executor: Executor, tmp_path: Path) -> None:

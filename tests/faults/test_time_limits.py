@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,6 @@ pytestmark = [pytest.mark.host, pytest.mark.once]
 SECONDS = 20.0
 BOUND = 3.0
 """For what takes a tenth of a second on a quiet machine."""
-
-
-@pytest.fixture(scope="module", params=[1, 2])
-def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    with Executor(request.param) as made:
-        yield made
 
 
 @pytest.mark.fault("A15")
