@@ -27,6 +27,8 @@ SET_ASIDE = ("alone",)
 """Futures that have a Worker to themselves are parked under this key while others wait in own Workers."""
 ELSEWHERE = ("elsewhere",)
 """Futures that are not to run on this host are parked under this key while neighbours could run them."""
+SPECIAL = frozenset({SET_ASIDE, ELSEWHERE})
+"""Under these keys wait Futures that not every Worker may run."""
 MOST_CROSSINGS = 2
 """How often a Future may be lent over one link: once for a queue there, and once more to a Worker that is idle."""
 

@@ -24,7 +24,7 @@ from .adoption import Adoption
 from .claims import Claims
 from .deferrals import Deferrals, Deferred
 from .delivery import Delivery
-from .dispatch import Dispatch
+from .dispatch import SPECIAL, Dispatch
 from .downloads import Downloads
 from .events import LEFT, Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped
 from .fetches import Fetches
@@ -101,7 +101,7 @@ class BrokerMachine:
         if self.ledger.vacated:
             self.deferrals.forget_vacated()
         hopeless = recovery.gave_up is not None and load.is_deserted()
-        if (self.ledger.queue.limited or self.ledger.parked) and not recovery.expected:
+        if (self.ledger.queue.limited or SPECIAL & self.ledger.parked.keys()) and not recovery.expected:
             recovery.fail_parked(self.dispatch.give_limited(now, hopeless=hopeless), now)
         if self.ledger.queue.count and not recovery.expected:
             if hopeless:
