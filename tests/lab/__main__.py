@@ -10,11 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import Failed, Machine, Namespaces, Rootless, Site
+from . import Failed, Machine, Namespaces, Rootless, Site, Slurm
+from .cluster import Cluster
 
 DESCRIPTION = """Make hosts h1, h2 ... on this machine, which last until COMMAND ends, or until standard input closes.
 The command finds the ssh config that reaches them in $LAB_CONFIG: ssh -F $LAB_CONFIG h2. With --namespaces it runs in
-the place of h1, and plain ssh h2 will do."""
+the place of h1, and plain ssh h2 will do. With --slurm it runs on h1 as the user lab, in a home that all hosts share,
+and `python` is the interpreter of this environment: sbatch, salloc, srun and ssh work."""
 
 
 def main() -> int:
@@ -25,13 +27,18 @@ def main() -> int:
     parser.add_argument(
         "--namespaces", action="store_true", help="hosts with networks and files of their own (root only)"
     )
+    parser.add_argument("--slurm", action="store_true", help="a Slurm on hosts in namespaces (root only)")
     parser.add_argument("--gated", action="store_true", help="sites let nothing in but ssh to h2")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND ...")
     options = parser.parse_args()
+    command = options.command[options.command[:1] == ["--"] :]
     with tempfile.TemporaryDirectory() as directory:
         try:
+            if options.slurm:
+                with Slurm(options.count, Path(directory) / "slurm") as cluster:
+                    return _submit(cluster, command)
             with _make(options, Path(directory) / "lab") as lab:
-                return _use(lab, options.command[options.command[:1] == ["--"] :])
+                return _use(lab, command)
         except Failed as error:
             print(f"lab: {error}", file=sys.stderr)
             return 1
@@ -46,6 +53,10 @@ def _make(options: argparse.Namespace, directory: Path) -> Rootless | Namespaces
         return Namespaces(options.count, directory)
     policy = "gated" if options.gated else "open"
     return Namespaces([Site([outer[0], *outer[2:]], policy), Site([outer[1], *inner], policy, door="h2")], directory)
+
+
+def _submit(cluster: Cluster, command: list[str]) -> int:
+    return subprocess.run(cluster.command(cluster.hosts[0], *(command or ["/bin/bash"]))).returncode
 
 
 def _use(lab: Rootless | Namespaces, command: list[str]) -> int:

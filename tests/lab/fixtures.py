@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 
 from . import machines
 from .namespaces import NEEDS, Namespaces, Site
 from .rootless import Rootless
+from .slurm import Slurm
 
 
 def need(*programs: str, root: bool = False) -> None:
@@ -38,7 +40,10 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
         yield lab
 
 
-def namespaces(make: Callable[[], Namespaces]) -> Namespaces:
+Made = TypeVar("Made", Namespaces, Slurm)
+
+
+def namespaces(make: Callable[[], Made]) -> Made:
     """Make a laboratory in namespaces; where there can be none, skip, or fail if hosts are required."""
     need(*NEEDS, root=True)
     try:
@@ -61,3 +66,18 @@ def two_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespaces]:
     sites = [Site(["h1", "h2"], "gated"), Site(["h3", "h4", "h5"], "gated", door="h3")]
     with namespaces(lambda: Namespaces(sites, tmp_path_factory.mktemp("lab"))) as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    """A Slurm of three nodes, for the session; tests take the fixture ``slurm``."""
+    need(*Slurm.needs)
+    with namespaces(lambda: Slurm(3, tmp_path_factory.mktemp("slurm"))) as made:
+        yield made
+
+
+@pytest.fixture
+def slurm(slurm_cluster: Slurm) -> Iterator[Slurm]:
+    """A Slurm of three nodes on which nothing runs; what a test leaves there is cancelled and killed."""
+    yield slurm_cluster
+    slurm_cluster.end_all()

@@ -1,0 +1,1 @@
+"""Jobs of real batch systems, on clusters of the laboratory."""

@@ -1,0 +1,64 @@
+"""The clusters of the laboratory do what tests of batch systems rely on."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from lab.machines import Failed
+from lab.slurm import Slurm
+
+pytestmark = pytest.mark.batch
+
+
+def test_a_script_runs_on_all_nodes_as_the_user(slurm: Slurm) -> None:
+    number = slurm.batch("srun -N3 sh -c 'echo $(hostname) $(whoami)'; python -c 'import fedfutures_launcher'", "-N3")
+    assert slurm.ended(number) == "COMPLETED"
+    assert sorted(slurm.read(f"slurm-{number}.out").splitlines()) == ["h1 lab", "h2 lab", "h3 lab"]
+
+
+def test_ssh_can_be_forbidden_to_the_user(slurm: Slurm) -> None:
+    ask = "ssh -o BatchMode=yes h2 hostname"
+    assert slurm.run("h1", ask) == "h2\n"
+    slurm.forbid_ssh()
+    with pytest.raises(Failed, match="Permission denied"):
+        slurm.run("h1", ask)
+    slurm.permit_ssh()
+    assert slurm.run("h1", ask) == "h2\n"
+
+
+def test_what_a_user_leaves_is_seen_and_ended(slurm: Slurm) -> None:
+    slurm.run("h2", "setsid sleep 600 >/dev/null 2>&1 & echo >/dev/shm/mine; mkdir /tmp/own; echo >/tmp/own/file")
+    slurm.run("h2", "until pgrep sleep; do :; done")
+    assert [line.split()[2:] for line in slurm.left()] == [["sleep", "600"]]
+    assert slurm.files() == ["h2: /tmp/own", "h2: /tmp/own/file", "h2: /dev/shm/mine"]
+    with pytest.raises(AssertionError):
+        slurm.assert_empty(time.monotonic(), processes_s=0.1, files_s=0.1)
+    slurm.end_processes()
+    slurm.assert_empty(time.monotonic())
+
+
+def test_a_cancelled_job_gets_a_signal_and_the_time_to_act(slurm: Slurm) -> None:
+    number = slurm.batch("trap 'echo TERM; exit 3' TERM; echo up; while :; do sleep 0.1; done", "-N2")
+    slurm.await_text(f"slurm-{number}.out", "up")
+    slurm.run("h1", f"scancel {number}")
+    assert slurm.ended(number) == "CANCELLED"
+    assert "TERM" in slurm.read(f"slurm-{number}.out")
+
+
+def test_nodes_have_gpus(slurm: Slurm) -> None:
+    number = slurm.batch("echo $CUDA_VISIBLE_DEVICES $SLURM_CPUS_ON_NODE", "-N1", "-n3", "--gres=gpu:2")
+    assert slurm.ended(number) == "COMPLETED"
+    assert slurm.read(f"slurm-{number}.out") == "0,1 3\n"
+    assert not os.path.exists("/opt/gpus")
+
+
+def test_a_node_without_power_is_out_until_it_is_booted(slurm: Slurm) -> None:
+    slurm.power_off("h3")
+    try:
+        number = slurm.batch("hostname", "-w", "h2")
+        assert slurm.ended(number) == "COMPLETED"
+    finally:
+        slurm.boot("h3")
+    assert slurm.run("h1", "srun -w h3 hostname") == "h3\n"
