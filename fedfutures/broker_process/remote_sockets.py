@@ -8,6 +8,8 @@ so that it is never refused for being early. How each dialled link goes, and why
 from __future__ import annotations
 
 import contextlib
+import errno
+import socket
 from collections.abc import Callable, Iterator
 
 from .. import failpoints
@@ -92,11 +94,12 @@ class RemoteSockets:
         """Bind for neighbours, and return where; raise when it cannot be done safely."""
         bound: list[RemoteRouter | RemotePublisher | RemoteSubscriber] = []
         zap = ZapHandler(self._owner)
+        place = _place(address)
         try:
-            bound.append(router := RemoteRouter(self._owner, address, self.keys, zap))
-            bound.append(publisher := RemotePublisher(self._owner, address, self.keys))
-            bound.append(subscriber := RemoteSubscriber(self._owner, address, self.keys, zap, self._name))
-            targets = [(socket.kind, tcp(address, socket.port)) for socket in bound]
+            bound.append(router := RemoteRouter(self._owner, place, self.keys, zap))
+            bound.append(publisher := RemotePublisher(self._owner, place, self.keys))
+            bound.append(subscriber := RemoteSubscriber(self._owner, place, self.keys, zap, self._name))
+            targets = [(socket.kind, tcp(place, socket.port)) for socket in bound]
             check_refusals(self._owner, targets, self.keys.public, None)
             zap.open()
             check_refusals(self._owner, targets, self.keys.public, zap)
@@ -302,3 +305,15 @@ class RemoteSockets:
         self.muted[name] = why
         if self._zap is not None:
             self._zap.forbid(name)
+
+
+def _place(address: str) -> str:
+    """Return where to bind for an address: there, or everywhere if it is none of this host, as behind a translation."""
+    is_six = ":" in address
+    with socket.socket(socket.AF_INET6 if is_six else socket.AF_INET) as trial:
+        try:
+            trial.bind((address, 0))
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                return "::" if is_six else "0.0.0.0"
+    return address

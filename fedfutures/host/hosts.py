@@ -30,6 +30,9 @@ class Hosts:
         ``[user@]host[:port]`` each, as ssh takes them; named twice, it gets two Workers; "localhost" is this machine.
     file:
         A host file instead: plain or TOML.
+    launcher:
+        What starts processes on the hosts: "ssh", "srun", "qrsh", "pbsdsh", "mpiexec", "blaunch", or another command,
+        which gets the host and a command line; None: ssh, and in a batch job the scheduler's own first.
     ssh_executable:
         An OpenSSH client to use, as for Kerberos, certificates or ControlMaster; None: the ssh library paramiko.
     ssh_config:
@@ -38,8 +41,10 @@ class Hosts:
         "reject": do not use a host whose key is unknown; "accept-new": store its key, and report it.
     tunnel:
         Put links through the ssh connections from the start, not only if a port cannot be reached.
+    start_timeout:
+        The seconds within which a host must be there; None: 10, in a batch job 30.
     min_hosts, require_all:
-        The number of hosts that must work for the run to begin; whether all must.
+        The number of hosts that must work for the run to begin (None: 1, in a batch job all of them); whether all must.
     python, prolog, path, pythonpath, nice:
         On the hosts: interpreter, shell script to source first, working directory, directories in front of
         ``sys.path``, niceness of the Workers.
@@ -66,6 +71,12 @@ class Hosts:
         help="hosts from a file: plain lines, or TOML with sites and access hosts; "
         "without either, those of the batch scheduler's job (SLURM, PBS, SGE, LSF)",
     )  # fmt: skip
+    launcher: str | None = _option(
+        None, "--launcher", metavar="NAME",
+        help="what starts processes on the hosts: ssh, srun, qrsh, mpiexec, pbsdsh or blaunch (these two have not run "
+        "on a real cluster yet), or another command, which gets the host and a command line; default: ssh, and in a "
+        "batch job the scheduler's own first",
+    )  # fmt: skip
     ssh_executable: str | None = _option(
         None, "--ssh-executable", "--rsh", metavar="PATH", help="OpenSSH client to use instead of the built-in one"
     )
@@ -77,9 +88,14 @@ class Hosts:
         help="what to do with a host whose key is not known; accept-new stores it",
     )  # fmt: skip
     tunnel: bool = _option(False, "-e", "--tunnel", of_one=True, help="have all links go through ssh from the start")
-    min_hosts: int = _option(
-        1, "--min-hosts", between=(1, None), metavar="N", help="begin when so many hosts can be used; default: 1"
-    )
+    start_timeout: float | None = _option(
+        None, "--start-timeout", between=(1, 86_400), metavar="SECONDS",
+        help="how long to wait for a host; default: 10, in a batch job 30",
+    )  # fmt: skip
+    min_hosts: int | None = _option(
+        None, "--min-hosts", between=(1, None), metavar="N",
+        help="begin when so many hosts can be used; default: 1, in a batch job all of them",
+    )  # fmt: skip
     require_all: bool = _option(False, "--require-all", help="end with code 2 when a host cannot be used")
     python: str | None = _option(
         None, "--python-interpreter", of_one=True, here=True, metavar="PATH",

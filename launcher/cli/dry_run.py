@@ -12,6 +12,7 @@ from fedfutures.host.walltime import walltime_here
 
 from ..connector.access import remote_target
 from ..hosts.local import counted
+from ..launchers.table import SSH, launcher_of, ways_to
 from ..layout.assemble import Request, assemble
 from ..layout.tree import Tree
 from . import walltimes
@@ -64,7 +65,8 @@ def far_plan(options: Options, request: Request, command: list[str]) -> Lines:
             continue
         way = f" through {spec.site}" if spec.site else ""
         target = remote_target(spec, request)
-        lines.append(("start", f"{spec.name}: by ssh to {spec.word}{way}: {target.command}"))
+        by = ", else by ".join(launcher_of(one).name if one != SSH else SSH for one in ways_to(spec, request.launchers))
+        lines.append(("start", f"{spec.name}: by {by} to {spec.word}{way}: {target.command}"))
     if request.workers is None and any(spec.count is None for spec in request.hosts):
         lines.append(("note", "a host without a count gets as many Workers as it has processors; here it counts one"))
     return lines

@@ -13,6 +13,7 @@ from fedfutures.sizes import size_of, size_of_worker
 
 from ..arguments.parser import Parser
 from ..arguments.splitting import BadLine, Splitter
+from ..launchers.table import launcher_of
 
 USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
 EPILOG = (
@@ -100,15 +101,24 @@ def _argument(item: Field[Any]) -> dict[str, Any]:
     if isinstance(item.default, bool):
         return {"action": "store_true", **more}
     more["default"] = item.default if item.default != () else []
-    if item.type == "float":
+    if item.type in ("float", "float | None"):
         more["type"] = _number(float, *more.pop("between"))
-    elif item.type == "int":
+    elif item.type in ("int", "int | None"):
         more["type"] = _number(int, *more.pop("between"))
     elif item.type == "int | str | None":
         more["type"] = _size
-    elif more.pop("between", None):
-        more["type"] = int
+    elif item.name == "launcher":
+        more["type"] = _launcher
     return more
+
+
+def _launcher(text: str) -> str:
+    """Check the name of a launcher, or a command."""
+    try:
+        launcher_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _size(text: str) -> int:

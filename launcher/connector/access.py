@@ -1,31 +1,74 @@
-"""How to log in to a host: the target, the ssh client and the command; and how people do the same by hand."""
+"""How to reach a host: the target, the clients and the command; and how people do the same by hand."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from fedfutures.host.flags import for_another
 from fedfutures.host.hosts import Hosts
 
 from ..hosts.spec import HostSpec
+from ..launchers.client import CommandClient
+from ..launchers.table import SSH, launcher_of, ways_to
 from ..layout.assemble import Request
+from ..remote.remote_host import HELLO_SECONDS
 from ..ssh.client import Client
-from ..ssh.session import LoginTarget
+from ..ssh.session import CONNECT_SECONDS, LoginTarget
 from ..ssh.texts.command import attach_command, default_pythons, remote_command
 
 
-def client_for(hosts: Hosts) -> Client:
-    """Return the ssh client that is asked for."""
+class Way(NamedTuple):
+    """A way to a host."""
+
+    client: Client
+    by_hand: str  # what people put in front of a command
+
+    @property
+    def name(self) -> str:
+        """Of the launcher, for people and for the next connector."""
+        return self.client.name
+
+
+class Ways:
+    """The clients of a run, by launcher: each is made once, when the first host needs it; `clients` are there."""
+
+    def __init__(self, request: Request, clients: Mapping[str, Client] | None = None) -> None:
+        self._request = request
+        self._clients: dict[str, Client] = dict(clients or {})
+
+    def to(self, spec: HostSpec) -> list[Way]:
+        """Return the ways that may lead to a host, the first one to be tried first."""
+        launchers = ways_to(spec, self._request.launchers)
+        return [Way(self._client(one), by_hand(spec, self._request, one)) for one in launchers]
+
+    def close(self) -> None:
+        """Close all clients."""
+        for client in self._clients.values():
+            client.close()
+
+    def _client(self, name: str) -> Client:
+        if name not in self._clients:
+            seconds = self._request.start_seconds * CONNECT_SECONDS / HELLO_SECONDS
+            hosts = self._request.options
+            self._clients[name] = ssh_client(hosts, seconds) if name == SSH else CommandClient(launcher_of(name))
+        return self._clients[name]
+
+
+def ssh_client(hosts: Hosts, seconds: float = CONNECT_SECONDS) -> Client:
+    """Return the ssh client that is asked for; `seconds`: how long a host may take to answer."""
     if hosts.ssh_executable is None:
         from ..ssh.paramiko_client import ParamikoClient
 
-        return ParamikoClient(hosts.ssh_config, host_key_policy=hosts.host_key_policy)
+        return ParamikoClient(hosts.ssh_config, host_key_policy=hosts.host_key_policy, seconds=seconds)
     from ..ssh.openssh_client import OpenSSHClient
 
-    return OpenSSHClient(hosts.ssh_executable, hosts.ssh_config, host_key_policy=hosts.host_key_policy)
+    policy = hosts.host_key_policy
+    return OpenSSHClient(hosts.ssh_executable, hosts.ssh_config, host_key_policy=policy, seconds=seconds)
 
 
 def remote_target(spec: HostSpec, request: Request, run: str | None = None) -> LoginTarget:
@@ -48,8 +91,10 @@ def _target_of(spec: HostSpec, specs: dict[str, HostSpec], command: str = "") ->
     return LoginTarget(name=spec.name, host=spec.host, user=spec.user, port=spec.port, jump=jump, command=command)
 
 
-def by_hand(spec: HostSpec, request: Request) -> str:
+def by_hand(spec: HostSpec, request: Request, launcher: str = SSH) -> str:
     """Return the words that people put in front of a command to run it on a host."""
+    if launcher != SSH:
+        return launcher_of(launcher).by_hand(spec.host)
     words = [request.options.ssh_executable or "ssh"]
     words += ["-F", request.options.ssh_config] if request.options.ssh_config else []
     access = next((other for other in request.hosts if other.name == spec.site), None)

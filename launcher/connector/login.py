@@ -1,4 +1,4 @@
-"""The shell of a host's life (:mod:`~fedfutures_launcher.remote.remote_host`): its ssh session, hello and frames."""
+"""The shell of a host's life (:mod:`~fedfutures_launcher.remote.remote_host`): its session, hello and frames."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fedfutures import failpoints
@@ -17,30 +17,33 @@ from fedfutures.host.settings import Settings, frame_of
 from fedfutures.wire.control import ControlFrame, EndRun, HostProcessGone, Probe, ProbeReply, WorkerOutput
 
 from ..hosts.spec import HostSpec
+from ..launchers.table import SSH
 from ..layout.assemble import Request
 from ..remote.hello import HelloReader, HostHello
 from ..remote.preflight import HostReport, check_compatible
-from ..remote.remote_host import HELLO_SECONDS, HostAction, HostState, RemoteHost
-from ..ssh.client import Client
+from ..remote.remote_host import HostAction, HostState, RemoteHost
 from ..ssh.session import Session
 from ..ssh.texts import failures
-from ..ssh.texts.failures import Failure
-from .access import by_hand, remote_target
+from ..ssh.texts.failures import Failure, with_other_ways
+from .access import Way, remote_target
 from .hints import hinted
 
 ERRORS_KEPT = 20
 
 
 class Login:
-    """The connection to a host that is reached by ssh."""
+    """The connection to another host; `ways` lead there, and the first one that works is taken for the whole run."""
 
-    def __init__(self, spec: HostSpec, request: Request, client: Client, ours: HostHello, poller: select.poll) -> None:
+    def __init__(
+        self, spec: HostSpec, request: Request, ways: Sequence[Way], ours: HostHello, poller: select.poll
+    ) -> None:
         self.name, self.spec = spec.name, spec
-        self.life = RemoteHost(request.options.grace)
+        self.life = RemoteHost(request.options.grace, request.start_seconds / len(ways))
         self.facts: dict[str, Any] | None = None  # of its hello, once it is known to be compatible
         self.malformed = 0  # pieces of its output that are no frames
-        self._request, self._client, self._ours, self._poller = request, client, ours, poller
-        self._ssh = by_hand(spec, request)
+        self._request, self._ours, self._poller = request, ours, poller
+        self._way, *self._other_ways = ways
+        self._tried: list[Failure] = []  # why ways before this one do not lead there
         self._session: Session | None = None
         self._line: FrameLine | None = None
         self._reader = HelloReader()
@@ -75,6 +78,8 @@ class Login:
     def resume(self, settings: Settings, facts: dict[str, Any], run: str | None, *, was_given_up: bool) -> None:
         """Log in to the host process in the directory `run`, which a connector that was killed has begun."""
         self._settings, self.facts = settings, facts
+        self._way = next((way for way in (self._way, *self._other_ways) if way.name == facts["launcher"]), self._way)
+        self._other_ways = []
         self._do(self.life.resume(run, time.monotonic(), was_given_up=was_given_up))
 
     @property
@@ -104,13 +109,13 @@ class Login:
     def on_nonsense(self) -> None:
         """Drop the connection and come back: the host sent no frame, or one that it may not send."""
         if self._line is not None:
-            self._fail(failures.NONSENSE(self.name, ssh=self._ssh))
+            self._fail(failures.NONSENSE(self.name, ssh=self._way.by_hand))
 
     def on_due(self, now: float) -> None:
         """Act on a deadline: the host was silent for too long, or the time to log in again has come."""
         actions = self.life.on_due(now, connected=self._session is not None and self._session.connected)
         if actions is None:
-            self._fail(self._without_hello(f"it was silent for {HELLO_SECONDS:.0f} s"))
+            self._fail(self._silent())
         else:
             self._do(actions)
 
@@ -171,7 +176,10 @@ class Login:
             elif action is HostAction.HANG_UP:
                 self._hang_up()
             elif action is HostAction.LEAVE_OUT and failure is not None:
-                self._failure, self.facts = hinted(failure, self.spec, self._request), None
+                self._failure, self.facts = (
+                    with_other_ways(hinted(failure, self.spec, self._request), self._tried),
+                    None,
+                )
             elif action is HostAction.SEND_PROBE and line is not None:
                 line.send(Probe())
             elif action is HostAction.SEND_SETTINGS and line is not None and self._settings is not None:
@@ -186,7 +194,8 @@ class Login:
         if action is HostAction.TELL_LOST:
             self._lost_now = True
             why = text.removeprefix(f"{self.name}: ")
-            said = why if failure is not None and failure.kind == "lost" else f"the ssh connection was lost ({why})"
+            is_said = failure is not None and failure.kind == "lost"
+            said = why if is_said else f"the {self._way.name} connection was lost ({why})"
             self._news.append(f"host {self.name}: {said}; coming back to it")
         elif action is HostAction.TELL_BACK:
             self._news.append(f"host {self.name}: connected again")
@@ -201,7 +210,7 @@ class Login:
     @failpoints.delayed("connector.log_in")
     def _log_in(self) -> None:
         self._reader, self._process_gone = HelloReader(), False
-        self._session = session = self._client.start(remote_target(self.spec, self._request, self.life.run))
+        self._session = session = self._way.client.start(remote_target(self.spec, self._request, self.life.run))
         self._line = FrameLine(session.read_fd, session.write_fd, self._poller)
         self._poller.register(session.error_fd, select.POLLIN)
 
@@ -216,6 +225,12 @@ class Login:
         self._line = None
 
     def _fail(self, failure: Failure) -> None:
+        if self.life.state is HostState.CONNECTING and self._other_ways and self._reader.hello is None:
+            self._tried.append(failure)
+            self._errors.clear()
+            self._way = self._other_ways.pop(0)
+            self._do(self.life.on_other_way(time.monotonic()))
+            return
         actions = self.life.on_failure(time.monotonic(), process_gone=self._process_gone)
         self._do(actions, failure)
 
@@ -246,14 +261,19 @@ class Login:
     def _on_hello(self, hello: HostHello) -> bool:
         """Return whether the host is compatible."""
         self._hello = hello
-        failure, warnings = check_compatible(self.name, hello, self._ours, self._ssh)
+        failure, warnings = check_compatible(self.name, hello, self._ours, self._way.by_hand)
         if failure is not None:
             self._fail(failure)
             return False
         self._warnings = warnings
-        self.facts = {"processors": hello.processors, "address": hello.address, "memory": hello.memory}
+        self.facts = {"processors": hello.processors, "address": self._address(hello), "memory": hello.memory}
+        self.facts["launcher"] = self._way.name
         self._do(self.life.on_hello(time.monotonic()))
         return True
+
+    def _address(self, hello: HostHello) -> str:
+        """Return the address at which the host was reached: that of ssh, or what its name stands for."""
+        return hello.address if self._way.name == SSH or self._session is None else self._session.address
 
     def _on_end(self, session: Session) -> None:
         """The session is over: it has failed if the host did not serve yet, otherwise it is lost."""
@@ -261,15 +281,22 @@ class Login:
         if session.failure is not None:
             self._fail(session.failure)
         elif self._reader.hello is not None and self._settings is not None:
-            self._fail(failures.LOST(self.name, ssh=self._ssh))
+            self._fail(failures.LOST(self.name, ssh=self._way.by_hand, way=self._way.name))
         else:
             self._fail(self._without_hello())
 
     def _without_hello(self, why: str | None = None) -> Failure:
-        noise = self._reader.noise.decode("utf-8", "replace")
+        noise, way = self._reader.noise.decode("utf-8", "replace"), self._way
         if why := why or self._reader.failed:
-            return failures.NO_HELLO(self.name, noise[-2000:], self._ssh, why=why)
-        return failures.ended_early(self.name, "\n".join(self._errors), noise, self._ssh)
+            return failures.NO_HELLO(self.name, noise[-2000:], way.by_hand, why=why)
+        return failures.ended_early(self.name, "\n".join(self._errors), noise, way.by_hand, way.name)
+
+    def _silent(self) -> Failure:
+        seconds = self._request.start_seconds
+        if self._way.name == SSH or self._reader.noise:
+            return self._without_hello(f"it was silent for {seconds:.0f} s")
+        said = "\n".join(self._errors)
+        return failures.launcher_silent(self.name, said, self._way.by_hand, self._way.name, seconds)
 
     def _take_errors(self, session: Session) -> None:
         """Read the session's standard error: keep it for a failure, and show it once the host serves."""

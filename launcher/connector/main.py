@@ -36,8 +36,7 @@ from ..remote.links import Announcement, Links, Order
 from ..remote.preflight import HostReport, local_versions, reasons, table
 from ..remote.remote_host import HostState
 from ..remote.streams import Streams
-from ..ssh.client import Client
-from .access import client_for
+from .access import Ways
 from .local_line import LocalLine
 from .login import Login
 from .notes import Notes
@@ -49,16 +48,17 @@ RETURN_SECONDS = 4.0
 LATE_SECONDS = 0.1
 """A turn of the loop that takes so much longer than it was to sleep shows that this process did not run."""
 UNREAD_AT_MOST_BYTES = 16 << 20
+OF_A_JOB = "a batch job runs on all of its hosts; to run with fewer: --min-hosts N"
 
 
 class Connector:
     """The loop of the connector."""
 
-    def __init__(self, request: Request, origin: FrameLine, poller: select.poll, client: Client) -> None:
-        self.request, self.origin, self.poller, self.client = request, origin, poller, client
+    def __init__(self, request: Request, origin: FrameLine, poller: select.poll, ways: Ways) -> None:
+        self.request, self.origin, self.poller, self.ways = request, origin, poller, ways
         self.local = LocalLine(poller)
         self.versions = local_versions()
-        self.logins = {spec.name: Login(spec, request, client, self.versions, poller) for spec in request.hosts}
+        self.logins = {spec.name: Login(spec, request, ways.to(spec), self.versions, poller) for spec in request.hosts}
         self.assembly: Assembly | None = None
         self.links = Links()
         self.streams = Streams()
@@ -286,17 +286,18 @@ class Connector:
         failed = [name for name, login in self.logins.items() if login.facts is None]
         local_counts = self.request.local.count != 0
         wanted = self.request.options
-        if failed and wanted.require_all:
-            self._fail(f"{len(failed)} of the hosts cannot be used, and --require-all asks for all", 2)
+        if failed and self.request.needs_all:
+            why = "--require-all asks for all" if wanted.require_all else OF_A_JOB
+            self._fail(f"{len(failed)} of the hosts cannot be used, and {why}", 2)
             return
         try:
             assembly = assemble(self.request, working)
         except ValueError as error:
             self._fail(str(error), 2)
             return
-        if len(working) + local_counts < wanted.min_hosts:
-            count = len(working) + local_counts
-            text = f"{count} host{'s' * (count != 1)} can be used, and --min-hosts asks for {wanted.min_hosts}"
+        count, least = len(working) + local_counts, wanted.min_hosts or 1
+        if count < least:
+            text = f"{count} host{'s' * (count != 1)} can be used, and --min-hosts asks for {least}"
             self._fail(text, 2)
             return
         self.notes.keep_facts(working)
@@ -358,7 +359,7 @@ class Connector:
         while time.monotonic() < deadline and any(login.open for login in self.logins.values()):
             for descriptor, events in self.poller.poll(50):
                 self._serve_last(descriptor, events)
-        self.client.close()
+        self.ways.close()
         while self.origin.unsent and time.monotonic() < deadline:
             select.select([], [self.origin.write], [], 0.1)
             self.origin.flush()
@@ -416,7 +417,7 @@ def main() -> None:
         raise SystemExit(0)
     request = request_from(frames[0].request)
     poller = select.poll()
-    Connector(request, FrameLine(0, 1, poller, reader), poller, client_for(request.options)).run(frames[1:])
+    Connector(request, FrameLine(0, 1, poller, reader), poller, Ways(request)).run(frames[1:])
     os._exit(0)  # an ssh library may still have threads
 
 

@@ -17,9 +17,10 @@ from fedfutures.host.room import available_memory, refusal, warn_of_limit
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
-from ..hosts.local import at_home
+from ..hosts.local import at_home, scheduler_of
 from ..hosts.resolve import wanted
 from ..hosts.spec import HostSpec
+from ..launchers.table import launchers_for
 from ..layout.assemble import Request
 from .handle import ConnectorHandle
 
@@ -34,11 +35,17 @@ def request_for(
     beside = modules_in(settings.path[0]) if settings.path else []
     settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name, beside=beside)
     settings = replace(settings, departure=hosts.grace)
+    scheduler = scheduler_of(os.environ)
     columns = shutil.get_terminal_size((COLUMNS, 24)).columns if sys.stderr and sys.stderr.isatty() else COLUMNS
     return Request(
         specs[0], list(specs[1:]), settings, replace(hosts, names=list(hosts.names)), workers, brokers, processors(),
-        available_memory(), columns,
+        available_memory(), columns, launchers=launchers_for(hosts, scheduler, exists), scheduler=scheduler,
     )  # fmt: skip
+
+
+def exists(program: str) -> bool:
+    """Whether a program is on the PATH of this process."""
+    return shutil.which(program) is not None
 
 
 def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, brokers: int) -> HostHandle:

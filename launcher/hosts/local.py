@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fedfutures.host.hosts import Hosts
@@ -23,6 +23,21 @@ BATCH_VARIABLES = (
     "LSB_HOSTS",
 )  # fmt: skip
 """Variables in which a batch scheduler may name hosts (:mod:`.schedulers`)."""
+
+
+def scheduler_of(environ: Mapping[str, str]) -> str | None:
+    """Return the batch scheduler in whose job this process runs; None: it runs in none.
+
+    >>> scheduler_of({"SLURM_JOB_ID": "7"}), scheduler_of({"JOB_ID": "7", "SGE_ROOT": "/sge"}), scheduler_of({})
+    ('Slurm', 'Grid Engine', None)
+    """
+    if "SLURM_JOB_ID" in environ:
+        return "Slurm"
+    if "PBS_JOBID" in environ:
+        return "PBS"
+    if "PE_HOSTFILE" in environ or {"JOB_ID", "SGE_ROOT"} <= environ.keys():
+        return "Grid Engine"
+    return "LSF" if "LSB_JOBID" in environ else None
 
 
 def own_names() -> list[str]:

@@ -15,6 +15,10 @@ from ..hosts.spec import HostSpec, spec_from
 from .spread import spread
 from .tree import HostPlan, Tree, plan
 
+START_SECONDS = 10.0
+JOB_START_SECONDS = 30.0
+"""For a host of a batch job: there is no other one to take its place."""
+
 Facts = Mapping[str, Mapping[str, Any]]
 """By host, the facts of its hello: "processors", "memory" and "address"."""
 
@@ -32,7 +36,21 @@ class Request:
     processors: int = 1  # of this machine
     memory: int = 0  # bytes for new processes of this machine; 0: not known
     columns: int = 80  # how wide the table of hosts may be
+    launchers: list[str] = field(default_factory=lambda: ["ssh"])  # that are tried for each host, in this order
+    scheduler: str | None = None  # in whose job the program runs
     notes: dict[str, Any] = field(default_factory=dict)  # of a connector that was killed
+
+    @property
+    def start_seconds(self) -> float:
+        """How long to wait for a host."""
+        default = START_SECONDS if self.scheduler is None else JOB_START_SECONDS
+        return self.options.start_timeout or default
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether all hosts must work: in a job they are paid for."""
+        in_a_job = self.scheduler is not None and self.options.min_hosts is None
+        return self.options.require_all or in_a_job
 
 
 @dataclass(slots=True)
@@ -73,7 +91,7 @@ def assemble(request: Request, facts: Facts) -> Assembly:
     plans = [
         HostPlan(
             spec.name, share, max(1, min(request.brokers, share)), spec.site if spec.site in shares else None,
-            spec.options.tunnel, spec.external_hostname,
+            spec.options.tunnel or not _is_addressed(spec, facts), spec.external_hostname,
         )
         for spec, share in zip(specs, shares.values())
         if share or spec.name in doors or spec is request.local
@@ -94,6 +112,12 @@ def assemble(request: Request, facts: Facts) -> Assembly:
         for planned in plans
     }  # fmt: skip
     return Assembly(tree, settings, workers)
+
+
+def _is_addressed(spec: HostSpec, facts: Facts) -> bool:
+    """Whether it is known where other hosts reach this one: not if its launcher's name for it has no address."""
+    of_host = facts.get(spec.name, {})
+    return bool(of_host.get("address") or spec.external_hostname or of_host.get("launcher", "ssh") == "ssh")
 
 
 def _count(request: Request, spec: HostSpec, facts: Facts) -> int | None:

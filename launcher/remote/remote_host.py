@@ -1,4 +1,4 @@
-"""The life of a host that is reached by ssh, for the connector. Pure: a table, and methods that choose the event.
+"""The life of another host, for the connector. Pure: a table, and methods that choose the event.
 
 A host is *settled* once it is known whether it can take part: it has sent a compatible hello and its latency is
 measured, or it has failed. With its settings it serves. If its ssh connection is lost then, its Brokers and Workers go
@@ -47,6 +47,7 @@ class HostEvent(Enum):
     """An event in the life of a host."""
 
     CONNECT = "the run begins"
+    OTHER_WAY = "the session has failed, and another launcher is left"
     RESUME = "the connector before this one was killed"
     WAS_GIVEN_UP = "that one has given it up"
     HELLO = "it has said hello, and is fit"
@@ -86,6 +87,7 @@ TABLE: dict[tuple[HostState, HostEvent], tuple[HostState, tuple[HostAction, ...]
     (S.NEW, E.RESUME): (S.WAITING, ()),
     (S.NEW, E.WAS_GIVEN_UP): (S.GIVEN_UP, ()),
     (S.CONNECTING, E.HELLO): (S.MEASURING, (A.SEND_PROBE,)),
+    (S.CONNECTING, E.OTHER_WAY): (S.CONNECTING, (A.HANG_UP, A.LOG_IN)),
     (S.CONNECTING, E.FAILURE): (S.FAILED, (A.HANG_UP, A.LEAVE_OUT)),
     # Two probes: the first reply waits until Python has loaded, the second one measures the latency.
     (S.MEASURING, E.FIRST_REPLY): (S.MEASURING, (A.SEND_PROBE,)),
@@ -128,14 +130,18 @@ COMING_BACK = frozenset({S.RETURNING, S.ENTERING})
 
 
 class RemoteHost:
-    """One host; each method returns the actions to take now. Times are seconds of a monotonic clock."""
+    """One host; each method returns the actions to take now. Times are seconds of a monotonic clock.
 
-    def __init__(self, grace: float) -> None:
+    `hello`: how long it may take from a login to its hello.
+    """
+
+    def __init__(self, grace: float, hello: float = HELLO_SECONDS) -> None:
         self.state = HostState.NEW
         self.due: float | None = None  # when `on_due` is to be called
         self.run: str | None = None  # the private directory of its host process; None: there is none to come back to
         self.latency: float | None = None  # seconds, there and back
-        self._grace = grace
+        self._grace, self._hello = grace, hello
+        self._login = min(max(hello, LOGIN_SECONDS), hello * LOGIN_SECONDS / HELLO_SECONDS)
         self._asked_at = self._lost_at = 0.0
         self._ready_at = inf
         self._pause = FIRST_PAUSE_SECONDS
@@ -150,6 +156,11 @@ class RemoteHost:
     def connect(self, now: float) -> tuple[HostAction, ...]:
         """Log in for the first time."""
         return self._step(HostEvent.CONNECT, now)
+
+    def on_other_way(self, now: float) -> tuple[HostAction, ...]:
+        """The first login has failed, and there is another launcher: try that."""
+        self._starts = 0
+        return self._step(HostEvent.OTHER_WAY, now)
 
     def resume(self, run: str | None, now: float, *, was_given_up: bool) -> tuple[HostAction, ...]:
         """Come back to the host process in the directory `run`, for a connector that was killed."""
@@ -211,7 +222,7 @@ class RemoteHost:
         """
         if self.state is HostState.WAITING:
             return self._step(HostEvent.RESTART if self.run is None else HostEvent.RETURN, now)
-        if connected or now >= self._asked_at + LOGIN_SECONDS:
+        if connected or now >= self._asked_at + self._login:
             return None
         self.due = now + LATE_SECONDS
         return ()
@@ -231,7 +242,7 @@ class RemoteHost:
         self.state, actions = TABLE[self.state, event]
         if self.state in LOGGING_IN:
             self._starts += self.state in (HostState.CONNECTING, HostState.RESTARTING)
-            self._asked_at, self.due = now, now + HELLO_SECONDS
+            self._asked_at, self.due = now, now + self._hello
         elif self.state is HostState.WAITING:
             self.due = now + self._pause
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)

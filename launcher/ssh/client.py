@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from .configuration import Unusable
 from .pacing import Pace, pause
-from .session import Closable, LoginTarget, Session
+from .session import CONNECT_SECONDS, Closable, LoginTarget, Session
 from .texts import failures
 from .texts.failures import Place
 
@@ -26,10 +26,17 @@ class Dropped(Exception):
 
 
 class Client:
-    """Starts sessions. `config_file` takes the place of the user's and the system's ssh config."""
+    """Starts sessions. `config_file` takes the place of the user's and the system's ssh config.
 
-    def __init__(self, config_file: str | None = None, *, host_key_policy: str = "reject") -> None:
-        self.config_file = config_file
+    `seconds`: how long a host may take to answer.
+    """
+
+    name = "ssh"
+
+    def __init__(
+        self, config_file: str | None = None, *, host_key_policy: str = "reject", seconds: float = CONNECT_SECONDS
+    ) -> None:
+        self.config_file, self.seconds = config_file, seconds
         self.accept_new = host_key_policy == "accept-new"
         self._pace = Pace()
         self._sessions: list[Session] = []

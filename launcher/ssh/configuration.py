@@ -50,7 +50,7 @@ class Route(Place):
     system_known_hosts: list[str]
     strict: bool  # the config forbids storing unknown keys
     hash_names: bool
-    seconds: float  # for a login: ConnectTimeout, at most CONNECT_SECONDS
+    seconds: float  # for a login: ConnectTimeout, at most those of the configuration
     via: Route | None = None
     proxy_command: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -62,10 +62,13 @@ class Route(Place):
 
 
 class Configuration:
-    """The config files, read once; `config_file` takes the place of all, as with ``ssh -F``."""
+    """The config files, read once; `config_file` takes the place of all, as with ``ssh -F``.
 
-    def __init__(self, config_file: str | None = None) -> None:
-        self._config_file = config_file
+    `seconds`: how long a login may take at most.
+    """
+
+    def __init__(self, config_file: str | None = None, seconds: float = CONNECT_SECONDS) -> None:
+        self._config_file, self._seconds = config_file, seconds
         files = [config_file] if config_file is not None else [os.path.expanduser(USER_CONFIG), SYSTEM_CONFIG]
         try:
             self.text = "".join(
@@ -138,15 +141,15 @@ class Configuration:
             user_known_hosts=_paths(found.get("userknownhostsfile", USER_KNOWN_HOSTS)),
             system_known_hosts=_paths(found.get("globalknownhostsfile", SYSTEM_KNOWN_HOSTS)),
             strict=_yes(found.get("stricthostkeychecking")), hash_names=_yes(found.get("hashknownhosts")),
-            seconds=login_seconds(found),
+            seconds=login_seconds(found, self._seconds),
             via=via, config_file=self._config_file, options=found,
         )  # fmt: skip
 
 
-def login_seconds(found: dict[str, str]) -> float:
-    """Return how long a login may take by what a config says."""
+def login_seconds(found: dict[str, str], seconds: float) -> float:
+    """Return how long a login may take by what a config says, at most so many seconds."""
     limit = found.get("connecttimeout", "")
-    return min(CONNECT_SECONDS, float(limit)) if limit.isdigit() and int(limit) else CONNECT_SECONDS
+    return min(seconds, float(limit)) if limit.isdigit() and int(limit) else seconds
 
 
 def _yes(value: str | None) -> bool:

@@ -9,6 +9,7 @@ process starts with the same pipes: a client reads none of its input before it i
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import shlex
@@ -50,9 +51,10 @@ class OpenSSHClient(Client):
     """Starts sessions by an ssh client; `executable` may hold arguments."""
 
     def __init__(
-        self, executable: str = "ssh", config_file: str | None = None, *, host_key_policy: str = "reject"
-    ) -> None:
-        super().__init__(config_file, host_key_policy=host_key_policy)
+        self, executable: str = "ssh", config_file: str | None = None, *, host_key_policy: str = "reject",
+        seconds: float = CONNECT_SECONDS,
+    ) -> None:  # fmt: skip
+        super().__init__(config_file, host_key_policy=host_key_policy, seconds=seconds)
         self._executable = shlex.split(executable) or ["ssh"]
 
     def serve(self, session: Session) -> None:
@@ -103,7 +105,7 @@ class OpenSSHClient(Client):
                 name = matched["v6"] or matched["host"]
                 hops.append(Place(name, "", int(matched["port"] or 22), matched["user"] or "", self.config_file))
         strict = found.get("stricthostkeychecking") in ("true", "yes")
-        return ClientRoute(place, hops, strict=strict, seconds=login_seconds(found))
+        return ClientRoute(place, hops, strict=strict, seconds=login_seconds(found, self.seconds))
 
     def _command(self, target: LoginTarget, route: ClientRoute) -> list[str]:
         words = [*self._basics(target.user, target.port), *self._options(route, "DEBUG1")]
@@ -118,7 +120,7 @@ class OpenSSHClient(Client):
     def _options(self, route: ClientRoute, log_level: str) -> list[str]:
         checking = "accept-new" if self.accept_new and not route.strict else "yes"
         options = [
-            "BatchMode=yes", f"ConnectTimeout={CONNECT_SECONDS:.0f}", f"StrictHostKeyChecking={checking}",
+            "BatchMode=yes", f"ConnectTimeout={math.ceil(self.seconds)}", f"StrictHostKeyChecking={checking}",
             "ServerAliveInterval=5", "ServerAliveCountMax=3", "ClearAllForwardings=yes", "PermitLocalCommand=no",
             "RemoteCommand=none", f"LogLevel={log_level}",
         ]  # fmt: skip

@@ -72,8 +72,10 @@ class Hop:
 class ParamikoClient(Client):
     """Starts sessions by paramiko."""
 
-    def __init__(self, config_file: str | None = None, *, host_key_policy: str = "reject") -> None:
-        super().__init__(config_file, host_key_policy=host_key_policy)
+    def __init__(
+        self, config_file: str | None = None, *, host_key_policy: str = "reject", seconds: float = CONNECT_SECONDS
+    ) -> None:
+        super().__init__(config_file, host_key_policy=host_key_policy, seconds=seconds)
         self._configuration: Configuration | None = None
         self._life = Closable()  # of the connections to access hosts
         self._lock = threading.Lock()
@@ -105,14 +107,14 @@ class ParamikoClient(Client):
         with self._lock:
             if self._configuration is None:
                 _silence_logging()
-                self._configuration = Configuration(self.config_file)
+                self._configuration = Configuration(self.config_file, self.seconds)
         return self._configuration.route(target)
 
     def _run_command(self, session: Session, route: Route, connection: Connection) -> None:
         transport = connection.transport
-        with _time_limit(CONNECT_SECONDS, connection.end_carrier) as is_over:
+        with _time_limit(self.seconds, connection.end_carrier) as is_over:
             try:
-                channel = transport.open_session(window_size=WINDOW_BYTES, timeout=CONNECT_SECONDS)
+                channel = transport.open_session(window_size=WINDOW_BYTES, timeout=self.seconds)
                 connection.channel = channel
                 channel.settimeout(0.0)
                 channel.exec_command(session.target.command)

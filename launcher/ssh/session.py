@@ -97,6 +97,7 @@ class Session(Closable):
         self.status: int | None = None  # the exit code of the command, if it is known
         self.notes: list[str] = []  # for people, such as that a host key was stored
         self.connected = False
+        self.address = ""  # of the host, where it was not reached by ssh and its name has one
         self.read_fd, self.output = _pipe()  # the client has `output`, `input` and `errors`, the inner ends
         self.input, self.write_fd = _pipe()
         self.error_fd, self.errors = _pipe()
@@ -130,6 +131,10 @@ class Session(Closable):
     def on_connected(self) -> None:
         """The remote command runs."""
         self.connected = True
+
+    def on_address(self, address: str) -> None:
+        """The name of the host stands for this address."""
+        self.address = address
 
     def on_failure(self, failure: Failure | None) -> None:
         """The session has failed; None: it has ended for another reason."""

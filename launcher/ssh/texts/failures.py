@@ -9,8 +9,8 @@ from __future__ import annotations
 import shlex
 import string
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ...wheel import wheel_name
@@ -106,7 +106,8 @@ class Wording(NamedTuple):
     def __call__(self, at: Place | str, detail: str = "", ssh: str = "", **facts: object) -> Failure:
         """Return the failure of a host; `ssh` is how people run a command there, if not by ``ssh HOST``."""
         place = Place(at) if isinstance(at, str) else at
-        known = {"at": place, "detail": detail, "ssh": ssh or f"ssh {shlex.quote(place.host)}", **facts}
+        known = {"at": place, "detail": detail, "way": "ssh", **facts}
+        known["ssh"] = ssh or f"ssh {shlex.quote(place.host)}"
         text, remedy, more = (_Formatter().vformat(part, (), known) for part in (self.text, self.remedy, self.detail))
         return Failure(self.kind, text, remedy, more, self.hints)
 
@@ -141,7 +142,15 @@ JUMP_FAILED = Wording(
 NO_SUCH_EXECUTABLE = Wording(
     "no such executable", "{at.host}: the ssh client {executable!r} cannot be started: {detail}",
     "command -v {executable!q}", "without --ssh-executable, no ssh client is needed")
-LOST = Wording("lost", "{at.host}: the ssh connection was lost{detail!c}", "{ssh} uptime")
+LOST = Wording("lost", "{at.host}: the {way} connection was lost{detail!c}", "{ssh} uptime")
+LAUNCHER_MISSING = Wording(
+    "launcher missing", "{at.host}: the launcher {executable!r} cannot be started: {detail}",
+    "command -v {executable!q}", "", ("--launcher takes ssh, srun, qrsh, mpiexec, pbsdsh, blaunch, or a command",))
+LAUNCHER_REFUSED = Wording(
+    "launcher refused", "{at.host}: {way} ended before the host was ready{said}", "{ssh} hostname")
+LAUNCHER_SILENT = Wording(
+    "launcher silent", "{at.host}: nothing was heard through {way} within {seconds:.0f} s{said}", "{ssh} hostname",
+    "", ("where that answers late: --start-timeout SECONDS",))
 
 # -- keys ------------------------------------------------------------------------------------------------------------
 
@@ -217,11 +226,38 @@ def prolog_missing(host: str, prolog: str, ssh: str = "") -> Failure:
     return PROLOG_MISSING(host, ssh=ssh, prolog=prolog, path=path, write=f"cat > {path}")
 
 
-def ended_early(host: str, errors: str, noise: str = "", ssh: str = "") -> Failure:
+def ended_early(host: str, errors: str, noise: str = "", ssh: str = "", way: str = "ssh") -> Failure:
     """Return the failure of a host whose command ended without a hello; `errors` is its standard error."""
-    said = [line for line in (errors or noise).splitlines() if line.strip()][-5:]
-    last = f"; it said: {' / '.join(line.strip() for line in said)}" if said else " without a word"
-    return ENDED_EARLY(host, "\n".join(said), ssh, said=last)
+    said, last = _last_words(errors or noise)
+    last = last or " without a word"
+    if way == "ssh":
+        return ENDED_EARLY(host, said, ssh, said=last)
+    return LAUNCHER_REFUSED(host, said, ssh, way=way, said=last)
+
+
+def launcher_silent(host: str, errors: str, ssh: str, way: str, seconds: float) -> Failure:
+    """Return the failure of a host of which a launcher has let nothing be heard."""
+    said, last = _last_words(errors)
+    return LAUNCHER_SILENT(host, said, ssh, way=way, said=last, seconds=seconds)
+
+
+def with_other_ways(failure: Failure, before: Sequence[Failure]) -> Failure:
+    """Return the failure of a host to which several launchers do not lead; the last one is `failure`.
+
+    The first one counts: it is the one that was expected to work.
+    """
+    if not before:
+        return failure
+    first, *others = [*before, failure]
+    host = first.text.partition(":")[0]
+    more = "".join(f"; and {other.text.removeprefix(f'{host}: ')}" for other in others)
+    remedies = [f"or: {other.remedy}" for other in others if other.remedy and other.remedy != first.remedy]
+    return replace(first, text=first.text + more, hints=(*first.hints, *remedies))
+
+
+def _last_words(text: str) -> tuple[str, str]:
+    said = [line for line in text.splitlines() if line.strip()][-5:]
+    return "\n".join(said), f"; it said: {' / '.join(line.strip() for line in said)}" if said else ""
 
 
 def install(host: str, executable: str, ours: str, ssh: str = "", *, again: bool = False) -> str:

@@ -86,10 +86,15 @@ class FarHosts(Client):
     def __init__(self) -> None:
         super().__init__()
         self.sessions: list[FarHost] = []
+        self.by: list[str] = []  # the launchers of the sessions
 
     def start(self, target: LoginTarget) -> Session:
         self.sessions.append(FarHost(target))
         return super().start(target)
+
+    def called(self, name: str) -> Client:
+        """Return a client of this name that starts the sessions of this one."""
+        return _Called(self, name)
 
     def serve(self, session: Session) -> None:
         next(far for far in self.sessions if far.target is session.target).serve(session)
@@ -97,6 +102,16 @@ class FarHosts(Client):
     @property
     def last(self) -> FarHost:
         return self.sessions[-1]
+
+
+class _Called(Client):
+    def __init__(self, hosts: FarHosts, name: str) -> None:
+        super().__init__()
+        self.name, self._hosts = name, hosts
+
+    def start(self, target: LoginTarget) -> Session:
+        self._hosts.by.append(self.name)
+        return self._hosts.start(target)
 
 
 def until(condition: Callable[[], bool], turn: Callable[[], None]) -> bool:

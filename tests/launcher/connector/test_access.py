@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from fedfutures import Hosts
-from fedfutures_launcher.connector.access import by_hand, client_for, remote_target
+from fedfutures_launcher.connector.access import Ways, by_hand, remote_target, ssh_client
 from fedfutures_launcher.hosts.words import from_word
 from fedfutures_launcher.ssh.openssh_client import OpenSSHClient
 from fedfutures_launcher.ssh.paramiko_client import ParamikoClient
@@ -25,9 +25,33 @@ def test_a_command_by_hand_goes_the_way_that_the_run_goes() -> None:
 
 def test_the_client_that_is_asked_for() -> None:
     for hosts, kind in ((Hosts(), ParamikoClient), (Hosts(ssh_executable="ssh -4"), OpenSSHClient)):
-        client = client_for(hosts)
+        client = ssh_client(hosts)
         assert isinstance(client, kind)
         client.close()
+
+
+def test_the_ways_to_a_host_in_a_job() -> None:
+    request = request_of("n1", "ann@n2", "n3")
+    request.launchers, request.scheduler = ["srun", "ssh"], "Slurm"
+    ways = Ways(request)
+    n1, n2, n3 = request.hosts
+    n3.site = "n1"
+    assert [(way.name, way.by_hand) for way in ways.to(n1)] == [
+        ("srun", "srun --overlap -N1 -n1 -w n1"), ("ssh", "ssh n1"),
+    ]  # fmt: skip
+    assert [[way.name for way in ways.to(host)] for host in (n2, n3)] == [["ssh"], ["ssh"]]
+    assert len({way.client for host in (n1, n2, n3) for way in ways.to(host)}) == 2, "one for each launcher"
+    assert ways.to(n2)[0].client.seconds == 28.5
+    ways.close()
+
+
+def test_the_way_by_a_command() -> None:
+    request = request_of("n1", launcher="/opt/my run {host}")
+    request.launchers = ["/opt/my run {host}"]
+    ways = Ways(request)
+    (way,) = ways.to(request.hosts[0])
+    assert (way.name, way.by_hand) == ("my", "/opt/my run n1")
+    ways.close()
 
 
 def test_the_way_to_a_host_behind_others() -> None:

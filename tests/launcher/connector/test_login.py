@@ -12,6 +12,7 @@ import pytest
 
 from fedfutures.host.settings import Settings, frame_of
 from fedfutures.wire.control import EndRun, Heartbeat, HostProcessGone, Probe, ProbeReply, WorkerOutput
+from fedfutures_launcher.connector.access import Ways
 from fedfutures_launcher.connector.login import ERRORS_KEPT, Login
 from fedfutures_launcher.remote.preflight import local_versions
 from fedfutures_launcher.remote.remote_host import HELLO_SECONDS, HostState
@@ -26,10 +27,14 @@ SETTINGS = Settings("vm", 1, 1)
 class Case:
     """One login, and the far end of its session."""
 
-    def __init__(self) -> None:
+    def __init__(self, *launchers: str) -> None:
         self.poller, self.far = select.poll(), FarHosts()
         request = request_of("vm")
-        self.login = Login(request.hosts[0], request, self.far, local_versions(), self.poller)
+        request.launchers = list(launchers or ("ssh",))
+        clients = {name: self.far.called(name) for name in request.launchers}
+        self.login = Login(
+            request.hosts[0], request, Ways(request, clients).to(request.hosts[0]), local_versions(), self.poller
+        )
         self.login.connect(time.monotonic())
 
     @property
@@ -66,10 +71,10 @@ class Case:
 
 
 @pytest.fixture
-def case() -> Iterator[Case]:
-    """A login that leaves no descriptor and no thread."""
+def case(request: pytest.FixtureRequest) -> Iterator[Case]:
+    """A login that leaves no descriptor and no thread; by ssh alone, if the test says nothing else."""
     descriptors, threads = len(os.listdir("/proc/self/fd")), set(threading.enumerate())
-    made = Case()
+    made = Case(*getattr(request, "param", ()))
     yield made
     made.far.close()
     assert set(threading.enumerate()) <= threads
@@ -78,7 +83,7 @@ def case() -> Iterator[Case]:
 
 def test_a_fit_host_is_measured_and_then_told_its_settings(case: Case) -> None:
     case.be_ready()
-    assert case.login.facts == {"processors": 4, "address": "10.0.0.1", "memory": 1 << 33}
+    assert case.login.facts == {"processors": 4, "address": "10.0.0.1", "memory": 1 << 33, "launcher": "ssh"}
     report = case.login.report(3)
     assert (report.name, report.workers, report.state, report.problem, report.warnings) == ("vm", 3, "ok", None, [])
     assert report.latency is not None
@@ -132,6 +137,82 @@ def test_a_host_that_says_nothing_has_failed_when_its_time_is_over(case: Case) -
     assert until(lambda: case.host.session is not None and case.host.session.connected, case.turn)
     case.login.on_due(time.monotonic() + HELLO_SECONDS)
     assert case.problem() == ("no hello", "vm: it was silent for 10 s")
+
+
+IN_A_JOB = pytest.mark.parametrize("case", [("srun", "ssh")], indirect=True)
+REFUSED = Failure("launcher refused", "vm: srun ended", "srun -w vm hostname")
+
+
+@IN_A_JOB
+def test_a_second_launcher_is_tried_where_the_first_one_fails(case: Case) -> None:
+    case.host.end(REFUSED)
+    assert until(lambda: len(case.far.sessions) == 2, case.turn)
+    case.be_serving()
+    assert case.login.facts is not None
+    assert (case.login.facts["launcher"], case.login.facts["address"]) == ("ssh", "10.0.0.1")
+    assert case.login.report(1).problem is None
+
+
+@IN_A_JOB
+def test_where_no_launcher_leads_to_a_host_each_says_why(case: Case) -> None:
+    case.host.end(REFUSED)
+    assert until(lambda: len(case.far.sessions) == 2, case.turn)
+    case.host.end(Failure("refused", "vm: no ssh server listens", "ssh vm true"))
+    assert case.problem() == ("launcher refused", "vm: srun ended; and no ssh server listens")
+    problem = case.login.report(0).problem
+    assert problem is not None
+    assert (problem.remedy, problem.hints) == ("srun -w vm hostname", ("or: ssh vm true",))
+
+
+@IN_A_JOB
+def test_a_host_that_has_said_hello_is_not_asked_in_another_way(case: Case) -> None:
+    case.host.say_hello(fedfutures="0.0.1")
+    assert case.problem()[0] == "other fedfutures"
+    assert len(case.far.sessions) == 1
+
+
+@IN_A_JOB
+def test_a_host_behind_a_launcher_is_dialled_where_its_name_leads(case: Case) -> None:
+    assert until(lambda: case.host.session is not None, case.turn)
+    assert case.host.session is not None
+    case.host.session.on_address("10.0.0.9")
+    case.host.say_hello(address="192.168.0.1")  # of somebody's login, in the environment that srun passes on
+    assert case.reaches(HostState.MEASURING)
+    assert case.login.facts is not None
+    assert (case.login.facts["launcher"], case.login.facts["address"]) == ("srun", "10.0.0.9")
+
+
+@pytest.mark.parametrize("case", [("srun",)], indirect=True)
+def test_what_a_launcher_has_said_is_quoted(case: Case) -> None:
+    case.host.print_error(b"srun: error: no such node\n")
+    case.host.end()
+    kind, text = case.problem()
+    assert kind == "launcher refused"
+    assert text == "vm: srun ended before the host was ready; it said: srun: error: no such node"
+
+
+@pytest.mark.parametrize("case", [("srun",)], indirect=True)
+def test_a_launcher_that_is_silent_is_ended(case: Case) -> None:
+    assert until(lambda: case.host.session is not None and case.host.session.connected, case.turn)
+    case.host.print_error(b"srun: job step creation temporarily disabled, retrying\n")
+    case.turn()
+    case.login.on_due(time.monotonic() + HELLO_SECONDS)
+    kind, text = case.problem()
+    assert kind == "launcher silent"
+    assert text.startswith("vm: nothing was heard through srun within 10 s; it said: srun: job step")
+
+
+@IN_A_JOB
+def test_the_next_connector_takes_the_launcher_that_has_worked(case: Case) -> None:
+    request = request_of("vm")
+    request.launchers = ["srun", "ssh"]
+    clients = {name: case.far.called(name) for name in request.launchers}
+    ways = Ways(request, clients).to(request.hosts[0])
+    login = Login(request.hosts[0], request, ways, local_versions(), case.poller)
+    login.resume(SETTINGS, {"launcher": "ssh", "address": "10.0.0.1"}, "/run", was_given_up=False)
+    login.on_due(time.monotonic())
+    assert case.far.by == ["srun", "ssh"], "the one of this test, and the one that comes back"
+    login.end()
 
 
 def test_frames_wait_until_they_are_asked_for_and_replies_are_not_among_them(case: Case) -> None:

@@ -43,6 +43,7 @@ from fedfutures.wire.control import (
     WorkerOutput,
 )
 from fedfutures.wire.framing import FrameReader, pack
+from fedfutures_launcher.connector.access import Ways
 from fedfutures_launcher.connector.main import Connector
 from fedfutures_launcher.remote.streams import Streams
 
@@ -132,14 +133,17 @@ class Local:
 class Run:
     """A connector in a thread, host "vm", and both processes of this machine."""
 
-    def __init__(self, directory: Path, *words: str, notes: dict[str, Any] | None = None, **options: Any) -> None:
+    def __init__(
+        self, directory: Path, *words: str, notes: dict[str, Any] | None = None, scheduler: str | None = None,
+        **options: Any,
+    ) -> None:  # fmt: skip
         self.directory = directory
         self.origin, self.far, poller = Peer(), FarHosts(), select.poll()
         self.local = self.new_local()
         line = FrameLine(self.origin.theirs_read, self.origin.theirs_write, poller)
         request = request_of(*(words or ("vm",)), **options)
-        request.notes = notes or {}
-        self.connector = Connector(request, line, poller, self.far)
+        request.notes, request.scheduler = notes or {}, scheduler
+        self.connector = Connector(request, line, poller, Ways(request, {"ssh": self.far}))
         self._thread = threading.Thread(target=self.connector.run)
         self._thread.start()
 
@@ -216,6 +220,23 @@ def test_a_host_that_cannot_be_used_is_shown_and_the_run_begins_without_it(start
     assert run.until(lambda: bool(run.origin.of(RunPlanned)))
     (table,) = run.origin.of(HostTable)
     assert ("0.0.1" in table.text, table.problems) == (True, True)
+
+
+def test_a_job_runs_on_all_of_its_hosts_or_not_at_all(start: Callable[..., Run]) -> None:
+    run = start(scheduler="Slurm")
+    assert run.until(lambda: bool(run.far.sessions))
+    run.far.last.say_hello(fedfutures="0.0.1")
+    assert run.until(lambda: bool(run.origin.of(StartRefused)))
+    (refused,) = run.origin.of(StartRefused)
+    assert refused.reason.startswith("1 of the hosts cannot be used, and a batch job runs on all of its hosts")
+    assert refused.exit_code == 2
+
+
+def test_a_job_runs_on_fewer_hosts_where_it_may(start: Callable[..., Run]) -> None:
+    run = start(scheduler="Slurm", min_hosts=1)
+    assert run.until(lambda: bool(run.far.sessions))
+    run.far.last.say_hello(fedfutures="0.0.1")
+    assert run.until(lambda: bool(run.origin.of(RunPlanned)))
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,23 @@ def test_time_in_which_this_process_did_not_run_does_not_count() -> None:
     assert served.due is None
 
 
+def test_a_host_may_be_given_more_time_or_less() -> None:
+    for hello, login in ((30.0, 30.0), (10.0, 25.0), (2.0, 5.0)):
+        host = RemoteHost(GRACE, hello)
+        host.connect(0.0)
+        assert host.due == hello
+        assert host.on_due(login - 0.1, connected=False) == ()
+        assert host.on_due(login, connected=False) is None
+
+
+def test_another_launcher_has_its_own_time() -> None:
+    host = RemoteHost(GRACE)
+    host.connect(0.0)
+    assert host.on_other_way(4.0) == (HostAction.HANG_UP, HostAction.LOG_IN)
+    assert (host.state, host.due) == (HostState.CONNECTING, 4.0 + HELLO_SECONDS)
+    assert host.on_failure(5.0) == (HostAction.HANG_UP, HostAction.LEAVE_OUT)
+
+
 # ----------------------------------------------------------------------------------------------------------- the table
 
 
@@ -293,6 +310,11 @@ class LivesOfHosts(RuleBasedStateMachine):
     @rule(process_gone=st.booleans())
     def session_fails(self, process_gone: bool) -> None:
         self.follow(self.host.on_failure(self.now, process_gone=process_gone))
+
+    @precondition(lambda self: self.host.state is HostState.CONNECTING)
+    @rule()
+    def another_launcher_is_tried(self) -> None:
+        self.follow(self.host.on_other_way(self.now))
 
     @rule()
     def run_ends(self) -> None:

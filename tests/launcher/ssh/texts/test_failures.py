@@ -15,7 +15,7 @@ from fedfutures_launcher.ssh.texts import failures
 from fedfutures_launcher.ssh.texts.failures import Failure, Place, Wording
 
 WORDINGS = {name: row for name, row in vars(failures).items() if isinstance(row, Wording)}
-ALWAYS = {"at", "detail", "ssh"}
+ALWAYS = {"at", "detail", "ssh", "way"}
 PLACE = Place("h1", "10.0.0.1", 2222, "ann", "/c")
 FACTS: dict[str, Any] = {
     "seconds": 3.0, "tries": 3, "cause": Failure("timeout", "door: no answer", "ssh door"),

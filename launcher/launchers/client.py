@@ -1,0 +1,85 @@
+"""Sessions by a launcher: one process of its command for each, whose standard streams are the session's."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+
+from ..ssh.client import Client
+from ..ssh.session import Session
+from ..ssh.texts import failures
+from .launcher import Launcher
+
+LOOK_SECONDS = 0.02
+END_SECONDS = 1.0
+"""So long a command has from SIGQUIT, upon which srun kills its step, until it is killed."""
+
+
+class CommandClient(Client):
+    """Starts sessions by a launcher."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        super().__init__()
+        self.name = launcher.name
+        self._launcher = launcher
+
+    def serve(self, session: Session) -> None:
+        """As that of :class:`Client`."""
+        host = session.target.host
+        words = self._launcher.words(host, session.target.command)
+        try:
+            process = subprocess.Popen(
+                words, stdin=session.input, stdout=session.output, stderr=session.errors, start_new_session=True,
+                env=self._launcher.environment(os.environ),
+            )  # fmt: skip
+        except OSError as error:
+            why, executable = error.strerror or str(error), self._launcher.executable
+            session.on_failure(failures.LAUNCHER_MISSING(host, why, executable=executable))
+            return
+        session.on_connected()
+        session.drop(session.input, session.errors)  # the command has them; and the output, which ends the session
+        threading.Thread(target=_look_up, args=(session, host), daemon=True, name=f"name {host}").start()
+        session.on_exit(_wait(process, session.wake))
+
+
+def _look_up(session: Session, host: str) -> None:
+    """Find the address that the scheduler's name of a host stands for; nothing can interrupt that."""
+    with contextlib.suppress(OSError, UnicodeError, IndexError):
+        session.on_address(str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]))
+
+
+def _wait(process: subprocess.Popen[bytes], wake: int) -> int:
+    """Wait until a command has ended, and end it when `wake` does; return its exit code."""
+    _wait_for(process, math.inf, [wake])
+    if not _has_ended(process):
+        _signal(process, signal.SIGQUIT)  # SIGTERM is ignored: see OpenSSHClient
+        _wait_for(process, time.monotonic() + END_SECONDS)
+    _signal(process, signal.SIGKILL)  # with what a script has started and left
+    return process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], until: float, wakes: Sequence[int] = ()) -> None:
+    """Wait until a process has ended, or until one of `wakes` has."""
+    poller = select.poll()
+    for wake in wakes:
+        poller.register(wake, select.POLLIN)
+    while not _has_ended(process) and time.monotonic() < until and not poller.poll(LOOK_SECONDS * 1000):
+        pass
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has ended; it is not reaped, so its id still stands for its group."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

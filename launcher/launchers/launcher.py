@@ -1,0 +1,40 @@
+"""What a launcher is: a command that runs a command line on another host, with its standard streams. Pure.
+
+Each module beside this one has one launcher. A new one needs `words`, and what else differs from the usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SHELL = ("/bin/sh", "-c")
+
+
+class Launcher:
+    """A command that starts something on other hosts, as ssh does.
+
+    What it starts must get the standard input of this command, byte for byte, and its end; what that writes to standard
+    output must come out of this command. `scheduler`: in whose jobs it is tried without being asked for. `is_tried`:
+    whether it has run on a real cluster; if not, ssh comes before it.
+    """
+
+    name = ""
+    scheduler: str | None = None
+    is_tried = True
+
+    @property
+    def executable(self) -> str:
+        """The program that has to be on this machine."""
+        return self.name
+
+    def words(self, host: str, command: str) -> list[str]:
+        """Return the command that runs a shell's command line on a host."""
+        raise NotImplementedError
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of that command."""
+        return dict(environ)
+
+    def by_hand(self, host: str) -> str:
+        """Return the words that people put in front of a command to run it on a host."""
+        raise NotImplementedError

@@ -1,0 +1,52 @@
+"""The launchers by name, and which ones a run tries. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fedfutures.host.hosts import Hosts
+
+from ..hosts.spec import HostSpec
+from .blaunch import Blaunch
+from .command import Command
+from .launcher import Launcher
+from .mpiexec import Mpiexec
+from .qrsh import Qrsh
+from .srun import Srun
+
+SSH = "ssh"
+LAUNCHERS = {launcher.name: launcher for launcher in (Srun(), Qrsh(), Mpiexec(), Blaunch())}
+
+
+def launcher_of(text: str) -> Launcher:
+    """Return a launcher by its name, or of a command. Raises ValueError."""
+    return LAUNCHERS.get(text) or Command(text)
+
+
+def launchers_for(hosts: Hosts, scheduler: str | None, exists: Callable[[str], bool]) -> list[str]:
+    """Return the launchers that a run tries for each host, the first one first: "ssh", names, or a command.
+
+    `scheduler`: in whose job this is; `exists`: whether a program is on this machine. The scheduler's own comes first,
+    since what it starts is in the job's accounting and ends with it; but one that has not run on a real cluster yet
+    comes after ssh.
+
+    >>> launchers_for(Hosts(), "Slurm", lambda program: True), launchers_for(Hosts(), "Slurm", lambda program: False)
+    (['srun', 'ssh'], ['ssh'])
+    >>> launchers_for(Hosts(), "LSF", lambda program: True), launchers_for(Hosts(), None, lambda program: True)
+    (['ssh', 'blaunch'], ['ssh'])
+    """
+    if hosts.launcher is not None:
+        return [hosts.launcher]
+    own = [one for one in LAUNCHERS.values() if one.scheduler and one.scheduler == scheduler and exists(one.executable)]
+    before, after = ([one.name for one in own if one.is_tried is tried] for tried in (True, False))
+    return [*before, SSH, *after]
+
+
+def ways_to(spec: HostSpec, launchers: list[str]) -> list[str]:
+    """Return those of a run's launchers that may lead to a host: a user, a port or an access host is a matter of ssh.
+
+    >>> ways_to(HostSpec("n1", user="ann"), ["srun", "ssh"]), ways_to(HostSpec("n1", user="ann"), ["srun"])
+    (['ssh'], ['srun'])
+    """
+    needs_ssh = spec.user is not None or spec.port is not None or spec.site is not None
+    return [SSH] if needs_ssh and SSH in launchers else launchers
