@@ -32,7 +32,7 @@ class MultipleStart(NamedTuple):
 def copies(environ: Mapping[str, str], on_terminal: bool = False) -> MultipleStart | None:
     """Return what has started this command several times; None: it was started once.
 
-    `on_terminal`: standard input is a terminal. Then ``srun --pty`` has started one shell, in which somebody types.
+    `on_terminal`: this process has a terminal. Then ``srun --pty`` has started one shell, in which somebody types.
 
     >>> copies({"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "2"})
     MultipleStart(launcher='srun', number=4, first=False)
@@ -43,7 +43,7 @@ def copies(environ: Mapping[str, str], on_terminal: bool = False) -> MultipleSta
         if not (text.isascii() and text.isdigit()) or int(text) < 2:
             continue
         if launcher == "srun":
-            if "SLURM_STEP_ID" not in environ:
+            if "SLURM_STEP_ID" not in environ or rank not in environ:  # the job script, or no process of the step
                 continue
             if on_terminal and "SLURM_PTY_PORT" in environ and environ.get(rank, "0") == "0":
                 return None

@@ -19,7 +19,7 @@ from fedfutures.host.walltime import hold_program_to, walltime_here
 
 from ..arguments import copies, suggestions
 from ..arguments.splitting import BadLine
-from ..hosts.local import BATCH_VARIABLES, at_home, counted
+from ..hosts.local import at_home, counted, on_terminal, scheduler_of, threads_of
 from ..layout.tree import HostPlan, plan
 from ..verbs import table
 from . import program as programs
@@ -49,7 +49,7 @@ def launch(options: Options) -> NoReturn:
     refuse_copies(options)
     program = programs.load(options)
     point_out(options, program)
-    if hosts.names or hosts.file is not None or any(name in os.environ for name in BATCH_VARIABLES):
+    if hosts.names or hosts.file is not None or scheduler_of(os.environ) is not None:
         launch_far(options, program)
     check(options)
     settings, command = at_home(settings_for(options, program, options.workers or processors()), hosts)
@@ -76,21 +76,28 @@ def launch_far(options: Options, program: programs.Program) -> NoReturn:
     """Run the program with Workers on other hosts, too, unless this machine is the only host."""
     from ..connector import start  # what other hosts take is loaded only for them
     from ..connector.handle import ConnectorHandle
-    from ..hosts.resolve import wanted
+    from ..hosts.resolve import allocation, wanted
     from ..hosts.spec import BadHosts
 
     hosts = options.hosts
     try:
-        specs = wanted(hosts)
+        given = allocation(hosts)
+        specs = wanted(hosts, given)
     except BadHosts as error:
         programs.fail(str(error))
     alone = len(specs) == 1
     check(options, alone=alone)
-    settings = settings_for(options, program, options.workers or specs[0].count or processors())
+    workers = options.workers or specs[0].count or processors()
+    threads = given.threads if given is not None else None
+    settings = replace(
+        settings_for(options, program, workers), threads=threads_of(threads, specs[0].count, workers, processors())
+    )
     settings, command = at_home(settings, specs[0].options)
+    for line in given.remarks(workers=options.workers) if given is not None and not options.quiet else ():
+        print(f"fedfutures: {line}", file=sys.stderr)
     if alone:
         launch_here(options, program, settings, command)
-    request = start.request_for(hosts, specs, settings, options.workers, options.brokers)
+    request = start.request_for(hosts, specs, settings, options.workers, options.brokers, threads)
     if options.dry_run:
         from . import dry_run
 
@@ -106,7 +113,7 @@ def launch_far(options: Options, program: programs.Program) -> NoReturn:
 
 def refuse_copies(options: Options) -> None:
     """End with code 2 when ``srun`` or the like has started copies of this command, unless --hosts is localhost."""
-    found = copies.copies(os.environ, sys.stdin is not None and sys.stdin.isatty())
+    found = copies.copies(os.environ, on_terminal())
     if found is None or set(options.hosts.names) == {"localhost"}:
         return
     if found.first:

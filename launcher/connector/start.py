@@ -17,8 +17,8 @@ from fedfutures.host.room import available_memory, refusal, warn_of_limit
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
-from ..hosts.local import at_home, scheduler_of
-from ..hosts.resolve import wanted
+from ..hosts.local import at_home, scheduler_of, threads_of
+from ..hosts.resolve import allocation, wanted
 from ..hosts.spec import HostSpec
 from ..launchers.table import launchers_for
 from ..layout.assemble import Request
@@ -29,9 +29,14 @@ COLUMNS = 80  # of the table of hosts, where standard error is no terminal
 
 
 def request_for(
-    hosts: Hosts, specs: Sequence[HostSpec], settings: Settings, workers: int | None, brokers: int
+    hosts: Hosts,
+    specs: Sequence[HostSpec],
+    settings: Settings,
+    workers: int | None,
+    brokers: int,
+    threads: int | None = None,
 ) -> Request:
-    """Return what the connector is to be asked for."""
+    """Return what the connector is to be asked for. `threads`: processors of each Worker, as a batch scheduler says."""
     beside = modules_in(settings.path[0]) if settings.path else []
     settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name, beside=beside)
     settings = replace(settings, departure=hosts.grace)
@@ -40,6 +45,7 @@ def request_for(
     return Request(
         specs[0], list(specs[1:]), settings, replace(hosts, names=list(hosts.names)), workers, brokers, processors(),
         available_memory(), columns, launchers=launchers_for(hosts, scheduler, exists), scheduler=scheduler,
+        threads=threads,
     )  # fmt: skip
 
 
@@ -50,18 +56,22 @@ def exists(program: str) -> bool:
 
 def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, brokers: int) -> HostHandle:
     """Start what an ``Executor(hosts=...)`` needs. Raises ValueError for hosts that cannot be meant, StartFailed."""
-    specs = wanted(hosts)
+    given = allocation(hosts)
+    threads = given.threads if given is not None else None
+    for line in given.remarks(workers=workers) if given is not None and settings.verbosity >= 0 else ():
+        print(f"fedfutures: {line}", file=sys.stderr)
+    specs = wanted(hosts, given)
     settings, command = at_home(settings, specs[0].options)
     if len(specs) == 1:
         count = workers or specs[0].count or processors()
-        threads = max(1, processors() // count)
+        own = threads_of(threads, specs[0].count, count, processors())
         if why := refusal(count, available_memory(), settings.host):
             raise StartFailed(why, 2)
-        settings = replace(settings, workers=count, size=count, threads=threads)
+        settings = replace(settings, workers=count, size=count, threads=own)
         warn_of_limit(settings)
         return HostHandle(settings, python=command)
     refuse_root(hosts, specs)
-    return ConnectorHandle(request_for(hosts, specs, settings, workers, brokers), command)
+    return ConnectorHandle(request_for(hosts, specs, settings, workers, brokers, threads), command)
 
 
 def refuse_root(hosts: Hosts, specs: Sequence[HostSpec]) -> None:

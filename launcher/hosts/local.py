@@ -18,26 +18,46 @@ from fedfutures.sizes import size_of_worker
 from .spec import HostSpec, folded
 
 LOOPBACK = frozenset({"localhost", "localhost.localdomain", "127.0.0.1", "::1"})
-BATCH_VARIABLES = (
-    "SLURM_JOB_NODELIST", "SLURM_NODELIST", "PBS_NODEFILE", "PE_HOSTFILE", "LSB_DJOB_HOSTFILE", "LSB_MCPU_HOSTS",
-    "LSB_HOSTS",
+_OF_SCHEDULERS = (
+    ("Slurm", ("SLURM_JOB_ID", "SLURM_JOBID")),
+    ("PBS", ("PBS_JOBID", "PBS_NODEFILE")),
+    ("Grid Engine", ("PE_HOSTFILE",)),
+    ("LSF", ("LSB_JOBID", "LSB_DJOB_HOSTFILE", "LSB_MCPU_HOSTS", "LSB_HOSTS")),
 )  # fmt: skip
-"""Variables in which a batch scheduler may name hosts (:mod:`.schedulers`)."""
+"""By batch scheduler, variables of which its jobs have at least one (:mod:`.schedulers`)."""
 
 
 def scheduler_of(environ: Mapping[str, str]) -> str | None:
-    """Return the batch scheduler in whose job this process runs; None: it runs in none.
+    """Return the batch scheduler in whose job this process runs; None: there is none.
 
-    >>> scheduler_of({"SLURM_JOB_ID": "7"}), scheduler_of({"JOB_ID": "7", "SGE_ROOT": "/sge"}), scheduler_of({})
-    ('Slurm', 'Grid Engine', None)
+    >>> scheduler_of({"SLURM_JOB_ID": "7"}), scheduler_of({"JOB_ID": "7", "SGE_ROOT": "/opt/sge"})
+    ('Slurm', 'Grid Engine')
+    >>> scheduler_of({"JOB_ID": "7"})
     """
-    if "SLURM_JOB_ID" in environ:
-        return "Slurm"
-    if "PBS_JOBID" in environ:
-        return "PBS"
-    if "PE_HOSTFILE" in environ or {"JOB_ID", "SGE_ROOT"} <= environ.keys():
-        return "Grid Engine"
-    return "LSF" if "LSB_JOBID" in environ else None
+    for scheduler, variables in _OF_SCHEDULERS:
+        if any(name in environ for name in variables):
+            return scheduler
+    return "Grid Engine" if "JOB_ID" in environ and "SGE_ROOT" in environ else None
+
+
+def on_terminal() -> bool:
+    """Whether this process has a terminal: ``srun`` gives one to a shell (--pty), and none to copies of a program."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return sys.stdin is not None and sys.stdin.isatty()
+    return True
+
+
+def threads_of(allocated: int | None, count: int | None, workers: int, processors: int) -> int:
+    """Return how many threads each Worker of a host is to use for BLAS and OpenMP.
+
+    `allocated`: how many processors a batch scheduler has given to each of `count` Workers there.
+
+    >>> threads_of(None, None, 2, 8), threads_of(3, 4, 4, 64), threads_of(3, 4, 2, 64), threads_of(3, 4, 48, 64)
+    (4, 3, 6, 1)
+    """
+    return max(1, (allocated * count if allocated and count else processors) // max(1, workers))
 
 
 def own_names() -> list[str]:

@@ -18,8 +18,9 @@ from typing import Any
 from fedfutures.host.hosts import Hosts
 
 from .hostfile import from_hostfile
-from .local import LOOPBACK, is_local, own_names
-from .schedulers import from_environment
+from .local import LOOPBACK, is_local, on_terminal, own_names
+from .schedulers import allocation_from
+from .schedulers.allocation import Allocation
 from .spec import OPTIONS, UNSAID, BadHosts, HostSpec, completed, folded, is_said, written
 from .words import from_word, is_address
 
@@ -27,10 +28,21 @@ _SINGLE = ("user", "port", "name", "site", "external_hostname")
 """Fields of a host of which two mentions may not say different things; host and count aside."""
 
 
-def wanted(hosts: Hosts) -> list[HostSpec]:
-    """Return the hosts of a run, this machine first: those that are named, or those of the batch scheduler's job.
+def allocation(hosts: Hosts) -> Allocation | None:
+    """Return what the batch scheduler has given to this job; None: there is no job, or the user names the hosts.
 
     Raises :class:`~fedfutures_launcher.hosts.spec.BadHosts`.
+    """
+    if hosts.names or hosts.file is not None:
+        return None
+    return allocation_from(os.environ, _read, on_terminal=on_terminal())
+
+
+def wanted(hosts: Hosts, given: Allocation | None = None) -> list[HostSpec]:
+    """Return the hosts of a run, this machine first: those that are named, or those of the batch scheduler's job.
+
+    `given`: what :func:`allocation` returned, where the caller has asked already. Raises
+    :class:`~fedfutures_launcher.hosts.spec.BadHosts`.
     """
     names = own_names()
     if hosts.names:
@@ -46,8 +58,8 @@ def wanted(hosts: Hosts) -> list[HostSpec]:
         except UnicodeDecodeError:
             raise BadHosts(f"host file {hosts.file!r}: this is no text in UTF-8") from None
     else:
-        found = from_environment(os.environ, _read)
-        specs = [] if found is None else found[1]
+        found = given or allocation(hosts)
+        specs = [] if found is None else found.hosts
         # A scheduler may give full names that /etc/hosts here lacks; but its hosts share a domain.
         names += [spec.host for spec in specs if spec.host.partition(".")[0].lower() == names[0].lower()]
     if not any(is_local(spec, names) for spec in specs):

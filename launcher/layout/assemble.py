@@ -11,6 +11,7 @@ from fedfutures.host.hosts import Hosts
 from fedfutures.host.settings import Settings, settings_from
 from fedfutures.sizes import size_of_worker
 
+from ..hosts.local import threads_of
 from ..hosts.spec import HostSpec, spec_from
 from .spread import spread
 from .tree import HostPlan, Tree, plan
@@ -39,6 +40,7 @@ class Request:
     launchers: list[str] = field(default_factory=lambda: ["ssh"])  # that are tried for each host, in this order
     scheduler: str | None = None  # in whose job the program runs
     notes: dict[str, Any] = field(default_factory=dict)  # of a connector that was killed
+    threads: int | None = None  # processors that a batch scheduler has given to each Worker; None: it does not say
 
     @property
     def start_seconds(self) -> float:
@@ -101,7 +103,7 @@ def assemble(request: Request, facts: Facts) -> Assembly:
     settings = {
         planned.name: _settings(
             request,
-            by_name[planned.name].options,
+            by_name[planned.name],
             facts.get(planned.name),
             replace(
                 request.settings, host=planned.name, workers=planned.workers, size=workers, brokers=planned.brokers,
@@ -127,11 +129,13 @@ def _count(request: Request, spec: HostSpec, facts: Facts) -> int | None:
     return request.processors if spec is request.local else int(facts[spec.name].get("processors") or 1)
 
 
-def _settings(request: Request, options: Hosts, facts: Mapping[str, Any] | None, common: Settings) -> Settings:
+def _settings(request: Request, spec: HostSpec, facts: Mapping[str, Any] | None, common: Settings) -> Settings:
     """Return the settings of a host by its options and facts; `facts`: None for this machine."""
+    options = spec.options
+    processors = request.processors if facts is None else int(facts.get("processors") or 1)
+    common = replace(common, threads=threads_of(request.threads, spec.count, common.workers, processors))
     if facts is None:
-        threads = max(1, request.processors // max(1, common.workers))
-        return replace(common, threads=threads, has_door=True)
+        return replace(common, has_door=True)
     return replace(
         common,
         path=list(options.pythonpath),
@@ -139,7 +143,6 @@ def _settings(request: Request, options: Hosts, facts: Mapping[str, Any] | None,
         memory_per_worker=size_of_worker(options.memory_per_worker) or common.memory_per_worker,
         directory=options.path or common.directory,
         directory_needed=bool(options.path),
-        threads=max(1, int(facts.get("processors") or 1) // max(1, common.workers)),
         far_address=facts.get("address") or "127.0.0.1",
         grace=request.options.grace,
         code=True,

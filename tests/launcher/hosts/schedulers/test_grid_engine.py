@@ -1,0 +1,18 @@
+"""What Grid Engine has given to a job."""
+
+from __future__ import annotations
+
+from .given import hosts
+
+
+def test_grid_engine_sums_queues() -> None:
+    text = "n1.cluster.org 4 all.q@n1.cluster.org UNDEFINED\nn2.cluster.org 2 all.q@n2 <NULL>\nn1.cluster.org 1 b.q x\n"
+    found = hosts({"PE_HOSTFILE": "/p", "NSLOTS": "7"}, {"/p": text})
+    assert found == ("Grid Engine", {"n1.cluster.org": 5, "n2.cluster.org": 2})
+
+
+def test_a_job_without_a_parallel_environment_has_its_slot() -> None:
+    job = {"JOB_ID": "7", "SGE_ROOT": "/opt/sge", "SGE_TASK_ID": "3"}
+    assert hosts({**job, "NSLOTS": "1"}) == ("Grid Engine", {"localhost": 1})
+    assert hosts(job) == ("Grid Engine", {"localhost": 1})
+    assert hosts({"JOB_ID": "7"}) is None
