@@ -85,7 +85,9 @@ class HelloReader:
             del self._buffer[: place + len(MAGIC)]
             self._begun = True
             return True
-        surely = max(0, len(self._buffer) - len(MAGIC) + 1)  # the rest may be the beginning of the magic
+        surely = self._buffer.rfind(MAGIC[:1])
+        if surely < 0 or not MAGIC.startswith(self._buffer[surely:]):  # else the rest may be the beginning of the magic
+            surely = len(self._buffer)
         self.noise += bytes(self._buffer[:surely])
         del self._buffer[:surely]
         if len(self.noise) > NOISE_AT_MOST_BYTES:

@@ -61,6 +61,14 @@ def test_what_it_does_not_know_is_ignored() -> None:
     assert reader.hello is not None
 
 
+@pytest.mark.parametrize("text", [b"usage: launch HOST", b"no such host\n", b"a\n\n", b"x" * 11, b"\n\x1efed\n"])
+def test_last_words_are_whole(text: bytes) -> None:
+    reader = HelloReader()
+    for place in range(len(text)):
+        reader.feed(text[place : place + 1])
+    assert reader.noise.rstrip(b"\n") == text.rstrip(b"\n")
+
+
 def test_noise_without_end() -> None:
     reader = HelloReader()
     for _ in range(NOISE_AT_MOST_BYTES // 4096 + 2):
