@@ -21,7 +21,7 @@ from ..launchers.table import SSH
 from ..layout.assemble import Request
 from ..remote.hello import HelloReader, HostHello
 from ..remote.preflight import HostReport, check_compatible
-from ..remote.remote_host import HostAction, HostState, RemoteHost
+from ..remote.remote_host import FIRST_LOGIN, HostAction, HostState, RemoteHost
 from ..ssh.session import Session
 from ..ssh.texts import failures
 from ..ssh.texts.failures import Failure, with_other_ways
@@ -225,14 +225,20 @@ class Login:
         self._line = None
 
     def _fail(self, failure: Failure) -> None:
-        if self.life.state is HostState.CONNECTING and self._other_ways and self._reader.hello is None:
-            self._tried.append(failure)
-            self._errors.clear()
-            self._way = self._other_ways.pop(0)
-            self._do(self.life.on_other_way(time.monotonic()))
+        is_unfit = self.life.state is HostState.CONNECTING and self._reader.hello is not None
+        if self.life.state in FIRST_LOGIN and self._other_ways and not is_unfit:
+            self._take_other_way(failure)
             return
         actions = self.life.on_failure(time.monotonic(), process_gone=self._process_gone)
         self._do(actions, failure)
+
+    def _take_other_way(self, failure: Failure) -> None:
+        """Try the next launcher; the one before has failed."""
+        self._tried.append(failure)
+        self._errors.clear()
+        self._way = self._other_ways.pop(0)
+        self.facts = self._hello = None
+        self._do(self.life.on_other_way(time.monotonic()))
 
     # -- the session -------------------------------------------------------------------------------------------------
 
@@ -292,7 +298,7 @@ class Login:
         return failures.ended_early(self.name, "\n".join(self._errors), noise, way.by_hand, way.name)
 
     def _silent(self) -> Failure:
-        seconds = self._request.start_seconds
+        seconds = self.life.hello_seconds
         if self._way.name == SSH or self._reader.noise:
             return self._without_hello(f"it was silent for {seconds:.0f} s")
         said = "\n".join(self._errors)

@@ -5,6 +5,8 @@ It has not run on a real cluster yet: the tests have a stand-in that behaves as 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .launcher import SHELL, Launcher
 
 
@@ -15,7 +17,7 @@ class Blaunch(Launcher):
     scheduler = "LSF"
     is_tried = False
 
-    def words(self, host: str, command: str) -> list[str]:
+    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
         """As that of :class:`Launcher`."""
         return ["blaunch", "-no-shell", host, *SHELL, command]
 

@@ -34,7 +34,7 @@ class CommandClient(Client):
     def serve(self, session: Session) -> None:
         """As that of :class:`Client`."""
         host = session.target.host
-        words = self._launcher.words(host, session.target.command)
+        words = self._launcher.words(host, session.target.command, os.environ)
         try:
             process = subprocess.Popen(
                 words, stdin=session.input, stdout=session.output, stderr=session.errors, start_new_session=True,

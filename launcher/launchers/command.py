@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
 from .launcher import Launcher
 
@@ -14,9 +15,9 @@ class Command(Launcher):
 
     The host stands in the place of ``{host}``; where no word has that, it is the last word but one, as ssh has it.
 
-    >>> Command("lsrun -m {host} sh -c").words("n1", "exec x")
+    >>> Command("lsrun -m {host} sh -c").words("n1", "exec x", {})
     ['lsrun', '-m', 'n1', 'sh', '-c', 'exec x']
-    >>> Command("rsh -l ann").words("n1", "exec x")
+    >>> Command("rsh -l ann").words("n1", "exec x", {})
     ['rsh', '-l', 'ann', 'n1', 'exec x']
     """
 
@@ -35,11 +36,11 @@ class Command(Launcher):
         """As that of :class:`Launcher`."""
         return self._words[0]
 
-    def words(self, host: str, command: str) -> list[str]:
+    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
         """As that of :class:`Launcher`."""
         has_place = any(PLACE in word for word in self._words)
         return [*(word.replace(PLACE, host) for word in self._words), *([] if has_place else [host]), command]
 
     def by_hand(self, host: str) -> str:
         """As that of :class:`Launcher`."""
-        return shlex.join(self.words(host, "")[:-1])
+        return shlex.join(self.words(host, "", {})[:-1])

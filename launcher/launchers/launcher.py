@@ -27,8 +27,8 @@ class Launcher:
         """The program that has to be on this machine."""
         return self.name
 
-    def words(self, host: str, command: str) -> list[str]:
-        """Return the command that runs a shell's command line on a host."""
+    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
+        """Return the command that runs a shell's command line on a host; `environ` is the environment here."""
         raise NotImplementedError
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,8 @@ The parallel environment must have ``control_slaves TRUE``; else the execution d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .launcher import Launcher
 
 
@@ -14,7 +16,7 @@ class Qrsh(Launcher):
     name = "qrsh"
     scheduler = "Grid Engine"
 
-    def words(self, host: str, command: str) -> list[str]:
+    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
         """As that of :class:`Launcher`."""
         return ["qrsh", "-inherit", host, command]
 

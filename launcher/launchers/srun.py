@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
+from ..hosts.schedulers import expand
 from .launcher import SHELL, Launcher
 
 KEPT = frozenset({"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID"})
@@ -11,21 +13,35 @@ KEPT = frozenset({"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID"})
 
 
 class Srun(Launcher):
-    """``--overlap``: the step shares the node with the job's script and with other steps."""
+    """``--overlap``: the step shares the node with the job's script and with other steps.
+
+    ``--unbuffered``: what comes out is passed on at once, and not when the line is full.
+    """
 
     name = "srun"
     scheduler = "Slurm"
 
-    def words(self, host: str, command: str) -> list[str]:
+    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
         """As that of :class:`Launcher`."""
-        options = ["--overlap", "--nodes=1", "--ntasks=1", f"--nodelist={host}", "--cpu-bind=none", "--mpi=none"]
-        return ["srun", *options, *SHELL, command]
+        options = ["--overlap", "--nodes=1", "--ntasks=1", f"--nodelist={host}", "--unbuffered", "--mpi=none"]
+        return ["srun", *_group_of(host, environ), *options, *SHELL, command]
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """As that of :class:`Launcher`."""
         ours = ("SLURM_", "SRUN_", "SLURMD_")
-        return {name: value for name, value in environ.items() if name in KEPT or not name.startswith(ours)}
+        found = {name: value for name, value in environ.items() if name in KEPT or not name.startswith(ours)}
+        return {**found, "SLURM_CPU_BIND": "none"}
 
     def by_hand(self, host: str) -> str:
         """As that of :class:`Launcher`."""
         return f"srun --overlap -N1 -n1 -w {host}"
+
+
+def _group_of(host: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the option that names the component of a heterogeneous job to which a host belongs, if it needs one."""
+    size = environ.get("SLURM_HET_SIZE", "")
+    for group in range(1, int(size) if size.isdigit() else 0):
+        with contextlib.suppress(ValueError):
+            if host in expand(environ.get(f"SLURM_JOB_NODELIST_HET_GROUP_{group}", "")):
+                return [f"--het-group={group}"]
+    return []

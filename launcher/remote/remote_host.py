@@ -92,6 +92,7 @@ TABLE: dict[tuple[HostState, HostEvent], tuple[HostState, tuple[HostAction, ...]
     # Two probes: the first reply waits until Python has loaded, the second one measures the latency.
     (S.MEASURING, E.FIRST_REPLY): (S.MEASURING, (A.SEND_PROBE,)),
     (S.MEASURING, E.SECOND_REPLY): (S.READY, ()),
+    (S.MEASURING, E.OTHER_WAY): (S.CONNECTING, (A.HANG_UP, A.LOG_IN)),
     (S.MEASURING, E.FAILURE): (S.FAILED, (A.HANG_UP, A.LEAVE_OUT)),
     (S.READY, E.BEGIN): (S.SERVING, (A.SEND_SETTINGS,)),
     (S.READY, E.LEAVE_OUT): (S.OVER, (A.HANG_UP,)),
@@ -123,6 +124,8 @@ TABLE: dict[tuple[HostState, HostEvent], tuple[HostState, tuple[HostAction, ...]
 """By state and event, the next state and the actions. No other event can happen in a state."""
 
 UNSETTLED = frozenset({S.NEW, S.CONNECTING, S.MEASURING})
+FIRST_LOGIN = frozenset({S.CONNECTING, S.MEASURING})
+"""States in which another launcher may be tried."""
 TIMED = frozenset({S.CONNECTING, S.MEASURING, S.RETURNING, S.ENTERING, S.RESTARTING, S.CLOSING})
 """States in which the host must say something before a deadline."""
 LOGGING_IN = frozenset({S.CONNECTING, S.RETURNING, S.RESTARTING, S.CLOSING})
@@ -140,7 +143,7 @@ class RemoteHost:
         self.due: float | None = None  # when `on_due` is to be called
         self.run: str | None = None  # the private directory of its host process; None: there is none to come back to
         self.latency: float | None = None  # seconds, there and back
-        self._grace, self._hello = grace, hello
+        self._grace, self.hello_seconds = grace, hello
         self._login = min(max(hello, LOGIN_SECONDS), hello * LOGIN_SECONDS / HELLO_SECONDS)
         self._asked_at = self._lost_at = 0.0
         self._ready_at = inf
@@ -158,8 +161,8 @@ class RemoteHost:
         return self._step(HostEvent.CONNECT, now)
 
     def on_other_way(self, now: float) -> tuple[HostAction, ...]:
-        """The first login has failed, and there is another launcher: try that."""
-        self._starts = 0
+        """The first login has failed, or nothing reaches the host by it, and there is another launcher: try that."""
+        self._starts = self._replies = 0
         return self._step(HostEvent.OTHER_WAY, now)
 
     def resume(self, run: str | None, now: float, *, was_given_up: bool) -> tuple[HostAction, ...]:
@@ -242,7 +245,7 @@ class RemoteHost:
         self.state, actions = TABLE[self.state, event]
         if self.state in LOGGING_IN:
             self._starts += self.state in (HostState.CONNECTING, HostState.RESTARTING)
-            self._asked_at, self.due = now, now + self._hello
+            self._asked_at, self.due = now, now + self.hello_seconds
         elif self.state is HostState.WAITING:
             self.due = now + self._pause
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)

@@ -8,8 +8,8 @@ from fedfutures_launcher.launchers.command import Command
 
 
 def test_the_host_stands_where_the_command_says_or_last_but_one() -> None:
-    assert Command("run --on={host} --").words("n1", "c d") == ["run", "--on=n1", "--", "c d"]
-    assert Command("/opt/run 'a b'").words("n1", "c") == ["/opt/run", "a b", "n1", "c"]
+    assert Command("run --on={host} --").words("n1", "c d", {}) == ["run", "--on=n1", "--", "c d"]
+    assert Command("/opt/run 'a b'").words("n1", "c", {}) == ["/opt/run", "a b", "n1", "c"]
     assert (Command("/opt/run 'a b'").name, Command("/opt/run").executable) == ("run", "/opt/run")
     assert Command("/opt/run 'a b'").by_hand("n1") == "/opt/run 'a b' n1"
 

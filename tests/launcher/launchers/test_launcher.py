@@ -22,5 +22,5 @@ def test_a_launcher_is_small(launcher: Launcher) -> None:
 def test_a_launcher_without_words_is_none() -> None:
     for call in (Launcher().words, Launcher().by_hand):
         with pytest.raises(NotImplementedError):
-            call(*("h", "c")[: call.__code__.co_argcount - 1])
+            call(*("h", "c", {})[: call.__code__.co_argcount - 1])
     assert Launcher().environment({"A": "1"}) == {"A": "1"}

@@ -8,13 +8,25 @@ from fedfutures_launcher.launchers.srun import KEPT, Srun
 def test_srun_gets_no_options_from_the_variables_of_the_job() -> None:
     kept = dict.fromkeys(KEPT, "7")
     of_a_step = {"SLURM_NTASKS": "4", "SLURM_CPU_BIND": "cores", "SRUN_CPUS_PER_TASK": "2"}
-    assert Srun().environment({**kept, **of_a_step, "PATH": "/bin"}) == {**kept, "PATH": "/bin"}
+    assert Srun().environment({**kept, **of_a_step, "PATH": "/bin"}) == {
+        **kept, "PATH": "/bin", "SLURM_CPU_BIND": "none",
+    }  # fmt: skip
 
 
 def test_the_step_shares_its_node_and_is_bound_to_no_core() -> None:
-    words = Srun().words("n1", "exec x")
+    words = Srun().words("n1", "exec x", {})
     assert words == [
-        "srun", "--overlap", "--nodes=1", "--ntasks=1", "--nodelist=n1", "--cpu-bind=none", "--mpi=none", "/bin/sh",
+        "srun", "--overlap", "--nodes=1", "--ntasks=1", "--nodelist=n1", "--unbuffered", "--mpi=none", "/bin/sh",
         "-c", "exec x",
     ]  # fmt: skip
     assert Srun().by_hand("n1") == "srun --overlap -N1 -n1 -w n1"
+
+
+def test_a_host_of_a_heterogeneous_job_is_found_in_its_component() -> None:
+    environ = {
+        "SLURM_HET_SIZE": "2", "SLURM_JOB_NODELIST_HET_GROUP_0": "n1", "SLURM_JOB_NODELIST_HET_GROUP_1": "n[2-3]",
+    }  # fmt: skip
+    assert [Srun().words(host, "c", environ)[1] for host in ("n1", "n2", "n3")] == [
+        "--overlap", "--het-group=1", "--het-group=1",
+    ]  # fmt: skip
+    assert Srun().words("n2", "c", {"SLURM_HET_SIZE": "2"})[1] == "--overlap"

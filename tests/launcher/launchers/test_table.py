@@ -11,7 +11,7 @@ from fedfutures_launcher.launchers.table import LAUNCHERS, launcher_of, launcher
 
 def test_each_launcher_gives_the_command_line_as_its_last_word() -> None:
     for name, launcher in LAUNCHERS.items():
-        words = launcher.words("n1", "exec x")
+        words = launcher.words("n1", "exec x", {})
         assert (words[0], words[-1]) == (name, "exec x")
 
 
@@ -24,7 +24,7 @@ def test_each_launcher_can_be_tried_by_hand(name: str) -> None:
 
 
 def test_what_is_no_name_is_a_command() -> None:
-    assert launcher_of("./mine -x").words("n1", "c") == ["./mine", "-x", "n1", "c"]
+    assert launcher_of("./mine -x").words("n1", "c", {}) == ["./mine", "-x", "n1", "c"]
     for text in ("", "  ", "'"):
         with pytest.raises(ValueError, match="launcher"):
             launcher_of(text)
