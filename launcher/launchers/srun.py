@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
-from ..hosts.schedulers import expand
+from ..hosts.schedulers.slurm import expand
 from .launcher import SHELL, Launcher
 
 KEPT = frozenset({"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID"})
