@@ -109,7 +109,8 @@ class Login:
     def on_nonsense(self) -> None:
         """Drop the connection and come back: the host sent no frame, or one that it may not send."""
         if self._line is not None:
-            self._fail(failures.NONSENSE(self.name, ssh=self._way.by_hand))
+            nonsense = failures.NONSENSE(self.name, ssh=self._way.by_hand)
+            self._fail(self._unfit(f"{self._way.name} has altered what it says") or nonsense)
 
     def on_due(self, now: float) -> None:
         """Act on a deadline: the host was silent for too long, or the time to log in again has come."""
@@ -289,7 +290,15 @@ class Login:
         elif self._reader.hello is not None and self._settings is not None:
             self._fail(failures.LOST(self.name, ssh=self._way.by_hand, way=self._way.name))
         else:
-            self._fail(self._without_hello())
+            self._fail(self._unfit(f"{self._way.name} ended") or self._without_hello())
+
+    def _unfit(self, why: str) -> Failure | None:
+        """Return the failure of a launcher that has carried the hello, but not what follows; None: it is no such."""
+        if self._way.name == SSH or self._reader.hello is None or self._settings is not None:
+            return None
+        if self._session is not None:
+            self._take_errors(self._session)
+        return failures.launcher_unfit(self.name, "\n".join(self._errors), self._way.by_hand, why)
 
     def _without_hello(self, why: str | None = None) -> Failure:
         noise, way = self._reader.noise.decode("utf-8", "replace"), self._way
@@ -299,6 +308,8 @@ class Login:
 
     def _silent(self) -> Failure:
         seconds = self.life.hello_seconds
+        if unfit := self._unfit(f"nothing more was heard through {self._way.name} within {seconds:.0f} s"):
+            return unfit
         if self._way.name == SSH or self._reader.noise:
             return self._without_hello(f"it was silent for {seconds:.0f} s")
         said = "\n".join(self._errors)

@@ -151,6 +151,9 @@ LAUNCHER_REFUSED = Wording(
 LAUNCHER_SILENT = Wording(
     "launcher silent", "{at.host}: nothing was heard through {way} within {seconds:.0f} s{said}", "{ssh} hostname",
     "", ("where that answers late: --start-timeout SECONDS",))
+LAUNCHER_UNFIT = Wording(
+    "launcher unfit", "{at.host}: Python has started there, but {why}{said}", "echo ok | {ssh} cat",
+    "", ("a launcher must pass on standard input and output, byte for byte and at once",))
 
 # -- keys ------------------------------------------------------------------------------------------------------------
 
@@ -239,6 +242,12 @@ def launcher_silent(host: str, errors: str, ssh: str, way: str, seconds: float) 
     """Return the failure of a host of which a launcher has let nothing be heard."""
     said, last = _last_words(errors)
     return LAUNCHER_SILENT(host, said, ssh, way=way, said=last, seconds=seconds)
+
+
+def launcher_unfit(host: str, errors: str, ssh: str, why: str) -> Failure:
+    """Return the failure of a host that has said hello through a launcher, and then nothing that makes sense."""
+    said, last = _last_words(errors)
+    return LAUNCHER_UNFIT(host, said, ssh, why=why, said=last)
 
 
 def with_other_ways(failure: Failure, before: Sequence[Failure]) -> Failure:

@@ -6,7 +6,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -92,6 +92,37 @@ def test_a_fit_host_is_measured_and_then_told_its_settings(case: Case) -> None:
     case.login.begin(SETTINGS)
     case.login.send(Heartbeat())
     assert case.host.heard() == [frame_of(SETTINGS), Heartbeat()]
+
+
+@pytest.mark.parametrize("case", [("srun",)], indirect=True)
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda host: host.end(), "srun ended; it said: no input"),
+        (lambda host: host.write(b"\r\n" * 20), "srun has altered what it says; it said: no input"),
+    ],
+    ids=["ends", "alters"],
+)
+def test_a_launcher_that_carries_the_hello_alone_is_unfit(
+    case: Case, spoil: Callable[[FarHost], None], why: str
+) -> None:
+    case.host.say_hello()
+    assert case.reaches(HostState.MEASURING)
+    case.host.print_error(b"no input\n")
+    spoil(case.host)
+    kind, text = case.problem()
+    assert kind == "launcher unfit"
+    assert text.endswith(f"Python has started there, but {why}")
+
+
+@pytest.mark.parametrize("case", [("srun",)], indirect=True)
+def test_a_launcher_that_keeps_what_is_said_is_unfit(case: Case) -> None:
+    case.host.say_hello()
+    assert case.reaches(HostState.MEASURING)
+    case.login.on_due(time.monotonic() + HELLO_SECONDS)
+    kind, text = case.problem()
+    assert kind == "launcher unfit"
+    assert "nothing more was heard through srun within 10 s" in text
 
 
 def test_a_host_that_gets_no_worker_is_hung_up_on(case: Case) -> None:
