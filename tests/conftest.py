@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from effort import EXAMPLES
 from hypothesis import settings
-from lab.fixtures import one_network, rootless, slurm, slurm_cluster, two_sites
+from lab.fixtures import grid_engine, grid_engine_cluster, one_network, rootless, slurm, slurm_cluster, two_sites
 
-__all__ = ["one_network", "rootless", "slurm", "slurm_cluster", "two_sites"]
+__all__ = ["grid_engine", "grid_engine_cluster", "one_network", "rootless", "slurm", "slurm_cluster", "two_sites"]
 
 # No deadline for one example: tests run on busy machines, and bounds of time have tests of their own. Few examples:
 # the pure tests are to take less than half a minute. `make gate` tries more (--hypothesis-profile=deep).

@@ -6,6 +6,7 @@ import os
 import time
 
 import pytest
+from lab.grid_engine import GridEngine
 from lab.machines import Failed
 from lab.slurm import Slurm
 
@@ -62,3 +63,24 @@ def test_a_node_without_power_is_out_until_it_is_booted(slurm: Slurm) -> None:
     finally:
         slurm.boot("h3")
     assert slurm.run("h1", "srun -w h3 hostname") == "h3\n"
+
+
+def test_grid_engine_gives_slots_of_all_hosts_and_starts_there(grid_engine: GridEngine) -> None:
+    lines = "cut -d' ' -f1,2 $PE_HOSTFILE; for host in h1 h2 h3; do qrsh -inherit $host hostname; done"
+    number = grid_engine.batch(f"{lines}; python -c 'import fedfutures_launcher' && exit 3", "-pe", "mpi", "5")
+    grid_engine.ended(number)
+    said = grid_engine.read(f"job.o{number}").splitlines()
+    assert sorted(line.split()[0] for line in said[:3]) == ["h1", "h2", "h3"]
+    assert sorted(line.split()[1] for line in said[:3]) == ["1", "2", "2"]
+    assert said[3:] == ["h1", "h2", "h3"], grid_engine.read(f"job.e{number}")
+    assert grid_engine.exit_code(number) == 3
+
+
+def test_a_deleted_job_is_killed_at_once(grid_engine: GridEngine) -> None:
+    lines = "trap 'echo TERM' TERM; setsid sleep 600 & qrsh -inherit $(sed -n '2s/ .*//p' $PE_HOSTFILE) 'echo up; cat'"
+    number = grid_engine.batch(lines + " < <(sleep 600)", "-pe", "mpi", "2")
+    grid_engine.await_text(f"job.o{number}", "up")
+    grid_engine.run("h1", f"qdel {number}")
+    grid_engine.assert_empty(time.monotonic())
+    grid_engine.ended(number)
+    assert "TERM" not in grid_engine.read(f"job.o{number}")

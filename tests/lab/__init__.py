@@ -8,12 +8,14 @@ hosts are called h1, h2 and so on, so ``ssh -F lab.config h2`` is all that a cli
 - **Namespaces** (`namespaces.py`) takes root: each host has a network, a name, files and processes of its own, hosts
   stand in sites behind routers, and a router lets through what the policy of its site says.
 
-On hosts in namespaces there can be a batch system with an ordinary user (`cluster.py`): `slurm.py`.
+On hosts in namespaces there can be a batch system with an ordinary user (`cluster.py`): `slurm.py`,
+`grid_engine.py`.
 """
 
+from .grid_engine import GridEngine
 from .machines import Failed, Machine
 from .namespaces import Namespaces, Site
 from .rootless import Rootless
 from .slurm import Slurm
 
-__all__ = ["Failed", "Machine", "Namespaces", "Rootless", "Site", "Slurm"]
+__all__ = ["Failed", "GridEngine", "Machine", "Namespaces", "Rootless", "Site", "Slurm"]

@@ -10,13 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import Failed, Machine, Namespaces, Rootless, Site, Slurm
+from . import Failed, GridEngine, Machine, Namespaces, Rootless, Site, Slurm
 from .cluster import Cluster
 
 DESCRIPTION = """Make hosts h1, h2 ... on this machine, which last until COMMAND ends, or until standard input closes.
 The command finds the ssh config that reaches them in $LAB_CONFIG: ssh -F $LAB_CONFIG h2. With --namespaces it runs in
-the place of h1, and plain ssh h2 will do. With --slurm it runs on h1 as the user lab, in a home that all hosts share,
-and `python` is the interpreter of this environment: sbatch, salloc, srun and ssh work."""
+the place of h1, and plain ssh h2 will do. With --slurm or --grid-engine it runs on h1 as the user lab, in a home that
+all hosts share, and `python` is the interpreter of this environment: sbatch, salloc, srun, qsub and ssh work."""
 
 
 def main() -> int:
@@ -28,14 +28,16 @@ def main() -> int:
         "--namespaces", action="store_true", help="hosts with networks and files of their own (root only)"
     )
     parser.add_argument("--slurm", action="store_true", help="a Slurm on hosts in namespaces (root only)")
+    parser.add_argument("--grid-engine", action="store_true", help="a Grid Engine on hosts in namespaces (root only)")
     parser.add_argument("--gated", action="store_true", help="sites let nothing in but ssh to h2")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND ...")
     options = parser.parse_args()
     command = options.command[options.command[:1] == ["--"] :]
     with tempfile.TemporaryDirectory() as directory:
         try:
-            if options.slurm:
-                with Slurm(options.count, Path(directory) / "slurm") as cluster:
+            if options.slurm or options.grid_engine:
+                make = Slurm if options.slurm else GridEngine
+                with make(options.count, Path(directory) / "cluster") as cluster:
                     return _submit(cluster, command)
             with _make(options, Path(directory) / "lab") as lab:
                 return _use(lab, command)

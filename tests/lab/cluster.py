@@ -161,7 +161,7 @@ class Cluster:
 
     def processes(self, host: str) -> list[int]:
         """Return the pids of the user's processes on a host, but for the sshd of a login."""
-        return [pid for pid in self.lab.processes(host) if _uid(pid) == UID]
+        return [pid for pid in self.lab.inside(host) if _uid(pid) == UID and name_of(pid) not in ("", "sshd")]
 
     def left(self, hosts: Sequence[str] | None = None) -> list[str]:
         """Return the user's processes on hosts, each as host, pid and command line."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 import pytest
 
 from . import machines
+from .grid_engine import GridEngine
 from .namespaces import NEEDS, Namespaces, Site
 from .rootless import Rootless
 from .slurm import Slurm
@@ -40,7 +41,7 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
         yield lab
 
 
-Made = TypeVar("Made", Namespaces, Slurm)
+Made = TypeVar("Made", Namespaces, Slurm, GridEngine)
 
 
 def namespaces(make: Callable[[], Made]) -> Made:
@@ -81,3 +82,18 @@ def slurm(slurm_cluster: Slurm) -> Iterator[Slurm]:
     """A Slurm of three nodes on which nothing runs; what a test leaves there is cancelled and killed."""
     yield slurm_cluster
     slurm_cluster.end_all()
+
+
+@pytest.fixture(scope="session")
+def grid_engine_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GridEngine]:
+    """A Grid Engine of three hosts, for the session; tests take the fixture ``grid_engine``."""
+    need(*GridEngine.needs)
+    with namespaces(lambda: GridEngine(3, tmp_path_factory.mktemp("grid_engine"))) as made:
+        yield made
+
+
+@pytest.fixture
+def grid_engine(grid_engine_cluster: GridEngine) -> Iterator[GridEngine]:
+    """A Grid Engine of three hosts on which nothing runs; what a test leaves there is deleted and killed."""
+    yield grid_engine_cluster
+    grid_engine_cluster.end_all()

@@ -16,6 +16,7 @@ processes holds here too: the whole laboratory ends with one of them.
 from __future__ import annotations
 
 import json
+import os
 import select
 import shlex
 import signal
@@ -222,6 +223,13 @@ class Namespaces(Hosts):
     def _below(self, host: str) -> list[int]:
         return machines.below(self._pids[host]) if host in self._pids else []
 
+    def inside(self, host: str) -> list[int]:
+        """Return the pids of all processes of a host, be they below its sshd or brought in from outside (`within`)."""
+        if host not in self._pids:
+            return []
+        own = _namespace(self._pids[host])
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal() and _namespace(int(name)) == own]
+
     def _log(self, host: str) -> Path:
         return self.directory / f"{host}.log"
 
@@ -274,6 +282,14 @@ def _inner(pid: int) -> int:
     """Return a process's pid as the laboratory counts: one namespace further in than here."""
     here = len(_pids_of("self"))
     return _pids_of(str(pid))[here]
+
+
+def _namespace(pid: int) -> str:
+    """Return what names the pid namespace of a process; of one that has ended, nothing."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""
 
 
 def _pids_of(pid: str) -> list[int]:
