@@ -19,8 +19,8 @@ from ..ssh.texts import failures
 from .launcher import Launcher
 
 LOOK_SECONDS = 0.02
-END_SECONDS = 1.0
-"""So long a command has from SIGQUIT, upon which srun kills its step, until it is killed."""
+END_SECONDS = 0.5
+"""So long a command has from the end of its standard input to SIGQUIT, and from that to SIGKILL."""
 
 
 class CommandClient(Client):
@@ -57,8 +57,12 @@ def _look_up(session: Session, host: str) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], wake: int) -> int:
-    """Wait until a command has ended, and end it when `wake` does; return its exit code."""
+    """Wait until a command has ended, and end it when `wake` does; return its exit code.
+
+    A signal comes late: srun and qrsh kill what they have started upon any, and Grid Engine then ends the job.
+    """
     _wait_for(process, math.inf, [wake])
+    _wait_for(process, time.monotonic() + END_SECONDS)
     if not _has_ended(process):
         _signal(process, signal.SIGQUIT)  # SIGTERM is ignored: see OpenSSHClient
         _wait_for(process, time.monotonic() + END_SECONDS)

@@ -11,8 +11,9 @@ from fedfutures_launcher.launchers.table import LAUNCHERS, launcher_of, launcher
 
 def test_each_launcher_gives_the_command_line_as_its_last_word() -> None:
     for name, launcher in LAUNCHERS.items():
-        words = launcher.words("n1", "exec x", {})
-        assert (words[0], words[-1]) == (name, "exec x")
+        words = launcher.words("n1", "exec /bin/sh -c 'x'", {})
+        assert words[0] == name
+        assert words[-1].endswith("'x'")
 
 
 @pytest.mark.parametrize("name", LAUNCHERS)
