@@ -53,7 +53,7 @@ SlurmdTimeout=10
 KillWait={kill_wait}
 MinJobAge=600
 JobRequeue=1
-SchedulerParameters=batch_sched_delay=0,sched_interval=5
+SchedulerParameters=batch_sched_delay=0,sched_interval=5,bf_interval=1
 StateSaveLocation=/var/spool/slurmctld
 SlurmdSpoolDir=/var/spool/slurmd
 SlurmctldPidFile=/run/slurmctld.pid
