@@ -17,7 +17,7 @@ class Blaunch(Launcher):
     scheduler = "LSF"
     is_tried = False
 
-    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
+    def words(self, host: str, command: str, environ: Mapping[str, str], answer: str = "") -> list[str]:
         """As that of :class:`Launcher`."""
         return ["blaunch", "-no-shell", host, *SHELL, command]
 

@@ -19,6 +19,7 @@ from ..ssh.texts import failures
 from .launcher import Launcher
 
 LOOK_SECONDS = 0.02
+ASK_SECONDS = 5.0
 END_SECONDS = 0.5
 """So long a command has from the end of its standard input to SIGQUIT, and from that to SIGKILL."""
 
@@ -30,11 +31,13 @@ class CommandClient(Client):
         super().__init__()
         self.name = launcher.name
         self._launcher = launcher
+        self._answer: str | None = None
+        self._asking = threading.Lock()
 
     def serve(self, session: Session) -> None:
         """As that of :class:`Client`."""
         host = session.target.host
-        words = self._launcher.words(host, session.target.command, os.environ)
+        words = self._launcher.words(host, session.target.command, os.environ, self._answered())
         try:
             process = subprocess.Popen(
                 words, stdin=session.input, stdout=session.output, stderr=session.errors, start_new_session=True,
@@ -48,6 +51,19 @@ class CommandClient(Client):
         session.drop(session.input, session.errors)  # the command has them; and the output, which ends the session
         threading.Thread(target=_look_up, args=(session, host), daemon=True, name=f"name {host}").start()
         session.on_exit(_wait(process, session.wake))
+
+    def _answered(self) -> str:
+        """Return the answer to the launcher's question, which is asked once; nothing if there is none."""
+        with self._asking:
+            if self._answer is None:
+                self._answer = ""
+                if question := self._launcher.question(os.environ):
+                    with contextlib.suppress(OSError, subprocess.SubprocessError, UnicodeDecodeError):
+                        asked = subprocess.run(
+                            question, stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_SECONDS
+                        )
+                        self._answer = asked.stdout.decode()
+            return self._answer
 
 
 def _look_up(session: Session, host: str) -> None:

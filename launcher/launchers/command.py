@@ -36,7 +36,7 @@ class Command(Launcher):
         """As that of :class:`Launcher`."""
         return self._words[0]
 
-    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
+    def words(self, host: str, command: str, environ: Mapping[str, str], answer: str = "") -> list[str]:
         """As that of :class:`Launcher`."""
         has_place = any(PLACE in word for word in self._words)
         return [*(word.replace(PLACE, host) for word in self._words), *([] if has_place else [host]), command]

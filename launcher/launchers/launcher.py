@@ -27,8 +27,12 @@ class Launcher:
         """The program that has to be on this machine."""
         return self.name
 
-    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
-        """Return the command that runs a shell's command line on a host; `environ` is the environment here."""
+    def question(self, environ: Mapping[str, str]) -> list[str]:
+        """Return a command whose output `words` needs to know; [] for none. `environ` is the environment here."""
+        return []
+
+    def words(self, host: str, command: str, environ: Mapping[str, str], answer: str = "") -> list[str]:
+        """Return the command that runs a shell's command line on a host; `answer` is that to `question`."""
         raise NotImplementedError
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:

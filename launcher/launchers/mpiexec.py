@@ -17,7 +17,7 @@ class Mpiexec(Launcher):
 
     name = "mpiexec"
 
-    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
+    def words(self, host: str, command: str, environ: Mapping[str, str], answer: str = "") -> list[str]:
         """As that of :class:`Launcher`."""
         return ["mpiexec", "-n", "1", "-host", host, *SHELL, command]
 

@@ -17,7 +17,7 @@ class Qrsh(Launcher):
     name = "qrsh"
     scheduler = "Grid Engine"
 
-    def words(self, host: str, command: str, environ: Mapping[str, str]) -> list[str]:
+    def words(self, host: str, command: str, environ: Mapping[str, str], answer: str = "") -> list[str]:
         """As that of :class:`Launcher`."""
         script = command.removeprefix(f"exec {' '.join(SHELL)} ")
         return ["qrsh", "-inherit", host, f"exec /bin/sh -c '/bin/sh -c \"$0\"; exit $?' {script}"]

@@ -9,7 +9,7 @@ import pytest
 from fedfutures_launcher.launchers.launcher import Launcher
 from fedfutures_launcher.launchers.table import LAUNCHERS
 
-MOST_LINES = 25
+MOST_LINES = 30
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS.values(), ids=str)

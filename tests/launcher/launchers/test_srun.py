@@ -30,3 +30,15 @@ def test_a_host_of_a_heterogeneous_job_is_found_in_its_component() -> None:
         "--overlap", "--het-group=1", "--het-group=1",
     ]  # fmt: skip
     assert Srun().words("n2", "c", {"SLURM_HET_SIZE": "2"})[1] == "--overlap"
+
+
+def test_a_step_asks_for_the_gpus_that_the_job_has_on_its_node() -> None:
+    answer = (
+        "JobId=1 JobName=job.sh TRES=cpu=3,node=3 JOB_GRES=gpu:3 Nodes=n[1-2] CPU_IDs=0 Mem=0 GRES=gpu:a100:2(IDX:0,2) "
+        "Nodes=n3 CPU_IDs=0 Mem=0 GRES= MinCPUsNode=1\n"
+    )
+    found = [Srun().words(host, "c", {}, answer)[1] for host in ("n1", "n2", "n3", "n4")]
+    assert found == ["--gres=gpu:a100:2", "--gres=gpu:a100:2", "--gres=none", "--overlap"]
+    of_a_job = {"SLURM_JOB_ID": "7", "SLURM_GPUS": "3"}
+    assert Srun().question(of_a_job) == ["scontrol", "show", "job", "-d", "-o", "7"]
+    assert Srun().question({"SLURM_JOB_ID": "7"}) == [], "no GPUs, no question"
