@@ -19,7 +19,7 @@ from fedfutures.host.walltime import hold_program_to, walltime_here
 
 from ..arguments import copies, suggestions
 from ..arguments.splitting import BadLine
-from ..hosts.local import at_home, counted, on_terminal, scheduler_of, threads_of
+from ..hosts.local import at_home, counted, on_terminal, processors_of_machine, scheduler_of, threads_of
 from ..layout.tree import HostPlan, plan
 from ..verbs import table
 from . import program as programs
@@ -46,13 +46,16 @@ def launch(options: Options) -> NoReturn:
     if not programs.SAFE_PATH:
         del sys.path[0]  # the launcher's own first entry, where the program's is to stand
     sys.path[:0] = map(os.path.abspath, hosts.pythonpath)
-    refuse_copies(options)
+    own = refuse_copies(options)
     program = programs.load(options)
     point_out(options, program)
-    if hosts.names or hosts.file is not None or scheduler_of(os.environ) is not None:
+    named = hosts.names or hosts.file is not None
+    if named or (own is None and scheduler_of(os.environ) is not None):
         launch_far(options, program)
     check(options)
-    settings, command = at_home(settings_for(options, program, options.workers or processors()), hosts)
+    own = own or processors()
+    settings = settings_for(options, program, options.workers or own)
+    settings, command = at_home(replace(settings, threads=threads_of(None, None, settings.workers, own)), hosts)
     launch_here(options, program, settings, command)
 
 
@@ -111,11 +114,16 @@ def launch_far(options: Options, program: programs.Program) -> NoReturn:
     run(options, program, request.settings, lambda: ConnectorHandle(request, command))
 
 
-def refuse_copies(options: Options) -> None:
-    """End with code 2 when ``srun`` or the like has started copies of this command, unless --hosts is localhost."""
+def refuse_copies(options: Options) -> int | None:
+    """End with code 2 when ``srun`` or the like has started copies of this command, unless each is to be a run.
+
+    Return how many processors this copy has for its run; None: it has those of its host, or its job.
+    """
     found = copies.copies(os.environ, on_terminal())
+    if options.each:
+        return copies.share(os.environ, found, processors(), processors_of_machine())
     if found is None or set(options.hosts.names) == {"localhost"}:
-        return
+        return None
     if found.first:
         programs.fail(copies.refusal(found, options.line))
     raise SystemExit(2)  # one line is enough

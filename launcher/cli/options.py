@@ -46,6 +46,7 @@ class Options:
     walltime_margin: float | None
     output: str | None
     pending_bytes: int | None
+    each: bool
     dry_run: bool
 
 
@@ -90,6 +91,9 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     add("--pending-bytes", type=_bytes, metavar="N",
         help="how much memory Futures that wait may hold in the program (4G, 500M): above that submit waits until "
              "some are done; default: a quarter of it")  # fmt: skip
+    add("--each", action="store_true",
+        help="where srun, mpiexec or the like has started several copies of this command: a run of its own in each, on "
+             "the processors of that copy alone")  # fmt: skip
     add("--dry-run", action="store_true", help="print the plan and start nothing")
     add("--version", action="version", version=f"fedfutures {__version__}")
     return parser, known
@@ -174,6 +178,8 @@ def parse(arguments: list[str]) -> Options:
         parser.error("no program given")
     if hosts.names and hosts.file is not None:
         parser.error("--hosts and --hostfile exclude each other")
+    if options.each and (hosts.names or hosts.file is not None):
+        parser.error("--each means the processors of this copy, so it excludes --hosts and --hostfile")
     try:
         checked_times(options.walltime, options.walltime_margin)
     except ValueError as error:

@@ -49,6 +49,14 @@ def on_terminal() -> bool:
     return True
 
 
+def processors_of_machine() -> int:
+    """Return how many processors this machine, or the container of this process, has for all processes."""
+    try:
+        return len(os.sched_getaffinity(1))  # the first process is bound as the container is, and not by a launcher
+    except OSError:
+        return os.cpu_count() or 1
+
+
 def threads_of(allocated: int | None, count: int | None, workers: int, processors: int) -> int:
     """Return how many threads each Worker of a host is to use for BLAS and OpenMP.
 

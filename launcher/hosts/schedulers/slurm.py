@@ -173,7 +173,7 @@ def _of_one_task(environ: Mapping[str, str], workers: int) -> str:
         return ""
     return (
         f"this step of Slurm has {own} of the {workers:,} processors of the job, and the Workers use all of them; "
-        "for those of the step alone: --hosts localhost"
+        "for those of the step alone: --each"
     )
 
 

@@ -25,10 +25,11 @@ MPI = {"OMPI_COMM_WORLD_SIZE": "3", "OMPI_COMM_WORLD_RANK": "0"}
         ({"JSM_NAMESPACE_SIZE": "2", "JSM_NAMESPACE_RANK": "0"}, "jsrun", 2),
         ({"FLUX_JOB_SIZE": "2", "FLUX_TASK_RANK": "0"}, "flux run", 2),
         ({"PBS_JOBID": "7", "PBS_TASKNUM": "2", "PBS_VNODENUM": "0"}, "pbsdsh", None),
+        ({"LSB_JOBID": "7", "LSF_PM_TASKID": "2"}, "blaunch", None),  # the first one runs
     ],
 )
 def test_who_starts_copies(environ: dict[str, str], launcher: str, count: int | None) -> None:
-    assert copies.copies(environ) == (launcher, count, True)
+    assert copies.copies(environ) == (launcher, count, True, None)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,12 @@ def test_who_starts_copies(environ: dict[str, str], launcher: str, count: int | 
         {**STEP, "SLURM_STEP_NUM_TASKS": "many"},
         {"OMPI_COMM_WORLD_SIZE": "1", "OMPI_COMM_WORLD_RANK": "0"},
         {"PBS_JOBID": "7", "PBS_TASKNUM": "1", "PBS_VNODENUM": "0"},  # the job's own shell
+        {"LSB_JOBID": "7", "LSF_PM_TASKID": "1"},  # an interactive job
+        {name: number for name, number in STEP.items() if name != "SLURM_PROCID"},
+        {"SLURM_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3", "SLURM_ARRAY_TASK_COUNT": "8"},  # arrays
+        {"JOB_ID": "7", "SGE_ROOT": "/sge", "SGE_TASK_ID": "3", "SGE_TASK_LAST": "8"},
+        {"LSB_JOBID": "7", "LSB_JOBINDEX": "3"},
+        {"PBS_JOBID": "7[3]", "PBS_ARRAY_INDEX": "3", "PBS_TASKNUM": "1"},
     ],
 )
 def test_who_does_not(environ: dict[str, str]) -> None:
@@ -50,6 +57,38 @@ def test_a_shell_of_srun_is_one_copy() -> None:
     shell = {**STEP, "SLURM_PTY_PORT": "1234"}
     assert copies.copies(shell, on_terminal=True) is None
     assert copies.copies(shell) is not None  # a command, not a shell
+
+
+def share(environ: dict[str, str], own: int, machine: int = 64) -> int:
+    return copies.share(environ, copies.copies(environ), own, machine)
+
+
+def test_a_copy_of_srun_has_the_processors_of_its_task() -> None:
+    assert share({**STEP, "SLURM_CPUS_PER_TASK": "2"}, own=64) == 2
+    assert share({**STEP, "SLURM_CPUS_PER_TASK": "4"}, own=2) == 2, "srun has bound it"
+    assert share({**ONE_TASK, "SLURM_CPUS_PER_TASK": "2"}, own=64) == 2
+    nodes = {**STEP, "SLURM_JOB_ID": "7", "SLURM_CPUS_ON_NODE": "12"}
+    assert share({**nodes, "SLURM_GTIDS": "0,1,3"}, own=64) == 4
+    assert share({**nodes, "SLURM_GTIDS": "2"}, own=64) == 12
+    assert share({**ONE_TASK, "SLURM_CPUS_ON_NODE": "3"}, own=64) == 3
+
+
+def test_a_copy_of_mpiexec_has_its_part_of_the_host() -> None:
+    assert share({**MPI, "OMPI_COMM_WORLD_LOCAL_SIZE": "2"}, own=64) == 32
+    assert share({**MPI, "OMPI_COMM_WORLD_LOCAL_SIZE": "2"}, own=1) == 1, "mpiexec binds"
+    assert share({**MPI, "OMPI_COMM_WORLD_LOCAL_SIZE": "100"}, own=64) == 1
+    in_slurm = {**MPI, "OMPI_COMM_WORLD_LOCAL_SIZE": "2", "SLURM_JOB_ID": "7", "SLURM_CPUS_ON_NODE": "8"}
+    assert share(in_slurm, own=64) == 4
+    assert share({"PMI_SIZE": "8", "PMI_RANK": "1", "MPI_LOCALNRANKS": "4"}, own=64) == 16
+
+
+def test_where_nobody_says_how_many_copies_a_host_has_each_takes_one_processor() -> None:
+    flux = {"FLUX_JOB_SIZE": "8", "FLUX_TASK_RANK": "3"}
+    assert share(flux, own=64) == 1
+    assert share(flux, own=6) == 6, "it is bound"
+    pbsdsh = {"PBS_JOBID": "7", "PBS_TASKNUM": "2", "PBS_VNODENUM": "1"}
+    assert share({**pbsdsh, "NCPUS": "8"}, own=64) == 1
+    assert share({"NCPUS": "8"}, own=64) == 64, "not in a job of PBS"
 
 
 @pytest.mark.host
@@ -64,6 +103,20 @@ def test_copies_end_with_one_line(environ: dict[str, str], tmp_path: Path) -> No
     other = launch("-n", "1", "prog.py", cwd=tmp_path, env={**environ, rank: "1"})
     assert (other.code, other.out, other.err) == (2, "", "")
     assert launch("--hosts", "localhost", "-n", "1", "prog.py", cwd=tmp_path, env=environ).out == "ran\n"
+    for number in ("0", "1"):
+        assert launch("--each", "-n", "1", "prog.py", cwd=tmp_path, env={**environ, rank: number}).out == "ran\n"
+
+
+@pytest.mark.host
+def test_a_run_in_each_copy_has_its_processors(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", "print('ran')\n")
+    job = {**STEP, "SLURM_JOB_NODELIST": "h[1-4]", "SLURM_CPUS_PER_TASK": "1"}
+    ended = launch("--each", "--dry-run", "prog.py", cwd=tmp_path, env=job)
+    assert "1 Broker, 1 Worker\n" in ended.out
+    assert "h1" not in ended.out
+    ended = launch("--each", "--hosts", "h1", "--", "prog.py", cwd=tmp_path, env=job)
+    assert ended.code == 2
+    assert "it excludes --hosts and --hostfile" in ended.err
 
 
 @pytest.mark.host

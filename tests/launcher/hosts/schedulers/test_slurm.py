@@ -55,7 +55,7 @@ REMARKS = {
     "salloc_N3_n6_srun_N2_n2_pty": f"{OF_STEP} 2 of the 3 nodes of the job, so h4 stays idle; {OTHERS}",
     "salloc_N1_n2_het_N2_n2_srun_pty": f"{OF_STEP} 1 of the 3 nodes of the job, so h3, h4 stay idle; {OTHERS}",
     "salloc_n4_srun_n1_exact": f"{OF_STEP} 1 of the 4 processors of the job, and the Workers use all of them; "
-    "for those of the step alone: --hosts localhost",
+    "for those of the step alone: --each",
 }
 WITHOUT_REMARK = {
     "sbatch_N2_n4", "sbatch_N2", "salloc_n5", "salloc_n2_c2", "srun_N2_n4_pty", "salloc_N2_n4_srun_n1_pty",
