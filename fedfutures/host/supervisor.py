@@ -174,7 +174,7 @@ class Supervisor:
             self._send(BrokerRestarted(name, action.after))
 
     def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> Child:
-        facts = facts_of(self._ready(), broker)
+        facts = facts_of(self._ready(), broker) | {"slot": slot}
         others: list[Child | Hold | ConnectorSide] = [*self.children.values(), self.hold, self.connector]
         child = fork_child(role, main, name, slot, self.settings, facts, others, self.former, self.poller)
         self.children[child.pid] = child

@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import Any
 
+from ..host import devices
 from ..host.crash_cells import READY, READY_BYTES, CrashCells
 from ..host.memory_use import used_by
 from ..host.settings import Settings
@@ -37,6 +38,7 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
     """Run a Worker in this, just forked, process."""
     name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
     faulthandler.enable(dump, all_threads=False)
+    _give_devices(facts["slot"], settings.workers)
     _prepare_environment(settings, box)
     segments = Segments(facts["shared"], name, disk=facts["disk"], host=settings.host)
     payloads = Payloads(segments, None if settings.seal is None else Seal(settings.seal))
@@ -73,6 +75,13 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         worker.close()
     owner.term()  # what was sent last goes out
     worker.end()
+
+
+def _give_devices(slot: int, workers: int) -> None:
+    """Leave the environment those GPUs of the job that this Worker is to use."""
+    if any(name in os.environ for name in devices.VARIABLES):
+        amd = os.path.exists(devices.AMD_DRIVER)
+        os.environ.update(devices.environment_of(os.environ, slot, workers, amd=amd))
 
 
 def _prepare_environment(settings: Settings, box: CrashCells) -> None:

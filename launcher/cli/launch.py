@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from fedfutures.errors import ABOUT, CheckpointRefused, StartFailed
 from fedfutures.host import room
+from fedfutures.host.batch import scheduler_of
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
 from fedfutures.host.settings import Settings
@@ -19,7 +20,7 @@ from fedfutures.host.walltime import hold_program_to, walltime_here
 
 from ..arguments import copies, suggestions
 from ..arguments.splitting import BadLine
-from ..hosts.local import at_home, counted, on_terminal, processors_of_machine, scheduler_of, threads_of
+from ..hosts.local import at_home, counted, on_terminal, processors_of_machine, threads_of
 from ..layout.tree import HostPlan, plan
 from ..verbs import table
 from . import program as programs

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fedfutures.errors import StartFailed
+from fedfutures.host.batch import scheduler_of
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import modules_in
 from fedfutures.host.hosts import Hosts
@@ -17,7 +18,7 @@ from fedfutures.host.room import available_memory, refusal, warn_of_limit
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
-from ..hosts.local import at_home, scheduler_of, threads_of
+from ..hosts.local import at_home, threads_of
 from ..hosts.resolve import allocation, wanted
 from ..hosts.spec import HostSpec
 from ..launchers.table import launchers_for

@@ -1,8 +1,9 @@
 """The host file: one host a line, or TOML. Pure.
 
 Plain, a line is ``[user@]host[:port] [count] [key=value ...]``; words are quoted as in a shell, and ``#`` begins a
-comment. In TOML, ``[defaults]`` holds what all hosts share, each ``[[hosts]]`` one host, and each ``[[sites]]`` the
-hosts behind an access host. An access host that is not among the hosts itself carries its site and has no Workers::
+comment. A file of one line may name several hosts instead, ``h1 h2 h3``; ``worker=8`` and ``slots=8`` are counts, too.
+In TOML, ``[defaults]`` holds what all hosts share, each ``[[hosts]]`` one host, and each ``[[sites]]`` the hosts behind
+an access host. An access host that is not among the hosts itself carries its site and has no Workers::
 
     [defaults]
     python = "/opt/python3.11/bin/python3"
@@ -44,11 +45,14 @@ def from_hostfile(text: str, name: str) -> list[HostSpec]:
     """Return the hosts of a host file. Raises BadHosts, which names the file and the line or table."""
     if name.endswith(".toml") or _TOML.search(text):
         return _from_toml(text, name)
-    specs = []
+    specs: list[HostSpec] = []
+    lines = [line for line in text.splitlines() if line.partition("#")[0].strip()]
     for number, line in enumerate(text.splitlines(), 1):
         try:
             words = shlex.split(line, comments=True)
-            if words:
+            if len(lines) == 1 and (hosts := _hosts_alone(words)):
+                specs += map(from_word, hosts)
+            elif words:
                 specs.append(_from_line(words))
         except ValueError as error:
             raise BadHosts(f"{name}:{number}: {error}") from None
@@ -58,6 +62,17 @@ def from_hostfile(text: str, name: str) -> list[HostSpec]:
 
 
 # ------------------------------------------------------------------------------------------------------- plain files
+
+
+def _hosts_alone(words: list[str]) -> list[str]:
+    """Return the hosts of a file of one line if it names several and says nothing else, as PBS writes them; else none.
+
+    >>> _hosts_alone(["a", "b", "c"]), _hosts_alone(["a,b,c"]), _hosts_alone(["a", "8"]), _hosts_alone(["a", "nice=1"])
+    (['a', 'b', 'c'], ['a', 'b', 'c'], [], [])
+    """
+    hosts = [host for word in words for host in word.split(",") if host]
+    said = any("=" in host or host.lstrip("-").isdecimal() for host in hosts)
+    return hosts if len(hosts) > 1 and not said else []
 
 
 def _from_line(words: list[str]) -> HostSpec:
@@ -160,7 +175,12 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "name": _name, "user": _user, "port": _whole, "count": _whole, "site": _text, "external_hostname": _text,
     **{name: _KINDS[str(item.type)] for name, item in OPTIONS.items()},
 }  # fmt: skip
-_ALIASES = {flag.strip("-").replace("-", "_"): item.name for item in fields(Hosts) for flag in item.metadata["flags"]}
+_COUNTS = ("worker", "workers", "slots")
+"""What other programs call the count of a host: SCOOP, Open MPI."""
+_ALIASES = {
+    **dict.fromkeys(_COUNTS, "count"),
+    **{flag.strip("-").replace("-", "_"): item.name for item in fields(Hosts) for flag in item.metadata["flags"]},
+}
 
 
 # -------------------------------------------------------------------------------------------------------- TOML files

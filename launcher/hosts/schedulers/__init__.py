@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fedfutures.host.batch import scheduler_of
+
 from ...arguments.copies import copies
-from ..local import scheduler_of
 from . import grid_engine, lsf, pbs, slurm
 from .allocation import Allocation, Read
 

@@ -1,8 +1,9 @@
 """What LSF has given to a job. Pure.
 
 Each line of the file LSB_DJOB_HOSTFILE names a host, once for each slot. Without the file, LSB_MCPU_HOSTS counts,
-``h1 4 h2 8``; without that LSB_HOSTS, which LSF does not set for large jobs. The jobs of an array are independent of
-each other.
+``h1 4 h2 8``; without that LSB_HOSTS, which LSF does not set for large jobs. A job that names no hosts has this one,
+with LSB_DJOB_NUMPROC slots. Lines of the file LSB_AFFINITY_HOSTFILE say which processors each slot has,
+``h1 0,1,2,3``. The jobs of an array are independent of each other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..spec import BadHosts
-from .allocation import Allocation, Read, allocated, lines, naming, number, sums
+from .allocation import Allocation, Read, allocated, lines, naming, number, number_in, sums
 
 VARIABLES = ("LSB_DJOB_HOSTFILE", "LSB_MCPU_HOSTS", "LSB_HOSTS")
 
@@ -19,8 +20,21 @@ def allocation(environ: Mapping[str, str], read: Read, _: bool) -> Allocation | 
     """Return what LSF has given to this job; None: this is no job of LSF. Raises BadHosts."""
     counts = _counts(environ, read)
     if counts:
-        return allocated("LSF", counts)
-    return Allocation("LSF", []) if "LSB_JOBID" in environ else None
+        return allocated("LSF", counts, _threads(environ, read))
+    if "LSB_JOBID" not in environ:
+        return None
+    slots = number_in(environ, "LSB_DJOB_NUMPROC") or number_in(environ, "LSB_MAX_NUM_PROCESSORS")
+    return Allocation("LSF", []) if slots is None else allocated("LSF", {"localhost": slots})
+
+
+def _threads(environ: Mapping[str, str], read: Read) -> int | None:
+    """Return how many processors each slot has at least; None: LSF does not say."""
+    try:
+        words = [line.split() for line in lines(environ, "LSB_AFFINITY_HOSTFILE", read)]
+    except (KeyError, BadHosts):  # only jobs with affinity[] have one, and only its first host can read it
+        return None
+    lists = [line[1].split(",") for line in words if len(line) > 1]
+    return min(map(len, lists)) if lists and len(lists) == len(words) else None
 
 
 def _counts(environ: Mapping[str, str], read: Read) -> dict[str, int]:

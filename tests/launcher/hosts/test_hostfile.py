@@ -57,6 +57,29 @@ def only(text: str) -> HostSpec:
 # ---------------------------------------------------------------------------------------------------------- plain files
 
 
+def test_lines_of_other_programs() -> None:
+    found = from_hostfile("a worker=8\nb slots=4 nice=2\nc workers=2\n", "file")
+    assert [(spec.host, spec.count) for spec in found] == [("a", 8), ("b", 4), ("c", 2)]
+    with pytest.raises(BadHosts, match="count is given twice"):
+        from_hostfile("a 4 slots=4\n", "file")
+
+
+@pytest.mark.parametrize("text", ["a b ann@c:22", "a,b,ann@c:22", "# nodes\n\n  a b ann@c:22  # three\n"])
+def test_one_line_may_name_several_hosts(text: str) -> None:
+    assert [(spec.word, spec.count) for spec in from_hostfile(text, "file")] == [
+        ("a", None),
+        ("b", None),
+        ("ann@c:22", None),
+    ]
+
+
+def test_one_line_with_a_number_is_one_host() -> None:
+    assert (only("a 8").count, only("a 8 nice=1").count) == (8, 8)
+    for text in ("a b 8", "a 4 b 8", "a b nice=1", "a b\nc\n"):
+        with pytest.raises(BadHosts):
+            from_hostfile(text, "file")
+
+
 def test_a_plain_file() -> None:
     found = from_hostfile(
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .given import hosts
+from .given import hosts, what
 
 
 def test_lsf_prefers_what_is_whole() -> None:
@@ -15,3 +15,18 @@ def test_lsf_prefers_what_is_whole() -> None:
 
 def test_a_job_that_names_no_hosts_is_a_job() -> None:
     assert hosts({"LSB_JOBID": "7", "LSB_JOBINDEX": "2"}) == ("LSF", {})
+    assert hosts({"LSB_JOBID": "7", "LSB_DJOB_NUMPROC": "4"}) == ("LSF", {"localhost": 4})
+    assert hosts({"LSB_JOBID": "7", "LSB_MAX_NUM_PROCESSORS": "3"}) == ("LSF", {"localhost": 3})
+
+
+def test_slots_may_have_several_processors() -> None:
+    """``-n 3 -R "affinity[core(2)]"``."""
+    job = {"LSB_JOBID": "7", "LSB_MCPU_HOSTS": "a 2 b 1", "LSB_AFFINITY_HOSTFILE": "/a"}
+    found = what(job, {"/a": "a 0,1\na 2,3\nb 0,1 1 1\n"})
+    assert found is not None
+    assert found.threads == 2
+    for text in ("a 0,1\nb\n", ""):
+        assert (found := what(job, {"/a": text})) is not None
+        assert found.threads is None
+    assert (found := what(job)) is not None
+    assert found.threads is None, "the file is on another host"
