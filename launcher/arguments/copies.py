@@ -86,6 +86,19 @@ def share(environ: Mapping[str, str], found: MultipleStart | None, own: int, mac
     return own if own < whole else 1
 
 
+def exit_code(environ: Mapping[str, str], found: MultipleStart) -> int:
+    """Return how a copy ends that is no run: as a shell without input, where ``srun --pty`` wants the first one alone.
+
+    ``srun -n4 --pty COMMAND`` starts four copies, and gives a terminal to the first. What is started by ``srun`` in a
+    shell of --pty cannot be told from it, but there the first copy ends with code 2.
+
+    >>> step = {"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PTY_PORT": "41269"}
+    >>> [exit_code(step, MultipleStart("srun", 4, first)) for first in (True, False)]
+    [2, 0]
+    """
+    return 0 if found.launcher == "srun" and not found.first and "SLURM_PTY_PORT" in environ else 2
+
+
 def refusal(found: MultipleStart, words: Sequence[str]) -> str:
     """Return the line that says what to run instead; `words` are those behind ``python -m fedfutures``.
 

@@ -127,7 +127,7 @@ def refuse_copies(options: Options) -> int | None:
         return None
     if found.first:
         programs.fail(copies.refusal(found, options.line))
-    raise SystemExit(2)  # one line is enough
+    raise SystemExit(copies.exit_code(os.environ, found))  # one line is enough
 
 
 def point_out(options: Options, program: programs.Program) -> None:

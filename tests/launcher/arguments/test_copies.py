@@ -59,6 +59,15 @@ def test_a_shell_of_srun_is_one_copy() -> None:
     assert copies.copies(shell) is not None  # a command, not a shell
 
 
+def test_copies_beside_a_shell_of_srun_end_as_a_shell_without_input() -> None:
+    for environ, code in (
+        ({**STEP, "SLURM_PROCID": "1"}, 2),
+        ({**STEP, "SLURM_PROCID": "1", "SLURM_PTY_PORT": "9"}, 0),
+    ):
+        assert (found := copies.copies(environ)) is not None
+        assert copies.exit_code(environ, found) == code
+
+
 def share(environ: dict[str, str], own: int, machine: int = 64) -> int:
     return copies.share(environ, copies.copies(environ), own, machine)
 
