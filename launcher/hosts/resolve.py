@@ -65,9 +65,21 @@ def wanted(hosts: Hosts, given: Allocation | None = None) -> list[HostSpec]:
     if not any(is_local(spec, names) for spec in specs):
         specs = [HostSpec("localhost", count=None if not specs else 0), *specs]
     here, *others = in_run(specs, names)
+    if hosts.launcher not in (None, "ssh"):
+        _check_names(others, str(hosts.launcher))
     # Where this machine is none of the hosts, the options of all hosts are not for it.
     here = replace(here, options=UNSAID) if here.count == 0 else completed(here, hosts)
     return [here, *(completed(spec, hosts) for spec in others)]
+
+
+def _check_names(specs: Iterable[HostSpec], launcher: str) -> None:
+    """Raise BadHosts for a host with a user or a port: only ssh goes by these."""
+    for spec in specs:
+        if spec.user is not None or spec.port is not None:
+            what = "user" if spec.user is not None else "port"
+            raise BadHosts(
+                f"{spec.word}: only ssh takes a {what}; the launcher {launcher} gets the name of a host alone"
+            )
 
 
 def _read(path: str) -> str:

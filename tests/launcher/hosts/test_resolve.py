@@ -88,6 +88,14 @@ def test_what_is_said_of_all_is_said_of_each(tmp_path: Path) -> None:
     assert {spec.options.python for spec in (here, a, b)} == {"py"}
 
 
+@pytest.mark.parametrize(("word", "what"), [("ann@a", "user"), ("a:23", "port"), ("ann@a:23", "user")])
+def test_a_user_or_a_port_is_for_ssh_alone(word: str, what: str) -> None:
+    with pytest.raises(BadHosts, match=rf"{word}: only ssh takes a {what}; the launcher \./mine gets"):
+        wanted(Hosts(["localhost", "b", word], launcher="./mine"))
+    for launcher in (None, "ssh"):
+        assert len(wanted(Hosts(["localhost", "b", word], launcher=launcher))) == 3
+
+
 def test_where_this_machine_is_not_named_it_has_no_workers() -> None:
     """What is said of all hosts is not said of it either."""
     here, other = wanted(Hosts(["a,"], python="/py", path="/there"))
