@@ -1,4 +1,4 @@
-"""The job scripts of docs/jobs.rst, under a real Slurm: it accepts them, and they give what the page says."""
+"""The job scripts of docs/jobs.rst, under a real Slurm and Grid Engine: they are accepted, and give what it says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from command_lines.pieces import of_page
+from lab.cluster import Cluster
 from lab.fixtures import namespaces, need
+from lab.grid_engine import GridEngine
 from lab.slurm import Slurm
 
 pytestmark = pytest.mark.batch
@@ -40,9 +42,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     """A Slurm whose nodes have the processors that the page asks for; in the home are a program and a Python."""
     need(*Slurm.needs, "script")
     with namespaces(lambda: Slurm(3, tmp_path_factory.mktemp("scripts"), cpus=PROCESSORS)) as made:
-        made.write("prog.py", "import sys\nprint(*sys.argv)\n")
-        made.write("fed/bin/python", f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+        put_programs(made)
         yield made
+
+
+def put_programs(cluster: Cluster) -> None:
+    cluster.write("prog.py", "import sys\nprint(*sys.argv)\n")
+    cluster.write("fed/bin/python", f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
 
 
 @pytest.mark.parametrize("text", [piece.text for piece in SCRIPTS], ids=[f"line {piece.line}" for piece in SCRIPTS])
@@ -52,6 +58,16 @@ def test_slurm_accepts_the_script(cluster: Slurm, text: str) -> None:
     wrong = text.replace("#SBATCH --", "#SBATCH --no-such --", 1)
     cluster.write("job.sh", f"{wrong}\n")
     assert "unrecognized option" in cluster.run("h1", "sbatch --test-only job.sh 2>&1 || :")
+
+
+def test_grid_engine_runs_the_script(grid_engine: GridEngine) -> None:
+    (text,) = [piece.text for piece in of_page(PAGE) if piece.kind == "block" and "#$ " in piece.text]
+    put_programs(grid_engine)
+    grid_engine.write("job.sh", text.replace(" 64 ", " 6 ").replace("prog.py", "prog.py here") + "\n")
+    said = grid_engine.run("h1", "qsub -terse -sync y job.sh >/dev/null; cat job.sh.o*", 60.0)
+    assert said.split() == ["prog.py", "here"]
+    table = grid_engine.run("h1", "cat job.sh.e*")
+    assert sorted(re.findall(r"^(h\d) +(\d+) +ok ", table, re.M)) == [("h1", "2"), ("h2", "2"), ("h3", "2")], table
 
 
 def test_every_row_of_the_table_is_tried() -> None:
