@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from .job_directory import directory_of_job, suits_shared_memory
 from .system import PREFIX, make_disk_directory, make_private_directory, remove_tree, shared_memory_base
 
 SWEEP_SECONDS = 0.02
@@ -55,12 +56,14 @@ class Hold:
         """Hold the private directories of a run and return their paths: for sockets, in shared memory, on disk.
 
         `given`: they are those of a host process that was killed; else they are made, for `lasting` see
-        :func:`.system.make_private_directory`.
+        :func:`.system.make_private_directory`. In a batch job that has a directory of its own, they are made there.
         """
+        job, memory = directory_of_job(os.environ), shared_memory_base()
+        shared = job if job is not None and suits_shared_memory(job, memory) else memory
         ways: list[Callable[[], str]] = [functools.partial(_private, path) for path in given]
         ways = ways or [
-            lambda: make_private_directory(lasting=lasting),
-            lambda: make_private_directory(shared_memory_base()),
+            lambda: make_private_directory(job, lasting=lasting),
+            lambda: make_private_directory(shared),
             make_disk_directory,
         ]
         return [self.add(way) for way in ways]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +90,34 @@ def test_a_host_process_that_ends_removes_its_directories(host: LoneHost) -> Non
     assert host.is_gone()
 
 
+def test_the_directories_are_gone_before_the_last_process_is(host: LoneHost) -> None:
+    """A batch system kills what is left of a run as soon as its program has ended: then nobody removes anything."""
+    assert host.process.stdin is not None
+    assert eventually(lambda: _workers(host.process.pid), SECONDS)
+    os.kill(_workers(host.process.pid)[0], signal.SIGSTOP)  # so the host process waits for it
+    host.process.stdin.write(pack(EndRun()))
+    assert eventually(host.is_gone, SECONDS)
+    assert host.process.poll() is None
+    host.process.wait(SECONDS)
+    assert host.is_gone()
+
+
+@pytest.mark.parametrize("job", [{"JOB_ID": "71", "SGE_ROOT": "/sge"}, {"PBS_JOBID": "71.server"}])
+def test_in_a_batch_job_all_is_in_the_directory_that_the_batch_system_removes(
+    job: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(tempfile.mkdtemp(prefix="71.1.all.q-"))  # short: a path of pytest's would not do for sockets
+    try:
+        for name, value in {**job, "TMPDIR": str(place)}.items():
+            monkeypatch.setenv(name, value)
+        host = LoneHost(1)
+        assert {os.path.dirname(directory) for directory in host.directories} == {str(place)}
+        host.close()
+        assert os.listdir(place) == []
+    finally:
+        shutil.rmtree(place)
+
+
 def test_on_the_programs_machine_they_stay_until_the_program_closes() -> None:
     executor, handle = overheard()
     with executor:
@@ -165,6 +195,10 @@ def _below(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
+
+
+def _workers(host: int) -> list[int]:
+    return [pid for pid in _below(host) if _name(pid).startswith("fedfut-") and _name(pid) != "fedfut-broker"]
 
 
 def _name(pid: int) -> str:
