@@ -29,7 +29,8 @@ TESTS = Path(__file__).parent
 ONCE = (
     "broker_process", "checkpoint/test_database.py", "checkpoint/test_store.py", "ecosystem",
     "faults/test_at_most_once.py", "faults/test_busy_machine.py", "faults/test_cancels.py",
-    "faults/test_crashing_children.py", "faults/test_endings.py", "faults/test_journal_of_kills.py",
+    "faults/test_crashing_children.py", "faults/test_endings.py", "faults/test_ends_in_order.py",
+    "faults/test_journal_of_kills.py",
     "faults/test_killed_host_process.py", "faults/test_left_files.py", "faults/test_memory_limits.py",
     "faults/test_messages.py", "faults/test_orphans.py", "faults/test_retries.py", "faults/test_room.py",
     "faults/test_stops.py", "faults/test_system_limits.py", "faults/test_workers.py", "federation_live",

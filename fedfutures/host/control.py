@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..supervision.actions import Action, Tell
+from ..supervision.contact import ParentLink
 from ..supervision.machine import HostMachine
 from ..wire.control import (
     AcceptBroker,
@@ -22,6 +23,7 @@ from ..wire.control import (
     TryPorts,
 )
 from .child import Child
+from .parent_link import parent_link, place_of
 from .relay import Relay
 
 
@@ -72,6 +74,11 @@ class HostControl:
             self._links[broker, frame.neighbour] = frame
         self._send(frame)
         return []
+
+    def parent_link(self) -> ParentLink:
+        """Return what is seen of the link from the Broker that dials this host."""
+        bound = [place_of(frame.address, frame.main) for frame in self._bound.values() if frame.main]
+        return parent_link(bound, [place_of(*end) for end in self._relay.ends()])
 
     def send_again(self) -> None:
         """Tell a launching side that has come back what it may have missed."""

@@ -1,8 +1,9 @@
 """The host process's connection to the launching side: frames on descriptors 0 and 1, and what follows its loss.
 
 On the launching machine two pipes are the connection, and the run ends with them. Elsewhere it is an ssh session. When
-that is lost, the host process goes on for its *grace* and listens at its *door*, a socket in its private directory, by
-which the launching side comes back (:mod:`.attach`). While that lives, it sends heartbeats.
+that is lost, the host process listens at its *door*, a socket in its private directory, by which the launching side
+comes back (:mod:`.attach`). How long it goes on, :mod:`~fedfutures.supervision.contact` says: for its *grace*, unless
+the launching side has ended as well. While that lives, it sends heartbeats.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import os
 import select
 import socket
 import time
+from collections.abc import Callable
 
 from ..errors import RemoteProtocolError
+from ..supervision.contact import Contact, ParentLink
 from ..wire.control import BeginHost, ControlFrame, NoWorkersLeft, Probe, ProbeReply
 from ..wire.framing import FrameReader, pack
 from .frame_line import Outgoing
@@ -48,19 +51,20 @@ def tell_end(reason: str) -> None:
 
 
 class LaunchingSide:
-    """Sends and receives frames; `poller` is the host process's."""
+    """Sends and receives frames; `poller` is the host process's, `link` looks at the link from the parent Broker."""
 
-    def __init__(self, reader: FrameReader, grace: float, directory: str, poller: select.poll) -> None:
-        self._reader, self._grace, self._poller = reader, grace, poller
+    def __init__(
+        self, reader: FrameReader, contact: Contact, directory: str | None, poller: select.poll,
+        link: Callable[[], ParentLink],
+    ) -> None:  # fmt: skip
+        self._reader, self._contact, self._poller, self._link = reader, contact, poller, link
         self.has_ended = False
-        self.lost = False
         self.malformed = 0  # how often something else than a frame arrived
-        self._heard_at = time.monotonic()
         self._unsent = Outgoing()
         self._door: socket.socket | None = None
         os.set_blocking(1, False)
         poller.register(0, select.POLLIN)
-        if grace:
+        if directory is not None:
             self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             self._door.bind(os.path.join(directory, DOOR))
             self._door.listen(4)
@@ -76,13 +80,20 @@ class LaunchingSide:
         """Whether so much is unsent that Workers' output has to wait in their pipes."""
         return self._unsent.size > UNSENT_AT_MOST_BYTES
 
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is lost, and the launching side has not come back."""
+        return self._contact.is_lost
+
     def next_deadline(self) -> float | None:
-        """Return when the grace will be over."""
-        return self._heard_at + self._grace if self._grace else None
+        """Return when to call :meth:`tick`."""
+        return self._contact.next_deadline()
 
     def tick(self, now: float) -> None:
-        """End the run when the grace is over."""
-        self.has_ended = self.has_ended or bool(self._grace and now >= self._heard_at + self._grace)
+        """End the run when nobody has come back in time."""
+        if self._contact.wants_look(now):
+            self._contact.on_link(self._link(), now)
+        self.has_ended = self.has_ended or self._contact.is_over(now)
 
     def receive(self) -> list[ControlFrame]:
         """Read descriptor 0 and return its frames."""
@@ -95,12 +106,12 @@ class LaunchingSide:
         if not data:
             self._lose()
             return []
-        self._heard_at = time.monotonic()
+        self._contact.on_heard(time.monotonic())
         try:
             return self._reader.feed(data)
         except RemoteProtocolError:
             self.malformed += 1
-            self._lose()
+            self._lose(by_other=False)
             with open(os.devnull, "r+b", buffering=0) as null:  # hang up: the launching side is to come back
                 for number in (0, 1):
                     os.dup2(null.fileno(), number)
@@ -118,8 +129,7 @@ class LaunchingSide:
         connection.close()
         os.set_blocking(0, False)
         self._reader = FrameReader()
-        self._heard_at = time.monotonic()
-        self.lost = False
+        self._contact.on_heard(time.monotonic())
         self._unsent.begin_again()
         self._poller.register(0, select.POLLIN)
         return True
@@ -149,11 +159,12 @@ class LaunchingSide:
             select.select([], [1], [], 0.1)
             self.flush()
 
-    def _lose(self) -> None:
-        if not self._grace:
+    def _lose(self, *, by_other: bool = True) -> None:
+        now = time.monotonic()
+        self._contact.on_end(now, by_other=by_other)
+        if self._contact.is_over(now):
             self.has_ended = True
             self._unsent.clear()
-        self.lost = True
         self._forget(0)
         self._forget(1)
 

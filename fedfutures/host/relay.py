@@ -110,6 +110,11 @@ class Relay:
         for stream in list(self._streams.values()):
             self._drop(stream)
 
+    def ends(self) -> list[tuple[str, int]]:
+        """Return the addresses and ports from which this relay has connected to Brokers of this host."""
+        inwards = (stream.socket for stream in self._streams.values() if not stream.number % 2)
+        return [tuple(each.getsockname()[:2]) for each in inwards]
+
     def _open(self, frame: OpenStream, bound: BrokerBound | None) -> None:
         is_open = frame.stream in self._streams
         if is_open or frame.stream % 2 or bound is None or not (port := getattr(bound, frame.socket)):

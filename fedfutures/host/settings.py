@@ -50,6 +50,7 @@ class Settings:
     has_door: bool = False  # the connector comes to it: the host process beside the program, in runs with other hosts
     hosts: int = 1  # that have Workers, in the whole Federation
     life: int = 0  # how often the host process was started again
+    in_job: bool = False  # of a batch system, which ends a run on all hosts at once
     memory_per_worker: int = 0  # how many bytes each may use, with all that it has started; 0: any number
 
     def count_workers(self, size: int, hosts: int) -> None:

@@ -34,6 +34,7 @@ from ..supervision.actions import (
     Tell,
 )
 from ..supervision.brokers import broker_places, facts_of, usual_dials
+from ..supervision.contact import Contact
 from ..supervision.leaving import Drain, Leaving
 from ..supervision.machine import HostMachine
 from ..supervision.standstills import Looks
@@ -97,7 +98,9 @@ class Supervisor:
         self.children: dict[int, Child] = {}  # by pid
         self.brokers: dict[int, Child] = {}  # the same, by index
         self.poller = select.poll()
-        self.launching_side = LaunchingSide(reader, settings.grace, self.run_directory, self.poller)
+        contact = Contact(settings.grace, time.monotonic(), in_job=settings.in_job)
+        place = self.run_directory if settings.grace else None
+        self.launching_side = LaunchingSide(reader, contact, place, self.poller, lambda: self.control.parent_link())
         self.connector = ConnectorSide(self.run_directory, self.poller, None if settings.has_door else self._send)
         self.relay = Relay(self.run_directory, self.connector.send, self.poller)
         self.control = HostControl(self.machine, self.relay, self.connector.send, self._worker_named)
@@ -367,20 +370,26 @@ class Supervisor:
     def _end(self) -> None:
         """End every process below this one, pass on their last output, and remove what the run left on disk."""
         self.ending = True
+        is_over = self.control.has_ended or self.launching_side.has_ended
         for child in self.children.values():
             if child.role == "broker":
                 child.tell(EndRun())  # else it would take this process for killed, and tidy up
             child.hang_up()
+        if is_over:  # now, for a batch system may kill this process, too, as soon as the program has ended
+            self._remove_directories()
         self._end_children()
         for child in list(self.children.values()):
             self.outputs.drain(child, close=True)
         self.launching_side.send_rest()
         self.relay.close()
-        if self.control.has_ended or self.launching_side.has_ended:
-            for directory in self._directories():
-                remove_tree(directory)
+        if is_over:  # a Worker may have added a file meanwhile
+            self._remove_directories()
         else:  # a program that lives needs them for the next host process
             self.hold.remove_if_last(TIDY_SECONDS)
+
+    def _remove_directories(self) -> None:
+        for directory in self._directories():
+            remove_tree(directory)
 
     def _end_children(self) -> None:
         deadline = time.monotonic() + END_GRACE_SECONDS

@@ -40,8 +40,8 @@ def request_for(
     """Return what the connector is to be asked for. `threads`: processors of each Worker, as a batch scheduler says."""
     beside = modules_in(settings.path[0]) if settings.path else []
     settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name, beside=beside)
-    settings = replace(settings, departure=hosts.grace)
     scheduler = scheduler_of(os.environ)
+    settings = replace(settings, departure=hosts.grace, in_job=scheduler is not None)
     columns = shutil.get_terminal_size((COLUMNS, 24)).columns if sys.stderr and sys.stderr.isatty() else COLUMNS
     return Request(
         specs[0], list(specs[1:]), settings, replace(hosts, names=list(hosts.names)), workers, brokers, processors(),

@@ -86,6 +86,16 @@ def test_what_goes_in_comes_out(tmp_path):
     pair.close(accepted)
 
 
+def test_a_host_knows_its_own_ends_of_streams_to_its_brokers(tmp_path):
+    """By them it tells a link through the launching side from one that comes to the same port from outside."""
+    pair = Pair(tmp_path)
+    dialling, accepted = pair.dial()
+    assert pair.there.ends() == [accepted.getpeername()]
+    assert pair.here.ends() == [], "the other end of it leads to a Broker that dials, not to a port"
+    pair.close(dialling, accepted)
+    assert pair.there.ends() == []
+
+
 def test_who_does_not_read_holds_the_other_side_up(tmp_path):
     pair = Pair(tmp_path)
     dialling, accepted = pair.dial()
