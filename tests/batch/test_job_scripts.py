@@ -28,6 +28,7 @@ SHAPES = {
     "#SBATCH --nodes=3 --exclusive": [64, 64, 64],
     "#SBATCH --nodes=3 --ntasks-per-node=4 --cpus-per-task=8": [4, 4, 4],
     "#SBATCH --cpus-per-task=16": [16],
+    "#SBATCH --nodes=2 --gres=gpu:2 --ntasks-per-node=2": [2, 2],
     "#SBATCH --array=1-8 --nodes=2": [1, 1],
     "sbatch --nodes=1 --ntasks=2 : --nodes=2 --ntasks-per-node=16 job.sh": [2, 16, 16],
     "salloc --nodes=2 --ntasks-per-node=8": [8, 8],
@@ -73,7 +74,7 @@ def test_grid_engine_runs_the_script(grid_engine: GridEngine) -> None:
 def test_every_row_of_the_table_is_tried() -> None:
     table = PAGE[PAGE.index("   * - You write") : PAGE.index("``-n 20`` behind")]
     assert re.findall(r"^   \* - ``([^`]+)``", table, re.M) == list(SHAPES)
-    assert len(SCRIPTS) >= 2
+    assert len(SCRIPTS) >= 3
 
 
 @pytest.mark.parametrize("written", SHAPES)
