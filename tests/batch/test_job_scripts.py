@@ -37,6 +37,22 @@ SHAPES = {
 }
 """By what people write, how many Workers the nodes have."""
 
+LONG = """
+import time
+from fedfutures import futures
+
+def work(item):
+    time.sleep(0.15)
+    with open("made", "a") as file:
+        file.write(f"{item}\\n")
+    return item
+
+if __name__ == "__main__":
+    count = len(list(futures.map(work, range(120))))
+    with open("done", "w") as file:
+        file.write(str(count))
+"""
+
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
@@ -59,6 +75,24 @@ def test_slurm_accepts_the_script(cluster: Slurm, text: str) -> None:
     wrong = text.replace("#SBATCH --", "#SBATCH --no-such --", 1)
     cluster.write("job.sh", f"{wrong}\n")
     assert "unrecognized option" in cluster.run("h1", "sbatch --test-only job.sh 2>&1 || :")
+
+
+def test_the_script_that_submits_itself_goes_on_until_the_program_is_done(slurm: Slurm) -> None:
+    (text,) = [piece.text for piece in SCRIPTS if "sbatch job.sh" in piece.text]
+    put_programs(slurm)
+    slurm.write("prog.py", LONG)
+    short = text.replace("--ntasks-per-node=16", "--ntasks-per-node=1").replace(
+        "--checkpoint", "--walltime 6 --checkpoint"
+    )
+    first = slurm.batch(f"{short}\n")
+    slurm.await_text("done", "120", 60.0)
+    number = max(int(path.stem.partition("-")[2]) for path in slurm.home.glob("slurm-*.out"))
+    slurm.ended(number)
+    assert number > first
+    assert "WalltimeReached" in slurm.read(f"slurm-{first}.out")
+    made = slurm.read("made").split()
+    assert set(made) == {str(item) for item in range(120)}
+    assert len(made) < 150, "what is in the checkpoint is not computed again"
 
 
 def test_grid_engine_runs_the_script(grid_engine: GridEngine) -> None:

@@ -103,12 +103,39 @@ def test_a_launcher_that_cannot_be_started(place: Path, launcher: str) -> None:
         assert f"far: the launcher {launcher!r} cannot be started: " in ended.err
 
 
+def words(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def await_workers(running: Running) -> None:
+    """Wait until this machine and the other host have their processes."""
+    assert eventually(lambda: len(running.processes()) >= 9, 15.0), [words(pid) for pid in running.processes()]
+
+
+@pytest.mark.host
+def test_nothing_is_left_where_the_launching_side_of_a_job_is_killed(place: Path) -> None:
+    line = [*words_of("child", options=("-n", "2")), "prog.py", "5", "0"]
+    running = Running(line, cwd=place, env={"SLURM_JOB_ID": "7"})
+    try:
+        await_workers(running)
+        connectors = [pid for pid in running.processes() if "connector.main" in words(pid)]
+        assert len(connectors) == 1
+        for pid in (running.process.pid, *connectors):
+            os.kill(pid, signal.SIGKILL)
+        assert running.gone(), [words(pid) for pid in running.processes()]
+    finally:
+        running.kill()
+        running.process.communicate(timeout=10)
+
+
 @pytest.mark.host
 def test_a_launcher_that_is_killed_in_the_middle_is_started_again(place: Path) -> None:
     running = Running([*words_of("child", options=("-n", "2")), "prog.py", "0.4", "0"], cwd=place)
     try:
-        assert eventually(lambda: (place / "child.pid").exists(), 10.0)
-        time.sleep(1.5)
+        await_workers(running)
         os.kill(int((place / "child.pid").read_text()), signal.SIGKILL)
         ended = running.end(seconds=40.0)
         assert ended.code == 0, ended.err
