@@ -6,6 +6,7 @@
 #   make ecosystem  programs with libraries that people use, against their serial results; ecosystem-small without the
 #                large ones (.ci/run)
 #   make pure    the tests that start no processes; make hosts: the others
+#   make batch   jobs of a real Slurm and a real Grid Engine on hosts in namespaces (root only)
 #   make gate    the pure tests with many examples, and what the simulator demands of the Federation: figures of
 #                200 Brokers, 10,000 schedules of faults
 #   make soak    ten minutes of all kinds of faults on four hosts in namespaces, and a verdict (root only); SOAK_MINUTES,
@@ -28,7 +29,7 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venvs/benchmarks
 ECOSYSTEM_VENV := .venvs/ecosystem
 
-.PHONY: demo test suite ecosystem ecosystem-small pure hosts gate soak lint docs bench clean system-packages
+.PHONY: demo test suite ecosystem ecosystem-small pure hosts batch gate soak lint docs bench clean system-packages
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
 .PRECIOUS: %/pyvenv.cfg
@@ -41,6 +42,7 @@ demo: $(VENV)/progress.stamp
 test: lint system-packages
 	$(BIN)/python -m pytest -m "not host" --cov
 	$(BIN)/python -m pytest -m host
+	@echo "Left out: jobs of real batch systems, which take root and Debian's packages: make batch"
 
 suite: $(VENV)/suite.stamp system-packages
 	$(BIN)/python -m pytest -m "not once"
@@ -57,6 +59,9 @@ pure: $(VENV)/test.stamp
 
 hosts: $(VENV)/test.stamp system-packages
 	$(BIN)/python -m pytest -m host
+
+batch: $(VENV)/test.stamp system-packages
+	$(BIN)/python -m pytest -m batch
 
 gate: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "hypothesis and not host" --hypothesis-profile=deep
@@ -112,4 +117,7 @@ system-packages:
 	@PATH="$$PATH:/usr/sbin:/sbin"; \
 	command -v sshd >/dev/null || echo "Missing: openssh-server. Tests over ssh are skipped."; \
 	command -v ip >/dev/null || echo "Missing: iproute2. Tests on several networks are skipped."; \
-	command -v nft >/dev/null || echo "Missing: nftables. Tests with firewalls are skipped."
+	command -v nft >/dev/null || echo "Missing: nftables. Tests with firewalls are skipped."; \
+	command -v slurmctld >/dev/null || echo "Missing: slurm-wlm, munge. Tests of jobs of Slurm are skipped."; \
+	command -v sge_qmaster >/dev/null || echo "Missing: gridengine-master, -exec, -client. Tests of its jobs are skipped."; \
+	command -v mpiexec >/dev/null || echo "Missing: openmpi-bin. Tests of mpiexec are skipped."

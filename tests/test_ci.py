@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lab.grid_engine import GridEngine
+from lab.namespaces import NEEDS
+from lab.slurm import Slurm
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = """
@@ -96,3 +100,9 @@ def test_the_slowness_of_a_machine_is_measured(monkeypatch: pytest.MonkeyPatch) 
     assert module.slowness() == 2.5 / module.PROBE_IDLE_S
     module.PROBE = load(monkeypatch).PROBE.replace("5_000_000", "50_000")
     assert 0 < module.slowness() < 10
+
+
+def test_ci_installs_what_the_laboratories_need() -> None:
+    programs = set(re.findall(r"(\w+):[a-z][a-z0-9-]*", (ROOT / ".ci" / "run").read_text()))
+    needed = {*NEEDS, *Slurm.needs, *GridEngine.needs} - {"ssh-keygen", "nsenter", "unshare", "mount", "setpriv"}
+    assert needed <= programs, "but for util-linux, which every machine has, and what comes with ssh"

@@ -27,12 +27,13 @@ from .namespaces import Namespaces, Site
 
 USER = "lab"
 UID = 4711
+SHELL = "/bin/bash"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 PLACES = ("/tmp", "/dev/shm", "/var/tmp", "/run")
 USER_SCRIPT = """
 cat >/dev/null
 for place in {closed}; do chmod o+x $place 2>/dev/null || :; done
-echo '{user}:x:{uid}:{uid}::{home}:/bin/bash' >>/etc/passwd
+echo '{user}:x:{uid}:{uid}::{home}:{shell}' >>/etc/passwd
 echo '{user}:x:{uid}:' >>/etc/group
 echo '{user}:*:19000:0:99999:7:::' >>/etc/shadow
 """
@@ -85,7 +86,7 @@ class Cluster:
 
     def _user_script(self) -> str:
         closed = " ".join(f"'{place}'" for place in _closed())
-        return USER_SCRIPT.format(user=USER, uid=UID, home=self.home, closed=closed)
+        return USER_SCRIPT.format(user=USER, uid=UID, shell=SHELL, home=self.home, closed=closed)
 
     # -------------------------------------------------------------------------------------------------------------- use
 
@@ -109,7 +110,14 @@ class Cluster:
 
     def command(self, host: str, *words: str, environment: Mapping[str, str] | None = None) -> list[str]:
         """Return the arguments that run a command on a host as the user, in the home, with a login's environment."""
-        variables = {"HOME": str(self.home), "USER": USER, "LOGNAME": USER, "PATH": PATH, "LANG": "C.UTF-8"}
+        variables = {
+            "HOME": str(self.home),
+            "USER": USER,
+            "LOGNAME": USER,
+            "SHELL": SHELL,
+            "PATH": PATH,
+            "LANG": "C.UTF-8",
+        }
         variables |= self.variables | (environment or {})
         return [
             *self.lab.within(host, "setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "env", "-i"),
@@ -171,7 +179,7 @@ class Cluster:
     def files(self, hosts: Sequence[str] | None = None) -> list[str]:
         """Return the user's files on hosts, each as host and path, in all places that are a host's own."""
         found = []
-        for host in self.hosts if hosts is None else hosts:
+        for host in filter(self.lab.is_up, self.hosts if hosts is None else hosts):
             script = f"find {' '.join(PLACES)} -xdev -user {USER} ! -path {self.home} 2>/dev/null || :"
             found += [f"{host}: {path}" for path in self.lab.run(host, script).split("\n") if path]
         return found
@@ -180,12 +188,14 @@ class Cluster:
         self, since: float, hosts: Sequence[str] | None = None, processes_s: float = 2.0, files_s: float = 5.0
     ) -> None:
         """Demand that the hosts have no process of the user 2 s after `since` (monotonic), and no file after 5 s."""
-        assert not _until_none(lambda: self.left(hosts), since + processes_s)
-        assert not _until_none(lambda: self.files(hosts), since + files_s)
+        left = _until_none(lambda: self.left(hosts), since + processes_s)
+        assert not left, "\n".join(left)
+        left = _until_none(lambda: self.files(hosts), since + files_s)
+        assert not left, "\n".join(left)
 
     def end_processes(self) -> None:
         """Kill all that the user still has on any host: a test that failed leaves nothing to the next one."""
-        for host in self.hosts:
+        for host in filter(self.lab.is_up, self.hosts):
             machines.send(self.processes(host), signal.SIGKILL)
             self.lab.run(host, f"find {' '.join(PLACES)} -xdev -user {USER} ! -path {self.home} -delete || :")
 

@@ -31,8 +31,12 @@ ROOT = "/var/lib/gridengine"
 SPOOL = "/var/spool/gridengine"
 TOOLS = "/usr/lib/gridengine"
 VARIABLES = f"export SGE_ROOT={ROOT} SGE_CELL=default SGE_ARCH=lx-amd64 PATH={TOOLS}:/usr/sbin:/usr/bin:/sbin:/bin"
-MASTER = f"""
+SETUP = f"""
 {VARIABLES}
+install -D -m 644 -o sgeadmin /usr/share/gridengine/default-bootstrap {ROOT}/default/common/bootstrap
+echo {{first}} >{ROOT}/default/common/act_qmaster
+"""
+MASTER = f"""
 rm -rf {SPOOL}/spooldb {SPOOL}/qmaster
 install -d -o sgeadmin {SPOOL}/spooldb {SPOOL}/qmaster {SPOOL}/qmaster/job_scripts
 sed 's/^load_report_time .*/load_report_time 00:00:01/; s/flush_time=[0-9:]*/flush_time=00:00:01/' \\
@@ -44,7 +48,6 @@ admin spooldefaults complexes /usr/share/gridengine/util/resources/centry
 admin spooldefaults usersets /usr/share/gridengine/util/resources/usersets
 admin spooldefaults managers sgeadmin
 admin spooldefaults managers root
-echo {{first}} >{ROOT}/default/common/act_qmaster
 sge_qmaster
 until qconf -sh >/dev/null 2>&1; do sleep 0.05; done
 for host in {{names}}; do qconf -ah $host; qconf -as $host; done >/dev/null 2>&1
@@ -84,8 +87,6 @@ EDITOR=./edit qconf -aq all.q
 EDITOR=./schedule qconf -msconf
 """
 EXECUTION = f"""
-{VARIABLES}
-echo {{first}} >{ROOT}/default/common/act_qmaster
 install -d -o sgeadmin {SPOOL}/execd
 sge_execd
 """
@@ -98,8 +99,8 @@ class GridEngine(Cluster):
 
     def _come_up(self) -> None:
         words = {"first": self.hosts[0], "names": " ".join(self.hosts)}
-        self.on_all(MASTER.format(**words), self.hosts[:1])
-        self.on_all(EXECUTION.format(**words))
+        self.on_all((SETUP + MASTER).format(**words), self.hosts[:1])
+        self.on_all((SETUP + EXECUTION).format(**words))
         self.await_hosts()
 
     def await_hosts(self, seconds: float = machines.LIMIT_SECONDS) -> None:

@@ -184,6 +184,10 @@ class Namespaces(Hosts):
         machines.send([pid], signal.SIGKILL)
         machines.wait_until(lambda: not machines.name_of(pid), f"{host} is gone")
 
+    def is_up(self, host: str) -> bool:
+        """Whether a host has power."""
+        return host in self._pids
+
     def start(self, host: str) -> None:
         """Boot a host that is down, with its old keys and addresses, and nothing of what was written there."""
         assert self._world.stdin is not None
