@@ -1,0 +1,112 @@
+"""Job scripts on a real Grid Engine of three hosts, with 2 slots each.
+
+What Grid Engine 8.1.9 does, measured here (control_slaves TRUE, no ENABLE_ADDGRP_KILL):
+
+- qdel and h_rt send SIGKILL at once to every process of the script and of each task of ``qrsh -inherit``; no signal
+  comes before. What ssh has started gets nothing; but the ssh client is dead, so standard input ends there.
+- A task that ends by a signal ends the job, 2 to 4 s later; so does a qrsh that is killed. A task that ends with a code
+  does not.
+- qrsh never reads its standard input again if a lot of it was there before the task was up. A host takes as many tasks
+  at a time as it has slots.
+- A daemon of a task (its parent gone, a session of its own) escapes on other hosts.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from lab.grid_engine import GridEngine
+from lab.machines import name_of
+
+from .programs import CENSUS, LONG
+
+pytestmark = pytest.mark.batch
+
+RUN = "python -m fedfutures"
+KILLED_SECONDS = 2.0
+FILES_SECONDS = 5.0
+
+
+@pytest.fixture
+def hosts(grid_engine: GridEngine) -> Iterator[GridEngine]:
+    """The Grid Engine, with the programs in the home."""
+    grid_engine.write("census.py", CENSUS)
+    grid_engine.write("long.py", LONG)
+    (grid_engine.home / "ran.txt").unlink(missing_ok=True)
+    yield grid_engine
+    grid_engine.permit_ssh()
+
+
+def said(engine: GridEngine, number: int) -> str:
+    """What a job has printed, to both streams."""
+    return engine.read(f"job.o{number}")
+
+
+def submit(engine: GridEngine, script: str, slots: int, *options: str) -> int:
+    """Submit a job with so many slots."""
+    return engine.batch(script, "-pe", "mpi", str(slots), "-j", "y", *options)
+
+
+def counts(engine: GridEngine, number: int) -> list[str]:
+    """The line of the census: its number of Workers on each host, the smallest first."""
+    [line] = [line for line in said(engine, number).splitlines() if line.startswith("size")] or [said(engine, number)]
+    return sorted(word.rpartition("=")[2] for word in line.split()[2:])
+
+
+# -------------------------------------------------------------------------------------------------------------- shapes
+
+
+@pytest.mark.parametrize("launcher", ["", "--launcher ssh"], ids=["qrsh", "ssh"])
+def test_a_job_runs_on_all_its_slots(hosts: GridEngine, launcher: str) -> None:
+    number = submit(hosts, f"{RUN} {launcher} census.py 5 3", 5)
+    hosts.ended(number)
+    assert counts(hosts, number) == ["1", "2", "2"], said(hosts, number)
+    assert hosts.exit_code(number) == 3
+
+
+def test_three_lines_are_enough_where_ssh_is_forbidden(hosts: GridEngine) -> None:
+    hosts.forbid_ssh()
+    number = hosts.batch(f"#!/bin/bash\n#$ -cwd -pe mpi 6 -j y\n{sys.executable} -m fedfutures census.py 6\n")
+    hosts.ended(number)
+    assert counts(hosts, number) == ["2", "2", "2"], said(hosts, number)
+
+
+def test_jobs_of_an_array_side_by_side(hosts: GridEngine) -> None:
+    number = submit(hosts, f"{RUN} census.py 2", 2, "-t", "1-3")
+    hosts.ended(number)
+    for index in (1, 2, 3):
+        assert "size 2" in hosts.read(f"job.o{number}.{index}")
+
+
+# ---------------------------------------------------------------------------------------------------------------- ends
+
+
+@pytest.mark.parametrize("launcher", ["", "--launcher ssh"], ids=["qrsh", "ssh"])
+def test_qdel_leaves_nothing(hosts: GridEngine, launcher: str) -> None:
+    number = submit(hosts, f"exec {RUN} {launcher} long.py 2000", 6)
+    hosts.await_text(f"job.o{number}", "under way", 30.0)
+    hosts.run("h1", f"qdel {number}")
+    hosts.assert_empty(time.monotonic() + 1, processes_s=KILLED_SECONDS, files_s=FILES_SECONDS)
+
+
+def test_the_time_limit_leaves_nothing(hosts: GridEngine) -> None:
+    number = submit(hosts, f"exec {RUN} long.py 2000", 6, "-l", "h_rt=6")
+    hosts.await_text(f"job.o{number}", "under way", 30.0)
+    hosts.ended(number)
+    hosts.assert_empty(time.monotonic(), processes_s=KILLED_SECONDS, files_s=FILES_SECONDS)
+
+
+def test_a_job_goes_on_when_a_host_process_is_killed(hosts: GridEngine) -> None:
+    number = submit(hosts, f"exec {RUN} long.py 400", 6)
+    hosts.await_text(f"job.o{number}", "under way", 30.0)
+    far = [host for host in hosts.hosts if not any("long.py" in line for line in hosts.left([host]))]
+    first = min(hosts.processes(far[0]), key=lambda pid: ("python" not in name_of(pid), pid))
+    os.kill(first, signal.SIGKILL)
+    hosts.await_text(f"job.o{number}", "right", 40.0)
+    hosts.ended(number)
+    assert hosts.exit_code(number) == 0
