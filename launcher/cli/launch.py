@@ -64,6 +64,7 @@ def launch_here(options: Options, program: programs.Program, settings: Settings,
     """Run the program with Workers on this machine alone."""
     if why := room.refusal(settings.workers, room.available_memory(), settings.host):
         programs.fail(why)
+    settings = replace(settings, brokers=min(settings.brokers, settings.workers))
     tree = plan([HostPlan(settings.host, settings.workers, settings.brokers)])
     settings = replace(settings, dials=tree.dials(settings.host))
     if options.dry_run:
@@ -97,7 +98,7 @@ def launch_far(options: Options, program: programs.Program) -> NoReturn:
         settings_for(options, program, workers), threads=threads_of(threads, specs[0].count, workers, processors())
     )
     settings, command = at_home(settings, specs[0].options)
-    for line in given.remarks(workers=options.workers) if given is not None and not options.quiet else ():
+    for line in () if options.quiet else start.remarks(given, specs, options.workers):
         print(f"fedfutures: {line}", file=sys.stderr)
     if alone:
         launch_here(options, program, settings, command)

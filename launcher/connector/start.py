@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -18,11 +19,13 @@ from fedfutures.host.room import available_memory, refusal, warn_of_limit
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 
-from ..hosts.local import at_home, threads_of
+from ..hosts.local import at_home, own_names, threads_of
 from ..hosts.resolve import allocation, wanted
-from ..hosts.spec import HostSpec
+from ..hosts.schedulers.allocation import Allocation
+from ..hosts.spec import UNSAID, BadHosts, HostSpec
 from ..launchers.table import launchers_for
 from ..layout.assemble import Request
+from ..layout.idle import remark
 from .handle import ConnectorHandle
 
 SEAL_BYTES = 32
@@ -59,9 +62,9 @@ def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, br
     """Start what an ``Executor(hosts=...)`` needs. Raises ValueError for hosts that cannot be meant, StartFailed."""
     given = allocation(hosts)
     threads = given.threads if given is not None else None
-    for line in given.remarks(workers=workers) if given is not None and settings.verbosity >= 0 else ():
-        print(f"fedfutures: {line}", file=sys.stderr)
     specs = wanted(hosts, given)
+    for line in remarks(given, specs, workers) if settings.verbosity >= 0 else ():
+        print(f"fedfutures: {line}", file=sys.stderr)
     settings, command = at_home(settings, specs[0].options)
     if len(specs) == 1:
         count = workers or specs[0].count or processors()
@@ -73,6 +76,23 @@ def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, br
         return HostHandle(settings, python=command)
     refuse_root(hosts, specs)
     return ConnectorHandle(request_for(hosts, specs, settings, workers, brokers, threads), command)
+
+
+def remarks(given: Allocation | None, specs: Sequence[HostSpec], workers: int | None) -> list[str]:
+    """Return lines for people about the batch scheduler's job: what of it this run does not use.
+
+    `given`: what the job has, if the hosts are those of the job; `specs`: the hosts of the run; `workers`: the number
+    that the user has said.
+    """
+    job = given
+    if job is None and scheduler_of(os.environ) is not None:
+        with contextlib.suppress(BadHosts):  # the user names the hosts, so this counts for nothing else
+            job = allocation(UNSAID)
+    if job is None:
+        return []
+    lines = [] if given is None else given.remarks(workers=workers)
+    idle = remark(job, specs, workers, own_names())
+    return [*lines, idle] if idle else lines
 
 
 def refuse_root(hosts: Hosts, specs: Sequence[HostSpec]) -> None:

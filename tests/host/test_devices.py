@@ -36,6 +36,20 @@ def test_each_variable_is_divided(variable: str) -> None:
     assert parts == [{variable: "0,1"}, {variable: "2,3"}]
 
 
+def test_slurm_sets_all_of_them_where_the_site_names_no_vendor() -> None:
+    """As a real Slurm 22.05 does for ``--gres=gpu:4`` of device files."""
+    job = {**JOB, "SLURM_JOB_GPUS": "0,1,2,3", "SLURM_GPUS_ON_NODE": "4"}
+    job |= dict.fromkeys(VARIABLES, "0,1,2,3")
+    del job["HIP_VISIBLE_DEVICES"]
+    assert environment_of(job, 1, 2) == dict.fromkeys(VARIABLES[:2] + VARIABLES[3:], "2,3")
+    amd = environment_of(job, 1, 2, amd=True)
+    assert (amd["ROCR_VISIBLE_DEVICES"], amd["CUDA_VISIBLE_DEVICES"], amd["GPU_DEVICE_ORDINAL"]) == (
+        "2,3",
+        "0,1",
+        "0,1",
+    )
+
+
 @pytest.mark.parametrize(
     "environ",
     [

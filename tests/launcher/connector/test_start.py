@@ -10,6 +10,8 @@ from fedfutures import Hosts
 from fedfutures.errors import StartFailed
 from fedfutures.host.settings import Settings
 from fedfutures_launcher.connector import start
+from fedfutures_launcher.connector.start import remarks
+from fedfutures_launcher.hosts.resolve import allocation, wanted
 from fedfutures_launcher.hosts.spec import HostSpec
 from fedfutures_launcher.hosts.words import from_word
 
@@ -34,3 +36,16 @@ def test_a_request_has_a_seal_of_its_own() -> None:
     assert one.settings.host == "here"
     assert one.settings.seal != other.settings.seal
     assert len(one.settings.seal or b"") == start.SEAL_BYTES
+
+
+def test_hosts_of_a_job_without_workers_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "h[7-9]", "SLURM_JOB_CPUS_PER_NODE": "1(x3)"}
+    for name, value in job.items():
+        monkeypatch.setenv(name, value)
+    given = allocation(Hosts())
+    assert remarks(given, wanted(Hosts(), given), None) == []
+    idle = "this run has no Worker on 1 of the 3 hosts of the job: h9"
+    assert remarks(given, wanted(Hosts(), given), 2) == [idle]
+    assert remarks(None, wanted(Hosts(["h7", "h8"])), None) == [idle]
+    monkeypatch.setenv("SLURM_JOB_NODELIST", "h[7-")
+    assert remarks(None, wanted(Hosts(["h7", "h8"])), None) == [], "it counts for nothing else"
