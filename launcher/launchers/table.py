@@ -16,10 +16,14 @@ from .srun import Srun
 
 SSH = "ssh"
 LAUNCHERS = {launcher.name: launcher for launcher in (Srun(), Qrsh(), Mpiexec(), Blaunch())}
+UNFIT = frozenset({"pbsdsh", "pbs_tmrsh"})
+"""Commands of PBS that start something on another host without its standard streams. Source: their manual pages."""
 
 
 def launcher_of(text: str) -> Launcher:
     """Return a launcher by its name, or of a command. Raises ValueError."""
+    if text in UNFIT:
+        raise ValueError(f"launcher {text}: it passes on no standard input and output; in a job of PBS take ssh")
     return LAUNCHERS.get(text) or Command(text)
 
 
@@ -28,7 +32,7 @@ def launchers_for(hosts: Hosts, scheduler: str | None, exists: Callable[[str], b
 
     `scheduler`: in whose job this is; `exists`: whether a program is on this machine. The scheduler's own comes first,
     since what it starts is in the job's accounting and ends with it; but one that has not run on a real cluster yet
-    comes after ssh.
+    comes after ssh. Raises ValueError for what cannot be a launcher.
 
     >>> launchers_for(Hosts(), "Slurm", lambda program: True), launchers_for(Hosts(), "Slurm", lambda program: False)
     (['srun', 'ssh'], ['ssh'])
@@ -36,6 +40,8 @@ def launchers_for(hosts: Hosts, scheduler: str | None, exists: Callable[[str], b
     (['ssh', 'blaunch'], ['ssh'])
     """
     if hosts.launcher is not None:
+        if hosts.launcher != SSH:
+            launcher_of(hosts.launcher)
         return [hosts.launcher]
     own = [one for one in LAUNCHERS.values() if one.scheduler and one.scheduler == scheduler and exists(one.executable)]
     before, after = ([one.name for one in own if one.is_tried is tried] for tried in (True, False))

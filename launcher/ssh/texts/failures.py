@@ -145,7 +145,7 @@ NO_SUCH_EXECUTABLE = Wording(
 LOST = Wording("lost", "{at.host}: the {way} connection was lost{detail!c}", "{ssh} uptime")
 LAUNCHER_MISSING = Wording(
     "launcher missing", "{at.host}: the launcher {executable!r} cannot be started: {detail}",
-    "command -v {executable!q}", "", ("--launcher takes ssh, srun, qrsh, mpiexec, pbsdsh, blaunch, or a command",))
+    "command -v {executable!q}", "", ("--launcher takes ssh, srun, qrsh, mpiexec, blaunch, or a command",))
 LAUNCHER_REFUSED = Wording(
     "launcher refused", "{at.host}: {way} ended before the host was ready{said}", "{ssh} hostname")
 LAUNCHER_SILENT = Wording(

@@ -31,6 +31,14 @@ def test_what_is_no_name_is_a_command() -> None:
             launcher_of(text)
 
 
+@pytest.mark.parametrize("name", ["pbsdsh", "pbs_tmrsh"])
+def test_commands_of_pbs_without_streams_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"launcher {name}: it passes on no standard input"):
+        launcher_of(name)
+    with pytest.raises(ValueError, match=name):
+        launchers_for(Hosts(launcher=name), "PBS", lambda program: True)
+
+
 @pytest.mark.parametrize("scheduler", ["Slurm", "Grid Engine", "LSF", "PBS", None])
 def test_what_the_user_says_goes_before_the_scheduler(scheduler: str | None) -> None:
     for hosts, found in (
