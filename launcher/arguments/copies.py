@@ -12,13 +12,15 @@ from typing import NamedTuple
 
 LAUNCHERS = (
     # launcher, how many copies, which one, how many of them on its host
-    ("srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", ""),
     ("mpiexec", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"),
     ("mpiexec", "MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_LOCAL_SIZE"),
     ("mpiexec", "PMI_SIZE", "PMI_RANK", "MPI_LOCALNRANKS"),
     ("jsrun", "JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_RANK", "JSM_NAMESPACE_LOCAL_SIZE"),
     ("flux run", "FLUX_JOB_SIZE", "FLUX_TASK_RANK", ""),
+    ("srun", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", ""),
+    ("mpiexec", "PMI_SIZE", "PMI_RANK", "PMI_LOCAL_SIZE"),
 )
+"""The innermost first: in a job of Slurm, mpiexec has srun start its daemons. But srun sets variables of PMI, too."""
 
 
 class MultipleStart(NamedTuple):
@@ -40,10 +42,9 @@ def copies(environ: Mapping[str, str], on_terminal: bool = False) -> MultipleSta
     >>> copies({"SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"})
     """
     for launcher, size, rank, on_host in LAUNCHERS:
-        number = _number(environ, size)
-        if number is None or number < 2:
+        number, here = _number(environ, size), _number(environ, on_host)
+        if number is None or number < 2 or (on_host == "MPI_LOCALNRANKS" and here is None):
             continue
-        here = _number(environ, on_host)
         if launcher == "srun":
             if "SLURM_STEP_ID" not in environ or rank not in environ:  # the job script, or no process of the step
                 continue
@@ -74,7 +75,8 @@ def share(environ: Mapping[str, str], found: MultipleStart | None, own: int, mac
     >>> share({}, None, own=64, machine=64)
     64
     """
-    if "SLURM_STEP_ID" in environ and (each := _number(environ, "SLURM_CPUS_PER_TASK")):
+    of_srun = "SLURM_STEP_ID" in environ and (found is None or found.launcher == "srun")
+    if of_srun and (each := _number(environ, "SLURM_CPUS_PER_TASK")):
         return max(1, min(own, each))
     of_job = "SLURM_CPUS_ON_NODE" if "SLURM_JOB_ID" in environ else "NCPUS" if "PBS_JOBID" in environ else ""
     whole = _number(environ, of_job) or machine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -27,6 +28,9 @@ from . import program as programs
 from . import walltimes
 from .ending import end_by_interrupt, run_to_end
 from .options import Options, parse
+
+FIRST_SPEAKS_SECONDS = 1.0
+"""How long a copy waits for the first one to speak: mpiexec kills all of them when one has ended with an error."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -128,6 +132,7 @@ def refuse_copies(options: Options) -> int | None:
         return None
     if found.first:
         programs.fail(copies.refusal(found, options.line))
+    time.sleep(FIRST_SPEAKS_SECONDS)
     raise SystemExit(copies.exit_code(os.environ, found))  # one line is enough
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,25 @@ def test_a_shell_of_srun_is_one_copy() -> None:
     assert copies.copies(shell) is not None  # a command, not a shell
 
 
+def share(environ: dict[str, str], own: int, machine: int = 64) -> int:
+    return copies.share(environ, copies.copies(environ), own, machine)
+
+
+def test_the_innermost_launcher_counts() -> None:
+    """In a job of Slurm mpiexec has its daemons started by srun, one on each node; a user may type it in a shell."""
+    daemon = {**STEP, "SLURM_STEP_NUM_TASKS": "2", "SLURM_CPUS_PER_TASK": "1", "SLURM_CPUS_ON_NODE": "8"}
+    ranks = {"OMPI_COMM_WORLD_SIZE": "8", "OMPI_COMM_WORLD_RANK": "5", "OMPI_COMM_WORLD_LOCAL_SIZE": "4"}
+    hydra = {"PMI_SIZE": "8", "PMI_RANK": "5", "MPI_LOCALNRANKS": "4"}
+    for of_mpiexec in (ranks, hydra):
+        for shell in (False, True):
+            environ = {**daemon, **of_mpiexec, **({"SLURM_PTY_PORT": "41269"} if shell else {})}
+            assert copies.copies(environ, on_terminal=shell) == ("mpiexec", 8, False, 4)
+        assert share({**daemon, **of_mpiexec}, own=64) == 2, "its part of the node, not a task of srun"
+    of_srun = {**STEP, "PMI_SIZE": "4", "PMI_RANK": "0"}
+    assert copies.copies(of_srun) == ("srun", 4, True, None), "srun --mpi=pmi2"
+    assert copies.copies({**of_srun, "SLURM_PTY_PORT": "41269"}, on_terminal=True) is None
+
+
 def test_copies_beside_a_shell_of_srun_end_as_a_shell_without_input() -> None:
     for environ, code in (
         ({**STEP, "SLURM_PROCID": "1"}, 2),
@@ -66,10 +88,6 @@ def test_copies_beside_a_shell_of_srun_end_as_a_shell_without_input() -> None:
     ):
         assert (found := copies.copies(environ)) is not None
         assert copies.exit_code(environ, found) == code
-
-
-def share(environ: dict[str, str], own: int, machine: int = 64) -> int:
-    return copies.share(environ, copies.copies(environ), own, machine)
 
 
 def test_a_copy_of_srun_has_the_processors_of_its_task() -> None:
@@ -112,8 +130,21 @@ def test_copies_end_with_one_line(environ: dict[str, str], tmp_path: Path) -> No
     other = launch("-n", "1", "prog.py", cwd=tmp_path, env={**environ, rank: "1"})
     assert (other.code, other.out, other.err) == (2, "", "")
     assert launch("--hosts", "localhost", "-n", "1", "prog.py", cwd=tmp_path, env=environ).out == "ran\n"
-    for number in ("0", "1"):
-        assert launch("--each", "-n", "1", "prog.py", cwd=tmp_path, env={**environ, rank: number}).out == "ran\n"
+    assert launch("--each", "-n", "1", "prog.py", cwd=tmp_path, env={**environ, rank: "1"}).out == "ran\n"
+
+
+@pytest.mark.host
+@pytest.mark.skipif(shutil.which("mpiexec") is None, reason="no mpiexec is installed")
+def test_copies_of_a_real_mpiexec(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", "print('ran')\n")
+    many = ["mpiexec", "--oversubscribe", "-n", "3", sys.executable, "-m", "fedfutures"]
+    environ = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    for words, code, out, lines in (([], 2, 0, 1), (["--each", "-n", "1"], 0, 3, 0)):
+        ended = subprocess.run(
+            [*many, *words, "prog.py"], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60
+        )
+        assert (ended.returncode, ended.stdout.count("ran\n")) == (code, out), ended.stderr
+        assert ended.stderr.count("3 copies of this run: leave mpiexec out") == lines
 
 
 @pytest.mark.host
