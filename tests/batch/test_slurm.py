@@ -110,6 +110,13 @@ def test_jobs_of_an_array_side_by_side(nodes: Slurm) -> None:
         assert "size 2" in said(nodes, f"{number}_{index}")
 
 
+def test_each_copy_may_have_a_run_of_its_own(nodes: Slurm) -> None:
+    number = nodes.batch(f"srun {RUN} --each census.py 1", "-N2", "-n2")
+    assert nodes.ended(number) == "COMPLETED"
+    shown = [line for line in said(nodes, number).splitlines() if line.startswith("size")]
+    assert sorted(shown) == ["size 1 h1=1", "size 1 h2=1"]
+
+
 def test_three_lines_are_enough_where_ssh_is_forbidden(nodes: Slurm) -> None:
     nodes.forbid_ssh()
     number = nodes.batch(f"#!/bin/bash\n#SBATCH --nodes=3 --output=three.out\n{RUN} census.py 3\n")
