@@ -31,7 +31,7 @@ class Hosts:
     file:
         A host file instead: plain or TOML.
     launcher:
-        What starts processes on the hosts: "ssh", "srun", "qrsh", "mpiexec", "blaunch", or another command,
+        What starts processes on the hosts: "ssh", "srun", "qrsh", "mpiexec", "blaunch", "pbsdsh", or another command,
         which gets the host and a command line; None: ssh, and in a batch job the scheduler's own first.
     ssh_executable:
         An OpenSSH client to use, as for Kerberos, certificates or ControlMaster; None: the ssh library paramiko.
@@ -73,9 +73,9 @@ class Hosts:
     )  # fmt: skip
     launcher: str | None = _option(
         None, "--launcher", metavar="NAME",
-        help="what starts processes on the hosts: ssh, srun, qrsh, mpiexec or blaunch (which has not run on a real "
-        "cluster yet), or another command, which gets the host and a command line; default: ssh, and in a batch "
-        "job the scheduler's own first",
+        help="what starts processes on the hosts: ssh, srun, qrsh, mpiexec, blaunch or pbsdsh (these two have not run "
+        "on a real cluster yet), or another command, which gets the host and a command line; default: ssh, and in a "
+        "batch job the scheduler's own first",
     )  # fmt: skip
     ssh_executable: str | None = _option(
         None, "--ssh-executable", "--rsh", metavar="PATH", help="OpenSSH client to use instead of the built-in one"

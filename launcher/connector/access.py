@@ -71,19 +71,24 @@ def ssh_client(hosts: Hosts, seconds: float = CONNECT_SECONDS) -> Client:
     return OpenSSHClient(hosts.ssh_executable, hosts.ssh_config, host_key_policy=policy, seconds=seconds)
 
 
-def remote_target(spec: HostSpec, request: Request, run: str | None = None) -> LoginTarget:
-    """Return the target and command for a host; `run`: the directory of the host process to come back to."""
+def remote_target(spec: HostSpec, request: Request, run: str | None = None, meeting: str = "") -> LoginTarget:
+    """Return the target and command for a host; `run`: the directory of the host process to come back to.
+
+    `meeting`: the file that tells it where to come, if the launcher passes no streams.
+    """
     options = spec.options
     pythons = [options.python] if options.python else default_pythons(sys.executable)
     if run is None:
         flags = request.settings.flags
         seed = "" if {"-I", "-E"} & set(flags) else os.environ.get("PYTHONHASHSEED", "")
         command = remote_command(
-            pythons, options.prolog, pythonpath=options.pythonpath, flags=for_another(flags, host=True), hash_seed=seed
-        )
+            pythons, options.prolog, pythonpath=options.pythonpath, flags=for_another(flags, host=True), hash_seed=seed,
+            meeting=meeting,
+        )  # fmt: skip
     else:
-        command = attach_command(pythons, run, options.prolog, pythonpath=options.pythonpath)
-    return _target_of(spec, {other.name: other for other in request.hosts}, command)
+        command = attach_command(pythons, run, options.prolog, pythonpath=options.pythonpath, meeting=meeting)
+    target = _target_of(spec, {other.name: other for other in request.hosts}, command)
+    return replace(target, meeting=meeting)
 
 
 def _target_of(spec: HostSpec, specs: dict[str, HostSpec], command: str = "") -> LoginTarget:

@@ -211,7 +211,9 @@ class Login:
     @failpoints.delayed("connector.log_in")
     def _log_in(self) -> None:
         self._reader, self._process_gone = HelloReader(), False
-        self._session = session = self._way.client.start(remote_target(self.spec, self._request, self.life.run))
+        client = self._way.client
+        target = remote_target(self.spec, self._request, self.life.run, client.new_meeting())
+        self._session = session = client.start(target)
         self._line = FrameLine(session.read_fd, session.write_fd, self._poller)
         self._poller.register(session.error_fd, select.POLLIN)
 

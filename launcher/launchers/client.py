@@ -34,23 +34,67 @@ class CommandClient(Client):
         self._answer: str | None = None
         self._asking = threading.Lock()
 
+    def new_meeting(self) -> str:
+        """As that of :class:`Client`."""
+        if self._launcher.passes_streams:
+            return ""
+        from .meeting import new_place
+
+        return new_place()
+
     def serve(self, session: Session) -> None:
         """As that of :class:`Client`."""
+        if session.target.meeting:
+            self._serve_at_meeting(session)
+            return
+        process = self._start(session, session.output)
+        if process is not None:
+            session.drop(session.input, session.errors)  # the command has them; and the output, which ends the session
+            session.on_exit(_wait(process, session.wake))
+
+    def _start(self, session: Session, output: int) -> subprocess.Popen[bytes] | None:
+        """Start the command; None if that has failed."""
         host = session.target.host
         words = self._launcher.words(host, session.target.command, os.environ, self._answered())
         try:
             process = subprocess.Popen(
-                words, stdin=session.input, stdout=session.output, stderr=session.errors, start_new_session=True,
+                words, stdin=session.input, stdout=output, stderr=session.errors, start_new_session=True,
                 env=self._launcher.environment(os.environ),
             )  # fmt: skip
         except OSError as error:
             why, executable = error.strerror or str(error), self._launcher.executable
             session.on_failure(failures.LAUNCHER_MISSING(host, why, executable=executable))
-            return
+            return None
         session.on_connected()
-        session.drop(session.input, session.errors)  # the command has them; and the output, which ends the session
         threading.Thread(target=_look_up, args=(session, host), daemon=True, name=f"name {host}").start()
-        session.on_exit(_wait(process, session.wake))
+        return process
+
+    def _serve_at_meeting(self, session: Session) -> None:
+        """Start a command that passes no streams, and be those of the host that comes by itself."""
+        from .meeting import Meeting  # with TLS and certificates, which other launchers do not need
+        from .visit import Visit
+
+        try:
+            meeting = Meeting(session.target.meeting)
+        except OSError as error:
+            host, path = session.target.host, session.target.meeting
+            facts = {"way": self.name, "path": path, "folder": path.rpartition("/")[0]}
+            session.on_failure(failures.NO_MEETING(host, error.strerror or str(error), **facts))
+            return
+        said, output = os.pipe2(os.O_CLOEXEC)
+        try:
+            with meeting:
+                try:
+                    process = self._start(session, output)
+                finally:
+                    os.close(output)
+                if process is not None:
+                    try:
+                        Visit(session, meeting, said).serve(lambda: _has_ended(process))
+                    finally:
+                        session.on_exit(_end(process))
+        finally:
+            os.close(said)
 
     def _answered(self) -> str:
         """Return the answer to the launcher's question, which is asked once; nothing if there is none."""
@@ -73,11 +117,16 @@ def _look_up(session: Session, host: str) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], wake: int) -> int:
-    """Wait until a command has ended, and end it when `wake` does; return its exit code.
+    """Wait until a command has ended, and end it when `wake` does; return its exit code."""
+    _wait_for(process, math.inf, [wake])
+    return _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """End a command, if it does not end by itself; return its exit code.
 
     A signal comes late: srun and qrsh kill what they have started upon any, and Grid Engine then ends the job.
     """
-    _wait_for(process, math.inf, [wake])
     _wait_for(process, time.monotonic() + END_SECONDS)
     if not _has_ended(process):
         _signal(process, signal.SIGQUIT)  # SIGTERM is ignored: see OpenSSHClient

@@ -15,12 +15,14 @@ class Launcher:
 
     What it starts must get the standard input of this command, byte for byte, and its end; what that writes to standard
     output must come out of this command. `scheduler`: in whose jobs it is tried without being asked for. `is_tried`:
-    whether it has run on a real cluster; if not, ssh comes before it.
+    whether it has run on a real cluster; if not, ssh comes before it. `passes_streams`: whether they are passed so;
+    if not, the host comes to a meeting (:mod:`.meeting`), and this command only starts it and ends with it.
     """
 
     name = ""
     scheduler: str | None = None
     is_tried = True
+    passes_streams = True
 
     @property
     def executable(self) -> str:
@@ -32,7 +34,10 @@ class Launcher:
         return []
 
     def words(self, host: str, command: str, environ: Mapping[str, str], answer: str = "") -> list[str]:
-        """Return the command that runs a shell's command line on a host; `answer` is that to `question`."""
+        """Return the command that runs a shell's command line on a host; `answer` is that to `question`.
+
+        Raises Unusable where no command can.
+        """
         raise NotImplementedError
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,19 +11,20 @@ from .blaunch import Blaunch
 from .command import Command
 from .launcher import Launcher
 from .mpiexec import Mpiexec
+from .pbsdsh import Pbsdsh
 from .qrsh import Qrsh
 from .srun import Srun
 
 SSH = "ssh"
-LAUNCHERS = {launcher.name: launcher for launcher in (Srun(), Qrsh(), Mpiexec(), Blaunch())}
-UNFIT = frozenset({"pbsdsh", "pbs_tmrsh"})
-"""Commands of PBS that start something on another host without its standard streams. Source: their manual pages."""
+LAUNCHERS = {launcher.name: launcher for launcher in (Srun(), Qrsh(), Mpiexec(), Blaunch(), Pbsdsh())}
+UNFIT = frozenset({"pbs_tmrsh"})
+"""Commands that start something on another host without its standard streams. Source: their manual pages."""
 
 
 def launcher_of(text: str) -> Launcher:
     """Return a launcher by its name, or of a command. Raises ValueError."""
     if text in UNFIT:
-        raise ValueError(f"launcher {text}: it passes on no standard input and output; in a job of PBS take ssh")
+        raise ValueError(f"launcher {text}: it passes on no standard input and output; in a job of PBS: ssh, pbsdsh")
     return LAUNCHERS.get(text) or Command(text)
 
 

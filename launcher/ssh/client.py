@@ -50,6 +50,10 @@ class Client:
         session.begin(self._run)
         return session
 
+    def new_meeting(self) -> str:
+        """Return the path of a file by which a host finds a new meeting; "": what starts it there passes streams."""
+        return ""
+
     def close(self) -> None:
         """Close all sessions, and wait until every thread and process has ended."""
         for session in self._sessions:

@@ -33,6 +33,7 @@ class LoginTarget:
     port: int | None = None
     jump: LoginTarget | None = None  # the access host that leads to it
     command: str = ""
+    meeting: str = ""  # the file that the command reads to come by itself; "": it has the session's streams
 
 
 class Closable:

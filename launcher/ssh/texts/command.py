@@ -8,6 +8,9 @@ are not plain text.
 Python gets a small program on its command line, the *bootstrap*, which says hello
 (:mod:`fedfutures_launcher.remote.hello`) and becomes the host process. Its newlines are written as ``~`` and its quotes
 as ``^``, so that it can stand in double quotes. It holds no secret: settings come over standard input.
+
+Where a launcher passes no streams, the command has the path of a file by which the host comes to a meeting
+(:mod:`fedfutures.host.meeting`). What cannot come writes its hello into that file.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from collections.abc import Sequence
 HEAD = "import sys;exec(sys.argv.pop(1).replace(chr(126),chr(10)).replace(chr(94),chr(34)))"
 
 BOOTSTRAP = """\
-mode, attached, *more = sys.argv[1:]
+mode, attached, meeting, *more = sys.argv[1:]
 sys.path[:] = more + [place for place in sys.path if place]
 sys.argv[:] = ["fedfutures"]
 import json, os, warnings
@@ -37,6 +40,9 @@ try:
  else:
   from fedfutures.host_process import main
  facts.update(fedfutures=fedfutures.__version__, protocol=PROTOCOL, cloudpickle=cloudpickle.__version__)
+ if meeting:
+  from fedfutures.host.meeting import come
+  come(meeting)
 except Exception as error:
  facts.update(error=type(error).__name__ + ": " + str(error))
  processors = os.cpu_count
@@ -48,6 +54,8 @@ data = text.encode()
 while data:
  data = data[os.write(1, data):]
 if facts["error"]:
+ if os.access(meeting, os.W_OK):
+  open(meeting, "a").write(text)
  sys.exit(3)
 main(*[attached] if mode == "attach" else [])
 """
@@ -71,14 +79,15 @@ def remote_command(
     pythonpath: Sequence[str] = (),
     flags: Sequence[str] = (),
     hash_seed: str = "",
+    meeting: str = "",
 ) -> str:
     """Return the command line for a host process; it runs in any login shell.
 
     `pythons` are the interpreters to try, paths or names: the first one of the best is taken. `pythonpath` goes in
     front of sys.path there. /bin/sh reads the file `prolog` of that host first. `flags` are options of the interpreter
-    and `hash_seed` its PYTHONHASHSEED.
+    and `hash_seed` its PYTHONHASHSEED. `meeting` is the file that tells where to come, if streams are not passed.
     """
-    return _command(pythons, prolog, minor, ["host", "", *pythonpath], flags, hash_seed)
+    return _command(pythons, prolog, minor, ["host", "", meeting, *pythonpath], flags, hash_seed)
 
 
 def attach_command(
@@ -88,9 +97,10 @@ def attach_command(
     *,
     minor: int = sys.version_info[1],
     pythonpath: Sequence[str] = (),
+    meeting: str = "",
 ) -> str:
     """Return the command line that joins the host process with this private directory."""
-    return _command(pythons, prolog, minor, ["attach", run_directory, *pythonpath])
+    return _command(pythons, prolog, minor, ["attach", run_directory, meeting, *pythonpath])
 
 
 def default_pythons(executable: str, minor: int = sys.version_info[1]) -> list[str]:
@@ -103,8 +113,9 @@ def _command(
     hash_seed: str = "",
 ) -> str:  # fmt: skip
     parts = []
+    meeting = arguments[2]
     if prolog is not None:
-        lacking = _hello({"python": None, "tried": [], "prolog": prolog})
+        lacking = _hello({"python": None, "tried": [], "prolog": prolog}, meeting)
         # A prolog that reads its standard input would eat the settings.
         path = _word(_with_folder(prolog))
         parts.append(f'p={path};if [ -r "$p" ];then . "$p" </dev/null;else {lacking};exit 3;fi')
@@ -115,7 +126,7 @@ def _command(
         f'"$c" -c "{check}" </dev/null >/dev/null 2>&1;r=$?;'
         f"if [ $r -ge {BEST} ]&&[ $r -lt $s ];then s=$r;b=$c;fi;[ $s = {BEST} ]&&break;done"
     )
-    tried = _hello({"python": None, "tried": list(pythons)})
+    tried = _hello({"python": None, "tried": list(pythons)}, meeting)
     parts.append(f'if [ -z "$b" ];then {tried};exit 3;fi')
     words = " ".join(map(_word, arguments))
     if hash_seed:
@@ -149,8 +160,9 @@ def _word(text: str) -> str:
     return f'"$(printf "{escaped}")"'
 
 
-def _hello(facts: dict[str, object]) -> str:
-    return 'printf "{}"'.format(_escaped("\n\x1efedfutures " + json.dumps(facts) + "\n"))
+def _hello(facts: dict[str, object], meeting: str) -> str:
+    said = 'printf "{}"'.format(_escaped("\n\x1efedfutures " + json.dumps(facts) + "\n"))
+    return f"{said};if [ -w {_word(meeting)} ];then {said} >>{_word(meeting)};fi" if meeting else said
 
 
 def _escaped(text: str) -> str:

@@ -145,7 +145,7 @@ NO_SUCH_EXECUTABLE = Wording(
 LOST = Wording("lost", "{at.host}: the {way} connection was lost{detail!c}", "{ssh} uptime")
 LAUNCHER_MISSING = Wording(
     "launcher missing", "{at.host}: the launcher {executable!r} cannot be started: {detail}",
-    "command -v {executable!q}", "", ("--launcher takes ssh, srun, qrsh, mpiexec, blaunch, or a command",))
+    "command -v {executable!q}", "", ("--launcher takes ssh, srun, qrsh, mpiexec, blaunch, pbsdsh, or a command",))
 LAUNCHER_REFUSED = Wording(
     "launcher refused", "{at.host}: {way} ended before the host was ready{said}", "{ssh} hostname")
 LAUNCHER_SILENT = Wording(
@@ -154,6 +154,16 @@ LAUNCHER_SILENT = Wording(
 LAUNCHER_UNFIT = Wording(
     "launcher unfit", "{at.host}: Python has started there, but {why}{said}", "echo ok | {ssh} cat",
     "", ("a launcher must pass on standard input and output, byte for byte and at once",))
+
+NOT_IN_JOB = Wording(
+    "not in a job", "{at.host}: pbsdsh starts nothing outside of a job of PBS: {variable} is not set", "qsub -I")
+NOT_OF_JOB = Wording(
+    "not of the job", "{at.host}: the job has no such host: {file} does not name it", "cat {file!q}")
+NODES_UNREADABLE = Wording(
+    "not of the job", "{at.host}: the file of the job's hosts cannot be read: {detail}", "cat {file!q}")
+NO_MEETING = Wording(
+    "no meeting", "{at.host}: {way} passes no streams, and {path} cannot be written for the host to read: {detail}",
+    "mkdir -p {folder!q} && ls -ld {folder!q} && df {folder!q}")
 
 # -- keys ------------------------------------------------------------------------------------------------------------
 
