@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lab.fixtures import namespaces
+
+from .standins import Standins
 
 HERE = Path(__file__).parent
 
@@ -20,3 +24,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if ours:
         config.hook.pytest_deselected(items=ours)
         items[:] = [item for item in items if not item.path.is_relative_to(HERE)]
+
+
+@pytest.fixture(scope="session")
+def standin_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
+    """Three hosts with stand-ins for pbsdsh and blaunch, where the user may not log in by ssh, for the session."""
+    with namespaces(lambda: Standins(3, tmp_path_factory.mktemp("standins"))) as made:
+        made.forbid_ssh()
+        yield made
+
+
+@pytest.fixture
+def standins(standin_cluster: Standins) -> Iterator[Standins]:
+    """The same, on which nothing runs; what a test leaves there is killed."""
+    yield standin_cluster
+    standin_cluster.end_all()
