@@ -66,6 +66,7 @@ from .system import (
     sight_of,
     stopped_itself,
 )
+from .tidier import start_tidier
 from .time_limits import TimeLimits
 
 END_GRACE_SECONDS = 0.3
@@ -94,6 +95,8 @@ class Supervisor:
         self.hold = Hold(())
         found = self.hold.add_all(settings.directories, lasting=bool(settings.grace))
         self.run_directory, self.shared_directory, self.disk_directory = found
+        if settings.in_job:
+            start_tidier(found)
         self.places = broker_places(settings.host, settings.brokers, self.run_directory)
         self.children: dict[int, Child] = {}  # by pid
         self.brokers: dict[int, Child] = {}  # the same, by index

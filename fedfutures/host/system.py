@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..supervision.standstills import Sight
@@ -39,6 +40,16 @@ def _prctl(option: int, value: int | bytes) -> None:
 def become_subreaper() -> None:
     """Make orphaned descendants children of this process, so that it can end them (Linux)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+@contextlib.contextmanager
+def subreaper_paused() -> Iterator[None]:
+    """Let processes whose parent ends meanwhile be children of somebody further up."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 0)
+    try:
+        yield
+    finally:
+        become_subreaper()
 
 
 def die_with_parent(parent: int) -> None:

@@ -44,7 +44,7 @@ def request_for(
     beside = modules_in(settings.path[0]) if settings.path else []
     settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name, beside=beside)
     scheduler = scheduler_of(os.environ)
-    settings = replace(settings, departure=hosts.grace, in_job=scheduler is not None)
+    settings = replace(settings, departure=hosts.grace)
     columns = shutil.get_terminal_size((COLUMNS, 24)).columns if sys.stderr and sys.stderr.isatty() else COLUMNS
     return Request(
         specs[0], list(specs[1:]), settings, replace(hosts, names=list(hosts.names)), workers, brokers, processors(),

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from lab.machines import below, wait_until
 
 pytestmark = pytest.mark.host
 
-GONE_SECONDS = 2.0
+GONE_SECONDS, FILES_SECONDS = 2.0, 5.0
 LOGIN_SECONDS = 2.5
 IN_JOB = {"LSB_JOBID": "7"}
 ALL_HOSTS = """
@@ -138,6 +139,19 @@ def test_in_a_batch_job_links_through_ssh_keep_no_host(two_sites: object, tmp_pa
     signal_all([process.pid, *below(process.pid)], signal.SIGKILL)
     seconds_until_gone(ground)
     process.communicate(timeout=10)
+
+
+def test_in_a_batch_job_no_file_is_left_though_all_processes_are_killed(ground: Ground) -> None:
+    """In a place of its own: the next run on this machine would remove what is in the usual ones."""
+    with tempfile.TemporaryDirectory(prefix="t-") as place:
+        ground.environment, ground.hosts = {**IN_JOB, "TMPDIR": place, "XDG_RUNTIME_DIR": place}, ["localhost"]
+        process = under_way(ground, "-n", "2")
+        assert len(os.listdir(place)) == 2, "for sockets, and for values that shared memory has no room for"
+        everybody = [process.pid, *below(process.pid)]
+        signal_all(everybody, signal.SIGSTOP)  # so nobody sees another one end, and removes anything
+        signal_all(everybody, signal.SIGKILL)
+        wait_until(lambda: not os.listdir(place), "no file is left", FILES_SECONDS)
+        process.communicate(timeout=10)
 
 
 def comm(pid: int | str) -> str:
