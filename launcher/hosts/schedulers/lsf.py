@@ -24,17 +24,17 @@ def allocation(environ: Mapping[str, str], read: Read, _: bool) -> Allocation | 
     if "LSB_JOBID" not in environ:
         return None
     slots = number_in(environ, "LSB_DJOB_NUMPROC") or number_in(environ, "LSB_MAX_NUM_PROCESSORS")
-    return Allocation("LSF", []) if slots is None else allocated("LSF", {"localhost": slots})
+    return Allocation("LSF", []) if slots is None else allocated("LSF", {"localhost": slots}, threads=1)
 
 
-def _threads(environ: Mapping[str, str], read: Read) -> int | None:
-    """Return how many processors each slot has at least; None: LSF does not say."""
+def _threads(environ: Mapping[str, str], read: Read) -> int:
+    """Return how many processors each slot has at least: one, unless LSF says more."""
     try:
         words = [line.split() for line in lines(environ, "LSB_AFFINITY_HOSTFILE", read)]
     except (KeyError, BadHosts):  # only jobs with affinity[] have one, and only its first host can read it
-        return None
+        return 1
     lists = [line[1].split(",") for line in words if len(line) > 1]
-    return min(map(len, lists)) if lists and len(lists) == len(words) else None
+    return min(map(len, lists)) if lists and len(lists) == len(words) else 1
 
 
 def _counts(environ: Mapping[str, str], read: Read) -> dict[str, int]:

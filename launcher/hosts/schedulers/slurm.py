@@ -26,8 +26,9 @@ from dataclasses import dataclass
 
 from .allocation import MAX_HOSTS, Allocation, Read, allocated, bad, naming, number_in, some_of, sums
 
-INTERACTIVE_STEP = "4294967290"
-"""The step number of the shell that ``salloc`` starts where the site has set use_interactive_step."""
+SPECIAL_STEPS = 0xFFFF_FFF0
+"""Steps from this number on are none that a user's srun starts: job script, login, and the shell that ``salloc`` starts
+where the site has set use_interactive_step (0xFFFFFFFA). Newer versions may name them by words."""
 SIMULTANEOUS_THREADS = "/sys/devices/system/cpu/smt/active"
 """The kernel says 1 here if each core has several processors (hyperthreads)."""
 
@@ -88,13 +89,19 @@ def allocation(environ: Mapping[str, str], read: Read, on_terminal: bool) -> All
     if in_step and not on_terminal:
         note = _of_one_task(environ, sum(found.values()))
     note = note or _of_processors(components, in_tasks, read)
-    threads = {component.threads(in_tasks) for component in components}
-    return allocated("Slurm", found, threads.pop() if len(threads) == 1 else None, unused, note)
+    return allocated("Slurm", found, _least([component.threads(in_tasks) for component in components]), unused, note)
+
+
+def _least(threads: list[int | None]) -> int | None:
+    """Return the smallest number, since too many threads hinder each other; None: not all are known."""
+    known = [each for each in threads if each is not None]
+    return min(known) if known and len(known) == len(threads) else None
 
 
 def has_tasks_of_step(environ: Mapping[str, str]) -> bool:
     """Whether the variables of tasks are those of the step in which this process runs, not those of the job."""
-    if environ.get("SLURM_STEP_ID", INTERACTIVE_STEP) == INTERACTIVE_STEP:
+    step = environ.get("SLURM_STEP_ID", "")
+    if not step.isdecimal() or int(step) >= SPECIAL_STEPS:
         return False
     tasks = environ.get("SLURM_TASKS_PER_NODE", "")
     return environ.get("SLURM_STEP_TASKS_PER_NODE", tasks) == tasks

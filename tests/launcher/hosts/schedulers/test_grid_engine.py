@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .given import hosts
+from .given import hosts, what
 
 
 def test_grid_engine_sums_queues() -> None:
@@ -23,3 +23,10 @@ def test_a_job_without_a_parallel_environment_has_its_slot() -> None:
     assert hosts({**job, "NSLOTS": "1"}) == ("Grid Engine", {"localhost": 1})
     assert hosts(job) == ("Grid Engine", {"localhost": 1})
     assert hosts({"JOB_ID": "7"}) is None
+
+
+def test_a_slot_is_a_processor() -> None:
+    for environ in ({"JOB_ID": "7", "SGE_ROOT": "/sge"}, {"PE_HOSTFILE": "/p"}):
+        found = what(environ, {"/p": "n1 2 all.q@n1 UNDEFINED\n"})
+        assert found is not None
+        assert found.threads == 1

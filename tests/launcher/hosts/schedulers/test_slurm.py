@@ -101,6 +101,22 @@ def test_whose_tasks_they_are() -> None:
     assert has_tasks_of_step({"SLURM_STEP_ID": "0"})
     assert not has_tasks_of_step(recorded("salloc_N3_n6_interactive_step"))
     assert not has_tasks_of_step(recorded("sbatch_N2_n4"))
+    for special in ("4294967290", "4294967291", "4294967292", "batch", "interactive"):
+        assert not has_tasks_of_step({"SLURM_STEP_ID": special})
+
+
+def test_components_with_other_threads_have_the_least() -> None:
+    job = {
+        "SLURM_JOB_ID": "7", "SLURM_HET_SIZE": "2",
+        "SLURM_JOB_NODELIST_HET_GROUP_0": "a", "SLURM_NTASKS_HET_GROUP_0": "2", "SLURM_TASKS_PER_NODE_HET_GROUP_0": "2",
+        "SLURM_JOB_CPUS_PER_NODE_HET_GROUP_0": "8", "SLURM_CPUS_PER_TASK_HET_GROUP_0": "4",
+        "SLURM_JOB_NODELIST_HET_GROUP_1": "a,b", "SLURM_NTASKS_HET_GROUP_1": "3",
+        "SLURM_TASKS_PER_NODE_HET_GROUP_1": "1,2", "SLURM_JOB_CPUS_PER_NODE_HET_GROUP_1": "2,4",
+        "SLURM_CPUS_PER_TASK_HET_GROUP_1": "2",
+    }  # fmt: skip
+    found = what(job)
+    assert found is not None
+    assert ({spec.host: spec.count for spec in found.hosts}, found.threads, found.note) == ({"a": 3, "b": 2}, 2, "")
 
 
 def test_nodes_of_a_step_that_the_job_lacks_have_the_tasks_of_the_step() -> None:
