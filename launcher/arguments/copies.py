@@ -80,8 +80,11 @@ def share(environ: Mapping[str, str], found: MultipleStart | None, own: int, mac
         return max(1, min(own, each))
     of_job = "SLURM_CPUS_ON_NODE" if "SLURM_JOB_ID" in environ else "NCPUS" if "PBS_JOBID" in environ else ""
     whole = _number(environ, of_job) or machine
+    slots = _slots(environ)
     if found is None:
-        return max(1, min(own, whole))
+        return max(1, min(own, whole if slots is None else slots))
+    if slots is not None and found.number is not None:
+        return max(1, min(own, slots // found.number))
     if found.on_host is not None:
         return max(1, min(own, whole // found.on_host))
     # The launcher does not say how many copies share the host: one processor is never too many.
@@ -119,6 +122,15 @@ def refusal(found: MultipleStart, words: Sequence[str]) -> str:
 def _number(environ: Mapping[str, str], variable: str) -> int | None:
     text = environ.get(variable, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) else None
+
+
+def _slots(environ: Mapping[str, str]) -> int | None:
+    """Return how many slots this job of Grid Engine or LSF has; a slot is a processor. None: this is no such job."""
+    if "LSB_JOBID" in environ:
+        return _number(environ, "LSB_DJOB_NUMPROC")
+    if "JOB_ID" in environ and "SGE_ROOT" in environ:
+        return _number(environ, "NSLOTS")  # on the hosts that qrsh reaches, one
+    return None
 
 
 def _tasks_here(environ: Mapping[str, str]) -> int | None:

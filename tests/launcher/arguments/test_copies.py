@@ -109,6 +109,17 @@ def test_a_copy_of_mpiexec_has_its_part_of_the_host() -> None:
     assert share({"PMI_SIZE": "8", "PMI_RANK": "1", "MPI_LOCALNRANKS": "4"}, own=64) == 16
 
 
+def test_a_copy_in_a_job_of_slots_has_its_part_of_them() -> None:
+    """As mpiexec starts copies in a job of Grid Engine: on other hosts than the first the job has a single slot."""
+    job = {"JOB_ID": "7", "SGE_ROOT": "/sge"}
+    on_one_host = {**MPI, "OMPI_COMM_WORLD_LOCAL_SIZE": "1"}
+    assert share({**job, **on_one_host, "NSLOTS": "3"}, own=64) == 1
+    assert share({**job, **on_one_host, "NSLOTS": "1"}, own=64) == 1
+    assert share({**job, **on_one_host, "NSLOTS": "12"}, own=64) == 4
+    assert share({**job, "NSLOTS": "2"}, own=64) == 2, "no copy"
+    assert share({"LSB_JOBID": "7", "LSB_DJOB_NUMPROC": "6", **on_one_host}, own=64) == 2
+
+
 def test_where_nobody_says_how_many_copies_a_host_has_each_takes_one_processor() -> None:
     flux = {"FLUX_JOB_SIZE": "8", "FLUX_TASK_RANK": "3"}
     assert share(flux, own=64) == 1
