@@ -90,7 +90,7 @@ class CommandClient(Client):
                     os.close(output)
                 if process is not None:
                     try:
-                        Visit(session, meeting, said).serve(lambda: _has_ended(process))
+                        Visit(session, meeting, said).serve(lambda: _has_ended(process), lambda: _has_failed(process))
                     finally:
                         session.on_exit(_end(process))
         finally:
@@ -142,6 +142,12 @@ def _wait_for(process: subprocess.Popen[bytes], until: float, wakes: Sequence[in
         poller.register(wake, select.POLLIN)
     while not _has_ended(process) and time.monotonic() < until and not poller.poll(LOOK_SECONDS * 1000):
         pass
+
+
+def _has_failed(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process that has ended did so with another code than 0, or by a signal."""
+    ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return ended is not None and ended.si_status != 0
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

@@ -32,10 +32,13 @@ class Visit:
         self._is_said = False  # all that the command says
         self._heard = b""
 
-    def serve(self, has_ended: Callable[[], bool]) -> None:
-        """Serve until the session is closed, the connection or the command has ended. `has_ended`: whether that has."""
+    def serve(self, has_ended: Callable[[], bool], has_failed: Callable[[], bool]) -> None:
+        """Serve until the session is closed, the connection or the command has ended.
+
+        `has_ended`: whether the command has; `has_failed`: whether it has failed then, so that nothing was started.
+        """
         with contextlib.suppress(BrokenPipeError):  # the session was closed
-            line = self._await(has_ended)
+            line = self._await(has_ended, has_failed)
             if line is None:
                 return
             try:
@@ -44,7 +47,7 @@ class Visit:
             finally:
                 line.close()
 
-    def _await(self, has_ended: Callable[[], bool]) -> SecureLine | None:
+    def _await(self, has_ended: Callable[[], bool], has_failed: Callable[[], bool]) -> SecureLine | None:
         """Return the line to the host; None: it will not come, or there was no need, and all is over."""
         wake = self._session.wake
         while True:
@@ -63,7 +66,7 @@ class Visit:
                     self._pass_on()
                     return None
             elif is_last:
-                self._tell_why()
+                self._tell_why(started=not has_failed())
                 return None
 
     def _pass_on(self) -> None:
@@ -105,11 +108,12 @@ class Visit:
         write_all(to, data)
         return data
 
-    def _tell_why(self) -> None:
-        """Say why no host has come, as if the command had said it."""
+    def _tell_why(self, *, started: bool) -> None:
+        """Say why no host has come, as if the command had said it. `started`: that has gone well."""
         words = self._meeting.words()
         if words:
             write_all(self._session.output, words)
+        if words or not started:
             return
         where = self._session.target.meeting
         text = f"fedfutures: nobody has come who was to read {where}: perhaps that host has another home directory\n"

@@ -125,7 +125,8 @@ def test_nothing_is_left_where_the_launching_side_of_a_job_is_killed(place: Path
         assert len(connectors) == 1
         for pid in (running.process.pid, *connectors):
             os.kill(pid, signal.SIGKILL)
-        assert running.gone(), [words(pid) for pid in running.processes()]
+        # Links go through the launcher here, so the host waits 1.5 s; on a busy machine its end takes a while, too.
+        assert eventually(lambda: not running.processes(), 5.0), [words(pid) for pid in running.processes()]
     finally:
         running.kill()
         running.process.communicate(timeout=10)

@@ -174,6 +174,12 @@ def test_another_home_is_said_to_be_the_cause(start: Start) -> None:
     assert "perhaps that host has another home directory" in errors(session)
 
 
+def test_a_command_that_has_started_nothing_speaks_for_itself(start: Start) -> None:
+    session = start("echo 'error from tm_poll() 17002' >&2; exit 1", host)
+    assert read(session) == b""
+    assert errors(session) == "error from tm_poll() 17002\n"
+
+
 def test_a_host_without_python_or_fedfutures_says_so_in_the_file(start: Start) -> None:
     for command in (
         lambda place: remote_command(["/no/python"], meeting=place),
