@@ -75,20 +75,25 @@ def share(environ: Mapping[str, str], found: MultipleStart | None, own: int, mac
     >>> share({}, None, own=64, machine=64)
     64
     """
+    most = own if own < machine else None  # not bound: what the batch scheduler says may be more than the host has
+    part = _part(environ, found, machine)
+    if part is None:  # nobody says how many copies share the host: one processor is never too many
+        return most or 1
+    return max(1, part if most is None else min(most, part))
+
+
+def _part(environ: Mapping[str, str], found: MultipleStart | None, machine: int) -> int | None:
+    """Return how many processors a copy has by what its launcher and its batch scheduler say."""
     of_srun = "SLURM_STEP_ID" in environ and (found is None or found.launcher == "srun")
     if of_srun and (each := _number(environ, "SLURM_CPUS_PER_TASK")):
-        return max(1, min(own, each))
+        return each
     of_job = "SLURM_CPUS_ON_NODE" if "SLURM_JOB_ID" in environ else "NCPUS" if "PBS_JOBID" in environ else ""
-    whole = _number(environ, of_job) or machine
-    slots = _slots(environ)
+    whole, slots = _number(environ, of_job) or machine, _slots(environ)
     if found is None:
-        return max(1, min(own, whole if slots is None else slots))
+        return whole if slots is None else slots
     if slots is not None and found.number is not None:
-        return max(1, min(own, slots // found.number))
-    if found.on_host is not None:
-        return max(1, min(own, whole // found.on_host))
-    # The launcher does not say how many copies share the host: one processor is never too many.
-    return own if own < whole else 1
+        return slots // found.number
+    return None if found.on_host is None else whole // found.on_host
 
 
 def exit_code(environ: Mapping[str, str], found: MultipleStart) -> int:

@@ -98,6 +98,7 @@ def test_a_copy_of_srun_has_the_processors_of_its_task() -> None:
     assert share({**nodes, "SLURM_GTIDS": "0,1,3"}, own=64) == 4
     assert share({**nodes, "SLURM_GTIDS": "2"}, own=64) == 12
     assert share({**ONE_TASK, "SLURM_CPUS_ON_NODE": "3"}, own=64) == 3
+    assert share({**STEP, "SLURM_CPUS_PER_TASK": "4"}, own=2, machine=2) == 4, "as in the job script"
 
 
 def test_a_copy_of_mpiexec_has_its_part_of_the_host() -> None:
