@@ -76,6 +76,12 @@ def test_three_lines_are_enough_where_ssh_is_forbidden(hosts: GridEngine) -> Non
     assert counts(hosts, number) == ["2", "2", "2"], said(hosts, number)
 
 
+def test_an_interactive_command_has_its_slots(hosts: GridEngine) -> None:
+    command = f"cd {hosts.home}; {sys.executable} -m fedfutures census.py 4"
+    shown = hosts.run("h1", f"qrsh -now y -pe mpi 4 -N census '{command}' 2>&1", 40.0)
+    assert "size 4 " in shown, shown
+
+
 def test_jobs_of_an_array_side_by_side(hosts: GridEngine) -> None:
     number = submit(hosts, f"{RUN} census.py 2", 2, "-t", "1-3")
     hosts.ended(number)

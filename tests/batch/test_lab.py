@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 from lab.grid_engine import GridEngine
-from lab.machines import Failed
+from lab.machines import Failed, name_of
 from lab.slurm import Slurm
 
 pytestmark = pytest.mark.batch
@@ -84,3 +85,15 @@ def test_a_deleted_job_is_killed_at_once(grid_engine: GridEngine) -> None:
     grid_engine.assert_empty(time.monotonic())
     grid_engine.ended(number)
     assert "TERM" not in grid_engine.read(f"job.o{number}")
+
+
+@pytest.mark.parametrize("make", [Slurm, GridEngine])
+def test_a_cluster_leaves_the_machine_as_it_was(make: type[Slurm] | type[GridEngine], tmp_path: Path) -> None:
+    places = ("/etc/passwd", "/etc/shadow", "/etc/slurm", "/etc/munge/munge.key", "/var/spool", "/opt", "/home")
+    before = {place: os.stat(place).st_mtime_ns for place in places if os.path.exists(place)}
+    with make(1, tmp_path) as cluster:
+        running = cluster.lab.inside("h1")
+        names = {name_of(pid) for pid in running}
+    assert names & {"slurmd", "sge_execd"}
+    assert not any(name_of(pid) for pid in running)
+    assert {place: os.stat(place).st_mtime_ns for place in before} == before

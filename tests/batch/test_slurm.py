@@ -13,11 +13,13 @@ What Slurm 22.05 does, measured here (proctrack/linuxproc, KillWait 10):
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
+from lab.machines import send
 from lab.slurm import Slurm
 
 from .programs import CENSUS, LONG
@@ -103,6 +105,23 @@ def test_copies_are_refused_in_one_line(nodes: Slurm) -> None:
     assert nodes.exit_code(number) == "2:0"
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["-N2", "--ntasks-per-node=2", "--gres=gpu:2"], {"h1.1": "0", "h1.2": "1", "h2.1": "0", "h2.2": "1"}),
+        (["-N2", "-n4", "--gpus-per-task=1"], {"h1.1": "0", "h1.2": "1", "h2.1": "0", "h2.2": "1"}),
+        (["-N2", "-n2", "--gpus=2"], {"h1.1": "0", "h2.1": "0"}),
+        (["-N2", "-n2", "--gres=gpu:2"], {"h1.1": "0,1", "h2.1": "0,1"}),
+    ],
+    ids=["one-each", "by-task", "by-job", "two-each"],
+)
+def test_gpus_are_given_out_to_workers(nodes: Slurm, options: list[str], expected: dict[str, str]) -> None:
+    number = nodes.batch(f"{RUN} census.py {len(expected)}", *options)
+    assert nodes.ended(number) == "COMPLETED", said(nodes, number)
+    found = re.findall(r"^(h\d\.\d) \d (\S+)$", said(nodes, number), re.M)
+    assert dict(found) == expected
+
+
 def test_jobs_of_an_array_side_by_side(nodes: Slurm) -> None:
     number = nodes.batch(f"{RUN} census.py 2", "--array=1-3", "-N2", "-n2")
     for index in (1, 2, 3):
@@ -148,6 +167,15 @@ def test_scancel_leaves_nothing(nodes: Slurm, launcher: str, word: str) -> None:
     nodes.assert_empty(time.monotonic(), processes_s=KILLED_SECONDS, files_s=FILES_SECONDS)
     assert nodes.ended(number) == "CANCELLED"
     assert ("handled" in said(nodes, number)) is bool(word)
+
+
+@pytest.mark.parametrize("launcher", ["srun", "ssh"])
+def test_nothing_outlives_the_node_of_the_script(nodes: Slurm, launcher: str) -> None:
+    number = nodes.batch(f"exec {RUN} --launcher {launcher} long.py 2000", "-N3", "-n6")
+    nodes.await_text(f"slurm-{number}.out", "under way")
+    send(nodes.processes("h1"), signal.SIGKILL)  # so that on h1 nobody is left who could delete its files
+    nodes.assert_empty(time.monotonic(), ["h2", "h3"], processes_s=KILLED_SECONDS, files_s=FILES_SECONDS)
+    assert not nodes.left()
 
 
 def test_the_time_limit_leaves_nothing(nodes: Slurm) -> None:
