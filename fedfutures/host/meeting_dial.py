@@ -42,14 +42,10 @@ def _first(invitation: Invitation, addresses: Iterable[str], deadline: float, tr
     dialled = {}
     poller = select.poll()
     for address in addresses:
-        connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-        connection.setblocking(False)
         try:
-            with contextlib.suppress(BlockingIOError):
-                connection.connect((address, invitation.port))
+            connection = _begin(address, invitation.port)
         except OSError as error:
             tried.append(f"{address}: {error.strerror}")
-            connection.close()
             continue
         dialled[connection.fileno()] = connection, address
         poller.register(connection, select.POLLOUT)
@@ -67,6 +63,19 @@ def _first(invitation: Invitation, addresses: Iterable[str], deadline: float, tr
         tried.append(f"{address}: no answer")
         connection.close()
     return line
+
+
+def _begin(address: str, port: int) -> socket.socket:
+    """Begin to connect. Raises OSError, as where there is no IPv6."""
+    connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    connection.setblocking(False)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            connection.connect((address, port))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _greet(invitation: Invitation, connection: socket.socket, deadline: float) -> SecureLine | None:

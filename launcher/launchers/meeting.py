@@ -27,6 +27,8 @@ from .certificate import listening_context
 FOLDER = "~/.cache/fedfutures"
 SECRET_BYTES = 32
 VISITORS_AT_MOST = 16
+OLD_SECONDS = 24 * 3600.0
+"""A file that is older belongs to a connector that was killed."""
 VISITOR_SECONDS = 5.0
 """So long somebody who has connected may take to say the secret."""
 WORDS_AT_MOST_BYTES = 1 << 13
@@ -58,7 +60,7 @@ class Meeting:
         self._visitors: list[Visitor] = []
         try:
             port = self._listener.getsockname()[1]
-            names = list(dict.fromkeys([socket.getfqdn(), socket.gethostname()]))
+            names = [socket.gethostname()]  # the full one would be a question to a server that may not answer
             self._write(Invitation(addresses_here(), names, port, certificate, self._secret.decode()))
         except BaseException:
             self._listener.close()
@@ -104,6 +106,7 @@ class Meeting:
 
     def _write(self, invitation: Invitation) -> None:
         self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        _remove_old(self.path.parent)
         draft = self.path.with_name(f".{self.path.name}")
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -139,6 +142,13 @@ def _is_over(visitor: Visitor) -> bool:
         visitor.line.close()
         return True
     return False
+
+
+def _remove_old(folder: Path) -> None:
+    for path in folder.glob("*meeting-*"):
+        with contextlib.suppress(OSError):  # another run may do the same
+            if path.lstat().st_mtime < time.time() - OLD_SECONDS:
+                path.unlink()
 
 
 def _listen() -> socket.socket:

@@ -67,6 +67,12 @@ def test_the_one_who_invites_is_found(host: Host) -> None:
     assert call(replace(host.invitation, addresses=["::1"]))[0]
 
 
+def test_an_address_that_is_none_is_named(host: Host) -> None:
+    found, tried, _ = call(replace(host.invitation, addresses=["fe80::1", "999.1.1.1", "255.255.255.255", "127.0.0.1"]))
+    assert found
+    assert [text.partition(": ")[0] for text in tried] == ["fe80::1", "999.1.1.1", "255.255.255.255"]
+
+
 def test_all_addresses_are_dialled_at_once(host: Host) -> None:
     addresses = ["192.0.2.77", SILENT, "127.0.0.1"]
     found, _, seconds = call(replace(host.invitation, addresses=addresses))

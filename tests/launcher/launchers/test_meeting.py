@@ -145,6 +145,15 @@ def test_others_that_can_be_read_are_named(meeting: Meeting) -> None:
     os.close(read)
 
 
+def test_what_a_killed_connector_has_left_is_removed_in_the_end(tmp_path: Path) -> None:
+    for name, age in (("meeting-1", 2), (".meeting-2", 2), ("meeting-3", 0.5), ("other", 2)):
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (time.time() - age * module.OLD_SECONDS,) * 2)
+    with Meeting(str(tmp_path / "meeting-4")):
+        assert sorted(os.listdir(tmp_path)) == ["meeting-3", "meeting-4", "other"]
+    assert sorted(os.listdir(tmp_path)) == ["meeting-3", "other"]
+
+
 def test_a_folder_that_is_none_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     descriptors = len(os.listdir("/proc/self/fd"))
