@@ -218,5 +218,14 @@ def test_bytes_that_were_asked_for_are_not_more() -> None:
     one.send(b"+more")
     assert other.receive(1) == b"+"
     assert other.receive() == b"more"
+    one.send(b"+\0\0\0\5early")
+    assert other.receive(1) == b"+"
+    (source, push), (pull, sink) = os.pipe(), os.pipe()
+    joint = Joint(other, source, sink, lambda: None)
+    joint.turn(0.0)
+    os.set_blocking(pull, False)
+    assert os.read(pull, 10) == b"early", "what came with the greeting needs no more to come"
+    for descriptor in (source, push, pull, sink):
+        os.close(descriptor)
     one.close()
     other.close()
