@@ -31,7 +31,7 @@ from fedfutures.wire import control
 from fedfutures.wire.control import ControlFrame
 from fedfutures.wire.framing import FrameReader
 
-from ..layout.assemble import Assembly, Request, assemble, request_from
+from ..layout.assemble import Assembly, Facts, Request, assemble, request_from
 from ..remote.links import Announcement, Links, Order
 from ..remote.preflight import HostReport, local_versions, reasons, table
 from ..remote.remote_host import HostState
@@ -303,14 +303,14 @@ class Connector:
         self.notes.keep_facts(working)
         self._show_table({name: settings.workers for name, settings in assembly.settings.items()})
         self._warn_of_many(assembly)
-        self._follow(assembly)
+        self._follow(assembly, working)
         for name, login in self.logins.items():
             login.begin(assembly.settings.get(name))
 
-    def _follow(self, assembly: Assembly) -> None:
+    def _follow(self, assembly: Assembly, facts: Facts) -> None:
         self.assembly = assembly
         self.host_of = {broker.name: broker.host for broker in assembly.tree.nodes.values()}
-        self.links = Links(assembly.tree)
+        self.links = Links(assembly.tree, {name: of_one["launcher"] for name, of_one in facts.items()})
         own = assembly.settings[self.request.local.name]
         hosts = [name for name, settings in assembly.settings.items() if settings.workers]
         self.origin.send(control.RunPlanned(dataclasses.asdict(own), hosts))
@@ -318,7 +318,7 @@ class Connector:
     def _return(self, facts: dict[str, Any]) -> None:
         """Go on with the run of a connector that was killed: the same facts make the same plan."""
         self.notes.keep_facts(facts)  # tells the program that this one is at work
-        self._follow(assembly := assemble(self.request, facts))
+        self._follow(assembly := assemble(self.request, facts), facts)
         self.links.resume(self.notes.places(), time.monotonic())
         for name, login in self.logins.items():
             if name in assembly.settings:

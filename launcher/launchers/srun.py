@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from ..hosts.schedulers.slurm import expand
 from .launcher import SHELL, Launcher
 
-KEPT = frozenset({"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID"})
+KEPT = frozenset({"SLURM_CLUSTERS", "SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID", "SLURM_WORKING_CLUSTER"})
 """All other variables of Slurm describe the job's own steps; srun would take many of them for its options."""
 
 _RESOURCES = re.compile(r" Nodes=(\S+) CPU_IDs=\S* Mem=\S* GRES=(\S*)")

@@ -16,7 +16,7 @@ long goes through ssh, too. Ports that are tried cost the link nothing: it goes 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fedfutures.errors import RemoteProtocolError
@@ -64,9 +64,13 @@ class _LinkProgress:
 
 
 class Links:
-    """All links between the hosts of a run; before the run is planned there are none."""
+    """All links between the hosts of a run; before the run is planned there are none.
 
-    def __init__(self, tree: Tree | None = None) -> None:
+    `launchers`: what has led to each host, for people.
+    """
+
+    def __init__(self, tree: Tree | None = None, launchers: Mapping[str, str] | None = None) -> None:
+        self._launchers = dict(launchers or {})
         links = [] if tree is None else [(tree.nodes[parent], tree.nodes[child]) for parent, child in tree.links()]
         self._links = {(parent.name, child.name): _LinkProgress(parent, child) for parent, child in links}
         self._places: dict[str, BrokerBound] = {}
@@ -156,8 +160,9 @@ class Links:
         elif link.retry is None and self._ports(link) is not None:
             self._wait_for_ports(link, now)
         if back:
-            return [Announcement(f"link {parent} -> {child} has left the ssh connection: its ports work")]
-        return [Announcement(f"link {parent} -> {child} is up{', through ssh' * relayed}")] if news else []
+            return [Announcement(f"link {parent} -> {child} has left the {self._by(link)} connection: its ports work")]
+        way = f", through {self._by(link)}" if relayed else ""
+        return [Announcement(f"link {parent} -> {child} is up{way}")] if news else []
 
     def _try_ports(self, link: _LinkProgress, now: float) -> list[Order | Announcement]:
         self._wait_for_ports(link, now)
@@ -179,6 +184,10 @@ class Links:
         main, meta, subscriber = (f"tcp://{bracketed}:{port}" for port in (places.main, places.meta, places.subscriber))
         return main, meta, subscriber
 
+    def _by(self, link: _LinkProgress) -> str:
+        """Return the launcher by whose connection a link goes where it does not go by ports."""
+        return self._launchers.get(link.child.host, "ssh")
+
     def _of(self, name: str) -> list[_LinkProgress]:
         return [link for ends, link in self._links.items() if name in ends]
 
@@ -195,7 +204,9 @@ class Links:
         parent, child = link.parent, link.child
         if link.relayed:
             link.due = None
-            text = f"link {parent.name} -> {child.name} does not come up through ssh either: {why}; trying on"
+            text = (
+                f"link {parent.name} -> {child.name} does not come up through {self._by(link)} either: {why}; trying on"
+            )
             return [Announcement(text, important=True)]
         link.phase, link.relayed, link.due = "dialling", True, now + DOWN_SECONDS
         if self._ports(link) is not None:
@@ -204,6 +215,6 @@ class Links:
             link.at_ports = None
             self._wait_for_ports(link, now)
         return [
-            Announcement(f"link {parent.name} -> {child.name} goes through the ssh connection ({why})"),
+            Announcement(f"link {parent.name} -> {child.name} goes through the {self._by(link)} connection ({why})"),
             Order(parent.host, RelayBroker(parent.index, child.name, self._places[child.name].key)),
         ]

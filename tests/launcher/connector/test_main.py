@@ -290,7 +290,7 @@ def test_what_this_machines_host_process_sends_and_is_no_frame_ends_the_run_in_o
     run.far.last.heard()
     run.local.write(b"\0\0\0\1\xc1")
     assert run.until(lambda: EndRun() in run.far.last.heard()), "hosts work for nobody"
-    assert any("what is no frame" in left.reason for left in run.origin.of(NoWorkersLeft))
+    assert run.until(lambda: any("what is no frame" in left.reason for left in run.origin.of(NoWorkersLeft)))
 
 
 @pytest.mark.parametrize("number", [1, 2])

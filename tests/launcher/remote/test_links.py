@@ -83,6 +83,13 @@ def test_without_a_session_in_time_the_link_goes_through_ssh():
     assert notes(up) == ["link o.broker -> h.broker is up, through ssh"]
 
 
+def test_the_launcher_by_which_a_link_goes_is_named() -> None:
+    links = Links(plan([HostPlan("o", 1), HOST]), {"h": "srun"})
+    dialled(links)
+    assert notes(links.tick(PORT_SECONDS)) == ["link o.broker -> h.broker goes through the srun connection (no answer)"]
+    assert notes(links.on_state(RELAYED, 4.0)) == ["link o.broker -> h.broker is up, through srun"]
+
+
 def test_where_even_ssh_does_not_help_it_is_said_once():
     links = links_of()
     dialled(links)
