@@ -92,6 +92,7 @@ def test_salloc_on_a_host_that_is_not_in_the_job(nodes: Slurm) -> None:
     ids=["a-step-in-salloc", "srun-pty", "the-interactive-step"],
 )
 def test_a_terminal_on_the_first_node_has_the_whole_job(nodes: Slurm, command: str) -> None:
+    nodes.forbid_ssh()  # else ssh would do where the step of the terminal keeps srun from the processors
     shown = on_terminal(nodes, command, f"{RUN} census.py 4")
     assert "size 4 h1=3 h2=1" in shown.splitlines(), shown
 
