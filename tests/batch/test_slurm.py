@@ -84,6 +84,7 @@ def test_a_batch_script_runs_on_all_that_was_allocated(
 def test_salloc_on_a_host_that_is_not_in_the_job(nodes: Slurm) -> None:
     shown = nodes.run("h1", f"salloc -w h2,h3 -N2 -n4 {RUN} census.py 4 2>&1", 30.0)
     assert "size 4 h2=3 h3=1" in shown.splitlines(), shown
+    nodes.assert_empty(time.monotonic())
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ from .namespaces import Namespaces, Site
 
 USER = "lab"
 UID = 4711
+RUNTIME = f"/run/user/{UID}"
+"""The folder of the user's logins, on h1 alone. Slurm takes its name from the environment of steps and scripts."""
 SHELL = "/bin/bash"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 PLACES = ("/tmp", "/dev/shm", "/var/tmp", "/run")
@@ -36,6 +38,7 @@ for place in {closed}; do chmod o+x $place 2>/dev/null || :; done
 echo '{user}:x:{uid}:{uid}::{home}:{shell}' >>/etc/passwd
 echo '{user}:x:{uid}:' >>/etc/group
 echo '{user}:*:19000:0:99999:7:::' >>/etc/shadow
+[ $(hostname) != {first} ] || (install -d /run/user; install -d -m 700 -o {user} {runtime})
 """
 
 Self = TypeVar("Self", bound="Cluster")
@@ -86,7 +89,9 @@ class Cluster:
 
     def _user_script(self) -> str:
         closed = " ".join(f"'{place}'" for place in _closed())
-        return USER_SCRIPT.format(user=USER, uid=UID, shell=SHELL, home=self.home, closed=closed)
+        return USER_SCRIPT.format(
+            user=USER, uid=UID, shell=SHELL, home=self.home, closed=closed, runtime=RUNTIME, first=self.hosts[0]
+        )
 
     # -------------------------------------------------------------------------------------------------------------- use
 
@@ -180,7 +185,9 @@ class Cluster:
         """Return the user's files on hosts, each as host and path, in all places that are a host's own."""
         found = []
         for host in filter(self.lab.is_up, self.hosts if hosts is None else hosts):
-            script = f"find {' '.join(PLACES)} -xdev -user {USER} ! -path {self.home} 2>/dev/null || :"
+            script = (
+                f"find {' '.join(PLACES)} -xdev -user {USER} ! -path {self.home} ! -path {RUNTIME} 2>/dev/null || :"
+            )
             found += [f"{host}: {path}" for path in self.lab.run(host, script).split("\n") if path]
         return found
 
@@ -197,7 +204,9 @@ class Cluster:
         """Kill all that the user still has on any host: a test that failed leaves nothing to the next one."""
         for host in filter(self.lab.is_up, self.hosts):
             machines.send(self.processes(host), signal.SIGKILL)
-            self.lab.run(host, f"find {' '.join(PLACES)} -xdev -user {USER} ! -path {self.home} -delete || :")
+            self.lab.run(
+                host, f"find {' '.join(PLACES)} -xdev -user {USER} ! -path {self.home} ! -path {RUNTIME} -delete || :"
+            )
 
     # -------------------------------------------------------------------------------------------------------------- ssh
 
