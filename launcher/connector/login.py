@@ -270,7 +270,8 @@ class Login:
     def _on_hello(self, hello: HostHello) -> bool:
         """Return whether the host is compatible."""
         self._hello = hello
-        failure, warnings = check_compatible(self.name, hello, self._ours, self._way.by_hand)
+        way, home = self._way.by_hand, self._way.client.shares_home
+        failure, warnings = check_compatible(self.name, hello, self._ours, way, shares_home=home)
         if failure is not None:
             self._fail(failure)
             return False

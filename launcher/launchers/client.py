@@ -29,7 +29,7 @@ class CommandClient(Client):
 
     def __init__(self, launcher: Launcher) -> None:
         super().__init__()
-        self.name = launcher.name
+        self.name, self.shares_home = launcher.name, not launcher.passes_streams
         self._launcher = launcher
         self._answer: str | None = None
         self._asking = threading.Lock()

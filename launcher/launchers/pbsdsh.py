@@ -21,7 +21,10 @@ _COUNT = re.compile(r"[\[:]")
 
 
 class Pbsdsh(Launcher):
-    """``-n``: the place of the node in the job's file of nodes, from 0; a node stands there once for each processor."""
+    """``-n``: the place of the node in the job's file of nodes, from 0; a node stands there once for each processor.
+
+    By hand a shell joins the words and reads them, as with ssh; what they print is in the output of the job.
+    """
 
     name = "pbsdsh"
     scheduler = "PBS"
@@ -35,7 +38,7 @@ class Pbsdsh(Launcher):
     def by_hand(self, host: str) -> str:
         """As that of :class:`Launcher`."""
         program = shlex.quote(f'$1=="{host.partition(".")[0]}"{{print NR-1;exit}}')
-        return f'pbsdsh -n "$(awk -F"[.:[]" {program} "${NODES}")" --'
+        return f"""pbsdsh -n "$(awk -F'[.:[]' {program} "${NODES}")" -- sh -c 'eval "$*"' -"""
 
 
 def place_of(host: str, nodes: Sequence[str]) -> int | None:

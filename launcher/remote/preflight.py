@@ -28,16 +28,17 @@ def local_versions() -> HostHello:
 
 
 def check_compatible(
-    host: str, hello: HostHello, ours: HostHello, ssh: str = ""
+    host: str, hello: HostHello, ours: HostHello, ssh: str = "", *, shares_home: bool = False
 ) -> tuple[Failure | None, list[Failure]]:
     """Return why a host cannot take part, None if it can, and warnings.
 
     `ours` are the local versions; `ssh` is how people run a command there, if not by ``ssh HOST``.
+    `shares_home`: that gets no input from here, but the home is the same.
     """
     assert ours.python is not None
     assert ours.fedfutures is not None
     if hello.prolog is not None:
-        return failures.prolog_missing(host, hello.prolog, ssh), []
+        return failures.prolog_missing(host, hello.prolog, ssh, shares_home=shares_home), []
     if hello.python is None or hello.python < (3, 10):
         found = [f"{hello.executable} ({_version(hello.python)})"] if hello.python else list(hello.tried)
         return failures.NO_PYTHON(host, ssh=ssh, tried=", ".join(found) or "nothing"), []
@@ -46,7 +47,8 @@ def check_compatible(
         versions = {"theirs": _version(hello.python), "ours": _version(ours.python), "minor": _version(ours.python[:2])}
         return failures.OTHER_PYTHON(host, ssh=ssh, executable=executable, **versions), []
     same = hello.fedfutures == ours.fedfutures
-    install = failures.install(host, executable, ours.fedfutures, ssh, again=same and hello.protocol != ours.protocol)
+    again = same and hello.protocol != ours.protocol
+    install = failures.install(host, executable, ours.fedfutures, ssh, again=again, shares_home=shares_home)
     if hello.fedfutures is None:
         error = hello.error or "no reason given"
         return failures.FEDFUTURES_MISSING(host, error, executable=executable, install=install), []

@@ -32,6 +32,7 @@ class Client:
     """
 
     name = "ssh"
+    shares_home = False  # hosts have the home of here, and a command that people type gets no input from here
 
     def __init__(
         self, config_file: str | None = None, *, host_key_policy: str = "reject", seconds: float = CONNECT_SECONDS

@@ -233,10 +233,11 @@ def authentication_failed(place: Place, tried: str, detail: str = "") -> Failure
     return AUTHENTICATION_FAILED(place, detail, user=place.user or "the user", tried=tried)
 
 
-def prolog_missing(host: str, prolog: str, ssh: str = "") -> Failure:
+def prolog_missing(host: str, prolog: str, ssh: str = "", *, shares_home: bool = False) -> Failure:
     """Return the failure of a host that lacks the file to be sourced first."""
     path = f"~/{shlex.quote(prolog[2:])}" if prolog.startswith("~/") and prolog[2:] else shlex.quote(prolog)
-    return PROLOG_MISSING(host, ssh=ssh, prolog=prolog, path=path, write=f"cat > {path}")
+    failure = PROLOG_MISSING(host, ssh=ssh, prolog=prolog, path=path, write=f"cat > {path}")
+    return replace(failure, remedy=f"ls -l {path}", hints=()) if shares_home else failure
 
 
 def ended_early(host: str, errors: str, noise: str = "", ssh: str = "", way: str = "ssh") -> Failure:
@@ -279,13 +280,20 @@ def _last_words(text: str) -> tuple[str, str]:
     return "\n".join(said), f"; it said: {' / '.join(line.strip() for line in said)}" if said else ""
 
 
-def install(host: str, executable: str, ours: str, ssh: str = "", *, again: bool = False) -> str:
+def install(
+    host: str, executable: str, ours: str, ssh: str = "", *, again: bool = False, shares_home: bool = False
+) -> str:
     """Return the command that installs the fedfutures of here on a host: it is on no index, so its wheel is sent.
 
-    again: the same version is there, and pip would leave it.
+    again: the same version is there, and pip would leave it. shares_home: no input goes there, but its home is ours.
     """
     wheel = wheel_name(ours)
     force = "--force-reinstall --no-deps " if again else ""
-    there = f"cat > {wheel} && {shlex.quote(executable)} -m pip install {force}./{wheel}"
+    make, pip = (
+        f"{shlex.quote(sys.executable)} -m fedfutures_launcher.wheel",
+        f"{shlex.quote(executable)} -m pip install",
+    )
     by = ssh or f"ssh {shlex.quote(host)}"
-    return f"{shlex.quote(sys.executable)} -m fedfutures_launcher.wheel | {by} {shlex.quote(there)}"
+    if shares_home:
+        return f"{make} ~ && {by} {shlex.quote(f'{pip} {force}~/{wheel}')}"
+    return f"{make} | {by} {shlex.quote(f'cat > {wheel} && {pip} {force}./{wheel}')}"

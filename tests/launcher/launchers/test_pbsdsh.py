@@ -46,7 +46,17 @@ def test_by_hand_the_shell_finds_the_same_line(host: str, place: str, file: str)
         ["/bin/sh", "-c", f"pbsdsh() {{ printf '%s ' \"$@\"; }}; {line} hostname"],
         capture_output=True, text=True, check=True, env={"PBS_NODEFILE": file, "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
-    assert found.stdout == f"-n {place} -- hostname "
+    assert found.stdout == f'-n {place} -- sh -c eval "$*" - hostname '
+
+
+@pytest.mark.parametrize("words", ["hostname -s", "'echo \"a  b\" && echo $((1 + 2))'", "command -v sh", "echo '~/x'"])
+def test_by_hand_a_shell_reads_the_words_as_with_ssh(words: str, file: str) -> None:
+    def out(line: str) -> str:
+        command = ["/bin/sh", "-c", f'pbsdsh() {{ shift 3; "$@" </dev/null; }}; {line}']
+        variables = {"PBS_NODEFILE": file, "PATH": "/usr/bin:/bin", "HOME": "/home"}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=variables).stdout
+
+    assert out(f"{Pbsdsh().by_hand('n1')} {words}") == out(f'ssh() {{ shift; sh -c "$*"; }}; ssh n1 {words}') != ""
 
 
 def test_outside_of_a_job_it_is_no_launcher(tmp_path: Path) -> None:

@@ -124,3 +124,15 @@ def test_commands_name_the_way_that_was_gone() -> None:
         failure, _ = check_compatible("h1", hello, OURS, "ssh -F /c -p 2222 ann@h1.lab.org")
         assert failure is not None
         assert "ssh -F /c -p 2222 ann@h1.lab.org " in failure.remedy
+
+
+def test_where_no_input_goes_there_the_shared_home_has_the_wheel() -> None:
+    hello = HostHello((3, 11, 2), executable="/opt/py/bin/python3", error="ModuleNotFoundError")
+    failure, _ = check_compatible("h1", hello, OURS, "pbsdsh -n 3 -- sh -c 'eval \"$*\"' -", shares_home=True)
+    assert failure is not None
+    make, there = failure.remedy.split(" && ")
+    assert make.endswith(" -m fedfutures_launcher.wheel ~")
+    assert there.startswith("pbsdsh -n 3 -- sh -c 'eval \"$*\"' - '/opt/py/bin/python3 -m pip install ~/fedfutures-")
+    failure, _ = check_compatible("h1", HostHello(None, prolog="~/my env"), OURS, "pbsdsh", shares_home=True)
+    assert failure is not None
+    assert (failure.remedy, failure.hints) == ("ls -l ~/'my env'", ())
