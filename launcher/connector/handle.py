@@ -27,6 +27,8 @@ from fedfutures.wire.control import (
 )
 
 from ..layout.assemble import Request
+from .life_signs import LifeSigns
+from .notes import Notes
 
 CONNECTOR = f"{__package__}.main"
 WHAT = "the connector, which keeps the ssh connections,"
@@ -47,6 +49,8 @@ class ConnectorHandle(HostHandle):
         self._is_planned = False
         self._notes: dict[str, Any] = {}  # which a connector leaves for the next one
         self._ready: HostReady | None = None  # of the host process that lives
+        self._signs = LifeSigns()
+        self._neighbours: set[str] = set()  # the Brokers on other hosts that this machine's dial
         super().__init__(request.settings, python=command, is_planned=False)
         command = main_command(CONNECTOR, [sys.executable], [], _ROOT)
         try:
@@ -68,6 +72,7 @@ class ConnectorHandle(HostHandle):
             self._is_planned = True
             self._of_the_run = {"size": plan.size, "hosts": frame.hosts}
             self.settings.count_workers(plan.size, plan.hosts)
+            self._neighbours = {name for names in plan.neighbours for name in names}
             self._begin(plan)
         elif isinstance(frame, KeepNote):
             self._note(frame)
@@ -104,10 +109,12 @@ class ConnectorHandle(HostHandle):
             hear(heard, frame)
 
         def on_ended(status: str) -> None:
+            self._signs.show(Notes(self._notes, lambda frame: None).places(), self._neighbours)
             how = how_ended(status)
             hear(heard, Notice(f"the connector {how}; another one logs in to the hosts again. Futures go on meanwhile"))
 
         why = self._connector.serve(take, on_ended, self._resume, lambda: 0)
+        self._signs.close()
         if self._connector.is_ending:  # it may have been killed before it could tell the hosts
             self._connector.start_last([*self._resume(), EndRun()], take)
         else:

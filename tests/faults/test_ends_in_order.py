@@ -19,7 +19,7 @@ from hosts.ground import Ground
 from hosts.test_ends import heard
 from lab import Machine, Rootless
 from lab.fixtures import need
-from lab.machines import below, wait_until
+from lab.machines import below, children, wait_until
 
 pytestmark = pytest.mark.host
 
@@ -95,23 +95,25 @@ def test_hosts_end_with_the_whole_launching_side(number: int, ground: Ground) ->
     assert "Traceback" not in errors
 
 
-def test_the_connector_alone_is_waited_for_though_a_login_takes_its_time(ground: Ground) -> None:
+@pytest.mark.parametrize("victims", [["connector"], ["connector", "host process"]])
+def test_the_program_is_waited_for_though_a_login_takes_its_time(victims: list[str], ground: Ground) -> None:
     process = under_way(ground, "-n", "3")
     before = {left for left in ground.left() if comm(left).startswith("fedfut-")}
     slow = ground.lab.directory / "slow"
     slow.touch()
     try:
-        connector = next(pid for pid in below(process.pid) if comm(pid) == "fedfut-connect")
-        os.kill(connector, signal.SIGKILL)
+        for pid in children(process.pid):
+            if ("connector" if comm(pid) == "fedfut-connect" else "host process") in victims:
+                os.kill(pid, signal.SIGKILL)
         assert process.stderr is not None
         for line in process.stderr:
-            assert "started again" not in line
+            assert "host h1: started again" not in line
             if "host h1: connected again" in line:
                 break
         else:
             raise AssertionError("it did not come back")
         assert len(before) == 4, "a Broker and a Worker on each host"
-        assert before <= set(ground.left())
+        assert before <= set(ground.left()), "they are those of before"
     finally:
         slow.unlink()
         process.kill()
