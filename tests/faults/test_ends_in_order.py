@@ -24,7 +24,7 @@ from lab.machines import below, children, wait_until
 pytestmark = pytest.mark.host
 
 GONE_SECONDS, FILES_SECONDS = 2.0, 5.0
-LOGIN_SECONDS = 2.5
+LOGIN_SECONDS = 2.0
 IN_JOB = {"LSB_JOBID": "7"}
 ALL_HOSTS = """
     import sys, time
