@@ -45,5 +45,5 @@ class Launcher:
         return dict(environ)
 
     def by_hand(self, host: str) -> str:
-        """Return the words that people put in front of a command to run it on a host."""
+        """Return the words that people put in front of a command, so that a shell on a host reads it."""
         raise NotImplementedError

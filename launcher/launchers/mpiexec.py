@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..ssh.texts.failures import IN_A_SHELL
 from .launcher import SHELL, Launcher
 
 UNBOUND = {"OMPI_MCA_hwloc_base_binding_policy": "none", "PRTE_MCA_hwloc_default_binding_policy": "none"}
@@ -27,4 +28,4 @@ class Mpiexec(Launcher):
 
     def by_hand(self, host: str) -> str:
         """As that of :class:`Launcher`."""
-        return f"mpiexec -n 1 -host {host}"
+        return f"mpiexec -n 1 -host {host}{IN_A_SHELL}"

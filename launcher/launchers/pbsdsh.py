@@ -38,7 +38,7 @@ class Pbsdsh(Launcher):
     def by_hand(self, host: str) -> str:
         """As that of :class:`Launcher`."""
         program = shlex.quote(f'$1=="{host.partition(".")[0]}"{{print NR-1;exit}}')
-        return f"""pbsdsh -n "$(awk -F'[.:[]' {program} "${NODES}")" -- sh -c 'eval "$*"' -"""
+        return f"""pbsdsh -n "$(awk -F'[.:[]' {program} "${NODES}")" --{failures.IN_A_SHELL}"""
 
 
 def place_of(host: str, nodes: Sequence[str]) -> int | None:

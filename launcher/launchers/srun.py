@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from ..hosts.schedulers.slurm import expand
+from ..ssh.texts.failures import IN_A_SHELL
 from .launcher import SHELL, Launcher
 
 KEPT = frozenset({"SLURM_CLUSTERS", "SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOBID", "SLURM_WORKING_CLUSTER"})
@@ -43,7 +44,7 @@ class Srun(Launcher):
 
     def by_hand(self, host: str) -> str:
         """As that of :class:`Launcher`."""
-        return f"srun --overlap -N1 -n1 -w {host}"
+        return f"srun --overlap -N1 -n1 -w {host}{IN_A_SHELL}"
 
 
 def _devices_of(host: str, answer: str) -> list[str]:

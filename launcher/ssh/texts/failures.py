@@ -78,6 +78,9 @@ class Place:
         return self.address or self.host
 
 
+IN_A_SHELL = """ sh -c 'eval "$*"' -"""
+"""The end of what people put in front of a command where no shell would read its words there, as with srun."""
+
 _CONVERSIONS: dict[str, Callable[[str], str]] = {
     "q": shlex.quote,
     "c": lambda text: f": {text}" if text else "",
@@ -95,7 +98,10 @@ class _Formatter(string.Formatter):
 
 
 class Wording(NamedTuple):
-    """A row of the table: texts with fields, among them ``at``, a :class:`Place`. Calling it makes the failure."""
+    """A row of the table: texts with fields, among them ``at``, a :class:`Place`. Calling it makes the failure.
+
+    ``{ssh}`` stands in front of what a shell is to read on the host, ``{run}`` in front of a plain command.
+    """
 
     kind: str
     text: str
@@ -107,7 +113,8 @@ class Wording(NamedTuple):
         """Return the failure of a host; `ssh` is how people run a command there, if not by ``ssh HOST``."""
         place = Place(at) if isinstance(at, str) else at
         known = {"at": place, "detail": detail, "way": "ssh", **facts}
-        known["ssh"] = ssh or f"ssh {shlex.quote(place.host)}"
+        by_hand = ssh or f"ssh {shlex.quote(place.host)}"
+        known |= {"ssh": by_hand, "run": by_hand.removesuffix(IN_A_SHELL)}
         text, remedy, more = (_Formatter().vformat(part, (), known) for part in (self.text, self.remedy, self.detail))
         return Failure(self.kind, text, remedy, more, self.hints)
 
@@ -142,17 +149,17 @@ JUMP_FAILED = Wording(
 NO_SUCH_EXECUTABLE = Wording(
     "no such executable", "{at.host}: the ssh client {executable!r} cannot be started: {detail}",
     "command -v {executable!q}", "without --ssh-executable, no ssh client is needed")
-LOST = Wording("lost", "{at.host}: the {way} connection was lost{detail!c}", "{ssh} uptime")
+LOST = Wording("lost", "{at.host}: the {way} connection was lost{detail!c}", "{run} uptime")
 LAUNCHER_MISSING = Wording(
     "launcher missing", "{at.host}: the launcher {executable!r} cannot be started: {detail}",
     "command -v {executable!q}", "", ("--launcher takes ssh, srun, qrsh, mpiexec, blaunch, pbsdsh, or a command",))
 LAUNCHER_REFUSED = Wording(
-    "launcher refused", "{at.host}: {way} ended before the host was ready{said}", "{ssh} hostname")
+    "launcher refused", "{at.host}: {way} ended before the host was ready{said}", "{run} hostname")
 LAUNCHER_SILENT = Wording(
-    "launcher silent", "{at.host}: nothing was heard through {way} within {seconds:.0f} s{said}", "{ssh} hostname",
+    "launcher silent", "{at.host}: nothing was heard through {way} within {seconds:.0f} s{said}", "{run} hostname",
     "", ("where that answers late: --start-timeout SECONDS",))
 LAUNCHER_UNFIT = Wording(
-    "launcher unfit", "{at.host}: Python has started there, but {why}{said}", "echo ok | {ssh} cat",
+    "launcher unfit", "{at.host}: Python has started there, but {why}{said}", "echo ok | {run} cat",
     "", ("a launcher must pass on standard input and output, byte for byte and at once",))
 
 NOT_IN_JOB = Wording(
@@ -203,8 +210,8 @@ PROLOG_MISSING = Wording(
     "prolog missing", "{at.host}: the prolog {prolog} cannot be read there", "{ssh} {write!q} < {path}",
     "this sends the file of that name from here")
 ENDED_EARLY = Wording(
-    "ended early", "{at.host}: the command on that host ended before it was ready{said}", "{ssh} true")
-NO_HELLO = Wording("no hello", "{at.host}: {why}", "{ssh} true | head -c 1000")
+    "ended early", "{at.host}: the command on that host ended before it was ready{said}", "{run} true")
+NO_HELLO = Wording("no hello", "{at.host}: {why}", "{run} true | head -c 1000")
 NONSENSE = Wording(
     "lost", "{at.host}: something was written among what the host process says", "{ssh} 'sleep 5' </dev/null",
     "look for commands in the background of its shell's start-up files")

@@ -37,7 +37,7 @@ def test_the_ways_to_a_host_in_a_job() -> None:
     n1, n2, n3 = request.hosts
     n3.site = "n1"
     assert [(way.name, way.by_hand) for way in ways.to(n1)] == [
-        ("srun", "srun --overlap -N1 -n1 -w n1"), ("ssh", "ssh n1"),
+        ("srun", """srun --overlap -N1 -n1 -w n1 sh -c 'eval "$*"' -"""), ("ssh", "ssh n1"),
     ]  # fmt: skip
     assert [[way.name for way in ways.to(host)] for host in (n2, n3)] == [["ssh"], ["ssh"]]
     assert len({way.client for host in (n1, n2, n3) for way in ways.to(host)}) == 2, "one for each launcher"

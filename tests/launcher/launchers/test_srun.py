@@ -19,7 +19,7 @@ def test_the_step_shares_its_node_and_is_bound_to_no_core() -> None:
         "srun", "--overlap", "--nodes=1", "--ntasks=1", "--nodelist=n1", "--unbuffered", "--mpi=none", "/bin/sh",
         "-c", "exec x",
     ]  # fmt: skip
-    assert Srun().by_hand("n1") == "srun --overlap -N1 -n1 -w n1"
+    assert Srun().by_hand("n1") == """srun --overlap -N1 -n1 -w n1 sh -c 'eval "$*"' -"""
 
 
 def test_a_host_of_a_heterogeneous_job_is_found_in_its_component() -> None:

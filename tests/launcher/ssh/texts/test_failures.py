@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import string
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from fedfutures_launcher.ssh.texts import failures
 from fedfutures_launcher.ssh.texts.failures import Failure, Place, Wording
 
 WORDINGS = {name: row for name, row in vars(failures).items() if isinstance(row, Wording)}
-ALWAYS = {"at", "detail", "ssh", "way"}
+ALWAYS = {"at", "detail", "ssh", "way", "run"}
 PLACE = Place("h1", "10.0.0.1", 2222, "ann", "/c")
 FACTS: dict[str, Any] = {
     "seconds": 3.0, "tries": 3, "cause": Failure("timeout", "door: no answer", "ssh door"),
@@ -85,6 +86,15 @@ def test_keys_of_hosts() -> None:
     assert "shows another ed25519 key, which is not the one in /a b:3" in changed.text
     assert changed.remedy == "ssh-keygen -R '[h1]:2222' -f '/a b'"
     assert failures.host_key_changed(PLACE, "h1", "", "", "").remedy == "ssh-keygen -R h1"
+
+
+def test_plain_commands_need_no_shell_of_a_launcher() -> None:
+    srun = f"srun -w h1{failures.IN_A_SHELL}"
+    assert failures.LOST("h1", ssh=srun, way="srun").remedy == "srun -w h1 uptime"
+    python = failures.OTHER_PYTHON("h1", ssh=srun, executable="/py", theirs="3.10", ours="3.11", minor="3.11")
+    assert python.remedy == """srun -w h1 sh -c 'eval "$*"' - command -v python3.11"""
+    ls = failures.NO_PYTHON("h1", ssh=f"env{failures.IN_A_SHELL}", tried="python3").remedy
+    assert subprocess.run(ls, shell=True, capture_output=True, timeout=10).stdout, "a shell has read the patterns"
 
 
 def test_a_prolog_keeps_its_tilde() -> None:
