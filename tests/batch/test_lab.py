@@ -77,16 +77,6 @@ def test_grid_engine_gives_slots_of_all_hosts_and_starts_there(grid_engine: Grid
     assert grid_engine.exit_code(number) == 3
 
 
-def test_a_deleted_job_is_killed_at_once(grid_engine: GridEngine) -> None:
-    lines = "trap 'echo TERM' TERM; setsid sleep 600 & qrsh -inherit $(sed -n '2s/ .*//p' $PE_HOSTFILE) 'echo up; cat'"
-    number = grid_engine.batch(lines + " < <(sleep 600)", "-pe", "mpi", "2")
-    grid_engine.await_text(f"job.o{number}", "up")
-    grid_engine.run("h1", f"qdel {number}")
-    grid_engine.assert_empty(time.monotonic())
-    grid_engine.ended(number)
-    assert "TERM" not in grid_engine.read(f"job.o{number}")
-
-
 @pytest.mark.parametrize("make", [Slurm, GridEngine])
 def test_a_cluster_leaves_the_machine_as_it_was(make: type[Slurm] | type[GridEngine], tmp_path: Path) -> None:
     places = ("/etc/passwd", "/etc/shadow", "/etc/slurm", "/etc/munge/munge.key", "/var/spool", "/opt", "/home")

@@ -208,7 +208,7 @@ def test_a_requeued_job_computes_what_is_missing(nodes: Slurm) -> None:
 
 
 def test_a_node_that_dies_is_done_without(nodes: Slurm) -> None:
-    number = nodes.batch(f"exec {RUN} --grace 3 long.py 150", "-N3", "--no-kill")
+    number = nodes.batch(f"exec {RUN} --grace 1 long.py 90", "-N3", "--no-kill")
     nodes.await_text(f"slurm-{number}.out", "under way")
     nodes.power_off("h3")
     try:
