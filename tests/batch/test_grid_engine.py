@@ -29,7 +29,8 @@ pytestmark = pytest.mark.batch
 
 RUN = "python -m fedfutures"
 KILLED_SECONDS = 2.0
-FILES_SECONDS = 5.0
+FILES_SECONDS = 8.0
+"""The files are in the job's TMPDIR, which Grid Engine deletes itself when it has noted the end: 3 to 6 s later."""
 
 
 @pytest.fixture
