@@ -387,12 +387,20 @@ class Relay(threading.Thread):
             end.close()
 
 
-def test_an_address_of_another_machine_cannot_be_bound(ends: Ends) -> None:
-    down = ends.make("down", "192.0.2.1")
+def test_what_is_no_address_cannot_be_bound(ends: Ends) -> None:
+    down = ends.make("down", "no address")
     assert set(down.bound) == {"key", "error"}
-    assert down.bound["error"].startswith("cannot listen at 192.0.2.1: ")
+    assert down.bound["error"].startswith("cannot listen at no address: ")
     down.far.allow("up", make_keys().public)
     assert down.told[1:] == []
+
+
+def test_a_host_that_others_know_by_an_address_of_none_of_its_own_listens_everywhere(ends: Ends) -> None:
+    """As behind a translation of addresses: the neighbour that dials knows the way."""
+    down = ends.make("down", "192.0.2.1")
+    assert down.bound["address"] == "192.0.2.1"
+    with socket.create_connection(("127.0.0.1", down.bound["main"]), timeout=5):
+        pass
 
 
 # -- what a neighbour may say ------------------------------------------------------------------------------------------
