@@ -13,7 +13,6 @@ from fedfutures.sizes import size_of, size_of_worker
 
 from ..arguments.parser import Parser
 from ..arguments.splitting import BadLine, Splitter
-from ..launchers.table import launcher_of
 
 USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
 EPILOG = (
@@ -118,6 +117,8 @@ def _argument(item: Field[Any]) -> dict[str, Any]:
 
 def _launcher(text: str) -> str:
     """Check the name of a launcher, or a command."""
+    from ..launchers.table import launcher_of  # with what leads to other hosts: most runs have none
+
     try:
         launcher_of(text)
     except ValueError as error:

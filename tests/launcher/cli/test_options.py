@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,3 +210,18 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr() == (f"fedfutures {fedfutures.__version__}\n", "")
+
+
+def test_what_leads_to_other_hosts_is_loaded_only_for_them() -> None:
+    program = (
+        "import sys; from fedfutures_launcher.cli.options import parse; parse(sys.argv[1:]); "
+        "print(sorted({name.split('.')[1] for name in sys.modules if name.startswith('fedfutures_launcher.')}))"
+    )
+
+    def loaded(*words: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True, timeout=30
+        ).stdout
+
+    assert loaded("prog.py") == "['arguments', 'cli']\n"
+    assert "'launchers'" in loaded("--launcher", "srun", "prog.py")
