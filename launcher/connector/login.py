@@ -177,10 +177,8 @@ class Login:
             elif action is HostAction.HANG_UP:
                 self._hang_up()
             elif action is HostAction.LEAVE_OUT and failure is not None:
-                self._failure, self.facts = (
-                    with_other_ways(hinted(failure, self.spec, self._request), self._tried),
-                    None,
-                )
+                self.facts = None
+                self._failure = with_other_ways(hinted(failure, self.spec, self._request), self._tried)
             elif action is HostAction.SEND_PROBE and line is not None:
                 line.send(Probe())
             elif action is HostAction.SEND_SETTINGS and line is not None and self._settings is not None:

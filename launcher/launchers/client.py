@@ -146,13 +146,17 @@ def _wait_for(process: subprocess.Popen[bytes], until: float, wakes: Sequence[in
 
 def _has_failed(process: subprocess.Popen[bytes]) -> bool:
     """Whether a process that has ended did so with another code than 0, or by a signal."""
-    ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    ended = _end_of(process)
     return ended is not None and ended.si_status != 0
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has ended; it is not reaped, so its id still stands for its group."""
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return _end_of(process) is not None
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> os.waitid_result | None:
+    """Return how it has ended, if it has; it is not reaped, so its id still stands for its group."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

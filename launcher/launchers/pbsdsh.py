@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..hosts.schedulers.pbs import entries_of
 from ..ssh.configuration import Unusable
 from ..ssh.texts import failures
 from .launcher import SHELL, Launcher
@@ -63,7 +64,7 @@ def _index(host: str, environ: Mapping[str, str]) -> int:
     if NODES not in environ:
         raise Unusable(failures.NOT_IN_JOB(host, variable=NODES))
     try:
-        nodes = Path(environ[NODES]).read_text().replace(",", " ").split()
+        nodes = entries_of(Path(environ[NODES]).read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise Unusable(failures.NODES_UNREADABLE(host, str(error), file=environ[NODES])) from None
     if (place := place_of(host, nodes)) is None:

@@ -21,7 +21,7 @@ def allocation(environ: Mapping[str, str], read: Read, _: bool) -> Allocation | 
     """Return what PBS has given to this job; None: this is no job of PBS. Raises BadHosts."""
     if "PBS_NODEFILE" not in environ:
         return Allocation("PBS", []) if "PBS_JOBID" in environ else None
-    entries = [_entry(environ, word) for line in lines(environ, "PBS_NODEFILE", read) for word in _words(line)]
+    entries = [_entry(environ, word) for line in lines(environ, "PBS_NODEFILE", read) for word in entries_of(line)]
     if not entries:
         raise bad(environ, "PBS_NODEFILE", "the file names no hosts")
     hosts = sums(environ, "PBS_NODEFILE", [(host, count or 1) for host, count in entries])
@@ -38,8 +38,13 @@ def allocation(environ: Mapping[str, str], read: Read, _: bool) -> Allocation | 
     return allocated("PBS", dict.fromkeys(hosts, processors), 1, note=note)
 
 
-def _words(line: str) -> list[str]:
-    return [word for word in re.split(r"[\s,]+", line) if word]
+def entries_of(text: str) -> list[str]:
+    """Return the entries of a file of nodes, or of a line of it.
+
+    >>> entries_of("h1,h2[0]\\nh3:4")
+    ['h1', 'h2[0]', 'h3:4']
+    """
+    return text.replace(",", " ").split()
 
 
 def _entry(environ: Mapping[str, str], word: str) -> tuple[str, int | None]:

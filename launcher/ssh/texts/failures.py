@@ -296,10 +296,8 @@ def install(
     """
     wheel = wheel_name(ours)
     force = "--force-reinstall --no-deps " if again else ""
-    make, pip = (
-        f"{shlex.quote(sys.executable)} -m fedfutures_launcher.wheel",
-        f"{shlex.quote(executable)} -m pip install",
-    )
+    make = f"{shlex.quote(sys.executable)} -m fedfutures_launcher.wheel"
+    pip = f"{shlex.quote(executable)} -m pip install"
     by = ssh or f"ssh {shlex.quote(host)}"
     if shares_home:
         return f"{make} ~ && {by} {shlex.quote(f'{pip} {force}~/{wheel}')}"
