@@ -1,5 +1,14 @@
 """Programs of jobs. Texts: the user writes them into the home."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from lab.cluster import Cluster
+
+C = TypeVar("C", bound=Cluster)
+
 CENSUS = """
     import collections
     import os
@@ -55,3 +64,12 @@ LONG = """
         print("right" if found == list(range(count)) else "wrong", flush=True)
 """
 """Naps of 0.1 s, each written down in the home; says when 20 are done, and at the end whether all results are right."""
+
+
+def with_programs(cluster: C) -> Iterator[C]:
+    """Give a test a cluster that has the programs in its home; ssh is permitted again when it is over."""
+    cluster.write("census.py", CENSUS)
+    cluster.write("long.py", LONG)
+    (cluster.home / "ran.txt").unlink(missing_ok=True)
+    yield cluster
+    cluster.permit_ssh()

@@ -23,7 +23,7 @@ import pytest
 from lab.grid_engine import GridEngine
 from lab.machines import name_of, wait_until
 
-from .programs import CENSUS, LONG
+from .programs import with_programs
 
 pytestmark = pytest.mark.batch
 
@@ -36,11 +36,7 @@ FILES_SECONDS = 8.0
 @pytest.fixture
 def hosts(grid_engine: GridEngine) -> Iterator[GridEngine]:
     """The Grid Engine, with the programs in the home."""
-    grid_engine.write("census.py", CENSUS)
-    grid_engine.write("long.py", LONG)
-    (grid_engine.home / "ran.txt").unlink(missing_ok=True)
-    yield grid_engine
-    grid_engine.permit_ssh()
+    yield from with_programs(grid_engine)
 
 
 def said(engine: GridEngine, number: int) -> str:

@@ -19,16 +19,6 @@ NODES = ["h1", "h1", "h2", "h2", "h3", "h3"]
 PBSDSH = "python -m fedfutures --launcher pbsdsh"
 
 
-def test_a_job_reaches_its_hosts_by_pbsdsh(standins: Standins) -> None:
-    out, _ = standins.run_in(standins.pbs_job(NODES), f"{PBSDSH} census.py h1,h2,h3")
-    assert out == "6 h1 h2 h3\n"
-
-
-def test_where_ssh_is_refused_pbsdsh_is_tried_by_itself(standins: Standins) -> None:
-    out, _ = standins.run_in(standins.pbs_job(NODES), "python -m fedfutures census.py h1,h2,h3")
-    assert out == "6 h1 h2 h3\n"
-
-
 def test_a_home_of_its_own_is_said_to_be_the_cause(standins: Standins) -> None:
     standins.lab.run("h3", f"mount -t tmpfs -o mode=777 none {standins.home}")
     try:

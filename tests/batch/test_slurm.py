@@ -22,7 +22,7 @@ import pytest
 from lab.machines import send
 from lab.slurm import Slurm
 
-from .programs import CENSUS, LONG
+from .programs import with_programs
 
 pytestmark = pytest.mark.batch
 
@@ -34,11 +34,7 @@ FILES_SECONDS = 5.0
 @pytest.fixture
 def nodes(slurm: Slurm) -> Iterator[Slurm]:
     """The Slurm, with the programs in the home."""
-    slurm.write("census.py", CENSUS)
-    slurm.write("long.py", LONG)
-    (slurm.home / "ran.txt").unlink(missing_ok=True)
-    yield slurm
-    slurm.permit_ssh()
+    yield from with_programs(slurm)
 
 
 def said(slurm: Slurm, number: int | str) -> str:

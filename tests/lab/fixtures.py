@@ -42,6 +42,7 @@ def rootless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
 
 
 Made = TypeVar("Made", Namespaces, Slurm, GridEngine)
+Batch = TypeVar("Batch", Slurm, GridEngine)
 
 
 def namespaces(make: Callable[[], Made]) -> Made:
@@ -69,12 +70,17 @@ def two_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespaces]:
         yield lab
 
 
+def _cluster(kind: type[Batch], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
+    """Make a batch system of three hosts for a fixture."""
+    need(*kind.needs)
+    with namespaces(lambda: kind(3, tmp_path_factory.mktemp("cluster"))) as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     """A Slurm of three nodes, for the session; tests take the fixture ``slurm``."""
-    need(*Slurm.needs)
-    with namespaces(lambda: Slurm(3, tmp_path_factory.mktemp("slurm"))) as made:
-        yield made
+    yield from _cluster(Slurm, tmp_path_factory)
 
 
 @pytest.fixture
@@ -87,9 +93,7 @@ def slurm(slurm_cluster: Slurm) -> Iterator[Slurm]:
 @pytest.fixture(scope="session")
 def grid_engine_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GridEngine]:
     """A Grid Engine of three hosts, for the session; tests take the fixture ``grid_engine``."""
-    need(*GridEngine.needs)
-    with namespaces(lambda: GridEngine(3, tmp_path_factory.mktemp("grid_engine"))) as made:
-        yield made
+    yield from _cluster(GridEngine, tmp_path_factory)
 
 
 @pytest.fixture
