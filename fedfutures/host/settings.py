@@ -52,6 +52,7 @@ class Settings:
     life: int = 0  # how often the host process was started again
     in_job: bool = False  # of a batch system, which ends a run on all hosts at once
     memory_per_worker: int = 0  # how many bytes each may use, with all that it has started; 0: any number
+    server: str = ""  # where the host server listens that says how many Workers this run has; "": all of them
 
     def count_workers(self, size: int, hosts: int) -> None:
         """Set the number of Workers of the whole Federation, and of hosts that have some."""

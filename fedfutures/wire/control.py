@@ -349,12 +349,43 @@ class NoWorkersLeft:
     reason: Text
 
 
+@dataclass(slots=True)
+class ResizeHost:
+    """Launching side or host server to host process: have so many Workers from now on.
+
+    Workers start at once; those that are too many finish what they run, and end.
+    """
+
+    workers: int
+
+
+@dataclass(slots=True)
+class WorkersWanted:
+    """Broker to host process: so many Workers of this Broker could have something to run now."""
+
+    broker: str
+    count: int
+
+
+@dataclass(slots=True)
+class RunReport:
+    """Host process of a joined run to the host server: so many Workers it has, and could use. Answered by ResizeHost.
+
+    The first one enters the run in the host server's allotment, and the end of the connection takes it out.
+    """
+
+    run: str  # its name: unique, and the same at each report
+    wanted: int
+    workers: int  # that live, those that are ending included
+    program: Text = ""  # what runs, for people
+
+
 ControlFrame = (
     Probe | BeginHost | DialBroker | RelayBroker | AcceptBroker | HoldOutput | Heartbeat | EndRun | ProbeReply
     | HostReady | BrokerRestarted | BrokerGivenUp | WorkerOutput | WorkerEnded | BrokerBound | BrokerAccepts | LinkState
     | ExpectPeers | NoMoreWorkers | OpenStream | StreamData | StreamCredit | CloseStream | BeginRun | HostTable
     | Notice | StartRefused | NoWorkersLeft | HostProcessGone | WorkerStopped | WorkerContinued | TryPorts
-    | HostLeaves | RunPlanned | KeepNote | StandInWanted | EndWorker
+    | HostLeaves | RunPlanned | KeepNote | StandInWanted | EndWorker | ResizeHost | WorkersWanted | RunReport
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

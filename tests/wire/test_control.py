@@ -41,7 +41,9 @@ from fedfutures.wire.control import (
     Probe,
     ProbeReply,
     RelayBroker,
+    ResizeHost,
     RunPlanned,
+    RunReport,
     StandInWanted,
     StartRefused,
     StreamCredit,
@@ -51,6 +53,7 @@ from fedfutures.wire.control import (
     WorkerEnded,
     WorkerOutput,
     WorkerStopped,
+    WorkersWanted,
 )
 from fedfutures.wire.framing import pack
 
@@ -98,6 +101,9 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (KeepNote("n", {"a": 1}), "9323a16e81a16101"),
     (StandInWanted("h.broker"), "9224a8682e62726f6b6572"),
     (EndWorker("h.1", 3, [7], True), "9525a3682e31039107c3"),
+    (ResizeHost(3), "922603"),
+    (WorkersWanted("h.broker", 2), "9327a8682e62726f6b657202"),
+    (RunReport("r1", 2, 1, "p.py"), "9528a272310201a4702e7079"),
 ]
 DIRECTIONS = ("Origin", "connector", "host process", "Broker", "launching side", "Either way")
 
