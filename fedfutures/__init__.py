@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 
 from .host import starting
+from .version import __version__
 
 TYPE_CHECKING = False  # and no import of typing: a typing.py in the working directory would be found first
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     IS_RUNNING: bool
     SIZE: int
     logger: Logger
-
-__version__ = "0.1.0"
 
 __all__ = [
     "IS_ORIGIN", "IS_RUNNING", "SIZE", "Executor", "Future", "Hosts", "Retries", "__version__", "changed", "errors",
@@ -53,7 +52,10 @@ _PLACES = {
 }
 
 
-starting.compose("fedfutures.host_process", lambda: importlib.import_module("fedfutures_launcher.connector.start"))
+starting.compose(
+    "fedfutures.host_process", "fedfutures.keeper_process",
+    lambda: importlib.import_module("fedfutures_launcher.connector.start"),
+)  # fmt: skip
 """What the parts start is said here: they know of nothing that stands above them."""
 
 

@@ -87,6 +87,9 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
     memory_per_worker:
         How much memory each Worker may use, in bytes or as "1.5G". A Future that makes its Worker use more raises
         :class:`~fedfutures.errors.OutOfMemory`; see :doc:`limits`.
+    join:
+        The name of a standing Federation, which ``fedfutures up NAME`` has started: the Workers are its own, at most
+        `max_workers` of them; see :doc:`standing`.
     pending_bytes:
         How much memory the Futures that wait may hold in this process, by default a quarter of it. Above that
         ``submit`` waits until some are done; see :doc:`limits`.
@@ -104,7 +107,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         mode: Literal["parallel", "serial"] = "parallel", checkpoint: str | PathLike[str] | None = None,
         walltime: float | str | None = None, walltime_margin: float | str | None = None,
         output: str | PathLike[str] | None = None, memory_per_worker: int | str | None = None,
-        pending_bytes: int | str | None = None, **unknown: Any,
+        pending_bytes: int | str | None = None, join: str | None = None, **unknown: Any,
     ) -> None:  # fmt: skip
         refuse(unknown, mp_context)
         hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(host_names(hosts))
@@ -112,7 +115,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         room = None if pending_bytes is None else size_of(pending_bytes, "pending_bytes")
         bounds = *checked_times(walltime, walltime_margin), room
         memory = size_of_worker(memory_per_worker)
-        own = initializer, max_tasks_per_child, hosts, walltime, output, memory_per_worker
+        own = initializer, max_tasks_per_child, hosts, walltime, output, memory_per_worker, join
         self._shutdown = False
         self._shutdown_lock = threading.Lock()
         self._federation: Federation | None = None
@@ -126,16 +129,16 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             self._node = kept(Serial(), self._keeper)
             if initializer is not None:
                 safe_points.apply(initializer, *initargs)
-        elif current.node is not None and own == (None,) * 6:
+        elif current.node is not None and own == (None,) * 7:
             self._node = kept(current.node, self._keeper) if self._keeper else current.kept_node or current.node
             self._mine = weakref.WeakSet()
         elif not current.is_origin:
             raise NotSupportedHere(
-                "an Executor made inside a Future joins the Federation it runs in; initializer, "
-                "max_tasks_per_child, hosts, walltime, output and memory_per_worker belong to the one that started it"
+                "an Executor made inside a Future joins the Federation it runs in; initializer, max_tasks_per_child, "
+                "hosts, join, walltime, output and memory_per_worker belong to the one that started it"
             )
         else:
-            more = max_tasks_per_child, brokers, hosts, bounds, output, memory
+            more = max_tasks_per_child, brokers, hosts, bounds, output, memory, join
             self._federation = _started(max_workers, initializer, initargs, *more)
             self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()
@@ -359,6 +362,7 @@ def _started(
     max_workers: int | None, initializer: Callable[..., object] | None, initargs: tuple[Any, ...],
     max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None,
     bounds: tuple[float | None, float | None, int | None], output: str | PathLike[str] | None, memory: int,
+    join: str | None,
 ) -> Federation:  # fmt: skip
     walltime = walltime_here(*bounds[:2], "walltime=")
     postponing.install()
@@ -377,13 +381,19 @@ def _started(
         from .output_files import FiledOutput
 
         files = FiledOutput(output)
-    handle = _start(settings, hosts, max_workers)
+    handle = _start(settings, hosts, max_workers) if join is None else _joined(join, settings, max_workers)
     # Only now the rest is loaded, while the host process loads its own.
     from .federation import Federation
 
     return Federation(
         handle, prefix=False, initargs=initargs, walltime=walltime, output=files, pending_bytes=bounds[2]
     )  # fmt: skip
+
+
+def _joined(name: str, settings: Settings, workers: int | None) -> HostHandle:
+    from ..standing.joining import joined_handle
+
+    return joined_handle(name, settings, workers)
 
 
 def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> HostHandle:

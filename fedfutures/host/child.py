@@ -13,16 +13,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from .. import failpoints, limits
 from ..errors import RemoteProtocolError
 from ..program import records
 from ..supervision.overruns import AloneFuture
 from ..wire.control import ControlFrame
-from .connector_side import ConnectorSide
 from .crash_cells import SPOOL_BYTES, CrashCells
-from .directories import Hold
 from .frame_line import FrameLine
 from .lines import Lines
 from .settings import Settings
@@ -32,6 +30,13 @@ _F_SETPIPE_SZ = 1031  # fcntl has a name for it from Python 3.10 on, but not eve
 PIPE_BYTES = 1 << 18
 ChildMain = Callable[[Settings, dict[str, Any], str, int, CrashCells, int], None]
 """What a forked child runs: (settings, facts of the host, name, control pipe, crash cells, descriptor of the dump)."""
+
+
+class HasDescriptors(Protocol):
+    """What a forked child closes: descriptors of the host process's own."""
+
+    def let_go(self) -> None:
+        """Close them."""
 
 
 class Child:
@@ -121,7 +126,7 @@ class Child:
 @failpoints.failing("host.fork", errno.EAGAIN)
 def fork_child(
     role: str, main: ChildMain, name: str, slot: int, settings: Settings, facts: dict[str, Any],
-    others: Iterable[Child | Hold | ConnectorSide], former: FormerState, poller: select.poll,
+    others: Iterable[HasDescriptors], former: FormerState, poller: select.poll,
 ) -> Child:  # fmt: skip
     """Fork a Broker or a Worker, which runs `main`; return in the host process only. Workers restore `former`.
 
@@ -192,9 +197,7 @@ def report_end(error: BaseException, dump: int) -> int:
     return 1
 
 
-def _become(
-    role: str, control: int, outputs: list[int], others: Iterable[Child | Hold | ConnectorSide], former: FormerState
-) -> None:
+def _become(role: str, control: int, outputs: list[int], others: Iterable[HasDescriptors], former: FormerState) -> None:
     """Drop the parent's signal handlers and descriptors, in the child.
 
     Signals that were ignored when the run started stay ignored, as under ``nohup`` or a shell's ``&``. A Broker ends

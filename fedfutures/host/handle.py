@@ -68,13 +68,14 @@ class HostHandle:
     """The host process of this machine, which is started again, in the same directories, when it ends too early.
 
     `command`: another process that behaves like one; it is not started again. `is_planned`: the settings are whole.
+    `start`: starts the host process elsewhere than from here (:mod:`~fedfutures.standing.joining`).
     """
 
     what = "the host process"
 
     def __init__(
         self, settings: Settings, *, python: Sequence[str] | None = None, command: Sequence[str] | None = None,
-        pass_fds: Sequence[int] = (), is_planned: bool = True,
+        pass_fds: Sequence[int] = (), is_planned: bool = True, start: Callable[..., Any] | None = None,
     ) -> None:  # fmt: skip
         self.settings = self._plan = settings
         self.facts: dict[str, Any] = {}
@@ -84,7 +85,7 @@ class HostHandle:
         self._threads: list[threading.Thread] = []
         self._host = KeptProcess(
             self.what, command or command_here(settings, python), START_SECONDS, pass_fds=pass_fds,
-            is_kept=command is None,
+            is_kept=command is None, start=start,
         )  # fmt: skip
         self._processes = [self._host]
         _handles.add(self)

@@ -28,13 +28,16 @@ READ_BYTES = failpoints.size("program.read", 1 << 18)
 class KeptProcess:
     """One process after the other, at the same place; `is_kept`: whether it is started again.
 
-    `what` names it in texts; `ready_seconds`: so much time has each one until :meth:`note_ready`.
+    `what` names it in texts; `ready_seconds`: so much time has each one until :meth:`note_ready`. `start`
+    starts one, if `command` is not to be run here.
     """
 
     def __init__(
-        self, what: str, command: Sequence[str], ready_seconds: float, *, pass_fds: Sequence[int] = (), is_kept: bool
-    ) -> None:
+        self, what: str, command: Sequence[str], ready_seconds: float, *, pass_fds: Sequence[int] = (), is_kept: bool,
+        start: Callable[..., subprocess.Popen[bytes]] | None = None,
+    ) -> None:  # fmt: skip
         self.what, self.command = what, list(command)
+        self._start = start or self._start_here
         self._ready_seconds = ready_seconds
         self._reader = FrameReader()
         self._saying = threading.Lock()
@@ -42,7 +45,7 @@ class KeptProcess:
         self._lives = Lives(pass_fds) if is_kept else None
         self._process = self._start(pass_fds=pass_fds)
 
-    def _start(self, **options: Any) -> subprocess.Popen[bytes]:
+    def _start_here(self, **options: Any) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
                 self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, bufsize=0,

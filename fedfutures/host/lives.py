@@ -53,8 +53,11 @@ class Lives:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):  # it has closed its pipe, so it hears nobody any more
                 os.kill(process.pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):  # the program has reaped it
-                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            with contextlib.suppress(ChildProcessError, subprocess.TimeoutExpired):  # the program has reaped it
+                if isinstance(process, subprocess.Popen):
+                    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+                else:  # somebody else's child
+                    process.wait(END_SECONDS)
                 end_session(process.pid, END_SECONDS)
             end_all(mark)
         code = process.wait()

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     """Imports and returns what starts Federations over several hosts; only programs that name hosts need it."""
 
 host_module = ""  # the module whose ``main()`` is a host process
+keeper_module = ""  # that of a keeper
 
 
-def compose(host: str, launcher: Callable[[], Any]) -> None:
-    """Set the module of host processes, and what loads the launcher."""
-    global host_module, load_launcher
-    host_module, load_launcher = host, launcher
+def compose(host: str, keeper: str, launcher: Callable[[], Any]) -> None:
+    """Set the modules of host processes and keepers, and what loads the launcher."""
+    global host_module, keeper_module, load_launcher
+    host_module, keeper_module, load_launcher = host, keeper, launcher

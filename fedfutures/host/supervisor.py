@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import os
 import select
 import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from .. import limits
-from ..program.shadows import before_the_standard_library, loaded, shadowed
 from ..supervision.actions import (
     AbandonWorker,
     AbortWorker,
@@ -46,10 +43,12 @@ from ..wire.control import (
     HostLeaves,
     HostReady,
     Notice,
+    NoWorkersLeft,
+    ResizeHost,
     WorkerStopped,
 )
 from ..wire.framing import FrameReader
-from .child import Child, ChildMain, fork_child
+from .child import Child, ChildMain, HasDescriptors, fork_child
 from .connector_side import ConnectorSide
 from .control import HostControl
 from .directories import Hold, remove_abandoned, usual_places
@@ -59,7 +58,9 @@ from .memory_limits import MemoryLimits
 from .output import Outputs
 from .reattach import LaunchingSide
 from .relay import Relay
+from .server_line import ServerLine
 from .settings import Settings
+from .shadowing import with_shadowed
 from .system import (
     FormerState,
     remove_tree,
@@ -108,6 +109,8 @@ class Supervisor:
         self.relay = Relay(self.run_directory, self.connector.send, self.poller)
         self.control = HostControl(self.machine, self.relay, self.connector.send, self._worker_named)
         self.outputs = Outputs(self.poller, self._send)
+        run, program = f"{settings.host}-{os.getpid()}-{os.urandom(4).hex()}", "".join(settings.argv[:1])
+        self.server = ServerLine(settings.server, run, program, self.poller)
         self.ending = False
         self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -124,7 +127,7 @@ class Supervisor:
             self._act(self.machine.begin_brokers(time.monotonic()))
             self._send(self._ready())
             self.worker_main = self.load_worker()
-            self._look_beside_the_program()
+            self.settings = with_shadowed(self.settings)
             gc.freeze()
             self._act(self.machine.begin())
             remove_abandoned([*map(os.path.dirname, self._directories()), *usual_places()])
@@ -134,16 +137,6 @@ class Supervisor:
                 self._wait()
         finally:
             self._end()
-
-    def _look_beside_the_program(self) -> None:
-        """Find modules of the program that this process has loaded others in place of: Workers unload those first."""
-        if self.settings.code:
-            names = sorted(loaded() & {*self.settings.beside})
-        else:
-            names = shadowed(before_the_standard_library(self.settings.path))
-        self.settings = replace(self.settings, shadowed=names)
-        if names:
-            importlib.import_module("cloudpickle")  # before a cloudpickle.py of the program can take its place
 
     def _ready(self) -> HostReady:
         """Return the facts of this host."""
@@ -181,7 +174,7 @@ class Supervisor:
 
     def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> Child:
         facts = facts_of(self._ready(), broker) | {"slot": slot}
-        others: list[Child | Hold | ConnectorSide] = [*self.children.values(), self.hold, self.connector]
+        others: list[HasDescriptors] = [*self.children.values(), self.hold, self.connector, self.server]
         child = fork_child(role, main, name, slot, self.settings, facts, others, self.former, self.poller)
         self.children[child.pid] = child
         self.outputs.add(child)
@@ -282,7 +275,9 @@ class Supervisor:
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        parts = self.machine, self.looks, self.leaving, self.drain, self.launching_side, self.time_limits
+        parts = (
+            self.machine, self.looks, self.leaving, self.drain, self.launching_side, self.time_limits, self.server
+        )  # fmt: skip
         times = [part.next_deadline() for part in parts]
         deadlines = [at for at in (*times, self.outputs.deadline()) if at is not None]
         seconds = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
@@ -299,6 +294,7 @@ class Supervisor:
             if text := self.leaving.tick(now):
                 self._send(Notice(text))
             self._drain(now)
+            self.server.report(len(self._workers()), len(self._workers()), now)
 
     def _drain(self, now: float) -> None:
         """Leave the run if this process was told to: end the Workers in order, and then this host."""
@@ -329,6 +325,8 @@ class Supervisor:
                 self.control.send_again()
         elif (frames := self.connector.serve(descriptor, events, self.control.send_again)) is not None:
             self._on_frames(frames)
+        elif (frames := self.server.serve(descriptor, events, time.monotonic())) is not None:
+            self._on_server_frames(frames)
         elif not self.relay.serve(descriptor, events):
             self._serve_child(descriptor, events)
 
@@ -343,6 +341,15 @@ class Supervisor:
             self._act(actions)
         self.ending = self.ending or self.control.has_ended
         self._pace_output()
+
+    def _on_server_frames(self, frames: list[ControlFrame]) -> None:
+        """Do what the host server says."""
+        for frame in frames:
+            if isinstance(frame, NoWorkersLeft):
+                self._send(frame)
+                self.ending = True
+            elif isinstance(frame, ResizeHost):
+                self._act(self.control.on_frame(frame))
 
     def _serve_child(self, descriptor: int, events: int) -> None:
         """Read the output or the control pipe of a child, and send it what did not fit before."""

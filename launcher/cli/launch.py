@@ -54,6 +54,8 @@ def launch(options: Options) -> NoReturn:
     own = refuse_copies(options)
     program = programs.load(options)
     point_out(options, program)
+    if options.join is not None:
+        launch_joined(options, program, options.join)
     named = hosts.names or hosts.file is not None
     if named or (own is None and scheduler_of(os.environ) is not None):
         launch_far(options, program)
@@ -79,6 +81,15 @@ def launch_here(options: Options, program: programs.Program, settings: Settings,
     for text in () if options.quiet else room.warnings_of(settings, facts):
         print(f"fedfutures: {text}", file=sys.stderr)
     run(options, program, settings, lambda: HostHandle(settings, python=command))
+
+
+def launch_joined(options: Options, program: programs.Program, name: str) -> NoReturn:
+    """Run the program on a standing Federation."""
+    from fedfutures.standing.joining import joined_handle
+
+    check(options)
+    settings, command = at_home(settings_for(options, program, options.workers or 1), options.hosts)
+    run(options, program, settings, lambda: joined_handle(name, settings, options.workers, command))
 
 
 def launch_far(options: Options, program: programs.Program) -> NoReturn:

@@ -46,6 +46,7 @@ class Options:
     output: str | None
     pending_bytes: int | None
     each: bool
+    join: str | None
     dry_run: bool
 
 
@@ -90,6 +91,9 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     add("--pending-bytes", type=_bytes, metavar="N",
         help="how much memory Futures that wait may hold in the program (4G, 500M): above that submit waits until "
              "some are done; default: a quarter of it")  # fmt: skip
+    add("--join", metavar="NAME",
+        help="run on the standing Federation of this name, which `fedfutures up NAME` has started; -n: at most so many "
+             "of its Workers")  # fmt: skip
     add("--each", action="store_true",
         help="where srun, mpiexec or the like has started several copies of this command: a run of its own in each, on "
              "the processors of that copy alone")  # fmt: skip
@@ -179,6 +183,8 @@ def parse(arguments: list[str]) -> Options:
         parser.error("no program given")
     if hosts.names and hosts.file is not None:
         parser.error("--hosts and --hostfile exclude each other")
+    if options.join is not None and (hosts.names or hosts.file is not None or options.each):
+        parser.error("--join means the hosts of a standing Federation, so it excludes --hosts, --hostfile and --each")
     if options.each and (hosts.names or hosts.file is not None):
         parser.error("--each means the processors of this copy, so it excludes --hosts and --hostfile")
     try:

@@ -36,6 +36,30 @@ def _error(arguments: list[str]) -> int:
     return error.main(arguments)
 
 
+def _up(arguments: list[str]) -> int:
+    from . import up
+
+    return up.main(arguments)
+
+
+def _down(arguments: list[str]) -> int:
+    from . import down
+
+    return down.main(arguments)
+
+
+def _list(arguments: list[str]) -> int:
+    from . import listing
+
+    return listing.main_of_list(arguments)
+
+
+def _status(arguments: list[str]) -> int:
+    from . import listing
+
+    return listing.main_of_status(arguments)
+
+
 def _help(arguments: list[str]) -> int:
     from . import help
 
@@ -44,8 +68,12 @@ def _help(arguments: list[str]) -> int:
 
 VERBS = {
     "checkpoint": Verb("show what a checkpoint has, remove results from it, or export them", _checkpoint),
+    "down": Verb("end a standing Federation", _down),
     "error": Verb("explain an error of fedfutures by its name, or list all of them", _error),
     "help": Verb("explain a verb, or list all of them", _help),
+    "list": Verb("list the standing Federations", _list),
+    "status": Verb("show a standing Federation", _status),
+    "up": Verb("start a standing Federation, which programs join", _up),
 }
 RESERVED = {"explain": "it will explain Futures; in a program, fedfutures.explain(future) does so now"}
 """Verbs of a later version, and what to say of them."""

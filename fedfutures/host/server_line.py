@@ -1,0 +1,88 @@
+"""A joined run's line to its host server: what it has and could use, and how many Workers it may have.
+
+The host server may be killed: the run goes on with the Workers that it has, and reports to the next host server as soon
+as that is at the door.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+
+from ..errors import RemoteProtocolError
+from ..wire.control import ControlFrame, ResizeHost, RunReport
+from .frame_line import FrameLine
+from .greeting import Greeting, line
+
+AGAIN_SECONDS = 0.25
+
+
+class ServerLine:
+    """The line of `run`, which runs `program`, to the host server behind `door`; "": this is no joined run."""
+
+    def __init__(self, door: str, run: str, program: str, poller: select.poll) -> None:
+        self._door, self._run, self._program, self._poller = door, run, program, poller
+        self._connection: socket.socket | None = None
+        self._line: FrameLine | None = None
+        self._greeting = Greeting()
+        self._due: float | None = None  # when to come to the door again
+        self._said: tuple[int, ...] = ()  # wanted, workers, told
+        self._told = 0  # how often the host server has said how many Workers this run may have
+
+    def report(self, wanted: int, workers: int, now: float) -> None:
+        """Say how many Workers this run could use here, and has; that is sent if it is news, and somebody hears it."""
+        said = wanted, workers, self._told
+        if not self._door or (said == self._said and self._line is not None):
+            return
+        self._said = said
+        if self._line is None and (self._due is None or now >= self._due):
+            self._come(now)
+        if self._line is not None:
+            self._line.send(RunReport(self._run, *said, self._program))
+
+    def next_deadline(self) -> float | None:
+        """Return when to call :meth:`report` if nothing happens."""
+        return self._due
+
+    def serve(self, descriptor: int, events: int, now: float) -> list[ControlFrame] | None:
+        """Return what the host server says; None: the descriptor belongs to somebody else."""
+        if self._line is None or descriptor != self._line.read:
+            return None
+        if events & select.POLLOUT:
+            self._line.flush()
+        data = self._line.receive() if events & ~select.POLLOUT else None
+        with contextlib.suppress(RemoteProtocolError):
+            if data is None:
+                return []
+            if data:
+                frames = self._line.reader.feed(self._greeting.feed(data))
+                self._told += sum(isinstance(frame, ResizeHost) for frame in frames)
+                return frames
+        self._leave(now)
+        return []
+
+    def _come(self, now: float) -> None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(self._door)
+            connection.sendall(line())
+        except OSError:
+            connection.close()
+            self._due = now + AGAIN_SECONDS
+            return
+        self._due, self._connection, self._greeting, self._told = None, connection, Greeting(), 0
+        self._line = FrameLine(connection.fileno(), connection.fileno(), self._poller)
+
+    def _leave(self, now: float) -> None:
+        assert self._line is not None
+        assert self._connection is not None
+        self._line.let_go()
+        self._connection.close()
+        self._line = self._connection = None
+        self._due = now + AGAIN_SECONDS
+
+    def let_go(self) -> None:
+        """Close the descriptor in a process that the host process has forked."""
+        if self._connection is not None:
+            self._connection.close()

@@ -1,0 +1,1 @@
+"""Standing Federations: they outlive programs, and programs join them (docs/standing.rst)."""

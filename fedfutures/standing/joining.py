@@ -1,0 +1,230 @@
+"""A program joins a standing Federation: it finds the keeper, and has host processes forked by host servers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import IO, Any
+
+from ..errors import RemoteProtocolError, StartFailed
+from ..host.greeting import Greeting, OtherVersion, line
+from ..host.handle import HostHandle, command_here
+from ..host.settings import Settings
+from ..host.system import processors
+from ..wire.control import (
+    ControlFrame,
+    HostProcessEnded,
+    HostStarted,
+    ServerStatus,
+    StartHost,
+    StartRefused,
+    StatusWanted,
+)
+from ..wire.framing import FrameReader, pack
+from .identity import identity
+from .places import Place, names
+from .status import Status, status_from
+
+ANSWER_SECONDS = 10.0
+CODE_SECONDS = 0.5
+
+
+class Visit:
+    """A connection to the door of a host server, from outside; it blocks, for a bounded time.
+
+    Raises StartFailed where nobody is there, or fedfutures of another version.
+    """
+
+    def __init__(self, door: str, name: str) -> None:
+        self._name = name
+        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._connection.settimeout(ANSWER_SECONDS)
+        self._reader, self._greeting = FrameReader(), Greeting()
+        self._frames: list[ControlFrame] = []
+        try:
+            self._connection.connect(door)
+            self._connection.sendall(line())
+        except OSError:
+            self._connection.close()
+            raise StartFailed(
+                f"the standing Federation {name} has no keeper any more; try: fedfutures up {name}", 3
+            ) from None  # fmt: skip
+
+    def ask(self, frame: ControlFrame, streams: Sequence[int] = ()) -> ControlFrame:
+        """Send a frame, and descriptors with it; return the answer."""
+        try:
+            data = pack(frame)
+            sent = socket.send_fds(self._connection, [data], streams) if streams else 0
+            self._connection.sendall(data[sent:])
+            return self.hear()
+        except OSError:
+            raise StartFailed(f"the keeper of {self._name} does not answer", 3) from None
+
+    def say(self, frame: ControlFrame) -> None:
+        """Send a frame that has no answer."""
+        with contextlib.suppress(OSError):
+            self._connection.sendall(pack(frame))
+
+    def hear(self) -> ControlFrame:
+        """Return the next frame. Raises OSError at the end, and when it does not come in time."""
+        while not self._frames:
+            data = self._connection.recv(1 << 16)
+            if not data:
+                raise ConnectionResetError("the keeper has gone")
+            try:
+                self._frames += self._reader.feed(self._greeting.feed(data))
+            except OtherVersion as error:
+                raise StartFailed(
+                    f"the keeper of {self._name} is fedfutures {error.theirs}, and this program has another version. "
+                    f"Take it down and start it again: fedfutures down {self._name}", 2
+                ) from None  # fmt: skip
+        return self._frames.pop(0)
+
+    def wait_for_end(self, seconds: float) -> bool:
+        """Whether the other side hangs up within so many seconds."""
+        self._connection.settimeout(seconds)
+        with contextlib.suppress(OSError, RemoteProtocolError, StartFailed):
+            while True:
+                self.hear()
+        try:
+            return self._connection.recv(1) == b""
+        except OSError as error:
+            return not isinstance(error, TimeoutError)
+
+    def last_frame(self, seconds: float) -> ControlFrame | None:
+        """Return what comes within so many seconds."""
+        self._connection.settimeout(seconds)
+        with contextlib.suppress(OSError, RemoteProtocolError, StartFailed):
+            return self.hear()
+        return None
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+
+def status_of(name: str) -> Status:
+    """Return what the keeper of a standing Federation says. Raises StartFailed."""
+    place = Place(name)
+    record = place.record()
+    if record is None:
+        others = names()
+        stand = f"; these stand: {', '.join(others)}" if others else ""
+        raise StartFailed(f"no Federation named {name} stands on this machine{stand}; try: fedfutures up {name}", 2)
+    place.check()
+    visit = Visit(record["door"], name)
+    try:
+        answer = visit.ask(StatusWanted())
+    finally:
+        visit.close()
+    if not isinstance(answer, ServerStatus):
+        raise StartFailed(f"the keeper of {name} has answered by {type(answer).__name__}", 3)
+    return status_from(answer.status)
+
+
+class ForkedProcess:
+    """A host process that a host server has forked for this program, with the interface of ``subprocess.Popen``.
+
+    Its standard input and output are pipes of this program's, as those of a process that it has started itself.
+    """
+
+    def __init__(self, visit: Visit, start: StartHost) -> None:
+        self._visit = visit
+        self.returncode: int | None = None
+        theirs_in, ours_in = os.pipe2(os.O_CLOEXEC)
+        ours_out, theirs_out = os.pipe2(os.O_CLOEXEC)
+        self.stdin: IO[bytes] = os.fdopen(ours_in, "wb", 0)
+        self.stdout: IO[bytes] = os.fdopen(ours_out, "rb", 0)
+        try:
+            answer = visit.ask(start, [theirs_in, theirs_out, 2, *start.descriptors])
+            if isinstance(answer, StartRefused):
+                raise StartFailed(answer.reason, answer.exit_code)
+            if not isinstance(answer, HostStarted):
+                raise StartFailed(f"the host server has answered by {type(answer).__name__}")
+        except BaseException:
+            self.stdin.close()
+            self.stdout.close()
+            visit.close()
+            raise
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+        self.pid = answer.pid
+        self._file = -1
+        with contextlib.suppress(OSError):  # it has ended already
+            self._file = os.pidfd_open(self.pid)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, and return its exit code, or a signal's number below 0. Raises TimeoutExpired."""
+        if self.returncode is not None:
+            return self.returncode
+        if self._file >= 0:
+            poller = select.poll()
+            poller.register(self._file, select.POLLIN)
+            if not poller.poll(None if timeout is None else timeout * 1000):
+                raise subprocess.TimeoutExpired("the host process", timeout or 0.0)
+            os.close(self._file)
+            self._file = -1
+        frame = self._visit.last_frame(CODE_SECONDS)
+        self._visit.close()
+        # A host server that was killed says nothing: nor is then known that it was the host process's own fault.
+        self.returncode = frame.code if isinstance(frame, HostProcessEnded) else -signal.SIGKILL
+        return self.returncode
+
+    def kill(self) -> None:
+        """Kill it."""
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
+def starter(name: str, door: str, command: Sequence[str], python: Sequence[str] | None) -> Callable[..., Any]:
+    """Return what starts a host process of this program at a host server, each time that it is called.
+
+    command: starts one without a host server. `python`: of :class:`~fedfutures.host.handle.HostHandle`.
+    """
+
+    def start(
+        env: dict[str, str] | None = None, cwd: str | None = None, pass_fds: Sequence[int] = ()
+    ) -> ForkedProcess:  # fmt: skip
+        environment = dict(os.environ if env is None else env)
+        directory = cwd
+        if directory is None:
+            with contextlib.suppress(OSError):
+                directory = os.getcwd()
+        frame = StartHost(
+            identity(environment, python), {str(place): word for place, word in enumerate(command)}, environment,
+            directory or "", _umask(), list(pass_fds),
+        )  # fmt: skip
+        return ForkedProcess(Visit(door, name), frame)
+
+    return start
+
+
+def _umask() -> int:
+    """Return the umask of this process, which other threads may use at any time (proc_pid_status(5))."""
+    with contextlib.suppress(OSError), open("/proc/self/status") as file:
+        for row in file:
+            if row.startswith("Umask:"):
+                return int(row.split()[1], 8)
+    return 0o077
+
+
+def joined_handle(
+    name: str, settings: Settings, workers: int | None, python: Sequence[str] | None = None
+) -> HostHandle:  # fmt: skip
+    """Return the handle of a run in a standing Federation; it has at most `workers` Workers. Raises StartFailed."""
+    status = status_of(name)
+    slots = status.hosts[status.host]
+    count = min(workers or slots, slots)
+    settings = replace(
+        settings, host=status.host, workers=count, size=count, server=status.door, threads=max(1, processors() // slots)
+    )
+    start = starter(name, status.door, command_here(settings, python), python)
+    return HostHandle(settings, python=python, pass_fds=settings.descriptors, start=start)

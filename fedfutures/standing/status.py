@@ -1,0 +1,26 @@
+"""What a keeper says of its standing Federation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..lazy_dataclass import dataclass, field
+
+
+@dataclass(slots=True)
+class Status:
+    """A standing Federation as it is now."""
+
+    name: str
+    pid: int  # of the keeper
+    host: str  # of the keeper
+    since: float  # when it was started, in seconds since 1970
+    door: str  # where programs come to
+    hosts: dict[str, int] = field(default_factory=dict)  # their slots, by name
+    runs: list[dict[str, Any]] = field(default_factory=list)  # program, pid, workers, wanted, since of each
+    idle: float = 0.0  # after how many seconds without programs it ends; 0: never
+
+
+def status_from(value: dict[str, Any]) -> Status:
+    """Return the status that a frame held."""
+    return Status(**value)

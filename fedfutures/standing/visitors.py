@@ -1,0 +1,88 @@
+"""Who comes to the door of a host server: programs, host processes of joined runs, and verbs."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+from collections.abc import Iterable
+
+from ..errors import RemoteProtocolError
+from ..host.frame_line import FrameLine
+from ..host.greeting import Greeting, line
+from ..wire.control import ControlFrame
+
+READ_BYTES = 1 << 18
+STREAMS_AT_MOST = 200
+_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
+
+
+class Visitor:
+    """One connection at the door. What it says is frames, behind the greeting; descriptors may come along."""
+
+    def __init__(self, connection: socket.socket, poller: select.poll) -> None:
+        connection.setblocking(False)
+        self._connection, self._greeting = connection, Greeting()
+        self._line = FrameLine(connection.fileno(), connection.fileno(), poller)
+        self.descriptor = connection.fileno()
+        self.pid = _pid_of(connection)
+        self.run = ""  # of which it reports
+        self.streams: list[int] = []  # that came along
+        self.process = 0  # the host process that was started for it
+        connection.send(line())
+
+    def receive(self) -> list[ControlFrame] | None:
+        """Return what it says now; None: it has gone. Raises RemoteProtocolError."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._connection, READ_BYTES, STREAMS_AT_MOST)
+        except BlockingIOError:
+            return []
+        except OSError:
+            return None
+        self.streams += descriptors
+        if not data:
+            return None
+        return self._line.reader.feed(self._greeting.feed(data))
+
+    def send(self, frame: ControlFrame) -> None:
+        """Send a frame, now or later."""
+        self._line.send(frame)
+
+    def flush(self) -> None:
+        """Send what waits."""
+        self._line.flush()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._line.unsent)
+
+    def take_streams(self) -> list[int]:
+        """Return the descriptors that came along; they are the caller's from now on."""
+        streams, self.streams = self.streams, []
+        return streams
+
+    def close(self) -> None:
+        """Hang up."""
+        self._line.let_go()
+        for descriptor in self.take_streams():
+            os.close(descriptor)
+        self._connection.close()
+
+
+def _pid_of(connection: socket.socket) -> int:
+    """Return the pid of the process at the other end; raise RemoteProtocolError for another user's."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return 0
+    pid, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size))
+    if uid not in (os.geteuid(), 0):
+        raise RemoteProtocolError(f"uid {uid} is at the door")
+    return int(pid)
+
+
+def close_all(visitors: Iterable[Visitor]) -> None:
+    """Hang up on all."""
+    for visitor in visitors:
+        visitor.close()

@@ -1,0 +1,45 @@
+"""``python -m fedfutures list``: the standing Federations of this user here; ``status NAME``: one of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from fedfutures.errors import ABOUT, StartFailed
+from fedfutures.standing.joining import status_of
+from fedfutures.standing.places import names
+
+from ..arguments.parser import Parser
+from .standing import described
+
+
+def main_of_list(arguments: Sequence[str]) -> int:
+    """List what stands; return the exit code."""
+    Parser(
+        "python -m fedfutures list",
+        description="List the standing Federations of this user on this machine, and the programs that have joined.",
+        allow_abbrev=False,
+    ).parse_args(list(arguments))
+    for name in names():
+        try:
+            print(described(status_of(name)))
+        except StartFailed as error:
+            print(f"{name}: {error.summary}")
+    return 0
+
+
+def main_of_status(arguments: Sequence[str]) -> int:
+    """Say what one does; return the exit code."""
+    parser = Parser(
+        "python -m fedfutures status",
+        description="Show a standing Federation: its hosts, and the programs that have joined.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", metavar="NAME", help="its name")
+    given = parser.parse_args(list(arguments))
+    try:
+        print(described(status_of(given.name)))
+    except StartFailed as error:
+        print(f"fedfutures: {error.summary}\n{ABOUT}{type(error).__name__}", file=sys.stderr)
+        return error.exit_code
+    return 0

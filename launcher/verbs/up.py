@@ -1,0 +1,83 @@
+"""``python -m fedfutures up NAME``: starts a standing Federation; ``down NAME`` ends it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from fedfutures.errors import ABOUT, StartFailed
+from fedfutures.host.system import processors
+from fedfutures.host.walltime import checked_seconds
+from fedfutures.standing.joining import status_of
+from fedfutures.standing.places import Place
+from fedfutures.standing.recipe import Recipe
+from fedfutures.standing.start import start_keeper
+
+from ..arguments.parser import Parser
+from .standing import described
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; return the exit code: 0, 2 for bad input, 3 if no host works."""
+    given = _parser().parse_args(list(arguments))
+    try:
+        place = Place(given.name)
+        if place.is_taken():
+            status = status_of(given.name)
+            raise StartFailed(
+                f"{given.name} stands already: its keeper has the pid {status.pid}. Programs join it by --join "
+                f"{given.name}; to end it: fedfutures down {given.name}", 2
+            )  # fmt: skip
+        status = start_keeper(place, _recipe(place, given))
+    except StartFailed as error:
+        print(f"fedfutures: {error.summary}\n{ABOUT}{type(error).__name__}", file=sys.stderr)
+        return error.exit_code
+    if not given.quiet:
+        print(described(status))
+        print(f"programs join it: fedfutures --join {given.name} prog.py; it ends: fedfutures down {given.name}")
+    return 0
+
+
+def _recipe(place: Place, given: argparse.Namespace) -> Recipe:
+    """Return what the keeper is to do: what is not said is as it was in a Federation whose keeper was killed."""
+    record = place.record() or {}
+    return Recipe(
+        given.name,
+        given.workers or record.get("slots") or processors(),
+        given.idle if given.idle is not None else record.get("idle", 0.0),
+        record.get("grace", 30.0),
+        record.get("directory", ""),
+    )
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "python -m fedfutures up",
+        description="Start a standing Federation: it outlives programs, and programs join it by its name.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", metavar="NAME", help="its name: letters, digits and . _ -")
+    parser.add_argument(
+        "-n", dest="workers", type=_count, metavar="N",
+        help="Workers at once, of all programs together; default: one for each processor that may be used",
+    )  # fmt: skip
+    parser.add_argument(
+        "--idle", type=_time, metavar="TIME",
+        help="end when no program has been there for so long: 90 (seconds), 30m, 1:30:00; default: never",
+    )  # fmt: skip
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {1 << 16}")
+    return int(text)
+
+
+def _time(text: str) -> float:
+    try:
+        return checked_seconds("it", text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
