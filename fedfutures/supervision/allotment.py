@@ -46,15 +46,10 @@ class _Share:
 
 def level(slots: int, wanted: list[int]) -> int:
     """Return the largest number of Workers that every run can have which wants as many; `slots` if all are served."""
-    if sum(wanted) <= slots:
-        return slots
-    left, waiting, filled = slots, len(wanted), 0
-    for count in sorted(wanted):
-        if (count - filled) * waiting > left:
-            break
-        left -= (count - filled) * waiting
-        filled, waiting = count, waiting - 1
-    return filled + left // waiting
+    left, counts = slots, sorted(wanted, reverse=True)
+    while counts and counts[-1] * len(counts) <= left:
+        left -= counts.pop()
+    return left // len(counts) if counts else slots
 
 
 class Allotment:
@@ -245,13 +240,15 @@ class Allotment:
         free = self.slots - sum(share.held for share in shares)
         promised = sum(share.target for share in shares)
         while promised < self.slots and free >= 0:
-            able = [share for share in shares if free or share.target < share.held]  # its own slot that becomes free
-            short = [share for share in able if share.target < goals[share.run]]
-            short = short or [share for share in able if share.is_new and free]
+            short = [share for share in shares if share.target < goals[share.run]]
+            short = short or [share for share in shares if share.is_new and free]
             if not short:
                 return
             share = min(short, key=lambda share: (share.target, *self._turn(share, now)))
-            share.target, promised = share.target + 1, promised + 1
+            promised += 1
+            if share.target == share.held and not free:
+                goals[share.run] -= 1  # a Worker of another run is ending for it
+                continue
+            share.target, share.raised_at = share.target + 1, now
             if share.target > share.held:
                 share.held, free = share.target, free - 1
-            share.raised_at = now
