@@ -45,7 +45,7 @@ class Greeting:
             return data
         self._read += data
         text, end, rest = bytes(self._read).partition(b"\n")
-        if not text.startswith(_BEGIN[: len(text)]) or len(text) > LINE_BYTES_AT_MOST:
+        if not text.startswith(_BEGIN[: None if end else len(text)]) or len(text) > LINE_BYTES_AT_MOST:
             raise RemoteProtocolError("no fedfutures is there")
         if not end:
             return b""

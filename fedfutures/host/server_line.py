@@ -32,13 +32,11 @@ class ServerLine:
 
     def report(self, wanted: int, workers: int, now: float) -> None:
         """Say how many Workers this run could use here, and has; that is sent if it is news, and somebody hears it."""
-        said = wanted, workers, self._told
-        if not self._door or (said == self._said and self._line is not None):
-            return
-        self._said = said
-        if self._line is None and (self._due is None or now >= self._due):
+        if self._door and self._line is None and (self._due is None or now >= self._due):
             self._come(now)
-        if self._line is not None:
+        said = wanted, workers, self._told
+        if self._line is not None and said != self._said:
+            self._said = said
             self._line.send(RunReport(self._run, *said, self._program))
 
     def next_deadline(self) -> float | None:
@@ -72,6 +70,7 @@ class ServerLine:
             self._due = now + AGAIN_SECONDS
             return
         self._due, self._connection, self._greeting, self._told = None, connection, Greeting(), 0
+        self._said = ()
         self._line = FrameLine(connection.fileno(), connection.fileno(), self._poller)
 
     def _leave(self, now: float) -> None:

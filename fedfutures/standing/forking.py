@@ -13,7 +13,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from ..wire.control import StartHost
 from .identity import OURS
@@ -28,14 +27,18 @@ def fork_host(start: StartHost, streams: Sequence[int], begin: Callable[[], obje
     pid = os.fork()
     if pid:
         return pid
+    code = 1
     try:
         _run(start, streams, begin)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         with contextlib.suppress(BaseException):
             sys.excepthook(*sys.exc_info())
             sys.stderr.flush()
     finally:
-        os._exit(1)
+        os._exit(code)
 
 
 def _take_descriptors(given: Sequence[int], numbers: Sequence[int]) -> None:
@@ -49,7 +52,7 @@ def _take_descriptors(given: Sequence[int], numbers: Sequence[int]) -> None:
         os.closerange(before + 1, number)
 
 
-def _run(start: StartHost, streams: Sequence[int], begin: Callable[[], object]) -> NoReturn:
+def _run(start: StartHost, streams: Sequence[int], begin: Callable[[], object]) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
     for ending in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -68,4 +71,3 @@ def _run(start: StartHost, streams: Sequence[int], begin: Callable[[], object]) 
     os.environ.update(start.environment)
     time.tzset()
     begin()
-    os._exit(0)

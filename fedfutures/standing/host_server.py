@@ -33,7 +33,7 @@ from ..wire.control import (
     StartRefused,
 )
 from .forking import fork_host
-from .visitors import Visitor, close_all
+from .visitors import DoorVisitor, close_all
 
 BACKLOG = 128
 LAST_WORD_SECONDS = 1.5
@@ -47,15 +47,16 @@ class HostServer:
     """
 
     def __init__(
-        self, directory: str, slots: int, begin: Callable[[], object], on_other: Callable[[Visitor, ControlFrame], None]
+        self, directory: str, slots: int, begin: Callable[[], object],
+        on_other: Callable[[DoorVisitor, ControlFrame], None],
     ) -> None:  # fmt: skip
         self.allotment = Allotment(slots)
         self.poller = select.poll()
         self.runs: dict[str, dict[str, Any]] = {}  # what each has reported, by name
         self.malformed = 0  # visitors who said what is no frame
         self._begin, self._on_other = begin, on_other
-        self._visitors: dict[int, Visitor] = {}  # by descriptor
-        self._processes: dict[int, Visitor | None] = {}  # host processes, by pid: for whom
+        self._visitors: dict[int, DoorVisitor] = {}  # by descriptor
+        self._processes: dict[int, DoorVisitor | None] = {}  # host processes, by pid: for whom
         self.door = os.path.join(directory, DOOR)
         with contextlib.suppress(FileNotFoundError):  # of a host server that was killed
             os.unlink(self.door)
@@ -93,10 +94,10 @@ class HostServer:
     def _accept(self) -> None:
         with contextlib.suppress(OSError, RemoteProtocolError):
             connection, _ = self._socket.accept()
-            visitor = Visitor(connection, self.poller)
+            visitor = DoorVisitor(connection, self.poller)
             self._visitors[visitor.descriptor] = visitor
 
-    def _serve(self, visitor: Visitor, events: int) -> None:
+    def _serve(self, visitor: DoorVisitor, events: int) -> None:
         try:
             if events & select.POLLOUT:
                 visitor.flush()
@@ -112,7 +113,7 @@ class HostServer:
                 print(f"fedfutures: what process {visitor.pid} said raised {error!r}", file=sys.stderr, flush=True)
             self._leave(visitor)
 
-    def _leave(self, visitor: Visitor) -> None:
+    def _leave(self, visitor: DoorVisitor) -> None:
         self._visitors.pop(visitor.descriptor, None)
         if visitor.run and not any(other.run == visitor.run for other in self._visitors.values()):
             self.allotment.leave(visitor.run, time.monotonic())
@@ -121,7 +122,7 @@ class HostServer:
             self._processes[visitor.process] = None
         visitor.close()
 
-    def _on_frame(self, visitor: Visitor, frame: ControlFrame) -> None:
+    def _on_frame(self, visitor: DoorVisitor, frame: ControlFrame) -> None:
         if isinstance(frame, StartHost):
             self._start(visitor, frame)
         elif isinstance(frame, RunReport):
@@ -131,7 +132,7 @@ class HostServer:
 
     # -- host processes ----------------------------------------------------------------------------------------------
 
-    def _start(self, visitor: Visitor, frame: StartHost) -> None:
+    def _start(self, visitor: DoorVisitor, frame: StartHost) -> None:
         streams = visitor.take_streams()
         try:
             if len(streams) != 3 + len(frame.descriptors) or visitor.process:
@@ -140,7 +141,7 @@ class HostServer:
         except OSError as error:
             visitor.send(StartRefused(limits.reached(error) or str(error), 1, {}))
         else:
-            visitor.process = pid
+            visitor.await_process(pid)
             self._processes[pid] = visitor
             visitor.send(HostStarted(pid))
         finally:
@@ -159,10 +160,10 @@ class HostServer:
 
     # -- shares ------------------------------------------------------------------------------------------------------
 
-    def _on_report(self, visitor: Visitor, frame: RunReport) -> None:
+    def _on_report(self, visitor: DoorVisitor, frame: RunReport) -> None:
         now = time.monotonic()
         if not visitor.run:
-            visitor.run = frame.run
+            visitor.report_for(frame.run)
             if frame.run not in self.runs:
                 self.allotment.join(frame.run, now)
                 self.runs[frame.run] = {"since": time.time(), "pid": visitor.pid}
@@ -190,9 +191,7 @@ class HostServer:
         self._socket.close()
         with contextlib.suppress(OSError):
             os.unlink(self.door)
-        for visitor in self._visitors.values():
-            if visitor.run:
-                visitor.send(NoWorkersLeft(reason))
+        self.say_why(reason)
         deadline = time.monotonic() + LAST_WORD_SECONDS
         while (self._processes or self._reporting()) and time.monotonic() < deadline:
             for descriptor, events in self.poller.poll(50):
@@ -206,5 +205,10 @@ class HostServer:
                 os.killpg(pid, signal.SIGKILL)
         close_all(list(self._visitors.values()))
 
-    def _reporting(self) -> list[Visitor]:
+    def say_why(self, reason: str) -> None:
+        """Tell all runs why they end."""
+        for visitor in self._reporting():
+            visitor.send(NoWorkersLeft(reason))
+
+    def _reporting(self) -> list[DoorVisitor]:
         return [visitor for visitor in self._visitors.values() if visitor.run]

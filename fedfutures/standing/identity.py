@@ -14,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from ..host.flags import interpreter_flags
 from ..version import __version__
 
-_READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "LOCPATH", "FEDFUTURES_")
+_READ_AT_START = (
+    "PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "LOCPATH", "FEDFUTURES_FAIL", "FEDFUTURES_JOURNAL"
+)  # fmt: skip
 """How the names begin of the variables that a process reads once. ``TZ`` can be read again."""
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

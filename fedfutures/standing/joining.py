@@ -28,14 +28,14 @@ from ..wire.control import (
 )
 from ..wire.framing import FrameReader, pack
 from .identity import identity
-from .places import Place, names
+from .places import StandingPlace, names
 from .status import Status, status_from
 
 ANSWER_SECONDS = 10.0
 CODE_SECONDS = 0.5
 
 
-class Visit:
+class DoorVisit:
     """A connection to the door of a host server, from outside; it blocks, for a bounded time.
 
     Raises StartFailed where nobody is there, or fedfutures of another version.
@@ -111,14 +111,14 @@ class Visit:
 
 def status_of(name: str) -> Status:
     """Return what the keeper of a standing Federation says. Raises StartFailed."""
-    place = Place(name)
+    place = StandingPlace(name)
     record = place.record()
     if record is None:
         others = names()
         stand = f"; these stand: {', '.join(others)}" if others else ""
         raise StartFailed(f"no Federation named {name} stands on this machine{stand}; try: fedfutures up {name}", 2)
     place.check()
-    visit = Visit(record["door"], name)
+    visit = DoorVisit(record["door"], name)
     try:
         answer = visit.ask(StatusWanted())
     finally:
@@ -134,7 +134,7 @@ class ForkedProcess:
     Its standard input and output are pipes of this program's, as those of a process that it has started itself.
     """
 
-    def __init__(self, visit: Visit, start: StartHost) -> None:
+    def __init__(self, visit: DoorVisit, start: StartHost) -> None:
         self._visit = visit
         self.returncode: int | None = None
         theirs_in, ours_in = os.pipe2(os.O_CLOEXEC)
@@ -202,7 +202,7 @@ def starter(name: str, door: str, command: Sequence[str], python: Sequence[str] 
             identity(environment, python), {str(place): word for place, word in enumerate(command)}, environment,
             directory or "", _umask(), list(pass_fds),
         )  # fmt: skip
-        return ForkedProcess(Visit(door, name), frame)
+        return ForkedProcess(DoorVisit(door, name), frame)
 
     return start
 

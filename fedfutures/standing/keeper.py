@@ -25,18 +25,18 @@ from ..wire.control import (
 )
 from ..wire.framing import FrameReader, pack
 from .host_server import HostServer
-from .places import Place
+from .places import StandingPlace
 from .recipe import Recipe, recipe_from
 from .status import Status
-from .visitors import Visitor
+from .visitors import DoorVisitor
 
 LOOK_SECONDS = 1.0
 
 
-class Keeper:
+class FederationKeeper:
     """The keeper that holds the lock of `place`."""
 
-    def __init__(self, place: Place, recipe: Recipe, begin: Callable[[], object]) -> None:
+    def __init__(self, place: StandingPlace, recipe: Recipe, begin: Callable[[], object]) -> None:
         self._place, self._recipe = place, recipe
         self._hold = Hold(())
         directory = recipe.directory
@@ -45,8 +45,15 @@ class Keeper:
         self._server = HostServer(self._directory, recipe.slots, begin, self._on_frame)
         self._since, self._used_at = time.time(), time.monotonic()
         self._why = ""  # it is to end
-        recipe.directory = self._directory
-        place.write({**asdict(recipe), "door": self._server.door, "pid": os.getpid(), "since": self._since})
+        place.write(
+            {
+                **asdict(recipe),
+                "directory": self._directory,
+                "door": self._server.door,
+                "pid": os.getpid(),
+                "since": self._since,
+            }
+        )
 
     def status(self) -> Status:
         """Return what there is."""
@@ -74,7 +81,7 @@ class Keeper:
             self._why = f"no program has joined for {self._recipe.idle:g} s"
             print(f"fedfutures: {self._place.name} ends: {self._why}", file=sys.stderr, flush=True)
 
-    def _on_frame(self, visitor: Visitor, frame: ControlFrame) -> None:
+    def _on_frame(self, visitor: DoorVisitor, frame: ControlFrame) -> None:
         if isinstance(frame, StatusWanted):
             visitor.send(ServerStatus(asdict(self.status())))
         elif isinstance(frame, EndServer):
@@ -99,7 +106,7 @@ def main(begin: Callable[[], object]) -> None:
     name_process("fedfut-keeper")
     try:
         place, recipe = read_orders()
-        keeper = Keeper(place, recipe, begin)
+        keeper = FederationKeeper(place, recipe, begin)
         answer: ControlFrame = ServerStatus(asdict(keeper.status()))
     except (StartFailed, OSError) as error:
         text, code = (error.summary, error.exit_code) if isinstance(error, StartFailed) else (str(error), 1)
@@ -113,7 +120,7 @@ def main(begin: Callable[[], object]) -> None:
     keeper.run()
 
 
-def read_orders() -> tuple[Place, Recipe]:
+def read_orders() -> tuple[StandingPlace, Recipe]:
     """Return what the keeper is to keep, from standard input; it is its own from now on."""
     reader, frames = FrameReader(), list[ControlFrame]()
     while not frames:
@@ -124,7 +131,7 @@ def read_orders() -> tuple[Place, Recipe]:
     order = frames[0]
     if not isinstance(order, BeginServer):
         raise SystemExit(f"fedfutures: a keeper is not begun by {type(order).__name__}")
-    place, recipe = Place(os.path.basename(order.place)), recipe_from(order.options)
+    place, recipe = StandingPlace(os.path.basename(order.place)), recipe_from(order.options)
     place.make()
     if not place.take():
         raise StartFailed(f"the standing Federation {place.name} has a keeper already", 2)

@@ -55,10 +55,10 @@ def names() -> list[str]:
         found = os.listdir(base())
     except OSError:
         return []
-    return sorted(name for name in found if NAME.fullmatch(name) and Place(name).record() is not None)
+    return sorted(name for name in found if NAME.fullmatch(name) and StandingPlace(name).record() is not None)
 
 
-class Place:
+class StandingPlace:
     """The directory of one standing Federation."""
 
     def __init__(self, name: str) -> None:

@@ -15,15 +15,17 @@ from ..host import starting
 from ..host.flags import main_command
 from ..wire.control import BeginServer, ControlFrame, ServerStatus, StartRefused
 from ..wire.framing import FrameReader, pack
-from .places import Place
+from .places import StandingPlace
 from .recipe import Recipe
 from .status import Status, status_from
 
 READY_SECONDS = 60.0
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+_processes: list[subprocess.Popen[bytes]] = []
 
-def start_keeper(place: Place, recipe: Recipe) -> Status:
+
+def start_keeper(place: StandingPlace, recipe: Recipe) -> Status:
     """Start the keeper of a standing Federation, in a session of its own; return what it says. Raises StartFailed."""
     place.make()
     command = main_command(starting.keeper_module, [sys.executable], [], _ROOT)
@@ -47,11 +49,11 @@ def start_keeper(place: Place, recipe: Recipe) -> Status:
         process.kill()
         process.wait()
         raise StartFailed(f"the keeper of {place.name} did not become ready; its messages are in {place.log}")
-    process.returncode = 0  # it outlives this process, which need not wait for it
+    _processes.append(process)  # it outlives this process, which need not wait for it
     return status_from(answer.status)
 
 
-def _answer(descriptor: int, place: Place) -> ControlFrame | None:
+def _answer(descriptor: int, place: StandingPlace) -> ControlFrame | None:
     reader, deadline = FrameReader(), time.monotonic() + READY_SECONDS
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
@@ -61,8 +63,8 @@ def _answer(descriptor: int, place: Place) -> ControlFrame | None:
             return None
         try:
             frames = reader.feed(data)
-        except RemoteProtocolError as error:
-            raise StartFailed(f"the keeper of {place.name} has sent what is no frame ({error})") from None
+        except RemoteProtocolError:
+            return None
         if frames:
             return frames[0]
     return None

@@ -18,7 +18,7 @@ STREAMS_AT_MOST = 200
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
-class Visitor:
+class DoorVisitor:
     """One connection at the door. What it says is frames, behind the greeting; descriptors may come along."""
 
     def __init__(self, connection: socket.socket, poller: select.poll) -> None:
@@ -31,6 +31,14 @@ class Visitor:
         self.streams: list[int] = []  # that came along
         self.process = 0  # the host process that was started for it
         connection.send(line())
+
+    def report_for(self, run: str) -> None:
+        """It is the host process of this run, from now on."""
+        self.run = run
+
+    def await_process(self, pid: int) -> None:
+        """A host process was started for it."""
+        self.process = pid
 
     def receive(self) -> list[ControlFrame] | None:
         """Return what it says now; None: it has gone. Raises RemoteProtocolError."""
@@ -82,7 +90,7 @@ def _pid_of(connection: socket.socket) -> int:
     return int(pid)
 
 
-def close_all(visitors: Iterable[Visitor]) -> None:
+def close_all(visitors: Iterable[DoorVisitor]) -> None:
     """Hang up on all."""
     for visitor in visitors:
         visitor.close()

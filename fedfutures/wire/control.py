@@ -17,11 +17,39 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from ..lazy_dataclass import dataclass, field
-
-Signed = int
-"""A number that may be below 0; a plain `int` may not."""
-Text = str
-"""A text of any length; a plain `str` is a name of at most ``MAX_NAME_CHARACTERS``."""
+from .door import (
+    BeginServer as BeginServer,
+)
+from .door import (
+    EndServer as EndServer,
+)
+from .door import (
+    HostProcessEnded as HostProcessEnded,
+)
+from .door import (
+    HostStarted as HostStarted,
+)
+from .door import (
+    ResizeHost as ResizeHost,
+)
+from .door import (
+    RunReport as RunReport,
+)
+from .door import (
+    ServerStatus as ServerStatus,
+)
+from .door import (
+    StartHost as StartHost,
+)
+from .door import (
+    StatusWanted as StatusWanted,
+)
+from .door import (
+    Text as Text,
+)
+from .door import (
+    WorkersWanted as WorkersWanted,
+)
 
 
 @dataclass(slots=True)
@@ -347,94 +375,6 @@ class StartRefused:
 @dataclass(slots=True)
 class NoWorkersLeft:
     """Connector to Origin: the last host with Workers is given up. Host process to launching side: this host ends."""
-
-    reason: Text
-
-
-@dataclass(slots=True)
-class ResizeHost:
-    """Launching side or host server to host process: have so many Workers from now on.
-
-    Workers start at once; those that are too many finish what they run, and end.
-    """
-
-    workers: int
-
-
-@dataclass(slots=True)
-class WorkersWanted:
-    """Broker to host process: so many Workers of this Broker could have something to run now."""
-
-    broker: str
-    count: int
-
-
-@dataclass(slots=True)
-class RunReport:
-    """Host process of a joined run to the host server: so many Workers it has, and could use. Answered by ResizeHost.
-
-    The first one enters the run in the host server's allotment, and the end of the connection takes it out.
-    """
-
-    run: str  # its name: unique, and the same at each report
-    wanted: int
-    workers: int  # that live, those that are ending included
-    told: int  # how many ResizeHosts have come on this connection
-    program: Text = ""  # what runs, for people
-
-
-@dataclass(slots=True)
-class StatusWanted:
-    """Whoever comes to the door of a host server, to it: what is there? Answered by ``ServerStatus``."""
-
-
-@dataclass(slots=True)
-class ServerStatus:
-    """Host server to whoever asks, keeper to who has started it: what there is. A keeper is ready when it says so."""
-
-    status: dict[str, Any]  # the fields of standing.status.Status
-
-
-@dataclass(slots=True)
-class StartHost:
-    """Origin to host server: start a host process for me. Its standard streams come along.
-
-    Answered by ``HostStarted``, or by ``StartRefused``.
-    """
-
-    identity: dict[str, str]  # of the Origin's interpreter: where the host server's is another one, it runs `command`
-    command: dict[str, str]  # its words, by their places
-    environment: dict[str, str]
-    directory: Text  # "": the host server's own
-    umask: int
-    descriptors: list[int] = field(default_factory=list)  # come along, too, and keep these numbers
-
-
-@dataclass(slots=True)
-class HostStarted:
-    """Host server to Origin: the host process runs."""
-
-    pid: int
-
-
-@dataclass(slots=True)
-class HostProcessEnded:
-    """Host server to Origin: the host process that it has started for it has ended, and was reaped."""
-
-    code: Signed  # its exit code, or a signal's number below 0
-
-
-@dataclass(slots=True)
-class BeginServer:
-    """Who starts a keeper to it: serve. Answered by ``ServerStatus`` or ``StartRefused``."""
-
-    place: Text  # the directory that records the standing Federation
-    options: dict[str, Any]  # the fields of standing.recipe.Recipe
-
-
-@dataclass(slots=True)
-class EndServer:
-    """Whoever takes a standing Federation down to its keeper: end everything. The end of the connection answers."""
 
     reason: Text
 

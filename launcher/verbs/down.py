@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from fedfutures.errors import ABOUT, StartFailed
-from fedfutures.standing.joining import Visit, status_of
+from fedfutures.standing.joining import DoorVisit, status_of
 from fedfutures.wire.control import EndServer
 
 from ..arguments.parser import Parser
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(list(arguments))
     try:
         status = status_of(given.name)
-        visit = Visit(status.door, given.name)
+        visit = DoorVisit(status.door, given.name)
         visit.say(EndServer(f"the standing Federation {given.name} was taken down"))
         if not visit.wait_for_end(END_SECONDS):
             raise StartFailed(f"the keeper of {given.name} (pid {status.pid}) does not end; try: kill -9 {status.pid}")

@@ -10,7 +10,7 @@ from fedfutures.errors import ABOUT, StartFailed
 from fedfutures.host.system import processors
 from fedfutures.host.walltime import checked_seconds
 from fedfutures.standing.joining import status_of
-from fedfutures.standing.places import Place
+from fedfutures.standing.places import StandingPlace
 from fedfutures.standing.recipe import Recipe
 from fedfutures.standing.start import start_keeper
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; return the exit code: 0, 2 for bad input, 3 if no host works."""
     given = _parser().parse_args(list(arguments))
     try:
-        place = Place(given.name)
+        place = StandingPlace(given.name)
         if place.is_taken():
             status = status_of(given.name)
             raise StartFailed(
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _recipe(place: Place, given: argparse.Namespace) -> Recipe:
+def _recipe(place: StandingPlace, given: argparse.Namespace) -> Recipe:
     """Return what the keeper is to do: what is not said is as it was in a Federation whose keeper was killed."""
     record = place.record() or {}
     return Recipe(
