@@ -25,6 +25,7 @@ from fedfutures.checkpoint.store import opened_store
 from fedfutures.host.hosts import Hosts
 from fedfutures_launcher.cli.options import EPILOG, USAGE, parse
 from fedfutures_launcher.hosts.resolve import wanted
+from fedfutures_launcher.verbs import down, listing, up
 from fedfutures_launcher.verbs.table import VERBS, run, verb_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +34,10 @@ NAMES = re.compile(r"-m fedfutures(?=[\s`'\"])")
 """How a command line is told from a module, such as ``-m fedfutures.simulation``."""
 OPTIONS_OF_OTHERS = {"--shm-size", "--strict", "--all", "--victim", "--kills", "--write", "--only", "--again"}
 """Options of other programs, and of tools in tests and benchmarks."""
+STANDING = {
+    "down": down.parser, "list": listing.parser_of_list, "status": listing.parser_of_status, "up": up.parser,
+}  # fmt: skip
+"""Verbs that act on what stands, and their parsers; what they do is in tests/standing."""
 FOLDERS = ("fedfutures", "launcher", "docs", "benchmarks", "tests/lab")
 MODULES = [
     path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")) if NAMES.search(path.read_text())
@@ -75,6 +80,9 @@ def try_line(words: list[str]) -> str:
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         try:
             verb = verb_of(words)
+            if verb in STANDING:
+                STANDING[verb]().parse_args(words[1:])
+                return ""
             if verb is not None:
                 return "" if run(verb, words[1:]) == 0 else said.getvalue() or f"{verb} has failed"
             options = parse(words)

@@ -139,8 +139,7 @@ class ForkedProcess:
         self.returncode: int | None = None
         theirs_in, ours_in = os.pipe2(os.O_CLOEXEC)
         ours_out, theirs_out = os.pipe2(os.O_CLOEXEC)
-        self.stdin: IO[bytes] = os.fdopen(ours_in, "wb", 0)
-        self.stdout: IO[bytes] = os.fdopen(ours_out, "rb", 0)
+        self._input, self._output = os.fdopen(ours_in, "wb", 0), os.fdopen(ours_out, "rb", 0)
         try:
             answer = visit.ask(start, [theirs_in, theirs_out, 2, *start.descriptors])
             if isinstance(answer, StartRefused):
@@ -148,8 +147,8 @@ class ForkedProcess:
             if not isinstance(answer, HostStarted):
                 raise StartFailed(f"the host server has answered by {type(answer).__name__}")
         except BaseException:
-            self.stdin.close()
-            self.stdout.close()
+            self._input.close()
+            self._output.close()
             visit.close()
             raise
         finally:
@@ -159,6 +158,16 @@ class ForkedProcess:
         self._file = -1
         with contextlib.suppress(OSError):  # it has ended already
             self._file = os.pidfd_open(self.pid)
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """The pipe to it."""
+        return self._input
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """The pipe from it."""
+        return self._output
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end, and return its exit code, or a signal's number below 0. Raises TimeoutExpired."""

@@ -16,7 +16,7 @@ END_SECONDS = 10.0
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; return the exit code."""
-    given = _parser().parse_args(list(arguments))
+    given = parser().parse_args(list(arguments))
     try:
         status = status_of(given.name)
         visit = DoorVisit(status.door, given.name)
@@ -31,11 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def parser() -> Parser:
+    """Return the parser of its command line."""
+    found = Parser(
         "python -m fedfutures down",
         description="End a standing Federation: its keeper, and the Workers of the programs that have joined.",
         allow_abbrev=False,
     )
-    parser.add_argument("name", metavar="NAME", help="its name")
-    return parser
+    found.add_argument("name", metavar="NAME", help="its name")
+    return found

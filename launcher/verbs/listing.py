@@ -15,11 +15,7 @@ from .standing import described
 
 def main_of_list(arguments: Sequence[str]) -> int:
     """List what stands; return the exit code."""
-    Parser(
-        "python -m fedfutures list",
-        description="List the standing Federations of this user on this machine, and the programs that have joined.",
-        allow_abbrev=False,
-    ).parse_args(list(arguments))
+    parser_of_list().parse_args(list(arguments))
     for name in names():
         try:
             print(described(status_of(name)))
@@ -30,16 +26,24 @@ def main_of_list(arguments: Sequence[str]) -> int:
 
 def main_of_status(arguments: Sequence[str]) -> int:
     """Say what one does; return the exit code."""
-    parser = Parser(
-        "python -m fedfutures status",
-        description="Show a standing Federation: its hosts, and the programs that have joined.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("name", metavar="NAME", help="its name")
-    given = parser.parse_args(list(arguments))
+    given = parser_of_status().parse_args(list(arguments))
     try:
         print(described(status_of(given.name)))
     except StartFailed as error:
         print(f"fedfutures: {error.summary}\n{ABOUT}{type(error).__name__}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def parser_of_list() -> Parser:
+    """Return the parser of the command line of ``list``."""
+    what = "List the standing Federations of this user on this machine, and the programs that have joined."
+    return Parser("python -m fedfutures list", description=what, allow_abbrev=False)
+
+
+def parser_of_status() -> Parser:
+    """Return the parser of the command line of ``status``."""
+    what = "Show a standing Federation: its hosts, and the programs that have joined."
+    found = Parser("python -m fedfutures status", description=what, allow_abbrev=False)
+    found.add_argument("name", metavar="NAME", help="its name")
+    return found

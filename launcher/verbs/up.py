@@ -20,7 +20,7 @@ from .standing import described
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; return the exit code: 0, 2 for bad input, 3 if no host works."""
-    given = _parser().parse_args(list(arguments))
+    given = parser().parse_args(list(arguments))
     try:
         place = StandingPlace(given.name)
         if place.is_taken():
@@ -51,23 +51,24 @@ def _recipe(place: StandingPlace, given: argparse.Namespace) -> Recipe:
     )
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def parser() -> Parser:
+    """Return the parser of its command line."""
+    found = Parser(
         "python -m fedfutures up",
         description="Start a standing Federation: it outlives programs, and programs join it by its name.",
         allow_abbrev=False,
     )
-    parser.add_argument("name", metavar="NAME", help="its name: letters, digits and . _ -")
-    parser.add_argument(
+    found.add_argument("name", metavar="NAME", help="its name: letters, digits and . _ -")
+    found.add_argument(
         "-n", dest="workers", type=_count, metavar="N",
         help="Workers at once, of all programs together; default: one for each processor that may be used",
     )  # fmt: skip
-    parser.add_argument(
+    found.add_argument(
         "--idle", type=_time, metavar="TIME",
         help="end when no program has been there for so long: 90 (seconds), 30m, 1:30:00; default: never",
     )  # fmt: skip
-    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
-    return parser
+    found.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    return found
 
 
 def _count(text: str) -> int:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fedfutures_launcher.verbs.table import VERBS
+
 from .pieces import Piece
 from .shell import commands
 
@@ -61,7 +63,11 @@ def _behind_the_name(command: list[str]) -> list[str] | None:
             at += 2 if command[at] in WITH_VALUE else 1
         if command[at : at + 2] == ["-m", "fedfutures"]:
             return command[at + 2 :]
-    if os.path.basename(command[0]) == "fedfutures" and command[1:] and command[1].startswith("-"):
+    if (
+        os.path.basename(command[0]) == "fedfutures"
+        and command[1:]
+        and (command[1].startswith("-") or command[1] in VERBS)
+    ):
         return command[1:]
     return None
 
