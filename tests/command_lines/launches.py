@@ -23,6 +23,8 @@ PYTHON = re.compile(r"(?:.*/)?(?:python[\d.]*|PYTHON|VALUE)")
 WITH_VALUE = ("-W", "-X")
 USAGE = re.compile(r"(\S+ -m fedfutures) \[options\] \(([^()]*)\) \[arguments \.\.\.\]")
 IN_PROSE = re.compile(r"\S+ -m fedfutures(?= )")
+ALONE = ("help", "list", "error")
+"""Verbs that need no more words; the others are named alone in prose."""
 CAPITALS = re.compile(r"[A-Z]+")
 
 
@@ -63,12 +65,9 @@ def _behind_the_name(command: list[str]) -> list[str] | None:
             at += 2 if command[at] in WITH_VALUE else 1
         if command[at : at + 2] == ["-m", "fedfutures"]:
             return command[at + 2 :]
-    if (
-        os.path.basename(command[0]) == "fedfutures"
-        and command[1:]
-        and (command[1].startswith("-") or command[1] in VERBS)
-    ):
-        return command[1:]
+    if os.path.basename(command[0]) == "fedfutures" and command[1:]:
+        if command[1].startswith("-") or (command[1] in VERBS and (command[2:] or command[1] in ALONE)):
+            return command[1:]
     return None
 
 
