@@ -65,9 +65,10 @@ def _behind_the_name(command: list[str]) -> list[str] | None:
             at += 2 if command[at] in WITH_VALUE else 1
         if command[at : at + 2] == ["-m", "fedfutures"]:
             return command[at + 2 :]
-    if os.path.basename(command[0]) == "fedfutures" and command[1:]:
-        if command[1].startswith("-") or (command[1] in VERBS and (command[2:] or command[1] in ALONE)):
-            return command[1:]
+    name, *words = command
+    is_verb = words[:1] and words[0] in VERBS and (words[1:] or words[0] in ALONE)
+    if os.path.basename(name) == "fedfutures" and (is_verb or (words and words[0].startswith("-"))):
+        return words
     return None
 
 
