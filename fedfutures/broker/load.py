@@ -70,8 +70,8 @@ class PeerLoad:
 class Load:
     """The load of one Broker: what its peers say, and what they are told."""
 
-    def __init__(self, incarnation: int, size: int, ledger: Ledger, durations: Durations, outbox: Outbox) -> None:
-        self._incarnation, self._size = incarnation, size
+    def __init__(self, incarnation: int, ledger: Ledger, durations: Durations, outbox: Outbox) -> None:
+        self._incarnation = incarnation
         self._ledger, self._queue, self._durations, self._outbox = ledger, ledger.queue, durations, outbox
         self.peers: dict[str, PeerLoad] = {}
         self.workers: dict[str, PeerLoad] = {}  # the same, by role
@@ -387,7 +387,7 @@ class Load:
 
     def _publish_to_workers(self, unmet: int) -> None:
         self._unmet = unmet
-        self._publish("", unmet, self._queue.count, self._size)
+        self._publish("", unmet, self._queue.count, self.reach())
 
     def _publish(self, topic: str, unmet: int, spare: int, size: int) -> None:
         self._number += 1

@@ -26,7 +26,7 @@ from .deferrals import Deferrals, Deferred
 from .delivery import Delivery
 from .dispatch import SPECIAL, Dispatch
 from .downloads import Downloads
-from .events import LEFT, Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped
+from .events import LEFT, Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped, Resized
 from .fetches import Fetches
 from .functions import Functions
 from .ledger import Ledger
@@ -53,10 +53,9 @@ class BrokerMachine:
         self, name: str, incarnation: int, size: int, pack: Callable[[Any], bytes], random: Dice,
         size_of: Callable[[str], int] = lambda segment: -1, space: int = SPACE_BYTES, segments: Counts = dict,
     ) -> None:  # fmt: skip
-        self.name = name
-        self.durations = schedule.Durations()
+        self.name, self.durations = name, schedule.Durations()
         self.outbox, self.peers, self.ledger = Outbox(), Peers(), Ledger()
-        self.load = Load(incarnation, size, self.ledger, self.durations, self.outbox)
+        self.load = Load(incarnation, self.ledger, self.durations, self.outbox)
         self.functions = Functions(self.outbox, self.peers, self.ledger)
         self.downloads: Downloads[Deferred] = Downloads(self.outbox, self.peers.hears)
         cache = self.segment_cache = SegmentCache(self.outbox, space)
@@ -384,6 +383,7 @@ _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
     PeerStopped: BrokerMachine._on_stopped,
     PeerContinued: BrokerMachine._on_continued,
     GaveUp: lambda broker, event, now: broker.recovery.give_up(event.reason),
+    Resized: lambda broker, event, now: broker.sessions.resize(event.size),
     Dial: lambda broker, event, now: broker.sessions.dial(event.peer, now),
     Expect: lambda broker, it, now: broker.recovery.expect(broker.sessions.living(it.workers), it.neighbours, now),
     files.Brought: BrokerMachine._on_brought,

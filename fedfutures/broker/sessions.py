@@ -34,6 +34,10 @@ class Sessions:
         self._ended: deque[str] = deque(maxlen=ENDED_REMEMBERED)
         self.violations = 0  # messages that their senders should not have sent
 
+    def resize(self, size: int) -> None:
+        """The whole Federation has so many Workers from now on."""
+        self._size = size
+
     def note_violation(self) -> None:
         """Count a message that its sender should not have sent."""
         self.violations += 1

@@ -29,6 +29,7 @@ from ..broker.events import (
     PeerLost,
     PeerStopped,
     Publish,
+    Resized,
 )
 from ..broker.files import Brought
 from ..broker.machine import BrokerMachine
@@ -48,6 +49,7 @@ from ..wire.control import (
     EndRun,
     EndWorker,
     ExpectPeers,
+    FederationSize,
     NoMoreWorkers,
     StandInWanted,
     TryPorts,
@@ -341,6 +343,10 @@ class BrokerShell:
         addresses = (frame.main, frame.meta, frame.subscriber)
         self.remote.try_ports(frame.name, addresses, frame.key, time.monotonic())
 
+    def _on_size(self, frame: FederationSize) -> None:
+        self.size = frame.workers
+        self._step(Resized(frame.workers))
+
 
 def _running(frame: WorkerEnded | WorkerStopped) -> tuple[int, int] | None:
     """Return (piece, id) of what a Worker runs or ran."""
@@ -355,6 +361,7 @@ _HANDLERS: dict[type[ControlFrame], Callable[[BrokerShell, Any], None]] = {
     DialBroker: BrokerShell._on_dial,
     TryPorts: BrokerShell._on_try_ports,
     AcceptBroker: lambda shell, frame: shell.remote.allow(frame.name, frame.key),
+    FederationSize: BrokerShell._on_size,
     ExpectPeers: lambda shell, frame: shell._step(Expect(frame.workers, frame.neighbours)),
     NoMoreWorkers: lambda shell, it: shell._step(GaveUp((it.reason, True) if it.initializer_raised else it.reason)),
 }

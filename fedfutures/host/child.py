@@ -75,6 +75,7 @@ class Child:
     def tell(self, frame: ControlFrame) -> None:
         """Send a frame over the control pipe; what does not fit waits, for the child may be stopped."""
         self._line.send(frame)
+        self.cells.note_told()
 
     @failpoints.delayed("host.serve_child")
     def serve(self, events: int) -> list[ControlFrame]:

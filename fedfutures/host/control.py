@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from ..supervision.actions import Action, Tell
@@ -18,6 +19,7 @@ from ..wire.control import (
     HoldOutput,
     LinkState,
     RelayBroker,
+    ResizeHost,
     StandInWanted,
     StreamFrame,
     TryPorts,
@@ -50,6 +52,8 @@ class HostControl:
             return [Tell(frame.broker, frame)]
         if isinstance(frame, StreamFrame):
             self._relay.on_frame(frame, self._bound)
+        elif isinstance(frame, ResizeHost):
+            return self._machine.resize(frame.workers, time.monotonic(), frame.size)
         elif isinstance(frame, HoldOutput):
             self.holds_output = frame.hold
         elif isinstance(frame, EndRun):

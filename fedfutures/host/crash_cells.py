@@ -14,7 +14,7 @@ from ..wire.messages import MAX_COUNT, MAX_PIECE
 from .capture_ring import RING_BYTES, CaptureRing
 
 PIECE, NUMBER, READY, HALF, SENT, ALONE_PIECE, ALONE_NUMBER, OVER_AT, LOOK_AT, NESTED = range(10)
-MAY_USE, BEGUN_BYTES, READY_BYTES, WAITS_PIECE, WAITS_NUMBER, ONCE_PIECE, ONCE_NUMBER = range(10, 17)
+MAY_USE, BEGUN_BYTES, READY_BYTES, WAITS_PIECE, WAITS_NUMBER, ONCE_PIECE, ONCE_NUMBER, TOLD = range(10, 18)
 SPOOL_BYTES = 64 << 10
 
 
@@ -76,6 +76,10 @@ class CrashCells:
     def look_at(self, at: int) -> None:
         """Say when the host process looks next whether a time is over; 0: not before it is woken."""
         self.cells[LOOK_AT] = at
+
+    def note_told(self) -> None:
+        """The host process has sent the child a frame: a Worker looks here, for it reads its pipe only at leisure."""
+        self.cells[TOLD] += 1
 
     @property
     def ready(self) -> bool:

@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from .. import limits
@@ -29,6 +30,8 @@ from ..supervision.actions import (
     StartBroker,
     Suspend,
     Tell,
+    TellAll,
+    Withdraw,
 )
 from ..supervision.brokers import broker_places, facts_of, usual_dials
 from ..supervision.contact import Contact
@@ -56,6 +59,7 @@ from .ends import Ends
 from .marks import Mark, end_children
 from .memory_limits import MemoryLimits
 from .output import Outputs
+from .processes import Processes
 from .reattach import LaunchingSide
 from .relay import Relay
 from .server_line import ServerLine
@@ -85,7 +89,7 @@ class Supervisor:
         self.broker_main, self.load_worker = broker_main, load_worker
         self.worker_main: ChildMain | None = None
         self.machine = HostMachine(
-            settings.host, settings.workers, settings.brokers, settings.life, settings.neighbours
+            settings.host, settings.workers, settings.brokers, settings.life, settings.neighbours, settings.size
         )
         self.looks = Looks(time.monotonic())
         self.leaving = Leaving(f"the host process of {settings.host} (pid {os.getpid()})")
@@ -99,15 +103,14 @@ class Supervisor:
         if settings.in_job:
             start_tidier(found)
         self.places = broker_places(settings.host, settings.brokers, self.run_directory)
-        self.children: dict[int, Child] = {}  # by pid
-        self.brokers: dict[int, Child] = {}  # the same, by index
+        self.forked = Processes()
         self.poller = select.poll()
         contact = Contact(settings.grace, time.monotonic(), in_job=settings.in_job)
         place = self.run_directory if settings.grace else None
         self.launching_side = LaunchingSide(reader, contact, place, self.poller, lambda: self.control.parent_link())
         self.connector = ConnectorSide(self.run_directory, self.poller, None if settings.has_door else self._send)
         self.relay = Relay(self.run_directory, self.connector.send, self.poller)
-        self.control = HostControl(self.machine, self.relay, self.connector.send, self._worker_named)
+        self.control = HostControl(self.machine, self.relay, self.connector.send, self.forked.worker_named)
         self.outputs = Outputs(self.poller, self._send)
         run, program = f"{settings.host}-{os.getpid()}-{os.urandom(4).hex()}", "".join(settings.argv[:1])
         self.server = ServerLine(settings.server, run, program, self.poller)
@@ -159,12 +162,12 @@ class Supervisor:
             self._fork("worker", self.mark.marked(self.worker_main), action.name, slot, broker)
         except OSError as error:
             now, why = time.monotonic(), limits.reached(error) or str(error)
-            self._act(self.machine.on_worker_not_started(slot, why, now, others_ready=self._has_ready_workers()))
+            self._act(self.machine.on_worker_not_started(slot, why, now, others_ready=self.forked.have_ready_workers()))
 
     def _start_broker(self, action: StartBroker) -> None:
         index, name = action.broker, self.places[action.broker].name
         try:
-            self.brokers[index] = self._fork("broker", self.broker_main, name, index, index)
+            self._fork("broker", self.broker_main, name, index, index)
         except OSError as error:
             why = limits.reached(error) or str(error)
             self._act(self.machine.on_broker_not_started(index, why, time.monotonic()))
@@ -172,51 +175,23 @@ class Supervisor:
         if action.after:
             self._send(BrokerRestarted(name, action.after))
 
-    def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> Child:
+    def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> None:
         facts = facts_of(self._ready(), broker) | {"slot": slot}
-        others: list[HasDescriptors] = [*self.children.values(), self.hold, self.connector, self.server]
-        child = fork_child(role, main, name, slot, self.settings, facts, others, self.former, self.poller)
-        self.children[child.pid] = child
+        others: list[HasDescriptors] = [*self.forked.children.values(), self.hold, self.connector, self.server]
+        settings = replace(self.settings, workers=self.machine.workers, size=self.machine.size)
+        child = fork_child(role, main, name, slot, settings, facts, others, self.former, self.poller)
+        self.forked.add(child)
         self.outputs.add(child)
-        return child
-
-    def _has_ready_workers(self) -> bool:
-        return any(child.cells.ready for child in self._workers())
-
-    def _workers(self) -> list[Child]:
-        return [child for child in self.children.values() if child.role == "worker"]
-
-    def _tell_broker(self, action: Tell) -> None:
-        if action.broker in self.brokers:
-            self.brokers[action.broker].tell(action.frame)
-
-    def _kill_broker(self, action: KillBroker) -> None:
-        if action.broker in self.brokers:
-            os.kill(self.brokers[action.broker].pid, signal.SIGKILL)
-
-    def _worker_of(self, slot: int) -> Child | None:
-        return next((child for child in self._workers() if child.slot == slot), None)
-
-    def _worker_named(self, name: str) -> Child | None:
-        return next((child for child in self._workers() if child.name == name), None)
 
     def _suspend(self, action: Suspend) -> None:
-        if (child := self._worker_of(action.slot)) is not None:
+        if (child := self.forked.worker_of(action.slot)) is not None:
             frame = WorkerStopped(child.name, *(child.cells.running() or (0, 0)))
-            self._tell_broker(Tell(self.machine.broker_of(child.slot), frame))
+            self.forked.tell_broker(Tell(self.machine.broker_of(child.slot), frame))
             self._send(Notice(f"Worker {child.name} (pid {child.pid}) {action.how.format(pid=child.pid)}"))
 
-    def _kill_worker(self, action: KillWorker) -> None:
-        if (child := self._worker_of(action.slot)) is not None:
-            os.kill(child.pid, signal.SIGKILL)
-
-    def _abort_worker(self, action: AbortWorker) -> None:
-        if (child := self._worker_of(action.slot)) is not None:
-            os.kill(child.pid, signal.SIGABRT)
-
     def _abandon_worker(self, action: AbandonWorker) -> None:
-        if (child := self._worker_of(action.slot)) is not None:
-            self._on_ended(self.children.pop(child.pid), -signal.SIGKILL)
+        if (child := self.forked.worker_of(action.slot)) is not None:
+            self._on_ended(self.forked.pop(child.pid), -signal.SIGKILL)
 
     def _lose_broker(self, action: LoseBroker) -> None:
         self._send(BrokerGivenUp(action.reason))
@@ -230,10 +205,10 @@ class Supervisor:
                 if not pid:
                     break
                 if os.WIFSTOPPED(status) or os.WIFCONTINUED(status):
-                    self._on_stopped(self.children.get(pid), os.WIFSTOPPED(status))
-                elif pid in self.children:
-                    self._on_ended(self.children.pop(pid), os.waitstatus_to_exitcode(status), used.ru_maxrss << 10)
-        self.mark.end_orphans(self.children)
+                    self._on_stopped(self.forked.children.get(pid), os.WIFSTOPPED(status))
+                elif pid in self.forked.children:
+                    self._on_ended(self.forked.pop(pid), os.waitstatus_to_exitcode(status), used.ru_maxrss << 10)
+        self.mark.end_orphans(self.forked.children)
 
     def _on_stopped(self, child: Child | None, is_stopped: bool) -> None:
         if child is None:
@@ -256,17 +231,14 @@ class Supervisor:
             os.killpg(child.pid, signal.SIGKILL)  # what it started goes with it
         if child.role == "worker":
             self._on_worker_ended(child, code, most)
-        else:
-            del self.brokers[child.slot]
-            if not self.ending:
-                now, why = time.monotonic(), child.limit_met(code)
-                self._act(self.machine.on_broker_ended(child.slot, code, now, why))
+        elif not self.ending:
+            self._act(self.machine.on_broker_ended(child.slot, code, time.monotonic(), child.limit_met(code)))
         child.close()
 
     def _on_worker_ended(self, child: Child, code: int, most: int) -> None:
-        others = self._has_ready_workers()
+        others = self.forked.have_ready_workers()
         end = self.ends.take_in(child, code, most, others_ready=others, is_ending=self.ending)
-        self._tell_broker(Tell(self.machine.broker_of(child.slot), end.frame))
+        self.forked.tell_broker(Tell(self.machine.broker_of(child.slot), end.frame))
         if not self.ending:
             if end.is_news:
                 self._send(end.frame)
@@ -288,17 +260,17 @@ class Supervisor:
         self.outputs.tick(now)
         if not self.ending:
             self._act(self.machine.tick(now))
-            self._act(self.time_limits.tick(self._workers(), now))
+            self._act(self.time_limits.tick(self.forked.workers(), now))
             if self.looks.is_due(now):
-                self._act(self.machine.on_seen({child.slot: sight_of(child.pid) for child in self._workers()}))
+                self._act(self.machine.on_seen({child.slot: sight_of(child.pid) for child in self.forked.workers()}))
             if text := self.leaving.tick(now):
                 self._send(Notice(text))
             self._drain(now)
-            self.server.report(len(self._workers()), len(self._workers()), now)
+            self.server.report(self.machine.living(), self.machine.living(), now)
 
     def _drain(self, now: float) -> None:
         """Leave the run if this process was told to: end the Workers in order, and then this host."""
-        host, workers = self.settings.host, self._workers()
+        host, workers = self.settings.host, self.forked.workers()
         if self.drain.begins():
             self.machine.leave()
             self._send(Notice(f"host {host} got {self.drain.name}: it leaves when its Workers have finished what runs"))
@@ -353,7 +325,7 @@ class Supervisor:
 
     def _serve_child(self, descriptor: int, events: int) -> None:
         """Read the output or the control pipe of a child, and send it what did not fit before."""
-        for child in self.children.values():
+        for child in self.forked.children.values():
             if descriptor in child.outputs:
                 self.outputs.read(child, descriptor)
                 return
@@ -368,7 +340,7 @@ class Supervisor:
         self._pace_output()
 
     def _pace_output(self) -> None:
-        self.outputs.pace(self.launching_side.full or self.control.holds_output, self.children.values())
+        self.outputs.pace(self.launching_side.full or self.control.holds_output, self.forked.children.values())
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -381,14 +353,14 @@ class Supervisor:
         """End every process below this one, pass on their last output, and remove what the run left on disk."""
         self.ending = True
         is_over = self.control.has_ended or self.launching_side.has_ended
-        for child in self.children.values():
+        for child in self.forked.children.values():
             if child.role == "broker":
                 child.tell(EndRun())  # else it would take this process for killed, and tidy up
             child.hang_up()
         if is_over:  # now, for a batch system may kill this process, too, as soon as the program has ended
             self._remove_directories()
         self._end_children()
-        for child in list(self.children.values()):
+        for child in list(self.forked.children.values()):
             self.outputs.drain(child, close=True)
         self.launching_side.send_rest()
         self.relay.close()
@@ -403,10 +375,10 @@ class Supervisor:
 
     def _end_children(self) -> None:
         deadline = time.monotonic() + END_GRACE_SECONDS
-        while self.children and time.monotonic() < deadline:
+        while self.forked.children and time.monotonic() < deadline:
             self.poller.poll(10)
             self._reap()
-            for child in list(self.children.values()):
+            for child in list(self.forked.children.values()):
                 self.outputs.drain(child, close=False)
         end_children(self._reap)
 
@@ -414,11 +386,13 @@ class Supervisor:
 _ACTIONS: dict[type[Action], Callable[[Supervisor, Any], None]] = {
     Start: Supervisor._start_worker,
     StartBroker: Supervisor._start_broker,
-    Tell: Supervisor._tell_broker,
+    Withdraw: lambda supervisor, action: supervisor.forked.withdraw(action),
+    Tell: lambda supervisor, action: supervisor.forked.tell_broker(action),
+    TellAll: lambda supervisor, action: supervisor.forked.tell_all(action),
     Suspend: Supervisor._suspend,
-    AbortWorker: Supervisor._abort_worker,
-    KillWorker: Supervisor._kill_worker,
-    KillBroker: Supervisor._kill_broker,
+    AbortWorker: lambda supervisor, action: supervisor.forked.abort_worker(action),
+    KillWorker: lambda supervisor, action: supervisor.forked.kill_worker(action),
+    KillBroker: lambda supervisor, action: supervisor.forked.kill_broker(action),
     LoseBroker: Supervisor._lose_broker,
     AbandonWorker: Supervisor._abandon_worker,
     Say: lambda supervisor, action: supervisor._send(Notice(action.text)),

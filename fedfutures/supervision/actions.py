@@ -44,6 +44,14 @@ class Start:
 
 
 @dataclass(slots=True)
+class Withdraw:
+    """Action: tell the Worker of this slot to end when it has finished what it runs; `stays`: not to end after all."""
+
+    slot: int
+    stays: bool = False
+
+
+@dataclass(slots=True)
 class StartBroker:
     """Action: fork this Broker; `after` is how the one before it ended, "" for the first."""
 
@@ -56,6 +64,13 @@ class Tell:
     """Action: tell a Broker this, over its control pipe."""
 
     broker: int
+    frame: ControlFrame
+
+
+@dataclass(slots=True)
+class TellAll:
+    """Action: tell all Brokers and Workers this."""
+
     frame: ControlFrame
 
 
@@ -113,5 +128,6 @@ class Say:
 
 
 Action = (
-    Start | StartBroker | Tell | Suspend | AbortWorker | KillWorker | AbandonWorker | KillBroker | LoseBroker | Say
+    Start | Withdraw | StartBroker | Tell | TellAll | Suspend | AbortWorker | KillWorker | AbandonWorker | KillBroker
+    | LoseBroker | Say
 )  # fmt: skip

@@ -20,6 +20,7 @@ from ..wire.control import (
     DialBroker,
     EndWorker,
     ExpectPeers,
+    FederationSize,
     NoMoreWorkers,
     WorkerContinued,
 )
@@ -33,15 +34,15 @@ from .actions import (
     KillWorker,
     LoseBroker,
     Say,
-    Start,
     StartBroker,
     Suspend,
     Tell,
+    TellAll,
 )
 from .attempts import ENDS_LIMIT, GIVE_UP_SECONDS, LACK_SECONDS, Attempts, Restarts, status_of
-from .brokers import broker_of
 from .cancels import Cancels, victim
 from .overruns import AloneFuture, Overruns
+from .slots import STAND_INS_FROM, Slots
 from .stand_ins import StandIns
 from .standstills import BLOCKED, BLOCKED_GRACE, KILLED_AS_BLOCKED, Sight, Standstills
 from .stops import KILLED_FOR_THAT, STOP_GRACE, Stop
@@ -75,16 +76,15 @@ class _Broker:
 
 @dataclass(slots=True)
 class HostMachine:
-    """The children of one host: Worker slots 0 to `workers` - 1 and the Brokers, each alive or with a time to start."""
+    """The children of one host: the Workers of its slots and the Brokers, each alive or with a time to start."""
 
     host: str
     workers: int
     brokers: int = 1
     life: int = 0  # how often the host process was started again: no Worker has the name of one before it
     neighbours: list[list[str]] = field(default_factory=list)  # by Broker, those on other hosts, if they are known
-    _starts: dict[int, int] = field(default_factory=dict)
-    _living: dict[int, str] = field(default_factory=dict)  # Workers by slot
-    _due: dict[int, float] = field(default_factory=dict)
+    size: int = 0  # Workers of the whole Federation; 0: not known
+    _slots: Slots = field(default_factory=lambda: Slots("", 0, 1))
     _stops: dict[int, Stop] = field(default_factory=dict)  # Workers that are stopped
     _standstills: Standstills = field(default_factory=Standstills)
     overruns: Overruns = field(default_factory=Overruns)
@@ -96,6 +96,7 @@ class HostMachine:
     _brokers: list[_Broker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._slots = Slots(self.host, self.workers, self.brokers, self.life)
         self._brokers = [_Broker(broker_name(self.host, index)) for index in range(self.brokers)]
 
     def begin_brokers(self, now: float) -> list[Action]:
@@ -104,13 +105,11 @@ class HostMachine:
 
     def begin(self) -> list[Action]:
         """Return the first starts of Workers."""
-        return [self._start(slot) for slot in range(self.workers)]
+        return list(self._slots.start_all())
 
     def tick(self, now: float) -> list[Action]:
         """Start what is due, and look at what is stopped."""
-        due = [slot for slot, at in self._due.items() if at <= now]
-        for slot in due:
-            del self._due[slot]
+        due = self._slots.take_due(now)
         actions: list[Action] = []
         for index, broker in enumerate(self._brokers):
             if broker.due is not None and broker.due <= now:
@@ -123,19 +122,36 @@ class HostMachine:
                 actions.append(Suspend(slot, HOW_STOPPED))
             elif looks and stop.is_over:
                 actions.append(KillWorker(slot))
-        return [*actions, *(self._start(slot) for slot in due)]
+        return [*actions, *map(self._slots.start, due)]
 
     def next_deadline(self) -> float | None:
         """When the next tick is due."""
         stops = [*self._stops.values(), *(broker.stop for broker in self._brokers if broker.stop is not None)]
-        times = [*(broker.due for broker in self._brokers), *(stop.due for stop in stops), *self._due.values()]
+        times = [*(broker.due for broker in self._brokers), *(stop.due for stop in stops), *self._slots.times()]
         return min((at for at in times if at is not None), default=None)
 
     # -- Workers -----------------------------------------------------------------------------------------------------
 
+    def living(self) -> int:
+        """How many Workers live, those included that are ending because there were too many."""
+        return self._slots.count()
+
+    def resize(self, workers: int, now: float, size: int = 0) -> list[Action]:
+        """Have so many Workers from now on, and `size` in the whole Federation (0: as many as before).
+
+        Those that are too many finish what they run, and end.
+        """
+        can_start = self._surrendered is None and not self._is_leaving
+        actions: list[Action] = [*self._slots.resize(workers, starts=can_start)]
+        self.workers = self._slots.workers
+        if size in (0, self.size):
+            return actions
+        self.size = size
+        return [TellAll(FederationSize(size)), *actions]
+
     def on_worker_ended(self, event: Ended, now: float) -> list[Action]:
         """A Worker has ended: start another now or later, or give up."""
-        self._living.pop(event.slot, None)
+        may_have_left = self._slots.end(event.slot)
         self._stops.pop(event.slot, None)
         self._standstills.forget(event.slot)
         if self._stand_ins.end(event.slot):
@@ -148,7 +164,10 @@ class HostMachine:
         attempts = self._attempts
         if event.ready:
             attempts.settled()
-            return [self._start(event.slot)]
+        if not self._slots.is_to_be_filled(event.slot):
+            return []
+        if event.ready or (may_have_left and event.code == 0):
+            return [self._slots.start(event.slot)]
         if event.code == LIMIT_EXIT_CODE:
             return self.on_worker_not_started(event.slot, event.status, now, others_ready=event.others_ready)
         attempts.failed(event.code, now)
@@ -158,7 +177,7 @@ class HostMachine:
         )
         if not event.others_ready and (attempts.own >= FAILED_STARTS_LIMIT or attempts.is_hopeless(now)):
             return self._surrender(reason)
-        self._due[event.slot] = now + attempts.next_delay()
+        self._slots.start_at(event.slot, now + attempts.next_delay())
         if attempts.own + attempts.killed != FAILED_STARTS_LIMIT:
             return []
         if event.others_ready:
@@ -167,23 +186,23 @@ class HostMachine:
 
     def on_worker_not_started(self, slot: int, why: str, now: float, *, others_ready: bool) -> list[Action]:
         """A Worker has met a limit of this machine as it was to start: try again later, or give up."""
-        self._living.pop(slot, None)
-        if self._stand_ins.end(slot) or self._surrendered is not None:
+        self._slots.end(slot)
+        if self._stand_ins.end(slot) or self._surrendered is not None or not self._slots.is_to_be_filled(slot):
             return []
         news = self._attempts.lacked(now)
         reason = f"host {self.host} cannot start Worker {slot + 1} of {self.workers}: {why}"
         if not others_ready and self._attempts.is_hopeless(now):
             return self._surrender(reason)
-        self._due[slot] = now + self._attempts.next_delay()
+        self._slots.start_at(slot, now + self._attempts.next_delay())
         if not news:
             return []
-        if self._living:
+        if self._slots.living():
             return [Say(f"{reason}. The host goes on with those that it has, and tries again and again")]
         return [Say(f"{reason}. It tries on for {LACK_SECONDS:.0f} s")]
 
     def on_worker_stopped(self, slot: int, now: float) -> None:
         """A Worker was stopped by a signal."""
-        if slot in self._living:
+        if slot in self._slots:
             self._stops.setdefault(slot, Stop(now))
 
     def on_worker_continued(self, slot: int) -> list[Action]:
@@ -192,17 +211,17 @@ class HostMachine:
         if stop is None or stop.is_over:
             return []
         del self._stops[slot]
-        return [Tell(self.broker_of(slot), WorkerContinued(self._living[slot]))] if stop.looks else []
+        return [Tell(self.broker_of(slot), WorkerContinued(self._slots.name_of(slot)))] if stop.looks else []
 
     def on_seen(self, found: Mapping[int, Sight]) -> list[Action]:
         """What all Workers do: what stands still is looked after; what is stopped has rules of its own."""
         actions: list[Action] = []
-        running = {slot: sight for slot, sight in found.items() if slot in self._living and slot not in self._stops}
+        running = {slot: sight for slot, sight in found.items() if slot in self._slots and slot not in self._stops}
         for slot, verdict in self._standstills.look(running).items():
             if verdict == "abandon":
                 actions.append(AbandonWorker(slot))
             elif verdict == "continue":
-                actions.append(Tell(self.broker_of(slot), WorkerContinued(self._living[slot])))
+                actions.append(Tell(self.broker_of(slot), WorkerContinued(self._slots.name_of(slot))))
             elif found[slot].state == BLOCKED:
                 actions += [Suspend(slot, HOW_BLOCKED), KillWorker(slot)]
             else:
@@ -218,7 +237,7 @@ class HostMachine:
         self, broker: str, slot: int, wanted: EndWorker, running: tuple[int, int] | None, alone: AloneFuture | None
     ) -> list[Action]:  # fmt: skip
         """A Broker says that Futures of a Worker were cancelled; what the Worker runs, its crash cells say."""
-        if self._living.get(slot) != wanted.worker or self._brokers[self.broker_of(slot)].name != broker:
+        if self._slots.name_of(slot) != wanted.worker or self._brokers[self.broker_of(slot)].name != broker:
             return []
         number = victim(wanted, running, alone)
         return [KillWorker(slot)] if number is not None and self._cancels.kill(slot, wanted.piece, number) else []
@@ -232,11 +251,8 @@ class HostMachine:
         index = next((index for index, other in enumerate(self._brokers) if other.name == broker), None)
         if index is None or self._surrendered is not None or self._is_leaving:
             return []
-        place = self._stand_ins.start(self.host, index, self.workers, self.life)
-        if place is None:
-            return []
-        self._living[place[0]] = place[1]
-        return [Start(*place)]
+        place = self._stand_ins.start(self.host, index, STAND_INS_FROM, self.life)
+        return [] if place is None else [self._slots.enter(*place)]
 
     def killed_for(self, slot: int) -> str:
         """Return why the Worker of this slot was killed by its host process; "" if it was not."""
@@ -248,23 +264,20 @@ class HostMachine:
     def leave(self) -> None:
         """Start no Worker any more: this host leaves the run."""
         self._is_leaving = True
-        self._due.clear()
+        self._slots.give_up()
 
     def broker_of(self, slot: int) -> int:
         """Return the Broker of a Worker."""
         found = self._stand_ins.broker_of(slot)
-        return broker_of(slot, self.workers, self.brokers) if found is None else found
+        return self._slots.broker_of(slot) if found is None else found
 
-    def _start(self, slot: int) -> Start:
-        self._starts[slot] = self._starts.get(slot, 0) + 1
-        count = self._starts[slot]
-        name = f"{self.host}.{slot + 1}" + (f"r{self.life}" if self.life else "")
-        self._living[slot] = name if count == 1 else f"{name}+{count - 1}"
-        return Start(slot, self._living[slot])
+    def check(self) -> None:
+        """Assert that each slot has what it is to have."""
+        self._slots.check()
 
     def _surrender(self, reason: str, *, initializer_raised: bool = False) -> list[Action]:
         self._surrendered = NoMoreWorkers(reason, initializer_raised)
-        self._due.clear()
+        self._slots.give_up()
         return [Tell(index, self._surrendered) for index in range(self.brokers)]
 
     # -- Brokers -----------------------------------------------------------------------------------------------------
@@ -333,7 +346,7 @@ class HostMachine:
         broker.is_alive, broker.born, broker.due = True, now, None
         actions: list[Action] = [StartBroker(index, broker.after)]
         if again:
-            living = [(slot, name) for slot, name in sorted(self._living.items()) if slot not in self._stops]
+            living = [(slot, name) for slot, name in self._slots.living() if slot not in self._stops]
             mine = [name for slot, name in living if self.broker_of(slot) == index]
             actions.append(Tell(index, ExpectPeers(mine, self._neighbours(index))))
         # A neighbour on another host does not know the new key yet: the launching side will say when to dial it.

@@ -1,7 +1,7 @@
 """Stand-ins: Workers beside those of the run, for Futures with a time limit while others wait in all of them. Pure.
 
 A Broker asks for one at a time. It leaves by itself when it has had nothing to do for a while, and is never replaced:
-its Broker asks again. Their slots come behind those of the run's Workers.
+its Broker asks again. Their slots are beyond those of the run's Workers (:data:`.slots.STAND_INS_FROM`).
 """
 
 from __future__ import annotations

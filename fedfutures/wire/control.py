@@ -5,7 +5,7 @@ frame's code. The annotations are the schema: whoever decodes checks each field 
 :class:`~fedfutures.errors.RemoteProtocolError` for anything else. Four bytes of length, most significant first, stand
 in front of each frame (:mod:`.framing`), since frames go over pipes and ssh connections::
 
-    Origin <-> connector <-> host process <-> Broker
+    Origin <-> connector <-> host process <-> Broker or Worker
 
 The *launching side* of a host process is the connector, but on the Origin's machine the Origin. There the connector
 comes to the door of the host process, only for what concerns links; without other hosts there is no connector. Frames
@@ -22,6 +22,9 @@ from .door import (
 )
 from .door import (
     EndServer as EndServer,
+)
+from .door import (
+    FederationSize as FederationSize,
 )
 from .door import (
     HostProcessEnded as HostProcessEnded,
@@ -46,6 +49,9 @@ from .door import (
 )
 from .door import (
     Text as Text,
+)
+from .door import (
+    WithdrawWorker as WithdrawWorker,
 )
 from .door import (
     WorkersWanted as WorkersWanted,
@@ -386,6 +392,7 @@ ControlFrame = (
     | Notice | StartRefused | NoWorkersLeft | HostProcessGone | WorkerStopped | WorkerContinued | TryPorts
     | HostLeaves | RunPlanned | KeepNote | StandInWanted | EndWorker | ResizeHost | WorkersWanted | RunReport
     | StatusWanted | ServerStatus | StartHost | HostStarted | HostProcessEnded | BeginServer | EndServer
+    | WithdrawWorker | FederationSize
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

@@ -1,4 +1,4 @@
-"""The frames of standing Federations: at the door of a host server, and of host processes that have joined one.
+"""The frames of standing Federations, and of hosts whose number of Workers changes.
 
 They are control frames as those in :mod:`.control`, which lists all of them.
 """
@@ -23,6 +23,7 @@ class ResizeHost:
     """
 
     workers: int
+    size: int = 0  # Workers of the whole Federation; 0: as before
 
 
 @dataclass(slots=True)
@@ -101,3 +102,17 @@ class EndServer:
     """Whoever takes a standing Federation down to its keeper: end everything. The end of the connection answers."""
 
     reason: Text
+
+
+@dataclass(slots=True)
+class WithdrawWorker:
+    """Host process to Worker: you are one too many; take nothing new, finish what runs, and end."""
+
+    stays: bool = False  # no longer so: go on, unless you have left
+
+
+@dataclass(slots=True)
+class FederationSize:
+    """Host process to its Brokers and Workers: the whole Federation has so many Workers from now on."""
+
+    workers: int

@@ -52,7 +52,7 @@ class Calls:
 
     __slots__ = (
         "_driver", "_dump_near", "_host", "_loaded", "_local", "_lock", "_name", "_payloads", "_pump", "_runners",
-        "_surroundings", "_workload", "leaving", "most_tasks", "tasks",
+        "_surroundings", "_was_told", "_workload", "leaving", "most_tasks", "tasks",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +65,7 @@ class Calls:
         self._surroundings, self._runners, self._workload = surroundings, runners, driver.machine.workload
         self._loaded: dict[bytes, Any] = {}  # functions of others
         self._pump = pump
-        self.leaving = False  # whether this Worker was told to end
+        self.leaving = self._was_told = False  # whether this Worker is to end; whether it was told so for good
         self.tasks, self.most_tasks = 0, most_tasks  # Futures of others: run, and to be run at most (None: any number)
 
     @property
@@ -75,7 +75,11 @@ class Calls:
 
     def leave(self) -> None:
         """Run no more Futures of others, from now on."""
-        self.leaving = True
+        self.leaving = self._was_told = True
+
+    def withdraw(self, *, stays: bool) -> None:
+        """Run no more Futures of others: this Worker is one too many. `stays`: it is no longer."""
+        self.leaving = self._was_told or not stays
 
     def on_run(self, action: rules.Run) -> None:
         """A piece and its function are here: put it into the queue. The lock is held."""

@@ -18,6 +18,7 @@ from . import journal, slices
 from .calls import Calls
 from .driver import DRIVEN, Driver
 from .locks import Locks
+from .orders import Orders
 from .runners import Runners
 from .submissions import Submissions
 from .surroundings import Surroundings
@@ -32,13 +33,13 @@ class WorkerDuties:
 
     def __init__(
         self, driver: Driver, submissions: Submissions, surroundings: Surroundings, runners: Runners, locks: Locks,
-        others: OtherThreads, calls: Calls,
+        others: OtherThreads, calls: Calls, orders: Orders,
     ) -> None:  # fmt: skip
         self._driver, self._machine, self._workload = driver, driver.machine, driver.machine.workload
         self._submissions, self._own = submissions, submissions.own
         self._surroundings, self._cells = surroundings, surroundings.cells
         self._runners, self._locks, self._others = runners, locks, others
-        self._calls = calls
+        self._calls, self._orders = calls, orders
         self._results = journal.after("result", lambda found: _told(found, submissions))(self._workload.results)
         self._takes_more, self._is_stand_in = True, is_stand_in(driver.name)
 
@@ -48,6 +49,7 @@ class WorkerDuties:
 
     def send_due(self) -> None:
         """Send outcomes, unstarted Futures that others want, own Futures, and Demand. The lock is held."""
+        self._orders.look()
         self.send_results()
         driver, machine, workload, own = self._driver, self._machine, self._workload, self._own
         # 0.0 when the main thread asks, which is between two Futures.

@@ -108,7 +108,7 @@ class Loop:
         self._pump()
         if runners.ready or self._own or (self._workload.queue and not locks.locked_in) or runners.stopping:
             return
-        if locks.locked_in or (self._is_stand_in and runners.suspended):  # others may be locked in
+        if locks.locked_in or (self._is_stand_in and runners.suspended) or self._calls.leaving:  # others may be, too
             self._submissions.cancelling.recall()
         if self._calls.has_enough and not locks.waits and self._leave():
             return
@@ -142,7 +142,8 @@ class Loop:
     def _leave(self) -> bool:
         """Take leave of the Broker, unless Futures wait here in the middle."""
         with self._driver.lock:
-            if self._workload.has_started() or self._submissions.retrier:
+            submissions = self._submissions
+            if self._workload.has_started() or submissions.futures or submissions.alone or submissions.retrier:
                 return False
             self._driver.step(rules.Leave("it runs no more Futures"))
             self._driver.flush()

@@ -70,13 +70,12 @@ class Submissions:
         self.ran_here = Fact(self.name, host_of_node(self.name), 1, None) if driver.machine.role == "worker" else None
         self.size = size  # of the Federation: how many Workers it has
         self.futures: dict[int, Future[Any]] = {}  # given to the Broker
-        self.own = LocalQueue()  # neither given nor started
+        self.own, self._sealed = LocalQueue(), SealedFutures()  # own: neither given nor started
         self.alone = AloneQueue()  # the same, of a Worker those that have another one to themselves
         self.numbers = journal.numbers(self.name)
         self.lost: FederationLost | None = None
         self.retrier = Retrier(driver, self.numbers, self._queue_again)
         self.cancelling = Cancelling(driver, self.futures, driver.callbacks, self.retrier.drop, self.offer_alone)
-        self._sealed = SealedFutures()
         self.late: Any = None  # keeps back what would not be done before the walltime is over (:mod:`.late_futures`)
         self._packing: Any = None
         self.adapt, self.wake_greenlets = _adapt_nothing, _wake_nobody
@@ -108,7 +107,7 @@ class Submissions:
         """Return what takes the machine's actions about own Futures."""
         return {
             rules.Resolve: self.on_resolve, rules.Started: self._on_started, rules.Reclaim: self._on_reclaim,
-            rules.Linked: self._on_linked, rules.Denied: self._on_denied,
+            rules.Linked: lambda action: self.resize(action.size), rules.Denied: self._on_denied,
         }  # fmt: skip
 
     # -- giving ------------------------------------------------------------------------------------------------------
@@ -357,8 +356,9 @@ class Submissions:
 
     # -- life --------------------------------------------------------------------------------------------------------
 
-    def _on_linked(self, action: rules.Linked) -> None:
-        self.size = action.size
+    def resize(self, size: int) -> None:
+        """The Federation has so many Workers from now on."""
+        self.size = size
 
     def _on_denied(self, action: rules.Denied) -> None:
         self.lose(FederationLost(action.reason))

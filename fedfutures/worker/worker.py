@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 from ..errors import VariableNotCarried
 from ..node import events as rules
 from ..program.namespaces import Namespaces
-from ..supervision.attempts import CLOSED_EXIT_CODE
 from ..wire.copies import Copies
 from ..wire.payload import Payloads
 from .calls import Calls
@@ -26,6 +25,7 @@ from .locks import Locks
 from .loop import Loop
 from .nesting import Nesting
 from .node import Node
+from .orders import Orders
 from .runners import Pump, Runners
 from .surroundings import Surroundings
 from .threads import OtherThreads
@@ -59,7 +59,8 @@ class Worker(Node):
         self.calls = calls = Calls(driver, payloads, self.local, surroundings, runners, pump, max_tasks)
         self.locks = locks = Locks()
         others = OtherThreads(turns, surroundings, submissions, locks, driver.times, calls.run_call)
-        self.duties = WorkerDuties(driver, submissions, surroundings, runners, locks, others, calls)
+        orders = Orders(driver, calls, submissions, cells, control, self.end)
+        self.duties = WorkerDuties(driver, submissions, surroundings, runners, locks, others, calls, orders)
         self.loop = Loop(driver, submissions, surroundings, calls, runners, locks, self.duties, pump)
         local_calls = LocalCalls(payloads, self.functions, self.local, self.machine, lambda: submissions.size)
         self.nesting = nesting = Nesting(
@@ -72,7 +73,6 @@ class Worker(Node):
         driver.attend(
             self.duties, self.handlers() | {rules.Run: calls.on_run, rules.FileFetched: self.files.on_fetched}
         )  # fmt: skip
-        driver.watch(control, lambda: self.end(0 if _is_open(control) else CLOSED_EXIT_CODE))
 
     def run(self) -> None:
         """Run Futures until told to stop (the main thread's main greenlet)."""
@@ -86,11 +86,3 @@ class Worker(Node):
             with contextlib.suppress(Exception):
                 stream.flush()
         os._exit(code)
-
-
-def _is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True

@@ -10,7 +10,7 @@ import msgpack
 import pytest
 
 from fedfutures.broker import files, functions, machine
-from fedfutures.broker.events import AskStandIn, EndForCancel, GaveUp, PeerContinued, PeerStopped, Publish
+from fedfutures.broker.events import AskStandIn, EndForCancel, GaveUp, PeerContinued, PeerStopped, Publish, Resized
 from fedfutures.broker.load import UNMET_AFTER_SECONDS, UNMET_REPEAT_SECONDS
 from fedfutures.broker.recovery import CRASH_LIMIT
 from fedfutures.errors import LocalProtocolError
@@ -58,6 +58,9 @@ def test_a_peer_is_welcome(bench: Bench) -> None:
     bench.say("w", Hello(PROTOCOL, "worker", "w", 1, 99, welcome.session))
     assert bench.heard_by("w", Welcome) == [welcome, welcome]
     assert bench.broker.statistics()["workers"] == 1
+    bench.step(Resized(5))
+    bench.say("w", Hello(PROTOCOL, "worker", "w", 1, 99, welcome.session))
+    assert bench.heard_by("w", Welcome)[0].size == 5
 
 
 def test_every_session_has_its_number(bench: Bench) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from fedfutures.host.control import HostControl
 from fedfutures.host.relay import Relay
-from fedfutures.supervision.actions import Tell
+from fedfutures.supervision.actions import Start, Tell, TellAll, Withdraw
 from fedfutures.supervision.brokers import broker_places
 from fedfutures.supervision.machine import HostMachine
 from fedfutures.wire.control import (
@@ -22,12 +22,14 @@ from fedfutures.wire.control import (
     ControlFrame,
     DialBroker,
     EndRun,
+    FederationSize,
     Heartbeat,
     HoldOutput,
     LinkState,
     Notice,
     OpenStream,
     RelayBroker,
+    ResizeHost,
     TryPorts,
     WorkerOutput,
 )
@@ -92,6 +94,14 @@ def test_output_is_held_and_the_end_is_known(here: Here) -> None:
     assert not here.control.has_ended
     here.on(EndRun())
     assert here.control.has_ended
+
+
+def test_the_number_of_workers_changes(here: Here) -> None:
+    assert here.on(ResizeHost(3, 5)) == [
+        TellAll(FederationSize(5)), Start(0, "h.1"), Start(1, "h.2"), Start(2, "h.3"),
+    ]  # fmt: skip
+    assert here.on(ResizeHost(2)) == [Withdraw(2)]
+    assert (here.machine.workers, here.machine.size) == (2, 5)
 
 
 @pytest.mark.parametrize("frame", [Heartbeat(), Notice("x"), WorkerOutput("h.1", 1, b"")])

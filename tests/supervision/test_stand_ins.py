@@ -8,6 +8,7 @@ from fedfutures.limits import LIMIT_EXIT_CODE
 from fedfutures.supervision.actions import AbortWorker, Ended, KillWorker, Start
 from fedfutures.supervision.machine import HostMachine
 from fedfutures.supervision.overruns import ABORT_SECONDS, AloneFuture
+from fedfutures.supervision.slots import STAND_INS_FROM as FIRST
 from fedfutures.supervision.stand_ins import STAND_INS_AT_MOST, StandIns
 
 
@@ -36,15 +37,15 @@ def host() -> HostMachine:
 
 
 def test_a_broker_gets_one_that_is_not_replaced(host: HostMachine) -> None:
-    assert host.on_stand_in_wanted("h.broker2") == [Start(2, "h.s1")]
-    assert host.broker_of(2) == 1
+    assert host.on_stand_in_wanted("h.broker2") == [Start(FIRST, "h.s1")]
+    assert host.broker_of(FIRST) == 1
     assert host.on_stand_in_wanted("h.broker3") == [], "there is no such Broker"
-    assert host.on_worker_ended(Ended(2, True, -9), 1.0) == []
-    assert host.on_stand_in_wanted("h.broker") == [Start(2, "h.s2")]
-    assert host.broker_of(2) == 0
-    assert host.on_worker_ended(Ended(2, False, LIMIT_EXIT_CODE), 1.0) == []
+    assert host.on_worker_ended(Ended(FIRST, True, -9), 1.0) == []
+    assert host.on_stand_in_wanted("h.broker") == [Start(FIRST, "h.s2")]
+    assert host.broker_of(FIRST) == 0
+    assert host.on_worker_ended(Ended(FIRST, False, LIMIT_EXIT_CODE), 1.0) == []
     host.on_stand_in_wanted("h.broker")
-    assert host.on_worker_not_started(2, "no memory", 1.0, others_ready=False) == []
+    assert host.on_worker_not_started(FIRST, "no memory", 1.0, others_ready=False) == []
     assert host.next_deadline() is None
 
 
@@ -54,7 +55,7 @@ def test_none_is_started_by_a_host_that_leaves(host: HostMachine) -> None:
 
 
 def test_after_a_new_start_of_the_host_process_names_are_new() -> None:
-    assert HostMachine("h", 1, life=2).on_stand_in_wanted("h.broker") == [Start(1, "h.s1r2")]
+    assert HostMachine("h", 1, life=2).on_stand_in_wanted("h.broker") == [Start(FIRST, "h.s1r2")]
 
 
 def test_who_is_over_a_time_limit_is_ended(host: HostMachine) -> None:

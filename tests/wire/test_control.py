@@ -28,6 +28,7 @@ from fedfutures.wire.control import (
     EndServer,
     EndWorker,
     ExpectPeers,
+    FederationSize,
     Heartbeat,
     HoldOutput,
     HostLeaves,
@@ -56,6 +57,7 @@ from fedfutures.wire.control import (
     StreamCredit,
     StreamData,
     TryPorts,
+    WithdrawWorker,
     WorkerContinued,
     WorkerEnded,
     WorkerOutput,
@@ -108,7 +110,7 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (KeepNote("n", {"a": 1}), "9323a16e81a16101"),
     (StandInWanted("h.broker"), "9224a8682e62726f6b6572"),
     (EndWorker("h.1", 3, [7], True), "9525a3682e31039107c3"),
-    (ResizeHost(3), "922603"),
+    (ResizeHost(3, 7), "93260307"),
     (WorkersWanted("h.broker", 2), "9327a8682e62726f6b657202"),
     (RunReport("r1", 2, 1, 0, "p.py"), "9628a27231020100a4702e7079"),
     (StatusWanted(), "9129"),
@@ -118,6 +120,8 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (HostProcessEnded(-9), "922df7"),
     (BeginServer("/p", {}), "932ea22f7080"),
     (EndServer("w"), "922fa177"),
+    (WithdrawWorker(stays=True), "9230c3"),
+    (FederationSize(16), "923110"),
 ]
 DIRECTIONS = (
     "Origin",
@@ -127,6 +131,7 @@ DIRECTIONS = (
     "connector",
     "host process",
     "Broker",
+    "Worker",
     "launching side",
     "Either way",
 )

@@ -7,7 +7,10 @@ from collections import deque
 from typing import Any
 
 from fedfutures.federation.channel import Channel
+from fedfutures.host.crash_cells import TOLD
 from fedfutures.wire import codec
+from fedfutures.wire.control import ControlFrame
+from fedfutures.wire.framing import pack
 from fedfutures.wire.messages import (
     PROTOCOL,
     Batch,
@@ -41,8 +44,8 @@ class Wire:
 class Bench:
     """A node, and the Broker at the other end of its sockets."""
 
-    def __init__(self, made: Any) -> None:
-        self.node = made
+    def __init__(self, made: Any, pipe: int = -1) -> None:
+        self.node, self.pipe = made, pipe
         self.main = made.driver.main
         self.greeter = 0
         self.node.service()
@@ -73,6 +76,12 @@ class Bench:
     def publish(self, number: int, unmet: int) -> None:
         self.node.driver.meta.inbox.append(codec.encode(State(5, number, unmet, 0, 3), 0, 0))
         self.node.service()
+
+    def order(self, *frames: ControlFrame) -> None:
+        """Send a Worker frames of its host process."""
+        for frame in frames:
+            os.write(self.pipe, pack(frame))
+            self.node.cells[TOLD] += 1
 
     def heard(self, *kinds: type) -> list[Any]:
         """What the node has said since the last time; of some kinds, or all."""

@@ -40,7 +40,7 @@ def worker(wires: None) -> Iterator[Bench]:
     made = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 3, cells=[0] * 24, control=control)
     made.driver.times[driver.PUMP_DUE] = float("inf")  # the sockets are used when a test says so
     here[:] = [made]
-    yield Bench(made)
+    yield Bench(made, other)
     made.close()
     os.close(control)
     os.close(other)

@@ -1,0 +1,81 @@
+"""The processes that a host process has forked, and lives with: found by what is known of them, told, and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ..supervision.actions import AbortWorker, KillBroker, KillWorker, Tell, TellAll, Withdraw
+from ..wire.control import WithdrawWorker
+from .child import Child
+
+
+class Processes:
+    """Those of one host process."""
+
+    def __init__(self) -> None:
+        self.children: dict[int, Child] = {}  # by pid
+        self.brokers: dict[int, Child] = {}  # the same, by index
+
+    def add(self, child: Child) -> None:
+        """It was forked."""
+        self.children[child.pid] = child
+        if child.role == "broker":
+            self.brokers[child.slot] = child
+
+    def pop(self, pid: int) -> Child:
+        """It has ended."""
+        child = self.children.pop(pid)
+        if child.role == "broker":
+            del self.brokers[child.slot]
+        return child
+
+    def workers(self) -> list[Child]:
+        """Return the Workers."""
+        return [child for child in self.children.values() if child.role == "worker"]
+
+    def have_ready_workers(self) -> bool:
+        """Whether a Worker is ready."""
+        return any(child.cells.ready for child in self.workers())
+
+    def worker_of(self, slot: int) -> Child | None:
+        """Return the Worker of a slot."""
+        return next((child for child in self.workers() if child.slot == slot), None)
+
+    def worker_named(self, name: str) -> Child | None:
+        """Return the Worker of this name."""
+        return next((child for child in self.workers() if child.name == name), None)
+
+    # -- actions of the machine ----------------------------------------------------------------------------------------
+
+    def tell_broker(self, action: Tell) -> None:
+        """Tell a Broker something, if it lives."""
+        if action.broker in self.brokers:
+            self.brokers[action.broker].tell(action.frame)
+
+    def tell_all(self, action: TellAll) -> None:
+        """Tell all something."""
+        for child in self.children.values():
+            child.tell(action.frame)
+
+    def withdraw(self, action: Withdraw) -> None:
+        """Tell a Worker to end, or that it need not."""
+        if (child := self.worker_of(action.slot)) is not None:
+            child.tell(WithdrawWorker(action.stays))
+
+    def kill_broker(self, action: KillBroker) -> None:
+        """Kill a Broker."""
+        if action.broker in self.brokers:
+            os.kill(self.brokers[action.broker].pid, signal.SIGKILL)
+
+    def kill_worker(self, action: KillWorker) -> None:
+        """Kill a Worker."""
+        self._signal(action.slot, signal.SIGKILL)
+
+    def abort_worker(self, action: AbortWorker) -> None:
+        """Have a Worker write down where it is, and end."""
+        self._signal(action.slot, signal.SIGABRT)
+
+    def _signal(self, slot: int, number: int) -> None:
+        if (child := self.worker_of(slot)) is not None:
+            os.kill(child.pid, number)
