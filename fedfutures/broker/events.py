@@ -105,6 +105,13 @@ class AskStandIn:
 
 
 @dataclass(slots=True)
+class WantWorkers:
+    """Action: tell the host process how many Workers could have something to run now."""
+
+    count: int
+
+
+@dataclass(slots=True)
 class EndForCancel:
     """Action: ask the host process to end a Worker if it runs one of these Futures, which were cancelled."""
 
@@ -114,5 +121,5 @@ class EndForCancel:
     begun: bool  # as in :class:`~..wire.control.EndWorker`
 
 
-Action = Send | Publish | AskStandIn | EndForCancel | files.Action
+Action = Send | Publish | AskStandIn | WantWorkers | EndForCancel | files.Action
 Event = Arrived | PeerLost | PeerStopped | PeerContinued | GaveUp | Resized | Dial | Expect | Tick | files.Event

@@ -82,14 +82,13 @@ class Load:
         self.others_workers = 0  # Workers behind neighbours, at the last balance
         self.due: float | None = None  # when :meth:`balance` has something to do even if nothing happens
         self._roomy: set[PeerLoad] = set()  # Workers that have room
-        self._survey = Survey()
-        self._joined = self._counted_soon = 0
+        self.survey = Survey()
+        self._joined = self._counted_soon = self._unmet = self._number = self.open_for = self.probe = 0
         self._changed: set[PeerLoad] = set()  # Workers that may count otherwise now
         self._news = True  # something else has changed
         self._balanced: tuple[int, int, bool, float | None, bool] | None = None  # what :meth:`balance` saw last
         self._unmet_at: float | None = None  # when to publish unmet demand
         self._unmet_wait = UNMET_REPEAT_SECONDS
-        self._unmet = self._number = 0
         self._states_at = self._moved_at = float("-inf")  # when States were repeated, and own Workers changed, last
 
     # -- peers -------------------------------------------------------------------------------------------------------
@@ -114,7 +113,7 @@ class Load:
                 self.takers -= load.workers
             self._roomy.discard(load)
             self._changed.discard(load)
-            self._survey.count(load.counted, (0, 0, 0, 0, 0))
+            self.survey.count(load.counted, (0, 0, 0, 0, 0))
 
     def is_deserted(self) -> bool:
         """Whether nobody is there who could run a Future."""
@@ -271,8 +270,7 @@ class Load:
             self._wake_at(self._states_at + STATE_REPEAT_SECONDS)
             if queued and last is not None and not self._is_overdue(now):
                 self._wake_at(self._moved_at + schedule.overdue_seconds(last))
-            if now >= self._states_at + STATE_REPEAT_SECONDS:
-                self._states_at = now
+            self._states_at = now if now >= self._states_at + STATE_REPEAT_SECONDS else self._states_at
 
     def _wake_at(self, when: float) -> None:
         if self.due is None or when < self.due:
@@ -288,7 +286,7 @@ class Load:
 
     def _look(self, queued: int, now: float) -> Survey:
         """Bring the survey up to date."""
-        survey, takers = self._survey, self.takers
+        survey, takers = self.survey, self.takers
         last = self._durations.last if self.neighbours and not self._is_overdue(now) else None
         soon = 1 + schedule.soon(last, 1, 0.0)
         changed, self._changed = self._changed, set()
@@ -300,7 +298,7 @@ class Load:
             if counted != load.counted:
                 survey.count(load.counted, counted)
                 load.counted = counted
-        survey.workers = takers
+        survey.workers = takers or min(1, self.open_for)
         if self.neighbours or self.others_workers:
             here = queued - schedule.soon(last, takers, 0.0)
             at_origins = sum(load.backlog for load in self.origins.values())
@@ -317,7 +315,7 @@ class Load:
         if not self.origins:
             return
         cushion = schedule.cushion(self._durations.last, self.takers)
-        wanted = survey.room + cushion + survey.others - queued
+        wanted = max(survey.room + cushion + survey.others, self.open_for) - queued
         if self._queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
             wanted = 0
         elif hopeless:
@@ -350,11 +348,8 @@ class Load:
                 or bool(workers) is not bool(load.told_workers)  # else Brokers may wait for each other's Workers
             )  # fmt: skip
         else:
-            news = (
-                wanted > 2 * asked
-                or idle > 2 * load.told_idle
-                or not 0.75 <= (load.told_workers + 0.01) / (workers + 0.01) <= 1.25
-            )
+            is_more = wanted > 2 * asked or idle > 2 * load.told_idle
+            news = is_more or not 0.75 <= (load.told_workers + 0.01) / (workers + 0.01) <= 1.25
             if news and now < load.told_at + QUIET_SECONDS:
                 self._wake_at(load.told_at + QUIET_SECONDS)
                 news = False
@@ -368,15 +363,14 @@ class Load:
         """Publish unmet demand once Workers were idle for a moment while others have work; repeat it while it lasts."""
         alone = not survey.working and not self.neighbours
         waits = queued - self._queue.avoiding > self._queue.returned  # for a Worker, any of which will do
-        unmet = 0 if waits or alone else survey.idle_room + survey.others_idle
+        unmet = 0 if waits or alone else survey.idle_room + survey.others_idle or self.probe
         if not unmet:
             self._unmet_at = None
             if self._unmet:
                 self._publish_to_workers(0)
             return False
         if self._unmet_at is None:
-            self._unmet_at = now + UNMET_AFTER_SECONDS
-            self._unmet_wait = UNMET_REPEAT_SECONDS
+            self._unmet_at, self._unmet_wait = now + UNMET_AFTER_SECONDS, UNMET_REPEAT_SECONDS
         elif now >= self._unmet_at:
             if survey.working:
                 self._publish_to_workers(unmet)
@@ -392,6 +386,12 @@ class Load:
     def _publish(self, topic: str, unmet: int, spare: int, size: int) -> None:
         self._number += 1
         self._outbox.act(Publish(topic, State(self._incarnation, self._number, unmet, spare, size)))
+
+    def stay_open(self, slots: int, *, probe: int) -> bool:
+        """Ask Origins for so many Futures, even without a Worker, and busy Workers for `probe` of their own."""
+        before, self.open_for, self.probe = (self.open_for, self.probe), slots, probe
+        self._news |= before != (slots, probe)
+        return before != (slots, probe)
 
     def announce(self) -> None:
         """Let own Workers hear that this Broker is here: one that was there before has another incarnation."""
@@ -420,6 +420,6 @@ class Load:
         takers = sum(load.workers for load in own if not load.peer.silent)
         assert self.takers == takers, "Workers that start Futures of others are off"
         assert self._roomy == {load for load in own if load.room}, "Workers that have room are off"
-        survey = self._survey
+        survey = self.survey
         sums = [survey.working, survey.own_movable, survey.room, survey.idle, survey.idle_room]
         assert sums == list(map(sum, zip((0,) * 5, *[load.counted for load in own]))), "the survey is off"

@@ -40,6 +40,7 @@ from .roles import ALLOWED, may_say
 from .segment_cache import SPACE_BYTES, SegmentCache
 from .sessions import Sessions
 from .transfers import Transfers
+from .wanted import WantedWorkers
 
 ARRIVED = ("arrived",)  # what has come is parked under this key until it is known whether it has to wait
 LENT = ("lent",)
@@ -52,6 +53,7 @@ class BrokerMachine:
     def __init__(
         self, name: str, incarnation: int, size: int, pack: Callable[[Any], bytes], random: Dice,
         size_of: Callable[[str], int] = lambda segment: -1, space: int = SPACE_BYTES, segments: Counts = dict,
+        slots: int = 0,
     ) -> None:  # fmt: skip
         self.name, self.durations = name, schedule.Durations()
         self.outbox, self.peers, self.ledger = Outbox(), Peers(), Ledger()
@@ -63,21 +65,16 @@ class BrokerMachine:
         self.fetches = Fetches(self.outbox, self.peers, self.downloads, size_of)
         self.delivery = Delivery(self.peers, self.outbox, cache, pack)
         self.dispatch = Dispatch(name, self.ledger, self.load, self.durations, self.functions, cache, self.outbox)
-        self.claims = Claims()
+        self.claims, self.wanted = Claims(), WantedWorkers(slots, self.load, self.ledger, self.outbox)
         self.recovery = Recovery(self.peers, self.ledger, self.delivery, cache, self.claims, self.outbox)
         self.adoption = Adoption(self.peers, self.ledger, self.delivery, self.claims, self.outbox)
-        self.settlement = Settlement(
-            self.peers, self.ledger, self.durations, self.delivery, self.recovery, self.adoption, self.outbox,
-        )  # fmt: skip
-        self.transfers = Transfers(
-            name, self.peers, self.outbox, self.ledger, self.downloads, self.deferrals, self.fetches, self.settlement,
-            self.dispatch, self.functions, self.delivery, self.claims, pack,
-        )  # fmt: skip
+        outcomes = self.delivery, self.recovery, self.adoption, self.outbox
+        self.settlement = Settlement(self.peers, self.ledger, self.durations, *outcomes)
+        come = self.outbox, self.ledger, self.downloads, self.deferrals, self.fetches, self.settlement, self.dispatch
+        self.transfers = Transfers(name, self.peers, *come, self.functions, self.delivery, self.claims, pack)
         self.sessions = Sessions(name, incarnation, size, random, self.peers, self.delivery, self.outbox)
-        self.queries = Queries(
-            name, self.peers, self.ledger, self.load, self.functions, self.downloads, self.deferrals, self.recovery,
-            self.sessions, self.outbox, pack, segments,
-        )  # fmt: skip
+        asked = self.functions, self.downloads, self.deferrals, self.recovery, self.sessions, self.outbox
+        self.queries = Queries(name, self.peers, self.ledger, self.load, *asked, pack, segments)
 
     def step(self, event: Event, now: float) -> list[Action]:
         """Take an event in and return what is to be done.
@@ -111,12 +108,15 @@ class BrokerMachine:
                     self.dispatch.give_to_neighbours(now)
         if kind is Tick:
             load.balance(now, hopeless=hopeless)
+            if self.wanted.slots:
+                self.wanted.look(now, recovery)
         return self.outbox.take()
 
     def next_deadline(self) -> float | None:
         """When the next Tick is due."""
         times = [self.outbox.due, self.load.due, self.segment_cache.due, self.dispatch.stand_ins.deadline()]
-        times += [self.downloads.deadline(), self.fetches.deadline(), self.recovery.endings.due, self.recovery.once.due]
+        times += [self.downloads.deadline(), self.fetches.deadline(), self.wanted.due]
+        times += [self.recovery.endings.due, self.recovery.once.due]
         if self.peers.neighbours or self.sessions.dials:
             times.append(self.sessions.deadline())
         if self.adoption.orphans or self.queries.open or self.recovery.expected:

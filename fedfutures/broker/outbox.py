@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..federation.events import Send
 from ..wire.messages import Ack, Message
 from . import files
-from .events import Action, AskStandIn, EndForCancel, Publish
+from .events import Action, AskStandIn, EndForCancel, Publish, WantWorkers
 from .peers import Peer
 
 
@@ -49,7 +49,7 @@ class Outbox:
                     self.send(peer, Ack(channel.missing), now)
                 self.note_deadline(peer)
 
-    def act(self, action: Publish | AskStandIn | EndForCancel | files.Action) -> None:
+    def act(self, action: Publish | AskStandIn | WantWorkers | EndForCancel | files.Action) -> None:
         """Have a State published, a stand-in started, or something done with segments."""
         self._actions.append(action)
 

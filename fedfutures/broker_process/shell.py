@@ -30,6 +30,7 @@ from ..broker.events import (
     PeerStopped,
     Publish,
     Resized,
+    WantWorkers,
 )
 from ..broker.files import Brought
 from ..broker.machine import BrokerMachine
@@ -56,6 +57,7 @@ from ..wire.control import (
     WorkerContinued,
     WorkerEnded,
     WorkerStopped,
+    WorkersWanted,
 )
 from ..wire.framing import FrameReader, pack
 from ..wire.messages import PROTOCOL, Chunk, Message, Refused, Results, State
@@ -77,6 +79,7 @@ class BrokerShell:
 
     def __init__(self, settings: Settings, facts: dict[str, Any], name: str, control: int) -> None:
         self.name, self.control, self.size = name, control, settings.size
+        self.slots = settings.workers if settings.server else 0
         self.frames = FrameReader()
         self.owner = context()
         self.main = MainRouter(self.owner, facts["main"])
@@ -101,7 +104,7 @@ class BrokerShell:
         incarnation = int.from_bytes(os.urandom(6), "big")
         return BrokerMachine(
             self.name, incarnation, self.size, codec.pack_plain, Random(os.urandom(16)), self.storage.size_of,
-            self.storage.space(), self.storage.account,
+            self.storage.space(), self.storage.account, self.slots,
         )  # fmt: skip
 
     def run(self) -> None:
@@ -193,6 +196,8 @@ class BrokerShell:
                     self.meta.publish(action.topic, self.name, state)
             elif isinstance(action, AskStandIn):
                 self._tell(StandInWanted(self.name))
+            elif isinstance(action, WantWorkers):
+                self._tell(WorkersWanted(self.name, action.count))
             elif isinstance(action, EndForCancel):
                 self._tell(EndWorker(action.worker, action.piece, action.ids, action.begun))
             elif (said := self.storage.do(action, self._send)) is not None:

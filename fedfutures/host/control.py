@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ..supervision.actions import Action, Tell
 from ..supervision.contact import ParentLink
 from ..supervision.machine import HostMachine
+from ..supervision.wants import HostWants
 from ..wire.control import (
     AcceptBroker,
     BrokerAccepts,
@@ -23,6 +24,7 @@ from ..wire.control import (
     StandInWanted,
     StreamFrame,
     TryPorts,
+    WorkersWanted,
 )
 from .child import Child
 from .parent_link import parent_link, place_of
@@ -39,6 +41,7 @@ class HostControl:
         self._machine, self._relay, self._send, self._worker_named = machine, relay, send, worker_named
         self._bound: dict[str, BrokerBound] = {}  # by Broker, the latest
         self._links: dict[tuple[str, str], LinkState] = {}  # by Broker and neighbour, the latest
+        self.wants = HostWants()
         self.holds_output = False  # the program does not read: Workers' output waits in their pipes
         self.has_ended = False
 
@@ -64,6 +67,9 @@ class HostControl:
         """Pass on what a Broker tells of itself and its links to other hosts; it may ask for a Worker, or its end."""
         if isinstance(frame, StandInWanted):
             return self._machine.on_stand_in_wanted(broker)
+        if isinstance(frame, WorkersWanted):
+            self.wants.on_wanted(broker, frame.count)
+            return []
         if isinstance(frame, EndWorker):
             if (child := self._worker_named(frame.worker)) is None:
                 return []

@@ -89,7 +89,12 @@ class Supervisor:
         self.broker_main, self.load_worker = broker_main, load_worker
         self.worker_main: ChildMain | None = None
         self.machine = HostMachine(
-            settings.host, settings.workers, settings.brokers, settings.life, settings.neighbours, settings.size
+            settings.host,
+            0 if settings.server else settings.workers,
+            settings.brokers,
+            settings.life,
+            settings.neighbours,
+            settings.size,
         )
         self.looks = Looks(time.monotonic())
         self.leaving = Leaving(f"the host process of {settings.host} (pid {os.getpid()})")
@@ -178,7 +183,9 @@ class Supervisor:
     def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> None:
         facts = facts_of(self._ready(), broker) | {"slot": slot}
         others: list[HasDescriptors] = [*self.forked.children.values(), self.hold, self.connector, self.server]
-        settings = replace(self.settings, workers=self.machine.workers, size=self.machine.size)
+        settings = self.settings
+        if not settings.server:  # else it says how many there may be at most
+            settings = replace(settings, workers=self.machine.workers, size=self.machine.size)
         child = fork_child(role, main, name, slot, settings, facts, others, self.former, self.poller)
         self.forked.add(child)
         self.outputs.add(child)
@@ -266,7 +273,7 @@ class Supervisor:
             if text := self.leaving.tick(now):
                 self._send(Notice(text))
             self._drain(now)
-            self.server.report(self.machine.living(), self.machine.living(), now)
+            self.server.report(self.control.wants.total, self.machine.living(), now)
 
     def _drain(self, now: float) -> None:
         """Leave the run if this process was told to: end the Workers in order, and then this host."""
@@ -321,7 +328,8 @@ class Supervisor:
                 self._send(frame)
                 self.ending = True
             elif isinstance(frame, ResizeHost):
-                self._act(self.control.on_frame(frame))
+                workers = min(frame.workers, self.settings.workers)
+                self._act(self.machine.resize(workers, time.monotonic()))
 
     def _serve_child(self, descriptor: int, events: int) -> None:
         """Read the output or the control pipe of a child, and send it what did not fit before."""

@@ -61,7 +61,8 @@ class DoorVisit:
         try:
             data = pack(frame)
             sent = socket.send_fds(self._connection, [data], streams) if streams else 0
-            self._connection.sendall(data[sent:])
+            if sent < len(data):  # else it may have answered, and gone
+                self._connection.sendall(data[sent:])
             return self.hear()
         except OSError:
             raise StartFailed(f"the keeper of {self._name} does not answer", 3) from None

@@ -25,12 +25,16 @@ BODY = Function(b"f", "function", b"body")
 class Bench:
     """Each peer hears at once, and acknowledges with what it says next."""
 
-    def __init__(self, incarnation: int = 7, *, space: int = 1 << 20, liars: Collection[str] = ()) -> None:
+    def __init__(
+        self, incarnation: int = 7, *, space: int = 1 << 20, liars: Collection[str] = (), slots: int = 0
+    ) -> None:
         self.now = 0.0
         self.liars = liars  # what these are sent may be as odd as what they have said
         self.host = Host()
         self.wants: list[files.Action] = []  # what was to be done with segments, and is done
-        self.broker = BrokerMachine("b", incarnation, 2, msgpack.packb, random.Random(1), self.host.size_of, space)
+        self.broker = BrokerMachine(
+            "b", incarnation, 2, msgpack.packb, random.Random(1), self.host.size_of, space, slots=slots
+        )
         self.sessions: dict[str, int] = {}
         self.said: dict[str, int] = {}
         self.heard: dict[str, int] = {}

@@ -10,7 +10,16 @@ import msgpack
 import pytest
 
 from fedfutures.broker import files, functions, machine
-from fedfutures.broker.events import AskStandIn, EndForCancel, GaveUp, PeerContinued, PeerStopped, Publish, Resized
+from fedfutures.broker.events import (
+    AskStandIn,
+    EndForCancel,
+    GaveUp,
+    PeerContinued,
+    PeerStopped,
+    Publish,
+    Resized,
+    WantWorkers,
+)
 from fedfutures.broker.load import UNMET_AFTER_SECONDS, UNMET_REPEAT_SECONDS
 from fedfutures.broker.recovery import CRASH_LIMIT
 from fedfutures.errors import LocalProtocolError
@@ -692,7 +701,7 @@ def test_check_finds_what_is_wrong(bench: Bench) -> None:
 
 def test_every_action_is_one_the_shell_knows() -> None:
     of_files = set(files.Action.__args__)  # type: ignore[attr-defined]
-    assert set(machine.Action.__args__) == {Send, Publish, AskStandIn, EndForCancel} | of_files  # type: ignore[attr-defined]
+    assert set(machine.Action.__args__) == {Send, Publish, AskStandIn, WantWorkers, EndForCancel} | of_files  # type: ignore[attr-defined]
 
 
 # -- Workers that are stopped ----------------------------------------------------------------------------------------

@@ -1,0 +1,113 @@
+"""How many Workers a Broker of a joined run could use: it says so while its host may have none for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from fedfutures.broker.events import Expect, GaveUp, PeerLost, WantWorkers
+from fedfutures.broker.wanted import PROBE_SECONDS, SAID_AGAIN_SECONDS
+from fedfutures.wire.messages import Cancel, Demand
+
+from .bench import BODY, Bench
+
+
+@pytest.fixture
+def joined() -> Bench:
+    """A Broker of a host with four slots, none of which its run has yet."""
+    bench = Bench(slots=4)
+    bench.join("o", "origin")
+    bench.say("o", BODY)
+    bench.tick()
+    return bench
+
+
+def said(bench: Bench) -> list[int]:
+    """Return what was said of Workers since the last call."""
+    found = [want.count for want in bench.wants if isinstance(want, WantWorkers)]
+    bench.wants.clear()
+    return found
+
+
+def pass_time(bench: Bench, seconds: float) -> None:
+    until = bench.now + seconds
+    while bench.now < until - 1e-9:
+        bench.tick(min(0.05, until - bench.now))
+
+
+def test_a_run_of_its_own_says_nothing(bench: Bench) -> None:
+    bench.join("o", "origin")
+    bench.say("o", BODY)
+    bench.submit(ids=[1, 2])
+    bench.tick()
+    assert said(bench) == []
+    assert bench.heard_by("o", Demand) == []
+
+
+def test_an_origin_is_asked_though_there_is_no_worker(joined: Bench) -> None:
+    assert [demand.count for demand in joined.heard_by("o", Demand)] == [4]
+    assert said(joined) == [0]
+
+
+def test_the_first_future_is_said_at_once_and_more_a_little_later(joined: Bench) -> None:
+    said(joined)
+    joined.submit(ids=[1])
+    joined.tick()
+    assert said(joined) == [1]
+    joined.submit(ids=[2, 3, 4, 5, 6], piece=2)
+    joined.tick()
+    assert said(joined) == []
+    pass_time(joined, SAID_AGAIN_SECONDS)
+    assert said(joined) == [4], "no more than there are slots"
+
+
+def test_what_the_origin_keeps_counts(joined: Bench) -> None:
+    joined.submit(ids=[1], backlog=9)
+    pass_time(joined, SAID_AGAIN_SECONDS)
+    assert said(joined)[-1] == 4
+
+
+def test_less_is_said_when_it_has_been_less_for_a_while(joined: Bench) -> None:
+    joined.submit(ids=[1, 2])
+    pass_time(joined, 0.3)
+    assert said(joined)[-1] == 2
+    joined.say("o", Cancel(1, [1, 2]))
+    joined.tick()
+    assert said(joined) == []
+    pass_time(joined, 3 * SAID_AGAIN_SECONDS)
+    assert said(joined)[-1] == 0
+
+
+def test_workers_that_work_are_asked_for_their_own_now_and_then(joined: Bench) -> None:
+    joined.join("w", demand=1)
+    joined.submit(ids=[1])
+    pass_time(joined, 4 * PROBE_SECONDS)
+    assert any(state.unmet for state in joined.published)
+
+
+def test_a_lost_worker_leaves_its_futures_wanted(joined: Bench) -> None:
+    joined.join("w", demand=1)
+    joined.submit(ids=[1])
+    pass_time(joined, 0.5)
+    said(joined)
+    joined.step(PeerLost("w", "killed", False, None, "", "h"))
+    pass_time(joined, 1.0)
+    assert said(joined) in ([], [1]), "one was wanted before, and is now"
+    assert joined.broker.wanted.said == 1
+
+
+def test_nothing_is_wanted_where_no_worker_will_come(joined: Bench) -> None:
+    joined.submit(ids=[1])
+    joined.tick()
+    assert said(joined)[-1] == 1
+    joined.step(GaveUp("the initializer raised"))
+    pass_time(joined, 1.0)
+    assert said(joined)[-1] == 0
+
+
+def test_a_new_broker_waits_for_what_others_hold() -> None:
+    bench = Bench(slots=4)
+    bench.step(Expect(["w"], []))
+    bench.tick()
+    assert said(bench) == []
+    pass_time(bench, 2.0)
+    assert said(bench) == [0]

@@ -1,0 +1,15 @@
+"""What the Brokers of one host could use."""
+
+from __future__ import annotations
+
+from fedfutures.supervision.wants import HostWants
+
+
+def test_the_latest_of_each_counts() -> None:
+    wants = HostWants()
+    assert wants.total == 0
+    wants.on_wanted("h.broker", 3)
+    wants.on_wanted("h.broker2", 2)
+    assert wants.total == 5
+    wants.on_wanted("h.broker", 0)
+    assert wants.total == 2
