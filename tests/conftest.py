@@ -39,8 +39,9 @@ ONCE = (
     "futures/test_order.py", "futures/test_patience.py", "futures/test_pending_bytes.py", "futures/test_progress.py",
     "futures/test_repeats.py", "futures/test_seeds.py", "futures/test_signals.py", "futures/test_timekeeper.py",
     "host/", "hosts", "house", "lab", "launcher/cli/test_launch.py", "launcher/connector", "launcher/launchers",
-    "launcher/ssh", "launcher/verbs/test_error_examples.py", "security", "simulation", "sockets", "standing", "test_docs.py",
-    "test_failpoints.py", "test_keeper_process.py", "test_layers.py", "test_packages.py", "worker/test_large_values.py",
+    "launcher/ssh", "launcher/verbs/test_error_examples.py", "security", "simulation", "sockets", "standing",
+    "test_docs.py", "test_failpoints.py", "test_keeper_process.py", "test_layers.py", "test_packages.py",
+    "worker/test_large_values.py",
     "worker/test_leaving.py",
 )  # fmt: skip
 """Hosts, networks, attacks, lossy links, signals, limits, words: what they show does not depend on Python's version."""

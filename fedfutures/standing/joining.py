@@ -49,12 +49,19 @@ class DoorVisit:
         self._frames: list[ControlFrame] = []
         try:
             self._connection.connect(door)
-            self._connection.sendall(line())
         except OSError:
             self._connection.close()
             raise StartFailed(
                 f"the standing Federation {name} has no keeper any more; try: fedfutures up {name}", 3
             ) from None  # fmt: skip
+        with contextlib.suppress(OSError):  # it may have hung up: what it has said shows why
+            self._connection.sendall(line())
+        try:  # before anything else is said: fedfutures of another version says who it is, and hangs up
+            while not self._greeting.is_over:
+                self._read()
+        except (OSError, StartFailed) as error:
+            self._connection.close()
+            raise (error if isinstance(error, StartFailed) else self._silent()) from None
 
     def ask(self, frame: ControlFrame, streams: Sequence[int] = ()) -> ControlFrame:
         """Send a frame, and descriptors with it; return the answer."""
@@ -65,7 +72,10 @@ class DoorVisit:
                 self._connection.sendall(data[sent:])
             return self.hear()
         except OSError:
-            raise StartFailed(f"the keeper of {self._name} does not answer", 3) from None
+            raise self._silent() from None
+
+    def _silent(self) -> StartFailed:
+        return StartFailed(f"the keeper of {self._name} does not answer", 3)
 
     def say(self, frame: ControlFrame) -> None:
         """Send a frame that has no answer."""
@@ -75,17 +85,20 @@ class DoorVisit:
     def hear(self) -> ControlFrame:
         """Return the next frame. Raises OSError at the end, and when it does not come in time."""
         while not self._frames:
-            data = self._connection.recv(1 << 16)
-            if not data:
-                raise ConnectionResetError("the keeper has gone")
-            try:
-                self._frames += self._reader.feed(self._greeting.feed(data))
-            except OtherVersion as error:
-                raise StartFailed(
-                    f"the keeper of {self._name} is fedfutures {error.theirs}, and this program has another version. "
-                    f"Take it down and start it again: fedfutures down {self._name}", 2
-                ) from None  # fmt: skip
+            self._read()
         return self._frames.pop(0)
+
+    def _read(self) -> None:
+        data = self._connection.recv(1 << 16)
+        if not data:
+            raise ConnectionResetError("the keeper has gone")
+        try:
+            self._frames += self._reader.feed(self._greeting.feed(data))
+        except OtherVersion as error:
+            raise StartFailed(
+                f"the keeper of {self._name} is fedfutures {error.theirs}, and this program has another version. "
+                f"Take it down and start it again: fedfutures down {self._name}", 2
+            ) from None  # fmt: skip
 
     def wait_for_end(self, seconds: float) -> bool:
         """Whether the other side hangs up within so many seconds."""

@@ -17,7 +17,7 @@ from fedfutures.host.greeting import line
 from fedfutures.standing import joining
 from fedfutures.standing.joining import DoorVisit, ForkedProcess, status_of
 from fedfutures.standing.places import StandingPlace
-from fedfutures.wire.control import HostProcessEnded, HostStarted, StartHost, StartRefused, StatusWanted
+from fedfutures.wire.control import HostProcessEnded, HostStarted, StartHost, StartRefused
 from fedfutures.wire.framing import pack
 
 START = StartHost({}, {}, {}, "", 0o22)
@@ -51,15 +51,9 @@ def test_nobody_is_there(door: str) -> None:
 
 
 def test_another_version_is_there(door: str) -> None:
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(b"fedfutures-door 9.9 (protocol 99)\n")
-        connection.recv(1 << 16)
-
-    thread = serve(door, answer)
-    visit = DoorVisit(door, "lab")
+    thread = serve(door, lambda connection: connection.sendall(b"fedfutures-door 9.9 (protocol 99)\n"))
     with pytest.raises(StartFailed, match=r"fedfutures 9\.9 \(protocol 99\), and this program .*fedfutures down lab"):
-        visit.ask(StatusWanted())
-    visit.close()
+        DoorVisit(door, "lab")
     thread.join()
 
 
@@ -67,20 +61,19 @@ def test_somebody_is_there_who_does_not_speak(door: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(joining, "ANSWER_SECONDS", 0.2)
     done = threading.Event()
     thread = serve(door, lambda connection: done.wait(10) and None)  # type: ignore[func-returns-value]
-    visit = DoorVisit(door, "lab")
     with pytest.raises(StartFailed, match="the keeper of lab does not answer"):
-        visit.ask(StatusWanted())
-    visit.close()
+        DoorVisit(door, "lab")
     done.set()
     thread.join()
 
 
 def test_a_start_that_is_refused_leaves_nothing_open(door: str) -> None:
     def refuse(connection: socket.socket) -> None:
+        connection.sendall(line())
         heard = b""
         while len(heard) < len(line() + pack(START)):
             heard += connection.recv(1 << 16)
-        connection.sendall(line() + pack(StartRefused("no processes are left", 1, {})))
+        connection.sendall(pack(StartRefused("no processes are left", 1, {})))
 
     thread = serve(door, refuse)
     before = os.listdir("/proc/self/fd")
