@@ -185,6 +185,8 @@ def parse(arguments: list[str]) -> Options:
         parser.error("--hosts and --hostfile exclude each other")
     if options.join is not None and (hosts.names or hosts.file is not None or options.each):
         parser.error("--join means the hosts of a standing Federation, so it excludes --hosts, --hostfile and --each")
+    if options.join is not None and options.dry_run:
+        parser.error("--dry-run shows the plan of a run of its own, so it excludes --join")
     if options.each and (hosts.names or hosts.file is not None):
         parser.error("--each means the processors of this copy, so it excludes --hosts and --hostfile")
     try:

@@ -62,6 +62,10 @@ def test_the_name_is_taken_and_unknown(state: Path, program: Path) -> None:
         assert unknown.code == 2
         assert "no Federation named lab stands on this machine; try: fedfutures up lab" in unknown.err
     assert run("up", "../x", state=state).code == 2
+    for words in (["--dry-run"], ["--each"], ["--hosts", "h1"]):
+        refused = run(*words, "--join", "lab", program, "1", state=state)
+        assert (refused.code, refused.out) == (2, "")
+        assert "excludes" in refused.err
 
 
 def test_a_program_loses_its_workers_when_the_federation_is_taken_down(state: Path, tmp_path: Path) -> None:
