@@ -15,7 +15,7 @@ from collections.abc import Callable
 from ..errors import RemoteProtocolError
 from ..wire.control import ControlFrame
 from .frame_line import FrameLine
-from .reattach import DOOR
+from .reattach import DOOR, open_door
 
 
 class ConnectorSide:
@@ -33,10 +33,7 @@ class ConnectorSide:
         self._line: FrameLine | None = None
         if launching_side is None:
             _remove_sockets(directory)
-            self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            self._door.bind(os.path.join(directory, DOOR))
-            self._door.listen(4)
-            poller.register(self._door.fileno(), select.POLLIN)
+            self._door = open_door(directory, poller)
 
     def serve(self, descriptor: int, events: int, on_come: Callable[[], object]) -> list[ControlFrame] | None:
         """Return what the connector says; None: the descriptor belongs to somebody else.
@@ -49,9 +46,7 @@ class ConnectorSide:
             return []
         if self._line is None or descriptor != self._line.read:
             return None
-        if events & select.POLLOUT:
-            self._line.flush()
-        data = self._line.receive() if events & ~select.POLLOUT else None
+        data = self._line.exchange(events)
         with contextlib.suppress(RemoteProtocolError):
             if data is None or data:
                 return self._line.reader.feed(data or b"")

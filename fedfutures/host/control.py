@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from ..supervision.actions import Action, Tell
@@ -56,7 +55,7 @@ class HostControl:
         if isinstance(frame, StreamFrame):
             self._relay.on_frame(frame, self._bound)
         elif isinstance(frame, ResizeHost):
-            return self._machine.resize(frame.workers, time.monotonic(), frame.size)
+            return self._machine.resize(frame.workers, frame.size)
         elif isinstance(frame, HoldOutput):
             self.holds_output = frame.hold
         elif isinstance(frame, EndRun):

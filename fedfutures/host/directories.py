@@ -60,7 +60,7 @@ class Hold:
         """
         job, memory = directory_of_job(os.environ), shared_memory_base()
         shared = job if job is not None and suits_shared_memory(job, memory) else memory
-        ways: list[Callable[[], str]] = [functools.partial(_private, path) for path in given]
+        ways: list[Callable[[], str]] = [functools.partial(private_directory, path) for path in given]
         ways = ways or [
             lambda: make_private_directory(job, lasting=lasting),
             lambda: make_private_directory(shared),
@@ -87,8 +87,11 @@ class Hold:
             time.sleep(0.005)
 
 
-def _private(path: str) -> str:
-    """Return the path of a private directory, made again where Brokers of a killed host process have removed it."""
+def private_directory(path: str) -> str:
+    """Return the path of a private directory, made again where it was removed, by Brokers of a killed host process.
+
+    Raises PermissionError where others may enter it, or it belongs to somebody else.
+    """
     if path:
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, 0o700)

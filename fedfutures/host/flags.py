@@ -22,6 +22,8 @@ _START = (
 )
 """Starts a process of ours: without modules of the working directory, and with warnings for Workers only."""
 _STARTED = re.compile(re.escape(_START).replace(r"\{\}", r"([\w.]+)"))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+"""Where Python finds this package, and the launcher, if they are not installed."""
 QUIET = ("ignore", None, Exception, None, 0)
 """The first filter of warnings of a host process, so that ``-W error`` ends neither it nor a Broker."""
 

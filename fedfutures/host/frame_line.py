@@ -14,6 +14,14 @@ from ..wire.framing import FrameReader, pack
 READ_BYTES = failpoints.size("host.read", 1 << 18)
 
 
+def read_first(reader: FrameReader, descriptor: int = 0) -> list[ControlFrame]:
+    """Return the first frames from a descriptor that blocks, as soon as one is whole; [] if none comes."""
+    frames: list[ControlFrame] = []
+    while not frames and (data := os.read(descriptor, READ_BYTES)):
+        frames = reader.feed(data)
+    return frames
+
+
 class Outgoing:
     """The frames that wait to be sent; `size` is their number of bytes."""
 
@@ -73,6 +81,12 @@ class FrameLine:
             return None
         except OSError:
             return b""
+
+    def exchange(self, events: int) -> bytes | None:
+        """Send and receive what the descriptor, a socket, is ready for; return as :meth:`receive` does."""
+        if events & ~select.POLLIN:
+            self.flush()
+        return self.receive() if events & ~select.POLLOUT else None
 
     def send(self, frame: ControlFrame) -> None:
         """Send a frame, now or later."""

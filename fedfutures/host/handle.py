@@ -25,7 +25,7 @@ from ..wire.control import (
 )  # fmt: skip
 from . import starting
 from .directories import Hold
-from .flags import for_another, main_command, shown
+from .flags import ROOT, for_another, main_command, shown
 from .kept_process import KeptProcess
 from .settings import Settings, frame_of
 from .system import remove_tree
@@ -33,14 +33,13 @@ from .system import remove_tree
 logger = logging.getLogger("fedfutures")
 START_SECONDS = 30.0
 END_SECONDS = 5.0
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _handles: weakref.WeakSet[HostHandle] = weakref.WeakSet()
 
 
 def command_here(settings: Settings, python: Sequence[str] | None = None) -> list[str]:
     """Return the command of the host process of this machine; `python`: another interpreter for it."""
     if python is None or list(python) == [sys.executable]:
-        return main_command(starting.host_module, [sys.executable], settings.flags, _ROOT)
+        return main_command(starting.host_module, [sys.executable], settings.flags, ROOT)
     return main_command(starting.host_module, python, for_another(settings.flags))
 
 

@@ -18,12 +18,12 @@ from .system import processors
 def settings_here(workers: int, **more: Any) -> Settings:
     """Return the settings of a Federation of `workers` Workers; `more` replaces the usual ones."""
     usual: dict[str, Any] = {
-        "host": os.uname().nodename.partition(".")[0] or "localhost",
+        "host": host_here(),
         "workers": workers,
         "size": workers,
         "argv": list(sys.argv),
         "path": [os.path.abspath(place) if place in ("", ".") else place for place in sys.path],
-        "directory": _directory(),
+        "directory": directory_here(),
         "threads": max(1, processors() // workers),
         "authkey": authkey_here(),
         "flags": interpreter_flags(),
@@ -53,7 +53,13 @@ def modules_in(directory: str) -> list[str]:
     return sorted(name for name in names if name.isidentifier() and name not in sys.stdlib_module_names)
 
 
-def _directory() -> str | None:
+def host_here() -> str:
+    """Return the name by which people know this machine."""
+    return os.uname().nodename.partition(".")[0] or "localhost"
+
+
+def directory_here() -> str | None:
+    """Return the working directory."""
     try:
         return os.getcwd()
     except OSError:  # it was removed

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ..supervision.attempts import status_of
 from ..supervision.revival import Revival
+from .here import directory_here
 from .marks import end_all
 from .system import end_session
 
@@ -33,9 +34,7 @@ class Lives:
         self.rules = Revival()
         self._descriptors = {descriptor: _identity(descriptor) for descriptor in descriptors}
         self._environment = dict(os.environ)
-        self._directory: str | None = None
-        with contextlib.suppress(OSError):  # it was removed
-            self._directory = os.getcwd()
+        self._directory = directory_here()
 
     def options(self) -> dict[str, Any]:
         """Return the options of ``subprocess.Popen`` for the next start: the program may have changed its own state."""

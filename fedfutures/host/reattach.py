@@ -27,6 +27,15 @@ DOOR = "door"
 REST_SECONDS = 1.0
 
 
+def open_door(directory: str, poller: select.poll, backlog: int = 4) -> socket.socket:
+    """Listen at the door in a private directory; `poller` says when somebody comes."""
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    door.bind(os.path.join(directory, DOOR))
+    door.listen(backlog)
+    poller.register(door.fileno(), select.POLLIN)
+    return door
+
+
 def read_settings() -> tuple[Settings, FrameReader, list[ControlFrame]]:
     """Read the settings, and the frames behind them; exit when the launching side is gone. It may send Probes first."""
     reader = FrameReader()
@@ -65,10 +74,7 @@ class LaunchingSide:
         os.set_blocking(1, False)
         poller.register(0, select.POLLIN)
         if directory is not None:
-            self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            self._door.bind(os.path.join(directory, DOOR))
-            self._door.listen(4)
-            poller.register(self._door.fileno(), select.POLLIN)
+            self._door = open_door(directory, poller)
 
     @property
     def door(self) -> int:

@@ -47,9 +47,7 @@ class ServerLine:
         """Return what the host server says; None: the descriptor belongs to somebody else."""
         if self._line is None or descriptor != self._line.read:
             return None
-        if events & select.POLLOUT:
-            self._line.flush()
-        data = self._line.receive() if events & ~select.POLLOUT else None
+        data = self._line.exchange(events)
         with contextlib.suppress(RemoteProtocolError):
             if data is None:
                 return []

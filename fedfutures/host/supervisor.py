@@ -70,6 +70,7 @@ from .system import (
     remove_tree,
     sight_of,
     stopped_itself,
+    wake_for_children,
 )
 from .tidier import start_tidier
 from .time_limits import TimeLimits
@@ -120,9 +121,7 @@ class Supervisor:
         run, program = f"{settings.host}-{os.getpid()}-{os.urandom(4).hex()}", "".join(settings.argv[:1])
         self.server = ServerLine(settings.server, run, program, self.poller)
         self.ending = False
-        self.wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self.wake = wake_for_children()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the program and for Futures that run
         for ending in {signal.SIGTERM, signal.SIGHUP} - former.ignored:
             signal.signal(ending, self._on_signal)
@@ -329,7 +328,7 @@ class Supervisor:
                 self.ending = True
             elif isinstance(frame, ResizeHost):
                 workers = min(frame.workers, self.settings.workers)
-                self._act(self.machine.resize(workers, time.monotonic()))
+                self._act(self.machine.resize(workers))
 
     def _serve_child(self, descriptor: int, events: int) -> None:
         """Read the output or the control pipe of a child, and send it what did not fit before."""

@@ -137,6 +137,14 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def wake_for_children() -> int:
+    """Return a descriptor that can be read when a child's state may have changed, or another signal has come."""
+    read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    return read
+
+
 def keep_freed_memory() -> None:
     """Have glibc reuse freed memory for large buffers: new pages cost as much as filling them (mallopt(3))."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

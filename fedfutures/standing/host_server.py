@@ -12,7 +12,6 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +19,8 @@ from typing import Any
 
 from .. import limits
 from ..errors import RemoteProtocolError
-from ..host.reattach import DOOR
+from ..host.reattach import DOOR, open_door
+from ..host.system import wake_for_children
 from ..supervision.allotment import Allotment
 from ..wire.control import (
     ControlFrame,
@@ -33,7 +33,7 @@ from ..wire.control import (
     StartRefused,
 )
 from .forking import fork_host
-from .visitors import DoorVisitor, close_all
+from .visitors import DoorVisitor
 
 BACKLOG = 128
 LAST_WORD_SECONDS = 1.5
@@ -60,23 +60,16 @@ class HostServer:
         self.door = os.path.join(directory, DOOR)
         with contextlib.suppress(FileNotFoundError):  # of a host server that was killed
             os.unlink(self.door)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self._socket.bind(self.door)
-        self._socket.listen(BACKLOG)
-        self.poller.register(self._socket.fileno(), select.POLLIN)
-        self._wake, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        os.set_blocking(wake_write, False)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self._socket = open_door(directory, self.poller, BACKLOG)
+        self._wake = wake_for_children()
         self.poller.register(self._wake, select.POLLIN)
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
-    def wait(self, deadline: float | None) -> list[int]:
-        """Serve until something happens, or the deadline comes; return what is ready of others' descriptors."""
+    def wait(self, deadline: float | None) -> None:
+        """Serve until something happens, or the deadline comes."""
         times = [at for at in (deadline, self.allotment.next_deadline()) if at is not None]
         seconds = max(0.0, min(times) - time.monotonic()) if times else None
-        others = []
         for descriptor, events in self.poller.poll(None if seconds is None else seconds * 1000 + 1):
             if descriptor == self._socket.fileno():
                 self._accept()
@@ -86,10 +79,7 @@ class HostServer:
                 self._reap()
             elif (visitor := self._visitors.get(descriptor)) is not None:
                 self._serve(visitor, events)
-            else:
-                others.append(descriptor)
         self._allot()
-        return others
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError, RemoteProtocolError):
@@ -203,7 +193,8 @@ class HostServer:
         for pid in {*self._processes, *(visitor.pid for visitor in self._reporting())}:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
-        close_all(list(self._visitors.values()))
+        for visitor in self._visitors.values():
+            visitor.close()
 
     def say_why(self, reason: str) -> None:
         """Tell all runs why they end."""

@@ -11,14 +11,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from ..host.flags import interpreter_flags
+from ..host.flags import ROOT, interpreter_flags
 from ..version import __version__
 
 _READ_AT_START = (
     "PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "LOCPATH", "FEDFUTURES_FAIL", "FEDFUTURES_JOURNAL"
 )  # fmt: skip
 """How the names begin of the variables that a process reads once. ``TZ`` can be read again."""
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE = os.path.join(ROOT, "fedfutures")
 
 
 def identity(environ: Mapping[str, str] = os.environ, python: Sequence[str] | None = None) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import IO, Any
 from ..errors import RemoteProtocolError, StartFailed
 from ..host.greeting import Greeting, OtherVersion, line
 from ..host.handle import HostHandle, command_here
+from ..host.here import directory_here
 from ..host.settings import Settings
 from ..host.system import processors
 from ..wire.control import (
@@ -217,13 +218,10 @@ def starter(name: str, door: str, command: Sequence[str], python: Sequence[str] 
         env: dict[str, str] | None = None, cwd: str | None = None, pass_fds: Sequence[int] = ()
     ) -> ForkedProcess:  # fmt: skip
         environment = dict(os.environ if env is None else env)
-        directory = cwd
-        if directory is None:
-            with contextlib.suppress(OSError):
-                directory = os.getcwd()
+        directory = cwd or directory_here() or ""
         frame = StartHost(
             identity(environment, python), {str(place): word for place, word in enumerate(command)}, environment,
-            directory or "", _umask(), list(pass_fds),
+            directory, _umask(), list(pass_fds),
         )  # fmt: skip
         return ForkedProcess(DoorVisit(door, name), frame)
 

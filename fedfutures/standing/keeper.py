@@ -13,7 +13,9 @@ from dataclasses import asdict
 
 from .. import limits
 from ..errors import RemoteProtocolError, StartFailed
-from ..host.directories import Hold
+from ..host.directories import Hold, private_directory
+from ..host.frame_line import read_first
+from ..host.here import host_here
 from ..host.system import make_private_directory, name_process, remove_tree
 from ..wire.control import (
     BeginServer,
@@ -41,19 +43,12 @@ class FederationKeeper:
         self._hold = Hold(())
         directory = recipe.directory
         self._directory = self._hold.add(lambda: made(directory))
-        self._host = os.uname().nodename.partition(".")[0] or "localhost"
+        self._host = host_here()
         self._server = HostServer(self._directory, recipe.slots, begin, self._on_frame)
         self._since, self._used_at = time.time(), time.monotonic()
         self._why = ""  # it is to end
-        place.write(
-            {
-                **asdict(recipe),
-                "directory": self._directory,
-                "door": self._server.door,
-                "pid": os.getpid(),
-                "since": self._since,
-            }
-        )
+        here = {"directory": self._directory, "door": self._server.door, "pid": os.getpid(), "since": self._since}
+        place.write(asdict(recipe) | here)
 
     def status(self) -> Status:
         """Return what there is."""
@@ -95,10 +90,10 @@ def made(directory: str) -> str:
     if not directory:
         return make_private_directory(lasting=True)
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    found = os.lstat(directory)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o77:
-        raise StartFailed(f"{directory} is not private, so nothing is started", 2)
-    return directory
+    try:
+        return private_directory(directory)
+    except PermissionError as error:
+        raise StartFailed(f"{error}, so nothing is started", 2) from None
 
 
 def main(begin: Callable[[], object]) -> None:
@@ -122,12 +117,9 @@ def main(begin: Callable[[], object]) -> None:
 
 def read_orders() -> tuple[StandingPlace, Recipe]:
     """Return what the keeper is to keep, from standard input; it is its own from now on."""
-    reader, frames = FrameReader(), list[ControlFrame]()
-    while not frames:
-        data = os.read(0, 1 << 16)
-        if not data:
-            raise SystemExit(0)
-        frames = reader.feed(data)
+    frames = read_first(FrameReader())
+    if not frames:
+        raise SystemExit(0)
     order = frames[0]
     if not isinstance(order, BeginServer):
         raise SystemExit(f"fedfutures: a keeper is not begun by {type(order).__name__}")

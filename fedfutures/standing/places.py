@@ -23,6 +23,7 @@ import re
 from typing import Any
 
 from ..errors import StartFailed
+from ..host.here import host_here
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -46,7 +47,7 @@ def base() -> str:
     state = os.environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):
         state = os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(state, "fedfutures", os.uname().nodename.partition(".")[0] or "localhost")
+    return os.path.join(state, "fedfutures", host_here())
 
 
 def names() -> list[str]:
@@ -112,8 +113,10 @@ class StandingPlace:
 
     def is_taken(self) -> bool:
         """Whether a keeper lives."""
-        if not os.path.exists(os.path.join(self.path, "lock")) or not self.take():
-            return os.path.exists(os.path.join(self.path, "lock"))
+        if not os.path.exists(os.path.join(self.path, "lock")):
+            return False
+        if not self.take():
+            return True
         self.let_go()
         return False
 

@@ -15,7 +15,6 @@ class Recipe:
     name: str
     slots: int  # Workers of this machine, of all programs together
     idle: float = 0.0  # after how many seconds without programs it ends; 0: never
-    grace: float = 30.0  # how long, in seconds, hosts go on when the keeper is not heard
     directory: str = ""  # of the door, that of a keeper which was killed; "": it is made
 
 

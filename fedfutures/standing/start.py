@@ -12,7 +12,7 @@ from dataclasses import asdict
 from .. import limits
 from ..errors import RemoteProtocolError, StartFailed
 from ..host import starting
-from ..host.flags import main_command
+from ..host.flags import ROOT, main_command
 from ..wire.control import BeginServer, ControlFrame, ServerStatus, StartRefused
 from ..wire.framing import FrameReader, pack
 from .places import StandingPlace
@@ -20,7 +20,6 @@ from .recipe import Recipe
 from .status import Status, status_from
 
 READY_SECONDS = 60.0
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 _processes: list[subprocess.Popen[bytes]] = []
 
@@ -28,7 +27,7 @@ _processes: list[subprocess.Popen[bytes]] = []
 def start_keeper(place: StandingPlace, recipe: Recipe) -> Status:
     """Start the keeper of a standing Federation, in a session of its own; return what it says. Raises StartFailed."""
     place.make()
-    command = main_command(starting.keeper_module, [sys.executable], [], _ROOT)
+    command = main_command(starting.keeper_module, [sys.executable], [], ROOT)
     try:
         with open(os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             process = subprocess.Popen(

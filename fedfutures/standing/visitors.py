@@ -6,7 +6,6 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Iterable
 
 from ..errors import RemoteProtocolError
 from ..host.frame_line import FrameLine
@@ -88,9 +87,3 @@ def _pid_of(connection: socket.socket) -> int:
     if uid not in (os.geteuid(), 0):
         raise RemoteProtocolError(f"uid {uid} is at the door")
     return int(pid)
-
-
-def close_all(visitors: Iterable[DoorVisitor]) -> None:
-    """Hang up on all."""
-    for visitor in visitors:
-        visitor.close()

@@ -136,7 +136,7 @@ class HostMachine:
         """How many Workers live, those included that are ending because there were too many."""
         return self._slots.count()
 
-    def resize(self, workers: int, now: float, size: int = 0) -> list[Action]:
+    def resize(self, workers: int, size: int = 0) -> list[Action]:
         """Have so many Workers from now on, and `size` in the whole Federation (0: as many as before).
 
         Those that are too many finish what they run, and end.

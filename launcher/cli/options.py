@@ -8,11 +8,12 @@ from dataclasses import Field, dataclass, fields
 from typing import Any
 
 from fedfutures.host.hosts import Hosts
-from fedfutures.host.walltime import checked_seconds, checked_times
+from fedfutures.host.walltime import checked_times
 from fedfutures.sizes import size_of, size_of_worker
 
 from ..arguments.parser import Parser
 from ..arguments.splitting import BadLine, Splitter
+from ..arguments.values import checked, seconds
 
 USAGE = "python -m fedfutures [options] (program | -m module | -c code | -) [arguments ...]"
 EPILOG = (
@@ -123,19 +124,13 @@ def _launcher(text: str) -> str:
     """Check the name of a launcher, or a command."""
     from ..launchers.table import launcher_of  # with what leads to other hosts: most runs have none
 
-    try:
-        launcher_of(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    checked(lambda: launcher_of(text))
     return text
 
 
 def _size(text: str) -> int:
     """Read how many bytes each Worker may use."""
-    try:
-        return size_of_worker(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    return checked(lambda: size_of_worker(text))
 
 
 def _number(kind: type[int] | type[float], least: int, most: int | None = None) -> Callable[[str], float]:
@@ -156,17 +151,11 @@ def _number(kind: type[int] | type[float], least: int, most: int | None = None) 
 
 
 def _bytes(text: str) -> int:
-    try:
-        return size_of(text, "it")
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    return checked(lambda: size_of(text, "it"))
 
 
 def _time(text: str) -> float:
-    try:
-        return 0.0 if text == "0" else checked_seconds("it", text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    return 0.0 if text == "0" else seconds(text)
 
 
 def parse(arguments: list[str]) -> Options:

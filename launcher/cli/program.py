@@ -15,10 +15,11 @@ from importlib.machinery import PathFinder
 from types import CodeType
 from typing import Any, NoReturn
 
-from fedfutures.errors import ABOUT, StartFailed
+from fedfutures.errors import StartFailed
 from fedfutures.program.shadows import make_room, shadowed
 
 from ..arguments.suggestions import similar_file
+from ..verbs import refusals
 from .options import Options
 
 SAFE_PATH = bool(getattr(sys.flags, "safe_path", sys.flags.isolated))
@@ -45,8 +46,7 @@ def fail(text: str, code: int = 2) -> NoReturn:
 
 def fail_to_start(error: StartFailed) -> NoReturn:
     """Say in one line why the run did not start, in another one where that is explained, and exit."""
-    print(f"fedfutures: {error.summary}\n{ABOUT}{type(error).__name__}", file=sys.stderr)
-    raise SystemExit(error.exit_code)
+    raise SystemExit(refusals.say(error))
 
 
 def load(options: Options) -> Program:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from fedfutures.errors import StartFailed
-from fedfutures.host.flags import main_command
+from fedfutures.host.flags import ROOT, main_command
 from fedfutures.host.handle import Heard, HostGone, HostHandle, hear, one_at_a_time
 from fedfutures.host.kept_process import KeptProcess
 from fedfutures.host.settings import settings_from
@@ -33,7 +32,6 @@ from .notes import Notes
 CONNECTOR = f"{__package__}.main"
 WHAT = "the connector, which keeps the ssh connections,"
 START_SECONDS = 60.0
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class ConnectorHandle(HostHandle):
@@ -52,7 +50,7 @@ class ConnectorHandle(HostHandle):
         self._signs = LifeSigns()
         self._neighbours: set[str] = set()  # the Brokers on other hosts that this machine's dial
         super().__init__(request.settings, python=command, is_planned=False)
-        command = main_command(CONNECTOR, [sys.executable], [], _ROOT)
+        command = main_command(CONNECTOR, [sys.executable], [], ROOT)
         try:
             self._connector = KeptProcess(WHAT, command, START_SECONDS, is_kept=True)
         except StartFailed:

@@ -38,9 +38,7 @@ class LocalLine:
     def serve(self, events: int) -> list[ControlFrame]:
         """Send what is unsent, and return what has come. Raises RemoteProtocolError for what is no frame."""
         assert self._line is not None
-        if events & ~select.POLLIN:
-            self._line.flush()
-        data = self._line.receive() if events & ~select.POLLOUT else None
+        data = self._line.exchange(events)
         if data is None:
             return []
         if not data:  # the host process has ended; the program says when there is another one

@@ -25,7 +25,7 @@ from typing import Any, get_args
 from fedfutures import failpoints, limits
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.host import room
-from fedfutures.host.frame_line import FrameLine
+from fedfutures.host.frame_line import FrameLine, read_first
 from fedfutures.host.system import disable_core_dumps, memory, name_process, raise_descriptor_limit
 from fedfutures.wire import control
 from fedfutures.wire.control import ControlFrame
@@ -404,13 +404,8 @@ def main() -> None:
     disable_core_dumps()
     raise_descriptor_limit()
     reader = FrameReader()
-    frames: list[ControlFrame] = []
-    while not frames:
-        data = os.read(0, 1 << 18)
-        if not data:
-            raise SystemExit(0)
-        frames = reader.feed(data)
-    if not isinstance(frames[0], control.BeginRun):  # the end has come already
+    frames = read_first(reader)
+    if not frames or not isinstance(frames[0], control.BeginRun):  # the end has come already
         raise SystemExit(0)
     has_ended, notes = control.EndRun() in frames, frames[0].request.get("notes")
     if has_ended and not notes:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 
+from fedfutures.host.here import host_here
 from fedfutures.host.hosts import Hosts
 from fedfutures.host.settings import Settings
 from fedfutures.sizes import size_of_worker
@@ -51,7 +52,7 @@ def threads_of(allocated: int | None, count: int | None, workers: int, processor
 def own_names() -> list[str]:
     """Return the names of this machine, first the one that people know."""
     node = os.uname().nodename
-    return list(dict.fromkeys([node.partition(".")[0] or "localhost", node, _full_name(node)]))
+    return list(dict.fromkeys([host_here(), node, _full_name(node)]))
 
 
 def _full_name(node: str) -> str:

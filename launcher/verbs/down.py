@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from fedfutures.errors import ABOUT, StartFailed
+from fedfutures.errors import StartFailed
 from fedfutures.standing.joining import DoorVisit, status_of
 from fedfutures.wire.control import EndServer
 
 from ..arguments.parser import Parser
+from . import refusals
 
 END_SECONDS = 10.0
 
@@ -24,8 +25,7 @@ def main(arguments: Sequence[str]) -> int:
         if not visit.wait_for_end(END_SECONDS):
             raise StartFailed(f"the keeper of {given.name} (pid {status.pid}) does not end; try: kill -9 {status.pid}")
     except StartFailed as error:
-        print(f"fedfutures: {error.summary}\n{ABOUT}{type(error).__name__}", file=sys.stderr)
-        return error.exit_code
+        return refusals.say(error)
     for run in status.runs:
         print(f"fedfutures: {run.get('program') or 'a program'} has lost its Workers", file=sys.stderr)
     return 0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from fedfutures.errors import ABOUT, StartFailed
+from fedfutures.errors import StartFailed
 from fedfutures.standing.joining import status_of
 from fedfutures.standing.places import names
 
 from ..arguments.parser import Parser
+from . import refusals
 from .standing import described
 
 
@@ -30,8 +30,7 @@ def main_of_status(arguments: Sequence[str]) -> int:
     try:
         print(described(status_of(given.name)))
     except StartFailed as error:
-        print(f"fedfutures: {error.summary}\n{ABOUT}{type(error).__name__}", file=sys.stderr)
-        return error.exit_code
+        return refusals.say(error)
     return 0
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from fedfutures.errors import ABOUT, StartFailed
+from fedfutures.errors import StartFailed
 from fedfutures.host.system import processors
-from fedfutures.host.walltime import checked_seconds
 from fedfutures.standing.joining import status_of
 from fedfutures.standing.places import StandingPlace
 from fedfutures.standing.recipe import Recipe
 from fedfutures.standing.start import start_keeper
 
 from ..arguments.parser import Parser
+from ..arguments.values import seconds
+from . import refusals
 from .standing import described
 
 
@@ -31,8 +31,7 @@ def main(arguments: Sequence[str]) -> int:
             )  # fmt: skip
         status = start_keeper(place, _recipe(place, given))
     except StartFailed as error:
-        print(f"fedfutures: {error.summary}\n{ABOUT}{type(error).__name__}", file=sys.stderr)
-        return error.exit_code
+        return refusals.say(error)
     if not given.quiet:
         print(described(status))
         print(f"programs join it: fedfutures --join {given.name} prog.py; it ends: fedfutures down {given.name}")
@@ -46,7 +45,6 @@ def _recipe(place: StandingPlace, given: argparse.Namespace) -> Recipe:
         given.name,
         given.workers or record.get("slots") or processors(),
         given.idle if given.idle is not None else record.get("idle", 0.0),
-        record.get("grace", 30.0),
         record.get("directory", ""),
     )
 
@@ -64,7 +62,7 @@ def parser() -> Parser:
         help="Workers at once, of all programs together; default: one for each processor that may be used",
     )  # fmt: skip
     found.add_argument(
-        "--idle", type=_time, metavar="TIME",
+        "--idle", type=seconds, metavar="TIME",
         help="end when no program has been there for so long: 90 (seconds), 30m, 1:30:00; default: never",
     )  # fmt: skip
     found.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
@@ -75,10 +73,3 @@ def _count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1 << 16:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {1 << 16}")
     return int(text)
-
-
-def _time(text: str) -> float:
-    try:
-        return checked_seconds("it", text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

@@ -35,6 +35,14 @@ def run(*words: str | Path, state: Path, **options: object) -> Ended:
     return Running(list(map(str, words)), env=env, **options).end()  # type: ignore[arg-type]
 
 
+def begun(program: Path, name: str, state: Path) -> Running:
+    """Start a program that joins, and wait until it says that it has begun."""
+    joined = Running(["--join", name, str(program)], env={"XDG_STATE_HOME": str(state)})
+    assert joined.process.stdout is not None
+    assert joined.process.stdout.readline() == "begun\n"
+    return joined
+
+
 @contextlib.contextmanager
 def standing(name: str, state: Path, *options: str, env: dict[str, str] | None = None) -> Iterator[None]:
     """A Federation that stands for a while; whatever happens, its keeper ends."""

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from launching import GONE_WITHIN_SECONDS, Running, eventually
-from standing import PROGRAM, run, standing
+from launching import GONE_WITHIN_SECONDS, eventually
+from standing import PROGRAM, begun, run, standing
 
 from fedfutures.standing.joining import status_of
 
@@ -75,9 +75,7 @@ def test_a_program_loses_its_workers_when_the_federation_is_taken_down(state: Pa
         "    try:\n        future.result()\n    except errors.FederationLost as error:\n        print(error)\n"
     )
     with standing("lab", state, "-n", "1"):
-        joined = Running(["--join", "lab", str(tmp_path / "p.py")], env={"XDG_STATE_HOME": str(state)})
-        assert joined.process.stdout is not None
-        assert joined.process.stdout.readline() == "begun\n"
+        joined = begun(tmp_path / "p.py", "lab", state)
         assert eventually(lambda: len(status_of("lab").runs) == 1, 10.0)
         pids = [status_of("lab").pid, int(status_of("lab").runs[0]["pid"])]
         down = run("down", "lab", state=state)
@@ -103,9 +101,7 @@ def test_a_killed_keeper_costs_a_joined_program_nothing(state: Path, tmp_path: P
         "if __name__ == '__main__':\n    print('begun', flush=True)\n    print(sum(futures.map(f, range(40))))\n"
     )
     with standing("lab", state, "-n", "2"):
-        joined = Running(["--join", "lab", str(tmp_path / "p.py")], env={"XDG_STATE_HOME": str(state)})
-        assert joined.process.stdout is not None
-        assert joined.process.stdout.readline() == "begun\n"
+        joined = begun(tmp_path / "p.py", "lab", state)
         os.kill(status_of("lab").pid, signal.SIGKILL)
         ended = joined.end()
         assert (ended.code, ended.out) == (0, f"{sum(range(40))}\n")

@@ -24,31 +24,31 @@ def host() -> HostMachine:
 
 
 def test_more_workers_start_at_once(host: HostMachine) -> None:
-    assert host.resize(4, 1.0) == [Start(2, "h.3"), Start(3, "h.4")]
+    assert host.resize(4) == [Start(2, "h.3"), Start(3, "h.4")]
     assert host.living() == 4
 
 
 def test_the_workers_of_the_highest_slots_are_withdrawn_and_not_replaced(host: HostMachine) -> None:
-    host.resize(4, 1.0)
-    assert host.resize(1, 2.0) == [Withdrawal(3), Withdrawal(2), Withdrawal(1)]
-    assert host.resize(1, 2.0) == []
+    host.resize(4)
+    assert host.resize(1) == [Withdrawal(3), Withdrawal(2), Withdrawal(1)]
+    assert host.resize(1) == []
     for left, slot in ((3, 2), (2, 3), (1, 1)):
         assert host.on_worker_ended(Ended(slot, True, 0), 3.0) == []
         assert host.living() == left
-    assert host.resize(2, 4.0) == [Start(1, "h.2+1")]
+    assert host.resize(2) == [Start(1, "h.2+1")]
 
 
 def test_one_that_has_not_left_may_stay(host: HostMachine) -> None:
-    host.resize(1, 1.0)
-    assert host.resize(2, 1.1) == [Withdrawal(1, stays=True)]
-    assert host.resize(1, 1.2) == [Withdrawal(1)]
+    host.resize(1)
+    assert host.resize(2) == [Withdrawal(1, stays=True)]
+    assert host.resize(1) == [Withdrawal(1)]
 
 
 @pytest.mark.parametrize("ready", [True, False])
 def test_if_it_has_left_all_the_same_another_one_starts_at_once(host: HostMachine, ready: bool) -> None:
     for _ in range(2 * FAILED_STARTS_LIMIT):
-        host.resize(1, 1.0)
-        host.resize(2, 1.0)
+        host.resize(1)
+        host.resize(2)
         (start,) = host.on_worker_ended(Ended(1, ready, 0), 1.0)
         assert isinstance(start, Start)
     assert host.on_worker_ended(Ended(1, False, 0), 1.0) == [], "one that nobody has told to end has failed"
@@ -57,49 +57,49 @@ def test_if_it_has_left_all_the_same_another_one_starts_at_once(host: HostMachin
 
 def test_none_at_all(host: HostMachine) -> None:
     """A run that was given nothing yet."""
-    host.resize(0, 1.0)
+    host.resize(0)
     for slot in (0, 1):
         assert host.on_worker_ended(Ended(slot, True, 0), 1.0) == []
     assert (host.living(), host.next_deadline()) == (0, None)
-    assert host.resize(1, 2.0) == [Start(0, "h.1+1")]
+    assert host.resize(1) == [Start(0, "h.1+1")]
     assert HostMachine("h", 0).begin() == []
 
 
 def test_what_was_to_be_started_later_is_not_if_it_is_too_many(host: HostMachine) -> None:
     host.on_worker_ended(Ended(1, False, 1), 1.0)
     assert host.next_deadline() is not None
-    assert host.resize(1, 1.0) == []
+    assert host.resize(1) == []
     assert host.next_deadline() is None
-    assert host.resize(2, 1.0) == [Start(1, "h.2+1")]
+    assert host.resize(2) == [Start(1, "h.2+1")]
 
 
 def test_the_failures_of_one_that_is_withdrawn_count_for_nobody(host: HostMachine) -> None:
     """Whoever is not to be there need not be able to start."""
     for ended in (Ended(1, False, 1), Ended(1, False, -9), Ended(1, False, LIMIT_EXIT_CODE)):
         for _ in range(2 * FAILED_STARTS_LIMIT):
-            host.resize(2, 1.0)
-            host.resize(1, 1.0)
+            host.resize(2)
+            host.resize(1)
             assert host.on_worker_ended(ended, 1.0) == []
-    host.resize(2, 1.0)
-    host.resize(1, 1.0)
+    host.resize(2)
+    host.resize(1)
     assert host.on_worker_not_started(1, "no memory", 1.0, others_ready=False) == []
     assert host.next_deadline() is None
 
 
 def test_an_initializer_that_raises_ends_all_even_then(host: HostMachine) -> None:
-    host.resize(1, 1.0)
+    host.resize(1)
     (said,) = host.on_worker_ended(Ended(1, False, INITIALIZER_EXIT_CODE), 1.0)
     assert isinstance(said, Tell)
-    assert host.resize(8, 2.0) == [], "no Worker can start"
+    assert host.resize(8) == [], "no Worker can start"
 
 
 def test_a_host_that_leaves_starts_none(host: HostMachine) -> None:
     host.leave()
-    assert host.resize(8, 1.0) == []
+    assert host.resize(8) == []
 
 
 def test_one_that_is_stopped_is_killed_as_others_are_and_not_replaced(host: HostMachine) -> None:
-    host.resize(1, 1.0)
+    host.resize(1)
     host.on_worker_stopped(1, 1.0)
     actions: list[Action] = []
     for _ in range(LOOKS_AT_A_STOPPED_CHILD):
@@ -110,16 +110,16 @@ def test_one_that_is_stopped_is_killed_as_others_are_and_not_replaced(host: Host
 
 def test_stand_ins_have_slots_of_their_own(host: HostMachine) -> None:
     assert host.on_stand_in_wanted("h.broker") == [Start(STAND_INS_FROM, "h.s1")]
-    assert host.resize(3, 1.0) == [Start(2, "h.3")]
-    assert host.resize(0, 1.0) == [Withdrawal(2), Withdrawal(1), Withdrawal(0)], "stand-ins leave by themselves"
+    assert host.resize(3) == [Start(2, "h.3")]
+    assert host.resize(0) == [Withdrawal(2), Withdrawal(1), Withdrawal(0)], "stand-ins leave by themselves"
     assert host.living() == 3
-    assert host.resize(STAND_INS_FROM + 9, 1.0)[-1] == Start(STAND_INS_FROM - 1, f"h.{STAND_INS_FROM}")
+    assert host.resize(STAND_INS_FROM + 9)[-1] == Start(STAND_INS_FROM - 1, f"h.{STAND_INS_FROM}")
 
 
 def test_all_are_told_how_many_there_are_in_the_whole_federation() -> None:
     host = HostMachine("h", 1, size=5)
-    assert host.resize(2, 1.0, 6) == [TellAll(FederationSize(6)), Start(0, "h.1"), Start(1, "h.2")]
-    assert host.resize(2, 1.0, 6) == host.resize(2, 1.0) == []
+    assert host.resize(2, 6) == [TellAll(FederationSize(6)), Start(0, "h.1"), Start(1, "h.2")]
+    assert host.resize(2, 6) == host.resize(2) == []
     assert host.size == 6
 
 
@@ -127,19 +127,19 @@ def test_workers_that_live_keep_their_brokers_and_new_ones_go_to_those_with_the_
     host = HostMachine("h", 4, 2)
     host.begin()
     assert [host.broker_of(slot) for slot in range(4)] == [0, 0, 1, 1]
-    host.resize(8, 1.0)
+    host.resize(8)
     assert [host.broker_of(slot) for slot in range(8)] == [0, 0, 1, 1, 0, 1, 0, 1]
-    host.resize(2, 1.0)
+    host.resize(2)
     assert [host.broker_of(slot) for slot in range(8)] == [0, 0, 1, 1, 0, 1, 0, 1], "those that are ending are there"
     for slot in range(2, 8):
         host.on_worker_ended(Ended(slot, True, 0), 2.0)
-    host.resize(4, 3.0)
+    host.resize(4)
     assert [host.broker_of(slot) for slot in range(4)] == [0, 0, 1, 1]
 
 
 def test_a_new_broker_is_told_of_those_that_are_ending(host: HostMachine) -> None:
     host.begin_brokers(0.0)
-    host.resize(1, 1.0)
+    host.resize(1)
     assert Tell(0, ExpectPeers(["h.1", "h.2"], [])) in host.on_broker_ended(0, -9, 2.0)
 
 
@@ -171,7 +171,7 @@ class Twin(RuleBasedStateMachine):
     @rule(workers=st.integers(0, 9))
     def resize(self, workers: int) -> None:
         self.wanted = workers
-        self.take(self.host.resize(workers, self.now))
+        self.take(self.host.resize(workers))
 
     @precondition(lambda self: self.there)
     @rule(data=st.data(), ready=st.booleans(), code=st.sampled_from([0, -9]))
