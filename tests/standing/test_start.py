@@ -29,7 +29,13 @@ def test_another_one_has_the_place(place: StandingPlace) -> None:
 
 
 def test_one_that_ends_before_it_is_ready(place: StandingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting, "keeper_module", "this")
+    monkeypatch.setattr(starting, "keeper_module", "colorsys")  # which prints nothing, and has no main
     with pytest.raises(StartFailed, match=f"did not become ready; its messages are in {place.log}"):
         start_keeper(place, Recipe("lab", 1))
     assert "cannot import name 'main'" in Path(place.log).read_text()
+
+
+def test_one_that_says_what_no_keeper_says(place: StandingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "keeper_module", "this")  # which prints a poem
+    with pytest.raises(StartFailed, match=f"did not become ready; its messages are in {place.log}"):
+        start_keeper(place, Recipe("lab", 1))
