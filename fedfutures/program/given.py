@@ -167,11 +167,14 @@ class Given:
     def keep_what_changed(self, before: dict[Key, tuple[Any, Probe | None]]) -> None:
         """Note what the initializer has set: large values stay until the program's own change.
 
-        So does a value where the program has one that cannot travel: a lock from ``initargs``, say.
+        So does a value where the program has one that cannot travel, a lock from ``initargs``, say, as long as the
+        program's is the one that was there when the initializer was packed.
         """
         for key, (value, probe) in before.items():
             if lookup(key) is not value:
                 self._of_initializer.add(key)
+                if probe is None:
+                    self._first_seen[key] = self._tokens[key]
             if probe is not None and (lookup(key) is not value or not probe()):
                 self._tokens[key] = _AS_FIRST_SEEN
 

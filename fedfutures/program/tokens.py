@@ -27,6 +27,7 @@ from typing import Any
 from ..lazy_dataclass import dataclass, field
 from . import fresh, tensors
 from .code_objects import content_of
+from .inherited import name_of as inherited_name
 from .modules import (
     MEMBERS,
     MISSING,
@@ -207,6 +208,9 @@ class _TokenPickler(pickle.Pickler):
             elif isinstance(obj, property):
                 describe = _TokenPickler.of_property
             else:
+                inherited = inherited_name(obj)
+                if inherited is not None:
+                    return "inherited", inherited
                 if key is None and _has_identity(obj, kind):
                     self.claims[id(obj)] = obj
                 return None

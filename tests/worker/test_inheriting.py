@@ -110,6 +110,43 @@ def test_under_the_names_that_the_program_has_for_them(tmp_path: Path, guard: st
     assert (ended.out, ended.err, ended.code) == ("4950\nanother one does not reach them\n", "", 0), ended
 
 
+PROGRAM_OF_NAMES = """\
+import multiprocessing
+from fedfutures import Executor, errors
+context = multiprocessing.get_context("spawn")
+def given(*arguments):
+    global lock, value
+    lock, value = arguments
+def add(n):
+    with lock: value.value += n
+def refused():
+    try:
+        ex.submit(add, 1).result()
+    except errors.VariableNotCarried as error:
+        return error.variable
+if __name__ == "__main__":
+    lock, value = context.Lock(), context.Value("i", 0)
+    first = lock, value
+    with Executor(2, initializer=given, initargs=(lock, value)) as ex:
+"""
+
+
+def test_what_they_hold_may_change_between_calls(tmp_path: Path) -> None:
+    calls = "        for _ in range(10): ex.submit(add, 1).result()\n        print(value.value)\n"
+    write(tmp_path / "prog.py", PROGRAM_OF_NAMES + calls)
+    ended = python("prog.py", cwd=tmp_path)
+    assert (ended.out, ended.err, ended.code) == ("10\n", "", 0), ended
+
+
+@pytest.mark.parametrize(("name", "made"), [("value", 'context.Value("i", 0)'), ("lock", "context.Lock()")])
+def test_another_one_does_not_reach_a_worker_that_begins_later(tmp_path: Path, name: str, made: str) -> None:
+    """Whether or not the Worker has seen the program with the first one."""
+    calls = f"        {name} = {made}\n        print(refused(), refused(), first[1].value)\n"
+    write(tmp_path / "prog.py", PROGRAM_OF_NAMES + calls)
+    ended = python("prog.py", cwd=tmp_path)
+    assert (ended.out, ended.err, ended.code) == (f"{name} {name} 0\n", "", 0), ended
+
+
 def test_nobody_else_has_to_keep_them(tmp_path: Path) -> None:
     """Workers that start later need them, too."""
     write(
