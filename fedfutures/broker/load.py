@@ -1,4 +1,4 @@
-"""How load is shared: whom to ask for how much, whom to tell what, and when to publish unmet demand.
+"""How load is shared: whom to ask for how much, and whom to tell what.
 
 Demand comprises what all *others* could use, so it is summed over the tree on its way (docs/federation.rst, "Demand").
 Everything follows from one survey of the peers, brought up to date at each Tick. Of own Workers there may be many, and
@@ -12,18 +12,16 @@ from ..federation import schedule
 from ..federation.schedule import Durations
 from ..lazy_dataclass import dataclass
 from ..wire.messages import ALONE, ANY, Batch, Demand, State
-from .events import Publish
 from .ledger import Account, Ledger
 from .outbox import Outbox
 from .peers import Peer
+from .states import States
 from .survey import Counts, Survey
+from .unmet import UnmetDemand
 
-UNMET_AFTER_SECONDS = 0.001
-UNMET_REPEAT_SECONDS = 0.05
 QUIET_SECONDS = 0.05
 """How often at most a neighbour is told what does not concern it now."""
 STATE_REPEAT_SECONDS = 1.0
-UNMET_REPEAT_AT_MOST_SECONDS = 1.0
 DEMAND_AT_MOST = 1 << 20
 BELIEVED_AT_MOST = 1 << 40
 """Larger counts of a peer are lies; with this bound the sums of many, which others are told, fit into messages."""
@@ -71,7 +69,6 @@ class Load:
     """The load of one Broker: what its peers say, and what they are told."""
 
     def __init__(self, incarnation: int, ledger: Ledger, durations: Durations, outbox: Outbox) -> None:
-        self._incarnation = incarnation
         self._ledger, self._queue, self._durations, self._outbox = ledger, ledger.queue, durations, outbox
         self.peers: dict[str, PeerLoad] = {}
         self.workers: dict[str, PeerLoad] = {}  # the same, by role
@@ -83,12 +80,14 @@ class Load:
         self.due: float | None = None  # when :meth:`balance` has something to do even if nothing happens
         self._roomy: set[PeerLoad] = set()  # Workers that have room
         self.survey = Survey()
-        self._joined = self._counted_soon = self._unmet = self._number = self.open_for = self.probe = 0
+        self.open_for = self.probe = 0  # see :meth:`stay_open`
+        self._joined = 0  # how many peers have
+        self._counted_soon = 0
+        self._states = States(incarnation, outbox)
+        self._unmet = UnmetDemand(self._states)
         self._changed: set[PeerLoad] = set()  # Workers that may count otherwise now
         self._news = True  # something else has changed
         self._balanced: tuple[int, int, bool, float | None, bool] | None = None  # what :meth:`balance` saw last
-        self._unmet_at: float | None = None  # when to publish unmet demand
-        self._unmet_wait = UNMET_REPEAT_SECONDS
         self._states_at = self._moved_at = float("-inf")  # when States were repeated, and own Workers changed, last
 
     # -- peers -------------------------------------------------------------------------------------------------------
@@ -259,18 +258,21 @@ class Load:
         if self._changed:
             self._moved_at = now
         survey = self._look(queued, now)
-        is_unmet = self._consider_unmet(survey, queued, now)
+        self._unmet.look(self._count_unmet(survey, queued), queued, self.reach(), now, works=survey.working > 0)
+        if self._unmet.due is not None:
+            self._wake_at(self._unmet.due)
         self._ask_origins(survey, queued, hopeless, now)
         if self.neighbours:
             for load in self.neighbours.values():
                 link = load.peer.link
                 if link is not None and link.linked and not link.silent:
-                    self._ask_neighbour(load, survey, queued, is_unmet, now)
-                    self._publish_to(load, survey, is_unmet, now)
+                    self._ask_neighbour(load, survey, queued, now)
+                    self._publish_to(load, survey, now)
             self._wake_at(self._states_at + STATE_REPEAT_SECONDS)
             if queued and last is not None and not self._is_overdue(now):
                 self._wake_at(self._moved_at + schedule.overdue_seconds(last))
-            self._states_at = now if now >= self._states_at + STATE_REPEAT_SECONDS else self._states_at
+            if now >= self._states_at + STATE_REPEAT_SECONDS:
+                self._states_at = now
 
     def _wake_at(self, when: float) -> None:
         if self.due is None or when < self.due:
@@ -328,7 +330,7 @@ class Load:
                 load.asked = wanted
                 self._outbox.send(load.peer, Demand(wanted, 0, 0), now)
 
-    def _ask_neighbour(self, load: PeerLoad, survey: Survey, queued: int, is_unmet: bool, now: float) -> None:
+    def _ask_neighbour(self, load: PeerLoad, survey: Survey, queued: int, now: float) -> None:
         assert load.peer.link is not None
         seconds = 2 * schedule.HORIZON_SECONDS + 2.5 * load.peer.link.round_trip
         cushion = schedule.cushion(self._durations.last, self.takers, seconds)
@@ -336,7 +338,7 @@ class Load:
         wanted = max(0, min(goal - queued, DEMAND_AT_MOST))
         if self._queue.bytes > schedule.QUEUE_BYTES_AT_MOST:
             wanted = 0
-        idle = survey.idle_beyond(load.idle) if is_unmet else 0
+        idle = survey.idle_beyond(load.idle) if self._unmet.lasts else 0
         if idle and load.movable:  # others that have something are asked for the rest
             idle = -(-idle * load.movable // max(1, survey.movable + survey.others_spare))
         workers = survey.workers_beyond(load.workers)
@@ -359,33 +361,11 @@ class Load:
 
     # -- Meta --------------------------------------------------------------------------------------------------------
 
-    def _consider_unmet(self, survey: Survey, queued: int, now: float) -> bool:
-        """Publish unmet demand once Workers were idle for a moment while others have work; repeat it while it lasts."""
+    def _count_unmet(self, survey: Survey, queued: int) -> int:
+        """Return how many Futures idle Workers could run, here and at neighbours, while others may have work."""
         alone = not survey.working and not self.neighbours
         waits = queued - self._queue.avoiding > self._queue.returned  # for a Worker, any of which will do
-        unmet = 0 if waits or alone else survey.idle_room + survey.others_idle or self.probe
-        if not unmet:
-            self._unmet_at = None
-            if self._unmet:
-                self._publish_to_workers(0)
-            return False
-        if self._unmet_at is None:
-            self._unmet_at, self._unmet_wait = now + UNMET_AFTER_SECONDS, UNMET_REPEAT_SECONDS
-        elif now >= self._unmet_at:
-            if survey.working:
-                self._publish_to_workers(unmet)
-            self._unmet_at = now + self._unmet_wait
-            self._unmet_wait = min(2 * self._unmet_wait, UNMET_REPEAT_AT_MOST_SECONDS)
-        self._wake_at(self._unmet_at)
-        return self._unmet_wait > UNMET_REPEAT_SECONDS
-
-    def _publish_to_workers(self, unmet: int) -> None:
-        self._unmet = unmet
-        self._publish("", unmet, self._queue.count, self.reach())
-
-    def _publish(self, topic: str, unmet: int, spare: int, size: int) -> None:
-        self._number += 1
-        self._outbox.act(Publish(topic, State(self._incarnation, self._number, unmet, spare, size)))
+        return 0 if waits or alone else survey.idle_room + survey.others_idle or self.probe
 
     def stay_open(self, slots: int, *, probe: int) -> bool:
         """Ask Origins for so many Futures, even without a Worker, and busy Workers for `probe` of their own."""
@@ -395,9 +375,9 @@ class Load:
 
     def announce(self) -> None:
         """Let own Workers hear that this Broker is here: one that was there before has another incarnation."""
-        self._publish_to_workers(self._unmet)
+        self._unmet.tell_again(self._queue.count, self.reach())
 
-    def _publish_to(self, load: PeerLoad, survey: Survey, is_unmet: bool, now: float) -> None:
+    def _publish_to(self, load: PeerLoad, survey: Survey, now: float) -> None:
         """Tell a neighbour at once when there is something to be had, the rest from time to time."""
         spare, size = survey.spare_beyond(load.movable), survey.workers_beyond(load.workers)
         told_spare, told_size = load.published
@@ -409,7 +389,8 @@ class Load:
             self._wake_at(load.published_at + QUIET_SECONDS)
             return
         load.published, load.published_at = (spare, size), now
-        self._publish(load.peer.name, survey.idle_beyond(load.idle) if is_unmet else 0, spare, size)
+        idle = survey.idle_beyond(load.idle) if self._unmet.lasts else 0
+        self._states.publish(load.peer.name, idle, spare, size)
 
     def check(self) -> None:
         """Assert that counts are sums."""

@@ -1,4 +1,4 @@
-"""How load is shared: whom to ask for how much, whom to tell what, and when to publish unmet demand."""
+"""How load is shared: whom to ask for how much, whom to tell what, and for how many Futures Workers wait."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from fedfutures.broker.events import GaveUp
 from fedfutures.broker.load import (
     QUIET_SECONDS,
     STATE_REPEAT_SECONDS,
-    UNMET_AFTER_SECONDS,
-    UNMET_REPEAT_AT_MOST_SECONDS,
-    UNMET_REPEAT_SECONDS,
 )
+from fedfutures.broker.unmet import UNMET_AFTER_SECONDS, UNMET_REPEAT_AT_MOST_SECONDS, UNMET_REPEAT_SECONDS
 from fedfutures.federation import schedule
 from fedfutures.federation.events import Arrived
 from fedfutures.federation.link import SILENT_AFTER_SECONDS

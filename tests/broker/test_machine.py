@@ -20,8 +20,8 @@ from fedfutures.broker.events import (
     Resized,
     WantWorkers,
 )
-from fedfutures.broker.load import UNMET_AFTER_SECONDS, UNMET_REPEAT_SECONDS
 from fedfutures.broker.recovery import CRASH_LIMIT
+from fedfutures.broker.unmet import UNMET_AFTER_SECONDS, UNMET_REPEAT_SECONDS
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation import schedule
 from fedfutures.federation.channel import ACK_DELAY_SECONDS, ACK_EVERY_MESSAGES, REPEAT_AFTER_SECONDS, WINDOW, Channel

@@ -379,7 +379,7 @@ OF_SHARING = (
     Mutant("demand-believed-standing", "a Broker does not take off what its Demand has brought",
            LOAD + "on_batch", "load.asked -= len(batch.ids)", "pass"),
     Mutant("no-unmet-demand", "Workers do not hear that others are idle",
-           LOAD + "_consider_unmet", "if survey.working:", "if False:"),
+           "broker.unmet.UnmetDemand.look", "if works:", "if False:"),
     Mutant("last-worker-not-told", "a neighbour with a backlog is not told that no Worker is left",
            LOAD + "_ask_neighbour", "bool(workers) is not bool(load.told_workers)", "False"),
     Mutant("no-spare", "neighbours do not hear that there is something to be had",
