@@ -16,7 +16,7 @@ from ..wire.messages import ALONE, ANY, NONE, SHARING, Batch, Return
 from .avoidance import Avoidance
 from .events import AskStandIn
 from .functions import Functions
-from .ledger import Ledger
+from .ledger import ELSEWHERE, Ledger
 from .load import Load, PeerLoad
 from .lots import Lot
 from .outbox import Outbox
@@ -25,8 +25,6 @@ from .stand_ins import StandInRequests
 
 SET_ASIDE = ("alone",)
 """Futures that have a Worker to themselves are parked under this key while others wait in own Workers."""
-ELSEWHERE = ("elsewhere",)
-"""Futures that are not to run on this host are parked under this key while neighbours could run them."""
 SPECIAL = frozenset({SET_ASIDE, ELSEWHERE})
 """Under these keys wait Futures that not every Worker may run."""
 MOST_CROSSINGS = 2

@@ -20,6 +20,9 @@ from ..federation.terms import Terms
 from .lots import SHARD, Intake, Lot, Piece, Source
 from .queue import WorkQueue
 
+ELSEWHERE = ("elsewhere",)
+"""Futures that are not to run on this host are parked under this key while neighbours could run them."""
+
 
 class Account:
     """What one peer has given to this Broker, and what it holds for it."""
@@ -267,6 +270,10 @@ class Ledger:
         self._unlist(lot)
         lot.move_to(None)
         self._wait(lot)
+
+    def count_parked(self, key: Hashable) -> int:
+        """Return how many Futures wait under a key."""
+        return sum(len(lot.ids) for lot in self.parked.get(key, ()))
 
     def take_changed(self) -> set[str]:
         """Return the peers that hold something else than before, what was given to them aside, and begin anew."""

@@ -12,7 +12,7 @@ from ..federation import schedule
 from ..federation.schedule import Durations
 from ..lazy_dataclass import dataclass
 from ..wire.messages import ALONE, ANY, Batch, Demand, State
-from .ledger import Account, Ledger
+from .ledger import ELSEWHERE, Account, Ledger
 from .outbox import Outbox
 from .peers import Peer
 from .states import States
@@ -87,7 +87,7 @@ class Load:
         self._unmet = UnmetDemand(self._states)
         self._changed: set[PeerLoad] = set()  # Workers that may count otherwise now
         self._news = True  # something else has changed
-        self._balanced: tuple[int, int, bool, float | None, bool] | None = None  # what :meth:`balance` saw last
+        self._balanced: tuple[int, int, int, bool, float | None, bool] | None = None  # what :meth:`balance` saw last
         self._states_at = self._moved_at = float("-inf")  # when States were repeated, and own Workers changed, last
 
     # -- peers -------------------------------------------------------------------------------------------------------
@@ -251,13 +251,14 @@ class Load:
         if self._ledger.changed:
             self.note_held()
         queue, last = self._queue, self._durations.last
-        seen = (queue.count, queue.returned, queue.bytes > schedule.QUEUE_BYTES_AT_MOST, last, hopeless)
+        lent_only = self._ledger.count_parked(ELSEWHERE) if self.neighbours else 0
+        seen = (queue.count, lent_only, queue.returned, queue.bytes > schedule.QUEUE_BYTES_AT_MOST, last, hopeless)
         if not (self._changed or self._news or seen != self._balanced or (self.due is not None and now >= self.due)):
             return
         self._balanced, self._news, self.due, queued = seen, False, None, queue.count
         if self._changed:
             self._moved_at = now
-        survey = self._look(queued, now)
+        survey = self._look(queued, lent_only, now)
         self._unmet.look(self._count_unmet(survey, queued), queued, self.reach(), now, works=survey.working > 0)
         if self._unmet.due is not None:
             self._wake_at(self._unmet.due)
@@ -286,8 +287,8 @@ class Load:
         """Return how many queued Futures own Workers start before others could."""
         return 0 if self._is_overdue(now) else schedule.soon(mean, self.takers, round_trip)
 
-    def _look(self, queued: int, now: float) -> Survey:
-        """Bring the survey up to date."""
+    def _look(self, queued: int, lent_only: int, now: float) -> Survey:
+        """Bring the survey up to date; `lent_only`: Futures here that wait for other hosts."""
         survey, takers = self.survey, self.takers
         last = self._durations.last if self.neighbours and not self._is_overdue(now) else None
         soon = 1 + schedule.soon(last, 1, 0.0)
@@ -304,7 +305,7 @@ class Load:
         if self.neighbours or self.others_workers:
             here = queued - schedule.soon(last, takers, 0.0)
             at_origins = sum(load.backlog for load in self.origins.values())
-            survey.begin_others(survey.own_movable + max(0, here) + at_origins)
+            survey.begin_others(survey.own_movable + max(0, here) + lent_only + at_origins)
             for load in self.neighbours.values():
                 if not load.peer.silent:
                     survey.add_other(load.room, load.idle, load.workers, load.movable)

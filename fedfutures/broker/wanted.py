@@ -7,9 +7,8 @@ busy Workers for an own Future now and then: what comes says how much more there
 
 from __future__ import annotations
 
-from .dispatch import ELSEWHERE
 from .events import WantWorkers
-from .ledger import Ledger
+from .ledger import ELSEWHERE, Ledger
 from .load import Load
 from .outbox import Outbox
 from .recovery import Recovery

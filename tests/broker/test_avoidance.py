@@ -111,3 +111,15 @@ def test_what_waits_for_this_host_hides_no_unmet_demand(bench: Bench) -> None:
         bench.tick(0.05)
     assert given(bench) == {"w": [1]}
     assert [each.unmet for each in bench.published][-1:] == [3]
+
+
+def test_other_hosts_hear_that_it_waits_for_them(submitted: Bench) -> None:
+    """One that has no Worker yet starts one only for what it has heard of."""
+    submitted.neighbour("n.broker", Demand(0, 0, 1))
+    submit(submitted, [1, 2], "b")
+    submitted.tick()
+    assert [each.spare for each in submitted.told["n.broker"]][-1:] == [2]
+    submitted.say("n.broker", Demand(2, 1, 1))
+    for _ in range(3):
+        submitted.tick(1.0)
+    assert [each.spare for each in submitted.told["n.broker"]][-1:] == [0]
