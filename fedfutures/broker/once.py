@@ -97,7 +97,7 @@ class OnceFutures:
         """Return what a peer holds of these, what was given last first."""
         account = self._ledger.accounts[name]
         held = [piece for _, piece in sorted(account.held.items(), reverse=True) if piece.terms.is_once]
-        return [piece for piece in held if piece.intake is not None and piece.intake.giver != name]
+        return [piece for piece in held if piece.intake is None or piece.intake.giver != name]
 
     def lose(
         self, piece: Piece, ids: list[int], status: str, now: float, dump: str = "", *printed: list[str]

@@ -12,10 +12,10 @@ from typing import Any
 from ..lazy_dataclass import dataclass
 from ..wire.messages import Answer, Inquire
 from .deferrals import Deferrals, Deferred
-from .dispatch import ELSEWHERE, SET_ASIDE
+from .dispatch import SET_ASIDE
 from .downloads import Downloads
 from .functions import Functions
-from .ledger import Ledger
+from .ledger import ELSEWHERE, Ledger
 from .load import Load
 from .once import NAMED_AGAIN
 from .outbox import Outbox

@@ -8,7 +8,7 @@ from random import Random
 
 import msgpack
 
-from ..broker.events import Action, AskStandIn, Dial, EndForCancel, Event, Expect, Publish
+from ..broker.events import Action, AskStandIn, Dial, EndForCancel, Event, Expect, Publish, WantWorkers
 from ..broker.lots import Source
 from ..broker.machine import BrokerMachine
 from ..federation.events import Arrived, Send
@@ -21,8 +21,8 @@ class SimBroker(SimNode):
     """A Broker's process. It takes in what has arrived, and a while later looks at the whole."""
 
     __slots__ = (
-        "_ask_stand_in", "_busy_until", "_cost", "_end_worker", "_inbox", "_round_is_due", "_size", "incarnation",
-        "links", "meta", "segments",
+        "_ask_stand_in", "_busy_until", "_cost", "_end_worker", "_inbox", "_round_is_due", "_size", "_slots", "_want",
+        "incarnation", "links", "meta", "segments",
     )  # fmt: skip
 
     machine: BrokerMachine
@@ -39,18 +39,26 @@ class SimBroker(SimNode):
         self._inbox: deque[tuple[str, Frame]] = deque()  # frames that wait, where messages cost something
         self._ask_stand_in: Callable[[], object] = int
         self._end_worker: Callable[[EndForCancel], object] = id
+        self._slots = 0
+        self._want: Callable[[int], object] = int
         self._start()
 
     def attend(self, ask_stand_in: Callable[[], object], end_worker: Callable[[EndForCancel], object]) -> None:
         """Learn how to ask the host process for a stand-in, and for the end of a Worker."""
         self._ask_stand_in, self._end_worker = ask_stand_in, end_worker
 
+    def serve_others(self, slots: int, want: Callable[[int], object]) -> None:
+        """Its host has so many slots, for other programs, too: begin anew, and tell `want` how many it could use."""
+        self._slots, self._want = slots, want
+        self._start()
+
     def _start(self) -> None:
         """Begin with a machine that knows nothing."""
         self.incarnation = self.world.next_incarnation()
         dice = Random(f"{self.world.seed} {self.name} {self.incarnation}")
-        size_of = self._size_of
-        self.machine = BrokerMachine(self.name, self.incarnation, self._size, msgpack.packb, dice, size_of)
+        self.machine = BrokerMachine(
+            self.name, self.incarnation, self._size, msgpack.packb, dice, self._size_of, slots=self._slots
+        )
 
     def _size_of(self, segment: str) -> int:
         return self.segments.get(segment, -1)
@@ -152,6 +160,8 @@ class SimBroker(SimNode):
                 self._ask_stand_in()
             elif type(action) is EndForCancel:
                 self._end_worker(action)
+            elif type(action) is WantWorkers:
+                self._want(action.count)
         for peer, frame in frames.items():
             link = self.links.get(peer)
             if link is not None and self._cost:

@@ -142,6 +142,9 @@ class Checker(Listener):
         if blamed is not None:
             self.records.futures[blamed].blame()
 
+    def on_worker_left(self, worker: str) -> None:
+        self.records.leave(worker, self.system.clock.now)  # which disturbs nobody
+
     def on_leave(self, node: str) -> None:
         self.records.leave(node, self.system.clock.now)
 

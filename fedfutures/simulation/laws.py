@@ -179,7 +179,8 @@ class NobodyIdles(Law):
         system, now = self.system, self.system.clock.now
         lost = system.cut_off()
         able = [worker for worker in system.workers.values() if system.hosts[worker.name] not in lost and worker.alive]
-        idle = [worker.name for worker in able if worker.resting and not (worker.locked_in or is_stand_in(worker.name))]
+        takers = [worker for worker in able if not (is_stand_in(worker.name) or worker.inbox.withdrawal.is_told)]
+        idle = [worker.name for worker in takers if worker.resting and not worker.locked_in]
         waiting = self._waiting(lost) if healed and idle else ""
         if not waiting:
             self.since = None
@@ -272,7 +273,30 @@ class RunsOnce(Law):
             self.require(record.executions <= most, f"{key} runs for the {record.executions}th time, attempt {attempt}")
 
 
+class WithdrawnTakesNothing(Law):
+    """A Worker that is one too many begins nothing that others have given it."""
+
+    code = "S21"
+
+    def started(self, worker: str, key: Key, attempt: int) -> None:
+        known = self.system.workers[worker].inbox.withdrawal.is_known
+        self.require(key[0] == worker or not known, f"{worker} begins {key}, and is one too many")
+
+
+class WantsNothingInTheEnd(LawOfTheEnd):
+    """When all is done no Broker of a standing Federation asks for Workers, so others can have all slots."""
+
+    code = "S22"
+
+    def leftovers(self) -> str:
+        lost, found = self.system.cut_off(), []
+        for broker in self.system.brokers.values():
+            if broker.alive and broker.name not in lost and broker.machine.wanted.said > 0:
+                found.append(f"{broker.name} wants {broker.machine.wanted.said} Workers")
+        return "; ".join(found)
+
+
 ALL: tuple[type[Law], ...] = (
     ResolvesOnce, OwnValue, OnePlace, AttemptsGrow, CrossesTwice, CrashesExplained, CancelledIfAsked, NothingLeft,
-    NobodyIdles, NobodyWaitsInACircle, SameConstants, RunsOnce,
+    NobodyIdles, NobodyWaitsInACircle, SameConstants, RunsOnce, WithdrawnTakesNothing, WantsNothingInTheEnd,
 )  # fmt: skip

@@ -20,6 +20,8 @@ from .world import NEVER, SimNode
 
 INCIDENT_SECONDS = 0.8
 """Mean time between incidents of one kind."""
+MOST_WORKERS = 4
+"""A host that is resized has so many at most."""
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Swarm:
     drift: float = 0.0
     worker_crashes: float = 0.0
     worker_retires: float = 0.0
+    resizes: float = 0.0
     broker_crashes: float = 0.0
     cuts: float = 0.0
     long_cuts: bool = False
@@ -97,7 +100,7 @@ def draw_swarm(dice: Random) -> Swarm:
 
 RATES = (
     "worker_crashes", "worker_retires", "broker_crashes", "cuts", "clogs", "pauses", "deaths", "leaves", "intruders",
-    "forgets", "gives_up", "revivals", "forgeries",
+    "forgets", "gives_up", "revivals", "forgeries", "resizes",
 )  # fmt: skip
 """What comes so many times a second."""
 FEW = ("worker_crashes", "broker_crashes", "broker_crashes", "cuts", "cuts", "deaths", "leaves", "forgets", "gives_up")
@@ -155,6 +158,12 @@ class Nemesis:
                 lambda _: self.system.worker_died(worker, "exit code 0", blame=False),
             )
 
+    def resizes(self, _: object) -> None:
+        """A host gets more Workers, or fewer."""
+        hosts = [name for name in self.system.brokers if name not in self.system.dead | self.system.down]
+        if hosts and not self.system.gave_up:
+            self.system.resize(self.random.choice(hosts), self.random.randint(0, MOST_WORKERS))
+
     def broker_crashes(self, _: object) -> None:
         """A Broker is killed and started again."""
         broker = self.random.choice(list(self.system.brokers.values()))
@@ -171,8 +180,9 @@ class Nemesis:
         if homes and not system.gave_up:
             name = self.random.choice(homes)
             system.world.note(name, "ends with its host process and all Workers")
-            slots, down = system.host_process_died(name), self.random.choice([0.1, 0.3, 1.0])
-            system.clock.at(system.clock.now + down, lambda _: system.host_process_starts(name, slots))
+            system.host_process_died(name)
+            down = self.random.choice([0.1, 0.3, 1.0])
+            system.clock.at(system.clock.now + down, lambda _: system.host_process_starts(name))
 
     def cuts(self, _: object) -> None:
         """A link is cut, one way or both."""
@@ -299,3 +309,7 @@ class Nemesis:
             self._resume(node)
         for worker in system.workers.values():
             worker.be_slow(1.0)
+        if self.swarm.resizes and not system.gave_up:
+            for name in system.brokers:
+                if name not in system.dead:
+                    system.resize(name, max(1, system.places[name]))

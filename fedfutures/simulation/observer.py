@@ -35,6 +35,9 @@ class Listener:
     def on_worker_lost(self, worker: str, blamed: tuple[str, int] | None) -> None:
         """A Worker has ended, and its own Futures with it; the Future that is to blame."""
 
+    def on_worker_left(self, worker: str) -> None:
+        """A Worker that was withdrawn has ended: it had nothing left."""
+
     def on_overrun(self, worker: str, submitter: str, number: int) -> None:
         """A Worker is about to be ended, for a Future of it is over its time limit."""
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..node.pace import PUMP_EVERY_SECONDS
+from ..node.pace import HELPER_AFTER_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, REPORT_SECONDS
 from ..node.workload import HeldPiece, Recalls
 from .frames import Frame
 from .specs import Spec, read
@@ -55,12 +55,12 @@ class BegunFuture:
 
 
 class Fates(NamedTuple):
-    """What becomes of a Worker: who is told that one has crashed, is over a limit, or has stood in."""
+    """What becomes of a Worker: who is told that one has crashed, is over a limit, or has left."""
 
     crashed: Callable[[Any], object]
     overran: Callable[[Any, BegunFuture], object]
     overgrew: Callable[[Any, BegunFuture], object]
-    stood_in: Callable[[Any], object]
+    left: Callable[[Any], object]
 
 
 class Elsewhere:
@@ -137,18 +137,43 @@ class Parents:
             self.once = None
 
 
+class Withdrawal:
+    """Whether a Worker is one too many: what it was told, and what it knows, since it looks when it is driven."""
+
+    __slots__ = ("is_known", "is_told")
+
+    def __init__(self) -> None:
+        self.is_told = self.is_known = False
+
+    def tell(self, *, stays: bool) -> None:
+        """The host process says that the Worker is to end, or is not after all."""
+        self.is_told = not stays
+
+    def look(self) -> bool:
+        """Take in what was said last."""
+        self.is_known = self.is_told
+        return self.is_known
+
+
 class Inbox:
     """What has come and was not taken in."""
 
-    __slots__ = ("frames", "published")
+    __slots__ = ("frames", "published", "withdrawal")
 
     def __init__(self) -> None:
+        self.withdrawal = Withdrawal()
         self.frames: list[Frame] = []
         self.published: Frame | None = None  # the latest; older ones are worth nothing
 
     def publish(self, frame: Frame) -> None:
         """The Broker has published something."""
         self.published = frame
+
+    def take_at(self, now: float, driven_at: float, *, owns: bool) -> float:
+        """When the helper thread looks at it; `owns`: own Futures are out. NEVER: it leaves that to the main thread."""
+        if self.published is not None or (self.frames and owns):
+            return driven_at + HELPER_AFTER_SECONDS
+        return max(now, driven_at + REPORT_SECONDS) + LOOK_SECONDS if self.frames else NEVER
 
     def take(self) -> list[Frame]:
         """Return all of it, what was published first."""

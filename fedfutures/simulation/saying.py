@@ -89,14 +89,16 @@ class LossesCount(Law):
                 self.require(batch.attempt > attempt, f"{sender} gives {number} again as attempt {batch.attempt}")
             self.given[sender, number] = channel, batch.attempt
 
-    def takes_in(self, node: str, peer: str, message: Any, *, is_new: bool) -> None:
-        if is_new and node in self.system.brokers:
-            is_return = type(message) is Return
-            ids = message.ids if is_return else [i for i, kind in message.odd if kind == CANCELLED]
+    def comes(self, node: str, peer: str, message: Any) -> None:
+        if node in self.system.brokers:  # which gives it out at once, and who gave it back may have left
+            ids = message.ids if type(message) is Return else [i for i, kind in message.odd if kind == CANCELLED]
             self.back.update((node, peer, message.piece, number) for number in ids)
+
+    def takes_in(self, node: str, peer: str, message: Any, *, is_new: bool) -> None:
+        if is_new and node in self.system.brokers and type(message) is Return and message.attempt:
             source = self.sources.get((node, peer, message.piece))
-            if is_return and message.attempt and source is not None:
-                self.least.update(dict.fromkeys(((node, source, number) for number in ids), message.attempt))
+            if source is not None:
+                self.least.update(dict.fromkeys(((node, source, number) for number in message.ids), message.attempt))
 
 
 class OutcomesOnce(Law):
@@ -201,6 +203,7 @@ class SaysItIsIdle(Law):
             machine = worker.machine
             waits = worker.own or worker.workload.lacking or any(piece.todo for piece in machine.held.values())
             waits = waits or machine.asking.load.starts == NONE  # a stand-in asks for nothing
+            waits = waits or worker.inbox.withdrawal.is_told  # nor does one that is to leave
             if worker.resting and machine.linked and machine.held and not (waits or worker.locked_in or worker.halted):
                 idle.add(worker.name)
                 told = self.said.get(worker.name) or worker.name not in self.idle

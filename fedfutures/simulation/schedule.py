@@ -20,6 +20,7 @@ from .origin import SimOrigin
 from .records import Key, LawBroken, broken
 from .scale import draw_scale
 from .specs import CRASHES, FUNCTIONS, GROWS, GUARDS, LOCKS, PLAIN, RAISES, payload_of, work_of
+from .standing import SimHostServer
 from .system import System
 from .trial import Trial
 from .world import World
@@ -39,6 +40,10 @@ QUIET_WITHIN_WINDOWS = 5
 """Whose Broker was started again while they were idle notice by their next heartbeat, and begin anew."""
 ANSWER_SECONDS = 2.0
 TRIALS = 0.15
+JOINED = 0.1
+"""So many of all schedules run on hosts of a standing Federation, with another program."""
+RESIZED = 0.15
+"""In so many, hosts get more Workers, or fewer."""
 MESSAGES_PER_LINK_AND_SECOND = 8
 MESSAGES_PER_NODE_AND_SECOND = 1
 
@@ -80,6 +85,10 @@ class Schedule:
         forgeries = Random(f"{seed} forgeries")
         if forgeries.random() < 0.15 and str(self.swarm) != "no faults":
             self.swarm.add("forgeries", forgeries.choice([4.0, 16.0]) / self.heals_at)
+        standing = Random(f"{seed} standing").random()
+        self.is_joined = standing < JOINED
+        if JOINED <= standing < JOINED + RESIZED:
+            self.swarm.add("resizes", Random(f"{seed} resizes").choice([2.0, 8.0]) / self.heals_at)
         self.faults = str(self.swarm)  # before they heal
         self.work = self.longest = 0.0  # seconds that all Futures compute, and one of them with all that it submits
         spreads_starts = dice.choice([0.0, 0.01, 0.3])
@@ -104,6 +113,9 @@ class Schedule:
             if index:
                 system.join(f"b{dice.randrange(index)}", f"b{index}", 10 ** dice.uniform(-4, -1.3))
         for index, count in enumerate(counts):
+            if self.is_joined:
+                SimHostServer(system, f"b{index}", count + 1, self.heals_at)
+                continue
             for slot in range(1, count + 1):
                 system.add_worker(f"b{index}", slot)
         for index in range(dice.choice([1, 1, 2])):

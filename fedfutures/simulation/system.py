@@ -61,7 +61,9 @@ class System:
         self.staff: dict[str, list[str]] = {}  # Broker -> its Workers that are alive
         self.faulty_links: list[FaultyLink] = []
         self.links_between: dict[tuple[str, str], list[FaultyLink]] = {}  # (from, to), with Main and Meta
+        self.places: dict[str, int] = {}  # Broker -> how many Workers its host is to have, in slots from 1 on
         self.dead: set[str] = set()  # Brokers that will not come back
+        self.down: set[str] = set()  # those whose host process is being started again
         self.gave_up = ""  # why the hosts start no Worker any more
         self._retired_sent = 0  # messages of nodes that are gone
         self._starts: dict[str, int] = {}
@@ -83,7 +85,7 @@ class System:
             lambda: clock.at(clock.now + FORK_SECONDS, self._add_stand_in, name),
             lambda action: clock.at(clock.now + ASKED_SECONDS, self._end_for_cancel, action),
         )
-        self.children[name], self.staff[name] = [], []
+        self.children[name], self.staff[name], self.places[name] = [], [], 0
         return broker
 
     def join(self, parent: str, child: str, latency: float) -> None:
@@ -107,6 +109,7 @@ class System:
 
     def add_worker(self, broker: str, slot: int) -> SimWorker:
         """Start a Worker on a Broker's host."""
+        self.places[broker] = max(slot, self.places[broker])
         place = f"{broker}.{slot}"
         self._starts[place] = count = self._starts.get(place, 0) + 1
         name = place if count == 1 else f"{place}+{count - 1}"
@@ -173,17 +176,42 @@ class System:
             self.worker_died(worker, HOW_CANCELLED, blame=False, ended_for=ended_for)
 
     def _leave(self, worker: SimWorker) -> None:
-        self.worker_died(worker, "exit code 0", blame=False)
+        self.worker_died(worker, "exit code 0", blame=False, left=worker.slot != STAND_IN)
+
+    def count_workers(self, name: str) -> int:
+        """How many Workers live on a host, stand-ins aside."""
+        return sum(self.workers[other].slot != STAND_IN for other in self.staff[name])
+
+    def resize(self, name: str, workers: int) -> None:
+        """A host is to have so many Workers: those that lack are started, and those that are too many withdrawn."""
+        self.world.note(name, f"is to have {workers} Workers")
+        self.places[name] = workers
+        living = {self.workers[other].slot: self.workers[other] for other in self.staff[name]}
+        for slot in range(1, workers + 1):
+            if slot not in living:
+                self.clock.at(self.clock.now + FORK_SECONDS, self._fork, (name, slot))
+        for slot, worker in living.items():
+            if slot != STAND_IN:
+                self.clock.at(self.clock.now + ASKED_SECONDS, self._withdraw, worker)
+
+    def _withdraw(self, worker: SimWorker) -> None:
+        stays = worker.slot <= self.places[worker.home]
+        if worker.alive and worker.inbox.withdrawal.is_told is stays:
+            worker.withdraw(stays=stays)
 
     def worker_died(
-        self, worker: SimWorker, status: str, *, blame: bool, again: bool = True, ended_for: EndedFor | None = None
+        self, worker: SimWorker, status: str, *, blame: bool, again: bool = True, left: bool = False,
+        ended_for: EndedFor | None = None,
     ) -> None:  # fmt: skip
-        """A Worker has ended: its host process tells the Broker and forks another."""
+        """A Worker has ended, or has `left` as it was told: its host process tells the Broker and forks another."""
         if not worker.alive:
             return
         worker.end()
         self.world.note(worker.name, f"has ended: {status}")
-        self.world.observer.on_worker_lost(worker.name, worker.blamed_future() if blame else None)
+        if left:
+            self.world.observer.on_worker_left(worker.name)
+        else:
+            self.world.observer.on_worker_lost(worker.name, worker.blamed_future() if blame else None)
         broker = self.hosts[worker.name]
         self.staff[broker].remove(worker.name)
         del self.workers[worker.name]
@@ -225,8 +253,10 @@ class System:
             broker.inform(PeerContinued(name))
 
     def _fork(self, argument: tuple[str, int]) -> None:
-        if argument[0] not in self.dead and not self.gave_up:
-            self.add_worker(*argument)
+        name, slot = argument
+        is_wanted = slot <= self.places[name] and all(self.workers[other].slot != slot for other in self.staff[name])
+        if is_wanted and name not in self.dead and name not in self.down and not self.gave_up:
+            self.add_worker(name, slot)
 
     def broker_died(self, broker: SimBroker, *, keeps_mail: bool) -> None:
         """A Broker has ended."""
@@ -264,24 +294,21 @@ class System:
             self.worker_died(worker, "host lost", blame=False, again=False)
         self.broker_died(self.brokers[name], keeps_mail=False)
 
-    def host_process_died(self, name: str) -> list[int]:
-        """A host process is killed, and all that it has started ends; programs there hear so. Return its slots."""
-        slots = []
+    def host_process_died(self, name: str) -> None:
+        """A host process is killed, and all that it has started ends; programs there hear so."""
+        self.down.add(name)
         for worker in [self.workers[other] for other in self.staff[name]]:
-            if worker.slot != STAND_IN:
-                slots.append(worker.slot)
             self.worker_died(worker, "signal SIGKILL", blame=False, again=False)
         self.broker_died(self.brokers[name], keeps_mail=False)
         for origin in self.origins.values():
             if self.hosts[origin.name] == name:
                 self.clock.at(self.clock.now + NOTICED_AFTER_SECONDS, SimOrigin.broker_ended, origin)
-        return slots
 
-    def host_process_starts(self, name: str, slots: list[int]) -> None:
+    def host_process_starts(self, name: str) -> None:
         """It is started again, with a Broker of the same name and new Workers."""
+        self.down.discard(name)
         self.broker_starts(self.brokers[name])
-        for slot in slots:
-            self._fork((name, slot))
+        self.resize(name, self.places[name])
 
     def cut_off(self) -> set[str]:
         """Brokers that are lost for good, and those behind them."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 from ..node import events as rules
-from ..node.pace import HELPER_AFTER_SECONDS, HURRY_SECONDS, LOOK_SECONDS, REPORT_SECONDS
-from ..node.workload import HeldPiece
+from ..node.pace import HELPER_AFTER_SECONDS, HURRY_SECONDS
+from ..node.workload import NO_MORE, HeldPiece
 from ..supervision.overruns import AloneFuture
 from ..wire.messages import ALONE, ANY, ERROR, NONE, ONCE_FLAG, SHARING, VALUE
 from ..wire.names import is_stand_in
@@ -65,7 +65,8 @@ class SimWorker(SimSubmitter):
         """Something came."""
         if self.resting:
             self._receive()
-            if (self.machine.durations.last or 0.0) > HURRY_SECONDS and (self.workload.queue or self.parents.ready):
+            hurries = (self.machine.durations.last or 0.0) > HURRY_SECONDS or self.inbox.withdrawal.is_known
+            if hurries and (self.workload.queue or self.parents.ready):
                 self._pump()
             self._go_on()
         elif self.current is not None:
@@ -93,8 +94,8 @@ class SimWorker(SimSubmitter):
         for finished in self.workload.results():
             self.step(finished)
         machine, workload, locked_in = self.machine, self.workload, self.locked_in
-        last = machine.durations.last
-        for back in workload.surplus(stuck, machine.unmet, last, locked_in=locked_in):
+        last, leaving = machine.durations.last, self.inbox.withdrawal.look()
+        for back in workload.surplus(stuck, machine.unmet, last, locked_in=locked_in or leaving):
             self.step(back)
         starts = self._starts()
         for back in workload.unfit() if starts in (SHARING, NONE) else ():
@@ -109,7 +110,8 @@ class SimWorker(SimSubmitter):
         if report is not None:
             self.step(report)
         busy = not self.resting or bool(self.parents.ready)
-        self.step(workload.load(stuck, len(self.own), busy, last, locked_in=locked_in, starts=starts))
+        load = workload.load(stuck, len(self.own), busy, last, locked_in=locked_in, starts=starts)
+        self.step(NO_MORE if leaving else load)
 
     def _starts(self) -> int:
         """Which Futures are started here."""
@@ -132,13 +134,8 @@ class SimWorker(SimSubmitter):
         assert running is not None
         now, driven_at, inbox = self.clock.now, self.times.driven_at, self.inbox
         listens = driven_at + HELPER_AFTER_SECONDS
-        time = NEVER
-        if inbox.published is not None or (inbox.frames and self.machine.own.count):
-            time = listens
-        elif inbox.frames:
-            time = max(now, driven_at + REPORT_SECONDS) + LOOK_SECONDS
         look_at = self.workload.look_again_at(driven_at, self.machine.durations.last, running.blamed)
-        time = min(time, look_at + 1e-6)
+        time = min(inbox.take_at(now, driven_at, owns=self.machine.own.count > 0), look_at + 1e-6)
         due = self.machine.next_deadline()
         if due is not None:
             time = min(time, max((due - self.offset) / self.rate, now + ROUND_SECONDS))
@@ -204,21 +201,39 @@ class SimWorker(SimSubmitter):
             else:
                 self.resting = True
                 self._pump()
-                stands_in = is_stand_in(self.name) and self.waiting > 0
-                if (self.locked_in or stands_in) and not (ready or self.own):
+                stands_in, leaving = is_stand_in(self.name) and self.waiting > 0, self.inbox.withdrawal.is_known
+                if (self.locked_in or stands_in or leaving) and not (ready or self.own):
                     self._recall()
                 if not (ready or self.own or (queue and not self.locked_in)):
+                    if leaving and not self._has_open():
+                        self._leave("it is one too many")
+                        return
                     if is_stand_in(self.name):
-                        self.clock.at(self.clock.now + STAND_IN_SECONDS, self._leave, self.times.driven_at)
+                        self.clock.at(self.clock.now + STAND_IN_SECONDS, self._has_stood_in, self.times.driven_at)
                     self.plan()
                     return
 
-    def _leave(self, driven_at: float) -> None:
+    def _has_stood_in(self, driven_at: float) -> None:
         """A stand-in has had nothing to do."""
         if self.alive and not self.halted and self.resting and self.times.driven_at == driven_at and not self.waiting:
-            self.step(rules.Leave("it has stood in"))
-            self.halt(keeps_mail=False)
-            self._fates.stood_in(self)
+            self._leave("it has stood in")
+
+    def _has_open(self) -> bool:
+        """Whether Futures wait here in the middle, or own ones are elsewhere."""
+        return self.workload.has_started() or self.waiting > 0 or bool(self.calls or self.elsewhere.alone)
+
+    def _leave(self, reason: str) -> None:
+        self.step(rules.Leave(reason))
+        self.halt(keeps_mail=False)
+        self._fates.left(self)
+
+    def withdraw(self, *, stays: bool) -> None:
+        """Hear from the host process that this Worker is one too many; `stays`: it is no longer."""
+        if self.halted:
+            self.later(lambda: self.withdraw(stays=stays))
+            return
+        self.inbox.withdrawal.tell(stays=stays)
+        self._notice()
 
     def _fetched(self, piece: HeldPiece, number: int, payload: bytes) -> BegunFuture:
         """Open what was given, where nodes have a key."""

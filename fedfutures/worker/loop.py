@@ -123,8 +123,8 @@ class Loop:
             finally:
                 driver.end_driving()
             driver.take_in()
-            if (driver.machine.durations.last or 0.0) > HURRY_SECONDS:
-                self._pump()  # ask for what is to run next while this one runs
+            if (driver.machine.durations.last or 0.0) > HURRY_SECONDS or self._calls.leaving:
+                self._pump()  # ask for what is to run next while this one runs, or give back what has come
 
     def _next_timer(self) -> float | None:
         timer = self._runners.next_timer()

@@ -90,6 +90,15 @@ def test_a_silent_neighbour_keeps_it_for_a_while(ward: Once) -> None:
     assert ward.odd() == [], "it has resolved"
 
 
+def test_what_nobody_waits_for_any_more_does_not_stay_with_a_silent_neighbour(ward: Once) -> None:
+    ward.give_once("n", 1)
+    ward.recovery.on_silence("n", 1, 0.0)
+    ward.recovery.drop_submissions("o", 1.0)
+    assert ward.ledger.accounts["n"].pending == 1
+    ward.recovery.expire(SILENT_SECONDS)
+    assert (ward.ledger.accounts["n"].pending, ward.ledger.accounts["n"].held) == (0, {})
+
+
 def test_a_neighbour_that_is_heard_again_has_it_still(ward: Once) -> None:
     ward.give_once("n", 1)
     ward.recovery.on_silence("n", 1, 0.0)

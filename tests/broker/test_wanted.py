@@ -111,3 +111,10 @@ def test_a_new_broker_waits_for_what_others_hold() -> None:
     assert said(bench) == []
     pass_time(bench, 2.0)
     assert said(bench) == [0]
+
+
+def test_neighbours_count_on_one_worker_where_there_is_none_yet(joined: Bench) -> None:
+    joined.neighbour("n.broker", Demand(0, 0, 1))
+    pass_time(joined, 1.5)
+    assert [state.size for state in joined.told["n.broker"]][-1:] == [1]
+    assert [demand.workers for demand in joined.heard_by("n.broker", Demand)][-1:] == [1]

@@ -45,6 +45,7 @@ AVOIDANCE = "broker.avoidance.Avoidance."
 STAND_INS = "broker.stand_ins.StandInRequests."
 QUEUE = "broker.queue.WorkQueue."
 LOAD = "broker.load.Load."
+WANTED = "broker.wanted.WantedWorkers."
 FUNCTIONS = "broker.functions.Functions."
 CODEC = "wire.codec."
 WORKLOAD = "node.workload.Workload."
@@ -452,6 +453,25 @@ OF_LOCKS = (
            SIMULATED + "_service", "not (locked_in and self.resting)", "True"),
 )  # fmt: skip
 
+OF_STANDING = (
+    Mutant("wants-none-for-the-queue", "a Broker asks for no Worker for what waits in its queue",
+           WANTED + "_count", "waiting = self._ledger.queue.count +", "waiting ="),
+    Mutant("wants-none-for-neighbours", "a Broker asks for no Worker for what neighbours can spare",
+           WANTED + "_count", " + survey.others_spare", ""),
+    Mutant("wants-for-ever", "a Broker never says that it could use fewer Workers than before",
+           WANTED + "_say", "if count >= self.said:", "if (count := max(count, self.said)) >= self.said:"),
+    Mutant("closed-without-workers", "a Broker that has no Worker yet asks Origins for nothing",
+           LOAD + "_ask_origins", "+ survey.others, self.open_for)", "+ survey.others, 0)"),
+    Mutant("not-there-without-workers", "neighbours do not hear that a host could have a Worker",
+           LOAD + "_look", "takers or min(1, self.open_for)", "takers"),
+    Mutant("hides-what-is-for-others", "neighbours do not hear of Futures that wait for other hosts",
+           LOAD + "_look", " + lent_only", ""),
+    Mutant("withdrawn-keeps-what-waits", "a Worker that is one too many keeps what it has not started",
+           SIMULATED + "_service", "locked_in=locked_in or leaving", "locked_in=locked_in"),
+    Mutant("withdrawn-asks-for-more", "a Worker that is one too many asks for more",
+           SIMULATED + "_service", "NO_MORE if leaving else load", "load"),
+)  # fmt: skip
+
 OF_LIES = (
     Mutant("believes-any-load", "a Broker tells others the sum of what neighbours say that they can spare",
            LOAD + "on_state", "min(state.spare, BELIEVED_AT_MOST)", "state.spare"),
@@ -464,6 +484,6 @@ OF_LIES = (
 ALL: tuple[Mutant, ...] = (
     *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LIMITS, *OF_ONCE, *OF_FACTS, *OF_CANCELS,
     *OF_ORPHANS, *OF_CLAIMS,
-    *OF_SEALS, *OF_SHARING, *OF_FUNCTIONS, *OF_WORKLOADS, *OF_LOCKS, *OF_LIES,
+    *OF_SEALS, *OF_SHARING, *OF_FUNCTIONS, *OF_WORKLOADS, *OF_LOCKS, *OF_STANDING, *OF_LIES,
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in ALL}

@@ -162,3 +162,31 @@ def test_each_disturbance_allows_one_more_execution(case: Case) -> None:
     case.records.disturb("worker")
     assert not is_broken(law, law.started, "b.1", KEY, 2)
     assert not is_broken(law, law.started, "b.1", ("stranger", 1), 1)
+
+
+def test_a_worker_that_is_one_too_many_begins_nothing_of_others(case: Case) -> None:
+    law = case.law(laws.WithdrawnTakesNothing)
+    assert not is_broken(law, law.started, "b.1", KEY, 1)
+    case.worker.inbox.withdrawal.tell(stays=False)
+    assert not is_broken(law, law.started, "b.1", KEY, 1), "it has not looked yet"
+    case.worker.inbox.withdrawal.look()
+    assert is_broken(law, law.started, "b.1", KEY, 1)
+    assert not is_broken(law, law.started, "b.1", ("b.1", 1), 1)
+
+
+def test_in_the_end_no_broker_asks_for_workers(case: Case) -> None:
+    law = case.law(laws.WantsNothingInTheEnd)
+    wants: list[int] = []
+    broker = case.system.brokers["c"]
+    broker.serve_others(2, wants.append)
+    assert not is_broken(law, law.ends)
+    case.origin.put(payload_of(1, 50.0), b"f")
+    case.origin.put(payload_of(2, 50.0), b"f")
+    broker.dial("b")
+    case.wait(1.0)
+    assert wants[-1:] == [1]
+    assert is_broken(law, law.ends)
+    assert isinstance(law, laws.WantsNothingInTheEnd)
+    assert law.leftovers() == "c wants 1 Workers"
+    case.system.host_died("c")
+    assert not is_broken(law, law.ends), "what is cut off does not count"

@@ -104,3 +104,19 @@ def test_functions_that_are_forgotten_are_fetched_again() -> None:
             nemesis.forgets(None)
         assert not any(broker.machine.functions.definitions for broker in system.brokers.values())
         assert not any(worker.machine.statistics()["functions"] for worker in system.workers.values())
+
+
+def test_hosts_get_more_workers_and_fewer_and_one_at_least_in_the_end() -> None:
+    swarm = Swarm(LinkFaults(), resizes=20.0)
+    system = system_of(swarm)
+    nemesis = Nemesis(system, swarm, until=2.0)
+    nemesis.begin()
+    counts = set()
+    for step in range(20):
+        system.clock.run(until=step / 10)
+        counts |= {system.count_workers(name) for name in system.brokers}
+    assert counts >= {0, 1, 2, 3, 4}
+    nemesis.heal()
+    system.clock.run(until=5.0)
+    assert all(system.count_workers(name) == system.places[name] >= 1 for name in system.brokers)
+    assert all(name in system.brokers[system.hosts[name]].machine.peers for name in system.workers)

@@ -105,7 +105,7 @@ def test_what_was_handed_back_is_not_lost(case: Case) -> None:
     law = case.law(saying.LossesCount)
     hold(case, "b.1", 1)
     law.gives("b", "b.1", batch(1), 1)
-    takes(law, "b", "b.1", Results(1, 1, [1], [b""], [(1, CANCELLED)]))
+    law.comes("b", "b.1", Results(1, 1, [1], [b""], [(1, CANCELLED)]))
     case.records.leave("b.1")
     assert not is_broken(law, law.gives, "b", "b.1", batch(1), 3)
 

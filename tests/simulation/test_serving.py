@@ -147,13 +147,13 @@ def test_a_future_that_runs_begins_nowhere_else_when_a_broker_was_started_again(
 
 def test_a_program_whose_broker_has_ended_is_soon_known_to_the_next(case: Case) -> None:
     law, broker = case.law(serving.KnownAgain), case.system.brokers["b"]
-    slots = case.system.host_process_died("b")
+    case.system.host_process_died("b")
     case.records.disturb("broker")
     case.wait(1.0)
     law.sampled(False)
     case.wait(1.0)
     assert not is_broken(law, law.sampled, False), "there is no Broker"
-    case.system.host_process_starts("b", slots)
+    case.system.host_process_starts("b")
     law.sampled(False)
     case.wait(0.5)
     assert "o" in broker.machine.peers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fedfutures.simulation.network import FaultyLink, LinkFaults
+from fedfutures.simulation.specs import payload_of
 from fedfutures.simulation.system import System
 from fedfutures.simulation.world import World
 
@@ -48,13 +49,12 @@ def test_a_program_hears_that_its_host_process_has_ended_and_begins_anew_with_th
     origin, broker = system.origins["o"], system.brokers["b0"]
     system.clock.run(until=1.0)
     assert broker.machine.peers["o"].session
-    slots = system.host_process_died("b0")
-    assert slots == [1]
+    system.host_process_died("b0")
     assert list(system.workers) == ["b1.1", "b2.1"]
     system.clock.run(until=1.5)
     assert origin.bereft
     assert not origin.machine.linked
-    system.host_process_starts("b0", slots)
+    system.host_process_starts("b0")
     system.clock.run(until=2.0)
     assert not origin.bereft
     assert {"o", "b0.1+1", "b1"} <= broker.machine.peers.keys()
@@ -94,3 +94,65 @@ def test_links_have_faults_where_there_are_conditions() -> None:
     links = chain(conditions).faulty_links
     assert len(links) == 2 * (2 + 3 + 1)
     assert all(isinstance(link, FaultyLink) and link.conditions is conditions for link in links)
+
+
+def test_a_host_gets_more_workers_and_fewer() -> None:
+    system = chain()
+    system.clock.run(until=1.0)
+    system.resize("b1", 3)
+    system.clock.run(until=2.0)
+    assert (system.count_workers("b1"), system.staff["b1"]) == (3, ["b1.1", "b1.2", "b1.3"])
+    system.resize("b1", 1)
+    system.clock.run(until=3.0)
+    assert system.staff["b1"] == ["b1.1"]
+    assert "b1.2" not in system.brokers["b1"].machine.peers
+    system.resize("b1", 2)
+    system.clock.run(until=4.0)
+    assert system.staff["b1"] == ["b1.1", "b1.2+1"]
+
+
+def test_a_worker_that_is_one_too_many_finishes_what_it_runs() -> None:
+    system = chain()
+    system.clock.run(until=1.0)
+    for name in ("b1", "b2"):
+        system.resize(name, 0)
+    system.clock.run(until=2.0)
+    assert list(system.workers) == ["b0.1"]
+    origin, worker = system.origins["o"], system.workers["b0.1"]
+    for tag in (1, 2):
+        origin.put(payload_of(tag, 2.0), b"f")
+    system.clock.run(until=3.0)
+    assert worker.current is not None
+    system.resize("b0", 0)
+    system.clock.run(until=4.5)
+    assert not system.workers
+    assert len(origin.calls) == 1, "the other one waits for a Worker"
+    system.resize("b2", 1)
+    system.clock.run(until=9.0)
+    assert not origin.calls
+
+
+def test_one_that_is_to_stay_after_all_stays() -> None:
+    system = chain()
+    system.origins["o"].put(payload_of(1, 2.0), b"f")
+    system.clock.run(until=1.0)
+    [busy] = [worker for worker in system.workers.values() if worker.current is not None]
+    system.resize(busy.home, 0)
+    system.clock.run(until=1.5)
+    assert busy.inbox.withdrawal.is_told
+    system.resize(busy.home, 1)
+    system.clock.run(until=5.0)
+    assert busy.alive
+    assert not busy.inbox.withdrawal.is_known
+
+
+def test_no_worker_is_started_where_the_host_process_is_down() -> None:
+    system = chain()
+    system.clock.run(until=1.0)
+    system.host_process_died("b0")
+    system.resize("b0", 2)
+    system.clock.run(until=2.0)
+    assert system.staff["b0"] == []
+    system.host_process_starts("b0")
+    system.clock.run(until=3.0)
+    assert system.staff["b0"] == ["b0.1+1", "b0.2"]
