@@ -10,7 +10,7 @@ import os
 import sys
 
 from . import limits
-from .host import supervisor
+from .host import server_line, supervisor
 from .host.child import ChildMain
 from .host.reattach import read_settings, tell_end
 from .host.system import become_subreaper, disable_core_dumps, raise_descriptor_limit
@@ -25,13 +25,22 @@ def main() -> None:
     raise_descriptor_limit()
     settings, reader, early = read_settings()
     try:
-        supervisor.Supervisor(settings, reader, former, shell.main, load_worker).run(early)
+        supervisor.Supervisor(settings, reader, former, shell.main, load_worker, _watch(settings.place)).run(early)
     except Exception as error:
         if (why := limits.reached(error)) is None and not isinstance(error, OSError):
             raise
         tell_end(f"the host process of {settings.host} cannot go on: {why or error}")
     sys.stderr.flush()
     os._exit(0)  # everything is gone; tearing down the interpreter would only keep the launching side waiting
+
+
+def _watch(place: str) -> server_line.WatchesDoor | None:
+    """Return who watches the door of the host server; `place`: of its standing Federation, "" in other runs."""
+    if not place:
+        return None
+    from .standing.door_watch import DoorWatch
+
+    return DoorWatch(place)
 
 
 def load_worker() -> ChildMain:

@@ -9,6 +9,7 @@ import pytest
 
 from fedfutures import host_process
 from fedfutures.broker_process import shell
+from fedfutures.host.settings import Settings
 from fedfutures.worker import process
 
 SECONDS = 30.0
@@ -30,12 +31,12 @@ def test_a_fault_of_its_own_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
             raise ZeroDivisionError
 
     monkeypatch.setattr(host_process.supervisor, "Supervisor", Faulty)
-    monkeypatch.setattr(host_process, "read_settings", lambda: (None, None, []))
+    monkeypatch.setattr(host_process, "read_settings", lambda: (Settings("alpha", 1, 1), None, []))
     for name in ("become_subreaper", "disable_core_dumps", "raise_descriptor_limit"):
         monkeypatch.setattr(host_process, name, lambda: None)
     with pytest.raises(ZeroDivisionError):
         host_process.main()
-    assert given == [shell.main, host_process.load_worker]
+    assert given == [shell.main, host_process.load_worker, None]
 
 
 @pytest.mark.host

@@ -62,7 +62,7 @@ from .output import Outputs
 from .processes import Processes
 from .reattach import LaunchingSide
 from .relay import Relay
-from .server_line import ServerLine
+from .server_line import ServerLine, WatchesDoor
 from .settings import Settings
 from .shadowing import with_shadowed
 from .system import (
@@ -84,7 +84,7 @@ class Supervisor:
 
     def __init__(
         self, settings: Settings, reader: FrameReader, former: FormerState,
-        broker_main: ChildMain, load_worker: Callable[[], ChildMain],
+        broker_main: ChildMain, load_worker: Callable[[], ChildMain], watch: WatchesDoor | None = None,
     ) -> None:  # fmt: skip
         self.settings, self.former = settings, former
         self.broker_main, self.load_worker = broker_main, load_worker
@@ -119,7 +119,7 @@ class Supervisor:
         self.control = HostControl(self.machine, self.relay, self.connector.send, self.forked.worker_named)
         self.outputs = Outputs(self.poller, self._send)
         run, program = f"{settings.host}-{os.getpid()}-{os.urandom(4).hex()}", "".join(settings.argv[:1])
-        self.server = ServerLine(settings.server, run, program, self.poller)
+        self.server = ServerLine(settings.server, run, program, self.poller, watch)
         self.ending = False
         self.wake = wake_for_children()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the program and for Futures that run
@@ -272,7 +272,7 @@ class Supervisor:
             if text := self.leaving.tick(now):
                 self._send(Notice(text))
             self._drain(now)
-            self.server.report(self.control.wants.total, self.machine.living(), now)
+            self._on_server_frames(self.server.report(self.control.wants.total, self.machine.living(), now))
 
     def _drain(self, now: float) -> None:
         """Leave the run if this process was told to: end the Workers in order, and then this host."""

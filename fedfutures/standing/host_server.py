@@ -38,23 +38,35 @@ from .visitors import DoorVisitor
 BACKLOG = 128
 LAST_WORD_SECONDS = 1.5
 """For so long host processes may take to end when their host server ends; it kills them then."""
+GREETING_SECONDS = 10.0
+"""Who has not said by then that it is fedfutures is hung up on."""
+SETTLE_SECONDS = 0.75
+"""For so long a host server that takes over waits for the runs of the last one, before it gives away what is free."""
+SAID_AT_MOST = 1000
+PAUSE_SECONDS = 0.5
+"""For so long nobody is let in when the machine has no descriptors left."""
 
 
 class HostServer:
     """The door in `directory`, and who comes to it. `begin` runs a host process in a forked process.
 
-    on_other: called with each frame that is not the host server's own, and who has sent it.
+    on_other: called with each frame that is not the host server's own, and who has sent it. `say`: adds to the log.
+    `waits`: runs of a host server that was killed are to come first.
     """
 
     def __init__(
         self, directory: str, slots: int, begin: Callable[[], object],
-        on_other: Callable[[DoorVisitor, ControlFrame], None],
+        on_other: Callable[[DoorVisitor, ControlFrame], None], say: Callable[[str], None] | None = None, *,
+        waits: bool = False,
     ) -> None:  # fmt: skip
         self.allotment = Allotment(slots)
         self.poller = select.poll()
         self.runs: dict[str, dict[str, Any]] = {}  # what each has reported, by name
         self.malformed = 0  # visitors who said what is no frame
-        self._begin, self._on_other = begin, on_other
+        self._begin, self._on_other, self._say = begin, on_other, say or _print
+        self._ending = ""  # why
+        self._opens_at: float | None = None  # the door, when the machine has descriptors again
+        self._settled_at = time.monotonic() + SETTLE_SECONDS if waits else 0.0
         self._visitors: dict[int, DoorVisitor] = {}  # by descriptor
         self._processes: dict[int, DoorVisitor | None] = {}  # host processes, by pid: for whom
         self.door = os.path.join(directory, DOOR)
@@ -68,8 +80,11 @@ class HostServer:
 
     def wait(self, deadline: float | None) -> None:
         """Serve until something happens, or the deadline comes."""
-        times = [at for at in (deadline, self.allotment.next_deadline()) if at is not None]
-        seconds = max(0.0, min(times) - time.monotonic()) if times else None
+        now = time.monotonic()
+        allot_at = self._settled_at if now < self._settled_at else self.allotment.next_deadline()
+        greeted_at = min((one.greets_until for one in self._visitors.values() if one.greets_until), default=None)
+        times = [at for at in (deadline, allot_at, greeted_at, self._opens_at) if at is not None]
+        seconds = max(0.0, min(times) - now) if times else None
         for descriptor, events in self.poller.poll(None if seconds is None else seconds * 1000 + 1):
             if descriptor == self._socket.fileno():
                 self._accept()
@@ -80,12 +95,32 @@ class HostServer:
             elif (visitor := self._visitors.get(descriptor)) is not None:
                 self._serve(visitor, events)
         self._allot()
+        self._look(time.monotonic())
+
+    def _look(self, now: float) -> None:
+        """Hang up on those that say nothing, and open the door again."""
+        for visitor in [one for one in self._visitors.values() if one.greets_until and now >= one.greets_until]:
+            self._leave(visitor)
+        if self._opens_at is not None and now >= self._opens_at:
+            self._opens_at = None
+            self.poller.register(self._socket.fileno(), select.POLLIN)
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError, RemoteProtocolError):
+        try:
             connection, _ = self._socket.accept()
-            visitor = DoorVisitor(connection, self.poller)
-            self._visitors[visitor.descriptor] = visitor
+        except OSError as error:
+            if limits.reached(error) and not isinstance(error, BlockingIOError):
+                self._say(f"nobody is let in: {limits.reached(error)}")
+                self.poller.unregister(self._socket.fileno())
+                self._opens_at = time.monotonic() + PAUSE_SECONDS
+            return
+        try:
+            visitor = DoorVisitor(connection, self.poller, time.monotonic() + GREETING_SECONDS)
+        except (OSError, RemoteProtocolError) as error:
+            connection.close()
+            self._say(f"somebody was not let in: {error}")
+            return
+        self._visitors[visitor.descriptor] = visitor
 
     def _serve(self, visitor: DoorVisitor, events: int) -> None:
         try:
@@ -99,15 +134,16 @@ class HostServer:
                 self._on_frame(visitor, frame)
         except Exception as error:
             self.malformed += 1
-            if not isinstance(error, RemoteProtocolError):  # our own fault: it costs this visitor alone its connection
-                print(f"fedfutures: what process {visitor.pid} said raised {error!r}", file=sys.stderr, flush=True)
+            if self.malformed <= SAID_AT_MOST:  # our own fault, too, costs this visitor alone its connection
+                self._say(f"process {visitor.pid} was hung up on: {error!r}")
             self._leave(visitor)
 
     def _leave(self, visitor: DoorVisitor) -> None:
         self._visitors.pop(visitor.descriptor, None)
         if visitor.run and not any(other.run == visitor.run for other in self._visitors.values()):
             self.allotment.leave(visitor.run, time.monotonic())
-            del self.runs[visitor.run]
+            run = self.runs.pop(visitor.run)
+            self._say(f"{run.get('program') or 'a program'} (host process {visitor.pid}) has left")
         if self._processes.get(visitor.process) is visitor:
             self._processes[visitor.process] = None
         visitor.close()
@@ -125,6 +161,9 @@ class HostServer:
     def _start(self, visitor: DoorVisitor, frame: StartHost) -> None:
         streams = visitor.take_streams()
         try:
+            if self._ending:
+                visitor.send(StartRefused(self._ending, 1, {}))
+                return
             if len(streams) != 3 + len(frame.descriptors) or visitor.process:
                 raise RemoteProtocolError("a host process needs its streams, and a connection of its own")
             pid = fork_host(frame, streams, self._begin)
@@ -154,8 +193,11 @@ class HostServer:
         now = time.monotonic()
         if not visitor.run:
             visitor.report_for(frame.run)
+            if self._ending:
+                visitor.send(NoWorkersLeft(self._ending))
             if frame.run not in self.runs:
                 self.allotment.join(frame.run, now)
+                self._say(f"{frame.program or 'a program'} (host process {visitor.pid}) has joined")
                 self.runs[frame.run] = {"since": time.time(), "pid": visitor.pid}
         if visitor.run != frame.run:
             raise RemoteProtocolError("a host process speaks for another run")
@@ -163,6 +205,8 @@ class HostServer:
         self.runs[frame.run] |= {"program": frame.program, "wanted": frame.wanted, "workers": frame.workers}
 
     def _allot(self) -> None:
+        if time.monotonic() < self._settled_at:
+            return
         changed = self.allotment.tick(time.monotonic())
         for visitor in self._visitors.values():
             if visitor.run in changed:
@@ -177,7 +221,9 @@ class HostServer:
 
     def end(self, reason: str) -> None:
         """End all host processes, and those whose host server was killed; their programs learn the reason."""
-        self.poller.unregister(self._socket.fileno())
+        self._ending = reason
+        with contextlib.suppress(KeyError):
+            self.poller.unregister(self._socket.fileno())
         self._socket.close()
         with contextlib.suppress(OSError):
             os.unlink(self.door)
@@ -187,7 +233,7 @@ class HostServer:
             for descriptor, events in self.poller.poll(50):
                 if descriptor == self._wake:
                     os.read(self._wake, 4096)
-                elif descriptor in self._visitors:
+                elif descriptor in self._visitors:  # one that joins is told the reason, too
                     self._serve(self._visitors[descriptor], events)
             self._reap()
         for pid in {*self._processes, *(visitor.pid for visitor in self._reporting())}:
@@ -203,3 +249,7 @@ class HostServer:
 
     def _reporting(self) -> list[DoorVisitor]:
         return [visitor for visitor in self._visitors.values() if visitor.run]
+
+
+def _print(text: str) -> None:
+    print(f"fedfutures: {text}", file=sys.stderr, flush=True)

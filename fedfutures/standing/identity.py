@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from ..host.flags import ROOT, interpreter_flags
 from ..version import __version__
 
-_READ_AT_START = (
+READ_AT_START = (
     "PYTHON", "LD_", "MALLOC_", "GLIBC_TUNABLES", "LC_", "LANG", "LOCPATH", "FEDFUTURES_FAIL", "FEDFUTURES_JOURNAL"
 )  # fmt: skip
 """How the names begin of the variables that a process reads once. ``TZ`` can be read again."""
@@ -30,7 +30,7 @@ def identity(environ: Mapping[str, str] = os.environ, python: Sequence[str] | No
         "package": _PACKAGE,
         "fedfutures": f"{__version__} {_made()}",
         "flags": "\0".join(interpreter_flags()),
-        **{name: value for name, value in environ.items() if name.startswith(_READ_AT_START)},
+        **{name: value for name, value in environ.items() if name.startswith(READ_AT_START)},
     }
 
 

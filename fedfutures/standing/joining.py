@@ -8,12 +8,13 @@ import select
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import IO, Any
 
 from ..errors import RemoteProtocolError, StartFailed
-from ..host.greeting import Greeting, OtherVersion, line
+from ..host.greeting import Greeting, OtherVersion, line, ours
 from ..host.handle import HostHandle, command_here
 from ..host.here import directory_here
 from ..host.settings import Settings
@@ -30,53 +31,89 @@ from ..wire.control import (
 from ..wire.framing import FrameReader, pack
 from .identity import identity
 from .places import StandingPlace, names
+from .start import HasKeeper, recovered
 from .status import Status, status_from
+from .visitors import is_stopped, pid_behind
 
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 CODE_SECONDS = 0.5
+AGAIN_SECONDS = 20.0
+"""For so long a program tries to start the keeper again, and waits for one that is being started."""
+PAUSE_SECONDS = 0.05
+
+
+class KeeperGone(StartFailed):
+    """Nobody is behind the door, or not any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the standing Federation {name} has no keeper any more: it was killed. A program that joins starts it "
+            f"again, and so does: fedfutures up {name}", 3
+        )  # fmt: skip
+
+
+class OtherKeeper(StartFailed):
+    """The keeper is fedfutures of another version."""
+
+    def __init__(self, name: str, error: OtherVersion) -> None:
+        super().__init__(
+            f"the keeper of {name} is fedfutures {error.theirs}, and this is {ours()}. Take it down and start it "
+            f"again: fedfutures down {name}", 2
+        )  # fmt: skip
 
 
 class DoorVisit:
     """A connection to the door of a host server, from outside; it blocks, for a bounded time.
 
-    Raises StartFailed where nobody is there, or fedfutures of another version.
+    Raises StartFailed; KeeperGone where nobody is there, OtherKeeper where fedfutures of another version is.
     """
 
     def __init__(self, door: str, name: str) -> None:
         self._name = name
+        self.keeper = 0  # its pid
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._connection.settimeout(ANSWER_SECONDS)
         self._reader, self._greeting = FrameReader(), Greeting()
         self._frames: list[ControlFrame] = []
         try:
             self._connection.connect(door)
-        except OSError:
+            self.keeper = pid_behind(self._connection)
+        except OSError as error:
             self._connection.close()
-            raise StartFailed(
-                f"the standing Federation {name} has no keeper any more; try: fedfutures up {name}", 3
-            ) from None  # fmt: skip
+            raise self._failure(error) from None
         with contextlib.suppress(OSError):  # it may have hung up: what it has said shows why
             self._connection.sendall(line())
-        try:  # before anything else is said: fedfutures of another version says who it is, and hangs up
-            while not self._greeting.is_over:
-                self._read()
-        except (OSError, StartFailed) as error:
-            self._connection.close()
-            raise (error if isinstance(error, StartFailed) else self._silent()) from None
+
+    def _failure(self, error: OSError) -> StartFailed:
+        if not isinstance(error, (TimeoutError, BlockingIOError)):
+            return KeeperGone(self._name)
+        pid = self.keeper
+        if is_stopped(pid):
+            return StartFailed(
+                f"the keeper of {self._name} (pid {pid}) is stopped by a signal, so it does not answer; try: "
+                f"kill -CONT {pid}", 3
+            )  # fmt: skip
+        return StartFailed(
+            f"the keeper of {self._name} (pid {pid}) has not answered for {ANSWER_SECONDS:g} s; another one takes its "
+            f"place after: kill -9 {pid}", 3
+        )  # fmt: skip
 
     def ask(self, frame: ControlFrame, streams: Sequence[int] = ()) -> ControlFrame:
         """Send a frame, and descriptors with it; return the answer."""
         try:
+            while not self._greeting.is_over:  # first of all: another version says who it is, and hangs up
+                self._read()
             data = pack(frame)
             sent = socket.send_fds(self._connection, [data], streams) if streams else 0
             if sent < len(data):  # else it may have answered, and gone
                 self._connection.sendall(data[sent:])
             return self.hear()
-        except OSError:
-            raise self._silent() from None
-
-    def _silent(self) -> StartFailed:
-        return StartFailed(f"the keeper of {self._name} does not answer", 3)
+        except OSError as error:
+            raise self._failure(error) from None
+        except OtherVersion as error:
+            raise OtherKeeper(self._name, error) from None
+        except RemoteProtocolError as error:
+            raise StartFailed(f"behind the door of {self._name} is something else: {error}", 3) from None
 
     def say(self, frame: ControlFrame) -> None:
         """Send a frame that has no answer."""
@@ -84,38 +121,35 @@ class DoorVisit:
             self._connection.sendall(pack(frame))
 
     def hear(self) -> ControlFrame:
-        """Return the next frame. Raises OSError at the end, and when it does not come in time."""
+        """Return the next frame. Raises OSError at the end and when it does not come in time, RemoteProtocolError."""
+        deadline = time.monotonic() + (self._connection.gettimeout() or 0.0)
         while not self._frames:
             self._read()
+            if time.monotonic() > deadline and not self._frames:
+                raise TimeoutError
         return self._frames.pop(0)
 
     def _read(self) -> None:
         data = self._connection.recv(1 << 16)
         if not data:
             raise ConnectionResetError("the keeper has gone")
-        try:
-            self._frames += self._reader.feed(self._greeting.feed(data))
-        except OtherVersion as error:
-            raise StartFailed(
-                f"the keeper of {self._name} is fedfutures {error.theirs}, and this program has another version. "
-                f"Take it down and start it again: fedfutures down {self._name}", 2
-            ) from None  # fmt: skip
+        self._frames += self._reader.feed(self._greeting.feed(data))
 
     def wait_for_end(self, seconds: float) -> bool:
         """Whether the other side hangs up within so many seconds."""
         self._connection.settimeout(seconds)
-        with contextlib.suppress(OSError, RemoteProtocolError, StartFailed):
+        try:
             while True:
                 self.hear()
-        try:
-            return self._connection.recv(1) == b""
-        except OSError as error:
-            return not isinstance(error, TimeoutError)
+        except TimeoutError:
+            return False
+        except (OSError, RemoteProtocolError):
+            return True
 
     def last_frame(self, seconds: float) -> ControlFrame | None:
         """Return what comes within so many seconds."""
         self._connection.settimeout(seconds)
-        with contextlib.suppress(OSError, RemoteProtocolError, StartFailed):
+        with contextlib.suppress(OSError, RemoteProtocolError):
             return self.hear()
         return None
 
@@ -125,15 +159,44 @@ class DoorVisit:
 
 
 def status_of(name: str) -> Status:
-    """Return what the keeper of a standing Federation says. Raises StartFailed."""
-    place = StandingPlace(name)
-    record = place.record()
-    if record is None:
-        others = names()
-        stand = f"; these stand: {', '.join(others)}" if others else ""
-        raise StartFailed(f"no Federation named {name} stands on this machine{stand}; try: fedfutures up {name}", 2)
-    place.check()
-    visit = DoorVisit(record["door"], name)
+    """Return what the keeper of a standing Federation says, also one that is being started. Raises StartFailed."""
+    return _status(StandingPlace(name), again=False)
+
+
+def reached(place: StandingPlace) -> Status:
+    """Return what the keeper says; start it again if it was killed. Raises StartFailed."""
+    return _status(place, again=True)
+
+
+def _status(place: StandingPlace, *, again: bool) -> Status:
+    deadline = time.monotonic() + AGAIN_SECONDS
+    while True:
+        record, is_taken = place.record(), place.is_taken()
+        if record is None and not (is_taken or place.stands()):
+            raise unknown(place)
+        place.check()
+        try:
+            return _asked(place.name, record["door"] if record is not None else "")
+        except KeeperGone as error:
+            if not (again or is_taken) or time.monotonic() > deadline:
+                raise StartFailed(error.summary, error.exit_code) from None
+        if not is_taken:
+            with contextlib.suppress(HasKeeper):
+                return recovered(place)
+        time.sleep(PAUSE_SECONDS)
+
+
+def unknown(place: StandingPlace) -> StartFailed:
+    """Return the error for a Federation that does not stand."""
+    others = names()
+    stand = f"; these stand: {', '.join(others)}" if others else ""
+    return StartFailed(
+        f"no Federation named {place.name} stands on this machine{stand}; try: fedfutures up {place.name}", 2
+    )  # fmt: skip
+
+
+def _asked(name: str, door: str) -> Status:
+    visit = DoorVisit(door, name)
     try:
         answer = visit.ask(StatusWanted())
     finally:
@@ -208,10 +271,13 @@ class ForkedProcess:
                 os.kill(self.pid, signal.SIGKILL)
 
 
-def starter(name: str, door: str, command: Sequence[str], python: Sequence[str] | None) -> Callable[..., Any]:
+def starter(
+    place: StandingPlace, door: str, command: Sequence[str], python: Sequence[str] | None
+) -> Callable[..., Any]:
     """Return what starts a host process of this program at a host server, each time that it is called.
 
-    command: starts one without a host server. `python`: of :class:`~fedfutures.host.handle.HostHandle`.
+    It starts the keeper again if that was killed. command: starts one without a host server. `python`: of
+    :class:`~fedfutures.host.handle.HostHandle`.
     """
 
     def start(
@@ -223,7 +289,14 @@ def starter(name: str, door: str, command: Sequence[str], python: Sequence[str] 
             identity(environment, python), {str(place): word for place, word in enumerate(command)}, environment,
             directory, _umask(), list(pass_fds),
         )  # fmt: skip
-        return ForkedProcess(DoorVisit(door, name), frame)
+        deadline, there = time.monotonic() + AGAIN_SECONDS, door
+        while True:
+            try:
+                return ForkedProcess(DoorVisit(there, place.name), frame)
+            except KeeperGone:  # one that it has forked ends as its input ends
+                if time.monotonic() > deadline:
+                    raise
+            there = reached(place).door
 
     return start
 
@@ -241,11 +314,13 @@ def joined_handle(
     name: str, settings: Settings, workers: int | None, python: Sequence[str] | None = None
 ) -> HostHandle:  # fmt: skip
     """Return the handle of a run in a standing Federation; it has at most `workers` Workers. Raises StartFailed."""
-    status = status_of(name)
+    place = StandingPlace(name)
+    status = reached(place)
     slots = status.hosts[status.host]
     count = min(workers or slots, slots)
     settings = replace(
-        settings, host=status.host, workers=count, size=count, server=status.door, threads=max(1, processors() // slots)
-    )
-    start = starter(name, status.door, command_here(settings, python), python)
+        settings, host=status.host, workers=count, size=count, server=status.door, place=place.path,
+        threads=max(1, processors() // slots),
+    )  # fmt: skip
+    start = starter(place, status.door, command_here(settings, python), python)
     return HostHandle(settings, python=python, pass_fds=settings.descriptors, start=start)

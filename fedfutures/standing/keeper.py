@@ -5,7 +5,9 @@ It is a process of its own, in a session of its own, so it outlives the shell th
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from ..host.directories import Hold, private_directory
 from ..host.frame_line import read_first
 from ..host.here import host_here
 from ..host.system import make_private_directory, name_process, remove_tree
+from ..lazy_dataclass import replaced
 from ..wire.control import (
     BeginServer,
     ControlFrame,
@@ -27,54 +30,101 @@ from ..wire.control import (
 )
 from ..wire.framing import FrameReader, pack
 from .host_server import HostServer
+from .log import Log
 from .places import StandingPlace
 from .recipe import Recipe, recipe_from
 from .status import Status
 from .visitors import DoorVisitor
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
+"""How often a keeper looks after its record, its lock and its log."""
 
 
 class FederationKeeper:
     """The keeper that holds the lock of `place`."""
 
     def __init__(self, place: StandingPlace, recipe: Recipe, begin: Callable[[], object]) -> None:
-        self._place, self._recipe = place, recipe
+        self._place, self._log = place, Log(place.log)
+        self._takes_over = bool(recipe.directory)
         self._hold = Hold(())
-        directory = recipe.directory
-        self._directory = self._hold.add(lambda: made(directory))
+        self._directory = self._hold.add(lambda: made(recipe.directory))
         self._host = host_here()
-        self._server = HostServer(self._directory, recipe.slots, begin, self._on_frame)
-        self._since, self._used_at = time.time(), time.monotonic()
-        self._why = ""  # it is to end
-        here = {"directory": self._directory, "door": self._server.door, "pid": os.getpid(), "since": self._since}
-        place.write(asdict(recipe) | here)
+        try:
+            self._server = HostServer(
+                self._directory, recipe.slots, begin, self._on_frame, self._log.say, waits=self._takes_over
+            )
+            self._used_at = time.monotonic()
+            self._why = ""  # it is to end
+            self._recipe = replaced(recipe, directory=self._directory, since=recipe.since or time.time())
+            self._write()
+        except BaseException:
+            if not self._takes_over:
+                remove_tree(self._directory)
+            raise
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        what = "takes over from a keeper that was killed" if self._takes_over else "begins"
+        self._log.say(f"the keeper of {place.name} (pid {os.getpid()}, {recipe.slots} slots) {what}")
+
+    def _write(self) -> None:
+        """Record what another keeper needs. One that takes over can go on with the record that it has found."""
+        values = {**asdict(self._recipe), "door": self._server.door, "pid": os.getpid()}
+        try:
+            self._place.write(values)
+        except StartFailed as error:
+            if not self._takes_over or (self._place.record() or {}).get("door") != self._server.door:
+                raise
+            self._log.say(error.summary)
 
     def status(self) -> Status:
         """Return what there is."""
         runs = [{"run": name, **run} for name, run in self._server.runs.items()]
         return Status(
-            self._place.name, os.getpid(), self._host, self._since, self._server.door,
+            self._place.name, os.getpid(), self._host, self._recipe.since, self._server.door,
             {self._host: self._recipe.slots}, runs, self._recipe.idle,
         )  # fmt: skip
 
     def run(self) -> None:
         """Serve until the Federation is taken down, or was idle for too long."""
+        look_at = time.monotonic() + LOOK_SECONDS
         while not self._why:
-            self._server.wait(time.monotonic() + LOOK_SECONDS if self._recipe.idle else None)
-            self._look()
-        self._place.forget()  # before its runs end: nobody is to start it again
-        self._server.end(self._why)
+            if self._server.is_used:
+                self._used_at = time.monotonic()
+            idle_at = self._used_at + self._recipe.idle if self._recipe.idle else look_at
+            self._server.wait(min(look_at, idle_at))
+            now = time.monotonic()
+            if self._recipe.idle and now >= idle_at and not self._server.is_used:
+                self._why = f"no program has joined for {self._recipe.idle:g} s"
+            if now >= look_at and not self._why:
+                look_at = now + LOOK_SECONDS
+                self._look()
+        self._log.say(f"{self._place.name} ends: {self._why}")
+        if self._place.has_lock():
+            self._place.forget()  # before its runs end: nobody is to start it again
+        self._server.end(f"the standing Federation {self._place.name} has ended: {self._why}")
         remove_tree(self._directory)
+        self._log.say("everything has ended")
         self._hold.let_go()
 
     def _look(self) -> None:
-        now = time.monotonic()
-        if self._server.is_used:
-            self._used_at = now
-        elif self._recipe.idle and now >= self._used_at + self._recipe.idle:
-            self._why = f"no program has joined for {self._recipe.idle:g} s"
-            print(f"fedfutures: {self._place.name} ends: {self._why}", file=sys.stderr, flush=True)
+        """Record again what somebody has removed; end if another keeper has taken the place."""
+        self._log.bound()
+        try:
+            if not self._place.has_lock():
+                self._place.let_go()
+                self._place.make()
+                if not self._place.take():
+                    self._why = f"its directory {self._place.path} was removed, and another one stands there"
+                    return
+            if not self._place.stands():
+                self._log.say("what was recorded is gone; it is recorded again")
+                self._write()
+        except StartFailed as error:
+            self._log.say(error.summary)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self._why = self._why or f"its keeper got {signal.Signals(number).name}"
 
     def _on_frame(self, visitor: DoorVisitor, frame: ControlFrame) -> None:
         if isinstance(frame, StatusWanted):
@@ -99,15 +149,18 @@ def made(directory: str) -> str:
 def main(begin: Callable[[], object]) -> None:
     """Run a keeper whose orders come from standard input, and say on standard output when it is ready."""
     name_process("fedfut-keeper")
+    os.umask(0o077)
     try:
         place, recipe = read_orders()
         keeper = FederationKeeper(place, recipe, begin)
         answer: ControlFrame = ServerStatus(asdict(keeper.status()))
     except (StartFailed, OSError) as error:
         text, code = (error.summary, error.exit_code) if isinstance(error, StartFailed) else (str(error), 1)
-        os.write(1, pack(StartRefused(limits.reached(error) or text, code, {})))
+        text = limits.reached(error) or text
+        print(f"fedfutures: {text}", file=sys.stderr, flush=True)
+        _say(StartRefused(text, code, {}))
         raise SystemExit(code) from None
-    os.write(1, pack(answer))
+    _say(answer)
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1):
         os.dup2(null, number)
@@ -123,8 +176,16 @@ def read_orders() -> tuple[StandingPlace, Recipe]:
     order = frames[0]
     if not isinstance(order, BeginServer):
         raise SystemExit(f"fedfutures: a keeper is not begun by {type(order).__name__}")
-    place, recipe = StandingPlace(os.path.basename(order.place)), recipe_from(order.options)
-    place.make()
-    if not place.take():
-        raise StartFailed(f"the standing Federation {place.name} has a keeper already", 2)
+    place, lock = StandingPlace.at(order.place), order.options.get("lock", -1)
+    recipe = recipe_from(order.options)
+    place.check()
+    place.adopt(lock)
+    if not place.has_lock():
+        raise StartFailed(f"{place.path} was removed while its keeper began", 2)
     return place, recipe
+
+
+def _say(answer: ControlFrame) -> None:
+    """Answer who has started this process, and may be gone by now: the keeper goes on without."""
+    with contextlib.suppress(OSError):
+        os.write(1, pack(answer))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.system import processors
+from fedfutures.lazy_dataclass import replaced
 from fedfutures.standing.joining import status_of
 from fedfutures.standing.places import StandingPlace
-from fedfutures.standing.recipe import Recipe
+from fedfutures.standing.recipe import Recipe, recipe_from
 from fedfutures.standing.start import start_keeper
 
 from ..arguments.parser import Parser
@@ -40,13 +41,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _recipe(place: StandingPlace, given: argparse.Namespace) -> Recipe:
     """Return what the keeper is to do: what is not said is as it was in a Federation whose keeper was killed."""
-    record = place.record() or {}
-    return Recipe(
-        given.name,
-        given.workers or record.get("slots") or processors(),
-        given.idle if given.idle is not None else record.get("idle", 0.0),
-        record.get("directory", ""),
-    )
+    record = place.record()
+    recipe = Recipe(given.name, processors()) if record is None else recipe_from(record)
+    idle = recipe.idle if given.idle is None else given.idle
+    return replaced(recipe, slots=given.workers or recipe.slots, idle=idle)  # type: ignore[no-any-return]
 
 
 def parser() -> Parser:

@@ -159,7 +159,7 @@ def test_a_fault_of_our_own_costs_only_that_visitor(server: HostServer, capsys: 
     served(server, guest, other)
     assert guest.gone
     assert not other.gone
-    assert f"what process {os.getpid()} said raised KeyError" in capsys.readouterr().err
+    assert f"process {os.getpid()} was hung up on: KeyError" in capsys.readouterr().err
 
 
 def test_runs_have_shares_and_leave_with_their_connection(server: HostServer) -> None:

@@ -17,7 +17,7 @@ from fedfutures.host.greeting import line
 from fedfutures.standing import joining
 from fedfutures.standing.joining import DoorVisit, ForkedProcess, status_of
 from fedfutures.standing.places import StandingPlace
-from fedfutures.wire.control import HostProcessEnded, HostStarted, StartHost, StartRefused
+from fedfutures.wire.control import HostProcessEnded, HostStarted, StartHost, StartRefused, StatusWanted
 from fedfutures.wire.framing import pack
 
 START = StartHost({}, {}, {}, "", 0o22)
@@ -46,14 +46,17 @@ def serve(door: str, answer: Callable[[socket.socket], None]) -> threading.Threa
 
 
 def test_nobody_is_there(door: str) -> None:
-    with pytest.raises(StartFailed, match="lab has no keeper any more; try: fedfutures up lab"):
+    with pytest.raises(StartFailed, match=r"lab has no keeper any more: it was killed.*fedfutures up lab"):
         DoorVisit(door, "lab")
 
 
 def test_another_version_is_there(door: str) -> None:
     thread = serve(door, lambda connection: connection.sendall(b"fedfutures-door 9.9 (protocol 99)\n"))
-    with pytest.raises(StartFailed, match=r"fedfutures 9\.9 \(protocol 99\), and this program .*fedfutures down lab"):
-        DoorVisit(door, "lab")
+    visit = DoorVisit(door, "lab")
+    thread.join()  # it has hung up already
+    with pytest.raises(StartFailed, match=r"fedfutures 9\.9 \(protocol 99\), and this is .*fedfutures down lab"):
+        visit.ask(StatusWanted())
+    visit.close()
     thread.join()
 
 
@@ -61,8 +64,10 @@ def test_somebody_is_there_who_does_not_speak(door: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(joining, "ANSWER_SECONDS", 0.2)
     done = threading.Event()
     thread = serve(door, lambda connection: done.wait(10) and None)  # type: ignore[func-returns-value]
-    with pytest.raises(StartFailed, match="the keeper of lab does not answer"):
-        DoorVisit(door, "lab")
+    visit = DoorVisit(door, "lab")
+    with pytest.raises(StartFailed, match=r"the keeper of lab \(pid [0-9]+\) has not answered for 0.2 s.*kill -9 "):
+        visit.ask(StatusWanted())
+    visit.close()
     done.set()
     thread.join()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from pathlib import Path
 
@@ -38,7 +37,8 @@ def test_programs_join_one_after_the_other(state: Path, program: Path, tmp_path:
         assert eventually(lambda: not status_of("lab").runs, 10.0)
         listed = run("list", state=state).out
         assert listed.startswith("lab: 2 Workers on ")
-        assert listed == run("status", "lab", state=state).out
+        shown = run("status", "lab", state=state).out
+        assert shown.rpartition(", for ")[0] == listed.rpartition(", for ")[0]
 
 
 def test_what_a_process_reads_as_it_begins_is_the_programs(state: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_program_loses_its_workers_when_the_federation_is_taken_down(state: Pa
         assert down.code == 0
         assert "p.py has lost its Workers" in down.err
         ended_at = time.monotonic()
-        assert "the standing Federation lab was taken down" in joined.end().out
+        assert "the standing Federation lab has ended: it was taken down" in joined.end().out
         assert eventually(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids), 10.0)
         assert time.monotonic() < ended_at + GONE_WITHIN_SECONDS + 3
 
@@ -92,18 +92,3 @@ def test_it_ends_when_it_was_idle_for_long(state: Path) -> None:
         pid = status_of("lab").pid
         assert eventually(lambda: not os.path.exists(f"/proc/{pid}/exe"), 10.0)
         assert run("list", state=state).out == ""
-
-
-def test_a_killed_keeper_costs_a_joined_program_nothing(state: Path, tmp_path: Path) -> None:
-    (tmp_path / "p.py").write_text(
-        "import time\nfrom fedfutures import futures\n"
-        "def f(x):\n    time.sleep(0.05)\n    return x\n"
-        "if __name__ == '__main__':\n    print('begun', flush=True)\n    print(sum(futures.map(f, range(40))))\n"
-    )
-    with standing("lab", state, "-n", "2"):
-        joined = begun(tmp_path / "p.py", "lab", state)
-        os.kill(status_of("lab").pid, signal.SIGKILL)
-        ended = joined.end()
-        assert (ended.code, ended.out) == (0, f"{sum(range(40))}\n")
-        assert run("up", "lab", "-q", state=state).code == 0
-        assert sum(status_of("lab").hosts.values()) == 2

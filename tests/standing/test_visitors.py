@@ -17,7 +17,7 @@ from fedfutures.wire.framing import pack
 
 def test_frames_come_behind_the_greeting_and_bring_descriptors() -> None:
     here, there = socket.socketpair()
-    visitor = DoorVisitor(here, select.poll())
+    visitor = DoorVisitor(here, select.poll(), 0.0)
     assert there.recv(1000) == line()
     assert visitor.pid == os.getpid()
     assert visitor.receive() == []
@@ -41,7 +41,7 @@ def test_frames_come_behind_the_greeting_and_bring_descriptors() -> None:
 
 def test_what_is_no_fedfutures() -> None:
     here, there = socket.socketpair()
-    visitor = DoorVisitor(here, select.poll())
+    visitor = DoorVisitor(here, select.poll(), 0.0)
     there.send(b"SSH-2.0\r\n")
     with pytest.raises(RemoteProtocolError, match="no fedfutures"):
         visitor.receive()

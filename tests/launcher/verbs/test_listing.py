@@ -20,7 +20,7 @@ def test_one_without_a_keeper(
     place.make()
     place.write({"door": str(tmp_path / "door")})
     assert main_of_list([]) == 0
-    assert "lab has no keeper any more; try: fedfutures up lab" in capsys.readouterr().out
+    assert "lab has no keeper any more: it was killed." in capsys.readouterr().out
     assert main_of_status(["lab"]) == 3
     assert main_of_status(["other"]) == 2
     assert "no Federation named other stands on this machine; these stand: lab" in capsys.readouterr().err
