@@ -195,8 +195,8 @@ class HostServer:
             visitor.report_for(frame.run)
             if self._ending:
                 visitor.send(NoWorkersLeft(self._ending))
+            self.allotment.join(frame.run, now)
             if frame.run not in self.runs:
-                self.allotment.join(frame.run, now)
                 self._say(f"{frame.program or 'a program'} (host process {visitor.pid}) has joined")
                 self.runs[frame.run] = {"since": time.time(), "pid": visitor.pid}
         if visitor.run != frame.run:

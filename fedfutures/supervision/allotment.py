@@ -67,11 +67,13 @@ class Allotment:
     # -- what happens ------------------------------------------------------------------------------------------------
 
     def join(self, run: str, now: float) -> None:
-        """A run comes to this host."""
+        """A run comes to this host, maybe once more by another connection: what it was told may not have reached it."""
         self._count(now)
         if run not in self._shares:
             self._joined += 1
             self._shares[run] = _Share(run, self._joined)
+        share = self._shares[run]
+        share.told, share.is_new = 0, True
 
     def leave(self, run: str, now: float) -> None:
         """The processes of a run have ended here."""

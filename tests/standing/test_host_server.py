@@ -181,6 +181,27 @@ def test_runs_have_shares_and_leave_with_their_connection(server: HostServer) ->
     assert list(server.runs) == ["two"]
 
 
+def test_a_run_that_comes_again_is_told_again(server: HostServer) -> None:
+    """Before its old connection is known to be lost; what it was told there may not have come."""
+    lost, other = Guest(server), Guest(server)
+    lost.say(RunReport("one", 5, 0, 0))
+    served(server, lost, other)
+    again = Guest(server)
+    again.say(RunReport("one", 5, 2, 0))
+    served(server, lost, again)
+    assert again.heard == [ResizeHost(2)]
+    lost.socket.close()
+    again.say(RunReport("one", 1, 2, 1))
+    served(server, again)
+    assert list(server.runs) == ["one"]
+    other.say(RunReport("two", 5, 0, 0))
+    served(server, again, other)
+    assert again.heard[1:] == [ResizeHost(1)]
+    again.say(RunReport("one", 1, 1, 2))
+    served(server, again, other)
+    assert other.heard[-1] == ResizeHost(1)
+
+
 def test_a_host_process_speaks_for_its_own_run(server: HostServer) -> None:
     one, two = Guest(server), Guest(server)
     one.say(RunReport("one", 5, 0, 0))

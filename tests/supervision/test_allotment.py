@@ -53,6 +53,20 @@ def test_a_run_that_joins_gets_what_is_free() -> None:
     assert told(allotment, 2.0) == {}
 
 
+def test_a_run_that_comes_again_is_told_again_and_agrees_on_how_often() -> None:
+    """Its old connection may not be known to be lost yet."""
+    allotment = made(4, a=9, b=9)
+    assert allotment.targets == {"a": 2, "b": 2}
+    allotment.join("a", 10.0)
+    allotment.report("a", 9, 1, 10.0, told=0)
+    assert told(allotment, 10.0) == {"a": 2}
+    allotment.report("a", 9, 2, 10.5, told=1)
+    allotment.report("a", 1, 2, 11.0, told=1)
+    assert told(allotment, 12.0) == {"a": 1}
+    allotment.report("a", 1, 1, 13.0, told=2)
+    assert told(allotment, 13.0) == {"b": 3}, "the slot that it gave back is known to be free"
+
+
 def test_two_that_join_at_once_share_what_is_free() -> None:
     allotment = Allotment(4)
     allotment.join("a", 0.0)
