@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable, Iterator
 from typing import IO
 
 LOG_BYTES = 1 << 20
 """When the log has so many bytes it becomes ``log.1``, in place of the one before, and a new one begins."""
+LOOK_SECONDS = 0.1
+"""How often who follows it looks for new lines."""
 
 
 def opened(path: str) -> IO[bytes]:
@@ -44,3 +47,54 @@ class Log:
                 return
             with opened(self._path) as file:
                 os.dup2(file.fileno(), 2)
+
+
+# -- for who reads it --------------------------------------------------------------------------------------------------
+
+
+def size_of(path: str) -> int:
+    """Return how many bytes a log has; 0 if it is not there."""
+    with contextlib.suppress(OSError):
+        return os.stat(path).st_size
+    return 0
+
+
+def last_lines(path: str, count: int) -> tuple[list[str], int]:
+    """Return the last lines, those of the file before included, and how many bytes of the log they come up to."""
+    former, lines = _read(f"{path}.1", 0)[0], _read(path, 0)
+    found = [*former.splitlines(), *lines[0].splitlines()]
+    return found[max(0, len(found) - count) :], lines[1]
+
+
+def followed(path: str, at: int, goes_on: Callable[[], bool]) -> Iterator[str]:
+    """Yield each line that comes behind these bytes, as long as `goes_on` says so, and what has come by then."""
+    rest, inode = "", _inode(path)
+    while True:
+        is_last = not goes_on()
+        if _inode(path) != inode:
+            text, _ = _read(f"{path}.1", at)
+            inode, at = _inode(path), 0
+            rest += text
+        text, at = _read(path, at)
+        *lines, rest = (rest + text).split("\n")
+        yield from lines
+        if is_last:
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+def _inode(path: str) -> int:
+    with contextlib.suppress(OSError):
+        return os.stat(path).st_ino
+    return 0
+
+
+def _read(path: str, at: int) -> tuple[str, int]:
+    """Return what a file has behind so many bytes, and how many it has."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(at)
+            data = file.read()
+    except OSError:
+        return "", at
+    return data.decode("utf-8", "replace"), at + len(data)

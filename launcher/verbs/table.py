@@ -54,6 +54,12 @@ def _list(arguments: list[str]) -> int:
     return listing.main_of_list(arguments)
 
 
+def _logs(arguments: list[str]) -> int:
+    from . import logs
+
+    return logs.main(arguments)
+
+
 def _status(arguments: list[str]) -> int:
     from . import listing
 
@@ -72,6 +78,7 @@ VERBS = {
     "error": Verb("explain an error of fedfutures by its name, or list all of them", _error),
     "help": Verb("explain a verb, or list all of them", _help),
     "list": Verb("list the standing Federations", _list),
+    "logs": Verb("show what the keeper of a standing Federation has done", _logs),
     "status": Verb("show a standing Federation", _status),
     "up": Verb("start a standing Federation, which programs join", _up),
 }

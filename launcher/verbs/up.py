@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from fedfutures.errors import StartFailed
@@ -13,10 +14,14 @@ from fedfutures.standing.places import StandingPlace
 from fedfutures.standing.recipe import Recipe, recipe_from
 from fedfutures.standing.start import start_keeper
 
+from ..arguments import config
 from ..arguments.parser import Parser
 from ..arguments.values import seconds
 from . import refusals
 from .standing import described
+
+IN_FILE = {"workers": True, "idle": True, "foreground": False, "quiet": False}
+"""Options that may stand in a file, and whether each takes a value."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,6 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser().parse_args(list(arguments))
     try:
         place = StandingPlace(given.name)
+        given = _with_file(given, arguments)
         if place.is_taken():
             status = status_of(given.name)
             raise StartFailed(
@@ -36,7 +42,19 @@ def main(arguments: Sequence[str]) -> int:
     if not given.quiet:
         print(described(status))
         print(f"programs join it: fedfutures --join {given.name} prog.py; it ends: fedfutures down {given.name}")
+    if given.foreground:
+        from .foreground import Foreground
+
+        Foreground(place).stay()
     return 0
+
+
+def _with_file(given: argparse.Namespace, arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options with those of the file, which the command line overrides."""
+    path = given.config or config.usual_path(given.name)
+    if given.config is None and not os.path.exists(path):
+        return given
+    return parser().parse_args([*config.words_of(path, IN_FILE), *arguments])
 
 
 def _recipe(place: StandingPlace, given: argparse.Namespace) -> Recipe:
@@ -56,12 +74,21 @@ def parser() -> Parser:
     )
     found.add_argument("name", metavar="NAME", help="its name: letters, digits and . _ -")
     found.add_argument(
-        "-n", dest="workers", type=_count, metavar="N",
+        "-n", "--workers", dest="workers", type=_count, metavar="N",
         help="Workers at once, of all programs together; default: one for each processor that may be used",
     )  # fmt: skip
     found.add_argument(
         "--idle", type=seconds, metavar="TIME",
         help="end when no program has been there for so long: 90 (seconds), 30m, 1:30:00; default: never",
+    )  # fmt: skip
+    found.add_argument(
+        "--config", metavar="FILE",
+        help="a TOML file of these options, as in idle = \"30m\"; the command line overrides it; default: "
+        "~/.config/fedfutures/NAME.toml, if it is there",
+    )  # fmt: skip
+    found.add_argument(
+        "--foreground", action="store_true",
+        help="stay until it ends, and print what its keeper does; SIGTERM and Ctrl-C take it down",
     )  # fmt: skip
     found.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -39,6 +40,26 @@ def test_programs_join_one_after_the_other(state: Path, program: Path, tmp_path:
         assert listed.startswith("lab: 2 Workers on ")
         shown = run("status", "lab", state=state).out
         assert shown.rpartition(", for ")[0] == listed.rpartition(", for ")[0]
+        [told] = json.loads(run("list", "--json", state=state).out)
+        assert told == json.loads(run("status", "lab", "--json", state=state).out)
+        assert (told["name"], sum(told["hosts"].values()), told["runs"]) == ("lab", 2, [])
+        logged = run("logs", "lab", state=state).out
+        assert (logged.count("has joined"), logged.count("has left")) == (2, 2)
+
+
+def test_options_come_from_a_file(state: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tomllib", reason="Python 3.11 has a reader of TOML")
+    folder = tmp_path / "config" / "fedfutures"
+    folder.mkdir(parents=True)
+    (folder / "lab.toml").write_text('workers = 3\nidle = "30m"\n')
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    with standing("lab", state, env=env):
+        assert (sum(status_of("lab").hosts.values()), status_of("lab").idle) == (3, 1800.0)
+    with standing("lab", state, "-n", "1", env=env):
+        assert (sum(status_of("lab").hosts.values()), status_of("lab").idle) == (1, 1800.0)
+    (tmp_path / "other.toml").write_text("wokers = 3\n")
+    refused = run("up", "lab", "--config", tmp_path / "other.toml", state=state)
+    assert (refused.code, "did you mean workers?" in refused.err) == (2, True)
 
 
 def test_what_a_process_reads_as_it_begins_is_the_programs(state: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fedfutures.standing.log import Log, opened
+from fedfutures.standing.log import Log, followed, last_lines, opened, size_of
 
 
 @contextlib.contextmanager
@@ -58,3 +58,39 @@ def test_what_cannot_be_written_goes_nowhere(tmp_path: Path) -> None:
         os.symlink("/dev/full", path.with_name("link"))
         with opened(str(path.with_name("link"))) as file:
             assert file.name == os.devnull
+
+
+def test_the_last_lines_are_those_of_two_files(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    assert (last_lines(str(path), 3), size_of(str(path))) == (([], 0), 0)
+    path.with_name("log.1").write_text("one\ntwo\n")
+    path.write_text("three\n")
+    assert last_lines(str(path), 2) == (["two", "three"], 6)
+    assert last_lines(str(path), 9) == (["one", "two", "three"], 6)
+
+
+def test_who_follows_it_misses_nothing_when_a_new_file_begins(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("old\n")
+    steps = iter(
+        [lambda: None, lambda: add(path, "one\ntw"), lambda: add(path, "o\nthree\n"), lambda: turn(path), None]
+    )
+
+    def goes_on() -> bool:
+        step = next(steps)
+        if step is not None:
+            step()
+        return step is not None
+
+    assert list(followed(str(path), size_of(str(path)), goes_on)) == ["one", "two", "three", "four", "five"]
+
+
+def add(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def turn(path: Path) -> None:
+    add(path, "four\n")
+    path.rename(path.with_name("log.1"))
+    add(path, "five\n")
