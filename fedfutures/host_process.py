@@ -14,6 +14,7 @@ from .host import server_line, supervisor
 from .host.child import ChildMain
 from .host.reattach import read_settings, tell_end
 from .host.system import become_subreaper, disable_core_dumps, raise_descriptor_limit
+from .host.template import TemplateMain
 
 
 def main() -> None:
@@ -43,15 +44,15 @@ def _watch(place: str) -> server_line.WatchesDoor | None:
     return DoorWatch(place)
 
 
-def load_worker() -> ChildMain:
-    """Import what Workers run, and what programs import: once here, not by each Worker when it imports the program."""
+def load_worker() -> tuple[ChildMain, TemplateMain]:
+    """Import what Workers and templates run, and what programs import: once here, not by each of them."""
     import multiprocessing.spawn  # noqa: F401
 
     from . import shared  # noqa: F401
     from .futures import executor  # noqa: F401
-    from .worker import process
+    from .worker import process, template
 
-    return process.main
+    return process.main, template.main
 
 
 if __name__ == "__main__":

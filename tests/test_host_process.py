@@ -10,13 +10,13 @@ import pytest
 from fedfutures import host_process
 from fedfutures.broker_process import shell
 from fedfutures.host.settings import Settings
-from fedfutures.worker import process
+from fedfutures.worker import process, template
 
 SECONDS = 30.0
 
 
 def test_a_worker_is_what_is_loaded() -> None:
-    assert host_process.load_worker() is process.main
+    assert host_process.load_worker() == (process.main, template.main)
     assert {"fedfutures.futures.executor", "fedfutures.shared"} <= sys.modules.keys()
 
 

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from .. import failpoints, limits
@@ -28,6 +28,9 @@ from .system import FormerState, die_with_parent, offer_memory, restore_core_dum
 
 _F_SETPIPE_SZ = 1031  # fcntl has a name for it from Python 3.10 on, but not everywhere
 PIPE_BYTES = 1 << 18
+OUTPUT_PIPES = 3
+"""Of a Worker: its standard output, its standard error, and its log records."""
+_PIPES = {"broker": 0, "template": 2, "worker": OUTPUT_PIPES}
 ChildMain = Callable[[Settings, dict[str, Any], str, int, CrashCells, int], None]
 """What a forked child runs: (settings, facts of the host, name, control pipe, crash cells, descriptor of the dump)."""
 
@@ -40,7 +43,10 @@ class HasDescriptors(Protocol):
 
 
 class Child:
-    """A forked process and the host process's ends of its pipes. `slot`: of a Worker; of a Broker its index."""
+    """A forked process and the host process's ends of its pipes. `slot`: of a Worker; of a Broker its index.
+
+    Its role is "broker", "worker" or "template".
+    """
 
     def __init__(
         self, role: str, name: str, slot: int, pid: int, control: int, cells: CrashCells, dump: int, poller: select.poll
@@ -129,24 +135,26 @@ def fork_child(
     role: str, main: ChildMain, name: str, slot: int, settings: Settings, facts: dict[str, Any],
     others: Iterable[HasDescriptors], former: FormerState, poller: select.poll,
 ) -> Child:  # fmt: skip
-    """Fork a Broker or a Worker, which runs `main`; return in the host process only. Workers restore `former`.
+    """Fork a Broker, a Worker or a template, which runs `main`; return in the host process only.
+
+    What runs the program restores `former`.
 
     The descriptors of `others` are the host process's own: the child closes them. Raises OSError where the machine has
     no descriptors, memory or processes for it; then nothing is left behind.
     """
     parent, cells = os.getpid(), CrashCells()
-    pid, control, control_theirs, dump, *ends = _open_and_fork(cells, 3 if role == "worker" else 0)
+    pid, control, control_theirs, dump, *ends = _open_and_fork(cells, _PIPES[role])
     pipes = list(zip(ends[::2], ends[1::2]))
     if pid == 0:
         code = 1
         try:
-            if role == "worker":
+            if role != "broker":
                 die_with_parent(parent)
             _become(role, control, [write for _, write in pipes], others, former)
-            if role == "worker":  # now that descriptors are free: the former limit of them may be low
+            if role != "broker":  # now that descriptors are free: the former limit of them may be low
                 restore_core_dumps(former)
                 offer_memory(former)
-            if pipes:
+            if role == "worker":
                 records.send_by(functools.partial(write_all, pipes[2][1]))
             for descriptor in settings.descriptors if role == "broker" else ():
                 os.close(descriptor)
@@ -161,9 +169,17 @@ def fork_child(
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
+    return child_of([pid, control, control_theirs, dump, *ends], role, name, slot, cells, poller)
+
+
+def child_of(
+    opened: list[int], role: str, name: str, slot: int, cells: CrashCells, poller: select.poll
+) -> Child:  # fmt: skip
+    """Return a child that was forked, with the host process's ends; close its own. `opened`: its pid, and all ends."""
+    pid, control, control_theirs, dump, *ends = opened
     os.close(control_theirs)
     child = Child(role, name, slot, pid, control, cells, dump, poller)
-    for stream, (read, write) in enumerate(pipes, 1):
+    for stream, (read, write) in enumerate(zip(ends[::2], ends[1::2]), 1):
         with contextlib.suppress(OSError):  # the user's pipes take all the room that the system grants
             fcntl.fcntl(read, _F_SETPIPE_SZ, PIPE_BYTES)
         os.close(write)
@@ -174,18 +190,30 @@ def fork_child(
 
 def _open_and_fork(cells: CrashCells, pipes: int) -> list[int]:
     """Return the result of the fork, both ends of the control pipe, the dump, and both ends of each of the pipes."""
+    with closed_if_it_fails(cells) as opened:
+        open_ends(opened, pipes)
+        return [os.fork(), *opened]
+
+
+@contextlib.contextmanager
+def closed_if_it_fails(cells: CrashCells) -> Iterator[list[int]]:
+    """Give a list of descriptors; they are closed, as the cells are, if an OSError is raised within this."""
     opened: list[int] = []
     try:
-        opened += (end.detach() for end in socket.socketpair())
-        opened.append(os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2))
-        for _ in range(pipes):
-            opened += os.pipe2(os.O_CLOEXEC)
-        return [os.fork(), *opened]
+        yield opened
     except OSError:
         cells.close()
         for descriptor in opened:
             os.close(descriptor)
         raise
+
+
+def open_ends(opened: list[int], pipes: int) -> None:
+    """Append both ends of a control pipe, the dump, and both ends of so many pipes for output."""
+    opened += (end.detach() for end in socket.socketpair())
+    opened.append(os.memfd_create("dump") if hasattr(os, "memfd_create") else os.dup(2))
+    for _ in range(pipes):
+        opened += os.pipe2(os.O_CLOEXEC)
 
 
 def report_end(error: BaseException, dump: int) -> int:
@@ -209,7 +237,7 @@ def _become(role: str, control: int, outputs: list[int], others: Iterable[HasDes
     for ending in (signal.SIGTERM, signal.SIGHUP):
         stays = role == "broker" or ending in former.ignored
         signal.signal(ending, signal.SIG_IGN if stays else signal.SIG_DFL)
-    if role == "worker" and signal.SIGINT not in former.ignored:
+    if role != "broker" and signal.SIGINT not in former.ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     else:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

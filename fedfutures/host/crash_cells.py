@@ -9,6 +9,7 @@ a spool hold what the Worker has printed and not written yet.
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
 
 from ..wire.messages import MAX_COUNT, MAX_PIECE
 from .capture_ring import RING_BYTES, CaptureRing
@@ -30,9 +31,13 @@ def came_of(chunk: bytes, count: int, tail: bytes) -> int:
 
 
 class CrashCells:
-    """The shared memory, made before the fork. ``cells[PIECE]`` is 0 while no Future runs."""
+    """The shared memory, made before the fork. ``cells[PIECE]`` is 0 while no Future runs.
 
-    def __init__(self) -> None:
+    With `keep` it is not freed when it is closed: it is emptied, and `keep` has it for the next Worker.
+    """
+
+    def __init__(self, keep: Callable[[CrashCells], object] | None = None) -> None:
+        self._keep = keep
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
         self.cells = memoryview(self._memory).cast("Q")
         self.halves = [mmap.mmap(-1, SPOOL_BYTES) for _ in range(2)]
@@ -102,8 +107,20 @@ class CrashCells:
         return (rings[0].text(), rings[1].text()) if rings[0].is_of(piece, number) else None
 
     def close(self) -> None:
-        """Free the memory."""
+        """Free the memory, or keep it."""
+        if self._keep is not None:
+            for memory in (self._memory, *self.halves, *self.captures):
+                _empty(memory)
+            self._keep(self)
+            return
         self.cells.release()
         for memory in (*self.halves, *self.captures):
             memory.close()
         self._memory.close()
+
+
+def _empty(memory: mmap.mmap) -> None:
+    try:
+        memory.madvise(mmap.MADV_REMOVE)  # which gives the pages back; those that follow are zeros
+    except (AttributeError, OSError):
+        memory[:] = bytes(len(memory))

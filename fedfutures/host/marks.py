@@ -38,9 +38,7 @@ class Mark:
         """Return what marks this process as a Worker, and then runs `main`."""
 
         def run(*given: Any) -> None:
-            if self.number and _LIMIT is not None:
-                with contextlib.suppress(ValueError, OSError):
-                    resource.setrlimit(_LIMIT, (self.number - os.getpid(), self.number))
+            take_mark(self.number)
             main(*given)
 
         return run
@@ -63,6 +61,13 @@ class Mark:
         for pid in orphans():
             if pid not in known and (worker := worker_of(pid, self.number)) and worker not in known:
                 _kill(pid)
+
+
+def take_mark(number: int) -> None:
+    """Mark this process as a Worker, or as the template, of the host process with this number; 0: it marks none."""
+    if number and _LIMIT is not None:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(_LIMIT, (number - os.getpid(), number))
 
 
 def end_all(number: int) -> None:

@@ -16,12 +16,16 @@ class Processes:
     def __init__(self) -> None:
         self.children: dict[int, Child] = {}  # by pid
         self.brokers: dict[int, Child] = {}  # the same, by index
+        self._untold: set[int] = set()  # slots whose Worker is one too many and is not there yet
 
     def add(self, child: Child) -> None:
         """It was forked."""
         self.children[child.pid] = child
         if child.role == "broker":
             self.brokers[child.slot] = child
+        elif child.role == "worker" and child.slot in self._untold:
+            self._untold.discard(child.slot)
+            child.tell(WithdrawWorker())
 
     def pop(self, pid: int) -> Child:
         """It has ended."""
@@ -29,6 +33,10 @@ class Processes:
         if child.role == "broker":
             del self.brokers[child.slot]
         return child
+
+    def forget(self, slot: int) -> None:
+        """The Worker of a slot could not be forked."""
+        self._untold.discard(slot)
 
     def workers(self) -> list[Child]:
         """Return the Workers."""
@@ -59,9 +67,13 @@ class Processes:
             child.tell(action.frame)
 
     def withdraw(self, action: Withdraw) -> None:
-        """Tell a Worker to end, or that it need not."""
+        """Tell a Worker to end, or that it need not; one that is still to be forked is told then."""
         if (child := self.worker_of(action.slot)) is not None:
             child.tell(WithdrawWorker(action.stays))
+        elif action.stays:
+            self._untold.discard(action.slot)
+        else:
+            self._untold.add(action.slot)
 
     def kill_broker(self, action: KillBroker) -> None:
         """Kill a Broker."""

@@ -54,6 +54,7 @@ class Settings:
     memory_per_worker: int = 0  # how many bytes each may use, with all that it has started; 0: any number
     server: str = ""  # where the host server listens that says how many Workers this run has; "": all of them
     place: str = ""  # where the standing Federation is recorded; this host process starts its keeper again
+    template: bool = False  # Workers are forked from a process that has imported the program, where that is safe
 
     def count_workers(self, size: int, hosts: int) -> None:
         """Set the number of Workers of the whole Federation, and of hosts that have some."""

@@ -65,13 +65,8 @@ from .relay import Relay
 from .server_line import ServerLine, WatchesDoor
 from .settings import Settings
 from .shadowing import with_shadowed
-from .system import (
-    FormerState,
-    remove_tree,
-    sight_of,
-    stopped_itself,
-    wake_for_children,
-)
+from .system import FormerState, remove_tree, sight_of, stopped_itself, wake_for_children
+from .template import Template, TemplateMain
 from .tidier import start_tidier
 from .time_limits import TimeLimits
 
@@ -80,23 +75,20 @@ TIDY_SECONDS = 0.1
 
 
 class Supervisor:
-    """The loop around :class:`HostMachine`. `load_worker` imports what Workers run and returns their ``main``."""
+    """The loop around :class:`HostMachine`. `load_worker` imports what Workers and templates run, and returns that."""
 
     def __init__(
         self, settings: Settings, reader: FrameReader, former: FormerState,
-        broker_main: ChildMain, load_worker: Callable[[], ChildMain], watch: WatchesDoor | None = None,
+        broker_main: ChildMain, load_worker: Callable[[], tuple[ChildMain, TemplateMain]],
+        watch: WatchesDoor | None = None,
     ) -> None:  # fmt: skip
         self.settings, self.former = settings, former
         self.broker_main, self.load_worker = broker_main, load_worker
         self.worker_main: ChildMain | None = None
         self.machine = HostMachine(
-            settings.host,
-            0 if settings.server else settings.workers,
-            settings.brokers,
-            settings.life,
-            settings.neighbours,
-            settings.size,
-        )
+            settings.host, 0 if settings.server else settings.workers, settings.brokers, settings.life,
+            settings.neighbours, settings.size,
+        )  # fmt: skip
         self.looks = Looks(time.monotonic())
         self.leaving = Leaving(f"the host process of {settings.host} (pid {os.getpid()})")
         self.drain = Drain(settings.departure)
@@ -105,7 +97,7 @@ class Supervisor:
         self.ends = Ends(self.machine, self.time_limits.memory)
         self.hold = Hold(())
         found = self.hold.add_all(settings.directories, lasting=bool(settings.grace))
-        self.run_directory, self.shared_directory, self.disk_directory = found
+        self.run_directory, *_ = self.directories = (found[0], found[1], found[2])  # for files, shared memory, disk
         if settings.in_job:
             start_tidier(found)
         self.places = broker_places(settings.host, settings.brokers, self.run_directory)
@@ -120,6 +112,8 @@ class Supervisor:
         self.outputs = Outputs(self.poller, self._send)
         run, program = f"{settings.host}-{os.getpid()}-{os.urandom(4).hex()}", "".join(settings.argv[:1])
         self.server = ServerLine(settings.server, run, program, self.poller, watch)
+        fork = lambda role, main, name: self._fork(role, self.mark.marked(main), name, -1, 0)  # noqa: E731
+        self.template = Template(settings, self.poller, fork, self._start_worker, self._send)
         self.ending = False
         self.wake = wake_for_children()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for the program and for Futures that run
@@ -133,11 +127,12 @@ class Supervisor:
                 self._act(self.machine.link(self.places[child].dialled_by(parent)))
             self._act(self.machine.begin_brokers(time.monotonic()))
             self._send(self._ready())
-            self.worker_main = self.load_worker()
+            self.worker_main, template_main = self.load_worker()
             self.settings = with_shadowed(self.settings)
             gc.freeze()
+            self.template.begin(template_main, self._fork_from_template)
             self._act(self.machine.begin())
-            remove_abandoned([*map(os.path.dirname, self._directories()), *usual_places()])
+            remove_abandoned([*map(os.path.dirname, self.directories), *usual_places()])
             self.poller.register(self.wake, select.POLLIN)
             self._on_frames(early)
             while not (self.ending or self.launching_side.has_ended):
@@ -148,10 +143,7 @@ class Supervisor:
     def _ready(self) -> HostReady:
         """Return the facts of this host."""
         places = [[place.name, place.main, place.meta, place.subscriber, place.key] for place in self.places]
-        return HostReady(*self._directories(), os.getpid(), list(sys.version_info[:3]), places, mark=self.mark.number)
-
-    def _directories(self) -> tuple[str, str, str]:
-        return self.run_directory, self.shared_directory, self.disk_directory
+        return HostReady(*self.directories, os.getpid(), list(sys.version_info[:3]), places, mark=self.mark.number)
 
     # -- children ----------------------------------------------------------------------------------------------------
 
@@ -165,8 +157,23 @@ class Supervisor:
         try:
             self._fork("worker", self.mark.marked(self.worker_main), action.name, slot, broker)
         except OSError as error:
-            now, why = time.monotonic(), limits.reached(error) or str(error)
-            self._act(self.machine.on_worker_not_started(slot, why, now, others_ready=self.forked.have_ready_workers()))
+            self._on_worker_not_started(slot, error)
+
+    def _on_worker_not_started(self, slot: int, error: OSError) -> None:
+        self.forked.forget(slot)
+        now, why = time.monotonic(), limits.reached(error) or str(error)
+        self._act(self.machine.on_worker_not_started(slot, why, now, others_ready=self.forked.have_ready_workers()))
+
+    def _fork_from_template(self, action: Start) -> bool:
+        """Have the template fork a Worker; return whether it has answered."""
+        facts = facts_of(self._ready(), self.machine.broker_of(action.slot)) | {"slot": action.slot}
+        settings = self._settings_now()
+        try:
+            child = self.template.fork_worker(action, facts, settings.workers, settings.size)
+        except OSError as error:
+            self._on_worker_not_started(action.slot, error)
+            return True
+        return child is not None and self._add(child) is child
 
     def _start_broker(self, action: StartBroker) -> None:
         index, name = action.broker, self.places[action.broker].name
@@ -179,15 +186,22 @@ class Supervisor:
         if action.after:
             self._send(BrokerRestarted(name, action.after))
 
-    def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> None:
+    def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> Child:
         facts = facts_of(self._ready(), broker) | {"slot": slot}
         others: list[HasDescriptors] = [*self.forked.children.values(), self.hold, self.connector, self.server]
-        settings = self.settings
-        if not settings.server:  # else it says how many there may be at most
-            settings = replace(settings, workers=self.machine.workers, size=self.machine.size)
-        child = fork_child(role, main, name, slot, settings, facts, others, self.former, self.poller)
+        settings, former = self._settings_now(), self.former
+        return self._add(fork_child(role, main, name, slot, settings, facts, others, former, self.poller))
+
+    def _settings_now(self) -> Settings:
+        """Return the settings with the numbers of Workers that there are now."""
+        if self.settings.server:  # which says how many there may be at most
+            return self.settings
+        return replace(self.settings, workers=self.machine.workers, size=self.machine.size)
+
+    def _add(self, child: Child) -> Child:
         self.forked.add(child)
         self.outputs.add(child)
+        return child
 
     def _suspend(self, action: Suspend) -> None:
         if (child := self.forked.worker_of(action.slot)) is not None:
@@ -220,7 +234,9 @@ class Supervisor:
         if child is None:
             return
         now, of_a_worker = time.monotonic(), child.role == "worker"
-        if of_a_worker and is_stopped:
+        if child.role == "template":
+            self.template.on_stopped()
+        elif of_a_worker and is_stopped:
             child.note_stop(itself=stopped_itself(child.pid))
             self.machine.on_worker_stopped(child.slot, now)
         elif of_a_worker:
@@ -237,6 +253,8 @@ class Supervisor:
             os.killpg(child.pid, signal.SIGKILL)  # what it started goes with it
         if child.role == "worker":
             self._on_worker_ended(child, code, most)
+        elif child.role == "template":
+            self.template.on_ended(code, is_ending=self.ending)
         elif not self.ending:
             self._act(self.machine.on_broker_ended(child.slot, code, time.monotonic(), child.limit_met(code)))
         child.close()
@@ -254,7 +272,8 @@ class Supervisor:
 
     def _wait(self) -> None:
         parts = (
-            self.machine, self.looks, self.leaving, self.drain, self.launching_side, self.time_limits, self.server
+            self.machine, self.looks, self.leaving, self.drain, self.launching_side, self.time_limits, self.server,
+            self.template,
         )  # fmt: skip
         times = [part.next_deadline() for part in parts]
         deadlines = [at for at in (*times, self.outputs.deadline()) if at is not None]
@@ -266,6 +285,7 @@ class Supervisor:
         self.outputs.tick(now)
         if not self.ending:
             self._act(self.machine.tick(now))
+            self.template.tick(now)
             self._act(self.time_limits.tick(self.forked.workers(), now))
             if self.looks.is_due(now):
                 self._act(self.machine.on_seen({child.slot: sight_of(child.pid) for child in self.forked.workers()}))
@@ -314,8 +334,7 @@ class Supervisor:
                 actions = self.control.on_frame(frame)
             except Exception as error:  # an address or a path that the system does not take, for instance
                 text = f"host {self.settings.host} could not do what {type(frame).__name__} says: {error!r}"
-                self._send(Notice(text))
-                continue
+                actions = [Say(text)]
             self._act(actions)
         self.ending = self.ending or self.control.has_ended
         self._pace_output()
@@ -327,8 +346,7 @@ class Supervisor:
                 self._send(frame)
                 self.ending = True
             elif isinstance(frame, ResizeHost):
-                workers = min(frame.workers, self.settings.workers)
-                self._act(self.machine.resize(workers))
+                self._act(self.machine.resize(min(frame.workers, self.settings.workers)))
 
     def _serve_child(self, descriptor: int, events: int) -> None:
         """Read the output or the control pipe of a child, and send it what did not fit before."""
@@ -338,6 +356,7 @@ class Supervisor:
                 return
             if descriptor == child.control:
                 for frame in child.serve(events):
+                    self.template.on_frame(child, frame)
                     self._act(self.control.on_broker_frame(child.name, frame))
                 return
 
@@ -377,7 +396,7 @@ class Supervisor:
             self.hold.remove_if_last(TIDY_SECONDS)
 
     def _remove_directories(self) -> None:
-        for directory in self._directories():
+        for directory in self.directories:
             remove_tree(directory)
 
     def _end_children(self) -> None:
@@ -391,7 +410,7 @@ class Supervisor:
 
 
 _ACTIONS: dict[type[Action], Callable[[Supervisor, Any], None]] = {
-    Start: Supervisor._start_worker,
+    Start: lambda supervisor, action: supervisor.template.start_worker(action),
     StartBroker: Supervisor._start_broker,
     Withdraw: lambda supervisor, action: supervisor.forked.withdraw(action),
     Tell: lambda supervisor, action: supervisor.forked.tell_broker(action),

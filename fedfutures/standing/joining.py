@@ -320,7 +320,7 @@ def joined_handle(
     count = min(workers or slots, slots)
     settings = replace(
         settings, host=status.host, workers=count, size=count, server=status.door, place=place.path,
-        threads=max(1, processors() // slots),
+        threads=max(1, processors() // slots), template=True,
     )  # fmt: skip
     start = starter(place, status.door, command_here(settings, python), python)
     return HostHandle(settings, python=python, pass_fds=settings.descriptors, start=start)

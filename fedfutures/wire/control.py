@@ -385,6 +385,33 @@ class NoWorkersLeft:
     reason: Text
 
 
+@dataclass(slots=True)
+class TemplateReady:
+    """Template to host process: I have imported the program; fork Workers from me, or, if that is unsafe, I end."""
+
+    unsafe: Text = ""  # why, if it is
+
+
+@dataclass(slots=True)
+class ForkWorker:
+    """From the host process to its template: fork this Worker, whose descriptors come along, or say why not."""
+
+    name: str
+    facts: dict[str, Any]  # of the host and the Broker
+    box: int  # which of the crash cells that were made before the template
+    workers: int  # of this host
+    size: int  # Workers of the whole Federation
+
+
+@dataclass(slots=True)
+class WorkerForked:
+    """Worker to host process, by the socket of the template: I have become your child."""
+
+    name: str
+    pid: int
+    why: Text = ""  # there is no such Worker, for this reason
+
+
 ControlFrame = (
     Probe | BeginHost | DialBroker | RelayBroker | AcceptBroker | HoldOutput | Heartbeat | EndRun | ProbeReply
     | HostReady | BrokerRestarted | BrokerGivenUp | WorkerOutput | WorkerEnded | BrokerBound | BrokerAccepts | LinkState
@@ -392,7 +419,7 @@ ControlFrame = (
     | Notice | StartRefused | NoWorkersLeft | HostProcessGone | WorkerStopped | WorkerContinued | TryPorts
     | HostLeaves | RunPlanned | KeepNote | StandInWanted | EndWorker | ResizeHost | WorkersWanted | RunReport
     | StatusWanted | ServerStatus | StartHost | HostStarted | HostProcessEnded | BeginServer | EndServer
-    | WithdrawWorker | FederationSize
+    | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

@@ -44,8 +44,8 @@ _SHAREABLE: tuple[Any, ...] = (
 class Isolation:
     """The base of a Worker, and how items of a slice are run from it. `copies` makes those of arguments."""
 
-    def __init__(self, copies: Copies) -> None:
-        self.state = ProcessState()
+    def __init__(self, copies: Copies, state: ProcessState | None = None) -> None:
+        self.state = state or ProcessState()
         self.base = contextvars.Context()
         self.fresh: Callable[[], contextvars.Context] = self.base.copy
         self._changeable: list[contextvars.ContextVar[Any]] = []  # whose values are changed in place

@@ -226,6 +226,10 @@ class Locks:
         if "multiprocessing.synchronize" in sys.modules:
             self.imported("multiprocessing.synchronize")
 
+    def begin(self) -> None:
+        """This process was forked from a template, and is a Worker."""
+        self._is_fork = False
+
     def _forked(self) -> None:
         """In a process that a Future has forked nobody is suspended: it has no Worker."""
         self._is_fork = True
@@ -343,7 +347,7 @@ class Locks:
                 self._suspend(lock, deadline)
 
     def _is_main(self) -> bool:
-        return not self._is_fork and self._suspends.is_main_thread()
+        return not self._is_fork and self._suspends is not None and self._suspends.is_main_thread()
 
     def _seconds_in_place(self, lock: Any) -> float:
         """How long a lock is waited for without looking who holds it; -1 for ever."""

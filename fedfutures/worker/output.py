@@ -131,6 +131,16 @@ class Spool(io.BufferedIOBase):
         self._append = self._halves[0].write
         vars(self).pop("flush", None)
 
+    def write_at_once(self) -> None:
+        """In a template: whatever is printed is written, and no thread helps."""
+        self._burst = _NEVER
+
+    def adopt(self, halves: list[mmap.mmap], cells: Any) -> None:
+        """In a Worker that was forked from a template: these are its memory and its cells."""
+        self._halves, self._cells, self._active = halves, cells, 0
+        self._append = halves[0].write
+        self._lines, self._burst, self._began = 0, LINES_AT_ONCE, 0.0
+
 
 class Output(io.TextIOWrapper):
     """Standard output; ``flush`` is a word of the user's."""
@@ -140,15 +150,16 @@ class Output(io.TextIOWrapper):
         self.buffer.write_out()  # type: ignore[attr-defined]
 
 
-def open_streams(unbuffered: bool, box: CrashCells) -> None:
-    """Open the standard streams of this process; `unbuffered` is ``python -u``."""
+def open_streams(unbuffered: bool, box: CrashCells) -> Spool | None:
+    """Open the standard streams of this process, and return the spool; `unbuffered`, ``python -u``, has none."""
     sys.stderr = _at_once(2)
     if unbuffered:
         sys.stdout = _at_once(1)
-        return
+        return None
     spool = Spool(1, box.halves, box.cells)
     sys.stdout = Output(spool, "utf-8", "backslashreplace", line_buffering=True)
     os.register_at_fork(before=spool.write_out, after_in_child=spool.forked)
+    return spool
 
 
 def _at_once(number: int) -> io.TextIOWrapper:

@@ -6,7 +6,6 @@ in the process, directory and environment for instance, becomes the state in whi
 
 from __future__ import annotations
 
-import importlib._bootstrap_external as external
 import io
 import re
 import sys
@@ -29,13 +28,14 @@ from ..wire.captured import may_be_written
 from . import current, interrupts
 from .deferred import defer_outcomes
 from .descriptors import Descriptors
+from .ground import Ground
 from .importing import Answers, OriginFinder, OriginLoader
 from .initializing import unpack
 from .interrupts import is_of_futures
 from .leaving import Departure
 from .process_parts import Values
 from .process_state import merged
-from .program import import_program, install_empty
+from .program import install_empty
 from .slices import OfItems, Slice
 from .worker import Worker
 
@@ -47,8 +47,8 @@ _NO_ATTRIBUTE = re.compile(r"Can't get (?:local )?(?:attribute|object) '?([\w.<>
 class Preparation:
     """Prepares one Worker."""
 
-    def __init__(self, settings: Settings, worker: Worker) -> None:
-        self._settings, self._worker = settings, worker
+    def __init__(self, settings: Settings, worker: Worker, ground: Ground) -> None:
+        self._settings, self._worker, self._ground = settings, worker, ground
         driver, payloads = worker.driver, worker.payloads
         self._answers = Answers(driver, worker.submissions, payloads, worker.files, settings.host)
         self._asked: set[bytes] = set()
@@ -75,9 +75,9 @@ class Preparation:
             worker.duties.take_more(False)
             worker.driver.step(NOT_READY)
             worker.start()
-        worker.state.watch()
-        worker.locks.install()
-        self._watch_imports()
+        self._ground.watch()
+        self._ground.run_imports_by(self._around)
+        OriginLoader.run_by(self._around)
         self._import_program(finder)
         Departure(worker.driver, worker.calls, worker.cells, worker.end, settings.departure).attend()
         if settings.initializer is not None:
@@ -95,13 +95,13 @@ class Preparation:
         if self._settings.program is None:
             install_empty()
             return
-        current.become(self._worker)  # an Executor that the program makes at its top level joins this Federation
-        try:
-            import_program(*self._settings.program, finder)
-        except BaseException as error:
-            self._namespaces.note_failure(MAIN, error)
-        finally:
+        ground = self._ground
+        if not ground.has_program:
+            current.become(self._worker)  # an Executor that the program makes at its top level joins this Federation
+            ground.import_program(*self._settings.program, finder)
             current.become(None)
+        if ground.failure is not None:
+            self._namespaces.note_failure(MAIN, ground.failure)
 
     def _initialize(self, body: bytes) -> None:
         namespaces = self._namespaces
@@ -124,18 +124,8 @@ class Preparation:
 
     # -- imports -----------------------------------------------------------------------------------------------------
 
-    def _watch_imports(self) -> None:
-        """Keep what modules set in their process when they are imported, be it in the middle of a Future."""
-        plain = external._LoaderBasics.exec_module  # type: ignore[attr-defined]
-
-        def exec_module(loader: Any, module: types.ModuleType) -> None:
-            self._around(lambda module: plain(loader, module), module)
-            self._worker.locks.imported(module.__name__)
-
-        external._LoaderBasics.exec_module = exec_module  # type: ignore[attr-defined]
-        OriginLoader.run_by(self._around)
-
     def _around(self, run: Callable[[types.ModuleType], object], module: types.ModuleType) -> None:
+        """Keep what a module sets in its process when it is imported, be it in the middle of a Future."""
         worker = self._worker
         if not worker.runners.is_main_thread() or not worker.state.base:
             run(module)

@@ -24,7 +24,8 @@ from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
 from . import capture, children, current, failing, forked, inheriting, slices
-from .output import open_streams
+from .ground import Ground
+from .output import Spool, open_streams
 from .preparing import Preparation
 from .worker import Worker
 
@@ -36,25 +37,30 @@ THREAD_VARIABLES = (
 
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: CrashCells, dump: int) -> None:
     """Run a Worker in this, just forked, process."""
-    name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
     faulthandler.enable(dump, all_threads=False)
     _give_devices(facts["slot"], settings.workers)
-    _prepare_environment(settings, box)
+    prepare(settings, box)
+    run(settings, facts, name, control, box, Ground())
+
+
+def run(
+    settings: Settings, facts: dict[str, Any], name: str, control: int, box: CrashCells, ground: Ground
+) -> None:  # fmt: skip
+    """Run a Worker in this process, which is prepared."""
+    name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
+    current.be_worker(name, settings.host, has_files=not settings.code)
+    capture.share(box.captures)
     segments = Segments(facts["shared"], name, disk=facts["disk"], host=settings.host)
     payloads = Payloads(segments, None if settings.seal is None else Seal(settings.seal))
     owner = context()
     worker = Worker(
         owner, facts, name, payloads, settings.size,
-        cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child,
+        cells=box.cells, control=control, max_tasks=settings.max_tasks_per_child, ground=ground,
     )  # fmt: skip
     worker.submissions.retrier.other_hosts.know(settings.hosts)
     slices.OfItems.run_among(settings.hosts)
-    current.be_worker(name, settings.host, has_files=not settings.code)
-    code_objects.reads_no_files = settings.code
-    failing.replace_breakpoint()
-    adopt_authkey(settings.authkey)
-    inheriting.attend()
-    Preparation(settings, worker).run()
+    was_imported = ground.has_program
+    Preparation(settings, worker, ground).run()
     if settings.memory_per_worker:
         box.cells[READY_BYTES] = used_by(os.getpid())
         worker.surroundings.show_waits()
@@ -66,7 +72,8 @@ def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box
         box.cells[READY] = 1
     if settings.profile:
         _profile(worker, settings.profile, name)
-    gc.unfreeze()
+    if not was_imported:
+        gc.unfreeze()
     gc.freeze()
     if not settings.code:
         worker.start()
@@ -84,7 +91,8 @@ def _give_devices(slot: int, workers: int) -> None:
         os.environ.update(devices.environment_of(os.environ, slot, workers, amd=amd))
 
 
-def _prepare_environment(settings: Settings, box: CrashCells) -> None:
+def prepare(settings: Settings, box: CrashCells) -> Spool | None:
+    """Make this process one in which the program can be imported; return what is below its standard output."""
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, str(settings.threads))
     if settings.directory is not None:
@@ -104,9 +112,13 @@ def _prepare_environment(settings: Settings, box: CrashCells) -> None:
         sys.path[:] = settings.path or sys.path
     make_room(settings.shadowed)
     sys.argv[:] = settings.argv or [""]
-    open_streams(settings.unbuffered, box)
-    capture.share(box.captures)
+    spool = open_streams(settings.unbuffered, box)
     threading.current_thread().name = "MainThread"
+    code_objects.reads_no_files = settings.code
+    failing.replace_breakpoint()
+    adopt_authkey(settings.authkey)
+    inheriting.attend()
+    return spool
 
 
 def _profile(worker: Worker, directory: str, name: str) -> None:

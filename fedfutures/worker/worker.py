@@ -19,9 +19,9 @@ from ..wire.payload import Payloads
 from .calls import Calls
 from .duties import WorkerDuties
 from .files import Files
+from .ground import Ground
 from .isolation import Isolation
 from .local_calls import LocalCalls
-from .locks import Locks
 from .loop import Loop
 from .nesting import Nesting
 from .node import Node
@@ -41,14 +41,15 @@ class Worker(Node):
 
     def __init__(
         self, owner: Any, facts: dict[str, Any], name: str, payloads: Payloads, size: int, *, cells: Any, control: int,
-        max_tasks: int | None = None,
+        max_tasks: int | None = None, ground: Ground | None = None,
     ) -> None:  # fmt: skip
         super().__init__(owner, facts, name, "worker", payloads, size)
         driver, submissions = self.driver, self.submissions
         self.cells = cells
         self.at_end: list[Callable[[], object]] = []
         self.local = Copies(payloads)  # of what stays here
-        self.isolation = Isolation(self.local)
+        ground = ground or Ground()
+        self.isolation = Isolation(self.local, ground.state)
         self.state = self.isolation.state
         self.runners = runners = Runners(driver.wake)
         turns, namespaces = Turns(cells, self.state), Namespaces(_fetch_nothing, payloads.load_with)
@@ -57,7 +58,7 @@ class Worker(Node):
         )
         pump = Pump(driver, runners)
         self.calls = calls = Calls(driver, payloads, self.local, surroundings, runners, pump, max_tasks)
-        self.locks = locks = Locks()
+        self.locks = locks = ground.locks
         others = OtherThreads(turns, surroundings, submissions, locks, driver.times, calls.run_call)
         orders = Orders(driver, calls, submissions, cells, control, self.end)
         self.duties = WorkerDuties(driver, submissions, surroundings, runners, locks, others, calls, orders)

@@ -100,3 +100,28 @@ def test_signals(family: Family) -> None:
     mine.kill_worker(KillWorker(1))
     mine.kill_worker(KillWorker(7))
     assert [family.end(child.pid)[0] for child in (first, second)] == [-signal.SIGABRT, -signal.SIGKILL]
+
+
+def test_a_worker_that_is_not_there_yet_is_told_as_soon_as_it_is(family: Family) -> None:
+    mine = family.processes
+    for slot in (2, 3, 4):
+        mine.withdraw(Withdraw(slot))
+    mine.withdraw(Withdraw(3, stays=True))
+    mine.forget(4)
+    told = []
+    for slot in (2, 3, 4):
+        child = fork_child(
+            "worker",
+            keeps,
+            f"h.{slot}",
+            slot,
+            Settings("h", 2, 2),
+            {},
+            list(mine.children.values()),
+            FORMER,
+            family.poller,
+        )
+        mine.add(child)
+        child.hang_up()
+        told.append(family.end(child.pid)[1])
+    assert told == [[WithdrawWorker()], [], []]

@@ -19,15 +19,18 @@ import os, sys
 from fedfutures.host.settings import Settings
 from fedfutures.wire.payload import Payloads
 from fedfutures.worker import driver
+from fedfutures.worker.ground import Ground
 from fedfutures.worker.preparing import Preparation
 from fedfutures.worker.worker import Worker
 from tests.worker.benches import Wire
 driver.MainDealer = driver.MetaSubscriber = Wire
 os.environ["BEFORE"] = "1"
-worker = Worker(None, {"main": "", "meta": "", "shared": ""}, "w", Payloads(), 1, cells=[0] * 24, control=os.pipe()[0])
+ground = Ground()
+places = {"main": "", "meta": "", "shared": ""}
+worker = Worker(None, places, "w", Payloads(), 1, cells=[0] * 24, control=os.pipe()[0], ground=ground)
 
 def prepare(**settings):
-    Preparation(Settings("h", 1, 1, **settings), worker).run()
+    Preparation(Settings("h", 1, 1, **settings), worker, ground).run()
 """
 
 
