@@ -56,6 +56,15 @@ from .door import (
 from .door import (
     WorkersWanted as WorkersWanted,
 )
+from .forks import (
+    ForkWorker as ForkWorker,
+)
+from .forks import (
+    TemplateReady as TemplateReady,
+)
+from .forks import (
+    WorkerForked as WorkerForked,
+)
 
 
 @dataclass(slots=True)
@@ -383,33 +392,6 @@ class NoWorkersLeft:
     """Connector to Origin: the last host with Workers is given up. Host process to launching side: this host ends."""
 
     reason: Text
-
-
-@dataclass(slots=True)
-class TemplateReady:
-    """Template to host process: I have imported the program; fork Workers from me, or, if that is unsafe, I end."""
-
-    unsafe: Text = ""  # why, if it is
-
-
-@dataclass(slots=True)
-class ForkWorker:
-    """From the host process to its template: fork this Worker, whose descriptors come along, or say why not."""
-
-    name: str
-    facts: dict[str, Any]  # of the host and the Broker
-    box: int  # which of the crash cells that were made before the template
-    workers: int  # of this host
-    size: int  # Workers of the whole Federation
-
-
-@dataclass(slots=True)
-class WorkerForked:
-    """Worker to host process, by the socket of the template: I have become your child."""
-
-    name: str
-    pid: int
-    why: Text = ""  # there is no such Worker, for this reason
 
 
 ControlFrame = (
