@@ -14,6 +14,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, 
 from concurrent.futures import TimeoutError as TimeoutError
 from typing import TYPE_CHECKING, Any
 
+from ..errors import NotSupportedHere
 from ..program.postponing import deliver, pending
 from ..worker import current
 from ..worker.call_terms import CallTerms
@@ -24,6 +25,7 @@ from ..worker.slices import Arguments
 from . import ends, reduction
 from .advice import advice
 from .caller import Caller, Face, P, Seed, T, starred, typed_as
+from .checks import check_workers
 from .groups import Group, GroupStatistics, named
 from .mapping import MapOptions, mapped
 from .node import AnyNode
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "Arguments", "CallOptions", "CancelledError", "Future",
     "Group", "GroupStatistics", "Retries", "TimeoutError", "as_completed", "group", "map", "mapReduce", "mapScan",
-    "map_as_completed", "map_reduce", "map_scan", "options", "rng", "shutdown", "starmap", "submit", "wait",
+    "map_as_completed", "map_reduce", "map_scan", "options", "resize", "rng", "shutdown", "starmap", "submit", "wait",
 ]  # fmt: skip
 
 logger = logging.getLogger("fedfutures")
@@ -233,6 +235,25 @@ def map_scan(
 
 
 mapReduce, mapScan = map_reduce, map_scan
+
+
+def resize(workers: int) -> int:
+    """Have so many Workers from now on in a launched program, and return that number: see :meth:`Executor.resize`.
+
+    Run by plain ``python``, a program has none, and goes on as it was.
+
+    Raises :class:`~fedfutures.errors.NotSupportedHere` in a Future, and what :meth:`Executor.resize` raises.
+
+    >>> resize(16)
+    1
+    """
+    change = current.resize
+    if change is not None:
+        return change(workers)
+    check_workers(workers)
+    if not current.is_origin:
+        raise NotSupportedHere("the program changes the number of Workers; a Future cannot")
+    return 1
 
 
 def shutdown(wait: bool = True, *, cancel_futures: bool = False) -> None:

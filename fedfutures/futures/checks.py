@@ -21,6 +21,9 @@ def refuse(unknown: dict[str, Any], mp_context: Any) -> None:
         )
 
 
+WORKERS_AT_MOST = 1 << 16
+
+
 def check_arguments(
     max_workers: int | None, initializer: Any, max_tasks_per_child: int | None, brokers: int, mode: str
 ) -> None:  # fmt: skip
@@ -44,6 +47,17 @@ def check_arguments(
         raise ValueError(f"brokers must be at most as many as Workers: {brokers} for {workers}")
     if mode not in ("parallel", "serial"):
         raise ValueError(f"mode must be 'parallel' or 'serial', not {mode!r}")
+
+
+def check_workers(workers: Any) -> None:
+    """Raise TypeError or ValueError for what is no number of Workers.
+
+    >>> check_workers(4)
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int):
+        raise TypeError(f"the number of Workers must be an integer, not {shown(workers)}")
+    if not 1 <= workers <= WORKERS_AT_MOST:
+        raise ValueError(f"the number of Workers must be from 1 to {WORKERS_AT_MOST}, not {workers}")
 
 
 def host_names(hosts: Any) -> tuple[str, ...]:

@@ -7,18 +7,12 @@ import concurrent.futures
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from os import PathLike
-from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import NotSupportedHere, StartFailed
-from ..host import starting
-from ..host.handle import HostHandle
+from ..errors import NotSupportedHere
 from ..host.here import program_here, settings_here
 from ..host.hosts import Hosts
-from ..host.room import available_memory, refusal, warn_of_limit
-from ..host.settings import Settings
 from ..host.system import processors
 from ..host.walltime import checked_times, walltime_here
 from ..program import postponing, safe_points
@@ -31,6 +25,7 @@ from . import ends
 from .caller import Caller, Face, P, T
 from .checks import check_arguments, host_names, refuse
 from .groups import Group, named
+from .handles import joined, started
 from .mapping import MapOptions, mapped
 from .options import CallOptions, in_seeded
 from .override import Override
@@ -220,6 +215,27 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             self._ready()
         return int(self._node.size) if self._federation is None else self._federation.size
 
+    def resize(self, workers: int) -> int:
+        """Have so many Workers from now on, and return that number; what is submitted and runs goes on.
+
+        New Workers start at once. One that is too many finishes what it runs, however long that takes, and gives the
+        rest to others. With `hosts`, the Workers are divided as at first, among the hosts that had some then. In a
+        standing Federation this is how many Workers the Executor takes at most.
+
+        Raises ``TypeError`` and ``ValueError`` for what is no such number, :class:`~fedfutures.errors.StartFailed`
+        where there is not enough memory, ``RuntimeError`` after shutdown, and
+        :class:`~fedfutures.errors.NotSupportedHere` in an Executor without Workers of its own.
+
+        >>> with Executor(2) as executor:  # doctest: +SKIP
+        ...     executor.resize(16)
+        16
+        """
+        if self._federation is None:
+            raise NotSupportedHere("this Executor has no Workers of its own; of a launched program: futures.resize(n)")
+        if self._shutdown:
+            raise RuntimeError("cannot resize after shutdown")
+        return self._federation.resize(workers)
+
     _max_workers = num_workers
     """The name that programs written for ``ProcessPoolExecutor`` read."""
 
@@ -381,32 +397,10 @@ def _started(
         from .output_files import FiledOutput
 
         files = FiledOutput(output)
-    handle = _start(settings, hosts, max_workers) if join is None else _joined(join, settings, max_workers)
+    handle = started(settings, hosts, max_workers) if join is None else joined(join, settings, max_workers)
     # Only now the rest is loaded, while the host process loads its own.
     from .federation import Federation
 
     return Federation(
         handle, prefix=False, initargs=initargs, walltime=walltime, output=files, pending_bytes=bounds[2]
     )  # fmt: skip
-
-
-def _joined(name: str, settings: Settings, workers: int | None) -> HostHandle:
-    from ..standing.joining import joined_handle
-
-    return joined_handle(name, settings, workers)
-
-
-def _start(settings: Settings, hosts: Hosts | None, workers: int | None) -> HostHandle:
-    if hosts is None:
-        if why := refusal(settings.workers, available_memory(), settings.host):
-            raise StartFailed(why)
-        warn_of_limit(settings)
-        return HostHandle(settings, pass_fds=settings.descriptors)
-    if settings.descriptors:
-        raise PicklingError(
-            "queues, pipes and values of multiprocessing in initargs reach Workers of this host alone; "
-            "with hosts= use a multiprocessing.Manager that listens on the network"
-        )
-    settings = replace(settings, verbosity=-1)
-    handle: HostHandle = starting.load_launcher().start_for_executor(hosts, settings, workers, settings.brokers)
-    return handle

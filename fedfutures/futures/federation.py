@@ -14,6 +14,7 @@ from typing import Any
 from .. import limits
 from ..errors import FederationLost, InitializerFailed, StartFailed, WalltimeReached
 from ..host.handle import Heard, HostEnded, HostGone, HostHandle
+from ..host.room import available_memory, refusal
 from ..host.walltime import Walltime
 from ..program import safe_points
 from ..program.process import ProcessChanges, adopt_authkey
@@ -34,6 +35,7 @@ from ..wire.segments import Segments
 from ..worker import current, inheriting, unasked
 from ..worker.origin import Origin
 from . import ends, nested, repeats
+from .checks import check_workers
 from .output_files import FiledOutput
 from .patience import Patience
 from .printing import RECORDS, Printer
@@ -182,6 +184,26 @@ class Federation:
         if self._origin is not None:
             self._origin.submissions.lose(error)
             self._origin.driver.wake()  # whoever waits in poll(): losing has just drained the sign of it
+
+    def resize(self, workers: int) -> int:
+        """Have so many Workers from now on, and return that number as soon as all hosts are told.
+
+        Raises ValueError, StartFailed where there is not enough memory, and RuntimeError after the end.
+        """
+        check_workers(workers)
+        origin = self.origin
+        with self._lock:
+            if self.is_closed:
+                raise RuntimeError("cannot resize after shutdown")
+            is_here = len(self._handle.hosts) == 1 and workers > self.size
+            if is_here and (why := refusal(workers, available_memory(), self._settings.host)):
+                raise StartFailed(why)
+            self._handle.resize(workers)
+            self.size = workers
+        with origin.driver.lock:
+            origin.submissions.resize(workers)
+        origin.driver.wake()
+        return workers
 
     def drain(self) -> None:
         """Wait until all that was submitted is done, and the calls of all maps are made.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..supervision.actions import Action, Tell
+from ..supervision.bounded_allotment import BoundedAllotment
 from ..supervision.contact import ParentLink
 from ..supervision.machine import HostMachine
 from ..supervision.wants import HostWants
@@ -31,16 +32,20 @@ from .relay import Relay
 
 
 class HostControl:
-    """Turns frames into actions of the machine. `send` sends a frame to the launching side."""
+    """Turns frames into actions of the machine. `send` sends a frame to the launching side.
+
+    most: how many Workers a run asks for that has joined a standing Federation, where the host server allots them.
+    """
 
     def __init__(
         self, machine: HostMachine, relay: Relay, send: Callable[[ControlFrame], None],
-        worker_named: Callable[[str], Child | None],
+        worker_named: Callable[[str], Child | None], most: int | None = None,
     ) -> None:  # fmt: skip
         self._machine, self._relay, self._send, self._worker_named = machine, relay, send, worker_named
+        self._allotment = None if most is None else BoundedAllotment(most)
         self._bound: dict[str, BrokerBound] = {}  # by Broker, the latest
         self._links: dict[tuple[str, str], LinkState] = {}  # by Broker and neighbour, the latest
-        self.wants = HostWants()
+        self._wants = HostWants()
         self.holds_output = False  # the program does not read: Workers' output waits in their pipes
         self.has_ended = False
 
@@ -55,7 +60,8 @@ class HostControl:
         if isinstance(frame, StreamFrame):
             self._relay.on_frame(frame, self._bound)
         elif isinstance(frame, ResizeHost):
-            return self._machine.resize(frame.workers, frame.size)
+            workers = frame.workers if self._allotment is None else self._allotment.ask_for(frame.workers)
+            return self._machine.resize(workers, frame.size)
         elif isinstance(frame, HoldOutput):
             self.holds_output = frame.hold
         elif isinstance(frame, EndRun):
@@ -67,7 +73,7 @@ class HostControl:
         if isinstance(frame, StandInWanted):
             return self._machine.on_stand_in_wanted(broker)
         if isinstance(frame, WorkersWanted):
-            self.wants.on_wanted(broker, frame.count)
+            self._wants.on_wanted(broker, frame.count)
             return []
         if isinstance(frame, EndWorker):
             if (child := self._worker_named(frame.worker)) is None:
@@ -83,6 +89,15 @@ class HostControl:
             self._links[broker, frame.neighbour] = frame
         self._send(frame)
         return []
+
+    @property
+    def wanted(self) -> int:
+        """How many Workers the Brokers of this host could use, and the program allows."""
+        return self._wants.total if self._allotment is None else min(self._wants.total, self._allotment.most)
+
+    def on_allotted(self, workers: int) -> list[Action]:
+        """The host server of a joined run allots so many Workers."""
+        return self._machine.resize(workers if self._allotment is None else self._allotment.allot(workers))
 
     def parent_link(self) -> ParentLink:
         """Return what is seen of the link from the Broker that dials this host."""

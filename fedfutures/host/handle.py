@@ -21,6 +21,7 @@ from ..wire.control import (
     HostTable,
     Notice,
     NoWorkersLeft,
+    ResizeHost,
     StartRefused,
 )  # fmt: skip
 from . import starting
@@ -80,6 +81,7 @@ class HostHandle:
         self.facts: dict[str, Any] = {}
         self._of_the_run: dict[str, Any] = {}  # more facts
         self._hold = Hold(())  # while it is held, no Broker of a host process that was killed removes what is used here
+        self._most = 0  # how many Workers this run asks for where a host server allots them; 0: as many as at first
         self._early: list[ControlFrame] = []
         self._threads: list[threading.Thread] = []
         self._host = KeptProcess(
@@ -98,6 +100,16 @@ class HostHandle:
     def tell(self, frame: ControlFrame) -> None:
         """Send a frame, from any thread; do nothing when the host process is gone."""
         self._host.tell(frame)
+
+    def resize(self, workers: int) -> None:
+        """Have so many Workers from now on, also where the host process is started again. Raises ValueError."""
+        if self.settings.server:
+            if workers > self.settings.workers:
+                raise ValueError(f"this program has joined for {self.settings.workers} Workers at most, not {workers}")
+            self._most = workers
+        else:
+            self._plan = replace(self._plan, workers=workers, size=workers)
+        self.tell(ResizeHost(workers, workers))
 
     def wait_ready(self) -> dict[str, Any]:
         """Wait for HostReady and return the host's facts; raise :class:`StartFailed`."""
@@ -173,7 +185,8 @@ class HostHandle:
     def _begin_again(self) -> list[ControlFrame]:
         """Return what a host process is told first that takes the place of another one."""
         directories = [self.facts[key] for key in ("run", "shared", "disk")] if self.facts else []
-        return [frame_of(replace(self._plan, directories=directories, life=self._host.restarts))]
+        begin: list[ControlFrame] = [frame_of(replace(self._plan, directories=directories, life=self._host.restarts))]
+        return [*begin, ResizeHost(self._most, self._most)] if self._most else begin
 
     def hang_up(self) -> None:
         """Tell the host process to end the run, without waiting."""

@@ -108,7 +108,8 @@ class Supervisor:
         self.launching_side = LaunchingSide(reader, contact, place, self.poller, lambda: self.control.parent_link())
         self.connector = ConnectorSide(self.run_directory, self.poller, None if settings.has_door else self._send)
         self.relay = Relay(self.run_directory, self.connector.send, self.poller)
-        self.control = HostControl(self.machine, self.relay, self.connector.send, self.forked.worker_named)
+        most = settings.workers if settings.server else None
+        self.control = HostControl(self.machine, self.relay, self.connector.send, self.forked.worker_named, most)
         self.outputs = Outputs(self.poller, self._send)
         run, program = f"{settings.host}-{os.getpid()}-{os.urandom(4).hex()}", "".join(settings.argv[:1])
         self.server = ServerLine(settings.server, run, program, self.poller, watch)
@@ -292,7 +293,7 @@ class Supervisor:
             if text := self.leaving.tick(now):
                 self._send(Notice(text))
             self._drain(now)
-            self._on_server_frames(self.server.report(self.control.wants.total, self.machine.living(), now))
+            self._on_server_frames(self.server.report(self.control.wanted, self.machine.living(), now))
 
     def _drain(self, now: float) -> None:
         """Leave the run if this process was told to: end the Workers in order, and then this host."""
@@ -333,8 +334,7 @@ class Supervisor:
             try:
                 actions = self.control.on_frame(frame)
             except Exception as error:  # an address or a path that the system does not take, for instance
-                text = f"host {self.settings.host} could not do what {type(frame).__name__} says: {error!r}"
-                actions = [Say(text)]
+                actions = [Say(f"host {self.settings.host} could not do what {type(frame).__name__} says: {error!r}")]
             self._act(actions)
         self.ending = self.ending or self.control.has_ended
         self._pace_output()
@@ -346,7 +346,7 @@ class Supervisor:
                 self._send(frame)
                 self.ending = True
             elif isinstance(frame, ResizeHost):
-                self._act(self.machine.resize(min(frame.workers, self.settings.workers)))
+                self._act(self.control.on_allotted(frame.workers))
 
     def _serve_child(self, descriptor: int, events: int) -> None:
         """Read the output or the control pipe of a child, and send it what did not fit before."""

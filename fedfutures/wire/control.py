@@ -394,6 +394,13 @@ class NoWorkersLeft:
     reason: Text
 
 
+@dataclass(slots=True)
+class ResizeRun:
+    """Origin to connector: the run is to have so many Workers, on all hosts together."""
+
+    workers: int
+
+
 ControlFrame = (
     Probe | BeginHost | DialBroker | RelayBroker | AcceptBroker | HoldOutput | Heartbeat | EndRun | ProbeReply
     | HostReady | BrokerRestarted | BrokerGivenUp | WorkerOutput | WorkerEnded | BrokerBound | BrokerAccepts | LinkState
@@ -401,7 +408,7 @@ ControlFrame = (
     | Notice | StartRefused | NoWorkersLeft | HostProcessGone | WorkerStopped | WorkerContinued | TryPorts
     | HostLeaves | RunPlanned | KeepNote | StandInWanted | EndWorker | ResizeHost | WorkersWanted | RunReport
     | StatusWanted | ServerStatus | StartHost | HostStarted | HostProcessEnded | BeginServer | EndServer
-    | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked
+    | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked | ResizeRun
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import NotSupportedHere
@@ -41,6 +42,16 @@ def become(other: Any) -> None:
     """From now on this process is that node; None: none."""
     global node
     node = other
+
+
+resize: Callable[[int], int] | None = None
+"""In a launched program: has so many Workers from now on."""
+
+
+def resize_by(function: Callable[[int], int]) -> None:
+    """From now on the number of Workers can be changed."""
+    global resize
+    resize = function
 
 
 unusual = False

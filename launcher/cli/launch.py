@@ -217,6 +217,7 @@ def run(
             handle, prefix=options.prefix, walltime=walltime, output=output, pending_bytes=options.pending_bytes
         )  # fmt: skip
         current.become(federation.origin)
+        current.resize_by(federation.resize)
         if options.checkpoint is not None:
             from fedfutures.futures import keeping
 

@@ -21,13 +21,14 @@ from fedfutures.wire.control import (
     KeepNote,
     Notice,
     NoWorkersLeft,
+    ResizeRun,
     RunPlanned,
     StartRefused,
 )
 
 from ..layout.assemble import Request
 from .life_signs import LifeSigns
-from .notes import Notes
+from .notes import WORKERS, Notes
 
 CONNECTOR = f"{__package__}.main"
 WHAT = "the connector, which keeps the ssh connections,"
@@ -63,6 +64,11 @@ class ConnectorHandle(HostHandle):
         """As that of :class:`HostHandle`; the answer names the hosts with Workers, and how many these are in all."""
         self._wait_for(self._connector, lambda: self._is_planned, self._resume)
         return super().wait_ready()
+
+    def resize(self, workers: int) -> None:
+        """As that of :class:`HostHandle`: the connector divides them among the hosts, and knows how."""
+        self._notes[WORKERS] = {"count": workers}
+        self._connector.tell(ResizeRun(workers))
 
     def _on_start(self, frame: ControlFrame) -> None:
         if isinstance(frame, RunPlanned) and not self._is_planned:

@@ -24,22 +24,23 @@ from typing import Any, get_args
 
 from fedfutures import failpoints, limits
 from fedfutures.errors import RemoteProtocolError
-from fedfutures.host import room
 from fedfutures.host.frame_line import FrameLine, read_first
-from fedfutures.host.system import disable_core_dumps, memory, name_process, raise_descriptor_limit
+from fedfutures.host.system import disable_core_dumps, name_process, raise_descriptor_limit
 from fedfutures.wire import control
 from fedfutures.wire.control import ControlFrame
 from fedfutures.wire.framing import FrameReader
 
 from ..layout.assemble import Assembly, Facts, Request, assemble, request_from
 from ..remote.links import Announcement, Links, Order
-from ..remote.preflight import HostReport, local_versions, reasons, table
+from ..remote.preflight import local_versions, reasons
 from ..remote.remote_host import HostState
 from ..remote.streams import Streams
 from .access import Ways
 from .local_line import LocalLine
 from .login import Login
 from .notes import Notes
+from .shares import shares_of
+from .telling import table_of, warnings_of
 
 HEARTBEAT_SECONDS = 5.0
 END_SECONDS = 1.8
@@ -160,6 +161,10 @@ class Connector:
             elif isinstance(frame, control.HostReady):
                 self._lose_streams(self.request.local.name)
                 self.local.come(frame.run)
+                self._resize(self.request.local.name)
+            elif isinstance(frame, control.ResizeRun):
+                self.notes.keep_workers(frame.workers)
+                self._resize(*(self.assembly.settings if self.assembly is not None else ()))
 
     def _hear_local(self, events: int) -> None:
         """Act on what this machine's host process says; a frame that it may not send is passed over."""
@@ -189,8 +194,9 @@ class Connector:
             self._note(text, important=True)
         if login.lost_now():
             self._lose_streams(login.name)
-        if login.given_up:
+        if login.given_up and not self.notes.is_gone(login.name):
             self.notes.keep_gone(login.name)
+            self._resize(*(self.assembly.settings if self.assembly is not None else ()))
         if login.given_up and not self._workers_left():
             reason = f"host {login.name} was the last one with Workers, and is given up"
             self.origin.send(control.NoWorkersLeft(reason))
@@ -239,8 +245,18 @@ class Connector:
         self.logins[host].on_ready(frame.run)
         self.notes.keep_directory(host, frame.run)
         self._do(self.links.on_back(host))
+        self._resize(host)
         if self.hushed:
             self._tell(host, control.HoldOutput(True))
+
+    def _resize(self, *hosts: str) -> None:
+        """Tell hosts how many Workers they are to have, if the program has asked for another number."""
+        if self.assembly is None or not self.notes.workers:
+            return
+        there = [name for name in self.assembly.settings if not self.notes.is_gone(name)]
+        for host, frame in shares_of(self.request, there, self.notes.workers).items():
+            if host in hosts:
+                self._tell(host, frame)
 
     def _on_given_up(self, host: str, frame: control.BrokerGivenUp | control.NoWorkersLeft) -> None:
         self._note(f"host {host} ends: {frame.reason}", important=True)
@@ -302,7 +318,9 @@ class Connector:
             return
         self.notes.keep_facts(working)
         self._show_table({name: settings.workers for name, settings in assembly.settings.items()})
-        self._warn_of_many(assembly)
+        if self.request.settings.verbosity >= 0:
+            for text in warnings_of(self.request, self.logins, assembly):
+                self._note(text, important=True)
         self._follow(assembly, working)
         for name, login in self.logins.items():
             login.begin(assembly.settings.get(name))
@@ -326,22 +344,7 @@ class Connector:
                 login.resume(assembly.settings[name], facts[name], directory, was_given_up=gone)
 
     def _show_table(self, workers: dict[str, int]) -> None:
-        reports = [login.report(workers.get(name, 0)) for name, login in self.logins.items()]
-        if self.request.local.count != 0:
-            here = dataclasses.replace(self.versions, processors=self.request.processors, memory=memory())
-            local = self.request.local.name
-            reports.insert(0, HostReport(local, workers.get(local, 0), hello=here, latency=0.0))
-        problems = any(report.problem is not None for report in reports)
-        self.origin.send(control.HostTable(table(reports, self.request.columns), problems))
-
-    def _warn_of_many(self, assembly: Assembly) -> None:
-        """Say where there are far more Workers than processors, or less memory than they may use."""
-        here = {"processors": self.request.processors, "memory": self.request.memory}
-        for name, settings in assembly.settings.items():
-            facts = self.logins[name].facts if name in self.logins else None
-            for text in room.warnings_of(settings, facts or here):
-                if self.request.settings.verbosity >= 0:
-                    self._note(text, important=True)
+        self.origin.send(table_of(self.request, self.versions, self.logins, workers))
 
     def _fail(self, text: str, code: int) -> None:
         self._show_table({})

@@ -13,6 +13,7 @@ from typing import Any
 from fedfutures.wire.control import BrokerBound, KeepNote
 
 FACTS = "facts"
+WORKERS = "workers"
 _HOST = "host "
 _BROKER = "broker "
 
@@ -37,6 +38,11 @@ class Notes:
         """Whether a host was given up, or has left."""
         return bool(self._kept.get(_HOST + host, {}).get("gone"))
 
+    @property
+    def workers(self) -> int:
+        """How many Workers the program has asked for since it began; 0: it has not."""
+        return int(self._kept.get(WORKERS, {}).get("count", 0))
+
     def places(self) -> list[BrokerBound]:
         """Where Brokers are reached, and their keys."""
         return [BrokerBound(**value) for name, value in self._kept.items() if name.startswith(_BROKER)]
@@ -53,6 +59,10 @@ class Notes:
     def keep_gone(self, host: str) -> None:
         """A host was given up, or has left."""
         self._keep(_HOST + host, {"gone": True})
+
+    def keep_workers(self, count: int) -> None:
+        """The program has asked for so many Workers."""
+        self._keep(WORKERS, {"count": count})
 
     def keep_place(self, frame: BrokerBound) -> None:
         """A Broker is reached there, with this key."""

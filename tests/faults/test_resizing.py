@@ -7,15 +7,17 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from launching import eventually
+from launching import eventually, launch, write
 from started import overheard
 
 import fedfutures
 from fedfutures import futures
+from fedfutures.errors import NotSupportedHere, StartFailed
 from fedfutures.wire.control import ResizeHost, WorkerEnded
 
 pytestmark = pytest.mark.host
@@ -203,3 +205,87 @@ def test_several_brokers_share_them() -> None:
 def _pid(number: int) -> int:
     time.sleep(0.01)
     return os.getpid()
+
+
+def test_a_program_asks_for_more_and_fewer(run: Run, tmp_path: Path) -> None:
+    path, executor = tmp_path / "noted", run.executor
+    given = [executor.submit(note, number, str(path), 0.01) for number in range(400)]
+    for workers in (16, 2, 16, 2):
+        assert executor.resize(workers) == workers == executor.num_workers
+        assert run.has(workers)
+        assert f"{workers} Workers" in repr(executor)
+    assert [future.result(SECONDS) for future in given] == list(range(400))
+    assert noted(path) == dict.fromkeys(range(400), 1)
+    assert eventually(lambda: executor.submit(size).result(SECONDS) == 2, SECONDS)
+    assert run.ended() == []
+
+
+def test_a_host_process_that_is_started_again_has_the_number_asked_for(run: Run) -> None:
+    run.executor.resize(5)
+    assert run.has(5)
+    os.kill(run.handle.facts["pid"], signal.SIGKILL)
+    assert run.executor.submit(size).result(SECONDS) == 5
+    assert run.has(5)
+
+
+def test_several_threads_ask_at_once(run: Run) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(run.executor.resize, range(1, 9)))
+    assert run.has(run.executor.num_workers)
+
+
+@pytest.mark.parametrize("workers", [0, -1, (1 << 16) + 1])
+def test_what_is_no_number_of_workers(run: Run, workers: int) -> None:
+    with pytest.raises(ValueError, match=f"must be from 1 to 65536, not {workers}"):
+        run.executor.resize(workers)
+
+
+@pytest.mark.parametrize("workers", [True, 2.0, "2", None])
+def test_what_is_no_integer(run: Run, workers: Any) -> None:
+    with pytest.raises(TypeError, match="must be an integer"):
+        run.executor.resize(workers)
+
+
+def test_more_than_memory_allows(run: Run) -> None:
+    with pytest.raises(StartFailed):
+        run.executor.resize(1 << 16)
+    assert run.executor.num_workers == 2
+
+
+def test_after_the_end(run: Run) -> None:
+    run.executor.shutdown()
+    with pytest.raises(RuntimeError, match="cannot resize after shutdown"):
+        run.executor.resize(3)
+
+
+def test_who_has_no_workers_of_its_own() -> None:
+    with fedfutures.Executor(mode="serial") as executor, pytest.raises(NotSupportedHere, match="no Workers of its own"):
+        executor.resize(3)
+    assert futures.resize(3) == 1
+
+
+PROGRAM = """
+import fedfutures, time
+from fedfutures import errors, futures
+
+def size(): return fedfutures.SIZE
+def inside():
+    try:
+        futures.resize(4)
+    except errors.NotSupportedHere as error:
+        return str(error)
+
+if __name__ == "__main__":
+    print(futures.submit(size).result(), futures.submit(inside).result())
+    print(futures.resize(3), fedfutures.SIZE)
+    until = time.monotonic() + 20
+    while futures.submit(size).result() != 3 and time.monotonic() < until: time.sleep(0.01)
+    print(futures.submit(size).result())
+"""
+
+
+def test_a_launched_program_asks_for_more(tmp_path: Path) -> None:
+    program = write(tmp_path / "prog.py", PROGRAM)
+    ended = launch("-n", "2", str(program))
+    said = "2 the program changes the number of Workers; a Future cannot\n3 3\n3\n"
+    assert (ended.out, ended.err, ended.code) == (said, "", 0)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from launching import eventually
 
 import fedfutures
 from fedfutures.errors import StartFailed
@@ -70,6 +73,52 @@ def test_in_this_process(rootless):
     with Executor(max_workers=2, hosts=hosts(rootless, "h3")) as executor:
         assert executor.submit(os.getppid).result() != os.getpid()
         assert list(executor.map(abs, [-1, 2])) == [1, 2]
+
+
+def where(seconds):
+    import time
+
+    time.sleep(seconds)
+    return fedfutures.worker.name.rpartition(".")[0], fedfutures.SIZE
+
+
+def workers_of(executor):
+    """Return how many Workers each host has, and of how many they know."""
+    counts, sizes = {}, set()
+    for name, host, size in set(executor.map(named, [0.05] * 60)):
+        counts.setdefault(host, set()).add(name)
+        sizes.add(size)
+    return {host: len(names) for host, names in counts.items()}, sizes
+
+
+def named(seconds):
+    host, size = where(seconds)
+    return fedfutures.worker.name, host, size
+
+
+def has(executor, counts):
+    size = sum(counts.values())
+    return eventually(lambda: workers_of(executor) == (counts, {size}), 20.0)
+
+
+def connector_of(pid):
+    below = Path(f"/proc/{pid}/task").glob("*/children")
+    pids = [int(child) for listing in below for child in listing.read_text().split()]
+    return next(child for child in pids if "connector" in Path(f"/proc/{child}/cmdline").read_text())
+
+
+def test_more_workers_and_fewer_on_all_hosts(rootless):
+    """Also when the connector was killed."""
+    with Executor(max_workers=3, hosts=hosts(rootless, "h1", "h2", "h3")) as executor:
+        results = executor.map(abs, range(-200_000, 0))
+        assert executor.resize(7) == 7 == executor.num_workers
+        assert has(executor, {"h1": 3, "h2": 2, "h3": 2})
+        assert executor.resize(1) == 1
+        assert has(executor, {"h1": 1})
+        os.kill(connector_of(os.getpid()), signal.SIGKILL)
+        executor.resize(5)
+        assert has(executor, {"h1": 2, "h2": 2, "h3": 1})
+        assert list(results) == list(range(200_000, 0, -1))
 
 
 def test_names_alone_are_enough_for_this_machine():

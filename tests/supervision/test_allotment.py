@@ -376,8 +376,11 @@ def test_nothing_moves_where_slots_divide_evenly() -> None:
 
 
 def bound(runs: int, slots: int) -> float:
-    """Return how long a run may wait: the rounds, and the one that has just begun."""
-    return (runs / slots + 1) * ROUND_SECONDS + 1e-6
+    """Return how long a run may wait: others go before it in two rounds at most, and one round has just begun.
+
+    Twice, where those that go before it leave, and others come with as many seconds as they had.
+    """
+    return (2 * runs / slots + 1) * ROUND_SECONDS + 1e-6
 
 
 @settings(max_examples=150, deadline=None)

@@ -48,6 +48,7 @@ from fedfutures.wire.control import (
     ProbeReply,
     RelayBroker,
     ResizeHost,
+    ResizeRun,
     RunPlanned,
     RunReport,
     ServerStatus,
@@ -128,6 +129,7 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (TemplateReady("w"), "9232a177"),
     (ForkWorker("h.1", {}, 3, 2, 4), "9633a3682e3180030204"),
     (WorkerForked("h.1", 9, "w"), "9434a3682e3109a177"),
+    (ResizeRun(7), "923507"),
 ]
 DIRECTIONS = (
     "Origin",
