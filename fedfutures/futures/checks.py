@@ -49,6 +49,18 @@ def check_arguments(
         raise ValueError(f"mode must be 'parallel' or 'serial', not {mode!r}")
 
 
+def check_least(least: int | None, most: int | None, *, is_elsewhere: bool) -> int:
+    """Return `min_workers`, 0 for none; raise TypeError or ValueError. `is_elsewhere`: Workers are not started here."""
+    if least is None:
+        return 0
+    check_workers(least)
+    if least > (most := most or processors()):
+        raise ValueError(f"min_workers must be at most max_workers: {least} for {most}")
+    if is_elsewhere:
+        raise ValueError("min_workers is for Workers of this machine alone, so neither with hosts nor with join")
+    return least if least < most else 0
+
+
 def check_workers(workers: Any) -> None:
     """Raise TypeError or ValueError for what is no number of Workers.
 

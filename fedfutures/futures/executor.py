@@ -23,7 +23,7 @@ from ..worker.call_terms import CallTerms
 from ..worker.future import Future
 from . import ends
 from .caller import Caller, Face, P, T
-from .checks import check_arguments, host_names, refuse
+from .checks import check_arguments, check_least, host_names, refuse
 from .groups import Group, named
 from .handles import joined, started
 from .mapping import MapOptions, mapped
@@ -66,6 +66,9 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         The number of Brokers that share the Workers.
     max_tasks_per_child:
         A Worker is replaced after this many Futures.
+    min_workers:
+        How many Workers are always there; others, up to `max_workers`, are started when Futures wait for them, and
+        leave when they had nothing to do for five seconds. By default all are there. On this machine only.
     hosts:
         The machines of the Workers: names as ssh takes them, or :class:`~fedfutures.Hosts` with more settings. This
         machine is "localhost"; ssh logs in to the others, see :doc:`deploying`.
@@ -98,7 +101,8 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         self, max_workers: int | None = None, mp_context: BaseContext | None = None,
         initializer: Callable[[Unpack[Ts]], object] | None = None,
         initargs: tuple[Unpack[Ts]] = (),  # type: ignore[assignment]
-        *, max_tasks_per_child: int | None = None, brokers: int = 1, hosts: Sequence[str] | Hosts | None = None,
+        *, max_tasks_per_child: int | None = None, min_workers: int | None = None, brokers: int = 1,
+        hosts: Sequence[str] | Hosts | None = None,
         mode: Literal["parallel", "serial"] = "parallel", checkpoint: str | PathLike[str] | None = None,
         walltime: float | str | None = None, walltime_margin: float | str | None = None,
         output: str | PathLike[str] | None = None, memory_per_worker: int | str | None = None,
@@ -110,7 +114,8 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         room = None if pending_bytes is None else size_of(pending_bytes, "pending_bytes")
         bounds = *checked_times(walltime, walltime_margin), room
         memory = size_of_worker(memory_per_worker)
-        own = initializer, max_tasks_per_child, hosts, walltime, output, memory_per_worker, join
+        own = initializer, max_tasks_per_child, hosts, walltime, output, memory_per_worker, join, min_workers
+        least = check_least(min_workers, max_workers, is_elsewhere=hosts is not None or join is not None)
         self._shutdown = False
         self._shutdown_lock = threading.Lock()
         self._federation: Federation | None = None
@@ -124,16 +129,16 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             self._node = kept(Serial(), self._keeper)
             if initializer is not None:
                 safe_points.apply(initializer, *initargs)
-        elif current.node is not None and own == (None,) * 7:
+        elif current.node is not None and own == (None,) * 8:
             self._node = kept(current.node, self._keeper) if self._keeper else current.kept_node or current.node
             self._mine = weakref.WeakSet()
         elif not current.is_origin:
             raise NotSupportedHere(
                 "an Executor made inside a Future joins the Federation it runs in; initializer, max_tasks_per_child, "
-                "hosts, join, walltime, output and memory_per_worker belong to the one that started it"
+                "hosts, join, walltime, output, min_workers and memory_per_worker belong to the one that started it"
             )
         else:
-            more = max_tasks_per_child, brokers, hosts, bounds, output, memory, join
+            more = max_tasks_per_child, brokers, hosts, bounds, output, memory, join, least
             self._federation = _started(max_workers, initializer, initargs, *more)
             self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()
@@ -378,7 +383,7 @@ def _started(
     max_workers: int | None, initializer: Callable[..., object] | None, initargs: tuple[Any, ...],
     max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None,
     bounds: tuple[float | None, float | None, int | None], output: str | PathLike[str] | None, memory: int,
-    join: str | None,
+    join: str | None, least: int,
 ) -> Federation:  # fmt: skip
     walltime = walltime_here(*bounds[:2], "walltime=")
     postponing.install()
@@ -391,6 +396,7 @@ def _started(
     settings = settings_here(
         max_workers or processors(), program=program_here(), initializer=packed,
         max_tasks_per_child=max_tasks_per_child, brokers=brokers, descriptors=inherited, memory_per_worker=memory,
+        min_workers=least,
     )  # fmt: skip
     files = None
     if output is not None:

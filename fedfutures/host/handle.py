@@ -103,9 +103,9 @@ class HostHandle:
 
     def resize(self, workers: int) -> None:
         """Have so many Workers from now on, also where the host process is started again. Raises ValueError."""
-        if self.settings.server:
+        if self.settings.is_elastic:
             if workers > self.settings.workers:
-                raise ValueError(f"this program has joined for {self.settings.workers} Workers at most, not {workers}")
+                raise ValueError(f"this run has {self.settings.workers} Workers at most, and cannot have {workers}")
             self._most = workers
         else:
             self._plan = replace(self._plan, workers=workers, size=workers)

@@ -12,9 +12,11 @@ import socket
 from typing import Protocol
 
 from ..errors import RemoteProtocolError
+from ..supervision.elastic import ElasticWorkers
 from ..wire.control import ControlFrame, NoWorkersLeft, ResizeHost, RunReport
 from .frame_line import FrameLine
 from .greeting import Greeting, line
+from .settings import Settings
 
 AGAIN_SECONDS = 0.25
 
@@ -30,6 +32,20 @@ class WatchesDoor(Protocol):
 
     def door(self) -> str:
         """Return where the door is."""
+
+
+def first_workers(settings: Settings) -> int:
+    """Return how many Workers a host begins with: where they are allotted, it is told."""
+    return 0 if settings.server else settings.min_workers or settings.workers
+
+
+def allotting(
+    settings: Settings, run: str, program: str, poller: select.poll, watch: WatchesDoor | None
+) -> ServerLine | ElasticWorkers:  # fmt: skip
+    """Return who says how many Workers a run has here: its host server, or what the run could use."""
+    if settings.min_workers:
+        return ElasticWorkers(settings.min_workers, settings.workers)
+    return ServerLine(settings.server, run, program, poller, watch)
 
 
 class ServerLine:

@@ -54,7 +54,13 @@ class Settings:
     memory_per_worker: int = 0  # how many bytes each may use, with all that it has started; 0: any number
     server: str = ""  # where the host server listens that says how many Workers this run has; "": all of them
     place: str = ""  # where the standing Federation is recorded; this host process starts its keeper again
+    min_workers: int = 0  # so many are always there, and up to `workers` when they are wanted; 0: all of them are
     template: bool = False  # Workers are forked from a process that has imported the program, where that is safe
+
+    @property
+    def is_elastic(self) -> bool:
+        """Whether the number of Workers follows what the run could use; `workers` is the most then."""
+        return bool(self.server or self.min_workers)
 
     def count_workers(self, size: int, hosts: int) -> None:
         """Set the number of Workers of the whole Federation, and of hosts that have some."""

@@ -62,7 +62,7 @@ from .output import Outputs
 from .processes import Processes
 from .reattach import LaunchingSide
 from .relay import Relay
-from .server_line import ServerLine, WatchesDoor
+from .server_line import WatchesDoor, allotting, first_workers
 from .settings import Settings
 from .shadowing import with_shadowed
 from .system import FormerState, remove_tree, sight_of, stopped_itself, wake_for_children
@@ -86,7 +86,7 @@ class Supervisor:
         self.broker_main, self.load_worker = broker_main, load_worker
         self.worker_main: ChildMain | None = None
         self.machine = HostMachine(
-            settings.host, 0 if settings.server else settings.workers, settings.brokers, settings.life,
+            settings.host, first_workers(settings), settings.brokers, settings.life,
             settings.neighbours, settings.size,
         )  # fmt: skip
         self.looks = Looks(time.monotonic())
@@ -108,11 +108,11 @@ class Supervisor:
         self.launching_side = LaunchingSide(reader, contact, place, self.poller, lambda: self.control.parent_link())
         self.connector = ConnectorSide(self.run_directory, self.poller, None if settings.has_door else self._send)
         self.relay = Relay(self.run_directory, self.connector.send, self.poller)
-        most = settings.workers if settings.server else None
+        most = settings.workers if settings.is_elastic else None
         self.control = HostControl(self.machine, self.relay, self.connector.send, self.forked.worker_named, most)
         self.outputs = Outputs(self.poller, self._send)
         run, program = f"{settings.host}-{os.getpid()}-{os.urandom(4).hex()}", "".join(settings.argv[:1])
-        self.server = ServerLine(settings.server, run, program, self.poller, watch)
+        self.server = allotting(settings, run, program, self.poller, watch)
         fork = lambda role, main, name: self._fork(role, self.mark.marked(main), name, -1, 0)  # noqa: E731
         self.template = Template(settings, self.poller, fork, self._start_worker, self._send)
         self.ending = False
@@ -195,7 +195,7 @@ class Supervisor:
 
     def _settings_now(self) -> Settings:
         """Return the settings with the numbers of Workers that there are now."""
-        if self.settings.server:  # which says how many there may be at most
+        if self.settings.is_elastic:  # these say how many there may be at most
             return self.settings
         return replace(self.settings, workers=self.machine.workers, size=self.machine.size)
 

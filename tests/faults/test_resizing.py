@@ -289,3 +289,39 @@ def test_a_launched_program_asks_for_more(tmp_path: Path) -> None:
     ended = launch("-n", "2", str(program))
     said = "2 the program changes the number of Workers; a Future cannot\n3 3\n3\n"
     assert (ended.out, ended.err, ended.code) == (said, "", 0)
+
+
+def test_workers_come_when_they_are_wanted_and_leave_when_they_are_not(tmp_path: Path) -> None:
+    run, path = Run(6, min_workers=1), tmp_path / "noted"
+    try:
+        assert run.executor.submit(size).result(SECONDS) == 6
+        assert run.has(1)
+        given = [run.executor.submit(note, number, str(path), 0.05) for number in range(200)]
+        assert run.has(6)
+        assert [future.result(SECONDS) for future in given] == list(range(200))
+        assert run.has(1)
+        assert run.executor.submit(note, 200, str(path)).result(SECONDS) == 200
+        assert noted(path) == dict.fromkeys(range(201), 1)
+        assert run.executor.resize(2) == 2
+        with pytest.raises(ValueError, match="this run has 6 Workers at most, and cannot have 7"):
+            run.executor.resize(7)
+        given = [run.executor.submit(time.sleep, 0.1) for _ in range(20)]
+        assert run.has(2)
+        assert run.ended() == []
+    finally:
+        run.executor.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize(
+    ("most", "least", "why"),
+    [(2, 3, "at most max_workers: 3 for 2"), (2, 0, "from 1 to 65536, not 0"), (None, 1 << 15, "at most max_workers")],
+)
+def test_what_is_no_least_number(most: int | None, least: int, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        fedfutures.Executor(most, min_workers=least)
+
+
+def test_a_least_number_is_for_this_machine() -> None:
+    for more in ({"hosts": ["h"]}, {"join": "lab"}):
+        with pytest.raises(ValueError, match="Workers of this machine alone"):
+            fedfutures.Executor(2, min_workers=1, **more)  # type: ignore[arg-type]

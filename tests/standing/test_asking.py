@@ -28,7 +28,7 @@ def test_it_has_no_more_than_it_asks_for(tmp_path: Path, monkeypatch: pytest.Mon
         assert executor.resize(3) == 3
         futures = [executor.submit(pow, number, 2) for number in range(100)]
         assert has(3)
-        with pytest.raises(ValueError, match="has joined for 3 Workers at most, not 4"):
+        with pytest.raises(ValueError, match="this run has 3 Workers at most, and cannot have 4"):
             executor.resize(4)
         assert [future.result() for future in futures] == [number**2 for number in range(100)]
         assert list(results) == [number**2 for number in range(100_000)]
