@@ -157,8 +157,9 @@ def main(begin: Callable[[], object]) -> None:
     except (StartFailed, OSError) as error:
         text, code = (error.summary, error.exit_code) if isinstance(error, StartFailed) else (str(error), 1)
         text = limits.reached(error) or text
-        print(f"fedfutures: {text}", file=sys.stderr, flush=True)
         _say(StartRefused(text, code, {}))
+        with contextlib.suppress(OSError):  # the disk may be full
+            print(f"fedfutures: {text}", file=sys.stderr, flush=True)
         raise SystemExit(code) from None
     _say(answer)
     null = os.open(os.devnull, os.O_RDWR)
