@@ -8,23 +8,35 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 from . import limits
 from .host import server_line, supervisor
 from .host.child import ChildMain
 from .host.reattach import read_settings, tell_end
-from .host.system import become_subreaper, disable_core_dumps, raise_descriptor_limit
+from .host.settings import Settings
+from .host.system import (
+    FormerState,
+    become_subreaper,
+    disable_core_dumps,
+    raise_descriptor_limit,
+    restore_core_dumps,
+)
 from .host.template import TemplateMain
+from .wire.control import ControlFrame
+from .wire.framing import FrameReader
 
 
 def main() -> None:
     """Run a host process."""
     from .broker_process import shell
 
-    become_subreaper()
     former = disable_core_dumps()
-    raise_descriptor_limit()
     settings, reader, early = read_settings()
+    if settings.serves:
+        _serve(settings, reader, early, former)
+    become_subreaper()
+    raise_descriptor_limit()
     try:
         supervisor.Supervisor(settings, reader, former, shell.main, load_worker, _watch(settings.place)).run(early)
     except Exception as error:
@@ -33,6 +45,16 @@ def main() -> None:
         tell_end(f"the host process of {settings.host} cannot go on: {why or error}")
     sys.stderr.flush()
     os._exit(0)  # everything is gone; tearing down the interpreter would only keep the launching side waiting
+
+
+def _serve(settings: Settings, reader: FrameReader, early: list[ControlFrame], former: FormerState) -> NoReturn:
+    """Be a host server, which forks host processes: these begin as this one has begun."""
+    from .standing import far_server
+
+    restore_core_dumps(former)
+    load_worker()
+    far_server.serve(settings, reader, early, main)
+    os._exit(0)
 
 
 def _watch(place: str) -> server_line.WatchesDoor | None:

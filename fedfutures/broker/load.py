@@ -81,6 +81,7 @@ class Load:
         self._roomy: set[PeerLoad] = set()  # Workers that have room
         self.survey = Survey()
         self.open_for = self.probe = 0  # see :meth:`stay_open`
+        self.has_slots = False
         self._joined = 0  # how many peers have
         self._counted_soon = 0
         self._states = States(incarnation, outbox)
@@ -301,7 +302,7 @@ class Load:
             if counted != load.counted:
                 survey.count(load.counted, counted)
                 load.counted = counted
-        survey.workers = takers or min(1, self.open_for)
+        survey.workers = takers or int(self.has_slots)
         if self.neighbours or self.others_workers:
             here = queued - schedule.soon(last, takers, 0.0)
             at_origins = sum(load.backlog for load in self.origins.values())
@@ -368,11 +369,16 @@ class Load:
         waits = queued - self._queue.avoiding > self._queue.returned  # for a Worker, any of which will do
         return 0 if waits or alone else survey.idle_room + survey.others_idle or self.probe
 
-    def stay_open(self, slots: int, *, probe: int) -> bool:
-        """Ask Origins for so many Futures, even without a Worker, and busy Workers for `probe` of their own."""
-        before, self.open_for, self.probe = (self.open_for, self.probe), slots, probe
-        self._news |= before != (slots, probe)
-        return before != (slots, probe)
+    def stay_open(self, slots: int | None, *, probe: int) -> bool:
+        """Ask Origins for so many Futures, even without a Worker, and busy Workers for `probe` of their own.
+
+        slots: for so many Workers there is room on this host; None: for the present ones only.
+        """
+        before = self.open_for, self.has_slots, self.probe
+        self.open_for, self.has_slots, self.probe = 0 if slots is None else max(1, slots), bool(slots), probe
+        is_news = before != (self.open_for, self.has_slots, self.probe)
+        self._news |= is_news
+        return is_news
 
     def announce(self) -> None:
         """Let own Workers hear that this Broker is here: one that was there before has another incarnation."""

@@ -53,7 +53,7 @@ class BrokerMachine:
     def __init__(
         self, name: str, incarnation: int, size: int, pack: Callable[[Any], bytes], random: Dice,
         size_of: Callable[[str], int] = lambda segment: -1, space: int = SPACE_BYTES, segments: Counts = dict,
-        slots: int = 0,
+        slots: int | None = None,
     ) -> None:  # fmt: skip
         self.name, self.durations = name, schedule.Durations()
         self.outbox, self.peers, self.ledger = Outbox(), Peers(), Ledger()
@@ -108,7 +108,7 @@ class BrokerMachine:
                     self.dispatch.give_to_neighbours(now)
         if kind is Tick:
             load.balance(now, hopeless=hopeless)
-            if self.wanted.slots:
+            if self.wanted.slots is not None:
                 self.wanted.look(now, recovery)
         return self.outbox.take()
 

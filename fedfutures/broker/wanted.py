@@ -20,23 +20,28 @@ PROBE_SECONDS = 0.25
 
 
 class WantedWorkers:
-    """What one Broker says to its host process of the Workers that it could use, `slots` at most; 0: nothing."""
+    """What one Broker says to its host process of the Workers that it could use, `slots` at most; None: nothing.
 
-    def __init__(self, slots: int, load: Load, ledger: Ledger, outbox: Outbox) -> None:
+    A host without slots has none, and its Broker asks Origins for a Future all the same: else no neighbour would hear
+    that there is something to run.
+    """
+
+    def __init__(self, slots: int | None, load: Load, ledger: Ledger, outbox: Outbox) -> None:
         self.slots, self._load, self._ledger, self._outbox = slots, load, ledger, outbox
         self.said = -1
         self.due: float | None = None  # when to look even if nothing happens
         self._said_at = self._probed_at = float("-inf")
         self._highest = 0  # while it is smaller than what was said
         self._lower_at: float | None = None  # when that is to be said
-        load.stay_open(slots, probe=0)
+        if slots is not None:
+            load.stay_open(slots, probe=0)
 
     def look(self, now: float, recovery: Recovery) -> None:
         """Say what is news; nothing while others have yet to say what they hold, and 0 if no Worker will be started."""
-        if recovery.expected:
+        if recovery.expected or self.slots is None:
             return
         gave_up = recovery.gave_up is not None
-        count = 0 if gave_up else self._count()
+        count = 0 if gave_up else self._count(self.slots)
         self._say(count, now)
         is_probe = not gave_up and 0 < count == self._load.survey.working < self.slots
         if is_probe and not self._load.probe and now < self._probed_at + PROBE_SECONDS:
@@ -44,10 +49,10 @@ class WantedWorkers:
             self._wake_at(self._probed_at + PROBE_SECONDS)
         elif is_probe:
             self._probed_at = now
-        if self._load.stay_open(0 if gave_up else self.slots, probe=int(is_probe)):
+        if self._load.stay_open(None if gave_up else self.slots, probe=int(is_probe)):
             self._wake_at(now)
 
-    def _count(self) -> int:
+    def _count(self, slots: int) -> int:
         """Return how many Workers could have something to run; what idle ones are there for is no reason for others."""
         load, survey = self._load, self._load.survey
         waiting = 0
@@ -56,7 +61,7 @@ class WantedWorkers:
             waiting += sum(origin.backlog for origin in load.origins.values())
             parked = self._ledger.parked.items()
             waiting += sum(len(lot.ids) for key, lots in parked if key != ELSEWHERE for lot in lots)
-        return min(self.slots, survey.working + waiting)
+        return min(slots, survey.working + waiting)
 
     def _say(self, count: int, now: float) -> None:
         """Say it if it is more, or has been less for a while; a first Future does not wait for its Worker."""

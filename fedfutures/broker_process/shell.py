@@ -79,7 +79,7 @@ class BrokerShell:
 
     def __init__(self, settings: Settings, facts: dict[str, Any], name: str, control: int) -> None:
         self.name, self.control, self.size = name, control, settings.size
-        self.slots = settings.workers if settings.is_elastic else 0
+        self.slots = settings.workers if settings.is_elastic else None
         self.frames = FrameReader()
         self.owner = context()
         self.main = MainRouter(self.owner, facts["main"])

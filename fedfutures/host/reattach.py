@@ -27,10 +27,10 @@ DOOR = "door"
 REST_SECONDS = 1.0
 
 
-def open_door(directory: str, poller: select.poll, backlog: int = 4) -> socket.socket:
-    """Listen at the door in a private directory; `poller` says when somebody comes."""
+def open_door(directory: str, poller: select.poll, backlog: int = 4, name: str = DOOR) -> socket.socket:
+    """Listen at the door of this name in a private directory; `poller` says when somebody comes."""
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    door.bind(os.path.join(directory, DOOR))
+    door.bind(os.path.join(directory, name))
     door.listen(backlog)
     poller.register(door.fileno(), select.POLLIN)
     return door

@@ -3,8 +3,8 @@
 Where a Broker's port cannot be reached, its neighbour dials a socket in its own host's private directory. Each
 connection there is a *stream*: its bytes travel as frames to the launching side and on to the dialled Broker's host,
 whose host process connects to the port. So links need no port forwarding, which many clusters forbid, and CURVE
-encrypts from end to end. :data:`WINDOW_BYTES` of credit bound what waits on the way. Host processes give odd numbers
-to the streams that they open, the launching side even ones.
+encrypts from end to end. Host processes give odd numbers to the streams that they open, the launching side even ones
+(:mod:`.local_streams`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import select
 import socket
 from collections.abc import Callable, Mapping
 
-from .. import failpoints
 from ..wire.control import (
     SOCKETS,
     BrokerBound,
@@ -24,26 +23,9 @@ from ..wire.control import (
     DialBroker,
     OpenStream,
     RelayBroker,
-    StreamCredit,
-    StreamData,
     StreamFrame,
 )
-
-WINDOW_BYTES = 1 << 20
-READ_BYTES = failpoints.size("relay.size", 1 << 16)
-
-
-class _Stream:
-    """One connection that is relayed."""
-
-    __slots__ = ("connecting", "credit", "ended", "granted", "number", "socket", "unsent")
-
-    def __init__(self, number: int, connection: socket.socket, *, connecting: bool) -> None:
-        self.number, self.socket, self.connecting = number, connection, connecting
-        self.credit = WINDOW_BYTES  # bytes that may still be sent to the other end
-        self.granted = 0  # bytes written here for which the other end has no new credit yet
-        self.unsent = bytearray()  # came from the other end
-        self.ended = False  # the other end has closed: what is unsent goes out first
+from .local_streams import LocalStreams
 
 
 class Relay:
@@ -53,8 +35,7 @@ class Relay:
         self._directory, self._send, self._poller = directory, send, poller
         self._numbers = itertools.count(1, 2)
         self._listeners: dict[int, tuple[socket.socket, str, str]] = {}  # by descriptor: (socket, name, kind)
-        self._streams: dict[int, _Stream] = {}  # by number
-        self._by_descriptor: dict[int, _Stream] = {}
+        self._streams = LocalStreams(send, poller)
         self._addresses: dict[str, list[str]] = {}  # of the sockets at which a neighbour is dialled
 
     def dialled(self, frame: RelayBroker) -> DialBroker:
@@ -87,33 +68,16 @@ class Relay:
         """Take in a frame about a stream; `bound` has the ports of this host's Brokers, by name."""
         if isinstance(frame, OpenStream):
             self._open(frame, bound.get(frame.broker))
-            return
-        stream = self._streams.get(frame.stream)
-        if stream is None:
-            return  # closed here meanwhile
-        if isinstance(frame, StreamData):
-            if len(stream.unsent) + len(frame.data) > WINDOW_BYTES:  # more than the other end has credit for
-                self._drop(stream, tell=True)
-                return
-            stream.unsent += frame.data
-            self._write(stream)
-        elif isinstance(frame, StreamCredit):
-            stream.credit = min(stream.credit + frame.count, WINDOW_BYTES)
-            self._watch(stream)
         else:
-            stream.ended = True
-            if not stream.unsent:
-                self._drop(stream)
+            self._streams.on_frame(frame)
 
     def reset(self) -> None:
         """Drop all streams: their bytes were lost with the connection to the launching side."""
-        for stream in list(self._streams.values()):
-            self._drop(stream)
+        self._streams.reset()
 
     def ends(self) -> list[tuple[str, int]]:
         """Return the addresses and ports from which this relay has connected to Brokers of this host."""
-        inwards = (stream.socket for stream in self._streams.values() if not stream.number % 2)
-        return [tuple(each.getsockname()[:2]) for each in inwards]
+        return [tuple(each.getsockname()[:2]) for each in self._streams.opened_there()]
 
     def _open(self, frame: OpenStream, bound: BrokerBound | None) -> None:
         is_open = frame.stream in self._streams
@@ -130,7 +94,7 @@ class Relay:
             connection.close()
             self._send(CloseStream(frame.stream))
             return
-        self._add(_Stream(frame.stream, connection, connecting=True))
+        self._streams.add(frame.stream, connection, connecting=True)
 
     # -- events of descriptors ---------------------------------------------------------------------------------------
 
@@ -139,79 +103,12 @@ class Relay:
         if descriptor in self._listeners:
             self._accept(*self._listeners[descriptor])
             return True
-        stream = self._by_descriptor.get(descriptor)
-        if stream is None:
-            return False
-        if stream.connecting and events & (select.POLLOUT | select.POLLERR | select.POLLHUP):
-            stream.connecting = False
-            if stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                self._drop(stream, tell=True)
-                return True
-        if stream.unsent:
-            self._write(stream)
-        if stream.number in self._streams and events & (select.POLLIN | select.POLLHUP | select.POLLERR):
-            self._read(stream)
-        if stream.number in self._streams:
-            self._watch(stream)
-        return True
+        return self._streams.serve(descriptor, events)
 
     def _accept(self, listener: socket.socket, name: str, kind: str) -> None:
         with contextlib.suppress(OSError):
             connection, _ = listener.accept()
             connection.setblocking(False)
-            stream = _Stream(next(self._numbers), connection, connecting=False)
-            self._add(stream)
-            self._send(OpenStream(stream.number, name, kind))
-
-    def _add(self, stream: _Stream) -> None:
-        self._streams[stream.number] = self._by_descriptor[stream.socket.fileno()] = stream
-        self._watch(stream)
-
-    def _watch(self, stream: _Stream) -> None:
-        events = select.POLLOUT if stream.connecting or stream.unsent else 0
-        if stream.credit > 0 and not stream.connecting:
-            events |= select.POLLIN
-        self._poller.register(stream.socket.fileno(), events)
-
-    @failpoints.delayed("relay.read")
-    def _read(self, stream: _Stream) -> None:
-        if stream.credit <= 0:
-            return
-        try:
-            data = stream.socket.recv(min(READ_BYTES, stream.credit))
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._drop(stream, tell=True)
-            return
-        stream.credit -= len(data)
-        self._send(StreamData(stream.number, data))
-
-    def _write(self, stream: _Stream) -> None:
-        if stream.connecting:
-            return
-        try:
-            count = stream.socket.send(stream.unsent)
-        except BlockingIOError:
-            count = 0
-        except OSError:
-            self._drop(stream, tell=True)
-            return
-        del stream.unsent[:count]
-        stream.granted += count
-        if stream.ended and not stream.unsent:
-            self._drop(stream)
-            return
-        if stream.granted >= WINDOW_BYTES // 4:
-            self._send(StreamCredit(stream.number, stream.granted))
-            stream.granted = 0
-        self._watch(stream)
-
-    def _drop(self, stream: _Stream, *, tell: bool = False) -> None:
-        del self._streams[stream.number], self._by_descriptor[stream.socket.fileno()]
-        self._poller.unregister(stream.socket.fileno())
-        stream.socket.close()
-        if tell and not stream.ended:
-            self._send(CloseStream(stream.number))
+            number = next(self._numbers)
+            self._streams.add(number, connection)
+            self._send(OpenStream(number, name, kind))

@@ -56,6 +56,7 @@ class Settings:
     place: str = ""  # where the standing Federation is recorded; this host process starts its keeper again
     min_workers: int = 0  # so many are always there, and up to `workers` when they are wanted; 0: all of them are
     template: bool = False  # Workers are forked from a process that has imported the program, where that is safe
+    serves: bool = False  # this is no run: a host server with so many slots as `workers` says
 
     @property
     def is_elastic(self) -> bool:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 host_module = ""  # the module whose ``main()`` is a host process
 keeper_module = ""  # that of a keeper
+keeper_connector_module = ""  # that of a keeper's connector
 
 
-def compose(host: str, keeper: str, launcher: Callable[[], Any]) -> None:
-    """Set the modules of host processes and keepers, and what loads the launcher."""
-    global host_module, keeper_module, load_launcher
-    host_module, keeper_module, load_launcher = host, keeper, launcher
+def compose(host: str, keeper: str, keeper_connector: str, launcher: Callable[[], Any]) -> None:
+    """Set the modules of host processes, keepers and their connectors, and what loads the launcher."""
+    global host_module, keeper_module, keeper_connector_module, load_launcher
+    host_module, keeper_module, keeper_connector_module, load_launcher = host, keeper, keeper_connector, launcher

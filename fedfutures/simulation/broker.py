@@ -39,7 +39,7 @@ class SimBroker(SimNode):
         self._inbox: deque[tuple[str, Frame]] = deque()  # frames that wait, where messages cost something
         self._ask_stand_in: Callable[[], object] = int
         self._end_worker: Callable[[EndForCancel], object] = id
-        self._slots = 0
+        self._slots: int | None = None
         self._want: Callable[[int], object] = int
         self._start()
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import limits
 from ..errors import RemoteProtocolError
-from ..host.reattach import DOOR, open_door
+from ..host.reattach import open_door
 from ..host.system import wake_for_children
 from ..supervision.allotment import Allotment
 from ..wire.control import (
@@ -35,6 +35,7 @@ from ..wire.control import (
 from .forking import fork_host
 from .visitors import DoorVisitor
 
+SERVER_DOOR = "server"
 BACKLOG = 128
 LAST_WORD_SECONDS = 1.5
 """For so long host processes may take to end when their host server ends; it kills them then."""
@@ -69,22 +70,23 @@ class HostServer:
         self._settled_at = time.monotonic() + SETTLE_SECONDS if waits else 0.0
         self._visitors: dict[int, DoorVisitor] = {}  # by descriptor
         self._processes: dict[int, DoorVisitor | None] = {}  # host processes, by pid: for whom
-        self.door = os.path.join(directory, DOOR)
+        self.door = os.path.join(directory, SERVER_DOOR)
         with contextlib.suppress(FileNotFoundError):  # of a host server that was killed
             os.unlink(self.door)
-        self._socket = open_door(directory, self.poller, BACKLOG)
+        self._socket = open_door(directory, self.poller, BACKLOG, SERVER_DOOR)
         self._wake = wake_for_children()
         self.poller.register(self._wake, select.POLLIN)
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
-    def wait(self, deadline: float | None) -> None:
-        """Serve until something happens, or the deadline comes."""
+    def wait(self, deadline: float | None) -> list[tuple[int, int]]:
+        """Serve until something happens, or the deadline comes; return others' descriptors, and their events."""
         now = time.monotonic()
         allot_at = self._settled_at if now < self._settled_at else self.allotment.next_deadline()
         greeted_at = min((one.greets_until for one in self._visitors.values() if one.greets_until), default=None)
         times = [at for at in (deadline, allot_at, greeted_at, self._opens_at) if at is not None]
         seconds = max(0.0, min(times) - now) if times else None
+        others = []
         for descriptor, events in self.poller.poll(None if seconds is None else seconds * 1000 + 1):
             if descriptor == self._socket.fileno():
                 self._accept()
@@ -94,8 +96,11 @@ class HostServer:
                 self._reap()
             elif (visitor := self._visitors.get(descriptor)) is not None:
                 self._serve(visitor, events)
+            else:
+                others.append((descriptor, events))
         self._allot()
         self._look(time.monotonic())
+        return others
 
     def _look(self, now: float) -> None:
         """Hang up on those that say nothing, and open the door again."""
@@ -176,6 +181,10 @@ class HostServer:
         finally:
             for stream in streams:
                 os.close(stream)
+
+    def watch(self, pid: int) -> None:
+        """Take a process for a host process: it ends with this host server."""
+        self._processes[pid] = None
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):

@@ -11,9 +11,11 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pickle import PicklingError
 from typing import IO, Any
 
 from ..errors import RemoteProtocolError, StartFailed
+from ..host import starting
 from ..host.greeting import Greeting, OtherVersion, line, ours
 from ..host.handle import HostHandle, command_here
 from ..host.here import directory_here
@@ -316,11 +318,20 @@ def joined_handle(
     """Return the handle of a run in a standing Federation; it has at most `workers` Workers. Raises StartFailed."""
     place = StandingPlace(name)
     status = reached(place)
+    start = starter(place, status.door, command_here(settings, python), python)
+    if status.request:
+        if settings.descriptors:
+            raise PicklingError(
+                f"queues, pipes and values of multiprocessing in initargs reach Workers of this host alone, and {name} "
+                "has others; use a multiprocessing.Manager that listens on the network"
+            )
+        settings = replace(settings, place=place.path, template=True)
+        handle: HostHandle = starting.load_launcher().start_joined(status, settings, workers, python, start)
+        return handle
     slots = status.hosts[status.host]
     count = min(workers or slots, slots)
     settings = replace(
         settings, host=status.host, workers=count, size=count, server=status.door, place=place.path,
         threads=max(1, processors() // slots), template=True,
     )  # fmt: skip
-    start = starter(place, status.door, command_here(settings, python), python)
     return HostHandle(settings, python=python, pass_fds=settings.descriptors, start=start)

@@ -18,17 +18,21 @@ from ..errors import RemoteProtocolError, StartFailed
 from ..host.directories import Hold, private_directory
 from ..host.frame_line import read_first
 from ..host.here import host_here
-from ..host.system import make_private_directory, name_process, remove_tree
+from ..host.system import make_private_directory, name_process, remove_tree, write_all
 from ..lazy_dataclass import replaced
 from ..wire.control import (
     BeginServer,
     ControlFrame,
     EndServer,
+    HostTable,
+    Notice,
     ServerStatus,
     StartRefused,
     StatusWanted,
+    WorkerOutput,
 )
 from ..wire.framing import FrameReader, pack
+from .connector_line import ConnectorLine
 from .host_server import HostServer
 from .log import Log
 from .places import StandingPlace
@@ -38,6 +42,9 @@ from .visitors import DoorVisitor
 
 LOOK_SECONDS = 2.0
 """How often a keeper looks after its record, its lock and its log."""
+END_SECONDS = 5.0
+SESSIONS_DOOR = "sessions"
+"""The socket of the connector, in the keeper's directory."""
 
 
 class FederationKeeper:
@@ -48,7 +55,9 @@ class FederationKeeper:
         self._takes_over = bool(recipe.directory)
         self._hold = Hold(())
         self._directory = self._hold.add(lambda: made(recipe.directory))
-        self._host = host_here()
+        self._host = str(recipe.request["local"]["name"]) if recipe.request else host_here()
+        self._connector: ConnectorLine | None = None
+        self._show: Callable[[ControlFrame], object] = self._note
         try:
             self._server = HostServer(
                 self._directory, recipe.slots, begin, self._on_frame, self._log.say, waits=self._takes_over
@@ -67,6 +76,13 @@ class FederationKeeper:
         what = "takes over from a keeper that was killed" if self._takes_over else "begins"
         self._log.say(f"the keeper of {place.name} (pid {os.getpid()}, {recipe.slots} slots) {what}")
 
+    def _note(self, frame: ControlFrame) -> None:
+        """Add to the log what is for people."""
+        if isinstance(frame, WorkerOutput):
+            self._log.say(f"{frame.worker}: {frame.text.decode('utf-8', 'replace').rstrip()}")
+        elif isinstance(frame, (HostTable, Notice)):
+            self._log.say(frame.text)
+
     def _write(self) -> None:
         """Record what another keeper needs. One that takes over can go on with the record that it has found."""
         values = {**asdict(self._recipe), "door": self._server.door, "pid": os.getpid()}
@@ -77,13 +93,46 @@ class FederationKeeper:
                 raise
             self._log.say(error.summary)
 
+    def begin_hosts(self, show: Callable[[ControlFrame], object]) -> None:
+        """Begin the host servers of other hosts, and wait until they are ready; `show` is given what is for people.
+
+        Raises StartFailed where the Federation cannot stand.
+        """
+        if not self._recipe.request:
+            return
+        self._show = show
+        self._connector = connector = ConnectorLine(
+            self._recipe.request, self._directory, self._recipe.notes, self._server.poller, self._on_note,
+            lambda frame: self._show(frame),
+        )  # fmt: skip
+        while not connector.is_settled and not self._why:
+            if connector.refused is not None:
+                self._end()
+                raise StartFailed(connector.refused.reason, connector.refused.exit_code, connector.refused.hosts)
+            self._wait(None)
+        self._show = self._note
+
+    def _on_note(self) -> None:
+        assert self._connector is not None
+        slots = self._connector.slots.get(self._host, 0)
+        if slots != self._recipe.slots:
+            self._recipe = replaced(self._recipe, slots=slots)
+            self._server.allotment.resize(slots, time.monotonic())
+        try:
+            self._write()
+        except StartFailed as error:  # a full disk: the next note may be recorded
+            self._log.say(error.summary)
+
     def status(self) -> Status:
         """Return what there is."""
         runs = [{"run": name, **run} for name, run in self._server.runs.items()]
         return Status(
             self._place.name, os.getpid(), self._host, self._recipe.since, self._server.door,
-            {self._host: self._recipe.slots}, runs, self._recipe.idle,
+            self._hosts(), runs, self._recipe.idle, self._recipe.request, os.path.join(self._directory, SESSIONS_DOOR),
         )  # fmt: skip
+
+    def _hosts(self) -> dict[str, int]:
+        return {self._host: self._recipe.slots, **(self._connector.slots if self._connector is not None else {})}
 
     def run(self) -> None:
         """Serve until the Federation is taken down, or was idle for too long."""
@@ -92,7 +141,7 @@ class FederationKeeper:
             if self._server.is_used:
                 self._used_at = time.monotonic()
             idle_at = self._used_at + self._recipe.idle if self._recipe.idle else look_at
-            self._server.wait(min(look_at, idle_at))
+            self._wait(min(look_at, idle_at))
             now = time.monotonic()
             if self._recipe.idle and now >= idle_at and not self._server.is_used:
                 self._why = f"no program has joined for {self._recipe.idle:g} s"
@@ -100,12 +149,29 @@ class FederationKeeper:
                 look_at = now + LOOK_SECONDS
                 self._look()
         self._log.say(f"{self._place.name} ends: {self._why}")
+        if self._connector is not None:
+            self._connector.end()
+        self._end()
+
+    def _end(self) -> None:
         if self._place.has_lock():
             self._place.forget()  # before its runs end: nobody is to start it again
         self._server.end(f"the standing Federation {self._place.name} has ended: {self._why}")
+        if self._connector is not None:
+            self._connector.wait(END_SECONDS)
         remove_tree(self._directory)
         self._log.say("everything has ended")
         self._hold.let_go()
+
+    def _wait(self, deadline: float | None) -> None:
+        connector = self._connector
+        due = None if connector is None else connector.next_deadline()
+        times = [at for at in (deadline, due) if at is not None]
+        for descriptor, events in self._server.wait(min(times) if times else None):
+            if connector is not None:
+                connector.serve(descriptor, events)
+        if connector is not None:
+            connector.tick(time.monotonic())
 
     def _look(self) -> None:
         """Record again what somebody has removed; end if another keeper has taken the place."""
@@ -153,6 +219,7 @@ def main(begin: Callable[[], object]) -> None:
     try:
         place, recipe = read_orders()
         keeper = FederationKeeper(place, recipe, begin)
+        keeper.begin_hosts(_say)
         answer: ControlFrame = ServerStatus(asdict(keeper.status()))
     except (StartFailed, OSError) as error:
         text, code = (error.summary, error.exit_code) if isinstance(error, StartFailed) else (str(error), 1)
@@ -189,4 +256,4 @@ def read_orders() -> tuple[StandingPlace, Recipe]:
 def _say(answer: ControlFrame) -> None:
     """Answer who has started this process, and may be gone by now: the keeper goes on without."""
     with contextlib.suppress(OSError):
-        os.write(1, pack(answer))
+        write_all(1, pack(answer))

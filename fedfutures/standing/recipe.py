@@ -17,13 +17,16 @@ class Recipe:
     """How a standing Federation is to be."""
 
     name: str
-    slots: int  # Workers of this machine, of all programs together
+    slots: int  # Workers of this machine, of all programs together; with other hosts, as is planned with them
     idle: float = 0.0  # after how many seconds without programs it ends; 0: never
     directory: str = ""  # of the door, that of a keeper which was killed; "": it is made
     since: float = 0.0  # when the Federation was started, in seconds since 1970; 0: now
     version: str = field(default_factory=ours)  # of the keeper
     python: str = field(default_factory=lambda: sys.executable)  # that runs it
     environment: dict[str, str] = field(default_factory=lambda: chosen(os.environ))  # of its interpreter
+    request: dict[str, Any] = field(default_factory=dict)  # what its connector is asked for; {}: no other hosts
+    notes: dict[str, Any] = field(default_factory=dict)  # of its connector, for the one of the next keeper
+    grace: float = 30.0  # how long, in seconds, hosts go on when the keeper is not heard
 
 
 def chosen(environ: Any) -> dict[str, str]:

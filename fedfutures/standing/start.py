@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,7 +21,7 @@ from ..errors import RemoteProtocolError, StartFailed
 from ..host import starting
 from ..host.flags import ROOT, main_command
 from ..host.system import subreaper_paused
-from ..wire.control import BeginServer, ControlFrame, ServerStatus, StartRefused
+from ..wire.control import BeginServer, ControlFrame, HostTable, Notice, ServerStatus, StartRefused
 from ..wire.framing import FrameReader, pack
 from .identity import READ_AT_START
 from .log import opened
@@ -31,6 +32,8 @@ from .status import Status, status_from
 READY_SECONDS = 60.0
 LAST_WORD_SECONDS = 1.0
 """For so long one that does not become ready may say why."""
+LOGINS = 3.0
+"""How often a host may take its time: it may need several logins."""
 
 _processes: list[subprocess.Popen[bytes]] = []
 
@@ -42,8 +45,10 @@ class HasKeeper(StartFailed):
         super().__init__(f"the standing Federation {name} has a keeper already", 2)
 
 
-def start_keeper(place: StandingPlace, recipe: Recipe) -> Status:
+def start_keeper(place: StandingPlace, recipe: Recipe, *, quiet: bool = True) -> Status:
     """Start the keeper of a standing Federation, in a session of its own; return what it says.
+
+    quiet: print the table of hosts only if one cannot be used.
 
     Raises StartFailed, and HasKeeper where there is one.
     """
@@ -60,7 +65,7 @@ def start_keeper(place: StandingPlace, recipe: Recipe) -> Status:
     with process.stdout:
         with contextlib.suppress(BrokenPipeError), process.stdin:
             process.stdin.write(orders)
-        answer = _answer(process.stdout.fileno(), place)
+        answer = _answer(process.stdout.fileno(), _seconds(recipe), quiet=quiet)
     if isinstance(answer, StartRefused):
         process.wait()
         raise StartFailed(answer.reason, answer.exit_code)
@@ -164,8 +169,14 @@ def _become_keeper(place: StandingPlace, recipe: Recipe, orders: int) -> NoRetur
     os.execve(command[0], command, _environment(recipe))
 
 
-def _answer(descriptor: int, place: StandingPlace) -> ControlFrame | None:
-    reader, deadline = FrameReader(), time.monotonic() + READY_SECONDS
+def _seconds(recipe: Recipe) -> float:
+    """Return how long a keeper may take: hosts may have been given their time."""
+    of_hosts: float | None = recipe.request.get("options", {}).get("start_timeout")
+    return READY_SECONDS + LOGINS * (of_hosts or 0.0)
+
+
+def _answer(descriptor: int, seconds: float, *, quiet: bool) -> ControlFrame | None:
+    reader, deadline = FrameReader(), time.monotonic() + seconds
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
     while poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
@@ -176,6 +187,11 @@ def _answer(descriptor: int, place: StandingPlace) -> ControlFrame | None:
             frames = reader.feed(data)
         except RemoteProtocolError:
             return None
-        if frames:
-            return frames[0]
+        for frame in frames:
+            if isinstance(frame, (ServerStatus, StartRefused)):
+                return frame
+            if isinstance(frame, HostTable) and (frame.problems or not quiet):
+                print(frame.text, file=sys.stderr)
+            elif isinstance(frame, Notice):
+                print(f"fedfutures: {frame.text}", file=sys.stderr)
     return None

@@ -19,6 +19,8 @@ class Status:
     hosts: dict[str, int] = field(default_factory=dict)  # their slots, by name
     runs: list[dict[str, Any]] = field(default_factory=list)  # program, pid, workers, wanted, since of each
     idle: float = 0.0  # after how many seconds without programs it ends; 0: never
+    request: dict[str, Any] = field(default_factory=dict)  # what its connector was asked for; {}: no other hosts
+    sessions: str = ""  # the socket that leads to other hosts
 
 
 def status_from(value: dict[str, Any]) -> Status:

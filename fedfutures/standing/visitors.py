@@ -76,6 +76,11 @@ class DoorVisitor:
         streams, self.streams = self.streams, []
         return streams
 
+    def hand_over(self) -> socket.socket:
+        """Return the connection, whose bytes are the caller's from now on; all that was said here is taken in."""
+        self._line.let_go()
+        return self._connection
+
     def close(self) -> None:
         """Hang up."""
         self._line.let_go()

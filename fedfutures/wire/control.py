@@ -33,10 +33,19 @@ from .door import (
     HostStarted as HostStarted,
 )
 from .door import (
+    OpenSession as OpenSession,
+)
+from .door import (
     ResizeHost as ResizeHost,
 )
 from .door import (
+    ResizeRun as ResizeRun,
+)
+from .door import (
     RunReport as RunReport,
+)
+from .door import (
+    ServerReady as ServerReady,
 )
 from .door import (
     ServerStatus as ServerStatus,
@@ -394,13 +403,6 @@ class NoWorkersLeft:
     reason: Text
 
 
-@dataclass(slots=True)
-class ResizeRun:
-    """Origin to connector: the run is to have so many Workers, on all hosts together."""
-
-    workers: int
-
-
 ControlFrame = (
     Probe | BeginHost | DialBroker | RelayBroker | AcceptBroker | HoldOutput | Heartbeat | EndRun | ProbeReply
     | HostReady | BrokerRestarted | BrokerGivenUp | WorkerOutput | WorkerEnded | BrokerBound | BrokerAccepts | LinkState
@@ -409,6 +411,7 @@ ControlFrame = (
     | HostLeaves | RunPlanned | KeepNote | StandInWanted | EndWorker | ResizeHost | WorkersWanted | RunReport
     | StatusWanted | ServerStatus | StartHost | HostStarted | HostProcessEnded | BeginServer | EndServer
     | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked | ResizeRun
+    | OpenSession | ServerReady
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

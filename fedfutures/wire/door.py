@@ -35,6 +35,13 @@ class WorkersWanted:
 
 
 @dataclass(slots=True)
+class ResizeRun:
+    """Origin to connector: the run is to have so many Workers, on all hosts together."""
+
+    workers: int
+
+
+@dataclass(slots=True)
 class RunReport:
     """Host process of a joined run to the host server: so many Workers it has, and could use. Answered by ResizeHost.
 
@@ -116,3 +123,24 @@ class FederationSize:
     """Host process to its Brokers and Workers: the whole Federation has so many Workers from now on."""
 
     workers: int
+
+
+@dataclass(slots=True)
+class OpenSession:
+    """A program's connector to the keeper's, that to the host server: run a command line on this host, as ssh would.
+
+    At the keeper's connector ``HostStarted`` or ``StartRefused`` answers, and then the connection has the standard
+    input and output of what runs there. To the host server these are the stream.
+    """
+
+    stream: int  # even; 0: not numbered yet
+    host: str
+    command: Text  # "": fork a host process, as that command line would have been the host server's own
+
+
+@dataclass(slots=True)
+class ServerReady:
+    """Host server to keeper's connector: programs may come. Sent again when the connector has come back."""
+
+    directory: Text  # private; has the door to come back
+    pid: int

@@ -72,7 +72,7 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
     for item in fields(Hosts):
         group = parser if item.metadata["here"] else of_hosts
-        known.append(group.add_argument(*item.metadata["flags"], dest=item.name, **_argument(item)))
+        known.append(group.add_argument(*item.metadata["flags"], dest=item.name, **argument_of(item)))
     add("--profile", nargs="?", const=".", metavar="DIR",
         help="write a cProfile of each Worker of this machine to DIR; default: here")  # fmt: skip
     add("--debug", action="store_true", help="check every invariant at each step (slow)")
@@ -103,7 +103,7 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     return parser, known
 
 
-def _argument(item: Field[Any]) -> dict[str, Any]:
+def argument_of(item: Field[Any]) -> dict[str, Any]:
     """Return the arguments of ``add_argument`` for an option of hosts."""
     more = dict(item.metadata["argument"])
     if isinstance(item.default, bool):

@@ -14,7 +14,7 @@ from fedfutures.host.hosts import Hosts
 
 from ..hosts.spec import HostSpec
 from ..launchers.client import CommandClient
-from ..launchers.table import SSH, launcher_of, ways_to
+from ..launchers.table import KEEPER, SSH, launcher_of, ways_to
 from ..layout.assemble import Request
 from ..remote.remote_host import HELLO_SECONDS
 from ..ssh.client import Client
@@ -52,6 +52,10 @@ class Ways:
             client.close()
 
     def _client(self, name: str) -> Client:
+        if name not in self._clients and name == KEEPER:
+            from ..launchers.keeper_client import KeeperClient
+
+            self._clients[name] = KeeperClient(self._request.sessions)
         if name not in self._clients:
             seconds = self._request.start_seconds * CONNECT_SECONDS / HELLO_SECONDS
             hosts = self._request.options
@@ -98,7 +102,7 @@ def _target_of(spec: HostSpec, specs: dict[str, HostSpec], command: str = "") ->
 
 def by_hand(spec: HostSpec, request: Request, launcher: str = SSH) -> str:
     """Return the words that people put in front of a command to run it on a host."""
-    if launcher != SSH:
+    if launcher not in (KEEPER, SSH):
         return launcher_of(launcher).by_hand(spec.host)
     words = [request.options.ssh_executable or "ssh"]
     words += ["-F", request.options.ssh_config] if request.options.ssh_config else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fedfutures.errors import StartFailed
@@ -41,8 +41,10 @@ class ConnectorHandle(HostHandle):
     The connector reaches the host process through its door (:mod:`fedfutures.host.connector_side`).
     """
 
-    def __init__(self, request: Request, command: list[str] | None = None) -> None:
-        """`command` starts the host process's interpreter: `python` of :class:`HostHandle`."""
+    def __init__(
+        self, request: Request, command: Sequence[str] | None = None, start: Callable[..., Any] | None = None
+    ) -> None:
+        """`command` starts the host process's interpreter: `python` of :class:`HostHandle`; `start` is its, too."""
         self._names = [spec.name for spec in (request.local, *request.hosts) if spec.count != 0]
         self._request = dataclasses.asdict(request)
         self._is_planned = False
@@ -50,7 +52,7 @@ class ConnectorHandle(HostHandle):
         self._ready: HostReady | None = None  # of the host process that lives
         self._signs = LifeSigns()
         self._neighbours: set[str] = set()  # the Brokers on other hosts that this machine's dial
-        super().__init__(request.settings, python=command, is_planned=False)
+        super().__init__(request.settings, python=command, is_planned=False, start=start)
         command = main_command(CONNECTOR, [sys.executable], [], ROOT)
         try:
             self._connector = KeptProcess(WHAT, command, START_SECONDS, is_kept=True)

@@ -17,7 +17,7 @@ from fedfutures.host.settings import Settings, frame_of
 from fedfutures.wire.control import ControlFrame, EndRun, HostProcessGone, Probe, ProbeReply, WorkerOutput
 
 from ..hosts.spec import HostSpec
-from ..launchers.table import SSH
+from ..launchers.table import KEEPER, SSH
 from ..layout.assemble import Request
 from ..remote.hello import HelloReader, HostHello
 from ..remote.preflight import HostReport, check_compatible
@@ -276,12 +276,14 @@ class Login:
         self._warnings = warnings
         self.facts = {"processors": hello.processors, "address": self._address(hello), "memory": hello.memory}
         self.facts["launcher"] = self._way.name
+        if hello.server:
+            self.facts["server"] = hello.server
         self._do(self.life.on_hello(time.monotonic()))
         return True
 
     def _address(self, hello: HostHello) -> str:
         """Return the address at which the host was reached: that of ssh, or what its name stands for."""
-        return hello.address if self._way.name == SSH or self._session is None else self._session.address
+        return hello.address if self._way.name in (KEEPER, SSH) or self._session is None else self._session.address
 
     def _on_end(self, session: Session) -> None:
         """The session is over: it has failed if the host did not serve yet, otherwise it is lost."""
@@ -295,7 +297,7 @@ class Login:
 
     def _unfit(self, why: str) -> Failure | None:
         """Return the failure of a launcher that has carried the hello, but not what follows; None: it is no such."""
-        if self._way.name == SSH or self._reader.hello is None or self._settings is not None:
+        if self._way.name in (KEEPER, SSH) or self._reader.hello is None or self._settings is not None:
             return None
         if self._session is not None:
             self._take_errors(self._session)

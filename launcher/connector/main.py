@@ -17,18 +17,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import select
-import signal
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
 from fedfutures import failpoints, limits
 from fedfutures.errors import RemoteProtocolError
-from fedfutures.host.frame_line import FrameLine, read_first
-from fedfutures.host.system import disable_core_dumps, name_process, raise_descriptor_limit
+from fedfutures.host.frame_line import FrameLine
 from fedfutures.wire import control
 from fedfutures.wire.control import ControlFrame
-from fedfutures.wire.framing import FrameReader
 
 from ..layout.assemble import Assembly, Facts, Request, assemble, request_from
 from ..remote.links import Announcement, Links, Order
@@ -36,6 +33,7 @@ from ..remote.preflight import local_versions, reasons
 from ..remote.remote_host import HostState
 from ..remote.streams import Streams
 from .access import Ways
+from .beginning import run
 from .local_line import LocalLine
 from .login import Login
 from .notes import Notes
@@ -311,7 +309,7 @@ class Connector:
         except ValueError as error:
             self._fail(str(error), 2)
             return
-        count, least = len(working) + local_counts, wanted.min_hosts or 1
+        count, least = len(working) + local_counts, self.request.least_hosts
         if count < least:
             text = f"{count} host{'s' * (count != 1)} can be used, and --min-hosts asks for {least}"
             self._fail(text, 2)
@@ -344,7 +342,9 @@ class Connector:
                 login.resume(assembly.settings[name], facts[name], directory, was_given_up=gone)
 
     def _show_table(self, workers: dict[str, int]) -> None:
-        self.origin.send(table_of(self.request, self.versions, self.logins, workers))
+        found = table_of(self.request, self.versions, self.logins, workers)
+        if found.problems or not self.request.sessions:  # else all is as the standing Federation has it
+            self.origin.send(found)
 
     def _fail(self, text: str, code: int) -> None:
         self._show_table({})
@@ -398,25 +398,15 @@ _HANDLERS: dict[type[ControlFrame], Callable[[Connector, str, Any], None]] = {
 """The frames of host processes that the connector acts on; it ignores all others."""
 
 
+def begin(value: dict[str, Any], line: FrameLine, poller: select.poll) -> Connector:
+    """Return the connector that a program has asked for."""
+    request = request_from(value)
+    return Connector(request, line, poller, Ways(request))
+
+
 def main() -> None:
     """Run a connector on standard input and output."""
-    name_process("fedfut-connect")
-    for meant_for_the_program in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(meant_for_the_program, signal.SIG_IGN)  # in ssh clients, too: they inherit it
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)  # by which ssh clients are ended
-    disable_core_dumps()
-    raise_descriptor_limit()
-    reader = FrameReader()
-    frames = read_first(reader)
-    if not frames or not isinstance(frames[0], control.BeginRun):  # the end has come already
-        raise SystemExit(0)
-    has_ended, notes = control.EndRun() in frames, frames[0].request.get("notes")
-    if has_ended and not notes:
-        raise SystemExit(0)
-    request = request_from(frames[0].request)
-    poller = select.poll()
-    Connector(request, FrameLine(0, 1, poller, reader), poller, Ways(request)).run(frames[1:])
-    os._exit(0)  # an ssh library may still have threads
+    run(begin)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from fedfutures.wire.control import BrokerBound, KeepNote
 
 FACTS = "facts"
 WORKERS = "workers"
+SLOTS = "slots"
 _HOST = "host "
 _BROKER = "broker "
 
@@ -51,6 +52,14 @@ class Notes:
         """The run is planned with these hosts; the program is told again if it knows that already."""
         self._kept.pop(FACTS, None)
         self._keep(FACTS, facts)
+
+    def slots(self) -> dict[str, int]:
+        """How many Workers may live on each host of a standing Federation, over all programs."""
+        return dict(self._kept.get(SLOTS, {}))
+
+    def keep_slots(self, slots: dict[str, int]) -> None:
+        """So many Workers may live on each host of a standing Federation."""
+        self._keep(SLOTS, slots)
 
     def keep_directory(self, host: str, directory: str) -> None:
         """A host process is ready."""

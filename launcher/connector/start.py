@@ -7,8 +7,9 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.batch import scheduler_of
@@ -18,13 +19,14 @@ from fedfutures.host.hosts import Hosts
 from fedfutures.host.room import available_memory, refusal, warn_of_limit
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
+from fedfutures.standing.status import Status
 
 from ..hosts.local import at_home, own_names, threads_of
 from ..hosts.resolve import allocation, wanted
 from ..hosts.schedulers.allocation import Allocation
 from ..hosts.spec import UNSAID, BadHosts, HostSpec
-from ..launchers.table import launchers_for
-from ..layout.assemble import Request
+from ..launchers.table import KEEPER, launchers_for
+from ..layout.assemble import Request, request_from
 from ..layout.idle import remark
 from .handle import ConnectorHandle
 
@@ -76,6 +78,51 @@ def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, br
         return HostHandle(settings, python=command)
     refuse_root(hosts, specs)
     return ConnectorHandle(request_for(hosts, specs, settings, workers, brokers, threads), command)
+
+
+def request_of_keeper(hosts: Hosts, workers: int | None) -> tuple[dict[str, Any], int | None]:
+    """Return what the connector of a keeper is to be asked for, and how many Workers this machine has if it is alone.
+
+    {}: this machine is the only host. There is no secret in it. Raises BadHosts, ValueError, and StartFailed.
+    """
+    given = allocation(hosts)
+    specs = wanted(hosts, given)
+    if len(specs) == 1:
+        return {}, workers or specs[0].count
+    refuse_root(hosts, specs)
+    threads = given.threads if given is not None else None
+    value = asdict(request_for(hosts, specs, Settings(specs[0].name, 1, 1), workers, 1, threads))
+    for of_a_run in ("settings", "notes", "sessions"):
+        del value[of_a_run]
+    return value, None
+
+
+def start_joined(
+    status: Status, settings: Settings, workers: int | None, command: Sequence[str] | None, start: Callable[..., Any]
+) -> HostHandle:
+    """Start the host processes of a program on the hosts of a standing Federation. Raises StartFailed.
+
+    `command` and `start` are those of :class:`ConnectorHandle`.
+    """
+    value = status.request | {"settings": asdict(settings), "notes": {}}
+    asked = request_from(value)
+    local, *others = [
+        replace(spec, count=status.hosts.get(spec.name, 0))
+        for spec in (asked.local, *asked.hosts)
+        if spec is asked.local or spec.name in status.hosts
+    ]
+    beside = modules_in(settings.path[0]) if settings.path else []
+    of_the_run = replace(
+        settings, seal=secrets.token_bytes(SEAL_BYTES), host=local.name, beside=beside, server=status.door,
+        departure=asked.options.grace,
+    )  # fmt: skip
+    total = sum(status.hosts.values())
+    request = replace(
+        asked, local=local, hosts=others, settings=of_the_run, workers=min(workers or total, total),
+        brokers=settings.brokers, processors=processors(), memory=available_memory(), launchers=[KEEPER],
+        scheduler=None, sessions=status.sessions,
+    )  # fmt: skip
+    return ConnectorHandle(request, command, start)
 
 
 def remarks(given: Allocation | None, specs: Sequence[HostSpec], workers: int | None) -> list[str]:

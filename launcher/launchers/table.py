@@ -16,6 +16,8 @@ from .qrsh import Qrsh
 from .srun import Srun
 
 SSH = "ssh"
+KEEPER = "keeper"
+"""Of a standing Federation: its host servers fork host processes."""
 LAUNCHERS = {launcher.name: launcher for launcher in (Srun(), Qrsh(), Mpiexec(), Blaunch(), Pbsdsh())}
 UNFIT = frozenset({"pbs_tmrsh"})
 """Commands that start something on another host without its standard streams. Source: their manual pages."""

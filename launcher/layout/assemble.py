@@ -40,6 +40,7 @@ class Request:
     launchers: list[str] = field(default_factory=lambda: ["ssh"])  # that are tried for each host, in this order
     scheduler: str | None = None  # in whose job the program runs
     notes: dict[str, Any] = field(default_factory=dict)  # of a connector that was killed
+    sessions: str = ""  # the socket of a keeper's connector, that leads to all other hosts; "": this is no joined run
     threads: int | None = None  # processors that a batch scheduler has given to each Worker; None: it does not say
 
     @property
@@ -52,7 +53,12 @@ class Request:
     def needs_all(self) -> bool:
         """Whether all hosts must work: in a job they are paid for."""
         in_a_job = self.scheduler is not None and self.options.min_hosts is None
-        return self.options.require_all or in_a_job
+        return not self.sessions and (self.options.require_all or in_a_job)
+
+    @property
+    def least_hosts(self) -> int:
+        """How many hosts must work at least; in a standing Federation others have seen to that."""
+        return 1 if self.sessions else self.options.min_hosts or 1
 
 
 @dataclass(slots=True)
@@ -145,6 +151,8 @@ def _settings(request: Request, spec: HostSpec, facts: Mapping[str, Any] | None,
         directory_needed=bool(options.path),
         far_address=facts.get("address") or "127.0.0.1",
         grace=request.options.grace,
+        server=facts.get("server") or "",
+        place="",  # recorded on the keeper's machine
         code=True,
         profile=None,
     )

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
-MAGIC = b"\n\x1efedfutures "
+from fedfutures.host.hello_line import MAGIC as MAGIC
+
 NOISE_AT_MOST_BYTES = 1 << 20
 HELLO_AT_MOST_BYTES = 1 << 16
 
@@ -32,6 +33,7 @@ class HostHello:
     memory: int = 0  # bytes
     host: str = ""
     address: str = ""
+    server: str = ""  # the door of the host server, if one has started it
     tried: tuple[str, ...] = ()
     prolog: str | None = None  # the file that cannot be read
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
+from dataclasses import fields
 
 from fedfutures.errors import StartFailed
+from fedfutures.host.batch import scheduler_of
+from fedfutures.host.hosts import Hosts
 from fedfutures.host.system import processors
 from fedfutures.lazy_dataclass import replaced
 from fedfutures.standing.joining import status_of
@@ -17,11 +21,16 @@ from fedfutures.standing.start import start_keeper
 from ..arguments import config
 from ..arguments.parser import Parser
 from ..arguments.values import seconds
+from ..cli.options import argument_of
+from ..connector import start
+from ..hosts.spec import BadHosts
 from . import refusals
 from .standing import described
 
 IN_FILE = {"workers": True, "idle": True, "foreground": False, "quiet": False}
 """Options that may stand in a file, and whether each takes a value."""
+NOT_HERE = frozenset({"external_hostname"})
+"""Options of hosts that are accepted for programs of long ago."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,7 +45,11 @@ def main(arguments: Sequence[str]) -> int:
                 f"{given.name} stands already: its keeper has the pid {status.pid}. Programs join it by --join "
                 f"{given.name}; to end it: fedfutures down {given.name}", 2
             )  # fmt: skip
-        status = start_keeper(place, _recipe(place, given))
+        hosts = Hosts(**{item.name: getattr(given, item.name) for item in fields(Hosts)})
+        status = start_keeper(place, _recipe(place, given, hosts), quiet=given.quiet)
+    except (BadHosts, ValueError) as error:
+        print(f"fedfutures: {error}", file=sys.stderr)
+        return 2
     except StartFailed as error:
         return refusals.say(error)
     if not given.quiet:
@@ -57,11 +70,15 @@ def _with_file(given: argparse.Namespace, arguments: Sequence[str]) -> argparse.
     return parser().parse_args([*config.words_of(path, IN_FILE), *arguments])
 
 
-def _recipe(place: StandingPlace, given: argparse.Namespace) -> Recipe:
+def _recipe(place: StandingPlace, given: argparse.Namespace, hosts: Hosts) -> Recipe:
     """Return what the keeper is to do: what is not said is as it was in a Federation whose keeper was killed."""
     record = place.record()
     recipe = Recipe(given.name, processors()) if record is None else recipe_from(record)
     idle = recipe.idle if given.idle is None else given.idle
+    if hosts.names or hosts.file is not None or (record is None and scheduler_of(os.environ) is not None):
+        request, alone = start.request_of_keeper(hosts, given.workers)
+        slots = 0 if request else alone or recipe.slots
+        return replaced(recipe, slots=slots, idle=idle, request=request, notes={})  # type: ignore[no-any-return]
     return replaced(recipe, slots=given.workers or recipe.slots, idle=idle)  # type: ignore[no-any-return]
 
 
@@ -90,6 +107,12 @@ def parser() -> Parser:
         "--foreground", action="store_true",
         help="stay until it ends, and print what its keeper does; SIGTERM and Ctrl-C take it down",
     )  # fmt: skip
+    of_hosts = found.add_argument_group("other hosts")
+    for item in fields(Hosts):
+        if item.name not in NOT_HERE:
+            of_hosts.add_argument(*item.metadata["flags"], dest=item.name, **argument_of(item))
+        else:
+            found.set_defaults(**{item.name: item.default})
     found.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     return found
 

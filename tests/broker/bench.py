@@ -26,7 +26,7 @@ class Bench:
     """Each peer hears at once, and acknowledges with what it says next."""
 
     def __init__(
-        self, incarnation: int = 7, *, space: int = 1 << 20, liars: Collection[str] = (), slots: int = 0
+        self, incarnation: int = 7, *, space: int = 1 << 20, liars: Collection[str] = (), slots: int | None = None
     ) -> None:
         self.now = 0.0
         self.liars = liars  # what these are sent may be as odd as what they have said

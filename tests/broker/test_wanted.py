@@ -113,6 +113,20 @@ def test_a_new_broker_waits_for_what_others_hold() -> None:
     assert said(bench) == [0]
 
 
+def test_a_host_without_slots_asks_origins_for_its_neighbours() -> None:
+    bench = Bench(slots=0)
+    bench.join("o", "origin")
+    bench.say("o", BODY)
+    bench.neighbour("n.broker", Demand(0, 0, 1))
+    bench.tick()
+    assert [demand.count for demand in bench.heard_by("o", Demand)] == [1]
+    bench.submit(ids=[1], backlog=7)
+    pass_time(bench, 1.0)
+    assert [state.spare for state in bench.told["n.broker"]][-1:] == [8]
+    assert [state.size for state in bench.told["n.broker"]][-1:] == [0], "nobody is to count on a Worker here"
+    assert said(bench) == [0]
+
+
 def test_neighbours_count_on_one_worker_where_there_is_none_yet(joined: Bench) -> None:
     joined.neighbour("n.broker", Demand(0, 0, 1))
     pass_time(joined, 1.5)

@@ -8,7 +8,8 @@ import socket
 
 import pytest
 
-from fedfutures.host.relay import WINDOW_BYTES, Relay
+from fedfutures.host.local_streams import WINDOW_BYTES
+from fedfutures.host.relay import Relay
 from fedfutures.lazy_dataclass import replaced
 from fedfutures.wire.control import BrokerBound, CloseStream, OpenStream, RelayBroker, StreamCredit, StreamData
 

@@ -43,6 +43,7 @@ from fedfutures.wire.control import (
     NoMoreWorkers,
     Notice,
     NoWorkersLeft,
+    OpenSession,
     OpenStream,
     Probe,
     ProbeReply,
@@ -51,6 +52,7 @@ from fedfutures.wire.control import (
     ResizeRun,
     RunPlanned,
     RunReport,
+    ServerReady,
     ServerStatus,
     StandInWanted,
     StartHost,
@@ -130,6 +132,8 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (ForkWorker("h.1", {}, 3, 2, 4), "9633a3682e3180030204"),
     (WorkerForked("h.1", 9, "w"), "9434a3682e3109a177"),
     (ResizeRun(7), "923507"),
+    (OpenSession(2, "h", "c"), "943602a168a163"),
+    (ServerReady("/r", 9), "9337a22f7209"),
 ]
 DIRECTIONS = (
     "Origin",

@@ -171,6 +171,9 @@ NODES_UNREADABLE = Wording(
 NO_MEETING = Wording(
     "no meeting", "{at.host}: {way} passes no streams, and {path} cannot be written for the host to read: {detail}",
     "mkdir -p {folder!q} && ls -ld {folder!q} && df {folder!q}")
+KEEPER_AWAY = Wording(
+    "keeper away", "{at.host}: the connector of the standing Federation does not answer{detail!c}", "fedfutures list")
+KEEPER_REFUSES = Wording("keeper refuses", "{at.host}: {detail}", "fedfutures list", "")
 
 # -- keys ------------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,205 @@
+"""The connector of a keeper: it keeps the connections to the host servers of a standing Federation.
+
+The keeper starts it as ``python -m fedfutures_launcher.connector.keeping``. It logs in to hosts as that of a program
+does, but what it begins there are host servers, and there are no links between them. Programs come to its *door*, a
+socket in the keeper's private directory, with the name of a host and a command line; it opens a stream to the host
+server there, and passes on the bytes of both. So a program's connector finds all that ssh would have given it, but in
+milliseconds, and no program logs in anywhere.
+
+It ends with its keeper. Unless that has told it that the Federation is taken down, host servers go on for their grace,
+and the next keeper's connector comes back to them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import select
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fedfutures.errors import RemoteProtocolError
+from fedfutures.host.frame_line import FrameLine
+from fedfutures.host.local_streams import LocalStreams
+from fedfutures.host.reattach import open_door
+from fedfutures.host.settings import Settings
+from fedfutures.standing.host_server import GREETING_SECONDS
+from fedfutures.standing.keeper import SESSIONS_DOOR
+from fedfutures.standing.visitors import DoorVisitor
+from fedfutures.wire import control
+from fedfutures.wire.control import ControlFrame
+
+from ..layout.assemble import Assembly, Facts, Request, request_from
+from ..remote.remote_host import HostState
+from .access import Ways, remote_target
+from .beginning import run
+from .login import Login
+from .main import Connector
+
+BACKLOG = 128
+
+
+class KeeperConnector(Connector):
+    """The loop of a keeper's connector; its door is in `directory`."""
+
+    def __init__(self, request: Request, origin: FrameLine, poller: select.poll, ways: Ways, directory: str) -> None:
+        super().__init__(request, origin, poller, ways)
+        self._is_down = False  # the Federation was taken down
+        self._numbers = itertools.count(2, 2)
+        self._ends = {name: LocalStreams(login.send, poller) for name, login in self.logins.items()}
+        self._visitors: dict[int, DoorVisitor] = {}  # by descriptor
+        self._waiting: dict[int, control.OpenSession] = {}  # by descriptor: until a host has come back
+        with contextlib.suppress(FileNotFoundError):  # of a connector that was killed
+            os.unlink(os.path.join(directory, SESSIONS_DOOR))
+        self._door = open_door(directory, poller, BACKLOG, SESSIONS_DOOR)
+
+    # -- the keeper --------------------------------------------------------------------------------------------------
+
+    def _on_origin_frames(self, frames: Iterable[ControlFrame]) -> None:
+        for frame in frames:
+            if isinstance(frame, control.EndRun):
+                self.ended = self._is_down = True
+
+    def _follow(self, assembly: Assembly, facts: Facts) -> None:
+        kept = {name: self.notes.directory(name) for name in assembly.settings}
+        settings = {
+            name: dataclasses.replace(of_one, directories=[path] if (path := kept[name]) else [])
+            for name, of_one in assembly.settings.items()
+        }
+        assembly.settings.update(settings)
+        self.assembly = assembly
+        self.notes.keep_slots({name: of_one.workers for name, of_one in settings.items()})
+        own = settings[self.request.local.name]
+        self.origin.send(control.RunPlanned(dataclasses.asdict(own), [name for name in settings if name in facts]))
+
+    def _fail(self, text: str, code: int) -> None:
+        nobody = not any(login.facts for login in self.logins.values()) and self.request.local.count == 0
+        super()._fail(text, 3 if nobody else code)
+
+    def _end(self) -> None:
+        self._door.close()
+        for visitor in self._visitors.values():
+            visitor.close()
+        if self._is_down:
+            super()._end()
+        else:
+            self.ways.close()
+
+    # -- hosts -------------------------------------------------------------------------------------------------------
+
+    def _heard(self, host: str, frame: ControlFrame) -> None:
+        handler = _HANDLERS.get(type(frame))
+        if handler is not None:
+            handler(self, host, frame)
+
+    def _on_server_ready(self, host: str, frame: control.ServerReady) -> None:
+        if self.assembly is None:
+            raise RemoteProtocolError(f"host {host} is ready before anything has begun")
+        self._ends[host].reset()
+        self.logins[host].on_ready(frame.directory)
+        self.assembly.settings[host].directories[:] = [frame.directory]
+        self.notes.keep_directory(host, frame.directory)
+        self._open_waiting(host)
+
+    def _on_stream(self, host: str, frame: control.StreamFrame) -> None:
+        if isinstance(frame, control.OpenStream):
+            raise RemoteProtocolError(f"host {host} opens a stream")
+        self._ends[host].on_frame(frame)
+
+    def _on_said(self, host: str, frame: control.WorkerOutput) -> None:
+        self.origin.send(frame)
+
+    def _look_at(self, login: Login) -> None:
+        for text in login.news():
+            self._note(text, important=True)
+        if login.lost_now():
+            self._ends[login.name].reset()
+        if login.given_up:
+            self.notes.keep_gone(login.name)
+            self._open_waiting(login.name)
+
+    # -- programs ----------------------------------------------------------------------------------------------------
+
+    def _serve(self, descriptor: int, events: int) -> None:
+        if descriptor == self._door.fileno():
+            with contextlib.suppress(OSError, RemoteProtocolError):
+                visitor = DoorVisitor(self._door.accept()[0], self.poller, time.monotonic() + GREETING_SECONDS)
+                self._visitors[visitor.descriptor] = visitor
+        elif descriptor in self._visitors:
+            self._hear_visitor(self._visitors[descriptor], events)
+        elif not any(ends.serve(descriptor, events) for ends in self._ends.values()):
+            super()._serve(descriptor, events)
+
+    def _hear_visitor(self, visitor: DoorVisitor, events: int) -> None:
+        try:
+            if events & select.POLLOUT:
+                visitor.flush()
+            frames = visitor.receive() if events & ~select.POLLOUT else []
+        except RemoteProtocolError:
+            frames = None
+        if frames is None or not all(isinstance(frame, control.OpenSession) for frame in frames) or len(frames) > 1:
+            self._waiting.pop(visitor.descriptor, None)
+            del self._visitors[visitor.descriptor]
+            visitor.close()
+            return
+        for frame in frames:
+            if isinstance(frame, control.OpenSession):
+                self._open(visitor, frame)
+
+    def _open(self, visitor: DoorVisitor, frame: control.OpenSession) -> None:
+        login = self.logins.get(frame.host)
+        if login is None or login.facts is None or login.given_up:
+            why = "it is none of its hosts" if login is None else "it cannot be reached"
+            visitor.send(control.StartRefused(f"the keeper has no way to host {frame.host}: {why}", 3, {}))
+            return
+        if not self._is_ready(login):
+            self._waiting[visitor.descriptor] = frame
+            return
+        del self._visitors[visitor.descriptor]
+        visitor.send(control.HostStarted(0))
+        number = next(self._numbers)
+        own = remote_target(login.spec, self.request).command
+        login.send(control.OpenSession(number, frame.host, "" if frame.command == own else frame.command))
+        self._ends[frame.host].add(number, visitor.hand_over())
+
+    def _open_waiting(self, host: str) -> None:
+        for descriptor, frame in list(self._waiting.items()):
+            if frame.host == host:
+                del self._waiting[descriptor]
+                self._open(self._visitors[descriptor], frame)
+
+    def _is_ready(self, login: Login) -> bool:
+        """Whether its host server has been heard, since the login or since it has come back."""
+        return login.life.state is HostState.SERVING and login.life.run is not None
+
+
+_HANDLERS: dict[type[ControlFrame], Callable[[KeeperConnector, str, Any], None]] = {
+    control.StreamData: KeeperConnector._on_stream,
+    control.StreamCredit: KeeperConnector._on_stream,
+    control.CloseStream: KeeperConnector._on_stream,
+    control.OpenStream: KeeperConnector._on_stream,
+    control.ServerReady: KeeperConnector._on_server_ready,
+    control.WorkerOutput: KeeperConnector._on_said,
+}
+"""The frames of host servers that the connector acts on; it ignores all others."""
+
+
+def begin(value: dict[str, Any], line: FrameLine, poller: select.poll) -> Connector:
+    """Return the connector that a keeper has asked for."""
+    directory = str(value.pop("directory"))
+    local = value["local"]["name"]
+    value["settings"] = dataclasses.asdict(Settings(local, 1, 1, serves=True))
+    request = request_from(value)
+    return KeeperConnector(request, line, poller, Ways(request), directory)
+
+
+def main() -> None:
+    """Run a keeper's connector on standard input and output."""
+    run(begin)
+
+
+if __name__ == "__main__":
+    main()

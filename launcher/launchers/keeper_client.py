@@ -1,0 +1,113 @@
+"""Sessions by the keeper of a standing Federation: its connector leads to the host servers.
+
+Nothing is started for that, and nobody logs in: a session is a connection to the socket of the keeper's connector. It
+says first which host is meant, and what is to run there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import threading
+import time
+
+from fedfutures.errors import RemoteProtocolError
+from fedfutures.host.greeting import Greeting, line
+from fedfutures.host.system import write_all
+from fedfutures.wire.control import ControlFrame, HostStarted, OpenSession, StartRefused
+from fedfutures.wire.framing import decode, pack
+
+from ..ssh.client import Client
+from ..ssh.configuration import Unusable
+from ..ssh.session import Session
+from ..ssh.texts import failures
+from .table import KEEPER
+
+ANSWER_SECONDS = 8.0
+COME_SECONDS = 5.0
+AGAIN_SECONDS = 0.1
+CHUNK_BYTES = 1 << 16
+
+
+class KeeperClient(Client):
+    """Starts sessions at the socket of a keeper's connector."""
+
+    name = KEEPER
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def serve(self, session: Session) -> None:
+        """As that of :class:`Client`."""
+        host = session.target.name
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            session.on_close(lambda: _hang_up(connection))
+            try:
+                self._come(session, connection)
+                connection.sendall(line() + pack(OpenSession(0, host, session.target.command)))
+                answer = _answer(connection)
+            except (OSError, RemoteProtocolError) as error:
+                raise Unusable(failures.KEEPER_AWAY(host, str(error))) from None
+            if not isinstance(answer, HostStarted):
+                why = answer.reason if isinstance(answer, StartRefused) else f"{type(answer).__name__} has come"
+                raise Unusable(failures.KEEPER_REFUSES(host, why))
+            session.on_connected()
+            connection.settimeout(None)
+            threading.Thread(target=_send, args=(session, connection), name=f"to {host}", daemon=True).start()
+            _receive(session, connection)
+
+    def _come(self, session: Session, connection: socket.socket) -> None:
+        """Connect; the connector may have been killed, and be there again in a moment."""
+        deadline = time.monotonic() + COME_SECONDS
+        while True:
+            try:
+                return connection.connect(self._path)
+            except (ConnectionRefusedError, FileNotFoundError):
+                if session.closed or time.monotonic() > deadline:
+                    raise
+                session.pause(AGAIN_SECONDS)
+
+
+def _answer(connection: socket.socket) -> ControlFrame:
+    """Return the frame that answers, and read nothing of what follows it."""
+    greeting = Greeting()
+    while not greeting.is_over:
+        greeting.feed(_exactly(connection, 1))
+    return decode(_exactly(connection, int.from_bytes(_exactly(connection, 4), "big")))
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        more = connection.recv(count - len(data))
+        if not more:
+            raise ConnectionResetError("it has hung up")
+        data += more
+    return data
+
+
+def _send(session: Session, connection: socket.socket) -> None:
+    """Pass on the session's input, in a thread of its own: either direction may have to wait for the host."""
+    poller = select.poll()
+    descriptor = os.dup(session.input)
+    poller.register(descriptor, select.POLLIN)
+    with contextlib.suppress(OSError):
+        while poller.poll() and (data := os.read(descriptor, CHUNK_BYTES)):
+            connection.sendall(data)
+    os.close(descriptor)
+    _hang_up(connection)
+
+
+def _receive(session: Session, connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := connection.recv(CHUNK_BYTES):
+            write_all(session.output, data)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it has ended
+        connection.shutdown(socket.SHUT_RDWR)
