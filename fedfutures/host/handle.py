@@ -104,8 +104,7 @@ class HostHandle:
     def resize(self, workers: int) -> None:
         """Have so many Workers from now on, also where the host process is started again. Raises ValueError."""
         if self.settings.is_elastic:
-            if workers > self.settings.workers:
-                raise ValueError(f"this run has {self.settings.workers} Workers at most, and cannot have {workers}")
+            check_most(workers, self.settings.workers)
             self._most = workers
         else:
             self._plan = replace(self._plan, workers=workers, size=workers)
@@ -215,6 +214,12 @@ class HostHandle:
         self._hold.let_go()
         for process in self._processes:
             process.close_input()
+
+
+def check_most(workers: int, most: int) -> None:
+    """Raise ValueError where a run, which has so many Workers at most, cannot have as many."""
+    if workers > most:
+        raise ValueError(f"this run has {most} Workers at most, and cannot have {workers}")
 
 
 def one_at_a_time(heard: Callable[[Heard], None]) -> Callable[[Heard], None]:

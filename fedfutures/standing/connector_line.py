@@ -17,13 +17,12 @@ from typing import Any
 from .. import limits
 from ..errors import RemoteProtocolError, StartFailed
 from ..host import starting
-from ..host.flags import main_command
+from ..host.flags import ROOT, main_command
 from ..host.frame_line import FrameLine
 from ..wire.control import BeginRun, ControlFrame, EndRun, KeepNote, RunPlanned, StartRefused
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 8.0
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FACTS, SLOTS, HOST = "facts", "slots", "host "
 """Names of notes; behind the last one the name of a host follows."""
 
@@ -69,7 +68,7 @@ class ConnectorLine:
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        command = main_command(starting.keeper_connector_module, [sys.executable], [], _ROOT)
+        command = main_command(starting.keeper_connector_module, [sys.executable], [], ROOT)
         to_it, from_it = os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)
         try:
             ends = [(os.POSIX_SPAWN_DUP2, to_it[0], 0), (os.POSIX_SPAWN_DUP2, from_it[1], 1)]

@@ -26,7 +26,6 @@ class Recipe:
     environment: dict[str, str] = field(default_factory=lambda: chosen(os.environ))  # of its interpreter
     request: dict[str, Any] = field(default_factory=dict)  # what its connector is asked for; {}: no other hosts
     notes: dict[str, Any] = field(default_factory=dict)  # of its connector, for the one of the next keeper
-    grace: float = 30.0  # how long, in seconds, hosts go on when the keeper is not heard
 
 
 def chosen(environ: Any) -> dict[str, str]:

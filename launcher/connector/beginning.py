@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from fedfutures.host.frame_line import FrameLine
+from fedfutures.host.frame_line import FrameLine, read_first
 from fedfutures.host.system import disable_core_dumps, name_process, raise_descriptor_limit
 from fedfutures.wire.control import BeginRun, ControlFrame, EndRun
 from fedfutures.wire.framing import FrameReader
@@ -30,13 +30,8 @@ def run(begin: Callable[[dict[str, Any], FrameLine, select.poll], HasRun]) -> No
     disable_core_dumps()
     raise_descriptor_limit()
     reader = FrameReader()
-    frames: list[ControlFrame] = []
-    while not frames:
-        data = os.read(0, 1 << 18)
-        if not data:
-            raise SystemExit(0)
-        frames = reader.feed(data)
-    if not isinstance(frames[0], BeginRun):  # the end has come already
+    frames = read_first(reader)
+    if not frames or not isinstance(frames[0], BeginRun):  # the end has come already
         raise SystemExit(0)
     has_ended, notes = EndRun() in frames, frames[0].request.get("notes")
     if has_ended and not notes:

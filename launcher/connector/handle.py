@@ -9,7 +9,7 @@ from typing import Any
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.flags import ROOT, main_command
-from fedfutures.host.handle import Heard, HostGone, HostHandle, hear, one_at_a_time
+from fedfutures.host.handle import Heard, HostGone, HostHandle, check_most, hear, one_at_a_time
 from fedfutures.host.kept_process import KeptProcess
 from fedfutures.host.settings import settings_from
 from fedfutures.supervision.attempts import how_ended
@@ -69,6 +69,8 @@ class ConnectorHandle(HostHandle):
 
     def resize(self, workers: int) -> None:
         """As that of :class:`HostHandle`: the connector divides them among the hosts, and knows how."""
+        if self.settings.is_elastic:
+            check_most(workers, self.settings.size)
         self._notes[WORKERS] = {"count": workers}
         self._connector.tell(ResizeRun(workers))
 
