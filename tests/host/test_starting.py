@@ -25,7 +25,8 @@ def test_the_launcher_is_loaded_when_it_is_asked_for() -> None:
 
 
 def test_another_composition(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("host_module", "keeper_module", "load_launcher"):
+    for name in ("host_module", "keeper_module", "keeper_connector_module", "load_launcher"):
         monkeypatch.setattr(starting, name, None)
-    starting.compose("a.b", "a.c", lambda: 7)
-    assert (starting.host_module, starting.keeper_module, starting.load_launcher()) == ("a.b", "a.c", 7)
+    starting.compose("a.b", "a.c", "a.d", lambda: 7)
+    composed = starting.host_module, starting.keeper_module, starting.keeper_connector_module, starting.load_launcher()
+    assert composed == ("a.b", "a.c", "a.d", 7)
