@@ -63,7 +63,9 @@ def test_the_starting_shell_may_end_and_another_login_session_joins(state: Path,
 def test_a_keeper_is_killed_at_any_moment_of_a_join(state: Path) -> None:
     """The program joins the keeper that it starts again, or another program has started."""
     assert run("up", "lab", "-n", "1", "-q", state=state).code == 0
-    command = [sys.executable, "-m", "fedfutures", "-q", "--join", "lab", str(state.parent / "p.py"), "1"]
+    program = state.parent / "slow.py"
+    program.write_text(PROGRAM.replace("    for line in", "    __import__('time').sleep(0.5)\n    for line in"))
+    command = [sys.executable, "-m", "fedfutures", "-q", "--join", "lab", str(program), "1"]
     try:
         for moment in (0.1, 0.15, 0.2, 0.3):
             assert eventually(stands, 10.0)
