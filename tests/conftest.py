@@ -27,24 +27,27 @@ if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
 
 TESTS = Path(__file__).parent
 ONCE = (
-    "broker_process", "checkpoint/test_database.py", "checkpoint/test_store.py", "ecosystem",
+    "broker/", "broker_process", "checkpoint/test_database.py", "checkpoint/test_store.py", "ecosystem",
     "faults/test_at_most_once.py", "faults/test_busy_machine.py", "faults/test_cancels.py",
     "faults/test_crashing_children.py", "faults/test_endings.py", "faults/test_ends_in_order.py",
     "faults/test_journal_of_kills.py",
     "faults/test_killed_host_process.py", "faults/test_left_files.py", "faults/test_memory_limits.py",
     "faults/test_messages.py", "faults/test_orphans.py", "faults/test_resizing.py", "faults/test_retries.py",
     "faults/test_room.py",
-    "faults/test_stops.py", "faults/test_system_limits.py", "faults/test_workers.py", "federation_live",
+    "faults/test_stops.py", "faults/test_system_limits.py", "faults/test_workers.py", "federation/",
+    "federation_live",
     "futures/test_inquiry.py", "futures/test_keeping.py", "futures/test_nesting.py", "futures/test_nobody_waits.py",
     "futures/test_order.py", "futures/test_patience.py", "futures/test_pending_bytes.py", "futures/test_progress.py",
     "futures/test_repeats.py", "futures/test_seeds.py", "futures/test_signals.py", "futures/test_timekeeper.py",
     "host/", "hosts", "house", "lab", "launcher/cli/test_launch.py", "launcher/connector", "launcher/launchers",
     "launcher/ssh", "launcher/verbs/test_error_examples.py", "security", "simulation", "sockets", "standing",
-    "test_docs.py", "test_failpoints.py", "test_keeper_process.py", "test_layers.py", "test_packages.py",
+    "node/", "supervision/", "test_docs.py", "test_failpoints.py", "test_keeper_process.py", "test_layers.py",
+    "test_packages.py",
     "worker/test_large_values.py",
     "worker/test_leaving.py",
 )  # fmt: skip
-"""Hosts, networks, attacks, lossy links, signals, limits, words: what they show does not depend on Python's version."""
+"""Hosts, networks, attacks, lossy links, signals, limits, words, the rules of Brokers, Workers and host processes: what
+they show does not depend on Python's version."""
 ALWAYS = {"hosts/test_battery.py": "loopback-paramiko", "federation_live/test_code.py": ""}
 """But one battery runs on each: on loopback addresses, with the built-in client. And code that travels does depend."""
 

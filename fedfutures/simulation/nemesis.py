@@ -126,6 +126,13 @@ class Nemesis:
                 broker = self.system.parents.get(broker)
         return core or {next(iter(self.system.brokers))}
 
+    def spare(self, broker: str) -> None:
+        """Never lose this Broker for good, nor those on the way to it."""
+        name: str | None = broker
+        while name is not None:
+            self.core.add(name)
+            name = self.system.parents.get(name)
+
     def begin(self) -> None:
         """Draw when what will happen."""
         for name in RATES:

@@ -103,8 +103,11 @@ class Schedule:
         self.checker = Checker(self.system, loses_frames=loses_frames)
         for listener in (*listeners, self.checker):
             self.world.observer.register(listener)
+        self.without = Random(f"{seed} without").choice([-1, -1, 0, 1]) if len(counts) > 1 else -1
         self._build(counts)
         self.nemesis = Nemesis(self.system, self.swarm, self.heals_at)
+        if self.is_joined and self.without >= 0:  # one host with slots has to be left
+            self.nemesis.spare(f"b{int(self.without == 0)}")
 
     def _build(self, counts: list[int]) -> None:
         dice, system = self.dice, self.system
@@ -112,10 +115,9 @@ class Schedule:
             system.add_broker(f"b{index}")
             if index:
                 system.join(f"b{dice.randrange(index)}", f"b{index}", 10 ** dice.uniform(-4, -1.3))
-        without = Random(f"{self.seed} without").choice([-1, -1, 0, 1]) if len(counts) > 1 else -1
         for index, count in enumerate(counts):
             if self.is_joined:  # one of several hosts may have no slots: that of a program is none of the hosts then
-                SimHostServer(system, f"b{index}", 0 if index == without else count + 1, self.heals_at)
+                SimHostServer(system, f"b{index}", 0 if index == self.without else count + 1, self.heals_at)
                 continue
             for slot in range(1, count + 1):
                 system.add_worker(f"b{index}", slot)

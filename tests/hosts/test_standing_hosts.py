@@ -126,7 +126,7 @@ def test_a_killed_keeper_costs_no_future_and_takes_the_hosts_over(standing):
 
 
 def test_a_host_that_is_gone_costs_no_future(standing):
-    assert standing.up("--hosts", "h1", "h2", "h3", "-n", "6", "-q").code == 0
+    assert standing.up("--hosts", "h1", "h2", "h3", "-n", "6", "-q", "--grace", "2").code == 0
     joined = standing.begun(1500)
     time.sleep(0.5)
     standing.lab.stop("h2")

@@ -120,3 +120,13 @@ def test_hosts_get_more_workers_and_fewer_and_one_at_least_in_the_end() -> None:
     system.clock.run(until=5.0)
     assert all(system.count_workers(name) == system.places[name] >= 1 for name in system.brokers)
     assert all(name in system.brokers[system.hosts[name]].machine.peers for name in system.workers)
+
+
+def test_a_host_that_is_spared_is_never_lost_for_good() -> None:
+    swarm = Swarm(LinkFaults(), deaths=20.0)
+    system = system_of(swarm)
+    nemesis = Nemesis(system, swarm, until=3.0)
+    nemesis.spare("b1")
+    nemesis.begin()
+    system.clock.run(until=9.0)
+    assert system.dead == set()
