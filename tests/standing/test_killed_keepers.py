@@ -68,7 +68,7 @@ def has_keeper() -> bool:
 
 def test_joined_programs_start_it_again_once_and_lose_nothing(state: Path) -> None:
     with standing("lab", state, "-n", "2"):
-        programs = [begun(state, 250), begun(state, 250)]
+        programs = [begun(state, 400), begun(state, 400)]
         for _ in range(2):
             killed = kill_keeper()
             assert eventually(has_keeper, 5.0)
