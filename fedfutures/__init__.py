@@ -15,8 +15,7 @@ TYPE_CHECKING = False  # and no import of typing: a typing.py in the working dir
 if TYPE_CHECKING:
     from logging import Logger
 
-    from . import errors, futures, shared, worker
-    from . import logging as logging
+    from . import errors, futures, logging as logging, shared, worker
     from .futures.executor import Executor
     from .futures.inquiry import explain, statistics
     from .host.hosts import Hosts

@@ -37,8 +37,7 @@ def function_of(source: str, name: str, known: dict[str, Any]) -> Any:
 
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as dataclass
-    from dataclasses import field as field
+    from dataclasses import dataclass as dataclass, field as field
 else:
 
     def field(*, default_factory: Callable[[], Any]) -> _Made:

@@ -10,8 +10,13 @@ import atexit
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError
-from concurrent.futures import TimeoutError as TimeoutError
+from concurrent.futures import (
+    ALL_COMPLETED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    CancelledError,
+    TimeoutError as TimeoutError,
+)
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotSupportedHere

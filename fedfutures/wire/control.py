@@ -19,59 +19,25 @@ from typing import Any, get_args
 from ..lazy_dataclass import dataclass, field
 from .door import (
     BeginServer as BeginServer,
-)
-from .door import (
     EndServer as EndServer,
-)
-from .door import (
     FederationSize as FederationSize,
-)
-from .door import (
     HostProcessEnded as HostProcessEnded,
-)
-from .door import (
     HostStarted as HostStarted,
-)
-from .door import (
     OpenSession as OpenSession,
-)
-from .door import (
     ResizeHost as ResizeHost,
-)
-from .door import (
     ResizeRun as ResizeRun,
-)
-from .door import (
     RunReport as RunReport,
-)
-from .door import (
     ServerReady as ServerReady,
-)
-from .door import (
     ServerStatus as ServerStatus,
-)
-from .door import (
     StartHost as StartHost,
-)
-from .door import (
     StatusWanted as StatusWanted,
-)
-from .door import (
     Text as Text,
-)
-from .door import (
     WithdrawWorker as WithdrawWorker,
-)
-from .door import (
     WorkersWanted as WorkersWanted,
 )
 from .forks import (
     ForkWorker as ForkWorker,
-)
-from .forks import (
     TemplateReady as TemplateReady,
-)
-from .forks import (
     WorkerForked as WorkerForked,
 )
 

@@ -27,8 +27,10 @@ from ..wire.messages import ERROR, VALUE
 from ..wire.names import host_of_node
 from ..wire.payload import Payloads
 from ..wire.seal import proof_of
-from . import failing
-from . import slices as slices  # registers the wrappers that definitions may name
+from . import (
+    failing,
+    slices as slices,  # registers the wrappers that definitions may name
+)
 from .capture import CapturedCall
 from .driver import DRIVEN, PUMP_DUE, Driver
 from .future import Future, invoke_callbacks, settle

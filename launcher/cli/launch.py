@@ -24,8 +24,7 @@ from ..arguments.splitting import BadLine
 from ..hosts.local import at_home, counted, on_terminal, processors_of_machine, threads_of
 from ..layout.tree import HostPlan, plan
 from ..verbs import table
-from . import program as programs
-from . import walltimes
+from . import program as programs, walltimes
 from .ending import end_by_interrupt, run_to_end
 from .options import Options, parse
 

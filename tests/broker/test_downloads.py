@@ -6,8 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.broker import congestion, files
 from fedfutures.broker.congestion import TIMEOUT_SECONDS

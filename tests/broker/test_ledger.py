@@ -6,8 +6,7 @@ import random
 
 import pytest
 from effort import scaled
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fedfutures.broker.ledger import Ledger

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from effort import scaled
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from fedfutures.broker.recovery import CRASH_LIMIT

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from effort import scaled
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from fedfutures.broker import congestion

@@ -10,8 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from fedfutures.checkpoint.digests import CallDigests, digest_of_parts, function_digest, function_parts, repeated
 

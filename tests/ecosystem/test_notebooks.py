@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.notebook import FIRST, MAP, NEXT, WAIT, Kernel
-from benchmarks.notebook import kernel as started
+from benchmarks.notebook import FIRST, MAP, NEXT, WAIT, Kernel, kernel as started
 
 from .test_programs import Program, need
 

@@ -7,8 +7,7 @@ from collections import deque
 
 import pytest
 from effort import scaled
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fedfutures.errors import LocalProtocolError

@@ -9,8 +9,7 @@ import signal
 import sys
 import threading
 import time
-from signal import getsignal as getsignal_by_name
-from signal import signal as signal_by_name
+from signal import getsignal as getsignal_by_name, signal as signal_by_name
 from typing import Any
 
 from fedfutures import Executor, futures

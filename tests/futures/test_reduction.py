@@ -6,8 +6,7 @@ import functools
 import itertools
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.futures.reduction import map_reduce, map_scan
 from fedfutures.futures.serial import Serial

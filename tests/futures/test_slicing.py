@@ -6,8 +6,7 @@ import gc
 import sys
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.federation.schedule import HORIZON_SECONDS, Durations
 from fedfutures.futures.slicing import (

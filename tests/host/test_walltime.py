@@ -9,8 +9,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.host import walltime
 from fedfutures.host.walltime import (

@@ -7,8 +7,7 @@ import types
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.program.pickling import dump_by_value
 from fedfutures.program.scanning import keys_in

@@ -19,8 +19,7 @@ from pathlib import Path
 
 from broker.network import Network, Node
 
-from fedfutures.broker.events import Action as BrokerAction
-from fedfutures.broker.events import Event as BrokerEvent
+from fedfutures.broker.events import Action as BrokerAction, Event as BrokerEvent
 from fedfutures.federation.events import Send
 from fedfutures.node import events as rules
 from fedfutures.simulation.transcript import ranges, short

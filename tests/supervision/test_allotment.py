@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from fedfutures.supervision.allotment import CHARGED_SECONDS_AT_MOST, ROUND_SECONDS, Allotment, level
 

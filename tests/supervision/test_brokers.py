@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.supervision.brokers import FAN_OUT, broker_of, broker_places, facts_of, usual_dials
 from fedfutures.wire.control import HostReady

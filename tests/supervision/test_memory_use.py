@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.supervision.memory_use import GROWN, LEAVE_SECONDS, Overuse, Overuses, Usage
 from fedfutures.supervision.overruns import ABORT_SECONDS

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fedfutures.limits import LIMIT_EXIT_CODE
-from fedfutures.supervision.actions import INITIALIZER_EXIT_CODE, Action, Ended, KillWorker, Start, Tell, TellAll
-from fedfutures.supervision.actions import Withdraw as Withdrawal
+from fedfutures.supervision.actions import (
+    INITIALIZER_EXIT_CODE,
+    Action,
+    Ended,
+    KillWorker,
+    Start,
+    Tell,
+    TellAll,
+    Withdraw as Withdrawal,
+)
 from fedfutures.supervision.machine import FAILED_STARTS_LIMIT, HostMachine
 from fedfutures.supervision.slots import STAND_INS_FROM
 from fedfutures.supervision.stops import KILLED_FOR_THAT, LOOKS_AT_A_STOPPED_CHILD

@@ -10,8 +10,7 @@ from typing import Any
 import msgpack
 import pytest
 from effort import scaled
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from fedfutures.errors import MalformedMessage
 from fedfutures.wire import codec, messages

@@ -6,8 +6,7 @@ from math import inf, nan
 from struct import pack
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.broker.delivery import joined, only
 from fedfutures.wire import facts

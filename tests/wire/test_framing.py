@@ -8,8 +8,7 @@ from typing import Any
 import msgpack
 import pytest
 from effort import scaled
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.wire import messages

@@ -8,8 +8,7 @@ from typing import Any
 import msgpack
 import pytest
 from effort import scaled
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.program.snapshots import MARK
 from fedfutures.wire.manifest import HAS_SEGMENTS, MANIFEST, SEGMENTS_AT_MOST, is_reusable, segments_of

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgpack
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.program.snapshots import PREFIXES
 from fedfutures.wire.modules import Module, is_module, key_of, name_of, unpack

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from effort import scaled
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from fedfutures.wire import pages
 from fedfutures.wire.pages import PAGE, address_of, are_equal, is_written

@@ -15,8 +15,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.program.reach import Reach
 from fedfutures.wire.manifest import segments_of

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgpack
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.errors import SealBroken
 from fedfutures.wire.functions import FunctionCache, Unloaded, Wrapper

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from fedfutures import Future
-from fedfutures.worker import future as asked
-from fedfutures.worker import future_fields as fields
+from fedfutures.worker import future as asked, future_fields as fields
 
 
 def test_an_alias_is_no_class_of_its_own() -> None:

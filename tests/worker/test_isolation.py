@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from effort import scaled
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from fedfutures.wire.copies import Copies
 from fedfutures.wire.functions import Wrapper

@@ -15,8 +15,7 @@ import pytest
 from fedfutures.wire.messages import CANCELLED, ERROR
 from fedfutures.wire.payload import Payloads
 from fedfutures.wire.segments import Segments
-from fedfutures.worker import future as futures
-from fedfutures.worker import journal, submissions, surroundings
+from fedfutures.worker import future as futures, journal, submissions, surroundings
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from effort import scaled
-from hypothesis import settings
-from hypothesis import strategies as some
+from hypothesis import settings, strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fedfutures.worker.future import Future

@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.worker.process_parts import PARTS, RECURSION_MARGIN, read_umask, set_locale
 from fedfutures.worker.process_state import WATCHED, ProcessState, WatchedList, alarm_at, is_shallow, merged

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures.worker.future import Future
 from fedfutures.worker.timed_queue import LEFT_BEHIND_AT_MOST, TimedQueue

@@ -11,8 +11,7 @@ import hashlib
 import itertools
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Executor as StandardExecutor
-from concurrent.futures import Future
+from concurrent.futures import Executor as StandardExecutor, Future
 from contextlib import contextmanager
 from typing import Any
 

@@ -9,8 +9,7 @@ import argparse
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures_launcher.arguments.splitting import BadLine, Splitter, program_among
 from fedfutures_launcher.cli.options import options_parser

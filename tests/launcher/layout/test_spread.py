@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from effort import scaled
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from fedfutures_launcher.layout.spread import spread
 

@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 from effort import scaled
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from fedfutures_launcher.layout.tree import HostPlan, Tree, plan
 

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures_launcher.remote.hello import HELLO_AT_MOST_BYTES, MAGIC, NOISE_AT_MOST_BYTES, HelloReader
 

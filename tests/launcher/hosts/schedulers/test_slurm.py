@@ -8,8 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from fedfutures_launcher.hosts.schedulers.slurm import SIMULTANEOUS_THREADS, expand, has_tasks_of_step, unpack
 from fedfutures_launcher.hosts.spec import BadHosts
