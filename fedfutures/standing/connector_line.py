@@ -20,6 +20,7 @@ from ..host import starting
 from ..host.flags import ROOT, main_command
 from ..host.frame_line import FrameLine
 from ..wire.control import BeginRun, ControlFrame, EndRun, KeepNote, RunPlanned, StartRefused
+from .late_hosts import with_late_hosts
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 8.0
@@ -56,9 +57,22 @@ class ConnectorLine:
 
     @property
     def slots(self) -> dict[str, int]:
-        """How many Workers may live on each host, the keeper's own among them."""
-        gone = {name for name in self.facts if self.notes.get(HOST + name, {}).get("gone")}
-        return {name: count for name, count in self.notes.get(SLOTS, {}).items() if name not in gone}
+        """How many Workers may live on each host that is reached, the keeper's own among them."""
+        return {name: count for name, count in self.notes.get(SLOTS, {}).items() if not self._is(name, "gone", "away")}
+
+    @property
+    def away(self) -> list[str]:
+        """The hosts that are not reached now, and may come back."""
+        return [name for name in self.notes.get(SLOTS, {}) if self._is(name, "away") and not self._is(name, "gone")]
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What a connector is asked for now, hosts that have come since the first one included."""
+        return with_late_hosts(self._request, self.notes)
+
+    def _is(self, host: str, *words: str) -> bool:
+        noted = self.notes.get(HOST + host, {})
+        return any(noted.get(word) for word in words)
 
     @property
     def is_settled(self) -> bool:
@@ -81,7 +95,13 @@ class ConnectorLine:
             for descriptor in (to_it[0], from_it[1]):
                 os.close(descriptor)
         self._line = FrameLine(from_it[0], to_it[1], self._poller)
-        self._line.send(BeginRun(self._request | {"directory": self._directory, "notes": self.notes}))
+        self._line.send(BeginRun(self.request | {"directory": self._directory, "notes": self.notes}))
+
+    def send(self, frame: ControlFrame) -> bool:
+        """Pass a frame on to the connector; return whether there is one."""
+        if self._line is not None:
+            self._line.send(frame)
+        return self._line is not None
 
     def next_deadline(self) -> float | None:
         """When to call :meth:`tick`."""

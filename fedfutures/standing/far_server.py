@@ -17,6 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from math import inf
 
 from ..errors import RemoteProtocolError
 from ..host.directories import Hold
@@ -30,7 +31,9 @@ from ..wire.control import (
     CloseStream,
     ControlFrame,
     EndRun,
+    HostLeaves,
     OpenSession,
+    RemoveHost,
     ServerReady,
     StartHost,
     StreamCredit,
@@ -43,6 +46,9 @@ from .host_server import HostServer
 from .identity import OURS
 from .keeper import made
 from .visitors import DoorVisitor
+
+LATE_SECONDS = 2.0
+"""For so long after their grace it waits for host processes."""
 
 
 class FarServer:
@@ -64,7 +70,8 @@ class FarServer:
         os.set_blocking(self._says, True)
         os.dup2(self._says, 2)  # and its own: the connection that it began with may be lost
         self._poller.register(self._said, select.POLLIN)
-        self._why = ""  # it is to end
+        self._why = self._leaving = ""  # why it is to end, at once, or when what runs is done
+        self._leaves_by = inf  # it ends then, or when no program has anything here any more
 
     def run(self, early: list[ControlFrame]) -> None:
         """Serve until the Federation is taken down, or nobody has come back; `early` came behind the settings."""
@@ -75,6 +82,8 @@ class FarServer:
         self._on_frames(early)
         while not self._why:
             self._wait()
+        if self._leaves_by < inf:
+            self._side.send(HostLeaves(self._leaving))
         self._streams.reset()
         for descriptor in (0, 1, self._said, self._side.door):
             with contextlib.suppress(KeyError):
@@ -84,9 +93,14 @@ class FarServer:
         self._hold.let_go()
 
     def _wait(self) -> None:
-        for descriptor, events in self._server.wait(self._side.next_deadline()):
+        deadline = self._side.next_deadline()
+        if self._leaves_by < inf:
+            deadline = min(self._leaves_by, deadline or inf)
+        for descriptor, events in self._server.wait(deadline):
             self._serve(descriptor, events)
         self._side.tick(time.monotonic())
+        if self._leaves_by < inf and (not self._server.is_used or time.monotonic() >= self._leaves_by):
+            self._why = self._why or self._leaving
         if self._side.lost:
             self._streams.reset()
         if self._side.has_ended:
@@ -112,7 +126,13 @@ class FarServer:
         self._side.send(WorkerOutput(self._settings.host, 2, text.encode("utf-8", "replace")))
 
     def _on_signal(self, number: int, frame: object) -> None:
-        self._why = f"the host server of {self._settings.host} got {signal.Signals(number).name}"
+        self._leave(f"its host server got {signal.Signals(number).name}", self._settings.departure)
+
+    def _leave(self, reason: str, seconds: float) -> None:
+        """Leave the Federation: what runs may take so long."""
+        if self._leaves_by == inf:
+            self._leaving, self._leaves_by = reason, time.monotonic() + seconds + LATE_SECONDS
+            self._server.leave(reason)
 
     def _on_visitor(self, visitor: DoorVisitor, frame: ControlFrame) -> None:
         raise RemoteProtocolError(f"{type(frame).__name__} is not for the host server of a host without keeper")
@@ -123,6 +143,8 @@ class FarServer:
                 self._open(frame)
             elif isinstance(frame, (StreamData, StreamCredit, CloseStream)):
                 self._streams.on_frame(frame)
+            elif isinstance(frame, RemoveHost):
+                self._leave("it was removed", frame.seconds)
             elif isinstance(frame, EndRun):
                 self._why = "the standing Federation was taken down"
 

@@ -228,6 +228,13 @@ class HostServer:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
+    def leave(self, reason: str) -> None:
+        """Let no more programs in, and have the host processes leave their runs when what runs there is done."""
+        self._ending = reason
+        for pid in {*self._processes, *(visitor.pid for visitor in self._reporting())}:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGTERM)
+
     def end(self, reason: str) -> None:
         """End all host processes, and those whose host server was killed; their programs learn the reason."""
         self._ending = reason

@@ -122,6 +122,16 @@ class DoorVisit:
         with contextlib.suppress(OSError):
             self._connection.sendall(pack(frame))
 
+    def answer(self, seconds: float) -> ControlFrame:
+        """Return the answer to what was said, if it comes within so many seconds."""
+        self._connection.settimeout(seconds)
+        try:
+            return self.hear()
+        except OSError as error:
+            raise self._failure(error) from None
+        except RemoteProtocolError as error:
+            raise StartFailed(f"behind the door of {self._name} is something else: {error}", 3) from None
+
     def hear(self) -> ControlFrame:
         """Return the next frame. Raises OSError at the end and when it does not come in time, RemoteProtocolError."""
         deadline = time.monotonic() + (self._connection.gettimeout() or 0.0)

@@ -21,11 +21,15 @@ from ..host.here import host_here
 from ..host.system import make_private_directory, name_process, remove_tree, write_all
 from ..lazy_dataclass import replaced
 from ..wire.control import (
+    AddHost,
     BeginServer,
     ControlFrame,
     EndServer,
+    HostAdded,
+    HostRemoved,
     HostTable,
     Notice,
+    RemoveHost,
     ServerStatus,
     StartRefused,
     StatusWanted,
@@ -58,6 +62,7 @@ class FederationKeeper:
         self._host = str(recipe.request["local"]["name"]) if recipe.request else host_here()
         self._connector: ConnectorLine | None = None
         self._show: Callable[[ControlFrame], object] = self._note
+        self._asking: dict[str, DoorVisitor] = {}  # by host: who has added or removed it, and is to be answered
         try:
             self._server = HostServer(
                 self._directory, recipe.slots, begin, self._on_frame, self._log.say, waits=self._takes_over
@@ -82,6 +87,8 @@ class FederationKeeper:
             self._log.say(f"{frame.worker}: {frame.text.decode('utf-8', 'replace').rstrip()}")
         elif isinstance(frame, (HostTable, Notice)):
             self._log.say(frame.text)
+        elif isinstance(frame, (HostAdded, HostRemoved)):
+            self._on_change(frame)
 
     def _write(self) -> None:
         """Record what another keeper needs. One that takes over can go on with the record that it has found."""
@@ -101,16 +108,20 @@ class FederationKeeper:
         if not self._recipe.request:
             return
         self._show = show
-        self._connector = connector = ConnectorLine(
-            self._recipe.request, self._directory, self._recipe.notes, self._server.poller, self._on_note,
-            lambda frame: self._show(frame),
-        )  # fmt: skip
+        connector = self._begin_connector()
         while not connector.is_settled and not self._why:
             if connector.refused is not None:
                 self._end()
                 raise StartFailed(connector.refused.reason, connector.refused.exit_code, connector.refused.hosts)
             self._wait(None)
         self._show = self._note
+
+    def _begin_connector(self) -> ConnectorLine:
+        self._connector = ConnectorLine(
+            self._recipe.request, self._directory, self._recipe.notes, self._server.poller, self._on_note,
+            lambda frame: self._show(frame),
+        )  # fmt: skip
+        return self._connector
 
     def _on_note(self) -> None:
         assert self._connector is not None
@@ -126,13 +137,35 @@ class FederationKeeper:
     def status(self) -> Status:
         """Return what there is."""
         runs = [{"run": name, **run} for name, run in self._server.runs.items()]
+        request, hosts, away = self._recipe.request, {self._host: self._recipe.slots}, []
+        if self._connector is not None:
+            request, hosts, away = self._connector.request, hosts | self._connector.slots, self._connector.away
         return Status(
-            self._place.name, os.getpid(), self._host, self._recipe.since, self._server.door,
-            self._hosts(), runs, self._recipe.idle, self._recipe.request, os.path.join(self._directory, SESSIONS_DOOR),
+            self._place.name, os.getpid(), self._host, self._recipe.since, self._server.door, hosts, runs,
+            self._recipe.idle, request, os.path.join(self._directory, SESSIONS_DOOR), away,
         )  # fmt: skip
 
-    def _hosts(self) -> dict[str, int]:
-        return {self._host: self._recipe.slots, **(self._connector.slots if self._connector is not None else {})}
+    # -- hosts that come and go --------------------------------------------------------------------------------------
+
+    def _change(self, visitor: DoorVisitor, frame: AddHost | RemoveHost) -> None:
+        """Have a host added or removed; who asks for it is answered when that is done."""
+        host = str(frame.spec["name"]) if isinstance(frame, AddHost) else frame.host
+        if self._connector is None and isinstance(frame, AddHost):
+            self._recipe = replaced(self._recipe, request=frame.request)
+            self._begin_connector()
+        if host in self._asking or self._connector is None or not self._connector.send(frame):
+            busy = "try again: something else is being done with it, or the keeper's connector begins"
+            why = "it is none of its hosts" if self._connector is None else busy
+            visitor.send(HostAdded(host, 0, why) if isinstance(frame, AddHost) else HostRemoved(host, why))
+            return
+        self._asking[host] = visitor
+
+    def _on_change(self, frame: HostAdded | HostRemoved) -> None:
+        visitor = self._asking.pop(frame.host, None)
+        if visitor is not None:
+            what = "was added" if isinstance(frame, HostAdded) else "was removed"
+            self._log.say(f"host {frame.host} {f'cannot be: {frame.problem}' if frame.problem else what}")
+            visitor.send(frame)
 
     def run(self) -> None:
         """Serve until the Federation is taken down, or was idle for too long."""
@@ -197,6 +230,8 @@ class FederationKeeper:
             visitor.send(ServerStatus(asdict(self.status())))
         elif isinstance(frame, EndServer):
             self._why = frame.reason
+        elif isinstance(frame, (AddHost, RemoveHost)):
+            self._change(visitor, frame)
         else:
             raise RemoteProtocolError(f"{type(frame).__name__} is not for a keeper")
 

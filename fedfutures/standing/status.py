@@ -16,11 +16,12 @@ class Status:
     host: str  # of the keeper
     since: float  # when it was started, in seconds since 1970
     door: str  # where programs come to
-    hosts: dict[str, int] = field(default_factory=dict)  # their slots, by name
+    hosts: dict[str, int] = field(default_factory=dict)  # slots of those that are reached, by name
     runs: list[dict[str, Any]] = field(default_factory=list)  # program, pid, workers, wanted, since of each
     idle: float = 0.0  # after how many seconds without programs it ends; 0: never
     request: dict[str, Any] = field(default_factory=dict)  # what its connector was asked for; {}: no other hosts
     sessions: str = ""  # the socket that leads to other hosts
+    away: list[str] = field(default_factory=list)  # hosts that are not reached now, and may come back
 
 
 def status_from(value: dict[str, Any]) -> Status:

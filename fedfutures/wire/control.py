@@ -18,12 +18,18 @@ from typing import Any, get_args
 
 from ..lazy_dataclass import dataclass, field
 from .door import (
+    AddHost as AddHost,
     BeginServer as BeginServer,
     EndServer as EndServer,
     FederationSize as FederationSize,
+    HostAdded as HostAdded,
+    HostComes as HostComes,
     HostProcessEnded as HostProcessEnded,
+    HostRemoved as HostRemoved,
     HostStarted as HostStarted,
+    HostsThere as HostsThere,
     OpenSession as OpenSession,
+    RemoveHost as RemoveHost,
     ResizeHost as ResizeHost,
     ResizeRun as ResizeRun,
     RunReport as RunReport,
@@ -32,6 +38,7 @@ from .door import (
     StartHost as StartHost,
     StatusWanted as StatusWanted,
     Text as Text,
+    WatchHosts as WatchHosts,
     WithdrawWorker as WithdrawWorker,
     WorkersWanted as WorkersWanted,
 )
@@ -377,7 +384,7 @@ ControlFrame = (
     | HostLeaves | RunPlanned | KeepNote | StandInWanted | EndWorker | ResizeHost | WorkersWanted | RunReport
     | StatusWanted | ServerStatus | StartHost | HostStarted | HostProcessEnded | BeginServer | EndServer
     | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked | ResizeRun
-    | OpenSession | ServerReady
+    | OpenSession | ServerReady | AddHost | HostAdded | RemoveHost | HostRemoved | WatchHosts | HostsThere | HostComes
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

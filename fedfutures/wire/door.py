@@ -144,3 +144,63 @@ class ServerReady:
 
     directory: Text  # private; has the door to come back
     pid: int
+
+
+@dataclass(slots=True)
+class AddHost:
+    """Whoever adds a host to the keeper, that to its connector: log in to it. Answered by ``HostAdded``."""
+
+    spec: dict[str, Any]  # the fields of fedfutures_launcher.hosts.spec.HostSpec
+    request: dict[str, Any] = field(default_factory=dict)  # for the first connector, if the keeper has had none
+
+
+@dataclass(slots=True)
+class HostAdded:
+    """Keeper's connector to keeper to whoever has added a host: it serves, or cannot."""
+
+    host: str
+    workers: int  # that may live there, of all programs together
+    problem: Text = ""  # why it cannot be used, and what to do; "": it can
+
+
+@dataclass(slots=True)
+class RemoveHost:
+    """Whoever removes a host to the keeper, to its connector, to the host server: leave, when what runs is done.
+
+    Answered by ``HostRemoved``; the host server sends ``HostLeaves``.
+    """
+
+    host: str
+    seconds: int  # what runs may take so long
+
+
+@dataclass(slots=True)
+class HostRemoved:
+    """Keeper's connector to keeper to whoever has removed a host: it has left, or will."""
+
+    host: str
+    problem: Text = ""  # it is none of the hosts, or is not reached
+
+
+@dataclass(slots=True)
+class WatchHosts:
+    """A program's connector to the keeper's: which hosts are there? Answered by ``HostStarted`` and ``HostsThere``."""
+
+
+@dataclass(slots=True)
+class HostsThere:
+    """Keeper's connector to a program's: these hosts can be joined. Sent again when there are others."""
+
+    hosts: dict[str, Any]  # by name: "spec", as that of ``AddHost``, and "workers", how many may live there
+
+
+@dataclass(slots=True)
+class HostComes:
+    """A host to the keeper's connector: I come by myself. Answered by ``OpenSession`` or ``StartRefused``.
+
+    What the former says runs on the host, with the rest of the connection as its standard input and output.
+    """
+
+    host: str
+    workers: int  # that may live there; 0: one for each processor
+    python: Text  # the interpreter that has fedfutures

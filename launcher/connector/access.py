@@ -46,6 +46,10 @@ class Ways:
         launchers = ways_to(spec, self._request.launchers)
         return [Way(self._client(one), by_hand(spec, self._request, one)) for one in launchers]
 
+    def of_keeper(self) -> Client:
+        """Return the client of a joined run: it leads to the keeper's connector."""
+        return self._client(KEEPER)
+
     def close(self) -> None:
         """Close all clients."""
         for client in self._clients.values():

@@ -11,7 +11,8 @@ from fedfutures.errors import StartFailed
 from fedfutures.host.flags import ROOT, main_command
 from fedfutures.host.handle import Heard, HostGone, HostHandle, check_most, hear, one_at_a_time
 from fedfutures.host.kept_process import KeptProcess
-from fedfutures.host.settings import settings_from
+from fedfutures.host.settings import Settings, settings_from
+from fedfutures.standing.late_hosts import with_late_hosts
 from fedfutures.supervision.attempts import how_ended
 from fedfutures.wire.control import (
     BeginRun,
@@ -30,7 +31,7 @@ from ..layout.assemble import Request
 from .life_signs import LifeSigns
 from .notes import WORKERS, Notes
 
-CONNECTOR = f"{__package__}.main"
+CONNECTOR, JOINED = f"{__package__}.main", f"{__package__}.joined"
 WHAT = "the connector, which keeps the ssh connections,"
 START_SECONDS = 60.0
 
@@ -53,7 +54,7 @@ class ConnectorHandle(HostHandle):
         self._signs = LifeSigns()
         self._neighbours: set[str] = set()  # the Brokers on other hosts that this machine's dial
         super().__init__(request.settings, python=command, is_planned=False, start=start)
-        command = main_command(CONNECTOR, [sys.executable], [], ROOT)
+        command = main_command(JOINED if request.sessions else CONNECTOR, [sys.executable], [], ROOT)
         try:
             self._connector = KeptProcess(WHAT, command, START_SECONDS, is_kept=True)
         except StartFailed:
@@ -76,16 +77,20 @@ class ConnectorHandle(HostHandle):
 
     def _on_start(self, frame: ControlFrame) -> None:
         if isinstance(frame, RunPlanned) and not self._is_planned:
-            plan = settings_from(frame.settings)
             self._is_planned = True
-            self._of_the_run = {"size": plan.size, "hosts": frame.hosts}
-            self.settings.count_workers(plan.size, plan.hosts)
-            self._neighbours = {name for names in plan.neighbours for name in names}
-            self._begin(plan)
+            self._begin(self._planned(frame))
         elif isinstance(frame, KeepNote):
             self._note(frame)
         else:
             super()._on_start(frame)
+
+    def _planned(self, frame: RunPlanned) -> Settings:
+        """Return the settings of this machine's host process, which says how the whole run is."""
+        plan = settings_from(frame.settings)
+        self._of_the_run = {"size": plan.size, "hosts": frame.hosts}
+        self.settings.count_workers(plan.size, plan.hosts)
+        self._neighbours = {name for names in plan.neighbours for name in names}
+        return plan
 
     def _on_ready(self, frame: HostReady) -> None:
         super()._on_ready(frame)
@@ -112,6 +117,9 @@ class ConnectorHandle(HostHandle):
         def take(frame: ControlFrame) -> None:
             if isinstance(frame, KeepNote):
                 self._note(frame)
+            elif isinstance(frame, RunPlanned):  # hosts have come; a host process that begins again is told so
+                self._plan = self._planned(frame)
+                self.facts |= self._of_the_run
             elif isinstance(frame, (NoWorkersLeft, StartRefused)):
                 self._connector.note_given_up()
             hear(heard, frame)
@@ -130,5 +138,5 @@ class ConnectorHandle(HostHandle):
 
     def _resume(self) -> list[ControlFrame]:
         """Return what a connector is told first that takes the place of another one."""
-        begin = BeginRun(self._request | {"notes": self._notes})
+        begin = BeginRun(with_late_hosts(self._request, self._notes) | {"notes": self._notes})
         return [begin] if self._ready is None else [begin, self._ready]

@@ -32,17 +32,19 @@ from fedfutures.standing.visitors import DoorVisitor
 from fedfutures.wire import control
 from fedfutures.wire.control import ControlFrame
 
+from ..hosts.spec import HostSpec, spec_from
 from ..layout.assemble import Assembly, Facts, Request, request_from
 from ..remote.remote_host import HostState
 from .access import Ways, remote_target
 from .beginning import run
+from .growing import GrowingConnector
 from .login import Login
-from .main import Connector
 
 BACKLOG = 128
+_ASKED = (control.OpenSession, control.WatchHosts)
 
 
-class KeeperConnector(Connector):
+class KeeperConnector(GrowingConnector):
     """The loop of a keeper's connector; its door is in `directory`."""
 
     def __init__(self, request: Request, origin: FrameLine, poller: select.poll, ways: Ways, directory: str) -> None:
@@ -52,6 +54,8 @@ class KeeperConnector(Connector):
         self._ends = {name: LocalStreams(login.send, poller) for name, login in self.logins.items()}
         self._visitors: dict[int, DoorVisitor] = {}  # by descriptor
         self._waiting: dict[int, control.OpenSession] = {}  # by descriptor: until a host has come back
+        self._watching: set[int] = set()  # descriptors of visitors that are told which hosts there are
+        self._removed: set[str] = set()  # hosts that somebody has removed, and that are still there
         with contextlib.suppress(FileNotFoundError):  # of a connector that was killed
             os.unlink(os.path.join(directory, SESSIONS_DOOR))
         self._door = open_door(directory, poller, BACKLOG, SESSIONS_DOOR)
@@ -62,6 +66,10 @@ class KeeperConnector(Connector):
         for frame in frames:
             if isinstance(frame, control.EndRun):
                 self.ended = self._is_down = True
+            elif isinstance(frame, control.AddHost):
+                self._add(spec_from(frame.spec))
+            elif isinstance(frame, control.RemoveHost):
+                self._remove(frame)
 
     def _follow(self, assembly: Assembly, facts: Facts) -> None:
         kept = {name: self.notes.directory(name) for name in assembly.settings}
@@ -88,6 +96,55 @@ class KeeperConnector(Connector):
         else:
             self.ways.close()
 
+    # -- hosts that come and go ---------------------------------------------------------------------------------------
+
+    def _add(self, spec: HostSpec) -> None:
+        if self._is_there(spec.name) or spec.name == self.request.local.name:
+            self._refused(spec.name, "it is one of its hosts already")
+        else:
+            self._come(spec, spec.count or 0)
+
+    def _come(self, spec: HostSpec, workers: int) -> None:
+        super()._come(spec, workers)
+        if spec.name in self._coming:
+            self._ends[spec.name] = LocalStreams(self.logins[spec.name].send, self.poller)
+
+    def _extend(self, assembly: Assembly, host: str) -> None:
+        assert self.assembly is not None
+        self.assembly.settings[host] = dataclasses.replace(assembly.settings[host], directories=[])
+        self.notes.keep_slots(self.notes.slots() | {host: assembly.settings[host].workers})
+
+    def _refused(self, host: str, why: str) -> None:
+        self.origin.send(control.HostAdded(host, 0, why))
+
+    def _remove(self, frame: control.RemoveHost) -> None:
+        login = self.logins.get(frame.host)
+        if login is None or not self._is_there(frame.host):
+            self.origin.send(control.HostRemoved(frame.host, "it is none of its hosts"))
+        elif login.serves:
+            self._removed.add(frame.host)
+            login.send(frame)
+        else:
+            login.end()
+            self._lose(frame.host)
+            self.origin.send(control.HostRemoved(frame.host))
+
+    def _lose(self, host: str) -> None:
+        """The host is none of the Federation's any more."""
+        self.notes.keep_gone(host)
+        self._ends[host].reset()
+        self._open_waiting(host)
+        self._tell_watching()
+
+    def _tell_watching(self) -> None:
+        there = {
+            name: {"spec": dataclasses.asdict(login.spec), "workers": self.notes.slots()[name]}
+            for name, login in self.logins.items()
+            if self._is_ready(login)
+        }
+        for descriptor in self._watching:
+            self._visitors[descriptor].send(control.HostsThere(there))
+
     # -- hosts -------------------------------------------------------------------------------------------------------
 
     def _heard(self, host: str, frame: ControlFrame) -> None:
@@ -98,11 +155,15 @@ class KeeperConnector(Connector):
     def _on_server_ready(self, host: str, frame: control.ServerReady) -> None:
         if self.assembly is None:
             raise RemoteProtocolError(f"host {host} is ready before anything has begun")
+        if self.notes.is_gone(host):  # it was removed while it was not reached, and is told to end
+            return
         self._ends[host].reset()
         self.logins[host].on_ready(frame.directory)
         self.assembly.settings[host].directories[:] = [frame.directory]
         self.notes.keep_directory(host, frame.directory)
         self._open_waiting(host)
+        self._tell_watching()
+        self.origin.send(control.HostAdded(host, self.notes.slots()[host]))
 
     def _on_stream(self, host: str, frame: control.StreamFrame) -> None:
         if isinstance(frame, control.OpenStream):
@@ -112,14 +173,21 @@ class KeeperConnector(Connector):
     def _on_said(self, host: str, frame: control.WorkerOutput) -> None:
         self.origin.send(frame)
 
+    def _on_left(self, host: str, frame: control.HostLeaves) -> None:
+        self.logins[host].on_leave(frame.reason)
+
     def _look_at(self, login: Login) -> None:
         for text in login.news():
             self._note(text, important=True)
         if login.lost_now():
             self._ends[login.name].reset()
-        if login.given_up:
-            self.notes.keep_gone(login.name)
-            self._open_waiting(login.name)
+            self.notes.keep_away(login.name)
+            self._tell_watching()
+        if login.given_up and not self.notes.is_gone(login.name):
+            self._lose(login.name)
+            if login.name in self._removed:
+                self._removed.remove(login.name)
+                self.origin.send(control.HostRemoved(login.name))
 
     # -- programs ----------------------------------------------------------------------------------------------------
 
@@ -140,14 +208,19 @@ class KeeperConnector(Connector):
             frames = visitor.receive() if events & ~select.POLLOUT else []
         except RemoteProtocolError:
             frames = None
-        if frames is None or not all(isinstance(frame, control.OpenSession) for frame in frames) or len(frames) > 1:
+        if frames is None or len(frames) > 1 or not all(isinstance(frame, _ASKED) for frame in frames):
             self._waiting.pop(visitor.descriptor, None)
+            self._watching.discard(visitor.descriptor)
             del self._visitors[visitor.descriptor]
             visitor.close()
             return
         for frame in frames:
             if isinstance(frame, control.OpenSession):
                 self._open(visitor, frame)
+            elif isinstance(frame, control.WatchHosts):
+                visitor.send(control.HostStarted(0))
+                self._watching.add(visitor.descriptor)
+                self._tell_watching()
 
     def _open(self, visitor: DoorVisitor, frame: control.OpenSession) -> None:
         login = self.logins.get(frame.host)
@@ -183,11 +256,12 @@ _HANDLERS: dict[type[ControlFrame], Callable[[KeeperConnector, str, Any], None]]
     control.OpenStream: KeeperConnector._on_stream,
     control.ServerReady: KeeperConnector._on_server_ready,
     control.WorkerOutput: KeeperConnector._on_said,
+    control.HostLeaves: KeeperConnector._on_left,
 }
 """The frames of host servers that the connector acts on; it ignores all others."""
 
 
-def begin(value: dict[str, Any], line: FrameLine, poller: select.poll) -> Connector:
+def begin(value: dict[str, Any], line: FrameLine, poller: select.poll) -> KeeperConnector:
     """Return the connector that a keeper has asked for."""
     directory = str(value.pop("directory"))
     local = value["local"]["name"]

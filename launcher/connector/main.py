@@ -93,6 +93,9 @@ class Connector:
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
+        if self.assembly is None and all(login.life.settled for login in self.logins.values()):
+            self._assemble()
+            return
         before = time.monotonic()
         deadlines = [self.heartbeat_at, self.links.next_deadline(), *(login.life.due for login in self.logins.values())]
         seconds = max(0.0, min(at for at in deadlines if at is not None) - before)
@@ -112,8 +115,6 @@ class Connector:
             if login.life.due is not None and now >= login.life.due:
                 login.on_due(now)
                 self._look_at(login)
-        if self.assembly is None and not self.ended and all(login.life.settled for login in self.logins.values()):
-            self._assemble()
 
     def _serve(self, descriptor: int, events: int) -> None:
         if descriptor == self.origin.write and events & ~select.POLLIN:

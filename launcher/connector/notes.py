@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fedfutures.standing.late_hosts import LATE_HOST
 from fedfutures.wire.control import BrokerBound, KeepNote
 
 FACTS = "facts"
@@ -64,6 +65,15 @@ class Notes:
     def keep_directory(self, host: str, directory: str) -> None:
         """A host process is ready."""
         self._keep(_HOST + host, {"directory": directory})
+
+    def keep_away(self, host: str) -> None:
+        """A host of a standing Federation is not reached now; it may come back."""
+        self._keep(_HOST + host, {**self._kept.get(_HOST + host, {}), "away": True})
+
+    def keep_late(self, host: str, spec: dict[str, Any]) -> None:
+        """A host comes while others are there, and is reached so; nothing is known of one of this name before it."""
+        self._keep(LATE_HOST + host, spec)
+        self._keep(_HOST + host, {})
 
     def keep_gone(self, host: str) -> None:
         """A host was given up, or has left."""

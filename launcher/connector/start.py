@@ -8,7 +8,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from fedfutures.errors import StartFailed
@@ -22,9 +22,10 @@ from fedfutures.host.system import processors
 from fedfutures.standing.status import Status
 
 from ..hosts.local import at_home, own_names, threads_of
-from ..hosts.resolve import allocation, wanted
+from ..hosts.resolve import allocation, in_run, wanted
 from ..hosts.schedulers.allocation import Allocation
-from ..hosts.spec import UNSAID, BadHosts, HostSpec
+from ..hosts.spec import UNSAID, BadHosts, HostSpec, completed, is_said
+from ..hosts.words import counted
 from ..launchers.table import KEEPER, launchers_for
 from ..layout.assemble import Request, request_from
 from ..layout.idle import remark
@@ -90,11 +91,35 @@ def request_of_keeper(hosts: Hosts, workers: int | None) -> tuple[dict[str, Any]
     if len(specs) == 1:
         return {}, workers or specs[0].count
     refuse_root(hosts, specs)
-    threads = given.threads if given is not None else None
+    return _of_keeper(hosts, specs, workers, given.threads if given is not None else None), None
+
+
+def _of_keeper(hosts: Hosts, specs: Sequence[HostSpec], workers: int | None, threads: int | None) -> dict[str, Any]:
     value = asdict(request_for(hosts, specs, Settings(specs[0].name, 1, 1), workers, 1, threads))
     for of_a_run in ("settings", "notes", "sessions"):
         del value[of_a_run]
-    return value, None
+    return value
+
+
+def added_hosts(status: Status, hosts: Hosts, words: Sequence[str]) -> tuple[dict[str, Any], list[HostSpec]]:
+    """Return what the first connector of a keeper is to be asked for, and the hosts that are added to its Federation.
+
+    words: ``[user@]host[:count]`` each. Options in `hosts` that concern all hosts count only where the keeper has no
+    connector yet. Raises BadHosts and StartFailed.
+    """
+    said = Hosts(**status.request["options"]) if status.request else hosts
+    for item in fields(Hosts):
+        value = getattr(hosts, item.name)
+        if not item.metadata["of_one"] and is_said(value) and value not in (item.default, getattr(said, item.name)):
+            raise StartFailed(f"{item.metadata['flags'][0]} is as it was when {status.name} was started", 2)
+    others = [counted(word) for word in words]
+    local = HostSpec("localhost", name=status.host, count=status.hosts[status.host])
+    here, *specs = in_run([local, *others], own_names())
+    if here.count != local.count:
+        raise BadHosts(f"this machine, {status.host}, is the keeper's own host")
+    refuse_root(said, [local, *specs])
+    request = _of_keeper(said, [local], local.count, None) if not status.request else {}
+    return request, [completed(completed(spec, hosts), said) for spec in specs]
 
 
 def start_joined(
@@ -118,7 +143,7 @@ def start_joined(
     )  # fmt: skip
     total = sum(status.hosts.values())
     request = replace(
-        asked, local=local, hosts=others, settings=of_the_run, workers=min(workers or total, total),
+        asked, local=local, hosts=others, settings=of_the_run, workers=min(workers or total, total), at_most=workers,
         brokers=settings.brokers, processors=processors(), memory=available_memory(), launchers=[KEEPER],
         scheduler=None, sessions=status.sessions,
     )  # fmt: skip

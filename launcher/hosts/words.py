@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import replace
 
 from .spec import HOST, USER, BadHosts, HostSpec
+
+MOST_COUNT = 1024
+"""A number behind a host that is higher was meant as a port."""
 
 
 def from_word(word: str) -> HostSpec:
@@ -24,6 +28,18 @@ def from_word(word: str) -> HostSpec:
     if not (HOST.fullmatch(host) or _is_ipv6(host)):
         raise BadHosts(f"host {word!r}: {host!r} is no host name or address")
     return HostSpec(host, user or None, port)
+
+
+def counted(word: str) -> HostSpec:
+    """Return the host of one word in which a number is that of its Workers, not a port. Raises BadHosts.
+
+    >>> counted("ann@node7:8").count, counted("node7").count, counted("node7:8").port
+    (8, None, None)
+    """
+    spec = from_word(word)
+    if spec.port is not None and spec.port > MOST_COUNT:
+        raise BadHosts(f"host {word!r}: {spec.port} would be its number of Workers; the ssh config says its port")
+    return replace(spec, port=None, count=spec.port)
 
 
 def _host_and_port(where: str, word: str) -> tuple[str, int | None]:

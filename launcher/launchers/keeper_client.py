@@ -1,7 +1,8 @@
 """Sessions by the keeper of a standing Federation: its connector leads to the host servers.
 
 Nothing is started for that, and nobody logs in: a session is a connection to the socket of the keeper's connector. It
-says first which host is meant, and what is to run there.
+says first which host is meant, and what is to run there. Without a host it is a watch
+(:mod:`fedfutures_launcher.connector.watch`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.host.greeting import Greeting, line
 from fedfutures.host.system import write_all
-from fedfutures.wire.control import ControlFrame, HostStarted, OpenSession, StartRefused
+from fedfutures.wire.control import ControlFrame, HostStarted, OpenSession, StartRefused, WatchHosts
 from fedfutures.wire.framing import decode, pack
 
 from ..ssh.client import Client
@@ -48,7 +49,8 @@ class KeeperClient(Client):
             session.on_close(lambda: _hang_up(connection))
             try:
                 self._come(session, connection)
-                connection.sendall(line() + pack(OpenSession(0, host, session.target.command)))
+                wanted = OpenSession(0, host, session.target.command) if host else WatchHosts()
+                connection.sendall(line() + pack(wanted))
                 answer = _answer(connection)
             except (OSError, RemoteProtocolError) as error:
                 raise Unusable(failures.KEEPER_AWAY(host, str(error))) from None
@@ -57,7 +59,8 @@ class KeeperClient(Client):
                 raise Unusable(failures.KEEPER_REFUSES(host, why))
             session.on_connected()
             connection.settimeout(None)
-            threading.Thread(target=_send, args=(session, connection), name=f"to {host}", daemon=True).start()
+            source = os.dup(session.input)  # before this thread may end, and close that
+            threading.Thread(target=_send, args=(source, connection), name=f"to {host}", daemon=True).start()
             _receive(session, connection)
 
     def _come(self, session: Session, connection: socket.socket) -> None:
@@ -90,15 +93,14 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
     return data
 
 
-def _send(session: Session, connection: socket.socket) -> None:
-    """Pass on the session's input, in a thread of its own: either direction may have to wait for the host."""
+def _send(source: int, connection: socket.socket) -> None:
+    """Pass on what comes from `source`, and close that; either direction may have to wait for the host."""
     poller = select.poll()
-    descriptor = os.dup(session.input)
-    poller.register(descriptor, select.POLLIN)
+    poller.register(source, select.POLLIN)
     with contextlib.suppress(OSError):
-        while poller.poll() and (data := os.read(descriptor, CHUNK_BYTES)):
+        while poller.poll() and (data := os.read(source, CHUNK_BYTES)):
             connection.sendall(data)
-    os.close(descriptor)
+    os.close(source)
     _hang_up(connection)
 
 

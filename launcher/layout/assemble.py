@@ -21,7 +21,10 @@ JOB_START_SECONDS = 30.0
 """For a host of a batch job: there is no other one to take its place."""
 
 Facts = Mapping[str, Mapping[str, Any]]
-"""By host, the facts of its hello: "processors", "memory" and "address"."""
+"""By host, the facts of its hello: "processors", "memory" and "address"; and :data:`LATE`."""
+LATE = "late"
+"""The fact of a host that came while the run went on: how many Workers it has. It changes nothing for those before it.
+"""
 
 
 @dataclass(slots=True)
@@ -42,6 +45,8 @@ class Request:
     notes: dict[str, Any] = field(default_factory=dict)  # of a connector that was killed
     sessions: str = ""  # the socket of a keeper's connector, that leads to all other hosts; "": this is no joined run
     threads: int | None = None  # processors that a batch scheduler has given to each Worker; None: it does not say
+    at_most: int | None = None  # Workers of a joined run, those of hosts that come later included; None: no limit
+    may_be_empty: bool = False  # there may be no Workers as long as no host has come
 
     @property
     def start_seconds(self) -> float:
@@ -86,26 +91,37 @@ def assemble(request: Request, facts: Facts) -> Assembly:
     host has too little memory for its Workers.
     """
     specs = [request.local, *(spec for spec in request.hosts if spec.name in facts)]
-    counts = [_count(request, spec, facts) for spec in specs]
+    late = {name: int(of_one[LATE]) for name, of_one in facts.items() if LATE in of_one}
+    first = [spec for spec in specs if spec.name not in late]
+    counts = [_count(request, spec, facts) for spec in first]
     workers = sum(count or 0 for count in counts) if request.workers is None else request.workers
-    if not workers or not any(count != 0 for count in counts):
+    if workers and any(count != 0 for count in counts):
+        shares = {spec.name: share for spec, share in zip(first, spread(workers, counts))}
+    elif late or request.may_be_empty:
+        shares = {spec.name: 0 for spec in first}
+    else:
         raise ValueError("no host is left that could have Workers")
-    shares = {spec.name: share for spec, share in zip(specs, spread(workers, counts))}
+    shares |= {spec.name: late[spec.name] for spec in specs if spec.name in late}
+    workers = sum(shares.values())
     for spec in specs:
         known = request.memory if spec is request.local else int(facts[spec.name].get("memory") or 0)
         if why := room.refusal(shares[spec.name], known, spec.name):
             raise ValueError(why)
     doors = {spec.site for spec in specs if spec.site in shares}
+    by_name = {spec.name: spec for spec in specs}
     plans = [
         HostPlan(
-            spec.name, share, max(1, min(request.brokers, share)), spec.site if spec.site in shares else None,
+            name, share, max(1, min(request.brokers, share)), spec.site if spec.site in shares else None,
             spec.options.tunnel or not _is_addressed(spec, facts), spec.external_hostname,
         )
-        for spec, share in zip(specs, shares.values())
-        if share or spec.name in doors or spec is request.local
+        for name, share in shares.items()
+        if (spec := by_name[name]) is request.local or share or name in doors
     ]  # fmt: skip
-    tree = plan(plans)
-    by_name = {spec.name: spec for spec in specs}
+    tree = plan([one for one in plans if one.name not in late])
+    for name in late:  # in the order in which they came
+        for one in plans:
+            if one.name == name:
+                tree.grow(one)
     settings = {
         planned.name: _settings(
             request,

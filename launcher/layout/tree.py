@@ -91,6 +91,23 @@ class Tree:
     def _pairs(self) -> list[tuple[PlannedBroker, PlannedBroker]]:
         return [(self.nodes[node.parent], node) for node in self.nodes.values() if node.parent is not None]
 
+    def grow(self, host: HostPlan, fan_out: int = FAN_OUT) -> None:
+        """Add a host that comes while the run goes on: below the first Broker that may take another child.
+
+        >>> tree = plan([HostPlan("a", 1), HostPlan("b", 1)])
+        >>> tree.grow(HostPlan("c", 2, brokers=2))
+        >>> tree.links(), tree.dials("c")
+        ([('a.broker', 'b.broker'), ('a.broker', 'c.broker')], [[0, 1]])
+        """
+        for index in range(host.brokers):
+            child, own = _node(host, index), index > 0
+            parent = next(
+                node for node in self.nodes.values() if len(node.children) < fan_out and own <= (node.host == host.name)
+            )
+            child.parent, child.depth = parent.name, parent.depth + 1
+            parent.children.append(child.name)
+            self.nodes[child.name] = child
+
     def drawing(self) -> str:
         """Return the tree for people."""
         lines: list[str] = []

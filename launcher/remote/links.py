@@ -70,10 +70,18 @@ class Links:
     """
 
     def __init__(self, tree: Tree | None = None, launchers: Mapping[str, str] | None = None) -> None:
-        self._launchers = dict(launchers or {})
-        links = [] if tree is None else [(tree.nodes[parent], tree.nodes[child]) for parent, child in tree.links()]
-        self._links = {(parent.name, child.name): _LinkProgress(parent, child) for parent, child in links}
+        self._launchers: dict[str, str] = {}
+        self._links: dict[tuple[str, str], _LinkProgress] = {}
         self._places: dict[str, BrokerBound] = {}
+        if tree is not None:
+            self.add(tree, launchers or {})
+
+    def add(self, tree: Tree, launchers: Mapping[str, str]) -> None:
+        """The run has the links of this tree: those that it had, and those of hosts that have come."""
+        self._launchers.update(launchers)
+        for parent, child in tree.links():
+            if (parent, child) not in self._links:
+                self._links[parent, child] = _LinkProgress(tree.nodes[parent], tree.nodes[child])
 
     def resume(self, places: Iterable[BrokerBound], now: float) -> None:
         """Take over links from a connector that was killed. The Brokers that dial will say which are up."""

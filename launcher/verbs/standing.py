@@ -3,9 +3,34 @@
 from __future__ import annotations
 
 import time
+from argparse import Namespace
+from collections.abc import Collection
+from dataclasses import fields
 from typing import Any
 
+from fedfutures.host.hosts import Hosts
 from fedfutures.standing.status import Status
+
+from ..arguments.parser import Parser
+from ..cli.options import argument_of
+
+OF_LONG_AGO = "external_hostname"
+"""An option of hosts that is accepted for programs alone."""
+
+
+def add_host_options(parser: Parser, title: str, without: Collection[str] = ()) -> None:
+    """Add the options of hosts (:class:`fedfutures.Hosts`) to a command line, under this title."""
+    group = parser.add_argument_group(title)
+    for item in fields(Hosts):
+        if item.name in (OF_LONG_AGO, *without):
+            parser.set_defaults(**{item.name: item.default})
+        else:
+            group.add_argument(*item.metadata["flags"], dest=item.name, **argument_of(item))
+
+
+def hosts_of(given: Namespace) -> Hosts:
+    """Return what these options say."""
+    return Hosts(**{item.name: getattr(given, item.name) for item in fields(Hosts)})
 
 
 def described(status: Status) -> str:
@@ -13,7 +38,8 @@ def described(status: Status) -> str:
     slots = sum(status.hosts.values())
     hosts = ", ".join(f"{host} ({count})" for host, count in status.hosts.items())
     head = f"{status.name}: {slots} Worker{'s' * (slots != 1)} on {hosts}, keeper {status.pid} on {status.host}"
-    return "\n".join([f"{head}, {_for(status.since)}", *map(_of_run, status.runs)])
+    away = [f"  {host} is not reached now; it may come back" for host in status.away]
+    return "\n".join([f"{head}, {_for(status.since)}", *away, *map(_of_run, status.runs)])
 
 
 def _of_run(run: dict[str, Any]) -> str:

@@ -24,6 +24,18 @@ class Verb(NamedTuple):
     main: Callable[[list[str]], int]
 
 
+def _add(arguments: list[str]) -> int:
+    from . import hosts
+
+    return hosts.main_of_add(arguments)
+
+
+def _remove(arguments: list[str]) -> int:
+    from . import hosts
+
+    return hosts.main_of_remove(arguments)
+
+
 def _checkpoint(arguments: list[str]) -> int:
     from . import checkpoint
 
@@ -73,12 +85,14 @@ def _help(arguments: list[str]) -> int:
 
 
 VERBS = {
+    "add": Verb("add hosts to a standing Federation", _add),
     "checkpoint": Verb("show what a checkpoint has, remove results from it, or export them", _checkpoint),
     "down": Verb("end a standing Federation", _down),
     "error": Verb("explain an error of fedfutures by its name, or list all of them", _error),
     "help": Verb("explain a verb, or list all of them", _help),
     "list": Verb("list the standing Federations", _list),
     "logs": Verb("show what the keeper of a standing Federation has done", _logs),
+    "remove": Verb("remove hosts from a standing Federation", _remove),
     "status": Verb("show a standing Federation", _status),
     "up": Verb("start a standing Federation, which programs join", _up),
 }

@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.batch import scheduler_of
@@ -21,16 +20,13 @@ from fedfutures.standing.start import start_keeper
 from ..arguments import config
 from ..arguments.parser import Parser
 from ..arguments.values import seconds
-from ..cli.options import argument_of
 from ..connector import start
 from ..hosts.spec import BadHosts
 from . import refusals
-from .standing import described
+from .standing import add_host_options, described, hosts_of
 
 IN_FILE = {"workers": True, "idle": True, "foreground": False, "quiet": False}
 """Options that may stand in a file, and whether each takes a value."""
-NOT_HERE = frozenset({"external_hostname"})
-"""Options of hosts that are accepted for programs of long ago."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,8 +41,7 @@ def main(arguments: Sequence[str]) -> int:
                 f"{given.name} stands already: its keeper has the pid {status.pid}. Programs join it by --join "
                 f"{given.name}; to end it: fedfutures down {given.name}", 2
             )  # fmt: skip
-        hosts = Hosts(**{item.name: getattr(given, item.name) for item in fields(Hosts)})
-        status = start_keeper(place, _recipe(place, given, hosts), quiet=given.quiet)
+        status = start_keeper(place, _recipe(place, given, hosts_of(given)), quiet=given.quiet)
     except (BadHosts, ValueError) as error:
         print(f"fedfutures: {error}", file=sys.stderr)
         return 2
@@ -107,12 +102,7 @@ def parser() -> Parser:
         "--foreground", action="store_true",
         help="stay until it ends, and print what its keeper does; SIGTERM and Ctrl-C take it down",
     )  # fmt: skip
-    of_hosts = found.add_argument_group("other hosts")
-    for item in fields(Hosts):
-        if item.name not in NOT_HERE:
-            of_hosts.add_argument(*item.metadata["flags"], dest=item.name, **argument_of(item))
-        else:
-            found.set_defaults(**{item.name: item.default})
+    add_host_options(found, "other hosts")
     found.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     return found
 

@@ -15,7 +15,16 @@ import pytest
 from fedfutures.host.handle import command_here
 from fedfutures.host.hello_line import MAGIC
 from fedfutures.host.settings import Settings, frame_of
-from fedfutures.wire.control import CloseStream, ControlFrame, EndRun, OpenSession, ServerReady, StreamData
+from fedfutures.wire.control import (
+    CloseStream,
+    ControlFrame,
+    EndRun,
+    HostLeaves,
+    OpenSession,
+    RemoveHost,
+    ServerReady,
+    StreamData,
+)
 from fedfutures.wire.framing import FrameReader, pack
 
 pytestmark = pytest.mark.host
@@ -91,3 +100,22 @@ def test_it_ends_when_nobody_comes_back(far: Far) -> None:
     far.process.stdin.close()
     assert far.process.wait(10) == 0
     assert not os.path.exists(ready.directory)
+
+
+def test_a_host_that_is_removed_says_so_and_ends(far: Far) -> None:
+    ready = far.hear(ServerReady)
+    far.say(RemoveHost("h", 5))
+    assert far.hear(HostLeaves).reason == "it was removed"
+    assert far.process.wait(5) == 0
+    assert not os.path.exists(ready.directory)
+
+
+def test_what_runs_on_a_host_that_leaves_has_its_time_and_no_more(far: Far) -> None:
+    far.hear(ServerReady)
+    far.say(OpenSession(2, "h", "trap '' TERM; echo here; sleep 60"))
+    far.hear(StreamData)
+    began = time.monotonic()
+    far.say(RemoveHost("h", 0))
+    far.hear(HostLeaves)
+    assert far.process.wait(5) == 0
+    assert 1.0 < time.monotonic() - began < 5.0

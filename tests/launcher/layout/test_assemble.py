@@ -99,3 +99,36 @@ def test_a_request_travels() -> None:
     (frame,) = FrameReader().feed(pack(BeginRun(asdict(sent))))
     assert isinstance(frame, BeginRun)
     assert request_from(frame.request) == sent
+
+
+def test_a_host_that_comes_late_changes_nothing_for_the_others() -> None:
+    asked = request(spec("a"), spec("b"), spec("c", count=9), workers=5)
+    facts = {"a": FACTS, "b": FACTS}
+    before, after = assemble(asked, facts), assemble(asked, facts | {"c": FACTS | {"late": 2}})
+    assert {name: settings.workers for name, settings in after.settings.items()} == {"here": 0, "a": 3, "b": 2, "c": 2}
+    assert (before.workers, after.workers, after.settings["c"].size) == (5, 7, 7)
+    assert after.tree.links() == [*before.tree.links(), ("here.broker", "c.broker")]
+    again = assemble(asked, facts | {"c": FACTS | {"late": 2}})
+    assert again == after, "the next connector makes the same plan"
+
+
+def test_late_hosts_stay_where_they_are_when_others_come() -> None:
+    asked = request(*(spec(f"h{number}") for number in range(80)), workers=40)
+    facts: dict[str, Any] = {f"h{number}": FACTS for number in range(40)}
+    links: list[tuple[str, str]] = assemble(asked, facts).tree.links()
+    for number in (79, 41, 60):
+        facts[f"h{number}"] = FACTS | {"late": 1}
+        found = assemble(asked, facts).tree.links()
+        assert found[: len(links)] == links
+        assert found[len(links) :][0][1] == f"h{number}.broker"
+        links = found
+
+
+def test_there_may_be_no_host_yet() -> None:
+    local = HostSpec("localhost", name="here", count=0)
+    with pytest.raises(ValueError, match="no host is left"):
+        assemble(request(local=local), {})
+    run = assemble(request(local=local, may_be_empty=True), {})
+    assert (run.workers, list(run.settings)) == (0, ["here"])
+    run = assemble(request(spec("a"), local=local), {"a": FACTS | {"late": 4}})
+    assert (run.workers, run.settings["a"].workers) == (4, 4)

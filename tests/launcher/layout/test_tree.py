@@ -135,3 +135,16 @@ def test_what_cannot_be_planned(hosts: list[HostPlan], says: str) -> None:
 def test_a_fan_out_of_one_is_no_tree() -> None:
     with pytest.raises(ValueError, match="at least 2 children"):
         plan([HostPlan("a", 1)], 1)
+
+
+@given(hosts=st.integers(1, 12), late=st.lists(st.integers(1, 5), max_size=12), fan_out=st.integers(2, 4))
+def test_a_tree_grows_at_its_leaves(hosts: int, late: list[int], fan_out: int) -> None:
+    tree = plan([HostPlan(f"h{number}", 1) for number in range(hosts)], fan_out)
+    for number, brokers in enumerate(late):
+        before = tree.links()
+        tree.grow(HostPlan(f"late{number}", brokers, brokers), fan_out)
+        assert [link for link in tree.links() if link in before] == before
+        assert len(tree.links()) == len(before) + 1, "a host that comes has one link to those that are there"
+        assert len(tree.dials(f"late{number}")) == brokers - 1
+    assert all(len(node.children) <= fan_out for node in tree.nodes.values())
+    assert all(node.parent is None or node.depth == tree.nodes[node.parent].depth + 1 for node in tree.nodes.values())

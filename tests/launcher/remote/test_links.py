@@ -304,3 +304,16 @@ def test_what_was_told_a_host_that_did_not_hear_it_is_told_again_when_it_is_back
     links.on_accepts("h.broker", "o.broker", 0.0)
     links.on_state(UP, 1.0)
     assert links.on_back("h") == []
+
+
+def test_the_links_of_a_host_that_comes_are_brought_up_beside_those_that_are_there():
+    tree = plan([HostPlan("o", 1), HOST])
+    links = Links(tree)
+    dialled(links)
+    links.on_state(UP, 1.0)
+    tree.grow(HostPlan("n", 1))
+    links.add(tree, {"n": "srun"})
+    assert orders(links.on_bound(N_BOUND)) == [("n", AcceptBroker(0, "o.broker", "K"))]
+    assert [host for host, _ in orders(links.on_accepts("n.broker", "o.broker", 2.0))] == ["o"]
+    assert links.next_deadline() == 2.0 + PORT_SECONDS, "only the new one is waited for"
+    assert "through the srun connection" in notes(links.tick(2.0 + PORT_SECONDS))[0]

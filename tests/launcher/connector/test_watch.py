@@ -1,0 +1,45 @@
+"""The watch of a joined program's connector: sessions, one after the other, on which frames come."""
+
+from __future__ import annotations
+
+import select
+import time
+
+import pytest
+
+from fedfutures.wire.control import ControlFrame, HostsThere
+from fedfutures_launcher.connector.watch import PAUSE_SECONDS, HostsWatch
+
+from .far_hosts import FarHosts, until
+
+pytestmark = pytest.mark.host
+
+
+def test_frames_come_and_another_session_follows_one_that_ends() -> None:
+    far, poller = FarHosts(), select.poll()
+    watch, heard = HostsWatch(far, poller), list[ControlFrame]()
+    try:
+        for turn in range(3):
+            now = time.monotonic() + turn * PAUSE_SECONDS * 2
+            watch.tick(now)
+            watch.tick(now)
+            assert len(far.sessions) == turn + 1
+            far.last.say(HostsThere({"h": {"workers": turn}}))
+            assert until(lambda: bool(_served(watch, poller, heard)), lambda: None)
+            assert heard == [HostsThere({"h": {"workers": turn}})]
+            heard.clear()
+            if turn:
+                far.last.write(b"\xff\xff\xff\xff")  # no frame
+            else:
+                far.last.end()
+            assert until(lambda: (_served(watch, poller, heard), not watch.is_open)[1], lambda: None)
+        assert watch.serve(0) is None
+    finally:
+        watch.close()
+        far.close()
+
+
+def _served(watch: HostsWatch, poller: select.poll, heard: list[ControlFrame]) -> list[ControlFrame]:
+    for descriptor, _ in poller.poll(20):
+        heard += watch.serve(descriptor) or []
+    return heard
