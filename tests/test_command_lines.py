@@ -25,7 +25,7 @@ from fedfutures.checkpoint.store import opened_store
 from fedfutures.host.hosts import Hosts
 from fedfutures_launcher.cli.options import EPILOG, USAGE, parse
 from fedfutures_launcher.hosts.resolve import wanted
-from fedfutures_launcher.verbs import down, hosts, listing, logs, up
+from fedfutures_launcher.verbs import down, hosts, join, listing, logs, up
 from fedfutures_launcher.verbs.table import VERBS, run, verb_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +35,7 @@ NAMES = re.compile(r"-m fedfutures(?=[\s`'\"])")
 OPTIONS_OF_OTHERS = {"--shm-size", "--strict", "--all", "--victim", "--kills", "--write", "--only", "--again"}
 """Options of other programs, and of tools in tests and benchmarks."""
 STANDING = {
-    "add": hosts.parser_of_add, "remove": hosts.parser_of_remove,
+    "add": hosts.parser_of_add, "remove": hosts.parser_of_remove, "join": join.parser,
     "down": down.parser, "list": listing.parser_of_list, "logs": logs.parser, "status": listing.parser_of_status,
     "up": up.parser,
 }  # fmt: skip

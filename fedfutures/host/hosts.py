@@ -12,12 +12,16 @@ GRACE_SECONDS = 30.0
 POLICIES = ("reject", "accept-new")
 
 
-def _option(default: Any, *flags: str, of_one: bool = False, here: bool = False, **more: Any) -> Any:
+def _option(
+    default: Any, *flags: str, of_one: bool = False, here: bool = False, login: bool = False, **more: Any
+) -> Any:  # fmt: skip
     """Declare an option: its default, its flags on the command line, and what argparse is to know of it.
 
     `of_one`: a host file may say it of one host. `here`: it holds for this machine, also where that is the only host.
+    `login`: it concerns the way to a host, whatever runs there.
     """
-    return field(default=default, metadata={"flags": flags, "of_one": of_one, "here": here, "argument": more})
+    metadata = {"flags": flags, "of_one": of_one, "here": here, "login": login, "argument": more}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -78,18 +82,23 @@ class Hosts:
         "batch job the scheduler's own first",
     )  # fmt: skip
     ssh_executable: str | None = _option(
-        None, "--ssh-executable", "--rsh", metavar="PATH", help="OpenSSH client to use instead of the built-in one"
+        None,
+        "--ssh-executable",
+        "--rsh",
+        login=True,
+        metavar="PATH",
+        help="OpenSSH client to use instead of the built-in one",
     )
     ssh_config: str | None = _option(
-        None, "--ssh-config", metavar="FILE", help="another ssh config file than ~/.ssh/config"
+        None, "--ssh-config", login=True, metavar="FILE", help="another ssh config file than ~/.ssh/config"
     )
     host_key_policy: str = _option(
-        "reject", "--host-key-policy", choices=POLICIES,
+        "reject", "--host-key-policy", login=True, choices=POLICIES,
         help="what to do with a host whose key is not known; accept-new stores it",
     )  # fmt: skip
     tunnel: bool = _option(False, "-e", "--tunnel", of_one=True, help="have all links go through ssh from the start")
     start_timeout: float | None = _option(
-        None, "--start-timeout", between=(1, 86_400), metavar="SECONDS",
+        None, "--start-timeout", login=True, between=(1, 86_400), metavar="SECONDS",
         help="how long to wait for a host; default: 10, in a batch job 30",
     )  # fmt: skip
     min_hosts: int | None = _option(
@@ -120,11 +129,13 @@ class Hosts:
         help="old name of this machine for others; accepted, but links are dialled outward and need none",
     )  # fmt: skip
     grace: float = _option(
-        GRACE_SECONDS, "--grace", between=(1, 86_400), metavar="SECONDS",
+        GRACE_SECONDS, "--grace", login=True, between=(1, 86_400), metavar="SECONDS",
         help="how long a host goes on, and is looked for, when its ssh connection was lost; and how long a Worker that "
         "gets SIGTERM may go on with what it runs; default: 30",
     )  # fmt: skip
-    allow_root: bool = _option(False, "--allow-root", help="log in to other hosts although this is root's process")
+    allow_root: bool = _option(
+        False, "--allow-root", login=True, help="log in to other hosts although this is root's process"
+    )
     memory_per_worker: int | str | None = _option(
         None, "--memory-per-worker", of_one=True, here=True, metavar="SIZE",
         help="memory that each Worker may use, such as 500M or 2G; a Future that makes its Worker use more is ended",

@@ -151,6 +151,9 @@ class FarServer:
     def _open(self, frame: OpenSession) -> None:
         if frame.stream % 2 or frame.stream in self._streams:
             return
+        if self._leaves_by < inf:
+            self._side.send(CloseStream(frame.stream))
+            return
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()

@@ -148,11 +148,17 @@ class FederationKeeper:
     # -- hosts that come and go --------------------------------------------------------------------------------------
 
     def _change(self, visitor: DoorVisitor, frame: AddHost | RemoveHost) -> None:
-        """Have a host added or removed; who asks for it is answered when that is done."""
-        host = str(frame.spec["name"]) if isinstance(frame, AddHost) else frame.host
+        """Have a host added or removed; who asks for it is answered when that is done.
+
+        No host is to be added: it is one that comes by itself to the connector, which begins now if there is none.
+        """
+        host = str(frame.spec.get("name", "")) if isinstance(frame, AddHost) else frame.host
         if self._connector is None and isinstance(frame, AddHost):
             self._recipe = replaced(self._recipe, request=frame.request)
             self._begin_connector()
+        if not host:
+            visitor.send(HostAdded("", 0))
+            return
         if host in self._asking or self._connector is None or not self._connector.send(frame):
             busy = "try again: something else is being done with it, or the keeper's connector begins"
             why = "it is none of its hosts" if self._connector is None else busy

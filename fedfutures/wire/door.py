@@ -198,9 +198,11 @@ class HostsThere:
 class HostComes:
     """A host to the keeper's connector: I come by myself. Answered by ``OpenSession`` or ``StartRefused``.
 
-    What the former says runs on the host, with the rest of the connection as its standard input and output.
+    What the former says runs on the host, with the rest of the connection as its standard input and output. Its
+    `stream` is 0 where that is a host server, 2 where it comes back to the one that runs.
     """
 
     host: str
+    life: str  # the same each time that it comes; another host of the same name has another one
     workers: int  # that may live there; 0: one for each processor
     python: Text  # the interpreter that has fedfutures

@@ -14,7 +14,8 @@ from fedfutures.host.hosts import Hosts
 
 from ..hosts.spec import HostSpec
 from ..launchers.client import CommandClient
-from ..launchers.table import KEEPER, SSH, launcher_of, ways_to
+from ..launchers.join_client import JoinClient
+from ..launchers.table import JOIN, KEEPER, SSH, launcher_of, ways_to
 from ..layout.assemble import Request
 from ..remote.remote_host import HELLO_SECONDS
 from ..ssh.client import Client
@@ -50,6 +51,12 @@ class Ways:
         """Return the client of a joined run: it leads to the keeper's connector."""
         return self._client(KEEPER)
 
+    def arrivals(self) -> JoinClient:
+        """Return the client of hosts that come by themselves."""
+        found = self._client(JOIN)
+        assert isinstance(found, JoinClient)
+        return found
+
     def close(self) -> None:
         """Close all clients."""
         for client in self._clients.values():
@@ -60,6 +67,8 @@ class Ways:
             from ..launchers.keeper_client import KeeperClient
 
             self._clients[name] = KeeperClient(self._request.sessions)
+        if name not in self._clients and name == JOIN:
+            self._clients[name] = JoinClient()
         if name not in self._clients:
             seconds = self._request.start_seconds * CONNECT_SECONDS / HELLO_SECONDS
             hosts = self._request.options
@@ -96,7 +105,7 @@ def remote_target(spec: HostSpec, request: Request, run: str | None = None, meet
     else:
         command = attach_command(pythons, run, options.prolog, pythonpath=options.pythonpath, meeting=meeting)
     target = _target_of(spec, {other.name: other for other in request.hosts}, command)
-    return replace(target, meeting=meeting)
+    return replace(target, meeting=meeting, returns=run is not None)
 
 
 def _target_of(spec: HostSpec, specs: dict[str, HostSpec], command: str = "") -> LoginTarget:
@@ -106,7 +115,7 @@ def _target_of(spec: HostSpec, specs: dict[str, HostSpec], command: str = "") ->
 
 def by_hand(spec: HostSpec, request: Request, launcher: str = SSH) -> str:
     """Return the words that people put in front of a command to run it on a host."""
-    if launcher not in (KEEPER, SSH):
+    if launcher not in (JOIN, KEEPER, SSH):
         return launcher_of(launcher).by_hand(spec.host)
     words = [request.options.ssh_executable or "ssh"]
     words += ["-F", request.options.ssh_config] if request.options.ssh_config else []

@@ -23,6 +23,7 @@ from typing import Any
 
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.host.frame_line import FrameLine
+from fedfutures.host.hosts import Hosts
 from fedfutures.host.local_streams import LocalStreams
 from fedfutures.host.reattach import open_door
 from fedfutures.host.settings import Settings
@@ -32,7 +33,7 @@ from fedfutures.standing.visitors import DoorVisitor
 from fedfutures.wire import control
 from fedfutures.wire.control import ControlFrame
 
-from ..hosts.spec import HostSpec, spec_from
+from ..hosts.spec import HOST, HostSpec, completed, spec_from
 from ..layout.assemble import Assembly, Facts, Request, request_from
 from ..remote.remote_host import HostState
 from .access import Ways, remote_target
@@ -41,7 +42,9 @@ from .growing import GrowingConnector
 from .login import Login
 
 BACKLOG = 128
-_ASKED = (control.OpenSession, control.WatchHosts)
+BACK_SECONDS = 3.0
+"""For so long hosts are waited for when a connector takes over; programs leave out who is not back by then."""
+_ASKED = (control.OpenSession, control.WatchHosts, control.HostComes)
 
 
 class KeeperConnector(GrowingConnector):
@@ -56,6 +59,7 @@ class KeeperConnector(GrowingConnector):
         self._waiting: dict[int, control.OpenSession] = {}  # by descriptor: until a host has come back
         self._watching: set[int] = set()  # descriptors of visitors that are told which hosts there are
         self._removed: set[str] = set()  # hosts that somebody has removed, and that are still there
+        self._back_by: float | None = None  # hosts of a connector that was killed, which are not back by then, are away
         with contextlib.suppress(FileNotFoundError):  # of a connector that was killed
             os.unlink(os.path.join(directory, SESSIONS_DOOR))
         self._door = open_door(directory, poller, BACKLOG, SESSIONS_DOOR)
@@ -82,6 +86,18 @@ class KeeperConnector(GrowingConnector):
         self.notes.keep_slots({name: of_one.workers for name, of_one in settings.items()})
         own = settings[self.request.local.name]
         self.origin.send(control.RunPlanned(dataclasses.asdict(own), [name for name in settings if name in facts]))
+
+    def _return(self, facts: dict[str, Any]) -> None:
+        super()._return(facts)
+        self._back_by = time.monotonic() + BACK_SECONDS
+
+    def _wait(self) -> None:
+        super()._wait()
+        if self._back_by is not None and time.monotonic() >= self._back_by:
+            self._back_by = None
+            for login in self.logins.values():
+                if login.facts is not None and not self._is_ready(login) and not self.notes.is_gone(login.name):
+                    self.notes.keep_away(login.name)
 
     def _fail(self, text: str, code: int) -> None:
         nobody = not any(login.facts for login in self.logins.values()) and self.request.local.count == 0
@@ -221,6 +237,28 @@ class KeeperConnector(GrowingConnector):
                 visitor.send(control.HostStarted(0))
                 self._watching.add(visitor.descriptor)
                 self._tell_watching()
+            elif isinstance(frame, control.HostComes):
+                self._arrive(visitor, frame)
+
+    def _arrive(self, visitor: DoorVisitor, frame: control.HostComes) -> None:
+        """A host has come by itself, for the first time or again."""
+        if not (HOST.fullmatch(frame.host) and frame.life):
+            visitor.send(control.StartRefused(f"{frame.host[:100]!r} can be no host", 2, {}))
+            return
+        del self._visitors[visitor.descriptor]
+        connection, arrivals = visitor.hand_over(), self.ways.arrivals()
+        login = next((one for one in self.logins.values() if one.spec.life == frame.life), None)
+        if login is not None and self._is_there(login.name):
+            arrivals.arrive(login.name, connection)
+            login.on_other_connection()
+            self._look_at(login)
+            return
+        names = itertools.chain([frame.host], (f"{frame.host}-{number}" for number in itertools.count(2)))
+        taken = {self.request.local.name, *(name for name in self.logins if self._is_there(name))}
+        name = next(name for name in names if name not in taken)
+        spec = HostSpec(frame.host, name=name, options=Hosts(python=frame.python), life=frame.life)
+        arrivals.arrive(name, connection)
+        self._come(completed(spec, self.request.options), frame.workers)
 
     def _open(self, visitor: DoorVisitor, frame: control.OpenSession) -> None:
         login = self.logins.get(frame.host)

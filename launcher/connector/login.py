@@ -112,6 +112,11 @@ class Login:
             nonsense = failures.NONSENSE(self.name, ssh=self._way.by_hand)
             self._fail(self._unfit(f"{self._way.name} has altered what it says") or nonsense)
 
+    def on_other_connection(self) -> None:
+        """The host has come by another connection: the one before it is lost, though it has not ended here yet."""
+        if self._line is not None:
+            self._fail(failures.LOST(self.name, ssh=self._way.by_hand, way=self._way.name))
+
     def on_due(self, now: float) -> None:
         """Act on a deadline: the host was silent for too long, or the time to log in again has come."""
         actions = self.life.on_due(now, connected=self._session is not None and self._session.connected)

@@ -35,6 +35,7 @@ class HostSpec:
     site: str | None = None  # its access host
     external_hostname: str | None = None  # where others dial its Brokers
     options: Hosts = UNSAID  # of this host alone; `completed` adds those of all hosts
+    life: str = ""  # of a host that comes by itself: the same each time that it comes
 
     @property
     def word(self) -> str:

@@ -66,7 +66,7 @@ class CommandClient(Client):
             session.on_failure(failures.LAUNCHER_MISSING(host, why, executable=executable))
             return None
         session.on_connected()
-        threading.Thread(target=_look_up, args=(session, host), daemon=True, name=f"name {host}").start()
+        threading.Thread(target=look_up, args=(session, host), daemon=True, name=f"name {host}").start()
         return process
 
     def _serve_at_meeting(self, session: Session) -> None:
@@ -110,7 +110,7 @@ class CommandClient(Client):
             return self._answer
 
 
-def _look_up(session: Session, host: str) -> None:
+def look_up(session: Session, host: str) -> None:
     """Find the address that the scheduler's name of a host stands for; nothing can interrupt that."""
     with contextlib.suppress(OSError, UnicodeError, IndexError):
         session.on_address(str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0]))

@@ -7,16 +7,11 @@ says first which host is meant, and what is to run there. Without a host it is a
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
 import socket
-import threading
 import time
 
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.host.greeting import Greeting, line
-from fedfutures.host.system import write_all
 from fedfutures.wire.control import ControlFrame, HostStarted, OpenSession, StartRefused, WatchHosts
 from fedfutures.wire.framing import decode, pack
 
@@ -24,12 +19,12 @@ from ..ssh.client import Client
 from ..ssh.configuration import Unusable
 from ..ssh.session import Session
 from ..ssh.texts import failures
+from .socket_session import hang_up, join
 from .table import KEEPER
 
 ANSWER_SECONDS = 8.0
 COME_SECONDS = 5.0
 AGAIN_SECONDS = 0.1
-CHUNK_BYTES = 1 << 16
 
 
 class KeeperClient(Client):
@@ -46,7 +41,7 @@ class KeeperClient(Client):
         host = session.target.name
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_SECONDS)
-            session.on_close(lambda: _hang_up(connection))
+            session.on_close(lambda: hang_up(connection))
             try:
                 self._come(session, connection)
                 wanted = OpenSession(0, host, session.target.command) if host else WatchHosts()
@@ -58,10 +53,7 @@ class KeeperClient(Client):
                 why = answer.reason if isinstance(answer, StartRefused) else f"{type(answer).__name__} has come"
                 raise Unusable(failures.KEEPER_REFUSES(host, why))
             session.on_connected()
-            connection.settimeout(None)
-            source = os.dup(session.input)  # before this thread may end, and close that
-            threading.Thread(target=_send, args=(source, connection), name=f"to {host}", daemon=True).start()
-            _receive(session, connection)
+            join(session, connection)
 
     def _come(self, session: Session, connection: socket.socket) -> None:
         """Connect; the connector may have been killed, and be there again in a moment."""
@@ -91,25 +83,3 @@ def _exactly(connection: socket.socket, count: int) -> bytes:
             raise ConnectionResetError("it has hung up")
         data += more
     return data
-
-
-def _send(source: int, connection: socket.socket) -> None:
-    """Pass on what comes from `source`, and close that; either direction may have to wait for the host."""
-    poller = select.poll()
-    poller.register(source, select.POLLIN)
-    with contextlib.suppress(OSError):
-        while poller.poll() and (data := os.read(source, CHUNK_BYTES)):
-            connection.sendall(data)
-    os.close(source)
-    _hang_up(connection)
-
-
-def _receive(session: Session, connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := connection.recv(CHUNK_BYTES):
-            write_all(session.output, data)
-
-
-def _hang_up(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # it has ended
-        connection.shutdown(socket.SHUT_RDWR)

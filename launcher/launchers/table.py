@@ -16,6 +16,8 @@ from .qrsh import Qrsh
 from .srun import Srun
 
 SSH = "ssh"
+JOIN = "join"
+"""Of hosts that come to a standing Federation by themselves."""
 KEEPER = "keeper"
 """Of a standing Federation: its host servers fork host processes."""
 LAUNCHERS = {launcher.name: launcher for launcher in (Srun(), Qrsh(), Mpiexec(), Blaunch(), Pbsdsh())}
@@ -57,5 +59,7 @@ def ways_to(spec: HostSpec, launchers: list[str]) -> list[str]:
     >>> ways_to(HostSpec("n1", user="ann"), ["srun", "ssh"]), ways_to(HostSpec("n1", user="ann"), ["srun"])
     (['ssh'], ['srun'])
     """
+    if spec.life and KEEPER not in launchers:
+        return [JOIN]
     needs_ssh = spec.user is not None or spec.port is not None or spec.site is not None
     return [SSH] if needs_ssh and SSH in launchers else launchers

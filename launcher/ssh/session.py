@@ -34,6 +34,7 @@ class LoginTarget:
     jump: LoginTarget | None = None  # the access host that leads to it
     command: str = ""
     meeting: str = ""  # the file that the command reads to come by itself; "": it has the session's streams
+    returns: bool = False  # the command comes back to what an earlier one has begun
 
 
 class Closable:

@@ -60,6 +60,12 @@ def _down(arguments: list[str]) -> int:
     return down.main(arguments)
 
 
+def _join(arguments: list[str]) -> int:
+    from . import join
+
+    return join.main(arguments)
+
+
 def _list(arguments: list[str]) -> int:
     from . import listing
 
@@ -90,6 +96,7 @@ VERBS = {
     "down": Verb("end a standing Federation", _down),
     "error": Verb("explain an error of fedfutures by its name, or list all of them", _error),
     "help": Verb("explain a verb, or list all of them", _help),
+    "join": Verb("bring this machine to a standing Federation, as a node of a batch job", _join),
     "list": Verb("list the standing Federations", _list),
     "logs": Verb("show what the keeper of a standing Federation has done", _logs),
     "remove": Verb("remove hosts from a standing Federation", _remove),

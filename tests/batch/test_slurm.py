@@ -213,3 +213,45 @@ def test_a_node_that_dies_is_done_without(nodes: Slurm) -> None:
     finally:
         nodes.boot("h3")
     assert nodes.ended(number) == "COMPLETED"
+
+
+# ------------------------------------------------------------------------------------------------ standing Federations
+
+STANDING = """
+import collections, time
+import fedfutures
+from fedfutures import futures
+
+def where(number):
+    time.sleep(0.02)
+    return fedfutures.worker.name.rpartition(".")[0]
+
+if __name__ == "__main__":
+    counts = collections.Counter(futures.map(where, range(600)))
+    print(sum(counts.values()), len(counts), flush=True)
+"""
+
+
+def test_nodes_join_what_stands_and_leave_when_their_jobs_end(nodes: Slurm) -> None:
+    nodes.write("standing.py", STANDING)
+    nodes.run("h1", f"{RUN} up lab -n 1 --grace 3 -q")
+    program = nodes.start("h1", *RUN.split(), "--join", "lab", "standing.py")  # of a machine that is alone as yet
+    first = nodes.batch(f"exec {RUN} join h1:lab -n 2 --grace 3", "-N1", "-w", "h2")
+    nodes.await_text(f"slurm-{first}.out", "has joined h1:lab")
+    joined = nodes.start("h1", *RUN.split(), "--join", "lab", "standing.py")
+    # The walltime of this job is said to be nearly over: what is left is a second, the grace, and the time to leave.
+    ending = "SLURM_JOB_END_TIME=$(($(date +%s) + 12)) exec"
+    second = nodes.batch(f"{ending} {RUN} join h1:lab -n 2 --grace 3", "-N1", "-w", "h3")
+    nodes.await_text(f"slurm-{second}.out", "has joined h1:lab")
+    assert nodes.ended(second) == "COMPLETED"
+    assert "has left h1:lab" in said(nodes, second)
+    out, err = joined.communicate(timeout=60)
+    assert (joined.returncode, out) == (0, "600 3\n"), err
+    assert "has come, with 2 Workers" in err
+    out, err = program.communicate(timeout=60)
+    assert (program.returncode, out) == (0, "600 1\n"), err
+    nodes.run("h1", f"scancel {first}")
+    assert nodes.ended(first) == "CANCELLED"
+    assert "has left h1:lab" in said(nodes, first)
+    nodes.run("h1", f"{RUN} down lab")
+    nodes.assert_empty(time.monotonic(), processes_s=KILLED_SECONDS, files_s=FILES_SECONDS)

@@ -116,6 +116,8 @@ def test_what_runs_on_a_host_that_leaves_has_its_time_and_no_more(far: Far) -> N
     far.hear(StreamData)
     began = time.monotonic()
     far.say(RemoveHost("h", 0))
+    far.say(OpenSession(4, "h", "echo too late"))
+    assert far.hear(CloseStream).stream == 4
     far.hear(HostLeaves)
     assert far.process.wait(5) == 0
     assert 1.0 < time.monotonic() - began < 5.0

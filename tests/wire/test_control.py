@@ -147,7 +147,7 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (HostRemoved("h4", "why"), "933ba26834a3776879"),
     (WatchHosts(), "913c"),
     (HostsThere({"h4": {"workers": 2}}), "923d81a2683481a7776f726b65727302"),
-    (HostComes("n2", 4, "/p"), "943ea26e3204a22f70"),
+    (HostComes("n2", "l", 4, "/p"), "953ea26e32a16c04a22f70"),
 ]
 DIRECTIONS = (
     "Origin",

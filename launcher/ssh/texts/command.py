@@ -37,6 +37,8 @@ try:
  from fedfutures.host.system import processors
  if mode == "attach":
   from fedfutures.host.attach import main
+ elif mode == "bridge":
+  from fedfutures.standing.bridge import main
  else:
   from fedfutures.host_process import main
  facts.update(fedfutures=fedfutures.__version__, protocol=PROTOCOL, cloudpickle=cloudpickle.__version__)
@@ -52,13 +54,16 @@ facts.update(address=(os.environ.get("SSH_CONNECTION", "").split() + [""] * 3)[2
 facts.update(server=os.environ.pop("FEDFUTURES_SERVER", ""))
 text = chr(10) + chr(30) + "fedfutures " + json.dumps(facts) + chr(10)
 data = text.encode()
-while data:
- data = data[os.write(1, data):]
+try:
+ while data:
+  data = data[os.write(1, data):]
+except OSError:
+ sys.exit(3)
 if facts["error"]:
  if os.access(meeting, os.W_OK):
   open(meeting, "a").write(text)
  sys.exit(3)
-main(*[attached] if mode == "attach" else [])
+main(*[attached] if attached else [])
 """
 
 CHECK = (
@@ -102,6 +107,11 @@ def attach_command(
 ) -> str:
     """Return the command line that joins the host process with this private directory."""
     return _command(pythons, prolog, minor, ["attach", run_directory, meeting, *pythonpath])
+
+
+def bridge_command(pythons: Sequence[str], name: str, *, minor: int = sys.version_info[1]) -> str:
+    """Return the command line that leads to the keeper of the standing Federation of this name."""
+    return _command(pythons, None, minor, ["bridge", name, ""])
 
 
 def default_pythons(executable: str, minor: int = sys.version_info[1]) -> list[str]:

@@ -31,12 +31,13 @@ class FarHost:
         self._begun, self._over = threading.Event(), threading.Event()
         self._reader = FrameReader()
 
-    def serve(self, session: Session) -> None:
+    def serve(self, session: Session, before: Callable[[], object]) -> None:
         """Be there until the test or the connector ends the session."""
         self.session = session
         session.on_close(self._over.set)
         session.on_connected()
         self._begun.set()
+        before()
         self._over.wait(60.0)
 
     def _open(self) -> Session:
@@ -87,6 +88,7 @@ class FarHosts(Client):
         super().__init__()
         self.sessions: list[FarHost] = []
         self.by: list[str] = []  # the launchers of the sessions
+        self.before: Callable[[FarHost], object] = lambda host: None  # what a host does as its session begins
 
     def start(self, target: LoginTarget) -> Session:
         self.sessions.append(FarHost(target))
@@ -97,7 +99,8 @@ class FarHosts(Client):
         return _Called(self, name)
 
     def serve(self, session: Session) -> None:
-        next(far for far in self.sessions if far.target is session.target).serve(session)
+        host = next(far for far in self.sessions if far.target is session.target)
+        host.serve(session, lambda: self.before(host))
 
     @property
     def last(self) -> FarHost:
