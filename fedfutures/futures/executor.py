@@ -86,8 +86,8 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         How much memory each Worker may use, in bytes or as "1.5G". A Future that makes its Worker use more raises
         :class:`~fedfutures.errors.OutOfMemory`; see :doc:`limits`.
     join:
-        The name of a standing Federation, which ``fedfutures up NAME`` has started: the Workers are its own, at most
-        `max_workers` of them; see :doc:`standing`.
+        The name of a standing Federation, which ``fedfutures up NAME`` has started, or ``[user@]host:NAME`` for one of
+        another machine: the Workers are its own, at most `max_workers` of them; see :doc:`standing`.
     pending_bytes:
         How much memory the Futures that wait may hold in this process, by default a quarter of it. Above that
         ``submit`` waits until some are done; see :doc:`limits`.

@@ -11,17 +11,20 @@ import select
 import socket
 import time
 from dataclasses import asdict
+from typing import NoReturn
 
 from ..errors import RemoteProtocolError, StartFailed
 from ..host import starting
 from ..host.frame_line import read_first
 from ..host.greeting import Greeting, line
+from ..host.hello_line import SERVER
 from ..host.hosts import Hosts
 from ..host.system import write_all
 from ..wire.control import (
     AddHost,
     ControlFrame,
     HostComes,
+    HostStarted,
     OpenSession,
     ServerStatus,
     StartRefused,
@@ -49,6 +52,8 @@ def main(name: str) -> None:
         if isinstance(wanted, StatusWanted):
             _say(ServerStatus(asdict(status)))
             return
+        if isinstance(wanted, OpenSession) and wanted.host == status.host:
+            _become(wanted.command, status)
         if not isinstance(wanted, (OpenSession, WatchHosts, HostComes)):
             raise StartFailed(f"{type(wanted).__name__} is not for a keeper", 2)
         if not status.request:
@@ -66,6 +71,12 @@ def main(name: str) -> None:
 
 def _say(frame: ControlFrame) -> None:
     write_all(1, memoryview(pack(frame)))
+
+
+def _become(command: str, status: Status) -> NoReturn:
+    """Be what a program wants on this machine: the keeper is its host server."""
+    _say(HostStarted(0))
+    os.execve("/bin/sh", ["/bin/sh", "-c", command], {**os.environ, SERVER: status.door})
 
 
 def _begin_connector(status: Status) -> None:

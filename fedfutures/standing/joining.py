@@ -19,6 +19,7 @@ from ..host import starting
 from ..host.greeting import Greeting, OtherVersion, line, ours
 from ..host.handle import HostHandle, command_here
 from ..host.here import directory_here
+from ..host.hosts import Hosts
 from ..host.settings import Settings
 from ..host.system import processors
 from ..wire.control import (
@@ -323,18 +324,23 @@ def _umask() -> int:
 
 
 def joined_handle(
-    name: str, settings: Settings, workers: int | None, python: Sequence[str] | None = None
+    name: str, settings: Settings, workers: int | None, python: Sequence[str] | None = None, hosts: Hosts | None = None
 ) -> HostHandle:  # fmt: skip
-    """Return the handle of a run in a standing Federation; it has at most `workers` Workers. Raises StartFailed."""
+    """Return the handle of a run in a standing Federation; it has at most `workers` Workers.
+
+    name: ``[user@]host:NAME`` for one of another machine, where one logs in as `hosts` says. Raises StartFailed,
+    ValueError for a host that cannot be meant, and PicklingError.
+    """
+    if ":" in name:
+        _check_descriptors(settings, name)
+        launcher = starting.load_launcher()
+        far: HostHandle = launcher.start_far_joined(name, settings, workers, python, hosts or Hosts())
+        return far
     place = StandingPlace(name)
     status = reached(place)
     start = starter(place, status.door, command_here(settings, python), python)
     if status.request:
-        if settings.descriptors:
-            raise PicklingError(
-                f"queues, pipes and values of multiprocessing in initargs reach Workers of this host alone, and {name} "
-                "has others; use a multiprocessing.Manager that listens on the network"
-            )
+        _check_descriptors(settings, name)
         settings = replace(settings, place=place.path, template=True)
         handle: HostHandle = starting.load_launcher().start_joined(status, settings, workers, python, start)
         return handle
@@ -345,3 +351,11 @@ def joined_handle(
         threads=max(1, processors() // slots), template=True,
     )  # fmt: skip
     return HostHandle(settings, python=python, pass_fds=settings.descriptors, start=start)
+
+
+def _check_descriptors(settings: Settings, name: str) -> None:
+    if settings.descriptors:
+        raise PicklingError(
+            f"queues, pipes and values of multiprocessing in initargs reach Workers of this host alone, and {name} "
+            "has others; use a multiprocessing.Manager that listens on the network"
+        )

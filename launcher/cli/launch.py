@@ -88,7 +88,7 @@ def launch_joined(options: Options, program: programs.Program, name: str) -> NoR
 
     check(options)
     settings, command = at_home(settings_for(options, program, options.workers or 1), options.hosts)
-    run(options, program, settings, lambda: joined_handle(name, settings, options.workers, command))
+    run(options, program, settings, lambda: joined_handle(name, settings, options.workers, command, options.hosts))
 
 
 def launch_far(options: Options, program: programs.Program) -> NoReturn:

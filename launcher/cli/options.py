@@ -93,8 +93,8 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
         help="how much memory Futures that wait may hold in the program (4G, 500M): above that submit waits until "
              "some are done; default: a quarter of it")  # fmt: skip
     add("--join", metavar="NAME",
-        help="run on the standing Federation of this name, which `fedfutures up NAME` has started; -n: at most so many "
-             "of its Workers")  # fmt: skip
+        help="run on the standing Federation of this name, which `fedfutures up NAME` has started; of another machine: "
+             "[user@]host:NAME; -n: at most so many of its Workers")  # fmt: skip
     add("--each", action="store_true",
         help="where srun, mpiexec or the like has started several copies of this command: a run of its own in each, on "
              "the processors of that copy alone")  # fmt: skip

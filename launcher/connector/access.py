@@ -17,6 +17,7 @@ from ..launchers.client import CommandClient
 from ..launchers.join_client import JoinClient
 from ..launchers.table import JOIN, KEEPER, SSH, launcher_of, ways_to
 from ..layout.assemble import Request
+from ..remote.keeper_visit import far_place
 from ..remote.remote_host import HELLO_SECONDS
 from ..ssh.client import Client
 from ..ssh.session import CONNECT_SECONDS, LoginTarget
@@ -64,9 +65,7 @@ class Ways:
 
     def _client(self, name: str) -> Client:
         if name not in self._clients and name == KEEPER:
-            from ..launchers.keeper_client import KeeperClient
-
-            self._clients[name] = KeeperClient(self._request.sessions)
+            self._clients[name] = keeper_client(self._request)
         if name not in self._clients and name == JOIN:
             self._clients[name] = JoinClient()
         if name not in self._clients:
@@ -74,6 +73,17 @@ class Ways:
             hosts = self._request.options
             self._clients[name] = ssh_client(hosts, seconds) if name == SSH else CommandClient(launcher_of(name))
         return self._clients[name]
+
+
+def keeper_client(request: Request) -> Client:
+    """Return the client of a joined run: its keeper is on this machine, or on another one."""
+    if os.path.isabs(request.sessions):
+        from ..launchers.keeper_client import KeeperClient
+
+        return KeeperClient(request.sessions)
+    from ..launchers.far_keeper_client import FarKeeperClient
+
+    return FarKeeperClient(ssh_client(request.options), far_place(request.sessions))
 
 
 def ssh_client(hosts: Hosts, seconds: float = CONNECT_SECONDS) -> Client:

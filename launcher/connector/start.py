@@ -19,16 +19,19 @@ from fedfutures.host.hosts import Hosts
 from fedfutures.host.room import available_memory, refusal, warn_of_limit
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
-from fedfutures.standing.status import Status
+from fedfutures.standing.status import Status, status_from
+from fedfutures.wire.control import ServerStatus, StartRefused, StatusWanted
 
 from ..hosts.local import at_home, own_names, threads_of
 from ..hosts.resolve import allocation, in_run, wanted
 from ..hosts.schedulers.allocation import Allocation
-from ..hosts.spec import UNSAID, BadHosts, HostSpec, completed, is_said
+from ..hosts.spec import UNSAID, BadHosts, HostSpec, completed, is_said, spec_from
 from ..hosts.words import counted
 from ..launchers.table import KEEPER, launchers_for
 from ..layout.assemble import Request, request_from
 from ..layout.idle import remark
+from ..remote.keeper_visit import KeeperVisit, far_place
+from .access import ssh_client
 from .handle import ConnectorHandle
 
 SEAL_BYTES = 32
@@ -120,6 +123,42 @@ def added_hosts(status: Status, hosts: Hosts, words: Sequence[str]) -> tuple[dic
     refuse_root(said, [local, *specs])
     request = _of_keeper(said, [local], local.count, None) if not status.request else {}
     return request, [completed(completed(spec, hosts), said) for spec in specs]
+
+
+def start_far_joined(
+    word: str, settings: Settings, workers: int | None, command: Sequence[str] | None, hosts: Hosts
+) -> HostHandle:  # fmt: skip
+    """Start the host processes of a program on a standing Federation of another machine, ``[user@]host:NAME``.
+
+    This machine has no Workers then. `hosts` says how to log in. Raises StartFailed.
+    """
+    client = ssh_client(hosts)
+    try:
+        answer = KeeperVisit(client, far_place(word), client.seconds).ask(StatusWanted())
+    except BadHosts as error:
+        raise StartFailed(str(error), 2) from None
+    finally:
+        client.close()
+    if not isinstance(answer, ServerStatus):
+        why = answer.reason if isinstance(answer, StartRefused) else f"{word} has answered by {type(answer).__name__}"
+        raise StartFailed(why, 2 if isinstance(answer, StartRefused) and answer.exit_code == 2 else 3)
+    status = status_from(answer.status)
+    asked = status.request or _of_keeper(hosts, [HostSpec("localhost", name=status.host)], None, None)
+    known = [HostSpec(status.host, name=status.host), *map(spec_from, asked["hosts"])]
+    others = [replace(spec, count=count) for spec in known if (count := status.hosts.get(spec.name, 0))]
+    name = f"{settings.host}-origin" if settings.host in status.hosts else settings.host
+    local = HostSpec("localhost", name=name, count=0)
+    beside = modules_in(settings.path[0]) if settings.path else []
+    of_the_run = replace(
+        settings, seal=secrets.token_bytes(SEAL_BYTES), host=local.name, beside=beside, departure=hosts.grace,
+        template=True,
+    )  # fmt: skip
+    total = sum(status.hosts.values())
+    request = Request(
+        local, others, of_the_run, replace(hosts, names=[]), min(workers or total, total), settings.brokers,
+        processors(), available_memory(), launchers=[KEEPER], sessions=word, at_most=workers,
+    )  # fmt: skip
+    return ConnectorHandle(request, command)
 
 
 def start_joined(

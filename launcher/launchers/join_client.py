@@ -16,7 +16,7 @@ from fedfutures.wire.framing import pack
 from ..ssh.client import Client
 from ..ssh.session import Session
 from .client import look_up
-from .socket_session import hang_up, join
+from .socket_session import hang_up, join_socket
 from .table import JOIN
 
 BEGIN, COME_BACK = 0, 2
@@ -54,7 +54,7 @@ class JoinClient(Client):
             connection.sendall(pack(OpenSession(stream, session.target.name, session.target.command)))
             session.on_connected()
             threading.Thread(target=look_up, args=(session, session.target.host), daemon=True).start()
-            join(session, connection)
+            join_socket(session, connection)
 
     def close(self) -> None:
         """As that of :class:`Client`."""

@@ -19,7 +19,7 @@ from ..ssh.client import Client
 from ..ssh.configuration import Unusable
 from ..ssh.session import Session
 from ..ssh.texts import failures
-from .socket_session import hang_up, join
+from .socket_session import hang_up, join_socket
 from .table import KEEPER
 
 ANSWER_SECONDS = 8.0
@@ -53,7 +53,7 @@ class KeeperClient(Client):
                 why = answer.reason if isinstance(answer, StartRefused) else f"{type(answer).__name__} has come"
                 raise Unusable(failures.KEEPER_REFUSES(host, why))
             session.on_connected()
-            join(session, connection)
+            join_socket(session, connection)
 
     def _come(self, session: Session, connection: socket.socket) -> None:
         """Connect; the connector may have been killed, and be there again in a moment."""

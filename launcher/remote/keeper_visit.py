@@ -18,6 +18,7 @@ from fedfutures.host.system import write_all
 from fedfutures.wire.control import ControlFrame
 from fedfutures.wire.framing import decode, pack
 
+from ..hosts.spec import BadHosts
 from ..hosts.words import from_word
 from ..ssh.client import Client
 from ..ssh.session import LoginTarget, Session
@@ -47,8 +48,9 @@ def far_place(word: str) -> FarPlace:
     ('lab', 'ann', 'login')
     """
     found = _ADDRESS.fullmatch(word)
-    login, name = (found["login"], found["name"]) if found else (word, "")
-    spec = from_word(login)
+    if found is None:
+        raise BadHosts(f"{word} names no standing Federation of another machine; write [user@]host:NAME")
+    spec, name = from_word(found["login"]), found["name"]
     target = LoginTarget(
         spec.host, spec.host, spec.user, spec.port, command=bridge_command(default_pythons(sys.executable), name)
     )

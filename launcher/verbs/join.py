@@ -48,10 +48,7 @@ def main(arguments: Sequence[str]) -> int:
             raise StartFailed(
                 "as root, Futures could do anything on this host: run it as a user, or say --allow-root", 2
             )
-        place = far_place(given.place)
-        if not place.name:
-            raise BadHosts(f"{given.place} names no standing Federation; write [user@]host:NAME")
-        return ComingHost(place, hosts, given.workers or 0).stay()
+        return ComingHost(far_place(given.place), hosts, given.workers or 0).stay()
     except BadHosts as error:
         print(f"fedfutures: {error}", file=sys.stderr)
         return 2

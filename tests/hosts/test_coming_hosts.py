@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lab.machines import Machine
 from lab.rootless import Rootless
-from launching import Running, eventually
+from launching import Ended, Running, eventually, python
 
 from fedfutures.standing.joining import status_of
 from fedfutures.standing.places import StandingPlace
@@ -20,6 +20,17 @@ from fedfutures.standing.places import StandingPlace
 from .test_standing_hosts import PROGRAM
 
 pytestmark = pytest.mark.host
+
+EXECUTOR = """
+import fedfutures
+
+def square(number):
+    return number * number
+
+if __name__ == "__main__":
+    with fedfutures.Executor(3, join="login:lab") as executor:
+        print(executor.num_workers, sum(executor.map(square, range(10))))
+"""
 
 
 class Login:
@@ -33,6 +44,15 @@ class Login:
 
     def run(self, *words: object) -> Running:
         return Running([str(word) for word in words], env={"XDG_STATE_HOME": str(self.state)})
+
+    def python(self, program: str) -> Ended:
+        """Run a plain program of a user whose own ssh config leads to the machine."""
+        home = self.program.parent / "home"
+        (home / ".ssh").mkdir(parents=True, mode=0o700)
+        (home / ".ssh" / "config").write_text(self.lab.config.read_text())
+        path = self.program.with_name("executor.py")
+        path.write_text(program)
+        return python(str(path), env={"HOME": str(home)})
 
     def come(self, *words: str) -> Running:
         """Have a host come, and wait until it says that it has joined."""
@@ -102,3 +122,29 @@ def test_a_host_comes_is_cut_off_comes_back_and_leaves(login: Login) -> None:
     assert login.run("down", "lab").end().code == 0
     ended = second.end()
     assert (ended.code, ended.out) == (0, f"{here}-3 has left login:lab\n"), ended.err
+
+
+def test_a_program_of_another_machine_joins(login: Login) -> None:
+    options = ["--ssh-config", login.lab.config, "--allow-root"]
+    far = ["--join", "login:lab", *options, login.program]
+    ended = login.run(*far, "10").end()
+    assert (ended.code, "no Federation named lab stands" in ended.err) == (2, True), ended.err
+    ended = login.run("--join", "login:", *options, login.program, "10").end()
+    assert (ended.code, "write [user@]host:NAME" in ended.err) == (2, True), ended.err
+    assert login.run("up", "lab", "-n", "2", "-q", "--grace", "3").end().code == 0
+    here = status_of("lab").host
+    joined, beside = login.run(*far, "500"), login.run("--join", "lab", login.program, "300")
+    coming = login.come("-n", "2")
+    assert joined.process.stdout is not None
+    assert joined.process.stdout.readline() == "begun\n"
+    assert eventually(lambda: len(status_of("lab").runs) == 2, 10.0), "both programs share the slots"
+    os.kill(status_of("lab").pid, signal.SIGKILL)
+    ended = beside.end()
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith(f"begun\n300 {here}")
+    ended = joined.end()
+    assert (ended.code, ended.out) == (0, f"500 {here} {here}-2\n"), ended.err
+    ended = login.python(EXECUTOR)
+    assert (ended.code, ended.out) == (0, "3 285\n"), ended.err
+    assert login.run("down", "lab").end().code == 0
+    assert coming.end().code == 0

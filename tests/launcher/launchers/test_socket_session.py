@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from fedfutures_launcher.launchers.socket_session import join
+from fedfutures_launcher.launchers.socket_session import join_socket
 from fedfutures_launcher.ssh.client import Client
 from fedfutures_launcher.ssh.session import LoginTarget, Session
 
@@ -26,7 +26,7 @@ class Joined(Client):
 
     def serve(self, session: Session) -> None:
         with self._theirs:
-            join(session, self._theirs)
+            join_socket(session, self._theirs)
 
 
 def test_more_than_pipes_hold_goes_both_ways_at_once() -> None:

@@ -21,9 +21,9 @@ def test_words() -> None:
     assert (place.target.user, place.target.host, place.name) == ("ann", "login.hpc", "lab")
     assert '"bridge" "lab"' in place.target.command
     assert far_place("login:2222:lab").target.port == 2222
-    assert far_place("login").name == ""
-    with pytest.raises(BadHosts):
-        far_place("-oProxyCommand=x:lab")
+    for word in ("login", "login:", "-oProxyCommand=x:lab"):
+        with pytest.raises(BadHosts):
+            far_place(word)
 
 
 @pytest.fixture

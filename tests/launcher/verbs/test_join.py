@@ -12,7 +12,7 @@ from fedfutures_launcher.verbs.join import main
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [
-        (["login"], 2, "login names no standing Federation; write [user@]host:NAME"),
+        (["login"], 2, "login names no standing Federation of another machine; write [user@]host:NAME"),
         (["a b:lab"], 2, "is no host name"),
         (["login:lab", "-n", "many"], 2, "many is not a number from 1 to"),
         (["login:lab", "--hosts", "a"], 2, "--hosts"),
