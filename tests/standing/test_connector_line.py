@@ -33,7 +33,9 @@ def main():
             notes = frame.request["notes"]
             say(Notice(f"{os.getpid()} has {sorted(notes)}"))
             say(KeepNote("facts", {"a": {}, "b": {}}))
-            say(KeepNote("slots", {"here": 1, "a": 2, "b": 3}))
+            say(KeepNote("slots", {"here": 1, "a": 2, "b": 3, "c": 4}))
+            say(KeepNote("late c", {"name": "c"}))
+            say(KeepNote("host c", {"directory": "/c", "away": True}))
             say(RunPlanned({}, []))
             say(KeepNote("host a", {"directory": "/a"}))
             say(KeepNote("host b", {"gone": True}))
@@ -50,7 +52,7 @@ class Keeper:
         self.poller = select.poll()
         self.shown: list[str] = []
         self.news = 0
-        self.line = ConnectorLine({"a": 1}, str(directory), {}, self.poller, self.on_note, self.show)
+        self.line = ConnectorLine({"hosts": [{"name": "a"}]}, str(directory), {}, self.poller, self.on_note, self.show)
 
     def on_note(self) -> None:
         self.news += 1
@@ -62,7 +64,7 @@ class Keeper:
     def until(self, count: int) -> None:
         """Serve until so many connectors have said all."""
         deadline = time.monotonic() + 20
-        while len(self.shown) < count or not self.line.is_settled or self.news < 4 * count:
+        while len(self.shown) < count or not self.line.is_settled or self.news < 6 * count:
             assert time.monotonic() < deadline
             for descriptor, events in self.poller.poll(20):
                 self.line.serve(descriptor, events)
@@ -85,6 +87,8 @@ def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
 def test_it_knows_the_slots_of_hosts_that_are_there(keeper: Keeper) -> None:
     keeper.until(1)
     assert keeper.line.slots == {"here": 1, "a": 2}
+    assert keeper.line.away == ["c"]
+    assert keeper.line.request == {"hosts": [{"name": "a"}, {"name": "c"}]}
     assert keeper.line.next_deadline() is None
 
 
@@ -93,4 +97,4 @@ def test_another_one_has_the_notes_of_one_that_was_killed(keeper: Keeper) -> Non
     os.kill(int(keeper.shown[0].split()[0]), signal.SIGKILL)
     keeper.until(2)
     assert keeper.shown[0].endswith("has []")
-    assert keeper.shown[1].endswith("has ['facts', 'host a', 'host b', 'slots']")
+    assert keeper.shown[1].endswith("has ['facts', 'host a', 'host b', 'host c', 'late c', 'slots']")
