@@ -168,9 +168,10 @@ class FederationKeeper:
 
     def _on_change(self, frame: HostAdded | HostRemoved) -> None:
         visitor = self._asking.pop(frame.host, None)
+        if visitor is not None or frame.problem:
+            what = "added" if isinstance(frame, HostAdded) else "removed"
+            self._log.say(f"host {frame.host} was {f'not {what}: {frame.problem}' if frame.problem else what}")
         if visitor is not None:
-            what = "was added" if isinstance(frame, HostAdded) else "was removed"
-            self._log.say(f"host {frame.host} {f'cannot be: {frame.problem}' if frame.problem else what}")
             visitor.send(frame)
 
     def run(self) -> None:

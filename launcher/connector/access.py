@@ -15,9 +15,9 @@ from fedfutures.host.hosts import Hosts
 from ..hosts.spec import HostSpec
 from ..launchers.client import CommandClient
 from ..launchers.join_client import JoinClient
+from ..launchers.keeper_visit import far_place
 from ..launchers.table import JOIN, KEEPER, SSH, launcher_of, ways_to
 from ..layout.assemble import Request
-from ..remote.keeper_visit import far_place
 from ..remote.remote_host import HELLO_SECONDS
 from ..ssh.client import Client
 from ..ssh.session import CONNECT_SECONDS, LoginTarget

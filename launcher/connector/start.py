@@ -27,10 +27,10 @@ from ..hosts.resolve import allocation, in_run, wanted
 from ..hosts.schedulers.allocation import Allocation
 from ..hosts.spec import UNSAID, BadHosts, HostSpec, completed, is_said, spec_from
 from ..hosts.words import counted
+from ..launchers.keeper_visit import KeeperVisit, far_place
 from ..launchers.table import KEEPER, launchers_for
 from ..layout.assemble import Request, request_from
 from ..layout.idle import remark
-from ..remote.keeper_visit import KeeperVisit, far_place
 from .access import ssh_client
 from .handle import ConnectorHandle
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fedfutures.errors import StartFailed
 from fedfutures.wire.control import HostStarted, OpenSession, StartRefused, WatchHosts
 
-from ..remote.keeper_visit import FarPlace, KeeperVisit
 from ..ssh.client import Client
 from ..ssh.configuration import Unusable
 from ..ssh.session import Session
 from ..ssh.texts import failures
+from .keeper_visit import FarPlace, KeeperVisit
 from .socket_session import join
 from .table import KEEPER
 

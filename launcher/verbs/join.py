@@ -29,7 +29,7 @@ from ..arguments.parser import Parser
 from ..connector.access import ssh_client
 from ..hosts.spec import BadHosts
 from ..launchers.join_client import COME_BACK
-from ..remote.keeper_visit import FarPlace, KeeperVisit, far_place
+from ..launchers.keeper_visit import FarPlace, KeeperVisit, far_place
 from ..ssh.session import CONNECT_SECONDS
 from . import refusals
 from .standing import add_host_options, hosts_of
@@ -87,6 +87,7 @@ class ComingHost:
                 else:
                     lost_at = time.monotonic()
                 if has_ended:
+                    self._check_end()
                     print(f"{self._name} has left {self._place.word}")
                     return 0
         finally:
@@ -146,6 +147,15 @@ class ComingHost:
         """Whether the host server has ended in order; the keeper has another one started where it was killed."""
         code = None if self._server is None else self._server.poll()
         return code is not None and (code >= 0 or bool(self._leaves_by))
+
+    def _check_end(self) -> None:
+        """Raise StartFailed if the host server has ended before it was one."""
+        assert self._server is not None
+        if self._server.returncode > 0:
+            raise StartFailed(
+                f"{self._place.word} does not take this host: its host server has ended with exit code "
+                f"{self._server.returncode}. There the reason is shown by: fedfutures logs {self._place.name}", 3
+            )  # fmt: skip
 
     # -- leaving -----------------------------------------------------------------------------------------------------
 

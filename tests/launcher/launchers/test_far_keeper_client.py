@@ -10,7 +10,7 @@ import pytest
 
 from fedfutures.wire.control import ControlFrame, HostStarted, OpenSession, StartRefused, WatchHosts
 from fedfutures_launcher.launchers.far_keeper_client import FarKeeperClient
-from fedfutures_launcher.remote.keeper_visit import far_place
+from fedfutures_launcher.launchers.keeper_visit import far_place
 from fedfutures_launcher.ssh.session import LoginTarget, Session
 
 from ..connector.far_hosts import FarHosts

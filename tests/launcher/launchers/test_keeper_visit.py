@@ -9,7 +9,7 @@ import pytest
 from fedfutures.errors import StartFailed
 from fedfutures.wire.control import ServerStatus, StatusWanted
 from fedfutures_launcher.hosts.spec import BadHosts
-from fedfutures_launcher.remote.keeper_visit import KeeperVisit, far_place
+from fedfutures_launcher.launchers.keeper_visit import KeeperVisit, far_place
 
 from ..connector.far_hosts import FarHosts
 

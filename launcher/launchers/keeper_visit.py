@@ -20,11 +20,11 @@ from fedfutures.wire.framing import decode, pack
 
 from ..hosts.spec import BadHosts
 from ..hosts.words import from_word
+from ..remote.hello import HelloReader
+from ..remote.preflight import check_compatible, local_versions
 from ..ssh.client import Client
 from ..ssh.session import LoginTarget, Session
 from ..ssh.texts.command import bridge_command, default_pythons
-from .hello import HelloReader
-from .preflight import check_compatible, local_versions
 
 ANSWER_SECONDS = 30.0
 """For so long a keeper may take: it may have to be started again."""
