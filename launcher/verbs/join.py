@@ -35,6 +35,7 @@ from . import refusals
 from .standing import add_host_options, hosts_of
 
 PAUSE_SECONDS = 1.0
+_LEAVING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LAST_SECONDS = 3.0
 """So long a host server may take over the time that it has to leave."""
 
@@ -67,13 +68,12 @@ class ComingHost:
         self._server: subprocess.Popen[bytes] | None = None
         self._name = self._frame.host  # as the keeper's connector calls it
         self._leaves_by = 0.0  # it was told to leave, and does so by then
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
-        self._leave_before_the_job_ends()
 
     def stay(self) -> int:
         """Take part until the host server has ended; return the exit code. Raises StartFailed."""
+        former = {number: signal.signal(number, self._on_signal) for number in _LEAVING}
         try:
+            self._leave_before_the_job_ends()
             lost_at = time.monotonic()
             while True:
                 try:
@@ -92,6 +92,8 @@ class ComingHost:
                     return 0
         finally:
             self._end()
+            for number, handler in former.items():
+                signal.signal(number, handler)
 
     def _serve(self, visit: KeeperVisit) -> bool:
         """Do what the keeper says, until the connection is lost; return whether the host server has ended by then."""

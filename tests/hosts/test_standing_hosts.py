@@ -141,15 +141,14 @@ def test_hosts_come_and_go_while_programs_run(standing):
     ended = standing.run("add", "lab", "h1:1", "--ssh-config", standing.lab.config, "--allow-root").end()
     assert (ended.code, ended.out) == (0, "h1 was added to lab, with 1 Worker\n"), ended.err
     here = status_of("lab").host
-    joined = standing.begun(400)
+    joined = standing.begun(600)
     both = standing.run("add", "lab", "h2:2", "h3:2").end()
     assert both.code == 0, both.err
     assert "it is one of its hosts already" in standing.run("add", "lab", "h2").end().err
-    assert eventually(lambda: any(run["workers"] for run in status_of("lab").runs), 10.0)
     removed = standing.run("remove", "lab", "h1").end()
     assert (removed.code, removed.out) == (0, "h1 was removed from lab\n"), removed.err
     ended = joined.end()
-    assert (ended.code, ended.out) == (0, " ".join(["400", *sorted(["h1", "h2", "h3", here])]) + "\n"), ended.err
+    assert (ended.code, ended.out) == (0, " ".join(["600", *sorted(["h1", "h2", "h3", here])]) + "\n"), ended.err
     assert "host h2 has come, with 2 Workers" in ended.err
     os.kill(killed := standing.keeper(), signal.SIGKILL)
     ended = standing.join(60).end()

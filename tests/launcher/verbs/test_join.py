@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -25,5 +26,6 @@ def test_bad_input(words: list[str], code: int, why: str, capsys: pytest.Capture
         found = main([*words, "--allow-root", "--ssh-config", os.devnull][: 4 if words else 0])
     except SystemExit as end:
         found = int(end.code or 0)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "nothing of it is left"
     err = capsys.readouterr().err
     assert (found, why in err) == (code, True), err
