@@ -24,7 +24,12 @@ def main(run_directory: str) -> None:
         os.write(1, pack(HostProcessGone()))
         print(f"fedfutures: the host process is gone: {error.strerror}", file=sys.stderr)
         raise SystemExit(4) from None
-    ways = {0: door.fileno(), door.fileno(): 1}
+    pass_on(door)
+
+
+def pass_on(connection: socket.socket) -> None:
+    """Pass bytes between a connection and standard input and output, until either side ends."""
+    ways = {0: connection.fileno(), connection.fileno(): 1}
     while True:
         for source in select.select(list(ways), [], [])[0]:
             try:

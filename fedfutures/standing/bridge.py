@@ -7,7 +7,6 @@ killed is started again.
 from __future__ import annotations
 
 import os
-import select
 import socket
 import time
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from typing import NoReturn
 
 from ..errors import RemoteProtocolError, StartFailed
 from ..host import starting
+from ..host.attach import pass_on
 from ..host.frame_line import read_first
 from ..host.greeting import Greeting, line
 from ..host.hello_line import SERVER
@@ -38,7 +38,6 @@ from .status import Status
 
 COME_SECONDS = 5.0
 AGAIN_SECONDS = 0.05
-CHUNK_BYTES = 1 << 16
 
 
 def main(name: str) -> None:
@@ -66,7 +65,7 @@ def main(name: str) -> None:
     else:
         with connection:
             connection.sendall(pack(wanted))
-            _pass_on(connection)
+            pass_on(connection)
 
 
 def _say(frame: ControlFrame) -> None:
@@ -116,21 +115,3 @@ def _connector(path: str) -> socket.socket:
 
 def _end() -> bytes:
     raise ConnectionResetError("it has hung up")
-
-
-def _pass_on(connection: socket.socket) -> None:
-    """Pass bytes both ways until either side ends."""
-    number = connection.fileno()
-    ways = {0: number, number: 1}
-    poller = select.poll()
-    for source in ways:
-        poller.register(source, select.POLLIN)
-    while True:
-        for source, _ in poller.poll():
-            try:
-                view = memoryview(os.read(source, CHUNK_BYTES))
-                if not view:
-                    return
-                write_all(ways[source], view)
-            except OSError:  # one side was killed: as if it had ended
-                return

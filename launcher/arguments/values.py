@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from fedfutures.host.walltime import checked_seconds
 
+MOST_WORKERS = 1 << 16
+
 T = TypeVar("T")
 
 
@@ -30,3 +32,10 @@ def seconds(text: str) -> float:
     1800.0
     """
     return checked(lambda: checked_seconds("it", text))
+
+
+def worker_count(text: str) -> int:
+    """Return the number of Workers that a host or a Federation is to have; raise ArgumentTypeError."""
+    if not text.isdigit() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {MOST_WORKERS}")
+    return int(text)

@@ -6,7 +6,6 @@ connection was lost. It stays until that host server has ended.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import secrets
@@ -26,6 +25,7 @@ from fedfutures.host.walltime import of_job, session_age
 from fedfutures.wire.control import HostComes, OpenSession, StartRefused
 
 from ..arguments.parser import Parser
+from ..arguments.values import worker_count
 from ..connector.access import ssh_client
 from ..hosts.spec import BadHosts
 from ..launchers.join_client import COME_BACK
@@ -200,15 +200,9 @@ def parser() -> Parser:
     )
     found.add_argument("place", metavar="[USER@]HOST:NAME", help="where the keeper is, as ssh takes it, and the name")
     found.add_argument(
-        "-n", "--workers", dest="workers", type=_count, metavar="N",
+        "-n", "--workers", dest="workers", type=worker_count, metavar="N",
         help="Workers at once here, of all programs together; default: one for each processor that may be used",
     )  # fmt: skip
     others = {item.name for item in fields(Hosts) if not item.metadata["login"]}
     add_host_options(found, "the way to the keeper", others)
     return found
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1 << 16:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {1 << 16}")
-    return int(text)

@@ -19,7 +19,7 @@ from fedfutures.standing.start import start_keeper
 
 from ..arguments import config
 from ..arguments.parser import Parser
-from ..arguments.values import seconds
+from ..arguments.values import seconds, worker_count
 from ..connector import start
 from ..hosts.spec import BadHosts
 from . import refusals
@@ -86,7 +86,7 @@ def parser() -> Parser:
     )
     found.add_argument("name", metavar="NAME", help="its name: letters, digits and . _ -")
     found.add_argument(
-        "-n", "--workers", dest="workers", type=_count, metavar="N",
+        "-n", "--workers", dest="workers", type=worker_count, metavar="N",
         help="Workers at once, of all programs together; default: one for each processor that may be used",
     )  # fmt: skip
     found.add_argument(
@@ -105,9 +105,3 @@ def parser() -> Parser:
     add_host_options(found, "other hosts")
     found.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     return found
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 1 << 16:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {1 << 16}")
-    return int(text)
