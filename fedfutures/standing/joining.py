@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pickle import PicklingError
 from typing import IO, Any
@@ -103,7 +103,7 @@ class DoorVisit:
 
     def ask(self, frame: ControlFrame, streams: Sequence[int] = ()) -> ControlFrame:
         """Send a frame, and descriptors with it; return the answer."""
-        try:
+        with self._said_in_words():
             while not self._greeting.is_over:  # first of all: another version says who it is, and hangs up
                 self._read()
             data = pack(frame)
@@ -111,6 +111,12 @@ class DoorVisit:
             if sent < len(data):  # else it may have answered, and gone
                 self._connection.sendall(data[sent:])
             return self.hear()
+
+    @contextlib.contextmanager
+    def _said_in_words(self) -> Iterator[None]:
+        """Raise StartFailed for what goes wrong inside."""
+        try:
+            yield
         except OSError as error:
             raise self._failure(error) from None
         except OtherVersion as error:
@@ -126,12 +132,8 @@ class DoorVisit:
     def answer(self, seconds: float) -> ControlFrame:
         """Return the answer to what was said, if it comes within so many seconds."""
         self._connection.settimeout(seconds)
-        try:
+        with self._said_in_words():
             return self.hear()
-        except OSError as error:
-            raise self._failure(error) from None
-        except RemoteProtocolError as error:
-            raise StartFailed(f"behind the door of {self._name} is something else: {error}", 3) from None
 
     def hear(self) -> ControlFrame:
         """Return the next frame. Raises OSError at the end and when it does not come in time, RemoteProtocolError."""
