@@ -109,6 +109,7 @@ class WantWorkers:
     """Action: tell the host process how many Workers could have something to run now."""
 
     count: int
+    more: int = 0  # beyond the slots of the host; about so many, a power of two
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ class WantedWorkers:
 
     def __init__(self, slots: int | None, load: Load, ledger: Ledger, outbox: Outbox) -> None:
         self.slots, self._load, self._ledger, self._outbox = slots, load, ledger, outbox
-        self.said = -1
+        self.said, self.said_more = -1, 0
         self.due: float | None = None  # when to look even if nothing happens
         self._said_at = self._probed_at = float("-inf")
         self._highest = 0  # while it is smaller than what was said
@@ -41,8 +41,9 @@ class WantedWorkers:
         if recovery.expected or self.slots is None:
             return
         gave_up = recovery.gave_up is not None
-        count = 0 if gave_up else self._count(self.slots)
-        self._say(count, now)
+        could_run = 0 if gave_up else self._could_run()
+        count = min(self.slots, could_run)
+        self._say(count, _about(could_run - count), now)
         is_probe = not gave_up and 0 < count == self._load.survey.working < self.slots
         if is_probe and not self._load.probe and now < self._probed_at + PROBE_SECONDS:
             is_probe = False
@@ -52,7 +53,7 @@ class WantedWorkers:
         if self._load.stay_open(None if gave_up else self.slots, probe=int(is_probe)):
             self._wake_at(now)
 
-    def _count(self, slots: int) -> int:
+    def _could_run(self) -> int:
         """Return how many Workers could have something to run; what idle ones are there for is no reason for others."""
         load, survey = self._load, self._load.survey
         waiting = 0
@@ -61,27 +62,36 @@ class WantedWorkers:
             waiting += sum(origin.backlog for origin in load.origins.values())
             parked = self._ledger.parked.items()
             waiting += sum(len(lot.ids) for key, lots in parked if key != ELSEWHERE for lot in lots)
-        return min(slots, survey.working + waiting)
+        return survey.working + waiting
 
-    def _say(self, count: int, now: float) -> None:
+    def _say(self, count: int, more: int, now: float) -> None:
         """Say it if it is more, or has been less for a while; a first Future does not wait for its Worker."""
         self.due = None
         if count >= self.said:
             self._lower_at, self._highest = None, 0
-            when = self._said_at + SAID_AGAIN_SECONDS if self.said > 0 else now
+            when = self._said_at + SAID_AGAIN_SECONDS if self.said > 0 or self.said_more else now
         else:
             if self._lower_at is None:
                 self._lower_at = now + SAID_AGAIN_SECONDS
             self._highest = count = max(self._highest, count)
             when = self._lower_at
-        if count == self.said and self._lower_at is None:
+        if (count, more) == (self.said, self.said_more) and self._lower_at is None:
             return
         if now < when:
             self._wake_at(when)
         else:
-            self.said, self._said_at, self._highest, self._lower_at = count, now, 0, None
-            self._outbox.act(WantWorkers(count))
+            self.said, self.said_more, self._said_at, self._highest, self._lower_at = count, more, now, 0, None
+            self._outbox.act(WantWorkers(count, more))
 
     def _wake_at(self, when: float) -> None:
         if self.due is None or when < self.due:
             self.due = when
+
+
+def _about(count: int) -> int:
+    """Return the largest power of two that is no more than this, so that it is not news all the time; or 0.
+
+    >>> _about(0), _about(1), _about(6)
+    (0, 1, 4)
+    """
+    return 1 << count.bit_length() - 1 if count else 0

@@ -197,7 +197,7 @@ class BrokerShell:
             elif isinstance(action, AskStandIn):
                 self._tell(StandInWanted(self.name))
             elif isinstance(action, WantWorkers):
-                self._tell(WorkersWanted(self.name, action.count))
+                self._tell(WorkersWanted(self.name, action.count, action.more))
             elif isinstance(action, EndForCancel):
                 self._tell(EndWorker(action.worker, action.piece, action.ids, action.begun))
             elif (said := self.storage.do(action, self._send)) is not None:

@@ -19,6 +19,7 @@ from ..wire.control import (
     EndWorker,
     HoldOutput,
     LinkState,
+    MoreWanted,
     RelayBroker,
     ResizeHost,
     StandInWanted,
@@ -45,7 +46,7 @@ class HostControl:
         self._allotment = None if most is None else BoundedAllotment(most)
         self._bound: dict[str, BrokerBound] = {}  # by Broker, the latest
         self._links: dict[tuple[str, str], LinkState] = {}  # by Broker and neighbour, the latest
-        self._wants = HostWants()
+        self._slots, self._wants, self._said_more = most or 0, HostWants(), 0
         self.holds_output = False  # the program does not read: Workers' output waits in their pipes
         self.has_ended = False
 
@@ -73,7 +74,7 @@ class HostControl:
         if isinstance(frame, StandInWanted):
             return self._machine.on_stand_in_wanted(broker)
         if isinstance(frame, WorkersWanted):
-            self._wants.on_wanted(broker, frame.count)
+            self._on_wanted(broker, frame)
             return []
         if isinstance(frame, EndWorker):
             if (child := self._worker_named(frame.worker)) is None:
@@ -89,6 +90,12 @@ class HostControl:
             self._links[broker, frame.neighbour] = frame
         self._send(frame)
         return []
+
+    def _on_wanted(self, broker: str, frame: WorkersWanted) -> None:
+        self._wants.on_wanted(broker, frame.count, frame.more)
+        if (more := self._wants.beyond(self._slots)) != self._said_more:
+            self._said_more = more
+            self._send(MoreWanted(more))
 
     @property
     def wanted(self) -> int:
@@ -109,5 +116,5 @@ class HostControl:
         self.holds_output = False
         self._relay.reset()
         frames: list[ControlFrame] = [*self._bound.values(), *self._links.values()]
-        for frame in frames:
+        for frame in [*frames, MoreWanted(self._said_more)] if self._said_more else frames:
             self._send(frame)

@@ -56,12 +56,13 @@ class Settings:
     place: str = ""  # where the standing Federation is recorded; this host process starts its keeper again
     min_workers: int = 0  # so many are always there, and up to `workers` when they are wanted; 0: all of them are
     template: bool = False  # Workers are forked from a process that has imported the program, where that is safe
+    joined: bool = False  # from another machine, to a standing Federation: Brokers say what they could use
     serves: bool = False  # this is no run: a host server with so many slots as `workers` says
 
     @property
     def is_elastic(self) -> bool:
         """Whether the number of Workers follows what the run could use; `workers` is the most then."""
-        return bool(self.server or self.min_workers)
+        return bool(self.server or self.min_workers or self.joined)
 
     def count_workers(self, size: int, hosts: int) -> None:
         """Set the number of Workers of the whole Federation, and of hosts that have some."""

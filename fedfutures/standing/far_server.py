@@ -35,6 +35,7 @@ from ..wire.control import (
     OpenSession,
     RemoveHost,
     ServerReady,
+    SlotsWanted,
     StartHost,
     StreamCredit,
     StreamData,
@@ -47,6 +48,8 @@ from .identity import OURS
 from .keeper import made
 from .visitors import DoorVisitor
 
+SAID_AGAIN_SECONDS = 1.0
+"""How often at most it says how many of its slots are wanted."""
 LATE_SECONDS = 2.0
 """For so long after their grace it waits for host processes."""
 
@@ -71,6 +74,7 @@ class FarServer:
         os.dup2(self._says, 2)  # and its own: the connection that it began with may be lost
         self._poller.register(self._said, select.POLLIN)
         self._why = self._leaving = ""  # why it is to end, at once, or when what runs is done
+        self._said_wanted, self._say_at = -1, 0.0  # how many of its slots are wanted, and when to say it again
         self._leaves_by = inf  # it ends then, or when no program has anything here any more
 
     def run(self, early: list[ControlFrame]) -> None:
@@ -96,8 +100,11 @@ class FarServer:
         deadline = self._side.next_deadline()
         if self._leaves_by < inf:
             deadline = min(self._leaves_by, deadline or inf)
+        if self._server.wanted != self._said_wanted:
+            deadline = min(self._say_at, deadline or inf)
         for descriptor, events in self._server.wait(deadline):
             self._serve(descriptor, events)
+        self._say_wanted(time.monotonic())
         self._side.tick(time.monotonic())
         if self._leaves_by < inf and (not self._server.is_used or time.monotonic() >= self._leaves_by):
             self._why = self._why or self._leaving
@@ -105,6 +112,11 @@ class FarServer:
             self._streams.reset()
         if self._side.has_ended:
             self._why = self._why or f"the keeper was not heard for {self._settings.grace:g} s"
+
+    def _say_wanted(self, now: float) -> None:
+        if self._server.wanted != self._said_wanted and now >= self._say_at:
+            self._said_wanted, self._say_at = self._server.wanted, now + SAID_AGAIN_SECONDS
+            self._side.send(SlotsWanted(self._settings.host, self._said_wanted))
 
     def _serve(self, descriptor: int, events: int) -> None:
         if descriptor == 0:
@@ -115,6 +127,7 @@ class FarServer:
             if self._side.accept():
                 self._streams.reset()
                 self._side.send(ServerReady(self._directory, os.getpid()))
+                self._said_wanted = -1
         elif descriptor == self._said:
             with contextlib.suppress(BlockingIOError):
                 self._side.send(WorkerOutput(self._settings.host, 2, os.read(self._said, 1 << 16)))

@@ -70,6 +70,7 @@ class HostServer:
         self._settled_at = time.monotonic() + SETTLE_SECONDS if waits else 0.0
         self._visitors: dict[int, DoorVisitor] = {}  # by descriptor
         self._processes: dict[int, DoorVisitor | None] = {}  # host processes, by pid: for whom
+        self._children: dict[int, Callable[[int], object]] = {}  # other ones, by pid: who is told the exit code
         self.door = os.path.join(directory, SERVER_DOOR)
         with contextlib.suppress(FileNotFoundError):  # of a host server that was killed
             os.unlink(self.door)
@@ -186,12 +187,18 @@ class HostServer:
         """Take a process for a host process: it ends with this host server."""
         self._processes[pid] = None
 
+    def watch_child(self, pid: int, on_end: Callable[[int], object]) -> None:
+        """Call this with the exit code of a child that is no host process."""
+        self._children[pid] = on_end
+
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
                     return
+                if pid in self._children:
+                    self._children.pop(pid)(os.waitstatus_to_exitcode(status))
                 visitor = self._processes.pop(pid, None)
                 if visitor is not None:
                     visitor.send(HostProcessEnded(os.waitstatus_to_exitcode(status)))
@@ -220,6 +227,11 @@ class HostServer:
         for visitor in self._visitors.values():
             if visitor.run in changed:
                 visitor.send(ResizeHost(changed[visitor.run]))
+
+    @property
+    def wanted(self) -> int:
+        """How many of the slots the programs that have joined could use."""
+        return sum(run.get("wanted", 0) for run in self.runs.values())
 
     @property
     def is_used(self) -> bool:

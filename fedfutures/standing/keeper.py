@@ -28,9 +28,11 @@ from ..wire.control import (
     HostAdded,
     HostRemoved,
     HostTable,
+    MoreWanted,
     Notice,
     RemoveHost,
     ServerStatus,
+    SlotsWanted,
     StartRefused,
     StatusWanted,
     WorkerOutput,
@@ -41,6 +43,7 @@ from .host_server import HostServer
 from .log import Log
 from .places import StandingPlace
 from .recipe import Recipe, recipe_from
+from .scaler import Scaler, ScaleRecipe
 from .status import Status
 from .visitors import DoorVisitor
 
@@ -66,6 +69,9 @@ class FederationKeeper:
         try:
             self._server = HostServer(
                 self._directory, recipe.slots, begin, self._on_frame, self._log.say, waits=self._takes_over
+            )
+            self._scaler = (
+                Scaler(ScaleRecipe(**recipe.scale), self._log.say, self._server.watch_child) if recipe.scale else None
             )
             self._used_at = time.monotonic()
             self._why = ""  # it is to end
@@ -93,6 +99,8 @@ class FederationKeeper:
     def _write(self) -> None:
         """Record what another keeper needs. One that takes over can go on with the record that it has found."""
         values = {**asdict(self._recipe), "door": self._server.door, "pid": os.getpid()}
+        if self._scaler is not None:
+            values["scale"] = self._scaler.record()
         try:
             self._place.write(values)
         except StartFailed as error:
@@ -119,16 +127,29 @@ class FederationKeeper:
     def _begin_connector(self) -> ConnectorLine:
         self._connector = ConnectorLine(
             self._recipe.request, self._directory, self._recipe.notes, self._server.poller, self._on_note,
-            lambda frame: self._show(frame),
+            self._heard,
         )  # fmt: skip
         return self._connector
 
+    def _heard(self, frame: ControlFrame) -> None:
+        """Do as the connector says."""
+        if isinstance(frame, (SlotsWanted, MoreWanted)):
+            if self._scaler is not None:
+                self._scaler.on_frame(frame)
+        else:
+            self._show(frame)
+
     def _on_note(self) -> None:
         assert self._connector is not None
+        if self._scaler is not None:
+            self._scaler.on_hosts(self._connector.slots, self._connector.away, self._connector.request)
         slots = self._connector.slots.get(self._host, 0)
         if slots != self._recipe.slots:
             self._recipe = replaced(self._recipe, slots=slots)
             self._server.allotment.resize(slots, time.monotonic())
+        self._note_down()
+
+    def _note_down(self) -> None:
         try:
             self._write()
         except StartFailed as error:  # a full disk: the next note may be recorded
@@ -143,6 +164,7 @@ class FederationKeeper:
         return Status(
             self._place.name, os.getpid(), self._host, self._recipe.since, self._server.door, hosts, runs,
             self._recipe.idle, request, os.path.join(self._directory, SESSIONS_DOOR), away,
+            self._scaler.status() if self._scaler is not None else {},
         )  # fmt: skip
 
     # -- hosts that come and go --------------------------------------------------------------------------------------
@@ -174,6 +196,15 @@ class FederationKeeper:
         if visitor is not None:
             visitor.send(frame)
 
+    def _scale(self, now: float) -> None:
+        """Submit batch jobs, and have hosts leave that nobody needs."""
+        if self._scaler is None or self._connector is None:
+            return
+        for host in self._scaler.tick(now):
+            self._connector.send(RemoveHost(host, round(self._recipe.request["options"]["grace"])))
+        if self._scaler.is_news():
+            self._note_down()
+
     def run(self) -> None:
         """Serve until the Federation is taken down, or was idle for too long."""
         look_at = time.monotonic() + LOOK_SECONDS
@@ -185,12 +216,15 @@ class FederationKeeper:
             now = time.monotonic()
             if self._recipe.idle and now >= idle_at and not self._server.is_used:
                 self._why = f"no program has joined for {self._recipe.idle:g} s"
+            self._scale(now)
             if now >= look_at and not self._why:
                 look_at = now + LOOK_SECONDS
                 self._look()
         self._log.say(f"{self._place.name} ends: {self._why}")
         if self._connector is not None:
             self._connector.end()
+        if self._scaler is not None:
+            self._scaler.end()
         self._end()
 
     def _end(self) -> None:
@@ -206,7 +240,8 @@ class FederationKeeper:
     def _wait(self, deadline: float | None) -> None:
         connector = self._connector
         due = None if connector is None else connector.next_deadline()
-        times = [at for at in (deadline, due) if at is not None]
+        scales = None if self._scaler is None else self._scaler.machine.next_deadline(time.monotonic())
+        times = [at for at in (deadline, due, scales) if at is not None]
         for descriptor, events in self._server.wait(min(times) if times else None):
             if connector is not None:
                 connector.serve(descriptor, events)

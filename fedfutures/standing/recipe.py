@@ -25,6 +25,7 @@ class Recipe:
     python: str = field(default_factory=lambda: sys.executable)  # that runs it
     environment: dict[str, str] = field(default_factory=lambda: chosen(os.environ))  # of its interpreter
     request: dict[str, Any] = field(default_factory=dict)  # what its connector is asked for; {}: no other hosts
+    scale: dict[str, Any] = field(default_factory=dict)  # the fields of ScaleRecipe; {}: nobody submits jobs
     notes: dict[str, Any] = field(default_factory=dict)  # of its connector, for the one of the next keeper
 
 

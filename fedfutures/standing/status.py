@@ -22,6 +22,7 @@ class Status:
     request: dict[str, Any] = field(default_factory=dict)  # what its connector was asked for; {}: no other hosts
     sessions: str = ""  # the socket that leads to other hosts
     away: list[str] = field(default_factory=list)  # hosts that are not reached now, and may come back
+    scale: dict[str, Any] = field(default_factory=dict)  # the command that submits jobs, and how many have not come
 
 
 def status_from(value: dict[str, Any]) -> Status:

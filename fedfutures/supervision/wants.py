@@ -9,13 +9,17 @@ class HostWants:
     __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, tuple[int, int]] = {}
 
-    def on_wanted(self, broker: str, count: int) -> None:
-        """A Broker says how many Workers could have something to run."""
-        self._counts[broker] = count
+    def on_wanted(self, broker: str, count: int, more: int = 0) -> None:
+        """A Broker says how many Workers could have something to run, and how many beyond the slots of the host."""
+        self._counts[broker] = count, more
 
     @property
     def total(self) -> int:
         """How many all of them want."""
-        return sum(self._counts.values())
+        return sum(count for count, _ in self._counts.values())
+
+    def beyond(self, slots: int) -> int:
+        """How many Workers they could use beyond so many."""
+        return max(0, sum(count + more for count, more in self._counts.values()) - slots)

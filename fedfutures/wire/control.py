@@ -28,6 +28,7 @@ from .door import (
     HostRemoved as HostRemoved,
     HostStarted as HostStarted,
     HostsThere as HostsThere,
+    MoreWanted as MoreWanted,
     OpenSession as OpenSession,
     RemoveHost as RemoveHost,
     ResizeHost as ResizeHost,
@@ -35,6 +36,7 @@ from .door import (
     RunReport as RunReport,
     ServerReady as ServerReady,
     ServerStatus as ServerStatus,
+    SlotsWanted as SlotsWanted,
     StartHost as StartHost,
     StatusWanted as StatusWanted,
     Text as Text,
@@ -385,6 +387,7 @@ ControlFrame = (
     | StatusWanted | ServerStatus | StartHost | HostStarted | HostProcessEnded | BeginServer | EndServer
     | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked | ResizeRun
     | OpenSession | ServerReady | AddHost | HostAdded | RemoveHost | HostRemoved | WatchHosts | HostsThere | HostComes
+    | MoreWanted | SlotsWanted
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

@@ -32,6 +32,7 @@ class WorkersWanted:
 
     broker: str
     count: int
+    more: int = 0  # beyond the slots of the host; about so many
 
 
 @dataclass(slots=True)
@@ -206,3 +207,21 @@ class HostComes:
     life: str  # the same each time that it comes; another host of the same name has another one
     workers: int  # that may live there; 0: one for each processor
     python: Text  # the interpreter that has fedfutures
+
+
+@dataclass(slots=True)
+class MoreWanted:
+    """Host process to a program's connector, that to the keeper's, that to the keeper: more Workers are wanted.
+
+    Each sums up what it hears, and says it again when that has changed.
+    """
+
+    count: int  # beyond those that there may be on the hosts of today; about so many
+
+
+@dataclass(slots=True)
+class SlotsWanted:
+    """Host server to keeper's connector to keeper: programs could use so many of its slots; said when it is news."""
+
+    host: str
+    count: int

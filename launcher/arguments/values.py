@@ -34,8 +34,8 @@ def seconds(text: str) -> float:
     return checked(lambda: checked_seconds("it", text))
 
 
-def worker_count(text: str) -> int:
+def worker_count(text: str, least: int = 1) -> int:
     """Return the number of Workers that a host or a Federation is to have; raise ArgumentTypeError."""
-    if not text.isdigit() or not 1 <= int(text) <= MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {MOST_WORKERS}")
+    if not text.isdigit() or not least <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from {least} to {MOST_WORKERS}")
     return int(text)

@@ -34,18 +34,21 @@ class JoinedConnector(GrowingConnector):
         self._watch = HostsWatch(ways.of_keeper(), poller)
         self._there: dict[str, Any] = {}  # the hosts of the Federation, by name
         self._look_at_hosts_at = 0.0
+        self._more: dict[str, int] = {}  # by host: how many Workers could run something beyond those that it may have
+        self._said_more = 0
 
     def _wait(self) -> None:
         super()._wait()
         now = time.monotonic()
         if self.assembly is not None:
             self._watch.tick(now)
+            self._say_more()
             if now >= self._look_at_hosts_at:
                 self._look_at_hosts_at = now + AGAIN_SECONDS
                 self._go_to_new_hosts()
 
     def _serve(self, descriptor: int, events: int) -> None:
-        frames = self._watch.serve(descriptor)
+        frames = self._watch.serve(descriptor, events)
         if frames is None:
             super()._serve(descriptor, events)
             return
@@ -53,6 +56,22 @@ class JoinedConnector(GrowingConnector):
             if isinstance(frame, control.HostsThere):
                 self._there = frame.hosts
                 self._look_at_hosts_at = 0.0
+
+    def _heard(self, host: str, frame: control.ControlFrame) -> None:
+        if isinstance(frame, control.MoreWanted):
+            self._more[host] = frame.count
+        else:
+            super()._heard(host, frame)
+
+    def _say_more(self) -> None:
+        """Tell the keeper how many Workers the program could use beyond those on hosts of today, if that is news."""
+        asked = [most for most in (self.request.at_most, self.notes.workers) if most]
+        more = sum(count for host, count in self._more.items() if not self.notes.is_gone(host))
+        if asked:
+            more = min(more, max(0, min(asked) - sum(self._planned().values()) - sum(self._coming.values())))
+        if more != self._said_more:
+            self._said_more = more
+            self._watch.say(control.MoreWanted(more))
 
     def _go_to_new_hosts(self) -> None:
         for name, value in self._there.items():

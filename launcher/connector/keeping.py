@@ -57,7 +57,10 @@ class KeeperConnector(GrowingConnector):
         self._ends = {name: LocalStreams(login.send, poller) for name, login in self.logins.items()}
         self._visitors: dict[int, DoorVisitor] = {}  # by descriptor
         self._waiting: dict[int, control.OpenSession] = {}  # by descriptor: until a host has come back
-        self._watching: set[int] = set()  # descriptors of visitors that are told which hosts there are
+        self._watching: dict[
+            int, int
+        ] = {}  # visitors that are told which hosts there are: how many more Workers each wants
+        self._said_more = -1
         self._removed: set[str] = set()  # hosts that somebody has removed, and that are still there
         self._back_by: float | None = None  # hosts of a connector that was killed, which are not back by then, are away
         with contextlib.suppress(FileNotFoundError):  # of a connector that was killed
@@ -93,6 +96,9 @@ class KeeperConnector(GrowingConnector):
 
     def _wait(self) -> None:
         super()._wait()
+        if (more := sum(self._watching.values())) != self._said_more:
+            self._said_more = more
+            self.origin.send(control.MoreWanted(more))
         if self._back_by is not None and time.monotonic() >= self._back_by:
             self._back_by = None
             for login in self.logins.values():
@@ -189,6 +195,9 @@ class KeeperConnector(GrowingConnector):
     def _on_said(self, host: str, frame: control.WorkerOutput) -> None:
         self.origin.send(frame)
 
+    def _on_slots_wanted(self, host: str, frame: control.SlotsWanted) -> None:
+        self.origin.send(control.SlotsWanted(host, frame.count))
+
     def _on_left(self, host: str, frame: control.HostLeaves) -> None:
         self.logins[host].on_leave(frame.reason)
 
@@ -224,9 +233,15 @@ class KeeperConnector(GrowingConnector):
             frames = visitor.receive() if events & ~select.POLLOUT else []
         except RemoteProtocolError:
             frames = None
-        if frames is None or len(frames) > 1 or not all(isinstance(frame, _ASKED) for frame in frames):
+        is_watching = visitor.descriptor in self._watching
+        allowed = (control.MoreWanted,) if is_watching else _ASKED
+        if (
+            frames is None
+            or (len(frames) > 1 and not is_watching)
+            or not all(isinstance(frame, allowed) for frame in frames)
+        ):
             self._waiting.pop(visitor.descriptor, None)
-            self._watching.discard(visitor.descriptor)
+            self._watching.pop(visitor.descriptor, None)
             del self._visitors[visitor.descriptor]
             visitor.close()
             return
@@ -235,10 +250,12 @@ class KeeperConnector(GrowingConnector):
                 self._open(visitor, frame)
             elif isinstance(frame, control.WatchHosts):
                 visitor.send(control.HostStarted(0))
-                self._watching.add(visitor.descriptor)
+                self._watching[visitor.descriptor] = 0
                 self._tell_watching()
             elif isinstance(frame, control.HostComes):
                 self._arrive(visitor, frame)
+            elif isinstance(frame, control.MoreWanted):
+                self._watching[visitor.descriptor] = frame.count
 
     def _arrive(self, visitor: DoorVisitor, frame: control.HostComes) -> None:
         """A host has come by itself, for the first time or again."""
@@ -295,6 +312,7 @@ _HANDLERS: dict[type[ControlFrame], Callable[[KeeperConnector, str, Any], None]]
     control.ServerReady: KeeperConnector._on_server_ready,
     control.WorkerOutput: KeeperConnector._on_said,
     control.HostLeaves: KeeperConnector._on_left,
+    control.SlotsWanted: KeeperConnector._on_slots_wanted,
 }
 """The frames of host servers that the connector acts on; it ignores all others."""
 

@@ -344,7 +344,7 @@ class Connector:
 
     def _show_table(self, workers: dict[str, int]) -> None:
         found = table_of(self.request, self.versions, self.logins, workers)
-        if found.problems or not self.request.sessions:  # else all is as the standing Federation has it
+        if found.problems or (self.logins and not self.request.sessions):  # else it is as the Federation has it
             self.origin.send(found)
 
     def _fail(self, text: str, code: int) -> None:

@@ -84,17 +84,26 @@ def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, br
     return ConnectorHandle(request_for(hosts, specs, settings, workers, brokers, threads), command)
 
 
-def request_of_keeper(hosts: Hosts, workers: int | None) -> tuple[dict[str, Any], int | None]:
+def request_of_keeper(
+    hosts: Hosts, workers: int | None, *, scales: bool = False
+) -> tuple[dict[str, Any], int | None]:  # fmt: skip
     """Return what the connector of a keeper is to be asked for, and how many Workers this machine has if it is alone.
 
-    {}: this machine is the only host. There is no secret in it. Raises BadHosts, ValueError, and StartFailed.
+    {}: this machine is the only host. With `scales` others will come, so there is a connector, and there may be no
+    Worker as yet. There is no secret in it. Raises BadHosts, ValueError, and StartFailed.
     """
     given = allocation(hosts)
     specs = wanted(hosts, given)
-    if len(specs) == 1:
+    threads = given.threads if given is not None else None
+    if len(specs) > 1:
+        refuse_root(hosts, specs)
+        if workers == 0:
+            raise BadHosts("-n 0 is for this machine alone: other hosts are there to have Workers")
+    elif scales:
+        specs, workers = [replace(specs[0], count=processors() if workers is None else workers)], None
+    else:
         return {}, workers or specs[0].count
-    refuse_root(hosts, specs)
-    return _of_keeper(hosts, specs, workers, given.threads if given is not None else None), None
+    return _of_keeper(hosts, specs, workers, threads) | {"may_be_empty": scales}, None
 
 
 def _of_keeper(hosts: Hosts, specs: Sequence[HostSpec], workers: int | None, threads: int | None) -> dict[str, Any]:
@@ -151,14 +160,25 @@ def start_far_joined(
     beside = modules_in(settings.path[0]) if settings.path else []
     of_the_run = replace(
         settings, seal=secrets.token_bytes(SEAL_BYTES), host=local.name, beside=beside, departure=hosts.grace,
-        template=True,
+        template=True, joined=True,
     )  # fmt: skip
     total = sum(status.hosts.values())
+    _say_that_some_will_come(status, settings, total)
     request = Request(
         local, others, of_the_run, replace(hosts, names=[]), min(workers or total, total), settings.brokers,
         processors(), available_memory(), launchers=[KEEPER], sessions=word, at_most=workers,
+        may_be_empty=bool(status.scale),
     )  # fmt: skip
     return ConnectorHandle(request, command)
+
+
+def _say_that_some_will_come(status: Status, settings: Settings, workers: int) -> None:
+    """Tell people why nothing runs yet, if there is no Worker."""
+    if not workers and status.scale and settings.verbosity >= 0:
+        print(
+            f"fedfutures: {status.name} has no Workers now; they come with the jobs of: {status.scale['command']}. "
+            f"What has become of these shows: fedfutures status {status.name}", file=sys.stderr
+        )  # fmt: skip
 
 
 def start_joined(
@@ -184,8 +204,9 @@ def start_joined(
     request = replace(
         asked, local=local, hosts=others, settings=of_the_run, workers=min(workers or total, total), at_most=workers,
         brokers=settings.brokers, processors=processors(), memory=available_memory(), launchers=[KEEPER],
-        scheduler=None, sessions=status.sessions,
+        scheduler=None, sessions=status.sessions, may_be_empty=bool(status.scale),
     )  # fmt: skip
+    _say_that_some_will_come(status, settings, total)
     return ConnectorHandle(request, command, start)
 
 

@@ -27,11 +27,8 @@ class HostsWatch:
         self._session: Session | None = None
         self._line: FrameLine | None = None
         self._due = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a session."""
-        return self._session is not None
+        self._said: ControlFrame | None = None
+        self._is_heard = False  # the keeper's connector has answered in this session
 
     def tick(self, now: float) -> None:
         """Begin a session, if there is none and it is time to."""
@@ -39,21 +36,36 @@ class HostsWatch:
             self._session = session = self._client.start(LoginTarget("", ""))  # no host, and nothing to run there
             self._line = FrameLine(session.read_fd, session.write_fd, self._poller)
 
-    def serve(self, descriptor: int) -> list[ControlFrame] | None:
+    def say(self, frame: ControlFrame) -> None:
+        """Say this now, and at the beginning of each session that follows, until something else is said."""
+        self._said = frame
+        if self._line is not None and self._is_heard:
+            self._line.send(frame)
+
+    def serve(self, descriptor: int, events: int) -> list[ControlFrame] | None:
         """Return the frames that have come; None: the descriptor is none of the session's."""
         line = self._line
         if line is None or descriptor not in (line.read, line.write):
             return None
+        if descriptor == line.write and events & select.POLLOUT:
+            line.flush()
         data = line.receive()
         if data is None:
             return []
         try:
             if data:
-                return line.reader.feed(data)
+                return self._heard(line.reader.feed(data))
         except RemoteProtocolError:
             pass
         self.close()
         return []
+
+    def _heard(self, frames: list[ControlFrame]) -> list[ControlFrame]:
+        if frames and not self._is_heard:
+            self._is_heard = True
+            if self._said is not None:
+                self.say(self._said)
+        return frames
 
     def close(self) -> None:
         """End the session; the next one comes after a pause."""
@@ -61,4 +73,5 @@ class HostsWatch:
             self._line.let_go()
             self._session.close()
         self._session = self._line = None
+        self._is_heard = False
         self._due = time.monotonic() + PAUSE_SECONDS

@@ -63,7 +63,8 @@ class Request:
     @property
     def least_hosts(self) -> int:
         """How many hosts must work at least; in a standing Federation others have seen to that."""
-        return 1 if self.sessions else self.options.min_hosts or 1
+        least = 0 if self.may_be_empty else 1
+        return least if self.sessions else self.options.min_hosts or least
 
 
 @dataclass(slots=True)

@@ -39,7 +39,15 @@ def described(status: Status) -> str:
     hosts = ", ".join(f"{host} ({count})" for host, count in status.hosts.items())
     head = f"{status.name}: {slots} Worker{'s' * (slots != 1)} on {hosts}, keeper {status.pid} on {status.host}"
     away = [f"  {host} is not reached now; it may come back" for host in status.away]
-    return "\n".join([f"{head}, {_for(status.since)}", *away, *map(_of_run, status.runs)])
+    jobs = [_of_jobs(status.scale)] if status.scale else []
+    return "\n".join([f"{head}, {_for(status.since)}", *away, *jobs, *map(_of_run, status.runs)])
+
+
+def _of_jobs(scale: dict[str, Any]) -> str:
+    count, problem = scale["jobs"], scale["problem"]
+    jobs = f"{count} job{'s' * (count != 1)} of {scale['command']} {'have' if count != 1 else 'has'} not come yet"
+    wants = f", programs could use {scale['more']} more Worker{'s' * (scale['more'] != 1)}" if scale["more"] else ""
+    return f"  {jobs}{wants}, {scale['least']} to {scale['most']} Workers in all" + (f"; {problem}" if problem else "")
 
 
 def _of_run(run: dict[str, Any]) -> str:

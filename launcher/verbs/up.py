@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -23,9 +24,13 @@ from ..arguments.values import seconds, worker_count
 from ..connector import start
 from ..hosts.spec import BadHosts
 from . import refusals
+from .scale_options import add_options_of_scaling, scale_of
 from .standing import add_host_options, described, hosts_of
 
-IN_FILE = {"workers": True, "idle": True, "foreground": False, "quiet": False}
+IN_FILE = {
+    "workers": True, "idle": True, "foreground": False, "quiet": False,
+    "scale": True, "min": True, "max": True, "scale_idle": True, "scale_wait": True,
+}  # fmt: skip
 """Options that may stand in a file, and whether each takes a value."""
 
 
@@ -70,6 +75,9 @@ def _recipe(place: StandingPlace, given: argparse.Namespace, hosts: Hosts) -> Re
     record = place.record()
     recipe = Recipe(given.name, processors()) if record is None else recipe_from(record)
     idle = recipe.idle if given.idle is None else given.idle
+    if scale := scale_of(given):
+        request, _ = start.request_of_keeper(hosts, given.workers, scales=True)
+        return replaced(recipe, slots=0, idle=idle, scale=scale, request=request, notes={})  # type: ignore[no-any-return]
     if hosts.names or hosts.file is not None or (record is None and scheduler_of(os.environ) is not None):
         request, alone = start.request_of_keeper(hosts, given.workers)
         slots = 0 if request else alone or recipe.slots
@@ -86,9 +94,11 @@ def parser() -> Parser:
     )
     found.add_argument("name", metavar="NAME", help="its name: letters, digits and . _ -")
     found.add_argument(
-        "-n", "--workers", dest="workers", type=worker_count, metavar="N",
-        help="Workers at once, of all programs together; default: one for each processor that may be used",
+        "-n", "--workers", dest="workers", type=functools.partial(worker_count, least=0), metavar="N",
+        help="Workers at once, of all programs together; default: one for each processor that may be used; with "
+        "--scale of the hosts that are there at first, and 0 means none",
     )  # fmt: skip
+    add_options_of_scaling(found)
     found.add_argument(
         "--idle", type=seconds, metavar="TIME",
         help="end when no program has been there for so long: 90 (seconds), 30m, 1:30:00; default: never",

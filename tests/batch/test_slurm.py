@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from lab.machines import send
+from lab.machines import send, wait_until
 from lab.slurm import Slurm
 
 from .programs import with_programs
@@ -227,29 +227,70 @@ def where(number):
     return fedfutures.worker.name.rpartition(".")[0]
 
 if __name__ == "__main__":
-    counts = collections.Counter(futures.map(where, range(600)))
-    print(sum(counts.values()), len(counts), flush=True)
+    print("begun", flush=True)
+    counts = collections.Counter(futures.map(where, range(900)))
+    print(sum(counts.values()), *sorted(counts), flush=True)
 """
 
 
-def test_nodes_join_what_stands_and_leave_when_their_jobs_end(nodes: Slurm) -> None:
+def test_what_a_new_user_does(nodes: Slurm) -> None:
+    """Up, a session joins, a second program joins, a host is added and dies, jobs come and leave, down."""
+    nodes.write("standing.py", STANDING)
+    nodes.write(
+        "job.sh", f"#!/bin/bash\n#SBATCH --nodes=1 --nodelist=h3 --time=60\nexec {RUN} join h1:lab -n 2 --grace 3\n"
+    )
+    nodes.run("h1", f"{RUN} up lab -n 1 --scale 'sbatch job.sh' --max 5 --scale-idle 3 --grace 3 -q")
+    session = nodes.start("h1", "python", "-i", "-q", stdin=subprocess.PIPE)
+    assert session.stdin is not None
+    assert session.stdout is not None
+    session.stdin.write(
+        "import fedfutures\nlab = fedfutures.Executor(join='lab')\nprint(sum(lab.map(abs, range(9))))\n"
+    )
+    session.stdin.flush()
+    assert session.stdout.readline() == "36\n"
+    program = nodes.start("h1", *RUN.split(), "--join", "lab", "standing.py")
+    assert program.stdout is not None
+    assert program.stdout.readline() == "begun\n"
+    assert "h2 was added to lab, with 2 Workers" in nodes.run("h1", f"{RUN} add lab h2:2")
+    await_status(nodes, "h2 (2), h3 (2)")  # two more for the host that was added, and two of a job
+    number = nodes.run("h1", "squeue --noheader --format=%i").strip()
+    nodes.power_off("h2")
+    try:
+        out, err = program.communicate(timeout=60)
+        assert (program.returncode, out) == (0, "900 h1 h2 h3\n"), err
+        assert "has come, with 2 Workers" in err
+        session.stdin.write("print(sum(lab.map(abs, range(10))))\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "45\n", "a session that was idle meanwhile goes on"
+        assert nodes.ended(number) == "COMPLETED", "the node that nobody wants any more leaves"
+        assert said(nodes, number) == "h3 has joined h1:lab\nh3 has left h1:lab\n"
+    finally:
+        nodes.boot("h2")
+    assert "h3" not in nodes.run("h1", f"{RUN} status lab")
+    nodes.run("h1", f"{RUN} down lab")
+    out, err = session.communicate("lab.submit(abs, 1)\n", timeout=20)
+    assert "FederationLost: the standing Federation lab has ended: it was taken down" in err
+    nodes.assert_empty(time.monotonic(), processes_s=KILLED_SECONDS, files_s=FILES_SECONDS)
+
+
+def await_status(nodes: Slurm, text: str) -> None:
+    wait_until(lambda: text in nodes.run("h1", f"{RUN} status lab"), f"{text} in the status")
+
+
+def test_a_node_leaves_before_its_walltime_and_when_it_is_cancelled(nodes: Slurm) -> None:
     nodes.write("standing.py", STANDING)
     nodes.run("h1", f"{RUN} up lab -n 1 --grace 3 -q")
-    program = nodes.start("h1", *RUN.split(), "--join", "lab", "standing.py")  # of a machine that is alone as yet
     first = nodes.batch(f"exec {RUN} join h1:lab -n 2 --grace 3", "-N1", "-w", "h2")
-    nodes.await_text(f"slurm-{first}.out", "has joined h1:lab")
-    joined = nodes.start("h1", *RUN.split(), "--join", "lab", "standing.py")
-    # The walltime of this job is said to be nearly over: what is left is a second, the grace, and the time to leave.
-    ending = "SLURM_JOB_END_TIME=$(($(date +%s) + 12)) exec"
+    # The walltime of this job is said to be nearly over: what is left is 5 s, the grace, and the time to leave.
+    ending = "SLURM_JOB_END_TIME=$(($(date +%s) + 14)) exec"
     second = nodes.batch(f"{ending} {RUN} join h1:lab -n 2 --grace 3", "-N1", "-w", "h3")
+    nodes.await_text(f"slurm-{first}.out", "has joined h1:lab")
     nodes.await_text(f"slurm-{second}.out", "has joined h1:lab")
+    joined = nodes.start("h1", *RUN.split(), "--join", "lab", "standing.py")
     assert nodes.ended(second) == "COMPLETED"
     assert "has left h1:lab" in said(nodes, second)
     out, err = joined.communicate(timeout=60)
-    assert (joined.returncode, out) == (0, "600 3\n"), err
-    assert "has come, with 2 Workers" in err
-    out, err = program.communicate(timeout=60)
-    assert (program.returncode, out) == (0, "600 1\n"), err
+    assert (joined.returncode, out) == (0, "begun\n900 h1 h2 h3\n"), err
     nodes.run("h1", f"scancel {first}")
     assert nodes.ended(first) == "CANCELLED"
     assert "has left h1:lab" in said(nodes, first)

@@ -124,7 +124,28 @@ def test_a_host_without_slots_asks_origins_for_its_neighbours() -> None:
     pass_time(bench, 1.0)
     assert [state.spare for state in bench.told["n.broker"]][-1:] == [8]
     assert [state.size for state in bench.told["n.broker"]][-1:] == [0], "nobody is to count on a Worker here"
-    assert said(bench) == [0]
+    assert [want for want in bench.wants if isinstance(want, WantWorkers)] == [WantWorkers(0, 0), WantWorkers(0, 8)]
+
+
+def test_what_waits_beyond_the_slots_is_said_about(joined: Bench) -> None:
+    said(joined)
+    joined.submit(ids=[1, 2, 3, 4], backlog=7)
+    joined.tick()
+    wants = [want for want in joined.wants if isinstance(want, WantWorkers)]
+    assert wants == [WantWorkers(4, 4)], "eleven Futures, four slots: seven wait, about four"
+    joined.wants.clear()
+    joined.submit(ids=[5], piece=2, backlog=6)
+    pass_time(joined, SAID_AGAIN_SECONDS * 3)
+    assert said(joined) == [], "it is about as many"
+    joined.submit(ids=[6], piece=3, backlog=40)
+    joined.submit(ids=[7], piece=4, backlog=80)
+    joined.tick()
+    assert said(joined) == [4]
+    joined.submit(ids=[8], piece=5, backlog=10)
+    joined.tick()
+    joined.submit(ids=[9], piece=6, backlog=200)
+    joined.tick()
+    assert said(joined) == [], "a number follows another after a while"
 
 
 def test_neighbours_count_on_one_worker_where_there_is_none_yet(joined: Bench) -> None:

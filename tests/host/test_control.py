@@ -26,12 +26,14 @@ from fedfutures.wire.control import (
     Heartbeat,
     HoldOutput,
     LinkState,
+    MoreWanted,
     Notice,
     OpenStream,
     RelayBroker,
     ResizeHost,
     TryPorts,
     WorkerOutput,
+    WorkersWanted,
 )
 
 BOUND = BrokerBound("h.broker", "K", "127.0.0.1", 1, 2, 3)
@@ -147,3 +149,22 @@ def test_nothing_is_told_of_the_links_of_a_broker_that_is_dead(here: Here) -> No
     here.sent.clear()
     here.control.send_again()
     assert here.sent == [again]
+
+
+def test_what_brokers_could_use_beyond_the_slots_is_passed_on(tmp_path: Path) -> None:
+    sent: list[ControlFrame] = []
+    relay = Relay(str(tmp_path), sent.append, select.poll())
+    control = HostControl(HostMachine("h", 2, 2), relay, sent.append, lambda name: None, 4)
+    try:
+        control.on_broker_frame("h.broker", WorkersWanted("h.broker", 4))
+        assert sent == []
+        control.on_broker_frame("h.broker2", WorkersWanted("h.broker2", 3, 8))
+        control.on_broker_frame("h.broker2", WorkersWanted("h.broker2", 3, 8))
+        assert sent == [MoreWanted(11)]
+        assert control.wanted == 4
+        control.send_again()
+        assert sent == [MoreWanted(11), MoreWanted(11)], "a connector that has come is told, too"
+        control.on_broker_frame("h.broker2", WorkersWanted("h.broker2", 0))
+        assert sent[2:] == [MoreWanted(0)]
+    finally:
+        relay.close()

@@ -139,10 +139,10 @@ class Cluster:
         """Run a shell command on a host as the user; return what it prints. Raises Failed."""
         return machines.output(self.command(host, "/bin/sh", "-c", script), f"{script!r} on {host}", seconds)
 
-    def start(self, host: str, *words: str) -> subprocess.Popen[str]:
+    def start(self, host: str, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command on a host as the user."""
         return subprocess.Popen(
-            self.command(host, *words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            self.command(host, *words), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, start_new_session=True,
         )  # fmt: skip
 

@@ -455,9 +455,9 @@ OF_LOCKS = (
 
 OF_STANDING = (
     Mutant("wants-none-for-the-queue", "a Broker asks for no Worker for what waits in its queue",
-           WANTED + "_count", "waiting = self._ledger.queue.count +", "waiting ="),
+           WANTED + "_could_run", "waiting = self._ledger.queue.count +", "waiting ="),
     Mutant("wants-none-for-neighbours", "a Broker asks for no Worker for what neighbours can spare",
-           WANTED + "_count", " + survey.others_spare", ""),
+           WANTED + "_could_run", " + survey.others_spare", ""),
     Mutant("wants-for-ever", "a Broker never says that it could use fewer Workers than before",
            WANTED + "_say", "if count >= self.said:", "if (count := max(count, self.said)) >= self.said:"),
     Mutant("closed-without-workers", "a Broker that has no Worker yet asks Origins for nothing",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 import pytest
 
+from fedfutures.host.greeting import line
 from fedfutures.host.handle import command_here
 from fedfutures.host.hello_line import MAGIC
 from fedfutures.host.settings import Settings, frame_of
@@ -22,7 +24,9 @@ from fedfutures.wire.control import (
     HostLeaves,
     OpenSession,
     RemoveHost,
+    RunReport,
     ServerReady,
+    SlotsWanted,
     StreamData,
 )
 from fedfutures.wire.framing import FrameReader, pack
@@ -34,8 +38,8 @@ F = TypeVar("F", bound=ControlFrame)
 class Far:
     """A host server, and the connector of its keeper, which this is."""
 
-    def __init__(self) -> None:
-        settings = Settings("h", 2, 2, serves=True, grace=0.5, directory=os.getcwd())
+    def __init__(self, grace: float = 0.5) -> None:
+        settings = Settings("h", 2, 2, serves=True, grace=grace, directory=os.getcwd())
         self.process = subprocess.Popen(
             command_here(settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
@@ -62,8 +66,8 @@ class Far:
 
 
 @pytest.fixture
-def far() -> Iterator[Far]:
-    made = Far()
+def far(request: pytest.FixtureRequest) -> Iterator[Far]:
+    made = Far(getattr(request, "param", 0.5))
     yield made
     made.process.kill()
     made.process.wait()
@@ -92,6 +96,21 @@ def test_another_command_line_is_run_by_a_shell(far: Far) -> None:
     assert far.hear(StreamData).data.endswith(b"/server\n")
     far.say(StreamData(4, b"back\n"))
     assert far.hear(StreamData).data == b"back\n"
+
+
+@pytest.mark.parametrize("far", [20.0], indirect=True, ids=["with a long grace"])
+def test_it_says_how_many_of_its_slots_are_wanted(far: Far) -> None:
+    ready = far.hear(ServerReady)
+    assert far.hear(SlotsWanted) == SlotsWanted("h", 0)
+    with socket.socket(socket.AF_UNIX) as run:
+        run.connect(os.path.join(ready.directory, "server"))
+        run.sendall(line() + pack(RunReport("r1", 2, 1, 0)))
+        assert far.hear(SlotsWanted).count == 2
+        run.sendall(pack(RunReport("r1", 1, 1, 0)) + pack(RunReport("r1", 0, 1, 0)))
+        assert far.hear(SlotsWanted).count == 0, "what was said within a second is said at its end"
+        run.sendall(pack(RunReport("r1", 1, 1, 0)))
+        assert far.hear(SlotsWanted).count == 1
+    assert far.hear(SlotsWanted).count == 0, "the run has gone"
 
 
 def test_it_ends_when_nobody_comes_back(far: Far) -> None:

@@ -13,3 +13,10 @@ def test_the_latest_of_each_counts() -> None:
     assert wants.total == 5
     wants.on_wanted("h.broker", 0)
     assert wants.total == 2
+
+
+def test_what_is_beyond_the_slots_is_counted_over_all_of_them() -> None:
+    wants = HostWants()
+    wants.on_wanted("h.broker", 4)
+    wants.on_wanted("h.broker2", 4, 2)
+    assert [wants.beyond(slots) for slots in (4, 8, 16)] == [6, 2, 0]

@@ -45,6 +45,7 @@ from fedfutures.wire.control import (
     HostTable,
     KeepNote,
     LinkState,
+    MoreWanted,
     NoMoreWorkers,
     Notice,
     NoWorkersLeft,
@@ -60,6 +61,7 @@ from fedfutures.wire.control import (
     RunReport,
     ServerReady,
     ServerStatus,
+    SlotsWanted,
     StandInWanted,
     StartHost,
     StartRefused,
@@ -124,7 +126,7 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (StandInWanted("h.broker"), "9224a8682e62726f6b6572"),
     (EndWorker("h.1", 3, [7], True), "9525a3682e31039107c3"),
     (ResizeHost(3, 7), "93260307"),
-    (WorkersWanted("h.broker", 2), "9327a8682e62726f6b657202"),
+    (WorkersWanted("h.broker", 2, 4), "9427a8682e62726f6b65720204"),
     (RunReport("r1", 2, 1, 0, "p.py"), "9628a27231020100a4702e7079"),
     (StatusWanted(), "9129"),
     (ServerStatus({"a": 1}), "922a81a16101"),
@@ -148,6 +150,8 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (WatchHosts(), "913c"),
     (HostsThere({"h4": {"workers": 2}}), "923d81a2683481a7776f726b65727302"),
     (HostComes("n2", "l", 4, "/p"), "953ea26e32a16c04a22f70"),
+    (MoreWanted(5), "923f05"),
+    (SlotsWanted("h4", 2), "9340a2683402"),
 ]
 DIRECTIONS = (
     "Origin",

@@ -15,6 +15,7 @@ from fedfutures.wire.control import (
     HostLeaves,
     HostsThere,
     KeepNote,
+    MoreWanted,
     Notice,
     ProbeReply,
     ResizeHost,
@@ -111,6 +112,28 @@ def test_a_program_that_wants_no_more_workers_goes_to_no_more_hosts(joined: Call
     assert run.until(lambda: {"one", "two"} <= set(names(run)))
     assert "three" not in names(run)
     assert run.connector.logins["two"].spec.count == 1, "of its eight Workers it takes what it still may"
+
+
+def test_a_program_says_how_many_more_workers_it_could_use(joined: Callable[..., Run]) -> None:
+    run = joined()
+    there(run, vm=4)
+    watching = run.far.sessions[names(run).index("")]
+    said: list[MoreWanted] = []
+
+    def hears(*counts: int) -> bool:
+        wanted = [MoreWanted(count) for count in counts]
+        return run.until(lambda: said.extend(watching.heard()) or said == wanted)  # type: ignore[func-returns-value, arg-type]
+
+    run.local.say(MoreWanted(8))
+    run.far.sessions[0].say(MoreWanted(2))
+    assert hears(8, 10) or said == [MoreWanted(10)]
+    said.clear()
+    run.connector.request.at_most = settings_from(run.origin.of(RunPlanned)[0].settings).size + 3
+    run.local.say(MoreWanted(9))
+    assert hears(3), "of eleven it may have three"
+    run.far.sessions[0].say(HostLeaves("it was removed"))
+    run.local.say(MoreWanted(2))
+    assert hears(3, 2), "those of a host that is gone do not count"
 
 
 def test_a_host_that_cannot_be_used_costs_nothing(joined: Callable[..., Run]) -> None:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fedfutures.wire.control import ControlFrame, HostsThere
+from fedfutures.wire.control import ControlFrame, HostsThere, MoreWanted
 from fedfutures_launcher.connector.watch import PAUSE_SECONDS, HostsWatch
 
 from .far_hosts import FarHosts, until
@@ -32,14 +32,37 @@ def test_frames_come_and_another_session_follows_one_that_ends() -> None:
                 far.last.write(b"\xff\xff\xff\xff")  # no frame
             else:
                 far.last.end()
-            assert until(lambda: (_served(watch, poller, heard), not watch.is_open)[1], lambda: None)
-        assert watch.serve(0) is None
+            ended = far.last.session
+            assert ended is not None
+            assert until(lambda ended=ended: (_served(watch, poller, heard), ended.closed)[1], lambda: None)
+        assert watch.serve(0, select.POLLIN) is None
+    finally:
+        watch.close()
+        far.close()
+
+
+def test_what_is_said_last_is_said_in_each_session_when_that_has_been_answered() -> None:
+    far, poller = FarHosts(), select.poll()
+    watch, heard = HostsWatch(far, poller), list[ControlFrame]()
+    try:
+        watch.say(MoreWanted(1))
+        for turn in range(2):
+            watch.tick(time.monotonic() + turn * PAUSE_SECONDS * 2)
+            watch.say(MoreWanted(2 + turn))
+            assert far.last.heard() == [], "whoever passes it on may not be there yet"
+            far.last.say(HostsThere({}))
+            assert until(lambda: bool(_served(watch, poller, heard)), lambda: None)
+            assert far.last.heard() == [MoreWanted(2 + turn)]
+            watch.say(MoreWanted(7))
+            assert far.last.heard() == [MoreWanted(7)]
+            heard.clear()
+            watch.close()
     finally:
         watch.close()
         far.close()
 
 
 def _served(watch: HostsWatch, poller: select.poll, heard: list[ControlFrame]) -> list[ControlFrame]:
-    for descriptor, _ in poller.poll(20):
-        heard += watch.serve(descriptor) or []
+    for descriptor, events in poller.poll(20):
+        heard += watch.serve(descriptor, events) or []
     return heard

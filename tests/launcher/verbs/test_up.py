@@ -19,8 +19,8 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (["../x"], "cannot be the name of a standing Federation"),
         (["-x"], "--help"),
-        (["lab", "-n", "0"], "0 is not a number from 1 to"),
-        (["lab", "-n", "many"], "many is not a number from 1 to"),
+        (["lab", "-n", "0"], "-n 0 needs a command"),
+        (["lab", "-n", "many"], "many is not a number from 0 to"),
         (["lab", "--idle", "soon"], "soon"),
         ([], "NAME"),
     ],
