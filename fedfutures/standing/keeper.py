@@ -71,7 +71,9 @@ class FederationKeeper:
                 self._directory, recipe.slots, begin, self._on_frame, self._log.say, waits=self._takes_over
             )
             self._scaler = (
-                Scaler(ScaleRecipe(**recipe.scale), self._log.say, self._server.watch_child) if recipe.scale else None
+                Scaler(ScaleRecipe(**recipe.scale), self._log.say, self._tell_programs, self._server.watch_child)
+                if recipe.scale
+                else None
             )
             self._used_at = time.monotonic()
             self._why = ""  # it is to end
@@ -204,6 +206,10 @@ class FederationKeeper:
             self._connector.send(RemoveHost(host, round(self._recipe.request["options"]["grace"])))
         if self._scaler.is_news():
             self._note_down()
+
+    def _tell_programs(self, text: str) -> None:
+        if self._connector is not None:
+            self._connector.send(Notice(f"{self._place.name}: {text} (fedfutures logs {self._place.name})"))
 
     def run(self) -> None:
         """Serve until the Federation is taken down, or was idle for too long."""

@@ -32,12 +32,16 @@ class ScaleRecipe:
 
 
 class Scaler:
-    """Runs the command of `record`. `say` adds to the log; `watch` has somebody called with a child's exit code."""
+    """Runs the command of `record`. `say` adds to the log, and `tell` tells programs what is wrong.
+
+    watch: has somebody called with the exit code of a child.
+    """
 
     def __init__(
-        self, record: ScaleRecipe, say: Callable[[str], None], watch: Callable[[int, Callable[[int], object]], None]
+        self, record: ScaleRecipe, say: Callable[[str], None], tell: Callable[[str], None],
+        watch: Callable[[int, Callable[[int], object]], None],
     ) -> None:  # fmt: skip
-        self._record, self._say, self._watch = record, say, watch
+        self._record, self._say, self._tell, self._watch = record, say, tell, watch
         self.machine = ScalingMachine(ScalingPlan(**record.plan), time.monotonic(), record.size, record.jobs)
         self._commands: dict[int, int] = {}  # that run: the pid of each, by the number of the job
         self._said_problem = ""
@@ -79,6 +83,7 @@ class Scaler:
             self._said_problem = self.machine.problem
             if self._said_problem:
                 self._say(self._said_problem)
+                self._tell(f"no Worker has come for what waits: {self._said_problem}")
         for host in leaving:
             self._say(f"host {host} is let go: no program wants it")
         return leaving
@@ -109,7 +114,7 @@ class Scaler:
             if code
             else ""
         )
-        problem = f"{self._record.command} {how}; what it said is above" if how else ""
+        problem = f"{self._record.command} {how}; what it said is in the log" if how else ""
         self.machine.on_command_end(job, problem, time.monotonic())
 
     def end(self) -> None:

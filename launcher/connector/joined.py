@@ -56,6 +56,8 @@ class JoinedConnector(GrowingConnector):
             if isinstance(frame, control.HostsThere):
                 self._there = frame.hosts
                 self._look_at_hosts_at = 0.0
+            elif isinstance(frame, control.Notice):
+                self._note(frame.text, important=True)
 
     def _heard(self, host: str, frame: control.ControlFrame) -> None:
         if isinstance(frame, control.MoreWanted):

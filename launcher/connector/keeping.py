@@ -77,6 +77,9 @@ class KeeperConnector(GrowingConnector):
                 self._add(spec_from(frame.spec))
             elif isinstance(frame, control.RemoveHost):
                 self._remove(frame)
+            elif isinstance(frame, control.Notice):
+                for descriptor in self._watching:
+                    self._visitors[descriptor].send(frame)
 
     def _follow(self, assembly: Assembly, facts: Facts) -> None:
         kept = {name: self.notes.directory(name) for name in assembly.settings}

@@ -175,9 +175,10 @@ def start_far_joined(
 def _say_that_some_will_come(status: Status, settings: Settings, workers: int) -> None:
     """Tell people why nothing runs yet, if there is no Worker."""
     if not workers and status.scale and settings.verbosity >= 0:
+        problem = f" ({status.scale['problem']})" if status.scale["problem"] else ""
         print(
-            f"fedfutures: {status.name} has no Workers now; they come with the jobs of: {status.scale['command']}. "
-            f"What has become of these shows: fedfutures status {status.name}", file=sys.stderr
+            f"fedfutures: {status.name} has no Workers now; they come with the jobs of: {status.scale['command']}"
+            f"{problem}. What has become of these shows: fedfutures status {status.name}", file=sys.stderr
         )  # fmt: skip
 
 

@@ -97,8 +97,11 @@ def test_a_script_that_is_wrong_is_said_and_costs_one_job(scaled: Scaled) -> Non
     assert eventually(lambda: "exit code 1" in status_of("lab").scale["problem"], 10.0)
     said = scaled.run("status", "lab").end().out
     assert f"0 jobs of {scaled.script} have not come yet" in said
-    assert "has ended with exit code 1; what it said is above" in said
+    assert "has ended with exit code 1; what it said is in the log" in said
     log = scaled.run("logs", "lab").end().out
     assert log.count("no such partition") == 1
     scaled.script.write_text(right)
-    assert joined.end().out.startswith("begun\n10 "), "it is run again"
+    ended = joined.end()
+    assert ended.out.startswith("begun\n10 "), "it is run again"
+    why = f"{scaled.script} has ended with exit code 1; what it said is in the log (fedfutures logs lab)"
+    assert f"fedfutures: lab: no Worker has come for what waits: {why}" in ended.err

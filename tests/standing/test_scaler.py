@@ -39,7 +39,7 @@ def reaper() -> Reaper:
 
 def scaler_of(command: str, place: Path, reaper: Reaper, said: list[str], **record: int) -> Scaler:
     plan = asdict(ScalingPlan(1, 4, 2.0, 60.0))
-    scaler = Scaler(ScaleRecipe(command, str(place), 0o027, plan, **record), said.append, reaper.watch)
+    scaler = Scaler(ScaleRecipe(command, str(place), 0o027, plan, **record), said.append, said.append, reaper.watch)
     scaler.on_hosts({"login": 0}, [], {"hosts": []})
     return scaler
 
@@ -82,7 +82,8 @@ def test_a_command_that_fails_is_said(
     scaler.tick(time.monotonic())
     assert reaper.reap() != 0
     scaler.tick(time.monotonic())
-    assert how in said[-1]
+    assert how in said[-2]
+    assert said[-1] == f"no Worker has come for what waits: {said[-2]}", "this is for programs"
     assert how in scaler.status()["problem"]
     assert scaler.status()["jobs"] == 0
     assert "something is wrong" in capfd.readouterr().err, "standard error is the log"
