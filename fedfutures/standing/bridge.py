@@ -20,6 +20,7 @@ from ..host.greeting import Greeting, line
 from ..host.hello_line import SERVER
 from ..host.hosts import Hosts
 from ..host.system import write_all
+from ..lazy_dataclass import replaced
 from ..wire.control import (
     AddHost,
     ControlFrame,
@@ -36,6 +37,8 @@ from .joining import DoorVisit, reached
 from .places import StandingPlace
 from .status import Status
 
+KEY = "FEDFUTURES_VISITOR_KEY"
+"""The variable that says by which key somebody has come (:mod:`fedfutures_launcher.connector.key_door`)."""
 COME_SECONDS = 5.0
 AGAIN_SECONDS = 0.05
 
@@ -55,6 +58,8 @@ def main(name: str) -> None:
             _become(wanted.command, status)
         if not isinstance(wanted, (OpenSession, WatchHosts, HostComes)):
             raise StartFailed(f"{type(wanted).__name__} is not for a keeper", 2)
+        if isinstance(wanted, HostComes):
+            wanted = replaced(wanted, key=os.environ.get(KEY, ""))
         if not status.request:
             _begin_connector(status)
         connection = _connector(status.sessions)

@@ -28,9 +28,11 @@ from ..wire.control import (
     HostAdded,
     HostRemoved,
     HostTable,
+    KeyRevoked,
     MoreWanted,
     Notice,
     RemoveHost,
+    RevokeKey,
     ServerStatus,
     SlotsWanted,
     StartRefused,
@@ -97,6 +99,10 @@ class FederationKeeper:
             self._log.say(frame.text)
         elif isinstance(frame, (HostAdded, HostRemoved)):
             self._on_change(frame)
+        elif isinstance(frame, KeyRevoked):
+            self._log.say(f"the key {frame.key} was revoked; connections ended: {frame.connections}")
+            if (visitor := self._asking.pop(frame.key, None)) is not None:
+                visitor.send(frame)
 
     def _write(self) -> None:
         """Record what another keeper needs. One that takes over can go on with the record that it has found."""
@@ -280,6 +286,10 @@ class FederationKeeper:
             self._why = frame.reason
         elif isinstance(frame, (AddHost, RemoveHost)):
             self._change(visitor, frame)
+        elif isinstance(frame, RevokeKey) and self._connector is not None:
+            self._asking[frame.key] = visitor
+            if not self._connector.send(frame):  # none lives: neither do its connections
+                self._note(KeyRevoked(frame.key, 0))
         else:
             raise RemoteProtocolError(f"{type(frame).__name__} is not for a keeper")
 

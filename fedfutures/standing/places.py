@@ -10,7 +10,10 @@ lock
 log, log.1
     What the keeper has said (:mod:`.log`).
 
-No file has a secret. Sockets are in another directory, since home directories may be on a network.
+allowed, server_key
+    The keys that may come by TCP, and that of the server which they come to (:mod:`fedfutures_launcher.ssh.own_keys`).
+
+No other file has a secret. Sockets are in another directory, since home directories may be on a network.
 """
 
 from __future__ import annotations

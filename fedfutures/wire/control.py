@@ -28,11 +28,13 @@ from .door import (
     HostRemoved as HostRemoved,
     HostStarted as HostStarted,
     HostsThere as HostsThere,
+    KeyRevoked as KeyRevoked,
     MoreWanted as MoreWanted,
     OpenSession as OpenSession,
     RemoveHost as RemoveHost,
     ResizeHost as ResizeHost,
     ResizeRun as ResizeRun,
+    RevokeKey as RevokeKey,
     RunReport as RunReport,
     ServerReady as ServerReady,
     ServerStatus as ServerStatus,
@@ -387,7 +389,7 @@ ControlFrame = (
     | StatusWanted | ServerStatus | StartHost | HostStarted | HostProcessEnded | BeginServer | EndServer
     | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked | ResizeRun
     | OpenSession | ServerReady | AddHost | HostAdded | RemoveHost | HostRemoved | WatchHosts | HostsThere | HostComes
-    | MoreWanted | SlotsWanted
+    | MoreWanted | SlotsWanted | RevokeKey | KeyRevoked
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

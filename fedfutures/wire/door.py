@@ -207,6 +207,7 @@ class HostComes:
     life: str  # the same each time that it comes; another host of the same name has another one
     workers: int  # that may live there; 0: one for each processor
     python: Text  # the interpreter that has fedfutures
+    key: Text = ""  # the fingerprint of the key by which it has come; the bridge says so
 
 
 @dataclass(slots=True)
@@ -225,3 +226,18 @@ class SlotsWanted:
 
     host: str
     count: int
+
+
+@dataclass(slots=True)
+class RevokeKey:
+    """Who revokes a key to the keeper, to its connector: end what has come with it. Answered by ``KeyRevoked``."""
+
+    key: Text  # its fingerprint
+
+
+@dataclass(slots=True)
+class KeyRevoked:
+    """Keeper's connector to keeper, to who has revoked a key: so many connections were ended."""
+
+    key: Text
+    connections: int

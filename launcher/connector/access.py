@@ -15,7 +15,7 @@ from fedfutures.host.hosts import Hosts
 from ..hosts.spec import HostSpec
 from ..launchers.client import CommandClient
 from ..launchers.join_client import JoinClient
-from ..launchers.keeper_visit import far_place
+from ..launchers.keeper_visit import FarPlace, far_place
 from ..launchers.table import JOIN, KEEPER, SSH, launcher_of, ways_to
 from ..layout.assemble import Request
 from ..remote.remote_host import HELLO_SECONDS
@@ -83,7 +83,17 @@ def keeper_client(request: Request) -> Client:
         return KeeperClient(request.sessions)
     from ..launchers.far_keeper_client import FarKeeperClient
 
-    return FarKeeperClient(ssh_client(request.options), far_place(request.sessions))
+    place = far_place(request.sessions)
+    return FarKeeperClient(client_to(place, request.options), place)
+
+
+def client_to(place: FarPlace, hosts: Hosts, seconds: float = CONNECT_SECONDS) -> Client:
+    """Return the client that leads to a keeper: by ssh, or by TCP with a key. Raises StartFailed."""
+    if not place.key:
+        return ssh_client(hosts, seconds)
+    from ..ssh.key_client import KeyClient
+
+    return KeyClient(place.key, seconds)
 
 
 def ssh_client(hosts: Hosts, seconds: float = CONNECT_SECONDS) -> Client:

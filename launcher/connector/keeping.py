@@ -39,6 +39,7 @@ from ..remote.remote_host import HostState
 from .access import Ways, remote_target
 from .beginning import run
 from .growing import GrowingConnector
+from .key_door import KeyDoor
 from .login import Login
 
 BACKLOG = 128
@@ -63,9 +64,20 @@ class KeeperConnector(GrowingConnector):
         self._said_more = -1
         self._removed: set[str] = set()  # hosts that somebody has removed, and that are still there
         self._back_by: float | None = None  # hosts of a connector that was killed, which are not back by then, are away
+        self._key_door = KeyDoor(request.listen, poller)
+        self._listen(time.monotonic())
         with contextlib.suppress(FileNotFoundError):  # of a connector that was killed
             os.unlink(os.path.join(directory, SESSIONS_DOOR))
         self._door = open_door(directory, poller, BACKLOG, SESSIONS_DOOR)
+
+    def _listen(self, now: float) -> None:
+        """Let in who comes by TCP; where nobody can listen, a Federation that begins is refused."""
+        problem = self._key_door.tick(now)
+        if problem and self.notes.facts is None:
+            self.origin.send(control.StartRefused(problem, 2, {}))
+            self.ended = True
+        elif problem:
+            self._note(problem, important=True)
 
     # -- the keeper --------------------------------------------------------------------------------------------------
 
@@ -77,6 +89,8 @@ class KeeperConnector(GrowingConnector):
                 self._add(spec_from(frame.spec))
             elif isinstance(frame, control.RemoveHost):
                 self._remove(frame)
+            elif isinstance(frame, control.RevokeKey):
+                self._revoke(frame.key)
             elif isinstance(frame, control.Notice):
                 for descriptor in self._watching:
                     self._visitors[descriptor].send(frame)
@@ -99,6 +113,7 @@ class KeeperConnector(GrowingConnector):
 
     def _wait(self) -> None:
         super()._wait()
+        self._listen(time.monotonic())
         if (more := sum(self._watching.values())) != self._said_more:
             self._said_more = more
             self.origin.send(control.MoreWanted(more))
@@ -113,6 +128,7 @@ class KeeperConnector(GrowingConnector):
         super()._fail(text, 3 if nobody else code)
 
     def _end(self) -> None:
+        self._key_door.close()
         self._door.close()
         for visitor in self._visitors.values():
             visitor.close()
@@ -153,6 +169,14 @@ class KeeperConnector(GrowingConnector):
             login.end()
             self._lose(frame.host)
             self.origin.send(control.HostRemoved(frame.host))
+
+    def _revoke(self, key: str) -> None:
+        """End what has come with a key; its hosts are gone, whatever they say."""
+        for login in list(self.logins.values()):
+            if login.spec.key == key and self._is_there(login.name):
+                login.end()
+                self._lose(login.name)
+        self.origin.send(control.KeyRevoked(key, self._key_door.revoke(key)))
 
     def _lose(self, host: str) -> None:
         """The host is none of the Federation's any more."""
@@ -220,6 +244,8 @@ class KeeperConnector(GrowingConnector):
     # -- programs ----------------------------------------------------------------------------------------------------
 
     def _serve(self, descriptor: int, events: int) -> None:
+        if self._key_door.serve(descriptor):
+            return
         if descriptor == self._door.fileno():
             with contextlib.suppress(OSError, RemoteProtocolError):
                 visitor = DoorVisitor(self._door.accept()[0], self.poller, time.monotonic() + GREETING_SECONDS)
@@ -276,7 +302,7 @@ class KeeperConnector(GrowingConnector):
         names = itertools.chain([frame.host], (f"{frame.host}-{number}" for number in itertools.count(2)))
         taken = {self.request.local.name, *(name for name in self.logins if self._is_there(name))}
         name = next(name for name in names if name not in taken)
-        spec = HostSpec(frame.host, name=name, options=Hosts(python=frame.python), life=frame.life)
+        spec = HostSpec(frame.host, name=name, options=Hosts(python=frame.python), life=frame.life, key=frame.key)
         arrivals.arrive(name, connection)
         self._come(completed(spec, self.request.options), frame.workers)
 

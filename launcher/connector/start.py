@@ -31,7 +31,7 @@ from ..launchers.keeper_visit import KeeperVisit, far_place
 from ..launchers.table import KEEPER, launchers_for
 from ..layout.assemble import Request, request_from
 from ..layout.idle import remark
-from .access import ssh_client
+from .access import client_to
 from .handle import ConnectorHandle
 
 SEAL_BYTES = 32
@@ -85,12 +85,13 @@ def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, br
 
 
 def request_of_keeper(
-    hosts: Hosts, workers: int | None, *, scales: bool = False
+    hosts: Hosts, workers: int | None, *, scales: bool = False, listen: dict[str, Any] | None = None
 ) -> tuple[dict[str, Any], int | None]:  # fmt: skip
     """Return what the connector of a keeper is to be asked for, and how many Workers this machine has if it is alone.
 
     {}: this machine is the only host. With `scales` others will come, so there is a connector, and there may be no
-    Worker as yet. There is no secret in it. Raises BadHosts, ValueError, and StartFailed.
+    Worker as yet; with `listen` they may come by TCP. There is no secret in it. Raises BadHosts,
+    ValueError, and StartFailed.
     """
     given = allocation(hosts)
     specs = wanted(hosts, given)
@@ -99,11 +100,12 @@ def request_of_keeper(
         refuse_root(hosts, specs)
         if workers == 0:
             raise BadHosts("-n 0 is for this machine alone: other hosts are there to have Workers")
-    elif scales:
+    elif scales or listen:
         specs, workers = [replace(specs[0], count=processors() if workers is None else workers)], None
     else:
         return {}, workers or specs[0].count
-    return _of_keeper(hosts, specs, workers, threads) | {"may_be_empty": scales}, None
+    request = _of_keeper(hosts, specs, workers, threads)
+    return request | {"may_be_empty": scales, "listen": listen or {}}, None
 
 
 def _of_keeper(hosts: Hosts, specs: Sequence[HostSpec], workers: int | None, threads: int | None) -> dict[str, Any]:
@@ -141,11 +143,13 @@ def start_far_joined(
 
     This machine has no Workers then. `hosts` says how to log in. Raises StartFailed.
     """
-    client = ssh_client(hosts)
     try:
-        answer = KeeperVisit(client, far_place(word), client.seconds).ask(StatusWanted())
+        place = far_place(word)
     except BadHosts as error:
         raise StartFailed(str(error), 2) from None
+    client = client_to(place, hosts)
+    try:
+        answer = KeeperVisit(client, place, client.seconds).ask(StatusWanted())
     finally:
         client.close()
     if not isinstance(answer, ServerStatus):

@@ -36,6 +36,7 @@ class HostSpec:
     external_hostname: str | None = None  # where others dial its Brokers
     options: Hosts = UNSAID  # of this host alone; `completed` adds those of all hosts
     life: str = ""  # of a host that comes by itself: the same each time that it comes
+    key: str = ""  # the fingerprint of the key by which it has come; "": by ssh
 
     @property
     def word(self) -> str:

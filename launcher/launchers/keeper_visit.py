@@ -28,16 +28,20 @@ from ..ssh.texts.command import bridge_command, default_pythons
 
 ANSWER_SECONDS = 30.0
 """For so long a keeper may take: it may have to be started again."""
+_BY_KEY = re.compile(
+    r"tcp://(?P<host>\[[^]]+\]|[^][:/#@]+):(?P<port>\d{1,5})/(?P<name>[^:/#]+)#(?P<key>SHA256:[A-Za-z0-9+/]{43})"
+)
 _ADDRESS = re.compile(r"(?P<login>.+):(?P<name>[^:]+)")
 
 
 @dataclass(slots=True)
 class FarPlace:
-    """A standing Federation on another machine: ``[user@]host:NAME``."""
+    """A standing Federation on another machine: ``[user@]host:NAME``, or ``tcp://HOST:PORT/NAME#SHA256:...``."""
 
     word: str
     target: LoginTarget
     name: str
+    key: str = ""  # the fingerprint of the server where one comes by TCP; "": one comes by ssh
 
 
 def far_place(word: str) -> FarPlace:
@@ -47,6 +51,8 @@ def far_place(word: str) -> FarPlace:
     >>> place.name, place.target.user, place.target.host
     ('lab', 'ann', 'login')
     """
+    if word.startswith("tcp:"):
+        return _by_key(word)
     found = _ADDRESS.fullmatch(word)
     if found is None:
         raise BadHosts(f"{word} names no standing Federation of another machine; write [user@]host:NAME")
@@ -55,6 +61,17 @@ def far_place(word: str) -> FarPlace:
         spec.host, spec.host, spec.user, spec.port, command=bridge_command(default_pythons(sys.executable), name)
     )
     return FarPlace(word, target, name)
+
+
+def _by_key(word: str) -> FarPlace:
+    found = _BY_KEY.fullmatch(word)
+    if found is None:
+        raise BadHosts(
+            f"{word} names no standing Federation; write tcp://HOST:PORT/NAME#SHA256:..., as fedfutures status NAME "
+            "shows it there"
+        )
+    host, name = found["host"].strip("[]"), found["name"]
+    return FarPlace(word, LoginTarget(host, host, name, int(found["port"]), command=name), name, found["key"])
 
 
 class KeeperVisit:

@@ -46,6 +46,7 @@ class Request:
     sessions: str = ""  # the socket of a keeper's connector, that leads to all other hosts; "": this is no joined run
     threads: int | None = None  # processors that a batch scheduler has given to each Worker; None: it does not say
     at_most: int | None = None  # Workers of a joined run, those of hosts that come later included; None: no limit
+    listen: dict[str, Any] = field(default_factory=dict)  # where a keeper lets in who comes by TCP; {}: nowhere
     may_be_empty: bool = False  # there may be no Workers as long as no host has come
 
     @property

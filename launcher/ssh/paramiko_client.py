@@ -173,7 +173,7 @@ class ParamikoClient(Client):
             with _time_limit(deadline - time.monotonic(), end_carrier) as is_over:
                 try:
                     self._shake_hands(route, transport, notes, seconds, is_over)
-                    _authenticate(route, transport)
+                    self._authenticate(route, transport)
                 except (Unusable, Dropped) as error:
                     if is_over() and not (isinstance(error, Unusable) and error.failure.kind in OF_TIME):
                         late = failures.timeout(route, seconds, "end of the login")
@@ -205,6 +205,9 @@ class ParamikoClient(Client):
                 raise Dropped(str(error) or "the connection was closed")
             raise Unusable(failures.PROTOCOL(route, str(error)))
         self._check_host_key(route, transport, name, known, notes)
+
+    def _authenticate(self, route: Route, transport: Any) -> None:
+        _authenticate(route, transport)
 
     def _check_host_key(
         self, route: Route, transport: Any, name: str, known: list[known_hosts.Line], notes: list[str]

@@ -26,7 +26,7 @@ from fedfutures.wire.control import HostComes, OpenSession, StartRefused
 
 from ..arguments.parser import Parser
 from ..arguments.values import worker_count
-from ..connector.access import ssh_client
+from ..connector.access import client_to
 from ..hosts.spec import BadHosts
 from ..launchers.join_client import COME_BACK
 from ..launchers.keeper_visit import FarPlace, KeeperVisit, far_place
@@ -63,7 +63,7 @@ class ComingHost:
     def __init__(self, place: FarPlace, hosts: Hosts, workers: int) -> None:
         self._place, self._grace = place, hosts.grace
         self._seconds = hosts.start_timeout or CONNECT_SECONDS
-        self._client = ssh_client(hosts, self._seconds)
+        self._client = client_to(place, hosts, self._seconds)
         self._frame = HostComes(host_here(), secrets.token_hex(16), workers, sys.executable)
         self._server: subprocess.Popen[bytes] | None = None
         self._name = self._frame.host  # as the keeper's connector calls it
@@ -198,7 +198,11 @@ def parser() -> Parser:
         description="Bring this machine to a standing Federation, as a node of a batch job; it stays until that ends.",
         allow_abbrev=False,
     )
-    found.add_argument("place", metavar="[USER@]HOST:NAME", help="where the keeper is, as ssh takes it, and the name")
+    found.add_argument(
+        "place",
+        metavar="[USER@]HOST:NAME",
+        help="where the keeper is, as ssh takes it, and the name; or tcp://HOST:PORT/NAME#SHA256:..., as status shows",
+    )
     found.add_argument(
         "-n", "--workers", dest="workers", type=worker_count, metavar="N",
         help="Workers at once here, of all programs together; default: one for each processor that may be used",

@@ -13,6 +13,7 @@ from fedfutures.standing.status import Status
 
 from ..arguments.parser import Parser
 from ..cli.options import argument_of
+from ..connector.listening import address_of, allowed
 
 OF_LONG_AGO = "external_hostname"
 """An option of hosts that is accepted for programs alone."""
@@ -40,7 +41,12 @@ def described(status: Status) -> str:
     head = f"{status.name}: {slots} Worker{'s' * (slots != 1)} on {hosts}, keeper {status.pid} on {status.host}"
     away = [f"  {host} is not reached now; it may come back" for host in status.away]
     jobs = [_of_jobs(status.scale)] if status.scale else []
-    return "\n".join([f"{head}, {_for(status.since)}", *away, *jobs, *map(_of_run, status.runs)])
+    return "\n".join([f"{head}, {_for(status.since)}", *away, *_of_door(status), *jobs, *map(_of_run, status.runs)])
+
+
+def _of_door(status: Status) -> list[str]:
+    where = address_of(status)
+    return [f"  listens: {where}", *(f"  allowed: {key}" for key in allowed(status))] if where else []
 
 
 def _of_jobs(scale: dict[str, Any]) -> str:

@@ -36,6 +36,24 @@ def _remove(arguments: list[str]) -> int:
     return hosts.main_of_remove(arguments)
 
 
+def _key(arguments: list[str]) -> int:
+    from . import keys
+
+    return keys.main_of_key(arguments)
+
+
+def _allow(arguments: list[str]) -> int:
+    from . import keys
+
+    return keys.main_of_allow(arguments)
+
+
+def _revoke(arguments: list[str]) -> int:
+    from . import keys
+
+    return keys.main_of_revoke(arguments)
+
+
 def _checkpoint(arguments: list[str]) -> int:
     from . import checkpoint
 
@@ -92,14 +110,17 @@ def _help(arguments: list[str]) -> int:
 
 VERBS = {
     "add": Verb("add hosts to a standing Federation", _add),
+    "allow": Verb("let a key come to a standing Federation by TCP", _allow),
     "checkpoint": Verb("show what a checkpoint has, remove results from it, or export them", _checkpoint),
     "down": Verb("end a standing Federation", _down),
     "error": Verb("explain an error of fedfutures by its name, or list all of them", _error),
     "help": Verb("explain a verb, or list all of them", _help),
     "join": Verb("bring this machine to a standing Federation, as a node of a batch job", _join),
+    "key": Verb("print the public half of your key, by which you come to a standing Federation without ssh", _key),
     "list": Verb("list the standing Federations", _list),
     "logs": Verb("show what the keeper of a standing Federation has done", _logs),
     "remove": Verb("remove hosts from a standing Federation", _remove),
+    "revoke": Verb("let a key no longer come to a standing Federation, and end its connections", _revoke),
     "status": Verb("show a standing Federation", _status),
     "up": Verb("start a standing Federation, which programs join", _up),
 }

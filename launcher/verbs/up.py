@@ -22,13 +22,14 @@ from ..arguments import config
 from ..arguments.parser import Parser
 from ..arguments.values import seconds, worker_count
 from ..connector import start
+from ..connector.listening import listen_of
 from ..hosts.spec import BadHosts
 from . import refusals
 from .scale_options import add_options_of_scaling, scale_of
 from .standing import add_host_options, described, hosts_of
 
 IN_FILE = {
-    "workers": True, "idle": True, "foreground": False, "quiet": False,
+    "workers": True, "idle": True, "foreground": False, "quiet": False, "listen": True,
     "scale": True, "min": True, "max": True, "scale_idle": True, "scale_wait": True,
 }  # fmt: skip
 """Options that may stand in a file, and whether each takes a value."""
@@ -75,8 +76,10 @@ def _recipe(place: StandingPlace, given: argparse.Namespace, hosts: Hosts) -> Re
     record = place.record()
     recipe = Recipe(given.name, processors()) if record is None else recipe_from(record)
     idle = recipe.idle if given.idle is None else given.idle
-    if scale := scale_of(given):
-        request, _ = start.request_of_keeper(hosts, given.workers, scales=True)
+    scale = scale_of(given)
+    if scale or given.listen:
+        listen = listen_of(place, given.listen) if given.listen else {}
+        request, _ = start.request_of_keeper(hosts, given.workers, scales=bool(scale), listen=listen)
         return replaced(recipe, slots=0, idle=idle, scale=scale, request=request, notes={})  # type: ignore[no-any-return]
     if hosts.names or hosts.file is not None or (record is None and scheduler_of(os.environ) is not None):
         request, alone = start.request_of_keeper(hosts, given.workers)
@@ -97,6 +100,10 @@ def parser() -> Parser:
         "-n", "--workers", dest="workers", type=functools.partial(worker_count, least=0), metavar="N",
         help="Workers at once, of all programs together; default: one for each processor that may be used; with "
         "--scale of the hosts that are there at first, and 0 means none",
+    )  # fmt: skip
+    found.add_argument(
+        "--listen", metavar="[ADDRESS:]PORT",
+        help="let hosts and programs come by TCP, too, whose key was allowed (fedfutures allow); default: by ssh alone",
     )  # fmt: skip
     add_options_of_scaling(found)
     found.add_argument(

@@ -44,6 +44,7 @@ from fedfutures.wire.control import (
     HostsThere,
     HostTable,
     KeepNote,
+    KeyRevoked,
     LinkState,
     MoreWanted,
     NoMoreWorkers,
@@ -57,6 +58,7 @@ from fedfutures.wire.control import (
     RemoveHost,
     ResizeHost,
     ResizeRun,
+    RevokeKey,
     RunPlanned,
     RunReport,
     ServerReady,
@@ -149,9 +151,11 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (HostRemoved("h4", "why"), "933ba26834a3776879"),
     (WatchHosts(), "913c"),
     (HostsThere({"h4": {"workers": 2}}), "923d81a2683481a7776f726b65727302"),
-    (HostComes("n2", "l", 4, "/p"), "953ea26e32a16c04a22f70"),
+    (HostComes("n2", "l", 4, "/p"), "963ea26e32a16c04a22f70a0"),
     (MoreWanted(5), "923f05"),
     (SlotsWanted("h4", 2), "9340a2683402"),
+    (RevokeKey("K"), "9241a14b"),
+    (KeyRevoked("K", 3), "9342a14b03"),
 ]
 DIRECTIONS = (
     "Origin",

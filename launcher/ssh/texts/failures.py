@@ -190,6 +190,15 @@ HOST_KEY_REVOKED = Wording(
     "grep -n @revoked {line.file!q}")
 AUTHENTICATION_FAILED = Wording(
     "authentication failed", "{at.host}{at.where}: {user} was not let in; tried: {tried}", "{at.ssh_copy_id}")
+KEY_NOT_ALLOWED = Wording(
+    "key not allowed", "{at.host}{at.where}: {at.user} does not let this key in (any more)",
+    "ssh {at.host} fedfutures allow {at.user} {public!q}")
+NOBODY_LISTENS = Wording(
+    "nobody listens", "{at.host}: no standing Federation listens at {at.target} port {at.port}",
+    "ssh {at.host} fedfutures status {at.user}")
+OTHER_SERVER = Wording(
+    "other server", "{at.host}{at.where}: the key there is {shown}, and not {wanted}, as the address says",
+    "ssh {at.host} fedfutures status {at.user}")
 KEY_ENCRYPTED = Wording(
     "key encrypted", "{at.host}: the key {path} is encrypted and no agent holds it", "ssh-add {path}")
 
