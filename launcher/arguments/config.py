@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fedfutures.errors import StartFailed
@@ -19,27 +19,31 @@ def usual_path(name: str) -> str:
     return os.path.join(place, "fedfutures", f"{name}.toml")
 
 
-def words_of(path: str, options: Mapping[str, bool]) -> list[str]:
+def words_of(path: str, options: Mapping[str, type], without: Collection[str] = ()) -> list[str]:
     """Return the words of a command line that say what a file says. Raises StartFailed: bad input.
 
-    options: the long options, without dashes, and whether each takes a value.
+    options: the long options, without dashes at the beginning, and what each takes: `str` a value, `list` several,
+    `bool` none. `without`: those of the file that do not count.
     """
     words: list[str] = []
-    for key, value in _loaded(path).items():
+    for written, value in _loaded(path).items():
+        key = written.replace("_", "-")
         if key not in options:
             close = difflib.get_close_matches(key, options, 1)
             hint = f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(sorted(options))}"
             raise StartFailed(f"{path} has {key}, which is no option{hint}", 2)
-        words += _words(path, key, value, takes_value=options[key])
+        found = _words(path, key, value, options[key])
+        words += found if key not in without else []
     return words
 
 
-def _words(path: str, key: str, value: Any, *, takes_value: bool) -> list[str]:
-    if not takes_value and isinstance(value, bool):
+def _words(path: str, key: str, value: Any, kind: type) -> list[str]:
+    if kind is bool and isinstance(value, bool):
         return [f"--{key}"] if value else []
-    if takes_value and isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        return [f"--{key}={value}"]
-    wanted = "a number or a text" if takes_value else "true or false"
+    values = value if kind is list and isinstance(value, list) else [value]
+    if kind is not bool and all(isinstance(one, (str, int, float)) and not isinstance(one, bool) for one in values):
+        return [f"--{key}={one}" for one in values]
+    wanted = {bool: "true or false", list: "a text or a list of texts"}.get(kind, "a number or a text")
     raise StartFailed(f"{path} has {key} = {value!r}, which is not {wanted}", 2)
 
 

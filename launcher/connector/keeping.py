@@ -37,10 +37,13 @@ from ..hosts.spec import HOST, HostSpec, completed, spec_from
 from ..layout.assemble import Assembly, Facts, Request, request_from
 from ..remote.remote_host import HostState
 from .access import Ways, remote_target
+from .announcing import FederationNotice
 from .beginning import run
 from .growing import GrowingConnector
 from .key_door import KeyDoor
+from .listening import announced_of
 from .login import Login
+from .watchers import Watchers
 
 BACKLOG = 128
 BACK_SECONDS = 3.0
@@ -58,10 +61,8 @@ class KeeperConnector(GrowingConnector):
         self._ends = {name: LocalStreams(login.send, poller) for name, login in self.logins.items()}
         self._visitors: dict[int, DoorVisitor] = {}  # by descriptor
         self._waiting: dict[int, control.OpenSession] = {}  # by descriptor: until a host has come back
-        self._watching: dict[
-            int, int
-        ] = {}  # visitors that are told which hosts there are: how many more Workers each wants
-        self._said_more = -1
+        self._watchers = Watchers()
+        self._announcement = FederationNotice(*announced_of(request))
         self._removed: set[str] = set()  # hosts that somebody has removed, and that are still there
         self._back_by: float | None = None  # hosts of a connector that was killed, which are not back by then, are away
         self._key_door = KeyDoor(request.listen, poller)
@@ -92,8 +93,7 @@ class KeeperConnector(GrowingConnector):
             elif isinstance(frame, control.RevokeKey):
                 self._revoke(frame.key)
             elif isinstance(frame, control.Notice):
-                for descriptor in self._watching:
-                    self._visitors[descriptor].send(frame)
+                self._watchers.tell(frame)
 
     def _follow(self, assembly: Assembly, facts: Facts) -> None:
         kept = {name: self.notes.directory(name) for name in assembly.settings}
@@ -114,8 +114,9 @@ class KeeperConnector(GrowingConnector):
     def _wait(self) -> None:
         super()._wait()
         self._listen(time.monotonic())
-        if (more := sum(self._watching.values())) != self._said_more:
-            self._said_more = more
+        if self.assembly is not None:
+            self._announcement.say(sum(self.notes.slots_there().values()))
+        if (more := self._watchers.news()) is not None:
             self.origin.send(control.MoreWanted(more))
         if self._back_by is not None and time.monotonic() >= self._back_by:
             self._back_by = None
@@ -129,6 +130,7 @@ class KeeperConnector(GrowingConnector):
 
     def _end(self) -> None:
         self._key_door.close()
+        self._announcement.close()
         self._door.close()
         for visitor in self._visitors.values():
             visitor.close()
@@ -191,8 +193,7 @@ class KeeperConnector(GrowingConnector):
             for name, login in self.logins.items()
             if self._is_ready(login)
         }
-        for descriptor in self._watching:
-            self._visitors[descriptor].send(control.HostsThere(there))
+        self._watchers.tell(control.HostsThere(there))
 
     # -- hosts -------------------------------------------------------------------------------------------------------
 
@@ -262,7 +263,7 @@ class KeeperConnector(GrowingConnector):
             frames = visitor.receive() if events & ~select.POLLOUT else []
         except RemoteProtocolError:
             frames = None
-        is_watching = visitor.descriptor in self._watching
+        is_watching = visitor in self._watchers
         allowed = (control.MoreWanted,) if is_watching else _ASKED
         if (
             frames is None
@@ -270,7 +271,7 @@ class KeeperConnector(GrowingConnector):
             or not all(isinstance(frame, allowed) for frame in frames)
         ):
             self._waiting.pop(visitor.descriptor, None)
-            self._watching.pop(visitor.descriptor, None)
+            self._watchers.discard(visitor)
             del self._visitors[visitor.descriptor]
             visitor.close()
             return
@@ -279,12 +280,12 @@ class KeeperConnector(GrowingConnector):
                 self._open(visitor, frame)
             elif isinstance(frame, control.WatchHosts):
                 visitor.send(control.HostStarted(0))
-                self._watching[visitor.descriptor] = 0
+                self._watchers.add(visitor)
                 self._tell_watching()
             elif isinstance(frame, control.HostComes):
                 self._arrive(visitor, frame)
             elif isinstance(frame, control.MoreWanted):
-                self._watching[visitor.descriptor] = frame.count
+                self._watchers.want(visitor, frame.count)
 
     def _arrive(self, visitor: DoorVisitor, frame: control.HostComes) -> None:
         """A host has come by itself, for the first time or again."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import pwd
 from typing import Any
 
 from fedfutures.errors import StartFailed
 from fedfutures.standing.places import StandingPlace
 from fedfutures.standing.status import Status
 
+from ..layout.assemble import Request
 from ..ssh.known_hosts import fingerprint
 from ..ssh.own_keys import AllowedKeys, key_of, loaded, made
+
+ANY = ("", "::", "0.0.0.0")
+"""Addresses that mean all of a machine's."""
 
 
 def server_key(place: StandingPlace) -> str:
@@ -32,12 +37,26 @@ def listen_of(place: StandingPlace, word: str) -> dict[str, Any]:
     return {"address": address.strip("[]"), "port": int(port), "place": place.path, "key": key}
 
 
+def announced_of(request: Request) -> tuple[str, dict[str, str], int]:
+    """Return what a keeper's connector announces: where, the facts, and the port."""
+    address = request.listen.get("address", "")
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # in containers there may be no such entry
+        user = ""
+    facts = {
+        "name": request.announce.get("name", ""), "host": request.local.name, "user": user,
+        "address": "" if address in ANY else address, "key": request.listen.get("key", ""),
+    }  # fmt: skip
+    return request.announce.get("where", ""), facts, request.listen.get("port", 0)
+
+
 def address_of(status: Status) -> str:
     """Return what others type to come to a Federation; "": it does not listen."""
     listen = status.request.get("listen")
     if not listen:
         return ""
-    host = listen["address"] if listen["address"] not in ("", "::", "0.0.0.0") else status.host
+    host = status.host if listen["address"] in ANY else listen["address"]
     return f"tcp://{f'[{host}]' if ':' in host else host}:{listen['port']}/{status.name}#{listen['key']}"
 
 

@@ -58,6 +58,11 @@ class Notes:
         """How many Workers may live on each host of a standing Federation, over all programs."""
         return dict(self._kept.get(SLOTS, {}))
 
+    def slots_there(self) -> dict[str, int]:
+        """The same, of hosts that are reached now."""
+        noted = {host: self._kept.get(_HOST + host, {}) for host in self.slots()}
+        return {host: count for host, count in self.slots().items() if not {"gone", "away"} & noted[host].keys()}
+
     def keep_slots(self, slots: dict[str, int]) -> None:
         """So many Workers may live on each host of a standing Federation."""
         self._keep(SLOTS, slots)

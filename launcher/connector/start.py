@@ -85,13 +85,13 @@ def start_for_executor(hosts: Hosts, settings: Settings, workers: int | None, br
 
 
 def request_of_keeper(
-    hosts: Hosts, workers: int | None, *, scales: bool = False, listen: dict[str, Any] | None = None
+    hosts: Hosts, workers: int | None, *, scales: bool = False, **others: dict[str, Any]
 ) -> tuple[dict[str, Any], int | None]:  # fmt: skip
     """Return what the connector of a keeper is to be asked for, and how many Workers this machine has if it is alone.
 
     {}: this machine is the only host. With `scales` others will come, so there is a connector, and there may be no
-    Worker as yet; with `listen` they may come by TCP. There is no secret in it. Raises BadHosts,
-    ValueError, and StartFailed.
+    Worker as yet. `others` are fields of :class:`Request`. There is no secret in it. Raises BadHosts, ValueError, and
+    StartFailed.
     """
     given = allocation(hosts)
     specs = wanted(hosts, given)
@@ -100,12 +100,11 @@ def request_of_keeper(
         refuse_root(hosts, specs)
         if workers == 0:
             raise BadHosts("-n 0 is for this machine alone: other hosts are there to have Workers")
-    elif scales or listen:
+    elif scales or any(others.values()):
         specs, workers = [replace(specs[0], count=processors() if workers is None else workers)], None
     else:
         return {}, workers or specs[0].count
-    request = _of_keeper(hosts, specs, workers, threads)
-    return request | {"may_be_empty": scales, "listen": listen or {}}, None
+    return _of_keeper(hosts, specs, workers, threads) | {"may_be_empty": scales, **others}, None
 
 
 def _of_keeper(hosts: Hosts, specs: Sequence[HostSpec], workers: int | None, threads: int | None) -> dict[str, Any]:

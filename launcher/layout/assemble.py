@@ -47,6 +47,7 @@ class Request:
     threads: int | None = None  # processors that a batch scheduler has given to each Worker; None: it does not say
     at_most: int | None = None  # Workers of a joined run, those of hosts that come later included; None: no limit
     listen: dict[str, Any] = field(default_factory=dict)  # where a keeper lets in who comes by TCP; {}: nowhere
+    announce: dict[str, str] = field(default_factory=dict)  # the name and where a keeper announces it; {}: nowhere
     may_be_empty: bool = False  # there may be no Workers as long as no host has come
 
     @property

@@ -29,6 +29,16 @@ def add_host_options(parser: Parser, title: str, without: Collection[str] = ()) 
             group.add_argument(*item.metadata["flags"], dest=item.name, **argument_of(item))
 
 
+def kinds_of_host_options() -> dict[str, type]:
+    """Return the long names of these options, and what each takes in a file."""
+    named = ((item, item.metadata["flags"]) for item in fields(Hosts) if item.name != OF_LONG_AGO)
+    return {
+        next(flag for flag in flags if flag.startswith("--"))[2:]: bool if isinstance(item.default, bool) else list
+        if item.default == () else str
+        for item, flags in named
+    }  # fmt: skip
+
+
 def hosts_of(given: Namespace) -> Hosts:
     """Return what these options say."""
     return Hosts(**{item.name: getattr(given, item.name) for item in fields(Hosts)})

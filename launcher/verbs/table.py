@@ -60,6 +60,12 @@ def _checkpoint(arguments: list[str]) -> int:
     return checkpoint.main(arguments)
 
 
+def _discover(arguments: list[str]) -> int:
+    from . import discover
+
+    return discover.main(arguments)
+
+
 def _error(arguments: list[str]) -> int:
     from . import error  # a module is loaded only for its verb
 
@@ -112,6 +118,7 @@ VERBS = {
     "add": Verb("add hosts to a standing Federation", _add),
     "allow": Verb("let a key come to a standing Federation by TCP", _allow),
     "checkpoint": Verb("show what a checkpoint has, remove results from it, or export them", _checkpoint),
+    "discover": Verb("list the standing Federations that are announced on the local network", _discover),
     "down": Verb("end a standing Federation", _down),
     "error": Verb("explain an error of fedfutures by its name, or list all of them", _error),
     "help": Verb("explain a verb, or list all of them", _help),

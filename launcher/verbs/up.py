@@ -25,14 +25,15 @@ from ..connector import start
 from ..connector.listening import listen_of
 from ..hosts.spec import BadHosts
 from . import refusals
+from .discover import INTERFACE_HELP, announce_of
 from .scale_options import add_options_of_scaling, scale_of
-from .standing import add_host_options, described, hosts_of
+from .standing import add_host_options, described, hosts_of, kinds_of_host_options
 
-IN_FILE = {
-    "workers": True, "idle": True, "foreground": False, "quiet": False, "listen": True,
-    "scale": True, "min": True, "max": True, "scale_idle": True, "scale_wait": True,
+OWN = {
+    "workers": str, "idle": str, "foreground": bool, "quiet": bool, "listen": str, "announce": bool, "interface": str,
+    "scale": str, "min": str, "max": str, "scale-idle": str, "scale-wait": str,
 }  # fmt: skip
-"""Options that may stand in a file, and whether each takes a value."""
+"""Its options beside those of hosts, and what each takes in a file."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,7 +69,9 @@ def _with_file(given: argparse.Namespace, arguments: Sequence[str]) -> argparse.
     path = given.config or config.usual_path(given.name)
     if given.config is None and not os.path.exists(path):
         return given
-    return parser().parse_args([*config.words_of(path, IN_FILE), *arguments])
+    named = ("hosts", "hostfile") if given.names or given.file else ()
+    paths = ("pythonpath",) if given.pythonpath else ()
+    return parser().parse_args([*config.words_of(path, OWN | kinds_of_host_options(), named + paths), *arguments])
 
 
 def _recipe(place: StandingPlace, given: argparse.Namespace, hosts: Hosts) -> Recipe:
@@ -77,9 +80,12 @@ def _recipe(place: StandingPlace, given: argparse.Namespace, hosts: Hosts) -> Re
     recipe = Recipe(given.name, processors()) if record is None else recipe_from(record)
     idle = recipe.idle if given.idle is None else given.idle
     scale = scale_of(given)
-    if scale or given.listen:
+    if scale or given.listen or given.announce:
         listen = listen_of(place, given.listen) if given.listen else {}
-        request, _ = start.request_of_keeper(hosts, given.workers, scales=bool(scale), listen=listen)
+        announce = announce_of(given) if given.announce else {}
+        request, _ = start.request_of_keeper(
+            hosts, given.workers, scales=bool(scale), listen=listen, announce=announce
+        )  # fmt: skip
         return replaced(recipe, slots=0, idle=idle, scale=scale, request=request, notes={})  # type: ignore[no-any-return]
     if hosts.names or hosts.file is not None or (record is None and scheduler_of(os.environ) is not None):
         request, alone = start.request_of_keeper(hosts, given.workers)
@@ -105,6 +111,11 @@ def parser() -> Parser:
         "--listen", metavar="[ADDRESS:]PORT",
         help="let hosts and programs come by TCP, too, whose key was allowed (fedfutures allow); default: by ssh alone",
     )  # fmt: skip
+    found.add_argument(
+        "--announce", action="store_true",
+        help="announce it to the local network (fedfutures discover); that lets nobody in",
+    )  # fmt: skip
+    found.add_argument("--interface", metavar="ADDRESS", help=INTERFACE_HELP)
     add_options_of_scaling(found)
     found.add_argument(
         "--idle", type=seconds, metavar="TIME",

@@ -10,7 +10,7 @@ import pytest
 from fedfutures.errors import StartFailed
 from fedfutures_launcher.arguments import config
 
-OPTIONS = {"workers": True, "idle": True, "quiet": False}
+OPTIONS = {"workers": str, "idle": str, "quiet": bool, "hosts": list, "start-timeout": str}
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.11 has a reader of TOML")
 
 
@@ -23,13 +23,25 @@ def words(tmp_path: Path, text: str) -> list[str]:
 def test_each_key_is_a_long_option(tmp_path: Path) -> None:
     assert words(tmp_path, 'workers = 8\nidle = "30m"\nquiet = true\n') == ["--workers=8", "--idle=30m", "--quiet"]
     assert words(tmp_path, "quiet = false\n") == []
+    assert words(tmp_path, 'hosts = ["a", "b:2"]\n') == ["--hosts=a", "--hosts=b:2"]
+    assert words(tmp_path, 'hosts = "a"\nstart-timeout = 5\n') == ["--hosts=a", "--start-timeout=5"]
+    assert words(tmp_path, "start_timeout = 5\n") == ["--start-timeout=5"], "as in Python"
+
+
+def test_what_the_command_line_says_counts_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lab.toml"
+    path.write_text('hosts = ["a"]\nworkers = 3\n')
+    assert config.words_of(str(path), OPTIONS, ["hosts"]) == ["--workers=3"]
+    path.write_text("hosts = true\n")
+    with pytest.raises(StartFailed, match="not a text or a list of texts"):
+        config.words_of(str(path), OPTIONS, ["hosts"])
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
         ("wokers = 8", "has wokers, which is no option; did you mean workers"),
-        ("x = 8", "has x, which is no option; there are: idle, quiet, workers"),
+        ("x = 8", "has x, which is no option; there are: hosts, idle, quiet, start-timeout, workers"),
         ("workers = [8]", "which is not a number or a text"),
         ("workers = true", "which is not a number or a text"),
         ("quiet = 1", "which is not true or false"),
