@@ -107,14 +107,7 @@ class Scaler:
 
     def _on_end(self, job: int, code: int) -> None:
         del self._commands[job]
-        how = (
-            f"has ended with exit code {code}"
-            if code > 0
-            else f"was ended by {signal.Signals(-code).name}"
-            if code
-            else ""
-        )
-        problem = f"{self._record.command} {how}; what it said is in the log" if how else ""
+        problem = f"{self._record.command} {_end_of(code)}; what it said is in the log" if code else ""
         self.machine.on_command_end(job, problem, time.monotonic())
 
     def end(self) -> None:
@@ -122,3 +115,7 @@ class Scaler:
         for pid in self._commands.values():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGTERM)
+
+
+def _end_of(code: int) -> str:
+    return f"has ended with exit code {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
