@@ -24,7 +24,7 @@ from fedfutures.standing.places import StandingPlace
 from ..ssh.dialling import SILENCE_MILLISECONDS
 from ..ssh.known_hosts import fingerprint
 from ..ssh.own_keys import AllowedKeys, loaded
-from ..ssh.paramiko_client import KEEPALIVE_SECONDS
+from ..ssh.paramiko_client import KEEPALIVE_SECONDS, silence_logging
 from ..ssh.texts.command import bridge_command
 from .listening import server_key
 
@@ -72,6 +72,7 @@ class KeyDoor:
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
             return f"nobody can listen on {address or 'all addresses'} port {port}: {why}"
         self._due = None
+        silence_logging()
         self._socket.setblocking(False)
         self._poller.register(self._socket, select.POLLIN)
         return ""
@@ -86,13 +87,18 @@ class KeyDoor:
             return True
         with self._lock:
             self._guests = [guest for guest in self._guests if guest.is_alive()]
-            strangers = sum(not guest.key for guest in self._guests)
+            strangers = sum(not guest.is_known for guest in self._guests)
             if len(self._guests) >= GUESTS_AT_MOST or strangers >= STRANGERS_AT_MOST:
                 connection.close()
                 return True
-            guest = KeyGuest(connection, peer, self._place.name, self._key, self._allowed)
+            try:
+                guest = KeyGuest(connection, peer, self._place.name, self._key, self._allowed)
+                guest.start()
+            except (OSError, RuntimeError) as error:  # it has gone, or the machine has no room for a thread
+                connection.close()
+                print(f"fedfutures: {peer[0]} is not let in: {error}", file=sys.stderr)
+                return True
             self._guests.append(guest)
-        guest.start()
         return True
 
     def revoke(self, key: str) -> int:
@@ -114,7 +120,7 @@ class KeyDoor:
 
 
 class KeyGuest(threading.Thread):
-    """One who has come: `key` is the fingerprint of the one that was shown and is allowed, "" before that."""
+    """One who has come: `key` is the fingerprint of an allowed key that it says it has, "" before that."""
 
     def __init__(
         self, connection: socket.socket, peer: tuple[Any, ...], name: str, server_key: Any, allowed: AllowedKeys
@@ -137,12 +143,17 @@ class KeyGuest(threading.Thread):
         deadline = time.monotonic() + LOGIN_SECONDS
         try:
             self._transport.start_server(event=threading.Event(), server=_key_check(self))
-            while self._transport.is_active() and (self.key or time.monotonic() < deadline):
-                self._transport.join(LOOK_SECONDS if self.key else LOOK_SECONDS / 4)
+            while self.is_open and (self.is_known or time.monotonic() < deadline):
+                self._transport.join(LOOK_SECONDS if self.is_known else LOOK_SECONDS / 4)
         except Exception as error:  # the library raises much for what is no ssh
             print(f"fedfutures: {self.name}: {error!r}", file=sys.stderr)
         finally:
             self.end()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has proved that it has the key: anybody may say so of a public one."""
+        return bool(self._transport.is_authenticated())
 
     @property
     def is_open(self) -> bool:
@@ -158,7 +169,7 @@ class KeyGuest(threading.Thread):
             process.kill()
 
     def admits(self, name: str, key: Any) -> bool:
-        """Whether a key is allowed here; it is this guest's from now on."""
+        """Whether a key is allowed here; if it is, this guest has still to prove that it has it."""
         if name != self._name or not self._allowed.has(key.asbytes()):
             return False
         self.key, self._shown = fingerprint(key.asbytes()), key.asbytes()
@@ -200,7 +211,7 @@ def _key_check(guest: KeyGuest) -> Any:
 
         def check_channel_request(self, kind: str, chanid: int) -> Any:
             refused = paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
-            return paramiko.OPEN_SUCCEEDED if kind == "session" and guest.key else refused
+            return paramiko.OPEN_SUCCEEDED if kind == "session" and guest.is_known else refused
 
         def check_channel_exec_request(self, channel: Any, command: bytes) -> bool:
             return guest.begin(channel)

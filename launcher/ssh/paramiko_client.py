@@ -106,7 +106,7 @@ class ParamikoClient(Client):
     def _route(self, target: LoginTarget) -> Route:
         with self._lock:
             if self._configuration is None:
-                _silence_logging()
+                silence_logging()
                 self._configuration = Configuration(self.config_file, self.seconds)
         return self._configuration.route(target)
 
@@ -320,7 +320,7 @@ def _time_limit(seconds: float, end: Callable[[], None]) -> Iterator[Callable[[]
         timer.join()
 
 
-def _silence_logging() -> None:
+def silence_logging() -> None:
     """Keep paramiko from printing to standard error where nobody has set up logging; failures tell people."""
     logger = logging.getLogger("paramiko")
     if not logger.handlers:

@@ -74,6 +74,7 @@ class Doorway:
 def doorway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Doorway]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
     made = Doorway()
     yield made
     made.close()
@@ -172,6 +173,27 @@ def test_strangers_cost_nothing_and_no_time(doorway: Doorway, monkeypatch: pytes
             except ConnectionError:
                 pass
     assert isinstance(doorway.ask(), StartRefused)
+
+
+def test_one_who_knows_a_public_key_alone_is_a_stranger(doorway: Doorway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_door, "LOGIN_SECONDS", 1.0)
+    doorway.allowed.add(own_line())
+    made("other")
+
+    class Liar(paramiko.Ed25519Key):  # type: ignore[misc]
+        """Shows the key that is allowed, and signs with another one."""
+
+        def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> Any:
+            return loaded("other").sign_ssh_data(data, algorithm)
+
+    transport = paramiko.Transport(("127.0.0.1", doorway.port))
+    transport.start_client(timeout=5)
+    with pytest.raises(paramiko.AuthenticationException):
+        transport.auth_publickey("lab", Liar.from_private_key_file(usual_path()))
+    with pytest.raises(paramiko.SSHException):
+        transport.open_session(timeout=0.5)
+    transport.join(5)
+    assert not transport.is_alive(), "it was hung up on as all others who prove nothing"
 
 
 def test_a_port_that_is_taken_is_said(doorway: Doorway) -> None:
