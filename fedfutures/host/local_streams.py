@@ -41,6 +41,9 @@ class LocalStreams:
     def __contains__(self, number: int) -> bool:
         return number in self._streams
 
+    def __len__(self) -> int:
+        return len(self._streams)
+
     def add(self, number: int, connection: socket.socket, *, connecting: bool = False) -> None:
         """A connection, which does not block, is this stream from now on; `connecting`: it is not there yet."""
         stream = _Stream(number, connection, connecting=connecting)

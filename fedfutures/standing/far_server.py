@@ -106,7 +106,8 @@ class FarServer:
             self._serve(descriptor, events)
         self._say_wanted(time.monotonic())
         self._side.tick(time.monotonic())
-        if self._leaves_by < inf and (not self._server.is_used or time.monotonic() >= self._leaves_by):
+        has_ended = not (self._server.is_used or self._streams)  # what its host processes have said last is on the way
+        if self._leaves_by < inf and (has_ended or time.monotonic() >= self._leaves_by):
             self._why = self._why or self._leaving
         if self._side.lost:
             self._streams.reset()

@@ -98,6 +98,14 @@ class KeeperVisit:
         except (OSError, RemoteProtocolError) as error:
             raise StartFailed(f"{self._place.word} does not answer: {error}", 3) from None
 
+    def finish(self, seconds: float) -> None:
+        """Say nothing more; return when the other side has heard all and hung up, or after so many seconds."""
+        self.session.close_input()
+        deadline, poller = time.monotonic() + seconds, select.poll()
+        poller.register(self.session.read_fd, select.POLLIN)
+        while poller.poll(max(0.0, deadline - time.monotonic()) * 1000) and os.read(self.session.read_fd, 1 << 16):
+            pass
+
     def _hear_hello(self, deadline: float) -> None:
         host, reader = self._place.target.host, HelloReader()
         try:

@@ -36,6 +36,8 @@ from .standing import add_host_options, hosts_of
 
 PAUSE_SECONDS = 1.0
 _LEAVING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+LAST_WORD_SECONDS = 1.5
+"""For so long the keeper is waited for, until it has heard that this host leaves."""
 LAST_SECONDS = 3.0
 """So long a host server may take over the time that it has to leave."""
 
@@ -104,7 +106,12 @@ class ComingHost:
             if not isinstance(answer, OpenSession):
                 raise StartFailed(f"{self._place.word} has answered by {type(answer).__name__}", 3)
             child = self._run(answer, visit)
-            return self._wait(child, visit)
+            has_ended = self._wait(child, visit)
+            if has_ended:  # its last word is that it leaves
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(LAST_WORD_SECONDS)
+                visit.finish(LAST_WORD_SECONDS)
+            return has_ended
         finally:
             visit.session.close()
 

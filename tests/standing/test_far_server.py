@@ -129,6 +129,18 @@ def test_a_host_that_is_removed_says_so_and_ends(far: Far) -> None:
     assert not os.path.exists(ready.directory)
 
 
+def test_what_is_said_last_on_a_host_that_leaves_is_heard(far: Far) -> None:
+    far.hear(ServerReady)
+    far.say(OpenSession(2, "h", "trap 'head -c 300000 /dev/zero; exit' TERM; echo here; while :; do sleep 0.01; done"))
+    far.hear(StreamData)
+    far.say(RemoveHost("h", 5))
+    count = 0
+    while count < 300_000:
+        count += len(far.hear(StreamData).data)
+    far.hear(HostLeaves)
+    assert far.process.wait(5) == 0
+
+
 def test_what_runs_on_a_host_that_leaves_has_its_time_and_no_more(far: Far) -> None:
     far.hear(ServerReady)
     far.say(OpenSession(2, "h", "trap '' TERM; echo here; sleep 60"))

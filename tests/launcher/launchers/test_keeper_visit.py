@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
 from fedfutures.errors import StartFailed
-from fedfutures.wire.control import ServerStatus, StatusWanted
+from fedfutures.wire.control import HostLeaves, ServerStatus, StatusWanted
+from fedfutures.wire.framing import pack
 from fedfutures_launcher.hosts.spec import BadHosts
 from fedfutures_launcher.launchers.keeper_visit import KeeperVisit, far_place
 
@@ -69,3 +71,17 @@ def test_nothing_is_said_or_something_else(far: FarHosts) -> None:
     far.last.write(b"\0\0\0\2\xff\xff")
     with pytest.raises(StartFailed, match="login:lab does not answer"):
         visit.ask(StatusWanted())
+
+
+def test_what_was_said_last_is_heard_before_the_session_ends(far: FarHosts) -> None:
+    far.before = lambda host: host.say_hello()
+    visit = KeeperVisit(far, far_place("login:lab"), 5.0)
+    os.write(visit.session.write_fd, pack(HostLeaves("it was removed")))
+    began = time.monotonic()
+    visit.finish(0.3)
+    assert time.monotonic() - began >= 0.3, "nobody has hung up"
+    assert far.last.heard() == [HostLeaves("it was removed")]
+    far.last.write(b"more")
+    far.last.end()
+    visit.finish(5.0)
+    assert time.monotonic() - began < 3.0
