@@ -29,6 +29,9 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venvs/benchmarks
 ECOSYSTEM_VENV := .venvs/ecosystem
 
+# Its functions reach their test module, and through that all others which are loaded: that takes a minute more.
+ALONE := tests/faults/test_objects.py
+
 .PHONY: demo test suite ecosystem ecosystem-small pure hosts batch gate soak lint docs bench clean system-packages
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
@@ -45,7 +48,8 @@ test: lint system-packages
 	@echo "Left out: jobs of real batch systems, which take root and Debian's packages: make batch"
 
 suite: $(VENV)/suite.stamp system-packages
-	$(BIN)/python -m pytest -m "not once"
+	$(BIN)/python -m pytest -m "not once" --ignore $(ALONE)
+	$(BIN)/python -m pytest -m "not once" $(ALONE)
 
 # An environment of its own: these libraries have many requirements, and none of them is one of ours.
 ecosystem: $(ECOSYSTEM_VENV)/requirements-large.stamp
@@ -58,7 +62,8 @@ pure: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "not host"
 
 hosts: $(VENV)/test.stamp system-packages
-	$(BIN)/python -m pytest -m host
+	$(BIN)/python -m pytest -m host --ignore $(ALONE)
+	$(BIN)/python -m pytest -m host $(ALONE)
 
 batch: $(VENV)/test.stamp system-packages
 	$(BIN)/python -m pytest -m batch
