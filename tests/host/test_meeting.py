@@ -80,6 +80,7 @@ def test_the_descriptors_are_joined_by_a_process_that_ends_with_this_one(meeting
 def test_the_end_of_the_connection_is_that_of_the_input(meeting: Meeting) -> None:
     process = start(str(meeting.path))
     line = come(meeting)
+    machines.wait_until(line.receive, "what it says")  # else it writes to nobody
     line.close()
     assert process.wait(SECONDS) == 0
     assert process.communicate() == (b"", b"")
