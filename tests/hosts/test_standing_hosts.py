@@ -156,9 +156,9 @@ def test_hosts_come_and_go_while_programs_run(standing):
     assert (ended.code, ended.out) == (0, " ".join(["600", *sorted(["h1", "h2", "h3", here])]) + "\n"), ended.err
     assert "host h2 has come, with 2 Workers" in ended.err
     os.kill(killed := standing.keeper(), signal.SIGKILL)
-    ended = standing.join(60).end()
+    ended = standing.join(900).end()  # on this machine the next keeper waits a while for runs of the last one
     assert standing.keeper() not in (0, killed)
-    assert (ended.code, ended.out) == (0, " ".join(["begun\n60", *sorted(["h2", "h3", here])]) + "\n"), ended.err
+    assert (ended.code, ended.out) == (0, " ".join(["begun\n900", *sorted(["h2", "h3", here])]) + "\n"), ended.err
     assert "none of its hosts" in standing.run("remove", "lab", "h1").end().err
 
 
