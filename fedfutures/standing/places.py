@@ -210,17 +210,24 @@ class StandingPlace:
 
     def write(self, record: dict[str, Any]) -> None:
         """Record this in place of what was there. Raises StartFailed."""
-        path = os.path.join(self.path, RECORD)
-        try:
-            with open(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(record, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(f"{path}.new", path)
-        except OSError as error:
-            raise StartFailed(f"{path} cannot be written: {error.strerror}", 2) from None
+        write_whole(os.path.join(self.path, RECORD), json.dumps(record))
 
     def forget(self) -> None:
         """Remove the record: the Federation does not stand any more."""
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(self.path, RECORD))
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write a file that only its owner may read: whoever opens it finds all of it, or what was there before.
+
+    Raises StartFailed.
+    """
+    try:
+        with open(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(f"{path}.new", path)
+    except OSError as error:
+        raise StartFailed(f"{path} cannot be written: {error.strerror}", 2) from None

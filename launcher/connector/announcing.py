@@ -21,13 +21,15 @@ from fedfutures.standing.places import NAME
 from fedfutures.version import __version__
 
 from ..hosts.spec import HOST
+from ..launchers.keeper_visit import address_by_key
+from ..ssh.known_hosts import FINGERPRINT
 
 SERVICE = "_fedfutures._tcp.local."
 ALL = "all"
 _MEANT = {
     "name": NAME, "host": HOST, "user": re.compile(r"[A-Za-z0-9._@-]{0,64}"), "workers": re.compile(r"\d{1,9}"),
     "version": re.compile(r"[0-9A-Za-z.+-]{0,40}"), "address": re.compile(r"[0-9A-Fa-f.:]{0,45}"),
-    "key": re.compile(r"(SHA256:[A-Za-z0-9+/]{43})?"),
+    "key": re.compile(rf"({FINGERPRINT})?"),
 }  # fmt: skip
 """What an announcement may say."""
 CLOSE_SECONDS = 1.0
@@ -59,7 +61,7 @@ class AnnouncedFederation:
     def address(self) -> str:
         """What one types to come by a key; "": it does not listen."""
         host = self.addresses[0] if self.addresses else self.host
-        return f"tcp://{f'[{host}]' if ':' in host else host}:{self.port}/{self.name}#{self.key}" if self.key else ""
+        return address_by_key(host, self.port, self.name, self.key) if self.key else ""
 
 
 class FederationNotice:

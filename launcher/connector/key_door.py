@@ -52,7 +52,6 @@ class KeyDoor:
         self._listen, self._poller = listen, poller
         self._due: float | None = 0.0 if listen else None  # when to listen
         self._socket: socket.socket | None = None
-        self._lock = threading.Lock()
         self._guests: list[KeyGuest] = []
 
     def tick(self, now: float) -> str:
@@ -85,26 +84,24 @@ class KeyDoor:
             connection, peer = self._socket.accept()
         except OSError:
             return True
-        with self._lock:
-            self._guests = [guest for guest in self._guests if guest.is_alive()]
-            strangers = sum(not guest.is_known for guest in self._guests)
-            if len(self._guests) >= GUESTS_AT_MOST or strangers >= STRANGERS_AT_MOST:
-                connection.close()
-                return True
-            try:
-                guest = KeyGuest(connection, peer, self._place.name, self._key, self._allowed)
-                guest.start()
-            except (OSError, RuntimeError) as error:  # it has gone, or the machine has no room for a thread
-                connection.close()
-                print(f"fedfutures: {peer[0]} is not let in: {error}", file=sys.stderr)
-                return True
-            self._guests.append(guest)
+        self._guests = [guest for guest in self._guests if guest.is_alive()]
+        strangers = sum(not guest.is_known for guest in self._guests)
+        if len(self._guests) >= GUESTS_AT_MOST or strangers >= STRANGERS_AT_MOST:
+            connection.close()
+            return True
+        try:
+            guest = KeyGuest(connection, peer, self._place.name, self._key, self._allowed)
+            guest.start()
+        except (OSError, RuntimeError) as error:  # it has gone, or the machine has no room for a thread
+            connection.close()
+            print(f"fedfutures: {peer[0]} is not let in: {error}", file=sys.stderr)
+            return True
+        self._guests.append(guest)
         return True
 
     def revoke(self, key: str) -> int:
         """End the connections of a key, by its fingerprint; return how many there were."""
-        with self._lock:
-            found = [guest for guest in self._guests if guest.key == key and guest.is_open]
+        found = [guest for guest in self._guests if guest.key == key and guest.is_open]
         for guest in found:
             guest.end()
         return len(found)
@@ -113,9 +110,7 @@ class KeyDoor:
         """End all connections, and listen no more."""
         if self._socket is not None:
             self._socket.close()
-        with self._lock:
-            guests = list(self._guests)
-        for guest in guests:
+        for guest in self._guests:
             guest.end()
 
 

@@ -10,6 +10,7 @@ from fedfutures.errors import StartFailed
 from fedfutures.standing.places import StandingPlace
 from fedfutures.standing.status import Status
 
+from ..launchers.keeper_visit import address_by_key
 from ..layout.assemble import Request
 from ..ssh.known_hosts import fingerprint
 from ..ssh.own_keys import AllowedKeys, key_of, loaded, made
@@ -57,7 +58,7 @@ def address_of(status: Status) -> str:
     if not listen:
         return ""
     host = status.host if listen["address"] in ANY else listen["address"]
-    return f"tcp://{f'[{host}]' if ':' in host else host}:{listen['port']}/{status.name}#{listen['key']}"
+    return address_by_key(host, listen["port"], status.name, listen["key"])
 
 
 def allowed(status: Status) -> list[str]:

@@ -23,13 +23,15 @@ from ..hosts.words import from_word
 from ..remote.hello import HelloReader
 from ..remote.preflight import check_compatible, local_versions
 from ..ssh.client import Client
+from ..ssh.known_hosts import FINGERPRINT
 from ..ssh.session import LoginTarget, Session
 from ..ssh.texts.command import bridge_command, default_pythons
 
 ANSWER_SECONDS = 30.0
 """For so long a keeper may take: it may have to be started again."""
 _BY_KEY = re.compile(
-    r"tcp://(?P<host>\[[^]]+\]|[^][:/#@]+):(?P<port>\d{1,5})/(?P<name>[^:/#]+)#(?P<key>SHA256:[A-Za-z0-9+/]{43})"
+    r"tcp://(?P<host>\[[^]]+\]|[^][:/#@]+):(?P<port>\d{1,5})/(?P<name>[^:/#]+)"
+    rf"#(?P<key>{FINGERPRINT})"
 )
 _ADDRESS = re.compile(r"(?P<login>.+):(?P<name>[^:]+)")
 
@@ -61,6 +63,15 @@ def far_place(word: str) -> FarPlace:
         spec.host, spec.host, spec.user, spec.port, command=bridge_command(default_pythons(sys.executable), name)
     )
     return FarPlace(word, target, name)
+
+
+def address_by_key(host: str, port: int, name: str, key: str) -> str:
+    """Return the word for a standing Federation that listens; `key` is the fingerprint of its server.
+
+    >>> far_place(address_by_key("::1", 7070, "lab", "SHA256:" + 43 * "k")).target.host
+    '::1'
+    """
+    return f"tcp://{f'[{host}]' if ':' in host else host}:{port}/{name}#{key}"
 
 
 def _by_key(word: str) -> FarPlace:

@@ -95,6 +95,10 @@ def hashed_name(name: str) -> str:
     return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
 
 
+FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}"
+"""The pattern of what :func:`fingerprint` returns."""
+
+
 def fingerprint(key: bytes) -> str:
     """Return the fingerprint of a public key, as ssh prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")

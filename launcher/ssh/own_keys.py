@@ -16,6 +16,7 @@ from typing import Any
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.here import host_here
+from fedfutures.standing.places import write_whole
 
 from .known_hosts import fingerprint
 
@@ -121,14 +122,7 @@ class AllowedKeys:
         return [fingerprint(key_of(line)) for line in found]
 
     def _write(self, lines: Iterable[str]) -> None:
-        try:
-            with open(os.open(f"{self._path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write("".join(f"{line}\n" for line in lines))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(f"{self._path}.new", self._path)
-        except OSError as error:
-            raise StartFailed(f"{self._path} cannot be written: {error.strerror}", 2) from None
+        write_whole(self._path, "".join(f"{line}\n" for line in lines))
 
 
 def key_of(line: str) -> bytes:
