@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -78,6 +79,13 @@ class Running:
     def gone(self) -> bool:
         """Whether no process is left, within two seconds."""
         return eventually(lambda: not self.processes(), GONE_WITHIN_SECONDS)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 at which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def eventually(condition: Callable[[], bool], seconds: float) -> bool:

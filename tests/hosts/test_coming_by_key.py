@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from launching import Running, eventually
+from launching import Running, eventually, free_port
 
 from fedfutures.standing.joining import status_of
 from fedfutures.standing.places import StandingPlace
@@ -27,9 +27,7 @@ class Listening:
         self.state, self.key, self.program = directory / "state", directory / "key", directory / "p.py"
         self.program.write_text(PROGRAM)
         self.elsewhere = {"XDG_STATE_HOME": str(directory / "elsewhere"), "FEDFUTURES_KEY": str(self.key)}
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.coming: list[Running] = []
 
     def run(self, *words: object) -> Running:

@@ -12,6 +12,7 @@ from typing import Any
 
 import paramiko
 import pytest
+from launching import free_port
 
 from fedfutures.errors import StartFailed
 from fedfutures.standing.places import StandingPlace
@@ -33,9 +34,7 @@ class Doorway:
 
     def __init__(self) -> None:
         self.place = StandingPlace("lab")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.listen = listen_of(self.place, f"127.0.0.1:{self.port}")
         self.word = f"tcp://127.0.0.1:{self.port}/lab#{self.listen['key']}"
         self.allowed = AllowedKeys(self.place.path)
