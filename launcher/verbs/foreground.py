@@ -15,10 +15,13 @@ from .down import take_down
 
 
 class Foreground:
-    """Stays until a standing Federation ends, and prints what its keeper says; ends it when it is to end itself."""
+    """Stays until a standing Federation ends, and prints what its keeper says; ends it when it is to end itself.
+
+    Made before the keeper is started: a signal that comes meanwhile is obeyed as soon as it has been.
+    """
 
     def __init__(self, place: StandingPlace) -> None:
-        self._place, self._at, self._is_over = place, size_of(place.log), False
+        self._place, self._is_over = place, False
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -27,7 +30,7 @@ class Foreground:
 
     def stay(self) -> None:
         """Return when nothing stands any more."""
-        for line in followed(self._place.log, self._at, self._goes_on):
+        for line in followed(self._place.log, size_of(self._place.log), self._goes_on):
             print(line, flush=True)
         if self._place.stands() or self._place.is_taken():
             take_down(self._place)

@@ -26,6 +26,7 @@ from ..connector.listening import listen_of
 from ..hosts.spec import BadHosts
 from . import refusals
 from .discover import INTERFACE_HELP, announce_of
+from .foreground import Foreground
 from .scale_options import add_options_of_scaling, scale_of
 from .standing import add_host_options, described, hosts_of, kinds_of_host_options
 
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
                 f"{given.name} stands already: its keeper has the pid {status.pid}. Programs join it by --join "
                 f"{given.name}; to end it: fedfutures down {given.name}", 2
             )  # fmt: skip
+        foreground = Foreground(place) if given.foreground else None
         status = start_keeper(place, _recipe(place, given, hosts_of(given)), quiet=given.quiet)
     except (BadHosts, ValueError) as error:
         print(f"fedfutures: {error}", file=sys.stderr)
@@ -57,10 +59,8 @@ def main(arguments: Sequence[str]) -> int:
     if not given.quiet:
         print(described(status))
         print(f"programs join it: fedfutures --join {given.name} prog.py; it ends: fedfutures down {given.name}")
-    if given.foreground:
-        from .foreground import Foreground
-
-        Foreground(place).stay()
+    if foreground is not None:
+        foreground.stay()
     return 0
 
 

@@ -49,6 +49,15 @@ def test_it_stays_and_a_signal_takes_it_down(tmp_path: Path, number: signal.Sign
     assert not StandingPlace("lab").is_taken()
 
 
+def test_a_signal_while_the_keeper_is_started_takes_it_down(tmp_path: Path) -> None:
+    running = Running(["up", "lab", "-n", "1", "--foreground"], env={"XDG_STATE_HOME": str(tmp_path)})
+    assert eventually(StandingPlace("lab").is_taken, 10.0)
+    os.kill(running.process.pid, signal.SIGTERM)
+    assert running.end().code == 0
+    assert not StandingPlace("lab").stands()
+    assert not StandingPlace("lab").is_taken()
+
+
 def test_it_ends_with_the_federation_and_starts_a_killed_keeper_again(tmp_path: Path) -> None:
     running = begun(tmp_path, "-n", "1", "--foreground", "-q")
     pid = keeper()
