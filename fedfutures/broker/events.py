@@ -70,13 +70,6 @@ class GaveUp:
 
 
 @dataclass(slots=True)
-class Resized:
-    """Event: the whole Federation has so many Workers from now on."""
-
-    size: int
-
-
-@dataclass(slots=True)
 class Dial:
     """Event: link to this neighbour, which this end dials."""
 
@@ -123,4 +116,4 @@ class EndForCancel:
 
 
 Action = Send | Publish | AskStandIn | WantWorkers | EndForCancel | files.Action
-Event = Arrived | PeerLost | PeerStopped | PeerContinued | GaveUp | Resized | Dial | Expect | Tick | files.Event
+Event = Arrived | PeerLost | PeerStopped | PeerContinued | GaveUp | Dial | Expect | Tick | files.Event

@@ -26,7 +26,7 @@ from .deferrals import Deferrals, Deferred
 from .delivery import Delivery
 from .dispatch import SPECIAL, Dispatch
 from .downloads import Downloads
-from .events import LEFT, Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped, Resized
+from .events import LEFT, Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped
 from .fetches import Fetches
 from .functions import Functions
 from .ledger import Ledger
@@ -51,7 +51,7 @@ class BrokerMachine:
     """One Broker. ``step(event, now)`` returns the actions; see the module's text."""
 
     def __init__(
-        self, name: str, incarnation: int, size: int, pack: Callable[[Any], bytes], random: Dice,
+        self, name: str, incarnation: int, pack: Callable[[Any], bytes], random: Dice,
         size_of: Callable[[str], int] = lambda segment: -1, space: int = SPACE_BYTES, segments: Counts = dict,
         slots: int | None = None,
     ) -> None:  # fmt: skip
@@ -72,7 +72,7 @@ class BrokerMachine:
         self.settlement = Settlement(self.peers, self.ledger, self.durations, *outcomes)
         come = self.outbox, self.ledger, self.downloads, self.deferrals, self.fetches, self.settlement, self.dispatch
         self.transfers = Transfers(name, self.peers, *come, self.functions, self.delivery, self.claims, pack)
-        self.sessions = Sessions(name, incarnation, size, random, self.peers, self.delivery, self.outbox)
+        self.sessions = Sessions(name, incarnation, random, self.peers, self.delivery, self.outbox)
         asked = self.functions, self.downloads, self.deferrals, self.recovery, self.sessions, self.outbox
         self.queries = Queries(name, self.peers, self.ledger, self.load, *asked, pack, segments)
 
@@ -383,7 +383,6 @@ _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
     PeerStopped: BrokerMachine._on_stopped,
     PeerContinued: BrokerMachine._on_continued,
     GaveUp: lambda broker, event, now: broker.recovery.give_up(event.reason),
-    Resized: lambda broker, event, now: broker.sessions.resize(event.size),
     Dial: lambda broker, event, now: broker.sessions.dial(event.peer, now),
     Expect: lambda broker, it, now: broker.recovery.expect(broker.sessions.living(it.workers), it.neighbours, now),
     files.Brought: BrokerMachine._on_brought,

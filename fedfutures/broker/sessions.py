@@ -25,18 +25,14 @@ class Sessions:
     """The sessions of one Broker, and its links to neighbours."""
 
     def __init__(
-        self, name: str, incarnation: int, size: int, dice: Dice, peers: Peers, delivery: Delivery, outbox: Outbox
+        self, name: str, incarnation: int, dice: Dice, peers: Peers, delivery: Delivery, outbox: Outbox
     ) -> None:  # fmt: skip
-        self._name, self._incarnation, self._size, self._dice = name, incarnation, size, dice
+        self._name, self._incarnation, self._dice = name, incarnation, dice
         self._peers, self._delivery, self._outbox = peers, delivery, outbox
         self.dials: dict[str, Link] = {}
         self._last = incarnation  # the last session number given out
         self._ended: deque[str] = deque(maxlen=ENDED_REMEMBERED)
         self.violations = 0  # messages that their senders should not have sent
-
-    def resize(self, size: int) -> None:
-        """The whole Federation has so many Workers from now on."""
-        self._size = size
 
     def note_violation(self) -> None:
         """Count a message that its sender should not have sent."""
@@ -70,7 +66,7 @@ class Sessions:
 
     def send_welcome(self, peer: Peer, hello: Hello) -> None:
         """Welcome a peer."""
-        welcome = welcome_to(hello, self._name, self._incarnation, self._size, peer.session)
+        welcome = welcome_to(hello, self._name, self._incarnation, peer.session)
         self._outbox.send_unnumbered(peer.name, welcome)
 
     def on_foreign(self, peer: Peer, now: float) -> None:

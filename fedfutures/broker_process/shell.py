@@ -29,7 +29,6 @@ from ..broker.events import (
     PeerLost,
     PeerStopped,
     Publish,
-    Resized,
     WantWorkers,
 )
 from ..broker.files import Brought
@@ -50,7 +49,6 @@ from ..wire.control import (
     EndRun,
     EndWorker,
     ExpectPeers,
-    FederationSize,
     NoMoreWorkers,
     StandInWanted,
     TryPorts,
@@ -78,7 +76,7 @@ class BrokerShell:
     """Feeds the machine with what arrives and does what it says."""
 
     def __init__(self, settings: Settings, facts: dict[str, Any], name: str, control: int) -> None:
-        self.name, self.control, self.size = name, control, settings.size
+        self.name, self.control = name, control
         self.slots = settings.workers if settings.is_elastic else None
         self.frames = FrameReader()
         self.owner = context()
@@ -103,7 +101,7 @@ class BrokerShell:
         """Return a machine that knows nothing, as that of a Broker that has just been started."""
         incarnation = int.from_bytes(os.urandom(6), "big")
         return BrokerMachine(
-            self.name, incarnation, self.size, codec.pack_plain, Random(os.urandom(16)), self.storage.size_of,
+            self.name, incarnation, codec.pack_plain, Random(os.urandom(16)), self.storage.size_of,
             self.storage.space(), self.storage.account, self.slots,
         )  # fmt: skip
 
@@ -348,10 +346,6 @@ class BrokerShell:
         addresses = (frame.main, frame.meta, frame.subscriber)
         self.remote.try_ports(frame.name, addresses, frame.key, time.monotonic())
 
-    def _on_size(self, frame: FederationSize) -> None:
-        self.size = frame.workers
-        self._step(Resized(frame.workers))
-
 
 def _running(frame: WorkerEnded | WorkerStopped) -> tuple[int, int] | None:
     """Return (piece, id) of what a Worker runs or ran."""
@@ -366,7 +360,6 @@ _HANDLERS: dict[type[ControlFrame], Callable[[BrokerShell, Any], None]] = {
     DialBroker: BrokerShell._on_dial,
     TryPorts: BrokerShell._on_try_ports,
     AcceptBroker: lambda shell, frame: shell.remote.allow(frame.name, frame.key),
-    FederationSize: BrokerShell._on_size,
     ExpectPeers: lambda shell, frame: shell._step(Expect(frame.workers, frame.neighbours)),
     NoMoreWorkers: lambda shell, it: shell._step(GaveUp((it.reason, True) if it.initializer_raised else it.reason)),
 }

@@ -93,9 +93,9 @@ class Introduction:
         return self.due_at is not None and welcome.greeter == self.incarnation + self._round
 
 
-def welcome_to(hello: Hello, name: str, incarnation: int, size: int, session: int) -> Welcome:
+def welcome_to(hello: Hello, name: str, incarnation: int, session: int) -> Welcome:
     """Return a Broker's answer to a Hello; it says which Hello it answers."""
-    return Welcome(PROTOCOL, name, incarnation, size, session, hello.incarnation + hello.round)
+    return Welcome(PROTOCOL, name, incarnation, session, hello.incarnation + hello.round)
 
 
 def reconciliation(

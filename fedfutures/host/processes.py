@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from ..supervision.actions import AbortWorker, KillBroker, KillWorker, Tell, TellAll, Withdraw
+from ..supervision.actions import AbortWorker, KillBroker, KillWorker, Tell, TellWorkers, Withdraw
 from ..wire.control import WithdrawWorker
 from .child import Child
 
@@ -61,9 +61,9 @@ class Processes:
         if action.broker in self.brokers:
             self.brokers[action.broker].tell(action.frame)
 
-    def tell_all(self, action: TellAll) -> None:
-        """Tell all something."""
-        for child in self.children.values():
+    def tell_workers(self, action: TellWorkers) -> None:
+        """Tell all Workers something."""
+        for child in self.workers():
             child.tell(action.frame)
 
     def withdraw(self, action: Withdraw) -> None:

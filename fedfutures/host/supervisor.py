@@ -30,7 +30,7 @@ from ..supervision.actions import (
     StartBroker,
     Suspend,
     Tell,
-    TellAll,
+    TellWorkers,
     Withdraw,
 )
 from ..supervision.brokers import broker_places, facts_of, usual_dials
@@ -414,7 +414,7 @@ _ACTIONS: dict[type[Action], Callable[[Supervisor, Any], None]] = {
     StartBroker: Supervisor._start_broker,
     Withdraw: lambda supervisor, action: supervisor.forked.withdraw(action),
     Tell: lambda supervisor, action: supervisor.forked.tell_broker(action),
-    TellAll: lambda supervisor, action: supervisor.forked.tell_all(action),
+    TellWorkers: lambda supervisor, action: supervisor.forked.tell_workers(action),
     Suspend: Supervisor._suspend,
     AbortWorker: lambda supervisor, action: supervisor.forked.abort_worker(action),
     KillWorker: lambda supervisor, action: supervisor.forked.kill_worker(action),

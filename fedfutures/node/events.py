@@ -230,9 +230,7 @@ class Look:
 
 @dataclass(slots=True)
 class Linked:
-    """Action: the link is open; `size` Workers are in the Federation."""
-
-    size: int
+    """Action: the link is open."""
 
 
 @dataclass(slots=True)

@@ -176,7 +176,7 @@ class WorkerMachine:
             old, self.channel = self.channel, Channel(welcome.session)
             self._session, self._broker_incarnation = welcome.session, welcome.incarnation
             self._sessions += 1
-            self._actions.append(rules.Linked(welcome.size))
+            self._actions.append(rules.Linked())
             if self._sessions > 1:
                 self._begin_again(old, now)
             else:

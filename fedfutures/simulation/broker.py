@@ -21,18 +21,17 @@ class SimBroker(SimNode):
     """A Broker's process. It takes in what has arrived, and a while later looks at the whole."""
 
     __slots__ = (
-        "_ask_stand_in", "_busy_until", "_cost", "_end_worker", "_inbox", "_round_is_due", "_size", "_slots", "_want",
+        "_ask_stand_in", "_busy_until", "_cost", "_end_worker", "_inbox", "_round_is_due", "_slots", "_want",
         "incarnation", "links", "meta", "segments",
     )  # fmt: skip
 
     machine: BrokerMachine
 
-    def __init__(self, world: World, name: str, size: int, watch: Watch) -> None:
+    def __init__(self, world: World, name: str, watch: Watch) -> None:
         super().__init__(world, name, watch)
         self.links: dict[str, SimLink] = {}
         self.meta: dict[str, dict[str, SimLink]] = {}  # topic -> links by peer; "": to the own Workers
         self.segments: dict[str, int] = {}  # of its host: name -> bytes
-        self._size = size
         self._round_is_due = False
         self._cost = world.costs.broker
         self._busy_until = 0.0
@@ -56,9 +55,7 @@ class SimBroker(SimNode):
         """Begin with a machine that knows nothing."""
         self.incarnation = self.world.next_incarnation()
         dice = Random(f"{self.world.seed} {self.name} {self.incarnation}")
-        self.machine = BrokerMachine(
-            self.name, self.incarnation, self._size, msgpack.packb, dice, self._size_of, slots=self._slots
-        )
+        self.machine = BrokerMachine(self.name, self.incarnation, msgpack.packb, dice, self._size_of, slots=self._slots)
 
     def _size_of(self, segment: str) -> int:
         return self.segments.get(segment, -1)

@@ -67,6 +67,6 @@ class NodeTrial:
         assert isinstance(hello, Hello)
         self._step(rules.Leave("the trial is over"))
         greeter = hello.incarnation + hello.round
-        actions = self._step(Arrived("", 0, 0, Welcome(PROTOCOL, self.origin.home, 1, 1, 1, greeter)))
+        actions = self._step(Arrived("", 0, 0, Welcome(PROTOCOL, self.origin.home, 1, 1, greeter)))
         says_bye = any(type(action) is Send and type(action.message) is Bye for action in actions)
         self._require(says_bye, "T24 leaves", "who was leaving does not say so to the Broker that comes")

@@ -79,7 +79,7 @@ class System:
 
     def add_broker(self, name: str) -> SimBroker:
         """Start a Broker."""
-        broker = self.brokers[name] = SimBroker(self.world, name, self.size, self._watch())
+        broker = self.brokers[name] = SimBroker(self.world, name, self._watch())
         clock = self.clock
         broker.attend(
             lambda: clock.at(clock.now + FORK_SECONDS, self._add_stand_in, name),

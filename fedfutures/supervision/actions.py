@@ -68,8 +68,8 @@ class Tell:
 
 
 @dataclass(slots=True)
-class TellAll:
-    """Action: tell all Brokers and Workers this."""
+class TellWorkers:
+    """Action: tell all Workers this."""
 
     frame: ControlFrame
 
@@ -128,6 +128,6 @@ class Say:
 
 
 Action = (
-    Start | Withdraw | StartBroker | Tell | TellAll | Suspend | AbortWorker | KillWorker | AbandonWorker | KillBroker
-    | LoseBroker | Say
+    Start | Withdraw | StartBroker | Tell | TellWorkers | Suspend | AbortWorker | KillWorker | AbandonWorker
+    | KillBroker | LoseBroker | Say
 )  # fmt: skip

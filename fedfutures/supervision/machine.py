@@ -37,7 +37,7 @@ from .actions import (
     StartBroker,
     Suspend,
     Tell,
-    TellAll,
+    TellWorkers,
 )
 from .attempts import ENDS_LIMIT, GIVE_UP_SECONDS, LACK_SECONDS, Attempts, Restarts, status_of
 from .cancels import Cancels, victim
@@ -147,7 +147,7 @@ class HostMachine:
         if size in (0, self.size):
             return actions
         self.size = size
-        return [TellAll(FederationSize(size)), *actions]
+        return [TellWorkers(FederationSize(size)), *actions]
 
     def on_worker_ended(self, event: Ended, now: float) -> list[Action]:
         """A Worker has ended: start another now or later, or give up."""

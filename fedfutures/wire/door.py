@@ -121,7 +121,7 @@ class WithdrawWorker:
 
 @dataclass(slots=True)
 class FederationSize:
-    """Host process to its Brokers and Workers: the whole Federation has so many Workers from now on."""
+    """Host process to its Workers: the whole Federation has so many Workers from now on."""
 
     workers: int
 

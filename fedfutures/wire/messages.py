@@ -16,7 +16,7 @@ from typing import get_args
 
 from ..lazy_dataclass import dataclass, field
 
-PROTOCOL = 8
+PROTOCOL = 9
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
 
 # What became of a Future: the kinds of an outcome. Bodies of VALUE and ERROR are payloads, with a seal if the run has a
@@ -62,7 +62,6 @@ class Welcome:
     protocol: int
     name: str
     incarnation: int
-    size: int  # Workers of the Federation, for fedfutures.SIZE
     session: int = 0  # names the state that both ends keep of the link: another one, and all of it begins anew
     greeter: int = 0  # incarnation plus round of the answered ``Hello``; an answer to an earlier one is ignored
 

@@ -73,7 +73,7 @@ class Driver:
         self._on_alarm: Callable[[], object] = lambda: None
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._outbox: list[bytes] = []
-        self._handlers: dict[type, Callable[[Any], None]] = {}
+        self._handlers: dict[type, Callable[[Any], None]] = {rules.Linked: lambda action: None}
         self._duties: Any = None
         self._watched: dict[int, Callable[[], Any]] = {}
         self._busy = threading.Lock()  # of the thread that drives

@@ -107,7 +107,7 @@ class Submissions:
         """Return what takes the machine's actions about own Futures."""
         return {
             rules.Resolve: self.on_resolve, rules.Started: self._on_started, rules.Reclaim: self._on_reclaim,
-            rules.Linked: lambda action: self.resize(action.size), rules.Denied: self._on_denied,
+            rules.Denied: self._on_denied,
         }  # fmt: skip
 
     # -- giving ------------------------------------------------------------------------------------------------------

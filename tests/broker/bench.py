@@ -33,7 +33,7 @@ class Bench:
         self.host = Host()
         self.wants: list[files.Action] = []  # what was to be done with segments, and is done
         self.broker = BrokerMachine(
-            "b", incarnation, 2, msgpack.packb, random.Random(1), self.host.size_of, space, slots=slots
+            "b", incarnation, msgpack.packb, random.Random(1), self.host.size_of, space, slots=slots
         )
         self.sessions: dict[str, int] = {}
         self.said: dict[str, int] = {}
@@ -110,7 +110,7 @@ class Bench:
         """A neighbour answers the last Hello, and a session begins."""
         hello = self.heard_by(name, Hello)[-1]
         self.begin(name, session)
-        self.say(name, Welcome(PROTOCOL, name, incarnation, 9, session, hello.incarnation + hello.round))
+        self.say(name, Welcome(PROTOCOL, name, incarnation, session, hello.incarnation + hello.round))
 
     def submit(self, peer: str = "o", ids: Any = (1,), *, piece: int = 1, function: bytes = b"f", **more: Any) -> None:
         fields = {"submitter": peer, "attempt": 1, "crashes": 0, "backlog": 0, "spent": False, **more}

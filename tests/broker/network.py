@@ -54,7 +54,6 @@ class Node:
         self.running: list[tuple[int, int, bytes, set[int]]] = []  # the last: own Futures that it waits for
         self.constants: dict[str, bytes] = {}
         self.denied = ""
-        self.size = 0
         self.alive = True
 
     def step(self, event: rules.Event) -> None:
@@ -123,7 +122,7 @@ class Node:
         self.own.extendleft((self.functions[i], i, self.payloads[i]) for i in reversed(action.ids))
 
     def _linked(self, action: rules.Linked) -> None:
-        self.size = action.size
+        pass
 
     def _denied(self, action: rules.Denied) -> None:
         self.denied = action.reason
@@ -200,9 +199,8 @@ class Node:
 class Network:
     """The Brokers and their links: `plan` says which others each dials; the first is the root."""
 
-    def __init__(self, size: int = 2, plan: dict[str, list[str]] | None = None) -> None:
+    def __init__(self, plan: dict[str, list[str]] | None = None) -> None:
         self.now = 0.0
-        self.size = size
         self.dice = random.Random(1)
         self.plan = plan or {"b": []}
         self.brokers: dict[str, BrokerMachine] = {}
@@ -231,7 +229,7 @@ class Network:
         host = self.hosts.setdefault(host_of(name), Host())
         host.coming.clear()
         self.brokers[name] = BrokerMachine(
-            name, incarnation, self.size, msgpack.packb, random.Random(incarnation), host.size_of, self.space
+            name, incarnation, msgpack.packb, random.Random(incarnation), host.size_of, self.space
         )  # fmt: skip
 
     def _dial(self, name: str) -> None:

@@ -17,7 +17,6 @@ from fedfutures.broker.events import (
     PeerContinued,
     PeerStopped,
     Publish,
-    Resized,
     WantWorkers,
 )
 from fedfutures.broker.recovery import CRASH_LIMIT
@@ -62,14 +61,11 @@ PEER_BYTES_AT_MOST = 30 << 10
 def test_a_peer_is_welcome(bench: Bench) -> None:
     bench.join("w")
     (welcome,) = bench.heard_by("w", Welcome)
-    assert (welcome.protocol, welcome.name, welcome.incarnation, welcome.size) == (PROTOCOL, "b", 7, 2)
+    assert (welcome.protocol, welcome.name, welcome.incarnation) == (PROTOCOL, "b", 7)
     bench.say("w", Hello(PROTOCOL, "worker", "w", 1, 99))  # its Welcome was lost
     bench.say("w", Hello(PROTOCOL, "worker", "w", 1, 99, welcome.session))
     assert bench.heard_by("w", Welcome) == [welcome, welcome]
     assert bench.broker.statistics()["workers"] == 1
-    bench.step(Resized(5))
-    bench.say("w", Hello(PROTOCOL, "worker", "w", 1, 99, welcome.session))
-    assert bench.heard_by("w", Welcome)[0].size == 5
 
 
 def test_every_session_has_its_number(bench: Bench) -> None:
@@ -131,7 +127,7 @@ def test_numbers_of_another_session_are_not_taken(bench: Bench) -> None:
 
 
 def test_what_belongs_to_no_link_is_ignored_and_what_breaks_a_rule_is_counted(bench: Bench) -> None:
-    bench.say("o", Welcome(PROTOCOL, "x", 1, 1), Pong(1))
+    bench.say("o", Welcome(PROTOCOL, "x", 1), Pong(1))
     bench.say("nobody", Pong(1), State(1, 1, 0, 5, 5), Stranger())
     assert bench.broker.statistics()["violations"] == 0
     bench.say("nobody", Refused(1, "of another version"))
@@ -758,7 +754,7 @@ def test_nobody_but_a_worker_that_is_known_is_stopped(bench: Bench) -> None:
 @pytest.mark.fault("B6")
 def test_a_thousand_workers_cost_little_each() -> None:
     """With a session, a Future held and its outcome for each; not in a bench, which looks at all of them each time."""
-    broker = machine.BrokerMachine("b", 7, THOUSAND, msgpack.packb, random.Random(1), lambda name: 0, 1 << 20)
+    broker = machine.BrokerMachine("b", 7, msgpack.packb, random.Random(1), lambda name: 0, 1 << 20)
     names = [f"w{number}" for number in range(THOUSAND)]
     given: dict[str, list[int]] = {}
     sessions: dict[str, int] = {}

@@ -206,7 +206,7 @@ TestFederation.settings = settings(max_examples=scaled(40), stateful_step_count=
 @pytest.mark.parametrize("seed", range(8, 8 + scaled(100)))
 def test_a_host_in_the_middle_that_is_killed_with_all_its_files_loses_nothing(homes: str, seed: int) -> None:
     dice = random.Random(seed)
-    network = Network(len(homes), {"a.broker": ["b.broker"], "b.broker": ["c.broker"], "c.broker": []})
+    network = Network({"a.broker": ["b.broker"], "b.broker": ["c.broker"], "c.broker": []})
     origin = network.node("origin", home="a.broker")
     for home in homes:
         network.node("worker", home=f"{home}.broker")

@@ -77,9 +77,9 @@ def test_hello_is_said_until_the_neighbour_answers(bench: Bench) -> None:
 
 
 def test_a_welcome_nobody_waits_for_is_nothing(bench: Bench) -> None:
-    bench.say("m", Welcome(PROTOCOL, "m", 3, 9, 500, 1))
+    bench.say("m", Welcome(PROTOCOL, "m", 3, 500, 1))
     bench.step(Dial("n"))
-    bench.say("n", Welcome(PROTOCOL, "n", 3, 9, 500, 12345))  # for an earlier process of our name
+    bench.say("n", Welcome(PROTOCOL, "n", 3, 500, 12345))  # for an earlier process of our name
     assert bench.broker.statistics()["neighbours"] == 0
 
 
@@ -90,7 +90,7 @@ def test_only_an_answer_to_the_last_hello_begins_a_session(bench: Bench) -> None
     (hello,) = bench.heard_by("n", Hello)
     assert (hello.session, hello.round) == (500, 1)
     for greeter, session in ((hello.incarnation, 502), (hello.incarnation + 1, 501), (hello.incarnation + 1, 503)):
-        bench.say("n", Welcome(PROTOCOL, "n", 3, 9, session, greeter))
+        bench.say("n", Welcome(PROTOCOL, "n", 3, session, greeter))
     assert bench.broker.peers["n"].session == 501
 
 

@@ -53,7 +53,7 @@ def test_an_end_that_does_not_dial_says_nothing() -> None:
 @pytest.mark.parametrize("times", [1, 2])
 def test_only_an_answer_to_the_last_hello_counts(times: int) -> None:
     end = introduction()
-    first = welcome_to(said(end, 0, 0.0), "b", 7, 4, 500)
+    first = welcome_to(said(end, 0, 0.0), "b", 7, 500)
     assert end.is_answered_by(first)
     end.end()
     assert not end.is_answered_by(first)
@@ -62,12 +62,12 @@ def test_only_an_answer_to_the_last_hello_counts(times: int) -> None:
     again = said(end, 500, 1.0)
     assert again.round == 1
     assert not end.is_answered_by(first)
-    assert end.is_answered_by(welcome_to(again, "b", 7, 4, 500))
+    assert end.is_answered_by(welcome_to(again, "b", 7, 500))
 
 
 def test_an_answer_to_an_earlier_incarnation_does_not_count() -> None:
     end = introduction()
-    welcome = welcome_to(said(end, 0, 0.0), "b", 7, 4, 500)
+    welcome = welcome_to(said(end, 0, 0.0), "b", 7, 500)
     end.renew(9000)
     assert said(end, 0, 5.0).incarnation == 9000
     assert not end.is_answered_by(welcome)
@@ -78,7 +78,7 @@ def test_an_end_that_introduces_itself_anew_takes_no_earlier_answer() -> None:
     first = said(end, 3, 0.0)
     end.restart(0.1)
     again = said(end, 0, 0.1)
-    assert [end.is_answered_by(welcome_to(hello, "b", 1, 1, 3)) for hello in (first, again)] == [False, True]
+    assert [end.is_answered_by(welcome_to(hello, "b", 1, 3)) for hello in (first, again)] == [False, True]
     end.end()
     end.restart(0.2)
     assert end.hello(0, 9.0) is None, "it has been answered"

@@ -11,7 +11,7 @@ import pytest
 
 from fedfutures.host.control import HostControl
 from fedfutures.host.relay import Relay
-from fedfutures.supervision.actions import Start, Tell, TellAll, Withdraw
+from fedfutures.supervision.actions import Start, Tell, TellWorkers, Withdraw
 from fedfutures.supervision.brokers import broker_places
 from fedfutures.supervision.machine import HostMachine
 from fedfutures.wire.control import (
@@ -100,7 +100,7 @@ def test_output_is_held_and_the_end_is_known(here: Here) -> None:
 
 def test_the_number_of_workers_changes(here: Here) -> None:
     assert here.on(ResizeHost(3, 5)) == [
-        TellAll(FederationSize(5)), Start(0, "h.1"), Start(1, "h.2"), Start(2, "h.3"),
+        TellWorkers(FederationSize(5)), Start(0, "h.1"), Start(1, "h.2"), Start(2, "h.3"),
     ]  # fmt: skip
     assert here.on(ResizeHost(2)) == [Withdraw(2)]
     assert (here.machine.workers, here.machine.size) == (2, 5)

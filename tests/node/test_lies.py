@@ -27,7 +27,7 @@ class Node:
         self.now = 0.0
         self.machine = WorkerMachine("w", role, 7, 1)
         hello = next(message for message in self.step(Tick()) if isinstance(message, Hello))
-        self.step(Arrived("", 0, 0, Welcome(PROTOCOL, "b", 1, 3, 5, hello.incarnation + hello.round)))
+        self.step(Arrived("", 0, 0, Welcome(PROTOCOL, "b", 1, 5, hello.incarnation + hello.round)))
         self.channel = Channel(5)
         self.machine.own.define(b"f", "f", b"b")
 

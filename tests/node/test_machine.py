@@ -107,7 +107,7 @@ class Bench:
         if session != self.session:
             self.session = session
             self.said = self.heard = Channel(session).acknowledged
-        return self.say(Welcome(PROTOCOL, "b", incarnation, 4, session, self.greeter), acknowledged=0)
+        return self.say(Welcome(PROTOCOL, "b", incarnation, session, self.greeter), acknowledged=0)
 
     def batch(self, piece: int = 1, ids: Any = (1,), *, spent: bool = False, function: bytes = b"f") -> Batch:
         return Batch(piece, "o", function, 1, 0, 0, spent, list(ids), [b""] * len(ids))
@@ -150,7 +150,7 @@ def test_a_node_introduces_itself_until_it_is_welcome() -> None:
     assert bench.tick() == []
     assert bench.machine.next_deadline() == HELLO_AGAIN_SECONDS
     assert len(bench.tick(HELLO_AGAIN_SECONDS)) == 1
-    assert bench.link() == [rules.Linked(4), Demand(1, 1)]
+    assert bench.link() == [rules.Linked(), Demand(1, 1)]
     assert bench.link() == []
     assert bench.tick(0.1) == []
 
@@ -275,7 +275,7 @@ def test_after_the_end_of_the_broker_nothing_that_it_has_said_counts(origin: Ben
     assert origin.machine.wanted() == 0
     assert origin.step(rules.BrokerEnded()) == []
     assert origin.tick() == [Hello(PROTOCOL, "origin", "n", 1, 99, 0, 2)]
-    assert origin.link(90, 8) == [rules.Linked(4), rules.Reclaim([1, 2])]
+    assert origin.link(90, 8) == [rules.Linked(), rules.Reclaim([1, 2])]
     origin.say(Demand(5, 0))
     assert origin.offer([1, 2])[0] == Function(b"f", "function", b"body")
     assert origin.say(results(2, [1, 2])) == [rules.Resolve([1, 2], [b"r1", b"r2"], [])]
@@ -284,17 +284,17 @@ def test_after_the_end_of_the_broker_nothing_that_it_has_said_counts(origin: Ben
 def test_a_late_welcome_of_a_broker_that_has_ended_begins_no_session(origin: Bench) -> None:
     assert origin.say(Stranger()) == [Hello(PROTOCOL, "origin", "n", 1, 99, 70, 1)]
     origin.step(rules.BrokerEnded())
-    assert origin.say(Welcome(PROTOCOL, "b", 7, 4, 70, 1 + 1), acknowledged=0) == []
+    assert origin.say(Welcome(PROTOCOL, "b", 7, 70, 1 + 1), acknowledged=0) == []
     assert not origin.machine.linked
     assert origin.tick() == [Hello(PROTOCOL, "origin", "n", 1, 99, 0, 2)]
-    assert origin.say(Welcome(PROTOCOL, "b", 8, 4, 90, 1 + 2), acknowledged=0)[0] == rules.Linked(4)
+    assert origin.say(Welcome(PROTOCOL, "b", 8, 90, 1 + 2), acknowledged=0)[0] == rules.Linked()
 
 
 def test_an_answer_to_an_earlier_hello_says_nothing(busy: Bench) -> None:
     busy.say(Stranger())
-    assert busy.say(Welcome(PROTOCOL, "b", 8, 4, 90, 1), acknowledged=0) == []
+    assert busy.say(Welcome(PROTOCOL, "b", 8, 90, 1), acknowledged=0) == []
     assert not busy.machine.linked
-    assert busy.link(91, 8)[0] == rules.Linked(4)
+    assert busy.link(91, 8)[0] == rules.Linked()
 
 
 def test_a_new_session_begins_with_what_is_held_and_what_may_be_lost(busy: Bench) -> None:
@@ -303,7 +303,7 @@ def test_a_new_session_begins_with_what_is_held_and_what_may_be_lost(busy: Bench
     busy.say(busy.batch(6, [9], function=b"new"), acknowledged=0)
     busy.say(Stranger())
     assert busy.link(90, 8) == [
-        rules.Linked(4),
+        rules.Linked(),
         Holding(5, "o", b"f", 1, 0, [1, 2]),
         Holding(6, "o", b"new", 1, 0, [9]),
         Results(5, 1, [2], [b"r2"], [], 0.5, 1, ran(0.5)),
@@ -358,7 +358,7 @@ def test_an_origin_begins_again_without_demand(origin: Bench) -> None:
     origin.offer([1, 2])
     origin.offer([3])
     origin.say(Stranger())
-    assert origin.link(90, 8) == [rules.Linked(4), rules.Reclaim([1, 2, 3])]
+    assert origin.link(90, 8) == [rules.Linked(), rules.Reclaim([1, 2, 3])]
     assert origin.say(results(1, [1])) == []  # of a piece of the earlier session
 
 

@@ -165,7 +165,7 @@ def test_an_answer_to_an_earlier_hello_changes_nothing(case: Case) -> None:
     law, machine = case.law(saying.OldNewsIsNone), case.worker.machine
     law.says("b.1", "b", HELLO, None)
     for greeter, breaks in ((701, True), (702, False)):
-        welcome = Welcome(PROTOCOL, "b", 1, 1, 5, greeter)
+        welcome = Welcome(PROTOCOL, "b", 1, 5, greeter)
         law.comes("b.1", "b", welcome)
         machine.channel = Channel(greeter)
         assert takes(law, "b.1", "b", welcome) == breaks

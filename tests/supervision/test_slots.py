@@ -14,7 +14,7 @@ from fedfutures.supervision.actions import (
     KillWorker,
     Start,
     Tell,
-    TellAll,
+    TellWorkers,
     Withdraw as Withdrawal,
 )
 from fedfutures.supervision.machine import FAILED_STARTS_LIMIT, HostMachine
@@ -125,7 +125,7 @@ def test_stand_ins_have_slots_of_their_own(host: HostMachine) -> None:
 
 def test_all_are_told_how_many_there_are_in_the_whole_federation() -> None:
     host = HostMachine("h", 1, size=5)
-    assert host.resize(2, 6) == [TellAll(FederationSize(6)), Start(0, "h.1"), Start(1, "h.2")]
+    assert host.resize(2, 6) == [TellWorkers(FederationSize(6)), Start(0, "h.1"), Start(1, "h.2")]
     assert host.resize(2, 6) == host.resize(2) == []
     assert host.size == 6
 

@@ -53,7 +53,7 @@ class Bench:
 
     def link(self, session: int) -> None:
         self.channel = Channel(session)
-        self.say(Welcome(PROTOCOL, "b", session, self.node.size, session, self._greeter()))
+        self.say(Welcome(PROTOCOL, "b", session, session, self._greeter()))
         self.heard()
 
     def _greeter(self) -> int:

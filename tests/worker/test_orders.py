@@ -109,6 +109,9 @@ def test_how_many_workers_there_are(worker: Bench) -> None:
     worker.order(FederationSize(7))
     worker.node.service()
     assert worker.node.size == 7
+    worker.link(6)
+    worker.node.service()
+    assert worker.node.size == 7, "the host process alone says it: what a Broker has sent may be older"
 
 
 def test_a_closed_pipe_is_the_end_of_the_run(orders: tuple[Orders, int]) -> None:
