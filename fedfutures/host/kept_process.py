@@ -23,6 +23,8 @@ from .system import write_all
 
 LOOK_SECONDS = 0.05
 READ_BYTES = failpoints.size("program.read", 1 << 18)
+BAD_INPUT = 2
+"""The exit code of a start that fails the next time, too."""
 
 
 class KeptProcess:
@@ -111,8 +113,7 @@ class KeptProcess:
         end = self._lives.bury(self._process, 0)
         if end.why is not None or self._ending.wait(end.pause):
             return False
-        self._start_again(self._lives, first)
-        return True
+        return not self._start_again(self._lives, first)
 
     def note_ready(self) -> None:
         """The process does its work now."""
@@ -140,7 +141,8 @@ class KeptProcess:
                 return end.why
             on_ended(end.status)
             if not self._ending.wait(end.pause):
-                self._start_again(self._lives, first)
+                if why := self._start_again(self._lives, first):
+                    return why
                 self._read_frames(take)
         return ""
 
@@ -162,18 +164,25 @@ class KeptProcess:
                     take(frame)
 
     @failpoints.delayed("program.start_again")
-    def _start_again(self, lives: Lives, first: Callable[[], Sequence[ControlFrame]]) -> None:
-        """Start the next process. Where that fails the last one stays, which has ended, and is buried again."""
+    def _start_again(self, lives: Lives, first: Callable[[], Sequence[ControlFrame]]) -> str:
+        """Start the next process. Where that fails the last one stays, which has ended, and is buried again.
+
+        Return why it will never start: its Federation stands no more, for instance. "": it may.
+        """
         with self._saying:
             if self._ending.is_set():
-                return
+                return ""
             for pipe in (self._process.stdin, self._process.stdout):
                 assert pipe is not None
                 pipe.close()
-            with contextlib.suppress(StartFailed):
+            try:
                 self._process = self._start(**lives.options())
+            except StartFailed as error:
+                if error.exit_code == BAD_INPUT:
+                    return error.summary
             self._reader = FrameReader()
             self._write(b"".join(map(pack, first())))  # under the lock: nobody may tell it anything before
+        return ""
 
     def start_last(self, frames: Sequence[ControlFrame], take: Callable[[ControlFrame], None]) -> None:
         """If the process was killed as it was told to end, start one more, tell it these frames, and await its end."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 from launching import eventually
@@ -121,4 +123,23 @@ def test_one_that_is_killed_before_it_is_ready_is_replaced_and_one_that_ends_is_
     assert not process.revive(lambda: [Notice("third")])
     process.hang_up()
     process.wait(SECONDS)
+    process.close_output()
+
+
+def test_one_that_can_never_start_again_says_why_at_once() -> None:
+    def start(**options: Any) -> subprocess.Popen[bytes]:
+        if started:
+            raise StartFailed("no Federation named lab stands on this machine", 2)
+        started.append(
+            subprocess.Popen([sys.executable, "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        )
+        return started[0]
+
+    started: list[subprocess.Popen[bytes]] = []
+    process = KeptProcess("it", [], SECONDS, is_kept=True, start=start)
+    process.note_ready()
+    started[0].kill()
+    why = process.serve(lambda frame: None, lambda status: None, list, lambda: 0)
+    assert why == "no Federation named lab stands on this machine"
+    process.hang_up()
     process.close_output()
