@@ -32,8 +32,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst"), *(ROOT / "launcher").rglob("*.rst")])
 NAMES = re.compile(r"-m fedfutures(?=[\s`'\"])")
 """How a command line is told from a module, such as ``-m fedfutures.simulation``."""
-OPTIONS_OF_OTHERS = {"--shm-size", "--strict", "--all", "--victim", "--kills", "--write", "--only", "--again"}
-"""Options of other programs, and of tools in tests and benchmarks."""
+OPTIONS_OF_OTHERS = {
+    "--shm-size",
+    "--strict",
+    "--all",
+    "--victim",
+    "--kills",
+    "--write",
+    "--only",
+    "--again",
+    "--backend",
+}
+"""Options of other programs (SCOOP's --backend), and of tools in tests and benchmarks."""
 STANDING = {
     "add": hosts.parser_of_add, "remove": hosts.parser_of_remove, "join": join.parser,
     "down": down.parser, "list": listing.parser_of_list, "logs": logs.parser, "status": listing.parser_of_status,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from ..program import stand_ins
 from .batch import scheduler_of
 from .flags import interpreter_flags
 from .settings import Settings
@@ -27,6 +28,7 @@ def settings_here(workers: int, **more: Any) -> Settings:
         "threads": max(1, processors() // workers),
         "authkey": authkey_here(),
         "flags": interpreter_flags(),
+        "stand_ins": stand_ins.installed(),
         "in_job": scheduler_of(os.environ) is not None,
         "unbuffered": bool(getattr(sys.__stdout__, "write_through", False)),
     }

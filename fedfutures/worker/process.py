@@ -16,7 +16,7 @@ from ..host.memory_use import used_by
 from ..host.settings import Settings
 from ..host.system import name_process
 from ..node import events
-from ..program import code_objects
+from ..program import code_objects, stand_ins
 from ..program.process import adopt_authkey
 from ..program.shadows import make_room
 from ..sockets.sockets import context
@@ -111,6 +111,7 @@ def prepare(settings: Settings, box: CrashCells) -> Spool | None:
     else:
         sys.path[:] = settings.path or sys.path
     make_room(settings.shadowed)
+    stand_ins.install(settings.stand_ins)
     sys.argv[:] = settings.argv or [""]
     spool = open_streams(settings.unbuffered, box)
     threading.current_thread().name = "MainThread"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
+from fedfutures.compat import STANDS_FOR
 from fedfutures.errors import ABOUT, CheckpointRefused, StartFailed
 from fedfutures.host import room
 from fedfutures.host.batch import scheduler_of
@@ -18,6 +19,7 @@ from fedfutures.host.here import settings_here
 from fedfutures.host.settings import Settings
 from fedfutures.host.system import processors
 from fedfutures.host.walltime import hold_program_to, walltime_here
+from fedfutures.program import stand_ins
 
 from ..arguments import copies, suggestions
 from ..arguments.splitting import BadLine
@@ -50,6 +52,8 @@ def launch(options: Options) -> NoReturn:
     if not programs.SAFE_PATH:
         del sys.path[0]  # the launcher's own first entry, where the program's is to stand
     sys.path[:0] = map(os.path.abspath, hosts.pythonpath)
+    if options.written_for is not None:
+        stand_ins.install([(options.written_for, STANDS_FOR[options.written_for])])
     own = refuse_copies(options)
     program = programs.load(options)
     point_out(options, program)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import Field, dataclass, fields
 from typing import Any
 
+from fedfutures.compat import STANDS_FOR
 from fedfutures.host.hosts import Hosts
 from fedfutures.host.walltime import checked_times
 from fedfutures.sizes import size_of, size_of_worker
@@ -49,6 +50,7 @@ class Options:
     each: bool
     join: str | None
     dry_run: bool
+    written_for: str | None
 
 
 def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
@@ -87,14 +89,15 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     add("--walltime-margin", type=_time, metavar="TIME",
         help="what of the walltime is left for saving when Futures raise WalltimeReached; default: a twentieth, "
              "1 s to 60 s")  # fmt: skip
-    add("--output", metavar="DIR",
-        help="write what Futures print to DIR/HOST/WORKER.out instead of printing it")  # fmt: skip
+    add("--output", metavar="DIR", help="write what Futures print to DIR/HOST/WORKER.out instead of printing it")
     add("--pending-bytes", type=_bytes, metavar="N",
         help="how much memory Futures that wait may hold in the program (4G, 500M): above that submit waits until "
              "some are done; default: a quarter of it")  # fmt: skip
     add("--join", metavar="NAME",
         help="run on the standing Federation of this name, which `fedfutures up NAME` has started; of another machine: "
              "[user@]host:NAME; -n: at most so many of its Workers")  # fmt: skip
+    add("--as", dest="written_for", choices=sorted(STANDS_FOR), metavar="NAME",
+        help=f"the program was written for {', '.join(STANDS_FOR)}: NAME is fedfutures.compat.NAME to it")  # fmt: skip
     add("--each", action="store_true",
         help="where srun, mpiexec or the like has started several copies of this command: a run of its own in each, on "
              "the processors of that copy alone")  # fmt: skip

@@ -225,3 +225,15 @@ def test_what_leads_to_other_hosts_is_loaded_only_for_them() -> None:
 
     assert loaded("prog.py") == "['arguments', 'cli']\n"
     assert "'launchers'" in loaded("--launcher", "srun", "prog.py")
+
+
+def test_a_program_of_another_system() -> None:
+    assert parse(["prog.py"]).written_for is None
+    assert parse(["--as", "ppft", "prog.py", "--as"]).written_for == "ppft"
+
+
+def test_a_system_that_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(["--as", "dask", "prog.py"])
+    assert caught.value.code == 2
+    assert "'scoop', 'seppo', 'zeppy'" in capsys.readouterr().err

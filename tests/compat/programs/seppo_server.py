@@ -1,0 +1,3 @@
+import seppo
+
+seppo.start_seppo_enslaved_server()
