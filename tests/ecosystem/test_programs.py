@@ -20,6 +20,8 @@ from launching import Ended, launch, python
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
 REQUIREMENTS = {"small": ("requirements.txt",), "all": ("requirements.txt", "requirements-large.txt")}
+IMPORTED = {"scikit-learn": "sklearn"}
+"""Libraries that are imported by another name."""
 SECONDS = 100.0
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """A sum over two threads may differ in its last bit from one over one thread, and results are compared exactly."""
@@ -39,9 +41,11 @@ ALL = [
     Program("deap_swarm", "deap"),
     Program("deap_trees", "deap"),
     Program("emcee_walkers", "emcee"),
+    Program("joblib_parallel", "joblib"),
     Program("pandas_groups", "pandas"),
     Program("pymoo_front", "pymoo"),
     Program("scipy_workers", "scipy"),
+    Program("sklearn_search", "sklearn"),
     Program("torch_tensors", "torch"),
     Program("xarray_grids", "xarray"),
 ]
@@ -50,7 +54,8 @@ ALL = [
 def required(which: str) -> set[str]:
     """Return the libraries without which a run fails."""
     texts = [(HERE / name).read_text() for name in REQUIREMENTS.get(which, ())]
-    return {name for text in texts for name in re.findall(r"^(\w+)<=", text, re.MULTILINE)}
+    names = {name for text in texts for name in re.findall(r"^([\w-]+)<=", text, re.MULTILINE)}
+    return {IMPORTED.get(name, name) for name in names}
 
 
 def need(program: Program) -> None:
