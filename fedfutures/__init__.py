@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import errors, futures, logging as logging, shared, worker
     from .futures.executor import Executor
     from .futures.inquiry import explain, statistics
+    from .futures.pool import Pool
     from .host.hosts import Hosts
     from .program.probes import changed
     from .worker.future import Future
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     logger: Logger
 
 __all__ = [
-    "IS_ORIGIN", "IS_RUNNING", "SIZE", "Executor", "Future", "Hosts", "Retries", "__version__", "changed", "errors",
-    "explain", "futures", "logger", "shared", "statistics", "worker",
+    "IS_ORIGIN", "IS_RUNNING", "SIZE", "Executor", "Future", "Hosts", "Pool", "Retries", "__version__", "changed",
+    "errors", "explain", "futures", "logger", "shared", "statistics", "worker",
 ]  # fmt: skip
 
 # ``fedfutures.logging`` is not in __all__: ``from fedfutures import *`` would hide the standard library's.
@@ -38,6 +39,7 @@ _PLACES = {
     "Executor": ("fedfutures.futures.executor", "Executor"),
     "Future": ("fedfutures.worker.future", "Future"),
     "Hosts": ("fedfutures.host.hosts", "Hosts"),
+    "Pool": ("fedfutures.futures.pool", "Pool"),
     "Retries": ("fedfutures.worker.retries", "Retries"),
     "changed": ("fedfutures.program.probes", "changed"),
     "errors": ("fedfutures.errors", ""),

@@ -241,6 +241,11 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             raise RuntimeError("cannot resize after shutdown")
         return self._federation.resize(workers)
 
+    @property
+    def has_own_workers(self) -> bool:
+        """Whether its Workers are its own, and not those of a launched program."""
+        return self._federation is not None
+
     _max_workers = num_workers
     """The name that programs written for ``ProcessPoolExecutor`` read."""
 

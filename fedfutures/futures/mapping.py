@@ -33,7 +33,7 @@ class MapOptions(NamedTuple):
     timeout: float | None = None
     chunksize: int | None = None
     buffersize: int | None = None
-    return_exceptions: bool = False
+    return_exceptions: Any = False  # or, for a Pool, a function that takes each of them
     unordered: bool = False
     progress: bool = False
     priority: int | None = None
@@ -180,7 +180,7 @@ bystanders.add(Arrivals._arrive)
 
 
 def _results(
-    reader: Reader, arrivals: Arrivals | None, deadline: float | None, return_exceptions: bool
+    reader: Reader, arrivals: Arrivals | None, deadline: float | None, return_exceptions: Any
 ) -> Iterator[Any]:  # fmt: skip
     """Yield the results in the order of the items, or of the slices' arrivals."""
     feeder = reader.feeder

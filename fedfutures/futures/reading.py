@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import FederationLost
@@ -46,8 +46,10 @@ def take(feeder: Feeder, future: Future, timeout: float | None) -> Read | None:
     return values, failures, first
 
 
-def items(feeder: Feeder, read: Read, return_exceptions: bool) -> Iterator[Any]:
-    """Yield the values of a slice; exceptions as values, or raise the first."""
+def items(
+    feeder: Feeder, read: Read, return_exceptions: bool | Callable[[BaseException], Any]
+) -> Iterator[Any]:  # fmt: skip
+    """Yield the values of a slice; exceptions as values, by a function if one is given, or raise the first."""
     values, failures, first = read
     place = 0
     for at, outcome in failures:
@@ -56,7 +58,7 @@ def items(feeder: Feeder, read: Read, return_exceptions: bool) -> Iterator[Any]:
         if not return_exceptions:
             __tracebackhide__ = True  # IPython and pytest do not show this frame
             raise error
-        yield error
+        yield error if return_exceptions is True else return_exceptions(error)
         place = at + 1
     yield from let_go(values[place:])
 
