@@ -48,7 +48,7 @@ from .reach import Reach, names_of, reach_of
 
 EXACT_BYTES = 64 << 10
 MISSING_TOKEN = b"missing"  # the token of a variable that does not exist
-ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), range})
+ATOMS = frozenset({int, float, complex, bool, str, bytes, type(None), type(...), type(NotImplemented), range})
 LRU_CACHE: type = type(functools.lru_cache(lambda: None))
 _TOKEN_BYTES = 16
 _OF_EVERY_MEMBER = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_", "_hashable_values_"})
@@ -122,6 +122,8 @@ class Named:
 
 
 def _can_be_named(value: Any) -> bool:
+    if type(value) in (tuple, frozenset) and not value:  # one object of all programs: each code object has it, too
+        return False
     if type(value) in ATOMS or value is MISSING or isinstance(value, (types.ModuleType, types.BuiltinFunctionType)):
         return False
     if type(value) is types.FunctionType and is_found_in(value.__module__ or "", value):

@@ -351,6 +351,13 @@ def test_objects_with_a_name_go_by_it(program: types.ModuleType) -> None:
     assert token("HOLDER") != before
 
 
+@pytest.mark.parametrize("value", [(), frozenset(), NotImplemented, None, "", 0], ids=repr)
+def test_what_all_programs_share_has_no_name(program: types.ModuleType, value: object) -> None:
+    """Each code object has an empty tuple, and it is the same object as that in a variable."""
+    program.SHARED_BY_ALL = value  # type: ignore[attr-defined]
+    assert Named().key_of(value) is None
+
+
 def test_an_alias_is_a_part(program: types.ModuleType) -> None:
     run_in(program, "ZLIST = LIST")
     assert finding("ZLIST").reach.parts == keys("LIST")
