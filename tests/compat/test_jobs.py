@@ -13,7 +13,7 @@ import pytest
 
 from fedfutures.compat import pp
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.once]
 
 
 @pytest.fixture(scope="module")

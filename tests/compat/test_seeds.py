@@ -14,7 +14,7 @@ from launching import Running, eventually, launch, python
 
 from fedfutures.standing import places
 
-pytestmark = pytest.mark.host
+pytestmark = [pytest.mark.host, pytest.mark.once]
 PROGRAMS = Path(__file__).parent / "programs"
 FIB = "{0: 0, 1: 1, 2: 1, 3: 2, 4: 3, 5: 5, 6: 8, 7: 13, 8: 21, 9: 34, 10: 55, 11: 89}"
 PRIMES = """\
@@ -24,6 +24,7 @@ up to 1000
  Sum of primes below 1000 is 76127
 up to 1010
  Sum of primes below 1010 is 77136
+Sum of primes from 10 to 100 is 1043
 up to 10
  [('below', 17)] None
 """
@@ -32,7 +33,7 @@ CASES = {
         "[0, 1, 4, 9, 16] [0, 1, 4, 9, 16]", "30 [0, 1, 5, 14, 30]", "10 None", "4 0 [0, 0, 1, 5]",
         "True True 2 origin True",
     ],
-    "pp_primes.py": [*PRIMES.splitlines()[:-1], "ValueError: no primes", "1 ['local'] 5",
+    "pp_primes.py": [*PRIMES.splitlines()[:-1], "ValueError: no primes", "1 ['local'] 6",
                      "Cannot submit jobs: server instance has been destroyed"],
     "zeppy_sample.py": ["[0.01, 0.02, 0.03]", "[0.25, '****ERROR****', 0.5]", "[0.5, 0.5]"],
     "ezpool_quick.py": ["Worker PYRO:worker@localhost:21001 is available", f"True {FIB}"],

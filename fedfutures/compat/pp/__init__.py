@@ -4,18 +4,13 @@
 prog.py``. :mod:`fedfutures.compat.pp.server` is ``ppserver``.
 """
 
+from . import common
 from .jobs import DestroyedServerError, Server, Statistics, Submitted, Template
 
 __all__ = [
-    "DestroyedServerError",
-    "Server",
-    "Statistics",
-    "Submitted",
-    "Template",
-    "__version__",
-    "copyright",
+    "DestroyedServerError", "Server", "Statistics", "Submitted", "Template", "__version__", "common", "copyright",
     "version",
-]
+]  # fmt: skip
 
 __version__ = version = "1.7.8"
 """The version of ppft whose interface this is."""

@@ -16,12 +16,22 @@ def fails():
     raise ValueError("no primes")
 
 
-job_server = pp.Server(2, ppservers=())
+class PrimeSum:
+    def __init__(self, least):
+        self.least = least
+
+    def upto(self, n):
+        return sum(x for x in range(self.least, n) if isprime(x))
+
+
+ppservers = ()
+job_server = pp.Server(2, ppservers=ppservers)
 job1 = job_server.submit(sum_primes, (100,), (isprime,), ("math",))
 print("Sum of primes below 100 is", job1())
 jobs = [(n, job_server.submit(sum_primes, (n,), (isprime,), ("math",))) for n in (1000, 1010)]
 for n, job in jobs:
     print("Sum of primes below", n, "is", job())
+print("Sum of primes from 10 to 100 is", job_server.submit(PrimeSum(10).upto, (100,))())
 sums = []
 template = pp.Template(
     job_server,
