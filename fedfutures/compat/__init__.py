@@ -4,7 +4,7 @@ You change one import, ``from fedfutures.compat.scoop import futures``, or none:
 prog.py``. These layers are for programs that are there; new ones use :mod:`fedfutures` itself.
 """
 
-STANDS_FOR = {name: f"{__name__}.{name}" for name in ("ezpool", "pp", "scoop", "seppo", "zeppy")} | {
+STANDS_FOR = {name: f"{__name__}.{name}" for name in ("ezpool", "mpi4py", "pp", "scoop", "seppo", "zeppy")} | {
     "ppft": f"{__name__}.pp"
 }
 """By the name that programs import, the module that stands in for it."""

@@ -35,6 +35,7 @@ CASES = {
     ],
     "pp_primes.py": [*PRIMES.splitlines()[:-1], "ValueError: no primes", "1 ['local'] 6",
                      "Cannot submit jobs: server instance has been destroyed"],
+    "mpi4py_pool.py": ["2 [0, 2, 6, 12, 20]", "[0, 1, 4, 9, 16] [3, 13]", "[1, 2, 5]", "[49]"],
     "zeppy_sample.py": ["[0.01, 0.02, 0.03]", "[0.25, '****ERROR****', 0.5]", "[0.5, 0.5]"],
     "ezpool_quick.py": ["Worker PYRO:worker@localhost:21001 is available", f"True {FIB}"],
 }  # fmt: skip
@@ -53,7 +54,10 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
         text = program.read_text()
         if request.param == "import":
             text = re.sub(
-                r"^from (scoop|pp|zeppy|ezpool|seppo) import", r"from fedfutures.compat.\1 import", text, flags=re.M
+                r"^from (scoop|pp|zeppy|ezpool|seppo|mpi4py\.futures) import",
+                r"from fedfutures.compat.\1 import",
+                text,
+                flags=re.M,
             )
             text = re.sub(
                 r"^import (scoop|pp|zeppy|ezpool|seppo)$", r"from fedfutures.compat import \1", text, flags=re.M
