@@ -60,7 +60,7 @@ class Federation:
     ) -> None:  # fmt: skip
         self._handle = handle
         self._settings = handle.settings
-        self.size: int = handle.settings.size  # how many Workers it has, or is to have
+        self._resized = 0  # how many Workers the program has asked for; 0: it has not
         self._printer, self._output = Printer(prefix), output
         self._attach = attach
         adopt_authkey(handle.settings.authkey)
@@ -89,6 +89,11 @@ class Federation:
                     if self._failure is not None:  # heard while it was joining
                         self._origin.submissions.lose(self._failure)
         return self._origin
+
+    @property
+    def size(self) -> int:
+        """How many Workers it has, or is to have; those of other hosts are known when these have answered."""
+        return self._resized or self._settings.size
 
     @property
     def hosts(self) -> list[str]:
@@ -199,7 +204,7 @@ class Federation:
             if is_here and (why := refusal(workers, available_memory(), self._settings.host)):
                 raise StartFailed(why)
             self._handle.resize(workers)
-            self.size = workers
+            self._resized = workers
         with origin.driver.lock:
             origin.submissions.resize(workers)
         origin.driver.wake()

@@ -45,8 +45,8 @@ class MPIPoolExecutor(Executor):
         given = sorted(name for name in _OTHER_RESULTS if more.pop(name, None))
         if given:
             raise NotSupportedHere(
-                f"{given[0]}= says how MPI's Workers begin; here they begin as the program does. Set it in the program, "
-                "in an initializer, or on the command line (python -m fedfutures --help)"
+                f"{given[0]}= says how MPI's Workers begin; here they begin as the program does. Set it in the "
+                "program, in an initializer, or on the command line (python -m fedfutures --help)"
             )
         options = {name: value for name, value in more.items() if name not in _WITHOUT_EFFECT}
         super().__init__(max_workers, None, initializer, tuple(initargs), **options)
