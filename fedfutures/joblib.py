@@ -18,6 +18,7 @@ import copy
 import functools
 import itertools
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import TimeoutError
@@ -27,6 +28,7 @@ from joblib import register_parallel_backend
 from joblib._parallel_backends import AutoBatchingMixin, FallbackToBackend, ParallelBackendBase, SequentialBackend
 
 from . import shared
+from .errors import FederationLost
 from .futures.executor import Executor
 from .host.hosts import Hosts
 from .host.system import processors
@@ -100,7 +102,11 @@ class FederationBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], object] | None = None) -> Any:
         """Submit one batch; `callback` hears of its end."""
         assert self._executor is not None
-        future = self._executor.submit(self._arrays.packed(func))
+        try:
+            future = self._executor.submit(self._arrays.packed(func))
+        except FederationLost:
+            _forget(self._executor)
+            raise
         self._open.add(future)
         future.add_done_callback(self._open.discard)
         if callback is not None:
@@ -115,6 +121,9 @@ class FederationBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore
         """Wait for the result of a batch; raise ``multiprocessing.TimeoutError`` after `timeout` seconds."""
         try:
             return out.result(timeout)
+        except FederationLost:
+            _forget(self._executor)
+            raise
         except TimeoutError:
             if out.done():  # it is the call's own
                 raise
@@ -212,6 +221,13 @@ def kept_executor(count: int | None, options: dict[str, Any]) -> Executor:
         return found
 
 
+def _forget(executor: Executor | None) -> None:
+    """Keep one no longer that has lost its Workers: the next call starts others."""
+    with _lock:
+        for key in [key for key, kept in _kept.items() if kept is executor]:
+            del _kept[key]
+
+
 def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, (str, int, float, Hosts, type(None))) else repr(list(value))
 
@@ -225,4 +241,5 @@ def shutdown() -> None:
         executor.shutdown()
 
 
+os.register_at_fork(after_in_child=_kept.clear)  # the Workers are the parent's
 register_parallel_backend("fedfutures", FederationBackend)

@@ -16,6 +16,7 @@ joblib = pytest.importorskip("joblib")
 numpy = pytest.importorskip("numpy")
 
 import fedfutures.joblib as ours  # noqa: E402
+from fedfutures.errors import FederationLost  # noqa: E402
 from fedfutures.joblib import ArrayName, CallArrays, FederationBackend, kept_executor  # noqa: E402
 from fedfutures.standing.places import StandingPlace  # noqa: E402
 from fedfutures.standing.recipe import Recipe  # noqa: E402
@@ -138,6 +139,11 @@ def test_the_workers_of_a_standing_federation(tmp_path: Path, monkeypatch: pytes
     start_keeper(StandingPlace("lab"), Recipe("lab", 2))
     with joblib.parallel_config(backend="fedfutures", n_jobs=-1, join="lab"):
         assert Parallel()(delayed(double)(number) for number in range(4)) == [0, 2, 4, 6]
-    assert kept_executor(None, {"join": "lab"}).num_workers == 2
+        assert kept_executor(None, {"join": "lab"}).num_workers == 2
+        take_down(StandingPlace("lab"))
+        with pytest.raises(FederationLost):
+            Parallel()(delayed(double)(number) for number in range(4))
+        start_keeper(StandingPlace("lab"), Recipe("lab", 2))
+        assert Parallel()(delayed(double)(number) for number in range(4)) == [0, 2, 4, 6]
     ours.shutdown()
     take_down(StandingPlace("lab"))

@@ -125,7 +125,8 @@ class Members:
         def on_done(inner: Any) -> None:
             with self._lock:
                 member.end()
-            if isinstance(inner.exception(), FederationLost) and self._lose(member):
+            error = None if inner.cancelled() else inner.exception()
+            if isinstance(error, FederationLost) and self._lose(member):
                 try:
                     self._give(outer, fn, args, on_given)
                 except BaseException as why:

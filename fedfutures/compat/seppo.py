@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from typing import Any, NoReturn
 
 from ..futures.executor import Executor
-from ..standing.places import names
 from ..worker import current
 from .members import JOIN, become, joined, standing
 
@@ -75,8 +74,7 @@ def start_seppo_enslaved_server(hostname: str | None = None, port: int = 9876, d
     hostname, port:
         Accepted, without effect: programs find it by its name, here or by ssh.
     """
-    taken = set(names())
-    name = next(name for name in (f"{PREFIX}{os.getpid()}", f"{PREFIX}{os.urandom(4).hex()}") if name not in taken)
+    name = f"{PREFIX}{os.urandom(4).hex()}"
     become(["up", name, "-n", "1", "--foreground", *([] if debug else ["--quiet"])])
 
 

@@ -106,21 +106,6 @@ class ItemIterator:
         queue.put(_END)
 
 
-class Collected:
-    """All results of a map: its first error is raised once all calls are done, as the standard library does."""
-
-    def __init__(self, pool: Pool, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None) -> None:
-        self._errors: list[BaseException] = []
-        self._results = pool.mapped(func, iterable, chunksize, self._errors.append)
-
-    def whole(self) -> list[Any]:
-        """Return all results, or raise the first error."""
-        found = list(self._results)
-        if self._errors:
-            raise self._errors[0]
-        return found
-
-
 class Pool:
     """Runs calls on Workers, with the methods of ``multiprocessing.Pool``.
 
@@ -182,13 +167,13 @@ class Pool:
 
     def map(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None = None) -> list[Any]:
         """Return ``[func(item) for item in iterable]``; raise the first error when all calls are done."""
-        return Collected(self, func, iterable, chunksize).whole()
+        return self._begun(func, iterable, chunksize)()
 
     def starmap(
         self, func: Callable[..., Any], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
     ) -> list[Any]:  # fmt: skip
         """Return ``[func(*item) for item in iterable]``."""
-        return Collected(self, starred(func), iterable, chunksize).whole()
+        return self._begun(starred(func), iterable, chunksize)()
 
     def map_async(
         self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None = None,
@@ -196,7 +181,7 @@ class Pool:
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> AsyncResult:  # fmt: skip
         """Begin what :meth:`map` does; a callback hears of the list, the other one of the first error."""
-        return self._collected(Collected(self, func, iterable, chunksize), callback, error_callback)
+        return self._collected(self._begun(func, iterable, chunksize), callback, error_callback)
 
     def starmap_async(
         self, func: Callable[..., Any], iterable: Iterable[Iterable[Any]], chunksize: int | None = None,
@@ -204,7 +189,7 @@ class Pool:
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> AsyncResult:  # fmt: skip
         """Begin what :meth:`starmap` does."""
-        return self._collected(Collected(self, starred(func), iterable, chunksize), callback, error_callback)
+        return self._collected(self._begun(starred(func), iterable, chunksize), callback, error_callback)
 
     def imap(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1) -> ItemIterator:
         """Return an iterator of ``func(item)``, in order; the input is read as results are."""
@@ -220,9 +205,24 @@ class Pool:
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
         size = None if chunksize == 1 else chunksize  # 1 is their default: ours is as good, and faster
-        return ItemIterator(self.mapped(func, iterable, size, _Raised, unordered=unordered))
+        return ItemIterator(self._mapped(func, iterable, size, _Raised, unordered=unordered))
 
-    def mapped(
+    def _begun(
+        self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None
+    ) -> Callable[[], list[Any]]:  # fmt: skip
+        """Begin a map; return what waits for all its results, and raises the first error once all calls are done."""
+        errors: list[BaseException] = []
+        results = self._mapped(func, iterable, chunksize, errors.append)
+
+        def whole() -> list[Any]:
+            found = list(results)
+            if errors:
+                raise errors[0]
+            return found
+
+        return whole
+
+    def _mapped(
         self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None,
         note: Callable[[BaseException], Any], *, unordered: bool = False,
     ) -> Iterator[Any]:  # fmt: skip
@@ -234,7 +234,7 @@ class Pool:
         )  # fmt: skip
 
     def _collected(
-        self, collected: Collected, callback: Callable[[list[Any]], object] | None,
+        self, whole: Callable[[], list[Any]], callback: Callable[[list[Any]], object] | None,
         error_callback: Callable[[BaseException], object] | None,
     ) -> AsyncResult:  # fmt: skip
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
@@ -243,7 +243,7 @@ class Pool:
 
         def collect() -> None:
             try:
-                future.set_result(collected.whole())
+                future.set_result(whole())
             except BaseException as error:
                 future.set_exception(error)
 

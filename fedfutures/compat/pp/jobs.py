@@ -223,6 +223,11 @@ class Server:
         return job
 
     def _on_done(self, job: Submitted, node: str, future: Any) -> None:
+        with self._lock:
+            self._submitted.discard(job)
+        if future.exception() is None and future.result().cancelled():  # the server was destroyed
+            job._give_up()
+            return
         error = future.exception() or future.result().exception()
         if error is None:
             result, seconds, text = future.result().result()
@@ -230,7 +235,6 @@ class Server:
         else:
             result, seconds, output = None, 0.0, f"A fatal error has occured during the function execution\n{error}\n"
         with self._lock:
-            self._submitted.discard(job)
             statistics = self._statistics[node]
             statistics.njobs += 1
             statistics.time += seconds
