@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def test_each_call_of_its_documents() -> None:
-    assert list(futures.map(pow, [2, 3], [5, 2], timeout=9)) == [32, 9]
+    assert list(futures.map(pow, [2, 3], [5, 2], timeout=9, parallelLevel=2)) == [32, 9]
     assert sorted(futures.map_as_completed(abs, [-1, 2], timeout=9)) == [1, 2]
     assert futures.mapReduce(abs, operator.add, [-10, 20, 30]) == 60
     assert futures.mapScan(abs, operator.add, [-10, 20, 30]) == [10, 30, 60]

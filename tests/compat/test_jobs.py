@@ -150,3 +150,17 @@ def test_the_number_of_workers_changes() -> None:
     server.set_ncpus(1)
     assert server.submit(abs, (-1,))() == 1
     server.destroy()
+
+
+def test_what_pathos_reads(server: pp.Server) -> None:
+    assert (server.ppservers, server.auto_ppservers, server.is_exiting) == ([], [], False)
+    job = server.submit(time.sleep, (0.2,))
+    assert job.lock.locked()
+    job.wait()
+    assert not job.lock.locked()
+    assert pickle.loads(job.sresult) == (None, "")
+    setattr(server, "_exiting", True)  # noqa: B010 (its close)
+    with pytest.raises(pp.DestroyedServerError):
+        server.submit(abs, (1,))
+    setattr(server, "_exiting", False)  # noqa: B010 (its restart)
+    assert server.submit(abs, (-1,))() == 1

@@ -100,6 +100,7 @@ def test_names() -> None:
         ("--profile --verbose prog.py", "-v --profile profile --as scoop prog.py"),
         ("--external-hostname n --python-interpreter p prog.py",
          "--external-hostname n --python-interpreter p --as scoop prog.py"),
+        ("-e --broker-hostname n prog.py", "--external-hostname n --tunnel --as scoop prog.py"),
         ("--backend TCP --ssh-executable s prog.py", "--ssh-executable s --as scoop prog.py"),
     ],
 )  # fmt: skip

@@ -46,6 +46,9 @@ class Submitted:
         self.callback, self.callbackargs = callback, callbackargs
         self.finished = False
         self._ended = threading.Event()
+        self._ending = threading.Lock()  # of who notes the end: the call, or its server's
+        self.lock = threading.Lock()  # held until then, for pathos, which waits for it
+        self.lock.acquire()
         self._is_shown = False
         self._outcome: tuple[Any, str] = (None, "")
 
@@ -56,19 +59,24 @@ class Submitted:
 
         Raises :class:`DestroyedServerError` if the server was destroyed before.
         """
-        if not self.finished and self.server.is_destroyed:
+        if not self.finished and self.server.is_exiting:
             raise DestroyedServerError("Server was destroyed before the job completion")
         self.wait()
-        if raw_result:
-            return pickle.dumps(self._outcome, self.server.proto)
         if not self.finished:
             raise DestroyedServerError("Server was destroyed before the job completion")
+        if raw_result:
+            return self.sresult
         self._show()
         return self._outcome[0]
 
     def wait(self) -> None:
         """Wait until it is done, or the server is destroyed."""
         self._ended.wait()
+
+    @property
+    def sresult(self) -> bytes:
+        """The pickled pair of result and output."""
+        return pickle.dumps(self._outcome, self.server.proto)
 
     def _show(self) -> None:
         if not self._is_shown:
@@ -84,10 +92,14 @@ class Submitted:
                 self._show()
                 self.callback(*self.callbackargs, result)
         finally:
-            self._ended.set()
+            self._end()
 
-    def _give_up(self) -> None:
-        self._ended.set()
+    def _end(self) -> None:
+        """Let go whoever waits."""
+        with self._ending:
+            if not self._ended.is_set():
+                self._ended.set()
+                self.lock.release()
 
 
 class Template:
@@ -151,8 +163,10 @@ class Server:
             )  # fmt: skip
         self.logger = logging.getLogger("pp")
         self.proto, self.secret, self.socket_timeout = proto, secret, socket_timeout
-        self.ppservers = ppservers
-        self.is_destroyed = False
+        self.ppservers: list[tuple[str, int | str]] = []  # as pathos reads them
+        self.auto_ppservers: list[str] = []
+        self._exiting = False  # pathos sets it to close a pool, and to open it again
+        self._is_destroyed = False
         self._restart = restart
         self._lock = threading.Lock()
         self._submitted: set[Submitted] = set()  # not done
@@ -169,12 +183,23 @@ class Server:
     def _connect(self, text: str) -> None:
         if not isinstance(text, str):
             raise TypeError("ppservers argument must be a tuple of strings")
-        given = standing("") if text.startswith("*") else [address_of(text, str(DEFAULT_PORT))]
+        if text.startswith("*"):
+            self.auto_ppservers.append(text)
+            given = standing("")
+        else:
+            given = [address_of(text, str(DEFAULT_PORT))]
+            host, _, port = text.partition(":")
+            self.ppservers.append((host, int(port) if port.isdecimal() else port or DEFAULT_PORT))
         for address in given:
             executor = joined(address)
             name = f"{address.host or 'localhost'}:{address.name}"
             self._members.add(Member(name, executor, executor.num_workers))
             self._statistics[name] = Statistics(executor.num_workers)
+
+    @property
+    def is_exiting(self) -> bool:
+        """Whether it takes no calls any more."""
+        return self._exiting
 
     def submit(
         self, func: Callable[..., Any], args: tuple[Any, ...] = (), depfuncs: tuple[Any, ...] = (),
@@ -193,7 +218,7 @@ class Server:
 
         Raises ``TypeError`` for arguments of other types, as ``pp`` does, and :class:`DestroyedServerError`.
         """
-        if self.is_destroyed:
+        if self._exiting:
             raise DestroyedServerError("Cannot submit jobs: server instance has been destroyed")
         for name, value in (
             ("args", args),
@@ -223,10 +248,15 @@ class Server:
         return job
 
     def _on_done(self, job: Submitted, node: str, future: Any) -> None:
-        with self._lock:
-            self._submitted.discard(job)
+        try:
+            self._finish(job, node, future)
+        finally:
+            with self._lock:
+                self._submitted.discard(job)
+
+    def _finish(self, job: Submitted, node: str, future: Any) -> None:
         if future.exception() is None and future.result().cancelled():  # the server was destroyed
-            job._give_up()
+            job._end()
             return
         error = future.exception() or future.result().exception()
         if error is None:
@@ -296,15 +326,16 @@ class Server:
 
     def destroy(self) -> None:
         """End the Workers; calls that are not done have no results."""
-        if self.is_destroyed:
+        self._exiting = True
+        if self._is_destroyed:
             return
-        self.is_destroyed = True
+        self._is_destroyed = True
         atexit.unregister(self.destroy)
         self._members.shutdown(cancel_futures=True)
         with self._lock:
             left, self._submitted = self._submitted, set()
         for job in left:
-            job._give_up()
+            job._end()
 
 
 def _resize(executor: Executor, ncpus: int) -> None:

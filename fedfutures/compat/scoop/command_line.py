@@ -66,8 +66,10 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument(
         "--ssh-executable", dest="client", metavar="SSHExecutable", help="the ssh client; default: the built-in one"
     )
-    found.add_argument("--tunnel", action="store_true", help="have all links go through ssh")
-    found.add_argument("--external-hostname", metavar="Address", help="this machine for others; not needed")
+    found.add_argument("-e", "--tunnel", action="store_true", help="have all links go through ssh")
+    found.add_argument(
+        "--external-hostname", "--broker-hostname", metavar="Address", help="this machine for others; not needed"
+    )
     found.add_argument("--python-interpreter", metavar="Path", help="the interpreter of the Workers")
     found.add_argument("--pythonpath", help="what stands in front of sys.path, with colons")
     found.add_argument("--prolog", help="a shell script to source on each host first")

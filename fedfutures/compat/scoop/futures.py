@@ -25,13 +25,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-def map(func: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None) -> Iterator[Any]:
-    """Yield ``func(*items)`` in order; `timeout` is that of each result, in seconds."""
+def map(
+    func: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, **ignored: Any
+) -> Iterator[Any]:  # fmt: skip
+    """Yield ``func(*items)`` in order, for at most `timeout` seconds; other keywords are ignored, as there."""
     return futures.map(func, *iterables, timeout=timeout)
 
 
 def map_as_completed(
-    func: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None
+    func: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None, **ignored: Any
 ) -> Iterator[Any]:  # fmt: skip
     """Yield ``func(*items)`` as they are done."""
     return futures.map(func, *iterables, timeout=timeout, unordered=True)
