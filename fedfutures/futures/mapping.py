@@ -148,13 +148,22 @@ class Arrivals:
         self._done: deque[Future] = deque()
         self._open: set[Future] = set()
         self._signal: Future | None = None
+        self._is_left = False
 
     def watch(self, future: Any) -> None:
         """Have `future` arrive here when it is done."""
         self._open.add(future)
         future.add_done_callback(self._arrive)
 
+    def leave(self) -> None:
+        """Nobody waits any more: Futures that are not done let go of those that are."""
+        self._is_left = True
+        self._open.clear()
+        self._done.clear()
+
     def _arrive(self, future: Any) -> None:
+        if self._is_left:
+            return
         self._open.discard(future)
         self._done.append(future)
         signal, self._signal = self._signal, None

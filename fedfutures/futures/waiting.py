@@ -60,6 +60,8 @@ def wait_unseeing(
     except concurrent.futures.TimeoutError as error:
         if is_by_signal(error):
             raise
+    finally:
+        arrivals.leave()
     done |= {future for future in pending if future.done()}
     return DoneAndNotDoneFutures(done, futures - done)
 
@@ -87,41 +89,50 @@ def as_completed(fs: Iterable[AnyFuture], timeout: float | None = None) -> Itera
         return
     deadline = None if timeout is None else time.monotonic() + timeout
     arrivals = _arrivals_at(node)
-    for future in futures:
-        arrivals.watch(future)
-    for count in range(len(futures)):
-        try:
-            future = arrivals.next(deadline)
-        except concurrent.futures.TimeoutError as error:
-            if is_by_signal(error):
-                raise
-            raise TimeoutError(f"{len(futures) - count} (of {len(futures)}) futures unfinished") from None
-        if failure_of(future) is not None:
-            seen_by_waiting((future,))
-        yield future
-        del future
+    total = len(futures)
+    while futures:
+        arrivals.watch(futures.pop())
+    try:
+        for count in range(total):
+            try:
+                found = [arrivals.next(deadline)]  # it is the caller's alone, once it was yielded
+            except concurrent.futures.TimeoutError as error:
+                if is_by_signal(error):
+                    raise
+                raise TimeoutError(f"{total - count} (of {total}) futures unfinished") from None
+            if failure_of(found[0]) is not None:
+                seen_by_waiting(found)
+            yield found.pop()
+    finally:
+        arrivals.leave()
 
 
 class _Mixed:
     """Futures of several nodes, or of other executors, in the order in which they resolve; for an Origin."""
 
     def __init__(self) -> None:
-        self._done: SimpleQueue[Any] = SimpleQueue()
+        self._done: SimpleQueue[Any] | None = SimpleQueue()
 
     def watch(self, future: Any) -> None:
         """Have `future` arrive here when it is done."""
         future.add_done_callback(self._arrive)
 
     def _arrive(self, future: Any) -> None:
-        self._done.put(future)
+        if (done := self._done) is not None:
+            done.put(future)
 
     def next(self, deadline: float | None) -> Any:
         """Return the next Future that is done; raise ``TimeoutError`` at the deadline."""
+        assert self._done is not None
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
             return safe_points.apply(self._done.get, timeout=left)
         except Empty:
             raise TimeoutError from None
+
+    def leave(self) -> None:
+        """Nobody waits any more: Futures that are not done let go of those that are."""
+        self._done = None
 
 
 bystanders.add(_Mixed._arrive)
