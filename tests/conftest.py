@@ -27,7 +27,7 @@ if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
 
 TESTS = Path(__file__).parent
 ONCE = (
-    "broker/", "broker_process", "checkpoint/test_database.py", "checkpoint/test_store.py", "ecosystem",
+    "broker/", "broker_process", "checkpoint/test_database.py", "checkpoint/test_store.py", "compat/", "ecosystem",
     "faults/test_at_most_once.py", "faults/test_busy_machine.py", "faults/test_cancels.py",
     "faults/test_crashing_children.py", "faults/test_endings.py", "faults/test_ends_in_order.py",
     "faults/test_journal_of_kills.py",
@@ -37,11 +37,13 @@ ONCE = (
     "faults/test_stops.py", "faults/test_system_limits.py", "faults/test_workers.py", "federation/",
     "federation_live",
     "futures/test_inquiry.py", "futures/test_keeping.py", "futures/test_nesting.py", "futures/test_nobody_waits.py",
-    "futures/test_order.py", "futures/test_patience.py", "futures/test_pending_bytes.py", "futures/test_progress.py",
+    "futures/test_order.py", "futures/test_patience.py", "futures/test_pending_bytes.py", "futures/test_pools.py",
+    "futures/test_progress.py",
     "futures/test_repeats.py", "futures/test_seeds.py", "futures/test_signals.py", "futures/test_timekeeper.py",
     "host/", "hosts", "house", "lab", "launcher/cli/test_launch.py", "launcher/connector", "launcher/launchers",
     "launcher/ssh", "launcher/verbs/test_error_examples.py", "security", "simulation", "sockets", "standing",
-    "node/", "supervision/", "test_docs.py", "test_failpoints.py", "test_keeper_process.py", "test_layers.py",
+    "node/", "supervision/", "test_aio.py", "test_command_lines.py", "test_docs.py", "test_failpoints.py",
+    "test_joblib.py", "test_keeper_process.py", "test_layers.py",
     "test_packages.py",
     "worker/test_large_values.py",
     "worker/test_leaving.py",

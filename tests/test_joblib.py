@@ -23,7 +23,7 @@ from fedfutures.standing.recipe import Recipe  # noqa: E402
 from fedfutures.standing.start import start_keeper  # noqa: E402
 from fedfutures_launcher.verbs.down import take_down  # noqa: E402
 
-pytestmark = [pytest.mark.host, pytest.mark.once]
+pytestmark = pytest.mark.host
 delayed, Parallel = joblib.delayed, joblib.Parallel
 
 

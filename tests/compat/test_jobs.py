@@ -13,7 +13,7 @@ import pytest
 
 from fedfutures.compat import pp
 
-pytestmark = [pytest.mark.host, pytest.mark.once]
+pytestmark = pytest.mark.host
 
 
 @pytest.fixture(scope="module")

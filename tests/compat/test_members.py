@@ -19,7 +19,7 @@ from fedfutures.standing.recipe import Recipe
 from fedfutures.standing.start import start_keeper
 from fedfutures_launcher.verbs.down import take_down
 
-pytestmark = [pytest.mark.host, pytest.mark.once]
+pytestmark = pytest.mark.host
 
 
 @pytest.fixture(autouse=True)

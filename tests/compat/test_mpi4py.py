@@ -7,7 +7,7 @@ import pytest
 from fedfutures.compat.mpi4py.futures import MPIPoolExecutor
 from fedfutures.errors import NotSupportedHere
 
-pytestmark = [pytest.mark.host, pytest.mark.once]
+pytestmark = pytest.mark.host
 
 
 @pytest.mark.parametrize("name", ["env", "wdir", "path", "globals"])

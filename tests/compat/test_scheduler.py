@@ -11,7 +11,7 @@ import pytest
 
 from fedfutures.compat.ezpool import BaseWorker, EchoWorker, JobManager
 
-pytestmark = [pytest.mark.host, pytest.mark.once]
+pytestmark = pytest.mark.host
 FIRST, SECOND = "PYRO:worker@localhost:21000", "PYRO:worker@localhost:21001"
 
 

@@ -14,7 +14,7 @@ from launching import Running, eventually, launch, python
 
 from fedfutures.standing import places
 
-pytestmark = [pytest.mark.host, pytest.mark.once]
+pytestmark = pytest.mark.host
 PROGRAMS = Path(__file__).parent / "programs"
 FIB = "{0: 0, 1: 1, 2: 1, 3: 2, 4: 3, 5: 5, 6: 8, 7: 13, 8: 21, 9: 34, 10: 55, 11: 89}"
 PRIMES = """\

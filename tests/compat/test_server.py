@@ -49,7 +49,6 @@ def test_a_bad_config_file(text: str | None, tmp_path: Path, capsys: pytest.Capt
     assert "error: " in capsys.readouterr().err
 
 
-@pytest.mark.once
 @pytest.mark.host
 def test_a_program_is_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -10,7 +10,7 @@ from lab.machines import Machine
 from lab.rootless import Rootless
 from launching import Running, python
 
-pytestmark = [pytest.mark.host, pytest.mark.once]
+pytestmark = pytest.mark.host
 HOSTS = ("tower", "rack")
 PP = """
 import os
