@@ -169,12 +169,21 @@ class Striker:
 
 
 def _is_struck(frame: FrameType | None) -> bool:
-    """Whether this is our own code, the standard library's about Futures, or called by one of these."""
+    """Whether this is our own code, the standard library's about Futures, or called by one of these.
+
+    But not a lock that the standard library's own ``wait`` waits for: ``Condition.wait`` of :mod:`threading`, struck
+    where it takes its lock again, raises RuntimeError instead of what struck it, whoever's Futures these are.
+    """
     if frame is not None and frame.f_code.co_filename == HERE and frame.f_code.co_name not in STRIKES_HERE:
         return False
+    is_lock = False
     while frame is not None:
-        if str(frame.f_globals.get("__name__")).startswith(("fedfutures.", "concurrent.futures.")):
+        name = str(frame.f_globals.get("__name__"))
+        if name.startswith("fedfutures."):
             return True
+        if name.startswith("concurrent.futures."):
+            return not is_lock
+        is_lock = is_lock or name == "threading"
         frame = frame.f_back
     return False
 
