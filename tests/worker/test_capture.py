@@ -84,8 +84,8 @@ def captured(executor: Executor) -> Any:
 
 @pytest.mark.host
 def test_a_value_and_an_error_have_what_was_printed(captured: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    assert printed(captured.submit(time.sleep, 0.5)) == (None, None), "it is not done"
     done, failed = captured.submit(say, "a"), captured.submit(fail, "b")
-    assert printed(done) == (None, None)
     assert done.result(SECONDS) == "A"
     assert printed(done) == ("out a\n", "err a")
     notes = str(failed.exception(SECONDS).__notes__)
