@@ -26,10 +26,10 @@ def address_of(text: str, usual: str) -> Address:
     return read(text, usual, (full, full.partition(".")[0]))
 
 
-def joined(address: Address, workers: int | None = None) -> Executor:
+def joined(address: Address) -> Executor:
     """Return an Executor of a standing Federation. Raises StartFailed, with the command that starts one there."""
     try:
-        return Executor(workers, join=address.word).bootup()
+        return Executor(join=address.word).bootup()
     except StartFailed as error:
         if not address.host:
             raise

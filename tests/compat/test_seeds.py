@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,21 +46,24 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
+def with_import_changed(text: str) -> str:
+    """Return a program that imports the layer instead of the other system."""
+    text = re.sub(
+        r"^from (scoop|pp|zeppy|ezpool|seppo|mpi4py\.futures) import",
+        r"from fedfutures.compat.\1 import",
+        text,
+        flags=re.M,
+    )
+    return re.sub(r"^import (scoop|pp|zeppy|ezpool|seppo)$", r"from fedfutures.compat import \1", text, flags=re.M)
+
+
 @pytest.fixture(params=["import", "as"])
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     """Return the options, for programs in `tmp_path`, where one import is changed unless `--as` says the same."""
     for program in PROGRAMS.glob("*.py"):
         text = program.read_text()
         if request.param == "import":
-            text = re.sub(
-                r"^from (scoop|pp|zeppy|ezpool|seppo|mpi4py\.futures) import",
-                r"from fedfutures.compat.\1 import",
-                text,
-                flags=re.M,
-            )
-            text = re.sub(
-                r"^import (scoop|pp|zeppy|ezpool|seppo)$", r"from fedfutures.compat import \1", text, flags=re.M
-            )
+            text = with_import_changed(text)
         (tmp_path / program.name).write_text(text)
     return ["--as"] if request.param == "as" else []
 
@@ -92,12 +94,8 @@ def test_one_program_in_three_modes(way: list[str], mode: str, tmp_path: Path) -
 
 
 def test_a_program_with_its_import_changed_needs_no_launcher(tmp_path: Path) -> None:
-    for system, program in (("pp", "pp_primes.py"), ("ezpool", "ezpool_quick.py")):
-        text = (PROGRAMS / program).read_text()
-        text = text.replace(f"import {system}\n", f"from fedfutures.compat import {system}\n")
-        (tmp_path / program).write_text(
-            text.replace(f"from {system} import", f"from fedfutures.compat.{system} import")
-        )
+    for program in ("pp_primes.py", "ezpool_quick.py"):
+        (tmp_path / program).write_text(with_import_changed((PROGRAMS / program).read_text()))
         ended = python(program, cwd=tmp_path)
         assert ended.code == 0, ended.err
         lines = ended.out.splitlines()
@@ -136,10 +134,7 @@ def test_two_servers_of_seppo(way: list[str], servers: list[Running], tmp_path: 
 
 def test_without_a_server_seppo_says_how_to_start_one(tmp_path: Path) -> None:
     for name in ("seppo_simple.py", "example_module.py"):
-        shutil.copy(PROGRAMS / name, tmp_path)
-    (tmp_path / "seppo_simple.py").write_text(
-        (PROGRAMS / "seppo_simple.py").read_text().replace("import seppo\n", "from fedfutures.compat import seppo\n")
-    )
+        (tmp_path / name).write_text(with_import_changed((PROGRAMS / name).read_text()))
     ended = python("seppo_simple.py", cwd=tmp_path)
     assert ended.code == 1
     assert (

@@ -67,8 +67,6 @@ class MPIPoolExecutor(Executor):
 
 
 def _chosen(chunksize: int) -> int | None:
-    if chunksize < 1:
-        raise ValueError("chunksize must be >= 1.")
     return None if chunksize == 1 else chunksize
 
 
