@@ -153,9 +153,15 @@ def test_the_help_and_the_verbs_say_what_can_be_typed(here: Path) -> None:
 
 
 def our_options() -> set[str]:
-    """Return what the parser of a run, those of the verbs and those of our tools know."""
+    """Return what the parser of a run, those of the verbs, those of our tools and pytest know."""
     found = set()
-    for command in ("fedfutures", *(f"fedfutures {verb}" for verb in VERBS), "fedfutures.simulation", "tests.lab"):
+    for command in (
+        "fedfutures",
+        *(f"fedfutures {verb}" for verb in VERBS),
+        "fedfutures.simulation",
+        "tests.lab",
+        "pytest",
+    ):
         module, *verb = command.split()
         done = subprocess.run(
             [sys.executable, "-m", module, *verb, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=30
