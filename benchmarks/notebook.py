@@ -65,16 +65,21 @@ class Kernel:
         raise AssertionError(f"the cell does not end: {cell}; it has printed {printed}")
 
 
-@contextlib.contextmanager
-def kernel() -> Iterator[Kernel]:
-    """Start a kernel by this interpreter, whichever are installed for the user; end it."""
+def manager_of_kernel(kind: str = "KernelManager") -> Any:
+    """Return what starts a kernel by this interpreter, whichever are installed for the user."""
+    from jupyter_client import manager  # type: ignore[import-not-found]
     from jupyter_client.kernelspec import KernelSpec  # type: ignore[import-not-found]
-    from jupyter_client.manager import KernelManager  # type: ignore[import-not-found]
 
-    class Manager(KernelManager):  # type: ignore[misc]
+    class Manager(getattr(manager, kind)):  # type: ignore[misc]
         kernel_spec = KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
 
-    manager = Manager()
+    return Manager()
+
+
+@contextlib.contextmanager
+def kernel() -> Iterator[Kernel]:
+    """Start a kernel; end it."""
+    manager = manager_of_kernel()
     manager.start_kernel()
     try:
         made = Kernel(manager)

@@ -269,6 +269,12 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         count = self._node.size
         return f"<{kind} {count} Worker{'s' * (count != 1)} of the Federation that runs this program{end}>"
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the hosts, their Workers, and how many of these run something."""
+        from .html import table_of
+
+        return table_of(repr(self), None if self._shutdown else self._node)
+
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:

@@ -81,15 +81,21 @@ def statistics(timeout: float = TIMEOUT_SECONDS) -> dict[str, dict[str, Any] | N
     deadline = time.monotonic() + timeout
     found: dict[str, dict[str, Any] | None] = {}
     for node in [current.node] if current.node is not None else list(current.origins):
-        found[node.name] = node.submissions.statistics()
-        answers, complete = node.submissions.ask("statistics", "", 0, max(0.0, deadline - time.monotonic()))
-        for name, report in answers:
-            key = name if name not in found or name == node.name else f"{name} of {node.name}"
-            if name != node.name:
-                said = _unpacked(report) if report else None
-                found[key] = said if said is None or isinstance(said, dict) else {"unreadable": report[:100].hex()}
-        if not answers and not complete:
-            found[f"the Broker of {node.name}"] = None
+        for name, report in statistics_of(node, max(0.0, deadline - time.monotonic())).items():
+            found[name if name not in found else f"{name} of {node.name}"] = report
+    return found
+
+
+def statistics_of(node: Any, timeout: float) -> dict[str, dict[str, Any] | None]:
+    """Return the same for the Federation of one node of this process."""
+    found: dict[str, dict[str, Any] | None] = {node.name: node.submissions.statistics()}
+    answers, complete = node.submissions.ask("statistics", "", 0, timeout)
+    for name, report in answers:
+        if name != node.name:
+            said = _unpacked(report) if report else None
+            found[name] = said if said is None or isinstance(said, dict) else {"unreadable": report[:100].hex()}
+    if not answers and not complete:
+        found[f"the Broker of {node.name}"] = None
     return found
 
 

@@ -24,6 +24,17 @@ _maps: weakref.WeakSet[Any] = weakref.WeakSet()
 """What feeds the maps that the cell has begun."""
 
 
+def shell_here() -> Any:
+    """Return the shell of IPython in this process; None if there is none."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return None if get_ipython is None else get_ipython()
+
+
+def is_here() -> bool:
+    """Whether this process runs the cells of a notebook, and no terminal."""
+    return getattr(shell_here(), "kernel", None) is not None
+
+
 class CellNumbers:
     """The numbers of a node's Futures; those that the main thread has drawn in this cell are remembered, as ranges."""
 
@@ -57,8 +68,7 @@ class CellNumbers:
 
 def attend(origin: Any) -> None:
     """Watch the cells of IPython, if this process has such; the one that runs has begun to use this node."""
-    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
-    shell = None if get_ipython is None else get_ipython()
+    shell = shell_here()
     if shell is None:
         return
     origin.submissions.draw_numbers_by(CellNumbers(origin.submissions.numbers))

@@ -1,9 +1,10 @@
 """``progress=True``: how many items of a map are done, with rate and remaining time, on standard error.
 
 Done is what has been computed, delivered or not: the first item of an ordered map may be the slowest. A thread looks
-every now and then, so something is shown while nothing is delivered. On a terminal that is a bar: tqdm's where that is
-installed, else one of our own. Elsewhere, in the log of a batch job say, it is lines, the first after a second, the
-next ones at intervals that grow with the time that has passed: some forty in two hours.
+every now and then, so something is shown while nothing is delivered. On a terminal and in a notebook that is a bar:
+tqdm's where that is installed, in a notebook with ipywidgets a widget of it, else one of our own. Elsewhere, in the log
+of a batch job say, it is lines, the first after a second, the next ones at intervals that grow with the time that has
+passed: some forty in two hours.
 
 Where calls run in the process itself, and in a Future, no thread looks, and what was delivered counts.
 """
@@ -11,6 +12,7 @@ Where calls run in the process itself, and in a Future, no thread looks, and wha
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import shutil
 import sys
 import threading
@@ -18,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from . import printing
+from . import notebook, printing
 
 FIRST_LINE_SECONDS = 1.0
 LINE_EVERY_SECONDS = 5.0
@@ -75,10 +77,14 @@ def _watched(results: Iterable[Any], total: int | None, done: Callable[[], int])
 
 
 def _display(total: int | None) -> LogLines:
-    if sys.stderr is None or not sys.stderr.isatty():
+    in_notebook = notebook.is_here()
+    if not in_notebook and (sys.stderr is None or not sys.stderr.isatty()):
         return LogLines(total)
     try:
-        from tqdm import tqdm
+        if in_notebook and importlib.util.find_spec("ipywidgets") is not None:
+            from tqdm.notebook import tqdm
+        else:
+            from tqdm import tqdm
     except ImportError:
         return Bar(total)
     return Tqdm(total, tqdm)
