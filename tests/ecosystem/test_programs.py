@@ -36,12 +36,15 @@ class Program:
 
 
 ALL = [
+    Program("adaptive_learners", "adaptive"),
     Program("dask_graphs", "dask"),
     Program("deap_genetic", "deap"),
     Program("deap_swarm", "deap"),
     Program("deap_trees", "deap"),
     Program("emcee_walkers", "emcee"),
     Program("joblib_parallel", "joblib"),
+    Program("nevergrad_search", "nevergrad"),
+    Program("optuna_study", "optuna"),
     Program("pandas_groups", "pandas"),
     Program("pymoo_front", "pymoo"),
     Program("scipy_workers", "scipy"),
