@@ -47,6 +47,8 @@ def run_portion(suite: Suite, numbers: dict[str, int], portion: Portion) -> Port
         _process = None
     if _process is None:
         _process = SuiteProcess(suite.run)
+        if current.node is not None:
+            current.node.at_end.append(_process.kill)
     if current.name not in numbers:  # the process loads pytest meanwhile
         return PortionResults(current.name, [], needs_number=True)
     account = _process.run_portion(suite, numbers[current.name], portion)
@@ -88,7 +90,8 @@ class SuiteProcess:
         """End it at once."""
         self._process.kill()
         self._process.wait()
-        self._connection.close()
+        if not self._connection.closed:
+            self._connection.close()
 
     def run_portion(self, suite: Suite, number: int, portion: Portion) -> PortionResults:
         """Run tests one after the other, until one ends the process; return how they went."""
