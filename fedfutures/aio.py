@@ -21,11 +21,15 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from . import futures
+from .worker.future import Future
 
 __all__ = ["AsyncSubmitter", "map", "over", "submit"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 WINDOW = 1000
 """So many calls of a map are under way at once, unless it says another number."""
@@ -37,12 +41,12 @@ class AsyncSubmitter:
     def __init__(self, caller: Any) -> None:
         self._caller = caller
 
-    async def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    async def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return ``fn(*args, **kwargs)``, called in a Worker. If the task is cancelled, the call ends there.
 
         Raises what `fn` raises, and ``TypeError`` for a coroutine function, which has no event loop in a Worker.
         """
-        future = self._caller.submit(_plain(fn), *args, **kwargs)
+        future: Future[T] = self._caller.submit(_plain(fn), *args, **kwargs)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
@@ -50,9 +54,9 @@ class AsyncSubmitter:
             raise
 
     async def map(
-        self, fn: Callable[..., Any], *iterables: Iterable[Any], buffersize: int = WINDOW, unordered: bool = False,
+        self, fn: Callable[..., T], *iterables: Iterable[Any], buffersize: int = WINDOW, unordered: bool = False,
         return_exceptions: bool = False,
-    ) -> AsyncIterator[Any]:  # fmt: skip
+    ) -> AsyncIterator[T]:  # fmt: skip
         """Yield ``fn(*items)`` over one or several iterables, in order, or as they are done.
 
         Each item is a call of its own, so items should take a millisecond or more. At most `buffersize` calls are under
@@ -86,7 +90,7 @@ class AsyncSubmitter:
                 if error is None:
                     yield result
                 elif return_exceptions:
-                    yield error
+                    yield error  # type: ignore[misc]  # wanted
                 else:
                     raise error
                 fill()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from multiprocessing import TimeoutError
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..worker import current
 from .caller import starred
@@ -22,19 +22,22 @@ from .waiting import wait
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+S = TypeVar("S")
+T = TypeVar("T")
+
 CLOSED = "Pool not running"
 """What is raised by a Pool that was closed, as the standard library says it."""
 _END = object()
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
-class AsyncResult:
+class AsyncResult(Generic[T]):
     """The result of a call that was made by ``apply_async``, or of the calls of ``map_async`` and ``starmap_async``."""
 
-    def __init__(self, future: concurrent.futures.Future[Any]) -> None:
+    def __init__(self, future: concurrent.futures.Future[T]) -> None:
         self._future = future
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None = None) -> T:
         """Return the result, or raise what the call has raised; ``multiprocessing.TimeoutError`` after `timeout` s."""
         if not self.ready():
             self.wait(timeout)
@@ -64,7 +67,7 @@ class _Raised:
         self.error = error
 
 
-class ItemIterator:
+class ItemIterator(Generic[T]):
     """The results of ``imap``: an item that has raised does so in its turn, and the next one follows."""
 
     def __init__(self, results: Iterator[Any]) -> None:
@@ -74,10 +77,10 @@ class ItemIterator:
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> T:
         return self.next()
 
-    def next(self, timeout: float | None = None) -> Any:
+    def next(self, timeout: float | None = None) -> T:
         """Return the next result; raise ``multiprocessing.TimeoutError`` after `timeout` seconds without one."""
         if self._queue is None and timeout is not None:
             self._queue = SimpleQueue()
@@ -95,7 +98,8 @@ class ItemIterator:
             raise StopIteration
         if type(found) is _Raised:
             raise found.error
-        return found
+        result: T = found
+        return result
 
     def _read(self, queue: SimpleQueue[Any]) -> None:
         try:
@@ -149,15 +153,15 @@ class Pool:
 
     # -- one call ----------------------------------------------------------------------------------------------------
 
-    def apply(self, func: Callable[..., Any], args: Iterable[Any] = (), kwds: Mapping[str, Any] = _NONE) -> Any:
+    def apply(self, func: Callable[..., T], args: Iterable[Any] = (), kwds: Mapping[str, Any] = _NONE) -> T:
         """Return ``func(*args, **kwds)``, called in a Worker."""
         return self.apply_async(func, args, kwds).get()
 
     def apply_async(
-        self, func: Callable[..., Any], args: Iterable[Any] = (), kwds: Mapping[str, Any] = _NONE,
-        callback: Callable[[Any], object] | None = None,
+        self, func: Callable[..., T], args: Iterable[Any] = (), kwds: Mapping[str, Any] = _NONE,
+        callback: Callable[[T], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> AsyncResult:  # fmt: skip
+    ) -> AsyncResult[T]:  # fmt: skip
         """Call ``func(*args, **kwds)`` in a Worker; one of the callbacks hears of the end, in another thread."""
         self._check()
         future = self._executor.options().submit(func, *args, **kwds)
@@ -165,43 +169,43 @@ class Pool:
 
     # -- many calls --------------------------------------------------------------------------------------------------
 
-    def map(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None = None) -> list[Any]:
+    def map(self, func: Callable[[S], T], iterable: Iterable[S], chunksize: int | None = None) -> list[T]:
         """Return ``[func(item) for item in iterable]``; raise the first error when all calls are done."""
         return self._begun(func, iterable, chunksize)()
 
     def starmap(
-        self, func: Callable[..., Any], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
-    ) -> list[Any]:  # fmt: skip
+        self, func: Callable[..., T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
+    ) -> list[T]:  # fmt: skip
         """Return ``[func(*item) for item in iterable]``."""
         return self._begun(starred(func), iterable, chunksize)()
 
     def map_async(
-        self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int | None = None,
-        callback: Callable[[list[Any]], object] | None = None,
+        self, func: Callable[[S], T], iterable: Iterable[S], chunksize: int | None = None,
+        callback: Callable[[list[T]], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> AsyncResult:  # fmt: skip
+    ) -> AsyncResult[list[T]]:  # fmt: skip
         """Begin what :meth:`map` does; a callback hears of the list, the other one of the first error."""
         return self._collected(self._begun(func, iterable, chunksize), callback, error_callback)
 
     def starmap_async(
-        self, func: Callable[..., Any], iterable: Iterable[Iterable[Any]], chunksize: int | None = None,
-        callback: Callable[[list[Any]], object] | None = None,
+        self, func: Callable[..., T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None,
+        callback: Callable[[list[T]], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> AsyncResult:  # fmt: skip
+    ) -> AsyncResult[list[T]]:  # fmt: skip
         """Begin what :meth:`starmap` does."""
         return self._collected(self._begun(starred(func), iterable, chunksize), callback, error_callback)
 
-    def imap(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1) -> ItemIterator:
+    def imap(self, func: Callable[[S], T], iterable: Iterable[S], chunksize: int = 1) -> ItemIterator[T]:
         """Return an iterator of ``func(item)``, in order; the input is read as results are."""
         return self._items(func, iterable, chunksize, unordered=False)
 
-    def imap_unordered(self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int = 1) -> ItemIterator:
+    def imap_unordered(self, func: Callable[[S], T], iterable: Iterable[S], chunksize: int = 1) -> ItemIterator[T]:
         """Return an iterator of ``func(item)``, as they are done."""
         return self._items(func, iterable, chunksize, unordered=True)
 
     def _items(
         self, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int, *, unordered: bool
-    ) -> ItemIterator:  # fmt: skip
+    ) -> ItemIterator[Any]:  # fmt: skip
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize:n}")
         size = None if chunksize == 1 else chunksize  # 1 is their default: ours is as good, and faster
@@ -236,7 +240,7 @@ class Pool:
     def _collected(
         self, whole: Callable[[], list[Any]], callback: Callable[[list[Any]], object] | None,
         error_callback: Callable[[BaseException], object] | None,
-    ) -> AsyncResult:  # fmt: skip
+    ) -> AsyncResult[Any]:  # fmt: skip
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         future.set_running_or_notify_cancel()
         result = AsyncResult(_told(future, callback, error_callback))

@@ -51,11 +51,11 @@ def run_portion(suite: Suite, numbers: dict[str, int], portion: Portion) -> Port
             current.node.at_end.append(_process.kill)
     if current.name not in numbers:  # the process loads pytest meanwhile
         return PortionResults(current.name, [], needs_number=True)
-    account = _process.run_portion(suite, numbers[current.name], portion)
-    if any(isinstance(result, Exit) for result in account.results):  # its session ends
-        last = end_suite(suite)
-        account = account._replace(trouble=last.trouble, last=last.last)
-    return account
+    found = _process.run_portion(suite, numbers[current.name], portion)
+    if any(isinstance(result, Exit) for result in found.results):  # its session ends
+        end = end_suite(suite)
+        found = found._replace(trouble=end.trouble, last=end.last)
+    return found
 
 
 def end_suite(suite: Suite) -> PortionResults:
@@ -95,9 +95,9 @@ class SuiteProcess:
 
     def run_portion(self, suite: Suite, number: int, portion: Portion) -> PortionResults:
         """Run tests one after the other, until one ends the process; return how they went."""
-        begun_at = time.monotonic()
         results: list[Result] = []
         trouble = self._begin(suite, number)
+        begun_at = time.monotonic()
         if not trouble and portion.tests:
             self._send((portion.tests, portion.following, portion.ends_at_failure, LONG_PORTION_SECONDS))
             trouble = self._hear(suite, results)

@@ -77,27 +77,27 @@ class SuiteRun:
     def _take(self, future: concurrent.futures.Future[PortionResults], lane: int, places: range) -> None:
         """Note what became of a portion."""
         try:
-            account = future.result()
+            found = future.result()
         except FutureLost as error:
             if len(places) > 1:
                 self._lanes.give_back_alone(places)
             else:
                 self._results[places.start] = f"the Worker was lost in this test: {error}"
             return
-        if account.needs_number:
-            self._numbers.give(account.worker)
+        if found.needs_number:
+            self._numbers.give(found.worker)
             self._give(lane, places)
             return
-        if account.last is not None:
-            self._hear_last(account, is_cut_off=True)
-        elif account.trouble:
-            raise self._session.Interrupted(f"Worker {account.worker}: {account.trouble}")
-        count = len(account.results)
-        for place, sent in zip(places, account.results):
-            result = self._results[place] = opened(sent, account.worker)
+        if found.last is not None:
+            self._hear_last(found, is_cut_off=True)
+        elif found.trouble:
+            raise self._session.Interrupted(f"Worker {found.worker}: {found.trouble}")
+        count = len(found.results)
+        for place, sent in zip(places, found.results):
+            result = self._results[place] = opened(sent, found.worker)
             if isinstance(result, Exit) or (self._config.option.maxfail == 1 and has_failed(result)):
                 self._last = min(self._last, place + 1)
-        self._lanes.note(count, account.seconds)
+        self._lanes.note(count, found.seconds)
         self._lanes.give_back(lane, places[count:])
 
     # -- reports -----------------------------------------------------------------------------------------------------
@@ -155,13 +155,13 @@ class SuiteRun:
                     left.discard(future.result().worker)
                     self._hear_last(future.result(), is_cut_off=self._reported < len(self._tests))
 
-    def _hear_last(self, account: PortionResults, *, is_cut_off: bool) -> None:
-        if account.trouble and (reporter := self._config.pluginmanager.getplugin("terminalreporter")) is not None:
-            reporter.write_line(f"fedfutures: Worker {account.worker}: {account.trouble}", yellow=True)
-        if account.last is not None:
-            said, output = pickle.loads(account.last)
+    def _hear_last(self, found: PortionResults, *, is_cut_off: bool) -> None:
+        if found.trouble and (reporter := self._config.pluginmanager.getplugin("terminalreporter")) is not None:
+            reporter.write_line(f"fedfutures: Worker {found.worker}: {found.trouble}", yellow=True)
+        if found.last is not None:
+            said, output = pickle.loads(found.last)
             if not is_cut_off:  # as in one process
                 self._replay(said, self._config.hook)
             if hasattr(self._config.hook, "pytest_testnodedown"):
-                name = f"gw{self._numbers.all()[account.worker]}"
+                name = f"gw{self._numbers.all()[found.worker]}"
                 self._config.hook.pytest_testnodedown(node=SuiteNode(self._config, name, output), error=None)

@@ -110,7 +110,8 @@ class SuiteSession:
                 self._send("ran", self._missing(test))
             else:
                 self._leave(session, item)
-                self._promised = items.get(after) or next(iter(items.values()))
+                following_item = items.get(after) or next(iter(items.values()))
+                self._promised = following_item if following_item is not item else None
                 self._last = item
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._promised)
                 if session.shouldstop:

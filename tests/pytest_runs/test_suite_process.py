@@ -69,7 +69,7 @@ def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
     shared.set(**{stop_of(tmp_path.name): None})
 
 
-def portion(*names: str, following: str = "", **more: Any) -> Portion:
+def portion(*names: str, following: str = "test_it.py::test_half", **more: Any) -> Portion:
     return Portion([f"test_it.py::{name}" for name in names], following, **more)
 
 
@@ -99,6 +99,14 @@ def test_fixtures_stay_until_another_test_does_not_need_them(suite: Suite) -> No
     assert printed(first.results[0]).split()[-1] == printed(second.results[0]).split()[-1]  # one process
 
 
+def test_the_only_test_of_a_suite_ends_all_fixtures(suite: Suite) -> None:
+    found = run_portion(
+        suite._replace(arguments=["-q", "test_it.py::test_a"]), NUMBERS, portion("test_a", following="")
+    )
+    assert outcomes(found.results) == [["passed", "passed", "failed"]]
+    assert "the session ends badly" in str(pickle.loads(found.results[0])[-1][1]["longrepr"])
+
+
 def test_what_ends_late_is_an_error_of_the_test_before(suite: Suite) -> None:
     run_portion(suite, NUMBERS, portion("test_a", following="test_it.py::test_b"))
     other = run_portion(suite, NUMBERS, Portion(["test_other.py::test_c"], "test_it.py::test_a"))
@@ -117,8 +125,8 @@ def test_what_ends_late_is_an_error_of_the_test_before(suite: Suite) -> None:
     ("test_leaves_a_child", "ended with code 4"),
 ])  # fmt: skip
 def test_another_process_goes_on_where_one_has_died(suite: Suite, test: str, how: str) -> None:
-    account = run_portion(suite, NUMBERS, portion("test_b", test, "test_a"))
-    assert outcomes(account.results) == [["passed"] * 3, f"the pytest process {how} in this test"]
+    found = run_portion(suite, NUMBERS, portion("test_b", test, "test_a"))
+    assert outcomes(found.results) == [["passed"] * 3, f"the pytest process {how} in this test"]
     assert outcomes(run_portion(suite, NUMBERS, portion("test_a")).results) == [["passed"] * 3]
 
 
@@ -126,10 +134,10 @@ def test_another_process_goes_on_where_one_has_died(suite: Suite, test: str, how
     ("test_exits", Exit("enough", 7, False)), ("test_interrupts", Exit("", None, True)),
 ])  # fmt: skip
 def test_a_test_may_end_the_run(suite: Suite, test: str, exit: Exit) -> None:
-    account = run_portion(suite, NUMBERS, portion("test_a", test, "test_b"))
-    assert outcomes(account.results) == [["passed"] * 3, exit]
-    assert account.last is not None
-    assert not account.trouble
+    found = run_portion(suite, NUMBERS, portion("test_a", test, "test_b"))
+    assert outcomes(found.results) == [["passed"] * 3, exit]
+    assert found.last is not None
+    assert not found.trouble
     assert end_suite(suite).last is None
 
 
