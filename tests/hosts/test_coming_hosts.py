@@ -133,7 +133,7 @@ def test_a_program_of_another_machine_joins(login: Login) -> None:
     assert (ended.code, "write [user@]host:NAME" in ended.err) == (2, True), ended.err
     assert login.run("up", "lab", "-n", "2", "-q", "--grace", "3").end().code == 0
     here = status_of("lab").host
-    joined, beside = login.run(*far, "500"), login.run("--join", "lab", login.program, "300")
+    joined, beside = login.run(*far, "500"), login.run("--join", "lab", login.program, "1500")
     coming = login.come("-n", "2")
     assert joined.process.stdout is not None
     assert joined.process.stdout.readline() == "begun\n"
@@ -141,7 +141,7 @@ def test_a_program_of_another_machine_joins(login: Login) -> None:
     os.kill(status_of("lab").pid, signal.SIGKILL)
     ended = beside.end()
     assert ended.code == 0, ended.err
-    assert ended.out.startswith(f"begun\n300 {here}")
+    assert ended.out.startswith(f"begun\n1500 {here}")
     ended = joined.end()
     assert (ended.code, ended.out) == (0, f"500 {here} {here}-2\n"), ended.err
     ended = login.python(EXECUTOR)
