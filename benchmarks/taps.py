@@ -11,7 +11,7 @@ applications of few dependencies are written anew here, from their descriptions:
   time than it may, kills its Worker, or the parent process of that.
 
 Each runs on two Workers, in a process of its own. Of failures, the table says how many of the other Futures have a
-right value, and what the faulty ones have; "hangs": not all were done after a minute.
+right value, and what the faulty ones have; "hangs": not all were done after half a minute.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from typing import Any
 import numpy
 
 WORKERS = 2
-SECONDS = 60.0
+SECONDS = 30.0
 TIMES = 3
 SAYS = "measured: "
 FAULTY_EVERY = 10
