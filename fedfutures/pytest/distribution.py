@@ -47,13 +47,11 @@ class Distribution:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
         """Start the Workers; those of this machine begin to collect."""
-        if self._hosts is not None:
-            try:
-                self._executor = Executor(self._workers, hosts=self._hosts)
-            except StartFailed as error:
-                raise pytest.UsageError(str(error)) from None
-        else:
-            self._executor = Executor(self._workers or processors())
+        try:
+            self._executor = Executor(self._workers, hosts=self._hosts)
+        except StartFailed as error:
+            raise pytest.UsageError(str(error)) from None
+        if self._hosts is None:
             self._suite = self._described(self._executor)
             threading.Thread(target=self._prepare, args=(self._executor, self._suite), daemon=True).start()
 
