@@ -32,7 +32,7 @@ ECOSYSTEM_VENV := .venvs/ecosystem
 # Its functions reach their test module, and through that all others which are loaded: that takes a minute more.
 ALONE := tests/faults/test_objects.py
 
-.PHONY: demo test suite ecosystem ecosystem-small pure hosts batch gate soak lint docs bench clean system-packages
+.PHONY: $(VENV)/compiled $(ECOSYSTEM_VENV)/compiled demo test suite ecosystem ecosystem-small pure hosts batch gate soak lint docs bench clean system-packages
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
 .PRECIOUS: %/pyvenv.cfg
@@ -42,30 +42,30 @@ ALONE := tests/faults/test_objects.py
 demo: $(VENV)/progress.stamp
 	$(BIN)/python -m fedfutures docs/examples/mandelbrot.py $(DEMO)
 
-test: lint system-packages
+test: lint system-packages $(VENV)/compiled
 	$(BIN)/python -m pytest -m "not host" --cov
 	$(BIN)/python -m pytest -m host
 	@echo "Left out: jobs of real batch systems, which take root and Debian's packages: make batch"
 
-suite: $(VENV)/suite.stamp system-packages
+suite: $(VENV)/suite.stamp system-packages $(VENV)/compiled
 	$(BIN)/python -m pytest -m "not once" --ignore $(ALONE)
 	$(BIN)/python -m pytest -m "not once" $(ALONE)
 
 # An environment of its own: these libraries have many requirements, and none of them is one of ours.
-ecosystem: $(ECOSYSTEM_VENV)/requirements-large.stamp
+ecosystem: $(ECOSYSTEM_VENV)/requirements-large.stamp $(ECOSYSTEM_VENV)/compiled
 	FEDFUTURES_REQUIRE_ECOSYSTEM=all $(ECOSYSTEM_VENV)/bin/python -m pytest tests/ecosystem
 
-ecosystem-small: $(ECOSYSTEM_VENV)/requirements.stamp
+ecosystem-small: $(ECOSYSTEM_VENV)/requirements.stamp $(ECOSYSTEM_VENV)/compiled
 	FEDFUTURES_REQUIRE_ECOSYSTEM=small $(ECOSYSTEM_VENV)/bin/python -m pytest tests/ecosystem
 
-pure: $(VENV)/test.stamp
+pure: $(VENV)/test.stamp $(VENV)/compiled
 	$(BIN)/python -m pytest -m "not host"
 
-hosts: $(VENV)/test.stamp system-packages
+hosts: $(VENV)/test.stamp system-packages $(VENV)/compiled
 	$(BIN)/python -m pytest -m host --ignore $(ALONE)
 	$(BIN)/python -m pytest -m host $(ALONE)
 
-batch: $(VENV)/test.stamp system-packages
+batch: $(VENV)/test.stamp system-packages $(VENV)/compiled
 	$(BIN)/python -m pytest -m batch
 
 gate: $(VENV)/test.stamp
@@ -116,6 +116,11 @@ $(BENCH_VENV)/installed.stamp: $(BENCH_VENV)/pyvenv.cfg setup.cfg pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "No Python >= 3.10 with venv found; set PYTHON" \
 		"(on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv $(@D)
+
+# Where no bytecode is to be written (PYTHONDONTWRITEBYTECODE, in containers), each start of Python would compile all
+# modules again. That is half of what a test with processes takes.
+$(VENV)/compiled $(ECOSYSTEM_VENV)/compiled: %/compiled: %/pyvenv.cfg
+	$*/bin/python -m compileall -q fedfutures launcher
 
 # Tests that need one of these skip themselves; say so before, not only in pytest's summary.
 system-packages:

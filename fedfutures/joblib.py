@@ -224,8 +224,11 @@ def kept_executor(count: int | None, options: dict[str, Any]) -> Executor:
 def _forget(executor: Executor | None) -> None:
     """Keep one no longer that has lost its Workers: the next call starts others."""
     with _lock:
-        for key in [key for key, kept in _kept.items() if kept is executor]:
+        keys = [key for key, kept in _kept.items() if kept is executor]
+        for key in keys:
             del _kept[key]
+    if executor is not None and keys:
+        executor.shutdown(wait=False)
 
 
 def _shown(value: Any) -> str:

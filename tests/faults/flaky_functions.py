@@ -49,7 +49,7 @@ def draws(path: str, failures: int) -> float:
 def family(directory: str) -> tuple[list[Any], float]:
     """Children that raise at first; others run meanwhile, also in one Worker."""
     began = time.monotonic()
-    patient = futures.options(retries=Retries(2, delay=0.3))
+    patient = futures.options(retries=Retries(2, delay=2.0))
     children = [patient.submit(flaky, f"{directory}/child{number}", 1, number) for number in range(3)]
     inside = children[0].result()
     return [inside, *(child.result() for child in children[1:])], time.monotonic() - began

@@ -135,7 +135,7 @@ def test_what_was_said_not_to_be_cancelled_is_not_cancelled_later(stage: Stage) 
 
 def test_what_a_stopped_worker_has_not_started_can_be_cancelled(stage: Stage, tmp_path: Path) -> None:
     paths = [str(tmp_path / str(number)) for number in range(3)]
-    running = [stage.submit(run_long, path, 0.1) for path in paths]
+    running = [stage.submit(run_long, path, 2.0) for path in paths]
     pids = [first_pid(path) for path in paths]
     behind = [stage.submit(tasks.square, number) for number in range(30)]
     for pid in pids:

@@ -106,10 +106,10 @@ def test_of_many_half_are_late_and_the_others_are_right() -> None:
     ended: list[WorkerEnded] = []
     executor, _ = overheard(lambda frame: ended.append(frame) if isinstance(frame, WorkerEnded) else None)
     dice = random.Random(7)
-    naps = [60.0 if index % 2 else dice.uniform(0.0, 0.002) for index in range(60)]
+    naps = [60.0 if index % 2 else dice.uniform(0.0, 0.002) for index in range(40)]
     dice.shuffle(naps)
     with executor:
-        limited = executor.options(time_limit=0.1)
+        limited = executor.options(time_limit=0.4)
         found = [(seconds, limited.submit(late.nap, seconds)) for seconds in naps]
         for seconds, future in found:
             if seconds == 60.0:

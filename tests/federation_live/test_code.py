@@ -133,14 +133,14 @@ FILES = {
 
         def optional():
             found = []
-            for _ in range(3):
+            for _ in range(21):
                 began = time.perf_counter()
                 try:
                     import perhaps
                 except ImportError:
                     pass
                 found.append(time.perf_counter() - began)
-            return importlib.util.find_spec("perhaps") is None, max(found[1:])
+            return importlib.util.find_spec("perhaps") is None, sorted(found[1:])[10]
 
         def thread():
             found = []

@@ -54,8 +54,8 @@ def test_one_that_waits_runs_and_is_done(executor: Executor, tmp_path: Path) -> 
     assert "not known to be running" in waiting
     assert "waits in the queue of this node, priority 0, with" in waiting
     began = time.monotonic()
-    where = explain(running[0])
-    assert time.monotonic() - began < 1.5
+    where = explain(running[0], LIMIT)
+    assert time.monotonic() - began < LIMIT, "it waits for no more than the answers"
     assert "given to the Broker" in where
     assert where.count("\n") >= 2
     worker = where.rpartition("with Worker ")[2].partition(",")[0]
@@ -71,7 +71,7 @@ def test_one_that_waits_runs_and_is_done(executor: Executor, tmp_path: Path) -> 
 @pytest.mark.host
 def test_every_machine_is_counted(executor: Executor) -> None:
     workers = {executor.submit(ordered.hold, os.devnull).result(LIMIT) for _ in range(20)}
-    found = statistics()
+    found = statistics(LIMIT)
     assert workers <= set(found)
     assert None not in found.values()
     assert sum(name.startswith("origin") for name in found) == 1
@@ -96,7 +96,7 @@ def test_a_worker_that_does_not_answer_is_named() -> None:
         try:
             began = time.monotonic()
             found = statistics(0.5)
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < LIMIT / 2
         finally:
             os.kill(pid, signal.SIGCONT)
         assert sum(counts is None for counts in found.values()) == 1

@@ -9,9 +9,20 @@ import order_functions as ordered
 import pytest
 from launching import eventually
 
-from fedfutures import Executor, futures
+from fedfutures import Executor, Future, futures
 
 LIMIT = 20.0
+MANY = 1000
+"""Futures of a hundredth of a second each: what is urgent is done long before the half of them, on any machine."""
+
+
+def assert_most_wait(low: list[Future]) -> None:
+    """Most of these were overtaken; the rest of them is cancelled, as nobody wants to wait for it."""
+    waiting = sum(not future.done() for future in low)
+    for future in reversed(low):
+        future.cancel()
+    assert waiting > MANY / 2
+    futures.wait(low, LIMIT)
 
 
 # -- with Workers ----------------------------------------------------------------------------------------------------
@@ -25,16 +36,11 @@ def test_a_keyword_that_is_the_callables(executor: Executor) -> None:
 
 @pytest.mark.host
 def test_a_high_priority_overtakes_a_backlog(executor: Executor) -> None:
-    began = time.monotonic()
-    low = [executor.submit(ordered.nap, 0.005) for _ in range(200)]
+    low = [executor.submit(ordered.nap, 0.01) for _ in range(MANY)]
     time.sleep(0.05)
     high = [executor.options(priority=1).submit(ordered.nap, 0.001) for _ in range(4)]
-    done = max(future.result(LIMIT) for future in high)
-    open_then = sum(not future.done() for future in low)
-    assert done - began < 0.3
-    assert open_then > 100, open_then
-    ends = [future.result(LIMIT) for future in low]
-    assert sum(end > done for end in ends) > 100
+    futures.wait(high, LIMIT)
+    assert_most_wait(low)
 
 
 @pytest.mark.host
@@ -55,21 +61,20 @@ def test_a_map_has_a_priority(executor: Executor) -> None:
 
 @pytest.mark.host
 def test_nested_ones_inherit(executor: Executor) -> None:
-    low = [executor.submit(ordered.nap, 0.01) for _ in range(100)]
-    time.sleep(0.03)
-    last = max(executor.options(priority=1).submit(ordered.nested_whens, 10).result(LIMIT))
-    assert sum(future.result(LIMIT) > last for future in low) > 60
+    low = [executor.submit(ordered.nap, 0.01) for _ in range(MANY)]
+    executor.options(priority=1).submit(ordered.nested_whens, 10).result(LIMIT)
+    assert_most_wait(low)
 
 
 @pytest.mark.host
 def test_a_group_has_a_priority(executor: Executor) -> None:
-    low = [executor.submit(ordered.nap, 0.005) for _ in range(200)]
+    low = [executor.submit(ordered.nap, 0.01) for _ in range(MANY)]
     group = executor.group("urgent", priority=5)
     first = group.submit(ordered.with_priority, "name", priority=1)
     last = group.submit(ordered.when)
     assert first.result(LIMIT) == ("name", 1)
-    done = last.result(LIMIT)
-    assert sum(future.result(LIMIT) > done for future in low) > 100
+    last.result(LIMIT)
+    assert_most_wait(low)
 
 
 @pytest.mark.host

@@ -50,18 +50,18 @@ def test_nothing_is_begun_that_is_known_to_be_late(tmp_path: Path, kind: str) ->
 
 def test_what_runs_at_the_end_raises_it_too_and_nothing_is_submitted_any_more() -> None:
     began = time.monotonic()
-    with Executor(2, walltime="2.5", walltime_margin=1) as executor:
+    with Executor(2, walltime="4", walltime_margin=2) as executor:
         parent = executor.submit(functions.family, 1000, 0.05)
         other = executor.submit(functions.nap, 60)
         with pytest.raises(WalltimeReached, match=r"Done: 0 Futures. 2 Futures were cut off"):
             parent.result(SECONDS)
-        assert 1.4 < time.monotonic() - began < 2.0
+        assert 1.9 < time.monotonic() - began < 4.0
         assert isinstance(other.exception(0), WalltimeReached)
         with pytest.raises(WalltimeReached):
             executor.submit(functions.nap, 0)
         with pytest.raises(WalltimeReached):
             list(executor.map(functions.nap, [0]))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 8
 
 
 def test_a_walltime_is_for_who_has_workers() -> None:
@@ -152,9 +152,9 @@ def test_an_executor_of_a_launched_program_has_its_walltime(tmp_path: Path) -> N
 
 def test_a_batch_job_says_when_it_ends(tmp_path: Path) -> None:
     write(tmp_path / "prog.py", UNREAD.format(seconds=0))
-    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_END_TIME": str(int(time.time()) + 3)}
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_END_TIME": str(int(time.time()) + 5)}
     began = time.monotonic()
-    ended = launch("-n", "1", "--walltime-margin=0.5", "prog.py", cwd=tmp_path, env=job)
+    ended = launch("-n", "1", "--walltime-margin=2.5", "prog.py", cwd=tmp_path, env=job)
     assert ended.code == 75
     assert "(SLURM_JOB_END_TIME) is over" in ended.err
-    assert time.monotonic() - began < 3.5
+    assert time.monotonic() - began < 5.0

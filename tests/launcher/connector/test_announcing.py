@@ -49,7 +49,7 @@ def test_what_is_announced_is_heard_with_its_present_size(announcement: Federati
     assert found.workers == "8"
     began = time.monotonic()
     announcement.close()
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5.0
     assert not [one for one in discovered(HERE, 1.2) if one.host == "login"], "it was taken back"
 
 

@@ -320,7 +320,7 @@ def test_closing_does_not_wait(hosts: Rootless, client: Maker) -> None:
         waiting = one.start(LoginTarget("d", "h1", jump=LoginTarget("door", "127.0.0.1", port=port)))
         began = time.monotonic()
         one.close()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
     for session in (running, flooding, connecting, waiting):
         assert session.closed
         assert session.read_fd == -1
