@@ -10,8 +10,6 @@ from effort import EXAMPLES
 from hypothesis import settings
 from lab.fixtures import grid_engine, grid_engine_cluster, one_network, rootless, slurm, slurm_cluster, two_sites
 
-from fedfutures import statistics
-
 __all__ = ["grid_engine", "grid_engine_cluster", "one_network", "rootless", "slurm", "slurm_cluster", "two_sites"]
 
 # No deadline for one example: tests run on busy machines, and bounds of time have tests of their own. Few examples:
@@ -62,13 +60,6 @@ def pytest_collection_finish() -> None:
     """Have the collector pass over what was made so far: with three thousand tests it takes half a second each time."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_federation_is_left() -> Iterator[None]:
-    """What a module has left would be counted by ``statistics()`` in the modules after it."""
-    yield
-    assert statistics() == {}, "a test has left an Executor open"
 
 
 @pytest.fixture(scope="module", autouse=True)

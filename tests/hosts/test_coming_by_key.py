@@ -39,7 +39,7 @@ class Listening:
 
     def up(self) -> str:
         """Start it; return the address that it shows."""
-        ended = self.run("up", "lab", "-n", "1", "--listen", f"127.0.0.1:{self.port}", "--grace", "2").end()
+        ended = self.run("up", "lab", "-n", "1", "--listen", f"127.0.0.1:{self.port}", "--grace", "10").end()
         assert ended.code == 0, ended.err
         (line,) = (line for line in ended.out.splitlines() if "listens: " in line)
         return line.partition("listens: ")[2]
@@ -61,7 +61,7 @@ def listening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Liste
 def test_a_host_and_a_program_come_by_key_until_it_is_revoked(listening: Listening) -> None:
     address = listening.up()
     here = status_of("lab").host
-    join = ["join", address, "-n", "2", "--allow-root", "--grace", "30"]
+    join = ["join", address, "-n", "2", "--allow-root", "--grace", "10"]
     line = listening.run_elsewhere("key").end().out.strip()
     refused = listening.run_elsewhere(*join).end()
     assert refused.code == 3
