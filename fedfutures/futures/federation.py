@@ -25,6 +25,7 @@ from ..wire.control import (
     BrokerRestarted,
     Notice,
     NoWorkersLeft,
+    RunPlanned,
     WorkerEnded,
     WorkerOutput,
 )  # fmt: skip
@@ -150,6 +151,17 @@ class Federation:
             self._fail(InitializerFailed(f"the initializer raised in Worker {frame.worker}; its traceback was printed"))
         elif self._settings.verbosity > 0:
             print(f"fedfutures: Worker {frame.worker} ended: {frame.status}; its Futures run again", file=sys.stderr)
+
+    def _on_planned(self, _: RunPlanned) -> None:
+        """Hosts have come: there are more Workers, and the settings say how many."""
+        origin = self._origin
+        if origin is None or self.is_closed:
+            return
+        with origin.driver.lock:
+            origin.submissions.resize(self.size)
+            if self._settings.hosts > 1:
+                origin.submissions.retrier.other_hosts.know(self._settings.hosts)
+        origin.driver.wake()
 
     def _on_notice(self, frame: Notice) -> None:
         print(f"fedfutures: {frame.text}", file=sys.stderr)
@@ -344,6 +356,7 @@ _HANDLERS: dict[type, Callable[[Federation, Any], None]] = {
     WorkerOutput: Federation._on_output,
     WorkerEnded: Federation._on_worker_ended,
     Notice: Federation._on_notice,
+    RunPlanned: Federation._on_planned,
     BrokerRestarted: Federation._on_broker_restarted,
     NoWorkersLeft: lambda federation, frame: federation._lose(frame.reason),
     BrokerGivenUp: Federation._on_broker_given_up,

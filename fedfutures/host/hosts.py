@@ -38,7 +38,7 @@ class Hosts:
         What starts processes on the hosts: "ssh", "srun", "qrsh", "mpiexec", "blaunch", "pbsdsh", or another command,
         which gets the host and a command line; None: ssh, and in a batch job the scheduler's own first.
     ssh_executable:
-        An OpenSSH client to use, as for Kerberos, certificates or ControlMaster; None: the ssh library paramiko.
+        An OpenSSH client to use; None: the ssh library paramiko, and ``ssh`` where a server does not let that in.
     ssh_config:
         Another ssh config file than ``~/.ssh/config``.
     host_key_policy:
@@ -46,7 +46,8 @@ class Hosts:
     tunnel:
         Put links through the ssh connections from the start, not only if a port cannot be reached.
     start_timeout:
-        The seconds within which a host must be there; None: 10, in a batch job 30.
+        The seconds for which the run waits for all hosts; None: 30 for a slow one, which comes in late where others are
+        there.
     min_hosts, require_all:
         The number of hosts that must work for the run to begin (None: 1, in a batch job all of them); whether all must.
     python, prolog, path, pythonpath, nice:
@@ -99,7 +100,7 @@ class Hosts:
     tunnel: bool = _option(False, "-e", "--tunnel", of_one=True, help="have all links go through ssh from the start")
     start_timeout: float | None = _option(
         None, "--start-timeout", login=True, between=(1, 86_400), metavar="SECONDS",
-        help="how long to wait for a host; default: 10, in a batch job 30",
+        help="wait so long for all hosts; default: 30 for a slow one, which comes in late if others are there",
     )  # fmt: skip
     min_hosts: int | None = _option(
         None, "--min-hosts", between=(1, None), metavar="N",

@@ -69,8 +69,9 @@ class Ways:
         if name not in self._clients and name == JOIN:
             self._clients[name] = JoinClient()
         if name not in self._clients:
-            seconds = self._request.start_seconds * CONNECT_SECONDS / HELLO_SECONDS
-            hosts = self._request.options
+            hosts, seconds = self._request.options, CONNECT_SECONDS
+            if self._request.scheduler is not None or hosts.start_timeout is not None:
+                seconds *= self._request.start_seconds / HELLO_SECONDS
             self._clients[name] = ssh_client(hosts, seconds) if name == SSH else CommandClient(launcher_of(name))
         return self._clients[name]
 
@@ -99,9 +100,9 @@ def client_to(place: FarPlace, hosts: Hosts, seconds: float = CONNECT_SECONDS) -
 def ssh_client(hosts: Hosts, seconds: float = CONNECT_SECONDS) -> Client:
     """Return the ssh client that is asked for; `seconds`: how long a host may take to answer."""
     if hosts.ssh_executable is None:
-        from ..ssh.paramiko_client import ParamikoClient
+        from ..ssh.default_client import DefaultClient
 
-        return ParamikoClient(hosts.ssh_config, host_key_policy=hosts.host_key_policy, seconds=seconds)
+        return DefaultClient(hosts.ssh_config, host_key_policy=hosts.host_key_policy, seconds=seconds)
     from ..ssh.openssh_client import OpenSSHClient
 
     policy = hosts.host_key_policy

@@ -31,7 +31,7 @@ from ..layout.assemble import Request
 from .life_signs import LifeSigns
 from .notes import WORKERS, Notes
 
-CONNECTOR, JOINED = f"{__package__}.main", f"{__package__}.joined"
+CONNECTOR, JOINED = f"{__package__}.launched", f"{__package__}.joined"
 WHAT = "the connector, which keeps the ssh connections,"
 START_SECONDS = 60.0
 

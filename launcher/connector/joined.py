@@ -1,13 +1,12 @@
 """The connector of a program that has joined a standing Federation: hosts come to it while the program runs.
 
-The program starts it as ``python -m fedfutures_launcher.connector.joined``. It does as that of any other program
-(:mod:`.main`), and hears from the keeper's connector which hosts there are. To one that is new, or is there again, it
-goes as to the others, and so the program has Workers there.
+The program starts it as ``python -m fedfutures_launcher.connector.joined``. It does as that of any other run
+(:mod:`.launched`), and hears from the keeper's connector which hosts there are. To one that is new, or is there again,
+it goes as to the others, and so the program has Workers there.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import select
 import time
 from typing import Any
@@ -16,17 +15,17 @@ from fedfutures.host.frame_line import FrameLine
 from fedfutures.wire import control
 
 from ..hosts.spec import spec_from
-from ..layout.assemble import Assembly, Request, request_from
+from ..layout.assemble import Request, request_from
 from .access import Ways
 from .beginning import run
-from .growing import GrowingConnector
+from .launched import LaunchedConnector
 from .watch import HostsWatch
 
 AGAIN_SECONDS = 5.0
 """How often it tries hosts that are there and that it could not reach."""
 
 
-class JoinedConnector(GrowingConnector):
+class JoinedConnector(LaunchedConnector):
     """The loop of a joined program's connector."""
 
     def __init__(self, request: Request, origin: FrameLine, poller: select.poll, ways: Ways) -> None:
@@ -90,39 +89,8 @@ class JoinedConnector(GrowingConnector):
             return workers
         return max(0, min(workers, self.request.at_most - sum(self._planned().values()) - sum(self._coming.values())))
 
-    def _planned(self) -> dict[str, int]:
-        """Return how many Workers there are on each host that has not been given up."""
-        assert self.assembly is not None
-        settings = self.assembly.settings
-        return {name: of_one.workers for name, of_one in settings.items() if not self.notes.is_gone(name)}
-
-    def _extend(self, assembly: Assembly, host: str) -> None:
-        self.assembly = assembly
-        self.host_of = {broker.name: broker.host for broker in assembly.tree.nodes.values()}
-        facts = self.notes.facts or {}
-        self.links.add(assembly.tree, {name: of_one["launcher"] for name, of_one in facts.items()})
-
-    def _admitted(self, host: str) -> None:
-        planned = self._planned()
-        self._note(f"host {host} has come, with {planned[host]} Worker{'s' * (planned[host] != 1)}", important=True)
-        assert self.assembly is not None
-        own = dataclasses.replace(self.assembly.settings[self.request.local.name], size=sum(planned.values()))
-        self.origin.send(
-            control.RunPlanned(dataclasses.asdict(own), [name for name, count in planned.items() if count])
-        )
-        self._resize(*self.assembly.settings)
-
     def _refused(self, host: str, why: str) -> None:
         self._note(f"host {host} has come and cannot be used: {why}")
-
-    def _resize(self, *hosts: str) -> None:
-        """Tell hosts how many Workers there are in all, since others have come; and as every connector does."""
-        if self.notes.workers or self.assembly is None:
-            super()._resize(*hosts)
-            return
-        planned = self._planned()
-        for host in planned.keys() & set(hosts):
-            self._tell(host, control.ResizeHost(planned[host], sum(planned.values())))
 
     def _workers_left(self) -> bool:
         return self.request.may_be_empty or super()._workers_left()

@@ -21,7 +21,7 @@ from ..launchers.table import KEEPER, SSH
 from ..layout.assemble import Request
 from ..remote.hello import HelloReader, HostHello
 from ..remote.preflight import HostReport, check_compatible
-from ..remote.remote_host import FIRST_LOGIN, HostAction, HostState, RemoteHost
+from ..remote.remote_host import FIRST_LOGIN, HELLO_SECONDS, HostAction, HostState, RemoteHost
 from ..ssh.session import Session
 from ..ssh.texts import failures
 from ..ssh.texts.failures import Failure, with_other_ways
@@ -29,6 +29,8 @@ from .access import Way, remote_target
 from .hints import hinted
 
 ERRORS_KEPT = 20
+LATE = "not yet"
+"""The state of a host that has not answered when the run begins, and may come in late."""
 
 
 class Login:
@@ -38,7 +40,8 @@ class Login:
         self, spec: HostSpec, request: Request, ways: Sequence[Way], ours: HostHello, poller: select.poll
     ) -> None:
         self.name, self.spec = spec.name, spec
-        self.life = RemoteHost(request.options.grace, request.start_seconds / len(ways))
+        again = request.options.start_timeout or HELLO_SECONDS
+        self.life = RemoteHost(request.options.grace, request.start_seconds / len(ways), again)
         self.facts: dict[str, Any] | None = None  # of its hello, once it is known to be compatible
         self.malformed = 0  # pieces of its output that are no frames
         self._request, self._ours, self._poller = request, ours, poller
@@ -65,6 +68,11 @@ class Login:
     def open(self) -> bool:
         """Whether there is a connection."""
         return self._line is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can take part, and waits for its settings."""
+        return self.life.state is HostState.READY
 
     @property
     def given_up(self) -> bool:
@@ -119,7 +127,9 @@ class Login:
 
     def on_due(self, now: float) -> None:
         """Act on a deadline: the host was silent for too long, or the time to log in again has come."""
-        actions = self.life.on_due(now, connected=self._session is not None and self._session.connected)
+        session = self._session
+        connected_at, patience = (None, 0.0) if session is None else (session.connected_at, session.patience)
+        actions = self.life.on_due(now, connected_at=connected_at, patience=patience)
         if actions is None:
             self._fail(self._silent())
         else:
@@ -167,6 +177,7 @@ class Login:
     def report(self, workers: int) -> HostReport:
         """Return the host's line in the table."""
         state = "ok" if self._failure is None else "failed"
+        state = state if self.life.settled else LATE
         return HostReport(
             self.name, workers, state, self._hello, self.life.latency, self._failure, list(self._warnings)
         )  # fmt: skip

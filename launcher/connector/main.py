@@ -1,9 +1,9 @@
 """The connector: the process of the launching side that keeps the ssh connections.
 
-The program's process (the Origin) starts it as ``python -m fedfutures_launcher.connector.main`` when a run has other
-hosts. The connector logs in to all hosts at once (:mod:`.login`), checks their versions, plans the run from those that
-answered, sends each its settings (those of this machine's host process to the program, whose process that is), brings
-up the links (:mod:`~fedfutures_launcher.remote.links`), relays links for which no port is open
+The program's process (the Origin) starts it when a run has other hosts (:mod:`.launched`). The connector logs in to all
+hosts at once (:mod:`.login`), checks their versions, plans the run from those that answered, sends each its settings
+(those of this machine's host process to the program, whose process that is), brings up the links
+(:mod:`~fedfutures_launcher.remote.links`), relays links for which no port is open
 (:mod:`~fedfutures_launcher.remote.streams`), comes back to hosts whose connection was lost, and passes on what Workers
 print. So the program's process loads no ssh library, and a busy program does not keep the hosts waiting.
 
@@ -27,13 +27,12 @@ from fedfutures.host.frame_line import FrameLine
 from fedfutures.wire import control
 from fedfutures.wire.control import ControlFrame
 
-from ..layout.assemble import Assembly, Facts, Request, assemble, request_from
+from ..layout.assemble import Assembly, Facts, Request, assemble
 from ..remote.links import Announcement, Links, Order
 from ..remote.preflight import local_versions, reasons
 from ..remote.remote_host import HostState
 from ..remote.streams import Streams
 from .access import Ways
-from .beginning import run
 from .local_line import LocalLine
 from .login import Login
 from .notes import Notes
@@ -97,8 +96,7 @@ class Connector:
             self._assemble()
             return
         before = time.monotonic()
-        deadlines = [self.heartbeat_at, self.links.next_deadline(), *(login.life.due for login in self.logins.values())]
-        seconds = max(0.0, min(at for at in deadlines if at is not None) - before)
+        seconds = max(0.0, min(at for at in self._deadlines() if at is not None) - before)
         for descriptor, events in self.poller.poll(seconds * 1000 + 1):
             self._serve(descriptor, events)
         self._pace()
@@ -115,6 +113,9 @@ class Connector:
             if login.life.due is not None and now >= login.life.due:
                 login.on_due(now)
                 self._look_at(login)
+
+    def _deadlines(self) -> list[float | None]:
+        return [self.heartbeat_at, self.links.next_deadline(), *(login.life.due for login in self.logins.values())]
 
     def _serve(self, descriptor: int, events: int) -> None:
         if descriptor == self.origin.write and events & ~select.POLLIN:
@@ -296,8 +297,8 @@ class Connector:
     # -- beginning and end -------------------------------------------------------------------------------------------
 
     def _assemble(self) -> None:
-        """Begin the run with the hosts that can take part; all have answered or failed."""
-        working = {name: login.facts for name, login in self.logins.items() if login.facts is not None}
+        """Begin the run with the hosts that can take part; all others have failed, or are late."""
+        working = {name: dict(login.facts or {}) for name, login in self.logins.items() if login.is_ready}
         failed = [name for name, login in self.logins.items() if login.facts is None]
         local_counts = self.request.local.count != 0
         wanted = self.request.options
@@ -397,18 +398,3 @@ _HANDLERS: dict[type[ControlFrame], Callable[[Connector, str, Any], None]] = {
     control.NoWorkersLeft: Connector._on_given_up,
 }
 """The frames of host processes that the connector acts on; it ignores all others."""
-
-
-def begin(value: dict[str, Any], line: FrameLine, poller: select.poll) -> Connector:
-    """Return the connector that a program has asked for."""
-    request = request_from(value)
-    return Connector(request, line, poller, Ways(request))
-
-
-def main() -> None:
-    """Run a connector on standard input and output."""
-    run(begin)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from fedfutures.host import room
@@ -16,9 +17,10 @@ from ..hosts.spec import HostSpec, spec_from
 from .spread import spread
 from .tree import HostPlan, Tree, plan
 
-START_SECONDS = 10.0
-JOB_START_SECONDS = 30.0
-"""For a host of a batch job: there is no other one to take its place."""
+START_SECONDS = 30.0
+"""How long a host may take from the login to its hello."""
+BEGIN_SECONDS = 10.0
+"""After so long a run begins with the hosts that are there, and others come in late."""
 
 Facts = Mapping[str, Mapping[str, Any]]
 """By host, the facts of its hello: "processors", "memory" and "address"; and :data:`LATE`."""
@@ -53,8 +55,13 @@ class Request:
     @property
     def start_seconds(self) -> float:
         """How long to wait for a host."""
-        default = START_SECONDS if self.scheduler is None else JOB_START_SECONDS
-        return self.options.start_timeout or default
+        return self.options.start_timeout or START_SECONDS
+
+    @property
+    def begin_seconds(self) -> float:
+        """After how long the run begins without hosts that have not answered yet; they may come in late."""
+        waits = self.needs_all or self.sessions or self.options.start_timeout is not None
+        return inf if waits else BEGIN_SECONDS
 
     @property
     def needs_all(self) -> bool:

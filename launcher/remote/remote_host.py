@@ -135,21 +135,25 @@ COMING_BACK = frozenset({S.RETURNING, S.ENTERING})
 class RemoteHost:
     """One host; each method returns the actions to take now. Times are seconds of a monotonic clock.
 
-    `hello`: how long it may take from a login to its hello.
+    `hello`: how long it may take from a login to its hello, the first time; `again`: when it is come back to.
     """
 
-    def __init__(self, grace: float, hello: float = HELLO_SECONDS) -> None:
+    def __init__(self, grace: float, hello: float = HELLO_SECONDS, again: float = HELLO_SECONDS) -> None:
         self.state = HostState.NEW
         self.due: float | None = None  # when `on_due` is to be called
         self.run: str | None = None  # the private directory of its host process; None: there is none to come back to
         self.latency: float | None = None  # seconds, there and back
-        self._grace, self.hello_seconds = grace, hello
-        self._login = min(max(hello, LOGIN_SECONDS), hello * LOGIN_SECONDS / HELLO_SECONDS)
+        self._grace, self._hello, self._again = grace, hello, again
         self._asked_at = self._lost_at = 0.0
         self._ready_at = inf
         self._pause = FIRST_PAUSE_SECONDS
         self._starts = 0
         self._replies = 0
+
+    @property
+    def hello_seconds(self) -> float:
+        """For how long it may be silent now."""
+        return self._hello if self.state in FIRST_LOGIN else self._again
 
     @property
     def settled(self) -> bool:
@@ -218,16 +222,23 @@ class RemoteHost:
         last = may_return and (hopeless or now - self._lost_at > 2 * self._grace)
         return self._step(HostEvent.LAST_FAILURE if last else HostEvent.FAILURE, now)
 
-    def on_due(self, now: float, *, connected: bool) -> tuple[HostAction, ...] | None:
+    def on_due(self, now: float, *, connected_at: float | None, patience: float = 0.0) -> tuple[HostAction, ...] | None:
         """The deadline is over. None: the host was silent for too long, so its session has failed.
 
-        `connected`: whether the login has succeeded; a busy server may drop logins for a while.
+        `connected_at`: since when it is logged in to; None: it is not, as a busy server may drop logins for a while.
+        `patience`: how many seconds the login may take, as the user's ssh config says.
         """
         if self.state is HostState.WAITING:
             return self._step(HostEvent.RESTART if self.run is None else HostEvent.RETURN, now)
-        if connected or now >= self._asked_at + self._login:
+        hello = self.hello_seconds
+        if connected_at is not None:
+            limit = max(connected_at, self._asked_at) + hello
+        else:
+            login = min(max(hello, LOGIN_SECONDS), hello * LOGIN_SECONDS / HELLO_SECONDS)
+            limit = self._asked_at + max(login, patience)
+        if now >= limit:
             return None
-        self.due = now + LATE_SECONDS
+        self.due = min(limit, now + LATE_SECONDS)
         return ()
 
     def excuse(self, seconds: float) -> None:

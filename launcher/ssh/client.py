@@ -13,6 +13,7 @@ from .session import CONNECT_SECONDS, Closable, LoginTarget, Session
 from .texts import failures
 from .texts.failures import Place
 
+UNCHECKED = "the ssh config says StrictHostKeyChecking {value}: keys of hosts that are not known are taken unseen"
 BUSY_SECONDS = 19.5
 """A server that drops logins, because there are many, has failed after this long."""
 
@@ -40,6 +41,7 @@ class Client:
         self.config_file, self.seconds = config_file, seconds
         self.accept_new = host_key_policy == "accept-new"
         self._pace = Pace()
+        self._said: set[str] = set()
         self._sessions: list[Session] = []
         self._starting = threading.Lock()
 
@@ -79,7 +81,7 @@ class Client:
                 now = time.monotonic()
                 started = started or now
                 try:
-                    return attempt(max(0.1, min(limit, started + BUSY_SECONDS - now)))
+                    return attempt(max(0.1, min(limit, started + max(limit, BUSY_SECONDS) - now)))
                 except Dropped as error:
                     detail = str(error)
             tries += 1
@@ -88,6 +90,12 @@ class Client:
             if life.closed or time.monotonic() + rest > started + BUSY_SECONDS:
                 raise Unusable(failures.TOO_MANY_CONNECTIONS(place, detail, tries=tries))
             life.pause(rest)
+
+    def say_once(self, notes: list[str], text: str) -> None:
+        """Add what people are told once, not for each host, to the notes of a session."""
+        if text not in self._said:
+            self._said.add(text)
+            notes.append(text)
 
     def _run(self, session: Session) -> None:
         try:

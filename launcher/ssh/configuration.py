@@ -1,8 +1,10 @@
-"""What ~/.ssh/config says of a host, for the paramiko client: paramiko reads such files but does not obey them.
+"""What ~/.ssh/config says of a host, for the paramiko client.
 
 The result is a :class:`Route`: the address, user, keys and trusted host keys of a host, and the routes of the hosts in
-between. As with the OpenSSH client the first value counts: that of the caller, of the user's file, of the system's.
-``Include`` lines are replaced by the text that they name before paramiko sees it.
+between. Where there is an ``ssh``, it is asked (:mod:`.asking`), so the config means what it means to ssh. Elsewhere
+paramiko reads the files. As with ssh the first value counts: that of the caller, of the user's file, of the system's.
+``Include`` lines are replaced by the text that they name before paramiko sees it, and blocks of ``Match`` words that
+paramiko does not know are for nobody.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ import getpass
 import glob
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from .asking import BadConfig, Settings, ask, config_of_environment, expanded, home_of_ssh, own_ssh, tokens_of
 from .session import CONNECT_SECONDS, LoginTarget
 from .texts.failures import SSH_CONFIG, Failure, Place
 
@@ -22,10 +25,16 @@ SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 USER_KNOWN_HOSTS = "~/.ssh/known_hosts ~/.ssh/known_hosts2"
 SYSTEM_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
 DEFAULT_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
+OTHER_DEFAULT_KEYS = ("~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519_sk", "~/.ssh/id_xmss", "~/.ssh/id_dsa")
+"""Those that ssh also looks for, and paramiko cannot use."""
 INCLUDE_DEPTH = 16
 
 _INCLUDE = re.compile(r"\s*include(?:\s*=\s*|\s+)(.+)", re.IGNORECASE)
 _BLOCK = re.compile(r"\s*(?:host|match)\b", re.IGNORECASE)
+_MATCH = re.compile(r"\s*match(?:\s*=\s*|\s+)(.+)", re.IGNORECASE)
+WITHOUT_VALUE = {"all", "canonical", "final"}
+KNOWN_CRITERIA = WITHOUT_VALUE | {"exec", "host", "originalhost", "user", "localuser"}
+FOR_NOBODY = "Host !*"
 HOP = re.compile(r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^]]+)\]|(?P<host>[^:@]+))(?::(?P<port>\d+))?/?")
 
 
@@ -48,12 +57,16 @@ class Route(Place):
     agent: str  # the path of the agent's socket; empty: no agent
     user_known_hosts: list[str]
     system_known_hosts: list[str]
-    strict: bool  # the config forbids storing unknown keys
+    checking: str  # of the server's key, as StrictHostKeyChecking has it: yes, ask, accept-new, no
     hash_names: bool
-    seconds: float  # for a login: ConnectTimeout, at most those of the configuration
+    seconds: float  # for a login: ConnectTimeout, or those of the configuration
     via: Route | None = None
     proxy_command: str | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def patience(self) -> float:
+        """How many seconds all logins on the way to it may take."""
+        return self.seconds + (self.via.patience if self.via is not None else 0.0)
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -69,6 +82,7 @@ class Configuration:
 
     def __init__(self, config_file: str | None = None, seconds: float = CONNECT_SECONDS) -> None:
         self._config_file, self._seconds = config_file, seconds
+        self._said: dict[tuple[str, str | None, int | None], dict[str, Any] | None] = {}  # by ssh
         files = [config_file] if config_file is not None else [os.path.expanduser(USER_CONFIG), SYSTEM_CONFIG]
         try:
             self.text = "".join(
@@ -114,6 +128,12 @@ class Configuration:
         return via
 
     def _lookup(self, host: str, user: str | None, port: int | None) -> dict[str, Any]:
+        known = self._said
+        if (host, user, port) not in known:
+            known[host, user, port] = self._asked(host, user, port)
+        found = known[host, user, port]
+        if found is not None:
+            return found
         if self._broken:
             raise Unusable(SSH_CONFIG(host, self._broken))
         import paramiko
@@ -123,6 +143,23 @@ class Configuration:
             return dict(paramiko.SSHConfig.from_text(said + self.text).lookup(host))
         except Exception as error:  # by the parser, a Match exec, or a name without a canonical form
             raise Unusable(SSH_CONFIG(host, str(error) or type(error).__name__)) from None
+
+    def _asked(self, host: str, user: str | None, port: int | None) -> dict[str, Any] | None:
+        """Return what the user's ssh says; None: there is none."""
+        ssh = own_ssh()
+        if ssh is None:
+            return None
+        config = self._config_file if self._config_file is not None else config_of_environment()
+        options = ["-F", config] if config is not None else []
+        options += ["-l", user] if user else []
+        options += ["-p", str(port)] if port else []
+        try:
+            found = ask([ssh], options, host)
+        except BadConfig as error:
+            raise Unusable(SSH_CONFIG(host, str(error))) from None
+        except OSError:
+            return None
+        return found and of_ssh(host, found)
 
     def _made(self, host: str, found: dict[str, Any], via: Route | None) -> Route:
         files = found.get("identityfile")
@@ -140,16 +177,64 @@ class Configuration:
             agent="" if agent == "none" else os.path.expanduser(agent),
             user_known_hosts=_paths(found.get("userknownhostsfile", USER_KNOWN_HOSTS)),
             system_known_hosts=_paths(found.get("globalknownhostsfile", SYSTEM_KNOWN_HOSTS)),
-            strict=_yes(found.get("stricthostkeychecking")), hash_names=_yes(found.get("hashknownhosts")),
-            seconds=login_seconds(found, self._seconds),
-            via=via, config_file=self._config_file, options=found,
+            checking=checking_of(found.get("stricthostkeychecking", "")),
+            hash_names=_yes(found.get("hashknownhosts")), seconds=login_seconds(found, self._seconds),
+            via=via, config_file=self._config_file,
         )  # fmt: skip
 
 
+def of_ssh(host: str, found: Settings) -> dict[str, Any]:
+    """Return what ssh says of a host in the form in which paramiko says it: one text for each keyword, but key files.
+
+    The default key files are left out, so that one that is missing is not worth a word.
+    """
+    tokens = tokens_of(host, found)
+    made: dict[str, Any] = {key: values[0] for key, values in found.items()}
+    made["identityfile"] = [_of_home(expanded(file, tokens)) for file in found.get("identityfile", [])]
+    if set(found.get("identityfile", [])) <= {*DEFAULT_KEYS, *OTHER_DEFAULT_KEYS}:
+        made["identityfile"] = None
+    if "proxycommand" in made:
+        made["proxycommand"] = expanded(made["proxycommand"], tokens)
+    if "identityagent" in made:
+        made["identityagent"] = _of_home(expanded(made["identityagent"], tokens))
+    for key in ("userknownhostsfile", "globalknownhostsfile"):
+        if key in made:  # ssh says the names without quotes: a word that begins no path goes on with a blank
+            paths = re.split(r" (?=[/~%$]|none\b)", expanded(made[key], tokens))
+            made[key] = " ".join(f'"{_of_home(path)}"' for path in paths)
+    return made
+
+
+TAKEN_UNSEEN = ("accept-new", "no")
+"""The values of StrictHostKeyChecking with which a host that is not known shows a key that is trusted."""
+
+
+def checking_of(value: str) -> str:
+    """Return one of yes, ask, accept-new and no for a value of StrictHostKeyChecking (ssh_config(5))."""
+    value = value.lower()
+    known = {"true": "yes", "yes": "yes", "accept-new": "accept-new", "no": "no", "false": "no", "off": "no"}
+    return known.get(value, "ask")
+
+
 def login_seconds(found: dict[str, str], seconds: float) -> float:
-    """Return how long a login may take by what a config says, at most so many seconds."""
+    """Return how long a login may take: ConnectTimeout, or so many seconds where the config does not say."""
     limit = found.get("connecttimeout", "")
-    return min(seconds, float(limit)) if limit.isdigit() and int(limit) else seconds
+    return float(limit) if limit.isdigit() and int(limit) else seconds
+
+
+def _is_for_somebody(criteria: str) -> bool:
+    """Whether paramiko knows all words of a ``Match`` line; it takes those that it does not know for true."""
+    words = re.findall(r'"[^"]*"|[^\s"]+', criteria)
+    while words:
+        name, has_value, _ = words.pop(0).lstrip("!").lower().partition("=")
+        if name not in KNOWN_CRITERIA:
+            return False
+        if name not in WITHOUT_VALUE and not has_value and words:
+            words.pop(0)
+    return True
+
+
+def _of_home(path: str) -> str:
+    return home_of_ssh() + path[1:] if path.startswith("~/") else path
 
 
 def _yes(value: str | None) -> bool:
@@ -178,6 +263,9 @@ def _included(file: str, depth: int, *, must_be: bool = False) -> str:
     for line in lines:
         matched = _INCLUDE.match(line)
         if matched is None:
+            criteria = _MATCH.match(line)
+            if criteria is not None and not _is_for_somebody(criteria[1]):
+                line = FOR_NOBODY
             block = line if _BLOCK.match(line) else block
             text += line + "\n"
             continue

@@ -14,6 +14,7 @@ from .texts.failures import Failure, Place
 
 CONNECTED = re.compile(r"^debug1: (?:Entering interactive session|mux_client_request_session: master session id)", re.M)
 BY_SIGNAL = "rtype exit-signal"
+BY_COMMAND = "by UNKNOWN port"
 ANSWERED = "debug1: Remote protocol version"
 OWN_WORDS = (b"debug1: ", b"Transferred: sent ", b"Bytes per second: sent ", b"Authenticated to ", b"Killed by signal ")
 OWN = re.compile(rb"(?:" + b"|".join(OWN_WORDS) + rb")[^\n]*\r\n$")
@@ -22,7 +23,7 @@ OWN = re.compile(rb"(?:" + b"|".join(OWN_WORDS) + rb")[^\n]*\r\n$")
 STORED = re.compile(r"^Warning: Permanently added '(.*)' \((.*)\) to the list of known hosts", re.M)
 EXIT_STATUS = re.compile(r"^debug1: Exit status (-?\d+)", re.M)
 
-_DROPPED = re.compile(
+DROPPED = re.compile(
     r"kex_exchange_identification|Exceeded MaxStartups|Connection (?:closed|reset) by|ssh_exchange_identification"
     r"|banner line contains invalid|Not allowed at this time"
 )
@@ -34,34 +35,52 @@ _PRINT = re.compile(r"^(SHA256:\S+?)\.?$", re.M)
 _ACCEPTED_KEY = re.compile(r"^debug1: Server accepts key: (.+?) (?:\S+) SHA256:\S+( .*)?$", re.M)
 _OFFERED = re.compile(r"^debug1: (?:Offering public|Trying private) key: (\S+)", re.M)
 _THROUGH = re.compile(r"open failed: (?:connect failed: |administratively prohibited: )?(.*)", re.M)
+_PARTIAL = re.compile(r"^(?:debug1: )?Authenticated using \"(\S+)\" with partial success", re.M)
+_CONTINUE = re.compile(r"^debug1: Authentications that can continue: (\S+)", re.M)
+_FORBIDDEN = "open failed: administratively prohibited"
 _NOISE = re.compile(r"^(?:debug\d: .*|Authenticated to .*|Transferred: .*|Bytes per second: .*|)$")
 
 
-def diagnose(text: str, place: Place, hops: list[Place], seconds: float, *, timed_out: bool) -> Failure | None:
+def diagnose(
+    text: str, place: Place, hops: list[Place], seconds: float, *, timed_out: bool, proxy_command: str = ""
+) -> Failure | None:
     """Return why there is no session; None: the server dropped the connection, as it does when it has many logins."""
     text = text.replace("\r", "")
+    if proxy_command and ANSWERED not in text and BY_COMMAND in text:
+        words = _of_command(text)
+        if words and not DROPPED.search(words):
+            return failures.PROXY_FAILED(place, words, ended="failed", command=proxy_command)
     passed = min(text.count("Authenticated to "), len(hops))
     answered = ANSWERED in text
     if not answered and passed < len(hops):
         text = _without_echo(text, len(hops) - passed)
-        cause = _of_one(text, hops[passed], seconds, timed_out=timed_out, through=passed > 0, answered=None)
+        cause = _of_one(
+            text, hops[passed], seconds, timed_out=timed_out, via=hops[passed - 1].host if passed else "", answered=None
+        )
         return cause and failures.JUMP_FAILED(place.host, jump=hops[passed].host, cause=cause)
-    return _of_one(text, place, seconds, timed_out=timed_out, through=bool(hops), answered=answered)
+    return _of_one(text, place, seconds, timed_out=timed_out, via=hops[-1].host if hops else "", answered=answered)
+
+
+def _of_command(text: str) -> str:
+    """Return the last three lines of a ProxyCommand; the client itself only says that the connection has ended."""
+    lines = [line for line in text.splitlines() if not _NOISE.match(line) and BY_COMMAND not in line]
+    own = [number for number, line in enumerate(lines) if line.startswith("kex_exchange_identification")][-1:]
+    return " / ".join([line.strip() for number, line in enumerate(lines) if number not in own][-3:])
 
 
 def _without_echo(text: str, clients: int) -> str:
     """Remove the words of clients that only saw the client below them end."""
-    lines = [line for line in text.splitlines() if "by UNKNOWN port" not in line]
+    lines = [line for line in text.splitlines() if BY_COMMAND not in line]
     echoes = [number for number, line in enumerate(lines) if line.startswith("kex_exchange_identification")][-clients:]
     return "\n".join(line for number, line in enumerate(lines) if number not in echoes)
 
 
 def _of_one(
-    text: str, place: Place, seconds: float, *, timed_out: bool, through: bool, answered: bool | None
+    text: str, place: Place, seconds: float, *, timed_out: bool, via: str, answered: bool | None
 ) -> Failure | None:
     """Return the failure of one host; `answered`: whether its ssh server spoke, None: not known."""
     last = last_words(text)
-    found = _of_keys(text, place, last) or _of_network(text, place, last, seconds, through=through)
+    found = _of_keys(text, place, last) or _of_network(text, place, last, seconds, via=via)
     if found is not None:
         return found
     if timed_out:
@@ -69,9 +88,9 @@ def _of_one(
             return failures.timeout(place, seconds, "end of the login")
         established = "debug1: Connection established" in text
         return failures.NO_BANNER(place, seconds=seconds) if established else failures.timeout(place, seconds)
-    if not answered and _DROPPED.search(text):
+    if not answered and DROPPED.search(text):
         return None
-    if answered and "Authentications that can continue" not in text and _DROPPED.search(text):
+    if answered and "Authentications that can continue" not in text and DROPPED.search(text):
         return None
     return failures.PROTOCOL(place, last or "it said nothing")
 
@@ -90,6 +109,10 @@ def _of_keys(text: str, place: Place, last: str) -> Failure | None:
     unknown = _UNKNOWN_KEY.search(text)
     if unknown is not None or "Host key verification failed" in text:
         return failures.host_key_unknown(place, kind or (unknown[1] if unknown else ""), fingerprint)
+    partial = _PARTIAL.search(text)
+    if partial is not None:
+        factors = _CONTINUE.findall(text)[-1].replace(",", " or ")
+        return failures.SECOND_FACTOR(place, f"{partial[1]} is accepted", factors=factors)
     if "Permission denied" in text or "Too many authentication failures" in text or "No more authentication" in text:
         # The server accepts the key, but the client signed nothing: it may not ask for the passphrase.
         accepted = [found[1] for found in _ACCEPTED_KEY.finditer(text) if " agent" not in (found[2] or "")]
@@ -100,8 +123,8 @@ def _of_keys(text: str, place: Place, last: str) -> Failure | None:
     return None
 
 
-def _of_network(text: str, place: Place, last: str, seconds: float, *, through: bool) -> Failure | None:
-    refusal = _THROUGH.search(text) if through else None
+def _of_network(text: str, place: Place, last: str, seconds: float, *, via: str) -> Failure | None:
+    refusal = _THROUGH.search(text) if via else None
     said = refusal[1] if refusal else "\n".join(line for line in text.splitlines() if line.startswith("ssh: "))
     low = said.lower()
     if "could not resolve" in low or "name or service" in low or "name resolution" in low:
@@ -114,6 +137,8 @@ def _of_network(text: str, place: Place, last: str, seconds: float, *, through: 
         return failures.UNREACHABLE(place, said.rpartition(": ")[2])
     if "timed out during banner exchange" in text:
         return failures.NO_BANNER(place, seconds=seconds)
+    if refusal is not None and _FORBIDDEN in text:
+        return failures.NOT_LET_THROUGH(place, said, via=via)
     if refusal is not None:
         return failures.UNREACHABLE(place, said)
     if "Bad configuration option" in text or "terminating, " in text:

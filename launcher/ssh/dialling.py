@@ -1,6 +1,7 @@
 """From a route to what carries the connection: a socket, a channel through an access host, or a command.
 
-With each carrier comes a function that ends it in any state; any thread may call it, and it never blocks.
+With each carrier comes a function that ends it in any state; any thread may call it, and it never blocks. What a
+``ProxyCommand`` prints on its standard error is kept: it is the reason if no server answers.
 """
 
 from __future__ import annotations
@@ -12,18 +13,26 @@ import select
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from fedfutures.supervision.attempts import how_ended, status_of
+
 from .configuration import Route, Unusable
+from .diagnosis import DROPPED
 from .session import Closable
 from .texts import failures
 from .texts.failures import Failure
 
 HOP_WINDOW_BYTES = 4 << 20
 LOOK_SECONDS = 0.2
+ENDING_SECONDS = 0.5  # what has closed its output ends within so long
+SAID_AT_MOST_BYTES = 1 << 16
+FORBIDDEN = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED (RFC 4254, section 5.1)
 SILENCE_MILLISECONDS = 15_000  # the kernel gives up a connection on which nothing is acknowledged for so long
 
 
@@ -61,15 +70,30 @@ class Carrier:
         return bool(self._channel.closed)
 
 
-def dial(route: Route, through: Any, life: Closable, deadline: float) -> tuple[Any, Callable[[], None]]:
+@dataclass(slots=True)
+class Carried:
+    """A carrier, what ends it, and the ProxyCommand that carries it."""
+
+    carrier: Any
+    end: Callable[[], None]
+    command: ProxyCommand | None = None
+
+    def raise_why(self, route: Route) -> None:
+        """The connection was dropped: raise Unusable if the ProxyCommand has failed."""
+        if self.command is not None:
+            self.command.raise_why(route)
+
+
+def dial(route: Route, through: Any, life: Closable, deadline: float) -> Carried:
     """Return the carrier and what ends it; `through` is the transport to an access host. Raises Unusable."""
     if through is not None:
         carrier = Carrier(_dial_through(route, through, deadline))
-        return carrier, carrier.shut_down
+        return Carried(carrier, carrier.shut_down)
     if route.proxy_command is not None:
-        return _dial_by_command(route.proxy_command)
+        command = ProxyCommand(route.proxy_command)
+        return Carried(command.carrier, command.end, command)
     connection = _dial_directly(route, life, deadline)
-    return connection, lambda: _shut_down(connection)
+    return Carried(connection, lambda: _shut_down(connection))
 
 
 def _dial_directly(route: Route, life: Closable, deadline: float) -> socket.socket:
@@ -154,7 +178,7 @@ def _dial_through(route: Route, transport: Any, deadline: float) -> Any:
             "direct-tcpip", (route.address, route.port), ("127.0.0.1", 0), window_size=HOP_WINDOW_BYTES, timeout=seconds
         )
     except Exception as error:
-        words = said(transport, error)
+        words, code = said(transport, error), getattr(error, "code", 0)
     low = words.lower()
     if "timeout" in low or "timed out" in low:
         raise Unusable(failures.timeout(route, seconds))
@@ -162,28 +186,50 @@ def _dial_through(route: Route, transport: Any, deadline: float) -> Any:
         raise Unusable(failures.REFUSED(route, words))
     if "name" in low or "resol" in low:
         raise Unusable(failures.UNRESOLVED(route, words))
+    via = route.via.host if route.via is not None else ""
+    if code == FORBIDDEN:
+        raise Unusable(failures.NOT_LET_THROUGH(route, words, via=via))
     raise Unusable(failures.UNREACHABLE(route, f"{route.via and route.via.host} says: {words}"))
 
 
-def _dial_by_command(command: str) -> tuple[socket.socket, Callable[[], None]]:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {command}"],
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+class ProxyCommand:
+    """A command that carries a connection over its standard input and output."""
 
-    def end() -> None:
-        _shut_down(ours)
-        if process.returncode is None:
+    def __init__(self, command: str) -> None:
+        self._command = command
+        self.carrier, theirs = socket.socketpair()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it stays as long as the command
+        with theirs:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {command}"], stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._said,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def end(self) -> None:
+        """End it, in whatever state it is."""
+        _shut_down(self.carrier)
+        if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._said.close()
 
-    return ours, end
+    def raise_why(self, route: Route) -> None:
+        """Nobody answers: raise Unusable if the command itself has failed; a server that is busy is no failure."""
+        try:
+            code = self._process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            return
+        words = last_lines(os.pread(self._said.fileno(), SAID_AT_MOST_BYTES, 0).decode("utf-8", "replace"))
+        if code and not DROPPED.search(words):
+            ended = how_ended(status_of(code))
+            raise Unusable(failures.PROXY_FAILED(route, words, ended=ended, command=self._command))
+
+
+def last_lines(text: str) -> str:
+    """Return the last three lines for people."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-3:])
 
 
 def _shut_down(connection: socket.socket) -> None:

@@ -29,7 +29,7 @@ class KeyClient(ParamikoClient):
     def _route(self, target: LoginTarget) -> Route:
         return Route(
             target.host, target.host, target.port or 0, target.user or "", known_as="", keys=[self._path],
-            keys_named=True, only_these_keys=True, agent="", user_known_hosts=[], system_known_hosts=[], strict=True,
+            keys_named=True, only_these_keys=True, agent="", user_known_hosts=[], system_known_hosts=[], checking="yes",
             hash_names=False, seconds=self.seconds,
         )  # fmt: skip
 

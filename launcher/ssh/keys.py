@@ -2,7 +2,8 @@
 
 The order is OpenSSH's: keys of the agent that the config names, other keys of the agent, then files. Nobody is asked
 for a passphrase, so an encrypted file is used only through the agent. Its public half is not encrypted and tells
-whether the agent holds it; the older PEM format has none, then the ``.pub`` file beside it is read.
+whether the agent holds it; the older PEM format has none, then the ``.pub`` file beside it is read. The private half
+need not be on this disk: the config may name a ``.pub`` file, or a file of which only the ``.pub`` beside it is here.
 """
 
 from __future__ import annotations
@@ -43,19 +44,19 @@ def is_encrypted(path: str) -> bool:
 
 
 def public_half(path: str) -> bytes:
-    """Return the public key of a private key's file, b"" if it cannot be read."""
+    """Return the public key of a private key's file, or of a ``.pub`` file; b"" if it cannot be read."""
     try:
         with open(path, "rb") as opened:
-            inner = _inner(opened.read(1 << 16))
+            text = opened.read(1 << 16)
+        inner = _inner(text)
         if inner is not None:
             place = len(MAGIC)
             for _ in range(3):
                 _, place = _string(inner, place)
             return _string(inner, place + 4)[0]
-        with open(path + ".pub", "rb") as opened:
-            return base64.b64decode(opened.read(1 << 16).split()[1])
     except (OSError, ValueError, IndexError):
-        return b""
+        text = b""
+    return _of_public_file(text) or _of_public_file(_beginning(path + ".pub"))
 
 
 def collect(files: list[str], named: bool, only_these: bool, agent_path: str) -> UserKeys:
@@ -75,6 +76,10 @@ def collect(files: list[str], named: bool, only_these: bool, agent_path: str) ->
     for path in files:
         if halves[path] and any(halves[path] == blob for blob, _ in held):
             continue
+        if halves[path] and _is_only_public(path):
+            if named:
+                keys.unusable.append(f"{shown(path)} (only the public half is here, and no agent holds the key)")
+            continue
         try:
             if is_encrypted(path):
                 keys.encrypted.append(shown(path))
@@ -86,6 +91,28 @@ def collect(files: list[str], named: bool, only_these: bool, agent_path: str) ->
         except Exception as error:  # the library raises much for a file that is no key
             keys.unusable.append(f"{shown(path)} ({str(error) or type(error).__name__})"[:200])
     return keys
+
+
+def _is_only_public(path: str) -> bool:
+    return not os.path.exists(path) or _of_public_file(_beginning(path)) != b""
+
+
+def _beginning(path: str) -> bytes:
+    try:
+        with open(path, "rb") as opened:
+            return opened.read(1 << 16)
+    except OSError:
+        return b""
+
+
+def _of_public_file(text: bytes) -> bytes:
+    """Return the key in a line ``TYPE KEY COMMENT``; b"" if that is none."""
+    try:
+        kind, key = text.split()[:2]
+        blob = base64.b64decode(key, validate=True)
+    except (ValueError, IndexError):
+        return b""
+    return blob if _string(blob, 0)[0] == kind else b""
 
 
 def shown(path: str) -> str:

@@ -59,6 +59,19 @@ def entry_name(host: str, port: int) -> str:
     return host if port == 22 else f"[{host}]:{port}"
 
 
+def names_of(address: str, port: int, alias: str = "") -> list[str]:
+    """Return the names under which ssh looks for a host, one after the other, until one has a key that fits.
+
+    Many files have the keys of servers at other ports under the plain name, as ``ssh-keyscan`` wrote it once.
+
+    >>> names_of("tower", 2222)
+    ['[tower]:2222', 'tower']
+    """
+    if alias:
+        return [alias.lower()]
+    return list(dict.fromkeys([entry_name(address, port), entry_name(address, 22)]))
+
+
 def matches(names: str, name: str) -> bool:
     """Return whether `names`, the first field of a line, match a host.
 

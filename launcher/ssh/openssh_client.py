@@ -17,10 +17,12 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import diagnosis
-from .client import Client, Dropped
-from .configuration import HOP, Unusable, login_seconds
+from .asking import BadConfig, ask
+from .client import UNCHECKED, Client, Dropped
+from .configuration import HOP, TAKEN_UNSEEN, Unusable, checking_of, login_seconds, of_ssh
 from .session import CONNECT_SECONDS, LoginTarget, Session
 from .texts import failures
 from .texts.failures import Failure, Place
@@ -37,7 +39,10 @@ class ClientRoute:
     place: Place
     hops: list[Place] = field(default_factory=list)  # in between, the first to be dialled first
     is_openssh: bool = True
-    strict: bool = False  # the config forbids storing unknown keys
+    checking: str = "ask"  # of the server's key, as StrictHostKeyChecking has it
+    hop_checking: list[str] = field(default_factory=list)  # of those in between
+    stores: bool = True  # keys that are new are written to a file
+    proxy_command: str = ""
     seconds: float = CONNECT_SECONDS
 
     @property
@@ -63,6 +68,7 @@ class OpenSSHClient(Client):
             route = self._route(session.target)
             if session.closed:
                 return
+            session.on_patience(route.seconds)
             command = self._command(session.target, route)
 
             def attempt(seconds: float) -> _Process:
@@ -75,28 +81,21 @@ class OpenSSHClient(Client):
             why, executable = error.strerror or str(error), self._executable[0]
             raise Unusable(failures.NO_SUCH_EXECUTABLE(session.target.host, why, executable=executable)) from None
         if session.connected:
+            for checking in {route.checking, *route.hop_checking} & {*TAKEN_UNSEEN}:
+                self.say_once(session.notes, UNCHECKED.format(value=checking))
             client.forward()
 
     # -- the command line --------------------------------------------------------------------------------------------
 
     def _route(self, target: LoginTarget) -> ClientRoute:
         """Ask the client what its config says; a program that does not answer may still know the way."""
-        command = [*self._basics(target.user, target.port), "-G", "--", target.host]
-        try:
-            asked = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=5
-            )
-        except subprocess.TimeoutExpired:
-            return ClientRoute(Place(target.host), is_openssh=False)
-        found: dict[str, str] = {}
-        for line in asked.stdout.splitlines():
-            key, _, value = line.partition(" ")
-            found.setdefault(key, value)
-        port = int(found["port"]) if found.get("port", "").isdigit() else 22
-        place = Place(target.host, found.get("hostname", ""), port, found.get("user", ""), self.config_file)
-        if asked.returncode or "hostname" not in found:
-            return ClientRoute(place, _places(target.jump, self.config_file), is_openssh=False)
         hops = _places(target.jump, self.config_file)
+        found = self._asked(target.host, target.user, target.port)
+        if found is None:
+            return ClientRoute(Place(target.host), hops, is_openssh=False)
+        place = Place(
+            target.host, found["hostname"], int(found["port"]), found.get("user", ""), self.config_file
+        )  # fmt: skip
         if not hops and found.get("proxyjump", "none") != "none":
             for hop in found["proxyjump"].split(","):
                 matched = HOP.fullmatch(hop.strip())
@@ -104,38 +103,54 @@ class OpenSSHClient(Client):
                     return ClientRoute(place)  # the client will say what is wrong with the hop
                 name = matched["v6"] or matched["host"]
                 hops.append(Place(name, "", int(matched["port"] or 22), matched["user"] or "", self.config_file))
-        strict = found.get("stricthostkeychecking") in ("true", "yes")
-        return ClientRoute(place, hops, strict=strict, seconds=login_seconds(found, self.seconds))
+        return ClientRoute(
+            place, hops, checking=checking_of(found.get("stricthostkeychecking", "")),
+            stores=_stores(found), hop_checking=[self._checking_of(hop) for hop in hops],
+            proxy_command="" if hops else found.get("proxycommand", ""), seconds=login_seconds(found, self.seconds),
+        )  # fmt: skip
+
+    def _checking_of(self, hop: Place) -> str:
+        found = self._asked(hop.host, hop.user or None, hop.port if hop.port != 22 else None)
+        return checking_of((found or {}).get("stricthostkeychecking", ""))
+
+    def _asked(self, host: str, user: str | None, port: int | None) -> dict[str, Any] | None:
+        try:
+            found = ask(self._executable, self._basics(user, port)[len(self._executable) :], host)
+        except BadConfig as error:
+            raise Unusable(failures.SSH_CONFIG(host, str(error))) from None
+        return found and of_ssh(host, found)
 
     def _command(self, target: LoginTarget, route: ClientRoute) -> list[str]:
-        words = [*self._basics(target.user, target.port), *self._options(route, "DEBUG1")]
+        words = [*self._basics(target.user, target.port), *self._options(route.checking, route.seconds, "DEBUG1")]
         if route.hops:
-            words += ["-o", f"ProxyCommand={self._through(route, route.hops)}"]
+            words += ["-o", f"ProxyCommand={self._through(route.hops, route.hop_checking)}"]
         return [*words, "--", target.host, target.command]
 
     def _basics(self, user: str | None, port: int | None) -> list[str]:
         words = [*self._executable, *(["-F", self.config_file] if self.config_file is not None else [])]
         return words + (["-l", user] if user else []) + (["-p", str(port)] if port else [])
 
-    def _options(self, route: ClientRoute, log_level: str) -> list[str]:
-        checking = "accept-new" if self.accept_new and not route.strict else "yes"
+    def _options(self, checking: str, seconds: float, log_level: str) -> list[str]:
+        if checking not in TAKEN_UNSEEN:
+            checking = "accept-new" if self.accept_new and checking == "ask" else "yes"
         options = [
-            "BatchMode=yes", f"ConnectTimeout={math.ceil(self.seconds)}", f"StrictHostKeyChecking={checking}",
+            "BatchMode=yes", f"ConnectTimeout={math.ceil(seconds)}", f"StrictHostKeyChecking={checking}",
             "ServerAliveInterval=5", "ServerAliveCountMax=3", "ClearAllForwardings=yes", "PermitLocalCommand=no",
             "RemoteCommand=none", f"LogLevel={log_level}",
         ]  # fmt: skip
         return ["-T", *(word for option in options for word in ("-o", option))]
 
-    def _through(self, route: ClientRoute, hops: list[Place]) -> str:
+    def _through(self, hops: list[Place], checking: list[str]) -> str:
         """Return the ProxyCommand that goes through these hosts; the last one dials the next host.
 
         ``-J`` would start clients without these options, which could ask questions.
         """
         *before, hop = hops
-        words = self._basics(hop.user, hop.port if hop.port != 22 else None) + self._options(route, "VERBOSE")
+        words = self._basics(hop.user, hop.port if hop.port != 22 else None)
+        words += self._options(checking[len(before)] if checking else "ask", self.seconds, "VERBOSE")
         words = [word.replace("%", "%%") for word in words]
         if before:
-            words += ["-o", "ProxyCommand=" + self._through(route, before).replace("%", "%%")]
+            words += ["-o", "ProxyCommand=" + self._through(before, checking).replace("%", "%%")]
         return shlex.join([*words, "-W", "[%h]:%p", "--", hop.host.replace("%", "%%")])
 
 
@@ -173,14 +188,16 @@ class _Process:
             if data is not None:
                 self._take(data, forward=not route.is_openssh)
         else:
-            self._welcome()
+            self._welcome(route)
             return
         timed_out = deadline is not None and time.monotonic() >= deadline
         code = self._end(END_SECONDS if not timed_out else 0.0)
         if not route.is_openssh and code != 255:
             self._session.on_exit(code)
             return
-        failure = diagnosis.diagnose(self.talk, route.place, route.hops, seconds or 0.0, timed_out=timed_out)
+        failure = diagnosis.diagnose(
+            self.talk, route.place, route.hops, route.seconds, timed_out=timed_out, proxy_command=route.proxy_command
+        )
         if failure is None:
             raise Dropped(diagnosis.last_words(self.talk))
         raise Unusable(failure)
@@ -207,12 +224,12 @@ class _Process:
         else:
             self._session.on_failure(self._lost())
 
-    def _welcome(self) -> None:
+    def _welcome(self, route: ClientRoute) -> None:
         session = self._session
         session.on_connected()
         session.drop(session.input)
         text = self.talk.replace("\r", "")
-        for name, kind in diagnosis.STORED.findall(text):
+        for name, kind in diagnosis.STORED.findall(text) if route.stores else ():
             session.notes.append(f"{session.target.host}: {name} was not known; its {kind} key is now in known_hosts")
 
     def _lost(self) -> Failure:
@@ -303,6 +320,10 @@ class _Process:
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+
+
+def _stores(found: dict[str, Any]) -> bool:
+    return not str(found.get("userknownhostsfile", "")).strip('"').startswith(os.devnull)
 
 
 def _places(target: LoginTarget | None, config_file: str | None) -> list[Place]:

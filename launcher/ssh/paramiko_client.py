@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import known_hosts
-from .client import BUSY_SECONDS, JOIN_SECONDS, Client, Dropped
-from .configuration import Configuration, Route, Unusable
+from .client import BUSY_SECONDS, JOIN_SECONDS, UNCHECKED, Client, Dropped
+from .configuration import TAKEN_UNSEEN, Configuration, Route, Unusable
 from .dialling import dial, said
 from .keys import collect
 from .pump import ChannelPump
@@ -97,6 +98,7 @@ class ParamikoClient(Client):
     def serve(self, session: Session) -> None:
         """As that of :class:`Client`."""
         route = self._route(session.target)
+        session.on_patience(route.patience)
         connection = self._reach(route, session, session.notes)
         try:
             self._run_command(session, route, connection)
@@ -165,8 +167,9 @@ class ParamikoClient(Client):
         self, route: Route, via: Connection | None, life: Closable, notes: list[str], seconds: float
     ) -> Connection:
         deadline = time.monotonic() + seconds
-        carrier, end_carrier = dial(route, via and via.transport, life, deadline)
-        transport = _transport(carrier)
+        carried = dial(route, via and via.transport, life, deadline)
+        end_carrier = carried.end
+        transport = _transport(carried.carrier)
         connection = Connection(transport, end_carrier)
         life.on_close(end_carrier)
         try:
@@ -175,6 +178,8 @@ class ParamikoClient(Client):
                     self._shake_hands(route, transport, notes, seconds, is_over)
                     self._authenticate(route, transport)
                 except (Unusable, Dropped) as error:
+                    if isinstance(error, Dropped):
+                        carried.raise_why(route)
                     if is_over() and not (isinstance(error, Unusable) and error.failure.kind in OF_TIME):
                         late = failures.timeout(route, seconds, "end of the login")
                         raise Unusable(late) from None
@@ -189,9 +194,7 @@ class ParamikoClient(Client):
     def _shake_hands(
         self, route: Route, transport: Any, notes: list[str], seconds: float, is_over: Callable[[], bool]
     ) -> None:
-        name = route.known_as.lower() or known_hosts.entry_name(route.address, route.port)
-        lines = known_hosts.read(route.user_known_hosts + route.system_known_hosts)
-        known = [line for line in lines if known_hosts.matches(line.names, name) and line.marker != "@cert-authority"]
+        known = _known_lines(route)
         _prefer(transport, [line.kind for line in known if line.marker != known_hosts.REVOKED])
         done = threading.Event()
         transport.start_client(event=done)
@@ -204,29 +207,36 @@ class ParamikoClient(Client):
             if isinstance(error, (EOFError, OSError)) or "banner" in str(error):
                 raise Dropped(str(error) or "the connection was closed")
             raise Unusable(failures.PROTOCOL(route, str(error)))
-        self._check_host_key(route, transport, name, known, notes)
+        self._check_host_key(route, transport, known, notes)
 
     def _authenticate(self, route: Route, transport: Any) -> None:
         _authenticate(route, transport)
 
-    def _check_host_key(
-        self, route: Route, transport: Any, name: str, known: list[known_hosts.Line], notes: list[str]
-    ) -> None:
+    def _check_host_key(self, route: Route, transport: Any, known: list[known_hosts.Line], notes: list[str]) -> None:
         shown = transport.get_remote_server_key()
         kind, key = shown.get_name(), shown.asbytes()
         print_ = known_hosts.fingerprint(key)
         for line in known:
             if line.marker == known_hosts.REVOKED and line.key == key:
                 raise Unusable(failures.HOST_KEY_REVOKED(route, line=line, key=f"{kind} key {print_}"))
-        trusted = [line for line in known if not line.marker]
-        if any(line.key == key for line in trusted):
+        if any(line.key == key and not line.marker for line in known):
             return
-        if trusted:
+        name = known_hosts.names_of(route.address, route.port, route.known_as)[0]
+        trusted = [line for line in known if not line.marker and known_hosts.matches(line.names, name)]
+        if trusted and route.checking != "no":
             # A key of another type is no new key: whoever sits in between can choose the type.
             line = next((line for line in trusted if line.kind == kind), trusted[0])
             raise Unusable(failures.host_key_changed(route, name, line.where, kind, print_))
-        if not self.accept_new or route.strict or not route.user_known_hosts:
+        if route.checking in TAKEN_UNSEEN:
+            self.say_once(notes, UNCHECKED.format(value=route.checking))
+        elif not self.accept_new or route.checking == "yes" or not route.user_known_hosts:
             raise Unusable(failures.host_key_unknown(route, kind, print_))
+        if trusted:
+            notes.append(
+                f"{route.host}: the host shows {kind} key {print_}, which is not the one in {trusted[0].where}"
+            )
+        if trusted or not route.user_known_hosts or route.user_known_hosts[0] == os.devnull:
+            return
         with self._storing:
             file = route.user_known_hosts[0]
             known_hosts.add(file, known_hosts.hashed_name(name) if route.hash_names else name, kind, key)
@@ -234,6 +244,16 @@ class ParamikoClient(Client):
 
 
 # -- steps of a login ------------------------------------------------------------------------------------------------
+
+
+def _known_lines(route: Route) -> list[known_hosts.Line]:
+    """Return what is known of a server: the lines of its name with its port, then those of its plain name."""
+    lines = [
+        line for line in known_hosts.read(route.user_known_hosts + route.system_known_hosts)
+        if line.marker != "@cert-authority"
+    ]  # fmt: skip
+    names = known_hosts.names_of(route.address, route.port, route.known_as)
+    return [line for name in names for line in lines if known_hosts.matches(line.names, name)]
 
 
 def _transport(carrier: Any) -> Any:
@@ -275,9 +295,11 @@ def _authenticate(route: Route, transport: Any) -> None:
     keys = collect(route.keys, route.keys_named, route.only_these_keys, route.agent)
     detail = ""
     try:
-        for _, key in keys.usable:
+        for name, key in keys.usable:
             try:
-                transport.auth_publickey(route.user, key)
+                more = transport.auth_publickey(route.user, key)
+                if more and not transport.is_authenticated():
+                    raise Unusable(failures.SECOND_FACTOR(route, f"{name} is accepted", factors=" or ".join(more)))
             except paramiko.BadAuthenticationType as error:
                 detail = f"the server takes only: {', '.join(error.allowed_types)} (--ssh-executable ssh may know how)"
                 break

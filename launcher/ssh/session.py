@@ -98,7 +98,8 @@ class Session(Closable):
         self.failure: Failure | None = None
         self.status: int | None = None  # the exit code of the command, if it is known
         self.notes: list[str] = []  # for people, such as that a host key was stored
-        self.connected = False
+        self.connected_at: float | None = None  # since when the remote command runs, on the monotonic clock
+        self.patience = 0.0  # seconds that the login may take, as the user's ssh config says
         self.address = ""  # of the host, where it was not reached by ssh and its name has one
         self.read_fd, self.output = _pipe()  # the client has `output`, `input` and `errors`, the inner ends
         self.input, self.write_fd = _pipe()
@@ -132,7 +133,16 @@ class Session(Closable):
 
     def on_connected(self) -> None:
         """The remote command runs."""
-        self.connected = True
+        self.connected_at = time.monotonic()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the remote command runs, or has run."""
+        return self.connected_at is not None
+
+    def on_patience(self, seconds: float) -> None:
+        """The user's ssh config says how long the login may take."""
+        self.patience = seconds
 
     def on_address(self, address: str) -> None:
         """The name of the host stands for this address."""

@@ -26,7 +26,8 @@ class Failed(Exception):
 class Machine:
     """A host of a laboratory, as it is asked for.
 
-    `behind` names the access host: the ssh config reaches this one through it. `lines` go to the end of sshd_config.
+    `behind` names the access host: the ssh config reaches this one through it. `lines` go to the end of sshd_config,
+    `earlier_lines` to its beginning, where they count more than the usual ones.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Machine:
     max_startups: str = "10:30:100"
     force_command: str | None = None
     lines: Sequence[str] = ()
+    earlier_lines: Sequence[str] = ()
     host_keys: Sequence[str] = ("ed25519",)
     address: str = ""
     port: int = 0
@@ -91,6 +93,7 @@ def sshd_config(machine: Machine, directory: Path) -> str:
     """Return the text of sshd_config."""
     own = directory / machine.name
     lines = [
+        *machine.earlier_lines,
         f"ListenAddress {machine.address}", f"Port {machine.port}", f"PidFile {own}/sshd.pid", "LogLevel VERBOSE",
         *(f"HostKey {own}/{kind}" for kind in machine.host_keys), f"AuthorizedKeysFile {directory}/id_ed25519.pub",
         "UsePAM no", "StrictModes no", "PermitRootLogin yes", "PasswordAuthentication no", "UseDNS no",

@@ -25,6 +25,10 @@ class Failure:
     remedy: str
     detail: str = ""
     hints: tuple[str, ...] = ()  # what else may help
+    root: str = ""  # the kind at the bottom: where a jump host has failed, that of its failure
+
+    def __post_init__(self) -> None:
+        self.root = self.root or self.kind
 
     def __str__(self) -> str:
         return f"{self.text}; try: {self.remedy}" if self.remedy else self.text
@@ -116,7 +120,8 @@ class Wording(NamedTuple):
         by_hand = ssh or f"ssh {shlex.quote(place.host)}"
         known |= {"ssh": by_hand, "run": by_hand.removesuffix(IN_A_SHELL)}
         text, remedy, more = (_Formatter().vformat(part, (), known) for part in (self.text, self.remedy, self.detail))
-        return Failure(self.kind, text, remedy, more, self.hints)
+        cause = facts.get("cause")
+        return Failure(self.kind, text, remedy, more, self.hints, cause.root if isinstance(cause, Failure) else "")
 
 
 # fmt: off
@@ -144,6 +149,12 @@ TOO_MANY_CONNECTIONS = Wording(
 PROTOCOL = Wording("protocol", "{at.host}{at.where}: ssh failed: {detail}", "{at.ssh_v}")
 NO_SESSION = Wording(
     "no session", "{at.host}{at.where}: logged in, but no session was opened: {detail}", "{at.ssh}")
+NOT_LET_THROUGH = Wording(
+    "not let through",
+    "{at.host}: {via} lets no connection through to {at.target} port {at.port}: AllowTcpForwarding or PermitOpen in "
+    "its sshd_config forbids it", "ssh -W {at.target!q}:{at.port} {via!q} </dev/null")
+PROXY_FAILED = Wording(
+    "proxy command failed", "{at.host}{at.where}: its ProxyCommand {ended}{detail!c}", "{command}")
 JUMP_FAILED = Wording(
     "jump host failed", "{at.host}: its jump host {jump} failed: {cause.text}", "{cause.remedy}", "{cause.detail}")
 NO_SUCH_EXECUTABLE = Wording(
@@ -190,6 +201,10 @@ HOST_KEY_REVOKED = Wording(
     "grep -n @revoked {line.file!q}")
 AUTHENTICATION_FAILED = Wording(
     "authentication failed", "{at.host}{at.where}: {user} was not let in; tried: {tried}", "{at.ssh_copy_id}")
+SECOND_FACTOR = Wording(
+    "second factor wanted", "{at.host}{at.where}: the key is accepted, but the server wants a second factor: {factors}",
+    "ssh -fNM -o ControlPath='~/.ssh/%C' {at.host!q}", "{detail}",
+    ("with ControlPath ~/.ssh/%C in the ssh config all later sessions share that login",))
 KEY_NOT_ALLOWED = Wording(
     "key not allowed", "{at.host}{at.where}: {at.user} does not let this key in (any more)",
     "ssh {at.host} fedfutures allow {at.user} {public!q}")

@@ -108,14 +108,15 @@ class Run:
 
     def __init__(
         self, directory: Path, *words: str, notes: dict[str, Any] | None = None, scheduler: str | None = None,
-        kind: type[Connector] = Connector, **options: Any,
+        kind: type[Connector] = Connector, workers: int | None = None, local_workers: int | None = None, **options: Any,
     ) -> None:  # fmt: skip
         self.directory = directory
         self.origin, self.far, poller = Peer(), FarHosts(), select.poll()
         self.local = self.new_local()
         line = FrameLine(self.origin.theirs_read, self.origin.theirs_write, poller)
         request = request_of(*(words or ("vm",)), **options)
-        request.notes, request.scheduler = notes or {}, scheduler
+        request.notes, request.scheduler, request.workers = notes or {}, scheduler, workers
+        request.local.count = local_workers
         self.connector = kind(request, line, poller, Ways(request, {"ssh": self.far, "keeper": self.far}))
         self._thread = threading.Thread(target=self.connector.run)
         self._thread.start()

@@ -14,8 +14,9 @@ from fedfutures.host.settings import Settings, frame_of
 from fedfutures.wire.control import EndRun, Heartbeat, HostProcessGone, Probe, ProbeReply, WorkerOutput
 from fedfutures_launcher.connector.access import Ways
 from fedfutures_launcher.connector.login import ERRORS_KEPT, Login
+from fedfutures_launcher.layout.assemble import START_SECONDS
 from fedfutures_launcher.remote.preflight import local_versions
-from fedfutures_launcher.remote.remote_host import HELLO_SECONDS, HostState
+from fedfutures_launcher.remote.remote_host import HostState
 from fedfutures_launcher.ssh.texts.failures import Failure
 
 from .far_hosts import FarHost, FarHosts, until
@@ -119,10 +120,10 @@ def test_a_launcher_that_carries_the_hello_alone_is_unfit(
 def test_a_launcher_that_keeps_what_is_said_is_unfit(case: Case) -> None:
     case.host.say_hello()
     assert case.reaches(HostState.MEASURING)
-    case.login.on_due(time.monotonic() + HELLO_SECONDS)
+    case.login.on_due(time.monotonic() + START_SECONDS)
     kind, text = case.problem()
     assert kind == "launcher unfit"
-    assert "nothing more was heard through srun within 10 s" in text
+    assert "nothing more was heard through srun within 30 s" in text
 
 
 def test_a_host_that_gets_no_worker_is_hung_up_on(case: Case) -> None:
@@ -166,8 +167,8 @@ def test_a_hello_that_makes_no_sense_is_a_failure(case: Case) -> None:
 
 def test_a_host_that_says_nothing_has_failed_when_its_time_is_over(case: Case) -> None:
     assert until(lambda: case.host.session is not None and case.host.session.connected, case.turn)
-    case.login.on_due(time.monotonic() + HELLO_SECONDS)
-    assert case.problem() == ("no hello", "vm: it was silent for 10 s")
+    case.login.on_due(time.monotonic() + START_SECONDS)
+    assert case.problem() == ("no hello", "vm: it was silent for 30 s")
 
 
 IN_A_JOB = pytest.mark.parametrize("case", [("srun", "ssh")], indirect=True)
@@ -227,10 +228,10 @@ def test_a_launcher_that_is_silent_is_ended(case: Case) -> None:
     assert until(lambda: case.host.session is not None and case.host.session.connected, case.turn)
     case.host.print_error(b"srun: job step creation temporarily disabled, retrying\n")
     case.turn()
-    case.login.on_due(time.monotonic() + HELLO_SECONDS)
+    case.login.on_due(time.monotonic() + START_SECONDS)
     kind, text = case.problem()
     assert kind == "launcher silent"
-    assert text.startswith("vm: nothing was heard through srun within 10 s; it said: srun: job step")
+    assert text.startswith("vm: nothing was heard through srun within 30 s; it said: srun: job step")
 
 
 @IN_A_JOB

@@ -253,7 +253,7 @@ def test_a_run_that_has_ended_before_it_began_starts_nothing(said: str) -> None:
         "import os, sys\n"
         "from fedfutures.wire.control import BeginRun, EndRun\n"
         "from fedfutures.wire.framing import pack\n"
-        "from fedfutures_launcher.connector.main import main\n"
+        "from fedfutures_launcher.connector.launched import main\n"
         "read, write = os.pipe()\n"
         f"os.write(write, b''.join(map(pack, [{said}])))\n"
         "os.close(write)\n"

@@ -121,7 +121,7 @@ def test_nothing_is_left_where_the_launching_side_of_a_job_is_killed(place: Path
     running = Running(line, cwd=place, env={"SLURM_JOB_ID": "7"})
     try:
         await_workers(running)
-        connectors = [pid for pid in running.processes() if "connector.main" in words(pid)]
+        connectors = [pid for pid in running.processes() if "connector.launched" in words(pid)]
         assert len(connectors) == 1
         for pid in (running.process.pid, *connectors):
             os.kill(pid, signal.SIGKILL)

@@ -49,8 +49,8 @@ def test_time_in_which_this_process_did_not_run_does_not_count() -> None:
     host.connect(0.0)
     host.excuse(7.0)
     assert host.due == HELLO_SECONDS + 7.0
-    assert host.on_due(LOGIN_SECONDS + 6.9, connected=False) == ()
-    assert host.on_due(LOGIN_SECONDS + 7.0, connected=False) is None
+    assert host.on_due(LOGIN_SECONDS + 6.9, connected_at=None) == ()
+    assert host.on_due(LOGIN_SECONDS + 7.0, connected_at=None) is None
     served = serving_host()
     served.excuse(7.0)
     assert served.due is None
@@ -61,8 +61,34 @@ def test_a_host_may_be_given_more_time_or_less() -> None:
         host = RemoteHost(GRACE, hello)
         host.connect(0.0)
         assert host.due == hello
-        assert host.on_due(login - 0.1, connected=False) == ()
-        assert host.on_due(login, connected=False) is None
+        assert host.on_due(login - 0.1, connected_at=None) == ()
+        assert host.on_due(login, connected_at=None) is None
+
+
+def test_one_that_was_logged_in_to_late_has_as_much_time_from_then() -> None:
+    host = RemoteHost(GRACE)
+    host.connect(0.0)
+    assert host.on_due(HELLO_SECONDS, connected_at=9.0) == ()
+    assert host.due == HELLO_SECONDS + LATE_SECONDS
+    assert host.on_due(9.0 + HELLO_SECONDS - 0.1, connected_at=9.0) == ()
+    assert host.due == 9.0 + HELLO_SECONDS
+    assert host.on_due(9.0 + HELLO_SECONDS, connected_at=9.0) is None
+
+
+def test_a_login_may_take_as_long_as_the_config_says() -> None:
+    host = RemoteHost(GRACE)
+    host.connect(0.0)
+    assert host.on_due(59.9, connected_at=None, patience=60.0) == ()
+    assert host.on_due(60.0, connected_at=None, patience=60.0) is None
+    assert host.on_due(LOGIN_SECONDS - 0.1, connected_at=None, patience=2.0) == ()
+
+
+def test_a_host_that_is_come_back_to_has_a_time_of_its_own() -> None:
+    host = RemoteHost(GRACE, 30.0, 10.0)
+    host.resume("/run", 0.0, was_given_up=False)
+    host.on_due(0.0, connected_at=None)
+    assert (host.state, host.due, host.hello_seconds) == (HostState.RETURNING, 10.0, 10.0)
+    assert host.on_due(10.0, connected_at=0.0) is None
 
 
 def test_another_launcher_has_its_own_time() -> None:
@@ -140,12 +166,12 @@ def test_a_server_that_drops_logins_has_more_time_than_a_silent_host() -> None:
     host = RemoteHost(GRACE)
     host.connect(0.0)
     assert host.due == HELLO_SECONDS
-    assert host.on_due(HELLO_SECONDS, connected=False) == ()
+    assert host.on_due(HELLO_SECONDS, connected_at=None) == ()
     assert host.due == HELLO_SECONDS + LATE_SECONDS
-    assert host.on_due(LOGIN_SECONDS, connected=False) is None
+    assert host.on_due(LOGIN_SECONDS, connected_at=None) is None
     host = RemoteHost(GRACE)
     host.connect(0.0)
-    assert host.on_due(HELLO_SECONDS, connected=True) is None
+    assert host.on_due(HELLO_SECONDS, connected_at=0.0) is None
 
 
 # ------------------------------------------------------------------------------------------------------- coming back
@@ -155,7 +181,7 @@ def test_a_lost_host_is_come_back_to_by_its_door() -> None:
     host = serving_host()
     assert host.on_failure(10.0) == (HostAction.HANG_UP, HostAction.TELL_LOST)
     assert host.due == 10.0 + FIRST_PAUSE_SECONDS
-    assert host.on_due(host.due, connected=False) == (HostAction.LOG_IN,)
+    assert host.on_due(host.due, connected_at=None) == (HostAction.LOG_IN,)
     assert (host.state, host.run) == (HostState.RETURNING, "/run")
     assert host.on_hello(11.0) == ()
     assert host.on_ready("/run", 12.0) == (HostAction.TELL_BACK,)
@@ -165,11 +191,11 @@ def test_a_lost_host_is_come_back_to_by_its_door() -> None:
 def test_where_its_host_process_is_gone_another_one_is_started() -> None:
     host = serving_host()
     host.on_failure(10.0)
-    host.on_due(10.3, connected=False)
+    host.on_due(10.3, connected_at=None)
     host.on_hello(11.0)
     assert host.on_failure(11.5, process_gone=True) == (HostAction.HANG_UP,)
     assert host.run is None
-    host.on_due(12.0, connected=False)
+    host.on_due(12.0, connected_at=None)
     assert host.state is HostState.RESTARTING
     assert host.on_hello(13.0) == (HostAction.TELL_STARTED, HostAction.SEND_SETTINGS)
 
@@ -180,7 +206,7 @@ def test_pauses_grow_and_are_short_again_once_it_is_back() -> None:
         host.on_failure(now)
         assert host.due is not None
         pauses.append(host.due - now)
-        host.on_due(now := now + 0.01, connected=False)
+        host.on_due(now := now + 0.01, connected_at=None)
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (FIRST_PAUSE_SECONDS, pytest.approx(LONGEST_PAUSE_SECONDS))
     host.on_hello(now)
@@ -192,7 +218,7 @@ def test_pauses_grow_and_are_short_again_once_it_is_back() -> None:
 def test_it_is_given_up_after_twice_the_grace() -> None:
     host = serving_host()
     host.on_failure(10.0)
-    host.on_due(11.0, connected=False)
+    host.on_due(11.0, connected_at=None)
     assert host.on_failure(10.0 + 2 * GRACE + 1) == (HostAction.HANG_UP, HostAction.TELL_GIVEN_UP)
     assert (host.state, host.due) == (HostState.GIVEN_UP, None)
 
@@ -204,7 +230,7 @@ def test_host_processes_that_end_at_once_are_started_only_so_often() -> None:
         now += 1.0
         host.on_failure(now)
         if host.state is HostState.WAITING:
-            assert host.on_due(now, connected=False) == (HostAction.LOG_IN,)
+            assert host.on_due(now, connected_at=None) == (HostAction.LOG_IN,)
             host.on_hello(now)
             starts += 1
     assert starts == STARTS_AT_MOST
@@ -217,9 +243,9 @@ def test_host_processes_that_have_served_are_started_again_as_often_as_they_end(
         host.on_ready("/run", now)
         now += SETTLED_SECONDS
         host.on_failure(now)
-        host.on_due(now, connected=False)
+        host.on_due(now, connected_at=None)
         host.on_failure(now, process_gone=True)
-        assert host.on_due(now, connected=False) == (HostAction.LOG_IN,)
+        assert host.on_due(now, connected_at=None) == (HostAction.LOG_IN,)
         assert host.on_hello(now) == (HostAction.TELL_STARTED, HostAction.SEND_SETTINGS)
     assert host.state is HostState.SERVING
 
@@ -237,7 +263,7 @@ def test_the_end_is_told_to_a_host_process_that_does_not_hear_the_connector_when
     for host in (waiting, returning, entering):
         host.on_failure(5.0)
     for host in (returning, entering):
-        host.on_due(6.0, connected=False)
+        host.on_due(6.0, connected_at=None)
     entering.on_hello(7.0)
     assert entering.end(8.0) == (HostAction.SEND_END,)
     assert waiting.end(8.0) == (HostAction.LOG_IN,)
@@ -285,7 +311,7 @@ class LivesOfHosts(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
         if self.host.due is not None and self.now >= self.host.due:
-            actions = self.host.on_due(self.now, connected=True)
+            actions = self.host.on_due(self.now, connected_at=0.0)
             self.follow(self.host.on_failure(self.now) if actions is None else actions)
 
     @precondition(lambda self: self.host.state in LOGGING_IN)
@@ -340,7 +366,7 @@ def test_one_that_leaves_is_not_come_back_to() -> None:
 def test_the_host_process_of_a_connector_that_was_killed_is_come_back_to_at_once() -> None:
     host = RemoteHost(GRACE)
     assert host.resume("/run", 5.0, was_given_up=False) == ()
-    assert (host.due, host.on_due(5.0, connected=False)) == (5.0, (HostAction.LOG_IN,))
+    assert (host.due, host.on_due(5.0, connected_at=None)) == (5.0, (HostAction.LOG_IN,))
     assert host.on_hello(6.0) == ()
     assert host.on_ready("/run", 7.0) == (HostAction.TELL_BACK,)
     assert host.state is HostState.SERVING
@@ -349,7 +375,7 @@ def test_the_host_process_of_a_connector_that_was_killed_is_come_back_to_at_once
 def test_one_that_had_not_become_ready_is_started_again() -> None:
     host = RemoteHost(GRACE)
     host.resume(None, 5.0, was_given_up=False)
-    assert host.on_due(5.0, connected=False) == (HostAction.LOG_IN,)
+    assert host.on_due(5.0, connected_at=None) == (HostAction.LOG_IN,)
     assert host.state is HostState.RESTARTING
 
 

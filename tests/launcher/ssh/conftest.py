@@ -22,13 +22,23 @@ MACHINES = [
     Machine("h2", behind="h1"),
     Machine("h3", behind="h2"),
     Machine("busy", max_startups="4:30:8"),
+    Machine("narrow", lines=("AllowTcpForwarding no",)),
+    Machine("inner", behind="narrow"),
+    Machine(
+        "factors",
+        lines=("AuthenticationMethods publickey,keyboard-interactive",),
+        earlier_lines=("KbdInteractiveAuthentication yes",),
+    ),
     Machine("noisy", force_command='echo "You have mail."; exec sh -c "$SSH_ORIGINAL_COMMAND"'),
 ]
 
 
 @pytest.fixture(scope="package")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rootless]:
-    """h1; h2 behind it and h3 behind h2; one that drops logins when there are many; one that greets."""
+    """h1; h2 behind it and h3 behind h2; one that drops logins when there are many; one that greets.
+
+    And one that lets no connection through to the one behind it, and one that wants two factors.
+    """
     need("sshd", "ssh", "ssh-keygen", "ssh-agent", "ssh-add")
     with Rootless(MACHINES, tmp_path_factory.mktemp("ssh") / "lab") as lab:
         yield lab

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import getpass
+import shutil
 from pathlib import Path
 
 import pytest
 
+from fedfutures_launcher.ssh.asking import home_of_ssh
 from fedfutures_launcher.ssh.configuration import Configuration, Route, Unusable
 from fedfutures_launcher.ssh.session import CONNECT_SECONDS, LoginTarget
 
@@ -16,24 +18,30 @@ def route(tmp_path: Path, text: str, target: LoginTarget) -> Route:
     return Configuration(str(tmp_path / "config")).route(target)
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOME", str(tmp_path))
+@pytest.fixture(autouse=True, params=["by ssh", "without an ssh"])
+def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home directory: ssh looks it up, and does not care for the environment."""
     monkeypatch.setenv("SSH_AUTH_SOCK", "/of/the/agent")
+    if request.param == "by ssh":
+        if shutil.which("ssh") is None:
+            pytest.skip("there is no ssh")
+        return Path(home_of_ssh())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".ssh").mkdir()
     return tmp_path
 
 
-def test_nothing_said(tmp_path: Path) -> None:
+def test_nothing_said(tmp_path: Path, home: Path) -> None:
     found = route(tmp_path, "", LoginTarget("a", "h1"))
     assert (found.host, found.address, found.port, found.user) == ("h1", "h1", 22, getpass.getuser())
-    assert found.keys == [f"{tmp_path}/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ed25519")]
+    assert found.keys == [f"{home}/.ssh/id_{kind}" for kind in ("rsa", "ecdsa", "ed25519")]
     assert (found.keys_named, found.only_these_keys, found.agent) == (False, False, "/of/the/agent")
-    assert found.user_known_hosts[0] == f"{tmp_path}/.ssh/known_hosts"
-    assert (found.via, found.proxy_command, found.seconds, found.strict) == (None, None, CONNECT_SECONDS, False)
+    assert found.user_known_hosts[0] == f"{home}/.ssh/known_hosts"
+    assert (found.via, found.proxy_command, found.seconds, found.checking) == (None, None, CONNECT_SECONDS, "ask")
 
 
-def test_all_that_counts(tmp_path: Path) -> None:
+def test_all_that_counts(tmp_path: Path, home: Path) -> None:
     text = """
         Host h1
             HostName node1.%h.example
@@ -55,10 +63,10 @@ def test_all_that_counts(tmp_path: Path) -> None:
     """
     found = route(tmp_path, text, LoginTarget("a", "h1"))
     assert (found.address, found.port, found.user) == ("node1.h1.example", 2222, "ann")
-    assert found.keys == [f"{tmp_path}/keys/ann", "/with space/key", f"{tmp_path}/keys/last"]
+    assert found.keys == [f"{home}/keys/ann", "/with space/key", f"{home}/keys/last"]
     assert (found.keys_named, found.only_these_keys, found.agent) == (True, True, "")
-    assert (found.known_as, found.user_known_hosts) == ("the-alias", [f"{tmp_path}/own", "/with space/known"])
-    assert (found.system_known_hosts, found.strict, found.hash_names, found.seconds) == ([], True, True, 4.0)
+    assert (found.known_as, found.user_known_hosts) == ("the-alias", [f"{home}/own", "/with space/known"])
+    assert (found.system_known_hosts, found.checking, found.hash_names, found.seconds) == ([], "yes", True, 4.0)
 
 
 def test_the_caller_goes_first(tmp_path: Path) -> None:
@@ -110,10 +118,12 @@ def test_a_proxy_command(tmp_path: Path) -> None:
 
 
 def test_included_files(tmp_path: Path) -> None:
-    (tmp_path / ".ssh" / "conf.d").mkdir()
-    (tmp_path / ".ssh" / "conf.d" / "one").write_text("Host h1\n  User of-one\n")
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "one").write_text("Host h1\n  User of-one\n")
     (tmp_path / "two").write_text("Port 7\n")
-    text = f"Include conf.d/* missing\nHost h2\n  Include {tmp_path}/two\n  User of-two\nHost *\n  User last\n"
+    text = (
+        f"Include {tmp_path}/conf.d/* missing\nHost h2\n  Include {tmp_path}/two\n  User of-two\nHost *\n  User last\n"
+    )
     one, two, three = (route(tmp_path, text, LoginTarget("a", host)) for host in ("h1", "h2", "h3"))
     assert [(found.user, found.port) for found in (one, two, three)] == [("of-one", 22), ("of-two", 7), ("last", 22)]
 
@@ -122,13 +132,26 @@ def test_included_files(tmp_path: Path) -> None:
     "text",
     [
         "Host\n", "Host *\nPort many\n", "Host *\nPort 70000\n", "Host *\nProxyJump a:b:c\n", "Host *\nProxyJump a\n",
-        "Host *\nHostName %(\nMatch nonsense\n",
+        "Host *\nHostName %(\nMatch\n",
     ],
 )  # fmt: skip
 def test_what_makes_no_sense(tmp_path: Path, text: str) -> None:
     with pytest.raises(Unusable) as raised:
         route(tmp_path, text, LoginTarget("a", "h1"))
     assert raised.value.failure.kind == "ssh config"
+
+
+@pytest.mark.parametrize(
+    "criteria", ["tagged work", "localnetwork 10.0.0.0/8", "host h1 sessiontype shell", "!tagged=work", "exec true x y"]
+)
+def test_match_words_that_are_not_known_are_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, criteria: str
+) -> None:
+    """Without an ssh: an older ssh refuses the whole file, a newer one knows the words."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = f"Match {criteria}\n  Port 2299\n  User nobody\nMatch host h1\n  User ann\n"
+    found = route(tmp_path, text, LoginTarget("a", "h1"))
+    assert (found.port, found.user) == (22, "ann")
 
 
 def test_a_file_that_is_missing() -> None:

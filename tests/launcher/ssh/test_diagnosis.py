@@ -101,7 +101,7 @@ def test_which_host_is_to_blame(text: str, hops: list[Place], said: str) -> None
         ("connect failed: Connection refused", "refused"),
         ("connect failed: Name or service not known", "unresolved name"),
         ("connect failed: Connection timed out", "timeout"),
-        ("administratively prohibited: open failed", "unreachable"),
+        ("administratively prohibited: open failed", "not let through"),
     ],
 )
 def test_the_last_jump_host_cannot_reach_it(words: str, kind: str) -> None:

@@ -24,7 +24,7 @@ SECONDS = 5.0
 def route(address: str = "127.0.0.1", port: int = 22, **more: Any) -> Route:
     return Route(
         host="vm", address=address, port=port, user="me", known_as="", keys=[], keys_named=False, only_these_keys=False,
-        agent="", user_known_hosts=[], system_known_hosts=[], strict=False, hash_names=False, seconds=9.5, **more,
+        agent="", user_known_hosts=[], system_known_hosts=[], checking="ask", hash_names=False, seconds=9.5, **more,
     )  # fmt: skip
 
 
@@ -55,7 +55,8 @@ def failure_of(target: Route, life: Closable, *, through: Any = None, seconds: f
 def test_a_socket_is_connected_and_what_ends_it_lets_its_readers_see_the_end(
     server: socket.socket, life: Closable
 ) -> None:
-    connection, end = dial(route(port=server.getsockname()[1]), None, life, time.monotonic() + SECONDS)
+    carried = dial(route(port=server.getsockname()[1]), None, life, time.monotonic() + SECONDS)
+    connection, end = carried.carrier, carried.end
     with connection, server.accept()[0] as peer:
         peer.sendall(b"SSH-2.0-x")
         connection.settimeout(SECONDS)
@@ -85,8 +86,7 @@ def test_the_next_address_of_a_name_is_tried(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (at, port)) for at in ("127.0.0.2", "127.0.0.1")]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    connection, _ = dial(route("two.example", port), None, life, time.monotonic() + SECONDS)
-    with connection:
+    with dial(route("two.example", port), None, life, time.monotonic() + SECONDS).carrier as connection:
         assert connection.getpeername() == ("127.0.0.1", port)
     assert found == ["two.example"]
 
@@ -144,8 +144,9 @@ def test_a_proxy_command_carries_bytes_and_is_ended_with_all_it_has_started(life
     os.mkfifo(fifo)
     held = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)  # it ends when no process of the command is left
     proxy = route(proxy_command=f"sh -c 'exec 3>{fifo}; sleep 600 & cat; wait'")
-    connection, end = dial(proxy, None, life, time.monotonic() + SECONDS)
-    with connection:
+    carried = dial(proxy, None, life, time.monotonic() + SECONDS)
+    end = carried.end
+    with carried.carrier as connection:
         connection.settimeout(SECONDS)
         connection.sendall(b"echo")
         assert connection.recv(100) == b"echo"
@@ -158,11 +159,41 @@ def test_a_proxy_command_carries_bytes_and_is_ended_with_all_it_has_started(life
     os.close(held)
 
 
+@pytest.mark.host
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("sh -c 'echo first; echo second >&2; exit 7'", "its ProxyCommand ended (exit code 7): second"),
+        ("/no/such/helper 10.0.0.1", "its ProxyCommand ended (exit code 127): /bin/sh: "),
+        ("sh -c 'kill -9 $$'", "its ProxyCommand was killed (signal SIGKILL)"),
+        ("sh -c 'for n in 1 2 3 4; do echo $n >&2; done; exit 1'", ": 2 / 3 / 4"),
+        ("sh -c 'echo Connection reset by 10.0.0.1 >&2; exit 255'", ""),
+        ("sh -c 'echo it succeeded >&2'", ""),
+        ("sleep 60", ""),
+    ],
+)
+def test_a_proxy_command_that_has_failed_says_why(life: Closable, command: str, why: str) -> None:
+    """But neither one through which a busy server has dropped the connection, nor one that still runs."""
+    place = route(proxy_command=command)
+    carried = dial(place, None, life, time.monotonic() + SECONDS)
+    try:
+        with carried.carrier, pytest.raises(Unusable) if why else contextlib.nullcontext() as raised:
+            carried.raise_why(place)
+        if raised is not None:
+            assert raised.value.failure.kind == "proxy command failed"
+            assert why in raised.value.failure.text
+            assert raised.value.failure.remedy == command
+    finally:
+        carried.end()
+
+
 # -- access hosts ----------------------------------------------------------------------------------------------------
 
 
 class ChannelException(Exception):
     """Named as that of paramiko, by which it is known."""
+
+    code = 2
 
 
 class Transport:
@@ -196,10 +227,11 @@ class Channel:
 def test_an_access_host_is_asked_for_a_channel_to_the_address(life: Closable) -> None:
     channel = Channel()
     transport = Transport(channel)
-    carrier, end = dial(route("10.0.0.9", 2222), transport, life, time.monotonic() + SECONDS)
+    carried = dial(route("10.0.0.9", 2222), transport, life, time.monotonic() + SECONDS)
     assert transport.asked == [("direct-tcpip", ("10.0.0.9", 2222))]
-    assert isinstance(carrier, Carrier)
-    end()
+    assert isinstance(carried.carrier, Carrier)
+    carried.raise_why(route())
+    carried.end()
     assert channel.closed
 
 
@@ -209,7 +241,7 @@ def test_an_access_host_is_asked_for_a_channel_to_the_address(life: Closable) ->
         ("Connection refused", "refused"),
         ("Connection timed out", "timeout"),
         ("Name or service not known", "unresolved name"),
-        ("administratively prohibited", "unreachable"),
+        ("No route to host", "unreachable"),
     ],
 )
 def test_what_an_access_host_says_decides_the_kind_of_failure(life: Closable, refusal: str, kind: str) -> None:
@@ -217,6 +249,13 @@ def test_what_an_access_host_says_decides_the_kind_of_failure(life: Closable, re
     found, detail = failure_of(route(via=route()), life, through=transport)
     assert found == kind
     assert kind == "timeout" or refusal in detail
+
+
+def test_an_access_host_may_let_nothing_through(life: Closable) -> None:
+    refused = ChannelException("(1, 'Administratively prohibited')")
+    refused.code = 1
+    kind, _ = failure_of(route(via=route()), life, through=Transport(refused, "open failed"))
+    assert kind == "not let through"
 
 
 def test_other_errors_of_paramiko_speak_for_themselves() -> None:
