@@ -53,6 +53,9 @@ class Hosts:
     python, prolog, path, pythonpath, nice:
         On the hosts: interpreter, shell script to source first, working directory, directories in front of
         ``sys.path``, niceness of the Workers.
+    env, env_file:
+        Environment variables of the Workers: ``["NAME=VALUE", "NAME"]``, where the second has the value that it has
+        here; and a file with one in each line.
     external_hostname:
         An old name of this machine for others; accepted, but links are dialled outward and need none.
     grace:
@@ -122,6 +125,13 @@ class Hosts:
         (), "--pythonpath", of_one=True, here=True, action="append", metavar="DIR",
         help="put DIR in front of sys.path (repeatable)",
     )  # fmt: skip
+    env: Sequence[str] = _option(
+        (), "--env", of_one=True, here=True, action="append", metavar="NAME[=VALUE]",
+        help="environment variable of the Workers, on each host; without a value, that of here (repeatable)",
+    )  # fmt: skip
+    env_file: str | None = _option(
+        None, "--env-file", here=True, metavar="FILE", help="a file with a line for each, as --env takes it"
+    )
     nice: int | None = _option(
         None, "--nice", of_one=True, here=True, between=(-20, 19), metavar="N", help="niceness of the Workers"
     )

@@ -26,6 +26,7 @@ class Settings:
     directory: str | None = None  # working directory
     directory_needed: bool = True  # else Workers stay where they are if it is missing
     nice: int = 0
+    environment: dict[str, str] = field(default_factory=dict, repr=False)  # more variables of the Workers
     threads: int = 1  # for BLAS and OpenMP, where the user has set nothing
     initializer: bytes | None = None  # the payload of (function, arguments)
     max_tasks_per_child: int | None = None
@@ -109,6 +110,7 @@ _IS: dict[str, Callable[[Any], bool]] = {
     "list[int]": _list_of(int),
     "list[list[int]]": lambda value: _list_of(list)(value) and all(map(_list_of(int), value)),
     "list[list[str]]": lambda value: _list_of(list)(value) and all(map(_list_of(str), value)),
+    "dict[str, str]": lambda value: type(value) is dict and _list_of(str)([*value, *value.values()]),
     "tuple[str, str] | None": lambda value: value is None or [type(one) for one in value] == [str, str],
 }
 """By the annotation of a field, what must be true of its value."""

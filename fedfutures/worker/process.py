@@ -93,6 +93,7 @@ def _give_devices(slot: int, workers: int) -> None:
 
 def prepare(settings: Settings, box: CrashCells) -> Spool | None:
     """Make this process one in which the program can be imported; return what is below its standard output."""
+    os.environ.update(settings.environment)
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, str(settings.threads))
     if settings.directory is not None:

@@ -29,7 +29,7 @@ _TAKES_NUMBER = frozenset({"-n", "-b"})
 POINTED_OUT = frozenset({
     "-n", "-b", "--hosts", "--hostfile", "--ssh-executable", "--rsh", "--ssh-config", "--host-key-policy", "--tunnel",
     "--min-hosts", "--require-all", "--grace", "--allow-root", "--python-interpreter", "--pythonpath", "--prolog",
-    "--no-prefix",
+    "--env-file", "--no-prefix",
 })  # fmt: skip
 """Options that hardly any program has itself."""
 

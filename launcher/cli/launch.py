@@ -23,7 +23,7 @@ from fedfutures.program import stand_ins
 
 from ..arguments import copies, suggestions
 from ..arguments.splitting import BadLine
-from ..hosts.local import at_home, counted, on_terminal, processors_of_machine, threads_of
+from ..hosts.local import at_home, counted, on_terminal, processors_of_machine, threads_of, with_environment
 from ..layout.tree import HostPlan, plan
 from ..verbs import table
 from . import program as programs, walltimes
@@ -48,6 +48,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def launch(options: Options) -> NoReturn:
     """Run the program with a Federation under it, and exit as it does."""
+    try:
+        options = replace(options, hosts=with_environment(options.hosts))
+    except ValueError as error:
+        programs.fail(str(error))
     hosts = options.hosts
     if not programs.SAFE_PATH:
         del sys.path[0]  # the launcher's own first entry, where the program's is to stand

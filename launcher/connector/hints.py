@@ -1,4 +1,4 @@
-"""What else may help with a host that cannot be used: other names, another user, another ssh client."""
+"""What else may help with a host that cannot be used: other names, another user, and what the host has printed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..layout.assemble import Request
 from ..ssh.names import known_names
 from ..ssh.texts.failures import Failure
 
-OTHER_CLIENT = "for Kerberos, certificates or host-based logins: --ssh-executable ssh"
+PRINTED_LINES = 3
 
 
 def hinted(failure: Failure, spec: HostSpec, request: Request) -> Failure:
@@ -19,9 +19,16 @@ def hinted(failure: Failure, spec: HostSpec, request: Request) -> Failure:
         names = known_names(request.options.ssh_config) | {other.host for other in request.hosts if other is not spec}
         return _with(failure, _similar(spec.host, names))
     if failure.kind == "authentication failed":
-        another = _other_user(spec, request)
-        return _with(failure, another, "" if request.options.ssh_executable else OTHER_CLIENT)
+        return _with(failure, _other_user(spec, request))
     return failure
+
+
+def with_printed(failure: Failure, printed: str) -> Failure:
+    """Return the failure of a host with the last lines that it printed, but those that the failure tells already."""
+    lines = [line.strip() for line in printed.splitlines() if line.strip()][-PRINTED_LINES:]
+    told = f"{failure.text}\n{failure.detail}"
+    news = [line for line in lines if line not in told]
+    return _with(failure, f"it printed: {' / '.join(news)}" if news else "")
 
 
 def _with(failure: Failure, *hints: str) -> Failure:

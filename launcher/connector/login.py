@@ -26,7 +26,7 @@ from ..ssh.session import Session
 from ..ssh.texts import failures
 from ..ssh.texts.failures import Failure, with_other_ways
 from .access import Way, remote_target
-from .hints import hinted
+from .hints import hinted, with_printed
 
 ERRORS_KEPT = 20
 LATE = "not yet"
@@ -194,7 +194,8 @@ class Login:
                 self._hang_up()
             elif action is HostAction.LEAVE_OUT and failure is not None:
                 self.facts = None
-                self._failure = with_other_ways(hinted(failure, self.spec, self._request), self._tried)
+                hints = with_printed(hinted(failure, self.spec, self._request), self._printed())
+                self._failure = with_other_ways(hints, self._tried)
             elif action is HostAction.SEND_PROBE and line is not None:
                 line.send(Probe())
             elif action is HostAction.SEND_SETTINGS and line is not None and self._settings is not None:
@@ -203,6 +204,11 @@ class Login:
                 line.send(EndRun())
             else:
                 self._tell(action, failure)
+
+    def _printed(self) -> str:
+        """Return what the host has printed: its start-up files, the prolog, and what could not be started."""
+        noise, last = (data.decode("utf-8", "backslashreplace") for data in (self._reader.noise, self._partial_error))
+        return "\n".join([noise, *self._errors, last])
 
     def _tell(self, action: HostAction, failure: Failure | None) -> None:
         text = "" if failure is None else failure.text

@@ -6,17 +6,19 @@ Light on purpose: a run without other hosts loads none of the modules for them.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
+from fedfutures.host.environment import resolved, variables_of, words_of
 from fedfutures.host.here import host_here
 from fedfutures.host.hosts import Hosts
 from fedfutures.host.settings import Settings
 from fedfutures.sizes import size_of_worker
 
-from .spec import HostSpec, folded
+from .prologs import local_command
+from .spec import BadHosts, HostSpec, folded
 
 LOOPBACK = frozenset({"localhost", "localhost.localdomain", "127.0.0.1", "::1"})
 
@@ -78,6 +80,19 @@ def is_local(spec: HostSpec, own_names: Iterable[str]) -> bool:
     return folded(spec.host) in LOOPBACK | {folded(name) for name in own_names}
 
 
+def with_environment(hosts: Hosts) -> Hosts:
+    """Return options whose environment variables all have values, those of ``env_file`` too. Raises BadHosts."""
+    try:
+        if not hosts.env and hosts.env_file is None:
+            return hosts
+        more = [] if hosts.env_file is None else words_of(Path(hosts.env_file).read_text(encoding="utf-8"))
+        return replace(hosts, env=resolved([*hosts.env, *more], os.environ), env_file=None)
+    except OSError as error:
+        raise BadHosts(f"--env-file {hosts.env_file!r}: {error.strerror}") from None
+    except ValueError as error:
+        raise BadHosts(f"--env: {error}") from None
+
+
 def at_home(settings: Settings, options: Hosts) -> tuple[Settings, list[str]]:
     """Return the settings for this machine with its options, and the command of its interpreter."""
     front = map(os.path.abspath, options.pythonpath)
@@ -86,13 +101,13 @@ def at_home(settings: Settings, options: Hosts) -> tuple[Settings, list[str]]:
         nice=settings.nice if options.nice is None else options.nice,
         memory_per_worker=size_of_worker(options.memory_per_worker) or settings.memory_per_worker,
         directory=os.path.abspath(options.path) if options.path else settings.directory,
+        environment=variables_of(options.env),
         path=[*(place for place in front if place not in settings.path), *settings.path],
     )
     python = options.python or sys.executable
     if options.prolog is None:
         return settings, [python]
-    script = f'. {shlex.quote(os.path.abspath(options.prolog))} && exec {shlex.quote(python)} "$@"'
-    return settings, ["/bin/sh", "-c", script, "fedfutures"]
+    return settings, local_command(os.path.abspath(options.prolog), python)
 
 
 def counted(settings: Settings) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from fedfutures.host.hosts import Hosts
 
 from .hostfile import from_hostfile
-from .local import LOOPBACK, is_local, on_terminal, own_names
+from .local import LOOPBACK, is_local, on_terminal, own_names, with_environment
 from .schedulers import allocation_from
 from .schedulers.allocation import Allocation
 from .spec import OPTIONS, UNSAID, BadHosts, HostSpec, completed, folded, is_said, written
@@ -68,8 +68,10 @@ def wanted(hosts: Hosts, given: Allocation | None = None) -> list[HostSpec]:
     if hosts.launcher not in (None, "ssh"):
         _check_names(others, str(hosts.launcher))
     # Where this machine is none of the hosts, the options of all hosts are not for it.
+    hosts = with_environment(hosts)
     here = replace(here, options=UNSAID) if here.count == 0 else completed(here, hosts)
-    return [here, *(completed(spec, hosts) for spec in others)]
+    specs = [here, *(completed(spec, hosts) for spec in others)]
+    return [replace(spec, options=with_environment(spec.options)) for spec in specs]
 
 
 def _check_names(specs: Iterable[HostSpec], launcher: str) -> None:

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any
 
 from fedfutures.host import room
+from fedfutures.host.environment import variables_of
 from fedfutures.host.hosts import Hosts
 from fedfutures.host.settings import Settings, settings_from
 from fedfutures.sizes import size_of_worker
@@ -172,6 +173,7 @@ def _settings(request: Request, spec: HostSpec, facts: Mapping[str, Any] | None,
         common,
         path=list(options.pythonpath),
         nice=options.nice or 0,
+        environment=variables_of(options.env),
         memory_per_worker=size_of_worker(options.memory_per_worker) or common.memory_per_worker,
         directory=options.path or common.directory,
         directory_needed=bool(options.path),

@@ -7,11 +7,13 @@ tried a second time.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .asking import config_of_environment, own_ssh
 from .configuration import Unusable
 from .openssh_client import OpenSSHClient
 from .paramiko_client import ParamikoClient
-from .session import CONNECT_SECONDS, Session
+from .session import Session
 from .texts import failures
 
 OF_THE_CLIENT = frozenset(
@@ -27,15 +29,13 @@ OF_THE_CLIENT = frozenset(
 class DefaultClient(ParamikoClient):
     """Starts sessions by paramiko, or by the user's own ssh."""
 
-    def __init__(
-        self, config_file: str | None = None, *, host_key_policy: str = "reject", seconds: float = CONNECT_SECONDS
-    ) -> None:
-        super().__init__(config_file, host_key_policy=host_key_policy, seconds=seconds)
+    def __init__(self, config_file: str | None = None, **options: Any) -> None:
+        super().__init__(config_file, **options)
         ssh = own_ssh()
         self._own = None
         if ssh is not None:
             config = config_file if config_file is not None else config_of_environment()
-            self._own = OpenSSHClient(ssh, config, host_key_policy=host_key_policy, seconds=seconds)
+            self._own = OpenSSHClient(ssh, config, **options)
 
     def serve(self, session: Session) -> None:
         """As that of :class:`Client`."""

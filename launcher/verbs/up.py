@@ -70,8 +70,8 @@ def _with_file(given: argparse.Namespace, arguments: Sequence[str]) -> argparse.
     if given.config is None and not os.path.exists(path):
         return given
     named = ("hosts", "hostfile") if given.names or given.file else ()
-    paths = ("pythonpath",) if given.pythonpath else ()
-    return parser().parse_args([*config.words_of(path, OWN | kinds_of_host_options(), named + paths), *arguments])
+    lists = tuple(name for name in ("pythonpath", "env") if getattr(given, name))
+    return parser().parse_args([*config.words_of(path, OWN | kinds_of_host_options(), named + lists), *arguments])
 
 
 def _recipe(place: StandingPlace, given: argparse.Namespace, hosts: Hosts) -> Recipe:

@@ -1,9 +1,9 @@
 """The command line that starts a host process on another host, whatever its login shell is.
 
 sshd hands a command to the user's login shell: sh, bash, zsh, csh, tcsh or fish. All of them read a word in single
-quotes alike, if it holds no single quote, exclamation mark or newline. So the command is ``exec /bin/sh -c '...'``.
-There /bin/sh reads the prolog, looks for a Python, and becomes it. Paths and the like are written in octal where they
-are not plain text.
+quotes alike, if it holds no single quote, exclamation mark or newline. So the command is ``exec /bin/sh -c '...'``. The
+shell there looks for a Python, and becomes it; if there is a prolog, the shell that reads it does so
+(:mod:`fedfutures_launcher.hosts.prologs`). Paths and the like are written in octal where they are not plain text.
 
 Python gets a small program on its command line, the *bootstrap*, which says hello
 (:mod:`fedfutures_launcher.remote.hello`) and becomes the host process. Its newlines are written as ``~`` and its quotes
@@ -19,6 +19,8 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+
+from ...hosts.prologs import CHOOSE, READ
 
 HEAD = "import sys;exec(sys.argv.pop(1).replace(chr(126),chr(10)).replace(chr(94),chr(34)))"
 
@@ -90,7 +92,7 @@ def remote_command(
     """Return the command line for a host process; it runs in any login shell.
 
     `pythons` are the interpreters to try, paths or names: the first one of the best is taken. `pythonpath` goes in
-    front of sys.path there. /bin/sh reads the file `prolog` of that host first. `flags` are options of the interpreter
+    front of sys.path there. The file `prolog` of that host is read first. `flags` are options of the interpreter
     and `hash_seed` its PYTHONHASHSEED. `meeting` is the file that tells where to come, if streams are not passed.
     """
     return _command(pythons, prolog, minor, ["host", "", meeting, *pythonpath], flags, hash_seed)
@@ -123,13 +125,8 @@ def _command(
     pythons: Sequence[str], prolog: str | None, minor: int, arguments: Sequence[str], flags: Sequence[str] = (),
     hash_seed: str = "",
 ) -> str:  # fmt: skip
-    parts = []
     meeting = arguments[2]
-    if prolog is not None:
-        lacking = _hello({"python": None, "tried": [], "prolog": prolog}, meeting)
-        # A prolog that reads its standard input would eat the settings.
-        path = _word(_with_folder(prolog))
-        parts.append(f'p={path};if [ -r "$p" ];then . "$p" </dev/null;else {lacking};exit 3;fi')
+    parts = [f"p=$1;{READ}"] if prolog is not None else []
     check = CHECK.replace("MINOR", str(minor)).replace("^", '\\"')
     candidates = " ".join(map(_word, pythons))
     parts.append(
@@ -146,7 +143,13 @@ def _command(
     parts.append(f'exec "$b" {options}-c "{HEAD}" "{packed(BOOTSTRAP)}" {words}')
     script = ";".join(parts)
     assert not set("'!\n") & set(script), script
-    return f"exec /bin/sh -c '{script}'"
+    if prolog is None:
+        return f"exec /bin/sh -c '{script}'"
+    lacking = _hello({"python": None, "tried": [], "prolog": prolog}, meeting)
+    first = f'p={_word(_with_folder(prolog))};if [ -r "$p" ];then {CHOOSE};else {lacking};exit 3;fi'
+    first += ';exec $s -c "$1" "$s" "$p"'
+    assert not set("'!\n") & set(first), first
+    return f"exec /bin/sh -c '{first}' sh '{script}'"
 
 
 def packed(program: str) -> str:

@@ -650,3 +650,28 @@ def test_nothing_is_left_on_disk(tmp_path: Path) -> None:
 def _new_segments(before: set[str]) -> list[str]:
     """Directories of fedfutures that are new and belong to nobody who lives."""
     return [name for name in set(os.listdir("/dev/shm")) - before if name.startswith("fedfutures-")]
+
+
+ENVIRONMENT = """
+import os
+from fedfutures import futures
+
+
+def found(_):
+    return os.environ.get("OF_WORKERS"), os.environ.get("FROM_HERE"), os.environ.get("OMP_NUM_THREADS")
+
+
+if __name__ == "__main__":
+    print(*set(futures.map(found, range(20))), os.environ.get("OF_WORKERS"))
+"""
+
+
+def test_workers_have_variables_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", ENVIRONMENT)
+    write(tmp_path / "env", "OMP_NUM_THREADS=7\n")
+    words = ["-n", "2", "--env", "OF_WORKERS=a b", "--env", "FROM_HERE", "--env-file", "env", "prog.py"]
+    ended = launch(*words, cwd=tmp_path, env={"FROM_HERE": "there"})
+    assert (ended.out, ended.code) == ("('a b', 'there', '7') None\n", 0), ended.err
+    ended = launch("--env", "NO_SUCH_ONE", "prog.py", cwd=tmp_path)
+    assert (ended.out, ended.code) == ("", 2)
+    assert "NO_SUCH_ONE is not set here: export it, or say NO_SUCH_ONE=VALUE" in ended.err

@@ -139,6 +139,17 @@ def test_a_host_with_another_version_is_unfit(case: Case) -> None:
     assert "0.0.1" in text
 
 
+def test_what_a_host_has_printed_is_shown_beside_why_it_cannot_be_used(case: Case) -> None:
+    case.host.write(b"one\ntwo\n")
+    case.host.print_error(b"module: not found\nlast word")
+    assert until(lambda: select.select([case.host.session.error_fd], [], [], 0)[0] != [], case.turn)  # type: ignore[union-attr]
+    case.host.say_hello(fedfutures="0.0.1")
+    assert case.problem()[0] == "other fedfutures"
+    problem = case.login.report(0).problem
+    assert problem is not None
+    assert problem.hints[-1] == "it printed: two / module: not found / last word"
+
+
 def test_a_difference_that_matters_little_is_a_warning(case: Case) -> None:
     case.host.say_hello(cloudpickle="0.1")
     assert case.reaches(HostState.MEASURING)

@@ -88,7 +88,7 @@ def test_a_plain_file() -> None:
         ann@b:2222 4
         [::1]:22 2 python=/opt/p/python3 nice=10 memory-per-worker=2G
         c path="/my files" pythonpath=/x:/y pythonpath=/z prolog=~/env.sh tunnel=yes external-hostname=c.out site=b
-        d count=3 python-interpreter=python3.12 name=delta
+        d count=3 python-interpreter=python3.12 name=delta env=A=1 env=B=2=3
         """,
         "hosts.txt",
     )
@@ -98,7 +98,7 @@ def test_a_plain_file() -> None:
         HostSpec("::1", None, 22, 2, options=Hosts(python="/opt/p/python3", nice=10, memory_per_worker=2 << 30)),
         HostSpec("c", external_hostname="c.out", site="b", options=Hosts(
             path="/my files", pythonpath=["/x", "/y", "/z"], prolog="~/env.sh", tunnel=True)),
-        HostSpec("d", count=3, name="delta", options=Hosts(python="python3.12")),
+        HostSpec("d", count=3, name="delta", options=Hosts(python="python3.12", env=["A=1", "B=2=3"])),
     ]  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def test_a_plain_file() -> None:
     ("a b", "count is 'b', not a number from 0 to 100000"),
     ("a -1", "count is -1"),
     ("a 2 3", "'3': after host and count, only key=value"),
-    ("a colour=red", "'colour' is none of count, external-hostname, memory-per-worker, name,"),
+    ("a colour=red", "'colour' is none of count, env, external-hostname, memory-per-worker, name,"),
     ("a 2 count=2", "count is given twice"),
     ("a memory-per-worker=1M", "memory-per-worker must be at least 64.0 MiB"),
     ("a memory-per-worker=lots", "memory-per-worker must be a number of bytes"),

@@ -93,9 +93,9 @@ def test_nobody_is_left() -> None:
 
 
 def test_a_request_travels() -> None:
-    here = HostSpec("localhost", name="here", options=Hosts([], pythonpath=[]))  # tuples arrive as lists
-    sent = request(spec("a", Hosts([], pythonpath=["/lib"], nice=0)), local=here, workers=2)
-    sent.options = Hosts(["a"], ssh_config="c", pythonpath=[])
+    here = HostSpec("localhost", name="here", options=Hosts([], pythonpath=[], env=[]))  # tuples arrive as lists
+    sent = request(spec("a", Hosts([], pythonpath=["/lib"], env=["A=1"], nice=0)), local=here, workers=2)
+    sent.options = Hosts(["a"], ssh_config="c", pythonpath=[], env=[])
     (frame,) = FrameReader().feed(pack(BeginRun(asdict(sent))))
     assert isinstance(frame, BeginRun)
     assert request_from(frame.request) == sent

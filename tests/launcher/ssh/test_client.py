@@ -52,7 +52,7 @@ def test_a_server_that_drops_all_logins_has_failed_in_the_end(monkeypatch: pytes
     monkeypatch.setattr(client, "BUSY_SECONDS", 0.3)
     server = Server(1000)
     with pytest.raises(Unusable) as caught:
-        Client().log_in(PLACE, "vm:22", life, 4.0, server.attempt)
+        Client().log_in(PLACE, "vm:22", life, 0.3, server.attempt)
     failure, tries = caught.value.failure, len(server.given)
     assert (failure.kind, failure.detail) == ("too many connections", f"reset {tries}")
     assert f"dropped the connection {tries} times" in failure.text
