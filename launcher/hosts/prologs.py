@@ -17,7 +17,7 @@ MODULES = (
     "$LMOD_PKG/init/bash", "/usr/share/modules/init/bash", "/usr/share/Modules/init/bash",
     "/usr/share/lmod/lmod/init/bash",
 )  # fmt: skip
-"""Files that define ``module``; the first one that is there is read."""
+"""Files that define ``module``, read until one has: one may be left of what is not installed any more."""
 
 CHOOSE = (
     's=$(sed -n "1s,^#[^ #[:alnum:]] *\\(/.*sh.*\\),\\1,p" "$p");case "$s" in *csh*|*fish*|*python*|*perl*) s=;;esac;'
@@ -26,9 +26,10 @@ CHOOSE = (
 """Sets `s` to the shell that is to read the prolog `p`."""
 
 READ = (
-    'if grep -Eq "(^|[;&[:space:]])(module|ml)[[:space:]]" "$p";then command -v module >/dev/null 2>&1||'
+    'if grep -Eq "(^|[;&[:space:]])(module|ml)[[:space:]]" "$p";then '
     f"for f in {' '.join(f'{chr(34)}{path}{chr(34)}' for path in MODULES)};do "
-    'if [ -r "$f" ];then . "$f" </dev/null;break;fi;done;fi;. "$p" </dev/null;set +eu'
+    'command -v module >/dev/null 2>&1&&break;if [ -r "$f" ];then . "$f" </dev/null 2>/dev/null;fi;done;fi;'
+    '. "$p" </dev/null;set +eu'
 )
 """Reads the prolog `p`; one that reads its standard input would eat what is for Python."""
 

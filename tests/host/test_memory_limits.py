@@ -100,7 +100,8 @@ def test_a_future_that_uses_more_than_it_may_is_ended(process: Any) -> None:
 def test_it_is_killed_if_that_does_not_help(process: Any) -> None:
     limits = MemoryLimits(Mark(), 32 * MIB)
     assert limits.next_deadline() == 0.0
-    os.kill(process.pid, signal.SIGSTOP)  # no other signal reaches it
+    os.kill(process.pid, signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)  # from now on no other signal reaches it
     process.set(READY=1, PIECE=2, NUMBER=5)
     limits.look([process], 1.0)
     limits.look([process], 2.0)

@@ -82,6 +82,10 @@ def test_module_is_there_though_no_login_shell_has_set_it_up(tmp_path: Path) -> 
         pytest.skip("this machine has modules of its own")
     assert read(tmp_path, "module load py311\n", MODULESHOME=str(tmp_path)).stdout.startswith("load py311 ")
     assert read(tmp_path, "ml py311\n", MODULESHOME=str(tmp_path)).returncode == 0
+    (tmp_path / "gone" / "init").mkdir(parents=True)
+    (tmp_path / "gone" / "init" / "bash").write_text(". /no/such/init\n")
+    left = read(tmp_path, "module load py311\n", MODULESHOME=str(tmp_path / "gone"), LMOD_PKG=str(tmp_path))
+    assert (left.stdout.startswith("load py311 "), left.stderr) == (True, ""), "of what is not installed"
     ended = read(tmp_path, "# module\nexport FOUND=$(type -t module)\n", MODULESHOME=str(tmp_path))
     assert ended.stdout.startswith(" "), "its files are read only for a prolog that uses it"
 
