@@ -31,8 +31,10 @@ ECOSYSTEM_VENV := .venvs/ecosystem
 
 # Its functions reach their test module, and through that all others which are loaded: that takes a minute more.
 ALONE := tests/faults/test_objects.py
+# Those of other hosts, of what starts them and of what stands, with those that build something.
+FAR := tests/hosts tests/lab tests/launcher tests/security tests/standing tests/test_docs.py
 
-.PHONY: $(VENV)/compiled $(ECOSYSTEM_VENV)/compiled demo test suite ecosystem ecosystem-small pure hosts batch gate soak lint docs bench clean system-packages
+.PHONY: $(VENV)/compiled $(ECOSYSTEM_VENV)/compiled demo test suite ecosystem ecosystem-small pure hosts near far batch gate soak lint docs bench clean system-packages
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
 .PRECIOUS: %/pyvenv.cfg
@@ -61,9 +63,15 @@ ecosystem-small: $(ECOSYSTEM_VENV)/requirements.stamp $(ECOSYSTEM_VENV)/compiled
 pure: $(VENV)/test.stamp $(VENV)/compiled
 	$(BIN)/python -m pytest -m "not host"
 
-hosts: $(VENV)/test.stamp system-packages $(VENV)/compiled
-	$(BIN)/python -m pytest -m host --ignore $(ALONE)
+hosts: near far
+
+# Halves of the tests with processes that take about as long as each other: .ci/run runs them side by side.
+near: $(VENV)/test.stamp system-packages $(VENV)/compiled
+	$(BIN)/python -m pytest -m host $(addprefix --ignore ,$(FAR)) --ignore $(ALONE)
 	$(BIN)/python -m pytest -m host $(ALONE)
+
+far: $(VENV)/test.stamp system-packages $(VENV)/compiled
+	$(BIN)/python -m pytest -m host $(FAR)
 
 batch: $(VENV)/test.stamp system-packages $(VENV)/compiled
 	$(BIN)/python -m pytest -m batch

@@ -82,7 +82,7 @@ def test_its_child_crashes_and_it_lives(lives: Lives, tmp_path: Path) -> None:
     future = lives.executor.options(idempotent=False).submit(once.guard, str(tmp_path), "parent")
     assert future.result(SECONDS) == "lost crash, parent-other"
     found = starts(tmp_path)
-    assert {name: len(pids) for name, pids in found.items()} == {"parent": 1, "parent-child": 1, "parent-other": 1}
+    assert (len(found["parent"]), len(found["parent-child"])) == (1, 1), "the other one may be tried again"
     assert found["parent"] != found["parent-child"], "its child has a Worker to itself"
 
 
