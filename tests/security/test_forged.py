@@ -108,7 +108,7 @@ def found_with(lying: Pair, lies: Path, what: str) -> list[Any]:
     """What Futures have, some of which run behind the Broker that lies: the error of each; None of a right value."""
     assert eventually(lying.reaches_down, SECONDS)
     lies.write_text(what)
-    futures = [lying.submit(square, number, 0.005) for number in range(FUTURES)]
+    futures = [lying.submit(square, number, 0.02) for number in range(FUTURES)]
     errors = [future.exception(timeout=SECONDS) for future in futures]
     lies.write_text("")
     values = [future.result(0)[0] if error is None else None for future, error in zip(futures, errors)]
@@ -211,7 +211,8 @@ def test_a_worker_computes_no_digests_for_a_submitter_on_its_own_host(
 
 
 def content(path: str) -> tuple[str, int]:
-    """Read a file of the program's, and say where."""
+    """Take a while, so that others have something to run, too; read a file of the program's, and say where."""
+    time.sleep(0.02)
     return Path(shared.file(path)).read_text(), os.getppid()
 
 
