@@ -49,7 +49,7 @@ def test_a_connector_that_is_killed_comes_back(standins: Standins) -> None:
 
 
 def test_what_passes_the_bytes_on_may_be_killed(standins: Standins) -> None:
-    process = standins.launch(f"{PBSDSH} long.py 48", standins.pbs_job(NODES))
+    process = standins.launch(f"{PBSDSH} long.py 240", standins.pbs_job(NODES))
     assert process.stdout is not None
     assert process.stdout.readline() == "under way\n"
     pumps = [pid for pid in standins.processes("h2") if machines.name_of(pid) == "fedfut-meeting"]
