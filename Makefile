@@ -34,7 +34,8 @@ ALONE := tests/faults/test_objects.py
 # Those of other hosts, of what starts them and of what stands, with those that build something.
 FAR := tests/hosts tests/lab tests/launcher tests/security tests/standing tests/test_docs.py
 
-.PHONY: $(VENV)/compiled $(ECOSYSTEM_VENV)/compiled demo test suite ecosystem ecosystem-small pure hosts near far batch gate soak lint docs bench clean system-packages
+.PHONY: demo test suite ecosystem ecosystem-small pure hosts near far batch gate soak lint docs bench clean
+.PHONY: system-packages $(VENV)/compiled $(ECOSYSTEM_VENV)/compiled
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
 .PRECIOUS: %/pyvenv.cfg

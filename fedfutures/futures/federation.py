@@ -157,10 +157,12 @@ class Federation:
         origin = self._origin
         if origin is None or self.is_closed:
             return
+        origin.submissions.retrier.other_hosts.know(self._settings.hosts)
+        self._tell_size(origin)
+
+    def _tell_size(self, origin: Origin) -> None:
         with origin.driver.lock:
             origin.submissions.resize(self.size)
-            if self._settings.hosts > 1:
-                origin.submissions.retrier.other_hosts.know(self._settings.hosts)
         origin.driver.wake()
 
     def _on_notice(self, frame: Notice) -> None:
@@ -217,9 +219,7 @@ class Federation:
                 raise StartFailed(why)
             self._handle.resize(workers)
             self._resized = workers
-        with origin.driver.lock:
-            origin.submissions.resize(workers)
-        origin.driver.wake()
+        self._tell_size(origin)
         return workers
 
     def drain(self) -> None:

@@ -8,9 +8,7 @@ from dataclasses import replace
 from ..hosts.spec import HostSpec, folded
 from ..layout.assemble import Request
 from ..ssh.names import known_names
-from ..ssh.texts.failures import Failure
-
-PRINTED_LINES = 3
+from ..ssh.texts.failures import Failure, last_lines
 
 
 def hinted(failure: Failure, spec: HostSpec, request: Request) -> Failure:
@@ -25,9 +23,8 @@ def hinted(failure: Failure, spec: HostSpec, request: Request) -> Failure:
 
 def with_printed(failure: Failure, printed: str) -> Failure:
     """Return the failure of a host with the last lines that it printed, but those that the failure tells already."""
-    lines = [line.strip() for line in printed.splitlines() if line.strip()][-PRINTED_LINES:]
     told = f"{failure.text}\n{failure.detail}"
-    news = [line for line in lines if line not in told]
+    news = [line for line in last_lines(printed) if line not in told]
     return _with(failure, f"it printed: {' / '.join(news)}" if news else "")
 
 

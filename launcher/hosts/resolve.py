@@ -67,8 +67,8 @@ def wanted(hosts: Hosts, given: Allocation | None = None) -> list[HostSpec]:
     here, *others = in_run(specs, names)
     if hosts.launcher not in (None, "ssh"):
         _check_names(others, str(hosts.launcher))
-    # Where this machine is none of the hosts, the options of all hosts are not for it.
     hosts = with_environment(hosts)
+    # Where this machine is none of the hosts, the options of all hosts are not for it.
     here = replace(here, options=UNSAID) if here.count == 0 else completed(here, hosts)
     specs = [here, *(completed(spec, hosts) for spec in others)]
     return [replace(spec, options=with_environment(spec.options)) for spec in specs]

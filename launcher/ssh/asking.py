@@ -37,6 +37,16 @@ def own_ssh() -> str | None:
     return shutil.which("ssh")
 
 
+def options_of(config_file: str | None, user: str | None, port: int | None) -> list[str]:
+    """Return the options of ssh that say this.
+
+    >>> options_of("c", "ann", None)
+    ['-F', 'c', '-l', 'ann']
+    """
+    options = ["-F", config_file] if config_file is not None else []
+    return options + (["-l", user] if user else []) + (["-p", str(port)] if port else [])
+
+
 def ask(executable: Sequence[str], options: Sequence[str], host: str) -> Settings | None:
     """Return what a client says of a host; None: it is no OpenSSH, or does not answer. Raises BadConfig, OSError."""
     try:

@@ -13,10 +13,21 @@ import getpass
 import glob
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .asking import BadConfig, Settings, ask, config_of_environment, expanded, home_of_ssh, own_ssh, tokens_of
+from .asking import (
+    BadConfig,
+    Settings,
+    ask,
+    config_of_environment,
+    expanded,
+    home_of_ssh,
+    options_of,
+    own_ssh,
+    tokens_of,
+)
 from .session import CONNECT_SECONDS, LoginTarget
 from .texts.failures import SSH_CONFIG, Failure, Place
 
@@ -150,16 +161,10 @@ class Configuration:
         if ssh is None:
             return None
         config = self._config_file if self._config_file is not None else config_of_environment()
-        options = ["-F", config] if config is not None else []
-        options += ["-l", user] if user else []
-        options += ["-p", str(port)] if port else []
         try:
-            found = ask([ssh], options, host)
-        except BadConfig as error:
-            raise Unusable(SSH_CONFIG(host, str(error))) from None
+            return said_by([ssh], options_of(config, user, port), host)
         except OSError:
             return None
-        return found and of_ssh(host, found)
 
     def _made(self, host: str, found: dict[str, Any], via: Route | None) -> Route:
         files = found.get("identityfile")
@@ -181,6 +186,15 @@ class Configuration:
             hash_names=_yes(found.get("hashknownhosts")), seconds=login_seconds(found, self._seconds),
             via=via, config_file=self._config_file,
         )  # fmt: skip
+
+
+def said_by(executable: Sequence[str], options: Sequence[str], host: str) -> dict[str, Any] | None:
+    """Return what an ssh says of a host (:func:`of_ssh`); None: it is no OpenSSH. Raises Unusable, OSError."""
+    try:
+        found = ask(executable, options, host)
+    except BadConfig as error:
+        raise Unusable(SSH_CONFIG(host, str(error))) from None
+    return found and of_ssh(host, found)
 
 
 def of_ssh(host: str, found: Settings) -> dict[str, Any]:

@@ -54,18 +54,16 @@ def diagnose(
     answered = ANSWERED in text
     if not answered and passed < len(hops):
         text = _without_echo(text, len(hops) - passed)
-        cause = _of_one(
-            text, hops[passed], seconds, timed_out=timed_out, via=hops[passed - 1].host if passed else "", answered=None
-        )
+        via = hops[passed - 1].host if passed else ""
+        cause = _of_one(text, hops[passed], seconds, timed_out=timed_out, via=via, answered=None)
         return cause and failures.JUMP_FAILED(place.host, jump=hops[passed].host, cause=cause)
     return _of_one(text, place, seconds, timed_out=timed_out, via=hops[-1].host if hops else "", answered=answered)
 
 
 def _of_command(text: str) -> str:
     """Return the last three lines of a ProxyCommand; the client itself only says that the connection has ended."""
-    lines = [line for line in text.splitlines() if not _NOISE.match(line) and BY_COMMAND not in line]
-    own = [number for number, line in enumerate(lines) if line.startswith("kex_exchange_identification")][-1:]
-    return " / ".join([line.strip() for number, line in enumerate(lines) if number not in own][-3:])
+    said = _without_echo(text, 1).splitlines()
+    return " / ".join(failures.last_lines("\n".join(line for line in said if not _NOISE.match(line))))
 
 
 def _without_echo(text: str, clients: int) -> str:

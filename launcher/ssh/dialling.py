@@ -189,7 +189,7 @@ def _dial_through(route: Route, transport: Any, deadline: float) -> Any:
     via = route.via.host if route.via is not None else ""
     if code == FORBIDDEN:
         raise Unusable(failures.NOT_LET_THROUGH(route, words, via=via))
-    raise Unusable(failures.UNREACHABLE(route, f"{route.via and route.via.host} says: {words}"))
+    raise Unusable(failures.UNREACHABLE(route, f"{via} says: {words}"))
 
 
 class ProxyCommand:
@@ -220,16 +220,11 @@ class ProxyCommand:
             code = self._process.wait(ENDING_SECONDS)
         except subprocess.TimeoutExpired:
             return
-        words = last_lines(os.pread(self._said.fileno(), SAID_AT_MOST_BYTES, 0).decode("utf-8", "replace"))
+        text = os.pread(self._said.fileno(), SAID_AT_MOST_BYTES, 0).decode("utf-8", "replace")
+        words = " / ".join(failures.last_lines(text))
         if code and not DROPPED.search(words):
             ended = how_ended(status_of(code))
             raise Unusable(failures.PROXY_FAILED(route, words, ended=ended, command=self._command))
-
-
-def last_lines(text: str) -> str:
-    """Return the last three lines for people."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " / ".join(lines[-3:])
 
 
 def _shut_down(connection: socket.socket) -> None:

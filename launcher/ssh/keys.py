@@ -45,17 +45,16 @@ def is_encrypted(path: str) -> bool:
 
 def public_half(path: str) -> bytes:
     """Return the public key of a private key's file, or of a ``.pub`` file; b"" if it cannot be read."""
+    text = _beginning(path)
     try:
-        with open(path, "rb") as opened:
-            text = opened.read(1 << 16)
         inner = _inner(text)
-        if inner is not None:
-            place = len(MAGIC)
-            for _ in range(3):
-                _, place = _string(inner, place)
-            return _string(inner, place + 4)[0]
-    except (OSError, ValueError, IndexError):
-        text = b""
+    except ValueError:
+        inner = None
+    if inner is not None:
+        place = len(MAGIC)
+        for _ in range(3):
+            _, place = _string(inner, place)
+        return _string(inner, place + 4)[0]
     return _of_public_file(text) or _of_public_file(_beginning(path + ".pub"))
 
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import diagnosis
-from .asking import BadConfig, ask
+from .asking import options_of
 from .client import UNCHECKED, Client, Dropped
-from .configuration import HOP, TAKEN_UNSEEN, Unusable, checking_of, login_seconds, of_ssh
+from .configuration import HOP, TAKEN_UNSEEN, Unusable, checking_of, login_seconds, said_by
 from .session import CONNECT_SECONDS, LoginTarget, Session
 from .texts import failures
 from .texts.failures import Failure, Place
@@ -93,9 +93,7 @@ class OpenSSHClient(Client):
         found = self._asked(target.host, target.user, target.port)
         if found is None:
             return ClientRoute(Place(target.host), hops, is_openssh=False)
-        place = Place(
-            target.host, found["hostname"], int(found["port"]), found.get("user", ""), self.config_file
-        )  # fmt: skip
+        place = Place(target.host, found["hostname"], int(found["port"]), found.get("user", ""), self.config_file)
         if not hops and found.get("proxyjump", "none") != "none":
             for hop in found["proxyjump"].split(","):
                 matched = HOP.fullmatch(hop.strip())
@@ -114,11 +112,7 @@ class OpenSSHClient(Client):
         return checking_of((found or {}).get("stricthostkeychecking", ""))
 
     def _asked(self, host: str, user: str | None, port: int | None) -> dict[str, Any] | None:
-        try:
-            found = ask(self._executable, self._basics(user, port)[len(self._executable) :], host)
-        except BadConfig as error:
-            raise Unusable(failures.SSH_CONFIG(host, str(error))) from None
-        return found and of_ssh(host, found)
+        return said_by(self._executable, options_of(self.config_file, user, port), host)
 
     def _command(self, target: LoginTarget, route: ClientRoute) -> list[str]:
         words = [*self._basics(target.user, target.port), *self._options(route.checking, route.seconds, "DEBUG1")]
@@ -127,8 +121,7 @@ class OpenSSHClient(Client):
         return [*words, "--", target.host, target.command]
 
     def _basics(self, user: str | None, port: int | None) -> list[str]:
-        words = [*self._executable, *(["-F", self.config_file] if self.config_file is not None else [])]
-        return words + (["-l", user] if user else []) + (["-p", str(port)] if port else [])
+        return [*self._executable, *options_of(self.config_file, user, port)]
 
     def _options(self, checking: str, seconds: float, log_level: str) -> list[str]:
         if checking not in TAKEN_UNSEEN:

@@ -309,6 +309,15 @@ def with_other_ways(failure: Failure, before: Sequence[Failure]) -> Failure:
     return replace(first, text=first.text + more, hints=(*first.hints, *remedies))
 
 
+def last_lines(text: str) -> list[str]:
+    """Return the last three lines for people.
+
+    >>> last_lines("1\\n2\\n\\n 3\\n4\\n")
+    ['2', '3', '4']
+    """
+    return [line.strip() for line in text.splitlines() if line.strip()][-3:]
+
+
 def _last_words(text: str) -> tuple[str, str]:
     said = [line for line in text.splitlines() if line.strip()][-5:]
     return "\n".join(said), f"; it said: {' / '.join(line.strip() for line in said)}" if said else ""

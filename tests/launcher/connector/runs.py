@@ -149,6 +149,12 @@ class Run:
         self.origin.say(local.ready)
         assert self.until(lambda: local.is_met)
 
+    def close(self) -> None:
+        """End the run, and both processes of this machine."""
+        self.end()
+        self.origin.close()
+        self.local.close()
+
     def end(self) -> None:
         """End the run from the side of the program, and wait for the connector."""
         self.origin.hang_up()

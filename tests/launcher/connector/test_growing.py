@@ -44,9 +44,7 @@ def joined(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
     yield make
     for run in runs:
-        run.end()
-        run.origin.close()
-        run.local.close()
+        run.close()
 
 
 def names(run: Run) -> list[str]:

@@ -30,9 +30,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
     yield make
     for run in runs:
-        run.end()
-        run.origin.close()
-        run.local.close()
+        run.close()
 
 
 def host(run: Run, name: str) -> FarHost:

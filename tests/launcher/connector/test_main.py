@@ -47,9 +47,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
     yield make
     for run in runs:
-        run.end()
-        run.origin.close()
-        run.local.close()
+        run.close()
 
 
 def test_a_run_begins_when_all_hosts_have_answered(start: Callable[..., Run]) -> None:

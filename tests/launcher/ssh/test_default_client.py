@@ -67,27 +67,17 @@ def agent(hosts: Rootless, path: Path) -> Iterator[Path]:
             process.kill()
 
 
-@contextlib.contextmanager
-def public_half_named(hosts: Rootless, path: Path) -> Iterator[Tried]:
-    (path / "work.pub").write_text(Path(f"{hosts.key}.pub").read_text())
-    with agent(hosts, path) as socket:
-        lines = (f"IdentityFile {path}/work.pub", f"IdentityAgent {socket}")
-        yield Tried(config(hosts, path, *lines, instead_of="IdentityFile"))
+def only_the_public_half(named: str, *, held: bool) -> Callable[..., object]:
+    """Return what makes a config that names this file; ``work.pub`` is all that there is, and an agent may hold it."""
 
+    @contextlib.contextmanager
+    def made(hosts: Rootless, path: Path) -> Iterator[Tried]:
+        (path / "work.pub").write_text(Path(f"{hosts.key}.pub").read_text())
+        with agent(hosts, path) if held else contextlib.nullcontext("none") as socket:
+            lines = (f"IdentityFile {path}/{named}", f"IdentityAgent {socket}")
+            yield Tried(config(hosts, path, *lines, instead_of="IdentityFile"), let_in=held)
 
-@contextlib.contextmanager
-def private_half_elsewhere(hosts: Rootless, path: Path) -> Iterator[Tried]:
-    (path / "work.pub").write_text(Path(f"{hosts.key}.pub").read_text())
-    with agent(hosts, path) as socket:
-        lines = (f"IdentityFile {path}/work", f"IdentityAgent {socket}")
-        yield Tried(config(hosts, path, *lines, instead_of="IdentityFile"))
-
-
-@contextlib.contextmanager
-def private_half_nowhere(hosts: Rootless, path: Path) -> Iterator[Tried]:
-    (path / "work.pub").write_text(Path(f"{hosts.key}.pub").read_text())
-    yield Tried(config(hosts, path, f"IdentityFile {path}/work", "IdentityAgent none", instead_of="IdentityFile"),
-                let_in=False)  # fmt: skip
+    return made
 
 
 @contextlib.contextmanager
@@ -176,9 +166,9 @@ def shared_master(hosts: Rootless, path: Path) -> Iterator[Tried]:
 
 CONFIGS: dict[str, Callable[..., object]] = {
     "usual": plainly(),
-    "public half named": public_half_named,
-    "private half elsewhere": private_half_elsewhere,
-    "private half nowhere": private_half_nowhere,
+    "public half named": only_the_public_half("work.pub", held=True),
+    "private half elsewhere": only_the_public_half("work", held=True),
+    "private half nowhere": only_the_public_half("work", held=False),
     "known by the plain name": known_by_the_plain_name,
     "another key by the plain name": another_key_by_the_plain_name,
     "unchecked": plainly(
