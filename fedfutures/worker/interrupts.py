@@ -57,10 +57,20 @@ class _Handler:
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._meant: Any = None  # the Future that a postponed interrupt is for
+        self._is_looking = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._pid:  # forked by a Future: a process like any other
             raise KeyboardInterrupt
+        if self._is_looking:  # a signal while the last one is looked into is one with it, or a storm would pile up here
+            return
+        self._is_looking = True
+        try:
+            self._look(frame)
+        finally:
+            self._is_looking = False
+
+    def _look(self, frame: FrameType | None) -> None:
         meant, self._meant = self._meant, None
         if meant is not None and meant != _running():
             return
