@@ -153,7 +153,7 @@ class Submissions:
             except IndexError:
                 break
             call = future._call
-            if call is None:  # cancelled, or started here
+            if call is None or future._number in futures:  # cancelled, or started here; or here twice: tried again
                 continue
             if len(call) != 3 and (call := self._packed(future)) is None:
                 continue

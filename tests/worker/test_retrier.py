@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -139,6 +140,14 @@ def grow(names: list[str]) -> list[str]:
     return names
 
 
+def eventually(is_so: Callable[[], bool], turn: Callable[[], object]) -> bool:
+    until = time.monotonic() + 20
+    while not is_so() and time.monotonic() < until:
+        turn()
+        time.sleep(0.002)
+    return is_so()
+
+
 def run_here(worker: Bench, future: Future[Any]) -> bool:
     """Have the Worker run an own Future as its loop does; return whether it could."""
     call = claim(future, worker.node.futures)
@@ -172,3 +181,15 @@ def test_nobody_runs_it_before_its_time(worker: Bench) -> None:
     assert worker.node.machine.statistics()["own"] == 1, "the program does not end before it"
     assert future.cancel()
     assert worker.node.machine.statistics()["own"] == 0
+
+
+def test_one_that_was_tried_here_first_is_given_once(worker: Bench) -> None:
+    """It is in the queue twice: what has started is passed over in its turn, and may be in there again by then."""
+    here.clear()
+    future = worker.node.submit(grow, ([],), {}, SOON)
+    assert run_here(worker, future)
+    assert eventually(lambda: not len(worker.node.submissions.retrier), worker.node.service)
+    assert len(worker.node.own) == 2
+    worker.publish(1, unmet=9)
+    assert [batch.ids for batch in worker.heard(Batch)] == [[number_of(future)]]
+    worker.node.machine.own.check()
