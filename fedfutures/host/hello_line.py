@@ -8,6 +8,7 @@ True
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -22,6 +23,18 @@ SERVER = "FEDFUTURES_SERVER"
 """The variable with the door of the host server, for a host process that it starts by another interpreter."""
 
 
+def of_platform() -> dict[str, str]:
+    """Return what kind of machine this is: "system", "machine", "libc", "byteorder", "implementation"."""
+    libc = ""
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # another libc than glibc does not say
+        libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    found = os.uname()
+    return {
+        "system": found.sysname, "machine": found.machine, "libc": libc, "byteorder": sys.byteorder,
+        "implementation": sys.implementation.name,
+    }  # fmt: skip
+
+
 def hello(server: str, address: str) -> bytes:
     """Return the line. `server`: the door of the host server; `address`: of this host for others."""
     import cloudpickle
@@ -30,6 +43,6 @@ def hello(server: str, address: str) -> bytes:
         "fedfutures": __version__, "protocol": PROTOCOL, "cloudpickle": cloudpickle.__version__, "error": None,
         "python": sys.version_info[:3], "executable": sys.executable, "processors": processors(),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), "host": os.uname().nodename,
-        "address": address, "server": server,
+        "address": address, "server": server, **of_platform(),
     }  # fmt: skip
     return MAGIC + json.dumps(facts).encode() + b"\n"

@@ -17,8 +17,9 @@ from collections.abc import Callable
 
 from ..errors import RemoteProtocolError
 from ..supervision.contact import Contact, ParentLink
-from ..wire.control import BeginHost, ControlFrame, NoWorkersLeft, Probe, ProbeReply
+from ..wire.control import BeginHost, ControlFrame, NoWorkersLeft, Probe
 from ..wire.framing import FrameReader, pack
+from .fitness import answer_to
 from .frame_line import Outgoing
 from .settings import Settings, settings_from
 
@@ -44,7 +45,7 @@ def read_settings() -> tuple[Settings, FrameReader, list[ControlFrame]]:
             frames = reader.feed(data)
             for place, frame in enumerate(frames):
                 if isinstance(frame, Probe):
-                    os.write(1, pack(ProbeReply()))
+                    os.write(1, pack(answer_to(frame)))
                 elif isinstance(frame, BeginHost):
                     return settings_from(frame.settings), reader, frames[place + 1 :]
         except RemoteProtocolError as error:

@@ -24,7 +24,7 @@ class Settings:
     argv: list[str] = field(default_factory=list)
     path: list[str] = field(default_factory=list)  # sys.path of the Origin
     directory: str | None = None  # working directory
-    directory_needed: bool = True  # else Workers stay where they are if it is missing
+    directory_needed: bool = True  # Workers do not start without it; else they stay where they are
     nice: int = 0
     environment: dict[str, str] = field(default_factory=dict, repr=False)  # more variables of the Workers
     threads: int = 1  # for BLAS and OpenMP, where the user has set nothing

@@ -55,7 +55,13 @@ from .forks import (
 
 @dataclass(slots=True)
 class Probe:
-    """Launching side to host process, before anything else: how far away are you? Answered by ``ProbeReply``."""
+    """Launching side to host process, before anything else: are you fit, and how far away? Answered by ``ProbeReply``.
+
+    The second one asks for nothing, so that its answer measures the latency.
+    """
+
+    directory: Text = ""  # in which Workers are to work, "." if any will do; "": nothing is asked
+    packages: list[str] = field(default_factory=list)  # distributions whose versions are asked for
 
 
 @dataclass(slots=True)
@@ -133,6 +139,11 @@ class EndRun:
 @dataclass(slots=True)
 class ProbeReply:
     """Host process to launching side: the answer to ``Probe``."""
+
+    missing: Text = ""  # the directory, if Workers cannot work in it
+    unusable: Text = ""  # why a run cannot have directories of its own here
+    versions: dict[str, str] = field(default_factory=dict)  # of those packages that are installed
+    login: Text = ""  # the machine, user and ssh server: hosts that say the same are one; "": not known
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from typing import get_args
 
 from ..lazy_dataclass import dataclass, field
 
-PROTOCOL = 9
+PROTOCOL = 10
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
 
 # What became of a Future: the kinds of an outcome. Bodies of VALUE and ERROR are payloads, with a seal if the run has a

@@ -100,8 +100,9 @@ def prepare(settings: Settings, box: CrashCells) -> Spool | None:
         try:
             os.chdir(settings.directory)
         except OSError as error:
-            if settings.directory_needed:
-                print(f"fedfutures: cannot change to {settings.directory}: {error}", file=sys.stderr)
+            if settings.directory_needed:  # elsewhere the files that Futures name would be others
+                print(f"fedfutures: cannot change to {settings.directory}: {error}", file=sys.stderr, flush=True)
+                raise SystemExit(1) from None
     if settings.nice:
         try:
             os.nice(settings.nice)

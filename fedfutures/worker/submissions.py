@@ -152,8 +152,8 @@ class Submissions:
                 future = level.popleft()
             except IndexError:
                 break
-            call = future._call
-            if call is None or future._number in futures:  # cancelled, or started here; or here twice: tried again
+            call, number = future._call, future._number
+            if call is None or number in futures:  # cancelled, or started here; or here twice: tried again
                 continue
             if len(call) != 3 and (call := self._packed(future)) is None:
                 continue
@@ -171,7 +171,6 @@ class Submissions:
                 self.machine.own.define(definition.digest, definition.name, definition.body)
                 if seal is not None:
                     stamp = seal.stamp(digest, self.name)
-            number = future._number
             ids.append(number)
             payloads.append(payload if stamp is None else self._sealed.give(number, stamp.seal(number, payload)))
             size += len(payload)

@@ -61,7 +61,7 @@ class GrowingConnector(Connector):
             former.end()
         hosts = {known.name: known for known in self.request.hosts} | {spec.name: spec}
         self.request.hosts[:] = hosts.values()
-        self.logins[spec.name] = login = Login(spec, self.request, self.ways.to(spec), self.versions, self.poller)
+        self.logins[spec.name] = login = self._login_of(spec)
         self._coming[spec.name] = workers
         login.connect(time.monotonic())
 

@@ -20,7 +20,7 @@ from ..hosts.spec import HostSpec
 from ..launchers.table import KEEPER, SSH
 from ..layout.assemble import Request
 from ..remote.hello import HelloReader, HostHello
-from ..remote.preflight import HostReport, check_compatible
+from ..remote.preflight import HostReport, ThisMachine, check_compatible, check_fit
 from ..remote.remote_host import FIRST_LOGIN, HELLO_SECONDS, HostAction, HostState, RemoteHost
 from ..ssh.session import Session
 from ..ssh.texts import failures
@@ -37,20 +37,21 @@ class Login:
     """The connection to another host; `ways` lead there, and the first one that works is taken for the whole run."""
 
     def __init__(
-        self, spec: HostSpec, request: Request, ways: Sequence[Way], ours: HostHello, poller: select.poll
+        self, spec: HostSpec, request: Request, ways: Sequence[Way], here: ThisMachine, poller: select.poll
     ) -> None:
         self.name, self.spec = spec.name, spec
         again = request.options.start_timeout or HELLO_SECONDS
         self.life = RemoteHost(request.options.grace, request.start_seconds / len(ways), again)
         self.facts: dict[str, Any] | None = None  # of its hello, once it is known to be compatible
         self.malformed = 0  # pieces of its output that are no frames
-        self._request, self._ours, self._poller = request, ours, poller
+        self._request, self._here, self._poller = request, here, poller
         self._way, *self._other_ways = ways
         self._tried: list[Failure] = []  # why ways before this one do not lead there
         self._session: Session | None = None
         self._line: FrameLine | None = None
         self._reader = HelloReader()
         self._hello: HostHello | None = None
+        self._is_fit = False  # as its first reply says
         self._settings: Settings | None = None
         self._process_gone = False  # of the host process that this session came back to
         self._frames: list[ControlFrame] = []
@@ -104,6 +105,10 @@ class Login:
         """Send the host its settings: it starts its Brokers and Workers. None: the run begins without it."""
         self._settings = settings
         self._do(self.life.begin(time.monotonic(), takes_part=settings is not None))
+
+    def is_same_as(self, other: str) -> None:
+        """Say below the table that the host is another one, and has no Workers of its own."""
+        self._warnings.append(failures.SAME_MACHINE(self.name, ssh=self._way.by_hand, other=other))
 
     def on_ready(self, run: str) -> None:
         """The host process is ready; `run` is its private directory."""
@@ -197,13 +202,19 @@ class Login:
                 hints = with_printed(hinted(failure, self.spec, self._request), self._printed())
                 self._failure = with_other_ways(hints, self._tried)
             elif action is HostAction.SEND_PROBE and line is not None:
-                line.send(Probe())
+                line.send(self._probe())
             elif action is HostAction.SEND_SETTINGS and line is not None and self._settings is not None:
                 line.send(frame_of(self._settings))
             elif action is HostAction.SEND_END and line is not None:
                 line.send(EndRun())
             else:
                 self._tell(action, failure)
+
+    def _probe(self) -> Probe:
+        """Return what the host is asked: first whether it is fit, and then nothing, to see how far away it is."""
+        if self._is_fit:
+            return Probe()
+        return Probe(self.spec.options.path or ".", list(self._here.packages.versions))
 
     def _printed(self) -> str:
         """Return what the host has printed: its start-up files, the prolog, and what could not be started."""
@@ -261,6 +272,7 @@ class Login:
         self._errors.clear()
         self._way = self._other_ways.pop(0)
         self.facts = self._hello = None
+        self._is_fit = False
         self._do(self.life.on_other_way(time.monotonic()))
 
     # -- the session -------------------------------------------------------------------------------------------------
@@ -281,17 +293,35 @@ class Login:
             return
         for frame in frames:
             if isinstance(frame, ProbeReply):
-                self._do(self.life.on_reply(time.monotonic()))
+                if not self._on_reply(frame):
+                    return
             elif isinstance(frame, HostProcessGone):
                 self._process_gone = True
             else:
                 self._frames.append(frame)
 
+    def _on_reply(self, reply: ProbeReply) -> bool:
+        """Return whether the host is fit; the second reply says nothing of that."""
+        if self.life.state is HostState.MEASURING and not self._is_fit:
+            assert self._hello is not None
+            by_hand = self._way.by_hand
+            failure, warnings = check_fit(self.name, self._hello, reply, self._here.packages.versions, by_hand)
+            if failure is not None:
+                self._other_ways = []  # they lead to the same host
+                self._fail(failure)
+                return False
+            self._warnings += warnings
+            self._is_fit = True
+            if self.facts is not None and reply.login and self._way.name == SSH:
+                self.facts["login"] = reply.login
+        self._do(self.life.on_reply(time.monotonic()))
+        return True
+
     def _on_hello(self, hello: HostHello) -> bool:
         """Return whether the host is compatible."""
         self._hello = hello
         way, home = self._way.by_hand, self._way.client.shares_home
-        failure, warnings = check_compatible(self.name, hello, self._ours, way, shares_home=home)
+        failure, warnings = check_compatible(self.name, hello, self._here.hello, way, shares_home=home)
         if failure is not None:
             self._fail(failure)
             return False

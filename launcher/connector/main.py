@@ -27,9 +27,11 @@ from fedfutures.host.frame_line import FrameLine
 from fedfutures.wire import control
 from fedfutures.wire.control import ControlFrame
 
-from ..layout.assemble import Assembly, Facts, Request, assemble
+from ..hosts.spec import HostSpec
+from ..layout.assemble import Assembly, Facts, Request, assemble, twins
 from ..remote.links import Announcement, Links, Order
-from ..remote.preflight import local_versions, reasons
+from ..remote.packages import ProgramPackages
+from ..remote.preflight import ThisMachine, local_versions, reasons
 from ..remote.remote_host import HostState
 from ..remote.streams import Streams
 from .access import Ways
@@ -55,8 +57,9 @@ class Connector:
     def __init__(self, request: Request, origin: FrameLine, poller: select.poll, ways: Ways) -> None:
         self.request, self.origin, self.poller, self.ways = request, origin, poller, ways
         self.local = LocalLine(poller)
-        self.versions = local_versions()
-        self.logins = {spec.name: Login(spec, request, ways.to(spec), self.versions, poller) for spec in request.hosts}
+        packages = ProgramPackages(request.settings.program, request.settings.path)
+        self.here = ThisMachine(local_versions(), packages)
+        self.logins = {spec.name: self._login_of(spec) for spec in request.hosts}
         self.assembly: Assembly | None = None
         self.links = Links()
         self.streams = Streams()
@@ -66,6 +69,9 @@ class Connector:
         self.hushed = False
         self.notes = Notes(request.notes, origin.send)
         self.malformed = 0  # frames of other hosts that broke the protocol
+
+    def _login_of(self, spec: HostSpec) -> Login:
+        return Login(spec, self.request, self.ways.to(spec), self.here, self.poller)
 
     def run(self, early: Iterable[ControlFrame] = ()) -> None:
         """Start the hosts, serve until the run ends, and end them; `early` are frames that came with the request."""
@@ -311,7 +317,10 @@ class Connector:
         except ValueError as error:
             self._fail(str(error), 2)
             return
-        count, least = len(working) + local_counts, self.request.least_hosts
+        same = twins(self.request.hosts, working)
+        for name, other in same.items():
+            self.logins[name].is_same_as(other)
+        count, least = len(working) - len(same) + local_counts, self.request.least_hosts
         if count < least:
             text = f"{count} host{'s' * (count != 1)} can be used, and --min-hosts asks for {least}"
             self._fail(text, 2)
@@ -344,7 +353,7 @@ class Connector:
                 login.resume(assembly.settings[name], facts[name], directory, was_given_up=gone)
 
     def _show_table(self, workers: dict[str, int]) -> None:
-        found = table_of(self.request, self.versions, self.logins, workers)
+        found = table_of(self.request, self.here.hello, self.logins, workers)
         if found.problems or (self.logins and not self.request.sessions):  # else it is as the Federation has it
             self.origin.send(found)
 

@@ -15,15 +15,13 @@ from ..remote.preflight import HostReport, table
 from .login import Login
 
 
-def table_of(
-    request: Request, versions: HostHello, logins: Mapping[str, Login], workers: Mapping[str, int]
-) -> HostTable:
+def table_of(request: Request, here: HostHello, logins: Mapping[str, Login], workers: Mapping[str, int]) -> HostTable:
     """Return the table of hosts, with the Workers of each."""
     reports = [login.report(workers.get(name, 0)) for name, login in logins.items()]
     if request.local.count != 0:
-        here = dataclasses.replace(versions, processors=request.processors, memory=memory())
+        own = dataclasses.replace(here, processors=request.processors, memory=memory())
         local = request.local.name
-        reports.insert(0, HostReport(local, workers.get(local, 0), hello=here, latency=0.0))
+        reports.insert(0, HostReport(local, workers.get(local, 0), hello=own, latency=0.0))
     problems = any(report.problem is not None for report in reports)
     return HostTable(table(reports, request.columns), problems)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
@@ -24,7 +24,7 @@ BEGIN_SECONDS = 10.0
 """After so long a run begins with the hosts that are there, and others come in late."""
 
 Facts = Mapping[str, Mapping[str, Any]]
-"""By host, the facts of its hello: "processors", "memory" and "address"; and :data:`LATE`."""
+"""By host, the facts of its hello: "processors", "memory" and "address"; "login" if it is known; and :data:`LATE`."""
 LATE = "late"
 """The fact of a host that came while the run went on: how many Workers it has. It changes nothing for those before it.
 """
@@ -104,7 +104,8 @@ def assemble(request: Request, facts: Facts) -> Assembly:
     specs = [request.local, *(spec for spec in request.hosts if spec.name in facts)]
     late = {name: int(of_one[LATE]) for name, of_one in facts.items() if LATE in of_one}
     first = [spec for spec in specs if spec.name not in late]
-    counts = [_count(request, spec, facts) for spec in first]
+    of_one_machine = twins(request.hosts, facts)
+    counts = [_count(request, spec, facts, of_one_machine) for spec in first]
     workers = sum(count or 0 for count in counts) if request.workers is None else request.workers
     if workers and any(count != 0 for count in counts):
         shares = {spec.name: share for spec, share in zip(first, spread(workers, counts))}
@@ -155,10 +156,32 @@ def _is_addressed(spec: HostSpec, facts: Facts) -> bool:
     return bool(of_host.get("address") or spec.external_hostname or of_host.get("launcher", "ssh") == "ssh")
 
 
-def _count(request: Request, spec: HostSpec, facts: Facts) -> int | None:
-    """Return how many Workers a host is to have at most; None: no limit."""
-    if spec.count is not None or request.workers is not None:
-        return spec.count
+def twins(hosts: Sequence[HostSpec], facts: Facts) -> dict[str, str]:
+    """Return the hosts that are the machine of another one before them, and which one that is.
+
+    >>> hosts = [HostSpec(name, name=name) for name in "abc"]
+    >>> twins(hosts, {"a": {"login": "1"}, "b": {}, "c": {"login": "1"}})
+    {'c': 'a'}
+    """
+    found: dict[str, str] = {}
+    first: dict[str, str] = {}
+    for spec in hosts:
+        if login := facts.get(spec.name, {}).get("login"):
+            if login in first:
+                found[spec.name] = first[login]
+            first.setdefault(login, spec.name)
+    return found
+
+
+def _count(request: Request, spec: HostSpec, facts: Facts, of_one_machine: Mapping[str, str]) -> int | None:
+    """Return how many Workers a host is to have at most; None: no limit. Another name of one adds to that."""
+    if spec.name in of_one_machine:
+        return 0
+    counts = [spec.count, *(one.count for one in request.hosts if of_one_machine.get(one.name) == spec.name)]
+    if any(count is not None for count in counts):
+        return sum(count or 0 for count in counts)
+    if request.workers is not None:
+        return None
     return request.processors if spec is request.local else int(facts[spec.name].get("processors") or 1)
 
 

@@ -34,6 +34,11 @@ class HostHello:
     host: str = ""
     address: str = ""
     server: str = ""  # the door of the host server, if one has started it
+    system: str = ""  # as uname says it: "Linux"
+    machine: str = ""  # "x86_64"
+    libc: str = ""  # "glibc 2.36"; "" where that is not known
+    byteorder: str = ""  # "little" or "big"
+    implementation: str = ""  # of Python: "cpython"
     tried: tuple[str, ...] = ()
     prolog: str | None = None  # the file that cannot be read
 

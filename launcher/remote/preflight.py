@@ -6,13 +6,19 @@ version of fedfutures. Another version of cloudpickle is worth a warning.
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from fedfutures.host.hello_line import of_platform
+from fedfutures.wire.control import ProbeReply
 
 from ..ssh.texts import failures
 from ..ssh.texts.failures import Failure
 from .hello import HostHello
+from .packages import ProgramPackages
 
 
 def local_versions() -> HostHello:
@@ -22,9 +28,19 @@ def local_versions() -> HostHello:
     import fedfutures
     from fedfutures.wire.messages import PROTOCOL
 
+    platform: dict[str, Any] = dict(of_platform())
     return HostHello(
-        sys.version_info[:3], fedfutures=fedfutures.__version__, protocol=PROTOCOL, cloudpickle=cloudpickle.__version__
-    )
+        sys.version_info[:3], fedfutures=fedfutures.__version__, protocol=PROTOCOL,
+        cloudpickle=cloudpickle.__version__, **platform,
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class ThisMachine:
+    """What those of other hosts are compared with."""
+
+    hello: HostHello
+    packages: ProgramPackages
 
 
 def check_compatible(
@@ -43,9 +59,12 @@ def check_compatible(
         found = [f"{hello.executable} ({_version(hello.python)})"] if hello.python else list(hello.tried)
         return failures.NO_PYTHON(host, ssh=ssh, tried=", ".join(found) or "nothing"), []
     executable = hello.executable or "python3"
-    if hello.python[:2] != ours.python[:2]:
-        versions = {"theirs": _version(hello.python), "ours": _version(ours.python), "minor": _version(ours.python[:2])}
+    if hello.python[:2] != ours.python[:2] or _unlike(hello.implementation, ours.implementation):
+        versions = {"theirs": _python(hello), "ours": _python(ours), "minor": _version(ours.python[:2])}
         return failures.OTHER_PYTHON(host, ssh=ssh, executable=executable, **versions), []
+    if _unlike(hello.byteorder, ours.byteorder):
+        facts = {"machine": hello.machine, "theirs": hello.byteorder, "ours": ours.byteorder}
+        return failures.OTHER_BYTE_ORDER(host, ssh=ssh, **facts), []
     same = hello.fedfutures == ours.fedfutures
     again = same and hello.protocol != ours.protocol
     install = failures.install(host, executable, ours.fedfutures, ssh, again=again, shares_home=shares_home)
@@ -61,12 +80,53 @@ def check_compatible(
         return failures.OTHER_FEDFUTURES(host, what, install=install), []
     if hello.error is not None:
         return failures.FEDFUTURES_MISSING(host, hello.error, executable=executable, install=install), []
+    warnings = []
+    if _unlike(_platform(hello), _platform(ours)):
+        facts = {"theirs": _platform(hello), "ours": _platform(ours)}
+        warnings.append(failures.OTHER_MACHINE(host, ssh=ssh, **facts))
     if hello.cloudpickle != ours.cloudpickle:
         theirs = hello.cloudpickle or "missing"
-        return None, [
-            failures.CLOUDPICKLE_DIFFERS(host, ssh=ssh, executable=executable, theirs=theirs, ours=ours.cloudpickle)
-        ]
-    return None, []
+        facts = {"executable": executable, "theirs": theirs, "ours": str(ours.cloudpickle)}
+        warnings.append(failures.CLOUDPICKLE_DIFFERS(host, ssh=ssh, **facts))
+    return None, warnings
+
+
+def check_fit(
+    host: str, hello: HostHello, reply: ProbeReply, packages: Mapping[str, str], ssh: str = ""
+) -> tuple[Failure | None, list[Failure]]:
+    """Return why no run can be served by a host, None if one can, and warnings.
+
+    `packages` are the versions here of what the program imports.
+    """
+    if reply.missing:
+        make = f"mkdir -p {shlex.quote(reply.missing)}"
+        return failures.NO_DIRECTORY(host, ssh=ssh, directory=reply.missing, make=make), []
+    if reply.unusable:
+        place = reply.unusable.partition(":")[0]
+        return failures.NO_PRIVATE_DIRECTORY(host, reply.unusable, ssh, place=place), []
+    executable = hello.executable or "python3"
+    warnings = []
+    for name, ours in packages.items():
+        facts = {"executable": executable, "name": name, "ours": ours}
+        if (theirs := reply.versions.get(name)) is None:
+            warnings.append(failures.PACKAGE_MISSING(host, ssh=ssh, **facts))
+        elif theirs != ours:
+            warnings.append(failures.PACKAGE_DIFFERS(host, ssh=ssh, theirs=theirs, **facts))
+    return None, warnings
+
+
+def _unlike(theirs: str, ours: str) -> bool:
+    """Whether two facts differ, of hosts that say them both."""
+    return bool(theirs and ours and theirs != ours)
+
+
+def _platform(hello: HostHello) -> str:
+    return f"{hello.system} {hello.machine}".strip()
+
+
+def _python(hello: HostHello) -> str:
+    version = _version(hello.python or ())
+    return version if hello.implementation in ("", "cpython") else f"{version} ({hello.implementation})"
 
 
 @dataclass(slots=True)
@@ -82,7 +142,8 @@ class HostReport:
     warnings: list[Failure] = field(default_factory=list)
 
 
-HEADINGS = ("host", "workers", "state", "python", "fedfutures", "protocol", "processors", "memory", "latency")
+MACHINE = "machine"
+HEADINGS = ("host", "workers", "state", MACHINE, "python", "fedfutures", "protocol", "processors", "memory", "latency")
 TO_THE_RIGHT = frozenset({"workers", "protocol", "processors", "memory", "latency"})
 COLUMNS = 80
 WHEN_EQUAL = ("protocol", "fedfutures", "python")
@@ -103,7 +164,10 @@ def table(reports: Sequence[HostReport], columns: int = COLUMNS) -> str:
     host  workers  state  processors  memory
     h1          4  ok              -       -
     """
-    rows = _fitted([HEADINGS, *(_row(report) for report in reports)], columns)
+    rows = [HEADINGS, *(_row(report) for report in reports)]
+    if len({row[HEADINGS.index(MACHINE)] for row in rows[1:]} - {"-"}) <= 1:  # the usual case, which says nothing
+        rows = _without(rows, MACHINE)
+    rows = _fitted(rows, columns)
     widths = _widths(rows)
     lines = ["  ".join(map(_aligned, row, rows[0], widths)).rstrip() for row in rows]
     for report in reports:
@@ -132,9 +196,13 @@ def _fitted(rows: list[tuple[str, ...]], columns: int) -> list[tuple[str, ...]]:
     for heading in dict.fromkeys((*equal, *WHEN_NARROW)):
         if sum(_widths(rows)) + 2 * (len(rows[0]) - 1) <= columns:
             break
-        at = rows[0].index(heading)
-        rows = [(*row[:at], *row[at + 1 :]) for row in rows]
+        rows = _without(rows, heading)
     return rows
+
+
+def _without(rows: list[tuple[str, ...]], heading: str) -> list[tuple[str, ...]]:
+    at = rows[0].index(heading)
+    return [(*row[:at], *row[at + 1 :]) for row in rows]
 
 
 def _widths(rows: list[tuple[str, ...]]) -> list[int]:
@@ -146,7 +214,8 @@ def _row(report: HostReport) -> tuple[str, ...]:
     python = "-" if hello is None or hello.python is None else _version(hello.python)
     protocol = "-" if hello is None or hello.protocol is None else str(hello.protocol)
     return (
-        report.name, str(report.workers), report.state if report.problem is None else report.problem.kind, python,
+        report.name, str(report.workers), report.state if report.problem is None else report.problem.kind,
+        (_platform(hello).removeprefix("Linux ") if hello else "") or "-", python,
         (hello.fedfutures if hello else None) or "-", protocol,
         str(hello.processors) if hello and hello.processors else "-", _memory(hello.memory if hello else 0),
         "-" if report.latency is None else f"{report.latency * 1000:.0f} ms",

@@ -84,7 +84,7 @@ from fedfutures.wire.control import (
 from fedfutures.wire.framing import pack
 
 GOLDEN: list[tuple[ControlFrame, str]] = [
-    (Probe(), "9101"),
+    (Probe("/d", ["numpy"]), "9301a22f6491a56e756d7079"),
     (BeginHost({"host": "h"}), "920281a4686f7374a168"),
     (DialBroker(1, "n.broker", "m", "p", "e", "K"), "970301a86e2e62726f6b6572a16da170a165a14b"),
     (RelayBroker(0, "n.broker", "K"), "940400a86e2e62726f6b6572a14b"),
@@ -92,7 +92,7 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (HoldOutput(True), "9206c3"),
     (Heartbeat(), "9107"),
     (EndRun(), "9108"),
-    (ProbeReply(), "9109"),
+    (ProbeReply("/d", "", {"numpy": "2.0"}, "l"), "9509a22f64a081a56e756d7079a3322e30a16c"),
     (
         HostReady("/r", "/s", "", 7, [3, 11, 2], [["b", "m", "p", "e", ""]], 5),
         "980aa22f72a22f73a00793030b029195a162a16da170a165a005",

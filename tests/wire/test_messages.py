@@ -61,7 +61,7 @@ def test_no_instant_and_no_payload_is_anything_but_bytes() -> None:
 
 @pytest.mark.parametrize(("message", "golden"), GOLDEN, ids=lambda value: type(value).__name__)
 def test_bytes(message: messages.Message, golden: str) -> None:
-    assert messages.PROTOCOL == 9, "another version: other bytes are right, and all of these are to be made anew"
+    assert messages.PROTOCOL == 10, "another version: other bytes are right, and all of these are to be made anew"
     assert codec.encode(message, 3, 2).hex() == golden
 
 

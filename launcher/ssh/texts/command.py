@@ -53,7 +53,12 @@ except Exception as error:
 facts.update(python=sys.version_info[:3], executable=sys.executable, processors=processors())
 facts.update(memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), host=os.uname().nodename)
 facts.update(address=(os.environ.get("SSH_CONNECTION", "").split() + [""] * 3)[2])
-facts.update(server=os.environ.pop("FEDFUTURES_SERVER", ""))
+facts.update(server=os.environ.pop("FEDFUTURES_SERVER", ""), byteorder=sys.byteorder)
+facts.update(system=os.uname().sysname, machine=os.uname().machine, implementation=sys.implementation.name)
+try:
+ facts.update(libc=os.confstr("CS_GNU_LIBC_VERSION") or "")
+except Exception:
+ pass
 text = chr(10) + chr(30) + "fedfutures " + json.dumps(facts) + chr(10)
 data = text.encode()
 try:

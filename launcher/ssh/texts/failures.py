@@ -233,6 +233,29 @@ OTHER_FEDFUTURES = Wording("other fedfutures", "{at.host}: {detail}", "{install}
 CLOUDPICKLE_DIFFERS = Wording(  # only a warning: it works more often than not
     "cloudpickle differs", "{at.host}: cloudpickle is {theirs}, here it is {ours}: some functions may not load there",
     "{ssh} {executable!q} -m pip install cloudpickle=={ours}")
+OTHER_BYTE_ORDER = Wording(
+    "other byte order", "{at.host}: is a {machine} with {theirs}-endian numbers, and they are {ours}-endian here: "
+    "values would not arrive as they were sent", "{ssh} uname -m")
+OTHER_MACHINE = Wording(  # only a warning
+    "other machine", "{at.host}: is {theirs}, and this machine is {ours}: programs of pure Python run there; compiled "
+    "packages have to be installed there", "{ssh} uname -sm")
+PACKAGE_DIFFERS = Wording(  # only a warning
+    "package differs", "{at.host}: {name} is {theirs} there, here it is {ours}: its objects may not load, or "
+    "other values come",
+    "{ssh} {executable!q} -m pip install {name}=={ours}")
+PACKAGE_MISSING = Wording(  # only a warning: the part of the program that runs there may not need it
+    "package missing", "{at.host}: {name} is not installed there, here it is {ours}: what imports it will fail there",
+    "{ssh} {executable!q} -m pip install {name}=={ours}")
+NO_DIRECTORY = Wording(
+    "no directory", "{at.host}: there is no directory {directory} that Workers could work in (--path)",
+    "{ssh} {make!q}")
+NO_PRIVATE_DIRECTORY = Wording(
+    "no private directory", "{at.host}: a run cannot make its private directories there: {detail}",
+    "{ssh} 'df -h {place}; df -i {place}; ls -ld {place}'", "",
+    ("another place: export TMPDIR=DIR in a file there that --prolog names",))
+SAME_MACHINE = Wording(  # only a warning
+    "same machine", "{at.host}: is the machine that {other} names, too: its Workers are counted there",
+    "{ssh} hostname")
 PROLOG_MISSING = Wording(
     "prolog missing", "{at.host}: the prolog {prolog} cannot be read there", "{ssh} {write!q} < {path}",
     "this sends the file of that name from here")

@@ -7,15 +7,18 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
+from fedfutures import Hosts
 from fedfutures.host.settings import Settings, frame_of
 from fedfutures.wire.control import EndRun, Heartbeat, HostProcessGone, Probe, ProbeReply, WorkerOutput
 from fedfutures_launcher.connector.access import Ways
 from fedfutures_launcher.connector.login import ERRORS_KEPT, Login
 from fedfutures_launcher.layout.assemble import START_SECONDS
-from fedfutures_launcher.remote.preflight import local_versions
+from fedfutures_launcher.remote.packages import ProgramPackages
+from fedfutures_launcher.remote.preflight import ThisMachine, local_versions
 from fedfutures_launcher.remote.remote_host import HostState
 from fedfutures_launcher.ssh.texts.failures import Failure
 
@@ -23,6 +26,7 @@ from .far_hosts import FarHost, FarHosts, until
 from .requests import request_of
 
 SETTINGS = Settings("vm", 1, 1)
+HERE = ThisMachine(local_versions(), ProgramPackages(None, []))
 
 
 class Case:
@@ -33,9 +37,8 @@ class Case:
         request = request_of("vm")
         request.launchers = list(launchers or ("ssh",))
         clients = {name: self.far.called(name) for name in request.launchers}
-        self.login = Login(
-            request.hosts[0], request, Ways(request, clients).to(request.hosts[0]), local_versions(), self.poller
-        )
+        ways = Ways(request, clients).to(request.hosts[0])
+        self.login = Login(request.hosts[0], request, ways, HERE, self.poller)
         self.login.connect(time.monotonic())
 
     @property
@@ -54,7 +57,7 @@ class Case:
         self.host.say_hello()
         self.host.say(ProbeReply(), ProbeReply())
         assert self.reaches(HostState.READY)
-        assert self.host.heard() == [Probe(), Probe()]
+        assert self.host.heard() == [Probe("."), Probe()]
 
     def be_serving(self) -> None:
         self.be_ready()
@@ -93,6 +96,24 @@ def test_a_fit_host_is_measured_and_then_told_its_settings(case: Case) -> None:
     case.login.begin(SETTINGS)
     case.login.send(Heartbeat())
     assert case.host.heard() == [frame_of(SETTINGS), Heartbeat()]
+
+
+@pytest.mark.parametrize("case", [("srun", "ssh")], indirect=True)
+def test_a_host_that_is_unfit_is_not_asked_by_another_way(case: Case) -> None:
+    case.login.spec = replace(case.login.spec, options=Hosts(path="/data"))
+    case.host.say_hello()
+    case.host.say(ProbeReply("/data"))
+    kind, text = case.problem()
+    assert (kind, case.host.heard()) == ("no directory", [Probe("/data")])
+    assert "no directory /data" in text
+
+
+def test_only_ssh_itself_tells_which_machine_it_leads_to(case: Case) -> None:
+    case.host.say_hello()
+    case.host.say(ProbeReply(login="a"), ProbeReply(login="b"))
+    assert case.reaches(HostState.READY)
+    assert case.login.facts is not None
+    assert case.login.facts["login"] == "a"
 
 
 @pytest.mark.parametrize("case", [("srun",)], indirect=True)
@@ -251,7 +272,7 @@ def test_the_next_connector_takes_the_launcher_that_has_worked(case: Case) -> No
     request.launchers = ["srun", "ssh"]
     clients = {name: case.far.called(name) for name in request.launchers}
     ways = Ways(request, clients).to(request.hosts[0])
-    login = Login(request.hosts[0], request, ways, local_versions(), case.poller)
+    login = Login(request.hosts[0], request, ways, HERE, case.poller)
     login.resume(SETTINGS, {"launcher": "ssh", "address": "10.0.0.1"}, "/run", was_given_up=False)
     login.on_due(time.monotonic())
     assert case.far.by == ["srun", "ssh"], "the one of this test, and the one that comes back"

@@ -132,3 +132,20 @@ def test_there_may_be_no_host_yet() -> None:
     assert (run.workers, list(run.settings)) == (0, ["here"])
     run = assemble(request(spec("a"), local=local), {"a": FACTS | {"late": 4}})
     assert (run.workers, run.settings["a"].workers) == (4, 4)
+
+
+def test_names_of_one_machine_are_one_host() -> None:
+    """It has the Workers that all of its names ask for; other hosts are no part of that."""
+    facts = {name: FACTS | {"login": login} for name, login in (("h1", "a"), ("h2", "b"), ("alias", "a"))}
+    for counts, workers, expected in (
+        ([None, None, None], None, {"h1": 4, "h2": 4}),
+        ([None, None, None], 6, {"h1": 3, "h2": 3}),
+        ([2, None, 3], None, {"h1": 5, "h2": 4}),
+        ([None, 1, 3], None, {"h1": 3, "h2": 1}),
+        ([2, 2, 0], 4, {"h1": 2, "h2": 2}),
+    ):
+        hosts = [spec(name, count=count) for name, count in zip(facts, counts)]
+        run = assemble(request(*hosts, workers=workers), facts)
+        assert {name: settings.workers for name, settings in run.settings.items() if settings.workers} == expected
+    run = assemble(request(spec("h1"), spec("alias"), spec("in", site="alias")), {**facts, "in": FACTS})
+    assert run.settings["alias"].workers == 0, "others are behind it"

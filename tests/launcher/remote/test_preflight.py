@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
 
 import pytest
 
+from fedfutures.wire.control import ProbeReply
 from fedfutures_launcher.remote.hello import HostHello
 from fedfutures_launcher.remote.preflight import (
     HostReport,
     check_compatible,
+    check_fit,
     local_versions,
     reasons,
     table,
@@ -51,6 +54,45 @@ def test_a_host_that_cannot_take_part(hello: HostHello, kind: str, said: str) ->
     assert failure.text.startswith("h1: ")
     assert said in failure.text
     assert "h1" in failure.remedy
+
+
+def test_what_kind_of_machine_a_host_is() -> None:
+    """Another architecture works, and is told; values of another byte order would be others."""
+    here = replace(OURS, system="Linux", machine="x86_64", byteorder="little", implementation="cpython")
+    good = replace(GOOD, system="Linux", machine="aarch64", byteorder="little", implementation="cpython")
+    failure, (warning,) = check_compatible("h1", good, here)
+    assert failure is None
+    assert warning.text.startswith(
+        "h1: is Linux aarch64, and this machine is Linux x86_64: programs of pure Python run"
+    )
+    lines = table([HostReport("here", 1, hello=here), HostReport("h1", 1, hello=good)], 200).splitlines()
+    assert [line.split()[3] for line in lines[:3]] == ["machine", "x86_64", "aarch64"]
+    failure, _ = check_compatible("h1", replace(good, byteorder="big", machine="s390x"), here)
+    assert failure is not None
+    assert (failure.kind, "s390x with big-endian" in failure.text) == ("other byte order", True)
+    failure, _ = check_compatible("h1", replace(good, implementation="pypy"), here)
+    assert failure is not None
+    assert "is Python 3.11.2 (pypy), here it is 3.11.7" in failure.text
+
+
+def test_what_a_host_says_of_itself_when_it_is_asked() -> None:
+    packages = {"numpy": "2.4.0", "scipy": "1.17", "own": "1"}
+    failure, warnings = check_fit("h1", GOOD, ProbeReply("", "", {"numpy": "1.26", "own": "1"}), packages)
+    assert failure is None
+    assert [str(warning) for warning in warnings] == [
+        "h1: numpy is 1.26 there, here it is 2.4.0: its objects may not load, or other values come; "
+        "try: ssh h1 /opt/bin/python3 -m pip install numpy==2.4.0",
+        "h1: scipy is not installed there, here it is 1.17: what imports it will fail there; "
+        "try: ssh h1 /opt/bin/python3 -m pip install scipy==1.17",
+    ]
+    failure, warnings = check_fit("h1", GOOD, ProbeReply("/da ta"), packages, "ssh -p 2 h1")
+    assert failure is not None
+    assert (failure.text, warnings) == ("h1: there is no directory /da ta that Workers could work in (--path)", [])
+    assert failure.remedy == "ssh -p 2 h1 " + shlex.quote("mkdir -p '/da ta'")
+    failure, _ = check_fit("h1", GOOD, ProbeReply("", "/tmp: Read-only file system"), {})
+    assert failure is not None
+    assert (failure.kind, failure.remedy) == ("no private directory", "ssh h1 'df -h /tmp; df -i /tmp; ls -ld /tmp'")
+    assert failure.text.endswith("private directories there: /tmp: Read-only file system")
 
 
 def test_another_cloudpickle_is_a_warning() -> None:
