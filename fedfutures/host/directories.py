@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from .job_directory import directory_of_job, suits_shared_memory
-from .system import PREFIX, make_disk_directory, make_private_directory, remove_tree, shared_memory_base
+from .system import PREFIX, make_disk_directory, make_private_directory, remove, remove_tree, shared_memory_base
 
 SWEEP_SECONDS = 0.02
 """For how long a host process that starts looks for what runs before it have left; the rest is left to the next."""
@@ -163,7 +163,7 @@ def _remove_if_abandoned(path: str, deadline: float) -> bool:
         for name in os.listdir(descriptor):
             if time.monotonic() > deadline:
                 return False
-            os.unlink(name, dir_fd=descriptor)
+            remove(os.path.join(path, name))
         os.rmdir(path)
     except OSError:
         return False

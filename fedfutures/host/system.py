@@ -216,16 +216,27 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
         data = data[os.write(descriptor, data) :]
 
 
+def remove(path: str) -> None:
+    """Remove a file, or a directory with all that is in it; never raise. No symbolic link is followed."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        import shutil  # few runs have directories in theirs
+
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def remove_tree(path: str) -> None:
-    """Remove a flat directory and its files, as far as possible; never raise.
+    """Remove a directory and its files, as far as possible; never raise.
 
     A Worker that is being killed may add a file meanwhile: then it is tried again.
     """
     for _ in range(REMOVALS_AT_MOST):
         try:
             for name in os.listdir(path):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(path, name))
+                remove(os.path.join(path, name))
             os.rmdir(path)
             return
         except OSError as error:

@@ -17,7 +17,7 @@ import types
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .modules import MISSING, Key, canonical, home_of, is_program, namespace, program_modules
+from .modules import MAIN_NAMES, MISSING, Key, canonical, home_of, is_program, namespace, program_modules
 from .postponing import pickles_for_program
 
 pickles_for_program(__name__)
@@ -135,7 +135,7 @@ def reach_of(function: types.FunctionType) -> Reach:
     _add_what_is_found_by_text(reach, names, home)
     for name in names.loaded:
         value = function.__globals__.get(name, MISSING)
-        if name in _GENERATED:
+        if not _is_name(name, home):
             continue
         if value is MISSING and hasattr(builtins, name):
             reach.builtins.add((home, name))
@@ -173,15 +173,20 @@ def keys_in_modules(reach: Reach, known: Iterable[Key]) -> set[Key]:
         if key[0] in whole or key in reach.builtins or (key[0] in reach.modules and key[1] in reach.mentions)
     }
     for module in whole:
-        keys.update((module, name) for name in list(namespace(module) or ()) if _is_name(name))
+        keys.update((module, name) for name in list(namespace(module) or ()) if _is_name(name, module))
     for module in reach.modules - whole:
         names = namespace(module) or {}
-        keys.update((module, name) for name in reach.mentions if name in names and _is_name(name))
+        keys.update((module, name) for name in reach.mentions if name in names and _is_name(name, module))
     return keys
 
 
-def _is_name(name: Any) -> bool:
-    return type(name) is str and name not in _GENERATED
+def _is_name(name: Any, module: str) -> bool:
+    """Whether a module has a variable of this name: no attribute that its import sets.
+
+    The program itself may not be imported by Workers, so ``__file__`` is a variable there. That of another module may
+    be another path on each host (:mod:`..worker.package_files`).
+    """
+    return type(name) is str and name not in _GENERATED and (name != "__file__" or module in MAIN_NAMES)
 
 
 def _loaded_as(name: str, names: dict[str, Any]) -> list[types.ModuleType]:

@@ -2,7 +2,8 @@
 
 A module travels as a definition does (:class:`.messages.Function`), once over each link; a key that contains its name
 asks for it. The body is msgpack of what an import needs: the text of the module, never its bytecode, which another
-Python could not run. An empty body says that there is no such module; the name of the ``Function`` then says why.
+Python could not run. An empty body says that there is no such module; the name of the ``Function`` then says why. The
+files in the directory of a package are asked for by another key.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from ..program.snapshots import PREFIXES
 from .codec import pack_plain, unpack_plain
 
 _PREFIX = b"import "
-_ASKED_FOR = (_PREFIX, *PREFIXES)
+_FILES_PREFIX = b"files "
+_ASKED_FOR = (_PREFIX, _FILES_PREFIX, *PREFIXES)
 MAIN = "__main__"
 """The name by which the program itself is asked for."""
 REASON_CHARACTERS_AT_MOST = 500
@@ -25,12 +27,13 @@ class Module(NamedTuple):
     is_package: bool
     file: str
     source: bytes
+    has_data: bool = False  # a package in whose directory are other files than its modules
 
     def pack(self) -> bytes:
         """Return the body.
 
         >>> unpack(Module(False, "/p/a.py", b"x = 1").pack())
-        Module(is_package=False, file='/p/a.py', source=b'x = 1')
+        Module(is_package=False, file='/p/a.py', source=b'x = 1', has_data=False)
         """
         return pack_plain(list(self))
 
@@ -38,9 +41,34 @@ class Module(NamedTuple):
 def unpack(body: bytes) -> Module:
     """Return the module of a body; raises ValueError when it is none."""
     values = unpack_plain(body)
-    if type(values) is not list or [type(value) for value in values] != [bool, str, bytes]:
+    if type(values) is not list or [type(value) for value in values] != [bool, str, bytes, bool]:
         raise ValueError("not a module")
     return Module(*values)
+
+
+def pack_files(files: dict[str, bytes]) -> bytes:
+    """Return the body with the files of a package, by their path in its directory.
+
+    >>> unpack_files(pack_files({"table.txt": b"42"}))
+    {'table.txt': b'42'}
+    """
+    return pack_plain([[path, content] for path, content in files.items()])
+
+
+def unpack_files(body: bytes) -> dict[str, bytes]:
+    """Return the files of a body; raises ValueError when it holds none, or one that would be somewhere else."""
+    values = unpack_plain(body)
+    if type(values) is not list or any(
+        type(one) is not list or [type(part) for part in one] != [str, bytes] or not _is_inside(one[0])
+        for one in values
+    ):
+        raise ValueError("not the files of a package")
+    return dict(values)
+
+
+def _is_inside(path: str) -> bool:
+    parts = path.split("/")
+    return "\0" not in path and not {"", ".", ".."} & set(parts)
 
 
 def key_of(name: str) -> bytes:
@@ -50,6 +78,20 @@ def key_of(name: str) -> bytes:
     b'import a.b'
     """
     return _PREFIX + name.encode("utf-8", "surrogatepass")
+
+
+def files_key_of(name: str) -> bytes:
+    """Return the key by which the files of a package are asked for.
+
+    >>> files_key_of("a.b"), is_files(files_key_of("a.b")), is_files(key_of("a.b")), name_of(files_key_of("a.b"))
+    (b'files a.b', True, False, 'a.b')
+    """
+    return _FILES_PREFIX + name.encode("utf-8", "surrogatepass")
+
+
+def is_files(key: bytes) -> bool:
+    """Whether a key asks for the files of a package."""
+    return key.startswith(_FILES_PREFIX)
 
 
 def is_module(key: bytes) -> bool:
@@ -62,12 +104,12 @@ def is_module(key: bytes) -> bool:
 
 
 def name_of(key: bytes) -> str:
-    """Return the name of the module that a key asks for.
+    """Return the name of the module that a key asks for, or whose files it asks for.
 
     >>> name_of(b"import a.b")
     'a.b'
     """
-    name = key[len(_PREFIX) :]
+    name = key.partition(b" ")[2]
     try:
         return name.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:  # no module has this name

@@ -81,7 +81,8 @@ class _Bundler:
         from .importing import OriginLoader
 
         loaders = [(name, getattr(module, "__loader__", None)) for name, module in list(sys.modules.items())]
-        return {name: loader.module for name, loader in loaders if isinstance(loader, OriginLoader)}
+        origin = [(name, loader) for name, loader in loaders if isinstance(loader, OriginLoader)]
+        return {name: loader.module._replace(file=loader.path) for name, loader in origin}
 
     def _parts(self) -> list[tuple[str, bytes]]:
         """What importing the program does not make: new names, and functions and classes that were replaced."""
@@ -146,6 +147,9 @@ class _Texts:
         if name not in self._modules:
             raise ModuleNotFoundError(f"No module named {name!r}: the Worker has not imported it before", name=name)
         return self._modules[name]
+
+    def place_of(self, name: str, module: Module) -> str:
+        return module.file
 
     def has_come(self, name: str) -> bool:
         return True

@@ -57,6 +57,11 @@ class Files:
         self._driver, self._submissions, self._facts = driver, submissions, facts
         self._coming: dict[str, Future[int]] = {}
 
+    @property
+    def directory(self) -> str:
+        """A directory on disk that the processes of this host share, as long as the run lasts."""
+        return str(self._facts["disk"] or self._facts["run"])
+
     def path_of(self, name: str, place: str, digest: bytes | None = None) -> str:
         """Return where the file of this name is on this host; wait for it as long as it is on its way.
 

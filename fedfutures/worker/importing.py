@@ -23,10 +23,11 @@ from typing import Any, Protocol, cast
 from ..errors import ArgumentLoadError, VariableNotCarried
 from ..node import events as rules
 from ..program.modules import MAIN_NAMES
-from ..wire.modules import MAIN, Module, key_of, unpack
+from ..wire.modules import MAIN, Module, files_key_of, key_of, unpack, unpack_files
 from ..wire.payload import Payloads
 from .driver import DRIVEN, Driver
 from .files import Files
+from .package_files import PackageFiles
 from .submissions import Submissions
 
 ANSWER_SECONDS = 30.0
@@ -46,6 +47,7 @@ class Answers:
     ) -> None:  # fmt: skip
         self._driver, self._submissions, self._payloads, self._files = driver, submissions, payloads, files
         self._host, self._seconds = host, seconds
+        self._packages = PackageFiles(files.directory, self._files_of)
         self._main_thread = threading.get_ident()
         self._came: dict[bytes, tuple[str, bytes]] = {}
         self._arrival = threading.Condition(driver.lock)
@@ -70,6 +72,19 @@ class Answers:
                 name=name,
             )
         return unpack(body)
+
+    def place_of(self, name: str, module: Module) -> str:
+        """Return where the file of a module is on this host; its path at the Origin where it is not."""
+        return self._packages.place_of(name, module)
+
+    def _files_of(self, name: str) -> dict[str, bytes] | None:
+        """Return the files of a package; None where they are not to be had."""
+        key = files_key_of(name)
+        if key not in self._came:
+            self._ask([key])
+        _, body = self._opened(key)
+        self._came.pop(key, None)
+        return unpack_files(body) if body else None
 
     def of_program(self, keys: Sequence[bytes]) -> list[bytes]:
         """Return parts of what a Future sees of the program; raise VariableNotCarried for what is not to be had."""
@@ -146,16 +161,16 @@ class Answers:
 
 
 class OriginLoader:
-    """Makes a module of the text that came."""
+    """Makes a module of the text that came; `path` is what ``__file__`` says: on this host, or at the Origin."""
 
-    def __init__(self, name: str, module: Module) -> None:
-        self._name, self.module = name, module
+    def __init__(self, name: str, module: Module, path: str) -> None:
+        self._name, self.module, self.path = name, module, path
 
     def spec(self) -> importlib.machinery.ModuleSpec:
         """Return the spec of a module of this name."""
         module, loader = self.module, cast(Any, self)
         spec = importlib.machinery.ModuleSpec(
-            self._name, loader, origin=module.file or None, is_package=module.is_package
+            self._name, loader, origin=self.path or None, is_package=module.is_package
         )
         spec.has_location = bool(module.file)
         if module.is_package:
@@ -166,7 +181,16 @@ class OriginLoader:
         return self.module.is_package
 
     def get_filename(self, fullname: str) -> str:
-        return self.module.file
+        return self.path
+
+    def get_data(self, path: str) -> bytes:
+        with open(path, "rb") as file:
+            return file.read()
+
+    def get_resource_reader(self, fullname: str) -> Any:
+        from importlib.readers import FileReader  # what it opens is there, or the error names it
+
+        return FileReader(self)  # type: ignore[arg-type]
 
     def get_source(self, fullname: str) -> str:
         return importlib.util.decode_source(self.module.source)
@@ -210,6 +234,7 @@ class Source(Protocol):
     """Who has the texts."""
 
     def module(self, name: str) -> Module: ...
+    def place_of(self, name: str, module: Module) -> str: ...
     def has_come(self, name: str) -> bool: ...
 
 
@@ -244,7 +269,7 @@ class OriginFinder:
             self._why = self._not_there[fullname]
             return None
         try:
-            return OriginLoader(fullname, self._answers.module(fullname)).spec()
+            return self._spec_of(fullname, fullname)
         except ModuleNotFoundError as error:
             self._why = str(error)
             if self._answers.has_come(fullname):
@@ -253,7 +278,11 @@ class OriginFinder:
 
     def program(self, name: str) -> importlib.machinery.ModuleSpec:
         """Return the spec of the program, to be imported under this name."""
-        return OriginLoader(name, self._answers.module(MAIN)).spec()
+        return self._spec_of(name, MAIN)
+
+    def _spec_of(self, name: str, asked: str) -> importlib.machinery.ModuleSpec:
+        module = self._answers.module(asked)
+        return OriginLoader(name, module, self._answers.place_of(name, module)).spec()
 
 
 class Beside:

@@ -18,11 +18,12 @@ from ..node import events as rules
 from ..program.modules import OWN, is_installed
 from ..program.snapshots import asked_for, key_of
 from ..program.variables import Snapshot
-from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, name_of
+from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, is_files, name_of, pack_files
 from ..wire.payload import Payloads
 from .definer import Definer
 from .driver import Driver
 from .installed import advice
+from .package_files import has_data, read_files
 
 TOLD_AT_MOST = 1024
 
@@ -49,15 +50,20 @@ class Provider:
         name, reason, body = name_of(action.key), "", self._known.get(action.key, b"")
         if not body:
             try:
-                module = program_module(program_here()) if name == MAIN else find_module(name, self._host)
+                body = self._sealed(action.key, self._read(action.key, name))
             except NotToBeHad as error:
                 reason = str(error)
             except Exception as error:
                 reason = f"the Origin on {self._host} cannot read it: {error!r}"
             else:
-                body = self._sealed(action.key, module.pack())
                 self._known[action.key] = body
         self._provide(action.key, reason or name, body)
+
+    def _read(self, key: bytes, name: str) -> bytes:
+        if name == MAIN:
+            return program_module(program_here()).pack()
+        module = find_module(name, self._host)
+        return pack_files(read_files(os.path.dirname(module.file))) if is_files(key) else module.pack()
 
     def _answer_of_program(self, key: bytes, kind: str, what: bytes) -> None:
         body, reason = None, "the Origin has dropped it, because none of its open Futures needs it"
@@ -122,7 +128,8 @@ def find_module(name: str, host: str) -> Module:
         raise NotToBeHad(f"it is a compiled extension on {host} ({found.origin}), which cannot travel{how}")
     is_package = found.submodule_search_locations is not None
     if isinstance(loader, importlib.machinery.SourceFileLoader):
-        return Module(is_package, loader.path, loader.get_data(loader.path))
+        is_with_data = is_package and has_data(os.path.dirname(loader.path))
+        return Module(is_package, loader.path, loader.get_data(loader.path), is_with_data)
     source = loader.get_source(name) if hasattr(loader, "get_source") else None
     if source is None:
         how = _instead(top, travels=False)

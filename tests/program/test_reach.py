@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fedfutures.program.modules import Key
+from fedfutures.program.modules import MAIN, Key
 from fedfutures.program.reach import Reach, keys_in_modules, names_of, reach_of
 
 from .programs import BESIDE, make, run_in
@@ -59,7 +59,7 @@ READS = [
     ("def f():\n    try:\n        A\n    except B: pass", {"A", "B"}),
     ("def f(): return f(1)", {"f"}),
     ("def f(): return __name__, __doc__", set()),
-    ("def f(): return __file__", {"__file__"}),
+    ("def f(): return __file__", set()),
     ("def f(): return IMPORTED", {"IMPORTED"}),
     ("def f(): return json.dumps(A)", {"json", "A"}),
     ("def f(): return settings.LEVEL", {"settings", "settings.LEVEL"}),
@@ -112,6 +112,12 @@ def test_relative_imports(program: types.ModuleType, monkeypatch: pytest.MonkeyP
     inner.__package__ = "package"
     run_in(inner, "def f():\n    from . import TOP\n    return TOP")
     assert ("package", "TOP") in keys_read_by(inner.f)
+
+
+def test_where_its_file_is_belongs_to_the_program_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers may not have imported that; of another module it is where its host has it."""
+    made = make("def f(): return __file__", monkeypatch, MAIN)
+    assert keys_read_by(made.f) == {(MAIN, "__file__")}
 
 
 def test_more_names_than_one_byte_counts(program: types.ModuleType) -> None:

@@ -19,6 +19,7 @@ from fedfutures.wire.messages import (
     State,
     Welcome,
 )
+from fedfutures.worker.files import Files
 from fedfutures.worker.importing import Answers
 
 
@@ -136,6 +137,9 @@ def batches(bench: Bench) -> list[tuple[int, list[int]]]:
     return [(batch.priority, batch.ids) for batch in bench.heard(Batch)]
 
 
-def answers_of(worker: Bench, **options: float) -> Answers:
+def answers_of(worker: Bench, directory: str = "", **options: float) -> Answers:
+    """What a Worker asks its Origin for; `directory`: for the files of packages."""
     node = worker.node
-    return Answers(node.driver, node.submissions, node.payloads, node.files, "h2", **options)
+    facts = {"disk": directory, "run": directory, "shared": directory}
+    files = Files(node.driver, node.submissions, facts)
+    return Answers(node.driver, node.submissions, node.payloads, files, "h2", **options)

@@ -134,3 +134,10 @@ def test_keys_say_names(name: str) -> None:
 def test_other_bodies_are_no_modules(body: bytes) -> None:
     with pytest.raises(ValueError):
         unpack(body)
+
+
+def test_a_package_says_whether_it_has_data(place: Path) -> None:
+    put(place / "found_plain/__init__.py")
+    put(place / "found_data/__init__.py")
+    put(place / "found_data/sub/table.txt", "42")
+    assert [find_module(name, "h").has_data for name in ("found_plain", "found_data")] == [False, True]
