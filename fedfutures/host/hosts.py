@@ -56,6 +56,9 @@ class Hosts:
     env, env_file:
         Environment variables of the Workers: ``["NAME=VALUE", "NAME"]``, where the second has the value that it has
         here; and a file with one in each line.
+    stage_out:
+        Patterns, as of :func:`glob.glob`, of files in the Workers' working directory that are brought back at the end,
+        from each host into a directory of its name below ``stage-out``: ``["*.csv", "plots/**/*.png"]``.
     external_hostname:
         An old name of this machine for others; accepted, but links are dialled outward and need none.
     grace:
@@ -132,6 +135,10 @@ class Hosts:
     env_file: str | None = _option(
         None, "--env-file", here=True, metavar="FILE", help="a file with a line for each, as --env takes it"
     )
+    stage_out: Sequence[str] = _option(
+        (), "--stage-out", action="append", metavar="GLOB",
+        help="bring files back that Futures have written on other hosts, into stage-out/HOST here (repeatable)",
+    )  # fmt: skip
     nice: int | None = _option(
         None, "--nice", of_one=True, here=True, between=(-20, 19), metavar="N", help="niceness of the Workers"
     )
@@ -158,3 +165,6 @@ class Hosts:
         if self.host_key_policy not in POLICIES:
             raise ValueError(f"host_key_policy must be 'reject' or 'accept-new', not {self.host_key_policy!r}")
         size_of_worker(self.memory_per_worker)
+        for pattern in self.stage_out:
+            if pattern.startswith(("/", "~")) or ".." in pattern.split("/") or not pattern:
+                raise ValueError(f"stage_out: {pattern!r} is no pattern for files below the Workers' working directory")

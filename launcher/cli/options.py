@@ -169,7 +169,10 @@ def parse(arguments: list[str]) -> Options:
     except BadLine as error:
         parser.error(str(error))
     found = vars(parser.parse_args(cut.ours))
-    hosts = Hosts(**{item.name: found.pop(item.name) for item in fields(Hosts)})
+    try:
+        hosts = Hosts(**{item.name: found.pop(item.name) for item in fields(Hosts)})
+    except ValueError as error:
+        parser.error(str(error))
     options = Options(cut.kind, cut.place, cut.rest, cut.ours, list(arguments), hosts, **found)
     if not options.kind:
         parser.error("no program given")

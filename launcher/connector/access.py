@@ -21,7 +21,7 @@ from ..layout.assemble import Request
 from ..remote.remote_host import HELLO_SECONDS
 from ..ssh.client import Client
 from ..ssh.session import CONNECT_SECONDS, LoginTarget
-from ..ssh.texts.command import attach_command, default_pythons, remote_command
+from ..ssh.texts.command import attach_command, default_pythons, remote_command, stage_command
 
 
 class Way(NamedTuple):
@@ -127,6 +127,15 @@ def remote_target(spec: HostSpec, request: Request, run: str | None = None, meet
         command = attach_command(pythons, run, options.prolog, pythonpath=options.pythonpath, meeting=meeting)
     target = _target_of(spec, {other.name: other for other in request.hosts}, command)
     return replace(target, meeting=meeting, returns=run is not None)
+
+
+def staging_target(spec: HostSpec, request: Request, seconds: float) -> LoginTarget:
+    """Return the target and command for the files that were written on a host within so many seconds."""
+    options = spec.options
+    pythons = [options.python] if options.python else default_pythons(sys.executable)
+    directory = options.path or request.settings.directory or "."
+    command = stage_command(pythons, seconds, directory, request.options.stage_out, options.prolog)
+    return _target_of(spec, {other.name: other for other in request.hosts}, command)
 
 
 def _target_of(spec: HostSpec, specs: dict[str, HostSpec], command: str = "") -> LoginTarget:

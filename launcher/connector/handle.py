@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,14 +27,17 @@ from fedfutures.wire.control import (
     RunPlanned,
     StartRefused,
 )
+from fedfutures.wire.framing import pack
 
 from ..layout.assemble import Request
 from .life_signs import LifeSigns
 from .notes import WORKERS, Notes
 
-CONNECTOR, JOINED = f"{__package__}.launched", f"{__package__}.joined"
+CONNECTOR, JOINED, STAGING = f"{__package__}.launched", f"{__package__}.joined", f"{__package__}.staging"
 WHAT = "the connector, which keeps the ssh connections,"
 START_SECONDS = 60.0
+COARSE_SECONDS = 2.0
+"""File systems say the time of a change no more exactly than this."""
 
 
 class ConnectorHandle(HostHandle):
@@ -49,6 +53,8 @@ class ConnectorHandle(HostHandle):
         self._names = [spec.name for spec in (request.local, *request.hosts) if spec.count != 0]
         self._request = dataclasses.asdict(request)
         self._is_planned = False
+        self._begun_at = time.monotonic()
+        self._stage_out = list(request.options.stage_out)  # patterns of files that are still to be brought
         self._notes: dict[str, Any] = {}  # which a connector leaves for the next one
         self._ready: HostReady | None = None  # of the host process that lives
         self._signs = LifeSigns()
@@ -100,6 +106,23 @@ class ConnectorHandle(HostHandle):
     def _note(self, frame: KeepNote) -> None:
         self._notes[frame.name] = frame.value
         self._connector.note_ready()
+
+    def end(self) -> None:
+        """As that of :class:`HostHandle`; then files that Futures have written are brought, as is asked for."""
+        super().end()
+        patterns, self._stage_out = self._stage_out, []
+        others = [name for name in self.hosts if name != self.settings.host]
+        if patterns and self._is_planned and others:
+            import subprocess
+
+            seconds = time.monotonic() - self._begun_at + COARSE_SECONDS
+            asked = {**self._request, "staging seconds": seconds, "staging hosts": others}
+            command = main_command(STAGING, [sys.executable], [], ROOT)
+            process = subprocess.Popen(command, stdin=subprocess.PIPE)
+            try:
+                process.communicate(pack(BeginRun(asked)))
+            finally:
+                process.kill()
 
     @property
     def hosts(self) -> list[str]:

@@ -15,15 +15,15 @@ from ..arguments.parser import Parser
 from ..cli.options import argument_of
 from ..connector.listening import address_of, allowed
 
-OF_LONG_AGO = "external_hostname"
-"""An option of hosts that is accepted for programs alone."""
+OF_PROGRAMS = frozenset({"external_hostname", "stage_out"})
+"""Options of hosts that are for the run of one program alone."""
 
 
 def add_host_options(parser: Parser, title: str, without: Collection[str] = ()) -> None:
     """Add the options of hosts (:class:`fedfutures.Hosts`) to a command line, under this title."""
     group = parser.add_argument_group(title)
     for item in fields(Hosts):
-        if item.name in (OF_LONG_AGO, *without):
+        if item.name in {*OF_PROGRAMS, *without}:
             parser.set_defaults(**{item.name: item.default})
         else:
             group.add_argument(*item.metadata["flags"], dest=item.name, **argument_of(item))
@@ -31,7 +31,7 @@ def add_host_options(parser: Parser, title: str, without: Collection[str] = ()) 
 
 def kinds_of_host_options() -> dict[str, type]:
     """Return the long names of these options, and what each takes in a file."""
-    named = ((item, item.metadata["flags"]) for item in fields(Hosts) if item.name != OF_LONG_AGO)
+    named = ((item, item.metadata["flags"]) for item in fields(Hosts) if item.name not in OF_PROGRAMS)
     return {
         next(flag for flag in flags if flag.startswith("--"))[2:]: bool if isinstance(item.default, bool) else list
         if item.default == () else str

@@ -73,6 +73,27 @@ if facts["error"]:
 main(*[attached] if attached else [])
 """
 
+STAGED = b"\n\x1efedfutures files\n"
+"""What stands in front of the files that a host sends."""
+
+STAGE = """\
+seconds, directory, *patterns = sys.argv[1:]
+import glob, os, tarfile, time
+since = time.time() - float(seconds)
+if os.path.isdir(directory):
+ os.chdir(directory)
+names = {name for pattern in patterns for name in glob.glob(pattern, recursive=True)}
+out = sys.stdout.buffer
+out.write((chr(10) + chr(30) + "fedfutures files" + chr(10)).encode())
+with tarfile.open(fileobj=out, mode="w|") as archive:
+ for name in sorted(names):
+  try:
+   if os.path.isfile(name) and not os.path.islink(name) and os.stat(name).st_mtime >= since:
+    archive.add(name, recursive=False)
+  except OSError as error:
+   print(name, error, file=sys.stderr)
+"""
+
 CHECK = (
     "import sys;sys.path=[p for p in sys.path if p];v=sys.version_info[:2];"
     "sys.exit(v<(3,10) and 99 or 90-2*(v==(3,MINOR))-bool(__import__(^importlib.util^).util.find_spec(^fedfutures^)))"
@@ -100,7 +121,8 @@ def remote_command(
     front of sys.path there. The file `prolog` of that host is read first. `flags` are options of the interpreter
     and `hash_seed` its PYTHONHASHSEED. `meeting` is the file that tells where to come, if streams are not passed.
     """
-    return _command(pythons, prolog, minor, ["host", "", meeting, *pythonpath], flags, hash_seed)
+    arguments = ["host", "", meeting, *pythonpath]
+    return _command(pythons, prolog, minor, arguments, flags, hash_seed, meeting=meeting)
 
 
 def attach_command(
@@ -113,7 +135,18 @@ def attach_command(
     meeting: str = "",
 ) -> str:
     """Return the command line that joins the host process with this private directory."""
-    return _command(pythons, prolog, minor, ["attach", run_directory, meeting, *pythonpath])
+    return _command(pythons, prolog, minor, ["attach", run_directory, meeting, *pythonpath], meeting=meeting)
+
+
+def stage_command(
+    pythons: Sequence[str], seconds: float, directory: str, patterns: Sequence[str], prolog: str | None = None, *,
+    minor: int = sys.version_info[1],
+) -> str:  # fmt: skip
+    """Return the command line that sends the files in a directory, or else in the home, as a tar archive.
+
+    Those that match one of the patterns (of ``glob``) and were written within so many seconds.
+    """
+    return _command(pythons, prolog, minor, [f"{seconds:.1f}", directory, *patterns], program=STAGE, meeting="")
 
 
 def bridge_command(pythons: Sequence[str], name: str, *, minor: int = sys.version_info[1]) -> str:
@@ -128,9 +161,8 @@ def default_pythons(executable: str, minor: int = sys.version_info[1]) -> list[s
 
 def _command(
     pythons: Sequence[str], prolog: str | None, minor: int, arguments: Sequence[str], flags: Sequence[str] = (),
-    hash_seed: str = "",
+    hash_seed: str = "", *, meeting: str = "", program: str = BOOTSTRAP,
 ) -> str:  # fmt: skip
-    meeting = arguments[2]
     parts = [f"p=$1;{READ}"] if prolog is not None else []
     check = CHECK.replace("MINOR", str(minor)).replace("^", '\\"')
     candidates = " ".join(map(_word, pythons))
@@ -145,7 +177,7 @@ def _command(
     if hash_seed:
         parts.append(f"PYTHONHASHSEED={_word(hash_seed)};export PYTHONHASHSEED")
     options = "".join(f"{_word(flag)} " for flag in flags)
-    parts.append(f'exec "$b" {options}-c "{HEAD}" "{packed(BOOTSTRAP)}" {words}')
+    parts.append(f'exec "$b" {options}-c "{HEAD}" "{packed(program)}" {words}')
     script = ";".join(parts)
     assert not set("'!\n") & set(script), script
     if prolog is None:
