@@ -1,13 +1,14 @@
 """Cuts what a Worker prints at the ends of lines, and bounds it. Pure.
 
-A line reaches the Origin unbroken; a part whose end is late goes alone. The excess over :data:`RATE_BYTES_PER_SECOND`
-is left out, and a line says how much: no Worker is slowed down. After :data:`READS_AT_ONCE` reads in short order a
-stream rests while its pipe fills: a Worker writes each line by itself, and to wake for each would cost more than it.
+A line reaches the Origin unbroken; a part whose end is late goes alone. Nothing is left out: above
+:data:`RATE_BYTES_PER_SECOND` a stream rests, its pipe fills, and the Worker waits as any process does whose reader is
+slower. It rests, too, after :data:`READS_AT_ONCE` reads in short order: a Worker writes each line by itself, and to
+wake for each would cost more than it.
 """
 
 from __future__ import annotations
 
-RATE_BYTES_PER_SECOND = 8 << 20
+RATE_BYTES_PER_SECOND = 32 << 20
 BURST_BYTES = 16 << 20
 LINE_AT_MOST_BYTES = 64 << 10
 PARTIAL_SECONDS = 0.1
@@ -26,7 +27,6 @@ class Lines:
         self._ends_a_line = True  # what was passed on last
         self._budget = float(BURST_BYTES)
         self._at = now
-        self._left_out = 0
         self._reads = float(READS_AT_ONCE)
         self.rests_until: float | None = None
 
@@ -34,14 +34,12 @@ class Lines:
         """Take in what the Worker wrote; return the whole lines."""
         self._budget = min(BURST_BYTES, self._budget + (now - self._at) * RATE_BYTES_PER_SECOND)
         self._reads = min(READS_AT_ONCE, self._reads + (now - self._at) * READS_PER_SECOND - 1)
+        self._budget -= len(data)
         rests = self._reads < 0 and len(data) < FULL_BYTES
         self.rests_until = now + REST_SECONDS if rests else None
+        if self._budget < 0:
+            self.rests_until = now + REST_SECONDS - self._budget / RATE_BYTES_PER_SECOND
         self._at = now
-        if len(data) > self._budget:
-            self._left_out += len(data)
-            return b""
-        self._budget -= len(data)
-        mark = self._mark() if self._left_out else b""
         text = self._partial + data
         end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
         if len(text) - end > LINE_AT_MOST_BYTES:
@@ -51,7 +49,7 @@ class Lines:
             self._partial_since = now
         self._partial = text[end:]
         self._ends_a_line = self._ends_a_line or bool(end)
-        return mark + text[:end]
+        return text[:end]
 
     def deadline(self) -> float | None:
         """Return when :meth:`late` has data, or the stream has rested."""
@@ -67,24 +65,19 @@ class Lines:
         return True
 
     def late(self, now: float) -> bytes:
-        """Return the part of a line that has waited long enough for its end."""
-        if not self._partial or now < self._partial_since + PARTIAL_SECONDS:
+        """Return the part of a line that has waited long enough for its end, not counting while the stream rests."""
+        if not self._partial or self.rests_until is not None or now < self._partial_since + PARTIAL_SECONDS:
             return b""
         partial, self._partial = self._partial, b""
         self._ends_a_line = False
         return partial
 
+    def go_on(self, now: float) -> None:
+        """The stream is read again, after a pause: the end of its line may wait there."""
+        self._partial_since = now
+
     def close(self) -> bytes:
-        """Return the rest of a stream that has ended."""
-        return self._line_ended() + (self._mark() if self._left_out else b"")
-
-    def _mark(self) -> bytes:
-        mark = f"[... {self._left_out} bytes of output left out ...]\n".encode()
-        self._left_out = 0
-        return self._line_ended() + mark
-
-    def _line_ended(self) -> bytes:
-        """Return the line that has been begun, with an end; b"" if there is none."""
+        """Return the rest of a stream that has ended, with an end of its line."""
         rest = self._partial + b"\n" if self._partial or not self._ends_a_line else b""
         self._partial, self._ends_a_line = b"", True
         return rest

@@ -36,6 +36,8 @@ class Outputs:
         self._paused = paused
         for child in children:
             self.add(child)
+        for _, lines in self._due.values():
+            lines.go_on(time.monotonic())
 
     @failpoints.delayed("host.output")
     def read(self, child: Child, descriptor: int) -> bool:
@@ -61,14 +63,18 @@ class Outputs:
 
     def deadline(self) -> float | None:
         """Return when :meth:`tick` has something to do."""
+        if self._paused:
+            return None
         found = [at for _, lines in self._due.values() if (at := lines.deadline()) is not None]
         return min(found) if found else None
 
     def tick(self, now: float) -> None:
         """Listen again to streams that have rested; pass on parts of lines whose end is late."""
+        if self._paused:
+            return
         for descriptor, (child, lines) in list(self._due.items()):
             if lines.has_rested(now):
-                self._poller.register(descriptor, 0 if self._paused else select.POLLIN)
+                self._poller.register(descriptor, select.POLLIN)
             if part := lines.late(now):
                 self._send(WorkerOutput(child.name, child.outputs[descriptor][0], part))
             if lines.deadline() is None:

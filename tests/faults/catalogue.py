@@ -40,7 +40,7 @@ ROWS = {
     "A11": Row("Huge results and arguments; very many tiny ones", "the values; no file is left"),
     "A12": Row("A value is larger than the room for it", "``NoRoom`` with the space needed and the space free; later "
                "values arrive", "at the call"),
-    "A13": Row("A Future prints without end, or no text", "its result; the excess is dropped, and a line says so"),
+    "A13": Row("A Future prints without end, or no text", "its result, and all that it prints: its Worker waits"),
     "A14": Row("A Future leaves threads, children, another directory or environment, closed descriptors",
                "nothing in the next Future; children end with their Worker"),
     "A15": Row("A Future never ends", "with a time limit (:doc:`limits`) it ends and raises ``TaskTimeout``"),

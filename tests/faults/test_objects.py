@@ -11,7 +11,6 @@ import os
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -34,11 +33,11 @@ ROUND = 10
 TIMES_RECURSION = 20
 TIMES_DEEP = 3
 TIMES_HUGE = 2
-TIMES_OUTPUT = 3
+TIMES_OUTPUT = 2
 TIMES_PROGRAM = 2
 TIMES_DYING = 8
 HUGE_BYTES = 64 << 20
-OUTPUT_BYTES = 256 << 20
+OUTPUT_BYTES = 64 << 20
 TINY = 100_000
 TRACEBACK_AT_MOST = 64 << 10
 
@@ -484,16 +483,14 @@ def test_a11_tiny_results(shared: Any) -> None:
 
 
 class Sink:
-    """Stands in for a standard stream; counts, and keeps the marks."""
+    """Stands in for a standard stream, and counts."""
 
     def __init__(self) -> None:
-        self.size, self.marks, self.longest = 0, "", 0
+        self.size, self.longest = 0, 0
 
     def write(self, text: str) -> int:
         self.size += len(text)
         self.longest = max(self.longest, max(map(len, text.split("\n"))))
-        if "left out" in text:
-            self.marks += text[-200:] if len(text) > 200 else text
         return len(text)
 
     def flush(self) -> None:
@@ -503,36 +500,28 @@ class Sink:
 @pytest.mark.fault("A13")
 @pytest.mark.parametrize("newlines", [True, False])
 def test_a13_output_without_end(shared: Any, monkeypatch: pytest.MonkeyPatch, newlines: bool) -> None:
+    """All of it arrives: the Worker waits while others are served, as any process does whose reader is slower."""
     sink = Sink()
     monkeypatch.setattr(sys, "stdout", sink)
-    began = time.monotonic()
     for _ in range(TIMES_OUTPUT):
         future = shared.submit(tasks.print_bytes, OUTPUT_BYTES, newlines=newlines)
         innocents = [shared.submit(tasks.square, number) for number in range(10)]
         assert [innocent.result(timeout=SECONDS) for innocent in innocents] == [number**2 for number in range(10)]
         assert future.result(timeout=SECONDS) == OUTPUT_BYTES
     shared.submit(os.write, 1, b"\nthe end\n").result(timeout=SECONDS)
-    seconds = time.monotonic() - began
-    assert eventually(lambda: sink.size > 0, 2.0)
-    assert sink.size < 2 * (16 << 20) + 1.5 * (8 << 20) * (seconds + 2), f"{sink.size} bytes in {seconds:.1f} s"
+    assert eventually(lambda: sink.size >= TIMES_OUTPUT * OUTPUT_BYTES, SECONDS), sink.size
     assert sink.longest <= 130 << 10
-    time.sleep(0.2)
-    shared.submit(os.write, 1, b"the end\n").result(timeout=SECONDS)
     assert shared.serves()
 
 
-def test_a13_the_excess_is_marked(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = Sink()
-    monkeypatch.setattr(sys, "stdout", sink)
-    worker = shared.submit(tasks.print_bytes, OUTPUT_BYTES, newlines=True)
-    assert worker.result(timeout=SECONDS) == OUTPUT_BYTES
-
-    def marked() -> bool:
-        for future in [shared.submit(os.write, 1, b"more\n") for _ in range(4)]:
-            future.result(timeout=SECONDS)
-        return "bytes of output left out" in sink.marks
-
-    assert eventually(marked, 5.0)
+@pytest.mark.fault("A13")
+def test_a13_one_that_never_stops_is_ended_by_its_time_limit(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", sink := Sink())
+    limited = shared.executor.options(time_limit=2.0).submit(tasks.print_bytes, 1 << 50, newlines=True)
+    with pytest.raises(errors.TaskTimeout):
+        limited.result(timeout=SECONDS)
+    assert sink.size > 0
+    assert shared.serves()
 
 
 @pytest.mark.fault("A13")

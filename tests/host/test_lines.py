@@ -1,7 +1,8 @@
-"""What Workers print: whole lines, within bounds, and a word about what was left out."""
+"""What Workers print: whole lines, all of them, at a bounded pace."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, strategies as st
 
 from fedfutures.host import lines as bounds
@@ -63,35 +64,30 @@ def test_an_endless_line_is_cut() -> None:
     assert lines.close() == b""
 
 
-def test_too_much_is_left_out_and_said() -> None:
+def test_nothing_is_left_out_of_a_flood_which_is_read_at_a_pace() -> None:
     lines = Lines(0.0)
-    chunk = b"x" * ((1 << 20) - 1) + b"\n"
-    passed = [lines.feed(chunk, 0.0) for _ in range(20)]
-    assert [bool(piece) for piece in passed] == [True] * 16 + [False] * 4
-    assert lines.feed(b"again\n", 1.0) == b"[... 4194304 bytes of output left out ...]\nagain\n"
-    assert lines.feed(b"and again\n", 1.0) == b"and again\n"
+    chunk = b"x" * (bounds.FULL_BYTES - 1) + b"\n"
+    at_once = bounds.BURST_BYTES // len(chunk)
+    for _ in range(at_once):
+        assert lines.feed(chunk, 0.0) == chunk
+        assert lines.rests_until is None
+    assert lines.feed(chunk, 0.0) == chunk
+    assert lines.rests_until == pytest.approx(bounds.REST_SECONDS + len(chunk) / bounds.RATE_BYTES_PER_SECOND)
+    assert lines.has_rested(1.0)
+    for _ in range(bounds.RATE_BYTES_PER_SECOND // 2 // len(chunk)):  # half of what a second allows
+        assert lines.feed(chunk, 1.0) == chunk
+    assert lines.rests_until is None
 
 
-def test_a_line_that_was_begun_before_the_gap_ends_before_it() -> None:
+def test_a_line_is_not_cut_where_its_end_is_not_read_yet() -> None:
     lines = Lines(0.0)
-    lines.feed(b"begun", 0.0)
-    assert lines.feed(b"x" * (bounds.BURST_BYTES + 1), 0.0) == b""
-    assert lines.feed(b"rest\nnext", 9.0) == b"begun\n[... 16777217 bytes of output left out ...]\nrest\n"
-    assert lines.close() == b"next\n"
-
-
-def test_what_was_left_out_last_is_said_at_the_end() -> None:
-    lines = Lines(0.0)
-    lines.feed(b"begun", 0.0)
-    lines.feed(b"x" * (bounds.BURST_BYTES + 1), 0.0)
-    assert lines.close() == b"begun\n[... 16777217 bytes of output left out ...]\n"
-    assert lines.close() == b""
-
-
-def test_a_quiet_stream_saves_up_one_burst_and_no_more() -> None:
-    lines = Lines(0.0)
-    assert lines.feed(b"x" * bounds.BURST_BYTES + b"\n", 1000.0) == b""
-    assert lines.feed(b"\n", 1000.0).endswith(b"left out ...]\n\n")
+    lines.feed(b"x" * bounds.BURST_BYTES + b"\nbegun", 0.0)
+    assert lines.rests_until is not None
+    assert lines.late(9.0) == b"", "it rests"
+    assert lines.has_rested(9.0)
+    lines.go_on(9.0)
+    assert lines.late(9.0) == b""
+    assert lines.late(9.0 + bounds.PARTIAL_SECONDS) == b"begun"
 
 
 # -- in the program ----------------------------------------------------------------------------------------------------

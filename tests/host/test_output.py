@@ -75,6 +75,20 @@ def test_while_it_is_held_back_it_waits_in_the_pipes(pipes: Pipes) -> None:
     assert pipes.readable() == [pipes.reads[0]]
 
 
+def test_a_line_whose_end_is_held_back_is_not_cut(pipes: Pipes) -> None:
+    os.write(pipes.writes[0], b"tw")
+    assert pipes.outputs.read(pipes.child, pipes.reads[0])
+    pipes.outputs.pace(True, [pipes.child])
+    os.write(pipes.writes[0], b"o\n")
+    assert pipes.outputs.deadline() is None
+    pipes.outputs.tick(time.monotonic() + 9.0)
+    pipes.outputs.pace(False, [pipes.child])
+    pipes.outputs.tick(time.monotonic())
+    assert pipes.texts() == []
+    assert pipes.outputs.read(pipes.child, pipes.reads[0])
+    assert pipes.texts() == [(1, b"two\n")]
+
+
 def test_a_stream_that_was_read_often_rests(pipes: Pipes) -> None:
     for _ in range(READS_AT_ONCE + 10):
         os.write(pipes.writes[0], b"line\n")
