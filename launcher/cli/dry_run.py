@@ -12,8 +12,9 @@ from fedfutures.host.walltime import walltime_here
 
 from ..connector.access import remote_target
 from ..hosts.local import counted
+from ..hosts.spec import HostSpec
 from ..launchers.table import SSH, launcher_of, ways_to
-from ..layout.assemble import Request, assemble
+from ..layout.assemble import Assembly, Request, assemble
 from ..layout.tree import Tree
 from . import walltimes
 from .options import Options
@@ -52,24 +53,42 @@ def local_plan(options: Options, settings: Settings, command: list[str], tree: T
 
 
 def far_plan(options: Options, request: Request, command: list[str]) -> Lines:
-    """Return the tree of Brokers, and the command for each host. No host was asked: some counts are guesses."""
+    """Return how each host is reached, and the tree of Brokers. No host was asked: some counts are guesses.
+
+    With ``-v`` the commands are part of it.
+    """
     assembly = assemble(request, {spec.name: {"processors": 1} for spec in request.hosts})
-    lines = _head(options, request.settings)
-    lines += [
-        ("brokers", assembly.tree.drawing()),
-        ("start", f"{request.local.name}: {shown(command_here(request.settings, command))}"),
-    ]
-    for spec in request.hosts:
-        if spec.name not in assembly.settings:
-            lines.append(("leave out", f"{spec.name}: it would have no Worker"))
-            continue
-        way = f" through {spec.site}" if spec.site else ""
-        target = remote_target(spec, request)
-        by = ", else by ".join(launcher_of(one).name if one != SSH else SSH for one in ways_to(spec, request.launchers))
-        lines.append(("start", f"{spec.name}: by {by} to {spec.word}{way}: {target.command}"))
+    program, imported, *more = _head(options, request.settings)
+    local = request.local.name
+    lines = [program, *more, ("host", f"{local}: {_workers(assembly.settings[local])}, this machine")]
+    lines += [("host", _of_host(spec, request, assembly)) for spec in request.hosts]
+    lines += [("brokers", assembly.tree.drawing()), ("directory", request.settings.directory), imported]
+    if options.verbosity > 0:
+        lines.append(("command", f"{local}: {shown(command_here(request.settings, command))}"))
+        there = [spec for spec in request.hosts if spec.name in assembly.settings]
+        lines += [("command", f"{spec.name}: {remote_target(spec, request).command}") for spec in there]
+    else:
+        lines.append(("commands", "fedfutures -v --dry-run ... prints them"))
     if request.workers is None and any(spec.count is None for spec in request.hosts):
         lines.append(("note", "a host without a count gets as many Workers as it has processors; here it counts one"))
     return lines
+
+
+def _of_host(spec: HostSpec, request: Request, assembly: Assembly) -> str:
+    """Return for people what is to be on a host, and how it is reached."""
+    if spec.name not in assembly.settings:
+        return f"{spec.name}: left out, since it would have no Worker"
+    settings = assembly.settings[spec.name]
+    by = ", else by ".join(launcher_of(one).name if one != SSH else SSH for one in ways_to(spec, request.launchers))
+    said = f"{spec.name}: {_workers(settings)}, by {by} to {spec.word}{f' through {spec.site}' if spec.site else ''}"
+    given = [
+        (" with ", spec.options.python), (" after ", spec.options.prolog), (" in ", spec.options.path),
+    ]  # fmt: skip
+    return said + "".join(f",{what}{value}" for what, value in given if value)
+
+
+def _workers(settings: Settings) -> str:
+    return f"{settings.workers or 'no'} Worker{'s' * (settings.workers != 1)}"
 
 
 def _head(options: Options, settings: Settings) -> Lines:

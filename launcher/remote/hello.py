@@ -39,6 +39,7 @@ class HostHello:
     libc: str = ""  # "glibc 2.36"; "" where that is not known
     byteorder: str = ""  # "little" or "big"
     implementation: str = ""  # of Python: "cpython"
+    environment: tuple[str, ...] = ()  # variables that are set there, and may be why fedfutures cannot be imported
     tried: tuple[str, ...] = ()
     prolog: str | None = None  # the file that cannot be read
 

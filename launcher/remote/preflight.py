@@ -68,6 +68,9 @@ def check_compatible(
     same = hello.fedfutures == ours.fedfutures
     again = same and hello.protocol != ours.protocol
     install = failures.install(host, executable, ours.fedfutures, ssh, again=again, shares_home=shares_home)
+    if hello.error is not None and hello.environment and "No module named 'fedfutures'" not in hello.error:
+        facts = {"executable": executable, "names": " and ".join(hello.environment)}
+        return failures.SPOILT_PYTHON(host, hello.error, ssh, **facts), []
     if hello.fedfutures is None:
         error = hello.error or "no reason given"
         return failures.FEDFUTURES_MISSING(host, error, executable=executable, install=install), []

@@ -100,3 +100,14 @@ def test_other_versions_of_what_the_program_imports_are_told(rootless, tmp_path:
     ended = ground.launch("-n", "1", "--pythonpath", str(older), ground.write("prog.py", WHERE))
     assert ended.code == 0, ended.err
     assert " -m pip install msgpack==" in remedy(ended, "h1: msgpack is 0.9 there, here it is ")
+
+
+def test_modules_of_another_python_are_no_reason_to_install_anything(rootless, tmp_path: Path) -> None:
+    ground = Ground(rootless, ["h1"], str(tmp_path), "paramiko")
+    ground.write("spoilt/msgpack/__init__.py", "import _of_another_python")
+    prolog = ground.write("prolog.sh", f"export PYTHONPATH={tmp_path}/spoilt\n")
+    ended = ground.launch("-n", "1", "--prolog", prolog, ground.write("prog.py", "print('ran')"))
+    assert (ended.code, ended.out) == (2, "")
+    assert re.search(r"^h1 +0 +spoilt Python ", ended.err, re.MULTILINE)
+    assert "No module named '_of_another_python'. PYTHONPATH is set there, maybe for another Python\n" in ended.err
+    assert "pip install" not in ended.err

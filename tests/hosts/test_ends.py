@@ -259,8 +259,10 @@ def test_a_plan_starts_nothing(ground):
     before = ground.lab.logins("good")
     ended = ground.launch("-n", "4", "--dry-run", prog)
     assert ended.code == 0
-    for text in ("good.broker: 2 Workers", "loud.broker: 2 Workers", "good: by ssh to good", "exec /bin/sh -c"):
+    for text in ("good.broker: 2 Workers", "loud.broker: 2 Workers", "good: 2 Workers, by ssh to good"):
         assert text in ended.out
+    assert max(map(len, ended.out.splitlines())) < 120, "it can be read"
+    assert "exec /bin/sh -c" in ground.launch("-v", "-n", "4", "--dry-run", prog).out
     assert ground.lab.logins("good") == before
 
 

@@ -49,6 +49,7 @@ try:
   come(meeting)
 except Exception as error:
  facts.update(error=type(error).__name__ + ": " + str(error))
+ facts.update(environment=[name for name in ("PYTHONHOME", "PYTHONPATH") if os.environ.get(name)])
  processors = os.cpu_count
 facts.update(python=sys.version_info[:3], executable=sys.executable, processors=processors())
 facts.update(memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), host=os.uname().nodename)

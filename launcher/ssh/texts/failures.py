@@ -222,7 +222,12 @@ KEY_ENCRYPTED = Wording(
 NO_PYTHON = Wording(
     "no Python", "{at.host}: no Python >= 3.10 was found there; tried: {tried}",
     "{ssh} 'ls /usr/bin/python3* /opt/*/bin/python3*'",
-    "then: --python-interpreter PATH, or --prolog FILE where a module has to be loaded")
+    "then: --python-interpreter PATH, or --prolog FILE where a module has to be loaded",
+    ("a PYTHONHOME that its shell's start-up files set spoils every Python but one",))
+SPOILT_PYTHON = Wording(
+    "spoilt Python", "{at.host}: {executable} cannot import fedfutures: {detail}. {names} is set there, maybe for "
+    "another Python", "{ssh} 'env | grep ^PYTHON; grep -n PYTHON ~/.bashrc ~/.profile'", "",
+    ("unset it there, or in a file that --prolog names",))
 OTHER_PYTHON = Wording(
     "other Python", "{at.host}: {executable} is Python {theirs}, here it is {ours}: the minor version must be the same",
     "{ssh} command -v python{minor}", "then: --python-interpreter PATH")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from fedfutures import Hosts
@@ -27,22 +29,31 @@ def test_what_is_shown_is_all_that_happens(capsys: pytest.CaptureFixture[str]) -
     assert (ended.value.code, capsys.readouterr().out) == (0, "a: b\n")
 
 
-def plan_of(*hosts: HostSpec, workers: int | None = None) -> list[tuple[str, str]]:
+def plan_of(*hosts: HostSpec, workers: int | None = None, words: Sequence[str] = ()) -> list[tuple[str, str]]:
     request = Request(
         HostSpec("localhost", name="here", count=0), list(hosts), Settings("here", 1, 1), Hosts(), workers
     )
-    return far_plan(parse(["prog.py", "a b"]), request, ["python3"])
+    return far_plan(parse([*words, "prog.py", "a b"]), request, ["python3"])
 
 
 def test_the_plan_of_several_hosts() -> None:
-    door, behind = HostSpec("door", name="door", count=0), HostSpec("n1", "ann", 22, name="n1", site="door")
+    options = Hosts(python="/py", prolog="~/env.sh", path="/data")
+    door = HostSpec("door", name="door", count=0)
+    behind = HostSpec("n1", "ann", 22, name="n1", site="door", options=options)
     plan = plan_of(door, behind, workers=2)
-    assert [name for name, _ in plan] == ["program", "import", "brokers", "start", "start", "start"]
+    assert [name for name, _ in plan] == ["program", *["host"] * 3, "brokers", "directory", "import", "commands"]
     assert dict(plan)["program"] == "prog.py 'a b'"
-    assert plan[-1][1].startswith("n1: by ssh to ann@n1:22 through door: exec /bin/sh -c ")
+    assert [value for name, value in plan if name == "host"] == [
+        "here: no Workers, this machine",
+        "door: no Workers, by ssh to door",
+        "n1: 2 Workers, by ssh to ann@n1:22 through door, with /py, after ~/env.sh, in /data",
+    ]
+    plan = plan_of(door, behind, workers=2, words=["-v"])
+    assert [name for name, _ in plan][-3:] == ["command"] * 3
+    assert plan[-1][1].startswith("n1: exec /bin/sh -c ")
 
 
 def test_a_guess_is_called_one_and_a_host_without_a_worker_left_out() -> None:
     plan = plan_of(HostSpec("a", name="a"), HostSpec("b", name="b", count=0))
-    assert ("leave out", "b: it would have no Worker") in plan
+    assert ("host", "b: left out, since it would have no Worker") in plan
     assert plan[-1][0] == "note"

@@ -43,6 +43,14 @@ def test_a_good_host() -> None:
         (replace(GOOD, python=(3, 12, 0)), "other Python", "Python 3.12.0, here it is 3.11.7"),
         (replace(GOOD, fedfutures=None, error="ImportError: no zmq"), "fedfutures missing", "ImportError: no zmq"),
         (replace(GOOD, error="TypeError: broken"), "fedfutures missing", "TypeError: broken"),
+        (
+            replace(GOOD, fedfutures=None, error="No module named '_struct'", environment=("PYTHONHOME",)),
+            "spoilt Python", "No module named '_struct'. PYTHONHOME is set there",
+        ),
+        (
+            replace(GOOD, fedfutures=None, error="No module named 'fedfutures'", environment=("PYTHONPATH",)),
+            "fedfutures missing", "No module named 'fedfutures'",
+        ),
         (replace(GOOD, protocol=4), "other fedfutures", "protocol 4, here it is 3"),
         (replace(GOOD, fedfutures="0.2.0"), "other fedfutures", "0.2.0, here it is 0.1.0"),
     ],
