@@ -60,7 +60,7 @@ class Files:
     @property
     def directory(self) -> str:
         """A directory on disk that the processes of this host share, as long as the run lasts."""
-        return str(self._facts["disk"] or self._facts["run"])
+        return str(self._facts.get("disk") or self._facts.get("run") or "")
 
     def path_of(self, name: str, place: str, digest: bytes | None = None) -> str:
         """Return where the file of this name is on this host; wait for it as long as it is on its way.
