@@ -56,6 +56,8 @@ class Hosts:
     env, env_file:
         Environment variables of the Workers: ``["NAME=VALUE", "NAME"]``, where the second has the value that it has
         here; and a file with one in each line.
+    preload:
+        Modules that are imported once on each host, before its Workers are forked, and not by each of them.
     stage_out:
         Patterns, as of :func:`glob.glob`, of files in the Workers' working directory that are brought back at the end,
         from each host into a directory of its name below ``stage-out``: ``["*.csv", "plots/**/*.png"]``.
@@ -135,6 +137,10 @@ class Hosts:
     env_file: str | None = _option(
         None, "--env-file", here=True, metavar="FILE", help="a file with a line for each, as --env takes it"
     )
+    preload: Sequence[str] = _option(
+        (), "--preload", of_one=True, here=True, action="append", metavar="MODULES",
+        help="import MODULES (a,b.c) once on each host, in a process that its Workers are forked from (repeatable)",
+    )  # fmt: skip
     stage_out: Sequence[str] = _option(
         (), "--stage-out", action="append", metavar="GLOB",
         help="bring files back that Futures have written on other hosts, into stage-out/HOST here (repeatable)",
@@ -158,6 +164,11 @@ class Hosts:
         None, "--memory-per-worker", of_one=True, here=True, metavar="SIZE",
         help="memory that each Worker may use, such as 500M or 2G; a Future that makes its Worker use more is ended",
     )  # fmt: skip
+
+    @property
+    def preloads(self) -> list[str]:
+        """The modules of `preload`, each of whose words may name several, with commas."""
+        return [name for word in self.preload for name in word.split(",") if name]
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):

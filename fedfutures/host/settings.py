@@ -57,6 +57,7 @@ class Settings:
     place: str = ""  # where the standing Federation is recorded; this host process starts its keeper again
     min_workers: int = 0  # so many are always there, and up to `workers` when they are wanted; 0: all of them are
     template: bool = False  # Workers are forked from a process that has imported the program, where that is safe
+    preload: list[str] = field(default_factory=list)  # modules that such a process imports, whatever the program does
     joined: bool = False  # from another machine, to a standing Federation: Brokers say what they could use
     stand_ins: list[list[str]] = field(default_factory=list)  # pairs: an import of the first gets the second
     serves: bool = False  # this is no run: a host server with so many slots as `workers` says

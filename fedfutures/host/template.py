@@ -45,9 +45,14 @@ TemplateMain = Callable[[Sequence[CrashCells], Settings, dict[str, Any], str, in
 
 def is_wanted(settings: Settings) -> bool:
     """Whether Workers of such a host are forked from a template: not where each Worker has GPUs of its own."""
-    has_files = settings.program is not None and not settings.code
     gives_devices = bool(devices.environment_of(os.environ, 0, settings.workers))
-    return settings.template and has_files and sys.platform == "linux" and not gives_devices
+    has_something = imports_program(settings) or settings.preload
+    return bool(has_something) and sys.platform == "linux" and not gives_devices
+
+
+def imports_program(settings: Settings) -> bool:
+    """Whether a template imports the program: where its file is, not what comes from the Origin."""
+    return settings.template and settings.program is not None and not settings.code
 
 
 class Template:

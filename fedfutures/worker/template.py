@@ -1,4 +1,4 @@
-"""The process that has imported the program, and from which the Workers of a host are forked (decision 0102).
+"""The process that has imported the program, or modules for it, and that forks a host's Workers (decision 0102).
 
 It has no node: no ZeroMQ context, no sockets to the Broker, no threads. A Worker that is forked from it goes on behind
 the import. If a fork would not be safe, it says why, and ends; then Workers import the program themselves.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import functools
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from ..host.crash_cells import CrashCells
 from ..host.marks import take_mark
 from ..host.settings import Settings
 from ..host.system import die_with_parent, name_process, write_all
+from ..host.template import imports_program
 from ..limits import reached
 from ..program import records
 from ..wire.control import ControlFrame, ForkWorker, TemplateReady, WorkerForked
@@ -43,7 +45,6 @@ def main(
     dump: int,
 ) -> None:  # fmt: skip
     """Run a template in this, just forked, process; `boxes`: the crash cells of its Workers. A Worker returns, too."""
-    assert settings.program is not None
     name_process("fedfut-template")
     faulthandler.enable(dump, all_threads=False)
     spool = prepare(settings, box)
@@ -55,7 +56,10 @@ def main(
     ground.watch()
     differing = Differing(functools.partial(_end, control, NODE))
     differing.begin()
-    ground.import_program(*settings.program)
+    for name in settings.preload:
+        _preload(name)
+    if imports_program(settings) and settings.program is not None:
+        ground.import_program(*settings.program)
     differing.end()
     _flush()
     why = differing.why or unsafe(before, footprint())
@@ -74,6 +78,14 @@ def main(
     ground.locks.begin()
     settings = replace(settings, workers=worker.workers, size=worker.size)
     run(settings, worker.facts, worker.name, its_control, its_box, ground)
+
+
+def _preload(name: str) -> None:
+    """Import a module; one that cannot be imported is the program's affair, where it imports that itself."""
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        print(f"fedfutures: --preload {name}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def _end(control: int, why: str) -> NoReturn:

@@ -87,7 +87,7 @@ def _from_line(words: list[str]) -> HostSpec:
         key = _key(key)
         if key == "pythonpath":
             given.setdefault(key, []).extend(value.split(":"))
-        elif key == "env":
+        elif key in ("env", "preload"):
             given.setdefault(key, []).append(value)
         elif key in given:
             raise BadHosts(f"{key} is given twice")

@@ -102,6 +102,7 @@ def at_home(settings: Settings, options: Hosts) -> tuple[Settings, list[str]]:
         memory_per_worker=size_of_worker(options.memory_per_worker) or settings.memory_per_worker,
         directory=os.path.abspath(options.path) if options.path else settings.directory,
         environment=variables_of(options.env),
+        preload=options.preloads,
         path=[*(place for place in front if place not in settings.path), *settings.path],
     )
     python = options.python or sys.executable

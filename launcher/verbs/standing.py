@@ -15,7 +15,7 @@ from ..arguments.parser import Parser
 from ..cli.options import argument_of
 from ..connector.listening import address_of, allowed
 
-OF_PROGRAMS = frozenset({"external_hostname", "stage_out"})
+OF_PROGRAMS = frozenset({"external_hostname", "preload", "stage_out"})
 """Options of hosts that are for the run of one program alone."""
 
 

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fedfutures.host.settings import Settings
-from fedfutures.host.template import is_wanted
+from fedfutures.host.template import imports_program, is_wanted
 
 BODY = """
 import os, random, signal, sys, time
@@ -67,6 +68,14 @@ def test_only_with_a_program_on_files_of_this_host() -> None:
     assert not is_wanted(Settings("h", 2, 2, program=("file", "/p.py")))
     assert not is_wanted(Settings("h", 2, 2, template=True))
     assert not is_wanted(Settings("h", 2, 2, program=("file", "/p.py"), code=True, template=True))
+
+
+def test_modules_are_preloaded_whatever_the_program_is() -> None:
+    for settings in (Settings("h", 2, 2), Settings("h", 2, 2, program=("file", "/p.py"), code=True)):
+        assert is_wanted(replace(settings, preload=["numpy"]))
+        assert not imports_program(replace(settings, preload=["numpy"], template=True))
+    assert imports_program(Settings("h", 2, 2, program=("file", "/p.py"), template=True))
+    assert not imports_program(Settings("h", 2, 2, program=("file", "/p.py"), preload=["numpy"]))
 
 
 def test_not_where_each_worker_has_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,11 +93,10 @@ def test_nobody_is_left() -> None:
 
 
 def test_a_request_travels() -> None:
-    here = HostSpec(
-        "localhost", name="here", options=Hosts([], pythonpath=[], env=[], stage_out=[])
-    )  # tuples arrive as lists
-    sent = request(spec("a", Hosts([], pythonpath=["/lib"], env=["A=1"], stage_out=[], nice=0)), local=here, workers=2)
-    sent.options = Hosts(["a"], ssh_config="c", pythonpath=[], env=[], stage_out=[])
+    lists: dict[str, Any] = {"env": ["A=1"], "preload": [], "stage_out": []}  # tuples arrive as lists
+    here = HostSpec("localhost", name="here", options=Hosts([], pythonpath=[], **lists))
+    sent = request(spec("a", Hosts([], pythonpath=["/lib"], nice=0, **lists)), local=here, workers=2)
+    sent.options = Hosts(["a"], ssh_config="c", pythonpath=[], env=[], preload=[], stage_out=[])
     (frame,) = FrameReader().feed(pack(BeginRun(asdict(sent))))
     assert isinstance(frame, BeginRun)
     assert request_from(frame.request) == sent
