@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from ..wire.control import Probe, ProbeReply
 from .directories import Hold
@@ -48,16 +48,18 @@ def why_unusable() -> str:
     return ""
 
 
-def versions_of(packages: Iterable[str]) -> dict[str, str]:
+def versions_of(packages: Sequence[str]) -> dict[str, str]:
     """Return the versions of those distributions that are installed here.
 
     >>> sorted(versions_of(["msgpack", "no-such-package"]))
     ['msgpack']
     """
     found: dict[str, str] = {}
-    for name in packages:
-        from importlib import metadata  # loads much, and most programs import no packages
+    if not packages:
+        return found
+    from importlib import metadata  # loads much, and most programs import no packages
 
+    for name in packages:
         try:
             found[name] = str(metadata.version(name))
         except Exception:  # it is not there, or its metadata is broken

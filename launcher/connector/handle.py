@@ -36,6 +36,8 @@ from .notes import WORKERS, Notes
 CONNECTOR, JOINED, STAGING = f"{__package__}.launched", f"{__package__}.joined", f"{__package__}.staging"
 WHAT = "the connector, which keeps the ssh connections,"
 START_SECONDS = 60.0
+STAGED_SECONDS, STAGED_HOSTS = "staged seconds", "staged hosts"
+"""What a request says to :mod:`.staging` alone: how long the run has lasted, and whose files are brought."""
 COARSE_SECONDS = 2.0
 """File systems say the time of a change no more exactly than this."""
 
@@ -116,7 +118,7 @@ class ConnectorHandle(HostHandle):
             import subprocess
 
             seconds = time.monotonic() - self._begun_at + COARSE_SECONDS
-            asked = {**self._request, "staging seconds": seconds, "staging hosts": others}
+            asked = {**self._request, STAGED_SECONDS: seconds, STAGED_HOSTS: others}
             command = main_command(STAGING, [sys.executable], [], ROOT)
             process = subprocess.Popen(command, stdin=subprocess.PIPE)
             try:

@@ -23,10 +23,9 @@ from ..layout.assemble import Request, request_from
 from ..remote.staged import ArchiveReader, StagedFiles
 from ..ssh.session import Session
 from .access import Way, Ways, staging_target
+from .handle import STAGED_HOSTS, STAGED_SECONDS
 
 DIRECTORY = "stage-out"
-SECONDS, HOSTS = "staging seconds", "staging hosts"
-"""What a request says beside what a connector is told: how long the run has lasted, and of which hosts."""
 SILENT_SECONDS = 30.0
 """A host that sends nothing for so long, or cannot be logged in to, is given up."""
 AT_ONCE = 16
@@ -103,7 +102,7 @@ def main() -> None:
     if not frames or not isinstance(frames[0], BeginRun):
         raise SystemExit(0)
     value = frames[0].request
-    seconds, hosts = value.pop(SECONDS), value.pop(HOSTS)
+    seconds, hosts = value.pop(STAGED_SECONDS), value.pop(STAGED_HOSTS)
     ways = Ways(request := request_from(value))
     try:
         said = Staging(request, ways, seconds).bring(hosts)
