@@ -36,7 +36,7 @@ def build() -> tuple[str, bytes]:
     """Return the name and the bytes of the wheel. Raises ``PackageNotFoundError`` where nothing tells what it needs."""
     version = str(importlib.import_module("fedfutures").__version__)
     info = f"fedfutures-{version}.dist-info"
-    files = dict(_sources())
+    files = dict(sources())
     files[f"{info}/METADATA"] = _metadata(version).encode()
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: fedfutures\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     files[f"{info}/entry_points.txt"] = b"[console_scripts]\nfedfutures = fedfutures_launcher.cli.launch:main\n"
@@ -52,7 +52,8 @@ def build() -> tuple[str, bytes]:
     return wheel_name(version), target.getvalue()
 
 
-def _sources() -> Iterator[tuple[str, bytes]]:
+def sources() -> Iterator[tuple[str, bytes]]:
+    """Yield the files of fedfutures, as (path in a directory of ``sys.path``, content)."""
     for package in PACKAGES:
         root = os.path.dirname(os.path.abspath(importlib.import_module(package).__file__ or ""))
         for folder, folders, names in os.walk(root):

@@ -35,7 +35,10 @@ class Outgoing:
 
     def add(self, frame: ControlFrame) -> None:
         """Append a frame."""
-        data = pack(frame)
+        self.add_bytes(pack(frame))
+
+    def add_bytes(self, data: bytes) -> None:
+        """Append bytes that are no frame, for who does not read frames yet."""
         self._frames.append(data)
         self.size += len(data)
 
@@ -91,6 +94,11 @@ class FrameLine:
     def send(self, frame: ControlFrame) -> None:
         """Send a frame, now or later."""
         self.unsent.add(frame)
+        self.flush()
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send bytes that are no frame, now or later."""
+        self.unsent.add_bytes(data)
         self.flush()
 
     @failpoints.delayed("host.send")

@@ -56,6 +56,8 @@ class Hosts:
     env, env_file:
         Environment variables of the Workers: ``["NAME=VALUE", "NAME"]``, where the second has the value that it has
         here; and a file with one in each line.
+    provision:
+        Whether hosts that have Python, but not this fedfutures, are given it and what it needs, over the connection.
     preload:
         Modules that are imported once on each host, before its Workers are forked, and not by each of them.
     stage_out:
@@ -137,6 +139,10 @@ class Hosts:
     env_file: str | None = _option(
         None, "--env-file", here=True, metavar="FILE", help="a file with a line for each, as --env takes it"
     )
+    provision: bool = _option(
+        False, "--provision", login=True,
+        help="give hosts that lack this fedfutures the one of here, into ~/.cache/fedfutures there",
+    )  # fmt: skip
     preload: Sequence[str] = _option(
         (), "--preload", of_one=True, here=True, action="append", metavar="MODULES",
         help="import MODULES (a,b.c) once on each host, in a process that its Workers are forked from (repeatable)",

@@ -18,6 +18,7 @@ from ..launchers.join_client import JoinClient
 from ..launchers.keeper_visit import FarPlace, far_place
 from ..launchers.table import JOIN, KEEPER, SSH, launcher_of, ways_to
 from ..layout.assemble import Request
+from ..remote.installation import wanted
 from ..remote.remote_host import HELLO_SECONDS
 from ..ssh.client import Client
 from ..ssh.session import CONNECT_SECONDS, LoginTarget
@@ -116,15 +117,17 @@ def remote_target(spec: HostSpec, request: Request, run: str | None = None, meet
     """
     options = spec.options
     pythons = [options.python] if options.python else default_pythons(sys.executable)
+    want = wanted() if request.options.provision and not meeting else ""
     if run is None:
         flags = request.settings.flags
         seed = "" if {"-I", "-E"} & set(flags) else os.environ.get("PYTHONHASHSEED", "")
         command = remote_command(
             pythons, options.prolog, pythonpath=options.pythonpath, flags=for_another(flags, host=True), hash_seed=seed,
-            meeting=meeting,
+            meeting=meeting, want=want,
         )  # fmt: skip
     else:
-        command = attach_command(pythons, run, options.prolog, pythonpath=options.pythonpath, meeting=meeting)
+        path = options.pythonpath
+        command = attach_command(pythons, run, options.prolog, pythonpath=path, meeting=meeting, want=want)
     target = _target_of(spec, {other.name: other for other in request.hosts}, command)
     return replace(target, meeting=meeting, returns=run is not None)
 

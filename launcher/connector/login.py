@@ -20,7 +20,8 @@ from ..hosts.spec import HostSpec
 from ..launchers.table import KEEPER, SSH
 from ..layout.assemble import Request
 from ..remote.hello import HelloReader, HostHello
-from ..remote.preflight import HostReport, ThisMachine, check_compatible, check_fit
+from ..remote.installation import archive_here
+from ..remote.preflight import HostReport, ThisMachine, check_compatible, check_fit, check_wants
 from ..remote.remote_host import FIRST_LOGIN, HELLO_SECONDS, HostAction, HostState, RemoteHost
 from ..ssh.session import Session
 from ..ssh.texts import failures
@@ -155,7 +156,10 @@ class Login:
         if descriptor not in (line.read, line.write):
             return False
         if descriptor == line.write and events & (select.POLLOUT | select.POLLERR):
+            unsent = line.unsent.size
             line.flush()
+            if line.unsent.size < unsent and self._reader.hello is None:
+                self.life.on_progress(time.monotonic())
         if descriptor == line.read and events & (select.POLLIN | select.POLLHUP | select.POLLERR):
             data = line.receive()
             if data:
@@ -320,6 +324,9 @@ class Login:
     def _on_hello(self, hello: HostHello) -> bool:
         """Return whether the host is compatible."""
         self._hello = hello
+        if hello.wants or hello.unprovided:
+            self._on_wants(hello)
+            return False
         way, home = self._way.by_hand, self._way.client.shares_home
         failure, warnings = check_compatible(self.name, hello, self._here.hello, way, shares_home=home)
         if failure is not None:
@@ -332,6 +339,17 @@ class Login:
             self.facts["server"] = hello.server
         self._do(self.life.on_hello(time.monotonic()))
         return True
+
+    def _on_wants(self, hello: HostHello) -> None:
+        """The host lacks fedfutures: give it what is installed here; it says hello once more then."""
+        failure = check_wants(self.name, hello, self._here.hello, self._way.by_hand)
+        if failure is not None or self._line is None:
+            self._fail(failure or failures.LOST(self.name, ssh=self._way.by_hand, way=self._way.name))
+            return
+        archive = archive_here()
+        self._reader = HelloReader()
+        self._line.send_bytes(len(archive).to_bytes(8, "big") + archive)
+        self.life.on_progress(time.monotonic())
 
     def _address(self, hello: HostHello) -> str:
         """Return the address at which the host was reached: that of ssh, or what its name stands for."""

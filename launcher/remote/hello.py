@@ -39,6 +39,8 @@ class HostHello:
     libc: str = ""  # "glibc 2.36"; "" where that is not known
     byteorder: str = ""  # "little" or "big"
     implementation: str = ""  # of Python: "cpython"
+    wants: str = ""  # the digest of the installation that it waits for
+    unprovided: str = ""  # why it could not take that in
     environment: tuple[str, ...] = ()  # variables that are set there, and may be why fedfutures cannot be imported
     tried: tuple[str, ...] = ()
     prolog: str | None = None  # the file that cannot be read

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fedfutures.host.hello_line import of_platform
@@ -18,6 +18,7 @@ from fedfutures.wire.control import ProbeReply
 from ..ssh.texts import failures
 from ..ssh.texts.failures import Failure
 from .hello import HostHello
+from .installation import why_not
 from .packages import ProgramPackages
 
 
@@ -92,6 +93,21 @@ def check_compatible(
         facts = {"executable": executable, "theirs": theirs, "ours": str(ours.cloudpickle)}
         warnings.append(failures.CLOUDPICKLE_DIFFERS(host, ssh=ssh, **facts))
     return None, warnings
+
+
+def check_wants(host: str, hello: HostHello, ours: HostHello, ssh: str = "") -> Failure | None:
+    """Return why a host cannot be given the fedfutures of here, None if it can; its Python is checked first."""
+    executable = hello.executable or "python3"
+    given = replace(hello, fedfutures=ours.fedfutures, protocol=ours.protocol, cloudpickle=ours.cloudpickle)
+    failure, _ = check_compatible(host, given, ours, ssh)
+    if failure is not None:
+        return failure
+    if hello.unprovided:
+        return failures.NOT_PROVIDED(host, hello.unprovided, ssh)
+    if why := why_not(hello, ours):
+        install = failures.install(host, executable, str(ours.fedfutures), ssh)
+        return failures.CANNOT_BE_PROVIDED(host, why, install=install)
+    return None
 
 
 def check_fit(

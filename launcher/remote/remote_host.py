@@ -241,6 +241,11 @@ class RemoteHost:
         self.due = min(limit, now + LATE_SECONDS)
         return ()
 
+    def on_progress(self, now: float) -> None:
+        """The host takes in what it is given before its hello: its time begins anew."""
+        if self.state in LOGGING_IN:
+            self._asked_at, self.due = now, now + self.hello_seconds
+
     def excuse(self, seconds: float) -> None:
         """This process did not run for so long, as on a busy machine: it could not hear the host, and waits longer."""
         if self.state in TIMED and self.due is not None:

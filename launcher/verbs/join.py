@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import fields
 
 from fedfutures.errors import StartFailed
 from fedfutures.host.here import host_here
@@ -32,7 +31,7 @@ from ..launchers.join_client import COME_BACK
 from ..launchers.keeper_visit import FarPlace, KeeperVisit, far_place
 from ..ssh.session import CONNECT_SECONDS
 from . import refusals
-from .standing import add_host_options, hosts_of
+from .standing import add_host_options, hosts_of, without_ways
 
 PAUSE_SECONDS = 1.0
 _LEAVING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -214,6 +213,5 @@ def parser() -> Parser:
         "-n", "--workers", dest="workers", type=worker_count, metavar="N",
         help="Workers at once here, of all programs together; default: one for each processor that may be used",
     )  # fmt: skip
-    others = {item.name for item in fields(Hosts) if not item.metadata["login"]}
-    add_host_options(found, "the way to the keeper", others)
+    add_host_options(found, "the way to the keeper", without_ways())
     return found

@@ -29,6 +29,11 @@ def add_host_options(parser: Parser, title: str, without: Collection[str] = ()) 
             group.add_argument(*item.metadata["flags"], dest=item.name, **argument_of(item))
 
 
+def without_ways() -> set[str]:
+    """Return the options of hosts that do not concern the way there."""
+    return {item.name for item in fields(Hosts) if not item.metadata["login"]}
+
+
 def kinds_of_host_options() -> dict[str, type]:
     """Return the long names of these options, and what each takes in a file."""
     named = ((item, item.metadata["flags"]) for item in fields(Hosts) if item.name not in OF_PROGRAMS)

@@ -72,6 +72,12 @@ def _error(arguments: list[str]) -> int:
     return error.main(arguments)
 
 
+def _provision(arguments: list[str]) -> int:
+    from . import provision
+
+    return provision.main(arguments)
+
+
 def _up(arguments: list[str]) -> int:
     from . import up
 
@@ -126,6 +132,7 @@ VERBS = {
     "key": Verb("print the public half of your key, by which you come to a standing Federation without ssh", _key),
     "list": Verb("list the standing Federations", _list),
     "logs": Verb("show what the keeper of a standing Federation has done", _logs),
+    "provision": Verb("remove from hosts what --provision has put there", _provision),
     "remove": Verb("remove hosts from a standing Federation", _remove),
     "revoke": Verb("let a key no longer come to a standing Federation, and end its connections", _revoke),
     "status": Verb("show a standing Federation", _status),

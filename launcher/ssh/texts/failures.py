@@ -233,8 +233,17 @@ OTHER_PYTHON = Wording(
     "{ssh} command -v python{minor}", "then: --python-interpreter PATH")
 FEDFUTURES_MISSING = Wording(
     "fedfutures missing", "{at.host}: {executable} cannot import fedfutures: {detail}", "{install}", "",
-    ("sends the fedfutures of here as a wheel; where pip refuses, docs/deploying.rst makes an environment",))
-OTHER_FEDFUTURES = Wording("other fedfutures", "{at.host}: {detail}", "{install}", "")
+    ("or run it with --provision: then the host is given the fedfutures of here, without pip",))
+OTHER_FEDFUTURES = Wording(
+    "other fedfutures", "{at.host}: {detail}", "{install}", "",
+    ("or run it with --provision: then the host is given the fedfutures of here, beside the other one",))
+NOT_PROVIDED = Wording(
+    "not provided", "{at.host}: fedfutures could not be put into its ~/.cache/fedfutures: {detail}",
+    "{ssh} 'df -h ~; ls -ld ~ ~/.cache'", "",
+    ("another place: export XDG_CACHE_HOME=DIR in a file there that --prolog names",))
+CANNOT_BE_PROVIDED = Wording(
+    "other platform", "{at.host}: cannot be given the fedfutures of here: {detail}", "{install}", "",
+    ("pip there fetches the packages for that machine",))
 CLOUDPICKLE_DIFFERS = Wording(  # only a warning: it works more often than not
     "cloudpickle differs", "{at.host}: cloudpickle is {theirs}, here it is {ours}: some functions may not load there",
     "{ssh} {executable!q} -m pip install cloudpickle=={ours}")
