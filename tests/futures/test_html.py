@@ -8,6 +8,7 @@ from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
+from launching import eventually
 
 from fedfutures import Executor
 from fedfutures.futures.html import rows_of, table_of
@@ -30,16 +31,22 @@ def test_names_are_escaped() -> None:
     assert table_of("<Executor>", None) == "<code>&lt;Executor&gt;</code>"
 
 
+def rest(until: Path) -> None:
+    """Run until this file is there."""
+    last = time.monotonic() + 60
+    while not until.exists() and time.monotonic() < last:
+        time.sleep(0.01)
+
+
 @pytest.mark.host
-def test_a_table_says_who_is_busy() -> None:
+def test_a_table_says_who_is_busy(tmp_path: Path) -> None:
     executor = Executor(2)
     assert "<table>" not in html_of(executor)  # nothing was asked for yet, and a repr does not wait for Workers
-    futures = [executor.submit(time.sleep, 1.0) for _ in range(2)]
-    until = time.monotonic() + 10
-    while CELL.findall(html_of(executor))[1:] != ["2", "2", "0"]:
-        assert time.monotonic() < until
+    futures = [executor.submit(rest, tmp_path / "over") for _ in range(2)]
+    assert eventually(lambda: CELL.findall(html_of(executor))[1:] == ["2", "2", "0"], 50.0)
+    (tmp_path / "over").touch()
     wait(futures)
-    assert CELL.findall(html_of(executor))[1:] == ["2", "0", "0"]
+    assert eventually(lambda: CELL.findall(html_of(executor))[1:] == ["2", "0", "0"], 20.0)
     executor.shutdown()
     assert html_of(executor) == f"<code>&lt;{repr(executor)[1:-1]}&gt;</code>"
 
