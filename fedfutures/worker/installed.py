@@ -23,7 +23,7 @@ def advice(top: str, *, travels: bool = True) -> str:
     ''
     """
     try:
-        distribution = _distribution_of(top)
+        distribution = distribution_of(top)
         directory = None if distribution is None else _directory_of(distribution)
     except Exception:  # of packages whose metadata is broken
         return ""
@@ -39,7 +39,7 @@ def advice(top: str, *, travels: bool = True) -> str:
     )
 
 
-def _distribution_of(top: str) -> importlib.metadata.Distribution | None:
+def distribution_of(top: str) -> importlib.metadata.Distribution | None:
     """Return what has brought a top-level module; Python 3.10 itself would not look at the lists of files."""
     for distribution in importlib.metadata.distributions():
         names = (distribution.read_text("top_level.txt") or "").split()

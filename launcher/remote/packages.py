@@ -7,7 +7,9 @@ under another name than a literal one is not seen, so this is good for a warning
 from __future__ import annotations
 
 import _ast
+import contextlib
 import importlib.machinery
+import importlib.metadata
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from fedfutures.program.modules import OWN, is_installed
+from fedfutures.worker.installed import distribution_of
 
 FILES_AT_MOST = 200
 """Of the program's own modules: a larger program has named by then what it needs."""
@@ -109,17 +112,18 @@ def _files_of(name: str, path: Sequence[str]) -> tuple[bool, list[str]]:
 
 def _versions_of(names: Sequence[str]) -> dict[str, str]:
     """Return the versions here of the distributions that have brought these modules."""
-    from importlib import metadata
-
     versions: dict[str, str] = {}
-    others = []
     for name in names:
-        try:
-            found = metadata.distribution(name)
-            versions[found.metadata["Name"]] = found.version
-        except Exception:  # its distribution has another name, as scikit-learn's module is sklearn
-            others.append(name)
-    known = metadata.packages_distributions() if others else {}
-    for distribution in {one for name in others for one in known.get(name, ())}:
-        versions[distribution] = metadata.version(distribution)
+        with contextlib.suppress(Exception):  # of packages whose metadata is broken
+            found = _named(name) or distribution_of(name)
+            if found is not None:
+                versions[found.metadata["Name"]] = found.version
     return dict(sorted(versions.items()))
+
+
+def _named(name: str) -> importlib.metadata.Distribution | None:
+    """Return the distribution of this name, which most modules share; scikit-learn's is sklearn."""
+    try:
+        return importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
