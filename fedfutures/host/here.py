@@ -105,17 +105,23 @@ def has_main_guard(source: str | bytes) -> bool:
         tree: Any = compile(source, "<program>", "exec", _ast.PyCF_ONLY_AST, dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
-    guards = [statement.test for statement in _statements(tree) if isinstance(statement, _ast.If)]
+    guards = [statement.test for statement in statements_in(tree) if isinstance(statement, _ast.If)]
     return any(_compares_name(part) for guard in guards for part in _expressions(guard))
 
 
-def _statements(node: Any) -> Iterator[Any]:
-    """Yield the statements of the top level, those inside of ``try``, ``with`` and ``if`` too."""
-    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
-        for part in getattr(node, block, ()):
-            yield part
-            if not isinstance(part, (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)):
-                yield from _statements(part)
+def statements_in(tree: Any, *, of_functions: bool = False) -> Iterator[Any]:
+    """Yield the statements of the top level, those inside of ``try``, ``with`` and ``if`` too, in no order.
+
+    `of_functions`: also those inside of functions and classes.
+    """
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            for part in getattr(node, block, ()):
+                yield part
+                if of_functions or not isinstance(part, (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef)):
+                    todo.append(part)
 
 
 def _expressions(node: Any) -> Iterator[Any]:

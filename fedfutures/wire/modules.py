@@ -59,14 +59,18 @@ def unpack_files(body: bytes) -> dict[str, bytes]:
     """Return the files of a body; raises ValueError when it holds none, or one that would be somewhere else."""
     values = unpack_plain(body)
     if type(values) is not list or any(
-        type(one) is not list or [type(part) for part in one] != [str, bytes] or not _is_inside(one[0])
-        for one in values
+        type(one) is not list or [type(part) for part in one] != [str, bytes] or not is_inside(one[0]) for one in values
     ):
         raise ValueError("not the files of a package")
     return dict(values)
 
 
-def _is_inside(path: str) -> bool:
+def is_inside(path: str) -> bool:
+    """Whether a relative path, with slashes, is one below its directory and nowhere else.
+
+    >>> [is_inside(path) for path in ("a/b.txt", "../a", "/a", "a//b", "")]
+    [True, False, False, False, False]
+    """
     parts = path.split("/")
     return "\0" not in path and not {"", ".", ".."} & set(parts)
 

@@ -115,8 +115,7 @@ def remote_target(spec: HostSpec, request: Request, run: str | None = None, meet
 
     `meeting`: the file that tells it where to come, if the launcher passes no streams.
     """
-    options = spec.options
-    pythons = [options.python] if options.python else default_pythons(sys.executable)
+    options, pythons = spec.options, _pythons(spec)
     want = wanted() if request.options.provision and not meeting else ""
     if run is None:
         flags = request.settings.flags
@@ -128,17 +127,24 @@ def remote_target(spec: HostSpec, request: Request, run: str | None = None, meet
     else:
         path = options.pythonpath
         command = attach_command(pythons, run, options.prolog, pythonpath=path, meeting=meeting, want=want)
-    target = _target_of(spec, {other.name: other for other in request.hosts}, command)
+    target = _target_of(spec, _by_name(request), command)
     return replace(target, meeting=meeting, returns=run is not None)
 
 
 def staging_target(spec: HostSpec, request: Request, seconds: float) -> LoginTarget:
     """Return the target and command for the files that were written on a host within so many seconds."""
-    options = spec.options
-    pythons = [options.python] if options.python else default_pythons(sys.executable)
-    directory = options.path or request.settings.directory or "."
-    command = stage_command(pythons, seconds, directory, request.options.stage_out, options.prolog)
-    return _target_of(spec, {other.name: other for other in request.hosts}, command)
+    directory = spec.options.path or request.settings.directory or "."
+    command = stage_command(_pythons(spec), seconds, directory, request.options.stage_out, spec.options.prolog)
+    return _target_of(spec, _by_name(request), command)
+
+
+def _pythons(spec: HostSpec) -> list[str]:
+    """Return the interpreters that are tried on a host."""
+    return [spec.options.python] if spec.options.python else default_pythons(sys.executable)
+
+
+def _by_name(request: Request) -> dict[str, HostSpec]:
+    return {other.name: other for other in request.hosts}
 
 
 def _target_of(spec: HostSpec, specs: dict[str, HostSpec], command: str = "") -> LoginTarget:

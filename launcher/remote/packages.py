@@ -12,12 +12,11 @@ import importlib.machinery
 import importlib.metadata
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
+from fedfutures.host.here import statements_in
 from fedfutures.program.modules import OWN, is_installed
-from fedfutures.worker.installed import distribution_of
 
 FILES_AT_MOST = 200
 """Of the program's own modules: a larger program has named by then what it needs."""
@@ -70,23 +69,12 @@ def _names_in(file: str) -> set[str]:
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names: set[str] = set()
-    for node in _walk(tree):
+    for node in statements_in(tree, of_functions=True):
         if isinstance(node, _ast.Import):
             names.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, _ast.ImportFrom) and not node.level and node.module:
             names.add(node.module.partition(".")[0])
     return names - sys.stdlib_module_names - OWN
-
-
-def _walk(tree: Any) -> Iterator[Any]:
-    """Yield all nodes that may hold an import: statements, since there is none in an expression."""
-    todo = [tree]
-    while todo:
-        node = todo.pop()
-        yield node
-        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
-            if isinstance(parts := getattr(node, block, None), list):
-                todo += parts
 
 
 def _files_of(name: str, path: Sequence[str]) -> tuple[bool, list[str]]:
@@ -112,6 +100,8 @@ def _files_of(name: str, path: Sequence[str]) -> tuple[bool, list[str]]:
 
 def _versions_of(names: Sequence[str]) -> dict[str, str]:
     """Return the versions here of the distributions that have brought these modules."""
+    from fedfutures.worker.installed import distribution_of  # with what many programs do not need
+
     versions: dict[str, str] = {}
     for name in names:
         with contextlib.suppress(Exception):  # of packages whose metadata is broken

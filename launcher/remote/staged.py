@@ -11,6 +11,8 @@ import shutil
 import tarfile
 from typing import IO, NamedTuple, cast
 
+from fedfutures.wire.modules import is_inside
+
 from ..ssh.texts.command import STAGED
 
 NOISE_AT_MOST_BYTES = 1 << 20
@@ -73,10 +75,7 @@ class ArchiveReader:
 
     def _place_of(self, member: tarfile.TarInfo) -> str | None:
         """Return where a file is to be, None for what is none or would be somewhere else."""
-        parts = member.name.split("/")
-        if not member.isreg() or {"", ".", ".."} & set(parts):
-            return None
-        return os.path.join(self._directory, *parts)
+        return os.path.join(self._directory, member.name) if member.isreg() and is_inside(member.name) else None
 
     def read(self, size: int) -> bytes:
         """Return so many bytes, or fewer where the archive ends; what tarfile reads from."""

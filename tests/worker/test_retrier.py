@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from launching import eventually
 
 from fedfutures.errors import FederationLost
 from fedfutures.wire.failures import dump_failure
@@ -140,14 +140,6 @@ def grow(names: list[str]) -> list[str]:
     return names
 
 
-def eventually(is_so: Callable[[], bool], turn: Callable[[], object]) -> bool:
-    until = time.monotonic() + 20
-    while not is_so() and time.monotonic() < until:
-        turn()
-        time.sleep(0.002)
-    return is_so()
-
-
 def run_here(worker: Bench, future: Future[Any]) -> bool:
     """Have the Worker run an own Future as its loop does; return whether it could."""
     call = claim(future, worker.node.futures)
@@ -188,7 +180,7 @@ def test_one_that_was_tried_here_first_is_given_once(worker: Bench) -> None:
     here.clear()
     future = worker.node.submit(grow, ([],), {}, SOON)
     assert run_here(worker, future)
-    assert eventually(lambda: not len(worker.node.submissions.retrier), worker.node.service)
+    assert eventually(lambda: worker.node.service() or not len(worker.node.submissions.retrier), 20.0)
     assert len(worker.node.own) == 2
     worker.publish(1, unmet=9)
     assert [batch.ids for batch in worker.heard(Batch)] == [[number_of(future)]]

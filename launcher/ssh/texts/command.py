@@ -24,6 +24,19 @@ from ...hosts.prologs import CHOOSE, READ
 
 HEAD = "import sys;exec(sys.argv.pop(1).replace(chr(126),chr(10)).replace(chr(94),chr(34)))"
 
+PLATFORM = """\
+import os
+def of_platform():
+ found = dict(python=sys.version_info[:3], executable=sys.executable, implementation=sys.implementation.name)
+ found.update(system=os.uname().sysname, machine=os.uname().machine, byteorder=sys.byteorder)
+ try:
+  found.update(libc=os.confstr("CS_GNU_LIBC_VERSION") or "")
+ except Exception:
+  pass
+ return found
+"""
+"""In front of what says hello: the Python and the machine (:func:`fedfutures.host.hello_line.of_platform`)."""
+
 BOOTSTRAP = """\
 mode, attached, meeting, *more = sys.argv[1:]
 sys.path[:] = more + [place for place in sys.path if place]
@@ -51,15 +64,10 @@ except Exception as error:
  facts.update(error=type(error).__name__ + ": " + str(error))
  facts.update(environment=[name for name in ("PYTHONHOME", "PYTHONPATH") if os.environ.get(name)])
  processors = os.cpu_count
-facts.update(python=sys.version_info[:3], executable=sys.executable, processors=processors())
+facts.update(of_platform(), processors=processors())
 facts.update(memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), host=os.uname().nodename)
 facts.update(address=(os.environ.get("SSH_CONNECTION", "").split() + [""] * 3)[2])
-facts.update(server=os.environ.pop("FEDFUTURES_SERVER", ""), byteorder=sys.byteorder)
-facts.update(system=os.uname().sysname, machine=os.uname().machine, implementation=sys.implementation.name)
-try:
- facts.update(libc=os.confstr("CS_GNU_LIBC_VERSION") or "")
-except Exception:
- pass
+facts.update(server=os.environ.pop("FEDFUTURES_SERVER", ""))
 text = chr(10) + chr(30) + "fedfutures " + json.dumps(facts) + chr(10)
 data = text.encode()
 try:
@@ -100,6 +108,7 @@ CLEAN = b"\n\x1efedfutures clean: "
 
 PROVISION = """\
 want = sys.argv.pop(1)
+sys.path[:] = [place for place in sys.path if place]
 import fcntl, hashlib, io, json, os, shutil, time, zipfile
 def is_here():
  try:
@@ -133,12 +142,7 @@ def lock(path):
   except OSError:
    return
 def say(**facts):
- facts.update(python=sys.version_info[:3], executable=sys.executable, implementation=sys.implementation.name)
- facts.update(system=os.uname().sysname, machine=os.uname().machine, byteorder=sys.byteorder)
- try:
-  facts.update(libc=os.confstr("CS_GNU_LIBC_VERSION") or "")
- except Exception:
-  pass
+ facts.update(of_platform())
  os.write(1, (chr(10) + chr(30) + "fedfutures " + json.dumps(facts) + chr(10)).encode())
 def read(size):
  data = b""
@@ -205,8 +209,8 @@ def remote_command(
 
     `pythons` are the interpreters to try, paths or names: the first one of the best is taken. `pythonpath` goes in
     front of sys.path there. The file `prolog` of that host is read first. `flags` are options of the interpreter
-    and `hash_seed` its PYTHONHASHSEED. `want` says what the host is
-    given if it lacks it (:data:`PROVISION`). `meeting` is the file that tells where to come, if streams are not passed.
+    and `hash_seed` its PYTHONHASHSEED. `want` says what the host is given if it
+    lacks it (:data:`PROVISION`). `meeting` is the file that tells where to come, if streams are not passed.
     """
     arguments = ["host", "", meeting, *pythonpath]
     return _command(pythons, prolog, minor, *_wanting(want, arguments), flags, hash_seed, meeting=meeting)
@@ -250,7 +254,7 @@ def clean_command() -> str:
 
 def bridge_command(pythons: Sequence[str], name: str, *, minor: int = sys.version_info[1]) -> str:
     """Return the command line that leads to the keeper of the standing Federation of this name."""
-    return _command(pythons, None, minor, ["bridge", name, ""], BOOTSTRAP)
+    return _command(pythons, None, minor, *_wanting("", ["bridge", name, ""]))
 
 
 def default_pythons(executable: str, minor: int = sys.version_info[1]) -> list[str]:
@@ -260,7 +264,7 @@ def default_pythons(executable: str, minor: int = sys.version_info[1]) -> list[s
 
 def _wanting(want: str, arguments: list[str]) -> tuple[list[str], str]:
     """Return arguments and the program for them; `want`: what a host is given that lacks it, "" for nothing."""
-    return ([want, *arguments], PROVISION + BOOTSTRAP) if want else (arguments, BOOTSTRAP)
+    return ([want, *arguments], PLATFORM + PROVISION + BOOTSTRAP) if want else (arguments, PLATFORM + BOOTSTRAP)
 
 
 def _command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -128,6 +129,17 @@ def test_the_working_directory_is_not_imported_from(tmp_path: Path) -> None:
     reader.feed(ended.stdout)
     assert reader.hello is not None
     assert (reader.hello.error, ended.stderr) == (None, b"")
+
+
+@pytest.mark.host
+def test_what_provisions_does_not_import_from_there_either(tmp_path: Path) -> None:
+    (tmp_path / "zipfile.py").write_text("raise SystemExit('imported from the home')")
+    command = remote_command([sys.executable], want="digest 0 0")
+    home = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ended = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=home, stdin=subprocess.DEVNULL, capture_output=True,
+                           timeout=30, check=False)  # fmt: skip
+    assert b'"wants": "digest"' in ended.stdout
+    assert ended.stderr == b""
 
 
 @pytest.mark.host
