@@ -1,4 +1,4 @@
-"""The parts of a run of CI: what each took, its budget, and the slowest tests.
+"""The parts of a run of CI: what each took, its budget, its slowest tests, and those that did not pass.
 
 ``parts.py run NAME MINUTES COMMAND…`` runs a part and writes down what it took. With a question mark behind the minutes
 a part that takes longer is shown and fails nothing: one that is known to. ``parts.py report`` prints the table of all
@@ -40,6 +40,8 @@ DURATION = re.compile(r"^ *(\d+\.\d+)s (?:call|setup|teardown) +(\S.*)$")
 """What pytest's ``--durations`` says of a test."""
 SUMMARY = re.compile(r"^(?:=+ )?(?=\d+ \w+)(.* in \d+\.\d+s.*?)(?: =+)?$")
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
+FAILURE = re.compile(r"^(?:FAILED|ERROR) (tests/\S*::.*)$")
+"""What pytest's short summary says of a test that did not pass."""
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Part:
     enforced: bool = True
     slowest: list[tuple[float, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
 
     @property
     def idle_min(self) -> float:
@@ -76,6 +79,8 @@ class Part:
         """Take from a line of output what pytest says of tests."""
         if found := DURATION.match(line):
             self.slowest.append((float(found[1]), found[2]))
+        elif found := FAILURE.match(line):
+            self.failures.append(found[1])
         elif found := SUMMARY.match(line):
             for number, what in COUNT.findall(found[1]):
                 what = "failed" if what.startswith("error") else what
@@ -111,12 +116,13 @@ def run(part: Part, command: list[str]) -> Part:
 
 
 def table(parts: list[Part]) -> str:
-    """Return the table of all parts, and the slowest tests of each."""
+    """Return the table of all parts, with the slowest tests of each and those that did not pass."""
     lines = [f"{'part':24} {'budget':>7} {'idle':>6} {'wall':>6} {'CPU':>6} {'slowness':>8}  (minutes)"]
     for part in parts:
         numbers = f"{part.budget_min:7.1f} {part.idle_min:6.1f} {part.wall_s / 60:6.1f} {part.cpu_s / 60:6.1f}"
         lines.append(f"{part.name:24} {numbers} {part.slowness:8.2f}  {part.verdict}")
         lines += [f"    {seconds:6.1f} s  {name}" for seconds, name in part.slowest]
+        lines += [f"    failed:   {test}" for test in part.failures]
     return "\n".join(lines)
 
 

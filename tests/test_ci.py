@@ -21,6 +21,10 @@ tests/test_one.py ..F                                                    [100%]
 0.02s setup    tests/test_one.py::test_short
  3.00s teardown tests/test_one.py::test_other
 0.30s call     tests/test_one.py::test_last
+=========================== short test summary info ============================
+SKIPPED [1] tests/test_one.py:19: no reason
+FAILED tests/test_one.py::test_wrong[a b] - assert 1 == 2
+ERROR tests/test_one.py::test_unfit
 ============ 1 failed, 2386 passed, 14 skipped, 1 error in 45.13s ============
 45 passed, 1178 deselected in 313.16s (0:05:13)
 2 failed in spirit
@@ -60,6 +64,8 @@ def test_a_part_is_written_down_with_its_slowest_tests_and_counts(
     said = capfdbinary.readouterr().out.decode()
     assert "\npure " in said
     assert "12.5 s  tests/test_one.py::test_long[a b]" in said
+    assert "\n    failed:   tests/test_one.py::test_wrong[a b] - assert 1 == 2\n" in said
+    assert "\n    failed:   tests/test_one.py::test_unfit\n" in said
     assert said.endswith("\ntotal: 2431 passed, 2 failed, 14 skipped\n")
     parts.main(["clear"])
     assert parts.recorded() == []

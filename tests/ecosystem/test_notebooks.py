@@ -108,7 +108,7 @@ def test_the_notebook_of_the_documentation_prints_what_it_says(notebook: Any) ->
 def test_an_executor_is_shown_as_a_table(notebook: Any) -> None:
     open_one, shut_one = ("".join(cell["outputs"][0]["data"]["text/html"]) for cell in cells(notebook[0], "html"))
     assert re.search(
-        r"&lt;Executor 2 Workers on .*<th>Workers</th>.*<tr><td>[^<]+</td><td>2</td><td>0</td><td>0</td></tr>",
+        r"&lt;Executor 2 Workers on .*<th>Workers</th>.*<tr><td>[^<]+</td><td>2</td><td>[012]</td><td>0</td></tr>",
         open_one, re.DOTALL,
     )  # fmt: skip
     assert ", shut down&gt;" in shut_one
