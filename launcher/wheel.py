@@ -18,6 +18,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from email.message import Message
+from pathlib import Path
 
 PACKAGES = ("fedfutures", "fedfutures_launcher")
 ENDINGS = (".py", "py.typed", "errors.rst")
@@ -36,7 +37,7 @@ def build() -> tuple[str, bytes]:
     """Return the name and the bytes of the wheel. Raises ``PackageNotFoundError`` where nothing tells what it needs."""
     version = str(importlib.import_module("fedfutures").__version__)
     info = f"fedfutures-{version}.dist-info"
-    files = dict(sources())
+    files = {name: Path(path).read_bytes() for name, path in source_files()}
     files[f"{info}/METADATA"] = _metadata(version).encode()
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: fedfutures\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     files[f"{info}/entry_points.txt"] = b"[console_scripts]\nfedfutures = fedfutures_launcher.cli.launch:main\n"
@@ -52,8 +53,8 @@ def build() -> tuple[str, bytes]:
     return wheel_name(version), target.getvalue()
 
 
-def sources() -> Iterator[tuple[str, bytes]]:
-    """Yield the files of fedfutures, as (path in a directory of ``sys.path``, content)."""
+def source_files() -> Iterator[tuple[str, str]]:
+    """Yield the files of fedfutures, as (path in a directory of ``sys.path``, path here)."""
     for package in PACKAGES:
         root = os.path.dirname(os.path.abspath(importlib.import_module(package).__file__ or ""))
         for folder, folders, names in os.walk(root):
@@ -61,8 +62,7 @@ def sources() -> Iterator[tuple[str, bytes]]:
             for name in sorted(names):
                 if name.endswith(ENDINGS):
                     path = os.path.join(folder, name)
-                    with open(path, "rb") as file:
-                        yield "/".join([package, *os.path.relpath(path, root).split(os.sep)]), file.read()
+                    yield "/".join([package, *os.path.relpath(path, root).split(os.sep)]), path
 
 
 def _metadata(version: str) -> str:

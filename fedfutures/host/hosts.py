@@ -58,6 +58,9 @@ class Hosts:
         here; and a file with one in each line.
     provision:
         Whether hosts that have Python, but not this fedfutures, are given it and what it needs, over the connection.
+    provision_modules:
+        Modules whose installed packages hosts are given, too, in the version of here, with what these need:
+        ``["numpy", "yaml"]``. Implies `provision`.
     preload:
         Modules that are imported once on each host, before its Workers are forked, and not by each of them.
     stage_out:
@@ -143,6 +146,10 @@ class Hosts:
         False, "--provision", login=True,
         help="give hosts that lack this fedfutures the one of here, into ~/.cache/fedfutures there",
     )  # fmt: skip
+    provision_modules: Sequence[str] = _option(
+        (), "--provision-modules", login=True, action="append", metavar="MODULES",
+        help="the same with the packages of MODULES (numpy,yaml), for hosts without this version of them (repeatable)",
+    )  # fmt: skip
     preload: Sequence[str] = _option(
         (), "--preload", of_one=True, here=True, action="append", metavar="MODULES",
         help="import MODULES (a,b.c) once on each host, in a process that its Workers are forked from (repeatable)",
@@ -174,7 +181,12 @@ class Hosts:
     @property
     def preloads(self) -> list[str]:
         """The modules of `preload`, each of whose words may name several, with commas."""
-        return [name for word in self.preload for name in word.split(",") if name]
+        return _names_in(self.preload)
+
+    @property
+    def provided(self) -> tuple[str, ...] | None:
+        """The modules that hosts are given beside fedfutures; None: they are given nothing."""
+        return tuple(_names_in(self.provision_modules)) if self.provision or self.provision_modules else None
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):
@@ -185,3 +197,7 @@ class Hosts:
         for pattern in self.stage_out:
             if pattern.startswith(("/", "~")) or ".." in pattern.split("/") or not pattern:
                 raise ValueError(f"stage_out: {pattern!r} is no pattern for files below the Workers' working directory")
+
+
+def _names_in(words: Sequence[str]) -> list[str]:
+    return [name for word in words for name in word.split(",") if name]

@@ -124,7 +124,10 @@ def launch_far(options: Options, program: programs.Program) -> NoReturn:
         print(f"fedfutures: {line}", file=sys.stderr)
     if alone:
         launch_here(options, program, settings, command)
-    request = start.request_for(hosts, specs, settings, options.workers, options.brokers, threads)
+    try:
+        request = start.request_for(hosts, specs, settings, options.workers, options.brokers, threads)
+    except BadHosts as error:
+        programs.fail(str(error))
     if options.dry_run:
         from . import dry_run
 

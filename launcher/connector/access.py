@@ -18,7 +18,7 @@ from ..launchers.join_client import JoinClient
 from ..launchers.keeper_visit import FarPlace, far_place
 from ..launchers.table import JOIN, KEEPER, SSH, launcher_of, ways_to
 from ..layout.assemble import Request
-from ..remote.installation import wanted
+from ..remote.installation import installation
 from ..remote.remote_host import HELLO_SECONDS
 from ..ssh.client import Client
 from ..ssh.session import CONNECT_SECONDS, LoginTarget
@@ -116,7 +116,8 @@ def remote_target(spec: HostSpec, request: Request, run: str | None = None, meet
     `meeting`: the file that tells it where to come, if the launcher passes no streams.
     """
     options, pythons = spec.options, _pythons(spec)
-    want = wanted() if request.options.provision and not meeting else ""
+    provided = request.options.provided
+    want = "" if provided is None or meeting else installation(provided).wanted
     if run is None:
         flags = request.settings.flags
         seed = "" if {"-I", "-E"} & set(flags) else os.environ.get("PYTHONHASHSEED", "")

@@ -20,7 +20,7 @@ from ..hosts.spec import HostSpec
 from ..launchers.table import KEEPER, SSH
 from ..layout.assemble import Request
 from ..remote.hello import HelloReader, HostHello
-from ..remote.installation import archive_here
+from ..remote.installation import installation
 from ..remote.preflight import HostReport, ThisMachine, check_compatible, check_fit, check_wants
 from ..remote.remote_host import FIRST_LOGIN, HELLO_SECONDS, HostAction, HostState, RemoteHost
 from ..ssh.session import Session
@@ -342,13 +342,13 @@ class Login:
 
     def _on_wants(self, hello: HostHello) -> None:
         """The host lacks fedfutures: give it what is installed here; it says hello once more then."""
-        failure = check_wants(self.name, hello, self._here.hello, self._way.by_hand)
+        given = installation(self._request.options.provided or ())
+        failure = check_wants(self.name, hello, self._here.hello, given, self._way.by_hand)
         if failure is not None or self._line is None:
             self._fail(failure or failures.LOST(self.name, ssh=self._way.by_hand, way=self._way.name))
             return
-        archive = archive_here()
         self._reader = HelloReader()
-        self._line.send_bytes(len(archive).to_bytes(8, "big") + archive)
+        self._line.send_bytes(len(given.archive).to_bytes(8, "big") + given.archive)
         self.life.on_progress(time.monotonic())
 
     def _address(self, hello: HostHello) -> str:

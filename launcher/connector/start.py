@@ -46,7 +46,14 @@ def request_for(
     brokers: int,
     threads: int | None = None,
 ) -> Request:
-    """Return what the connector is to be asked for. `threads`: processors of each Worker, as a batch scheduler says."""
+    """Return what the connector is to be asked for. Raises BadHosts for modules that cannot be provided.
+
+    `threads`: processors of each Worker, as a batch scheduler says.
+    """
+    if hosts.provision_modules:
+        from ..remote.installation import installation  # with what builds archives
+
+        installation(hosts.provided or ())
     beside = modules_in(settings.path[0]) if settings.path else []
     settings = replace(settings, seal=secrets.token_bytes(SEAL_BYTES), host=specs[0].name, beside=beside)
     scheduler = scheduler_of(os.environ)

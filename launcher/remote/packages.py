@@ -100,20 +100,19 @@ def _files_of(name: str, path: Sequence[str]) -> tuple[bool, list[str]]:
 
 def _versions_of(names: Sequence[str]) -> dict[str, str]:
     """Return the versions here of the distributions that have brought these modules."""
-    from fedfutures.worker.installed import distribution_of  # with what many programs do not need
-
     versions: dict[str, str] = {}
     for name in names:
         with contextlib.suppress(Exception):  # of packages whose metadata is broken
-            found = _named(name) or distribution_of(name)
-            if found is not None:
+            if (found := distribution_here(name)) is not None:
                 versions[found.metadata["Name"]] = found.version
     return dict(sorted(versions.items()))
 
 
-def _named(name: str) -> importlib.metadata.Distribution | None:
-    """Return the distribution of this name, which most modules share; scikit-learn's is sklearn."""
+def distribution_here(name: str) -> importlib.metadata.Distribution | None:
+    """Return what has brought a top-level module: mostly the distribution of its name, but scikit-learn has sklearn."""
+    from fedfutures.worker.installed import distribution_of  # with what many programs do not need
+
     try:
         return importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
-        return None
+        return distribution_of(name)

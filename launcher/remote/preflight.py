@@ -18,7 +18,7 @@ from fedfutures.wire.control import ProbeReply
 from ..ssh.texts import failures
 from ..ssh.texts.failures import Failure
 from .hello import HostHello
-from .installation import why_not
+from .installation import Installation
 from .packages import ProgramPackages
 
 
@@ -95,7 +95,9 @@ def check_compatible(
     return None, warnings
 
 
-def check_wants(host: str, hello: HostHello, ours: HostHello, ssh: str = "") -> Failure | None:
+def check_wants(
+    host: str, hello: HostHello, ours: HostHello, installation: Installation, ssh: str = ""
+) -> Failure | None:  # fmt: skip
     """Return why a host cannot be given the fedfutures of here, None if it can; its Python is checked first."""
     executable = hello.executable or "python3"
     given = replace(hello, fedfutures=ours.fedfutures, protocol=ours.protocol, cloudpickle=ours.cloudpickle)
@@ -104,7 +106,7 @@ def check_wants(host: str, hello: HostHello, ours: HostHello, ssh: str = "") -> 
         return failure
     if hello.unprovided:
         return failures.NOT_PROVIDED(host, hello.unprovided, ssh)
-    if why := why_not(hello, ours):
+    if why := installation.why_not(hello, ours):
         install = failures.install(host, executable, str(ours.fedfutures), ssh)
         return failures.CANNOT_BE_PROVIDED(host, why, install=install)
     return None

@@ -12,11 +12,12 @@ import time
 import venv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from fedfutures_launcher.remote.installation import digest_here
+from fedfutures_launcher.remote.installation import installation
 
 from .ground import Ended, Ground
 from .test_ends import nothing_left, one_client
@@ -25,6 +26,7 @@ from .test_network import CENSUS, tables
 pytestmark = pytest.mark.host
 
 ROOT = Path(__file__).parents[2]
+SITE = Path(pytest.__file__).parents[1]
 PROGRAM = """
 import os, sys, time
 import fedfutures
@@ -47,13 +49,19 @@ class Bare:
     def __init__(self, lab: object, directory: Path, hosts: list[str]) -> None:
         venv.create(directory / "bare", symlinks=True)
         self.python, self.cache = directory / "bare" / "bin" / "python", directory / "cache"
-        self.place = self.cache / "fedfutures" / digest_here()
+        self.place = self.cache / "fedfutures" / installation().digest
         self.ground = Ground(lab, hosts, str(directory), "paramiko")
         self.prog = self.ground.write("prog.py", PROGRAM)
         self.use_cache(self.cache)
 
     def use_cache(self, place: Path | str, more: str = "") -> None:
         self.prolog = self.ground.write("prolog.sh", f"export XDG_CACHE_HOME={shlex.quote(str(place))}\n{more}")
+
+    def provide(self, module: str, text: str = PROGRAM) -> Ended:
+        """Run a program with the packages of a module, too."""
+        self.place = self.cache / "fedfutures" / installation((module,)).digest
+        self.prog = self.ground.write("prog.py", text)
+        return self.run("--provision-modules", module, provision=False)
 
     def run(self, *words: str, provision: bool = True) -> Ended:
         given = ["--provision"] if provision else []
@@ -62,7 +70,8 @@ class Bare:
 
     def is_whole(self) -> bool:
         """Whether the cache has what it should, and nothing half done."""
-        return sorted(os.listdir(self.cache / "fedfutures")) == sorted([self.place.name, "lock"])
+        name = self.place.name
+        return sorted(os.listdir(self.cache / "fedfutures")) == sorted([name, f"{name}.seen", "lock"])
 
 
 @pytest.fixture
@@ -86,6 +95,48 @@ def test_bare_hosts_run_a_program_by_one_word(bare: Bare) -> None:
     assert bare.run().code == 0
     assert bare.place.stat().st_ctime == made, "nothing was sent again"
     assert bare.place.stat().st_mode & 0o77 == 0
+
+
+WITH_MODULES = """
+import os
+from fedfutures import futures, worker
+
+def where(number):
+    import greenlet, hypothesis, sortedcontainers
+    files = [module.__file__ for module in (greenlet, hypothesis, sortedcontainers)]
+    return os.path.commonpath(files), hypothesis.__version__
+
+if __name__ == "__main__":
+    ((place, version),) = set(futures.map(where, range(12), chunksize=1))
+    print(place, version)
+"""
+
+
+def test_packages_that_the_program_imports_are_given_too(bare: Bare) -> None:
+    """With what they need, and once; then the other run, without them, has a place of its own."""
+    ended = bare.provide("hypothesis", WITH_MODULES)
+    assert (ended.code, ended.out) == (0, f"{bare.place} {version('hypothesis')}\n"), ended.err
+    made = bare.place.stat().st_ctime
+    assert bare.provide("hypothesis", WITH_MODULES).code == 0
+    assert bare.place.stat().st_ctime == made
+    assert bare.is_whole()
+    ended = bare.run("--provision-modules", "no_such_module")
+    assert ended.code == 2
+    assert "--provision-modules no_such_module: no installed package of here has this name, or this module" in ended.err
+
+
+def test_a_package_of_another_version_is_replaced(bare: Bare) -> None:
+    """It stays where it is, and fedfutures is there."""
+    (site,) = bare.python.parent.parent.glob("lib/python*/site-packages")
+    for path in SITE.iterdir():
+        if not path.name.startswith("hypothesis"):
+            (site / path.name).symlink_to(path)
+    info = site / "hypothesis-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hypothesis\nVersion: 1.0\n")
+    (site / "hypothesis.py").write_text("__version__ = '1.0'")
+    ended = bare.provide("hypothesis", WITH_MODULES)
+    assert (ended.code, ended.out) == (0, f"{bare.place} {version('hypothesis')}\n"), ended.err
 
 
 @pytest.mark.parametrize("damage", ["a changed file", "a missing file", "one more file"])
@@ -180,3 +231,40 @@ def test_hosts_with_no_file_of_ours_in_sight(network) -> None:
     finally:
         for host in hosts:
             network.lab.run(host, f"umount {ROOT}; rm -rf /tmp/bare /tmp/cache {prolog}")
+
+
+@pytest.mark.once
+@one_client
+@pytest.mark.parametrize(
+    ("mount", "says"),
+    [
+        ("size=1m", "No space left on device"),
+        ("size=64m,noexec", "on a file system from which no compiled module can be loaded (noexec)"),
+        ("size=64m,ro", "Read-only file system"),
+    ],
+)
+def test_a_home_that_is_unfit_is_a_row_and_its_remedy_works(network, mount: str, says: str) -> None:
+    """The other host takes part; nothing half done is left; with another place both do."""
+    python, prolog, cache = "/tmp/bare/bin/python", "/tmp/prolog.sh", "/tmp/unfit"
+    base = os.path.realpath(sys.executable)
+    for host in ("h2", "h3"):
+        network.lab.run(host, f"{base} -m venv --without-pip /tmp/bare; mkdir -p {cache}")
+        network.lab.run(host, f"echo 'export XDG_CACHE_HOME={cache}' > {prolog}")
+    network.lab.run("h2", f"mount -t tmpfs -o {mount} none {cache}")
+    program = network.write("prog.py", PROGRAM)
+    words = ["-n", "2", "--provision", "--python-interpreter", python, "--prolog", prolog, program]
+    try:
+        ended = network.launch(*words, hosts=["h2", "h3"])
+        assert (ended.code, ended.out.splitlines()[0]) == (0, "h3"), ended.err
+        assert re.search(r"^h2 +0 +not provided", ended.err, re.MULTILINE), ended.err
+        assert says in ended.err
+        assert "export XDG_CACHE_HOME=DIR in a file there that --prolog names" in ended.err
+        assert set(network.lab.run("h2", f"ls {cache}/fedfutures 2>/dev/null; true").split()) <= {"lock"}
+        network.lab.run("h2", f"echo 'export XDG_CACHE_HOME=/tmp/other' > {prolog}")
+        ended = network.launch(*words, hosts=["h2", "h3"])
+        assert (ended.code, ended.out.splitlines()[0]) == (0, "h2 h3"), ended.err
+        nothing_left(network)
+    finally:
+        network.lab.run("h2", f"umount {cache}; rm -rf /tmp/other")
+        for host in ("h2", "h3"):
+            network.lab.run(host, f"rm -rf /tmp/bare {cache} {prolog}")

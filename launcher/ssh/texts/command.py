@@ -110,20 +110,32 @@ PROVISION = """\
 want = sys.argv.pop(1)
 sys.path[:] = [place for place in sys.path if place]
 import fcntl, hashlib, io, json, os, shutil, time, zipfile
+from importlib.util import find_spec
 def is_here():
+ core = ("cloudpickle", "greenlet", "msgpack", "zmq", "fedfutures")
+ if not all(map(find_spec, core)):
+  return False
  try:
-  import cloudpickle, greenlet, msgpack, zmq, fedfutures
+  from importlib.metadata import version
+  for word in want.split()[3:]:
+   name, _, wanted = word.partition("==")
+   if not version(name) == wanted:
+    return False
+  list(map(__import__, core))
+  import fedfutures
   from fedfutures.wire.messages import PROTOCOL
-  return want.split()[1:] == [fedfutures.__version__, str(PROTOCOL)]
+  return want.split()[1:3] == [fedfutures.__version__, str(PROTOCOL)]
  except Exception:
   return False
-def digest_of(place):
+def files_of(place):
  paths = []
  for folder, folders, names in os.walk(place):
   folders[:] = [name for name in folders if not name == "__pycache__"]
   paths += [os.path.relpath(os.path.join(folder, name), place) for name in names]
+ return sorted(paths)
+def digest_of(place):
  found = hashlib.sha256()
- for path in sorted(paths):
+ for path in files_of(place):
   try:
    with open(os.path.join(place, path), "rb") as file:
     data = file.read()
@@ -131,16 +143,43 @@ def digest_of(place):
    return ""
   found.update((path + chr(0) + str(len(data)) + chr(0)).encode() + data)
  return found.hexdigest()
+def stamp_of(place):
+ found = []
+ for path in files_of(place):
+  facts = os.lstat(os.path.join(place, path))
+  found.append((path, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns))
+ return str(found)
+def remember(place):
+ temporary = place + ".seen." + str(os.getpid())
+ with open(temporary, "w") as file:
+  file.write(stamp_of(place))
+ os.rename(temporary, place + ".seen")
+def is_whole(place):
+ try:
+  with open(place + ".seen") as file:
+   if file.read() == stamp_of(place):
+    return True
+ except OSError:
+  pass
+ if not digest_of(place) == digest:
+  return False
+ try:
+  remember(place)
+ except OSError:
+  pass
+ return True
 def lock(path):
  file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
  until = time.monotonic() + 20
  while time.monotonic() < until:
   try:
-   return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+   fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+   break
   except BlockingIOError:
    time.sleep(0.02)
   except OSError:
-   return
+   break
+ return file
 def say(**facts):
  facts.update(of_platform())
  os.write(1, (chr(10) + chr(30) + "fedfutures " + json.dumps(facts) + chr(10)).encode())
@@ -152,36 +191,49 @@ def read(size):
    sys.exit(3)
   data += more
  return data
+def fetch(place):
+ part = place + "." + str(os.getpid())
+ if os.statvfs(os.path.dirname(place)).f_flag & os.ST_NOEXEC:
+  raise OSError(os.path.dirname(place) + " is on a file system from which no compiled module can be loaded (noexec)")
+ shutil.rmtree(place, ignore_errors=True)
+ os.mkdir(part, 0o700)
+ try:
+  say(wants=digest)
+  data = read(int.from_bytes(read(8), "big"))
+  with zipfile.ZipFile(io.BytesIO(data)) as archive:
+   archive.extractall(part)
+  if not digest_of(part) == digest:
+   raise OSError("what arrived is not what was sent")
+  os.rename(part, place)
+  remember(place)
+ finally:
+  shutil.rmtree(part, ignore_errors=True)
 if want and not is_here():
  digest = want.split()[0]
  cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser(chr(126)), ".cache")
  place = os.path.join(cache, "fedfutures", digest)
- part = place + "." + str(os.getpid())
  try:
-  if not digest_of(place) == digest:
+  if not is_whole(place):
    os.makedirs(os.path.dirname(place), 0o700, exist_ok=True)
-   lock(os.path.join(os.path.dirname(place), "lock"))
-  if not digest_of(place) == digest:
-   shutil.rmtree(place, ignore_errors=True)
-   os.mkdir(part, 0o700)
-   try:
-    say(wants=digest)
-    data = read(int.from_bytes(read(8), "big"))
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-     archive.extractall(part)
-    if not digest_of(part) == digest:
-     raise OSError("what arrived is not what was sent")
-    os.rename(part, place)
-   finally:
-    shutil.rmtree(part, ignore_errors=True)
+   held = lock(os.path.join(os.path.dirname(place), "lock"))
+   if not is_whole(place):
+    fetch(place)
+   os.close(held)
  except (OSError, zipfile.BadZipFile) as error:
   say(unprovided=str(error))
   sys.exit(3)
- words = sys.orig_argv[1:]
- at = words.index(want)
- os.execv(sys.executable, [sys.executable, *words[:at], "", *words[at + 1:at + 4], place, *words[at + 4:]])
+ if "cloudpickle" in sys.modules:
+  words = sys.orig_argv[1:]
+  at = words.index(want)
+  os.execv(sys.executable, [sys.executable, *words[:at], "", *words[at + 1:at + 4], place, *words[at + 4:]])
+ sys.argv.insert(4, place)
 """
-"""Runs before the bootstrap where a host may be given what it lacks; ``want``: digest, version and protocol, or ""."""
+"""Runs before the bootstrap where a host may be given what it lacks.
+
+``want`` is the digest, version and protocol, and the packages that the user has named; or "". A copy whose files are,
+by number, size and times, those whose digest was compared is not read again. Python begins again only where it has
+imported something of what it is given.
+"""
 
 CHECK = (
     "import sys;sys.path=[p for p in sys.path if p];v=sys.version_info[:2];"

@@ -256,10 +256,10 @@ OTHER_MACHINE = Wording(  # only a warning
 PACKAGE_DIFFERS = Wording(  # only a warning
     "package differs", "{at.host}: {name} is {theirs} there, here it is {ours}: its objects may not load, or "
     "other values come",
-    "{ssh} {executable!q} -m pip install {name}=={ours}")
+    "{ssh} {executable!q} -m pip install {name}=={ours}", "or give it to the host: --provision-modules {name}")
 PACKAGE_MISSING = Wording(  # only a warning: the part of the program that runs there may not need it
     "package missing", "{at.host}: {name} is not installed there, here it is {ours}: what imports it will fail there",
-    "{ssh} {executable!q} -m pip install {name}=={ours}")
+    "{ssh} {executable!q} -m pip install {name}=={ours}", "or give it to the host: --provision-modules {name}")
 NO_DIRECTORY = Wording(
     "no directory", "{at.host}: there is no directory {directory} that Workers could work in (--path)",
     "{ssh} {make!q}")
