@@ -191,3 +191,5 @@ class SimBroker(SimNode):
 
     def _work_for(self, messages: int) -> None:
         self._busy_until = max(self._busy_until, self.clock.now) + messages * self._cost
+        if self.world.processors is not None:
+            self.world.processors.interrupt(self.clock.now, messages * self._cost)

@@ -51,6 +51,9 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("--sites", action="store_true", help="group the Brokers into sites, 1 ms from each other")
     figure.add_argument("--broker-cost", type=float, default=0.0, metavar="S", help="processor time of a message")
     figure.add_argument("--worker-cost", type=float, default=0.0, metavar="S", help="processor time of a Future")
+    figure.add_argument(
+        "--processors", type=int, default=0, metavar="N", help="that all nodes share; 0: each has its own"
+    )
     figure.add_argument("--json", action="store_true", help="print the figures as JSON")
     figure.add_argument("--trace", type=Path, metavar="FILE", help="write a timeline for https://ui.perfetto.dev")
     faults = found.add_argument_group("schedules of faults")
@@ -82,7 +85,8 @@ def settings_of(options: argparse.Namespace) -> FigureSettings:
     return FigureSettings(
         brokers=options.brokers, workers=options.workers, fan_out=options.fan_out, futures=options.futures,
         seconds=options.seconds_per_future, distribution=options.distribution, latency=options.latency,
-        sites=options.sites, seed=options.seed, costs=Costs(options.broker_cost, options.worker_cost),
+        sites=options.sites, seed=options.seed,
+        costs=Costs(options.broker_cost, options.worker_cost, options.processors),
     )  # fmt: skip
 
 

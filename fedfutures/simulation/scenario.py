@@ -145,7 +145,7 @@ class FigureRun:
         busy = self._busy_seconds() - busy_before
         return Figures(
             futures=self.futures, workers=system.size, makespan=makespan,
-            ideal=max(self.work / system.size, self.longest),
+            ideal=max(self.work / min(system.size, self.settings.costs.processors or system.size), self.longest),
             utilisation=busy / (system.size * makespan), executions=self.tally.executions,
             messages=system.messages_sent() - sent_before, broker_messages_mean=sum(said) / len(said),
             broker_messages_max=max(said),

@@ -7,6 +7,7 @@ when it goes on, one that is down gets what ZeroMQ kept for its successor, if an
 
 from __future__ import annotations
 
+import heapq
 import random
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -31,9 +32,29 @@ class Costs(NamedTuple):
 
     broker: float = 0.0  # of each message that a Broker receives or sends
     worker: float = 0.0  # of each Future, beside what its function takes
+    processors: int = 0  # that all nodes share for all this, and for what functions compute; 0: each has its own
 
 
 FREE = Costs()
+
+
+class Processors:
+    """Processors that nodes share: what functions compute waits for its turn, and what Brokers do goes first."""
+
+    __slots__ = ("_free_at",)
+
+    def __init__(self, count: int) -> None:
+        self._free_at = [0.0] * count  # a heap
+
+    def compute(self, now: float, seconds: float) -> float:
+        """Return when a computation ends that is ready now; no other interrupts it."""
+        ends = max(now, self._free_at[0]) + seconds
+        heapq.heapreplace(self._free_at, ends)
+        return ends
+
+    def interrupt(self, now: float, seconds: float) -> None:
+        """Something short is done now: what computes is done so much later."""
+        self.compute(now, seconds)
 
 
 class World:
@@ -55,12 +76,14 @@ class World:
         "clock",
         "costs",
         "observer",
+        "processors",
         "seal",
         "seed",
     )
 
     def __init__(self, seed: int, *, checked_of: int = 0, costs: Costs = FREE, sealed: bool = False) -> None:
         self.seed, self.costs = seed, costs
+        self.processors = Processors(costs.processors) if costs.processors else None
         self._steps, self._checked_of = 0, checked_of
         self.clock, self.observer = Clock(), Observer()
         self._tags = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fedfutures.simulation.scenario import FigureRun, FigureSettings, parents_of
+from fedfutures.simulation.world import Costs
 
 
 @pytest.mark.parametrize("seconds", [0.01, 1.0])
@@ -41,3 +42,16 @@ def test_the_tree_has_one_parent_for_each_and_few_children(brokers: int, fan_out
     for parent in range(brokers):
         for kind in (False, True):
             assert sum((other, far) == (parent, kind) for other, _, far in links) <= fan_out
+
+
+@pytest.mark.parametrize("brokers", [1, 4])
+def test_workers_that_share_two_processors(brokers: int) -> None:
+    """They are all occupied, and no more is computed than two processors can; what Brokers do delays them."""
+    settings = FigureSettings(brokers=brokers, workers=4, seconds=0.1, futures=160)
+    for broker_cost in (0.0, 0.001):
+        settings.costs = Costs(broker_cost, 0.0, 2)
+        figures = FigureRun(settings).run()
+        assert figures.ideal == pytest.approx(8.0)
+        assert figures.utilisation > 0.9
+        extra = 1.0 + broker_cost * figures.messages / 2 / 8.0
+        assert figures.ratio == pytest.approx(extra, abs=0.05)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fedfutures.simulation.world import NEVER, ROUND_SECONDS, SimNode, Watch, World
+from fedfutures.simulation.world import NEVER, ROUND_SECONDS, Processors, SimNode, Watch, World
 
 
 class Ticking(SimNode):
@@ -72,3 +72,11 @@ def test_one_seed_draws_the_same_numbers() -> None:
     one, same, other = World(1), World(1), World(2)
     assert one.next_incarnation() == same.next_incarnation() != other.next_incarnation()
     assert [one.next_tag() for _ in range(3)] == [1, 2, 3]
+
+
+def test_computations_wait_for_a_processor_and_short_work_delays_them() -> None:
+    two = Processors(2)
+    assert [two.compute(0.0, 1.0) for _ in range(5)] == [1.0, 1.0, 2.0, 2.0, 3.0]
+    two.interrupt(2.5, 0.25)
+    assert [two.compute(2.5, 1.0) for _ in range(2)] == [3.75, 4.0]
+    assert two.compute(10.0, 1.0) == 11.0
