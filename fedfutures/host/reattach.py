@@ -159,6 +159,11 @@ class LaunchingSide:
         else:
             self._forget(1)
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether there is something to send, and somebody who may take it."""
+        return bool(self._unsent) and not self.lost
+
     def send_rest(self) -> None:
         """Send all that is unsent, within :data:`REST_SECONDS`."""
         deadline = time.monotonic() + REST_SECONDS

@@ -88,6 +88,7 @@ class FarServer:
             self._wait()
         if self._leaves_by < inf:
             self._side.send(HostLeaves(self._leaving))
+        self._side.send_rest()
         self._streams.reset()
         for descriptor in (0, 1, self._said, self._side.door):
             with contextlib.suppress(KeyError):
@@ -106,7 +107,8 @@ class FarServer:
             self._serve(descriptor, events)
         self._say_wanted(time.monotonic())
         self._side.tick(time.monotonic())
-        has_ended = not (self._server.is_used or self._streams)  # what its host processes have said last is on the way
+        # what its host processes have said last may be on the way
+        has_ended = not (self._server.is_used or self._streams or self._side.has_unsent)
         if self._leaves_by < inf and (has_ended or time.monotonic() >= self._leaves_by):
             self._why = self._why or self._leaving
         if self._side.lost:

@@ -129,11 +129,13 @@ def test_a_host_that_is_removed_says_so_and_ends(far: Far) -> None:
     assert not os.path.exists(ready.directory)
 
 
+@pytest.mark.parametrize("far", [30.0], indirect=True, ids=["with a long grace"])
 def test_what_is_said_last_on_a_host_that_leaves_is_heard(far: Far) -> None:
     far.hear(ServerReady)
     far.say(OpenSession(2, "h", "trap 'head -c 300000 /dev/zero; exit' TERM; echo here; while :; do sleep 0.01; done"))
     far.hear(StreamData)
     far.say(RemoveHost("h", 5))
+    time.sleep(1.0)  # the connection takes less than what is to be said
     count = 0
     while count < 300_000:
         count += len(far.hear(StreamData).data)
