@@ -23,7 +23,6 @@ import contextlib
 import os
 import signal
 import sys
-import sysconfig
 import threading
 import time
 import types
@@ -44,7 +43,7 @@ _pickle_for_program: set[str] = set()
 _WHOLE_CALLBACKS = ("asyncio.", "concurrent.futures.")
 """Modules whose callbacks are not cut short, since others wait for them."""
 _NEVER_RAISES = frozenset({"weakref", "_weakrefset"})  # modules with callbacks whose exceptions Python drops
-_LIBRARY = sysconfig.get_paths()["stdlib"]
+_LIBRARY = os.path.dirname(os.__file__)
 _MARK = "_fedfutures_by_signal"
 
 Handler = Callable[[int, "FrameType | None"], object]

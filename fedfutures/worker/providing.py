@@ -22,7 +22,6 @@ from ..wire.modules import MAIN, REASON_CHARACTERS_AT_MOST, Module, is_files, na
 from ..wire.payload import Payloads
 from .definer import Definer
 from .driver import Driver
-from .installed import advice
 from .package_files import has_data, read_files
 
 TOLD_AT_MOST = 1024
@@ -138,6 +137,8 @@ def find_module(name: str, host: str) -> Module:
 
 
 def _instead(top: str, *, travels: bool = True) -> str:
+    from .installed import advice  # with what reads metadata
+
     said = advice(top, travels=travels)
     return said and f"; {said}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Collection, Container, Iterable, Sequence
@@ -57,7 +56,7 @@ def suggestion(word: str, following: Sequence[str], known: Collection[str], *, o
     if ours is None and name[:1] == "-" and f"-{name}" in known:  # -hostfile
         ours = f"-{name}"
     if ours is None and not only_foreign:
-        close = difflib.get_close_matches(name, [option for option in known if len(option) > 2], 1, 0.7)
+        close = _close(name, [option for option in known if len(option) > 2], 0.7)
         ours = close[0] if close and len(name) > 2 else None
     if ours is None:
         return ""
@@ -99,5 +98,11 @@ def similar_file(path: str) -> str:
         names = os.listdir(directory or ".")
     except OSError:
         return ""
-    close = difflib.get_close_matches(name, [other for other in names if other != name], 1, 0.8)
+    close = _close(name, [other for other in names if other != name], 0.8)
     return f"; did you mean {os.path.join(directory, close[0])}?" if close else ""
+
+
+def _close(name: str, names: Sequence[str], cutoff: float) -> list[str]:
+    from difflib import get_close_matches  # which few runs need
+
+    return get_close_matches(name, names, 1, cutoff)
