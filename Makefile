@@ -66,9 +66,10 @@ pure: $(VENV)/test.stamp $(VENV)/compiled
 
 hosts: near far
 
-# Halves of the tests with processes that take about as long as each other: .ci/run runs them side by side.
+# Halves of the tests with processes that take about as long as each other: .ci/run runs them side by side. Those of
+# other libraries have an environment of their own, see `ecosystem`.
 near: $(VENV)/test.stamp system-packages $(VENV)/compiled
-	$(BIN)/python -m pytest -m host $(addprefix --ignore ,$(FAR)) --ignore $(ALONE)
+	$(BIN)/python -m pytest -m host $(addprefix --ignore ,$(FAR)) --ignore $(ALONE) --ignore tests/ecosystem
 	$(BIN)/python -m pytest -m host $(ALONE)
 
 far: $(VENV)/test.stamp system-packages $(VENV)/compiled
