@@ -5,7 +5,9 @@ repeats that, as it does when a peer dies with frames in its queue. ``receive`` 
 descriptor (:attr:`Socket.fd`) or with :func:`wait`.
 
 The descriptor of a ZeroMQ socket is edge-triggered: it becomes readable once per change, and any use of the socket may
-consume the change. So whoever has used a socket calls ``receive`` until it returns None before anyone waits again.
+consume the change. So whoever has used a socket calls ``receive`` until it returns None before anyone waits again. Each
+look costs a system call. A socket knows whether it was used since the last look (:attr:`Socket.is_quiet`), and
+:func:`wait` looks only at those that were.
 
 A Meta frame is a topic, its sender, and a message: ``topic \\0 sender \\0 message``. PUB and SUB compare prefixes, so
 the subscribed prefix includes the zero byte, and ``h1`` does not hear what is meant for ``h10``. Topic "" is for the
@@ -15,9 +17,10 @@ other's subscriber and its subscriber to the other's publisher: PUB and SUB do n
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import zmq
 
@@ -53,6 +56,10 @@ def context() -> Context:
 class Socket:
     """What all sockets have in common; `raw` is ZeroMQ's own, for this folder alone."""
 
+    is_quiet = False
+    """Whether nothing was there at the last look, and it was not used since: its descriptor tells what comes."""
+    _descriptor = -1
+
     def __init__(self, owner: Context, kind: int, queue: int = _QUEUE_MESSAGES) -> None:
         self.raw: zmq.Socket[bytes] = owner.socket(kind)
         self.raw.setsockopt(zmq.LINGER, _LINGER_MS)
@@ -64,7 +71,9 @@ class Socket:
     @property
     def fd(self) -> int:
         """The descriptor to poll for reading; edge-triggered, see the module's text."""
-        return int(self.raw.getsockopt(zmq.FD))
+        if self._descriptor < 0:
+            self._descriptor = int(self.raw.getsockopt(zmq.FD))
+        return self._descriptor
 
     def close(self) -> None:
         """Close; what was sent last is given a moment to leave."""
@@ -76,7 +85,9 @@ class Socket:
 
     def is_readable(self) -> bool:
         """Whether a receive would succeed: half the price of the exception that it would raise."""
-        return bool(int(self.raw.getsockopt(zmq.EVENTS)) & _READABLE)
+        found = bool(int(self.raw.getsockopt(zmq.EVENTS)) & _READABLE)
+        self.is_quiet = not found
+        return found
 
     def with_data(self, frame: zmq.Frame) -> tuple[bytes, memoryview | None]:
         """Return the message that begins with this frame: (frame, data). One of more frames is none of ours: empty."""
@@ -91,6 +102,7 @@ class Socket:
 
     def send_to(self, address: bytes, frame: bytes, data: Data | None) -> None:
         """Send a frame through a ROUTER, and data behind it."""
+        self.is_quiet = False
         try:
             self.raw.send(address, _FIRST)
             if data is None:
@@ -115,10 +127,12 @@ class Socket:
 
     def connect(self, address: str) -> None:
         """Speak with a socket that a neighbour has bound, too."""
+        self.is_quiet = False
         self.raw.connect(address)
 
     def disconnect(self, address: str) -> None:
         """Undo :meth:`connect`."""
+        self.is_quiet = False
         self.raw.disconnect(address)
 
 
@@ -159,6 +173,7 @@ class Dealer(Socket):
     @failpoints.lost("dealer.send")
     def send(self, frame: bytes, data: Data | None = None) -> None:
         """Send a frame to the Broker, and data behind it."""
+        self.is_quiet = False
         try:
             if data is None:
                 self.raw.send(frame, zmq.NOBLOCK)
@@ -237,21 +252,29 @@ def drained(receive: Callable[[], R | None], most: int) -> Iterator[R]:
 def wait(
     sockets: Sequence[Socket], descriptors: Sequence[int], seconds: float | None
 ) -> tuple[list[Socket], list[int]]:
-    """Wait until a socket or a descriptor can be read; return those that can. `seconds` None: without limit."""
-    interest: list[tuple[Any, int]] = []
-    known: dict[int, Socket] = {}
-    for socket in sockets:  # loops and not comprehensions, each of which is a call
-        known[id(socket.raw)] = socket
-        interest.append((socket.raw, zmq.POLLIN))
-    for descriptor in descriptors:
-        interest.append((descriptor, zmq.POLLIN))
+    """Wait until a socket or a descriptor can be read; return those that may. `seconds` None: without limit.
+
+    Of a socket that is returned there may be nothing to receive: its descriptor also tells of connections.
+    """
     readable: list[Socket] = []
     pipes: list[int] = []
-    milliseconds = -1 if seconds is None else max(0, int(min(seconds, WAIT_AT_MOST_SECONDS) * 1000 + 0.999))
-    for what, _ in zmq.zmq_poll(interest, milliseconds):
-        found = known.get(id(what))
+    quiet: dict[int, Socket] = {}
+    poller = select.poll()
+    for socket in sockets:
+        if socket.is_quiet or not socket.is_readable():
+            quiet[socket.fd] = socket
+            poller.register(socket.fd, select.POLLIN)
+        else:
+            readable.append(socket)
+    for descriptor in descriptors:
+        poller.register(descriptor, select.POLLIN)
+    if readable:
+        seconds = 0.0
+    milliseconds = None if seconds is None else max(0, int(min(seconds, WAIT_AT_MOST_SECONDS) * 1000 + 0.999))
+    for descriptor, _ in poller.poll(milliseconds):
+        found = quiet.get(descriptor)
         if found is not None:
             readable.append(found)
         else:
-            pipes.append(what)
+            pipes.append(descriptor)
     return readable, pipes

@@ -57,6 +57,7 @@ class ZapHandler(Socket):
             if 5 <= len(question) <= _MOST_FRAMES:
                 answer = self._answer(question[2:])
                 try:
+                    self.is_quiet = False
                     self.raw.send_multipart([*question[:2], *answer], zmq.NOBLOCK)
                 except zmq.ZMQError:
                     pass  # the connection that it is about is gone

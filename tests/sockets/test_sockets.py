@@ -16,6 +16,7 @@ from fedfutures.sockets.sockets import (
     MetaSubscriber,
     NeighbourSubscriber,
     context,
+    drained,
     wait,
 )
 
@@ -141,9 +142,39 @@ def test_waiting_says_what_can_be_read(place: Place) -> None:
     router, other = place.make(MainRouter, "main"), place.make(MainRouter, "other")
     assert wait([router, other], [], 0.0) == ([], [])
     place.make(MainDealer, "main", "peer").send(b"x")
-    assert wait([router, other], [], SECONDS) == ([router], [])
-    router.receive()
+    assert eventually(lambda: wait([router, other], [], SECONDS) == ([router], []) and router.receive(), SECONDS)
+    assert router.receive() is None
     assert wait([router, other], [], 0.001) == ([], [])
+
+
+def test_what_comes_while_a_socket_is_used_is_not_waited_for(place: Place) -> None:
+    """Sending may eat the sign of an arrival, and so may a receive that is not the last one."""
+    router, dealer = place.make(MainRouter, "main"), place.make(MainDealer, "main", "peer")
+    dealer.send(b"0")
+    assert eventually(lambda: router.receive() is not None, SECONDS)
+    for number in range(200):
+        assert router.receive() is None
+        dealer.send(b"1")
+        for _ in range(number % 7):
+            router.send("peer", b"answer")
+        dealer.send(b"2")
+        heard = 0
+        while heard < 2:
+            assert wait([router], [], SECONDS)[0] == [router]
+            heard += sum(1 for _ in drained(router.receive, 1 + number % 2))
+        while dealer.receive() is not None:
+            pass
+
+
+def test_a_quiet_socket_is_not_looked_at(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    router, looks = place.make(MainRouter, "main"), []
+    assert router.receive() is None
+    monkeypatch.setattr(MainRouter, "is_readable", lambda self: looks.append(self))
+    wait([router], [], 0.0)
+    assert looks == []
+    router.send("nobody", b"x")
+    wait([router], [], 0.0)
+    assert looks == [router]
 
 
 @pytest.mark.parametrize("size", [0, 10, 1 << 20])
