@@ -28,7 +28,7 @@ from fedfutures.simulation.world import Costs
 
 SIZES = (1, 2, 4, 8, 16, 32)
 WORKERS = 2  # of each host
-COMPUTING_HOSTS = 4
+COMPUTING_HOSTS, COMPUTING_EACH, COMPUTE_SECONDS = 4, 40, 0.05
 USED_AT_MOST = 0.6
 MEET_SECONDS = 60.0
 
@@ -116,8 +116,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.agreement", description=__doc__)
     parser.add_argument("--ssh-config", default="", metavar="FILE")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
-    parser.add_argument("--seconds", type=float, default=0.1, help="for which a Future sleeps")
-    parser.add_argument("--each", type=int, default=50, help="Futures for each Worker")
+    parser.add_argument("--seconds", type=float, default=0.5, help="for which a Future sleeps")
+    parser.add_argument("--each", type=int, default=10, help="Futures for each Worker")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table there, too")
     chosen = parser.parse_args()
     costs, points = Costs(*measured()), []
@@ -128,7 +128,7 @@ def main() -> None:
         points.append(Point(f"{hosts}", makespan, *simulation, used, used <= USED_AT_MOST))
         print(*points[-1].row, sep="  ", flush=True)
     if max(chosen.sizes) >= COMPUTING_HOSTS:
-        futures, seconds = chosen.each * WORKERS * COMPUTING_HOSTS, chosen.seconds / 10
+        futures, seconds = COMPUTING_EACH * WORKERS * COMPUTING_HOSTS, COMPUTE_SECONDS
         shared = costs._replace(processors=os.cpu_count() or 1)
         makespan, used = real(COMPUTING_HOSTS, futures, compute, seconds, chosen.ssh_config)
         simulation = simulated(COMPUTING_HOSTS, futures, seconds, shared)

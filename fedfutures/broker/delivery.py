@@ -17,8 +17,9 @@ from .peers import Peer, Peers
 from .segment_cache import SegmentCache
 
 COLLECT_SECONDS = 0.004
-"""Results for a neighbour go out at once when none did for so long, else together: so a Broker that stands before
-thousands of Workers has as many messages to take in as time allows, not as there are Futures."""
+"""Results for a neighbour go out at once when none did for so long, or they are the last of what it has given, else
+together: so a Broker that stands before thousands of Workers has as many messages to take in as time allows, not as
+there are Futures."""
 
 
 def only(results: Results, wanted: set[int], *, measured: bool = True) -> Results:
@@ -53,11 +54,15 @@ def segments_in(outcomes: list[bytes]) -> list[str]:
 class Delivery:
     """The outcomes that one Broker passes on."""
 
-    def __init__(self, peers: Peers, outbox: Outbox, cache: SegmentCache, pack: Callable[[Any], bytes]) -> None:
+    def __init__(
+        self, peers: Peers, outbox: Outbox, cache: SegmentCache, pack: Callable[[Any], bytes],
+        is_owed: Callable[[str], bool],
+    ) -> None:  # fmt: skip
         self._peers, self._outbox, self._cache = peers, outbox, cache
         self._pack = pack  # how reports become bytes
+        self._is_owed = is_owed  # whether Futures that a peer has given are not resolved
         self._collected: dict[str, dict[int, list[Results]]] = {}  # by neighbour and piece
-        self._flush_at: dict[str, float] = {}  # when they are to be sent, or were
+        self._flush_at: dict[str, float] = {}  # when they are to be sent, or were sent last
 
     def deliver(
         self, intake: Intake, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]], now: float,
@@ -91,15 +96,12 @@ class Delivery:
         assert peer.link is not None
         collected = self._collected.get(peer.name)
         if collected is None:
-            flush_at = self._flush_at.get(peer.name, 0.0)
-            wait = max(COLLECT_SECONDS, peer.link.round_trip / 16)
-            if now >= flush_at + wait:
-                self._flush_at[peer.name] = now
-                self._outbox.send(peer, results, now)
-                return
-            self._flush_at[peer.name] = flush_at + wait
             collected = self._collected[peer.name] = {}
+            wait = max(COLLECT_SECONDS, peer.link.round_trip / 16)
+            self._flush_at[peer.name] = self._flush_at.get(peer.name, 0.0) + wait
         collected.setdefault(results.piece, []).append(results)
+        if now >= self._flush_at[peer.name] or not self._is_owed(peer.name):
+            self.flush(peer, now)
 
     def deadline(self) -> float | None:
         """When :meth:`flush_if_due` has something to do."""

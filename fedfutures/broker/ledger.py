@@ -347,6 +347,11 @@ class Ledger:
         if piece.intake is not None:
             del piece.intake.pieces[account.name, piece.key]
 
+    def is_owed(self, name: str) -> bool:
+        """Whether Futures that a peer has given are not resolved."""
+        account = self.accounts.get(name)
+        return account is not None and bool(account.intakes)
+
     def _resolve(self, intake: Intake, count: int) -> None:
         """So many Futures of an intake have resolved."""
         self.resolved += count

@@ -63,7 +63,7 @@ class BrokerMachine:
         cache = self.segment_cache = SegmentCache(self.outbox, space)
         self.deferrals = Deferrals(self.ledger, self.outbox, self.downloads, self.segment_cache, size_of)
         self.fetches = Fetches(self.outbox, self.peers, self.downloads, size_of)
-        self.delivery = Delivery(self.peers, self.outbox, cache, pack)
+        self.delivery = Delivery(self.peers, self.outbox, cache, pack, self.ledger.is_owed)
         self.dispatch = Dispatch(name, self.ledger, self.load, self.durations, self.functions, cache, self.outbox)
         self.claims, self.wanted = Claims(), WantedWorkers(slots, self.load, self.ledger, self.outbox)
         self.recovery = Recovery(self.peers, self.ledger, self.delivery, cache, self.claims, self.outbox)

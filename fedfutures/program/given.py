@@ -34,7 +34,8 @@ class Given:
     def __init__(self) -> None:
         self._tokens: dict[Key, bytes] = {}
         self._kept: defaultdict[Key, OrderedDict[bytes, Any]] = defaultdict(OrderedDict)
-        self._holders: dict[Key, set[Key]] = {}  # the variables whose values hold the object of this one
+        self._holders: dict[Key, set[Key]] = {}  # the variables of which a value, now or kept, holds this one's
+        self._parts: dict[Key, set[Key]] = {}  # whose objects the present value holds, where that is known
         self._with_classes: set[Key] = set()  # the variables that brought classes by value
         self._fills = 0  # of such classes, counted when all variables were last right
         self._first_seen: dict[
@@ -86,7 +87,11 @@ class Given:
     # -- versions --------------------------------------------------------------------------------------------------
 
     def place(self, key: Key, token: bytes, old: Any, value: Any, *, keeps_old: bool) -> None:
-        """Note the new value of a variable; `keeps_old`: keep the `old` one, too, for it belongs to this variable."""
+        """Note the new value of a variable; `keeps_old`: keep the `old` one, too: it belongs to this variable."""
+        if (
+            value is not old and self._kept[key].get(token) is value
+        ):  # an earlier value: of those all parts are together
+            self._parts.pop(key, None)
         if not key[1].endswith(MEMBERS):  # only what came last tells the members of a class
             kept = self._kept[key]
             if keeps_old and self._tokens[key] != _LEFT_BEHIND:
@@ -118,7 +123,8 @@ class Given:
 
     def replaced(self, key: Key, by_the_way: set[Key]) -> None:
         """Have the holders of a variable's former object come anew, whatever their tokens are."""
-        for holder in self._holders_of(key) - by_the_way:
+        present = closure(key, lambda held: {one for one in self._holders.get(held, ()) if self._holds(one, held)})
+        for holder in present - {key} - by_the_way:
             self.leave_behind(holder)
 
     def leave_behind(self, key: Key) -> None:
@@ -146,6 +152,16 @@ class Given:
         """Note that the values of `holders` hold the objects of `parts`."""
         for part in parts:
             self._holders.setdefault(part, set()).update(holders)
+
+    def came(self, holders: Iterable[Key], parts: set[Key]) -> None:
+        """New values have come for `holders`, which hold the objects of `parts`, and of no other variables."""
+        self.note_parts(holders, parts)
+        for holder in holders:
+            self._parts[holder] = parts
+
+    def _holds(self, holder: Key, part: Key) -> bool:
+        """Whether the present value of a variable may hold the object of another one."""
+        return holder not in self._parts or part in self._parts[holder]
 
     def _holders_of(self, key: Key) -> set[Key]:
         return closure(key, lambda held: self._holders.get(held, ())) - {key}

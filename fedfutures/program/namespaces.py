@@ -30,6 +30,7 @@ SNAPSHOTS_KEPT = 64
 BODIES_KEPT = 512
 BODY_BYTES = 64 << 10  # larger bodies are not kept, but asked for again
 CALLABLES_KEPT = 256
+ROUNDS_AT_MOST = 4
 
 Fetch = Callable[[Sequence[bytes]], list[bytes]]
 """Asks the Origin for the bodies of keys; raises :class:`~fedfutures.errors.VariableNotCarried`."""
@@ -144,8 +145,8 @@ class Namespaces:
 
     def _bring_to(self, seen: Seen, goes_on: bool) -> None:
         given, tokens = self._given, seen.tokens
-        different = given.differing(tokens)
-        if different:
+        for _ in range(ROUNDS_AT_MOST):  # a new object of one may have others come anew, which hold the former one
+            different = given.differing(tokens)
             for module in {key[0] for key in different}:
                 self._have_module(module, seen)
             fresh = [key for key in different if key not in given]
@@ -154,7 +155,10 @@ class Namespaces:
             different = [key for key in different if not given.is_right(key, tokens[key])]
             if different:
                 self._set(self._with_members(different, seen), seen, goes_on)
-            self.generators.note({*fresh, *different})
+            if fresh or different:
+                self.generators.note({*fresh, *different})
+            if not different:
+                break
         given.is_up_to_date()
 
     def _set(self, keys: list[Key], seen: Seen, goes_on: bool) -> None:

@@ -61,11 +61,12 @@ class InProgram(Protocol):
 class Pending:
     """The signals whose handlers have yet to run."""
 
-    __slots__ = ("due", "is_installed", "numbers", "since")
+    __slots__ = ("due", "handlers_set", "is_installed", "numbers", "since")
 
     def __init__(self) -> None:
         self.due = False  # for a quick look; False only if there are none
         self.is_installed = False  # whether the handlers of the program are wrapped
+        self.handlers_set = 0  # how often the program has set one since then
         self.numbers: list[int] = []
         self.since = 0.0
 
@@ -322,6 +323,7 @@ def _signal_signal(number: int, handler: Any) -> Any:
     if pending.due:
         deliver()
     wraps = callable(handler) and type(handler) is not Wrapped
+    pending.handlers_set += 1
     return _own(_set(number, Wrapped(handler) if wraps else handler))
 
 

@@ -7,6 +7,7 @@ not ask the system.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import contextlib
 import importlib
 import logging
@@ -21,11 +22,13 @@ from typing import Any
 
 from . import records
 from .modules import Key, attribute_of, lookup
+from .postponing import pending
 from .tokens import key_of_definition
 
 _NUMPY_USUAL = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _SIGNALS_KEPT = frozenset({signal.SIGINT, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP})
 """Signals whose handlers in Workers are those of fedfutures: they end a run."""
+_SIGNALS = sorted(_signal.valid_signals() - _SIGNALS_KEPT)
 NO_LINE = 1 << 30  # a line that no module has: a filter of warnings for it never matches
 
 
@@ -101,13 +104,16 @@ class ProcessChanges:
         self.count = Counts.changes
         self.path = list(sys.path)
         self._settings: Any = read_settings() if in_full else None
+        self._handlers = _handlers_set()
         self._changes: dict[str, Any] = {}
 
     def has_changed(self) -> bool:
         """Whether :meth:`current` may return something new."""
         if Counts.changes != self.count or sys.path != self.path:
             return True
-        return self.in_full and read_settings() != self._settings
+        if not self.in_full:
+            return False
+        return _handlers_set() != self._handlers or any(read() != self._settings[name] for name, read in _QUICK.items())
 
     def current(self) -> dict[str, Any]:
         """Return all settings that have changed since the beginning, by name."""
@@ -124,7 +130,7 @@ class ProcessChanges:
         if "path" in changes:
             changes["path"] = [self._began["path"], changes["path"]]
         if self.in_full:
-            self._settings = read_settings()
+            self._settings, self._handlers = read_settings(), _handlers_set()
             changes |= {name: value for name, value in self._settings.items() if value != self._began[name]}
         self._changes = changes
         return changes
@@ -137,15 +143,7 @@ class ProcessChanges:
 
 def read_settings() -> dict[str, Any]:
     """Return the settings that Workers get only if they do not import the program."""
-    return {
-        "umask": Counts.umask,
-        "recursion limit": sys.getrecursionlimit(),
-        "warnings": _filters(),
-        "logging": _logging(),
-        "signals": _handlers(),
-        "decimal": _decimal(),
-        "numpy errors": _numpy_errors(),
-    }
+    return {"umask": Counts.umask, "signals": _handlers(), **{name: read() for name, read in _QUICK.items()}}
 
 
 def _filters() -> list[list[Any]]:
@@ -165,6 +163,14 @@ def _logging() -> dict[str, Any]:
             form = handler.formatter
             handlers.append([stream, handler.level, form and form._fmt, form and form.datefmt])
     return {"root": root.level, "levels": records.levels(), "handlers": handlers}
+
+
+def _handlers_set() -> Any:
+    """Return what differs once a handler was set: to read them all takes 200 µs.
+
+    The count of :mod:`.postponing`, which hears of ``from signal import signal`` too; the handlers where none counts.
+    """
+    return pending.handlers_set if pending.is_installed else [_signal.getsignal(number) for number in _SIGNALS]
 
 
 def _handlers() -> list[list[Any]]:
@@ -193,6 +199,16 @@ def _numpy_errors() -> dict[str, str] | None:
         return None
     errors = dict(numpy.geterr())
     return None if errors == _NUMPY_USUAL else errors
+
+
+_QUICK: dict[str, Callable[[], Any]] = {
+    "recursion limit": sys.getrecursionlimit,
+    "warnings": _filters,
+    "logging": _logging,
+    "decimal": _decimal,
+    "numpy errors": _numpy_errors,
+}
+"""Settings of which no call tells when they change: each submit of a program without a main guard reads them."""
 
 
 def keys_of(changes: dict[str, Any]) -> set[Key]:

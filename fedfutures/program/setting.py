@@ -89,7 +89,7 @@ class Setting:
         before = fills()
         value = unpickler.load()
         keys = value.keys if type(value) is Circle else [key]
-        self._given.note_parts(keys, unpickler.parts)
+        self._given.came(keys, set(unpickler.parts))
         if fills() != before:
             self._given.note_classes(keys)
         self._ran_hooks = self._ran_hooks or unpickler.makes_classes

@@ -297,9 +297,7 @@ class SimWorker(SimSubmitter):
 
     def _seconds_of(self, running: BegunFuture) -> float:
         """How long a segment takes: what the function computes, and what the Worker does for each Future."""
-        seconds = running.spec.seconds * self.slowness + self.world.costs.worker
-        shared, now = self.world.processors, self.clock.now
-        return seconds if shared is None else shared.compute(now, seconds) - now
+        return self.world.seconds_of(running.spec.seconds * self.slowness + self.world.costs.worker)
 
     def be_slow(self, times: float) -> None:
         """From now on take so many times as long for everything."""

@@ -114,6 +114,11 @@ class World:
         self._steps += 1
         return self._checked_of > 0 and self._steps % self._checked_of == 0
 
+    def seconds_of(self, computing: float) -> float:
+        """How long what computes for so many seconds takes from now on: longer where it waits for a processor."""
+        now = self.clock.now
+        return computing if self.processors is None else self.processors.compute(now, computing) - now
+
     def note(self, name: str, what: str) -> None:
         """Something befell a node."""
         self.observer.on_incident(self.clock.now, name, what)

@@ -25,7 +25,10 @@ class Post:
         self.outbox, self.n = Outbox(), nodes.neighbour("n")
         self.cache = SegmentCache(self.outbox, 100)
         peers = nodes.table(nodes.origin("o"), self.n, nodes.worker("w"))
-        self.delivery = Delivery(peers, self.outbox, self.cache, lambda report: repr(report).encode())
+        self.owed = {"n"}
+        self.delivery = Delivery(
+            peers, self.outbox, self.cache, lambda report: repr(report).encode(), self.owed.__contains__
+        )
 
     def deliver(self, giver: str, *ids: int, number: int = 4, left: int = 1, now: float = 10.0) -> None:
         outcomes = [b"r%d" % i for i in ids]
@@ -68,6 +71,24 @@ def test_to_a_neighbour_the_first_go_at_once_and_others_together(post: Post) -> 
     post.delivery.flush_if_due(post.n, due)
     assert post.said() == [("n", [2, 3], 1.0, 2), ("n", [9], 0.5, 1)]
     assert post.delivery.deadline() is None
+
+
+def test_the_last_results_of_a_neighbour_do_not_wait(post: Post) -> None:
+    """Calls in turn over a link are made one after the other: nothing else is to come, for which they would wait."""
+    for i in (1, 2, 3):
+        post.deliver("n", i)
+    assert post.said() == [("n", [1], 0.5, 1)]
+    post.owed.clear()
+    post.deliver("n", 4, now=10.001)
+    assert post.said() == [("n", [2, 3, 4], 1.5, 3)]
+    for i in (5, 6):
+        post.deliver("n", i, now=10.001)
+        assert post.said() == [("n", [i], 0.5, 1)]
+    assert post.delivery.deadline() is None
+    post.owed.add("n")
+    post.deliver("n", 7, now=10.002)
+    assert post.said() == []
+    assert post.delivery.deadline() == pytest.approx(10.001 + COLLECT_SECONDS)
 
 
 def test_what_was_collected_for_a_neighbour_that_is_gone_is_dropped(post: Post) -> None:

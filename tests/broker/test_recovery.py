@@ -42,7 +42,7 @@ class Ward:
         for name in peers:
             self.ledger.open(name)
         cache = SegmentCache(self.outbox, 100)
-        delivery = Delivery(peers, self.outbox, cache, lambda report: repr(report).encode())
+        delivery = Delivery(peers, self.outbox, cache, lambda report: repr(report).encode(), self.ledger.is_owed)
         self.recovery = Recovery(peers, self.ledger, delivery, cache, Claims(), self.outbox)
         self.batches = 0
 

@@ -32,7 +32,7 @@ class Counter:
         for name in self.peers:
             self.ledger.open(name)
         cache = SegmentCache(self.outbox, 100)
-        delivery = Delivery(self.peers, self.outbox, cache, lambda report: repr(report).encode())
+        delivery = Delivery(self.peers, self.outbox, cache, lambda report: repr(report).encode(), self.ledger.is_owed)
         self.claims = Claims()
         self.recovery = Recovery(self.peers, self.ledger, delivery, cache, self.claims, self.outbox)
         self.adoption = Adoption(self.peers, self.ledger, delivery, self.claims, self.outbox)

@@ -667,6 +667,19 @@ def test_a_large_value_that_the_initializer_has_left_alone_is_the_programs(sides
     assert sides.see("LARGE").LARGE[0] == 0
 
 
+def test_a_variable_that_becomes_another_one_stays_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was inside of the other one when both were imported; hypothesis has found that."""
+    sides = Sides(monkeypatch, "A, C = 1, [2]\nE = [C]")
+    sides.change("C = 0")
+    first = sides.snapshot("A")
+    sides.see("C", "E")
+    sides.change("C = E")
+    both = sides.snapshot("C", "E")
+    for snapshot in (both, first, both):
+        there = sides.switch(snapshot)
+    assert there.C is there.E
+
+
 # -- bounds ----------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import decimal
 import logging
 import os
 import signal
+import subprocess
 import sys
 import types
 import warnings
@@ -114,6 +115,41 @@ def test_settings_are_told_where_workers_do_not_import_the_program(name: str, ch
     assert full.current().keys() == {name}
     assert not full.has_changed()
     assert usual.current() == {}
+
+
+def test_handlers_are_read_when_one_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each submit of a program without a main guard asks; by whatever name the program calls ``signal.signal``."""
+    found, reads = ProcessChanges(in_full=True), list[int]()
+    monkeypatch.setattr(process, "_handlers", lambda: reads.append(1))
+    for _ in range(3):
+        assert not found.has_changed()
+    assert reads == []
+
+
+BY_NAME = """
+import sys
+from signal import SIG_IGN, SIGUSR1, SIGUSR2, signal
+from fedfutures import Executor
+import signal as module
+
+def ignored():
+    import signal
+    return [signal.getsignal(number) is signal.SIG_IGN for number in (signal.SIGUSR1, signal.SIGUSR2)]
+
+with Executor(1) as executor:
+    print(executor.submit(ignored).result())
+    signal(SIGUSR1, SIG_IGN)
+    print(executor.submit(ignored).result())
+    module.signal(SIGUSR2, SIG_IGN)
+    print(executor.submit(ignored).result())
+"""
+
+
+@pytest.mark.host
+def test_handlers_that_are_set_by_another_name(tmp_path: Path) -> None:
+    (tmp_path / "prog.py").write_text(BY_NAME)
+    ended = subprocess.run([sys.executable, "prog.py"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert ended.stdout.splitlines() == ["[False, False]", "[True, False]", "[True, True]"], ended.stderr
 
 
 def test_numpy_errors_are_told() -> None:

@@ -59,7 +59,7 @@ def test_defaults() -> None:
     assert options.workers is None
     assert options.brokers == 1
     assert (options.verbosity, options.quiet) == (0, False)
-    assert options.hosts == Hosts([], pythonpath=[], env=[], preload=[], stage_out=[])
+    assert options.hosts == Hosts([], pythonpath=[], env=[], provision_modules=[], preload=[], stage_out=[])
     assert (options.profile, options.debug, options.dry_run) == (None, False, False)
     assert parse(["--profile", "out", "prog.py"]).profile == "out"
     assert parse(["--profile", "prog.py"]).profile == "."

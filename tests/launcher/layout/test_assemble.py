@@ -93,10 +93,15 @@ def test_nobody_is_left() -> None:
 
 
 def test_a_request_travels() -> None:
-    lists: dict[str, Any] = {"env": ["A=1"], "preload": [], "stage_out": []}  # tuples arrive as lists
+    lists: dict[str, Any] = {
+        "env": ["A=1"],
+        "provision_modules": [],
+        "preload": [],
+        "stage_out": [],
+    }  # tuples arrive as lists
     here = HostSpec("localhost", name="here", options=Hosts([], pythonpath=[], **lists))
     sent = request(spec("a", Hosts([], pythonpath=["/lib"], nice=0, **lists)), local=here, workers=2)
-    sent.options = Hosts(["a"], ssh_config="c", pythonpath=[], env=[], preload=[], stage_out=[])
+    sent.options = Hosts(["a"], ssh_config="c", pythonpath=[], env=[], provision_modules=[], preload=[], stage_out=[])
     (frame,) = FrameReader().feed(pack(BeginRun(asdict(sent))))
     assert isinstance(frame, BeginRun)
     assert request_from(frame.request) == sent
