@@ -88,10 +88,8 @@ class Given:
 
     def place(self, key: Key, token: bytes, old: Any, value: Any, *, keeps_old: bool) -> None:
         """Note the new value of a variable; `keeps_old`: keep the `old` one, too: it belongs to this variable."""
-        if (
-            value is not old and self._kept[key].get(token) is value
-        ):  # an earlier value: of those all parts are together
-            self._parts.pop(key, None)
+        if value is not old and self._kept[key].get(token) is value:
+            self._parts.pop(key, None)  # an earlier value: which parts it holds was not written down
         if not key[1].endswith(MEMBERS):  # only what came last tells the members of a class
             kept = self._kept[key]
             if keeps_old and self._tokens[key] != _LEFT_BEHIND:

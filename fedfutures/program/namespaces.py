@@ -157,9 +157,9 @@ class Namespaces:
                 self._set(self._with_members(different, seen), seen, goes_on)
             if fresh or different:
                 self.generators.note({*fresh, *different})
+            given.is_up_to_date()
             if not different:
                 break
-        given.is_up_to_date()
 
     def _set(self, keys: list[Key], seen: Seen, goes_on: bool) -> None:
         lacking = [(key, token) for key in keys if not self._given.has(key, token := seen.tokens[key], goes_on=goes_on)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from fedfutures.host.room import WORKER_BYTES
 
 from .ground import Ended, Ground
 from .test_ends import nothing_left, one_client
@@ -111,3 +114,12 @@ def test_modules_of_another_python_are_no_reason_to_install_anything(rootless, t
     assert re.search(r"^h1 +0 +spoilt Python ", ended.err, re.MULTILINE)
     assert "No module named '_of_another_python'. PYTHONPATH is set there, maybe for another Python\n" in ended.err
     assert "pip install" not in ended.err
+
+
+def test_more_workers_than_fit_on_two_hosts_are_refused_before_one_starts(rootless, tmp_path: Path) -> None:
+    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // WORKER_BYTES
+    ground = Ground(rootless, ["h1", "h2"], str(tmp_path), "paramiko")
+    ended = ground.launch("-n", str(2 * most + 2), ground.write("prog.py", WHERE), seconds=30)
+    assert (ended.code, ended.out) == (2, "")
+    assert re.search(rf"{most + 1:,} Workers on h[12] need at least .* at most {most:,} fit", ended.err), ended.err
+    nothing_left(ground)

@@ -680,6 +680,17 @@ def test_a_variable_that_becomes_another_one_stays_that(monkeypatch: pytest.Monk
     assert there.C is there.E
 
 
+def test_objects_that_came_with_their_class_come_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What brings a class by value is not to come again because it has brought that."""
+    sides = Sides(monkeypatch, "class Item:\n    pass\nITEMS = [Item(), Item()]\nBEST = ITEMS[1]")
+    sides.there.__dict__.clear()
+    sides.change("Item.__module__ = '__main__'")
+    for best in (1, 0, 1):
+        sides.change(f"BEST = ITEMS[{best}]; ITEMS.append(Item())")
+        there = sides.see("ITEMS", "BEST", "Item")
+        assert [item is there.BEST for item in there.ITEMS].index(True) == best
+
+
 # -- bounds ----------------------------------------------------------------------------------------------------------
 
 

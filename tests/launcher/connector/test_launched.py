@@ -20,7 +20,7 @@ from .runs import READY, Run
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Run]]:
     """What starts a run that begins after a moment; those it has started are ended."""
-    monkeypatch.setattr(assemble, "BEGIN_SECONDS", 0.3)
+    monkeypatch.setattr(assemble, "BEGIN_SECONDS", 1.0)
     runs: list[Run] = []
 
     def make(*words: str, **options: Any) -> Run:
