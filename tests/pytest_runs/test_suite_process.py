@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launching import eventually
 from suites import lay_out
 
 from fedfutures import shared
@@ -185,6 +186,8 @@ def test_a_test_that_is_not_there_says_why(suite: Suite) -> None:
 def test_a_process_that_cannot_begin_says_why(suite: Suite, capfd: pytest.CaptureFixture[str]) -> None:
     missing = run_portion(suite._replace(arguments=["nowhere.py"]), NUMBERS, portion("test_a"))
     assert "file or directory not found: nowhere.py" in missing.trouble
+    assert eventually(lambda: not vars(suite_process)["_process"].is_alive(), 20.0)
+    assert capfd.readouterr().err == "", "the Worker says it"
     Path(suite.directory, "conftest.py").write_text("import not_here\n")
     broken = run_portion(suite._replace(run="other"), NUMBERS, portion("test_a"))
     assert broken.trouble == "the pytest process ended with code 4 before it had the tests; what it printed says why"
