@@ -158,7 +158,7 @@ class Isolation:
                 except BaseException as error:
                     if _is_of_the_look(error, context):
                         break
-                    is_over = len(values) == count or is_used_up(items)
+                    is_over = len(values) == count or (is_used_up(items) and open_slice.is_over(len(values)))
                     add_failure(error, values, failures, fail, is_over=is_over)
         finally:
             state.swap_column(before)

@@ -32,6 +32,8 @@ Columns = tuple[list[Any], ...]
 """The arguments of a slice: for each parameter the list of its items."""
 Failures = list[tuple[int, Any]]
 """The place of each item that raised, and what is said of that."""
+COUNTED_SECONDS = 1.0
+"""Far longer than a thread needs to count what it has taken."""
 Outcomes = tuple[list[Any], Failures]
 """The values of items, None for those that raised."""
 Fail = Callable[[BaseException, int], Any]
@@ -46,11 +48,12 @@ class OpenSlice:
     slice and finds nothing left knows why.
     """
 
-    __slots__ = ("_items", "count", "is_cut", "place")
+    __slots__ = ("_items", "_kept", "count", "is_cut", "place")
 
     def __init__(self, place: tuple[int, int], count: int) -> None:
         self.place, self.count = place, count
         self.is_cut = False
+        self._kept: int | None = None  # how many items the cut has left to the slice
         self._items: Iterator[Any] = iter(())
 
     def begin(self, items: list[Any]) -> Iterator[Any]:
@@ -61,7 +64,17 @@ class OpenSlice:
     def cut(self) -> int:
         """Take what has not been started; return how many items are left to the slice. For any thread, once."""
         self.is_cut = True
-        return self.count - len(list(self._items))
+        self._kept = self.count - len(list(self._items))
+        return self._kept
+
+    def is_over(self, done: int) -> bool:
+        """Whether none of the items runs: all have been taken, maybe by the cut, and so many are done."""
+        if not self.is_cut:
+            return True
+        until = time.monotonic() + COUNTED_SECONDS
+        while self._kept is None and time.monotonic() < until:
+            time.sleep(0.0001)  # the other thread has taken them, and counts
+        return self._kept is not None and done >= self._kept
 
 
 def is_used_up(items: Iterator[Any]) -> bool:
@@ -88,7 +101,8 @@ def in_one_loop(
                 break
             raise StopIteration  # the function did: map() took it for its own end
         except BaseException as error:
-            add_failure(error, values, failures, fail, is_over=is_used_up(items))
+            is_over = is_used_up(items) and (open_slice is None or open_slice.is_over(len(values)))
+            add_failure(error, values, failures, fail, is_over=is_over)
     return values, failures
 
 
