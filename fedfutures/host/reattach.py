@@ -154,7 +154,7 @@ class LaunchingSide:
             self._unsent.write(1)
         except OSError:  # nobody reads any more
             self._lose()
-        if self._unsent and not self.lost:
+        if self.has_unsent:
             self._poller.register(1, select.POLLOUT)
         else:
             self._forget(1)
@@ -167,7 +167,7 @@ class LaunchingSide:
     def send_rest(self) -> None:
         """Send all that is unsent, within :data:`REST_SECONDS`."""
         deadline = time.monotonic() + REST_SECONDS
-        while self._unsent and not self.lost and time.monotonic() < deadline:
+        while self.has_unsent and time.monotonic() < deadline:
             select.select([], [1], [], 0.1)
             self.flush()
 

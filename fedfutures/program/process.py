@@ -175,13 +175,13 @@ def _handlers_set() -> Any:
 
 def _handlers() -> list[list[Any]]:
     found: list[list[Any]] = []
-    for number in signal.valid_signals() - _SIGNALS_KEPT:
+    for number in _SIGNALS:
         handler = signal.getsignal(number)
         if handler in (signal.SIG_IGN, signal.SIG_DFL):
-            found.append([int(number), int(handler)])
+            found.append([number, int(handler)])
         elif callable(handler) and (key := key_of_definition(handler)) is not None:
-            found.append([int(number), *key])
-    return sorted(found)
+            found.append([number, *key])
+    return found
 
 
 def _decimal() -> list[Any] | None:

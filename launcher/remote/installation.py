@@ -17,7 +17,7 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import Distribution, PackageNotFoundError
 
@@ -151,7 +151,7 @@ def _distribution_of(module: str) -> Distribution:
             f"--provision-modules {module}: no installed package of here has this name, or this module"
             " (modules of your own travel with the program)"
         )
-    if not any(path.endswith((".py", ".so")) and not path.startswith("__editable__") for path in _files_of(found)):
+    if not any(path.endswith((".py", ".so")) and not path.startswith("__editable__") for path, _ in _files_of(found)):
         raise BadHosts(
             f"--provision-modules {module}: nothing here says which files {found.metadata['Name']} has brought"
             " (modules of your own, installed by `pip install -e`, travel with the program)"
@@ -174,18 +174,16 @@ def _with_requirements(distributions: Iterable[Distribution]) -> list[Distributi
     return list(found.values())
 
 
-def _files_of(distribution: Distribution) -> dict[str, str]:
-    """Return the files of a package that belong into a directory of ``sys.path``; not its programs."""
-    found = {}
+def _files_of(distribution: Distribution) -> Iterator[tuple[str, str]]:
+    """Yield the files of a package that belong into a directory of ``sys.path``, not its programs: (path, place)."""
     for path in distribution.files or ():
         text, place = path.as_posix(), str(path.locate())
         if not text.startswith(("..", "/")) and "__pycache__" not in path.parts and os.path.isfile(place):
-            found[text] = place
-    return found
+            yield text, place
 
 
 def _is_compiled(distribution: Distribution) -> bool:
-    return any(path.endswith(".so") for path in _files_of(distribution))
+    return any(path.endswith(".so") for path, _ in _files_of(distribution))
 
 
 def _facts(item: tuple[str, str]) -> tuple[str, str, int, int, int]:
