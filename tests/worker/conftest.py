@@ -24,7 +24,13 @@ def wires(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have nodes of this process get lists for sockets: not in tests that start processes."""
     monkeypatch.setattr(driver, "MainDealer", Wire)
     monkeypatch.setattr(driver, "MetaSubscriber", Wire)
-    monkeypatch.setattr(loop.Loop, "rest", lambda _: here[0].runners.stop())
+
+    def rest(_: loop.Loop) -> None:
+        node = here[0]
+        node.surroundings.rest(node.runners.suspended)  # from now on no Future runs
+        node.runners.stop()
+
+    monkeypatch.setattr(loop.Loop, "rest", rest)
 
 
 @pytest.fixture

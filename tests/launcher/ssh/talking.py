@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
+import socket
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lab import Rootless
+from lab.machines import wait_until
 
 from fedfutures_launcher.ssh.client import Client
 from fedfutures_launcher.ssh.session import LoginTarget, Session
@@ -51,6 +55,26 @@ def talk(session: Session, data: bytes = b"", *, end: bool = True) -> tuple[byte
                 session.close_input()
     session.close()
     return bytes(results[0]), bytes(results[1])
+
+
+def lets_in(door: Path) -> bool:
+    """Whether somebody listens at a socket; that has a name before."""
+    with socket.socket(socket.AF_UNIX) as visitor:
+        return visitor.connect_ex(str(door)) == 0
+
+
+@contextlib.contextmanager
+def agent(key: Path, path: Path) -> Iterator[Path]:
+    """An agent that holds a key; the socket, which is in this directory."""
+    door = path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", door], stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: lets_in(door), "the agent is there")
+            environment = {**os.environ, "SSH_AUTH_SOCK": str(door)}
+            subprocess.run(["ssh-add", "-q", key], env=environment, check=True, timeout=20)
+            yield door
+        finally:
+            process.kill()
 
 
 def altered(hosts: Rootless, path: Path, **lines: str) -> Path:

@@ -25,7 +25,7 @@ from fedfutures_launcher.ssh.session import LoginTarget
 from fedfutures_launcher.ssh.texts.command import remote_command
 
 from .conftest import Maker
-from .talking import LIMIT_SECONDS, altered, talk
+from .talking import LIMIT_SECONDS, agent, altered, talk
 
 pytestmark = pytest.mark.host
 
@@ -180,20 +180,10 @@ def test_an_encrypted_key(hosts: Rootless, client: Maker, tmp_path: Path) -> Non
 
 
 def test_an_encrypted_key_that_the_agent_holds(hosts: Rootless, client: Maker, tmp_path: Path) -> None:
-    agent = tmp_path / "agent"
-    with subprocess.Popen(["ssh-agent", "-D", "-a", agent], stdout=subprocess.DEVNULL) as process:
-        try:
-            wait_until(agent.exists, "the agent is there")
-            subprocess.run(
-                ["ssh-add", "-q", hosts.key], env={**os.environ, "SSH_AUTH_SOCK": str(agent)}, check=True, timeout=20
-            )
-            config = altered(
-                hosts, tmp_path, IdentityFile=str(encrypted(hosts, tmp_path)), IdentityAgent=str(agent)
-            )  # fmt: skip
-            session = client(config).start(LoginTarget("a", "h1", command="echo yes"))
-            assert (talk(session)[0], session.failure) == (b"yes\n", None)
-        finally:
-            process.kill()
+    with agent(hosts.key, tmp_path) as door:
+        config = altered(hosts, tmp_path, IdentityFile=str(encrypted(hosts, tmp_path)), IdentityAgent=str(door))
+        session = client(config).start(LoginTarget("a", "h1", command="echo yes"))
+        assert (talk(session)[0], session.failure) == (b"yes\n", None)
 
 
 # -- through other hosts ---------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ must all be let in, or none of them.
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from fedfutures_launcher.ssh.default_client import DefaultClient
 from fedfutures_launcher.ssh.openssh_client import OpenSSHClient
 from fedfutures_launcher.ssh.session import LoginTarget, Session
 
-from .talking import LIMIT_SECONDS, altered, talk
+from .talking import LIMIT_SECONDS, agent, altered, talk
 
 pytestmark = [pytest.mark.host, pytest.mark.once]
 
@@ -53,27 +52,13 @@ def config(hosts: Rootless, path: Path, *lines: str, host: str = "h1", instead_o
     return path / "config"
 
 
-@contextlib.contextmanager
-def agent(hosts: Rootless, path: Path) -> Iterator[Path]:
-    """An agent that holds the key."""
-    socket = path / "agent"
-    with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL) as process:
-        try:
-            wait_until(socket.exists, "the agent is there")
-            environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
-            subprocess.run(["ssh-add", "-q", hosts.key], env=environment, check=True, timeout=20)
-            yield socket
-        finally:
-            process.kill()
-
-
 def only_the_public_half(named: str, *, held: bool) -> Callable[..., object]:
     """Return what makes a config that names this file; ``work.pub`` is all that there is, and an agent may hold it."""
 
     @contextlib.contextmanager
     def made(hosts: Rootless, path: Path) -> Iterator[Tried]:
         (path / "work.pub").write_text(Path(f"{hosts.key}.pub").read_text())
-        with agent(hosts, path) if held else contextlib.nullcontext("none") as socket:
+        with agent(hosts.key, path) if held else contextlib.nullcontext("none") as socket:
             lines = (f"IdentityFile {path}/{named}", f"IdentityAgent {socket}")
             yield Tried(config(hosts, path, *lines, instead_of="IdentityFile"), let_in=held)
 
