@@ -11,11 +11,10 @@ their results are dropped.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
 
 from ..errors import RemoteProtocolError
-from ..federation.session import RESULTS_REMEMBERED
+from ..federation.session import remember
 from ..federation.terms import Terms
 from .lots import SHARD, Intake, Lot, Piece, Source
 from .queue import WorkQueue
@@ -32,7 +31,7 @@ class Account:
     def __init__(self, name: str) -> None:
         self.name = name
         self.intakes: dict[int, Intake] = {}  # by the numbers of its Batches
-        self.finished: deque[tuple[int, Terms]] = deque(maxlen=RESULTS_REMEMBERED)  # intakes that resolved last
+        self.finished: list[tuple[int, Terms]] = []  # intakes that resolved last
         self.held: dict[int, Piece] = {}
         self.shards: dict[int, list[int]] = {}  # piece number -> keys in `held` beside the number
         self.last_piece = 0  # the last number given to a piece
@@ -358,7 +357,7 @@ class Ledger:
         if intake.leave(count):
             account = self.accounts[intake.giver]
             del account.intakes[intake.number]
-            account.finished.append((intake.number, intake.terms))
+            remember(account.finished, intake.number, intake.terms)
 
     def _release(self, intake: Intake, count: int) -> None:
         """So many Futures of an intake are here no more."""

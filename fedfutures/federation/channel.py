@@ -11,8 +11,6 @@ a frame of an earlier session that was under way for long is not in turn; :meth:
 
 from __future__ import annotations
 
-from collections import deque
-
 from ..errors import LocalProtocolError
 from ..wire.messages import UNSEQUENCED, Batch, Message
 
@@ -42,13 +40,13 @@ class Channel:
         self.acknowledged = base  # the last number taken in: what an outgoing header acknowledges
         self.missing = False  # something that the peer has sent is known to be lost: what an ``Ack`` says
         self._repeated_at = float("-inf")
-        self.unacknowledged: deque[tuple[int, Message]] = deque()  # what may be lost, with its numbers
+        self.unacknowledged: list[tuple[int, Message]] = []  # what may be lost, with its numbers
         self._ack_due: float | None = None
         self._waiting_acks = 0
         self._repeat_at: float | None = None
         self._wait = REPEAT_AFTER_SECONDS
         self.room = 0  # Futures that may still be sent: the peer's Demand less what was sent since it was counted
-        self._given: deque[tuple[int, int]] = deque()  # (number, Futures) of Batches the Demand does not know of
+        self._given: list[tuple[int, int]] = []  # (number, Futures) of Batches the Demand does not know of
 
     def number(self, message: Message, now: float) -> tuple[int, int]:
         """Return ``(sequence, acknowledged)`` for the header of a message about to be sent."""
@@ -98,10 +96,9 @@ class Channel:
         unacked = self.unacknowledged
         if not unacked or not unacked[0][0] <= acknowledged <= self.last:
             return
-        while unacked and unacked[0][0] <= acknowledged:
-            unacked.popleft()
-        while self._given and self._given[0][0] <= acknowledged:
-            self._given.popleft()
+        del unacked[: acknowledged - unacked[0][0] + 1]
+        if self._given and self._given[0][0] <= acknowledged:
+            self._given = [given for given in self._given if given[0] > acknowledged]
         self._wait = REPEAT_AFTER_SECONDS
         self._repeat_at = now + self._wait if unacked else None
 

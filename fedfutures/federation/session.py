@@ -22,6 +22,20 @@ RESULTS_REMEMBERED = 256
 """Of so many pieces that are done an end still knows what they were: their results may not have been acknowledged."""
 
 
+def remember(resolved: list[tuple[int, Terms]], number: int, terms: Terms) -> None:
+    """A piece is done, and is one of the last that were: those are what is kept.
+
+    >>> last = []
+    >>> for number in range(300):
+    ...     remember(last, number, Terms("o", b"f", "o", 0, 1, 0))
+    >>> len(last), last[0][0]
+    (256, 44)
+    """
+    resolved.append((number, terms))
+    if len(resolved) > RESULTS_REMEMBERED:
+        del resolved[0]
+
+
 class Dice(Protocol):
     """What is used of ``random.Random``."""
 

@@ -14,7 +14,6 @@ The machine knows Futures by number only; functions and payloads pass through it
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +21,7 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..federation.channel import Channel
 from ..federation.events import Arrived, Send, Tick
 from ..federation.schedule import Durations
-from ..federation.session import HEARTBEAT_SECONDS, RESULTS_REMEMBERED, Introduction, reconciliation
+from ..federation.session import HEARTBEAT_SECONDS, Introduction, reconciliation, remember
 from ..federation.terms import Terms
 from ..wire import messages
 from ..wire.codec import pack_plain
@@ -64,7 +63,7 @@ class WorkerMachine:
         self.durations = Durations()
         self.workload = Workload(name)
         self.held = self.workload.pieces
-        self._finished: deque[tuple[int, Terms]] = deque(maxlen=RESULTS_REMEMBERED)  # the last that were done
+        self._finished: list[tuple[int, Terms]] = []  # the last that were done
         self.own = OwnPieces()  # own Futures at the Broker
         self.given = self.own.pieces
         self._bodies: dict[bytes, messages.Function] = {}  # definitions that came
@@ -248,7 +247,7 @@ class WorkerMachine:
         piece = self.workload.settle(done.piece, done.ids)
         terms = piece.terms
         if not piece.pending:
-            self._finished.append((done.piece, terms))
+            remember(self._finished, done.piece, terms)
         self.durations.learn(terms.function, done.seconds, done.count)
         self._send(done.as_results(terms.attempt), now)
 

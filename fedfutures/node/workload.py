@@ -13,8 +13,8 @@ one takes long.
 - The driver owns the right end: it puts pieces into the queue, gives Futures back from the right, and takes what has
   finished. A Future in the middle, which its submitter cancels, it removes.
 
-Each of these is one step of a ``deque``, which no other thread can divide. So a Future goes to exactly one of them: the
-other finds it gone. Where the driver looks at a whole deque, it looks at a copy.
+Each of these is one step of a ``deque`` or a list, which no other thread can divide. So a Future goes to exactly one of
+them: the other finds it gone. Where the driver looks at a whole one, it looks at a copy.
 
 Worker, simulator and tests run this code, so a rule is written here once.
 """
@@ -69,7 +69,7 @@ class HeldPiece:
         self.stamp: Any = None
         self.pending = set(batch.ids)  # neither reported nor given back
         self.todo = deque(zip(batch.ids, batch.payloads))  # not started
-        self.finished: deque[tuple[int, bytes, int, float]] = deque()
+        self.finished: list[tuple[int, bytes, int, float]] = []
         """Not reported yet: number, outcome, kind of outcome, and seconds that it took.
 
         Negative: that it took with others in between, which says nothing of the function; 0.0: it was not measured.
@@ -101,7 +101,7 @@ class Workload:
     def __init__(self, name: str = "") -> None:
         self._name = name  # of the Worker
         self.pieces: dict[int, HeldPiece] = {}
-        self.queue: deque[HeldPiece] = deque()
+        self.queue: list[HeldPiece] = []
         self.lacking: set[int] = set()  # pieces whose function had to be asked for
         self.has_priorities = False  # whether one other than 0 was ever seen: until then order needs no thought
         self.has_alone = False  # whether a Future that has a Worker to itself was ever seen
@@ -205,9 +205,10 @@ class Workload:
         """Return what has finished since the last time; of those measured, the seconds and their count."""
         found = []
         for piece in self.pieces.values():
-            done = piece.finished
-            if done:
-                ids, outcomes, kinds, seconds = zip(*[done.popleft() for _ in range(len(done))])
+            if piece.finished:
+                done = piece.finished.copy()
+                del piece.finished[: len(done)]  # the runner may have put more behind them
+                ids, outcomes, kinds, seconds = zip(*done)
                 odd = [entry for entry in zip(ids, kinds) if entry[1]] if any(kinds) else []
                 learnt = seconds
                 if min(seconds) <= 0.0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 
 from ..node import events as rules
@@ -53,7 +52,7 @@ class SimOrigin(SimSubmitter):
                 self._sort()
 
     def _sort(self) -> None:
-        self.own = deque(sorted(self.own, key=lambda other: -self.calls[other].priority))
+        self.own.sort(key=lambda other: -self.calls[other].priority)
 
     def backlog(self) -> int:
         return len(self.own) + self.left

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -69,7 +68,7 @@ class Elsewhere:
     __slots__ = ("alone", "open", "recalls")
 
     def __init__(self) -> None:
-        self.alone: deque[int] = deque()  # with a Worker to themselves, and not given
+        self.alone: list[int] = []  # with a Worker to themselves, and not given
         self.open: set[int] = set()  # of all these those that are not done
         self.recalls = Recalls()
 
@@ -81,7 +80,7 @@ class WorkerLock:
 
     def __init__(self) -> None:
         self.holder: BegunFuture | None = None
-        self.queue: deque[BegunFuture] = deque()
+        self.queue: list[BegunFuture] = []
 
     def acquire(self, begun: BegunFuture) -> bool:
         """Return whether a Future has the lock now; else it waits for it."""
@@ -93,7 +92,7 @@ class WorkerLock:
 
     def release(self, now: float) -> BegunFuture | None:
         """Give the lock to the Future that has waited longest, which begins, and return that."""
-        self.holder = self.queue.popleft() if self.queue else None
+        self.holder = self.queue.pop(0) if self.queue else None
         if self.holder is not None:
             self.holder.began = now
         return self.holder

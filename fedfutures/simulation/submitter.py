@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
 from typing import NamedTuple
 
 from ..errors import RemoteProtocolError
@@ -42,7 +42,7 @@ class SimSubmitter(SimNode):
         self.home = home  # its Broker
         self.machine = WorkerMachine(name, role, incarnation, incarnation % 30_000)
         self.calls: dict[int, Call] = {}
-        self.own: deque[int] = deque()  # neither started nor given
+        self.own: list[int] = []  # neither started nor given
         self.numbers = 0
         self.constants: dict[str, bytes] = {}
         self.up: SimLink | None = None  # to the Broker
@@ -113,7 +113,7 @@ class SimSubmitter(SimNode):
 
     def queue_own(self, number: int, *, back: bool = False) -> None:
         """Let an own Future wait here; `back`: it comes back."""
-        (self.own.appendleft if back else self.own.append)(number)
+        self.own.insert(0 if back else len(self.own), number)
 
     def resolve(self, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
         """Own Futures have outcomes."""
@@ -157,14 +157,10 @@ class SimSubmitter(SimNode):
         """The Origin that an own Future stems from."""
         return self.name
 
-    def _cut(self, own: deque[int], most: int) -> list[int]:
+    def _cut(self, own: list[int], most: int) -> list[int]:
         """Take the oldest Futures that share function, priority and conditions."""
         calls = self.calls
         first = calls[own[0]]
-        ids = [own.popleft()]
-        while own and len(ids) < most:
-            call = calls[own[0]]
-            if call[1:] != first[1:]:
-                break
-            ids.append(own.popleft())
+        ids = list(itertools.takewhile(lambda number: calls[number][1:] == first[1:], own[:most]))
+        del own[: len(ids)]
         return ids

@@ -197,7 +197,7 @@ class SimWorker(SimSubmitter):
                     number, payload = piece.todo.popleft()
                     self._begin(self._fetched(piece, number, payload))
                 else:
-                    queue.popleft()
+                    del queue[0]
             else:
                 self.resting = True
                 self._pump()
@@ -365,7 +365,7 @@ class SimWorker(SimSubmitter):
             super().queue_own(number, back=back)
             return
         self.workload.expect_alone()
-        (self.elsewhere.alone.appendleft if back else self.elsewhere.alone.append)(number)
+        self.elsewhere.alone.insert(0 if back else len(self.elsewhere.alone), number)
         self.elsewhere.open.add(number)
 
     def root_of(self, number: int) -> str:
@@ -375,7 +375,7 @@ class SimWorker(SimSubmitter):
         recalls = self.elsewhere.recalls
         if recalls.asked:
             back = recalls.come_back(ids, odd)
-            self.own.extendleft(reversed(back))
+            self.own[:0] = back
             kept = [(number, outcome) for number, outcome in zip(ids, outcomes) if number not in back]
             ids, outcomes = [number for number, _ in kept], [outcome for _, outcome in kept]
         super().resolve(ids, outcomes, odd)

@@ -166,7 +166,7 @@ class Node:
         """Start the next Future; return whether it lets its Worker live."""
         queue = self.workload.queue
         while not queue[0].todo:
-            queue.popleft()
+            del queue[0]
         piece, (number, payload) = queue[0].number, queue[0].todo.popleft()
         if payload[:1] == MANIFEST and self.network.awaits(payload):
             self.host.opens(payload)

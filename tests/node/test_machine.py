@@ -11,13 +11,12 @@ from fedfutures.errors import LocalProtocolError, RemoteProtocolError
 from fedfutures.federation.channel import ACK_DELAY_SECONDS, REPEAT_AFTER_SECONDS, WINDOW, Channel
 from fedfutures.federation.events import Arrived, Send, Tick
 from fedfutures.federation.schedule import HORIZON_SECONDS
-from fedfutures.federation.session import HEARTBEAT_SECONDS
+from fedfutures.federation.session import HEARTBEAT_SECONDS, RESULTS_REMEMBERED
 from fedfutures.node import events as rules
 from fedfutures.node.asking import LONG_SECONDS
 from fedfutures.node.machine import (
     HELLO_AGAIN_SECONDS,
     IDLE_HEARTBEAT_SECONDS,
-    RESULTS_REMEMBERED,
     URGENT_AT_MOST,
     WorkerMachine,
 )

@@ -353,7 +353,7 @@ class Twin(RuleBasedStateMachine):
     def one_starts(self) -> None:
         queue = self.workload.queue
         while not queue[0].todo:
-            queue.popleft()
+            del queue[0]
         number = queue[0].todo.popleft()[0]
         assert (-queue[0].terms.priority, queue[0].number, number) == self.todo[0]
         self.running.append(self.todo.pop(0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 import pytest
@@ -147,7 +146,7 @@ def test_each_giver_is_asked_for_a_function_that_is_not_here(case: Case) -> None
 @pytest.mark.parametrize("stuck", [False, True])
 def test_a_worker_gives_back_what_it_does_not_start(case: Case, stuck: bool) -> None:
     law, worker = case.law(books.GivesBack), case.worker
-    worker.workload.queue = deque([worker.workload.hold(batch(1, 2))])
+    worker.workload.queue = [worker.workload.hold(batch(1, 2))]
     if stuck:
         worker.lock.holder = worker.current = None
         worker.lock.holder = object()  # type: ignore[assignment]

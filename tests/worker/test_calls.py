@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -43,9 +42,9 @@ def test_the_helper_thread_puts_a_piece_before_the_one_that_ends(worker: Bench) 
     """The main thread takes off the piece that it has finished, not the one that was put before it meanwhile."""
     worker.give_noted(1, "low")
     low = worker.node.machine.workload.queue[0]
-    remove: Callable[[Any], None] = deque.remove
+    remove: Callable[[Any], None] = list.remove
 
-    class Between(deque[Any]):
+    class Between(list[Any]):
         def remove(self, piece: Any) -> None:
             worker.give_noted(2, "urgent", priority=1)
             remove(self, piece)
