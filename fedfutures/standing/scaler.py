@@ -72,7 +72,8 @@ class Scaler:
 
     def on_hosts(self, slots: Mapping[str, int], away: list[str], request: Mapping[str, Any]) -> None:
         """There are other hosts than before."""
-        self.machine.on_hosts(slots, away, [spec["name"] for spec in request["hosts"] if spec.get("life")])
+        came = [spec["name"] for spec in request["hosts"] if spec.get("life")]
+        self.machine.on_hosts(slots, away, came, time.monotonic())
 
     def tick(self, now: float) -> list[str]:
         """Submit jobs that are due; return the hosts that are to leave."""

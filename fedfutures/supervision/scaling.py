@@ -4,6 +4,7 @@ The command says only that a job was submitted. Its node may come in a second or
 or never. So the rules are these:
 
 - **A job is submitted when programs have wanted more Workers for a second**, or when there are fewer than the least.
+  The second begins again when a host comes: what programs want besides its Workers, they say a moment later.
 - **The first job comes alone.** How many Workers a job brings is known when its host has come; until then no other job
   is submitted. So a script that is wrong costs one job.
 - **A job that has not come is counted as one that will**, with the Workers that the last one brought, for
@@ -63,9 +64,11 @@ class ScalingMachine:
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
-    def on_hosts(self, slots: Mapping[str, int], away: Collection[str], came: Collection[str]) -> None:
+    def on_hosts(self, slots: Mapping[str, int], away: Collection[str], came: Collection[str], now: float) -> None:
         """These hosts are there, with so many slots each; others are away; `came`: who came by themselves."""
         known = {*slots, *away}
+        if self.more and not self._known.issuperset(slots):
+            self._more_since = now
         for host in slots:
             if self._slots is not None and host in came and host not in self._known:
                 self._arrive(slots[host])

@@ -29,7 +29,7 @@ class Bench:
 
     def tell(self) -> None:
         there = {host: count for host, count in self.slots.items() if host not in self.away}
-        self.machine.on_hosts(there, self.away, [host for host in self.slots if host != "login"])
+        self.machine.on_hosts(there, self.away, [host for host in self.slots if host != "login"], self.now)
 
     def come(self, host: str, slots: int) -> None:
         self.slots[host] = slots
@@ -85,7 +85,7 @@ def test_the_first_job_comes_alone_and_the_others_when_its_size_is_known(bench: 
     bench.want(40)
     assert bench.submitted(20) == 1
     bench.come("n1", 16)
-    assert bench.submitted(0) == 3, "40 more Workers are three jobs of 16"
+    assert bench.submitted(BACKLOG_SECONDS) == 3, "40 more Workers are three jobs of 16"
     assert len(bench.machine.jobs) == 3
     bench.come("n2", 16)
     bench.come("n3", 16)
@@ -208,12 +208,23 @@ def test_a_host_that_is_back_is_no_other_job(bench: Bench) -> None:
     bench.want(8)
     bench.submitted(2)
     bench.come("n1", 4)
-    assert bench.submitted(0) == 2
+    assert bench.submitted(BACKLOG_SECONDS) == 2
     bench.away.add("n1")
     bench.tell()
     bench.away.clear()
     bench.tell()
     assert len(bench.machine.jobs) == 2
+
+
+def test_a_job_that_comes_is_enough_for_who_says_so_a_moment_later() -> None:
+    """The program hears of the host when the keeper has; what it wants besides, it can only say then."""
+    bench = Bench(ScalingPlan(0, 4), size=2, jobs=1)
+    bench.want(1)
+    assert bench.submitted(5) == 0
+    bench.come("n1", 2)
+    assert bench.submitted(BACKLOG_SECONDS / 2) == 0
+    bench.want(0)
+    assert bench.submitted(100) == 0
 
 
 def test_the_next_keeper_goes_on_with_what_was_recorded() -> None:
