@@ -200,7 +200,9 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             if options.checkpoint is not None:
                 raise NotSupportedHere("this Executor has a submit of its own: give checkpoint= to the Executor itself")
             return self._override.map(self.submit, fn, iterables, options)
-        return mapped(self._ready(), fn, iterables, options._replace(owner=self, opened=self._opened))
+        return mapped(
+            self._ready(), fn, iterables, options._replace(owner=self, opened=(*options.opened, self._opened))
+        )
 
     def _opened(self, feeder: Feeder) -> None:
         """A map has begun."""

@@ -358,24 +358,24 @@ class Feeder:
         finally:
             self.window.forget_unread()
 
-    def stop(self, *, running: bool = False) -> None:
-        """Cancel the rest; `running`: also what runs."""
+    def stop(self, *, running: bool = False) -> int:
+        """Cancel the rest; `running`: also what runs. Return how many slices were cancelled."""
         if not self._stopped:
             self._done = self._count_done()
         self._stopped = True
         if self.failure is not None:
             unasked.seen(self, self.node.submissions)
         try:
-            if unread := list(self.window.sizes_away()):
-                self.node.cancel_all(unread, running=running)
+            unread = list(self.window.sizes_away())
+            return self.node.cancel_all(unread, running=running) if unread else 0
         finally:
             self._leave()
 
-    def cancel(self, *, running: bool = False) -> None:
-        """Cancel the rest; who reads on is told so."""
+    def cancel(self, *, running: bool = False) -> int:
+        """Cancel the rest; who reads on is told so. Return how many slices were cancelled."""
         if not self.input.is_read:
             self.failure = CancelledError()
-        self.stop(running=running)
+        return self.stop(running=running)
 
     def hurry(self) -> None:
         """Make all calls now: from now on a slice frees its place when it is done, read or not."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .caller import CallKeywords
+    from .feeding import Feeder
 
 _naming = threading.RLock()
 
@@ -76,6 +77,7 @@ class Group(Caller):
         self._face = face
         self._lock = threading.RLock()
         self._members: weakref.WeakKeyDictionary[Any, None] = weakref.WeakKeyDictionary()
+        self._maps: weakref.WeakSet[Feeder] = weakref.WeakSet()
         self._open: dict[Any, bytes | None] = {}  # Futures that are not done, with their functions' digests
         self._counts: Counter[str] = Counter()  # of the others
         self._seconds = 0.0
@@ -102,7 +104,9 @@ class Group(Caller):
     def _map(self, fn: Callable[..., Any], iterables: tuple[Iterable[Any], ...], options: MapOptions) -> Iterator[Any]:
         """The Futures of the group are the slices of the map, once they are under way."""
         priority = self.priority if options.priority is None else options.priority
-        return self._face.map(fn, iterables, options._replace(priority=priority, join=self.add))
+        return self._face.map(
+            fn, iterables, options._replace(priority=priority, join=self.add, opened=(*options.opened, self._maps.add))
+        )
 
     def options(self, **options: Unpack[CallKeywords]) -> CallOptions:
         """Return an object that submits to this group with options; see :class:`fedfutures.futures.CallOptions`."""
@@ -163,14 +167,16 @@ class Group(Caller):
     def cancel(self, *, running: bool = False) -> int:
         """Cancel the Futures that have not started; with ``running=True`` also those that run. Return their number.
 
-        How one that runs is ended: see :meth:`fedfutures.Future.cancel`.
+        A ``map`` of the group ends with them: the rest of its input is not read, and who reads its results gets
+        ``CancelledError`` where they end. How one that runs is ended: see :meth:`fedfutures.Future.cancel`.
         """
+        count = sum(feeder.cancel(running=running) for feeder in list(self._maps))
         homes: dict[Any, list[Any]] = {}
         with self._lock:
             for future in self._open:
                 if not future.done():
                     homes.setdefault(home_of(future), []).append(future)
-        return sum(
+        return count + sum(
             sum(future.cancel() for future in futures) if home is None else home.cancel_all(futures, running=running)
             for home, futures in homes.items()
         )

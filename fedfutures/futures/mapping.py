@@ -47,7 +47,7 @@ class MapOptions(NamedTuple):
     capture: bool | None = None
     join: Callable[[Future], object] | None = None  # told of each slice, for a group
     owner: Any = None  # lives as long as somebody can read
-    opened: Callable[[Feeder], object] | None = None  # told of the Feeder
+    opened: tuple[Callable[[Feeder], object], ...] = ()  # told of the Feeder
 
     def terms(self) -> CallTerms | None:
         """Return on what terms the items run; None: on none."""
@@ -121,8 +121,8 @@ def _begun(
         feeder.begin_reading()
         feeder.stop()
         raise failure
-    if options.opened is not None:
-        options.opened(feeder)
+    for hear in options.opened:
+        hear(feeder)
     return feeder, deadline
 
 

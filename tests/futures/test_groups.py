@@ -209,6 +209,32 @@ def test_a_map_of_a_group(executor: Executor) -> None:
 
 
 @pytest.mark.host
+@pytest.mark.parametrize("kind", [list, iter], ids=["any thread reads it", "the reader reads it"])
+def test_a_map_that_is_cancelled_makes_no_more_calls(executor: Executor, kind: Any) -> None:
+    """Also where nobody reads its results: they would take minutes."""
+    group = executor.group(f"ends here, {kind.__name__}")
+    results = group.map(ordered.nap_for, kind(range(200_000)), chunksize=1)
+    group.cancel()
+    assert group.wait(LIMIT).not_done == set()
+    counts = group.statistics()
+    assert executor.submit(pow, 2, 3).result(LIMIT) == 8
+    assert group.statistics() == counts
+    with pytest.raises(concurrent.futures.CancelledError):
+        list(results)
+
+
+@pytest.mark.host
+def test_a_block_that_fails_ends_its_maps(executor: Executor) -> None:
+    with pytest.raises(KeyError), executor.group("fails") as group:  # noqa: PT012
+        results = group.map(ordered.nap_for, range(200_000), chunksize=1)
+        raise KeyError
+    counts = group.statistics()
+    assert counts.pending == counts.running == 0
+    with pytest.raises(concurrent.futures.CancelledError):
+        list(results)
+
+
+@pytest.mark.host
 def test_a_block_with_workers(executor: Executor) -> None:
     with executor.group("block") as group:
         handles = [group.submit(ordered.nap, 0.005) for _ in range(20)]

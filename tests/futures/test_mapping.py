@@ -80,6 +80,6 @@ def test_options_that_make_no_sense(options: dict[str, Any], error: type[Excepti
 def test_groups_and_executors_are_told() -> None:
     joined: list[Any] = []
     opened: list[Any] = []
-    results = mapped(Serial(), abs, ([1, 2],), MapOptions(chunksize=1, join=joined.append, opened=opened.append))
+    results = mapped(Serial(), abs, ([1, 2],), MapOptions(chunksize=1, join=joined.append, opened=(opened.append,)))
     assert list(results) == [1, 2]
     assert (len(joined), len(opened), opened[0].name) == (2, 1, "abs")
