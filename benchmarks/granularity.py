@@ -102,7 +102,7 @@ def ray(workers: int) -> Iterator[Face]:
     """Ray's remote functions; a map is one for each item, for Ray has no other."""
     import ray
 
-    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
     remote: dict[Any, Any] = {}
 
     def submit(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import tables
+from benchmarks.workloads import identity
 from fedfutures import Executor, futures
 
 ROOT_CHILDREN, CHILDREN, PROBABILITY, SEED = 2000, 8, 0.124875, 42
@@ -116,9 +117,9 @@ def ray(workers: int) -> Iterator[Run]:
     """By Ray on this host."""
     import ray
 
-    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
     try:
-        ray.get([ray.remote(abs).remote(number) for number in range(20 * workers)])
+        ray.get([ray.remote(identity).remote(number) for number in range(20 * workers)])
         yield lambda: ray.get(ray.remote(search).remote(first_nodes(), by_ray))  # type: ignore[no-any-return]
     finally:
         ray.shutdown()
