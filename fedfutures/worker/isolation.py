@@ -24,7 +24,7 @@ from .harmless import is_harmless, only_computes
 from .interrupts import is_of_futures
 from .plain import ATOMS, look_plain
 from .process_state import ProcessState
-from .slices import Columns, Fail, Failures, OpenSlice, Outcomes, add_failure, in_one_loop, is_used_up
+from .slices import Columns, Fail, Failures, OpenSlice, Outcomes, add_failure, are_over, in_one_loop, is_used_up
 
 is_of_futures(__name__)
 
@@ -152,13 +152,14 @@ class Isolation:
             while len(values) < count:
                 try:
                     values.extend(calls)
-                    if len(values) == count or is_used_up(items):
+                    is_over = len(values) == count or are_over(items, len(values), open_slice)
+                    if is_over or (is_used_up(items) and not column):
                         break
                     raise StopIteration  # the function did: map() took it for its own end
                 except BaseException as error:
                     if _is_of_the_look(error, context):
                         break
-                    is_over = len(values) == count or (is_used_up(items) and open_slice.is_over(len(values)))
+                    is_over = len(values) == count or are_over(items, len(values), open_slice)
                     add_failure(error, values, failures, fail, is_over=is_over)
         finally:
             state.swap_column(before)

@@ -48,18 +48,20 @@ class OpenSlice:
     slice and finds nothing left knows why.
     """
 
-    __slots__ = ("_items", "_kept", "count", "is_cut", "place")
+    __slots__ = ("_came_late", "_items", "_kept", "count", "is_cut", "place")
 
     def __init__(self, place: tuple[int, int], count: int) -> None:
         self.place, self.count = place, count
         self.is_cut = False
         self._kept: int | None = None  # how many items the cut has left to the slice
+        self._came_late = False  # whether it was cut before what was to run had begun
         self._items: Iterator[Any] = iter(())
 
     def begin(self, items: list[Any]) -> Iterator[Any]:
         """Return the iterator that these items are to be taken from: none, if the slice has been cut before."""
         self._items = given = iter(items)
-        return iter([]) if self.is_cut else given
+        self._came_late = self.is_cut
+        return iter([]) if self._came_late else given
 
     def cut(self) -> int:
         """Take what has not been started; return how many items are left to the slice. For any thread, once."""
@@ -69,7 +71,7 @@ class OpenSlice:
 
     def is_over(self, done: int) -> bool:
         """Whether none of the items runs: all have been taken, maybe by the cut, and so many are done."""
-        if not self.is_cut:
+        if self._came_late or not self.is_cut:
             return True
         until = time.monotonic() + COUNTED_SECONDS
         while self._kept is None and time.monotonic() < until:
@@ -80,6 +82,11 @@ class OpenSlice:
 def is_used_up(items: Iterator[Any]) -> bool:
     """Whether a list's iterator has come to its end, and not only to an item that was not followed by another call."""
     return len(items.__reduce__()) < 3
+
+
+def are_over(items: Iterator[Any], done: int, open_slice: OpenSlice | None) -> bool:
+    """Whether none of the items runs: all have been taken, maybe by a cut, and so many are done."""
+    return is_used_up(items) and (open_slice is None or open_slice.is_over(done))
 
 
 def in_one_loop(
@@ -97,12 +104,11 @@ def in_one_loop(
     while True:
         try:
             values.extend(calls)
-            if is_used_up(items):
+            if are_over(items, len(values), open_slice):
                 break
             raise StopIteration  # the function did: map() took it for its own end
         except BaseException as error:
-            is_over = is_used_up(items) and (open_slice is None or open_slice.is_over(len(values)))
-            add_failure(error, values, failures, fail, is_over=is_over)
+            add_failure(error, values, failures, fail, is_over=are_over(items, len(values), open_slice))
     return values, failures
 
 

@@ -463,18 +463,19 @@ def test_an_interrupt_behind_the_last_item_is_that_of_the_last(monkeypatch: pyte
     assert found == ([None, 2, None], [(0, (ValueError, 0)), (2, (KeyboardInterrupt, 2))])
 
 
+@pytest.mark.parametrize("kind", [ValueError, StopIteration])
 @pytest.mark.parametrize("raises_at", range(5))
 def test_an_item_that_raises_while_its_slice_is_cut_fails_at_its_own_place(
-    isolation: Isolation, raises_at: int
+    isolation: Isolation, raises_at: int, kind: type[Exception]
 ) -> None:
     open_slice = OpenSlice((7, 1), 5)
 
     def call(number: int) -> tuple[int, str]:
         if number == raises_at:
             open_slice.cut()
-            raise ValueError(number)
+            raise kind(number)
         return number, VARIABLE.get()
 
     found = isolation.fresh().run(isolation.run_items, call, ([0, 1, 2, 3, 4],), same, open_slice)
     assert found[0] == [*((number, "none") for number in range(raises_at)), None]
-    assert [(place, repr(error)) for place, error in found[1]] == [(raises_at, f"ValueError({raises_at})")]
+    assert [(place, type(error)) for place, error in found[1]] == [(raises_at, kind)]

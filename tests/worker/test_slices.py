@@ -47,20 +47,23 @@ def test_what_is_cut_off_is_not_run_and_not_taken_twice() -> None:
     assert list(OpenSlice((7, 1), 4).begin([1, 2])) == [1, 2]
 
 
+@pytest.mark.parametrize("kind", [ValueError, StopIteration])
 @pytest.mark.parametrize("raises_at", range(5))
-def test_the_item_that_raises_while_the_others_are_cut_off_is_the_one_that_failed(raises_at: int) -> None:
-    """The iterator has come to its end then, though that item has not."""
+def test_the_item_that_raises_while_the_others_are_cut_off_is_the_one_that_failed(
+    raises_at: int, kind: type[Exception]
+) -> None:
+    """The iterator has come to its end then, though that item has not. It is not run again."""
     open_slice = OpenSlice((7, 1), 5)
 
     def call(number: int) -> int:
         if number == raises_at:
             open_slice.cut()
-            raise ValueError(number)
+            raise kind(number)
         return number
 
-    values, failures = in_one_loop(call, ([0, 1, 2, 3, 4],), lambda error, place: str(error), open_slice)
+    values, failures = in_one_loop(call, ([0, 1, 2, 3, 4],), lambda error, place: type(error), open_slice)
     assert values == [*range(raises_at), None]
-    assert failures == [(raises_at, str(raises_at))]
+    assert failures == [(raises_at, kind)]
 
 
 def test_an_interrupt_that_comes_when_a_cut_slice_is_over_is_the_last_item_s() -> None:
