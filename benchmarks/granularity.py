@@ -221,18 +221,20 @@ def plot(curves: dict[tuple[str, str], list[Curve]]) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "fedfutures"  # the same picture has the same bytes
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(WAYS), figsize=(10, 4), sharey=True)
+    figure, axes = pyplot.subplots(1, len(WAYS), figsize=(12, 4), sharey=True, layout="constrained")
+    lines = {}
     for axis, way in zip(axes, WAYS):
         for (name, one_way), samples in curves.items():
             if one_way == way and samples:
                 middle = sorted(samples, key=metg_of)[len(samples) // 2]
                 width = 2.5 if name == "fedfutures" else 1.2
-                axis.plot([x * 1e6 for x, _ in middle], [y for _, y in middle], label=name, linewidth=width)
+                color = f"C{list(CONTESTANTS).index(name)}"
+                points = [x * 1e6 for x, _ in middle], [y for _, y in middle]
+                lines[name] = axis.plot(*points, label=name, linewidth=width, color=color)[0]
         axis.axhline(HALF, color="grey", linewidth=0.8, linestyle=":")
         axis.set(xscale="log", title=way, xlabel="µs that a call computes", ylim=(0, 1.02))
-        axis.legend(loc="lower right")
     axes[0].set_ylabel("part of the processors' time that goes into calls")
-    figure.tight_layout()
+    figure.legend(handles=list(lines.values()), loc="outside right center")
     PLOT.parent.mkdir(exist_ok=True)
     figure.savefig(PLOT, metadata={"Date": None})
 
