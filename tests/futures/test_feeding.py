@@ -120,6 +120,30 @@ def test_one_that_stops_cancels_the_rest() -> None:
     assert (feeds.is_done(), count(), list(feeds.window.unread)) == (True, done, [])
 
 
+@pytest.mark.parametrize("in_order", [True, False])
+def test_what_a_slice_has_not_kept_is_cancelled_with_the_rest_of_the_map(in_order: bool) -> None:
+    """It is cut after the map was cancelled, for it runs then: who reads on must not take others for its items."""
+    node, seen = Node(), list[Future]()
+    feeds = feeder(node, range(100), watch=None if in_order else seen.append)
+    for _ in range(6):
+        node.finish()
+    future, (items,) = node.slices[0]
+    assert len(items) > 1
+    future.set_running_or_notify_cancel()
+    feeds.begin_reading()
+    feeds.cancel()
+    before = list(feeds.window.unread)
+    future.set_result(([-items[0]], [], 0.1))
+    [behind] = [each for each in feeds.window.unread if each not in before]
+    assert behind.cancelled()
+    if in_order:
+        assert feeds.window.unread.index(behind) == feeds.window.unread.index(future) + 1
+    assert (behind in seen) is not in_order
+    assert feeds.outcome(future) == ([-items[0]], [])
+    assert feeds.is_done()
+    assert feeds.counter() is not None
+
+
 def test_nobody_is_left_who_could_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class Gone(Node):
         def __call__(self, columns: tuple[Any, ...]) -> tuple[Future, int]:
