@@ -28,7 +28,7 @@ from ..wire.failures import load_failure
 from ..wire.functions import Wrapper, name_of
 from ..worker import unasked
 from ..worker.call_terms import CallTerms
-from ..worker.future import Future, attend_cuts, put_value, settle_cancelled
+from ..worker.future import Future, attend_cuts, put_value
 from ..worker.future_fields import failure_of, is_finished, value_of
 from ..worker.seeding import SeededItems
 from ..worker.slices import Columns, Slice
@@ -260,21 +260,8 @@ class Feeder:
     def _shorten(self, future: Future, kept: int) -> None:
         """Leave the first `kept` items to a slice, and submit the others as slices behind it."""
         part = self.window.shorten(future, kept)
-        if part is None:
-            return
-        if self._stopped:
-            self._leave_out(future, part.between(kept, None), part.first + kept)
-        else:
+        if part is not None:
             self._go_on(future, sliced(part.between(kept, None), self._slicing), part.first + kept, instead=False)
-
-    def _leave_out(self, future: Future, columns: Columns, first: int) -> None:
-        """Put a cancelled slice behind one that was cut after the rest of the map was cancelled."""
-        left_out: Future = Future(self.node.submissions)
-        with self.node.lock:
-            settle_cancelled(left_out)
-        self.window.add(left_out, columns, 0, first)
-        self.window.end_split(future, [left_out], instead=False)
-        self._follow(left_out)
 
     def _go_on(self, future: Future, parts: Iterable[Columns], first: int, *, instead: bool) -> None:
         """Submit these parts of a slice, the items from number `first` on, to be read instead of it or behind it."""
@@ -373,9 +360,9 @@ class Feeder:
 
     def stop(self, *, running: bool = False) -> int:
         """Cancel the rest; `running`: also what runs. Return how many slices were cancelled."""
-        if not self._stopped:
-            self._done = self._count_done()
+        self._done = self._count_done()
         self._stopped = True
+        self._sender.cancel_further()
         if self.failure is not None:
             unasked.seen(self, self.node.submissions)
         try:

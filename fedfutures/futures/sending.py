@@ -9,7 +9,7 @@ from typing import Any
 
 from ..wire.functions import Wrapper, name_of
 from ..worker.call_terms import CallTerms
-from ..worker.future import Future, resolved
+from ..worker.future import Future, resolved, settle_cancelled
 from ..worker.slices import Columns
 from ..worker.watched import watch
 from .node import AnyNode
@@ -33,9 +33,12 @@ class SliceSender:
         self._submitter.attend(is_steady)
         self.digest: bytes = self._submitter.digest
         self.unsent = 0  # bytes
+        self._cancels = False
 
     def submit(self, columns: Columns, first: int) -> list[Future]:
         """Submit a slice; where an item cannot travel, that one fails, and the others go as smaller slices."""
+        if self._cancels:
+            return [self._cancelled(columns, first)]
         try:
             sent = columns if self._keep is None else columns[:-1]
             future, size = self._submitter((*sent, *self._behind) if self._behind else sent)
@@ -52,6 +55,17 @@ class SliceSender:
         self._window.add(future, columns, size, first)
         self.unsent += size
         return [future]
+
+    def cancel_further(self) -> None:
+        """From now on a slice is not sent, but is cancelled when it is submitted."""
+        self._cancels = True
+
+    def _cancelled(self, columns: Columns, first: int) -> Future:
+        future: Future = Future(self._node.submissions)
+        with self._node.lock:
+            settle_cancelled(future)
+        self._window.add(future, columns, 0, first)
+        return future
 
     def send(self) -> None:
         """Send the slices that were submitted: those of a short map in one message. Callbacks may run in it."""

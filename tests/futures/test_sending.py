@@ -54,6 +54,16 @@ def sender(node: Node, window: Window, joined: list[Future], *behind: Any) -> Sl
     return SliceSender(node, Slice(abs), 3, window, behind, joined.append, lambda: True)
 
 
+def test_once_the_map_is_cancelled_slices_are_too() -> None:
+    node, window, joined = Node(), Window(in_order=True), list[Future]()
+    sends = sender(node, window, joined)
+    sends.cancel_further()
+    [future] = sends.submit((["a", "b"],), 7)
+    assert (future.cancelled(), node.submits.taken, joined, sends.unsent) == (True, [], [], 0)
+    window.add_unread([future])
+    assert window.take(future) == (7, 2)
+
+
 def test_an_item_that_cannot_travel_fails_and_the_others_go() -> None:
     node, window, joined = Node(), Window(in_order=True), list[Future]()
     futures = sender(node, window, joined).submit((["a", "b", "bad", "c", "d"],), 7)
