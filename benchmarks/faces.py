@@ -25,7 +25,8 @@ class Face:
     map: Callable[..., Any]
 
 
-def _executor_face(executor: Any) -> Face:
+def executor_face(executor: Any) -> Face:
+    """The face of what has the methods of an Executor."""
     return Face(executor.submit, methodcaller("result"), executor.map)
 
 
@@ -35,7 +36,7 @@ def fedfutures_executor(workers: int) -> Iterator[Face]:
     import fedfutures
 
     with fedfutures.Executor(max_workers=workers) as executor:
-        yield _executor_face(executor)
+        yield executor_face(executor)
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def launched(workers: int) -> Iterator[Face]:
     """The module-level calls of a launched program, which has its Workers already."""
     from fedfutures import futures
 
-    yield _executor_face(futures)
+    yield executor_face(futures)
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def pool(workers: int) -> Iterator[Face]:
 def process_pool_executor(workers: int) -> Iterator[Face]:
     """`concurrent.futures.ProcessPoolExecutor`, forked."""
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as executor:
-        yield _executor_face(executor)
+        yield executor_face(executor)
 
 
 Opener = Callable[[int], AbstractContextManager[Face]]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
+import functools
 import itertools
 import json
 import math
@@ -26,11 +26,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import faces, tables
-from benchmarks.faces import Face
+from benchmarks import faces, peers, tables
+from benchmarks.faces import Face, executor_face
 from benchmarks.workloads import burn
 
 LONGEST_SECONDS = 0.016384
@@ -58,35 +59,30 @@ Curve = list[tuple[float, float]]
 
 @contextlib.contextmanager
 def loky(workers: int) -> Iterator[Face]:
-    """loky's reusable executor, which joblib uses."""
+    """loky's executor, on which joblib's is built."""
     from loky import ProcessPoolExecutor
 
     with ProcessPoolExecutor(workers) as executor:
-        yield Face(executor.submit, lambda future: future.result(), executor.map)
+        yield executor_face(executor)
 
 
 @contextlib.contextmanager
 def joblib(workers: int) -> Iterator[Face]:
-    """``joblib.Parallel``; it has no submit."""
+    """``joblib.Parallel``; it has no submit: that of this face is a map."""
     from joblib import Parallel, delayed
 
     def mapped(function: Callable[[Any], Any], items: list[Any]) -> list[Any]:
         call = delayed(function)
         return list(parallel(call(item) for item in items))
 
-    def submit(function: Callable[[Any], Any], item: Any) -> Any:
-        return mapped(function, [item])
-
     with Parallel(workers) as parallel:
-        yield Face(submit, lambda results: results[0], mapped)
+        yield Face(mapped, list, mapped)
 
 
 @contextlib.contextmanager
 def dask(workers: int) -> Iterator[Face]:
-    """Dask's distributed scheduler, with one thread for each worker process."""
-    from distributed import Client, LocalCluster
-
-    with LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    """Dask's distributed scheduler; its calls are not taken for pure, or it would make each once."""
+    with peers.dask_client(workers) as client:
 
         def submit(*call: Any) -> Any:
             return client.submit(*call, pure=False)
@@ -94,26 +90,19 @@ def dask(workers: int) -> Iterator[Face]:
         def mapped(function: Callable[[Any], Any], items: list[Any]) -> Any:
             return client.gather(client.map(function, items, pure=False))
 
-        yield Face(submit, lambda future: future.result(), mapped)
+        yield Face(submit, methodcaller("result"), mapped)
 
 
 @contextlib.contextmanager
 def ray(workers: int) -> Iterator[Face]:
     """Ray's remote functions; a map is one for each item, for Ray has no other."""
-    import ray
+    with peers.ray_session(workers) as ray:
+        remote = functools.cache(ray.remote)
 
-    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
-    remote: dict[Any, Any] = {}
+        def submit(function: Callable[..., Any], *arguments: Any) -> Any:
+            return remote(function).remote(*arguments)
 
-    def submit(function: Callable[..., Any], *arguments: Any) -> Any:
-        if function not in remote:
-            remote[function] = ray.remote(function)
-        return remote[function].remote(*arguments)
-
-    try:
         yield Face(submit, ray.get, lambda function, items: ray.get([submit(function, item) for item in items]))
-    finally:
-        ray.shutdown()
 
 
 @contextlib.contextmanager
@@ -123,7 +112,7 @@ def on_hosts(workers: int) -> Iterator[Face]:
 
     options = Hosts(HOSTS, ssh_config=os.environ[CONFIG], allow_root=True, require_all=True)
     with Executor(workers * len(HOSTS), hosts=options) as executor:
-        yield Face(executor.submit, lambda future: future.result(), executor.map)
+        yield executor_face(executor)
 
 
 class Peer(NamedTuple):
@@ -244,7 +233,7 @@ def is_there(name: str) -> bool:
     contestant = CONTESTANTS[name]
     if contestant.open is on_hosts:
         return bool(os.environ.get(CONFIG))
-    return not contestant.package or importlib.util.find_spec(contestant.package) is not None
+    return peers.is_installed(contestant.package)
 
 
 def main() -> None:

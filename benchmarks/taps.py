@@ -21,7 +21,6 @@ import concurrent.futures
 import contextlib
 import datetime
 import importlib
-import importlib.util
 import multiprocessing
 import os
 import signal
@@ -35,6 +34,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+
+from benchmarks import peers
 
 WORKERS = 2
 SECONDS = 30.0
@@ -69,11 +70,7 @@ def process_pool() -> Iterator[Executor]:
 
 @contextlib.contextmanager
 def dask() -> Iterator[Executor]:
-    distributed = importlib.import_module("distributed")
-    with (
-        distributed.LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with peers.dask_client(WORKERS) as client:
         yield client.get_executor(pure=False)
 
 
@@ -293,7 +290,7 @@ def main() -> None:
         )
         print(SAYS + said, flush=True)
         return
-    names = [name for name in CONTESTANTS if name != "Dask" or importlib.util.find_spec("distributed") is not None]
+    names = [name for name in CONTESTANTS if name != "Dask" or peers.is_installed("distributed")]
     speeds = [[name, *(apart(contestant, name) for contestant in names)] for name in APPLICATIONS]
     faulty = [
         [fault.__name__.replace("_", " "), *(apart(contestant, fault.__name__) for contestant in names)]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
 import math
 import os
 import statistics
@@ -22,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import tables
+from benchmarks import peers, tables
 from benchmarks.workloads import identity
 from fedfutures import Executor, futures
 
@@ -115,22 +114,15 @@ def fedfutures(workers: int) -> Iterator[Run]:
 @contextmanager
 def ray(workers: int) -> Iterator[Run]:
     """By Ray on this host."""
-    import ray
-
-    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
-    try:
+    with peers.ray_session(workers) as ray:
         ray.get([ray.remote(identity).remote(number) for number in range(20 * workers)])
         yield lambda: ray.get(ray.remote(search).remote(first_nodes(), by_ray))  # type: ignore[no-any-return]
-    finally:
-        ray.shutdown()
 
 
 @contextmanager
 def dask(workers: int) -> Iterator[Run]:
     """By Dask on this host."""
-    from distributed import Client, LocalCluster
-
-    with LocalCluster(workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    with peers.dask_client(workers) as client:
         client.gather(client.map(abs, range(20 * workers)))
         yield lambda: client.submit(search, first_nodes(), by_dask, pure=False).result()  # type: ignore[no-any-return]
 
@@ -147,10 +139,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3, metavar="N")
     parser.add_argument("--write", action="store_true", help=f"record the table in {RESULTS.name}")
     chosen = parser.parse_args()
-    there = {
-        name: opened for name, (opened, package) in CONTESTANTS.items()
-        if not package or importlib.util.find_spec(package)
-    }  # fmt: skip
+    there = {name: opened for name, (opened, package) in CONTESTANTS.items() if peers.is_installed(package)}
     seconds: dict[str, list[float]] = {name: [] for name in there}
     for _ in range(chosen.repetitions):
         for name, opened in there.items():
