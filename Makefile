@@ -2,13 +2,14 @@
 #
 #   make demo    a picture of the Mandelbrot set, a Worker for each processor; DEMO=--serial compares with a serial run
 #   make test    lint, then every test; what CI runs first, in parts
-#   make suite   every test that could depend on the version of Python, without lint (.ci/run: on other Pythons)
+#   make suite   every test that could depend on the version of Python, without lint (.ci/run: on other Pythons); with
+#                SHARE=1/3, of those that start processes the first of each three
 #   make ecosystem  programs with libraries that people use, against their serial results; ecosystem-small without the
 #                large ones (.ci/run)
 #   make pure    the tests that start no processes; make hosts: the others
 #   make batch   jobs of a real Slurm and a real Grid Engine on hosts in namespaces (root only)
 #   make gate    the pure tests with many examples, and what the simulator demands of the Federation: figures of
-#                200 Brokers, 10,000 schedules of faults
+#                200 Brokers, 10,000 schedules of faults (.ci/run: SCHEDULES=3000)
 #   make soak    ten minutes of all kinds of faults on four hosts in namespaces, and a verdict (root only); SOAK_MINUTES,
 #                SOAK_SEED
 #   make lint    style, types, layers
@@ -51,8 +52,8 @@ test: lint system-packages $(VENV)/compiled
 	@echo "Left out: jobs of real batch systems, which take root and Debian's packages: make batch"
 
 suite: $(VENV)/suite.stamp system-packages $(VENV)/compiled
-	$(BIN)/python -m pytest -m "not once" --ignore $(ALONE)
-	$(BIN)/python -m pytest -m "not once" $(ALONE)
+	$(BIN)/python -m pytest -m "not once" $(addprefix --share=,$(SHARE)) --ignore $(ALONE)
+	$(BIN)/python -m pytest -m "not once" $(addprefix --share=,$(SHARE)) $(ALONE)
 
 # An environment of its own: these libraries have many requirements, and none of them is one of ours.
 ecosystem: $(ECOSYSTEM_VENV)/requirements-large.stamp $(ECOSYSTEM_VENV)/compiled
@@ -76,11 +77,11 @@ far: $(VENV)/test.stamp system-packages $(VENV)/compiled
 	$(BIN)/python -m pytest -m host $(FAR)
 
 batch: $(VENV)/test.stamp system-packages $(VENV)/compiled
-	$(BIN)/python -m pytest -m batch
+	$(BIN)/python -m pytest -m batch tests/batch
 
 gate: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "hypothesis and not host" --hypothesis-profile=deep
-	$(BIN)/python -m fedfutures.simulation --gate
+	$(BIN)/python -m fedfutures.simulation --gate $(addprefix --schedules=,$(SCHEDULES))
 
 soak: $(VENV)/test.stamp system-packages
 	$(BIN)/python -m tests.soak

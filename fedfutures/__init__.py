@@ -68,7 +68,8 @@ def _part(name: str) -> object:
     """
     if name in _PLACES:
         module, attribute = _PLACES[name]
-        found: object = importlib.import_module(module)
+        with starting.LoadingModules():
+            found: object = importlib.import_module(module)
         return getattr(found, attribute) if attribute else found
     if name in ("IS_ORIGIN", "IS_RUNNING", "SIZE"):
         from .worker import current

@@ -13,7 +13,10 @@ if not getattr(sys.flags, "safe_path", sys.flags.isolated):
     except ModuleNotFoundError:  # not installed: it is there, and only there
         sys.path.append(working_directory)
 
-from fedfutures_launcher.cli.launch import main
+from fedfutures.host.starting import LoadingModules
+
+with LoadingModules():
+    from fedfutures_launcher.cli.launch import main
 
 if __name__ == "__main__":
     main()

@@ -15,6 +15,7 @@ from .host import server_line, supervisor
 from .host.child import ChildMain
 from .host.reattach import read_settings, tell_end
 from .host.settings import Settings
+from .host.starting import LoadingModules
 from .host.system import (
     FormerState,
     become_subreaper,
@@ -29,7 +30,8 @@ from .wire.framing import FrameReader
 
 def main() -> None:
     """Run a host process."""
-    from .broker_process import shell
+    with LoadingModules():
+        from .broker_process import shell
 
     former = disable_core_dumps()
     settings, reader, early = read_settings()
@@ -68,11 +70,12 @@ def _watch(place: str) -> server_line.WatchesDoor | None:
 
 def load_worker() -> tuple[ChildMain, TemplateMain]:
     """Import what Workers and templates run, and what programs import: once here, not by each of them."""
-    import multiprocessing.spawn  # noqa: F401
+    with LoadingModules():
+        import multiprocessing.spawn  # noqa: F401
 
-    from . import shared  # noqa: F401
-    from .futures import executor  # noqa: F401
-    from .worker import process, template
+        from . import shared  # noqa: F401
+        from .futures import executor  # noqa: F401
+        from .worker import process, template
 
     return process.main, template.main
 

@@ -2,6 +2,7 @@
 
 import gc
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ __all__ = ["grid_engine", "grid_engine_cluster", "one_network", "rootless", "slu
 # No deadline for one example: tests run on busy machines, and bounds of time have tests of their own. Few examples:
 # the pure tests are to take less than half a minute. `make gate` tries more (--hypothesis-profile=deep).
 settings.register_profile("fedfutures", deadline=None, print_blob=True, max_examples=EXAMPLES // 3)
-settings.register_profile("deep", settings.get_profile("fedfutures"), max_examples=2 * EXAMPLES)
+settings.register_profile("deep", settings.get_profile("fedfutures"), max_examples=EXAMPLES)
 settings.load_profile("fedfutures")
 
 # Programs are interrupted and hung up by tests, also where pytest was started by nohup, cron or a shell's "&", which
@@ -56,8 +57,14 @@ ALWAYS = {"hosts/test_battery.py": "loopback-paramiko", "federation_live/test_co
 """But one battery runs on each: on loopback addresses, with the built-in client. And code that travels does depend."""
 
 
+_WRITES_NO_BYTECODE = sys.dont_write_bytecode
+sys.dont_write_bytecode = False
+"""Until all tests are collected: pytest rewrites their modules, which takes a quarter of a minute, and keeps them."""
+
+
 def pytest_collection_finish() -> None:
     """Have the collector pass over what was made so far: with three thousand tests it takes half a second each time."""
+    sys.dont_write_bytecode = _WRITES_NO_BYTECODE
     gc.collect()
     gc.freeze()
 
@@ -70,11 +77,23 @@ def _made_so_far() -> Iterator[None]:
     gc.freeze()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what CI runs once."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the option with which other Pythons share the tests that start processes."""
+    parser.addoption("--share", metavar="N/M", help="of the tests with processes: the Nth of each M")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what CI runs once, and leave out what is no share of this Python."""
     for item in items:
         place = item.path.relative_to(TESTS).as_posix()
         if place in ALWAYS and ALWAYS[place] in item.name:
             continue
         if place.startswith(ONCE):
             item.add_marker(pytest.mark.once)
+    if share := config.getoption("--share"):
+        number, of = map(int, share.split("/"))
+        shared = [item for item in items if item.get_closest_marker("host") and not item.get_closest_marker("once")]
+        left_out = {*shared} - {*shared[number - 1 :: of]}
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

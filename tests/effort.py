@@ -1,4 +1,4 @@
-"""How much tests try: a third of what shows most in `make pure`, all of it and more in `make gate`."""
+"""How much tests try: a third of what shows most in `make pure`, all of it in `make gate`."""
 
 from hypothesis import settings
 

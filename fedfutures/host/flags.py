@@ -16,11 +16,12 @@ _OF_THIS_MACHINE = {"no_site": "S", "ignore_environment": "E", "no_user_site": "
 _STAY = frozenset({"importtime", "presite", "showrefcount", "dev"})
 
 _START = (
-    "import sys; sys.path[:] = [place for place in sys.path if place] + sys.argv[1:]; "
+    "import gc, sys; gc.disable(); sys.path[:] = [place for place in sys.path if place] + sys.argv[1:]; "
     "sys.warnoptions and __import__('warnings').filters.insert(0, ('ignore', None, Exception, None, 0)); "
-    "from {} import main; main()"
+    "from {} import main; gc.enable(); main()"
 )
-"""Starts a process of ours: without modules of the working directory, and with warnings for Workers only."""
+"""Starts a process of ours: without modules of the working directory, and with warnings for Workers only. The garbage
+collector rests while modules are loaded (:class:`.starting.LoadingModules`)."""
 _STARTED = re.compile(re.escape(_START).replace(r"\{\}", r"([\w.]+)"))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """Where Python finds this package, and the launcher, if they are not installed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 import os
 import sys
@@ -17,6 +18,7 @@ from fedfutures.host.batch import scheduler_of
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import settings_here
 from fedfutures.host.settings import Settings
+from fedfutures.host.starting import LoadingModules
 from fedfutures.host.system import processors
 from fedfutures.host.walltime import hold_program_to, walltime_here
 from fedfutures.program import stand_ins
@@ -217,9 +219,10 @@ def run(
         output = _output_files(options)
         handle = start_hosts()
         # Load the rest only now, while the host process loads its modules.
-        from fedfutures.futures import patience
-        from fedfutures.futures.federation import Federation
-        from fedfutures.worker import current
+        with LoadingModules():
+            from fedfutures.futures import patience
+            from fedfutures.futures.federation import Federation
+            from fedfutures.worker import current
 
         patience.be_quiet(options.quiet)
         programs.enter(program)
@@ -246,6 +249,7 @@ def run(
         from .draining import drain_on_signals
 
         drain_on_signals(federation, options.drain)
+    gc.freeze()  # what there is stays: the program's collections, and the last one, need not look at it
     run_to_end(
         federation, lambda: programs.run(program, options.arguments),
         lambda: walltimes.how_to_go_on(options.line, options.checkpoint, options.place),
