@@ -9,7 +9,7 @@
 #   make pure    the tests that start no processes; make hosts: the others
 #   make batch   jobs of a real Slurm and a real Grid Engine on hosts in namespaces (root only)
 #   make gate    the pure tests with many examples, and what the simulator demands of the Federation: figures of
-#                200 Brokers, 10,000 schedules of faults (.ci/run: SCHEDULES=3000)
+#                200 Brokers, 10,000 schedules of faults or as many as WITHIN seconds allow (.ci/run)
 #   make soak    ten minutes of all kinds of faults on four hosts in namespaces, and a verdict (root only); SOAK_MINUTES,
 #                SOAK_SEED
 #   make lint    style, types, layers
@@ -81,7 +81,7 @@ batch: $(VENV)/test.stamp system-packages $(VENV)/compiled
 
 gate: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "hypothesis and not host" --hypothesis-profile=deep
-	$(BIN)/python -m fedfutures.simulation --gate $(addprefix --schedules=,$(SCHEDULES))
+	$(BIN)/python -m fedfutures.simulation --gate $(addprefix --within=,$(WITHIN))
 
 soak: $(VENV)/test.stamp system-packages
 	$(BIN)/python -m tests.soak

@@ -61,10 +61,11 @@ def is_read_only(array: Any) -> bool:
 
 def test_workers_are_kept_and_their_number_follows() -> None:
     with joblib.parallel_config(backend="fedfutures", n_jobs=2):
-        first, second = (set(Parallel()(delayed(pid)(number) for number in range(20))) for _ in range(2))
-        assert first == second
-        assert len(first) == 2
-        assert os.getpid() not in first
+        pids: set[int] = set()
+        for _ in range(5):  # one Worker may have run all of them, where the other one was late
+            pids.update(Parallel()(delayed(pid)(number) for number in range(20)))
+        assert len(pids) == 2
+        assert os.getpid() not in pids
     three = Parallel(backend="fedfutures", n_jobs=3)
     assert eventually(lambda: len(set(three(delayed(pid)(number) for number in range(60)))) == 3, 20.0)
 

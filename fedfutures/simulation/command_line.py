@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     figure.add_argument("--trace", type=Path, metavar="FILE", help="write a timeline for https://ui.perfetto.dev")
     faults = found.add_argument_group("schedules of faults")
     faults.add_argument("--schedules", type=int, default=0, metavar="N", help="run schedules SEED to SEED + N - 1")
+    faults.add_argument("--within", type=float, default=float("inf"), metavar="S", help="those that this time allows")
     faults.add_argument("--processes", type=int, default=1, metavar="N", help="how many at a time")
     both = found.add_argument_group("either")
     both.add_argument("--transcript", type=Path, metavar="FILE", help="write what happened, - to print it")
@@ -204,6 +205,9 @@ def run_schedules(options: argparse.Namespace, chosen: list[str]) -> int:
                 print(verdict.broken)
                 print(f"    faults: {verdict.swarm}")
                 print(f"    replay: {COMMAND} --schedules 1 --seed {verdict.seed} --transcript -", flush=True)
+        if time.perf_counter() - began > options.within:
+            print(f"of {options.schedules} schedules, so many were run within {options.within:g} s:")
+            break
     wall = time.perf_counter() - began
     print(
         f"{count} schedules, {failed} broke a law; {futures} Futures, {executions / max(1, futures):.3f} executions "

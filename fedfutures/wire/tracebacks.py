@@ -14,7 +14,7 @@ import sys
 import traceback
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from ..errors import ABOUT
 
@@ -131,7 +131,10 @@ def _trimmed(frames: types.TracebackType | None) -> types.TracebackType | None:
         frames = frames.tb_next
     made: types.TracebackType | None = None
     for frame in reversed(kept):
-        made = types.TracebackType(made, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+        line = cast("int | None", frame.tb_lineno)  # None: an interrupt came at an instruction that belongs to no line
+        made = types.TracebackType(
+            made, frame.tb_frame, frame.tb_lasti, frame.tb_frame.f_code.co_firstlineno if line is None else line
+        )
     return made
 
 

@@ -52,9 +52,12 @@ def test_a_low_priority_is_overtaken(executor: Executor) -> None:
 
 
 @pytest.mark.host
-def test_a_map_has_a_priority(executor: Executor) -> None:
+def test_a_map_has_a_priority(executor: Executor, tmp_path: Path) -> None:
+    held = [executor.submit(ordered.hold, str(tmp_path / "go")) for _ in range(2)]
+    assert eventually(lambda: all(future.running() for future in held), LIMIT)
     low = executor.map(ordered.nap_for, range(400), chunksize=2)
     high = executor.map(ordered.nap_for, range(10), priority=2)
+    (tmp_path / "go").touch()
     done = max(high)
     assert sum(end > done for end in low) > 200
 

@@ -182,11 +182,15 @@ class Cluster:
         return [f"{host}: {pid} {_words(pid)}" for host, pid in found]
 
     def files(self, hosts: Sequence[str] | None = None) -> list[str]:
-        """Return the user's files on hosts, each as host and path, in all places that are a host's own."""
+        """Return the user's files on hosts, each as host and path, in all places that are a host's own.
+
+        But for those of Open MPI's daemons, which a scheduler may kill before they have removed them.
+        """
         found = []
         for host in filter(self.lab.is_up, self.hosts if hosts is None else hosts):
             script = (
-                f"find {' '.join(PLACES)} -xdev -user {USER} ! -path {self.home} ! -path {RUNTIME} 2>/dev/null || :"
+                f"find {' '.join(PLACES)} -xdev -user {USER} ! -path {self.home} ! -path {RUNTIME} "
+                "! -path '*/ompi.*' 2>/dev/null || :"
             )
             found += [f"{host}: {path}" for path in self.lab.run(host, script).split("\n") if path]
         return found

@@ -69,6 +69,14 @@ def test_a_failing_seed_is_printed_with_how_to_replay_it(
     assert "heals" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_schedules_that_a_time_allows(processes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--schedules", "10000", "--processes", processes, "--within", "0"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "of 10000 schedules, so many were run within 0 s:"
+    assert printed[1].startswith("1 schedules, 0 broke a law")
+
+
 def test_the_gate_runs_all_three(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     runs = (
         FigureSettings(brokers=3, workers=2, futures=120, seconds=1.0),

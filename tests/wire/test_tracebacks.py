@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -84,6 +85,21 @@ def test_frames_of_an_exception_in_the_program() -> None:
         names = [frame.filename for frame in traceback.extract_tb(part.__traceback__)]
         assert names
         assert not any("fedfutures/worker" in name for name in names)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="each instruction belongs to a line")
+def test_an_interrupt_at_an_instruction_that_belongs_to_no_line() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    code = interrupted.__code__
+    no_line = bytes([0x80 | 15 << 3])  # of one code unit: Objects/locations.md in CPython
+    table = no_line * (len(code.co_code) // 2)
+    lineless = FunctionType(code.replace(co_linetable=table), {"__name__": "program"})
+    with pytest.raises(KeyboardInterrupt) as found:
+        lineless()
+    remove_our_frames(found.value)
+    assert "in interrupted" in "".join(traceback.format_exception(found.value))
 
 
 @pytest.mark.parametrize("kind", [CallNote, AdviceNote])
