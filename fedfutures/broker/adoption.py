@@ -64,7 +64,9 @@ class Adoption:
         payloads = {number: each.payloads() for number, each in account.intakes.items()} if peer.far else None
         for message in reconciliation(held, account.finished, old, payloads):
             self._outbox.send(peer, message, now)
-        account.finished.clear()
+        # What is said now may not arrive either, and is then said again. Other numbers may be used anew.
+        unsaid = {message.piece for _, message in old.unacknowledged if type(message) is Results}
+        account.finished[:] = [entry for entry in account.finished if entry[0] in unsaid]
 
     def on_holding(self, peer: Peer, holding: Holding, now: float) -> None:
         """A peer says what it holds; what it was not given it is told to drop."""

@@ -129,6 +129,9 @@ def reconciliation(
     payloads
         to another host: number -> payloads by Future, to prove that this end was given them. Those of Futures that are
         done are gone; their results speak for themselves.
+
+    Results of a piece that is not known any more are dropped: the other end could take them for those of another piece,
+    to which it has given that number since.
     """
     named, done = dict(held), dict(finished)
     unsent = [message for _, message in old.unacknowledged if type(message) is Results]
@@ -149,4 +152,4 @@ def reconciliation(
         for number, (entry, ids) in sorted(named.items(), key=lambda item: item[0])
         if ids
     ]
-    return [*holdings, *unsent]
+    return [*holdings, *(results for results in unsent if results.piece in named)]

@@ -289,6 +289,24 @@ def test_it_is_told_what_is_held_for_it_and_results_that_may_be_lost(bench: Benc
     assert [each.ids for each in bench.heard_by("n", Results)] == [[1]]
 
 
+def test_it_is_told_again_if_it_ends_before_it_has_acknowledged_that(bench: Bench) -> None:
+    """Else the results would come alone, and count for what has that number in the session after."""
+    bench.neighbour("n")
+    bench.say("n", BODY)
+    bench.join("w", demand=2)
+    bench.submit("n", [1], piece=6, submitter="x")
+    (batch,) = bench.heard_by("w", Batch)
+    bench.say("w", results(batch.piece, [1]))
+    bench.heard_by("n", Results)
+    for incarnation in (4, 5, 6):
+        bench.neighbour("n", incarnation=incarnation)
+        assert bench.heard_by("n", Holding) == [Holding(6, "x", b"f", 1, 0, [1], [b""])]
+        assert [(each.piece, each.ids) for each in bench.heard_by("n", Results)] == [(6, [1])]
+    bench.say("n", Ack())
+    bench.neighbour("n", incarnation=7)
+    assert bench.heard_by("n", Holding) == bench.heard_by("n", Results) == []
+
+
 def test_results_that_are_acknowledged_are_not_named_again(bench: Bench) -> None:
     bench.neighbour("n")
     bench.say("n", BODY)

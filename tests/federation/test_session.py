@@ -6,10 +6,13 @@ import random
 
 import pytest
 
-from fedfutures.federation.session import Dice, Introduction, welcome_to
-from fedfutures.wire.messages import PROTOCOL, Hello
+from fedfutures.federation.channel import Channel
+from fedfutures.federation.session import Dice, Introduction, reconciliation, welcome_to
+from fedfutures.federation.terms import Terms
+from fedfutures.wire.messages import PROTOCOL, Hello, Holding, Results
 
 PAUSE, LONGEST = 0.1, 1.0
+TERMS = Terms("o", b"f", "o", 0, 1, 0)
 
 
 def introduction(now: float | None = 0.0, dice: Dice | None = None) -> Introduction:
@@ -82,3 +85,12 @@ def test_an_end_that_introduces_itself_anew_takes_no_earlier_answer() -> None:
     end.end()
     end.restart(0.2)
     assert end.hello(0, 9.0) is None, "it has been answered"
+
+
+def test_results_of_a_piece_that_nothing_is_known_of_are_not_said() -> None:
+    old = Channel(5)
+    for piece in (1, 2, 3):
+        old.number(Results(piece, 1, [piece], [b"outcome"]), 0.0)
+    said = reconciliation({1: (TERMS, [7])}, [(2, TERMS)], old)
+    assert [each.ids for each in said if type(each) is Holding] == [[7, 1], [2]]
+    assert [each.piece for each in said if type(each) is Results] == [1, 2]

@@ -341,8 +341,8 @@ def test_only_so_many_finished_pieces_are_remembered(worker: Bench) -> None:
         worker.finish(piece, (piece, b"", VALUE, 0.0))
     worker.say(Stranger())
     said = worker.link(90, 8)
-    assert sum(isinstance(message, Results) for message in said) == RESULTS_REMEMBERED + 2
-    assert [message.piece for message in said if isinstance(message, Holding)] == [*range(3, RESULTS_REMEMBERED + 3)]
+    for kind in (Results, Holding):  # results alone would count for whatever has that number then
+        assert [message.piece for message in said if isinstance(message, kind)] == [*range(3, RESULTS_REMEMBERED + 3)]
 
 
 def test_who_was_leaving_says_so_again(worker: Bench) -> None:

@@ -162,7 +162,7 @@ OF_SESSIONS = (
            "self.dispatch.give_again(self.load.peers[peer.name], lot, now, self.recovery.once.wait)", "pass"),
     Mutant("pieces-count-from-one", "in a new session pieces have numbers that were used before",
            ADOPTION + "say_what_is_held",
-           "account.finished.clear()", "account.finished.clear()\n    account.last_piece = 0"),
+           "account.finished[:] =", "account.last_piece = 0\n    account.finished[:] ="),
     Mutant("doubtful-not-cancelled", "a neighbour that is back is not asked to drop what others do meanwhile",
            RECOVERY + "recall_doubtful", "self._outbox.send(peer, Cancel(number, ids), now)", "pass"),
     Mutant("doubtful-dropped", "results of a neighbour that was silent do not count",
