@@ -90,7 +90,9 @@ def test_a_host_that_comes_gets_settings_and_changes_nothing_for_the_others(join
     assert (own.host, own.workers, own.size) == ("new", 3, size + 3)
     assert run.until(lambda: bool(run.local.of(ResizeHost)))
     assert run.local.of(ResizeHost)[-1].size == size + 3
-    assert any("host new has come, with 3 Workers" in notice.text for notice in run.origin.of(Notice))
+    assert run.until(
+        lambda: any("host new has come, with 3 Workers" in notice.text for notice in run.origin.of(Notice))
+    )
     assert {"facts", "late new"} <= {note.name for note in run.origin.of(KeepNote)}
 
 

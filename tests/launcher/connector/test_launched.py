@@ -54,7 +54,7 @@ def test_a_run_begins_without_the_host_that_is_late_and_takes_it_in(start: Calla
     (plan,), (table,) = run.origin.of(RunPlanned), run.origin.of(HostTable)
     assert plan.hosts == ["here", "quick"]
     assert ("not yet" in table.text, table.problems) == (True, False)
-    assert "host late has not answered yet" in notices(run)
+    assert run.until(lambda: "host late has not answered yet" in notices(run))
     run.meet(run.local)
     host(run, "quick").say(READY)
     answer(run, "late", processors=3)
@@ -62,7 +62,7 @@ def test_a_run_begins_without_the_host_that_is_late_and_takes_it_in(start: Calla
     assert run.origin.of(RunPlanned)[1].hosts == ["here", "quick", "late"]
     assert settings_from(run.origin.of(RunPlanned)[1].settings).size == settings_from(plan.settings).size + 3
     assert run.until(lambda: any(isinstance(frame, BeginHost) for frame in host(run, "late").heard()))
-    assert "host late has come, with 3 Workers" in notices(run)
+    assert run.until(lambda: "host late has come, with 3 Workers" in notices(run))
 
 
 def test_one_that_has_failed_late_is_named_with_its_remedy(start: Callable[..., Run]) -> None:
@@ -84,7 +84,7 @@ def test_the_number_of_workers_that_is_asked_for_holds_whoever_comes(start: Call
     answer(run, "late")
     assert run.until(lambda: len(run.origin.of(RunPlanned)) == 2)
     assert settings_from(run.origin.of(RunPlanned)[1].settings).size == 6
-    assert "host late has come, with 2 Workers" in notices(run)
+    assert run.until(lambda: "host late has come, with 2 Workers" in notices(run))
     assert run.until(lambda: ResizeHost(2, 6) in run.local.heard)
 
 

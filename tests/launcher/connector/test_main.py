@@ -120,7 +120,7 @@ def test_a_host_that_speaks_for_the_broker_of_another_is_hung_up_on(start: Calla
     run.far.last.say(BrokerBound("here", "key"))
     assert run.until(lambda: run.connector.malformed == 1)
     assert run.until(lambda: len(run.far.sessions) == 2), "it is logged in to again"
-    assert any("coming back to it" in notice.text for notice in run.origin.of(Notice))
+    assert run.until(lambda: any("coming back to it" in notice.text for notice in run.origin.of(Notice)))
 
 
 def test_nonsense_of_this_machines_host_process_is_passed_over(start: Callable[..., Run]) -> None:
@@ -129,7 +129,7 @@ def test_nonsense_of_this_machines_host_process_is_passed_over(start: Callable[.
     run.local.say(BrokerBound("vm.broker", "key"), WorkerOutput("here.1", 1, b"a\n"))
     assert run.until(lambda: bool(run.origin.of(WorkerOutput)))
     assert run.connector.malformed == 1
-    assert any("speaks for 'vm.broker'" in notice.text for notice in run.origin.of(Notice))
+    assert run.until(lambda: any("speaks for 'vm.broker'" in notice.text for notice in run.origin.of(Notice)))
 
 
 def test_what_this_machines_host_process_sends_and_is_no_frame_ends_the_run_in_order(start: Callable[..., Run]) -> None:
@@ -161,7 +161,9 @@ def test_a_fault_of_the_connector_costs_one_host_its_connection(
     monkeypatch.setattr(Streams, "route", fails)
     run.far.last.say(CloseStream(1))
     assert run.until(lambda: len(run.far.sessions) == 2), "it is logged in to again"
-    assert any("what it sent raised KeyError('planted')" in notice.text for notice in run.origin.of(Notice))
+    assert run.until(
+        lambda: any("what it sent raised KeyError('planted')" in notice.text for notice in run.origin.of(Notice))
+    )
     run.local.say(WorkerOutput("here.1", 1, b"a\n"))
     assert run.until(lambda: bool(run.origin.of(WorkerOutput)))
 
