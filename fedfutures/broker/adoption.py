@@ -62,11 +62,12 @@ class Adoption:
         account = self._ledger.accounts[peer.name]
         held = {number: (intake.terms, intake.ids()) for number, intake in account.intakes.items()}
         payloads = {number: each.payloads() for number, each in account.intakes.items()} if peer.far else None
-        for message in reconciliation(held, account.finished, old, payloads):
+        said = reconciliation(held, account.finished, old, payloads)
+        for message in said:
             self._outbox.send(peer, message, now)
-        # What is said now may not arrive either, and is then said again. Other numbers may be used anew.
-        unsaid = {message.piece for _, message in old.unacknowledged if type(message) is Results}
-        account.finished[:] = [entry for entry in account.finished if entry[0] in unsaid]
+        # It may not arrive either, and is then said again. The numbers of other pieces may be used anew.
+        again = {message.piece for message in said if type(message) is Results}
+        account.finished[:] = [entry for entry in account.finished if entry[0] in again]
 
     def on_holding(self, peer: Peer, holding: Holding, now: float) -> None:
         """A peer says what it holds; what it was not given it is told to drop."""

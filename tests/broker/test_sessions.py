@@ -289,14 +289,20 @@ def test_it_is_told_what_is_held_for_it_and_results_that_may_be_lost(bench: Benc
     assert [each.ids for each in bench.heard_by("n", Results)] == [[1]]
 
 
-def test_it_is_told_again_if_it_ends_before_it_has_acknowledged_that(bench: Bench) -> None:
-    """Else the results would come alone, and count for what has that number in the session after."""
+def run_one_of_a_neighbour(bench: Bench) -> None:
+    """Have a Worker here run Future 1 of the neighbour `n`, which is all of its piece 6."""
     bench.neighbour("n")
     bench.say("n", BODY)
     bench.join("w", demand=2)
     bench.submit("n", [1], piece=6, submitter="x")
     (batch,) = bench.heard_by("w", Batch)
+    bench.now += 1.0
     bench.say("w", results(batch.piece, [1]))
+
+
+def test_it_is_told_again_if_it_ends_before_it_has_acknowledged_that(bench: Bench) -> None:
+    """Else the results would come alone, and count for what has that number in the session after."""
+    run_one_of_a_neighbour(bench)
     bench.heard_by("n", Results)
     for incarnation in (4, 5, 6):
         bench.neighbour("n", incarnation=incarnation)
@@ -308,13 +314,7 @@ def test_it_is_told_again_if_it_ends_before_it_has_acknowledged_that(bench: Benc
 
 
 def test_results_that_are_acknowledged_are_not_named_again(bench: Bench) -> None:
-    bench.neighbour("n")
-    bench.say("n", BODY)
-    bench.join("w", demand=2)
-    bench.submit("n", [1], piece=6, submitter="x")
-    (batch,) = bench.heard_by("w", Batch)
-    bench.now += 1.0
-    bench.say("w", results(batch.piece, [1]))
+    run_one_of_a_neighbour(bench)
     bench.say("n", Ack())
     bench.heard_by("n", Results)
     bench.neighbour("n", incarnation=4)

@@ -266,7 +266,8 @@ def test_groups_inside_futures(executor: Executor) -> None:
 def test_groups_of_one_name_in_several_futures_have_nothing_in_common(executor: Executor) -> None:
     quiet = [executor.submit(ordered.quiet_group, 0.2) for _ in range(4)]
     raising = [executor.submit(ordered.raising_group, "x") for _ in range(8)]
-    assert {future.result(LIMIT) for future in raising} <= {0, 1}  # 0: another Worker had begun it
+    cancelled = [future.result(LIMIT) for future in raising]
+    assert set(cancelled) in ({1}, {0, 1})  # 0: another Worker had begun it
     assert [future.result(LIMIT) for future in quiet] == [5] * 4
 
 
