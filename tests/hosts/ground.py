@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +92,21 @@ class Ground:
             out, err = process.communicate(timeout=10)
             raise AssertionError(f"still running after {seconds} s\n--- out\n{out}\n--- err\n{err}") from None
         return Ended(process.returncode, out, err)
+
+    @staticmethod
+    def read_until(process: subprocess.Popen[str], *texts: str) -> str:
+        """Return what a launch says on stderr as soon as all of the texts are in it."""
+        assert process.stderr is not None
+        said = ""
+        limit = threading.Timer(LIMIT_SECONDS, process.kill)
+        limit.start()
+        for line in process.stderr:
+            said += line
+            if all(text in said for text in texts):
+                limit.cancel()
+                return said
+        limit.cancel()
+        raise AssertionError(f"it ended before it said all of {texts}: {said}")
 
     def left(self) -> list[str]:
         """Return what of a run is still on the hosts."""

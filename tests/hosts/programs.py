@@ -151,6 +151,27 @@ LONG = """
         print("done", done, flush=True)
 """
 
+UNTIL_TOLD = """
+    import os
+    import sys
+    import time
+    from fedfutures import futures
+
+    def nap(number):
+        time.sleep(0.1)
+        return number
+
+    if __name__ == "__main__":
+        done = []
+        while not os.path.exists(sys.argv[1]):
+            for number in futures.map(nap, range(len(done), len(done) + 24)):
+                done.append(number)
+                if number == 8:
+                    print("under way", flush=True)
+        print("all right" if done == list(range(len(done))) else done, flush=True)
+"""
+"""It goes on until a file of that name is there."""
+
 BYTES_BOTH_WAYS = """
     import os
     import signal

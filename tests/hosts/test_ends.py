@@ -114,29 +114,31 @@ def test_a_python_that_will_not_do(ground, tmp_path):
 
 @pytest.mark.fault("E7")
 def test_a_lost_connection_is_made_again(ground):
-    prog = ground.write("prog.py", programs.LONG)
-    process = ground.start("-n", "4", prog, "80")
+    prog = ground.write("prog.py", programs.UNTIL_TOLD)
+    process = ground.start("-n", "4", prog, f"{ground.directory}/enough")
     heard(process, "under way")
     ground.lab.kill_sessions("good")
+    said = ground.read_until(process, "good: connected again")
+    assert "good: the ssh connection was lost" in said
+    ground.write("enough", "")
     ended = ground.finish(process)
-    assert ended.out == "done 80\n", ended.err
-    assert "good: the ssh connection was lost" in ended.err
-    assert "good: connected again" in ended.err
+    assert ended.out == "all right\n", said + ended.err
     nothing_left(ground)
 
 
 @pytest.mark.fault("C5")
 @one_client
 def test_a_host_process_that_is_killed_is_started_again(ground):
-    prog = ground.write("prog.py", programs.LONG)
-    process = ground.start("-n", "4", prog, "150")
+    prog = ground.write("prog.py", programs.UNTIL_TOLD)
+    process = ground.start("-n", "4", prog, f"{ground.directory}/enough")
     heard(process, "under way")
     for pid in ground.lab.processes("good"):
         with contextlib.suppress(ProcessLookupError):  # the kernel ends Workers with their host process
             os.kill(pid, signal.SIGKILL)
+    said = ground.read_until(process, "good: started again")
+    ground.write("enough", "")
     ended = ground.finish(process)
-    assert ended.out == "done 150\n", ended.err
-    assert "good: started again" in ended.err
+    assert ended.out == "all right\n", said + ended.err
     nothing_left(ground)
 
 

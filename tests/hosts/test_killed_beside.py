@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from lab import Machine, Rootless
 from lab.machines import wait_until
 
 from . import programs
-from .ground import LIMIT_SECONDS, Ground
+from .ground import Ground
 
 pytestmark = pytest.mark.host
 GONE_SECONDS = 2.0
@@ -44,7 +42,7 @@ def test_each_and_both_are_started_again_and_nothing_is_lost(ground, tmp_path):
     process = ground.start("-v", "-n", "3", prog, str(tmp_path), *kinds)
     said = ""
     for kind, texts in kinds.items():
-        news = read_until(process, texts)
+        news = ground.read_until(process, *texts)
         said += news
         assert (connector in news) == ("connector" in kind)
         assert any(text in news for text in back) == ("connector" in kind), "other hosts notice nothing else"
@@ -59,16 +57,3 @@ def test_hosts_hear_of_the_end_though_the_connector_was_killed_just_before(groun
     ended = ground.launch("-n", "3", prog, "", "connector")
     assert (ended.code, ended.out) == (3, ""), ended.err
     wait_until(lambda: not ground.left(), "everything is gone", GONE_SECONDS)
-
-
-def read_until(process, texts):
-    """Read what a run says until all of it has come."""
-    said = ""
-    limit = threading.Timer(LIMIT_SECONDS, process.kill)
-    limit.start()
-    for line in process.stderr:
-        said += line
-        if all(text in said for text in texts):
-            limit.cancel()
-            return said
-    raise AssertionError(f"it ended: {said}")
