@@ -85,7 +85,7 @@ import walltime_functions as functions
 from fedfutures import futures
 
 if __name__ == "__main__":
-    found = [futures.submit(functions.count, ".", number, 0.25) for number in range(8)]
+    found = [futures.submit(functions.count, ".", number, 0.4) for number in range(8)]
     print(sum(future.result() for future in found))
 """
 
@@ -94,10 +94,10 @@ def test_a_run_that_is_started_again_computes_only_what_is_missing(tmp_path: Pat
     """By the command that it says. All would take longer than one run may."""
     write(tmp_path / "prog.py", PROGRAM)
     write(tmp_path / "walltime_functions.py", Path(functions.__file__).read_text())
-    words = ["-n", "1", "--walltime", "2.6", "--walltime-margin", "0.7", "prog.py"]
+    words = ["-n", "1", "--walltime", "3.6", "--walltime-margin", "0.7", "prog.py"]
     ended = launch("--checkpoint", "kept.db", *words, cwd=tmp_path)
     assert ended.code == 75, ended.err
-    said = r"walltime of 2.6 s \(--walltime\) is over in 0.\d+ s.* Done: [1-7] Futures?\. [1-7] Futures? w.* cut off\."
+    said = r"walltime of 3.6 s \(--walltime\) is over in 0.\d+ s.* Done: [1-7] Futures?\. [1-7] Futures? w.* cut off\."
     assert re.search(said, ended.err), ended.err
     assert "nobody asked for them" not in ended.err
     command = shlex.split(ended.err.splitlines()[-1])
