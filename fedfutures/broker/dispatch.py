@@ -66,7 +66,10 @@ class Dispatch:
         """Return how many Futures of a lot a Worker is given, and whether that uses its Demand up."""
         mean = self._durations.of(lot.terms.function)
         waits = 0 if load.idle else max(0, load.account.pending - 1)
-        count, spent = schedule.portion(mean, load.room, backlog, total, waits)
+        seconds = schedule.HORIZON_SECONDS
+        if not self._load.neighbours:  # they would ask for what waits at Workers, which is more then
+            seconds = schedule.horizon(mean, backlog, total, self._queue.count)
+        count, spent = schedule.portion(mean, load.room, backlog, total, waits, seconds)
         if lot.together and count > lot.together:
             count = lot.together
         if count and lot.terms.crashes:

@@ -6,6 +6,13 @@ HORIZON_SECONDS = 0.025
 """A queue should hold about this much work: enough to hide a round trip and to fill messages, for each costs as much as
 half a millisecond of computing on a busy host; what is queued stays movable (unmet demand, overdue Futures)."""
 
+LONG_HORIZON_SECONDS = 0.075
+"""The same while much is left: a message serves three times as many Futures, and a Worker says what has finished while
+enough waits behind it."""
+
+MUCH_SECONDS = 0.5
+"""Much is left where each Worker has so much to do, besides what it holds."""
+
 SMALLEST_PIECE_SECONDS = 0.0005
 """Pieces of very short Futures are not cut smaller than this, whatever the balance: messages cost more."""
 
@@ -59,14 +66,33 @@ def futures_in(seconds: float, mean: float | None) -> int:
     return max(1, min(MOST_IN_A_PIECE, int(seconds / max(mean, 1e-7))))
 
 
-def portion(mean: float | None, room: int, backlog: int, workers: int, waits: int = 0) -> tuple[int, bool]:
+def horizon(mean: float | None, backlog: int, workers: int, queued: int) -> float:
+    """Return how many seconds of work a Worker is to hold; it is more while much is left.
+
+    That is the `backlog`. So much has to be `queued` at the Broker that each of its `workers` can have as much.
+
+    >>> horizon(0.01, 100, 2, 15), horizon(0.01, 100, 2, 14), horizon(0.01, 99, 2, 99)
+    (0.075, 0.025, 0.025)
+    """
+    if mean is None or backlog * mean < workers * MUCH_SECONDS or queued * mean < workers * LONG_HORIZON_SECONDS:
+        return HORIZON_SECONDS
+    return LONG_HORIZON_SECONDS
+
+
+def portion(
+    mean: float | None, room: int, backlog: int, workers: int, waits: int = 0, seconds: float = HORIZON_SECONDS
+) -> tuple[int, bool]:  # fmt: skip
     """Return how many Futures to give a Worker, and whether it was the duration that limited them.
 
     Near the end of the backlog pieces shrink (guided self-scheduling, Polychronopoulos and Kuck 1987), and a Worker
     where as many Futures wait as would be its share gets none: `waits` is how many it holds besides the one it runs.
-    So all Workers finish together, and the last Futures do not wait behind others while the backlog lasts.
+    So all Workers finish together, and the last Futures do not wait behind others while the backlog lasts. `seconds`
+    are of :func:`horizon`: where they are more than a Worker reckons with, it is given more than it has asked for. Not
+    if it has asked for one alone: nothing may wait there.
     """
-    by_duration = futures_in(HORIZON_SECONDS, mean)
+    by_duration = futures_in(seconds, mean)
+    if room > 1 and seconds > HORIZON_SECONDS:
+        room = max(room, by_duration)
     workers = max(1, workers)
     parts = workers if mean is not None and backlog * mean <= workers * SHORT_SECONDS else 2 * workers
     fair = max(-(-backlog // parts), 1 if mean is None else futures_in(SMALLEST_PIECE_SECONDS, mean))
@@ -103,7 +129,7 @@ def overdue_seconds(last: float | None) -> float:
     return max(STUCK_SECONDS, 2 * (last or 0.0))
 
 
-def cushion(mean: float | None, workers: int, seconds: float = 2 * HORIZON_SECONDS) -> int:
+def cushion(mean: float | None, workers: int, seconds: float = 2 * LONG_HORIZON_SECONDS) -> int:
     """How many Futures a Broker keeps queued beyond its Workers' Demand, to hide the way to the submitter."""
     if mean is None:
         return 2 * workers

@@ -27,7 +27,7 @@ from math import inf
 from typing import Any
 
 from ..errors import LocalProtocolError
-from ..federation.schedule import overdue_seconds
+from ..federation.schedule import HORIZON_SECONDS, overdue_seconds
 from ..federation.terms import FREE, terms_of
 from ..wire.facts import packed
 from ..wire.messages import ANY, BEGUN_ONCE, CANCELLED, ONCE_FLAG, VALUE, WITH_OUTPUT, Batch, Results
@@ -96,7 +96,7 @@ class HeldPiece:
 class Workload:
     """The pieces of one Worker; who owns which end is told above."""
 
-    __slots__ = ("_name", "has_alone", "has_priorities", "lacking", "pieces", "queue", "reported")
+    __slots__ = ("_has_much", "_name", "has_alone", "has_priorities", "lacking", "pieces", "queue", "reported")
 
     def __init__(self, name: str = "") -> None:
         self._name = name  # of the Worker
@@ -105,6 +105,7 @@ class Workload:
         self.lacking: set[int] = set()  # pieces whose function had to be asked for
         self.has_priorities = False  # whether one other than 0 was ever seen: until then order needs no thought
         self.has_alone = False  # whether a Future that has a Worker to itself was ever seen
+        self._has_much = False  # whether much more waits here than usual
         self.reported = (0, 0)  # piece and number of the Future last said to be running
 
     # -- for the runner ----------------------------------------------------------------------------------------------
@@ -217,6 +218,18 @@ class Workload:
                 total, count = float(sum(learnt)), len(learnt)
                 found.append(Finished(piece.number, list(ids), list(outcomes), odd, total, count, facts))
         return found
+
+    def reports_now(self, quiet: float, last: float | None) -> bool:
+        """Whether what has finished is to be said between two Futures; `quiet`: seconds since that was done last.
+
+        More than a horizon waits here only while much is left, and nobody waits for the one or the other. Then what
+        finishes within a horizon travels together, until half a horizon waits. What starts once at most never does.
+        """
+        waiting = self._waiting(0.0, False) * (last or 0.0)
+        self._has_much = waiting > HORIZON_SECONDS or (self._has_much and 2 * waiting > HORIZON_SECONDS)
+        if quiet >= HORIZON_SECONDS or not self._has_much:
+            return True
+        return any(piece.finished and piece.terms.is_once for piece in self.pieces.values())
 
     def surplus(self, stuck: float, unmet: int, last: float | None, *, locked_in: bool) -> list[GiveBack]:
         """Return what is to be given back: what came last goes first, of the lowest priority.

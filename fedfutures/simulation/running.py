@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..node.pace import HELPER_AFTER_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, REPORT_SECONDS
-from ..node.workload import HeldPiece, Recalls
+from ..node.workload import HeldPiece, Recalls, Workload
 from .frames import Frame
 from .specs import Spec, read
 from .world import NEVER
@@ -186,16 +186,24 @@ class Inbox:
 class DriveTimes:
     """When a Worker has looked at what came, and when it will; for how long it has run Futures."""
 
-    __slots__ = ("busy", "driven_at", "helper_at", "pump_at")
+    __slots__ = ("busy", "driven_at", "helper_at", "pump_at", "reported_at")
 
     def __init__(self) -> None:
         self.driven_at = self.pump_at = 0.0  # of the main thread: when it did last, and when it is due between Futures
         self.helper_at = NEVER  # when the helper thread will
         self.busy = 0.0  # seconds that Futures have run
+        self.reported_at = 0.0  # when it was last said what has finished
 
     def on_pump(self, now: float) -> None:
         """The main thread looks."""
         self.driven_at, self.pump_at = now, now + PUMP_EVERY_SECONDS
+
+    def reports(self, workload: Workload, last: float | None, now: float, *, at_once: bool) -> bool:
+        """Whether what has finished is said now."""
+        if not (at_once or workload.reports_now(now - self.reported_at, last)):
+            return False
+        self.reported_at = now
+        return True
 
     def on_segment(self, now: float) -> None:
         """A Future begins to run, or does not any more."""

@@ -91,10 +91,11 @@ class SimWorker(SimSubmitter):
     def _service(self, stuck: float) -> None:
         """Take in, send results, give back what others want, offer, say the load; `stuck` in one Future."""
         self._receive()
-        for finished in self.workload.results():
-            self.step(finished)
         machine, workload, locked_in = self.machine, self.workload, self.locked_in
         last, leaving = machine.durations.last, self.inbox.withdrawal.look()
+        is_told = self.times.reports(workload, last, self.clock.now, at_once=bool(stuck or leaving))
+        for finished in workload.results() if is_told else ():
+            self.step(finished)
         for back in workload.surplus(stuck, machine.unmet, last, locked_in=locked_in or leaving):
             self.step(back)
         starts = self._starts()
@@ -106,8 +107,7 @@ class SimWorker(SimSubmitter):
         due = machine.next_deadline()
         if due is not None and due <= self.clock.now * self.rate + self.offset + 1e-9:
             self.step(TICK)
-        report = workload.report(stuck, self.cells()) if stuck else None
-        if report is not None:
+        if stuck and (report := workload.report(stuck, self.cells())) is not None:
             self.step(report)
         busy = not self.resting or bool(self.parents.ready)
         load = workload.load(stuck, len(self.own), busy, last, locked_in=locked_in, starts=starts)

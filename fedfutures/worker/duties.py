@@ -42,6 +42,7 @@ class WorkerDuties:
         self._calls, self._orders = calls, orders
         self._results = journal.after("result", lambda found: _told(found, submissions))(self._workload.results)
         self._takes_more, self._is_stand_in = True, is_stand_in(driver.name)
+        self._reported_at = 0.0  # when it was last said what has finished
 
     def take_more(self, takes_more: bool) -> None:
         """From now on Futures are asked for, or are not."""
@@ -50,12 +51,14 @@ class WorkerDuties:
     def send_due(self) -> None:
         """Send outcomes, unstarted Futures that others want, own Futures, and Demand. The lock is held."""
         self._orders.look()
-        self.send_results()
         driver, machine, workload, own = self._driver, self._machine, self._workload, self._own
+        now = time.monotonic()
         # 0.0 when the main thread asks, which is between two Futures.
-        stuck = 0.0 if threading.get_ident() == self._runners.thread else time.monotonic() - driver.times[DRIVEN]
+        stuck = 0.0 if threading.get_ident() == self._runners.thread else now - driver.times[DRIVEN]
         last, locked_in = machine.durations.last, self._locks.locked_in > 0
         leaving = self._calls.leaving
+        if stuck or leaving or workload.reports_now(now - self._reported_at, last):
+            self.send_results()
         if workload.queue:
             for back in workload.surplus(stuck, machine.unmet, last, locked_in=locked_in or leaving):
                 driver.step(back)
@@ -92,6 +95,7 @@ class WorkerDuties:
 
     def send_results(self) -> None:
         """Send what has finished; what those Futures have printed goes out before. The lock is held."""
+        self._reported_at = time.monotonic()
         found = self._results()
         if found:
             with contextlib.suppress(Exception):

@@ -50,6 +50,33 @@ def test_a_neighbour_gets_its_share_of_a_short_backlog(bench: Bench) -> None:
     assert 0 < given < 20
 
 
+def test_a_worker_is_given_more_at_once_while_much_is_left(bench: Bench) -> None:
+    """Each message serves so many more Futures; near the end pieces are as small as ever."""
+    bench.broker.durations.learn(b"f", 0.01, 1)
+    bench.join("w", demand=2)
+    bench.submit(ids=range(100))
+    assert bench.given_to("w") == [list(range(7))]
+    bench.say("w", Demand(1, 0, 1))
+    assert bench.given_to("w") == [[7]]
+
+
+def test_a_worker_is_given_no_more_where_there_are_neighbours(bench: Bench) -> None:
+    bench.broker.durations.learn(b"f", 0.01, 1)
+    bench.neighbour("n")
+    bench.join("w", demand=2)
+    bench.submit(ids=range(100))
+    assert bench.given_to("w") == [[0, 1]]
+
+
+def test_a_worker_is_given_no_more_where_others_could_not_have_as_much(bench: Bench) -> None:
+    bench.broker.durations.learn(b"f", 0.01, 1)
+    for name in ("u", "v", "w"):
+        bench.join(name)
+    bench.say("w", Demand(2, 0, 1))
+    bench.submit(ids=range(22), backlog=1000)
+    assert bench.given_to("w") == [[0, 1]]
+
+
 def test_a_neighbour_gets_no_more_than_its_demand(bench: Bench) -> None:
     bench.broker.durations.learn(b"f", 1e-4, 1)
     bench.neighbour("n", Demand(3, 3, 50))

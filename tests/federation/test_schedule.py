@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, strategies as st
 
 from fedfutures.federation import schedule
@@ -72,6 +73,31 @@ def test_a_portion(mean: float | None, room: int, backlog: int, workers: int) ->
         assert count < room
     if mean is None:
         assert count == 1
+
+
+LONG = schedule.LONG_HORIZON_SECONDS
+
+
+def test_while_much_is_left_who_asks_for_some_has_more() -> None:
+    assert portion(0.01, 2, 1000, 2, seconds=LONG) == (7, False)
+    assert portion(0.01, 9, 1000, 2, seconds=LONG) == (7, True)
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_who_asks_for_one_alone_has_no_more(room: int) -> None:
+    assert portion(0.01, room, 1000, 2, seconds=LONG)[0] == room
+
+
+@given(MEANS, COUNTS, st.integers(1, 100), COUNTS)
+def test_a_horizon_is_long_only_where_each_worker_can_have_as_much(
+    mean: float | None, backlog: int, workers: int, queued: int
+) -> None:
+    if schedule.horizon(mean, backlog, workers, queued) == LONG:
+        assert mean is not None
+        assert queued * mean >= workers * LONG
+        assert backlog * mean >= workers * schedule.MUCH_SECONDS
+    else:
+        assert mean is None or queued * mean < workers * LONG or backlog * mean < workers * schedule.MUCH_SECONDS
 
 
 def test_pieces_shrink_near_the_end() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fedfutures.errors import LocalProtocolError
-from fedfutures.federation.schedule import STUCK_SECONDS
+from fedfutures.federation.schedule import HORIZON_SECONDS, STUCK_SECONDS
 from fedfutures.node.pace import CUT_SECONDS, RECALL_SECONDS, REPORT_SECONDS
 from fedfutures.node.workload import HeldPiece, Recalls, Workload, refusal_of
 from fedfutures.wire.facts import packed
@@ -163,6 +163,42 @@ def test_results_are_of_one_piece_each_and_taken_once() -> None:
     assert (first.seconds, first.count) == (0.75, 2)
     assert (second.piece, second.ids, second.seconds, second.count) == (3, [1], 0.0, 0)
     assert workload.results() == []
+
+
+@pytest.mark.parametrize(
+    ("waiting", "quiet", "last", "now"),
+    [
+        (6, 0.010, 0.005, True),  # 25 ms of work wait behind the one that is about to run, which is as usual
+        (7, 0.010, 0.005, False),
+        (7, HORIZON_SECONDS, 0.005, True),
+        (7, 0.010, None, True),
+        (0, 0.010, 0.005, True),
+    ],
+)
+def test_results_travel_together_while_much_waits(waiting: int, quiet: float, last: float | None, now: bool) -> None:
+    workload = given((1, list(range(1, waiting + 1)), 0)) if waiting else Workload()
+    assert workload.reports_now(quiet, last) is now
+
+
+def test_once_much_waited_results_travel_together_until_half_a_horizon_waits() -> None:
+    workload = given((1, list(range(1, 11)), 0))
+    found = []
+    while workload.pieces[1].todo:
+        found.append(workload.reports_now(0.0, 0.005))
+        start(workload)
+    assert found == [False] * 7 + [True] * 3
+    workload.hold(batch(2, [1, 2, 3, 4]))
+    workload.enqueue(2, "definition")
+    assert workload.reports_now(0.0, 0.005)  # 15 ms: not more than usual
+
+
+def test_what_starts_once_at_most_is_said_at_once() -> None:
+    workload = given((1, list(range(1, 11)), 0))
+    once = Batch(2, "o", b"f", 1, 0, 0, False, [1], [b""], flags=ONCE_FLAG)
+    workload.hold(once)
+    assert not workload.reports_now(0.0, 0.005)
+    workload.pieces[2].finished.append((1, b"", VALUE, 0.005))
+    assert workload.reports_now(0.0, 0.005)
 
 
 def test_only_what_ran_says_how_long_futures_take() -> None:
