@@ -62,6 +62,21 @@ def measure_out(opener: faces.Opener, count: int) -> Metrics:
     return {"rate": count * ARRAY_MB / seconds}
 
 
+def measure_writable(opener: faces.Opener, count: int) -> Metrics:
+    """Seconds to give an array in shared memory to Futures, after it was filled for the second time."""
+    from fedfutures import shared
+
+    with opener(WORKERS) as face:
+        faces.warm_up(face, WORKERS)
+        array = shared.array(SHARED_NUMBERS)
+        for value in (1.0, 2.0):
+            array[:] = value
+            rows = [(array, index) for index in range(count)]
+            seconds, results = faces.submit_all(face, touch_share, rows)
+            assert results == [touch_share(array, index) for index in range(count)], "wrong results"
+    return {"seconds": seconds}
+
+
 def measure_shared(opener: faces.Opener, count: int, *, by_map: bool) -> Metrics:
     """Seconds to give one array to 32 Futures, from those for `count` of them."""
     array = numpy.ones(SHARED_NUMBERS)

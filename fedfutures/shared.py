@@ -16,7 +16,7 @@ from .errors import SealBroken
 from .program import safe_points
 from .worker import current
 
-__all__ = ["file", "get", "getConst", "set", "setConst"]
+__all__ = ["array", "file", "get", "getConst", "set", "setConst"]
 
 _loaded: dict[str, tuple[Any, Any]] = {}
 _MISSING = object()
@@ -76,6 +76,33 @@ def _load(node: Any, name: str, body: bytes) -> Any:
                 raise SealBroken(f"the value of the shared constant {name!r} was altered on its way")
         known = _loaded[name] = (body, node.payloads.load(value, read_only=True))
     return known[1]
+
+
+def array(shape: int | tuple[int, ...], dtype: Any = float, *, live: bool = False) -> Any:
+    """Return a NumPy array of zeros in shared memory: Futures on this host get its memory, not a copy.
+
+    Fill it, and pass it to Futures whole, as any other array. They see it as it was when they were submitted: what is
+    written to it later is this process's own, for the system copies the pages that are written meanwhile. A Future may
+    make one, too, and return it. Parts, such as slices, are copied.
+
+    live
+        All Futures of this host write to the same memory, and see at once what others write. They have to agree on who
+        writes where: nothing is locked, and a Future that is run again finds what it has written before. A Future may
+        pass it on. :class:`~fedfutures.errors.NotSupportedHere` is raised where it is passed to Futures in a Federation
+        of several hosts, and on systems other than Linux.
+
+    Raises ``ImportError`` without NumPy, ``TypeError`` for a `dtype` that holds Python objects, ``ValueError`` for a
+    negative size, and :class:`~fedfutures.errors.NoRoom` where no directory of the host has room. Small arrays that are
+    not live, and those of other systems than Linux, are ordinary ones.
+
+    >>> from fedfutures import shared
+    >>> table = shared.array((1000, 1000))
+    >>> table[3, 4] = 5.0
+    """
+    from .worker.blocks import array_of
+
+    origin = current.node or next(iter(current.origins), None)
+    return array_of(shape, dtype, None if origin is None else origin.payloads.segments, is_live=live)
 
 
 def file(path: str | os.PathLike[str]) -> str:

@@ -18,13 +18,15 @@ def measure(way: str, opener: faces.Opener, count: int) -> Metrics:
     """One of the measurements that need numpy, imported only in the process that measures."""
     from benchmarks import arrays
 
+    if way == "shared.array":
+        return arrays.measure_writable(opener, count)
     if way in ("map", "submit"):
         return arrays.measure_shared(opener, count, by_map=way == "map")
     return arrays.measure_in(opener, count) if way == "in" else arrays.measure_out(opener, count)
 
 
 def figure(quick: bool) -> Figure:
-    """In, out, and to many by map and by submit."""
+    """In, out, and to many by map, by submit, and made by shared.array."""
     count = ARRAYS // 4 if quick else ARRAYS
     contestants, rows = {}, []
     for way in ("in", "out"):
@@ -43,11 +45,11 @@ def figure(quick: bool) -> Figure:
     contestants[f"{PEER} to many"] = Contestant(
         partial(measure, "submit", faces.process_pool_executor, PEER_FUTURES), at_most=2
     )
-    for way in ("map", "submit"):
+    for way in ("map", "submit", "shared.array"):
         contestants[f"Executor {way}"] = Contestant(partial(measure, way, faces.fedfutures_executor, SHARED_FUTURES))
         rows.append(
             Row(
-                f"one array of 256 MB to {SHARED_FUTURES} Futures by {way}",
+                f"one array of 256 MB to {SHARED_FUTURES} Futures by {way}" + " and submit" * (way == "shared.array"),
                 "s",
                 metric(f"Executor {way}", "seconds"),
                 metric(f"{PEER} to many", "seconds"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pickle
 from typing import Any, NamedTuple
 
-from .mappings import OpenSegment
+from .mappings import OpenSegment, has_live, is_never_copied
 from .payload import Payloads, is_small
 
 
@@ -16,12 +16,12 @@ class Copy(NamedTuple):
     """A pickled value; equal to another one if the values are."""
 
     stream: bytes
-    buffers: tuple[OpenSegment, ...] = ()
+    buffers: tuple[OpenSegment | memoryview, ...] = ()
 
     @property
     def size(self) -> int:
         """How many bytes it has, with those of its buffers."""
-        return len(self.stream) + sum(held.mapping.size for held in self.buffers)
+        return len(self.stream) + sum(held.mapping.size for held in self.buffers if isinstance(held, OpenSegment))
 
 
 class Copies:
@@ -35,13 +35,18 @@ class Copies:
     def dump(self, value: Any, *, alone: bool = True) -> Copy:
         """Pickle a value; raises what the pickler raises. `alone` makes no difference here."""
         segments = self._segments
-        if segments is None or not self._mappings:  # nothing is mapped here
+        if not has_live() and (segments is None or not self._mappings):  # nothing is mapped here
             return Copy(self.pickler.pickled(value, None, []))
-        buffers: list[OpenSegment] = []
+        buffers: list[OpenSegment | memoryview] = []
 
         def stays(buffer: pickle.PickleBuffer) -> bool:
-            mapping = None if is_small(buffer) else self._mappings.unwritten(buffer.raw(), segments.holds)
-            held = None if mapping is None else mapping.held_open(segments.open)
+            if is_small(buffer):
+                return True
+            raw = buffer.raw()
+            held: OpenSegment | memoryview | None = raw
+            if not is_never_copied(raw):
+                mapping = None if segments is None else self._mappings.unwritten(raw, segments.holds)
+                held = None if mapping is None or segments is None else mapping.held_open(segments.open)
             if held is not None:
                 buffers.append(held)
             return held is None
@@ -51,7 +56,7 @@ class Copies:
 
     def copy(self, value: Any) -> Any:
         """Return a copy; raises what the pickler and loading raise."""
-        if self._mappings:
+        if self._mappings or has_live():
             return self.load(self.dump(value))
         return self.pickler.unpickled(self.pickler.pickled(value, None, []), ())
 
@@ -59,6 +64,8 @@ class Copies:
         """Make the value; raises what loading raises."""
         return self.pickler.unpickled(copy.stream, [self._map(held) for held in copy.buffers])
 
-    def _map(self, held: OpenSegment) -> memoryview:
+    def _map(self, held: OpenSegment | memoryview) -> memoryview:
+        if isinstance(held, memoryview):
+            return held
         assert self._segments is not None
         return self._mappings.add(held.mapping.name, self._segments.map_open(held.descriptor))

@@ -21,14 +21,20 @@ def is_in_use(path: str) -> bool:
     except OSError:
         return True
     try:
+        return is_open_elsewhere(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_open_elsewhere(descriptor: int) -> bool:
+    """Whether this file was opened besides this once, for writing, or nobody can say; its own maps do not count."""
+    try:
         # The kernel sends us a signal if somebody opens the file now; the usual one would end this process.
         fcntl.fcntl(descriptor, _F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, _F_SETLEASE, fcntl.F_WRLCK)
         fcntl.fcntl(descriptor, _F_SETLEASE, fcntl.F_UNLCK)
     except OSError:
         return True
-    finally:
-        os.close(descriptor)
     return False
 
 

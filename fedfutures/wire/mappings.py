@@ -18,9 +18,29 @@ from typing import Any
 
 from .pages import address_of, is_written
 
-_NO_RESERVE: int = getattr(mmap, "MAP_NORESERVE", 0x4000)
+NO_RESERVE: int = getattr(mmap, "MAP_NORESERVE", 0x4000)
 """Pages that nobody writes to take no memory, so the kernel need not reserve any."""
 _SAID = ".read-only-said"
+
+
+_live: dict[int, int] = {}  # where live memory of this process begins, and how many bytes it has
+
+
+def know_live(memory: mmap.mmap) -> None:
+    """Who gets this memory shares it: it is never copied as long as it is mapped."""
+    address = address_of(memory)
+    _live[address] = len(memory)
+    weakref.finalize(memory, _live.pop, address, None).atexit = False
+
+
+def has_live() -> bool:
+    """Whether this process has live memory."""
+    return bool(_live)
+
+
+def is_never_copied(buffer: memoryview) -> bool:
+    """Whether a buffer is the whole of live memory."""
+    return bool(_live) and _live.get(address_of(buffer)) == buffer.nbytes
 
 
 class Mapping:
@@ -107,7 +127,7 @@ def map_privately(descriptor: int, size: int, owner: str, directory: str) -> mma
 
     The notice of that names `owner`, and comes once for `directory`. Raises MemoryError where neither is possible.
     """
-    copied = {"flags": mmap.MAP_PRIVATE | _NO_RESERVE, "prot": mmap.PROT_READ | mmap.PROT_WRITE}
+    copied = {"flags": mmap.MAP_PRIVATE | NO_RESERVE, "prot": mmap.PROT_READ | mmap.PROT_WRITE}
     for options in (copied, {"access": mmap.ACCESS_READ}):
         try:
             mapped = mmap.mmap(descriptor, size, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 _BROKER = ".broker"
 _STAND_IN = ".s"
 _FREE = "free-"
+_LIVE = "live"
 OF_USER = "file-"
 """How the names of segments begin that are files of the user's, or copies of them."""
 SEGMENT_CHARACTERS_AT_MOST = 200
@@ -81,13 +82,22 @@ def _may_name_a_file(name: str) -> bool:
         return False
 
 
-def segment_name(maker: str, chance: bytes) -> str:
+def segment_name(maker: str, chance: bytes, *, live: bool = False) -> str:
     """Return the name of a new segment; with the bytes of `chance`, nobody can guess it.
 
-    >>> maker_of(segment_name("h-2.1+3", b"12345678"))
-    'h-2.1+3'
+    >>> maker_of(segment_name("h-2.1+3", b"12345678")), segment_name("h.1", b"1", live=True)
+    ('h-2.1+3', 'h.1-live31')
     """
-    return f"{maker}-{chance.hex()}"
+    return f"{maker}-{_LIVE if live else ''}{chance.hex()}"
+
+
+def is_live(segment: str) -> bool:
+    """Whether all who have this segment may write to it, and see what the others write.
+
+    >>> is_live("h.1-live31"), is_live("live-31")
+    (True, False)
+    """
+    return segment.rpartition("-")[2].startswith(_LIVE)
 
 
 def maker_of(segment: str) -> str:

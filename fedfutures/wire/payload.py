@@ -19,11 +19,11 @@ import pickle
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgpack
 
-from ..errors import NoRoom, SealBroken
+from ..errors import NoRoom, NotSupportedHere, SealBroken
 from ..program import tensors
 from ..program.modules import MAIN_NAMES
 from ..program.pickling import PROTOCOL, ProgramUnpickler, dump_by_value
@@ -33,11 +33,11 @@ from ..program.scanning import STACK_GLOBAL, keys_in
 from ..program.snapshots import split
 from .digests import SegmentDigests
 from .manifest import MANIFEST, segments_of
-from .mappings import Mappings
-from .names import is_user_file
+from .mappings import Mappings, is_never_copied, know_live
+from .names import is_live, is_user_file
 from .pages import address_of
 from .seal import Seal
-from .segments import SHARED_FROM_BYTES, Check, Segments
+from .segments import LIVE_ELSEWHERE, SHARED_FROM_BYTES, Check, Segments
 from .written import Written, WrittenAt
 
 pickles_for_program(__name__)
@@ -51,6 +51,22 @@ MESSAGE_BYTES_AT_MOST = 24 << 20
 """A payload up to this size travels in a message where no directory has room for its segments."""
 MISSING_AT_MOST = 64
 """While one payload is loaded, this many names that are missing here are asked for."""
+
+
+class Sharing(Protocol):
+    """Knows the memory that is made to be passed on."""
+
+    def name_of(self, buffer: memoryview, segments: Segments, *, alone: bool) -> str | None:
+        """Return the segment of a buffer, with `alone` one that nobody else gets; None if the buffer is copied."""
+
+
+_sharing: Sharing | None = None
+
+
+def share_by(sharing: Sharing) -> None:
+    """From now on there is memory that is made to be passed on."""
+    global _sharing
+    _sharing = sharing
 
 
 class Payloads:
@@ -151,12 +167,18 @@ class Payloads:
         reusable = not any(map(segments.is_shared, names))
         parts: list[Any] = [held, names, reusable]
         if self.seal is not None and self._digests is not None and not near:
+            if any(map(is_live, names)):
+                segments.release(names)
+                raise NotSupportedHere(LIVE_ELSEWHERE)
             parts.append(self._digests.of([*names, held] if isinstance(held, str) else names))
         body: bytes = msgpack.packb(parts)
         return MANIFEST + body
 
     def _segment_of(self, segments: Segments, raw: memoryview, written: Written | None) -> str:
         """Return the segment that holds a buffer: an earlier one, if the buffer has not changed since."""
+        name = None if _sharing is None else _sharing.name_of(raw, segments, alone=False)
+        if name is not None:
+            return name
         owner = raw.obj
         if written is not None:
             place = written.find(owner)
@@ -179,8 +201,13 @@ class Payloads:
 
     def _new_segment_of(self, segments: Segments, raw: memoryview) -> str:
         """Return a segment of its own for a buffer: a second name where the buffer shows another segment."""
+        name = None if _sharing is None else _sharing.name_of(raw, segments, alone=True)
+        if name is not None:
+            return name
         mapping = self.mappings.unwritten(raw, segments.holds)
         name = None if mapping is None else segments.name_again(mapping.name)
+        if name is None and is_never_copied(raw):
+            raise NotSupportedHere("a live array cannot be passed on when what it came with has ended: copy it")
         return segments.write(raw) if name is None else name
 
     def _is_unchanged(
@@ -233,8 +260,7 @@ class Payloads:
         checks = self._checks(*digests)
         try:
             places = [place_of(name) for name in names]
-            maps = [self.segments.map(place, private=private, take=take, check=next(checks)) for place in places]
-            buffers = [self.mappings.add(*each) for each in zip(places, maps)]
+            buffers = [self._mapped(place, private=private, take=take, check=next(checks)) for place in places]
             if isinstance(held, bytes):
                 return unpickle(held, buffers)
             stream = self.segments.map(place_of(held), take=take, check=next(checks))
@@ -247,6 +273,17 @@ class Payloads:
         finally:
             with contextlib.suppress(BufferError):  # the traceback of an error holds it: it goes with that
                 stream.close()
+
+    def _mapped(self, name: str, *, private: bool, take: bool, check: Check | None) -> memoryview:
+        """Return the memory of a segment."""
+        assert self.segments is not None
+        if not is_live(name):
+            return self.mappings.add(name, self.segments.map(name, private=private, take=take, check=check))
+        mapped = self.segments.map_live(name)
+        know_live(mapped)
+        if take:
+            weakref.finalize(mapped, self.segments.remove, name).atexit = False
+        return self.mappings.add(name, mapped)
 
     def _checks(self, digests: Sequence[bytes] = ()) -> Iterator[Check | None]:
         """Return what checks the segments of a payload, one after the other; those that lack a digest fail."""
@@ -318,8 +355,9 @@ def _base_of(array: Any) -> Any:
 
 
 def is_small(buffer: pickle.PickleBuffer) -> bool:
-    """Whether a buffer stays in the pickle: it is below the limit, or not contiguous."""
+    """Whether a buffer stays in the pickle: it is below the limit and not live, or not contiguous."""
     try:
-        return buffer.raw().nbytes < SHARED_FROM_BYTES
+        raw = buffer.raw()
+        return raw.nbytes < SHARED_FROM_BYTES and not is_never_copied(raw)
     except BufferError:
         return True

@@ -20,6 +20,11 @@ GRACEFUL = frozenset({
 """Errors of a directory that another directory may not have."""
 
 
+_UNNAMED: int = getattr(os, "O_TMPFILE", os.O_DIRECTORY)  # where it is not known, it is an error: EISDIR
+UNNAMED_UNKNOWN = frozenset({errno.EISDIR, errno.EOPNOTSUPP, errno.EINVAL})
+"""What systems say that have no files without a name."""
+
+
 MADE, HANDED_OVER = 0o600, 0o700
 """The mode of a segment's file says who removes it when its maker dies: nobody needs one that is only made; one that
 was handed over belongs to the receiver of the outcome, and stays."""
@@ -82,6 +87,26 @@ def write_file(path: str, view: memoryview) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def create_unnamed(directory: str, size: int) -> int:
+    """Return a descriptor of a file of `size` bytes that has no name; raise OSError where there is no room for it."""
+    descriptor = os.open(directory, _UNNAMED | os.O_RDWR | os.O_CLOEXEC, MADE)
+    try:
+        reserve(descriptor, size)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def name_unnamed(descriptor: int, path: str) -> None:
+    """Give a file of :func:`create_unnamed` a name, of which it may have several (open(2), ``O_TMPFILE``)."""
+    own = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link(str(descriptor), path, src_dir_fd=own)
+    finally:
+        os.close(own)
 
 
 def reserve(descriptor: int, size: int) -> None:

@@ -19,16 +19,31 @@ import weakref
 from collections.abc import Callable, Container, Sequence
 
 from .. import failpoints
+from ..errors import NotSupportedHere
 from .in_use import is_in_use
 from .mappings import map_privately
-from .names import free_name, free_size, is_segment, is_user_file, maker_of, segment_name
+from .names import free_name, free_size, is_live, is_segment, is_user_file, maker_of, segment_name
 from .pages import are_equal
-from .room import GRACEFUL, MADE, Places, check_fits, write_file
+from .room import (
+    GRACEFUL,
+    MADE,
+    OF_HERE,
+    UNNAMED_UNKNOWN,
+    Places,
+    check_fits,
+    create_unnamed,
+    name_unnamed,
+    write_file,
+)
 
 SHARED_FROM_BYTES = 1 << 18
 """Buffers and pickles from this size on travel through shared memory between the processes of one host."""
 
 FREE_BYTES_AT_MOST = 256 << 20
+LIVE_ELSEWHERE = (
+    "a live array (fedfutures.shared.array(live=True)) is seen by Futures on its own host only; pass an array that is "
+    "not live, or run the program without other hosts"
+)
 Check = Callable[[str, int], object]
 """Looks at a segment that is about to be mapped: its name, and the descriptor of its file."""
 
@@ -45,6 +60,7 @@ class Segments:
         self._owner = owner
         self._process = os.getpid()  # a process that it has forked removes nothing: the files are not its own
         self._users: dict[str, int] = {}  # of own segments: payloads that need the file
+        self._counted_elsewhere: dict[str, Callable[[int], object]] = {}
 
     def write(self, buffer: memoryview | bytes) -> str:
         """Copy `buffer` into a segment, a free one if there is one about this large, and return its name.
@@ -84,13 +100,67 @@ class Segments:
                 self.remove(name)
             check_fits(directory, size)
 
+    def create(self, size: int) -> int | None:
+        """Return a descriptor of a file of `size` zeros that has no name; None where the system has no such files.
+
+        Raises :class:`~fedfutures.errors.NoRoom` where no directory has room for it.
+        """
+        problems: list[OSError] = []
+        for directory in self._places.directories:
+            try:
+                self.make_room(directory, size)
+                return create_unnamed(directory, size)
+            except OSError as error:
+                if error.errno in UNNAMED_UNKNOWN:
+                    return None
+                if error.errno not in GRACEFUL:
+                    raise
+                problems.append(error)
+        raise self._places.no_room(size, problems)
+
+    def name_file(
+        self, descriptor: int, count: Callable[[int], object] | None = None, *, live: bool = False
+    ) -> str | None:  # fmt: skip
+        """Make a file of :meth:`create` a segment that one payload needs; None where it cannot be given a name here.
+
+        `count` is called with 1 when one more payload needs it, and with -1 when one does not any more. Without it, the
+        segment is like one that was written. `live`: others map it so that they write to the file.
+        """
+        name = self._new_name(live=live)
+        for directory in self._places.directories:
+            with contextlib.suppress(OSError):
+                name_unnamed(descriptor, os.path.join(directory, name))
+                self._count_from_now_on(name, count)
+                return name
+        return None
+
+    def name_anew(self, name: str, count: Callable[[int], object]) -> str | None:
+        """Give a segment that no payload needs a name that nobody knows, instead of its own; None if it is gone."""
+        new, path = self._new_name(live=is_live(name)), self._file(name)
+        self._counted_elsewhere.pop(name, None)
+        try:
+            os.rename(path, os.path.join(os.path.dirname(path), new))
+        except OSError:
+            return None
+        self._count_from_now_on(new, count)
+        return new
+
+    def _count_from_now_on(self, name: str, count: Callable[[int], object] | None) -> None:
+        if count is None:
+            self._users[name] = 1
+        else:
+            self._counted_elsewhere[name] = count
+
     def retain(self, name: str) -> None:
         """One more payload needs this own segment."""
-        self._users[name] += 1
+        if (count := self._counted_elsewhere.get(name)) is not None:
+            count(1)
+        else:
+            self._users[name] += 1
 
     def is_shared(self, name: str) -> bool:
-        """Whether more than one payload needs this own segment."""
-        return self._users[name] > 1
+        """Whether more than one payload needs this own segment, or may soon."""
+        return name in self._counted_elsewhere or self._users[name] > 1
 
     @failpoints.delayed("segments.open")
     def open(self, name: str) -> int:
@@ -113,6 +183,20 @@ class Segments:
             weakref.finalize(mapped, self._free, name).atexit = False
         return mapped
 
+    def map_live(self, name: str) -> mmap.mmap:
+        """Map a live segment, so that what is written goes to its file.
+
+        Raises :class:`~fedfutures.errors.NotSupportedHere` for the copy of one of another host.
+        """
+        descriptor = os.open(self._file(name), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            state = os.fstat(descriptor)
+            if not state.st_mode & OF_HERE:
+                raise NotSupportedHere(LIVE_ELSEWHERE)
+            return mmap.mmap(descriptor, state.st_size)
+        finally:
+            os.close(descriptor)
+
     def map_open(self, descriptor: int) -> mmap.mmap:
         """Map a segment that was opened copy on write."""
         return map_privately(descriptor, os.fstat(descriptor).st_size, self._owner, self.path)
@@ -133,7 +217,7 @@ class Segments:
 
     def name_again(self, name: str) -> str | None:
         """Give a segment that is mapped here a second name, as if it had been written again; None if it is gone."""
-        new, path = self._new_name(), self._file(name)
+        new, path = self._new_name(live=is_live(name)), self._file(name)
         try:
             os.link(path, os.path.join(os.path.dirname(path), new), follow_symlinks=False)
         except OSError:
@@ -144,6 +228,9 @@ class Segments:
     def release(self, names: Sequence[str], *, reuse: bool = False) -> None:
         """A payload no longer needs these segments: remove those that no other needs, or free them for `reuse`."""
         for name in names:
+            if (count := self._counted_elsewhere.get(name)) is not None:
+                count(-1)
+                continue
             if self._users.get(name, 1) > 1:
                 self._users[name] -= 1
                 continue
@@ -156,6 +243,7 @@ class Segments:
     @failpoints.delayed("segments.remove")
     def remove(self, name: str) -> None:
         """Remove a segment's file; mappings of it stay valid."""
+        self._counted_elsewhere.pop(name, None)
         path = self._file(name)
         if os.getpid() == self._process:
             with contextlib.suppress(FileNotFoundError):  # the run is over, or another attempt's result came first
@@ -187,8 +275,8 @@ class Segments:
         """Whether a segment is on this host."""
         return os.path.exists(self._file(name))
 
-    def _new_name(self) -> str:
-        return segment_name(self._owner, os.urandom(8))
+    def _new_name(self, *, live: bool = False) -> str:
+        return segment_name(self._owner, os.urandom(8), live=live)
 
     @failpoints.delayed("segments.free")
     def _free(self, name: str) -> None:

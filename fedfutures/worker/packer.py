@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import NoRoom
+from ..errors import NoRoom, NotSupportedHere
 from ..program import postponing
 from ..program.reach import Reach
 from ..wire import culprits
@@ -52,7 +52,7 @@ class Packer:
         reached = Reach()
         try:
             payload = self.payloads.dump((args, kwargs), written, reached=reached)
-        except NoRoom:
+        except (NoRoom, NotSupportedHere):
             raise
         except Exception as error:
             if postponing.is_by_signal(error):

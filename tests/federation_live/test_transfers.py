@@ -15,6 +15,7 @@ from live import SECONDS, Lab, Site, serves
 
 from benchmarks.lab import here
 from fedfutures import futures, shared
+from fedfutures.errors import NotSupportedHere
 
 np = pytest.importorskip("numpy")
 pytestmark = pytest.mark.host
@@ -67,6 +68,21 @@ def test_both_ways_over_three_hosts(row: tuple[Lab, Site]) -> None:
         assert np.array_equal(value, 2 * array)
         assert value.flags.writeable
     assert hosts == {0, 2}
+
+
+def test_an_array_in_shared_memory_is_what_was_passed_on_each_host(row: tuple[Lab, Site]) -> None:
+    _, site = row
+    table = shared.array(SIZE)
+    for turn in range(3):
+        table[:] = turn
+        expected = hashlib.blake2b(table.tobytes()).digest()
+        found = [site.submit(digest, table, number) for number in range(24)]
+        table[:] = 100 + turn
+        rows = [future.result(timeout=SECONDS) for future in found]
+        assert {value for value, _, _ in rows} == {expected}
+        assert {host for *_, host in rows} == {0, 2}
+    with pytest.raises(NotSupportedHere, match="own host only"):
+        site.submit(digest, shared.array(8, live=True), 0)
 
 
 def test_one_argument_of_many_futures_crosses_once(row: tuple[Lab, Site]) -> None:
