@@ -81,7 +81,7 @@ def test_a_large_definition_crosses_a_link_once() -> None:
     ballast = bytes(range(256)) * 900
 
     def weigh(number: int) -> tuple[int, int, int]:
-        time.sleep(0.002)
+        time.sleep(0.01)
         return number, len(ballast), here()
 
     with Lab([1, 2], {(0, 1): 0.0}) as lab:
