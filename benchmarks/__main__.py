@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import figures, isolation, report
+from benchmarks import figures, isolation, plots, report
 from benchmarks.model import Figure, Judged, Outcome, Outcomes, judge
 
 REPETITIONS = 5
@@ -81,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         size = " (quick)" if options.quick else ""
         run = {"repetitions": f"{repetitions}{size}", "not run": skipped or "none"}
         RESULTS.write_text(report.rst(rows, facts, run))
+        plots.beside_peers(rows)
     missed = [judged for judged in rows if judged.verdict == "FAIL"]
     print(f"{len(missed)} of {sum(bool(judged.verdict) for judged in rows)} bars missed")
     return 1 if missed else 0

@@ -106,6 +106,13 @@ class Judged:
     verdict: Literal["pass", "FAIL", ""]
     note: str
 
+    @property
+    def advantage(self) -> float | None:
+        """How many times as good as the peer's our value is; None where no peer or no bar says so."""
+        if not self.ratio or self.row.bar is None:
+            return None
+        return self.ratio if self.row.bar.relation == "≥" else 1 / self.ratio
+
 
 def judge(figure: Figure, outcomes: Outcomes) -> list[Judged]:
     """Every row of `figure` with its medians, ratio and verdict."""

@@ -14,6 +14,8 @@ from pathlib import Path
 from benchmarks.model import Bar, Judged, Outcomes
 
 HEADINGS = ("figure", "fedfutures", "peer", "its value", "ratio", "bar", "")
+NOISE = 1.05
+"""By so much two medians may differ though nothing else does."""
 TEXT_WIDTHS = (62, 14, 20, 14, 7, 12, 4)
 
 
@@ -101,6 +103,13 @@ def rst(rows: Sequence[Judged], facts: Mapping[str, str], run: Mapping[str, str]
         *body[1:],
         rule,
     ]
+    behind = [
+        f"* {judged.figure}: {judged.row.label}: {judged.row.peer_name} is {1 / judged.advantage:.2f} times as good"
+        for judged in rows
+        if judged.advantage and judged.advantage < 1 / NOISE
+    ]
+    if behind:
+        lines += ["", "Where a peer is better:", "", *behind]
     if notes:
         lines += ["", "Failures:", "", *(f"* ``{note}``" for note in notes)]
     return "\n".join(lines) + "\n"
