@@ -30,7 +30,7 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import faces, peers, tables
+from benchmarks import faces, peers, plots, tables
 from benchmarks.faces import Face, executor_face
 from benchmarks.workloads import burn
 
@@ -48,7 +48,6 @@ HOSTS = ["localhost", "h1", "h2", "h3"]
 CONFIG = "FEDFUTURES_BENCHMARK_SSH_CONFIG"
 """The variable that tells a sample where these hosts are."""
 RESULTS = Path(__file__).resolve().parent / "results_granularity.rst"
-PLOT = RESULTS.parent.parent / "docs" / "images" / "granularity.svg"
 
 Curve = list[tuple[float, float]]
 """Seconds that a call computes, and the efficiency; the longest calls first."""
@@ -204,12 +203,7 @@ def shown(seconds: float) -> str:
 
 def plot(curves: dict[tuple[str, str], list[Curve]]) -> None:
     """Draw the efficiency against the length of calls, of the middle sample of each contestant."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "fedfutures"  # the same picture has the same bytes
-    from matplotlib import pyplot
-
+    pyplot = plots.svg_pyplot()
     figure, axes = pyplot.subplots(1, len(WAYS), figsize=(12, 4), sharey=True, layout="constrained")
     lines = {}
     for axis, way in zip(axes, WAYS):
@@ -224,8 +218,7 @@ def plot(curves: dict[tuple[str, str], list[Curve]]) -> None:
         axis.set(xscale="log", title=way, xlabel="µs that a call computes", ylim=(0, 1.02))
     axes[0].set_ylabel("part of the processors' time that goes into calls")
     figure.legend(handles=list(lines.values()), loc="outside right center")
-    PLOT.parent.mkdir(exist_ok=True)
-    figure.savefig(PLOT, metadata={"Date": None})
+    plots.save(figure, "granularity.svg")
 
 
 def is_there(name: str) -> bool:
