@@ -37,6 +37,7 @@ class PeerLoad:
     workers: int  # Workers at or behind it
     idle: int = 0  # Workers at or behind it that have nothing to run
     starts: int = ANY  # of a Worker: which Futures it starts
+    is_lent: bool = False  # it is a Worker that runs Futures of one submitter over a lane, and takes no others
     spent: bool = True  # its Demand is used up until it speaks again
     asked: int = 0  # the Demand last sent to it, less what came since
     told_idle: int = 0  # the idle Workers last told to it, less what came since
@@ -55,8 +56,15 @@ class PeerLoad:
         """Futures at or behind a neighbour that could be moved."""
         return max(0, self.account.pending - self.workers) + self.spare
 
+    def room_now(self) -> int:
+        """How many Futures it can use: none while it is silent, or lent."""
+        room = 0 if self.spent or self.is_lent or self.peer.silent else self.peer.channel.room
+        return room if room > 0 else 0
+
     def count(self, soon: int) -> Counts:
-        """Return what a Worker counts; a stand-in only works: what it submits may go elsewhere, and nothing to it."""
+        """Return what a Worker counts. One that is lent works. A stand-in works, too: nothing goes to it unasked."""
+        if self.is_lent:
+            return 1, 0, 0, 0, 0
         pending, room = self.account.pending, self.room if self.starts < ALONE else 0
         if self.starts >= ALONE or not (self.idle or pending):
             return int(pending > 0), 0, room, 0, 0
@@ -138,8 +146,7 @@ class Load:
 
     def _note(self, load: PeerLoad) -> None:
         """A peer may count otherwise than before."""
-        room = 0 if load.spent or load.peer.silent else load.peer.channel.room
-        load.room = room if room > 0 else 0
+        load.room = room = load.room_now()
         if load.peer.role == "worker":
             self._changed.add(load)
             (self._roomy.add if room > 0 else self._roomy.discard)(load)
@@ -232,6 +239,11 @@ class Load:
         """A neighbour is heard again."""
         self.neighbours[name].spent = False
         self._note(self.neighbours[name])
+
+    def note_lent(self, load: PeerLoad, *, is_lent: bool) -> None:
+        """A Worker is lent to a submitter, or is not any more."""
+        load.is_lent = is_lent
+        self._note(load)
 
     def note_given(self, load: PeerLoad, count: int, *, spent: bool) -> None:
         """A peer has been given Futures."""
@@ -403,8 +415,7 @@ class Load:
         """Assert that counts are sums."""
         own = self.workers.values()
         for load in self.peers.values():
-            room = 0 if load.spent or load.peer.silent else max(0, load.peer.channel.room)
-            assert load.room == room, f"the room of {load.peer.name} is off"
+            assert load.room == load.room_now(), f"the room of {load.peer.name} is off"
         takers = sum(load.workers for load in own if not load.peer.silent)
         assert self.takers == takers, "Workers that start Futures of others are off"
         assert self._roomy == {load for load in own if load.room}, "Workers that have room are off"

@@ -29,6 +29,7 @@ from .downloads import Downloads
 from .events import LEFT, Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped
 from .fetches import Fetches
 from .functions import Functions
+from .leases import Leases
 from .ledger import Ledger
 from .load import Load
 from .outbox import Outbox
@@ -73,8 +74,10 @@ class BrokerMachine:
         come = self.outbox, self.ledger, self.downloads, self.deferrals, self.fetches, self.settlement, self.dispatch
         self.transfers = Transfers(name, self.peers, *come, self.functions, self.delivery, self.claims, pack)
         self.sessions = Sessions(name, incarnation, random, self.peers, self.delivery, self.outbox)
+        self.leases = Leases(incarnation, self.peers, self.ledger, self.load, self.outbox, pack)
         asked = self.functions, self.downloads, self.deferrals, self.recovery, self.sessions, self.outbox
         self.queries = Queries(name, self.peers, self.ledger, self.load, *asked, pack, segments)
+        self.statistics, self.explain = self.queries.statistics, self.queries.explain
 
     def step(self, event: Event, now: float) -> list[Action]:
         """Take an event in and return what is to be done.
@@ -106,6 +109,8 @@ class BrokerMachine:
                 self.dispatch.give_out(now)
                 if kind is Tick and load.neighbours:
                     self.dispatch.give_to_neighbours(now)
+        if (self.leases.open or self.leases.candidate) and not recovery.expected:
+            self.leases.look(now, is_wanted=bool(self.ledger.queue.count or SPECIAL & self.ledger.parked.keys()))
         if kind is Tick:
             load.balance(now, hopeless=hopeless)
             if self.wanted.slots is not None:
@@ -289,6 +294,7 @@ class BrokerMachine:
     def _on_stopped(self, event: PeerStopped, now: float) -> None:
         if self.peers.stop(event.peer):
             self.load.on_stopped(event.peer)
+            self.leases.on_stopped(event, now)
             self.recovery.set_aside(event.peer, event.running, len(self.peers.workers), now)
 
     def _on_continued(self, event: PeerContinued, now: float) -> None:
@@ -300,6 +306,7 @@ class BrokerMachine:
         """Forget a peer: what it held runs again, what it submitted is dropped."""
         name = peer.name
         self.peers.leave(peer)
+        self.leases.on_peer_gone(peer, how, now)
         self.claims.on_peer_gone(name, returns=peer.link is not None)
         self.recovery.take_back_all(name, len(self.peers.workers), now, how=how)
         self.adoption.on_peer_lost(name)
@@ -312,11 +319,6 @@ class BrokerMachine:
 
     # -- messages of a session ---------------------------------------------------------------------------------------
 
-    def _on_ack(self, peer: Peer, ack: messages.Ack, now: float) -> None:
-        if ack.missing:
-            peer.channel.hasten(now)
-            self.outbox.note_deadline(peer)
-
     def _on_demand(self, peer: Peer, demand: messages.Demand, now: float) -> None:
         self.load.on_demand(peer.name, demand)
         self.recovery.expected.pop(peer.name, None)
@@ -327,6 +329,8 @@ class BrokerMachine:
 
     def _on_batch(self, peer: Peer, batch: messages.Batch, now: float) -> None:
         terms = terms_of(batch)
+        if peer.role == "origin":
+            self.leases.on_batch(peer.name, batch, now)
         simple = not (peer.far or self.adoption.orphans or terms.may_have_begun)
         if simple and batch.function in self.functions.definitions:
             self.ledger.admit(peer.name, batch.piece, terms, batch.ids, batch.payloads)
@@ -358,14 +362,6 @@ class BrokerMachine:
 
     # -- for people and tests ----------------------------------------------------------------------------------------
 
-    def statistics(self) -> dict[str, int]:
-        """Counts of what is here."""
-        return self.queries.statistics()
-
-    def explain(self, submitter: str, number: int) -> str:
-        """Say where a Future is and why it is not running."""
-        return self.queries.explain(submitter, number)
-
     def check(self) -> None:
         """Assert that the books of all parts agree."""
         for peer in self.peers.values():
@@ -375,7 +371,8 @@ class BrokerMachine:
                 raise LocalProtocolError("a peer has no account, or no load")
         for part in (self.ledger, self.load, self.adoption, self.downloads, self.deferrals, self.segment_cache):
             part.check()
-        self.recovery.endings.check()
+        for other in (self.recovery.endings, self.leases):
+            other.check()
 
 
 _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
@@ -404,7 +401,7 @@ _UNNUMBERED: dict[type, Callable[[BrokerMachine, str, Any, float], None]] = {
 """What belongs to no session."""
 
 HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
-    messages.Ack: BrokerMachine._on_ack,
+    messages.Ack: lambda broker, peer, ack, now: broker.outbox.on_ack(peer, ack, now),
     messages.Demand: BrokerMachine._on_demand,
     messages.Function: lambda broker, peer, it, now: broker.functions.on_function(peer, it, now),
     messages.Want: lambda broker, peer, it, now: broker.functions.on_want(peer, it.digest, now),
@@ -412,7 +409,10 @@ HANDLERS: dict[type, Callable[[BrokerMachine, Peer, Any, float], None]] = {
     messages.Holding: BrokerMachine._on_holding,
     messages.Results: BrokerMachine._on_results,
     messages.Return: BrokerMachine._on_return,
-    messages.Cancel: lambda broker, peer, it, now: broker.recovery.cancel(peer.name, it, now),
+    messages.Cancel: lambda broker, peer, it, now: (
+        broker.leases if it.piece >= messages.LANE_PIECES else broker.recovery
+    ).cancel(peer.name, it, now),
+    messages.LeaseEnded: lambda broker, peer, it, now: broker.leases.on_ended(peer.name, it),
     messages.Running: lambda broker, peer, it, now: broker.settlement.on_running(peer.name, it, now),
     messages.Constant: BrokerMachine._on_constant,
     messages.Inquire: lambda broker, peer, it, now: broker.queries.on_inquire(peer, it, now),

@@ -49,6 +49,12 @@ class Outbox:
                     self.send(peer, Ack(channel.missing), now)
                 self.note_deadline(peer)
 
+    def on_ack(self, peer: Peer, ack: Ack, now: float) -> None:
+        """A peer acknowledges; where it misses something, that is repeated soon."""
+        if ack.missing:
+            peer.channel.hasten(now)
+            self.note_deadline(peer)
+
     def act(self, action: Publish | AskStandIn | WantWorkers | EndForCancel | files.Action) -> None:
         """Have a State published, a stand-in started, or something done with segments."""
         self._actions.append(action)

@@ -16,6 +16,7 @@ _SUBMITS: frozenset[type[Message]] = frozenset({
     messages.Constant, messages.Inquire, messages.Answer, messages.Bye, messages.Fetch,
 })  # fmt: skip
 _WORKS: frozenset[type[Message]] = frozenset({messages.Results, messages.Return, messages.Running, messages.Holding})
+_IS_LENT: frozenset[type[Message]] = frozenset({messages.LeaseEnded})
 _LINKS: frozenset[type[Message]] = frozenset({
     messages.Welcome, messages.Refused, messages.Stranger, messages.Ping, messages.Pong, messages.State, messages.Get,
     messages.Chunk, messages.Drop, messages.Fetched,
@@ -23,7 +24,7 @@ _LINKS: frozenset[type[Message]] = frozenset({
 
 ALLOWED: dict[str, frozenset[type[Message]]] = {
     "origin": _SUBMITS,
-    "worker": _SUBMITS | _WORKS,
+    "worker": _SUBMITS | _WORKS | _IS_LENT,
     "broker": (_SUBMITS | _WORKS | _LINKS) - {messages.Bye},
 }
 """What each role may say."""

@@ -204,9 +204,7 @@ class Storage:
     def hand_over(self, names: list[str], to: str = "") -> None:
         """Mark the segments of an outcome, which its receiver removes from now on: if that dies, its host does."""
         for name in names:
-            with contextlib.suppress(OSError):
-                path = self._places.find(name)
-                os.chmod(path, HANDED_OVER & (os.stat(path).st_mode | ~OF_HERE))
+            self._places.hand_over(name)
         if to:
             handed = self._handed.setdefault(to, set())
             handed.update(names)

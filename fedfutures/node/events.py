@@ -7,7 +7,7 @@ from typing import Any
 from ..federation.events import Arrived, Send, Tick
 from ..federation.terms import FREE, Conditions
 from ..lazy_dataclass import dataclass
-from ..wire.messages import ANY, Results
+from ..wire.messages import ANY, Message, Results
 
 
 @dataclass(slots=True)
@@ -147,6 +147,29 @@ class FetchFile:
 
 
 @dataclass(slots=True)
+class LaneOpened:
+    """Event, at a submitter: a Worker that is lent has opened a lane."""
+
+    number: int  # of the lease
+    worker: str
+
+
+@dataclass(slots=True)
+class LaneArrived:
+    """Event: something has come over a lane."""
+
+    number: int
+    message: Message
+
+
+@dataclass(slots=True)
+class LaneClosed:
+    """Event: nothing comes over a lane any more; all that has come was said before."""
+
+    number: int
+
+
+@dataclass(slots=True)
 class Run:
     """Action: the function of this piece is here, so its Futures may be executed."""
 
@@ -229,6 +252,29 @@ class Look:
 
 
 @dataclass(slots=True)
+class OpenLane:
+    """Action, at a Worker that is lent: open a lane to its submitter; where that fails it is as if it was closed."""
+
+    number: int
+    submitter: str
+
+
+@dataclass(slots=True)
+class LaneSend:
+    """Action: send this over a lane."""
+
+    number: int
+    message: Message
+
+
+@dataclass(slots=True)
+class CloseLane:
+    """Action: take in what has come over a lane, and close it; :class:`LaneClosed` says that it is done."""
+
+    number: int
+
+
+@dataclass(slots=True)
 class Linked:
     """Action: the link is open."""
 
@@ -242,9 +288,9 @@ class Denied:
 
 Event = (
     Arrived | Offer | Finished | GiveBack | NodeLoad | CancelGiven | Share | ReportRunning | Leave | Rejoin
-    | BrokerEnded | Ask | Require | Provide | FetchFile | Looked | Tick
+    | BrokerEnded | Ask | Require | Provide | FetchFile | Looked | LaneOpened | LaneArrived | LaneClosed | Tick
 )  # fmt: skip
 Action = (
-    Send | Run | Resolve | Started | Shared | Reclaim | Told | Asked | Provided | FileFetched | Look | Linked
-    | Denied
+    Send | Run | Resolve | Started | Shared | Reclaim | Told | Asked | Provided | FileFetched | Look | OpenLane
+    | LaneSend | CloseLane | Linked | Denied
 )  # fmt: skip

@@ -14,7 +14,7 @@ The machine knows Futures by number only; functions and payloads pass through it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import LocalProtocolError, RemoteProtocolError
@@ -28,8 +28,13 @@ from ..wire.codec import pack_plain
 from ..wire.modules import is_module
 from . import events as rules
 from .asking import Asking
+from .definitions import Definitions
+from .inquiries import Inquiries
+from .lanes import OwnLanes
+from .lease import WorkerLease
 from .own_pieces import OwnPieces
 from .requests import Requests
+from .shared_constants import SharedConstants
 from .workload import Workload, refusal_of
 
 HELLO_AGAIN_SECONDS = 0.25
@@ -42,9 +47,9 @@ class WorkerMachine:
     """One node. ``step(event, now)`` returns the actions; see the module's text."""
 
     __slots__ = (
-        "_actions", "_bodies", "_broker_incarnation", "_constants", "_finished", "_heartbeat_at", "_introduction",
-        "_leaving", "_pack", "_requests", "_session", "_sessions", "_unmet_number", "asking", "channel",
-        "durations", "given", "held", "linked", "name", "own", "role", "unmet", "workload",
+        "_actions", "_broker_incarnation", "_constants", "_definitions", "_finished", "_heartbeat_at", "_inquiries",
+        "_introduction", "_leaving", "_pack", "_requests", "_session", "_sessions", "_unmet_number", "asking",
+        "channel", "durations", "given", "held", "lanes", "lease", "linked", "name", "own", "role", "unmet", "workload",
     )  # fmt: skip
 
     def __init__(
@@ -66,11 +71,13 @@ class WorkerMachine:
         self._finished: list[tuple[int, Terms]] = []  # the last that were done
         self.own = OwnPieces()  # own Futures at the Broker
         self.given = self.own.pieces
-        self._bodies: dict[bytes, messages.Function] = {}  # definitions that came
-        self._requests = Requests()
+        self.lanes = OwnLanes(self.own)
+        self._definitions = Definitions(self.workload)  # that came
+        self.lease = WorkerLease(name, self.workload, self._definitions)
+        self._requests, self._inquiries = Requests(), Inquiries(name, role, self.workload, pack)
         self.unmet = 0  # Futures that idle Workers elsewhere could run now
         self._unmet_number = 0
-        self._constants: dict[str, tuple[int, bytes]] = {}  # name -> (version, body)
+        self._constants = SharedConstants()
         self.asking = Asking()
         self._leaving = False
         self._actions: list[rules.Action] = []
@@ -113,11 +120,15 @@ class WorkerMachine:
         if not self.linked:
             return self._introduction.due_at
         due = self.channel.deadline()
-        return self._heartbeat_at if due is None or self._heartbeat_at < due else due
+        due = self._heartbeat_at if due is None or self._heartbeat_at < due else due
+        lanes_due = self.lanes.due if self.role == "origin" else self.lease.due
+        return due if lanes_due is None or due < lanes_due else lanes_due
 
     def wanted(self) -> int:
-        """How many own Futures the Broker can take now."""
-        return 0 if not self.linked else max(0, self.channel.room) if self.role == "origin" else self.unmet
+        """How many own Futures the Broker can take now, or a lane."""
+        if not self.linked:
+            return 0
+        return max(self.lanes.is_free, self.channel.room) if self.role == "origin" else self.unmet
 
     def urgent(self) -> int:
         """How many own Futures of a priority above 0 may be given whatever the Demand."""
@@ -128,6 +139,14 @@ class WorkerMachine:
         sequence, acknowledged = self.channel.number(message, now)
         if self.linked or not sequence:
             self._actions.append(Send("", message, sequence, acknowledged))
+
+    def _say(self, said: Iterable[messages.Message | rules.Action], now: float) -> None:
+        """Send what are messages to the Broker, and do the rest."""
+        for one in said:
+            if type(one) in _MESSAGES:
+                self._send(one, now)  # type: ignore[arg-type]
+            else:
+                self._actions.append(one)  # type: ignore[arg-type]
 
     # -- the link ----------------------------------------------------------------------------------------------------
 
@@ -143,6 +162,7 @@ class WorkerMachine:
         if now >= self._heartbeat_at:
             self._heartbeat_later(now)
             self._send(messages.Ack(), now)
+        self._say(self.lanes.tick(now) or self.lease.tick(now), now)
 
     def _heartbeat_later(self, now: float) -> None:
         self._heartbeat_at = now + (HEARTBEAT_SECONDS if self.own.count else IDLE_HEARTBEAT_SECONDS)
@@ -157,6 +177,7 @@ class WorkerMachine:
     def _on_broker_ended(self, event: rules.BrokerEnded, now: float) -> None:
         """Forget the session: of its messages none counts any more, for what they name went with the Broker."""
         self._session = 0
+        self._actions.extend(self.lanes.abandon())
         self._introduction.restart(now)
         self._rejoin(rules.Rejoin(), now)
 
@@ -188,11 +209,11 @@ class WorkerMachine:
 
     def _begin_again(self, old: Channel, now: float) -> None:
         """A new session: say what is held, send again what may be lost, take back what was given."""
-        held = {number: (piece.terms, sorted(piece.pending)) for number, piece in self.held.items()}
+        held = {n: (it.terms, sorted(it.pending)) for n, it in self.held.items() if n < messages.LANE_PIECES}
         for message in reconciliation(held, self._finished, old):
             self._send(message, now)
-        for name, (version, body) in self._constants.items():
-            self._send(messages.Constant(name, version, body), now)
+        for constant in self._constants.again():
+            self._send(constant, now)
         back = self.own.take_back()
         if back:
             self._actions.append(rules.Reclaim(back))
@@ -202,6 +223,7 @@ class WorkerMachine:
         for request in self._requests.ask_again():
             self._send(request, now)
         if self.role == "worker":
+            self._say(self.lease.end(), now)
             self._send(self.asking.begin_again(), now)
         if self._leaving:
             self._send(messages.Bye("it was leaving"), now)
@@ -212,6 +234,7 @@ class WorkerMachine:
 
     def _leave(self, event: rules.Leave, now: float) -> None:
         self._leaving = True
+        self._say(self.lease.leave(), now)
         self._send(messages.Bye(event.reason), now)
 
     # -- work for this node ------------------------------------------------------------------------------------------
@@ -220,38 +243,36 @@ class WorkerMachine:
         if is_module(function.digest):
             self._actions.extend(self._requests.provided(function))
             return
-        self._bodies[function.digest] = function
-        for piece in self.workload.waiting_for(function.digest):
-            piece.name = function.name
-            self._actions.append(rules.Run(piece.number, function.body))
+        self._actions.extend(self._definitions.come(function))
 
     def _on_batch(self, batch: messages.Batch, now: float) -> None:
+        if batch.piece >= messages.LANE_PIECES:
+            raise RemoteProtocolError("this number is for pieces that come over lanes")
         self.asking.came(len(batch.ids), spent=batch.spent)
         if (refusal := refusal_of(batch, self.name, self._pack)) is not None:
             self._send(refusal, now)
             return
-        piece = self.workload.hold(batch)
-        function = self._bodies.get(batch.function)
-        if function is not None:
-            piece.name = function.name
-            self._actions.append(rules.Run(batch.piece, function.body))
-        else:
-            self.workload.lack(piece)
-            self._send(messages.Want(batch.function), now)
+        self._say([self._definitions.hold(batch)], now)
 
     def forget(self, digest: bytes) -> None:
         """The shell has dropped a function from its cache; ask for it when it is needed again."""
-        self._bodies.pop(digest, None)
+        self._definitions.forget(digest)
 
     def _finish(self, done: rules.Finished, now: float) -> None:
         piece = self.workload.settle(done.piece, done.ids)
         terms = piece.terms
+        self.durations.learn(terms.function, done.seconds, done.count)
+        if done.piece >= messages.LANE_PIECES:
+            self._say(self.lease.finish(done, terms.attempt, now, is_over=not piece.pending), now)
+            return
         if not piece.pending:
             remember(self._finished, done.piece, terms)
-        self.durations.learn(terms.function, done.seconds, done.count)
         self._send(done.as_results(terms.attempt), now)
 
     def _give_back(self, back: rules.GiveBack, now: float) -> None:
+        if back.piece >= messages.LANE_PIECES:
+            self._say(self.lease.give_back(back.piece, back.ids), now)
+            return
         self.workload.settle(back.piece, back.ids)
         self.unmet = max(0, self.unmet - len(back.ids))
         self.asking.gave_back()
@@ -263,17 +284,21 @@ class WorkerMachine:
             self._send(messages.Running(cancel.piece, running), now)
 
     def _report(self, report: rules.ReportRunning, now: float) -> None:
-        if report.piece in self.held:
+        if report.piece >= messages.LANE_PIECES:
+            self._say(self.lease.report(report), now)
+        elif report.piece in self.held:
             self._send(messages.Running(report.piece, report.ids, report.kept), now)
 
     def _take_load(self, load: rules.NodeLoad, now: float) -> None:
         self.asking.take_load(load)
+        if self.lease.is_open:
+            self._say(self.lease.take_load(load), now)
         if self.linked:
             self._announce(now)
 
     def _announce(self, now: float) -> None:
-        """Say the Demand where it is news."""
-        if self.role == "worker" and not self._leaving:
+        """Say the Demand where it is news; a Worker that is lent has none."""
+        if self.role == "worker" and not self._leaving and not self.lease.is_open:
             demand = self.asking.news(self.durations.last, holds=bool(self.held))
             if demand is not None:
                 self._send(demand, now)
@@ -281,16 +306,20 @@ class WorkerMachine:
     # -- own Futures -------------------------------------------------------------------------------------------------
 
     def _offer(self, offer: rules.Offer, now: float) -> None:
+        if self.lanes.takes(offer):
+            self._actions.append(self.lanes.put(offer, self.name, max(1, self._sessions)))
+            return
         if (definition := self.own.unsent_definition(offer.digest)) is not None:
             self._send(definition, now)
         if not self.own.count:
             self._heartbeat_at = min(self._heartbeat_at, now + HEARTBEAT_SECONDS)
         self.unmet = max(0, self.unmet - len(offer.ids))
-        for piece, attempt, ids, payloads in self.own.give_offer(offer, self._sessions):
+        for given in self.own.give_offer(offer, self._sessions):
+            conditions = offer.conditions.plus(given.flags) if given.flags else offer.conditions
             self._send(
                 messages.Batch(
-                    piece, self.name, offer.digest, attempt, 0, offer.backlog, False, ids, payloads,
-                    offer.root or self.name, offer.priority, *offer.conditions.on_wire(),
+                    given.number, self.name, offer.digest, given.attempt, given.crashes, offer.backlog, False,
+                    given.ids, given.payloads, offer.root or self.name, offer.priority, *conditions.on_wire(),
                 ),
                 now,
             )  # fmt: skip
@@ -305,16 +334,6 @@ class WorkerMachine:
         elif self.role == "origin" and is_module(want.digest):
             self._actions.append(rules.Asked(want.digest))
 
-    def _provide(self, provide: rules.Provide, now: float) -> None:
-        self._send(messages.Function(provide.key, provide.name, provide.body), now)
-
-    def _request(self, event: rules.Require | rules.FetchFile, now: float) -> None:
-        for message in self._requests.ask(event):
-            self._send(message, now)
-
-    def _on_fetched(self, fetched: messages.Fetched, now: float) -> None:
-        self._actions.extend(self._requests.fetched(fetched))
-
     def _on_results(self, results: messages.Results, now: float) -> None:
         taken = self.own.take(results)
         if taken is not None:
@@ -325,22 +344,11 @@ class WorkerMachine:
     def _cancel_given(self, event: rules.CancelGiven, now: float) -> None:
         for piece, ids in self.own.by_piece(event.ids).items():
             self._send(messages.Cancel(piece, ids, event.running), now)
+        self._say(self.lanes.cancel(event.ids, now, running=event.running), now)
 
     def _on_running(self, running: messages.Running, now: float) -> None:
         if (known := self.own.open_ones(running.piece, running.ids)) is not None:
             self._actions.append(rules.Started(known, running.kept))
-
-    # -- what is shared ----------------------------------------------------------------------------------------------
-
-    def _share(self, share: rules.Share, now: float) -> None:
-        version = min(self._constants.get(share.name, (0, b""))[0] + 1, messages.MAX_COUNT)
-        self._constants[share.name] = version, share.body
-        self._send(messages.Constant(share.name, version, share.body), now)
-
-    def _on_constant(self, constant: messages.Constant, now: float) -> None:
-        if (constant.version, constant.body) > self._constants.get(constant.name, (0, b"")):
-            self._constants[constant.name] = constant.version, constant.body
-            self._actions.append(rules.Shared(constant.name, constant.body))
 
     def _on_state(self, state: messages.State, now: float) -> None:
         if self.linked and state.incarnation != self._broker_incarnation:
@@ -348,62 +356,49 @@ class WorkerMachine:
         elif state.number > self._unmet_number:
             self._unmet_number, self.unmet = state.number, state.unmet
 
-    # -- questions ---------------------------------------------------------------------------------------------------
-
-    def _ask(self, ask: rules.Ask, now: float) -> None:
-        self._send(self._requests.inquire(ask), now)
-
-    def _on_inquire(self, question: messages.Inquire, now: float) -> None:
-        if question.subject == "generators" and self.role == "worker":
-            self._actions.append(rules.Look(question.number))
-        else:
-            self._looked(rules.Looked(question.number, self._report_of(question)), now)
-
-    def _report_of(self, question: messages.Inquire) -> Any:
-        """Return the statistics; for "explain" which attempt of a Future is here, a text where it is not known."""
-        if question.subject == "generators":  # an Origin, which draws nothing for Futures
-            return {}
-        if question.subject != "explain":
-            return self.statistics()
-        attempt = self.workload.attempt_of(question.submitter, question.future)
-        return f"not known to {self.name}" if attempt is None else attempt
-
-    def _looked(self, looked: rules.Looked, now: float) -> None:
-        self._send(messages.Answer(looked.number, self.name, self._pack(looked.report), True), now)
-
-    def _on_answer(self, answer: messages.Answer, now: float) -> None:
-        self._requests.answered(answer)
-        self._actions.append(rules.Told(answer.number, answer.name, answer.report, answer.last))
-
     # -- for people and tests ----------------------------------------------------------------------------------------
 
     def statistics(self) -> dict[str, int]:
         """Counts of what is here."""
         return {
             "held": sum(len(held.pending) for held in self.held.values()),
-            "given": self.own.count,
+            "given": self.own.count + len(self.lanes.futures()),
             "own": self.asking.load.own + self.own.retrying,
             "busy": int(self.asking.load.busy),
-            "functions": len(self._bodies),
+            "functions": len(self._definitions),
             "unacknowledged": len(self.channel.unacknowledged),
         }
 
     def check(self) -> None:
         """Assert the invariants: counts equal sums, no empty pieces."""
         self.channel.check()
-        self.own.check()
-        self.workload.check()
+        self.own.check(len(self.lanes.futures()))
+        for part in (self.workload, self.lanes, self.lease):
+            part.check()
 
 
 Handler = Callable[[WorkerMachine, Any, float], None]
 
+_MESSAGES = frozenset(messages.CODES.values())
+
 _EVENTS: dict[type, Handler] = {
     rules.Offer: WorkerMachine._offer, rules.Finished: WorkerMachine._finish, rules.GiveBack: WorkerMachine._give_back,
     rules.NodeLoad: WorkerMachine._take_load, rules.CancelGiven: WorkerMachine._cancel_given,
-    rules.Share: WorkerMachine._share, rules.ReportRunning: WorkerMachine._report, rules.Leave: WorkerMachine._leave,
+    rules.Share: lambda node, share, now: node._say([*node.lanes.retire(), node._constants.share(share)], now),
+    rules.ReportRunning: WorkerMachine._report, rules.Leave: WorkerMachine._leave,
     rules.Rejoin: WorkerMachine._rejoin, rules.BrokerEnded: WorkerMachine._on_broker_ended,
-    rules.Ask: WorkerMachine._ask, rules.Require: WorkerMachine._request,
-    rules.Provide: WorkerMachine._provide, rules.FetchFile: WorkerMachine._request, rules.Looked: WorkerMachine._looked,
+    rules.Ask: lambda node, ask, now: node._send(node._requests.inquire(ask), now),
+    rules.Require: lambda node, event, now: node._say(node._requests.ask(event), now),
+    rules.FetchFile: lambda node, event, now: node._say(node._requests.ask(event), now),
+    rules.Provide: lambda node, it, now: node._send(messages.Function(it.key, it.name, it.body), now),
+    rules.Looked: lambda node, looked, now: node._say([node._inquiries.looked(looked)], now),
+    rules.LaneArrived: lambda node, event, now: node._say(
+        node.lease.arrived(event) if node.role == "worker" else node.lanes.arrived(event), now
+    ),
+    rules.LaneClosed: lambda node, event, now: node._say(
+        node.lease.closed(event.number) or node.lanes.closed(event.number, now), now
+    ),
+    rules.LaneOpened: lambda node, event, now: node._actions.extend(node.lanes.opened(event.number, event.worker)),
     Tick: WorkerMachine._tick,
 }  # fmt: skip
 
@@ -417,7 +412,12 @@ _HANDLERS: dict[type, Handler] = {
     messages.Ack: WorkerMachine._on_ack, messages.Function: WorkerMachine._on_function,
     messages.Want: WorkerMachine._on_want, messages.Batch: WorkerMachine._on_batch,
     messages.Results: WorkerMachine._on_results, messages.Cancel: WorkerMachine._on_cancel,
-    messages.Running: WorkerMachine._on_running, messages.Constant: WorkerMachine._on_constant,
-    messages.Fetched: WorkerMachine._on_fetched, messages.Inquire: WorkerMachine._on_inquire,
-    messages.Answer: WorkerMachine._on_answer,
+    messages.Running: WorkerMachine._on_running,
+    messages.Inquire: lambda node, question, now: node._say([node._inquiries.answer(question, node.statistics)], now),
+    messages.Constant: lambda node, constant, now: node._actions.extend(node._constants.take(constant)),
+    messages.Fetched: lambda node, fetched, now: node._actions.extend(node._requests.fetched(fetched)),
+    messages.Answer: lambda node, answer, now: node._actions.append(node._requests.answered(answer)),
+    messages.Lend: lambda node, lend, now: node._say(node.lease.begin(lend, now, is_leaving=node._leaving), now),
+    messages.TakeBack: lambda node, message, now: node._say(node.lease.end(message.number), now),
+    messages.LeaseEnded: lambda node, ended, now: node._actions.extend(node.lanes.hear(ended)),
 }  # fmt: skip

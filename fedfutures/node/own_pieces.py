@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from itertools import compress
+from typing import NamedTuple
 
 from ..errors import LocalProtocolError
 from ..wire.facts import kept
@@ -15,10 +16,23 @@ FUNCTIONS_KEPT = 1024
 """So many definitions are kept beside those that given Futures may need: a program may make one for each call."""
 
 
+class GivenPiece(NamedTuple):
+    """What goes to the Broker as one Batch."""
+
+    number: int
+    attempt: int
+    ids: list[int]
+    payloads: list[bytes]
+    crashes: int = 0
+    flags: int = 0  # that its Futures have beside those of the Offer
+
+
 class OwnPieces:
     """Each Future given is in one piece, until its outcome has come or a new session begins."""
 
-    __slots__ = ("_definitions", "_once", "_sent", "_uses", "again", "count", "made", "pieces", "retrying", "where")
+    __slots__ = (
+        "_definitions", "_once", "_sent", "_uses", "again", "count", "made", "marks", "pieces", "retrying", "where",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.pieces: dict[int, tuple[bytes, set[int]]] = {}  # number -> (function, Futures that are open)
@@ -26,6 +40,8 @@ class OwnPieces:
         self.made = 0  # how many pieces there ever were
         self.count = 0  # how many Futures are given; a field, for each submit looks at it
         self.retrying = 0  # how many are not given, but wait for their next try
+        self.marks: dict[int, tuple[int, int]] = {}
+        """Of Futures that were lost with a Worker that was lent: crashes, and flags that they have got by that."""
         self._definitions: dict[bytes, Function] = {}
         self._uses: dict[bytes, int] = {}  # how many pieces are of each function
         self._sent: set[bytes] = set()  # functions that the Broker was sent
@@ -65,25 +81,54 @@ class OwnPieces:
             self._once.update(ids)
         self.made += 1
         self.pieces[self.made] = (digest, set(ids))
-        self._uses[digest] = self._uses.get(digest, 0) + 1
+        self.use(digest)
         self.where.update(dict.fromkeys(ids, self.made))
         self.count += len(ids)
         return self.made
 
-    def give_offer(self, offer: Offer, sessions: int) -> list[tuple[int, int, list[int], list[bytes]]]:
-        """Futures go to the Broker, in this session; return number, attempt, Futures and payloads of each piece.
+    def use(self, digest: bytes) -> None:
+        """A piece of this function is open."""
+        self._uses[digest] = self._uses.get(digest, 0) + 1
+
+    def let_go(self, digest: bytes) -> None:
+        """It is not any more."""
+        self._uses[digest] -= 1
+        if not self._uses[digest]:
+            del self._uses[digest]
+
+    def mark(self, number: int, crashes: int, flags: int) -> None:
+        """A Future was lost with a Worker: this comes on top of what it has of either, when it is given again."""
+        before = self.marks.get(number, (0, 0))
+        self.marks[number] = before[0] + crashes, before[1] | flags
+
+    def give_offer(self, offer: Offer, sessions: int) -> list[GivenPiece]:
+        """Futures go to the Broker, in this session; return the pieces.
 
         What starts once at most goes as a second attempt only if it was given before: then nobody starts it any more.
+        What was lost with a Worker that was lent goes apart from others.
         """
+        latest = max(1, sessions)
+        if self.marks and not self.marks.keys().isdisjoint(offer.ids):
+            return self._give_marked(offer, latest)
         ids, payloads, once = offer.ids, offer.payloads, offer.conditions.is_once
         if not once or sessions <= 1:
-            return [(self.give(offer.digest, ids, once=once), max(1, sessions), ids, payloads)]
+            return [GivenPiece(self.give(offer.digest, ids, once=once), latest, ids, payloads)]
         parts = []
         for attempt in (1, sessions):
             some = [(i, payload) for i, payload in zip(ids, payloads) if (i in self.again) is (attempt > 1)]
             if some:
                 mine = [i for i, _ in some]
-                parts.append((self.give(offer.digest, mine, once=True), attempt, mine, [one for _, one in some]))
+                piece = self.give(offer.digest, mine, once=True)
+                parts.append(GivenPiece(piece, attempt, mine, [one for _, one in some]))
+        return parts
+
+    def _give_marked(self, offer: Offer, attempt: int) -> list[GivenPiece]:
+        parts = []
+        for mark in sorted({self.marks.get(i, (0, 0)) for i in offer.ids}):
+            some = [(i, one) for i, one in zip(offer.ids, offer.payloads) if self.marks.get(i, (0, 0)) == mark]
+            ids = [i for i, _ in some]
+            piece = self.give(offer.digest, ids)
+            parts.append(GivenPiece(piece, attempt + mark[0], ids, [one for _, one in some], *mark))
         return parts
 
     def take(self, results: Results) -> tuple[bytes, list[int], list[bytes], bytes] | None:
@@ -102,12 +147,12 @@ class OwnPieces:
         if self._once:
             self._once.difference_update(ids)
             self.again.difference_update(ids)
+        if self.marks:
+            self.marks = {number: mark for number, mark in self.marks.items() if number not in ids}
         self.count -= len(ids)
         if not pending:
             del self.pieces[results.piece]
-            self._uses[digest] -= 1
-            if not self._uses[digest]:
-                del self._uses[digest]
+            self.let_go(digest)
         return digest, ids, outcomes, facts
 
     def by_piece(self, ids: Iterable[int]) -> dict[int, list[int]]:
@@ -131,10 +176,11 @@ class OwnPieces:
         """A new session: return all that was given, the first first, and forget it and what the Broker knew."""
         ids = sorted(self.where)
         self.again |= self._once
+        for digest, _ in self.pieces.values():
+            self.let_go(digest)
         self.pieces.clear()
         self.where.clear()
         self._sent.clear()
-        self._uses.clear()
         self.count = 0
         return ids
 
@@ -145,15 +191,15 @@ class OwnPieces:
             return f"not given away by {name}: it waits here for Demand, runs, or is done"
         return f"given to the Broker by {name} in piece {piece}"
 
-    def check(self) -> None:
-        """Assert that counts equal sums, and that no piece is empty."""
+    def check(self, lent: int = 0) -> None:
+        """Assert that counts equal sums, and that no piece is empty; `lent`: how many Futures are on lanes."""
         if not (self.count or self.where or self.pieces):
             return
         if self.count != sum(len(pending) for _, pending in self.pieces.values()):
             raise LocalProtocolError("the count of given Futures is off")
         if len(self.where) != self.count:
             raise LocalProtocolError("a given Future is in no piece, or in two")
-        if sum(self._uses.values()) != len(self.pieces):
+        if sum(self._uses.values()) != len(self.pieces) + lent:
             raise LocalProtocolError("the count of pieces of a function is off")
         if any(not ids for _, ids in self.pieces.values()):
             raise LocalProtocolError("an empty piece was kept")

@@ -6,7 +6,7 @@ Each is asked for once, and again in a new session, until it comes or is said no
 from __future__ import annotations
 
 from ..wire import messages
-from .events import Ask, FetchFile, FileFetched, Provided, Require
+from .events import Ask, FetchFile, FileFetched, Provided, Require, Told
 
 
 class Requests:
@@ -40,10 +40,11 @@ class Requests:
         self._questions[ask.number] = question
         return question
 
-    def answered(self, answer: messages.Answer) -> None:
+    def answered(self, answer: messages.Answer) -> Told:
         """An answer came; the last one ends the question."""
         if answer.last:
             self._questions.pop(answer.number, None)
+        return Told(answer.number, answer.name, answer.report, answer.last)
 
     def provided(self, function: messages.Function) -> list[Provided]:
         """A module came, or why it does not."""

@@ -53,7 +53,7 @@ class OnePlace(Law):
         for node in [*system.workers.values(), *system.origins.values()]:
             if node.alive and (node.calls or node.own or node.machine.given):
                 given = [number for _, pending in node.machine.given.values() for number in pending]
-                here = [*node.own, *given]
+                here = [*node.own, *given, *node.machine.lanes.futures()]
                 self.require(len(here) == len(set(here)), f"{node.name} has a Future in two places")
                 self.require(node.calls.keys() >= set(here), f"{node.name} still has a Future that was resolved")
                 if node.name in system.origins:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..node import events as rules
 from ..wire.messages import CANCELLED, ERROR
 from .frames import Frame
+from .lanes import Arrival
 from .specs import read
 from .submitter import SimSubmitter
 from .world import NEVER, TICK, Watch, World
@@ -14,10 +15,28 @@ from .world import NEVER, TICK, Watch, World
 LINGER_SECONDS = 5.0
 
 
+class CallsInTurn:
+    """Calls of which each is made when the one before has its outcome."""
+
+    __slots__ = ("gap", "number", "payloads")
+
+    def __init__(self) -> None:
+        self.payloads: Iterator[bytes] = iter(())
+        self.gap, self.number = 0.0, 0
+
+    def begin(self, payloads: Iterator[bytes], gap: float) -> None:
+        """Make these, with a pause in between."""
+        self.payloads, self.gap = payloads, gap
+
+    def made(self, number: int) -> None:
+        """One was made."""
+        self.number = number
+
+
 class SimOrigin(SimSubmitter):
     """A program: submits, cancels, and waits, so it takes in at once whatever comes."""
 
-    __slots__ = ("answers", "bereft", "leaves_at", "left", "supply", "told_all", "tries_elsewhere")
+    __slots__ = ("answers", "bereft", "in_turn", "leaves_at", "left", "supply", "told_all", "tries_elsewhere")
 
     def __init__(self, world: World, name: str, home: str, watch: Watch) -> None:
         super().__init__(world, name, "origin", home, watch)
@@ -27,6 +46,7 @@ class SimOrigin(SimSubmitter):
         self.answers: dict[str, bytes] | None = None  # to what was asked, by who gave them
         self.told_all = False
         self.tries_elsewhere = False  # whether what has raised is tried once more, and a host avoided
+        self.in_turn = CallsInTurn()
         self.bereft = False  # whether its Broker has ended, and no other has welcomed it yet
 
     def act(self, action: rules.Action) -> None:
@@ -45,6 +65,8 @@ class SimOrigin(SimSubmitter):
     def resolve(self, ids: list[int], outcomes: list[bytes], odd: list[tuple[int, int]]) -> None:
         calls = [self.calls[number] for number, kind in odd if kind == ERROR] if self.tries_elsewhere else []
         super().resolve(ids, outcomes, odd)
+        if self.in_turn.number in ids:
+            self.clock.at(self.clock.now + self.in_turn.gap, self._call_next)
         for call in calls:
             if not call.conditions.avoid and self.leaves_at == NEVER:
                 avoided = f"b{read(call.payload).tag % 3}"
@@ -64,7 +86,7 @@ class SimOrigin(SimSubmitter):
     def tick(self) -> None:
         self.step(TICK)
 
-    def arrive(self, source: str, frame: Frame) -> None:
+    def arrive(self, source: str, frame: Arrival) -> None:
         if self.halted:
             self.later(lambda: self.arrive(source, frame))
         else:
@@ -93,6 +115,17 @@ class SimOrigin(SimSubmitter):
             self._sort()
         self.service()
         return number
+
+    def call_in_turn(self, payloads: Iterator[bytes], gap: float) -> None:
+        """Make one call after the other, each so many seconds after the outcome of the last."""
+        self.in_turn.begin(payloads, gap)
+        self._call_next(None)
+
+    def _call_next(self, argument: object) -> None:
+        if self.halted:
+            self.later(lambda: self._call_next(argument))
+        elif self.alive and self.leaves_at == NEVER and (payload := next(self.in_turn.payloads, None)) is not None:
+            self.in_turn.made(self.put(payload, b"f"))
 
     def cancel(self, number: int, *, running: bool = False) -> None:
         """Ask for a Future back for good, with `running` even if it runs."""

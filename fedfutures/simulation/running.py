@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ..node.pace import HELPER_AFTER_SECONDS, LOOK_SECONDS, PUMP_EVERY_SECONDS, REPORT_SECONDS
 from ..node.workload import HeldPiece, Recalls, Workload
 from .frames import Frame
+from .lanes import Arrival
 from .specs import Spec, read
 from .world import NEVER
 
@@ -161,7 +162,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.withdrawal = Withdrawal()
-        self.frames: list[Frame] = []
+        self.frames: list[Arrival] = []
         self.published: Frame | None = None  # the latest; older ones are worth nothing
 
     def publish(self, frame: Frame) -> None:
@@ -174,7 +175,7 @@ class Inbox:
             return driven_at + HELPER_AFTER_SECONDS
         return max(now, driven_at + REPORT_SECONDS) + LOOK_SECONDS if self.frames else NEVER
 
-    def take(self) -> list[Frame]:
+    def take(self) -> list[Arrival]:
         """Return all of it, what was published first."""
         frames, self.frames = self.frames, []
         if self.published is not None:

@@ -42,6 +42,8 @@ ANSWER_SECONDS = 2.0
 TRIALS = 0.15
 JOINED = 0.1
 """So many of all schedules run on hosts of a standing Federation, with another program."""
+LONE_CALLERS = 0.35
+"""So many programs make lone calls, too."""
 RESIZED = 0.15
 """In so many, hosts get more Workers, or fewer."""
 MESSAGES_PER_LINK_AND_SECOND = 8
@@ -173,6 +175,28 @@ class Schedule:
         ends = Random(f"{self.seed} {origin.name} ends")
         for _ in range(ends.choice([0, 0, 0, 8, 24])):
             clock.at(ends.uniform(0.0, self.heals_at), self._end, (origin, ends.random()))
+
+        self._write_lone_calls(origin)
+
+    def _write_lone_calls(self, origin: SimOrigin) -> None:
+        """In some schedules, let a program make one short call after the other, which others may interrupt."""
+        dice = Random(f"{self.seed} {origin.name} lone")
+        if dice.random() >= LONE_CALLERS or self.scale.futures:
+            return
+        mean = 10 ** dice.uniform(-4, -2.5)
+        payloads = [self._lone_payload(dice, mean) for _ in range(dice.choice([6, 12, 40, 40]))]
+        gap = dice.choice([0.0, 0.0, 1e-3, 5e-3])
+        start = dice.uniform(0.0, self.heals_at / 2)
+        self.system.clock.at(start, lambda _: origin.call_in_turn(iter(payloads), gap))
+
+    def _lone_payload(self, dice: Random, mean: float) -> bytes:
+        kind = dice.choices([PLAIN, RAISES, CRASHES], [20, 1, 1])[0]
+        nested = kind == PLAIN and dice.random() < 0.1
+        seconds = 0.5 if dice.random() < 0.05 else min(dice.expovariate(1 / mean), 0.1)
+        payload = payload_of(self.world.next_tag(), seconds, int(nested), int(nested), kind)
+        self.work += work_of(payload)
+        self.longest = max(self.longest, work_of(payload))
+        return payload
 
     def _submit(self, argument: tuple[SimOrigin, bytes, bytes, int]) -> None:
         origin, payload, function, priority = argument

@@ -12,7 +12,7 @@ from ..node import events as rules
 from ..node.machine import WorkerMachine
 from ..node.pace import BATCH_FUTURES_AT_MOST
 from ..worker.sealed import SealedFutures
-from .frames import Frame
+from .lanes import Arrival
 from .network import SimLink
 from .world import SimNode, Watch, World
 
@@ -54,7 +54,10 @@ class SimSubmitter(SimNode):
 
     def step(self, event: rules.Event) -> None:
         """Give the machine an event and do what it says."""
+        lanes = self.world.lanes
         for action in self.machine.step(event, self.clock.now * self.rate + self.offset):
+            if lanes.do(self, action, checks=self.world.checks_now()):
+                continue
             if type(action) is Send:
                 frame = self.frame_of(self.home, action)
                 if self.up is not None:
@@ -89,8 +92,19 @@ class SimSubmitter(SimNode):
             self.world.observer.on_facts(self.name, action.ids, action.odd, action.facts)
             self.resolve(action.ids, action.outcomes, action.odd)
 
-    def take_in(self, frame: Frame) -> None:
-        """Step the machine with the messages of a frame."""
+    def end(self, *, keeps_mail: bool = False) -> None:
+        super().end(keeps_mail=keeps_mail)
+        self.world.lanes.end_of(self)
+
+    def arrive(self, source: str, frame: Arrival) -> None:
+        """A frame of the Broker's has come, or something over a lane."""
+        raise NotImplementedError
+
+    def take_in(self, frame: Arrival) -> None:
+        """Step the machine with the messages of a frame, or with what has become of a lane."""
+        if not isinstance(frame, list):
+            self.step(frame)
+            return
         observer = self.world.observer
         for sequence, acknowledged, message in frame:
             is_seen = type(message) in observer.hears

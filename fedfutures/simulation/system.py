@@ -139,6 +139,7 @@ class System:
 
     def _attach(self, node: SimSubmitter, broker: str) -> None:
         self.hosts[node.name] = broker
+        self.world.lanes.enter(node)
         node.attach(self._link(node.name, broker, self.brokers[broker], LOCAL_LATENCY_SECONDS))
         self.brokers[broker].links[node.name] = self._link(broker, node.name, node, LOCAL_LATENCY_SECONDS, "")
         self.clock.at(self.clock.now + self.random.random() * self.spreads_starts, self._introduce, node)

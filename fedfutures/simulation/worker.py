@@ -18,6 +18,7 @@ from ..wire.messages import ALONE, ANY, ERROR, NONE, ONCE_FLAG, SHARING, VALUE
 from ..wire.names import is_stand_in
 from ..wire.seal import proof_of
 from .frames import Frame
+from .lanes import Arrival
 from .running import BegunFuture, DriveTimes, Elsewhere, Fates, Inbox, Parents, WorkerLock
 from .specs import CRASHES, FUNCTIONS, GROWS, GUARDS, LOCKS, PLAIN, RAISES, payload_of, read, value_of
 from .submitter import SimSubmitter
@@ -35,9 +36,7 @@ class SimWorker(SimSubmitter):
         "times", "workload",
     )  # fmt: skip
 
-    def __init__(
-        self, world: World, name: str, home: str, slot: int, fates: Fates, watch: Watch,
-    ) -> None:  # fmt: skip
+    def __init__(self, world: World, name: str, home: str, slot: int, fates: Fates, watch: Watch) -> None:
         super().__init__(world, name, "worker", home, watch)
         self.slot, self._fates = slot, fates
         self.slowness = 1.0
@@ -49,7 +48,7 @@ class SimWorker(SimSubmitter):
 
     # -- what arrives ------------------------------------------------------------------------------------------------
 
-    def arrive(self, source: str, frame: Frame) -> None:
+    def arrive(self, source: str, frame: Arrival) -> None:
         if self.halted:
             self.later(lambda: self.arrive(source, frame))
             return

@@ -18,6 +18,7 @@ from ..wire.messages import Batch, Demand
 from ..wire.seal import Seal, Stamp
 from .clock import Clock
 from .frames import Frame, copied
+from .lanes import SimLanes
 from .network import Receiver
 from .observer import Observer
 
@@ -75,6 +76,7 @@ class World:
         "_tags",
         "clock",
         "costs",
+        "lanes",
         "observer",
         "processors",
         "seal",
@@ -86,6 +88,7 @@ class World:
         self.processors = Processors(costs.processors) if costs.processors else None
         self._steps, self._checked_of = 0, checked_of
         self.clock, self.observer = Clock(), Observer()
+        self.lanes = SimLanes(self.clock)
         self._tags = 0
         self.seal = Seal(b"%032d" % seed) if sealed else None
         self._stamps: dict[tuple[bytes, str], Stamp] = {}

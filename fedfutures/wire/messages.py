@@ -16,7 +16,7 @@ from typing import get_args
 
 from ..lazy_dataclass import dataclass, field
 
-PROTOCOL = 10
+PROTOCOL = 11
 """Version of this page. Both ends name it in ``Hello`` and ``Welcome``; another number is refused by name."""
 
 # What became of a Future: the kinds of an outcome. Bodies of VALUE and ERROR are payloads, with a seal if the run has a
@@ -297,6 +297,38 @@ class Fetched:
 
 
 @dataclass(slots=True)
+class Lend:
+    """A Worker is lent to a submitter of its host: the Broker says so to the Worker, which is to open a lane, and the
+    Worker says so over that lane. What travels over lanes has no numbers and is not repeated."""
+
+    number: int  # of the lease
+    peer: str  # to the Worker: whom it is lent to; over the lane: who is lent
+
+
+@dataclass(slots=True)
+class TakeBack:
+    """The Broker wants a Worker back that it has lent; answered by ``LeaseEnded``."""
+
+    number: int
+
+
+@dataclass(slots=True)
+class LeaseEnded:
+    """A lease is over. A Worker says so over its lane and to its Broker, and takes no more Futures from the lane.
+
+    When a Worker is lost or stopped that was lent, the Broker says so to whom it was lent to, and what that does to the
+    Future that ran.
+    """
+
+    number: int
+    taken: int = 0  # over the lane: the last piece that was taken from it; to the Broker: how many were
+    crashes: int = 0  # what comes on top of the crashes of the Future
+    flags: int = 0  # flags that it gets
+    kind: int = VALUE  # of its outcome, if that is known: CANCELLED or OUT_OF_MEMORY
+    outcome: bytes = b""
+
+
+@dataclass(slots=True)
 class State:
     """The one Meta message: the Broker's load, a numbered snapshot. It is repeated, so losing one does no harm.
 
@@ -313,6 +345,7 @@ class State:
 Message = (
     Hello | Welcome | Refused | Ack | Demand | Function | Want | Batch | Results | Return | Cancel | Running | Constant
     | Bye | State | Stranger | Ping | Pong | Holding | Inquire | Answer | Get | Chunk | Drop | Fetch | Fetched
+    | Lend | TakeBack | LeaseEnded
 )  # fmt: skip
 UNSEQUENCED = frozenset({Hello, Welcome, Refused, Stranger, Ack, Ping, Pong, State, Get, Chunk})
 """Outside the link's numbering: they open a link, carry nothing to lose, or (``Get``, ``Chunk``) are asked for again.
@@ -330,4 +363,6 @@ MAX_NAME_CHARACTERS = 512
 MAX_COUNT = (1 << 63) - 1
 """The largest number. Who adds to a number that has come stops here, since others refuse a larger one."""
 MAX_PIECE = (1 << 40) - 1
+LANE_PIECES = 1 << 39
+"""Pieces that travel over lanes have numbers from here on, so that a Worker tells them from those of its Broker."""
 MAX_CHUNK_BYTES = 1 << 20

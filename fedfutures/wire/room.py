@@ -6,6 +6,7 @@ what the first has no room for. A segment has the same name in either.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 
@@ -43,6 +44,12 @@ class Places:
         """Return the path of a file; of one that is nowhere, the path that it would have in the preferred directory."""
         paths = [os.path.join(directory, name) for directory in self.directories]
         return next(filter(os.path.lexists, paths), paths[0])
+
+    def hand_over(self, name: str) -> None:
+        """Mark the file of an outcome, which its receiver removes from now on: if that dies, its host does."""
+        with contextlib.suppress(OSError):
+            path = self.find(name)
+            os.chmod(path, HANDED_OVER & (os.stat(path).st_mode | ~OF_HERE))
 
     def free(self) -> str:
         """Say how much room there is, for people."""

@@ -10,6 +10,7 @@ from typing import Any
 from ..program import postponing, safe_points
 from .driver import Driver
 from .future import Future, add_bell, remove_bell
+from .lane_sockets import LaneSockets
 from .local_queue import LocalQueue
 
 LONG_SECONDS = 0.005
@@ -19,10 +20,10 @@ LONG_SECONDS = 0.005
 class DrivenWait:
     """The waits at an Origin, in any of its threads."""
 
-    __slots__ = ("_driver", "_own")
+    __slots__ = ("_driver", "_lanes", "_own")
 
-    def __init__(self, driver: Driver, own: LocalQueue) -> None:
-        self._driver, self._own = driver, own
+    def __init__(self, driver: Driver, own: LocalQueue, lanes: LaneSockets) -> None:
+        self._driver, self._own, self._lanes = driver, own, lanes
 
     def wait(self, future: Future[Any], timeout: float | None) -> None:
         """Return when the Future is done or the time is over; drive the node meanwhile if no other thread does."""
@@ -48,9 +49,18 @@ class DrivenWait:
 
     def _drive_until(self, future: Future[Any], deadline: float | None, poller: select.poll | None) -> None:
         driver = self._driver
-        driver.service()
+        lane = self._lanes.awaited()
+        if not lane:
+            driver.service()
+        elif self._lanes.look(lane):
+            driver.call_back()
         while not future.done() and (deadline is None or time.monotonic() < deadline):
+            began = time.monotonic()
             driver.poll(deadline, poller)
+            if lane and future.done():  # the other sockets were not used
+                self._lanes.slept(time.monotonic() - began)
+                driver.call_back()
+                break
             driver.take_in()
             if not future.done() or self._own:
                 driver.service()

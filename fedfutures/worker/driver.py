@@ -110,6 +110,12 @@ class Driver:
         for poller in (self._poller, self._helper_poller, self._meta_poller):
             poller.register(pipe, select.POLLIN)
 
+    def unwatch(self, pipe: int) -> None:
+        """Do not listen to it any more; it is about to be closed."""
+        del self._watched[pipe]
+        for poller in (self._poller, self._helper_poller, self._meta_poller):
+            poller.unregister(pipe)
+
     def make_poller(self) -> select.poll:
         """Return a poller for what can arrive."""
         poller = select.poll()
@@ -188,8 +194,8 @@ class Driver:
         """Call what steps the machine, and send at once what it says."""
         with self.lock:
             send()
-            self.flush()
-            self._receive()  # sending may have eaten the sign of an arrival
+            if self.flush():
+                self._receive()  # sending may have eaten the sign of an arrival
         if self.callbacks:
             self.call_back()
 
@@ -298,8 +304,8 @@ class Driver:
         milliseconds = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000 + 0.5
         ready = safe_points.poll(poller or self._poller, milliseconds)
         for descriptor, _ in ready:
-            if descriptor in self._watched:
-                self._watched[descriptor]()
+            if (on_readable := self._watched.get(descriptor)) is not None:
+                on_readable()
         return bool(ready)
 
     @failpoints.delayed("node.wake")

@@ -15,6 +15,7 @@ from .calls import Calls
 from .driver import PUMP_DUE, Driver
 from .duties import WorkerDuties
 from .future import Future, claim
+from .lane_sockets import LaneSockets
 from .locks import Locks
 from .runners import Pump, Runners
 from .submissions import Submissions
@@ -28,14 +29,15 @@ class Loop:
     """What each runner does until the Worker stops."""
 
     __slots__ = (
-        "_calls", "_driver", "_duties", "_is_stand_in", "_leave_at", "_locks", "_own", "_pump", "_run_fetched",
-        "_runners", "_submissions", "_surroundings", "_tasks_seen", "_workload",
+        "_calls", "_driver", "_duties", "_is_stand_in", "_lanes", "_leave_at", "_locks", "_own", "_pump",
+        "_run_fetched", "_runners", "_submissions", "_surroundings", "_tasks_seen", "_workload",
     )  # fmt: skip
 
     def __init__(
         self, driver: Driver, submissions: Submissions, surroundings: Surroundings, calls: Calls, runners: Runners,
-        locks: Locks, duties: WorkerDuties, pump: Pump,
+        locks: Locks, duties: WorkerDuties, pump: Pump, lanes: LaneSockets,
     ) -> None:  # fmt: skip
+        self._lanes = lanes
         self._driver, self._workload = driver, driver.machine.workload
         self._submissions, self._own = submissions, submissions.own
         self._surroundings, self._calls, self._runners, self._locks = surroundings, calls, runners, locks
@@ -105,6 +107,9 @@ class Loop:
         with driver.lock:  # first of all, for somebody may be waiting for it
             self._duties.send_results()
             driver.flush()
+        is_lent = driver.machine.lease.is_open and not (runners.ready or self._own or runners.suspended)
+        if is_lent and self._await_lane():
+            return
         self._pump()
         if runners.ready or self._own or (self._workload.queue and not locks.locked_in) or runners.stopping:
             return
@@ -125,6 +130,22 @@ class Loop:
             driver.take_in()
             if (driver.machine.durations.last or 0.0) > HURRY_SECONDS or self._calls.leaving:
                 self._pump()  # ask for what is to run next while this one runs, or give back what has come
+
+    def _await_lane(self) -> bool:
+        """Wait for the next call of who was lent this Worker, until it is time to look at all else."""
+        driver, due = self._driver, self._driver.times[PUMP_DUE]
+        began = time.monotonic()
+        if began >= due:
+            return False
+        if self._lanes.look(driver.machine.lease.number):
+            return True
+        if driver.begin_driving():
+            try:
+                driver.poll(due)
+            finally:
+                driver.end_driving()
+        self._lanes.slept(time.monotonic() - began)
+        return bool(self._workload.queue)
 
     def _next_timer(self) -> float | None:
         timer = self._runners.next_timer()

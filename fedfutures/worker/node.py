@@ -14,6 +14,7 @@ from ..wire.payload import Payloads
 from .constants import Constants
 from .driver import Driver, Due
 from .future import Future
+from .lane_sockets import LaneSockets
 from .questions import Questions
 from .submissions import Submissions
 
@@ -31,13 +32,18 @@ class Node:
         self.submissions = Submissions(driver, payloads, size)
         self.questions = Questions(driver, self.submissions)
         self.shared = Constants(driver, payloads)
-        self.constants = self.shared.known
+        self.lanes = LaneSockets(driver, facts["main"], payloads.segments)
         self.lock, self.service = driver.lock, driver.service
         self.futures, self.own = self.submissions.futures, self.submissions.own
 
     def handlers(self) -> dict[type, Callable[[Any], None]]:
         """Return what takes the actions of the machine that both kinds of nodes know."""
         return self.submissions.handlers() | {rules.Told: self.questions.on_told, rules.Shared: self.shared.on_shared}
+
+    @property
+    def constants(self) -> dict[str, bytes]:
+        """The shared constants that are known here."""
+        return self.shared.known
 
     @property
     def size(self) -> int:
@@ -85,3 +91,4 @@ class Node:
     def close(self) -> None:
         """Close the sockets."""
         self.driver.close()
+        self.lanes.close()

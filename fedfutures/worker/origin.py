@@ -95,12 +95,14 @@ class Origin(Node):
         self._urgent_at = 0.0
         self.pressure = Pressure(driver, submissions)
         provider = Provider(driver, payloads, self.definer)
-        submissions.attend(OriginPacking(provider, driver), DrivenWait(driver, self.own).wait, self.questions.ask)
+        wait = DrivenWait(driver, self.own, self.lanes).wait
+        submissions.attend(OriginPacking(provider, driver), wait, self.questions.ask)
         driver.attend(OriginDuties(driver, submissions), self.handlers() | {rules.Asked: provider.answer})
 
     def start(self) -> None:
         """Introduce the node to its Broker, and have it driven from now on."""
         postponing.begin(self.driver)
+        self.lanes.listen()
         super().start()
 
     @journal.before("close", lambda self: [(self.name,)])

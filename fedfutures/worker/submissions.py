@@ -392,7 +392,8 @@ class Submissions:
             if waits := self.retrier.explain(future):
                 return waits, False
             if number in self.futures:
-                return self.machine.own.explain(number, self.name) + self.retrier.other_hosts.explain(future), True
+                place = self.machine.lanes.explain(number) or self.machine.own.explain(number, self.name)
+                return place + self.retrier.other_hosts.explain(future), True
             if call_of(future) is None:
                 return "it runs here, or waits for Futures that it has submitted", False
             if self.late is not None and self.late.has(future):

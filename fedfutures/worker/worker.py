@@ -57,12 +57,14 @@ class Worker(Node):
             cells, self.machine.workload, self.isolation, namespaces, turns, runners.is_main_thread
         )
         pump = Pump(driver, runners)
+        if max_tasks is not None:  # how many Futures it runs is for the Broker to see
+            self.lanes.decline()
         self.calls = calls = Calls(driver, payloads, self.local, surroundings, runners, pump, max_tasks)
         self.locks = locks = ground.locks
         others = OtherThreads(turns, surroundings, submissions, locks, driver.times, calls.run_call)
         orders = Orders(driver, calls, submissions, cells, control, self.end)
         self.duties = WorkerDuties(driver, submissions, surroundings, runners, locks, others, calls, orders)
-        self.loop = Loop(driver, submissions, surroundings, calls, runners, locks, self.duties, pump)
+        self.loop = Loop(driver, submissions, surroundings, calls, runners, locks, self.duties, pump, self.lanes)
         local_calls = LocalCalls(payloads, self.functions, self.local, self.machine, lambda: submissions.size)
         self.nesting = nesting = Nesting(
             driver, submissions, local_calls, surroundings, calls, runners, locks, others, pump

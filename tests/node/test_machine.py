@@ -24,6 +24,7 @@ from fedfutures.wire import codec, facts, messages
 from fedfutures.wire.messages import (
     CANCELLED,
     ERROR,
+    LANE_PIECES,
     PROTOCOL,
     VALUE,
     Ack,
@@ -39,12 +40,15 @@ from fedfutures.wire.messages import (
     Hello,
     Holding,
     Inquire,
+    LeaseEnded,
+    Lend,
     Refused,
     Results,
     Return,
     Running,
     State,
     Stranger,
+    TakeBack,
     Want,
     Welcome,
 )
@@ -114,6 +118,12 @@ class Bench:
     def offer(self, ids: Any = (1,), function: bytes = b"f", backlog: int = 0) -> list[Any]:
         self.machine.own.define(function, "function", b"body")
         return self.step(rules.Offer(function, list(ids), [b"%d" % number for number in ids], backlog))
+
+    def lend(self, number: int = 7) -> list[Any]:
+        """A Worker is lent, or has opened its lane to this Origin."""
+        if self.machine.role == "worker":
+            return self.say(Lend(number, "o"))
+        return self.step(rules.LaneOpened(number, "w"))
 
 
 @pytest.fixture
@@ -659,3 +669,127 @@ def test_a_file_is_fetched(worker: Bench) -> None:
     assert worker.say(Fetched("file-2", 5)) == []
     assert worker.say(Fetched("file-1", 5)) == [rules.FileFetched("file-1", 5)]
     assert worker.say(Fetched("file-1", 5)) == []
+
+
+# -- lanes: lone calls to a Worker that is lent ------------------------------------------------------------------------
+
+ON_LANE = LANE_PIECES + 1
+
+
+def lone(bench: Bench, number: int = 1) -> Batch:
+    """Make a lone call; return what goes over the lane."""
+    [action] = bench.offer([number])
+    assert isinstance(action, rules.LaneSend)
+    assert isinstance(action.message, Batch)
+    return action.message
+
+
+def test_a_lone_call_goes_over_the_lane_and_the_next_one_beside_it_to_the_broker(origin: Bench) -> None:
+    assert origin.machine.wanted() == 0
+    origin.lend()
+    assert origin.machine.wanted() == 1, "without any Demand of the Broker's"
+    assert lone(origin).piece == ON_LANE
+    assert origin.machine.wanted() == 0
+    assert origin.machine.statistics()["given"] == 1
+    origin.say(Demand(4, 1))
+    assert [type(said) for said in origin.offer([2])] == [Function, Batch]
+    [resolve] = origin.step(rules.LaneArrived(7, Results(ON_LANE, 1, [1], [b"v"])))
+    assert resolve == rules.Resolve([1], [b"v"], [])
+    assert origin.machine.wanted() == 3, "while another one is with the Broker it is no lone call"
+
+
+def test_what_is_shared_is_not_overtaken_by_a_lone_call(origin: Bench) -> None:
+    origin.lend()
+    assert origin.step(rules.Share("x", b"new")) == [rules.CloseLane(7), Constant("x", 1, b"new")]
+    assert origin.machine.wanted() == 0
+
+
+def test_a_future_that_has_crashed_a_lent_worker_is_given_apart_and_counts_that(origin: Bench) -> None:
+    origin.lend()
+    lone(origin)
+    origin.step(rules.LaneClosed(7))
+    origin.say(Demand(4, 1))
+    assert origin.say(LeaseEnded(7, 0, 1, messages.ALONE_FLAG)) == [rules.Reclaim([1])]
+    batches = [said for said in origin.offer([2, 1]) if isinstance(said, Batch)]
+    assert [(one.ids, one.attempt, one.crashes, one.flags) for one in batches] == [
+        ([2], 1, 0, 0),
+        ([1], 2, 1, messages.ALONE_FLAG),
+    ]
+
+
+def test_a_lane_that_ends_without_a_word_is_waited_for_no_longer_than_that(origin: Bench) -> None:
+    origin.lend()
+    lone(origin)
+    origin.step(rules.LaneClosed(7))
+    due = origin.machine.next_deadline()
+    assert due is not None
+    origin.now = due
+    while rules.Reclaim([1]) not in origin.tick():
+        assert origin.now < due + 5.0
+        origin.now += 0.5
+
+
+def test_what_is_on_a_lane_is_asked_back_there(origin: Bench) -> None:
+    origin.lend()
+    lone(origin)
+    assert origin.step(rules.CancelGiven([1])) == [rules.LaneSend(7, Cancel(ON_LANE, [1]))]
+    origin.step(rules.CancelGiven([1], running=True))
+    assert Cancel(ON_LANE, [1], True) in origin.tick()
+
+
+def test_when_the_broker_has_ended_with_its_workers_what_is_on_lanes_comes_back(origin: Bench) -> None:
+    origin.lend()
+    lone(origin)
+    assert origin.step(rules.BrokerEnded())[:2] == [rules.CloseLane(7), rules.Reclaim([1])]
+
+
+def test_a_worker_that_is_lent_asks_for_nothing_until_it_is_taken_back(worker: Bench) -> None:
+    worker.step(rules.NodeLoad(0, 0, False))
+    assert worker.lend() == [rules.OpenLane(7, "o"), rules.LaneSend(7, Lend(7, "n"))]
+    assert worker.step(rules.NodeLoad(0, 0, False)) == []
+    worker.say(BODY)
+    [run] = worker.step(rules.LaneArrived(7, worker.batch(ON_LANE)))
+    assert run == rules.Run(ON_LANE, b"body")
+    assert worker.finish(ON_LANE, (1, b"v", VALUE, 0.1))[0].message.piece == ON_LANE
+    said = worker.say(TakeBack(7))
+    assert LeaseEnded(7, 1) in said
+    assert rules.CloseLane(7) in said
+    assert [type(one) for one in worker.step(rules.NodeLoad(0, 0, False))] == [Demand]
+
+
+def test_what_came_over_a_lane_stays_there_in_a_new_session(worker: Bench) -> None:
+    worker.say(BODY)
+    worker.lend()
+    worker.step(rules.LaneArrived(7, worker.batch(ON_LANE)))
+    worker.step(rules.Rejoin())
+    said = worker.link(session=71, incarnation=8)
+    assert not [one for one in said if isinstance(one, Holding)]
+    assert LeaseEnded(7, 1) in said
+    [results, close] = worker.finish(ON_LANE, (1, b"v", VALUE, 0.1))
+    assert (results.number, results.message.outcomes, close) == (7, [b"v"], rules.CloseLane(7))
+
+
+def test_what_came_over_a_lane_goes_back_over_it(worker: Bench) -> None:
+    worker.say(BODY)
+    worker.lend()
+    worker.step(rules.LaneArrived(7, worker.batch(ON_LANE)))
+    assert worker.step(rules.ReportRunning(ON_LANE, [1])) == [rules.LaneSend(7, Running(ON_LANE, [1]))]
+    assert worker.give_back(1) == [rules.LaneSend(7, Return(ON_LANE, [1]))]
+
+
+def test_a_lease_that_is_not_used_ends(worker: Bench) -> None:
+    worker.lend()
+    worker.now = 2.0
+    assert LeaseEnded(7, 0) in worker.tick()
+
+
+def test_a_worker_that_leaves_ends_its_lease_first(worker: Bench) -> None:
+    worker.lend()
+    said = worker.step(rules.Leave("enough"))
+    assert said.index(LeaseEnded(7, 0)) < said.index(Bye("enough"))
+    assert LeaseEnded(8, 0) in worker.lend(8)
+
+
+def test_no_broker_gives_pieces_with_numbers_of_lanes(worker: Bench) -> None:
+    with pytest.raises(RemoteProtocolError):
+        worker.say(worker.batch(ON_LANE))

@@ -117,7 +117,7 @@ def test_what_starts_once_is_named_as_such_when_it_was_given_before() -> None:
 
     def given(ids: list[int], sessions: int, conditions: Conditions = once) -> list[tuple[int, list[int]]]:
         offer = Offer(b"f", ids, [b"p"] * len(ids), 0, conditions=conditions)
-        return [(attempt, mine) for _, attempt, mine, _ in own.give_offer(offer, sessions)]
+        return [(attempt, mine) for _, attempt, mine, *_ in own.give_offer(offer, sessions)]
 
     assert given([1, 2], 1) == [(1, [1, 2])]
     assert own.take_back() == [1, 2]

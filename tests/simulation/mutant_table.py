@@ -21,6 +21,9 @@ class Mutant(NamedTuple):
 WORKER = "node.machine.WorkerMachine."
 OWN_PIECES = "node.own_pieces.OwnPieces."
 ASKING = "node.asking.Asking."
+LEASE = "node.lease.WorkerLease."
+LANES = "node.lanes.OwnLanes."
+LEASES = "broker.leases.Leases."
 CHANNEL = "federation.channel.Channel."
 INTRODUCTION = "federation.session.Introduction."
 LINK = "federation.link.Link."
@@ -101,7 +104,8 @@ OF_WORKERS = (
     Mutant("submitter-ignores-want", "a submitter does not answer Want",
            WORKER + "_on_want", "(definition := self.own.definition(want.digest)) is not None", "False"),
     Mutant("worker-never-wants", "a Worker does not ask for a function that it lacks",
-           WORKER + "_on_batch", "self._send(messages.Want(batch.function), now)", "pass"),
+           WORKER + "_on_batch", "self._say([self._definitions.hold(batch)], now)",
+           "self._say([one for one in [self._definitions.hold(batch)] if type(one) is rules.Run], now)"),
     Mutant("worker-takes-stale-welcome", "a node takes a Welcome that answers an earlier Hello",
            WORKER + "_on_welcome", "not self._introduction.is_answered_by(welcome)",
            "self.linked"),
@@ -213,6 +217,39 @@ OF_LOSSES = (
            LEDGER + "take_back", "[i for i, _ in taken if i in piece.unwanted]", "[]"),
     Mutant("broker-keeps-cancel", "a Broker does not pass Cancel on to who holds the Futures",
            RECOVERY + "cancel", "self._recall(recalls, now, running=cancel.running)", "pass"),
+)  # fmt: skip
+
+OF_LEASES = (
+    Mutant("lent-workers-have-room", "a Broker gives a Worker that it has lent Futures of others",
+           "broker.load.PeerLoad.room_now", "or self.is_lent ", ""),
+    Mutant("lent-for-good", "a Broker never wants a Worker back that it has lent",
+           LEASES + "look", "self._outbox.send(self._peers[worker], TakeBack(lease.number), now)", "pass"),
+    Mutant("end-of-lease-unsaid", "a Worker does not say to its Broker that its lease has ended",
+           LEASE + "end", "said.append(LeaseEnded(self.number, self._count))", "pass"),
+    Mutant("lost-with-its-lane", "a Future that was on a lane is forgotten when its Worker dies",
+           LANES + "_settle", "return [rules.Reclaim([future])]", "return []"),
+    Mutant("taken-runs-again", "what a Worker has taken when its lease ends goes to the Broker, too",
+           LANES + "_on_last", "if lane.piece > taken", "if True"),
+    Mutant("not-taken-is-waited-for", "what a Worker has not taken when its lease ends stays on the lane",
+           LANES + "_on_last", "if lane.piece > taken", "if False"),
+    Mutant("crashes-over-lanes-uncounted", "a Worker that crashes under a Future on a lane does not count",
+           LEASES + "_ending", "crashes=1, flags=ALONE_FLAG", "crashes=0, flags=ALONE_FLAG"),
+    Mutant("killed-over-lanes-blamed", "a Future on a lane is blamed for whatever ends its Worker",
+           LEASES + "_ending", "if how.blame else LeaseEnded(0)", "if True else LeaseEnded(0)"),
+    Mutant("taken-after-the-lease", "a Worker takes Futures from its lane after it has said that it takes none",
+           LEASE + "arrived", "not self.is_open or", "False or"),
+    Mutant("leaver-keeps-its-lane", "a Worker that leaves gives nothing back of what came over its lane",
+           LEASE + "leave", "said += self.give_back(number, ids)", "pass"),
+    Mutant("lent-while-it-waits", "a Worker stays lent while its Future waits for others",
+           LEASE + "take_load", "if waits or load.own or", "if"),
+    Mutant("lease-outlives-its-broker", "a Worker stays lent though the Broker that has lent it is gone",
+           WORKER + "_begin_again", "self._say(self.lease.end(), now)", "pass"),
+    Mutant("ends-of-workers-unsaid", "nobody says to a submitter how a Worker has ended that it was lent",
+           LEASES + "_tell", "self._outbox.send(submitter, it, now)", "pass"),
+    Mutant("lanes-run-on", "a Future on a lane that is not to run on does",
+           LEASES + "cancel", "self._outbox.act(EndForCancel(worker, cancel.piece, cancel.ids, begun=False))", "pass"),
+    Mutant("lanes-of-a-dead-broker", "what is on a lane is forgotten when all of its host have ended",
+           WORKER + "_on_broker_ended", "self._actions.extend(self.lanes.abandon())", "pass"),
 )  # fmt: skip
 
 OF_LIMITS = (
@@ -495,8 +532,8 @@ OF_LIES = (
 )  # fmt: skip
 
 ALL: tuple[Mutant, ...] = (
-    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LIMITS, *OF_ONCE, *OF_FACTS, *OF_CANCELS,
-    *OF_ORPHANS, *OF_CLAIMS,
+    *OF_CHANNELS, *OF_WORKERS, *OF_LINKS, *OF_SESSIONS, *OF_LOSSES, *OF_LEASES, *OF_LIMITS, *OF_ONCE, *OF_FACTS,
+    *OF_CANCELS, *OF_ORPHANS, *OF_CLAIMS,
     *OF_SEALS, *OF_SHARING, *OF_FUNCTIONS, *OF_WORKLOADS, *OF_LOCKS, *OF_STANDING, *OF_LIES,
 )  # fmt: skip
 BY_NAME = {mutant.name: mutant for mutant in ALL}

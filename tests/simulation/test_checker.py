@@ -9,6 +9,7 @@ import pytest
 
 from fedfutures.broker.dispatch import MOST_CROSSINGS
 from fedfutures.broker.machine import BrokerMachine
+from fedfutures.broker.queries import Queries
 from fedfutures.errors import LocalProtocolError
 from fedfutures.federation.channel import Channel
 from fedfutures.federation.session import reconciliation
@@ -115,11 +116,11 @@ def test_a_machine_that_fails_its_own_check_is_noticed(monkeypatch: pytest.Monke
 
 
 def test_strangers_that_are_let_in_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    statistics = BrokerMachine.statistics
+    statistics = Queries.statistics
     calls = iter(range(10**9))
 
-    def counting(self: BrokerMachine) -> dict[str, int]:
+    def counting(self: Queries) -> dict[str, int]:
         return {**statistics(self), "resolved": next(calls)}
 
-    monkeypatch.setattr(BrokerMachine, "statistics", counting)
+    monkeypatch.setattr(Queries, "statistics", counting)
     assert first_broken(range(10)) == "S12 strangers change nothing"

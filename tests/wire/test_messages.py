@@ -42,6 +42,9 @@ GOLDEN: list[tuple[messages.Message, str]] = [
     (messages.Drop(["s-1"]), "9418030291a3732d31"),
     (messages.Fetch("s-1"), "94190302a3732d31"),
     (messages.Fetched("s-1", 30), "951a0302a3732d311e"),
+    (messages.Lend(7, "o"), "951b030207a16f"),
+    (messages.TakeBack(7), "941c030207"),
+    (messages.LeaseEnded(7, 3, 1, 1, 2, b"x"), "991d03020703010102c40178"),
 ]
 
 
@@ -61,7 +64,7 @@ def test_no_instant_and_no_payload_is_anything_but_bytes() -> None:
 
 @pytest.mark.parametrize(("message", "golden"), GOLDEN, ids=lambda value: type(value).__name__)
 def test_bytes(message: messages.Message, golden: str) -> None:
-    assert messages.PROTOCOL == 10, "another version: other bytes are right, and all of these are to be made anew"
+    assert messages.PROTOCOL == 11, "another version: other bytes are right, and all of these are to be made anew"
     assert codec.encode(message, 3, 2).hex() == golden
 
 

@@ -36,6 +36,13 @@ class Driver:
         return lambda: self.noted.append(name)
 
 
+class NoLanes:
+    """No Worker is lent."""
+
+    def awaited(self) -> int:
+        return 0
+
+
 @pytest.fixture(autouse=True)
 def _handlers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postponing, "install", lambda: None)
@@ -49,21 +56,21 @@ def future() -> Future[Any]:
 def test_who_drives_services_before_and_stops_when_the_future_is_done(future: Future[Any]) -> None:
     driver = Driver()
     driver.heard = lambda: future.set_result(1)
-    DrivenWait(driver, []).wait(future, None)  # type: ignore[arg-type]
+    DrivenWait(driver, [], NoLanes()).wait(future, None)  # type: ignore[arg-type]
     assert driver.noted[:4] == ["service", "poll", "take_in", "end_driving"]
 
 
 def test_own_futures_are_offered_although_this_one_is_done(future: Future[Any]) -> None:
     driver = Driver()
     driver.heard = lambda: future.set_result(1)
-    DrivenWait(driver, [future]).wait(future, None)  # type: ignore[arg-type]
+    DrivenWait(driver, [future], NoLanes()).wait(future, None)  # type: ignore[arg-type]
     assert driver.noted[:5] == ["service", "poll", "take_in", "service", "end_driving"]
 
 
 def test_a_long_wait_has_the_helper_thread_look(future: Future[Any]) -> None:
     driver = Driver()
     driver.heard = lambda: time.sleep(2 * LONG_SECONDS)
-    DrivenWait(driver, []).wait(future, LONG_SECONDS)  # type: ignore[arg-type]
+    DrivenWait(driver, [], NoLanes()).wait(future, LONG_SECONDS)  # type: ignore[arg-type]
     assert driver.noted == ["service", "poll", "take_in", "service", "end_driving", "open_gate"]
 
 
@@ -75,7 +82,7 @@ def test_driving_ends_also_when_a_handler_raises(future: Future[Any]) -> None:
 
     driver.heard = interrupt
     with pytest.raises(KeyboardInterrupt):
-        DrivenWait(driver, []).wait(future, None)  # type: ignore[arg-type]
+        DrivenWait(driver, [], NoLanes()).wait(future, None)  # type: ignore[arg-type]
     assert "end_driving" in driver.noted
 
 
@@ -83,21 +90,21 @@ def test_a_handler_in_the_middle_of_a_wait_drives_with_a_poller_of_its_own(futur
     driver = Driver(free=False)
     driver.is_driving = True
     driver.heard = lambda: future.set_result(1)
-    DrivenWait(driver, []).wait(future, None)  # type: ignore[arg-type]
+    DrivenWait(driver, [], NoLanes()).wait(future, None)  # type: ignore[arg-type]
     assert driver.noted == ["service", "another poller", "take_in"]
 
 
 def test_while_another_thread_drives_this_one_sleeps_until_the_future_is_done(future: Future[Any]) -> None:
     driver = Driver(free=False)
     threading.Timer(0.01, future.set_result, [1]).start()
-    DrivenWait(driver, []).wait(future, 10)  # type: ignore[arg-type]
+    DrivenWait(driver, [], NoLanes()).wait(future, 10)  # type: ignore[arg-type]
     assert future.done()
     assert driver.noted == []
-    DrivenWait(driver, []).wait(future, None)  # type: ignore[arg-type]
+    DrivenWait(driver, [], NoLanes()).wait(future, None)  # type: ignore[arg-type]
 
 
 def test_a_sleep_is_over_when_its_time_is(future: Future[Any]) -> None:
-    DrivenWait(Driver(free=False), []).wait(future, 0.001)  # type: ignore[arg-type]
+    DrivenWait(Driver(free=False), [], NoLanes()).wait(future, 0.001)  # type: ignore[arg-type]
     assert not future.done()
     future.set_result(1)  # rings no bell that is gone
 
