@@ -219,8 +219,7 @@ class OwnLanes:
         future = self._empty(lane)
         if said.kind != VALUE:
             return [rules.Resolve([future], [said.outcome], [(future, said.kind)])]
-        if said.crashes or said.flags:
-            self._own.mark(future, said.crashes, said.flags)
+        self._own.mark(future, said.crashes, said.flags)
         return [rules.Reclaim([future])]
 
     def tick(self, now: float) -> list[Message | rules.Action]:

@@ -23,6 +23,7 @@ from ..wire.messages import (
     Want,
 )
 from . import events as rules
+from .asking import Asking
 from .definitions import Definitions
 from .workload import Workload
 
@@ -37,12 +38,12 @@ class WorkerLease:
     """The lease of one Worker; it has one at a time."""
 
     __slots__ = (
-        "_count", "_definitions", "_is_lane_open", "_name", "_pieces", "_taken", "_workload", "due", "is_open",
-        "number",
+        "_asking", "_count", "_definitions", "_is_lane_open", "_name", "_pieces", "_taken", "_workload", "due",
+        "is_open", "number",
     )  # fmt: skip
 
-    def __init__(self, name: str, workload: Workload, definitions: Definitions) -> None:
-        self._name, self._workload, self._definitions = name, workload, definitions
+    def __init__(self, name: str, workload: Workload, definitions: Definitions, asking: Asking) -> None:
+        self._name, self._workload, self._definitions, self._asking = name, workload, definitions, asking
         self.number = 0  # 0: none, and nothing is left of the last one
         self.is_open = False  # whether Futures are taken over the lane
         self._is_lane_open = False  # whether its submitter still reads what is said
@@ -67,6 +68,9 @@ class WorkerLease:
         if self._is_lane_open:
             said.append(rules.LaneSend(self.number, LeaseEnded(self.number, self._taken)))
         said.append(LeaseEnded(self.number, self._count))
+        if self._pieces:  # the Demand that the Broker knows is that of an idle Worker
+            said.append(self._asking.begin_again())
+        self._asking.gave_back()
         self.is_open, self.due = False, None
         return said + self._end_of_lane()
 
@@ -79,7 +83,7 @@ class WorkerLease:
 
     def take_load(self, load: rules.NodeLoad) -> Said:
         """The lease ends when this Worker can do something for others, or is to do nothing more."""
-        waits = bool(self._pieces) and not load.busy
+        waits = bool(self._workload.pieces) and not load.busy
         return self.end() if waits or load.own or load.locked_in or load.starts != ANY else []
 
     def tick(self, now: float) -> Said:

@@ -66,19 +66,18 @@ class WorkerMachine:
         self.channel = Channel()
         self.linked = False
         self.durations = Durations()
-        self.workload = Workload(name)
+        self.workload, self.asking = Workload(name), Asking()
         self.held = self.workload.pieces
         self._finished: list[tuple[int, Terms]] = []  # the last that were done
         self.own = OwnPieces()  # own Futures at the Broker
         self.given = self.own.pieces
         self.lanes = OwnLanes(self.own)
         self._definitions = Definitions(self.workload)  # that came
-        self.lease = WorkerLease(name, self.workload, self._definitions)
+        self.lease = WorkerLease(name, self.workload, self._definitions, self.asking)
         self._requests, self._inquiries = Requests(), Inquiries(name, role, self.workload, pack)
         self.unmet = 0  # Futures that idle Workers elsewhere could run now
         self._unmet_number = 0
         self._constants = SharedConstants()
-        self.asking = Asking()
         self._leaving = False
         self._actions: list[rules.Action] = []
 

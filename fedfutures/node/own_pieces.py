@@ -16,6 +16,17 @@ FUNCTIONS_KEPT = 1024
 """So many definitions are kept beside those that given Futures may need: a program may make one for each call."""
 
 
+class Mark(NamedTuple):
+    """What a Future has got by being lost with Workers that were lent."""
+
+    losses: int = 0  # how often it was: each makes another attempt
+    crashes: int = 0
+    flags: int = 0
+
+
+UNMARKED = Mark()
+
+
 class GivenPiece(NamedTuple):
     """What goes to the Broker as one Batch."""
 
@@ -40,8 +51,7 @@ class OwnPieces:
         self.made = 0  # how many pieces there ever were
         self.count = 0  # how many Futures are given; a field, for each submit looks at it
         self.retrying = 0  # how many are not given, but wait for their next try
-        self.marks: dict[int, tuple[int, int]] = {}
-        """Of Futures that were lost with a Worker that was lent: crashes, and flags that they have got by that."""
+        self.marks: dict[int, Mark] = {}  # of Futures that were lost with a Worker that was lent
         self._definitions: dict[bytes, Function] = {}
         self._uses: dict[bytes, int] = {}  # how many pieces are of each function
         self._sent: set[bytes] = set()  # functions that the Broker was sent
@@ -97,9 +107,9 @@ class OwnPieces:
             del self._uses[digest]
 
     def mark(self, number: int, crashes: int, flags: int) -> None:
-        """A Future was lost with a Worker: this comes on top of what it has of either, when it is given again."""
-        before = self.marks.get(number, (0, 0))
-        self.marks[number] = before[0] + crashes, before[1] | flags
+        """A Future was lost with a Worker that was lent; this comes on top of what it has of crashes and flags."""
+        before = self.marks.get(number, UNMARKED)
+        self.marks[number] = Mark(before.losses + 1, before.crashes + crashes, before.flags | flags)
 
     def give_offer(self, offer: Offer, sessions: int) -> list[GivenPiece]:
         """Futures go to the Broker, in this session; return the pieces.
@@ -124,11 +134,12 @@ class OwnPieces:
 
     def _give_marked(self, offer: Offer, attempt: int) -> list[GivenPiece]:
         parts = []
-        for mark in sorted({self.marks.get(i, (0, 0)) for i in offer.ids}):
-            some = [(i, one) for i, one in zip(offer.ids, offer.payloads) if self.marks.get(i, (0, 0)) == mark]
+        for mark in sorted({self.marks.get(i, UNMARKED) for i in offer.ids}):
+            some = [(i, one) for i, one in zip(offer.ids, offer.payloads) if self.marks.get(i, UNMARKED) == mark]
             ids = [i for i, _ in some]
             piece = self.give(offer.digest, ids)
-            parts.append(GivenPiece(piece, attempt + mark[0], ids, [one for _, one in some], *mark))
+            payloads = [one for _, one in some]
+            parts.append(GivenPiece(piece, attempt + mark.losses, ids, payloads, mark.crashes, mark.flags))
         return parts
 
     def take(self, results: Results) -> tuple[bytes, list[int], list[bytes], bytes] | None:

@@ -49,7 +49,7 @@ class DrivenWait:
 
     def _drive_until(self, future: Future[Any], deadline: float | None, poller: select.poll | None) -> None:
         driver = self._driver
-        lane = self._lanes.awaited()
+        lane = 0 if self._own else self._lanes.awaited()
         if not lane:
             driver.service()
         elif self._lanes.look(lane):

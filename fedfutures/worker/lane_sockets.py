@@ -49,20 +49,13 @@ class LaneSockets:
     """The lanes of one node: a submitter has one, or more while old ones end; so has a Worker."""
 
     __slots__ = (
-        "__weakref__",
-        "_drain_at",
-        "_driver",
-        "_lanes",
-        "_listener",
-        "_main",
-        "_path",
-        "_segments",
-        "_sockets",
+        "__weakref__", "_drain_at", "_driver", "_lanes", "_listener", "_main", "_path", "_segments", "_sockets",
         "spinning",
-    )
+    )  # fmt: skip
 
     def __init__(self, driver: Driver, main: str, segments: Segments | None) -> None:
-        self._driver, self._main, self._segments = driver, main, segments
+        self._driver, self._segments = driver, segments
+        self._main = "" if os.environ.get("FEDFUTURES_LANES") == "0" else main
         self._sockets: dict[int, socket.socket] = {}  # by lease
         self._listener: socket.socket | None = None
         self._path = ""
@@ -73,7 +66,7 @@ class LaneSockets:
             (rules.OpenLane, self._open), (rules.LaneSend, self.send), (rules.CloseLane, self._close),
         ):  # fmt: skip
             driver.handle(action, handler)
-        _close_in_forks(self)
+        _of_this_process.add(self)
 
     def decline(self) -> None:
         """From now on open no lane."""
@@ -121,11 +114,11 @@ class LaneSockets:
     def _open(self, action: rules.OpenLane) -> None:
         """Connect to a submitter. Where that fails, it is as if the lane was closed at once."""
         path = lane_path(self._main, action.submitter)
-        lane = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        lane = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
         try:
             if not path:
                 raise FileNotFoundError(path)
-            lane.connect(path)
+            lane.connect(path)  # at once, or not at all
         except OSError:
             lane.close()
             self._driver.step(rules.LaneClosed(action.number))
@@ -243,13 +236,13 @@ class LaneSockets:
         self.spinning.came(seconds)
 
 
-def _close_in_forks(lanes: LaneSockets) -> None:
-    """See to it that a fork of this process holds no end of its lanes: their other ends would never hear of its end."""
-    known = weakref.ref(lanes)
+_of_this_process: weakref.WeakSet[LaneSockets] = weakref.WeakSet()
 
-    def in_child() -> None:
-        found = known()
-        if found is not None:
-            found.close_copies()
 
-    os.register_at_fork(after_in_child=in_child)
+def _close_in_fork() -> None:
+    """A fork holds no end of a lane: else the other end would not hear when this process has ended."""
+    for lanes in list(_of_this_process):
+        lanes.close_copies()
+
+
+os.register_at_fork(after_in_child=_close_in_fork)

@@ -152,7 +152,7 @@ def test_what_was_lost_with_a_lane_waits_for_the_brokers_word(caller: Caller) ->
     assert caller.end(5.0) == [], "that it was closed is known"
     assert caller.lanes.due == 5.0 + WORD_SECONDS
     assert caller.word(crashes=1, flags=ALONE_FLAG) == [rules.Reclaim([1])]
-    assert caller.own.marks == {1: (1, ALONE_FLAG)}
+    assert caller.own.marks == {1: (1, 1, ALONE_FLAG)}
     assert caller.lanes.due is None
 
 
@@ -168,7 +168,7 @@ def test_a_future_is_given_again_if_its_outcome_was_not_sent(caller: Caller) -> 
     caller.put(1)
     caller.word()
     assert caller.end() == [rules.Reclaim([1])]
-    assert caller.own.marks == {}
+    assert caller.own.marks == {1: (1, 0, 0)}
 
 
 @pytest.mark.parametrize("kind", [CANCELLED, OUT_OF_MEMORY])
@@ -183,7 +183,7 @@ def test_no_word_is_waited_for_without_end(caller: Caller) -> None:
     caller.end(5.0)
     assert caller.lanes.tick(5.0) == []
     assert caller.lanes.tick(5.0 + WORD_SECONDS) == [rules.Reclaim([1])]
-    assert caller.own.marks == {}, "nobody knows whether it crashed its Worker"
+    assert caller.own.marks == {1: (1, 0, 0)}, "nobody knows whether it crashed its Worker"
     assert caller.lanes.tick(99.0) == []
 
 

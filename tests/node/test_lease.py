@@ -8,6 +8,7 @@ import pytest
 
 from fedfutures.errors import RemoteProtocolError
 from fedfutures.node import events as rules
+from fedfutures.node.asking import Asking
 from fedfutures.node.definitions import Definitions
 from fedfutures.node.lease import UNUSED_SECONDS, WorkerLease
 from fedfutures.node.workload import NO_MORE, Workload
@@ -37,7 +38,8 @@ class Lent:
         self.workload = Workload("w")
         self.definitions = Definitions(self.workload)
         self.definitions.come(Function(b"f", "f", b"body"))
-        self.lease = WorkerLease("w", self.workload, self.definitions)
+        self.asking = Asking()
+        self.lease = WorkerLease("w", self.workload, self.definitions, self.asking)
         said = self.lease.begin(Lend(7, "o"), 0.0, is_leaving=False)
         assert said == [rules.OpenLane(7, "o"), rules.LaneSend(7, Lend(7, "w"))]
 
@@ -102,7 +104,7 @@ def test_only_one_lease_at_a_time(lent: Lent) -> None:
 def test_it_ends_when_the_broker_wants_the_worker_back(lent: Lent) -> None:
     lent.give()
     assert lent.lease.end(6) == [], "that is another one"
-    assert lent.lease.end(7) == [rules.LaneSend(7, LeaseEnded(7, FIRST)), LeaseEnded(7, 1)]
+    assert lent.lease.end(7) == [rules.LaneSend(7, LeaseEnded(7, FIRST)), LeaseEnded(7, 1), Demand(0, 0)]
     assert lent.lease.end(7) == []
     assert lent.give(FIRST + 1, 2) == [], "its submitter gives that to the Broker"
     said = lent.run()
@@ -134,6 +136,12 @@ def test_it_ends_when_this_worker_can_do_something_for_others(lent: Lent, load: 
     assert not lent.lease.is_open
 
 
+def test_it_ends_when_a_future_of_the_brokers_waits_too(lent: Lent) -> None:
+    lent.definitions.hold(Batch(5, "o", b"f", 1, 0, 0, False, [1], [b"p"]))
+    assert lent.lease.take_load(rules.NodeLoad(0, 0, True)) == []
+    assert lent.lease.take_load(rules.NodeLoad(0, 0, False))
+
+
 def test_an_idle_one_goes_on(lent: Lent) -> None:
     assert lent.lease.take_load(rules.NodeLoad(0, 0, False)) == []
 
@@ -141,7 +149,7 @@ def test_an_idle_one_goes_on(lent: Lent) -> None:
 def test_what_is_not_started_when_the_submitter_is_gone_is_dropped(lent: Lent) -> None:
     lent.give()
     assert lent.lease.closed(6) == []
-    assert lent.lease.closed(7) == [LeaseEnded(7, 1)]
+    assert lent.lease.closed(7) == [LeaseEnded(7, 1), Demand(0, 0)]
     assert lent.lease.closed(7) == []
     assert lent.run() == [], "nobody hears of it"
     assert lent.lease.number == 0
@@ -177,6 +185,7 @@ def test_one_that_leaves_gives_all_back(lent: Lent) -> None:
     assert said == [
         rules.LaneSend(7, LeaseEnded(7, FIRST)),
         LeaseEnded(7, 1),
+        Demand(0, 0),
         rules.LaneSend(7, Return(FIRST, [1])),
         rules.CloseLane(7),
     ]

@@ -128,3 +128,20 @@ def test_what_starts_once_is_named_as_such_when_it_was_given_before() -> None:
     own.take(Results(own.made, 3, [3], [b"r"]))
     assert own.again == {1, 2}
     own.check()
+
+
+def test_what_was_lost_with_a_lent_worker_goes_apart_as_another_attempt() -> None:
+    own = OwnPieces()
+    own.define(b"f", "f", b"body")
+    own.mark(2, 1, 4)
+    own.mark(2, 0, 8)
+    own.mark(3, 0, 0)
+    given = own.give_offer(Offer(b"f", [1, 2, 3, 4], [b"a", b"b", b"c", b"d"], 0), 3)
+    assert [(one.ids, one.attempt, one.crashes, one.flags, one.payloads) for one in given] == [
+        ([1, 4], 3, 0, 0, [b"a", b"d"]),
+        ([3], 4, 0, 0, [b"c"]),
+        ([2], 5, 1, 12, [b"b"]),
+    ]
+    own.take(Results(given[2].number, 5, [2], [b"r"]))
+    assert own.marks.keys() == {3}
+    own.check()
