@@ -92,6 +92,11 @@ def alone(executor: Executor, futures: int) -> None:
         executor.submit(nothing, number).result()
 
 
+def without_lanes(executor: Executor, futures: int) -> None:
+    """The same, by way of the Broker: this is set before the Executor starts."""
+    alone(executor, futures)
+
+
 def together(executor: Executor, futures: int) -> None:
     """Submit all, then wait for each."""
     for future in [executor.submit(nothing, number) for number in range(futures)]:
@@ -112,6 +117,7 @@ def small_maps(executor: Executor, futures: int) -> None:
 
 WORKLOADS = (
     Workload("lone call", 2000, 1, alone),
+    Workload("lone call by way of the Broker", 2000, 1, without_lanes),
     Workload("submitted together", 40_000, 2, together),
     Workload("10 ms of a processor", 400, 2, computing),
     Workload("maps of two items", 2000, 2, small_maps),
@@ -207,6 +213,7 @@ def main() -> None:
     for workload in WORKLOADS:
         if chosen.only and not any(word in workload.name for word in chosen.only):
             continue
+        os.environ["FEDFUTURES_LANES"] = str(int(workload.run is not without_lanes))
         wall, used = accounted(workload)
         print(table(workload, wall, used, {} if chosen.no_strace else calls_made(workload)), flush=True)
 

@@ -16,7 +16,7 @@ FUNCTIONS_KEPT = 1024
 """So many definitions are kept beside those that given Futures may need: a program may make one for each call."""
 
 
-class Mark(NamedTuple):
+class LossMark(NamedTuple):
     """What a Future has got by being lost with Workers that were lent."""
 
     losses: int = 0  # how often it was: each makes another attempt
@@ -24,7 +24,7 @@ class Mark(NamedTuple):
     flags: int = 0
 
 
-UNMARKED = Mark()
+UNMARKED = LossMark()
 
 
 class GivenPiece(NamedTuple):
@@ -51,7 +51,7 @@ class OwnPieces:
         self.made = 0  # how many pieces there ever were
         self.count = 0  # how many Futures are given; a field, for each submit looks at it
         self.retrying = 0  # how many are not given, but wait for their next try
-        self.marks: dict[int, Mark] = {}  # of Futures that were lost with a Worker that was lent
+        self.marks: dict[int, LossMark] = {}  # of Futures that were lost with a Worker that was lent
         self._definitions: dict[bytes, Function] = {}
         self._uses: dict[bytes, int] = {}  # how many pieces are of each function
         self._sent: set[bytes] = set()  # functions that the Broker was sent
@@ -109,7 +109,7 @@ class OwnPieces:
     def mark(self, number: int, crashes: int, flags: int) -> None:
         """A Future was lost with a Worker that was lent; this comes on top of what it has of crashes and flags."""
         before = self.marks.get(number, UNMARKED)
-        self.marks[number] = Mark(before.losses + 1, before.crashes + crashes, before.flags | flags)
+        self.marks[number] = LossMark(before.losses + 1, before.crashes + crashes, before.flags | flags)
 
     def give_offer(self, offer: Offer, sessions: int) -> list[GivenPiece]:
         """Futures go to the Broker, in this session; return the pieces.
