@@ -75,19 +75,11 @@ class LaneSockets:
     # -- opening and closing; the lock of the node is held -----------------------------------------------------------
 
     def listen(self) -> None:
-        """Let Workers connect that are lent to this node. Without a directory, or room for a socket, none does."""
+        """Let Workers connect that are lent to this node. Without a directory, or such sockets, none does."""
         path = lane_path(self._main, self._driver.name)
-        if not path:
-            return
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-        try:
-            listener.bind(path)
-            listener.listen(WAITING_LANES)
-        except OSError:
-            listener.close()
-            return
-        self._listener, self._path = listener, path
-        self._driver.watch(listener.fileno(), self._accept)
+        if path and (listener := _made(path, listens=True)) is not None:
+            self._listener, self._path = listener, path
+            self._driver.watch(listener.fileno(), self._accept)
 
     def _accept(self) -> None:
         """A Worker has connected: what it says first names the lease."""
@@ -114,16 +106,11 @@ class LaneSockets:
     def _open(self, action: rules.OpenLane) -> None:
         """Connect to a submitter. Where that fails, it is as if the lane was closed at once."""
         path = lane_path(self._main, action.submitter)
-        lane = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
-        try:
-            if not path:
-                raise FileNotFoundError(path)
-            lane.connect(path)  # at once, or not at all
-        except OSError:
-            lane.close()
+        lane = _made(path, listens=False) if path else None
+        if lane is None:
             self._driver.step(rules.LaneClosed(action.number))
-            return
-        self._add(action.number, lane)
+        else:
+            self._add(action.number, lane)
 
     def _add(self, number: int, lane: socket.socket) -> None:
         lane.setblocking(False)
@@ -234,6 +221,28 @@ class LaneSockets:
     def slept(self, seconds: float) -> None:
         """Something has come over a lane that was not looked at until then."""
         self.spinning.came(seconds)
+
+
+def _made(path: str, *, listens: bool) -> socket.socket | None:
+    """Return a socket that listens at a path, or is connected to it; None where that cannot be done at once.
+
+    Not all systems have sockets of the Unix domain that keep messages apart.
+    """
+    try:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    except OSError:
+        return None
+    try:
+        made.setblocking(False)
+        if listens:
+            made.bind(path)
+            made.listen(WAITING_LANES)
+        else:
+            made.connect(path)
+    except OSError:
+        made.close()
+        return None
+    return made
 
 
 _of_this_process: weakref.WeakSet[LaneSockets] = weakref.WeakSet()

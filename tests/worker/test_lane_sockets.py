@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -121,6 +122,22 @@ def test_where_nobody_listens_the_lease_ends_at_once(pair: Pair) -> None:
     pair.worker.heard()
     pair.worker.say(Lend(7, "origin-of-another-host"))
     assert pair.worker.heard(LeaseEnded) == [LeaseEnded(7, 0)]
+
+
+@pytest.mark.parametrize("missing", ["sockets", "room"])
+def test_where_no_lane_can_be_made_there_is_none(pair: Pair, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EPROTONOSUPPORT, "Protocol not supported")
+
+    if missing == "sockets":
+        monkeypatch.setattr(socket, "socket", refuse)
+    else:
+        monkeypatch.setattr(socket.socket, "bind", refuse)
+    pair.near.listen()
+    pair.worker.heard()
+    if missing == "sockets":
+        pair.worker.say(Lend(7, pair.origin.node.name))
+        assert pair.worker.heard(LeaseEnded) == [LeaseEnded(7, 0)]
 
 
 def test_a_worker_may_decline(pair: Pair) -> None:
