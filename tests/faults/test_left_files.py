@@ -147,8 +147,7 @@ def test_the_next_start_removes_what_a_run_leaves_that_was_killed_as_a_whole() -
         origin.stdin.close()
         origin.stdout.close()
         assert eventually(lambda: not any(map(_name, everybody)), SECONDS)
-        assert len(directories) == 3
-        assert all(map(os.path.exists, directories))
+        assert len(directories) == 3  # nobody of that run can remove them; any start on this machine may, and does
         with Executor(max_workers=1) as following:
             assert following.submit(tasks.square, 2).result(SECONDS) == 4
             assert eventually(lambda: not any(map(os.path.exists, directories)), SECONDS)
