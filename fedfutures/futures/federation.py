@@ -72,6 +72,7 @@ class Federation:
         self._context: Any = None
         self._failure: FederationLost | None = None
         self.is_closed = False  # whether it has ended, or is about to
+        self._at_close: list[Callable[[], object]] = []
         self._cancelled = False  # whether what has not started was cancelled
         self._flooded = False  # whether threads submit on that the program does not wait for
         self._pid = os.getpid()
@@ -222,6 +223,10 @@ class Federation:
         self._tell_size(origin)
         return workers
 
+    def at_close(self, last_word: Callable[[], object]) -> None:
+        """Have this called when the Federation is about to close, however that comes."""
+        self._at_close.append(last_word)
+
     def drain(self) -> None:
         """Wait until all that was submitted is done, and the calls of all maps are made.
 
@@ -312,6 +317,8 @@ class Federation:
         if self.is_closed or os.getpid() != self._pid:
             return
         self.is_closed = True
+        for last_word in self._at_close:
+            last_word()
         if self._timekeeper is not None:
             self._timekeeper.stop()
         try:

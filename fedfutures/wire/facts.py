@@ -55,8 +55,8 @@ class Facts:
         if type(known) is tuple:
             ids, facts = known
             found = (
-                Fact(*_names_of(name), attempts, one if 0.0 <= one < inf else None) if name else None
-                for name, attempts, seconds in _blocks(facts, len(ids))
+                Fact(*names_of(name), attempts, one if 0.0 <= one < inf else None) if name else None
+                for name, attempts, seconds in blocks(facts, len(ids))
                 for one in seconds
             )
             self._known = known = {i: fact for i, fact in zip(ids, found) if fact is not None}
@@ -86,7 +86,7 @@ def packed_unmeasured(worker: str, attempts: int, count: int) -> bytes:
 def kept(facts: bytes, flags: Sequence[bool]) -> bytes:
     """Return the facts of those Futures whose flag is set."""
     found, place = [], 0
-    for name, attempts, seconds in _blocks(facts, len(flags)):
+    for name, attempts, seconds in blocks(facts, len(flags)):
         some = list(compress(seconds, flags[place : place + len(seconds)]))
         place += len(seconds)
         if some:
@@ -96,7 +96,7 @@ def kept(facts: bytes, flags: Sequence[bool]) -> bytes:
 
 def joined(parts: Iterable[tuple[bytes, int]]) -> bytes:
     """Return the facts of several messages together, each with the number of its Futures."""
-    parts = [(facts if _blocks(facts, count) else b"", count) for facts, count in parts]
+    parts = [(facts if blocks(facts, count) else b"", count) for facts, count in parts]
     if not any(facts for facts, _ in parts):
         return b""
     return b"".join(facts or packed_unmeasured("", 0, count) for facts, count in parts)
@@ -106,14 +106,20 @@ def single(facts: bytes, count: int) -> list[bytes]:
     """Return the facts of each of so many Futures alone."""
     found = [
         _HEAD.pack(len(name), attempts, 1) + name + pack("<f", one)
-        for name, attempts, seconds in _blocks(facts, count)
+        for name, attempts, seconds in blocks(facts, count)
         for one in seconds
     ]
     return found or [b""] * count
 
 
-def _blocks(facts: bytes, count: int) -> list[tuple[bytes, int, tuple[float, ...]]]:
-    """Return name, attempts and seconds of each block; nothing if these are not the facts of so many Futures."""
+def blocks(facts: bytes, count: int) -> list[tuple[bytes, int, tuple[float, ...]]]:
+    """Return name, attempts and seconds of each block; nothing if these are not the facts of so many Futures.
+
+    A name is "" where nobody has run them; seconds that nobody has measured are negative.
+
+    >>> blocks(packed("h.1", 2, [0.5, -1.0]), 2), blocks(b"", 2), blocks(packed("h.1", 2, [0.5]), 2)
+    ([(b'h.1', 2, (0.5, -1.0))], [], [])
+    """
     found, place = [], 0
     try:
         while place < len(facts):
@@ -129,7 +135,11 @@ def _blocks(facts: bytes, count: int) -> list[tuple[bytes, int, tuple[float, ...
 
 
 @functools.lru_cache(1024)
-def _names_of(name: bytes) -> tuple[str, str]:
-    """Return the Worker's name as text, and its host's."""
+def names_of(name: bytes) -> tuple[str, str]:
+    """Return the Worker's name as text, and its host's.
+
+    >>> names_of(b"h.1")
+    ('h.1', 'h')
+    """
     worker = name.decode("utf-8", "replace")
     return worker, host_of_node(worker)

@@ -193,6 +193,8 @@ def check(options: Options, *, alone: bool = True) -> None:
         programs.fail(f"--path {path!r} is not a directory")
     if alone and prolog is not None and not os.access(prolog, os.R_OK):
         programs.fail(f"--prolog {prolog!r} cannot be read")
+    if options.stats is not None and not os.path.isdir(place := os.path.dirname(os.path.abspath(options.stats))):
+        programs.fail(f"--stats {options.stats!r} cannot be written: there is no directory {place}")
     if options.profile is not None:
         try:
             os.makedirs(options.profile, exist_ok=True)
@@ -231,6 +233,10 @@ def run(
         )  # fmt: skip
         current.become(federation.origin)
         current.resize_by(federation.resize)
+        if options.stats is not None:
+            from fedfutures.futures.statistics_file import StatisticsFile
+
+            StatisticsFile(federation, options.stats, says=not options.quiet)
         if options.checkpoint is not None:
             from fedfutures.futures import keeping
 

@@ -43,6 +43,7 @@ class Options:
     prefix: bool
     drain: float
     checkpoint: str | None
+    stats: str | None
     walltime: float | None  # seconds; infinite: none
     walltime_margin: float | None
     output: str | None
@@ -81,8 +82,8 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     add("--no-prefix", dest="prefix", action="store_false", help="print what Futures print without [host.worker]")
     add("--drain", type=_number(float, 0, 86_400), default=0.0, metavar="SECONDS",
         help="on SIGTERM or SIGHUP, wait so long for open Futures; default: 0")  # fmt: skip
-    add("--checkpoint", metavar="FILE",
-        help="keep results in FILE; what it has is not computed again in the next run")  # fmt: skip
+    add("--checkpoint", metavar="FILE", help="keep results in FILE; what it has is not computed again in the next run")
+    add("--stats", metavar="FILE", help="when the run ends, say what it has computed, and write that to FILE as JSON")
     add("--walltime", type=_time, metavar="TIME",
         help="how long the run may take: 90 (seconds), 30m, 1:30:00, 2-00:00:00, or none; default: as the batch job "
              "has left, where its scheduler says so")  # fmt: skip
