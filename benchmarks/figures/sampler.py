@@ -71,7 +71,7 @@ def figure(quick: bool) -> Figure:
             Bar("≤", limit, "peer"),
         )
         for name, label, limit in (
-            ("plain", f"{WALKERS} walkers", 1.4),
+            ("plain", f"{WALKERS} walkers", 1.1),
             ("with data", f"the same with {8 * LARGE_ITEMS / 1e6:g} MB in args=", 0.7),
         )
     ]

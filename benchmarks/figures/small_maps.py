@@ -29,9 +29,9 @@ class Case(NamedTuple):
 
 
 CASES = (
-    Case("2 trivial items", identity, 2, 300, of_pool=2.5),
-    Case("16 trivial items", identity, 16, 300, of_pool=1.5),
-    Case("50 trivial items", identity, 50, 300, of_pool=1.5, of_executor=0.3),
+    Case("2 trivial items", identity, 2, 300, of_pool=1.2),
+    Case("16 trivial items", identity, 16, 300, of_pool=1.2),
+    Case("50 trivial items", identity, 50, 300, of_pool=1.2, of_executor=0.3),
     Case("50 items of 100 µs", burn_100us, 50, 100, of_better=1.1),
     Case("50 items of 1 ms", burn_1ms, 50, 40, of_better=1.1),
     Case("200 items of 1 ms", burn_1ms, 200, 20, of_better=1.1),
