@@ -71,6 +71,7 @@ class Workload(NamedTuple):
     futures: int
     workers: int
     run: Callable[[Executor, int], object]
+    lanes: bool = True  # whether lone calls may go over lanes, and not by way of the Broker
 
 
 def nothing(number: int) -> int:
@@ -90,11 +91,6 @@ def alone(executor: Executor, futures: int) -> None:
     """Wait for each Future before the next one is submitted."""
     for number in range(futures):
         executor.submit(nothing, number).result()
-
-
-def without_lanes(executor: Executor, futures: int) -> None:
-    """The same, by way of the Broker: this is set before the Executor starts."""
-    alone(executor, futures)
 
 
 def together(executor: Executor, futures: int) -> None:
@@ -117,7 +113,7 @@ def small_maps(executor: Executor, futures: int) -> None:
 
 WORKLOADS = (
     Workload("lone call", 2000, 1, alone),
-    Workload("lone call by way of the Broker", 2000, 1, without_lanes),
+    Workload("lone call by way of the Broker", 2000, 1, alone, lanes=False),
     Workload("submitted together", 40_000, 2, together),
     Workload("10 ms of a processor", 400, 2, computing),
     Workload("maps of two items", 2000, 2, small_maps),
@@ -213,7 +209,7 @@ def main() -> None:
     for workload in WORKLOADS:
         if chosen.only and not any(word in workload.name for word in chosen.only):
             continue
-        os.environ["FEDFUTURES_LANES"] = str(int(workload.run is not without_lanes))
+        os.environ["FEDFUTURES_LANES"] = str(int(workload.lanes))
         wall, used = accounted(workload)
         print(table(workload, wall, used, {} if chosen.no_strace else calls_made(workload)), flush=True)
 

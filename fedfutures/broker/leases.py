@@ -121,41 +121,39 @@ class Leases:
 
     def on_stopped(self, stopped: PeerStopped, now: float) -> None:
         """A signal has stopped a Worker: what it has over a lane and has not started runs elsewhere."""
-        if stopped.running is None or stopped.running[0] < LANE_PIECES:
-            self._tell(stopped.peer, LeaseEnded(0), now)
+        has_started = stopped.running is not None and stopped.running[0] >= LANE_PIECES
+        if not has_started and (lease := self.of_workers.get(stopped.peer)) is not None:
+            self._tell(lease, LeaseEnded(lease.number), now)
 
     def on_peer_gone(self, peer: Peer, how: PeerLost | None, now: float) -> None:
         """A peer is gone: the submitter of a lent Worker is told what that means for the Future that ran."""
         self._lone.pop(peer.name, None)
-        if peer.name in self.of_workers:
-            self._tell(peer.name, self._ending(how), now)
-            lease = self.of_workers.pop(peer.name)
+        if (lease := self.of_workers.pop(peer.name, None)) is not None:
+            self._tell(lease, self._ending(lease.number, how), now)
             self.open -= lease.is_open
 
-    def _tell(self, worker: str, ended: LeaseEnded, now: float) -> None:
-        lease = self.of_workers.get(worker)
-        if lease is not None and (submitter := self._peers.get(lease.submitter)) is not None:
-            it = LeaseEnded(lease.number, 0, ended.crashes, ended.flags, ended.kind, ended.outcome)
-            self._outbox.send(submitter, it, now)
+    def _tell(self, lease: Lease, ended: LeaseEnded, now: float) -> None:
+        if (submitter := self._peers.get(lease.submitter)) is not None:
+            self._outbox.send(submitter, ended, now)
 
-    def _ending(self, how: PeerLost | None) -> LeaseEnded:
+    def _ending(self, number: int, how: PeerLost | None) -> LeaseEnded:
         """Return what the end of a Worker means for the Future that it had over its lane."""
         if how is None:
-            return LeaseEnded(0)
+            return LeaseEnded(number)
         why = how.ended_for
         if why is not None and why.piece >= LANE_PIECES and not how.blame and not (how.nested and why.bound):
             if why.kind == CANCELLED:
-                return LeaseEnded(0, kind=CANCELLED)
+                return LeaseEnded(number, kind=CANCELLED)
             if why.kind == OUT_OF_MEMORY and why.bound:
                 report = (how.host, how.peer, how.status, 1, how.dump, why.figure, why.bound, OF_WORKER)
                 outcome = self._pack((*report, *how.printed_by(why.piece, why.number)))
-                return LeaseEnded(0, kind=OUT_OF_MEMORY, outcome=outcome)
+                return LeaseEnded(number, kind=OUT_OF_MEMORY, outcome=outcome)
         running = how.running if why is None or how.blame else (why.piece, why.number)
         if running is None or running[0] < LANE_PIECES:
-            return LeaseEnded(0)
+            return LeaseEnded(number)
         if how.nested:
-            return LeaseEnded(0, flags=APART_FLAG)
-        return LeaseEnded(0, crashes=1, flags=ALONE_FLAG) if how.blame else LeaseEnded(0)
+            return LeaseEnded(number, flags=APART_FLAG)
+        return LeaseEnded(number, crashes=1, flags=ALONE_FLAG) if how.blame else LeaseEnded(number)
 
     # -- granting and taking back ------------------------------------------------------------------------------------
 

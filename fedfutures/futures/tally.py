@@ -62,12 +62,11 @@ class Samples:
 class FutureSum:
     """Futures that have something in common: their function, or the Worker that has run them."""
 
-    __slots__ = ("cancelled", "failed", "futures", "samples", "seconds")
+    __slots__ = ("cancelled", "failed", "futures", "seconds")
 
     def __init__(self) -> None:
         self.futures = self.failed = self.cancelled = 0
         self.seconds = 0.0
-        self.samples = Samples()
 
     def count(self, futures: int, failed: int, cancelled: int) -> None:
         """So many have outcomes; of these, so many raised or were lost, or were cancelled."""
@@ -78,15 +77,6 @@ class FutureSum:
     def measure(self, seconds: list[float]) -> None:
         """They took so long."""
         self.seconds += sum(seconds)
-        self.samples.add(seconds)
-
-    def report(self) -> dict[str, Any]:
-        """Return what is known, as plain data."""
-        return {
-            "futures": self.futures, "failed": self.failed, "cancelled": self.cancelled,
-            "seconds": round(self.seconds, 6),
-            "p50": self.samples.percentile(0.5), "p99": self.samples.percentile(0.99),
-        }  # fmt: skip
 
 
 class RunTally:
@@ -97,6 +87,7 @@ class RunTally:
         self._began = clock()
         self._aside: list[CountedMessage] = []
         self._functions: dict[str, FutureSum] = {}
+        self._samples: dict[str, Samples] = {}  # of functions
         self._workers: dict[str, FutureSum] = {}
 
     def take(self, message: CountedMessage) -> None:
@@ -109,11 +100,13 @@ class RunTally:
         aside, self._aside = self._aside, []
         for message in aside:
             function = self._functions.setdefault(message.function, FutureSum())
+            samples = self._samples.setdefault(message.function, Samples())
             cancelled = sum(kind == CANCELLED for _, kind in message.odd)
             function.count(message.futures, _failed(message.odd), cancelled)
             for name, _, all_seconds in blocks(message.facts, message.futures):
                 seconds = [one for one in all_seconds if one >= 0.0]
                 function.measure(seconds)
+                samples.add(seconds)
                 if name:
                     worker = self._workers.setdefault(names_of(name)[0], FutureSum())
                     worker.count(len(all_seconds), 0, 0)
@@ -123,7 +116,7 @@ class RunTally:
         """Return what was counted until now, as plain data; `workers`: how many there are."""
         self._add_up()
         took = self._clock() - self._began
-        functions = {name: found.report() for name, found in sorted(self._functions.items())}
+        functions = {name: _of_function(found, self._samples[name]) for name, found in sorted(self._functions.items())}
         hosts: dict[str, dict[str, Any]] = {}
         for name, found in sorted(self._workers.items()):
             host = hosts.setdefault(names_of(name.encode())[1], {"futures": 0, "seconds": 0.0})
@@ -143,6 +136,13 @@ class RunTally:
 def _failed(odd: list[tuple[int, int]]) -> int:
     """How many have raised, or were lost; of those whose output is kept only the program knows."""
     return sum(kind not in (VALUE, CANCELLED, WITH_OUTPUT) for _, kind in odd)
+
+
+def _of_function(found: FutureSum, samples: Samples) -> dict[str, Any]:
+    return {
+        "futures": found.futures, "failed": found.failed, "cancelled": found.cancelled,
+        "seconds": round(found.seconds, 6), "p50": samples.percentile(0.5), "p99": samples.percentile(0.99),
+    }  # fmt: skip
 
 
 def _of_worker(found: FutureSum) -> dict[str, Any]:
