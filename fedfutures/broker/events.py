@@ -85,6 +85,24 @@ class Expect:
 
 
 @dataclass(slots=True)
+class HostAsks:
+    """Event: somebody asks the host process what goes on in the Federation. Answered by :class:`TellHost`."""
+
+    number: int
+    subject: str  # "status" or "stack", as in :class:`~..wire.messages.Inquire`
+    seconds: float
+    worker: str = ""
+
+
+@dataclass(slots=True)
+class HostReported:
+    """Event: what the host process says to an :class:`AskHost`."""
+
+    number: int
+    report: bytes
+
+
+@dataclass(slots=True)
 class Publish:
     """Action: publish a state on the Meta socket, for own Workers (topic "") or for one neighbour (its name)."""
 
@@ -115,5 +133,24 @@ class EndForCancel:
     begun: bool  # as in :class:`~..wire.control.EndWorker`
 
 
-Action = Send | Publish | AskStandIn | WantWorkers | EndForCancel | files.Action
-Event = Arrived | PeerLost | PeerStopped | PeerContinued | GaveUp | Dial | Expect | Tick | files.Event
+@dataclass(slots=True)
+class AskHost:
+    """Action: ask the host process what it knows of its Workers."""
+
+    number: int
+    subject: str
+    worker: str
+
+
+@dataclass(slots=True)
+class TellHost:
+    """Action: pass this on to the host process, which has asked."""
+
+    answer: messages.Answer
+
+
+Action = Send | Publish | AskStandIn | WantWorkers | EndForCancel | AskHost | TellHost | files.Action
+Event = (
+    Arrived | PeerLost | PeerStopped | PeerContinued | GaveUp | Dial | Expect | HostAsks | HostReported | Tick
+    | files.Event
+)  # fmt: skip

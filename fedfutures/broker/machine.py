@@ -1,10 +1,9 @@
 """The Broker: which of its parts an event goes to, and in which order they are asked.
 
-Peers (Workers, Origins and neighbouring Brokers) announce Demand and give Batches. A Batch becomes a Lot of the
-:mod:`.ledger`; :mod:`.dispatch` gives pieces of it to peers. A piece stays in the account of the peer that holds it
-until its results have been passed on by :mod:`.delivery`, so when a peer is lost, exactly what it held is given out
-again (:mod:`.recovery`). docs/architecture.rst, "The Broker's parts", has them all. No part knows this class: each is
-handed the parts below it that it may touch, and writes what is to be said into the :class:`.Outbox`.
+Peers (Workers, Origins, other Brokers) announce Demand and give Batches. A Batch becomes a Lot of the :mod:`.ledger`;
+:mod:`.dispatch` gives pieces of it to peers. A piece stays in the account of the peer that holds it until its results
+have been passed on by :mod:`.delivery`, so when a peer is lost, exactly what it held is given out again
+(:mod:`.recovery`). No part knows this class: each has those below it, and writes into the :class:`.Outbox`.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from ..federation.session import Dice
 from ..federation.terms import terms_of
 from ..wire import messages
 from ..wire.messages import PROTOCOL
-from . import files
+from . import events, files
 from .adoption import Adoption
 from .claims import Claims
 from .deferrals import Deferrals, Deferred
 from .delivery import Delivery
 from .dispatch import SPECIAL, Dispatch
 from .downloads import Downloads
-from .events import LEFT, Action, Dial, Event, Expect, GaveUp, PeerContinued, PeerLost, PeerStopped
+from .events import LEFT, Action, Event, Expect, PeerLost, PeerStopped
 from .fetches import Fetches
 from .functions import Functions
 from .leases import Leases
@@ -75,8 +74,8 @@ class BrokerMachine:
         self.transfers = Transfers(name, self.peers, *come, self.functions, self.delivery, self.claims, pack)
         self.sessions = Sessions(name, incarnation, random, self.peers, self.delivery, self.outbox)
         self.leases = Leases(incarnation, self.peers, self.ledger, self.load, self.outbox, pack)
-        asked = self.functions, self.downloads, self.deferrals, self.recovery, self.sessions, self.outbox
-        self.queries = Queries(name, self.peers, self.ledger, self.load, *asked, pack, segments)
+        asked = self.functions, self.downloads, self.deferrals, self.recovery, self.sessions, self.durations
+        self.queries = Queries(name, self.peers, self.ledger, self.load, *asked, self.outbox, pack, segments)
         self.statistics, self.explain = self.queries.statistics, self.queries.explain
 
     def step(self, event: Event, now: float) -> list[Action]:
@@ -297,7 +296,7 @@ class BrokerMachine:
             self.leases.on_stopped(event, now)
             self.recovery.set_aside(event.peer, event.running, len(self.peers.workers), now)
 
-    def _on_continued(self, event: PeerContinued, now: float) -> None:
+    def _on_continued(self, event: events.PeerContinued, now: float) -> None:
         if self.peers.go_on(event.peer):
             self.load.on_continued(event.peer)
             self.recovery.recall_doubtful(self.peers[event.peer], now)
@@ -378,10 +377,12 @@ class BrokerMachine:
 _EVENTS: dict[type, Callable[[BrokerMachine, Any, float], None]] = {
     PeerLost: BrokerMachine._on_lost,
     PeerStopped: BrokerMachine._on_stopped,
-    PeerContinued: BrokerMachine._on_continued,
-    GaveUp: lambda broker, event, now: broker.recovery.give_up(event.reason),
-    Dial: lambda broker, event, now: broker.sessions.dial(event.peer, now),
+    events.PeerContinued: BrokerMachine._on_continued,
+    events.GaveUp: lambda broker, event, now: broker.recovery.give_up(event.reason),
+    events.Dial: lambda broker, event, now: broker.sessions.dial(event.peer, now),
     Expect: lambda broker, it, now: broker.recovery.expect(broker.sessions.living(it.workers), it.neighbours, now),
+    events.HostAsks: lambda broker, event, now: broker.queries.on_host_asks(event, now),
+    events.HostReported: lambda broker, event, now: broker.queries.on_host_reported(event, now),
     files.Brought: BrokerMachine._on_brought,
     files.Stored: lambda broker, event, now: broker.transfers.on_stored(event, now),
     files.Unwritable: lambda broker, event, now: broker.transfers.on_unwritable(event, now),

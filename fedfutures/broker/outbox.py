@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..federation.events import Send
 from ..wire.messages import Ack, Message
 from . import files
-from .events import Action, AskStandIn, EndForCancel, Publish, WantWorkers
+from .events import Action, AskHost, AskStandIn, EndForCancel, Publish, TellHost, WantWorkers
 from .peers import Peer
 
 
@@ -55,8 +55,10 @@ class Outbox:
             peer.channel.hasten(now)
             self.note_deadline(peer)
 
-    def act(self, action: Publish | AskStandIn | WantWorkers | EndForCancel | files.Action) -> None:
-        """Have a State published, a stand-in started, or something done with segments."""
+    def act(
+        self, action: Publish | AskStandIn | WantWorkers | EndForCancel | AskHost | TellHost | files.Action
+    ) -> None:  # fmt: skip
+        """Have a State published, something done with segments, or the host process asked or told something."""
         self._actions.append(action)
 
     def note_deadline(self, peer: Peer) -> None:

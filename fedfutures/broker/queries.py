@@ -1,7 +1,8 @@
-"""Questions that go around (``explain``, ``statistics``), and what this Broker says itself.
+"""Questions that go around (``explain``, ``statistics``, ``status``), and what this Broker says itself.
 
 A Broker passes a question on over all links that it concerns but the one it came from, passes the answers back as they
-come, and says its own last. Who does not answer in its share of the time is answered for with an empty report.
+come, and says its own last. Who does not answer in its share of the time is answered for with an empty report. What
+goes on in the run ("status", "stack") the host process is asked as well; it may also be the one that asks.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..federation.schedule import Durations
 from ..lazy_dataclass import dataclass
-from ..wire.messages import Answer, Inquire
+from ..wire.messages import SEEING, STACK, Answer, Inquire
+from ..wire.names import host_of
 from .deferrals import Deferrals, Deferred
 from .dispatch import SET_ASIDE
 from .downloads import Downloads
+from .events import AskHost, HostAsks, HostReported, TellHost
 from .functions import Functions
 from .ledger import ELSEWHERE, Ledger
 from .load import Load
@@ -26,13 +30,17 @@ from .sessions import Sessions
 Counts = Callable[[], dict[str, int]]
 SHARE_OF_TIME = 0.8
 """What a Broker leaves of its time to those it asks."""
+MEANS_AT_MOST = 500
+"""Of so many functions it says how long they take: those heard of last."""
+_HOST = ""
+"""In place of the asker's name: the host process."""
 
 
 @dataclass(slots=True)
 class Query:
     """A question that is open here."""
 
-    asker: str
+    asker: str  # a peer; "": the host process
     number: int  # the asker's
     waiting: set[str]
     until: float
@@ -44,12 +52,13 @@ class Queries:
 
     def __init__(
         self, name: str, peers: Peers, ledger: Ledger, load: Load, functions: Functions, downloads: Downloads[Deferred],
-        deferrals: Deferrals, recovery: Recovery, sessions: Sessions, outbox: Outbox, pack: Callable[[Any], bytes],
-        segments: Counts,
+        deferrals: Deferrals, recovery: Recovery, sessions: Sessions, durations: Durations, outbox: Outbox,
+        pack: Callable[[Any], bytes], segments: Counts,
     ) -> None:  # fmt: skip
         self._name, self._peers, self._ledger, self._load, self._outbox = name, peers, ledger, load, outbox
         self._functions, self._downloads, self._deferrals = functions, downloads, deferrals
-        self._recovery, self._sessions = recovery, sessions
+        self._recovery, self._sessions, self._durations = recovery, sessions, durations
+        self._host = host_of(name)
         self._pack = pack  # how reports become bytes
         self._segments = segments  # the account of the host's segments
         self.open: dict[int, Query] = {}
@@ -101,20 +110,37 @@ class Queries:
         return min((query.until for query in self.open.values()), default=None)
 
     def on_inquire(self, asker: Peer, question: Inquire, now: float) -> None:
-        """Take a question in."""
-        concerned = list(self._peers.values())
+        """Take in a question of a peer."""
+        self._ask_around(asker.name, question, now)
+
+    def on_host_asks(self, event: HostAsks, now: float) -> None:
+        """Take in a question of the host process."""
+        self._ask_around(_HOST, Inquire(event.number, event.subject, event.seconds, event.worker), now)
+
+    def _concerned(self, question: Inquire) -> tuple[list[Peer], Any]:
+        """Return who is asked, and what this Broker has to say itself."""
         if question.subject == "explain":
-            report: Any = self.explain(question.submitter, question.future)
             holders = self._ledger.held(question.submitter, question.future)
-            concerned = [self._peers[piece.holder] for piece in holders]
-        else:
-            report = self.statistics()
+            said = self.explain(question.submitter, question.future)
+            return [self._peers[piece.holder] for piece in holders], said
+        if question.subject == STACK:  # of its Workers the host process says it
+            return [*self._peers.neighbours, *self._peers.origins], {}
+        report: dict[str, Any] = dict(self.statistics())
+        if question.subject in SEEING:
+            report = {**report, "role": "broker", "means": self._durations.latest(MEANS_AT_MOST)}
+        return list(self._peers.values()), report
+
+    def _ask_around(self, asker: str, question: Inquire, now: float) -> None:
+        concerned, report = self._concerned(question)
         self._count += 1
-        query = Query(asker.name, question.number, set(), now + question.seconds, report)
+        query = Query(asker, question.number, set(), now + question.seconds, report)
         self.open[self._count] = query
         seconds = question.seconds * SHARE_OF_TIME
+        if question.subject in SEEING:
+            query.waiting.add(self._host)
+            self._outbox.act(AskHost(self._count, question.subject, question.submitter))
         for peer in concerned:
-            if peer is asker:
+            if peer.name == asker:
                 continue
             if peer.silent:
                 self._answer(query, peer.name, b"", last=False, now=now)
@@ -123,6 +149,14 @@ class Queries:
             question = Inquire(self._count, question.subject, seconds, question.submitter, question.future)
             self._outbox.send(peer, question, now)
         self._finish_if_done(self._count, now)
+
+    def on_host_reported(self, event: HostReported, now: float) -> None:
+        """Pass on what the host process says."""
+        query = self.open.get(event.number)
+        if query is not None and self._host in query.waiting:
+            query.waiting.discard(self._host)
+            self._answer(query, self._host, event.report, last=False, now=now)
+            self._finish_if_done(event.number, now)
 
     def on_answer(self, peer: Peer, answer: Answer, now: float) -> None:
         """Pass an answer on."""
@@ -162,6 +196,8 @@ class Queries:
             self._answer(query, self._name, self._pack(query.report), last=True, now=now)
 
     def _answer(self, query: Query, name: str, report: bytes, *, last: bool, now: float) -> None:
-        asker = self._peers.get(query.asker)
-        if asker is not None:
-            self._outbox.send(asker, Answer(query.number, name, report, last), now)
+        answer = Answer(query.number, name, report, last)
+        if query.asker == _HOST:
+            self._outbox.act(TellHost(answer))
+        elif (asker := self._peers.get(query.asker)) is not None:
+            self._outbox.send(asker, answer, now)

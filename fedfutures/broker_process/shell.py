@@ -18,6 +18,7 @@ from typing import Any
 from .. import failpoints
 from ..broker.events import (
     Action,
+    AskHost,
     AskStandIn,
     Dial,
     EndedFor,
@@ -25,10 +26,13 @@ from ..broker.events import (
     Event,
     Expect,
     GaveUp,
+    HostAsks,
+    HostReported,
     PeerContinued,
     PeerLost,
     PeerStopped,
     Publish,
+    TellHost,
     WantWorkers,
 )
 from ..broker.files import Brought
@@ -44,12 +48,16 @@ from ..sockets.sockets import Data, MainDealer, MainRouter, MetaPublisher, Neigh
 from ..wire import codec
 from ..wire.control import (
     AcceptBroker,
+    AskHostProcess,
+    AskRun,
     ControlFrame,
     DialBroker,
     EndRun,
     EndWorker,
     ExpectPeers,
+    HostProcessSays,
     NoMoreWorkers,
+    RunSays,
     StandInWanted,
     TryPorts,
     WorkerContinued,
@@ -198,6 +206,11 @@ class BrokerShell:
                 self._tell(WorkersWanted(self.name, action.count, action.more))
             elif isinstance(action, EndForCancel):
                 self._tell(EndWorker(action.worker, action.piece, action.ids, action.begun))
+            elif isinstance(action, AskHost):
+                self._tell(AskHostProcess(action.number, action.subject, action.worker))
+            elif isinstance(action, TellHost):
+                answer = action.answer
+                self._tell(RunSays(answer.number, answer.name, answer.report, answer.last))
             elif (said := self.storage.do(action, self._send)) is not None:
                 heard.append(said)
         if self.check:
@@ -361,6 +374,8 @@ _HANDLERS: dict[type[ControlFrame], Callable[[BrokerShell, Any], None]] = {
     TryPorts: BrokerShell._on_try_ports,
     AcceptBroker: lambda shell, frame: shell.remote.allow(frame.name, frame.key),
     ExpectPeers: lambda shell, frame: shell._step(Expect(frame.workers, frame.neighbours)),
+    AskRun: lambda shell, it: shell._step(HostAsks(it.number, it.subject, it.seconds, it.worker)),
+    HostProcessSays: lambda shell, frame: shell._step(HostReported(frame.number, frame.report)),
     NoMoreWorkers: lambda shell, it: shell._step(GaveUp((it.reason, True) if it.initializer_raised else it.reason)),
 }
 """What the host process says; it says nothing else."""

@@ -37,9 +37,11 @@ from ..worker import current, inheriting, unasked
 from ..worker.origin import Origin
 from . import ends, nested, repeats
 from .checks import check_workers
+from .counting import Counting
 from .output_files import FiledOutput
 from .patience import Patience
 from .printing import RECORDS, Printer
+from .run_sights import RunSights
 from .timekeeper import Timekeeper
 
 LATE_SECONDS = 5.0
@@ -69,9 +71,11 @@ class Federation:
         self._process = ProcessChanges(in_full=handle.settings.program is None)
         self._lock = threading.RLock()  # the handler of a signal may submit while the main thread is joining
         self._origin: Any = None
+        self._counting: Counting | None = None  # of what the Origin gets back
         self._context: Any = None
         self._failure: FederationLost | None = None
         self.is_closed = False  # whether it has ended, or is about to
+        self.listeners: list[Callable[[Heard], object]] = []
         self._at_close: list[Callable[[], object]] = []
         self._cancelled = False  # whether what has not started was cancelled
         self._flooded = False  # whether threads submit on that the program does not wait for
@@ -91,6 +95,13 @@ class Federation:
                     if self._failure is not None:  # heard while it was joining
                         self._origin.submissions.lose(self._failure)
         return self._origin
+
+    @property
+    def counting(self) -> Counting:
+        """What counts the outcomes that the Origin gets; waits as :attr:`origin` does."""
+        _ = self.origin
+        assert self._counting is not None
+        return self._counting
 
     @property
     def size(self) -> int:
@@ -116,6 +127,8 @@ class Federation:
             origin = Origin(self._context, facts, payloads, self._settings.size, self._process)
             if self._settings.hosts > 1:
                 origin.submissions.retrier.other_hosts.know(self._settings.hosts)
+            self._counting = Counting(origin)
+            RunSights(origin, self._counting)
             self._handle.listen(self._heard)
             origin.start()
         except Exception as error:
@@ -137,6 +150,8 @@ class Federation:
 
     def _heard(self, frame: Heard) -> None:
         """In the output thread: a frame of the host process."""
+        for listener in self.listeners:
+            listener(frame)
         if (handler := _HANDLERS.get(type(frame))) is not None:
             handler(self, frame)
 

@@ -67,7 +67,7 @@ class Input:
 
     def __init__(self, iterables: tuple[Iterable[Any], ...]) -> None:
         taken = [as_it_stands(iterable) for iterable in iterables]
-        self.left = _length(iterables)
+        self.left = self.length = _length(iterables)
         self.is_bounded = self.left is not None or any(_is_bounded(iterable) for iterable in iterables)
         self.by_any_thread = self.is_bounded and all(safe for _, safe in taken)  # itertools.repeat may have no end
         self.over = False

@@ -1,4 +1,4 @@
-"""``--stats FILE``: what a run has computed, written to a file and said in a line when it ends, however it ends."""
+"""What a run has computed: said in a line when it ends, however it ends; ``--stats FILE`` writes it to a file."""
 
 from __future__ import annotations
 
@@ -7,41 +7,40 @@ import os
 import sys
 from typing import Any
 
-from ..node import events as rules
-from ..worker.future_fields import call_of
-from .tally import CountedMessage, RunTally, line_of, written
+from .tally import line_of, written
+
+LONG_SECONDS = 10.0
+"""A run that takes so long says in the end what it has computed."""
 
 
-class StatisticsFile:
-    """The file of one run; it is written once."""
+class LastLine:
+    """The line that a run ends with, and its file. `always`: also after a short run; never: where nobody wants it."""
 
-    def __init__(self, federation: Any, path: str, *, says: bool = True) -> None:
-        self._federation, self._path, self._says = federation, os.path.abspath(path), says
-        self._tally = RunTally()
-        self._submissions = submissions = federation.origin.submissions
-        self._resolve = submissions.on_resolve
-        federation.origin.driver.handle(rules.Resolve, self._on_resolve)
+    def __init__(self, federation: Any, path: str | None, *, says: bool = True, always: bool = True) -> None:
+        self._federation, self._path = federation, path and os.path.abspath(path)
+        self._says, self._always = says, always
         federation.at_close(self.write)
-
-    def _on_resolve(self, action: rules.Resolve) -> None:
-        """Outcomes of Futures of one function have come. The lock of the node is held."""
-        future = self._submissions.futures.get(action.ids[0]) if action.ids else None
-        if future is not None and (call := call_of(future)) is not None:
-            self._tally.take(CountedMessage(call[0].name, len(action.ids), action.odd, action.facts))
-        self._resolve(action)
 
     def write(self) -> None:
         """Write what is known, and say it; where that cannot be done, say so."""
-        report = self._tally.report(self._federation.size)
-        said = line_of(report) if self._says else ""
-        try:
-            temporary = f"{self._path}.{os.getpid()}"
-            with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(written(report))
-            os.replace(temporary, self._path)
-        except OSError as error:
-            said += f"{'; ' * bool(said)}--stats {self._path} could not be written: {error.strerror}"
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        report = self._federation.counting.report(self._federation.size)
+        says = self._says and (self._always or report["seconds"] >= LONG_SECONDS) and report["futures"]
+        said = [line_of(report)] if says else []
+        if self._path is not None and (problem := _write(self._path, written(report))):
+            said.append(f"--stats {self._path} could not be written: {problem}")
         if said:
-            print(f"fedfutures: {said}", file=sys.stderr, flush=True)
+            print(f"fedfutures: {'; '.join(said)}", file=sys.stderr, flush=True)
+
+
+def _write(path: str, text: str) -> str:
+    """Write a file as a whole; return why that could not be done."""
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        return error.strerror or str(error)
+    return ""

@@ -13,12 +13,17 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .. import times
 from ..wire.facts import blocks, names_of
-from ..wire.messages import CANCELLED, VALUE, WITH_OUTPUT
+from ..wire.messages import BEGUN_ONCE, CANCELLED, LOST, OUT_OF_MEMORY, OVERRAN, POISONED, VALUE, WITH_OUTPUT
 
 MESSAGES_AT_ONCE = 256
+_LOSSES = frozenset({POISONED, LOST, OVERRAN, BEGUN_ONCE, OUT_OF_MEMORY})
+SLOWER = 1.25
+"""A host is named whose Futures take so many times as long as those of all others."""
 SAMPLES_AT_MOST = 2048
-"""Of each function."""
+"""Of each function, and of each host."""
+SAMPLES_OF_A_WORKER = 256
 
 
 class CountedMessage(NamedTuple):
@@ -33,17 +38,17 @@ class CountedMessage(NamedTuple):
 class Samples:
     """What some of many Futures took, at even distances."""
 
-    __slots__ = ("_skip", "_stride", "seconds")
+    __slots__ = ("_most", "_skip", "_stride", "seconds")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = SAMPLES_AT_MOST) -> None:
         self.seconds: list[float] = []
-        self._stride, self._skip = 1, 0
+        self._most, self._stride, self._skip = most, 1, 0
 
     def add(self, measured: list[float]) -> None:
         """Keep those whose turn it is."""
         self.seconds += measured[self._skip :: self._stride]
         self._skip = (self._skip - len(measured)) % self._stride
-        while len(self.seconds) > SAMPLES_AT_MOST:
+        while len(self.seconds) > self._most:
             del self.seconds[1::2]
             self._stride *= 2
 
@@ -60,13 +65,13 @@ class Samples:
 
 
 class FutureSum:
-    """Futures that have something in common: their function, or the Worker that has run them."""
+    """Futures that have something in common: their function, or the Worker or host that has run them."""
 
-    __slots__ = ("cancelled", "failed", "futures", "seconds")
+    __slots__ = ("cancelled", "failed", "futures", "retries", "samples", "seconds")
 
-    def __init__(self) -> None:
-        self.futures = self.failed = self.cancelled = 0
-        self.seconds = 0.0
+    def __init__(self, samples: int = SAMPLES_AT_MOST) -> None:
+        self.futures = self.failed = self.cancelled = self.retries = 0
+        self.seconds, self.samples = 0.0, Samples(samples)
 
     def count(self, futures: int, failed: int, cancelled: int) -> None:
         """So many have outcomes; of these, so many raised or were lost, or were cancelled."""
@@ -74,9 +79,22 @@ class FutureSum:
         self.failed += failed
         self.cancelled += cancelled
 
+    def note_retries(self, count: int) -> None:
+        """Some were started again so often."""
+        self.retries += count
+
     def measure(self, seconds: list[float]) -> None:
         """They took so long."""
         self.seconds += sum(seconds)
+        self.samples.add(seconds)
+
+    def as_data(self) -> dict[str, Any]:
+        """Return how many there are, for how long they ran, and what half and 99 % of them took no longer than."""
+        samples = self.samples
+        return {
+            "futures": self.futures, "seconds": round(self.seconds, 6),
+            "p50": samples.percentile(0.5), "p99": samples.percentile(0.99),
+        }  # fmt: skip
 
 
 class RunTally:
@@ -87,8 +105,9 @@ class RunTally:
         self._began = clock()
         self._aside: list[CountedMessage] = []
         self._functions: dict[str, FutureSum] = {}
-        self._samples: dict[str, Samples] = {}  # of functions
         self._workers: dict[str, FutureSum] = {}
+        self._hosts: dict[str, FutureSum] = {}
+        self._lost = 0
 
     def take(self, message: CountedMessage) -> None:
         """Outcomes have come."""
@@ -100,36 +119,44 @@ class RunTally:
         aside, self._aside = self._aside, []
         for message in aside:
             function = self._functions.setdefault(message.function, FutureSum())
-            samples = self._samples.setdefault(message.function, Samples())
             cancelled = sum(kind == CANCELLED for _, kind in message.odd)
             function.count(message.futures, _failed(message.odd), cancelled)
-            for name, _, all_seconds in blocks(message.facts, message.futures):
+            self._lost += sum(kind in _LOSSES for _, kind in message.odd)
+            for name, attempts, all_seconds in blocks(message.facts, message.futures):
+                function.note_retries(max(0, attempts - 1) * len(all_seconds))
                 seconds = [one for one in all_seconds if one >= 0.0]
                 function.measure(seconds)
-                samples.add(seconds)
                 if name:
-                    worker = self._workers.setdefault(names_of(name)[0], FutureSum())
-                    worker.count(len(all_seconds), 0, 0)
-                    worker.measure(seconds)
+                    self._measure(name, len(all_seconds), seconds)
+
+    def _measure(self, name: bytes, count: int, seconds: list[float]) -> None:
+        """A Worker has run so many Futures."""
+        worker, host = names_of(name)
+        of_worker = self._workers.get(worker) or self._workers.setdefault(worker, FutureSum(SAMPLES_OF_A_WORKER))
+        for found in (of_worker, self._hosts.setdefault(host, FutureSum())):
+            found.count(count, 0, 0)
+            found.measure(seconds)
+
+    def retries(self) -> dict[str, int]:
+        """Return how often Futures were started again, by function; those of which none was are not there."""
+        self._add_up()
+        return {name: found.retries for name, found in self._functions.items() if found.retries}
 
     def report(self, workers: int) -> dict[str, Any]:
         """Return what was counted until now, as plain data; `workers`: how many there are."""
         self._add_up()
         took = self._clock() - self._began
-        functions = {name: _of_function(found, self._samples[name]) for name, found in sorted(self._functions.items())}
-        hosts: dict[str, dict[str, Any]] = {}
-        for name, found in sorted(self._workers.items()):
-            host = hosts.setdefault(names_of(name.encode())[1], {"futures": 0, "seconds": 0.0})
-            host["futures"] += found.futures
-            host["seconds"] = round(host["seconds"] + found.seconds, 6)
+        functions = {name: _of_function(found) for name, found in sorted(self._functions.items())}
         busy = sum(found.seconds for found in self._workers.values())
         totals = {key: sum(one[key] for one in functions.values()) for key in ("futures", "failed", "cancelled")}
         return {
-            "seconds": round(took, 6), **totals, "workers_at_the_end": workers,
+            "seconds": round(took, 6), **totals, "lost": self._lost, "retries": sum(self.retries().values()),
+            "workers_at_the_end": workers,
             "busy": round(busy / (took * workers), 4) if took > 0.0 and workers else 0.0,
             "functions": functions,
-            "workers": {name: _of_worker(found) for name, found in sorted(self._workers.items())},
-            "hosts": hosts,
+            "per_second": round(totals["futures"] / took, 3) if took > 0.0 else 0.0,
+            "workers": {name: found.as_data() for name, found in sorted(self._workers.items())},
+            "hosts": {name: found.as_data() for name, found in sorted(self._hosts.items())},
         }  # fmt: skip
 
 
@@ -138,29 +165,44 @@ def _failed(odd: list[tuple[int, int]]) -> int:
     return sum(kind not in (VALUE, CANCELLED, WITH_OUTPUT) for _, kind in odd)
 
 
-def _of_function(found: FutureSum, samples: Samples) -> dict[str, Any]:
-    return {
-        "futures": found.futures, "failed": found.failed, "cancelled": found.cancelled,
-        "seconds": round(found.seconds, 6), "p50": samples.percentile(0.5), "p99": samples.percentile(0.99),
-    }  # fmt: skip
-
-
-def _of_worker(found: FutureSum) -> dict[str, Any]:
-    return {"futures": found.futures, "seconds": round(found.seconds, 6)}
+def _of_function(found: FutureSum) -> dict[str, Any]:
+    return {**found.as_data(), "failed": found.failed, "cancelled": found.cancelled}
 
 
 def line_of(report: dict[str, Any]) -> str:
     """Return a report in one line.
 
-    >>> line_of({"futures": 1200, "failed": 2, "cancelled": 0, "seconds": 61.0, "busy": 0.914, "workers_at_the_end": 4})
-    '1,200 Futures in 61.0 s, 2 of them failed; 4 Workers were busy 91 % of that time'
+    >>> line_of({"futures": 1200, "failed": 2, "seconds": 61.0, "busy": 0.914, "workers_at_the_end": 4, "retries": 1})
+    '1,200 Futures in 61.0 s, 2 of them failed, 1 was run again; 4 Workers were busy 91 % of that time'
     """
-    words = {"failed": "failed", "cancelled": "were cancelled"}
-    parts = [f"{report[what]:,} of them {word}" for what, word in words.items() if report[what]]
+    parts = [f"{report[what]:,} of them {word}" for what, word in _ENDS.items() if report.get(what)]
+    if retries := report.get("retries"):
+        parts.append(f"{retries:,} {'was' if retries == 1 else 'were'} run again")
     futures, workers = report["futures"], report["workers_at_the_end"]
     begin = ", ".join([f"{futures:,} Future{'s' * (futures != 1)} in {report['seconds']:.1f} s", *parts])
     many = f"{workers} Workers were" if workers != 1 else "1 Worker was"
-    return f"{begin}; {many} busy {report['busy']:.0%}".replace("%", " %") + " of that time"
+    busy = f"{many} busy {report['busy']:.0%}".replace("%", " %")
+    return f"{begin}; {busy} of that time{_slowest(report.get('hosts', {}))}"
+
+
+_ENDS = {"failed": "failed", "lost": "were lost", "cancelled": "were cancelled"}
+
+
+def _slowest(hosts: dict[str, Any]) -> str:
+    """Return which host took much longer for a Future than all others did, if one did.
+
+    >>> _slowest({"a": {"futures": 10, "seconds": 1.0}, "b": {"futures": 10, "seconds": 3.0}})
+    '; slowest was b with 300 ms a Future, all others took 100 ms'
+    """
+    means = {name: one["seconds"] / one["futures"] for name, one in hosts.items() if one["futures"]}
+    if len(means) < 2:
+        return ""
+    name = max(means, key=lambda one: means[one])
+    others = [one for other, one in hosts.items() if other != name and one["futures"]]
+    mean = sum(one["seconds"] for one in others) / sum(one["futures"] for one in others)
+    if means[name] < SLOWER * mean:
+        return ""
+    return f"; slowest was {name} with {times.shown(means[name])} a Future, all others took {times.shown(mean)}"
 
 
 def written(report: dict[str, Any]) -> str:

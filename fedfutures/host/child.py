@@ -108,6 +108,12 @@ class Child:
         """Return what faulthandler has written."""
         return os.pread(self.dump, 16 << 10, 0).decode("utf-8", "replace") if self.dump > 2 else ""
 
+    def empty_dump(self) -> None:
+        """Forget what faulthandler has written, of a child that lives."""
+        if hasattr(os, "memfd_create"):
+            os.ftruncate(self.dump, 0)
+            os.lseek(self.dump, 0, os.SEEK_SET)  # which the child writes at, too
+
     def limit_met(self, code: int) -> str:
         """Return which limit of the machine it has met, if it has ended with this code; "": none."""
         return self.read_dump() if code == limits.LIMIT_EXIT_CODE else ""

@@ -87,6 +87,15 @@ class Hold:
             time.sleep(0.005)
 
 
+def is_private_name(name: str) -> bool:
+    """Whether a directory of this name is one that a run has made.
+
+    >>> is_private_name("fedfutures-h0123456789abcde"), is_private_name("fedfutures-home")
+    (True, False)
+    """
+    return _NAME.fullmatch(name) is not None
+
+
 def private_directory(path: str) -> str:
     """Return the path of a private directory, made again where it was removed, by Brokers of a killed host process.
 
@@ -113,7 +122,7 @@ def remove_abandoned(places: Iterable[str], seconds: float = SWEEP_SECONDS) -> l
             for entry in entries:
                 if time.monotonic() > deadline:
                     return removed
-                if _NAME.fullmatch(entry.name) and _remove_if_abandoned(entry.path, deadline):
+                if is_private_name(entry.name) and _remove_if_abandoned(entry.path, deadline):
                     removed.append(entry.path)
     return removed
 

@@ -38,24 +38,14 @@ from ..supervision.contact import Contact
 from ..supervision.leaving import Drain, Leaving
 from ..supervision.machine import HostMachine
 from ..supervision.standstills import Looks
-from ..wire.control import (
-    BrokerGivenUp,
-    BrokerRestarted,
-    ControlFrame,
-    EndRun,
-    HostLeaves,
-    HostReady,
-    Notice,
-    NoWorkersLeft,
-    ResizeHost,
-    WorkerStopped,
-)
+from ..wire import control
 from ..wire.framing import FrameReader
 from .child import Child, ChildMain, HasDescriptors, fork_child
 from .connector_side import ConnectorSide
 from .control import HostControl
 from .directories import Hold, remove_abandoned, usual_places
 from .ends import Ends
+from .inspection import Inspection
 from .marks import Mark, end_children
 from .memory_limits import MemoryLimits
 from .output import Outputs
@@ -112,6 +102,8 @@ class Supervisor:
         self.control = HostControl(self.machine, self.relay, self.connector.send, self.forked.worker_named, most)
         self.outputs = Outputs(self.poller, self._send)
         run, program = f"{settings.host}-{os.getpid()}-{os.urandom(4).hex()}", "".join(settings.argv[:1])
+        asked_for = None if settings.grace or settings.serves else program
+        self.inspection = Inspection(settings.host, self.run_directory, self.poller, self.forked, asked_for)
         self.server = allotting(settings, run, program, self.poller, watch)
         fork = lambda role, main, name: self._fork(role, self.mark.marked(main), name, -1, 0)  # noqa: E731
         self.template = Template(settings, self.poller, fork, self._start_worker, self._send)
@@ -121,7 +113,7 @@ class Supervisor:
         for ending in {signal.SIGTERM, signal.SIGHUP} - former.ignored:
             signal.signal(ending, self._on_signal)
 
-    def run(self, early: list[ControlFrame]) -> None:
+    def run(self, early: list[control.ControlFrame]) -> None:
         """Start all processes, watch them, and end them; `early` are frames that came right behind the settings."""
         try:
             for parent, child in self.settings.dials or usual_dials(self.settings.brokers):
@@ -141,10 +133,12 @@ class Supervisor:
         finally:
             self._end()
 
-    def _ready(self) -> HostReady:
+    def _ready(self) -> control.HostReady:
         """Return the facts of this host."""
         places = [[place.name, place.main, place.meta, place.subscriber, place.key] for place in self.places]
-        return HostReady(*self.directories, os.getpid(), list(sys.version_info[:3]), places, mark=self.mark.number)
+        return control.HostReady(
+            *self.directories, os.getpid(), list(sys.version_info[:3]), places, mark=self.mark.number
+        )
 
     # -- children ----------------------------------------------------------------------------------------------------
 
@@ -185,11 +179,13 @@ class Supervisor:
             self._act(self.machine.on_broker_not_started(index, why, time.monotonic()))
             return
         if action.after:
-            self._send(BrokerRestarted(name, action.after))
+            self._send(control.BrokerRestarted(name, action.after))
 
     def _fork(self, role: str, main: ChildMain, name: str, slot: int, broker: int) -> Child:
         facts = facts_of(self._ready(), broker) | {"slot": slot}
-        others: list[HasDescriptors] = [*self.forked.children.values(), self.hold, self.connector, self.server]
+        others: list[HasDescriptors] = [
+            *self.forked.children.values(), self.hold, self.connector, self.server, self.inspection
+        ]  # fmt: skip
         settings, former = self._settings_now(), self.former
         return self._add(fork_child(role, main, name, slot, settings, facts, others, former, self.poller))
 
@@ -206,16 +202,16 @@ class Supervisor:
 
     def _suspend(self, action: Suspend) -> None:
         if (child := self.forked.worker_of(action.slot)) is not None:
-            frame = WorkerStopped(child.name, *(child.cells.running() or (0, 0)))
+            frame = control.WorkerStopped(child.name, *(child.cells.running() or (0, 0)))
             self.forked.tell_broker(Tell(self.machine.broker_of(child.slot), frame))
-            self._send(Notice(f"Worker {child.name} (pid {child.pid}) {action.how.format(pid=child.pid)}"))
+            self._send(control.Notice(f"Worker {child.name} (pid {child.pid}) {action.how.format(pid=child.pid)}"))
 
     def _abandon_worker(self, action: AbandonWorker) -> None:
         if (child := self.forked.worker_of(action.slot)) is not None:
             self._on_ended(self.forked.pop(child.pid), -signal.SIGKILL)
 
     def _lose_broker(self, action: LoseBroker) -> None:
-        self._send(BrokerGivenUp(action.reason))
+        self._send(control.BrokerGivenUp(action.reason))
         self.ending = True
 
     def _reap(self) -> None:
@@ -274,7 +270,7 @@ class Supervisor:
     def _wait(self) -> None:
         parts = (
             self.machine, self.looks, self.leaving, self.drain, self.launching_side, self.time_limits, self.server,
-            self.template,
+            self.template, self.inspection,
         )  # fmt: skip
         times = [part.next_deadline() for part in parts]
         deadlines = [at for at in (*times, self.outputs.deadline()) if at is not None]
@@ -284,6 +280,7 @@ class Supervisor:
         now = time.monotonic()
         self.launching_side.tick(now)
         self.outputs.tick(now)
+        self.inspection.tick(now)
         if not self.ending:
             self._act(self.machine.tick(now))
             self.template.tick(now)
@@ -291,7 +288,7 @@ class Supervisor:
             if self.looks.is_due(now):
                 self._act(self.machine.on_seen({child.slot: sight_of(child.pid) for child in self.forked.workers()}))
             if text := self.leaving.tick(now):
-                self._send(Notice(text))
+                self._send(control.Notice(text))
             self._drain(now)
             self._on_server_frames(self.server.report(self.control.wanted, self.machine.living(), now))
 
@@ -300,11 +297,13 @@ class Supervisor:
         host, workers = self.settings.host, self.forked.workers()
         if self.drain.begins():
             self.machine.leave()
-            self._send(Notice(f"host {host} got {self.drain.name}: it leaves when its Workers have finished what runs"))
+            self._send(
+                control.Notice(f"host {host} got {self.drain.name}: it leaves when its Workers have finished what runs")
+            )
             for child in workers:
                 os.kill(child.pid, signal.SIGTERM)
         if self.drain.is_over(now, len(workers), is_lost=self.launching_side.lost):
-            self._send(HostLeaves(f"its host process got {self.drain.name}"))
+            self._send(control.HostLeaves(f"its host process got {self.drain.name}"))
             self.ending = True
 
     def _serve(self, descriptor: int, events: int) -> None:
@@ -326,10 +325,10 @@ class Supervisor:
             self._on_frames(frames)
         elif (frames := self.server.serve(descriptor, events, time.monotonic())) is not None:
             self._on_server_frames(frames)
-        elif not self.relay.serve(descriptor, events):
+        elif not (self.relay.serve(descriptor, events) or self.inspection.serve(descriptor, events, time.monotonic())):
             self._serve_child(descriptor, events)
 
-    def _on_frames(self, frames: list[ControlFrame]) -> None:
+    def _on_frames(self, frames: list[control.ControlFrame]) -> None:
         for frame in frames:
             try:
                 actions = self.control.on_frame(frame)
@@ -339,13 +338,13 @@ class Supervisor:
         self.ending = self.ending or self.control.has_ended
         self._pace_output()
 
-    def _on_server_frames(self, frames: list[ControlFrame]) -> None:
+    def _on_server_frames(self, frames: list[control.ControlFrame]) -> None:
         """Do what the host server says."""
         for frame in frames:
-            if isinstance(frame, NoWorkersLeft):
+            if isinstance(frame, control.NoWorkersLeft):
                 self._send(frame)
                 self.ending = True
-            elif isinstance(frame, ResizeHost):
+            elif isinstance(frame, control.ResizeHost):
                 self._act(self.control.on_allotted(frame.workers))
 
     def _serve_child(self, descriptor: int, events: int) -> None:
@@ -357,10 +356,11 @@ class Supervisor:
             if descriptor == child.control:
                 for frame in child.serve(events):
                     self.template.on_frame(child, frame)
+                    self.inspection.on_frame(child, frame, time.monotonic())
                     self._act(self.control.on_broker_frame(child.name, frame))
                 return
 
-    def _send(self, frame: ControlFrame) -> None:
+    def _send(self, frame: control.ControlFrame) -> None:
         """Send a frame to the launching side; while it does not read, Workers' output waits in their pipes."""
         self.launching_side.send(frame)
         self._pace_output()
@@ -381,7 +381,7 @@ class Supervisor:
         is_over = self.control.has_ended or self.launching_side.has_ended
         for child in self.forked.children.values():
             if child.role == "broker":
-                child.tell(EndRun())  # else it would take this process for killed, and tidy up
+                child.tell(control.EndRun())  # else it would take this process for killed, and tidy up
             child.hang_up()
         if is_over:  # now, for a batch system may kill this process, too, as soon as the program has ended
             self._remove_directories()
@@ -421,5 +421,5 @@ _ACTIONS: dict[type[Action], Callable[[Supervisor, Any], None]] = {
     KillBroker: lambda supervisor, action: supervisor.forked.kill_broker(action),
     LoseBroker: Supervisor._lose_broker,
     AbandonWorker: Supervisor._abandon_worker,
-    Say: lambda supervisor, action: supervisor._send(Notice(action.text)),
+    Say: lambda supervisor, action: supervisor._send(control.Notice(action.text)),
 }

@@ -117,7 +117,7 @@ class Ask:
 
 @dataclass(slots=True)
 class Looked:
-    """Event, at a Worker: the answer to :class:`Look`."""
+    """Event: the answer to :class:`Look`."""
 
     number: int
     report: Any
@@ -246,9 +246,10 @@ class Told:
 
 @dataclass(slots=True)
 class Look:
-    """Action, at a Worker: somebody asks which generators of random numbers Futures have drawn from."""
+    """Action: somebody asks what only the shell can see; answered by :class:`Looked`."""
 
     number: int
+    subject: str  # "generators" (of a Worker: which ones Futures have drawn from), "status" or "stack"
 
 
 @dataclass(slots=True)

@@ -17,6 +17,12 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from ..lazy_dataclass import dataclass, field
+from .asking import (
+    AskHostProcess as AskHostProcess,
+    AskRun as AskRun,
+    HostProcessSays as HostProcessSays,
+    RunSays as RunSays,
+)
 from .door import (
     AddHost as AddHost,
     BeginServer as BeginServer,
@@ -400,7 +406,7 @@ ControlFrame = (
     | StatusWanted | ServerStatus | StartHost | HostStarted | HostProcessEnded | BeginServer | EndServer
     | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked | ResizeRun
     | OpenSession | ServerReady | AddHost | HostAdded | RemoveHost | HostRemoved | WatchHosts | HostsThere | HostComes
-    | MoreWanted | SlotsWanted | RevokeKey | KeyRevoked
+    | MoreWanted | SlotsWanted | RevokeKey | KeyRevoked | AskRun | RunSays | AskHostProcess | HostProcessSays
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

@@ -24,6 +24,8 @@ PROTOCOL = 11
 # WITH_OUTPUT stands for both VALUE and ERROR, of a call whose output is kept; its body is a payload, too.
 # The body of LOST is a text, or a text and True: the initializer of the Workers has raised.
 VALUE, ERROR, CANCELLED, POISONED, LOST, OVERRAN, BEGUN_ONCE, OUT_OF_MEMORY, WITH_OUTPUT = range(9)
+KINDS = ("value", "error", "cancelled", "poisoned", "lost", "overran", "begun once", "out of memory", "with output")
+"""What they are called."""
 OF_WORKERS = (VALUE, ERROR, WITH_OUTPUT)
 """The kinds that Workers say, under seals if the run has a key."""
 
@@ -236,10 +238,17 @@ class Inquire:
     """A question for people and tests, passed on to every machine it concerns: each sends its ``Answer``."""
 
     number: int
-    subject: str  # "explain" (where is this Future, why does it not run?), "statistics", or "generators" (drawn from)
+    subject: str  # one of those below
     seconds: float = 1.0  # how long the answers may take
-    submitter: str = ""
+    submitter: str = ""  # of the Future; of "stack": the Worker, "" for all
     future: int = 0
+
+
+EXPLAIN, STATISTICS, GENERATORS, STATUS, STACK = "explain", "statistics", "generators", "status", "stack"
+"""Subjects: where is this Future, and why does it not run; counts; which generators Futures have drawn from; what goes
+on here; where in their code Workers are."""
+SEEING = (STATUS, STACK)
+"""Subjects that host processes know something of, too."""
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from .driver import Driver, Due
 from .future import Future
 from .lane_sockets import LaneSockets
 from .questions import Questions
+from .sights import Sights
 from .submissions import Submissions
 
 
@@ -44,6 +45,11 @@ class Node:
     def constants(self) -> dict[str, bytes]:
         """The shared constants that are known here."""
         return self.shared.known
+
+    @property
+    def sights(self) -> Sights:
+        """What it answers when somebody asks what goes on here."""
+        return self.questions.sights
 
     @property
     def size(self) -> int:

@@ -33,6 +33,7 @@ from .packer import Packer, Submitter, plain_payload
 from .pressure import SMALL_BYTES, Pressure
 from .providing import Provider
 from .retries import Tries
+from .sights import show_stack
 from .submissions import Submissions
 
 SEND_EVERY_FUTURES = 128
@@ -94,6 +95,7 @@ class Origin(Node):
         self._packer = Packer(payloads, self.definer)
         self._urgent_at = 0.0
         self.pressure = Pressure(driver, submissions)
+        show_stack(self.sights)
         provider = Provider(driver, payloads, self.definer)
         wait = DrivenWait(driver, self.own, self.lanes).wait
         submissions.attend(OriginPacking(provider, driver), wait, self.questions.ask)

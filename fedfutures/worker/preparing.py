@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..host.settings import Settings
-from ..node import events
 from ..node.workload import NOT_READY
 from ..program import process
 from ..program.modules import MAIN
@@ -25,6 +24,7 @@ from ..program.snapshots import key_of
 from ..supervision.actions import INITIALIZER_EXIT_CODE
 from ..wire import functions
 from ..wire.captured import may_be_written
+from ..wire.messages import GENERATORS
 from . import current, interrupts
 from .deferred import defer_outcomes
 from .descriptors import Descriptors
@@ -59,7 +59,7 @@ class Preparation:
         worker.surroundings.see_by(self._namespaces)
         payloads.attend(self._bring_missing, self._answers.segment)
         worker.local.pickler.attend(self._bring_missing)
-        driver.handle(events.Look, self._tell_generators)
+        worker.sights.show(GENERATORS, lambda: self._namespaces.generators.report())
         functions.SnapshotCallable.come_from(self._namespaces.callables)
         OfItems.run_by(worker.isolation.run_items)
         Slice.run_at(worker.surroundings.running)
@@ -87,9 +87,6 @@ class Preparation:
         self._namespaces.generators.begin()
         Descriptors()
         worker.duties.take_more(True)
-
-    def _tell_generators(self, action: events.Look) -> None:
-        self._worker.driver.step(events.Looked(action.number, self._namespaces.generators.report()))
 
     def _import_program(self, finder: OriginFinder | None) -> None:
         if self._settings.program is None:

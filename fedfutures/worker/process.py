@@ -12,6 +12,7 @@ from typing import Any
 
 from ..host import devices
 from ..host.crash_cells import READY, READY_BYTES, CrashCells
+from ..host.host_report import write_stack_to
 from ..host.memory_use import used_by
 from ..host.settings import Settings
 from ..host.system import name_process
@@ -38,6 +39,7 @@ THREAD_VARIABLES = (
 def main(settings: Settings, facts: dict[str, Any], name: str, control: int, box: CrashCells, dump: int) -> None:
     """Run a Worker in this, just forked, process."""
     faulthandler.enable(dump, all_threads=False)
+    write_stack_to(dump)
     _give_devices(facts["slot"], settings.workers)
     prepare(settings, box)
     run(settings, facts, name, control, box, Ground())

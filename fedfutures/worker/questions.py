@@ -1,4 +1,4 @@
-"""Questions that a node has asked the Federation, and the answers that have come so far."""
+"""Questions that a node has asked the Federation, the answers that have come so far, and its own answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..node import events as rules
 from .driver import Driver
 from .future import Future, settle
+from .sights import Sights
 from .submissions import Submissions
 
 SHARE_OF_TIMEOUT = 0.8
@@ -27,6 +28,7 @@ class Questions:
         self._driver, self._submissions = driver, submissions
         self._open: dict[int, Question] = {}
         self._count = 0
+        self.sights = Sights(driver)
 
     def __len__(self) -> int:
         return len(self._open)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -62,6 +63,10 @@ class OpenSlice:
         self._items = given = iter(items)
         self._came_late = self.is_cut
         return iter([]) if self._came_late else given
+
+    def taken(self) -> int:
+        """How many items were begun, or taken by the cut. For any thread."""
+        return self.count - operator.length_hint(self._items, 0)
 
     def cut(self) -> int:
         """Take what has not been started; return how many items are left to the slice. For any thread, once."""

@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from ..host.crash_cells import CrashCells
+from ..host.host_report import write_stack_to
 from ..host.marks import take_mark
 from ..host.settings import Settings
 from ..host.system import die_with_parent, name_process, write_all
@@ -47,6 +48,7 @@ def main(
     """Run a template in this, just forked, process; `boxes`: the crash cells of its Workers. A Worker returns, too."""
     name_process("fedfut-template")
     faulthandler.enable(dump, all_threads=False)
+    write_stack_to(dump)
     spool = prepare(settings, box)
     if spool is not None:
         spool.write_at_once()

@@ -30,6 +30,7 @@ from ..layout.tree import HostPlan, plan
 from ..verbs import table
 from . import program as programs, walltimes
 from .ending import end_by_interrupt, run_to_end
+from .explaining import explain_on_signal
 from .options import Options, parse
 
 FIRST_SPEAKS_SECONDS = 1.0
@@ -193,8 +194,9 @@ def check(options: Options, *, alone: bool = True) -> None:
         programs.fail(f"--path {path!r} is not a directory")
     if alone and prolog is not None and not os.access(prolog, os.R_OK):
         programs.fail(f"--prolog {prolog!r} cannot be read")
-    if options.stats is not None and not os.path.isdir(place := os.path.dirname(os.path.abspath(options.stats))):
-        programs.fail(f"--stats {options.stats!r} cannot be written: there is no directory {place}")
+    for option, file in (("--stats", options.stats), ("--log", options.log)):
+        if file is not None and not os.path.isdir(place := os.path.dirname(os.path.abspath(file))):
+            programs.fail(f"{option} {file!r} cannot be written: there is no directory {place}")
     if options.profile is not None:
         try:
             os.makedirs(options.profile, exist_ok=True)
@@ -211,12 +213,25 @@ def _output_files(options: Options) -> Any:
     return FiledOutput(options.output)
 
 
+def _write_down(federation: Any, options: Options, program: programs.Program) -> None:
+    """Have the run say what goes on, as far as the user wants that."""
+    from fedfutures.futures.statistics_file import LastLine
+
+    if options.log is not None:
+        from fedfutures.futures.run_log import RunLog
+
+        RunLog(federation, options.log, program.argv0)
+    always = options.stats is not None or options.verbosity > 0
+    LastLine(federation, options.stats, says=not options.quiet, always=always)
+
+
 def run(
     options: Options, program: programs.Program, settings: Settings, start_hosts: Callable[[], HostHandle]
 ) -> NoReturn:
     """Start the hosts, become the Origin, and run the program to its end."""
     walltime = walltime_here(options.walltime, options.walltime_margin, "--walltime")
     hold_program_to(walltime)
+    explain_on_signal()
     try:
         output = _output_files(options)
         handle = start_hosts()
@@ -233,10 +248,7 @@ def run(
         )  # fmt: skip
         current.become(federation.origin)
         current.resize_by(federation.resize)
-        if options.stats is not None:
-            from fedfutures.futures.statistics_file import StatisticsFile
-
-            StatisticsFile(federation, options.stats, says=not options.quiet)
+        _write_down(federation, options, program)
         if options.checkpoint is not None:
             from fedfutures.futures import keeping
 

@@ -44,6 +44,7 @@ class Options:
     drain: float
     checkpoint: str | None
     stats: str | None
+    log: str | None
     walltime: float | None  # seconds; infinite: none
     walltime_margin: float | None
     output: str | None
@@ -83,7 +84,7 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     add("--drain", type=_number(float, 0, 86_400), default=0.0, metavar="SECONDS",
         help="on SIGTERM or SIGHUP, wait so long for open Futures; default: 0")  # fmt: skip
     add("--checkpoint", metavar="FILE", help="keep results in FILE; what it has is not computed again in the next run")
-    add("--stats", metavar="FILE", help="when the run ends, say what it has computed, and write that to FILE as JSON")
+    _add_files(add)
     add("--walltime", type=_time, metavar="TIME",
         help="how long the run may take: 90 (seconds), 30m, 1:30:00, 2-00:00:00, or none; default: as the batch job "
              "has left, where its scheduler says so")  # fmt: skip
@@ -105,6 +106,12 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     add("--dry-run", action="store_true", help="print the plan and start nothing")
     add("--version", action="version", version=f"fedfutures {__version__}")
     return parser, known
+
+
+def _add_files(add: Callable[..., None]) -> None:
+    """Add the options for files in which a run says what goes on."""
+    add("--log", metavar="FILE", help="write to FILE what happens in the run, one JSON object a line")
+    add("--stats", metavar="FILE", help="when the run ends, say what it has computed, and write that to FILE as JSON")
 
 
 def argument_of(item: Field[Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``python -m fedfutures list``: the standing Federations of this user here; ``status NAME``: one of them."""
+"""``python -m fedfutures list``: the runs and the standing Federations of this user here; ``status``: one of them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from dataclasses import asdict
 from typing import Any
 
 from fedfutures.errors import StartFailed
+from fedfutures.seeing import words
+from fedfutures.seeing.runs import SeenRun, runs
 from fedfutures.standing.joining import status_of
 from fedfutures.standing.places import names
 
 from ..arguments.parser import Parser
 from . import refusals
+from .asking import NotOne, the_run
 from .standing import described
 
 JSON_HELP = "print JSON, for programs; times are seconds since 1970"
 
 
 def main_of_list(arguments: Sequence[str]) -> int:
-    """List what stands; return the exit code."""
+    """List what runs and what stands; return the exit code."""
     given = parser_of_list().parse_args(list(arguments))
     found: list[dict[str, Any]] = []
     for name in names():
@@ -32,25 +35,40 @@ def main_of_list(arguments: Sequence[str]) -> int:
             text = f"{name}: {error.summary}"
         if not given.json:
             print(text)
+    for run in runs():
+        found.append(_as_data(run))
+        if not given.json:
+            print(words.head(run.picture) if not run.problem else f"a run: {run.problem}")
     if given.json:
         print(json.dumps(found, indent=2))
     return 0
 
 
+def _as_data(run: SeenRun) -> dict[str, Any]:
+    return {"program": run.picture.program, "error": run.problem} if run.problem else asdict(run.picture)
+
+
 def main_of_status(arguments: Sequence[str]) -> int:
     """Say what one does; return the exit code."""
     given = parser_of_status().parse_args(list(arguments))
+    standing = names()
     try:
-        status = status_of(given.name)
+        if given.name in standing or (given.name is None and len(standing) == 1 and not runs()):
+            status = status_of(given.name or standing[0])
+            print(json.dumps(asdict(status), indent=2) if given.json else described(status))
+        else:
+            run = the_run(given.name)
+            print(json.dumps(_as_data(run), indent=2) if given.json else "\n".join(words.status(run.picture)))
     except StartFailed as error:
         return refusals.say(error)
-    print(json.dumps(asdict(status), indent=2) if given.json else described(status))
+    except NotOne as error:
+        return refusals.refuse(str(error))
     return 0
 
 
 def parser_of_list() -> Parser:
     """Return the parser of the command line of ``list``."""
-    what = "List the standing Federations of this user on this machine, and the programs that have joined."
+    what = "List the runs and the standing Federations of this user on this machine."
     found = Parser("python -m fedfutures list", description=what, allow_abbrev=False)
     found.add_argument("--json", action="store_true", help=JSON_HELP)
     return found
@@ -58,8 +76,11 @@ def parser_of_list() -> Parser:
 
 def parser_of_status() -> Parser:
     """Return the parser of the command line of ``status``."""
-    what = "Show a standing Federation: its hosts, and the programs that have joined."
+    what = "Show a run (hosts, functions, what waits), or a standing Federation: its hosts, and who has joined."
     found = Parser("python -m fedfutures status", description=what, allow_abbrev=False)
-    found.add_argument("name", metavar="NAME", help="its name")
+    found.add_argument(
+        "name", metavar="NAME", nargs="?",
+        help="a standing Federation, the name of a run's program, or its pid; not needed if there is only one",
+    )  # fmt: skip
     found.add_argument("--json", action="store_true", help=JSON_HELP)
     return found

@@ -72,6 +72,18 @@ def _error(arguments: list[str]) -> int:
     return error.main(arguments)
 
 
+def _explain(arguments: list[str]) -> int:
+    from . import asking
+
+    return asking.main_of_explain(arguments)
+
+
+def _stack(arguments: list[str]) -> int:
+    from . import asking
+
+    return asking.main_of_stack(arguments)
+
+
 def _provision(arguments: list[str]) -> int:
     from . import provision
 
@@ -127,18 +139,20 @@ VERBS = {
     "discover": Verb("list the standing Federations that are announced on the local network", _discover),
     "down": Verb("end a standing Federation", _down),
     "error": Verb("explain an error of fedfutures by its name, or list all of them", _error),
+    "explain": Verb("say what takes long in a run, and what waits for what", _explain),
     "help": Verb("explain a verb, or list all of them", _help),
     "join": Verb("bring this machine to a standing Federation, as a node of a batch job", _join),
     "key": Verb("print the public half of your key, by which you come to a standing Federation without ssh", _key),
-    "list": Verb("list the standing Federations", _list),
+    "list": Verb("list the runs and the standing Federations", _list),
     "logs": Verb("show what the keeper of a standing Federation has done", _logs),
     "provision": Verb("remove from hosts what --provision has put there", _provision),
     "remove": Verb("remove hosts from a standing Federation", _remove),
     "revoke": Verb("let a key no longer come to a standing Federation, and end its connections", _revoke),
-    "status": Verb("show a standing Federation", _status),
+    "stack": Verb("show where in their code the Workers of a run are", _stack),
+    "status": Verb("show a run, or a standing Federation", _status),
     "up": Verb("start a standing Federation, which programs join", _up),
 }
-RESERVED = {"explain": "it will explain Futures; in a program, fedfutures.explain(future) does so now"}
+RESERVED = {"page": "it will show a run in a browser; fedfutures status and explain show it now"}
 """Verbs of a later version, and what to say of them."""
 
 

@@ -11,12 +11,14 @@ import pytest
 
 from fedfutures.broker import files, functions, machine
 from fedfutures.broker.events import (
+    AskHost,
     AskStandIn,
     EndForCancel,
     GaveUp,
     PeerContinued,
     PeerStopped,
     Publish,
+    TellHost,
     WantWorkers,
 )
 from fedfutures.broker.recovery import CRASH_LIMIT
@@ -696,8 +698,8 @@ def test_check_finds_what_is_wrong(bench: Bench) -> None:
 
 
 def test_every_action_is_one_the_shell_knows() -> None:
-    of_files = set(files.Action.__args__)  # type: ignore[attr-defined]
-    assert set(machine.Action.__args__) == {Send, Publish, AskStandIn, WantWorkers, EndForCancel} | of_files  # type: ignore[attr-defined]
+    known = {Send, Publish, AskStandIn, WantWorkers, EndForCancel, AskHost, TellHost}
+    assert set(machine.Action.__args__) == known | set(files.Action.__args__)  # type: ignore[attr-defined]
 
 
 # -- Workers that are stopped ----------------------------------------------------------------------------------------

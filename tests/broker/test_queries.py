@@ -7,13 +7,14 @@ from typing import Any
 import msgpack
 import pytest
 
+from fedfutures.broker.events import AskHost, HostAsks, HostReported, TellHost
 from fedfutures.broker.lots import Lot
 from fedfutures.broker.queries import SHARE_OF_TIME
 from fedfutures.federation.link import SILENT_AFTER_SECONDS
 from fedfutures.federation.terms import Terms
 from fedfutures.wire.messages import Ack, Answer, Bye, Demand, Function, Inquire
 
-from .bench import Bench
+from .bench import Bench, results
 
 
 @pytest.fixture
@@ -156,3 +157,57 @@ def test_a_future_is_known_by_submitter_and_number_together(wide: Bench) -> None
     wide.broker.ledger.give(admit(wide, 2, number=9), 1, "w", 0.0)
     asked = [("o", 3), ("w", 1), ("w", 2)]
     assert [wide.broker.explain(*each) for each in asked] == ["not known to Broker b"] * 3
+
+
+def of_host(bench: Bench, kind: type[Any]) -> list[Any]:
+    """What the host process was asked or told since."""
+    found = [want for want in bench.wants if isinstance(want, kind)]
+    bench.wants = [want for want in bench.wants if not isinstance(want, kind)]
+    return found
+
+
+def test_what_goes_on_the_host_process_says_too(wide: Bench) -> None:
+    wide.say("o", Inquire(5, "status", 1.0))
+    ((to_worker,), (to_neighbour,)), (ask,) = (wide.heard_by(name, Inquire) for name in "wn"), of_host(wide, AskHost)
+    assert (to_worker.subject, to_neighbour.subject, ask.subject) == ("status",) * 3
+    wide.step(HostReported(ask.number, report({"role": "host"})))
+    wide.step(HostReported(ask.number, report("again")))
+    assert told(wide) == [("b", {"role": "host"}, False)], "the host has the name that its Broker's begins with"
+    wide.say("w", Answer(to_worker.number, "w", report("y"), True))
+    wide.say("n", Answer(to_neighbour.number, "n", report("z"), True))
+    assert [(name, last) for name, _, last in told(wide)] == [("w", False), ("n", False), ("b", True)]
+
+
+def test_of_stacks_workers_are_not_asked_for_they_may_be_stuck(wide: Bench) -> None:
+    wide.join("p", "origin")
+    wide.say("o", Inquire(5, "stack", 1.0, "w"))
+    (to_neighbour,), (ask,) = wide.heard_by("n", Inquire), of_host(wide, AskHost)
+    (to_origin,) = wide.heard_by("p", Inquire)
+    assert to_origin.subject == "stack"
+    assert wide.heard_by("w", Inquire) == []
+    assert (to_neighbour.submitter, ask.worker) == ("w", "w")
+    wide.tick(1.0)
+    assert [(name, said, last) for name, said, last in told(wide)] == [
+        ("b", None, False), ("n", None, False), ("p", None, False), ("b", {}, True)
+    ]  # fmt: skip
+
+
+def test_the_host_process_asks_as_a_peer_does(wide: Bench) -> None:
+    wide.say("o", Function(b"f", "function", b"body"))
+    wide.submit(ids=[3])
+    (piece,) = wide.broker.ledger.held("o", 3)
+    wide.say("w", results(piece.number, [3], seconds=0.5))
+    wide.step(HostAsks(9, "status", 1.0))
+    (ask,) = of_host(wide, AskHost)
+    wide.step(HostReported(ask.number, report("here")))
+    for name in ("w", "n", "o"):
+        (question,) = wide.heard_by(name, Inquire)
+        wide.say(name, Answer(question.number, name, report(name), True))
+    answers = [tell.answer for tell in of_host(wide, TellHost)]
+    assert [(answer.number, answer.name, answer.last) for answer in answers] == [
+        (9, "b", False), (9, "w", False), (9, "n", False), (9, "o", False), (9, "b", True)
+    ]  # fmt: skip
+    assert msgpack.unpackb(answers[-1].report)["means"] == {b"f".hex(): 0.5}
+    assert not wide.broker.queries.open
+    wide.step(HostReported(ask.number, report("late")))
+    assert of_host(wide, TellHost) == []

@@ -14,8 +14,8 @@ from .shell import commands
 
 PLACEHOLDERS = {
     "...": "prog.py", "COMMAND": "./launcher", "DIR": "folder", "FILE": "file", "HOST": "h1", "N": "4",
-    "NAME": "Deadlock", "PATH": "/usr/bin/python3", "PROGRAM": "prog.py", "SECONDS": "30", "SIZE": "2G",
-    "TIME": "1:30:00", "VALUE": "value", "VERB": "error",
+    "NAME": "Deadlock", "PATH": "/usr/bin/python3", "PROGRAM": "prog.py", "RUN": "4711", "SECONDS": "30",
+    "SIZE": "2G", "TIME": "1:30:00", "VALUE": "value", "VERB": "error", "WORKER": "h2.1",
 }  # fmt: skip
 """What stands for something in a command line, and a value of its kind."""
 VARIABLES = {"SLURM_ARRAY_TASK_ID": "3", "": "value"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -61,6 +62,9 @@ class Origin:
         self.futures, self.own = dict[int, Any](), list[Any]()
         self.submissions, self.machine = self, SimpleNamespace(own=SimpleNamespace(made=0))
         self.said = list[Any]()
+        self.lock = threading.RLock()
+        self.sights = SimpleNamespace(show=lambda subject, report: None)
+        self.on_resolve, self.handle = self.said.append, lambda action, handler: None
 
     def lose(self, error: Exception) -> None:
         self.lost = self.lost or error

@@ -37,8 +37,11 @@ def test_futures_are_counted_by_function_worker_and_host(clock: Clock) -> None:
         "f": {"futures": 3, "failed": 1, "cancelled": 0, "seconds": 1.75, "p50": 0.5, "p99": 1.0},
         "g": {"futures": 1, "failed": 0, "cancelled": 0, "seconds": 2.0, "p50": 2.0, "p99": 2.0},
     }
-    assert report["workers"] == {"h1.1": {"futures": 2, "seconds": 0.75}, "h2.1": {"futures": 2, "seconds": 3.0}}
-    assert report["hosts"] == {"h1": {"futures": 2, "seconds": 0.75}, "h2": {"futures": 2, "seconds": 3.0}}
+    of_one = {"futures": 2, "seconds": 0.75, "p50": 0.25, "p99": 0.5}
+    of_two = {"futures": 2, "seconds": 3.0, "p50": 1.0, "p99": 2.0}
+    assert report["workers"] == {"h1.1": of_one, "h2.1": of_two}
+    assert report["hosts"] == {"h1": of_one, "h2": of_two}
+    assert (report["retries"], report["lost"], report["per_second"]) == (1, 0, 2.0)
     assert (report["futures"], report["failed"], report["seconds"], report["busy"]) == (4, 1, 2.0, 0.9375)
     assert json.loads(written(report)) == report
 
@@ -53,7 +56,8 @@ def test_what_was_not_run_or_not_measured_is_counted_all_the_same(clock: Clock) 
     report = run.report(workers=0)
     [found] = report["functions"].values()
     assert found == {"futures": 6, "failed": 2, "cancelled": 1, "seconds": 0, "p50": None, "p99": None}
-    assert report["workers"] == {"h.1": {"futures": 1, "seconds": 0}}
+    assert report["workers"] == {"h.1": {"futures": 1, "seconds": 0, "p50": None, "p99": None}}
+    assert (report["lost"], report["retries"]) == (2, 2)
     assert report["busy"] == 0.0
 
 

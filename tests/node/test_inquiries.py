@@ -35,5 +35,11 @@ def test_it_says_what_it_knows(question: Inquire, report: object) -> None:
 
 
 def test_only_workers_have_generators_that_futures_draw_from() -> None:
-    assert asked("worker", Inquire(7, "generators")) == rules.Look(7)
+    assert asked("worker", Inquire(7, "generators")) == rules.Look(7, "generators")
     assert asked("origin", Inquire(7, "generators")) == {}
+
+
+@pytest.mark.parametrize("role", ["worker", "origin"])
+@pytest.mark.parametrize("subject", ["status", "stack"])
+def test_what_goes_on_here_the_shell_sees(role: str, subject: str) -> None:
+    assert asked(role, Inquire(7, subject)) == rules.Look(7, subject)

@@ -590,7 +590,7 @@ def test_a_worker_answers_for_what_it_holds(worker: Bench) -> None:
     worker.say(worker.batch(5, [1, 2]))
     assert asked(worker, "statistics")["held"] == 2
     assert asked(worker, "explain", 1.0, "o", 2) == 1
-    assert worker.say(Inquire(4, "generators")) == [rules.Look(4)]
+    assert worker.say(Inquire(4, "generators")) == [rules.Look(4, "generators")]
     (answer,) = worker.step(rules.Looked(4, {"variables": []}))
     assert (answer.number, msgpack.unpackb(answer.report), answer.last) == (4, {"variables": []}, True)
     assert asked(worker, "explain", 1.0, "other", 2) == asked(worker, "explain", 1.0, "o", 9) == "not known to n"

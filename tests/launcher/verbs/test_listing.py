@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fedfutures.standing.places import StandingPlace
+from fedfutures_launcher.verbs import listing
 from fedfutures_launcher.verbs.listing import main_of_list, main_of_status
 
 
@@ -14,6 +15,7 @@ def test_one_without_a_keeper(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(listing, "runs", list)  # those of other tests
     assert main_of_list([]) == 0
     assert capsys.readouterr().out == ""
     place = StandingPlace("lab")
@@ -23,4 +25,7 @@ def test_one_without_a_keeper(
     assert "lab has no keeper any more: it was killed." in capsys.readouterr().out
     assert main_of_status(["lab"]) == 3
     assert main_of_status(["other"]) == 2
-    assert "no Federation named other stands on this machine; these stand: lab" in capsys.readouterr().err
+    assert (
+        "no run of yours on this machine is called other; standing Federations: lab. All there are: fedfutures list"
+        in capsys.readouterr().err
+    )

@@ -68,7 +68,7 @@ def test_each_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> No
     ("line", "code", "out", "err"),
     [
         (["error", "Deadlock"], 0, "Deadlock\n========\n", ""),
-        (["explain", "3"], 2, "", "fedfutures: the verb explain is not there yet: it will explain Futures; "),
+        (["page", "3"], 2, "", "fedfutures: the verb page is not there yet: it will show a run in a browser; "),
         (["eror"], 2, "", "fedfutures: there is no program eror here, and no such verb; "),
     ],
 )

@@ -1,0 +1,74 @@
+"""Questions about what goes on: those that people ask a run, and those that Brokers ask their host process."""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import time
+from typing import Any
+
+from ..wire.codec import pack_plain
+from ..wire.control import AskHostProcess, AskRun, ControlFrame, HostProcessSays, RunSays
+from ..wire.messages import STACK
+from .child import Child
+from .host_report import Stacks, status_of
+from .processes import Processes
+from .run_door import RunDoor
+
+
+class Inspection:
+    """Of one host process. `program`: of the run, if people ask here, beside the program; None: they do not."""
+
+    def __init__(
+        self, host: str, directory: str, poller: select.poll, forked: Processes, program: str | None
+    ) -> None:  # fmt: skip
+        self._host, self._forked, self._stacks = host, forked, Stacks(host)
+        self._program, self._began = program, time.monotonic()
+        self._door = None if program is None else RunDoor(directory, poller, self._ask, self._status, host)
+
+    def _ask(self, question: AskRun) -> None:
+        if self._forked.brokers:
+            self._forked.brokers[min(self._forked.brokers)].tell(question)
+
+    def _status(self) -> bytes:
+        report = status_of(self._host, self._forked.children.values())
+        if self._program is not None:
+            report["run"] = {
+                "program": self._program, "pid": os.getppid(), "seconds": time.monotonic() - self._began
+            }  # fmt: skip
+        return pack_plain(report)
+
+    def serve(self, descriptor: int, events: int, now: float) -> bool:
+        """Read or write a descriptor that is ready; return whether it is one of these."""
+        return self._door is not None and self._door.serve(descriptor, events, now)
+
+    def on_frame(self, child: Child, frame: ControlFrame, now: float) -> None:
+        """Answer a Broker, or pass on what it has answered."""
+        if isinstance(frame, RunSays) and self._door is not None:
+            self._door.on_said(frame)
+        elif isinstance(frame, AskHostProcess) and frame.subject == STACK:
+            workers = [one for one in self._forked.workers() if frame.worker in ("", one.name)]
+            self._stacks.want(workers, now, functools.partial(self._tell, child, frame.number))
+        elif isinstance(frame, AskHostProcess):
+            child.tell(HostProcessSays(frame.number, self._status()))
+
+    def _tell(self, broker: Child, number: int, report: dict[str, Any]) -> None:
+        if self._forked.brokers.get(broker.slot) is broker:
+            broker.tell(HostProcessSays(number, pack_plain(report)))
+
+    def next_deadline(self) -> float | None:
+        """Return when to call :meth:`tick`."""
+        times = [self._stacks.next_deadline(), None if self._door is None else self._door.next_deadline()]
+        return min((at for at in times if at is not None), default=None)
+
+    def tick(self, now: float) -> None:
+        """Say what is known by now."""
+        self._stacks.tick(now, self._forked.worker_named)
+        if self._door is not None:
+            self._door.tick(now)
+
+    def let_go(self) -> None:
+        """Close the descriptors in a process that the host process has forked."""
+        if self._door is not None:
+            self._door.let_go()

@@ -1,0 +1,201 @@
+"""What goes on in a run, in words: how much there is (``status``), and what takes long and why (``explain``). Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from .. import sizes, times
+from .picture import RunPicture, SeenCall, SeenHost, SeenWorker
+
+CALLS_AT_MOST = 10
+FUNCTIONS_AT_MOST = 20
+MUCH_LONGER = 3.0
+"""A call that has taken so many times what others take is shown with that."""
+
+
+def head(picture: RunPicture) -> str:
+    """Return a run in one line.
+
+    >>> head(RunPicture("prog.py", 71, 125.0))
+    'prog.py (pid 71), for 125 s: no Workers yet'
+    """
+    program = os.path.basename(picture.program) or "a program"
+    begin = f"{program} (pid {picture.pid})" if picture.pid else program
+    begin += "" if picture.seconds is None else f", for {times.shown(picture.seconds)}"
+    workers, hosts = len(picture.workers), len(picture.hosts)
+    if not workers:
+        return f"{begin}: no Workers yet"
+    where = f" on {hosts} hosts" if hosts > 1 else ""
+    return f"{begin}: {workers:,} Worker{'s' * (workers != 1)}{where}, {picture.busy:,} busy"
+
+
+def status(picture: RunPicture) -> list[str]:
+    """Return what there is, in lines: the run, its hosts, its functions, and what waits."""
+    return [head(picture), *_of_program(picture), *_table(picture), *_of_functions(picture), *_of_silent(picture)]
+
+
+def _of_program(picture: RunPicture) -> Iterator[str]:
+    origin = picture.origin
+    if origin is None:
+        if picture.workers:
+            yield "  the program has not answered: code of C or an extension may hold the interpreter"
+        return
+    sums = origin.get("sums") or {}
+    if sums:
+        done = f"  {_count(sums['futures'], 'Future')} done"
+        bad = [f"{sums[key]:,} {word}" for key, word in _ENDS.items() if sums.get(key)]
+        yield ", ".join([done, *bad]) + f"; {_open(picture, origin)}"
+    for one in origin.get("maps", [])[:FUNCTIONS_AT_MOST]:
+        of_all = "" if one["total"] is None else f" of {one['total']:,}"
+        yield f"  map({one['name']}): {one['done']:,}{of_all} items done"
+    if where := origin.get("where"):
+        yield f"  the program is in {_place((where['file'], where['line'], where['inside']))}"
+
+
+_ENDS = {"failed": "failed", "lost": "lost", "cancelled": "cancelled", "retries": "run again"}
+
+
+def _open(picture: RunPicture, origin: dict[str, Any]) -> str:
+    waiting = origin.get("queued", 0)
+    queued = sum(int(report.get("queued", 0)) for report in picture.brokers.values())
+    parts = [f"{_count(origin.get('given', 0), 'Future')} given to Workers and Brokers"]
+    parts += [f"{queued:,} of them wait{'s' * (queued == 1)} there"] if queued else []
+    return ", ".join([*parts, f"{waiting:,} wait{'s' * (waiting == 1)} in the program"] if waiting else parts)
+
+
+def _table(picture: RunPicture) -> Iterator[str]:
+    rows = [_row(picture, host) for host in sorted(picture.hosts.values(), key=lambda host: host.name)]
+    if rows:
+        rows.insert(0, ("host", "Workers", "busy", "memory of Workers", "free memory", "load", "processors"))
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        for row in rows:
+            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+
+
+def _row(picture: RunPicture, host: SeenHost) -> tuple[str, ...]:
+    workers = [worker for worker in picture.workers.values() if worker.host == host.name]
+    busy = sum(worker.is_busy for worker in workers)
+    used = sizes.shown(sum(worker.memory for worker in workers))
+    if not host.answers:
+        return host.name, str(len(workers)), str(busy), "?", "?", "?", "?"
+    free = f"{sizes.shown(host.available)} of {sizes.shown(host.memory)}" if host.memory else "?"
+    return host.name, str(len(workers)), str(busy), used, free, f"{host.load:.1f}", str(host.processors)
+
+
+def _of_functions(picture: RunPicture) -> Iterator[str]:
+    functions = ((picture.origin or {}).get("sums") or {}).get("functions", {})
+    for name, found in sorted(functions.items(), key=lambda item: -item[1]["seconds"])[:FUNCTIONS_AT_MOST]:
+        took = f", half of them within {times.shown(found['p50'])}" if found["p50"] is not None else ""
+        took += f", 99 % within {times.shown(found['p99'])}" if found["p99"] is not None else ""
+        yield f"  {name}: {found['futures']:,} done in {times.shown(found['seconds'])} of Workers' time{took}"
+
+
+def _of_silent(picture: RunPicture) -> Iterator[str]:
+    names = [name for name in picture.silent if name not in picture.workers]
+    if names:
+        yield f"  not heard in time: {', '.join(names[:CALLS_AT_MOST])}" + ", …" * (len(names) > CALLS_AT_MOST)
+
+
+# -- explain -----------------------------------------------------------------------------------------------------------
+
+
+def explained(picture: RunPicture) -> list[str]:
+    """Return what takes long, and what waits for what, in sentences; what has run longest stands first."""
+    calls = picture.calls()
+    lines = [call_line(picture, call) for call in calls[:CALLS_AT_MOST]]
+    if len(calls) > CALLS_AT_MOST:
+        least = times.shown(calls[-1].seconds or 0.0)
+        lines.append(f"{len(calls) - CALLS_AT_MOST:,} more calls run, for {least} at least.")
+    lines += [line for worker in picture.workers.values() if (line := _worker_line(picture, worker))]
+    lines += _waiting(picture)
+    return [head(picture) + ".", *lines]
+
+
+def call_line(picture: RunPicture, call: SeenCall) -> str:
+    """Return a sentence on a call that runs.
+
+    >>> picture = RunPicture(means={"66": 0.2})
+    >>> call_line(picture, SeenCall("price(17)", "price", "h2.1", 41.0, ("/home/a/prog.py", 12, "price"), digest="66"))
+    'price(17) has run on h2.1 for 41 s, in prog.py:12 (price); others like it took 200 ms.'
+    """
+    what = f"a slice of {call.slice:,} items of map({call.function})" if call.slice > 1 else call.text
+    text = f"{what} has run on {call.worker}" if call.seconds is not None else f"{what} runs on {call.worker}"
+    if call.seconds is not None:
+        text += f" for {times.shown(call.seconds)}"
+    if call.slice > 1 and call.begun is not None:
+        text += f"; item {call.begun:,} of it runs: {call.text}"
+    if call.place is not None:
+        text += f", in {_place(call.place)}"
+    if call.attempt > 1:
+        text += f"; this is attempt {call.attempt}"
+    if others := _others(picture, call):
+        text += f"; {others}"
+    worker = picture.workers.get(call.worker)
+    if worker is not None and len(worker.calls) > 1:
+        inner = worker.calls[-1]
+        text += f"; inside it runs {inner.text}" + (f", in {_place(inner.place)}" if inner.place else "")
+    return text + "."
+
+
+def _others(picture: RunPicture, call: SeenCall) -> str:
+    """Return what other calls of the function took."""
+    functions = ((picture.origin or {}).get("sums") or {}).get("functions", {})
+    found = functions.get(call.function)
+    if not call.slice and found and found.get("p50") is not None:
+        count = found["futures"]
+        like = "another call of it" if count == 1 else f"{count:,} others like it"
+        return f"{like} took {times.shown(found['p50'])}" + (" (half of them at most)" if count > 1 else "")
+    mean = picture.means.get(call.digest)
+    return "" if mean is None or call.slice else f"others like it took {times.shown(mean)}"
+
+
+def _place(place: tuple[str, int, str]) -> str:
+    file, line, inside = place
+    return f"{os.path.basename(file)}:{line}" + (f" ({inside})" if inside != "<module>" else "")
+
+
+def _worker_line(picture: RunPicture, worker: SeenWorker) -> str:
+    """Return what is the matter with a Worker; "" if nothing is."""
+    if worker.doing == "stopped":
+        command = f"kill -CONT {worker.pid}"
+        return f"Worker {worker.name} is stopped by a signal; it goes on after, on {worker.host}: {command}"
+    if worker.doing == "running" and not worker.answers:
+        return (
+            f"Worker {worker.name} runs something and does not answer: C code holds its interpreter, or the machine is "
+            f"very busy. Where it is: fedfutures stack {picture.pid or ''} {worker.name}".replace("  ", " ")
+        )
+    if worker.doing == "starting":
+        return f"Worker {worker.name} is starting: it imports the program, or runs the initializer."
+    if worker.suspended:
+        futures = _count(worker.suspended, "Future")
+        return f"On Worker {worker.name} {futures} wait{'s' * (worker.suspended == 1)} for others that were submitted."
+    return ""
+
+
+def _waiting(picture: RunPicture) -> Iterator[str]:
+    queued = {name: int(report.get("queued", 0)) for name, report in picture.brokers.items()}
+    origin = picture.origin or {}
+    total = sum(queued.values())
+    idle = len(picture.workers) - picture.busy
+    if total:
+        brokers = ", ".join(f"{count:,} at {name}" for name, count in queued.items() if count)
+        yield f"{_count(total, 'Future')} wait{'s' * (total == 1)} for a Worker: {brokers}."
+    if origin.get("queued"):
+        yield f"{_count(origin['queued'], 'Future')} more wait in the program, until the Brokers ask for them."
+    if where := origin.get("where"):
+        yield f"The program itself is in {_place((where['file'], where['line'], where['inside']))}."
+    elif not origin and picture.workers:
+        yield "The program has not answered: code of C or an extension may hold its interpreter."
+    if picture.workers and idle == len(picture.workers) and not total:
+        yield "All Workers are idle: the program has submitted nothing that they could run now."
+
+
+def _count(count: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> _count(1, "Future"), _count(1200, "Future")
+    ('1 Future', '1,200 Futures')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"

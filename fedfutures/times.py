@@ -1,0 +1,18 @@
+"""Times for people."""
+
+from __future__ import annotations
+
+
+def shown(seconds: float) -> str:
+    """Return a time for people.
+
+    >>> shown(0.0021), shown(0.24), shown(3.52), shown(42.4), shown(750), shown(7300)
+    ('2.1 ms', '240 ms', '3.5 s', '42 s', '12.5 min', '2.0 h')
+    """
+    if 0 < seconds < 0.9995:
+        return f"{seconds * 1000:.1f} ms" if seconds < 0.00995 else f"{seconds * 1000:.0f} ms"
+    if seconds < 10 and round(seconds, 1) != round(seconds):
+        return f"{seconds:.1f} s"
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,84 @@
+"""Questions of Brokers to their host process, and where people ask."""
+
+from __future__ import annotations
+
+import select
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedfutures.host.greeting import Greeting
+from fedfutures.host.inspection import Inspection
+from fedfutures.host.processes import Processes
+from fedfutures.host.run_door import SOCKET
+from fedfutures.wire.codec import unpack_plain
+from fedfutures.wire.control import AskHostProcess, AskRun, ControlFrame, HostProcessSays, RunSays
+from fedfutures.wire.framing import FrameReader, pack
+
+
+class Broker:
+    """A child as far as this part looks at it."""
+
+    role, name, slot, pid = "broker", "h.broker", 0, 0
+
+    def __init__(self) -> None:
+        self.told: list[ControlFrame] = []
+
+    def tell(self, frame: ControlFrame) -> None:
+        self.told.append(frame)
+
+
+@pytest.fixture
+def broker() -> Any:
+    return Broker()
+
+
+def inspection(directory: Path, program: str | None, broker: Any) -> tuple[Inspection, select.poll]:
+    forked, poller = Processes(), select.poll()
+    forked.brokers[0] = broker
+    return Inspection("h", str(directory), poller, forked, program), poller
+
+
+def test_a_broker_is_told_at_once_what_there_is(tmp_path: Path, broker: Any) -> None:
+    inspection(tmp_path, None, broker)[0].on_frame(broker, AskHostProcess(3, "status", ""), 0.0)
+    [said] = broker.told
+    assert isinstance(said, HostProcessSays)
+    report = unpack_plain(said.report)
+    assert (said.number, report["host"], report["processes"]) == (3, "h", {})
+    assert "run" not in report
+    assert not (tmp_path / SOCKET).exists(), "on another host nobody asks"
+
+
+def test_stacks_take_a_moment(tmp_path: Path, broker: Any) -> None:
+    found, _ = inspection(tmp_path, None, broker)
+    found.on_frame(broker, AskHostProcess(3, "stack", ""), 0.0)
+    due = found.next_deadline()
+    assert broker.told == []
+    assert due is not None
+    found.tick(due)
+    assert unpack_plain(broker.told[0].report)["stacks"] == {}
+
+
+def test_a_broker_that_was_restarted_meanwhile_is_told_nothing(tmp_path: Path, broker: Any) -> None:
+    found, _ = inspection(tmp_path, None, Broker())
+    found.on_frame(broker, AskHostProcess(3, "stack", ""), 0.0)
+    found.tick(9.0)
+    assert broker.told == []
+
+
+def test_beside_the_program_people_ask_and_hear_which_program_it_is(tmp_path: Path, broker: Any) -> None:
+    found, poller = inspection(tmp_path, "prog.py", broker)
+    found.on_frame(broker, AskHostProcess(3, "status", ""), 0.0)
+    assert unpack_plain(broker.told[0].report)["run"]["program"] == "prog.py"
+    with socket.socket(socket.AF_UNIX) as asker:
+        asker.connect(str(tmp_path / SOCKET))
+        asker.sendall(pack(AskRun(7, "status", 1.0)))
+        while len(broker.told) < 2:
+            for descriptor, events in poller.poll(10_000):
+                assert found.serve(descriptor, events, 0.0)
+        assert broker.told[1] == AskRun(1, "status", 1.0)
+        found.on_frame(broker, RunSays(1, "h.1", b"", True), 0.0)
+        assert RunSays(7, "h.1", b"", True) in FrameReader().feed(Greeting().feed(asker.recv(4096)))
+    found.let_go()
