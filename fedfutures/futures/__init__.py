@@ -167,7 +167,7 @@ def map(
     buffersize: how many items may be in progress or wait to be consumed; 65,536 when None.
     return_exceptions: return exceptions as values.
     unordered: return results in the order in which they arrive.
-    progress: show a bar on standard error.
+    progress: show on standard error how many items are done, at which rate, and how long the others take.
     priority: an integer; higher priorities go first; see :func:`options`.
     seed: an integer; each item draws its own random numbers, the same in each run; see :doc:`random`.
     checkpoint: a file that keeps the results; items whose results it has are not computed; see :doc:`checkpoints`.
@@ -210,33 +210,33 @@ def map_as_completed(fn: Callable[..., Any], *iterables: Iterable[Any], **option
 
 def map_reduce(
     fn: Callable[..., T], operation: Callable[[T, T], T], *iterables: Iterable[Any], initial: T = reduction.MISSING,
-    seed: Seed = None,
+    seed: Seed = None, progress: bool = False,
 ) -> T:  # fmt: skip
     """Map, then reduce the results to one by an associative `operation`, as a tree.
 
-    Raises ``TypeError`` if there are no items and no `initial`, as ``functools.reduce`` does. `seed` is as in
-    :func:`map`.
+    Raises ``TypeError`` if there are no items and no `initial`, as ``functools.reduce`` does. `seed` and `progress` are
+    as in :func:`map`.
 
     >>> import operator
     >>> map_reduce(abs, operator.add, [-1, 2, -3])
     6
     """
-    return reduction.map_reduce(_node(), fn, operation, iterables, initial, seed)
+    return reduction.map_reduce(_node(), fn, operation, iterables, initial, seed, progress=progress)
 
 
 def map_scan(
     fn: Callable[..., T], operation: Callable[[T, T], T], *iterables: Iterable[Any], initial: T = reduction.MISSING,
-    seed: Seed = None,
+    seed: Seed = None, progress: bool = False,
 ) -> list[T]:  # fmt: skip
     """Map, then return the running reductions by an associative `operation`, as ``itertools.accumulate`` would.
 
-    `seed` is as in :func:`map`.
+    `seed` and `progress` are as in :func:`map`.
 
     >>> import operator
     >>> map_scan(abs, operator.add, [-1, 2, -3])
     [1, 3, 6]
     """
-    return reduction.map_scan(_node(), fn, operation, iterables, initial, seed)
+    return reduction.map_scan(_node(), fn, operation, iterables, initial, seed, progress=progress)
 
 
 mapReduce, mapScan = map_reduce, map_scan

@@ -78,14 +78,14 @@ class Feeder:
         )  # fmt: skip
         self._watch, self._bound = watch, buffersize or ITEMS_IN_FLIGHT
         function = self._sender.digest
-        self._slicing = Slicing(
+        self.slicing = Slicing(
             durations_of(node, function), function, given.left, node.size, self._bound // 8,
             None if chunksize is None else min(chunksize, self._bound),
         )  # fmt: skip
-        self._has_learnt = False  # whether a slice of this map has come
+        self.failed = 0  # items, whose slices were taken in
         self._submitted = self._done = 0  # items; the latter when the rest was cancelled
         self._filling = threading.Lock()
-        self._again = self._stopped = self._hurries = False
+        self._again = self._stopped = self._hurries = self._has_learnt = False  # the last: whether a slice has come
         self._calls_back = not ends.is_worker(node)
         self._register = ends.register(self)
 
@@ -112,9 +112,9 @@ class Feeder:
             self.close_if_done()
 
     def _submit_all(self) -> None:
-        while self._may_submit(size := self._slicing.next(self.input.left)):
+        while self._may_submit(size := self.slicing.next(self.input.left)):
             try:
-                columns = self.input.cut(size, exactly=self._slicing.is_fixed)
+                columns = self.input.cut(size, exactly=self.slicing.is_fixed)
                 if columns is None:
                     break
                 try:
@@ -170,7 +170,7 @@ class Feeder:
         if len(window) < 2 * workers + 2:
             return True
         # What is remembered says how large slices are, not that the program wants more of its input read.
-        may_run_ahead = self._slicing.is_known and self.input.by_any_thread and len(window) < SLICES_AT_FIRST * workers
+        may_run_ahead = self.slicing.is_known and self.input.by_any_thread and len(window) < SLICES_AT_FIRST * workers
         return (self._has_learnt or may_run_ahead) and window.bytes < BYTES_IN_FLIGHT
 
     # -- results -----------------------------------------------------------------------------------------------------
@@ -194,13 +194,13 @@ class Feeder:
         self.close_if_done()
 
     def _learn(self, future: Future, part: Part) -> None:
-        outcome = value_of(future)
-        if outcome is _NOTHING:  # another thread has noted it
+        if (outcome := value_of(future)) is _NOTHING:  # another thread has noted it
             return
         values, failures, seconds = outcome
         self._has_learnt = True
+        self.failed += len(failures)
         is_short = self._may_be_cut and len(values) < part.items
-        self._slicing.learn(seconds, len(values) if is_short else part.items)
+        self.slicing.learn(seconds, len(values) if is_short else part.items)
         if failures:
             ends.has_failed(self)
         if is_short:  # in a Future, who reads it, or the end of the Future, submits the rest
@@ -241,7 +241,7 @@ class Feeder:
     def _was_cut(self, future: Future, kept: int) -> None:
         """Shorten a slice that its Worker has cut, since the item that runs takes long; see :mod:`..worker.slices`."""
         if self._calls_back and not future.done():
-            self._slicing.learn(CUT_SECONDS, kept)
+            self.slicing.learn(CUT_SECONDS, kept)
             self._shorten(future, kept)
 
     def outcome(self, future: Future) -> tuple[list[Any], list[tuple[int, Any]]]:
@@ -261,7 +261,7 @@ class Feeder:
         """Leave the first `kept` items to a slice, and submit the others as slices behind it."""
         part = self.window.shorten(future, kept)
         if part is not None:
-            self._go_on(future, sliced(part.between(kept, None), self._slicing), part.first + kept, instead=False)
+            self._go_on(future, sliced(part.between(kept, None), self.slicing), part.first + kept, instead=False)
 
     def _go_on(self, future: Future, parts: Iterable[Columns], first: int, *, instead: bool) -> None:
         """Submit these parts of a slice, the items from number `first` on, to be read instead of it or behind it."""

@@ -25,9 +25,11 @@ from ..worker.future import Future
 from ..worker.future_fields import call_of, failure_of, home_of
 from ..worker.unasked import bystanders, seen_by_waiting
 from .caller import Caller, Face, P, T
+from .counted import Counted
 from .mapping import MapOptions
 from .options import CallOptions
 from .priority import checked
+from .progress import watching
 from .waiting import wait_unseeing
 
 if TYPE_CHECKING:
@@ -138,13 +140,17 @@ class Group(Caller):
         """How many Futures iterating would give."""
         return len(self._members)
 
-    def wait(self, timeout: float | None = None, return_when: str = ALL_COMPLETED) -> DoneAndNotDoneFutures[Any]:
+    def wait(
+        self, timeout: float | None = None, return_when: str = ALL_COMPLETED, *, progress: bool = False
+    ) -> DoneAndNotDoneFutures[Any]:
         """Wait for its Futures, also those that join meanwhile; return the named pair of sets ``(done, not_done)``.
 
+        progress: show on standard error how many are done, as :func:`fedfutures.futures.map` does.
         The arguments are those of ``concurrent.futures.wait``. Futures that were done before and to which the
         program has no reference are in neither set.
         """
-        found = self._wait(timeout, return_when)
+        with watching(progress, lambda: self._counted, self._count, self._workers):
+            found = self._wait(timeout, return_when)
         seen_by_waiting(found.done)
         return found
 
@@ -163,6 +169,20 @@ class Group(Caller):
                 some_are_open = any(not future.done() for future in self._open)
             if found.not_done or return_when != ALL_COMPLETED or not some_are_open:
                 return DoneAndNotDoneFutures(done, found.not_done)
+
+    def _counted(self) -> Counted:
+        found = self.statistics()
+        done = found.done + found.failed
+        mean = found.seconds / done if done and found.seconds else None
+        return Counted(done + found.cancelled, found.failed, mean=mean)
+
+    def _count(self) -> int:
+        with self._lock:
+            return sum(self._counts.values()) + len(self._open)
+
+    def _workers(self) -> int:
+        with self._lock:
+            return max((home.size for home in map(home_of, self._open) if home is not None), default=0)
 
     def cancel(self, *, running: bool = False) -> int:
         """Cancel the Futures that have not started; with ``running=True`` also those that run. Return their number.

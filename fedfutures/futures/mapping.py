@@ -20,10 +20,10 @@ from ..worker.call_terms import CallTerms, checked_terms
 from ..worker.future import Future, settle, wait_for_any
 from ..worker.slices import OneItem, Slice, WholeSlice
 from ..worker.unasked import bystanders
+from . import progress
 from .feeding import Feeder
 from .node import AnyNode
 from .priority import checked
-from .progress import with_progress
 from .reading import items, let_go, take
 
 
@@ -77,7 +77,9 @@ def mapped(
         from .kept import results_with
 
         results = results_with(feeder, results)
-    return with_progress(results, iterables, feeder.counter()) if options.progress else results
+    if options.progress or progress.everywhere:
+        return progress.with_progress(results, iterables, feeder, wanted=options.progress)
+    return results
 
 
 def check(function: Callable[..., Any], options: MapOptions) -> None:

@@ -21,7 +21,7 @@ from ..worker.call_terms import CallTerms
 from ..worker.streams import Stream
 from .mapping import MapOptions, check
 from .options import seeded
-from .progress import with_progress
+from .progress import delivered, length_of
 from .waiting import wait
 
 Submit = Callable[..., Any]
@@ -76,7 +76,7 @@ class Override:
         calls = itertools.starmap(made, enumerate(rows))
         futures = deque(itertools.islice(calls, options.buffersize))
         results = _results(futures, calls, deadline, options)
-        return with_progress(results, iterables) if options.progress else results
+        return delivered(results, length_of(iterables)) if options.progress else results
 
 
 def _results(futures: deque[Any], calls: Iterator[Any], deadline: float | None, options: MapOptions) -> Iterator[Any]:

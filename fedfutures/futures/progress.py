@@ -20,7 +20,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..worker import current
 from . import notebook, printing
+from .counted import Counted, bad, last_line, line
+from .run_sights import RETRIES
 
 FIRST_LINE_SECONDS = 1.0
 LINE_EVERY_SECONDS = 5.0
@@ -30,19 +33,61 @@ BAR_EVERY_SECONDS = 0.1
 BAR_WIDTH_AT_MOST = 40
 
 
-def with_progress(
-    results: Iterable[Any], iterables: tuple[Iterable[Any], ...], done: Callable[[], int] | None = None
-) -> Iterator[Any]:
-    """Yield the results and show on standard error how many items are done.
+Counter = Callable[[], Counted]
+everywhere = False
+"""Whether all that takes more than a second is shown: the launcher's ``--progress``."""
 
-    `done` says how many, from any thread; None: as many as were delivered.
+
+def show_everywhere(wanted: bool) -> None:
+    """From now on show the progress of all that takes more than a second, if so wanted."""
+    global everywhere
+    everywhere = wanted
+
+
+def watching(
+    wanted: bool, counter: Callable[[], Counter], total: Callable[[], int | None], workers: Callable[[], int]
+) -> contextlib.AbstractContextManager[object]:  # fmt: skip
+    """Return what shows the progress of a ``with`` block, if that is wanted here or everywhere.
+
+    counter: makes what counts. total: how many there are, as far as is known. workers: that might run them.
     """
+    if not (wanted or everywhere) or not current.is_origin:
+        return contextlib.nullcontext()
+    return ProgressWatch(counter(), total, workers, late=not wanted)
+
+
+def with_progress(
+    results: Iterable[Any], iterables: tuple[Iterable[Any], ...], feeder: Any, *, wanted: bool
+) -> Iterator[Any]:  # fmt: skip
+    """Yield the results of a map, and show on standard error how many items are done; `feeder` has the map."""
+    total, counter = length_of(iterables), counter_of(feeder)
+    if counter is None:
+        return delivered(results, total) if wanted else iter(results)
+    return _watched(results, ProgressWatch(counter, lambda: total, lambda: feeder.node.size, late=not wanted))
+
+
+def length_of(iterables: tuple[Iterable[Any], ...]) -> int | None:
+    """Return how many items these have together; None where that is not known."""
     lengths = [len(iterable) for iterable in iterables if hasattr(iterable, "__len__")]  # type: ignore[arg-type]
-    total = min(lengths) if lengths else None
-    return _delivered(results, total) if done is None else _watched(results, total, done)
+    return min(lengths) if lengths else None
 
 
-def _delivered(results: Iterable[Any], total: int | None) -> Iterator[Any]:
+def counter_of(feeder: Any) -> Counter | None:
+    """Return what counts the items of a map, for any thread; None where calls run in the process itself."""
+    count = feeder.counter()
+    if count is None:
+        return None
+    before = _retries_of(feeder)
+    return lambda: Counted(count(), feeder.failed, _retries_of(feeder) - before, feeder.slicing.mean)
+
+
+def _retries_of(feeder: Any) -> int:
+    found: dict[str, int] = feeder.node.sights.report(RETRIES)
+    return found.get(feeder.name, 0)
+
+
+def delivered(results: Iterable[Any], total: int | None) -> Iterator[Any]:
+    """Yield the results, and show how many were delivered."""
     shown = _display(total)
     count = 0
     try:
@@ -50,33 +95,61 @@ def _delivered(results: Iterable[Any], total: int | None) -> Iterator[Any]:
             yield result
             count += 1
             if shown.is_due():
-                shown.show(count)
+                shown.show(Counted(count))
     finally:
-        shown.end(count)
+        shown.end(Counted(count))
 
 
-def _watched(results: Iterable[Any], total: int | None, done: Callable[[], int]) -> Iterator[Any]:
-    shown = _display(total)
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(BAR_EVERY_SECONDS):
-            if shown.is_due():
-                shown.show(done())
-
-    watcher = threading.Thread(target=watch, name="fedfutures-progress", daemon=True)
-    with contextlib.suppress(RuntimeError):  # no thread can be started any more
-        watcher.start()
-    try:
+def _watched(results: Iterable[Any], watch: ProgressWatch) -> Iterator[Any]:
+    with watch:
         yield from results
-    finally:
-        over.set()
+
+
+class ProgressWatch:
+    """Shows what `counter` counts, by a thread that looks now and then, as long as the ``with`` block runs.
+
+    late: show nothing of what takes less than a second. The other arguments are those of :func:`watching`.
+    """
+
+    def __init__(
+        self, counter: Counter, total: Callable[[], int | None], workers: Callable[[], int], *, late: bool = False
+    ) -> None:  # fmt: skip
+        self._counter, self._total, self._workers, self._late = counter, total, workers, late
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._look, name="fedfutures-progress", daemon=True)
+        self._shown: LogLines | None = None
+
+    def __enter__(self) -> None:
+        self._shown = _display(self._total(), late=self._late)
+        with contextlib.suppress(RuntimeError):  # no thread can be started any more
+            self._watcher.start()
+
+    def _look(self) -> None:
+        shown = self._shown
+        assert shown is not None
+        while not self._over.wait(BAR_EVERY_SECONDS):
+            if shown.is_due():
+                shown.resize(self._total(), self._workers())
+                shown.show(self._counter())
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        watcher, shown = self._watcher, self._shown
         if watcher.ident is not None and watcher is not threading.current_thread():  # which may collect garbage
             watcher.join()
-        shown.end(done())
+        assert shown is not None
+        shown.resize(self._total(), self._workers())
+        shown.end(self._counter())
 
 
-def _display(total: int | None) -> LogLines:
+def _display(total: int | None, *, late: bool = False) -> LogLines:
+    shown = _display_here(total)
+    if late:
+        shown.be_late()
+    return shown
+
+
+def _display_here(total: int | None) -> LogLines:
     in_notebook = notebook.is_here()
     if not in_notebook and (sys.stderr is None or not sys.stderr.isatty()):
         return LogLines(total)
@@ -97,25 +170,34 @@ class LogLines:
     every, growth = LINE_EVERY_SECONDS, GROWTH
 
     def __init__(self, total: int | None) -> None:
-        self.total = total
-        self.began = time.monotonic()
+        self.total, self.workers = total, 0
+        self.began, self.is_silent = time.monotonic(), False
+
+    def be_late(self) -> None:
+        """Show nothing of what ends within :data:`FIRST_LINE_SECONDS`."""
+        self.due, self.is_silent = FIRST_LINE_SECONDS, True
+
+    def resize(self, total: int | None, workers: int) -> None:
+        """There are so many now, and so many Workers."""
+        self.total, self.workers = total, workers
 
     def is_due(self) -> bool:
         """Whether it is time to show something."""
         return time.monotonic() >= self.began + self.due
 
-    def show(self, count: int) -> None:
-        """Show that `count` items are done."""
+    def show(self, counted: Counted) -> None:
+        """Show how far it is."""
         seconds = time.monotonic() - self.began
-        self.due = seconds + max(self.every, self.growth * seconds)
-        self._draw(count, seconds)
+        self.due, self.is_silent = seconds + max(self.every, self.growth * seconds), False
+        self._draw(counted, seconds)
 
-    def _draw(self, count: int, seconds: float) -> None:
-        _say(progress_line(count, self.total, seconds) + "\n")
+    def _draw(self, counted: Counted, seconds: float) -> None:
+        _say(line(counted, self.total, seconds, self.workers) + "\n")
 
-    def end(self, count: int) -> None:
+    def end(self, counted: Counted) -> None:
         """Show how it has ended."""
-        _say(last_line(count, self.total, time.monotonic() - self.began) + "\n")
+        if not self.is_silent:
+            _say(last_line(counted, self.total, time.monotonic() - self.began) + "\n")
 
 
 class Bar(LogLines):
@@ -127,18 +209,18 @@ class Bar(LogLines):
         super().__init__(total)
         printing.bars.append(self)
 
-    def _draw(self, count: int, seconds: float) -> None:
-        columns = shutil.get_terminal_size().columns
-        _say(f"\r{bar_line(count, self.total, seconds, columns, _blocks())}\x1b[K")
+    def _draw(self, counted: Counted, seconds: float) -> None:
+        columns, words = shutil.get_terminal_size().columns, line(counted, self.total, seconds, self.workers)
+        _say(f"\r{bar_line(words, counted.done, self.total, columns, _blocks())}\x1b[K")
 
     def clear(self) -> None:
         """Make room for other text; the bar comes again a little later."""
         _say("\r\x1b[K")
 
-    def end(self, count: int) -> None:
+    def end(self, counted: Counted) -> None:
         printing.bars.remove(self)
         self.clear()
-        super().end(count)
+        super().end(counted)
 
 
 class Tqdm(LogLines):
@@ -148,73 +230,40 @@ class Tqdm(LogLines):
 
     def __init__(self, total: int | None, tqdm: Any) -> None:
         super().__init__(total)
-        self.bar = tqdm(total=total)
+        self._make = tqdm
+        self._bar: Any = None
 
-    def _draw(self, count: int, seconds: float) -> None:
-        self.bar.n = count
-        self.bar.refresh()
+    def _draw(self, counted: Counted, seconds: float) -> None:
+        if self._bar is None:  # not before it is due: tqdm draws at once
+            self._bar = self._make(total=self.total, initial=counted.done)
+            self._bar.start_t -= seconds
+        self._bar.n, self._bar.total = counted.done, self.total
+        self._bar.set_postfix_str(", ".join(bad(counted)), refresh=False)
+        self._bar.refresh()
 
-    def end(self, count: int) -> None:
-        self.show(count)
-        self.bar.close()
+    def end(self, counted: Counted) -> None:
+        if not self.is_silent:
+            self.show(counted)
+        if self._bar is not None:
+            self._bar.close()
 
 
-def progress_line(count: int, total: int | None, seconds: float) -> str:
-    """Return a line that says how far it is.
+def bar_line(words: str, done: int, total: int | None, columns: int, blocks: str = "#") -> str:
+    """Return a bar that fits so many columns, with these words; without a total it is words alone.
 
-    >>> progress_line(50, 200, 10.0), progress_line(50, None, 10.0)
-    ('50 of 200 done (25 %), 5.0/s, 30 s left', '50 done, 5.0/s')
+    >>> bar_line("50 of 200 done", 50, 200, 35)
+    '|####             | 50 of 200 done'
     """
-    rate = count / seconds if seconds > 0 else 0.0
-    if total is None:
-        return f"{_done(count, total)}, {rate:,.1f}/s"
-    left = f"{_duration((total - count) / rate)} left" if rate else "not known how long"
-    return f"{_done(count, total)}, {rate:,.1f}/s, {left}"
-
-
-def last_line(count: int, total: int | None, seconds: float) -> str:
-    """Return the line for the end.
-
-    >>> last_line(200, 200, 40.0)
-    '200 of 200 done (100 %) in 40 s, 5.0/s'
-    """
-    return f"{_done(count, total)} in {_duration(seconds)}, {count / max(seconds, 1e-9):,.1f}/s"
-
-
-def _done(count: int, total: int | None) -> str:
-    return f"{count:,} done" if total is None else f"{count:,} of {total:,} done ({100 * count // max(1, total)} %)"
-
-
-def bar_line(count: int, total: int | None, seconds: float, columns: int, blocks: str = "#") -> str:
-    """Return a bar that fits so many columns; without a total it is words alone.
-
-    >>> bar_line(50, 200, 10.0, 60)
-    '|####             | 50 of 200 done (25 %), 5.0/s, 30 s left'
-    """
-    words = progress_line(count, total, seconds)
     width = min(BAR_WIDTH_AT_MOST, columns - len(words) - 4)
     if total is None or width < 5:
         return words[: columns - 1]
-    full = width * min(count, total) // max(1, total)
+    full = width * min(done, total) // max(1, total)
     return f"|{blocks * full}{' ' * (width - full)}| {words}"
 
 
 def _blocks() -> str:
     """Return what bars are made of: a full block where the terminal can show it."""
     return "\u2588" if "utf" in (getattr(sys.stderr, "encoding", None) or "").lower() else "#"
-
-
-def _duration(seconds: float) -> str:
-    """Return a time for people.
-
-    >>> _duration(0.24), _duration(42.4), _duration(750), _duration(7300)
-    ('0.2 s', '42 s', '12.5 min', '2.0 h')
-    """
-    if seconds < 10 and round(seconds, 1) != round(seconds):
-        return f"{seconds:.1f} s"
-    if seconds < 600:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _say(text: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from ..wire.functions import Wrapper
 from ..worker.seeding import stream_for_call
 from ..worker.slices import Accumulate, Fold, ReduceSlice, ScanSlice, Shift
+from . import progress as shown
 from .caller import Seed, T
 from .feeding import Feeder
 from .node import AnyNode
@@ -21,11 +22,20 @@ FAN_IN = 16
 MISSING: Any = object()
 
 
-def _partials(node: AnyNode, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...], seed: Any) -> Iterator[Any]:
+def _partials(
+    node: AnyNode, wrapper: Wrapper, iterables: tuple[Iterable[Any], ...], seed: Any, progress: bool
+) -> Iterator[Any]:  # fmt: skip
     """Results of the slices, in order, with the input read lazily."""
     feeder = Feeder(node, wrapper, iterables, stream=stream_for_call(seed))
     feeder.begin_reading()
     feeder.fill()
+    taken = _taken(feeder)
+    if progress or shown.everywhere:
+        taken = shown.with_progress(taken, iterables, feeder, wanted=progress)
+    yield from taken
+
+
+def _taken(feeder: Feeder) -> Iterator[Any]:
     try:
         while feeder.more():
             future = feeder.window.unread[0]
@@ -39,10 +49,10 @@ def _partials(node: AnyNode, wrapper: Wrapper, iterables: tuple[Iterable[Any], .
 
 def map_reduce(
     node: AnyNode, function: Callable[..., T], operation: Callable[[T, T], T],
-    iterables: tuple[Iterable[Any], ...], initial: T = MISSING, seed: Seed = None,
+    iterables: tuple[Iterable[Any], ...], initial: T = MISSING, seed: Seed = None, *, progress: bool = False,
 ) -> T:  # fmt: skip
     """Reduce the mapped items to one value."""
-    level: list[T] = list(_partials(node, ReduceSlice(function, operation), iterables, seed))
+    level: list[T] = list(_partials(node, ReduceSlice(function, operation), iterables, seed, progress))
     if initial is not MISSING:
         level.insert(0, initial)
     if not level:
@@ -58,10 +68,10 @@ def map_reduce(
 
 def map_scan(
     node: AnyNode, function: Callable[..., T], operation: Callable[[T, T], T],
-    iterables: tuple[Iterable[Any], ...], initial: T = MISSING, seed: Seed = None,
+    iterables: tuple[Iterable[Any], ...], initial: T = MISSING, seed: Seed = None, *, progress: bool = False,
 ) -> list[T]:  # fmt: skip
     """Return the running reductions of the mapped items."""
-    slices: list[list[T]] = list(_partials(node, ScanSlice(function, operation), iterables, seed))
+    slices: list[list[T]] = list(_partials(node, ScanSlice(function, operation), iterables, seed, progress))
     lasts = [values[-1] for values in slices]
     if initial is not MISSING:
         slices.insert(0, [initial])

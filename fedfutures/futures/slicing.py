@@ -79,6 +79,11 @@ class Slicing:
         self._largest = 1
 
     @property
+    def mean(self) -> float | None:
+        """How many seconds an item takes, as far as is known."""
+        return self._durations.of(self._function)
+
+    @property
     def is_known(self) -> bool:
         """Whether something is known of how long an item takes."""
         return self._durations.of(self._function) is not None

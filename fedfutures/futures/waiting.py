@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, TimeoutError
 from concurrent.futures._base import DoneAndNotDoneFutures
+from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -16,23 +17,30 @@ from ..worker import current
 from ..worker.future_fields import failure_of, home_of
 from ..worker.unasked import bystanders, seen_by_waiting
 from .caller import T
+from .future_counter import FutureCounter
 from .mapping import Arrivals
+from .progress import watching
 
 AnyFuture = TypeVar("AnyFuture", bound="concurrent.futures.Future[Any]")
 _RETURN_WHEN = (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION)
 
 
 def wait(
-    fs: Iterable[concurrent.futures.Future[T]], timeout: float | None = None, return_when: str = ALL_COMPLETED
-) -> DoneAndNotDoneFutures[T]:
+    fs: Iterable[concurrent.futures.Future[T]], timeout: float | None = None, return_when: str = ALL_COMPLETED, *,
+    progress: bool = False,
+) -> DoneAndNotDoneFutures[T]:  # fmt: skip
     """Wait for Futures; return the named pair of sets ``(done, not_done)``, as ``concurrent.futures.wait``.
+
+    progress: show on standard error how many are done, as :func:`map` does.
 
     >>> from fedfutures.futures import submit
     >>> done, not_done = wait([submit(pow, 2, 5)])
     >>> len(done), len(not_done)
     (1, 0)
     """
-    found = wait_unseeing(fs, timeout, return_when)
+    fs = fs if isinstance(fs, Collection) else list(fs)
+    with shown_of(fs, progress):
+        found = wait_unseeing(fs, timeout, return_when)
     seen_by_waiting(found.done)
     safe_points.check()
     return found
@@ -74,14 +82,35 @@ def _is_enough(done: set[Any], return_when: str) -> bool:
     return False
 
 
-def as_completed(fs: Iterable[AnyFuture], timeout: float | None = None) -> Iterator[AnyFuture]:
+def shown_of(fs: Iterable[Any], progress: bool) -> AbstractContextManager[object]:
+    """Return what shows the progress of these Futures in a ``with`` block, where that is wanted."""
+    counters: list[FutureCounter] = []
+
+    def counter() -> FutureCounter:
+        counters.append(FutureCounter(set(fs)))
+        return counters[0]
+
+    return watching(progress, counter, lambda: counters[0].total, lambda: counters[0].workers())
+
+
+def as_completed(
+    fs: Iterable[AnyFuture], timeout: float | None = None, *, progress: bool = False
+) -> Iterator[AnyFuture]:  # fmt: skip
     """Yield Futures as they are done, as ``concurrent.futures.as_completed``.
+
+    progress: show on standard error how many are done, as :func:`map` does.
 
     >>> from fedfutures.futures import submit
     >>> [future.result() for future in as_completed([submit(pow, 2, 5)])]
     [32]
     """
     futures = set(fs)
+    del fs  # each Future is the caller's alone, once it was yielded
+    with shown_of(futures, progress):
+        yield from _as_completed(futures, timeout)
+
+
+def _as_completed(futures: set[Any], timeout: float | None) -> Iterator[Any]:
     node = _home_of(futures)
     if node is None and not current.is_origin:
         standard: Iterator[Any] = concurrent.futures.as_completed(futures, timeout)

@@ -237,11 +237,12 @@ def run(
         handle = start_hosts()
         # Load the rest only now, while the host process loads its modules.
         with LoadingModules():
-            from fedfutures.futures import patience
+            from fedfutures.futures import patience, progress
             from fedfutures.futures.federation import Federation
             from fedfutures.worker import current
 
         patience.be_quiet(options.quiet)
+        progress.show_everywhere(options.progress and not options.quiet)
         programs.enter(program)
         federation = Federation(
             handle, prefix=options.prefix, walltime=walltime, output=output, pending_bytes=options.pending_bytes

@@ -41,6 +41,7 @@ class Options:
     profile: str | None
     debug: bool
     prefix: bool
+    progress: bool
     drain: float
     checkpoint: str | None
     stats: str | None
@@ -84,7 +85,7 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     add("--drain", type=_number(float, 0, 86_400), default=0.0, metavar="SECONDS",
         help="on SIGTERM or SIGHUP, wait so long for open Futures; default: 0")  # fmt: skip
     add("--checkpoint", metavar="FILE", help="keep results in FILE; what it has is not computed again in the next run")
-    _add_files(add)
+    _add_views(add)
     add("--walltime", type=_time, metavar="TIME",
         help="how long the run may take: 90 (seconds), 30m, 1:30:00, 2-00:00:00, or none; default: as the batch job "
              "has left, where its scheduler says so")  # fmt: skip
@@ -108,8 +109,10 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
     return parser, known
 
 
-def _add_files(add: Callable[..., None]) -> None:
-    """Add the options for files in which a run says what goes on."""
+def _add_views(add: Callable[..., None]) -> None:
+    """Add the options by which a run says what goes on."""
+    what = "show on standard error how far each map, wait and as_completed is that takes more than a second"
+    add("--progress", action="store_true", help=what)
     add("--log", metavar="FILE", help="write to FILE what happens in the run, one JSON object a line")
     add("--stats", metavar="FILE", help="when the run ends, say what it has computed, and write that to FILE as JSON")
 

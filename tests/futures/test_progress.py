@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -16,7 +19,8 @@ import pytest
 from launching import launch, python, write
 
 from fedfutures import Executor
-from fedfutures.futures import printing, progress
+from fedfutures.futures import counted, printing, progress
+from fedfutures.futures.counted import Counted
 
 HOURS = 2
 
@@ -57,7 +61,7 @@ def test_a_log_has_a_bounded_number_of_lines(clock: Clock, capsys: pytest.Captur
     for second in range(HOURS * 3600):
         clock.now = 100.0 + second
         if lines.is_due():
-            lines.show(second)
+            lines.show(Counted(second))
     said_at = [int(line.split()[0].replace(",", "")) for line in capsys.readouterr().err.splitlines()]
     assert said_at[:3] == [1, 6, 11]
     assert 20 < len(said_at) < 50
@@ -69,7 +73,8 @@ def test_a_log_has_a_bounded_number_of_lines(clock: Clock, capsys: pytest.Captur
 @pytest.mark.parametrize("total", [None, 7, 10**9])
 def test_a_bar_fits_its_terminal(columns: int, total: int | None) -> None:
     for count in (0, 1, 7):
-        line = progress.bar_line(count, total, 3.0, columns)
+        words = counted.line(Counted(count), total, 3.0)
+        line = progress.bar_line(words, count, total, columns)
         assert len(line) < columns
         assert ("#" in line) == (total == 7 and count > 0 and columns > 50)
 
@@ -77,10 +82,10 @@ def test_a_bar_fits_its_terminal(columns: int, total: int | None) -> None:
 def test_what_workers_print_clears_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
     bar = progress.Bar(10)
     try:
-        bar.show(3)
+        bar.show(Counted(3))
         printing.Printer(prefix=True).show("h.1", 2, b"hello\n")
     finally:
-        bar.end(10)
+        bar.end(Counted(10))
     text = capsys.readouterr().err
     assert re.search(r"3 of 10 done .*\r\x1b\[K\[h\.1\] hello\n", text)
     assert "10 of 10 done (100 %) in " in text.splitlines()[-1]
@@ -156,3 +161,118 @@ def test_a_map_that_nobody_reads_starts_no_thread() -> None:
         results = executor.map(time.sleep, [0.01] * 3, progress=True)
         assert not [thread for thread in threading.enumerate() if thread.name == "fedfutures-progress"]
         del results
+
+
+LATE = """
+    import sys
+    import time
+    sys.modules["tqdm"] = None
+    from fedfutures import futures
+
+    def nap(item):
+        time.sleep(1.6 if item == 0 else 0.05)
+        if item == 3:
+            raise ValueError(item)
+        return item
+
+    def add(one, other):
+        return one + other
+
+    def several():
+        return [futures.submit(nap, item) for item in range(12)]
+
+    if __name__ == "__main__":
+        way, more = sys.argv[1], {"progress": True} if sys.argv[2] == "here" else {}
+        if way == "wait":
+            futures.wait(several(), **more)
+        elif way == "as_completed":
+            assert len(list(futures.as_completed(several(), **more))) == 12
+        elif way == "group":
+            with futures.group("naps") as group:
+                for item in range(12):
+                    group.submit(nap, item)
+                group.wait(**more)
+        elif way == "reduce":
+            assert futures.map_reduce(nap, add, [0, *range(4, 15)], **more) == sum(range(4, 15))
+        elif way == "scan":
+            assert futures.map_scan(nap, add, [0, *range(4, 15)], **more)[-1] == sum(range(4, 15))
+        elif way == "exceptions":
+            assert len(list(futures.map(nap, range(12), return_exceptions=True, **more))) == 12
+        elif way == "short":
+            assert list(futures.map(abs, range(12))) == list(range(12))
+        print("done", flush=True)
+"""
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("way", ["wait", "as_completed", "group", "reduce", "scan", "exceptions"])
+@pytest.mark.parametrize("where", ["here", "everywhere"])
+def test_what_is_waited_for_is_counted_with_its_failures(way: str, where: str, tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", LATE)
+    options = ["--progress"] if where == "everywhere" else []
+    ended = launch("-n", "2", *options, "prog.py", way, where, cwd=tmp_path)
+    assert ended.out == "done\n", ended.err
+    lines = [line for line in ended.err.splitlines() if " done " in line]
+    assert re.match(r"\d+ of 12 done \(\d+ %\), .*/s, .* left", lines[0]), ended.err
+    failed = "" if way in ("reduce", "scan") else ", 1 failed"
+    assert re.fullmatch(rf"12 of 12 done \(100 %\) in [\d.]+ s, [\d.]+/s{failed}", lines[-1]), ended.err
+
+
+@pytest.mark.host
+def test_what_takes_less_than_a_second_is_not_shown_unless_it_was_wanted(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", LATE)
+    ended = launch("-n", "2", "--progress", "prog.py", "short", "everywhere", cwd=tmp_path)
+    assert (ended.out, ended.err) == ("done\n", "")
+    ended = launch("-n", "2", "--progress", "-q", "prog.py", "wait", "everywhere", cwd=tmp_path)
+    assert " done " not in ended.err
+
+
+@pytest.mark.host
+def test_what_is_started_again_is_counted(tmp_path: Path) -> None:
+    write(
+        tmp_path / "prog.py",
+        """
+        import os, signal, sys, time
+        sys.modules["tqdm"] = None
+        from fedfutures import futures
+
+        def die_once(item):
+            time.sleep(0.05)
+            if item == 5 and not os.path.exists("died"):
+                open("died", "w").close()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return item
+
+        if __name__ == "__main__":
+            several = [futures.submit(die_once, item) for item in range(12)]
+            futures.wait(several, progress=True)
+            os.unlink("died")
+            assert len(list(futures.map(die_once, range(12), chunksize=1, progress=True))) == 12
+        """,
+    )
+    ended = launch("-n", "2", "prog.py", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    lasts = [line for line in ended.err.splitlines() if "12 of 12 done" in line]
+    assert len(lasts) == 2, ended.err
+    assert all(line.endswith(", 1 run again") for line in lasts), lasts
+
+
+@pytest.mark.host
+def test_with_tqdm_failures_stand_behind_the_bar(tmp_path: Path) -> None:
+    pytest.importorskip("tqdm")
+    write(tmp_path / "prog.py", LATE.replace('sys.modules["tqdm"] = None', ""))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))  # tqdm draws nothing in no columns
+    command = [sys.executable, "-m", "fedfutures", "-n", "2", "prog.py", "exceptions", "here"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=theirs, stdout=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        text = b""
+        try:
+            while data := os.read(ours, 1 << 16):
+                text += data
+        except OSError:  # the last one has closed it
+            pass
+        assert process.wait() == 0
+    os.close(ours)
+    assert "12/12" in text.decode()
+    assert "1 failed" in text.decode()
