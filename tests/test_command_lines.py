@@ -25,7 +25,7 @@ from fedfutures.checkpoint.store import opened_store
 from fedfutures.host.hosts import Hosts
 from fedfutures_launcher.cli.options import EPILOG, USAGE, parse
 from fedfutures_launcher.hosts.resolve import wanted
-from fedfutures_launcher.verbs import asking, discover, down, hosts, join, keys, listing, logs, provision, up
+from fedfutures_launcher.verbs import asking, discover, down, hosts, join, keys, listing, logs, provision, top, up
 from fedfutures_launcher.verbs.table import VERBS, run, verb_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,7 +49,7 @@ STANDING = {
     "down": down.parser, "list": listing.parser_of_list, "logs": logs.parser, "status": listing.parser_of_status,
     "up": up.parser, "key": keys.parser_of_key, "allow": keys.parser_of_allow, "revoke": keys.parser_of_revoke,
     "discover": discover.parser, "provision": provision.parser, "explain": asking.parser_of_explain,
-    "stack": asking.parser_of_stack,
+    "stack": asking.parser_of_stack, "top": top.parser,
 }  # fmt: skip
 """Verbs that act on what stands, and their parsers; what they do is in tests/standing."""
 FOLDERS = ("fedfutures", "launcher", "docs", "benchmarks", "tests/lab")

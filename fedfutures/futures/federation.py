@@ -23,6 +23,7 @@ from ..supervision.attempts import how_ended
 from ..wire.control import (
     BrokerGivenUp,
     BrokerRestarted,
+    CancelFuture,
     Notice,
     NoWorkersLeft,
     RunPlanned,
@@ -41,7 +42,7 @@ from .counting import Counting
 from .output_files import FiledOutput
 from .patience import Patience
 from .printing import RECORDS, Printer
-from .run_sights import RunSights
+from .run_sights import RunSights, cancel_running
 from .timekeeper import Timekeeper
 
 LATE_SECONDS = 5.0
@@ -379,6 +380,7 @@ _HANDLERS: dict[type, Callable[[Federation, Any], None]] = {
     WorkerEnded: Federation._on_worker_ended,
     Notice: Federation._on_notice,
     RunPlanned: Federation._on_planned,
+    CancelFuture: lambda federation, frame: cancel_running(federation.origin, frame.number),
     BrokerRestarted: Federation._on_broker_restarted,
     NoWorkersLeft: lambda federation, frame: federation._lose(frame.reason),
     BrokerGivenUp: Federation._on_broker_given_up,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from typing import Any
 
@@ -36,6 +37,12 @@ class RunSights:
             "maps": [_of_map(feeder) for feeder in ends.open_maps(origin)[:MAPS_AT_MOST]],
             "sums": self._counting.report(origin.size),
         }  # fmt: skip
+
+
+def cancel_running(origin: Any, number: int) -> None:
+    """Cancel a Future because somebody asks for that from outside; in a thread of its own, for it is waited for."""
+    if (future := origin.futures.get(number)) is not None:
+        threading.Thread(target=future.cancel, kwargs={"running": True}, name="fedfutures-cancel", daemon=True).start()
 
 
 def _of_map(feeder: Any) -> dict[str, Any]:

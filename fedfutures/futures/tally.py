@@ -73,16 +73,6 @@ class FutureSum:
         self.futures = self.failed = self.cancelled = self.retries = 0
         self.seconds, self.samples = 0.0, Samples(samples)
 
-    def count(self, futures: int, failed: int, cancelled: int) -> None:
-        """So many have outcomes; of these, so many raised or were lost, or were cancelled."""
-        self.futures += futures
-        self.failed += failed
-        self.cancelled += cancelled
-
-    def note_retries(self, count: int) -> None:
-        """Some were started again so often."""
-        self.retries += count
-
     def measure(self, seconds: list[float]) -> None:
         """They took so long."""
         self.seconds += sum(seconds)
@@ -116,26 +106,45 @@ class RunTally:
             self._add_up()
 
     def _add_up(self) -> None:
+        """Add up what was put aside: first what belongs together, for most messages have a single Future."""
         aside, self._aside = self._aside, []
+        together: dict[tuple[str, bytes], list[float]] = {}
+        functions = self._functions
         for message in aside:
-            function = self._functions.setdefault(message.function, FutureSum())
-            cancelled = sum(kind == CANCELLED for _, kind in message.odd)
-            function.count(message.futures, _failed(message.odd), cancelled)
-            self._lost += sum(kind in _LOSSES for _, kind in message.odd)
-            for name, attempts, all_seconds in blocks(message.facts, message.futures):
-                function.note_retries(max(0, attempts - 1) * len(all_seconds))
-                seconds = [one for one in all_seconds if one >= 0.0]
-                function.measure(seconds)
-                if name:
-                    self._measure(name, len(all_seconds), seconds)
+            name, futures, odd, facts = message
+            function = functions.get(name)
+            if function is None:
+                function = functions[name] = FutureSum()
+            function.futures += futures
+            if odd:
+                self._count_odd(function, odd)
+            for worker, attempts, seconds in blocks(facts, futures):
+                if attempts > 1:
+                    function.retries += (attempts - 1) * len(seconds)
+                key = name, worker
+                if key in together:
+                    together[key] += seconds
+                else:
+                    together[key] = list(seconds)
+        for (name, worker), found in together.items():
+            measured = [one for one in found if one >= 0.0]
+            functions[name].measure(measured)
+            if worker:
+                self._measure(worker, len(found), measured)
+
+    def _count_odd(self, function: FutureSum, odd: list[tuple[int, int]]) -> None:
+        function.failed += _failed(odd)
+        function.cancelled += sum(kind == CANCELLED for _, kind in odd)
+        self._lost += sum(kind in _LOSSES for _, kind in odd)
 
     def _measure(self, name: bytes, count: int, seconds: list[float]) -> None:
         """A Worker has run so many Futures."""
         worker, host = names_of(name)
-        of_worker = self._workers.get(worker) or self._workers.setdefault(worker, FutureSum(SAMPLES_OF_A_WORKER))
-        for found in (of_worker, self._hosts.setdefault(host, FutureSum())):
-            found.count(count, 0, 0)
-            found.measure(seconds)
+        for sums, key, samples in ((self._workers, worker, SAMPLES_OF_A_WORKER), (self._hosts, host, SAMPLES_AT_MOST)):
+            if key not in sums:
+                sums[key] = FutureSum(samples)
+            sums[key].futures += count
+            sums[key].measure(seconds)
 
     def retries(self) -> dict[str, int]:
         """Return how often Futures were started again, by function; those of which none was are not there."""

@@ -6,6 +6,7 @@ import functools
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ..wire.codec import pack_plain
@@ -18,14 +19,18 @@ from .run_door import RunDoor
 
 
 class Inspection:
-    """Of one host process. `program`: of the run, if people ask here, beside the program; None: they do not."""
+    """Of one host process. `program`: of the run, if people ask here, beside the program; None: they do not.
+
+    `tell` tells the program something.
+    """
 
     def __init__(
-        self, host: str, directory: str, poller: select.poll, forked: Processes, program: str | None
+        self, host: str, directory: str, poller: select.poll, forked: Processes, program: str | None,
+        tell: Callable[[ControlFrame], object],
     ) -> None:  # fmt: skip
         self._host, self._forked, self._stacks = host, forked, Stacks(host)
         self._program, self._began = program, time.monotonic()
-        self._door = None if program is None else RunDoor(directory, poller, self._ask, self._status, host)
+        self._door = None if program is None else RunDoor(directory, poller, self._ask, self._status, tell, host)
 
     def _ask(self, question: AskRun) -> None:
         if self._forked.brokers:

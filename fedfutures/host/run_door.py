@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from ..errors import RemoteProtocolError
 from ..lazy_dataclass import dataclass
-from ..wire.control import AskRun, ControlFrame, RunSays
+from ..wire.control import AskRun, CancelFuture, ControlFrame, RunSays
 from .frame_line import FrameLine
 from .greeting import line
 
@@ -55,14 +55,16 @@ class OpenQuestion:
 class RunDoor:
     """The socket, who has come, and what was asked.
 
-    ask: tells the first Broker, if it lives. report: what the host process knows itself, packed.
+    ask: tells the first Broker, if it lives. report: what the host process knows itself, packed. tell: tells the
+    program.
     """
 
     def __init__(
         self, directory: str, poller: select.poll, ask: Callable[[AskRun], object], report: Callable[[], bytes],
-        host: str,
+        tell: Callable[[ControlFrame], object], host: str,
     ) -> None:  # fmt: skip
         self._poller, self._ask, self._report, self._host = poller, ask, report, host
+        self._tell_program = tell
         self._askers: dict[int, Asker] = {}  # by descriptor
         self._open: dict[int, OpenQuestion] = {}  # by the number that the Broker knows
         self._count = 0
@@ -103,6 +105,9 @@ class RunDoor:
             self._askers[connection.fileno()] = Asker(connection, self._poller)
 
     def _on_question(self, asker: Asker, frame: ControlFrame, now: float) -> None:
+        if isinstance(frame, CancelFuture):
+            self._tell_program(frame)
+            return
         if not isinstance(frame, AskRun) or len(self._open) >= QUESTIONS_AT_MOST:
             raise RemoteProtocolError(f"{type(frame).__name__} is not answered")
         seconds = min(max(frame.seconds, 0.0), SECONDS_AT_MOST)

@@ -16,7 +16,7 @@ from ..host.greeting import Greeting, OtherVersion, ours
 from ..host.run_door import SOCKET
 from ..lazy_dataclass import dataclass
 from ..wire.codec import unpack_plain
-from ..wire.control import AskRun, RunSays
+from ..wire.control import AskRun, CancelFuture, RunSays
 from ..wire.framing import FrameReader, pack
 from .picture import SUBJECT, RunPicture, picture_of
 
@@ -89,6 +89,20 @@ def ask(path: str, subject: str, worker: str = "", seconds: float = ANSWER_SECON
             raise StartFailed(f"behind {path} is something else: {error}", 3) from None
         except OSError as error:
             raise StartFailed(f"the run has ended: {error.strerror}", 3) from None
+
+
+def cancel(path: str, number: int) -> None:
+    """Have the program cancel one of its Futures, also if it runs. Raises StartFailed if the run has ended."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ANSWER_SECONDS)
+            connection.connect(path)
+            connection.sendall(pack(CancelFuture(number)))
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(4096):
+                pass
+    except OSError as error:
+        raise StartFailed(f"the run has ended: {error.strerror}", 3) from None
 
 
 def stacks(answers: Iterable[tuple[str, Any]]) -> dict[str, str]:

@@ -6,29 +6,14 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from .. import sizes, times
-from .picture import RunPicture, SeenCall, SeenHost, SeenWorker
+from .. import times
+from .picture import RunPicture, SeenCall, SeenWorker
+from .table import HOST_COLUMNS, head, host_rows, in_columns
 
 CALLS_AT_MOST = 10
 FUNCTIONS_AT_MOST = 20
 MUCH_LONGER = 3.0
 """A call that has taken so many times what others take is shown with that."""
-
-
-def head(picture: RunPicture) -> str:
-    """Return a run in one line.
-
-    >>> head(RunPicture("prog.py", 71, 125.0))
-    'prog.py (pid 71), for 125 s: no Workers yet'
-    """
-    program = os.path.basename(picture.program) or "a program"
-    begin = f"{program} (pid {picture.pid})" if picture.pid else program
-    begin += "" if picture.seconds is None else f", for {times.shown(picture.seconds)}"
-    workers, hosts = len(picture.workers), len(picture.hosts)
-    if not workers:
-        return f"{begin}: no Workers yet"
-    where = f" on {hosts} hosts" if hosts > 1 else ""
-    return f"{begin}: {workers:,} Worker{'s' * (workers != 1)}{where}, {picture.busy:,} busy"
 
 
 def status(picture: RunPicture) -> list[str]:
@@ -65,23 +50,8 @@ def _open(picture: RunPicture, origin: dict[str, Any]) -> str:
     return ", ".join([*parts, f"{waiting:,} wait{'s' * (waiting == 1)} in the program"] if waiting else parts)
 
 
-def _table(picture: RunPicture) -> Iterator[str]:
-    rows = [_row(picture, host) for host in sorted(picture.hosts.values(), key=lambda host: host.name)]
-    if rows:
-        rows.insert(0, ("host", "Workers", "busy", "memory of Workers", "free memory", "load", "processors"))
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        for row in rows:
-            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
-
-
-def _row(picture: RunPicture, host: SeenHost) -> tuple[str, ...]:
-    workers = [worker for worker in picture.workers.values() if worker.host == host.name]
-    busy = sum(worker.is_busy for worker in workers)
-    used = sizes.shown(sum(worker.memory for worker in workers))
-    if not host.answers:
-        return host.name, str(len(workers)), str(busy), "?", "?", "?", "?"
-    free = f"{sizes.shown(host.available)} of {sizes.shown(host.memory)}" if host.memory else "?"
-    return host.name, str(len(workers)), str(busy), used, free, f"{host.load:.1f}", str(host.processors)
+def _table(picture: RunPicture) -> list[str]:
+    return [f"  {line}" for line in in_columns(HOST_COLUMNS, host_rows(picture))] if picture.hosts else []
 
 
 def _of_functions(picture: RunPicture) -> Iterator[str]:

@@ -31,6 +31,13 @@ class RunSays:
 
 
 @dataclass(slots=True)
+class CancelFuture:
+    """Who asks to host process to Origin: cancel this Future of the program, also if it runs. It is not answered."""
+
+    number: int
+
+
+@dataclass(slots=True)
 class AskHostProcess:
     """A Broker to its host process: what do you know of your Workers? Answered by ``HostProcessSays``."""
 

@@ -20,6 +20,7 @@ from ..lazy_dataclass import dataclass, field
 from .asking import (
     AskHostProcess as AskHostProcess,
     AskRun as AskRun,
+    CancelFuture as CancelFuture,
     HostProcessSays as HostProcessSays,
     RunSays as RunSays,
 )
@@ -407,6 +408,7 @@ ControlFrame = (
     | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked | ResizeRun
     | OpenSession | ServerReady | AddHost | HostAdded | RemoveHost | HostRemoved | WatchHosts | HostsThere | HostComes
     | MoreWanted | SlotsWanted | RevokeKey | KeyRevoked | AskRun | RunSays | AskHostProcess | HostProcessSays
+    | CancelFuture
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

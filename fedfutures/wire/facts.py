@@ -26,6 +26,7 @@ from .names import host_of_node
 
 _HEAD = Struct("<HHI")
 """At the head of a block: how many bytes the Worker's name has, the attempts, and how many Futures these are."""
+_ONE = Struct("<f")
 _SECONDS_BYTES = 4
 _MOST_ATTEMPTS = (1 << 16) - 1
 _UNKNOWN = -1.0
@@ -126,7 +127,8 @@ def blocks(facts: bytes, count: int) -> list[tuple[bytes, int, tuple[float, ...]
             length, attempts, futures = _HEAD.unpack_from(facts, place)
             place += _HEAD.size + length
             name = facts[place - length : place]
-            found.append((name, attempts, unpack_from(f"<{futures}f", facts, place)))
+            seconds = _ONE.unpack_from(facts, place) if futures == 1 else unpack_from(f"<{futures}f", facts, place)
+            found.append((name, attempts, seconds))
             place += _SECONDS_BYTES * futures
             count -= futures
     except struct.error:

@@ -32,6 +32,8 @@ _OURS = ("fedfutures", "fedfutures_launcher")
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 _PACKAGES = f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"
 STACK_FRAMES_AT_MOST = 60
+LATER_SECONDS = 0.004
+"""So much later a Worker looks that hears the question between two Futures."""
 
 
 class Sights:
@@ -40,6 +42,7 @@ class Sights:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._subjects: dict[str, Callable[[], Any]] = {}
+        self._runs_futures = 0
         driver.handle(events.Look, self._tell)
 
     def show(self, subject: str, report: Callable[[], Any]) -> None:
@@ -54,8 +57,25 @@ class Sights:
             except Exception as error:  # what is looked at changes meanwhile
                 return {"problem": repr(error)}
 
+    def tell_later_from(self, thread: int) -> None:
+        """Look a moment later where a question is heard by this thread, which runs Futures: then the next one runs."""
+        self._runs_futures = thread
+
     def _tell(self, action: events.Look) -> None:
-        self._driver.step(events.Looked(action.number, self.report(action.subject)))
+        if threading.get_ident() == self._runs_futures and action.subject == STATUS:
+            later = threading.Timer(LATER_SECONDS, self._tell_now, (action,))
+            later.daemon, later.name = True, "fedfutures-sight"
+            later.start()
+        else:
+            self._driver.step(events.Looked(action.number, self.report(action.subject)))
+
+    def _tell_now(self, action: events.Look) -> None:
+        """In a thread of its own."""
+        driver = self._driver
+        with driver.lock:
+            if not driver.closed:
+                looked = events.Looked(action.number, self.report(action.subject))
+                driver.send_now(lambda: driver.step(looked))
 
 
 class WorkerSights:
@@ -64,6 +84,7 @@ class WorkerSights:
     def __init__(self, sights: Sights, workload: Workload, submissions: Submissions, runners: Runners) -> None:
         self._workload, self._submissions, self._runners = workload, submissions, runners
         sights.show(STATUS, self.status)
+        sights.tell_later_from(runners.thread)
 
     def status(self) -> dict[str, Any]:
         """Return what runs, the outermost call first, and how much waits."""
@@ -90,13 +111,18 @@ class WorkerSights:
 
 
 def _call_in(frame: FrameType) -> dict[str, Any] | None:
-    """Return what a frame of :mod:`.calls` runs; None if it is between two calls."""
+    """Return what a frame of :mod:`.calls` runs; between two calls of a piece, which function that is.
+
+    A Worker whose calls are short answers between two of them, so it would never show any.
+    """
     values = frame.f_locals
     try:
         function, args, kwargs = values.get("function"), values.get("args"), values.get("kwargs")
-        if function is None or args is None:
+        if function is None:
             return None
         found: dict[str, Any] = {"function": short_name(name_of(_innermost(function)))}
+        if args is None:
+            return {**found, "call": call_text(function, None)} if frame.f_code is RUN_FETCHED else None
         if frame.f_code is RUN_FETCHED:
             piece, number = values["piece"], values["number"]
             found |= {

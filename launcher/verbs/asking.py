@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fedfutures.seeing import words
+from fedfutures.seeing import table, words
 from fedfutures.seeing.runs import SeenRun, ask, chosen, runs, stacks
 from fedfutures.standing.places import names
 from fedfutures.wire.messages import STACK
@@ -26,7 +26,7 @@ def the_run(word: str | None) -> SeenRun:
     if len(answering) == 1:
         return answering[0]
     if answering:
-        listed = "\n".join(f"  {words.head(run.picture)}" for run in answering)
+        listed = "\n".join(f"  {table.head(run.picture)}" for run in answering)
         raise NotOne(f"several runs are there; name one by its pid:\n{listed}")
     if found:
         raise NotOne(f"the run has not answered: {found[0].problem}")

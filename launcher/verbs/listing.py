@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fedfutures.errors import StartFailed
-from fedfutures.seeing import words
+from fedfutures.seeing import table, words
 from fedfutures.seeing.runs import SeenRun, runs
 from fedfutures.standing.joining import status_of
 from fedfutures.standing.places import names
@@ -38,7 +38,7 @@ def main_of_list(arguments: Sequence[str]) -> int:
     for run in runs():
         found.append(_as_data(run))
         if not given.json:
-            print(words.head(run.picture) if not run.problem else f"a run: {run.problem}")
+            print(table.head(run.picture) if not run.problem else f"a run: {run.problem}")
     if given.json:
         print(json.dumps(found, indent=2))
     return 0

@@ -126,6 +126,12 @@ def _status(arguments: list[str]) -> int:
     return listing.main_of_status(arguments)
 
 
+def _top(arguments: list[str]) -> int:
+    from . import top
+
+    return top.main(arguments)
+
+
 def _help(arguments: list[str]) -> int:
     from . import help
 
@@ -150,6 +156,7 @@ VERBS = {
     "revoke": Verb("let a key no longer come to a standing Federation, and end its connections", _revoke),
     "stack": Verb("show where in their code the Workers of a run are", _stack),
     "status": Verb("show a run, or a standing Federation", _status),
+    "top": Verb("show what runs where in a run, again every second", _top),
     "up": Verb("start a standing Federation, which programs join", _up),
 }
 RESERVED = {"page": "it will show a run in a browser; fedfutures status and explain show it now"}

@@ -14,8 +14,11 @@ from fedfutures.host.inspection import Inspection
 from fedfutures.host.processes import Processes
 from fedfutures.host.run_door import SOCKET
 from fedfutures.wire.codec import unpack_plain
-from fedfutures.wire.control import AskHostProcess, AskRun, ControlFrame, HostProcessSays, RunSays
+from fedfutures.wire.control import AskHostProcess, AskRun, CancelFuture, ControlFrame, HostProcessSays, RunSays
 from fedfutures.wire.framing import FrameReader, pack
+
+TOLD: list[ControlFrame] = []
+"""What the program was told."""
 
 
 class Broker:
@@ -38,7 +41,7 @@ def broker() -> Any:
 def inspection(directory: Path, program: str | None, broker: Any) -> tuple[Inspection, select.poll]:
     forked, poller = Processes(), select.poll()
     forked.brokers[0] = broker
-    return Inspection("h", str(directory), poller, forked, program), poller
+    return Inspection("h", str(directory), poller, forked, program, TOLD.append), poller
 
 
 def test_a_broker_is_told_at_once_what_there_is(tmp_path: Path, broker: Any) -> None:
@@ -80,5 +83,10 @@ def test_beside_the_program_people_ask_and_hear_which_program_it_is(tmp_path: Pa
                 assert found.serve(descriptor, events, 0.0)
         assert broker.told[1] == AskRun(1, "status", 1.0)
         found.on_frame(broker, RunSays(1, "h.1", b"", True), 0.0)
+        asker.sendall(pack(CancelFuture(3)))
+        while not TOLD:
+            for descriptor, events in poller.poll(10_000):
+                assert found.serve(descriptor, events, 0.0)
+        assert [CancelFuture(3)] == TOLD
         assert RunSays(7, "h.1", b"", True) in FrameReader().feed(Greeting().feed(asker.recv(4096)))
     found.let_go()

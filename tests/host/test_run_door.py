@@ -44,7 +44,8 @@ class Bench:
     def __init__(self, directory: Path) -> None:
         self.directory, self.poller = directory, select.poll()
         self.asked: list[AskRun] = []
-        self.door = RunDoor(str(directory), self.poller, self.asked.append, lambda: b"mine", "h")
+        self.told: list[ControlFrame] = []
+        self.door = RunDoor(str(directory), self.poller, self.asked.append, lambda: b"mine", self.told.append, "h")
         self.askers: list[Somebody] = []
 
     def come(self) -> Somebody:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from fedfutures.seeing import words
+from fedfutures.seeing import table, words
 from fedfutures.seeing.picture import SeenCall, SeenWorker, picture_of
 
 from .test_picture import ANSWERS, BROKER, CALL, HOST, ORIGIN, WORKER
@@ -22,8 +22,8 @@ FULL = {
 
 
 def test_a_run_in_one_line() -> None:
-    assert words.head(picture_of(ANSWERS)) == "prog.py (pid 72), for 8 s: 2 Workers, 1 busy"
-    assert words.head(picture_of([])) == "a program: no Workers yet"
+    assert table.head(picture_of(ANSWERS)) == "prog.py (pid 72), for 8 s: 2 Workers, 1 busy"
+    assert table.head(picture_of([])) == "a program: no Workers yet"
 
 
 def test_status_shows_hosts_functions_and_what_waits() -> None:

@@ -24,6 +24,7 @@ from fedfutures.wire.control import (
     BrokerBound,
     BrokerGivenUp,
     BrokerRestarted,
+    CancelFuture,
     CloseStream,
     ControlFrame,
     DialBroker,
@@ -164,6 +165,7 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (RunSays(3, "h.1", b"\x80", False), "954403a3682e31c40180c2"),
     (AskHostProcess(4, "status", ""), "944504a6737461747573a0"),
     (HostProcessSays(4, b"\x80"), "934604c40180"),
+    (CancelFuture(5), "924705"),
 ]
 DIRECTIONS = (
     "Origin",

@@ -12,7 +12,9 @@ import pytest
 
 from fedfutures import Executor, futures
 from fedfutures.node import events
+from fedfutures.wire.codec import unpack_plain
 from fedfutures.worker import current
+from fedfutures.worker.future_fields import home_of
 from fedfutures.worker.sights import Sights, is_of_program, place_of_main, stack_of_main
 
 SECONDS = 20.0
@@ -93,6 +95,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.closed = False
         self.said: list[Any] = []
         self.handlers: dict[type, Callable[[Any], None]] = {}
 
@@ -101,6 +104,9 @@ class Bench:
 
     def step(self, event: Any) -> None:
         self.said.append(event)
+
+    def send_now(self, send: Callable[[], object]) -> None:
+        send()
 
 
 def test_who_asks_is_answered_whatever_happens() -> None:
@@ -114,6 +120,37 @@ def test_who_asks_is_answered_whatever_happens() -> None:
     assert first == events.Looked(0, {"role": "worker"})
     assert "ZeroDivisionError" in second.report["problem"]
     assert third == events.Looked(2, {})
+
+
+def test_between_two_futures_it_looks_a_moment_later_and_not_once_it_is_closed() -> None:
+    bench: Any = Bench()
+    sights = Sights(bench)
+    sights.tell_later_from(threading.get_ident())
+    sights.show("status", lambda: {"thread": threading.current_thread().name})
+    bench.handlers[events.Look](events.Look(1, "status"))
+    deadline = time.monotonic() + SECONDS
+    while not bench.said and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert bench.said == [events.Looked(1, {"thread": "fedfutures-sight"})]
+    bench.closed = True
+    bench.handlers[events.Look](events.Look(2, "status"))
+    for thread in threading.enumerate():
+        if thread.name == "fedfutures-sight":
+            thread.join(SECONDS)
+    assert len(bench.said) == 1
+
+
+def test_short_calls_are_seen_while_they_run() -> None:
+    with Executor(1) as executor:
+        several = [executor.submit(waits, 0.05) for _ in range(30)]
+        several[0].result()
+        node = next(origin for origin in current.origins if origin.submissions is home_of(several[0]))
+        seen = []
+        while not several[-1].done():
+            answers, _ = node.submissions.ask("status", "", 0, 2.0)
+            reports = [unpack_plain(report) for name, report in answers if report]
+            seen += [call["call"] for report in reports if report.get("role") == "worker" for call in report["running"]]
+    assert "waits(seconds=0.05)" in seen
 
 
 def test_where_the_program_is() -> None:
