@@ -25,7 +25,19 @@ from fedfutures.checkpoint.store import opened_store
 from fedfutures.host.hosts import Hosts
 from fedfutures_launcher.cli.options import EPILOG, USAGE, parse
 from fedfutures_launcher.hosts.resolve import wanted
-from fedfutures_launcher.verbs import asking, discover, down, hosts, join, keys, listing, logs, provision, top, up
+from fedfutures_launcher.verbs import (
+    asking,
+    discover,
+    down,
+    hosts,
+    join,
+    keys,
+    listing,
+    logs,
+    provision,
+    top,
+    up,
+)
 from fedfutures_launcher.verbs.table import VERBS, run, verb_of
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -194,7 +194,7 @@ def check(options: Options, *, alone: bool = True) -> None:
         programs.fail(f"--path {path!r} is not a directory")
     if alone and prolog is not None and not os.access(prolog, os.R_OK):
         programs.fail(f"--prolog {prolog!r} cannot be read")
-    for option, file in (("--stats", options.stats), ("--log", options.log)):
+    for option, file in (("--stats", options.stats), ("--log", options.log), ("--trace", options.trace)):
         if file is not None and not os.path.isdir(place := os.path.dirname(os.path.abspath(file))):
             programs.fail(f"{option} {file!r} cannot be written: there is no directory {place}")
     if options.profile is not None:
@@ -221,6 +221,10 @@ def _write_down(federation: Any, options: Options, program: programs.Program) ->
         from fedfutures.futures.run_log import RunLog
 
         RunLog(federation, options.log, program.argv0)
+    if options.trace is not None:
+        from fedfutures.futures.tracing import RunTrace
+
+        RunTrace(federation, options.trace, program.argv0)
     always = options.stats is not None or options.verbosity > 0
     LastLine(federation, options.stats, says=not options.quiet, always=always)
 

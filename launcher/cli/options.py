@@ -45,6 +45,7 @@ class Options:
     drain: float
     checkpoint: str | None
     stats: str | None
+    trace: str | None
     log: str | None
     walltime: float | None  # seconds; infinite: none
     walltime_margin: float | None
@@ -115,6 +116,7 @@ def _add_views(add: Callable[..., None]) -> None:
     add("--progress", action="store_true", help=what)
     add("--log", metavar="FILE", help="write to FILE what happens in the run, one JSON object a line")
     add("--stats", metavar="FILE", help="when the run ends, say what it has computed, and write that to FILE as JSON")
+    add("--trace", metavar="FILE", help="write to FILE what ran where and when, for Perfetto and `fedfutures report`")
 
 
 def argument_of(item: Field[Any]) -> dict[str, Any]:

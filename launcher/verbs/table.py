@@ -126,6 +126,12 @@ def _status(arguments: list[str]) -> int:
     return listing.main_of_status(arguments)
 
 
+def _report(arguments: list[str]) -> int:
+    from . import report
+
+    return report.main(arguments)
+
+
 def _top(arguments: list[str]) -> int:
     from . import top
 
@@ -153,6 +159,7 @@ VERBS = {
     "logs": Verb("show what the keeper of a standing Federation has done", _logs),
     "provision": Verb("remove from hosts what --provision has put there", _provision),
     "remove": Verb("remove hosts from a standing Federation", _remove),
+    "report": Verb("say why a run was not faster, from its trace", _report),
     "revoke": Verb("let a key no longer come to a standing Federation, and end its connections", _revoke),
     "stack": Verb("show where in their code the Workers of a run are", _stack),
     "status": Verb("show a run, or a standing Federation", _status),

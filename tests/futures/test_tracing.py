@@ -1,0 +1,142 @@
+"""``--trace FILE``: a reader of the published format finds each Future on its Worker's row, flows, counters, losses."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from launching import Running, eventually, launch, write
+from perfetto import Read
+
+from fedfutures.futures import tracing
+from fedfutures.futures.tracing import Tracks
+
+pytestmark = pytest.mark.host
+
+PROGRAM = """
+    import os, signal, sys, time
+    from fedfutures import futures
+
+    def nap(seconds):
+        time.sleep(seconds)
+        return seconds
+
+    def fail(number):
+        raise ValueError(number)
+
+    def die_once(path):
+        if not os.path.exists(path):
+            open(path, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 7
+
+    if __name__ == "__main__":
+        assert futures.submit(nap, 0.1).result() == 0.1
+        several = [futures.submit(nap, 0.05) for _ in range(20)]
+        failed = futures.submit(fail, 1)
+        futures.wait([*several, failed])
+        failed.exception()
+        assert futures.submit(die_once, "died").result() == 7
+        assert len(list(futures.map(nap, [0.01] * 30))) == 30
+        if len(sys.argv) > 1:
+            futures.submit(nap, 600.0).result()
+"""
+
+
+@pytest.mark.parametrize("name", ["run.json", "run.json.gz"])
+def test_what_ran_where_and_when(name: str, tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", PROGRAM)
+    ended = launch("-n", "2", "--trace", name, "--log", "run.log", "prog.py", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    read = Read(tmp_path / name)
+    assert read.processes[1] == "prog.py"
+    workers = read.workers()
+    slices = [one for found in workers.values() for one in found]
+    log = [json.loads(line) for line in (tmp_path / "run.log").read_text().splitlines()]
+    of_log = [line for line in log if line["event"] == "future"]
+    assert Counter(one.name for one in slices) == Counter(line["function"] for line in of_log)
+    for worker, found in workers.items():
+        logged = sum(line["seconds"] for line in of_log if line["worker"] == worker)
+        assert sum(one.end - one.begin for one in found) / 1e6 == pytest.approx(logged, abs=0.001)
+        assert {one.depth for one in found} == {0}
+    assert max(one.end for one in slices) <= dict(read.instants)["end"] + 1.0
+    naps = [one for one in slices if one.name == "nap"]
+    assert min(one.end - one.begin for one in naps) >= 0.0099e6
+    [failed] = [one for one in slices if one.name == "fail"]
+    assert failed.args["outcome"] == "error"
+    [again] = [one for one in slices if one.name == "die_once"]
+    assert again.args["attempt"] == 2
+    assert any("SIGKILL" in text for text, _ in read.instants)
+    assert len(read.flows) == len(of_log)
+    for number, names in read.flows.items():
+        assert names[0] == f"submit {names[1]}", number
+        assert names[2] == f"result of {names[1]}", number
+    assert read.counters["done/Futures"][-1][1] == len(of_log)
+    assert read.counters["given/Futures"][-1][1] == 0
+
+
+def test_the_file_of_a_run_that_was_killed_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", PROGRAM)
+    running = Running(["-n", "2", "--trace", "run.json", "prog.py", "wait"], cwd=tmp_path)
+    file = tmp_path / "run.json"
+    assert eventually(lambda: file.exists() and file.read_text().count('"nap"') > 30, 30.0)
+    running.kill()
+    running.process.communicate(timeout=30.0)
+    assert sum(map(len, Read(file).workers().values())) > 20
+    report = launch("report", "run.json", cwd=tmp_path)
+    assert report.code == 0
+    assert report.out.startswith("prog.py: ")
+
+
+def test_a_file_has_a_bound(tmp_path: Path) -> None:
+    write(
+        tmp_path / "prog.py",
+        """
+        from fedfutures import futures
+        from fedfutures.futures import tracing
+
+        if __name__ == "__main__":
+            futures.wait([futures.submit(abs, number) for number in range(3900)])
+        """,
+    )
+    write(
+        tmp_path / "sitecustomize.py",
+        """
+        from fedfutures.futures import tracing
+
+        tracing.SLICES_AT_FIRST, tracing.FLOWS_AT_FIRST = 500, 50
+        """,
+    )
+    ended = launch("-n", "2", "--trace", "run.json", "prog.py", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert ended.code == 0, ended.err
+    read = Read(tmp_path / "run.json")
+    slices = sum(map(len, read.workers().values()))
+    assert 1000 < slices < 1300
+    assert len(read.flows) < 300
+    [end] = [event for event in read.events if event["name"] == "end"]
+    assert end["args"]["sampling"] == 8
+    assert end["args"]["futures"] == 3900
+    assert launch("report", "run.json", cwd=tmp_path).out.startswith("prog.py: 3,900 Futures on 2 Workers")
+
+
+def test_a_disk_that_is_full_ends_the_trace_and_not_the_run(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", PROGRAM)
+    ended = launch("-n", "2", "--trace", "/dev/full", "prog.py", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "cannot be written: No space left on device" in ended.err
+
+
+def test_slices_of_a_worker_come_one_after_the_other() -> None:
+    written: list[dict[str, Any]] = []
+    tracks = Tracks(written.append)
+    assert tracks.of("h.1", "h") == tracks.of("h.1", "h") == (2, 1)
+    assert tracks.of("h.2", "h") == (2, 2)
+    assert tracks.of("k.1", "k") == (3, 3)
+    assert [event["args"]["name"] for event in written] == ["h", "h.1", "h.2", "k", "k.1"]
+    assert tracks.place("h.1", [1.0, 2.0], 10.0) == [(7.0, 8.0), (8.0, 10.0)]
+    assert tracks.place("h.1", [3.0], 12.0) == [(10.0, 13.0)], "there is no room before it"
+    assert tracks.place("h.2", [3.0], 12.0) == [(9.0, 12.0)]
+    assert tracing.PROGRAM == 1
