@@ -26,7 +26,7 @@ ELSEWHERE = ("elsewhere",)
 class Account:
     """What one peer has given to this Broker, and what it holds for it."""
 
-    __slots__ = ("finished", "held", "intakes", "last_piece", "name", "pending", "shards")
+    __slots__ = ("finished", "given", "held", "intakes", "last_piece", "name", "pending", "shards")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -36,6 +36,7 @@ class Account:
         self.shards: dict[int, list[int]] = {}  # piece number -> keys in `held` beside the number
         self.last_piece = 0  # the last number given to a piece
         self.pending = 0  # how many Futures it holds
+        self.given = 0  # how many it was ever given
 
     def find(self, number: int, ids: list[int]) -> list[tuple[Piece, list[int]]]:
         """Return the pieces that a message about piece `number` speaks of, and which Futures of each."""
@@ -130,6 +131,7 @@ class Ledger:
         ids, payloads = self._cut(lot, count, seconds, to)
         account = self.accounts[holder]
         account.last_piece += 1
+        account.given += len(ids)
         self._hold(account, account.last_piece, lot, lot.terms, ids, payloads)
         return account.last_piece, ids, payloads
 

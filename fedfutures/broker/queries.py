@@ -81,6 +81,17 @@ class Queries:
             **self._segments(),
         }
 
+    def _links(self) -> dict[str, dict[str, Any]]:
+        """Return what is known of each link to a neighbour, and what went there."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, load in self._load.neighbours.items():
+            link = load.peer.link
+            found[name] = {
+                "round_trip": 0.0 if link is None else link.round_trip, "silent": load.peer.silent,
+                "workers": load.workers, "idle": load.idle, "there": load.account.pending, "given": load.account.given,
+            }  # fmt: skip
+        return found
+
     def explain(self, submitter: str, number: int) -> str:
         """Say where a Future is and why it is not running."""
         queue = self._ledger.queue
@@ -127,7 +138,8 @@ class Queries:
             return [*self._peers.neighbours, *self._peers.origins], {}
         report: dict[str, Any] = dict(self.statistics())
         if question.subject in SEEING:
-            report = {**report, "role": "broker", "means": self._durations.latest(MEANS_AT_MOST)}
+            means = self._durations.latest(MEANS_AT_MOST)
+            report = {**report, "role": "broker", "means": means, "links": self._links()}
         return list(self._peers.values()), report
 
     def _ask_around(self, asker: str, question: Inquire, now: float) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from ..node import events as rules
 from ..worker.future_fields import call_of
 from .tally import CountedMessage, RunTally
+
+logger = logging.getLogger("fedfutures")
 
 
 class Counting:
@@ -22,13 +25,20 @@ class Counting:
 
     def _on_resolve(self, action: rules.Resolve) -> None:
         """Outcomes of Futures of one function have come. The lock of the node is held."""
+        try:
+            self._count(action)
+        except Exception:  # of who watches: Futures resolve all the same
+            logger.exception("outcomes could not be counted")
+        finally:
+            self._resolve(action)
+
+    def _count(self, action: rules.Resolve) -> None:
         future = self._futures.get(action.ids[0]) if action.ids else None
         if future is not None and (call := call_of(future)) is not None:
             name = call[0].name
             self._tally.take(CountedMessage(name, len(action.ids), action.odd, action.facts))
             for watcher in self._watchers:
                 watcher(action, name)
-        self._resolve(action)
 
     def watch(self, watcher: Callable[[rules.Resolve, str], object]) -> None:
         """From now on tell this function of outcomes, and of which function they are; the node's lock is held then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -334,7 +335,8 @@ class Federation:
             return
         self.is_closed = True
         for last_word in self._at_close:
-            last_word()
+            with contextlib.suppress(Exception):  # standard error is closed, for instance: all else has to end even so
+                last_word()
         if self._timekeeper is not None:
             self._timekeeper.stop()
         try:

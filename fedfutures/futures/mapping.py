@@ -191,7 +191,8 @@ bystanders.add(Arrivals._arrive)
 
 
 def _results(
-    reader: Reader, arrivals: Arrivals | None, deadline: float | None, return_exceptions: Any
+    reader: Reader, arrivals: Arrivals | None, deadline: float | None, return_exceptions: Any,
+    is_finalizing: Callable[[], bool] = sys.is_finalizing,
 ) -> Iterator[Any]:  # fmt: skip
     """Yield the results in the order of the items, or of the slices' arrivals."""
     feeder = reader.feeder
@@ -218,4 +219,5 @@ def _results(
         feeder.leave_off(running=True)
         raise
     finally:
-        feeder.leave_off()
+        if not is_finalizing():  # modules may be gone by then
+            feeder.leave_off()

@@ -31,6 +31,7 @@ GROWTH = 0.2
 """The interval between two lines is at least this part of the time that has passed."""
 BAR_EVERY_SECONDS = 0.1
 BAR_WIDTH_AT_MOST = 40
+JOIN_SECONDS = 2.0
 
 
 Counter = Callable[[], Counted]
@@ -132,11 +133,13 @@ class ProgressWatch:
                 shown.resize(self._total(), self._workers())
                 shown.show(self._counter())
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_: object, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if is_finalizing():  # modules may be gone by then
+            return
         self._over.set()
         watcher, shown = self._watcher, self._shown
         if watcher.ident is not None and watcher is not threading.current_thread():  # which may collect garbage
-            watcher.join()
+            watcher.join(JOIN_SECONDS)  # it may want a lock that this thread has, where garbage is collected
         assert shown is not None
         shown.resize(self._total(), self._workers())
         shown.end(self._counter())
@@ -149,9 +152,16 @@ def _display(total: int | None, *, late: bool = False) -> LogLines:
     return shown
 
 
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr is not None and sys.stderr.isatty()
+    except ValueError:  # it is closed
+        return False
+
+
 def _display_here(total: int | None) -> LogLines:
     in_notebook = notebook.is_here()
-    if not in_notebook and (sys.stderr is None or not sys.stderr.isatty()):
+    if not in_notebook and not _is_terminal():
         return LogLines(total)
     try:
         if in_notebook and importlib.util.find_spec("ipywidgets") is not None:

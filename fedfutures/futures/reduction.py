@@ -31,7 +31,7 @@ def _partials(
     feeder.fill()
     taken = _taken(feeder)
     if progress or shown.everywhere:
-        taken = shown.with_progress(taken, iterables, feeder, wanted=progress)
+        taken = shown.with_progress(taken, iterables if feeder.counter() else (), feeder, wanted=progress)
     yield from taken
 
 

@@ -25,8 +25,7 @@ import os
 import sys
 import threading
 import time
-from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, Any, NamedTuple
 
 from ..host.handle import Heard, HostEnded
@@ -103,16 +102,15 @@ class RunTrace:
         self._aside: list[TracedMessage] = []
         self._lines: list[str] = []
         self._instants: list[tuple[float, str, str, str]] = []
-        self._submitted = array("d")  # when, by number
-        self._first = 0  # the number of the first of these
+        self._submitted: dict[int, float] = {}  # when, by number, of those that have no outcome yet
         self._count = self._flows = self._done = 0
         self._stride = self._flow_stride = 1
         self._tracks = Tracks(self._put)
         self._over = threading.Event()
         self._names = functools.lru_cache(1000)(functools.partial(json.dumps, ensure_ascii=False))
         self._begin(program)
-        numbers = self._origin.submissions.numbers
-        self._origin.submissions.draw_numbers_by(self._drawn(numbers))
+        submissions = self._origin.submissions
+        submissions.draw_numbers_by(map(self._note_submit, submissions.numbers))  # no generator: threads ask at once
         federation.counting.watch(self._on_outcomes)
         federation.listeners.append(self._on_heard)
         federation.at_close(self._end)
@@ -126,14 +124,11 @@ class RunTrace:
             self._put({"ph": "M", "name": what, "pid": PROGRAM, "tid": thread, "args": {"name": name}})
         self._put(self._event("i", "begin", 0.0, PROGRAM, 0) | {"s": "g", "args": {"workers": self._origin.size}})
 
-    def _drawn(self, numbers: Iterator[int]) -> Iterator[int]:
-        """Yield the numbers of Futures, and note when each was submitted."""
-        submitted, clock, began = self._submitted, time.perf_counter, self._began
-        for number in numbers:
-            if not submitted:
-                self._first = number
-            submitted.append(clock() - began)
-            yield number
+    def _note_submit(self, number: int) -> int:
+        """A Future of this number is being submitted."""
+        if self._file is not None:
+            self._submitted[number] = time.perf_counter() - self._began
+        return number
 
     # -- for those who take something in -----------------------------------------------------------------------------
 
@@ -141,6 +136,8 @@ class RunTrace:
         return time.perf_counter() - self._began
 
     def _on_outcomes(self, action: rules.Resolve, function: str) -> None:
+        if self._file is None:
+            return
         futures, none = self._origin.futures, (b"", b"")
         calls = [none if (future := futures.get(number)) is None else call_of(future) or none for number in action.ids]
         sizes = [
@@ -185,9 +182,12 @@ class RunTrace:
             self._write_counters()
             lines, self._lines = self._lines, []
             self._file.write("".join(lines))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._file = None
-            print(f"fedfutures: the trace ends, for it cannot be written: {error.strerror}", file=sys.stderr)
+            for kept in (self._submitted, self._lines, self._aside, self._instants):
+                kept.clear()
+            why = error.strerror if isinstance(error, OSError) else error
+            print(f"fedfutures: the trace ends, for it cannot be written: {why}", file=sys.stderr)
 
     def _write_message(self, message: TracedMessage) -> None:
         """Write the slices of a message. Texts are put together by hand: there may be a million."""
@@ -200,11 +200,12 @@ class RunTrace:
             row = self._tracks.of(worker, host) if name else (PROGRAM, 0)
             for (begin, end), number, (arguments, result) in zip(spans, numbers, sizes):
                 self._count += 1
+                waited = self._waited(number, begin)
                 if self._count >= SLICES_AT_FIRST * self._stride:
                     self._stride *= 2
                 if not name or self._count % self._stride:
                     continue
-                kind, waited = kinds.get(number, VALUE), self._waited(number, begin)
+                kind = kinds.get(number, VALUE)
                 outcome = "" if kind in (VALUE, WITH_OUTPUT) else f',"outcome":"{KINDS[kind]}"'
                 lines.append(
                     f'{{"ph":"X","name":{function},"ts":{begin * _MICRO:.1f},"dur":{(end - begin) * _MICRO:.1f},'
@@ -216,8 +217,8 @@ class RunTrace:
 
     def _waited(self, number: int, begin: float) -> float:
         """Return for how long a Future had waited when it began; negative if that is not known."""
-        place = number - self._first
-        return begin - self._submitted[place] if 0 <= place < len(self._submitted) else -1.0
+        submitted = self._submitted.pop(number, None)
+        return -1.0 if submitted is None else begin - submitted
 
     def _write_flow(
         self, function: str, number: int, row: tuple[int, int], times: tuple[float, float, float]
@@ -264,7 +265,7 @@ class RunTrace:
         report = self._federation.counting.report(self._federation.size)
         sums = {name: report[name] for name in ("futures", "failed", "lost", "cancelled", "retries", "busy")}
         end = self._event("i", "end", over, PROGRAM, 0) | {"s": "g", "args": {**sums, "sampling": self._stride}}
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             file.write(json.dumps(end) + "\n]\n")
             file.close()
         self._file = None
@@ -276,5 +277,5 @@ def _micro(seconds: float) -> float:
 
 def _opened(path: str) -> IO[str]:
     if path.endswith(".gz"):
-        return gzip.open(path, "wt", encoding="utf-8", errors="surrogateescape", compresslevel=3)
-    return open(path, "w", encoding="utf-8", errors="surrogateescape")
+        return gzip.open(path, "wt", encoding="utf-8", errors="backslashreplace", compresslevel=3)
+    return open(path, "w", encoding="utf-8", errors="backslashreplace")

@@ -109,4 +109,5 @@ class Stacks:
                 if living(child.name) is child:
                     state, _ = _state_and_seconds(child.pid)
                     found[child.name] = "" if state in ("T", "t") else stacks(child.read_dump())
+                    child.empty_dump()  # it is for the dump of a crash
             one.tell({"role": "host", "host": self._host, "stacks": found, "at": time.time()})

@@ -25,6 +25,7 @@ QUESTIONS_AT_MOST = 64
 """Of all askers, at one time."""
 UNREAD_AT_MOST_BYTES = 64 << 20
 SECONDS_AT_MOST = 60.0
+SHUT_SECONDS = 1.0
 LATE_SECONDS = 0.5
 """How much later than it should a Broker may answer."""
 
@@ -68,6 +69,7 @@ class RunDoor:
         self._askers: dict[int, Asker] = {}  # by descriptor
         self._open: dict[int, OpenQuestion] = {}  # by the number that the Broker knows
         self._count = 0
+        self._opens_at: float | None = None  # it is shut until then
         path = os.path.join(directory, SOCKET)
         with contextlib.suppress(FileNotFoundError):  # of a host process that was killed
             os.unlink(path)
@@ -80,7 +82,7 @@ class RunDoor:
     def serve(self, descriptor: int, events: int, now: float) -> bool:
         """Read or write a descriptor that is ready; return whether it is one of these."""
         if descriptor == self._door.fileno():
-            self._accept()
+            self._accept(now)
             return True
         asker = self._askers.get(descriptor)
         if asker is None:
@@ -96,13 +98,19 @@ class RunDoor:
             self._leave(asker)
         return True
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
+    def _accept(self, now: float) -> None:
+        try:
             connection, _ = self._door.accept()
-            if len(self._askers) >= ASKERS_AT_MOST:
-                connection.close()
-                return
-            self._askers[connection.fileno()] = Asker(connection, self._poller)
+        except BlockingIOError:
+            return
+        except OSError:  # there is no descriptor for it: it waits at the door
+            self._poller.unregister(self._door.fileno())
+            self._opens_at = now + SHUT_SECONDS
+            return
+        if len(self._askers) >= ASKERS_AT_MOST:
+            connection.close()
+            return
+        self._askers[connection.fileno()] = Asker(connection, self._poller)
 
     def _on_question(self, asker: Asker, frame: ControlFrame, now: float) -> None:
         if isinstance(frame, CancelFuture):
@@ -131,10 +139,14 @@ class RunDoor:
 
     def next_deadline(self) -> float | None:
         """Return when to call :meth:`tick`."""
-        return min((question.until for question in self._open.values()), default=None)
+        times = [question.until for question in self._open.values()]
+        return min(times if self._opens_at is None else [*times, self._opens_at], default=None)
 
     def tick(self, now: float) -> None:
         """Answer what no Broker has answered in time: what the host process knows."""
+        if self._opens_at is not None and now >= self._opens_at:
+            self._opens_at = None
+            self._poller.register(self._door.fileno(), select.POLLIN)
         for number, question in list(self._open.items()):
             if now >= question.until and number in self._open:
                 del self._open[number]

@@ -54,7 +54,10 @@ def run_sockets() -> list[str]:
 
 
 def _is_ours(entry: os.DirEntry[str]) -> bool:
-    status = entry.stat(follow_symlinks=False)
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:  # it has just ended
+        return False
     return status.st_uid == os.geteuid() and not status.st_mode & 0o77
 
 
@@ -102,7 +105,7 @@ def cancel(path: str, number: int) -> None:
             while connection.recv(4096):
                 pass
     except OSError as error:
-        raise StartFailed(f"the run has ended: {error.strerror}", 3) from None
+        raise StartFailed(f"the run does not answer, or has ended: {error.strerror or error}", 3) from None
 
 
 def stacks(answers: Iterable[tuple[str, Any]]) -> dict[str, str]:

@@ -144,6 +144,23 @@ def host_rows(picture: RunPicture) -> list[tuple[str, ...]]:
 HOST_COLUMNS = ("host", "Workers", "busy", "memory of Workers", "free memory", "load", "processors")
 
 
+def link_rows(picture: RunPicture) -> list[tuple[str, ...]]:
+    """Return a row for each link: both Brokers, the round trip, and how many Futures were moved each way."""
+    found: list[tuple[str, ...]] = []
+    for name, report in sorted(picture.brokers.items()):
+        for neighbour, link in sorted((report.get("links") or {}).items()):
+            back = ((picture.brokers.get(neighbour) or {}).get("links") or {}).get(name)
+            if back is not None and neighbour < name:
+                continue  # it has stood from the other end
+            there = "silent" if link["silent"] else times.shown(float(link["round_trip"]))
+            moved = f"{int(link['given']):,}", "?" if back is None else f"{int(back['given']):,}"
+            found.append((name, neighbour, there, *moved, f"{int(link['there']):,}"))
+    return found
+
+
+LINK_COLUMNS = ("Broker", "neighbour", "round trip", "Futures there", "and back", "there now")
+
+
 def in_columns(head: tuple[str, ...], found: list[tuple[str, ...]]) -> list[str]:
     """Return rows as lines of text, below their head.
 

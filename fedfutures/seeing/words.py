@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import times
 from .picture import RunPicture, SeenCall, SeenWorker
-from .table import HOST_COLUMNS, head, host_rows, in_columns
+from .table import HOST_COLUMNS, LINK_COLUMNS, head, host_rows, in_columns, link_rows
 
 CALLS_AT_MOST = 10
 FUNCTIONS_AT_MOST = 20
@@ -18,7 +18,8 @@ MUCH_LONGER = 3.0
 
 def status(picture: RunPicture) -> list[str]:
     """Return what there is, in lines: the run, its hosts, its functions, and what waits."""
-    return [head(picture), *_of_program(picture), *_table(picture), *_of_functions(picture), *_of_silent(picture)]
+    tables = [*_table(picture), *_of_links(picture)]
+    return [head(picture), *_of_program(picture), *tables, *_of_functions(picture), *_of_silent(picture)]
 
 
 def _of_program(picture: RunPicture) -> Iterator[str]:
@@ -52,6 +53,11 @@ def _open(picture: RunPicture, origin: dict[str, Any]) -> str:
 
 def _table(picture: RunPicture) -> list[str]:
     return [f"  {line}" for line in in_columns(HOST_COLUMNS, host_rows(picture))] if picture.hosts else []
+
+
+def _of_links(picture: RunPicture) -> list[str]:
+    rows = link_rows(picture)
+    return [f"  {line}" for line in in_columns(LINK_COLUMNS, rows)] if rows else []
 
 
 def _of_functions(picture: RunPicture) -> Iterator[str]:

@@ -15,9 +15,9 @@ class AskRun:
     """Who asks to host process to Broker: what goes on in this run? Answered by ``RunSays``, once by each machine."""
 
     number: int  # the asker's
-    subject: Text  # "status" or "stack", as in ``Inquire``
+    subject: str  # "status" or "stack", as in ``Inquire``
     seconds: float  # how long the answers may take
-    worker: Text = ""  # of "stack": whose; "": all
+    worker: str = ""  # of "stack": whose; "": all
 
 
 @dataclass(slots=True)
@@ -42,8 +42,8 @@ class AskHostProcess:
     """A Broker to its host process: what do you know of your Workers? Answered by ``HostProcessSays``."""
 
     number: int
-    subject: Text
-    worker: Text
+    subject: str
+    worker: str
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ is given is shown as in error messages (:mod:`..wire.calls`): briefly, and witho
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import sys
@@ -65,9 +66,10 @@ class Sights:
         if threading.get_ident() == self._runs_futures and action.subject == STATUS:
             later = threading.Timer(LATER_SECONDS, self._tell_now, (action,))
             later.daemon, later.name = True, "fedfutures-sight"
-            later.start()
-        else:
-            self._driver.step(events.Looked(action.number, self.report(action.subject)))
+            with contextlib.suppress(RuntimeError):  # no thread can be started any more
+                later.start()
+                return
+        self._driver.step(events.Looked(action.number, self.report(action.subject)))
 
     def _tell_now(self, action: events.Look) -> None:
         """In a thread of its own."""

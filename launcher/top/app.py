@@ -233,6 +233,9 @@ class TopApp(App[None]):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._end(number)
+                try:
+                    self._end(number)
+                except StartFailed as error:
+                    self.push_screen(Shown(error.summary))
 
         self.push_screen(Shown(question, asks=True), answered)

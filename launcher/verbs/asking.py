@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fedfutures.errors import StartFailed
 from fedfutures.seeing import table, words
 from fedfutures.seeing.runs import SeenRun, ask, chosen, runs, stacks
 from fedfutures.standing.places import names
@@ -57,13 +58,16 @@ def main_of_stack(arguments: Sequence[str]) -> int:
         if worker is None and run is not None and not chosen(runs(), run) and "." in run:
             run, worker = None, run  # there is one run, and this is the name of a Worker
         found = the_run(run)
+        if worker is None or worker in found.picture.workers:
+            where = stacks(ask(found.path, STACK, worker or ""))
     except NotOne as error:
         return refuse(str(error))
-    where = stacks(ask(found.path, STACK, worker or ""))
-    if worker is not None and worker not in where:
+    except StartFailed as error:
+        return refuse(error.summary)
+    if worker is not None and worker not in found.picture.workers:
         there = ", ".join(sorted(found.picture.workers)[:20])
         return refuse(f"the run has no Worker {worker}; it has {there or 'none'}")
-    shown = where if worker is None else {worker: where[worker]}
+    shown = where if worker is None else {worker: where.get(worker, "")}
     print("\n".join(_shown(name, stack) for name, stack in sorted(shown.items())))
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fedfutures.errors import StartFailed
 from fedfutures.seeing import table, words
-from fedfutures.seeing.runs import SeenRun, runs
+from fedfutures.seeing.runs import SeenRun, chosen, runs
 from fedfutures.standing.joining import status_of
 from fedfutures.standing.places import names
 
@@ -56,6 +56,8 @@ def main_of_status(arguments: Sequence[str]) -> int:
         if given.name in standing or (given.name is None and len(standing) == 1 and not runs()):
             status = status_of(given.name or standing[0])
             print(json.dumps(asdict(status), indent=2) if given.json else described(status))
+        elif given.name is not None and not chosen(runs(), given.name):
+            return _nobody(given.name)
         else:
             run = the_run(given.name)
             print(json.dumps(_as_data(run), indent=2) if given.json else "\n".join(words.status(run.picture)))
@@ -63,6 +65,17 @@ def main_of_status(arguments: Sequence[str]) -> int:
         return refusals.say(error)
     except NotOne as error:
         return refusals.refuse(str(error))
+    return 0
+
+
+def _nobody(name: str) -> int:
+    """Say that there is neither a run nor a standing Federation of this name, and which there are."""
+    try:
+        status_of(name)
+    except StartFailed as error:
+        return refusals.refuse(
+            f"{error.summary}; no run of yours on this machine is called {name} either: fedfutures list"
+        )
     return 0
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from fedfutures.seeing import report
@@ -18,10 +20,10 @@ def main(arguments: Sequence[str]) -> int:
     given = parser().parse_args(list(arguments))
     try:
         with _opened(given.file) as file:
-            trace = report.trace_of(report.events_in(file))
+            trace = report.trace_of(report.events_in(_lines(file)))
     except OSError as error:
         return refuse(f"{given.file} cannot be read: {error.strerror or error}")
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         return refuse(
             f"{given.file} is no trace of fedfutures: {error}. One is made by: fedfutures --trace FILE prog.py"
         )
@@ -30,6 +32,12 @@ def main(arguments: Sequence[str]) -> int:
     else:
         print("\n".join(report.lines(trace)))
     return 0
+
+
+def _lines(file: IO[str]) -> Iterator[str]:
+    """Yield the lines; a compressed file that was cut off ends where it was."""
+    with contextlib.suppress(EOFError, zlib.error):
+        yield from file
 
 
 def _opened(path: str) -> IO[str]:

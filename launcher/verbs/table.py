@@ -7,6 +7,7 @@ nothing runs. Options of a run may not precede a verb, so all that follows it is
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import signal
 import sys
@@ -196,6 +197,8 @@ def verb_of(words: Sequence[str], exists: Callable[[str], bool] = is_program) ->
 
 def run(verb: str, arguments: list[str]) -> int:
     """Run a verb; return its exit code, which is that of SIGPIPE if whoever reads the output has read enough."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of programs may be anything, and terminals lack characters
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = VERBS[verb].main(arguments)
         sys.stdout.flush()

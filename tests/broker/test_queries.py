@@ -208,6 +208,8 @@ def test_the_host_process_asks_as_a_peer_does(wide: Bench) -> None:
         (9, "b", False), (9, "w", False), (9, "n", False), (9, "o", False), (9, "b", True)
     ]  # fmt: skip
     assert msgpack.unpackb(answers[-1].report)["means"] == {b"f".hex(): 0.5}
+    links = msgpack.unpackb(answers[-1].report)["links"]
+    assert (links["n"]["workers"], links["n"]["there"], links["n"]["given"]) == (1, 0, 0)
     assert not wide.broker.queries.open
     wide.step(HostReported(ask.number, report("late")))
     assert of_host(wide, TellHost) == []

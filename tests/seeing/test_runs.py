@@ -151,7 +151,7 @@ def test_a_stopped_worker_is_named_and_a_killed_broker_hides_nothing(started: Ca
     for _ in range(3):
         for pid in broker_pids(run.path):
             os.kill(pid, signal.SIGKILL)
-        run = pictured(running, lambda picture: picture.workers and not picture.origin)
+        run = pictured(running, lambda picture: picture.workers)
     pictured(running, lambda picture: picture.origin and "price(row=600.0, password=...)" in calls(picture))
 
 
@@ -198,7 +198,7 @@ def test_which_run_is_meant(started: Callable[..., Running]) -> None:
         assert f"prog.py (pid {running.process.pid})" in several.err
     none = launch("status", "no-such-program")
     assert (none.code, none.out) == (2, "")
-    assert "no run of yours on this machine is called no-such-program" in none.err
+    assert "no run of yours on this machine is called no-such-program either" in none.err
     unknown = verb("stack", one, "h9.7")
     assert unknown.code == 2
     assert "the run has no Worker h9.7; it has " in unknown.err

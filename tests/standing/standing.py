@@ -35,6 +35,12 @@ def run(*words: str | Path, state: Path, **options: object) -> Ended:
     return Running(list(map(str, words)), env=env, **options).end()  # type: ignore[arg-type]
 
 
+def listed(state: Path) -> str:
+    """Return what ``list`` says of standing Federations; the runs of other tests are there, too."""
+    lines = run("list", state=state).out.splitlines(keepends=True)
+    return "".join(line for line in lines if "(pid " not in line and not line.startswith("a run: "))
+
+
 def begun(program: Path, name: str, state: Path) -> Running:
     """Start a program that joins, and wait until it says that it has begun."""
     joined = Running(["--join", name, str(program)], env={"XDG_STATE_HOME": str(state)})

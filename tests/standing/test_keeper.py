@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from launching import GONE_WITHIN_SECONDS, eventually
-from standing import PROGRAM, begun, run, standing
+from standing import PROGRAM, begun, listed, run, standing
 
 from fedfutures.standing.joining import status_of
 
@@ -36,11 +36,11 @@ def test_programs_join_one_after_the_other(state: Path, program: Path, tmp_path:
             assert ended.err == ""
             assert ended.out.splitlines() == [*(f"{i} {tmp_path} {colour}" for i in range(3)), "size 2"]
         assert eventually(lambda: not status_of("lab").runs, 10.0)
-        listed = run("list", state=state).out
-        assert listed.startswith("lab: 2 Workers on ")
+        in_list = listed(state)
+        assert in_list.startswith("lab: 2 Workers on ")
         shown = run("status", "lab", state=state).out
-        assert shown.rpartition(", for ")[0] == listed.rpartition(", for ")[0]
-        [told] = json.loads(run("list", "--json", state=state).out)
+        assert shown.rpartition(", for ")[0] == in_list.rpartition(", for ")[0]
+        [told] = [one for one in json.loads(run("list", "--json", state=state).out) if "name" in one]
         assert told == json.loads(run("status", "lab", "--json", state=state).out)
         assert (told["name"], sum(told["hosts"].values()), told["runs"]) == ("lab", 2, [])
         logged = run("logs", "lab", state=state).out
@@ -112,4 +112,4 @@ def test_it_ends_when_it_was_idle_for_long(state: Path) -> None:
     with standing("lab", state, "-n", "1", "--idle", "1"):
         pid = status_of("lab").pid
         assert eventually(lambda: not os.path.exists(f"/proc/{pid}/exe"), 10.0)
-        assert run("list", state=state).out == ""
+        assert listed(state) == ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from launching import Running, eventually
-from standing import run, standing
+from standing import listed, run, standing
 
 from fedfutures.errors import StartFailed
 from fedfutures.standing.joining import status_of
@@ -155,7 +155,7 @@ def test_sigterm_takes_it_down_and_leaves_nothing(state: Path, tmp_path: Path) -
         assert os.listdir(tmp_path / "tmp") == []
         assert sorted(os.listdir(StandingPlace("lab").path)) == ["lock", "log"]
         assert before  # its values were there
-        assert run("list", state=state).out == ""
+        assert listed(state) == ""
 
 
 def test_one_that_is_stopped_keeps_nobody_waiting(state: Path) -> None:

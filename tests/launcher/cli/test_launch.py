@@ -453,7 +453,8 @@ def test_several_brokers(brokers: str) -> None:
     """
     ended = launch("-n", "4", "-b", brokers, "-v", "-c", textwrap.dedent(program))
     assert (ended.code, ended.out) == (0, "4 125250\n")
-    assert re.fullmatch(rf"fedfutures: {brokers} Brokers, 4 Workers on \S+\n", ended.err)
+    last = r"fedfutures: \d+ Futures in .* s; 4 Workers were busy \d+ % of that time\n"
+    assert re.fullmatch(rf"fedfutures: {brokers} Brokers, 4 Workers on \S+\n{last}", ended.err)
 
 
 def test_verbose_and_quiet(tmp_path: Path) -> None:

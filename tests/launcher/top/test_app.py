@@ -130,7 +130,7 @@ def test_a_call_is_explained_with_its_stack() -> None:
 @pytest.mark.parametrize(("answer", "ended"), [("y", [3]), ("n", []), ("escape", [])])
 def test_a_future_is_ended_when_that_was_confirmed(answer: str, ended: list[int]) -> None:
     async def drive(screen: Screen, pilot: Any) -> None:
-        await pilot.press("k")
+        await pilot.press("p", "k")
         await until(pilot, lambda: isinstance(screen.app.screen, Shown))
         await pilot.press(answer)
         await until(pilot, lambda: not isinstance(screen.app.screen, Shown))
