@@ -25,7 +25,6 @@ def test_one_without_a_keeper(
     assert "lab has no keeper any more: it was killed." in capsys.readouterr().out
     assert main_of_status(["lab"]) == 3
     assert main_of_status(["other"]) == 2
-    assert (
-        "no run of yours on this machine is called other; standing Federations: lab. All there are: fedfutures list"
-        in capsys.readouterr().err
-    )
+    said = capsys.readouterr().err
+    assert "no Federation named other stands on this machine; these stand: lab" in said
+    assert "no run of yours on this machine is called other either: fedfutures list" in said
