@@ -27,6 +27,7 @@ NAMES = (
     "distance",
     "hosts",
     "seals",
+    "seeing",
 )
 
 

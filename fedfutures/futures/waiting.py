@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, TimeoutError
 from concurrent.futures._base import DoneAndNotDoneFutures
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ def wait(
     (1, 0)
     """
     fs = fs if isinstance(fs, Collection) else list(fs)
-    with shown_of(fs, progress):
+    with shown_of(fs, progress) if progress or return_when == ALL_COMPLETED else nullcontext():
         found = wait_unseeing(fs, timeout, return_when)
     seen_by_waiting(found.done)
     safe_points.check()

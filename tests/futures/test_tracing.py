@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,17 @@ def test_what_ran_where_and_when(name: str, tmp_path: Path) -> None:
         assert names[2] == f"result of {names[1]}", number
     assert read.counters["done/Futures"][-1][1] == len(of_log)
     assert read.counters["given/Futures"][-1][1] == 0
+
+
+@pytest.mark.skipif("PERFETTO_SHELL" not in os.environ, reason="no processor of Perfetto's (PERFETTO_SHELL)")
+def test_perfettos_own_processor_counts_the_same(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", PROGRAM)
+    assert launch("-n", "2", "--trace", "run.json", "prog.py", cwd=tmp_path).code == 0
+    query = write(tmp_path / "query.sql", "select count(*) from slice where name = 'nap';")
+    command = [os.environ["PERFETTO_SHELL"], "-q", str(query), str(tmp_path / "run.json")]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    slices = [one for rows in Read(tmp_path / "run.json").workers().values() for one in rows]
+    assert found.stdout.split()[-1] == str(sum(one.name == "nap" for one in slices))
 
 
 def test_the_file_of_a_run_that_was_killed_is_read(tmp_path: Path) -> None:
