@@ -25,6 +25,7 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import IO, Any, NamedTuple
 
@@ -37,6 +38,8 @@ from ..wire.messages import KINDS, VALUE, WITH_OUTPUT
 from ..worker.future_fields import call_of
 
 EVERY_SECONDS = 0.25
+END_SECONDS = 10.0
+"""So long the end waits for the last lines to be written."""
 SLICES_AT_FIRST = 250_000
 FLOWS_AT_FIRST = 2_000
 PROGRAM = 1
@@ -99,9 +102,9 @@ class RunTrace:
         self._federation, self._origin = federation, federation.origin
         self._file: IO[str] | None = _opened(path)
         self._began = time.perf_counter()
-        self._aside: list[TracedMessage] = []
+        self._aside: deque[TracedMessage] = deque()
+        self._instants: deque[tuple[float, str, str, str]] = deque()
         self._lines: list[str] = []
-        self._instants: list[tuple[float, str, str, str]] = []
         self._submitted: dict[int, float] = {}  # when, by number, of those that have no outcome yet
         self._count = self._flows = self._done = 0
         self._stride = self._flow_stride = 1
@@ -171,12 +174,11 @@ class RunTrace:
     def _write(self) -> None:
         if self._file is None:
             return
-        aside, self._aside = self._aside, []
-        instants, self._instants = self._instants, []
         try:
-            for message in aside:
-                self._write_message(message)
-            for at, text, worker, host in instants:
+            while self._aside:
+                self._write_message(self._aside.popleft())
+            while self._instants:
+                at, text, worker, host = self._instants.popleft()
                 row = self._tracks.of(worker, host) if worker else (PROGRAM, 0)
                 self._put(self._event("i", text, at, *row) | {"s": "t" if worker else "g"})
             self._write_counters()
@@ -191,21 +193,22 @@ class RunTrace:
 
     def _write_message(self, message: TracedMessage) -> None:
         """Write the slices of a message. Texts are put together by hand: there may be a million."""
-        kinds, numbers, sizes = dict(message.odd), iter(message.ids), iter(message.sizes)
+        kinds = dict(message.odd)
+        submitted = [self._submitted.pop(number, None) for number in message.ids]
+        futures = iter(zip(message.ids, submitted, message.sizes))
         function, lines = self._names(message.function), self._lines
         self._done += len(message.ids)
         for name, attempts, all_seconds in blocks(message.facts, len(message.ids)):
             worker, host = names_of(name)
             spans = self._tracks.place(worker, [max(0.0, one) for one in all_seconds], message.at)
             row = self._tracks.of(worker, host) if name else (PROGRAM, 0)
-            for (begin, end), number, (arguments, result) in zip(spans, numbers, sizes):
+            for (begin, end), (number, when, (arguments, result)) in zip(spans, futures):
                 self._count += 1
-                waited = self._waited(number, begin)
                 if self._count >= SLICES_AT_FIRST * self._stride:
                     self._stride *= 2
                 if not name or self._count % self._stride:
                     continue
-                kind = kinds.get(number, VALUE)
+                kind, waited = kinds.get(number, VALUE), -1.0 if when is None else begin - when
                 outcome = "" if kind in (VALUE, WITH_OUTPUT) else f',"outcome":"{KINDS[kind]}"'
                 lines.append(
                     f'{{"ph":"X","name":{function},"ts":{begin * _MICRO:.1f},"dur":{(end - begin) * _MICRO:.1f},'
@@ -214,11 +217,6 @@ class RunTrace:
                 )
                 if waited >= 0.0 and not self._count % self._flow_stride:
                     self._write_flow(message.function, number, row, (begin - waited, begin, max(message.at, end)))
-
-    def _waited(self, number: int, begin: float) -> float:
-        """Return for how long a Future had waited when it began; negative if that is not known."""
-        submitted = self._submitted.pop(number, None)
-        return -1.0 if submitted is None else begin - submitted
 
     def _write_flow(
         self, function: str, number: int, row: tuple[int, int], times: tuple[float, float, float]
@@ -256,11 +254,11 @@ class RunTrace:
     def _end(self) -> None:
         over = self._now()
         self._over.set()
-        if self._writer is not threading.current_thread():
-            self._writer.join()
-        self._write()
+        self._writer.join(END_SECONDS)
+        if not self._writer.is_alive():  # else the file system takes nothing now
+            self._write()
         file = self._file
-        if file is None:
+        if file is None or self._writer.is_alive():
             return
         report = self._federation.counting.report(self._federation.size)
         sums = {name: report[name] for name in ("futures", "failed", "lost", "cancelled", "retries", "busy")}

@@ -107,9 +107,9 @@ def summary(picture: RunPicture, before: RunPicture | None, seconds: float) -> s
     origin = picture.origin
     if origin is None:
         return "the program does not answer" if picture.workers else "no Workers yet"
-    done = _done(picture)
+    done, sums = _done(picture), origin.get("sums") or {}
     rate = "" if before is None or seconds <= 0.0 else f", {max(0, done - _done(before)) / seconds:,.0f}/s"
-    bad = "".join(f", {origin['sums'].get(key):,} {word}" for key, word in _BAD.items() if origin["sums"].get(key))
+    bad = "".join(f", {sums[key]:,} {word}" for key, word in _BAD.items() if sums.get(key))
     waits = origin.get("queued", 0)
     waiting = f", {waits:,} wait{'s' * (waits == 1)} in the program" if waits else ""
     queued = sum(int(report.get("queued", 0)) for report in picture.brokers.values())
@@ -117,7 +117,7 @@ def summary(picture: RunPicture, before: RunPicture | None, seconds: float) -> s
     return f"{done:,} Futures done{rate}{bad}; {origin.get('given', 0):,} given{at_brokers}{waiting}"
 
 
-_BAD = {"failed": "failed", "lost": "lost", "retries": "run again"}
+_BAD = {"failed": "failed", "lost": "lost", "cancelled": "cancelled", "retries": "run again"}
 
 
 def _done(picture: RunPicture) -> int:

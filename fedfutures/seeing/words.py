@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from .. import times
 from .picture import RunPicture, SeenCall, SeenWorker
-from .table import HOST_COLUMNS, LINK_COLUMNS, head, host_rows, in_columns, link_rows
+from .table import HOST_COLUMNS, LINK_COLUMNS, head, host_rows, in_columns, link_rows, summary
 
 CALLS_AT_MOST = 10
 FUNCTIONS_AT_MOST = 20
@@ -28,27 +27,12 @@ def _of_program(picture: RunPicture) -> Iterator[str]:
         if picture.workers:
             yield "  the program has not answered: code of C or an extension may hold the interpreter"
         return
-    sums = origin.get("sums") or {}
-    if sums:
-        done = f"  {_count(sums['futures'], 'Future')} done"
-        bad = [f"{sums[key]:,} {word}" for key, word in _ENDS.items() if sums.get(key)]
-        yield ", ".join([done, *bad]) + f"; {_open(picture, origin)}"
+    yield f"  {summary(picture, None, 0.0)}"
     for one in origin.get("maps", [])[:FUNCTIONS_AT_MOST]:
         of_all = "" if one["total"] is None else f" of {one['total']:,}"
         yield f"  map({one['name']}): {one['done']:,}{of_all} items done"
     if where := origin.get("where"):
         yield f"  the program is in {_place((where['file'], where['line'], where['inside']))}"
-
-
-_ENDS = {"failed": "failed", "lost": "lost", "cancelled": "cancelled", "retries": "run again"}
-
-
-def _open(picture: RunPicture, origin: dict[str, Any]) -> str:
-    waiting = origin.get("queued", 0)
-    queued = sum(int(report.get("queued", 0)) for report in picture.brokers.values())
-    parts = [f"{_count(origin.get('given', 0), 'Future')} given to Workers and Brokers"]
-    parts += [f"{queued:,} of them wait{'s' * (queued == 1)} there"] if queued else []
-    return ", ".join([*parts, f"{waiting:,} wait{'s' * (waiting == 1)} in the program"] if waiting else parts)
 
 
 def _table(picture: RunPicture) -> list[str]:

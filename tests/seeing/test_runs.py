@@ -106,7 +106,7 @@ def test_what_runs_is_shown_with_arguments_place_and_others_like_it(started: Cal
     assert re.fullmatch(r"prog.py \(pid \d+\), for .*: 2 Workers, 1 busy", line), line
     status = verb("status", running)
     assert (status.code, status.err) == (0, "")
-    assert "  20 Futures done; 1 Future given to Workers and Brokers" in status.out
+    assert "  20 Futures done; 1 given" in status.out
     assert re.search(r"^  price: 20 done in .* of Workers' time, half of them within \d+ ms", status.out, re.M)
     explained = verb("explain", running)
     said = r"^price\(row=600.0, password=...\) has run on \S+ for .*, in prog.py:6 \(price\); 20 others like it took"

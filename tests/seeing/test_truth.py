@@ -74,7 +74,7 @@ def test_log_trace_and_status_agree_with_what_calls_write_down_themselves(rootle
         for shown in (traced, stats["workers"][worker]["seconds"]):
             assert took <= shown + 0.001
             assert shown <= took + 0.02 * counts[worker] + 0.2, "loading and sending what they are given counts, too"
-    assert re.search(r"^  240 Futures done; 0 Futures given", status, re.M), status
+    assert re.search(r"^  240 Futures done; 0 given", status, re.M), status
     assert all(re.search(rf"^  {host} +2 +0 ", status, re.M) for host in ("h1", "h2", "h3")), status
     moved = sum(line["futures"] for line in log if line["event"] == "moved")
     away = sum(count for worker, count in counts.items() if not worker.startswith("h1."))

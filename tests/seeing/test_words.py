@@ -30,8 +30,7 @@ def test_status_shows_hosts_functions_and_what_waits() -> None:
     lines = words.status(picture_of([*ANSWERS[:4], ("o", FULL), ("k.broker", None)]))
     assert lines == [
         "prog.py (pid 72), for 8 s: 2 Workers, 1 busy",
-        "  1,200 Futures done, 2 failed, 3 run again; 40 Futures given to Workers and Brokers, 5 of them wait there, "
-        "300 wait in the program",
+        "  1,200 Futures done, 2 failed, 3 run again; 40 given, 5 of them at Brokers, 300 wait in the program",
         "  map(cube): 7 of 1,000 items done",
         "  map(root): 2 items done",
         "  the program is in prog.py:40 (m)",
