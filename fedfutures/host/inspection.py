@@ -16,21 +16,22 @@ from .child import Child
 from .host_report import Stacks, status_of
 from .processes import Processes
 from .run_door import RunDoor
+from .settings import Settings
 
 
 class Inspection:
-    """Of one host process. `program`: of the run, if people ask here, beside the program; None: they do not.
-
-    `tell` tells the program something.
-    """
+    """Of one host process. People ask the one that is beside the program; `tell` tells that something."""
 
     def __init__(
-        self, host: str, directory: str, poller: select.poll, forked: Processes, program: str | None,
+        self, settings: Settings, directory: str, poller: select.poll, forked: Processes,
         tell: Callable[[ControlFrame], object],
     ) -> None:  # fmt: skip
-        self._host, self._forked, self._stacks = host, forked, Stacks(host)
-        self._program, self._began = program, time.monotonic()
-        self._door = None if program is None else RunDoor(directory, poller, self._ask, self._status, tell, host)
+        self._host, self._forked, self._stacks = settings.host, forked, Stacks(settings.host)
+        self._program, self._began = "".join(settings.argv[:1]), time.monotonic()
+        self._pid = 0 if settings.server else os.getppid()  # of a joined run a host server is the parent
+        self._door: RunDoor | None = None
+        if not (settings.grace or settings.serves):
+            self._door = RunDoor(directory, poller, self._ask, self._status, tell, self._host)
 
     def _ask(self, question: AskRun) -> None:
         if self._forked.brokers:
@@ -38,10 +39,9 @@ class Inspection:
 
     def _status(self) -> bytes:
         report = status_of(self._host, self._forked.children.values())
-        if self._program is not None:
-            report["run"] = {
-                "program": self._program, "pid": os.getppid(), "seconds": time.monotonic() - self._began
-            }  # fmt: skip
+        if self._door is not None:
+            seconds = time.monotonic() - self._began
+            report["run"] = {"program": self._program, "pid": self._pid, "seconds": seconds}
         return pack_plain(report)
 
     def serve(self, descriptor: int, events: int, now: float) -> bool:

@@ -101,9 +101,8 @@ class Supervisor:
         most = settings.workers if settings.is_elastic else None
         self.control = HostControl(self.machine, self.relay, self.connector.send, self.forked.worker_named, most)
         self.outputs = Outputs(self.poller, self._send)
+        self.inspection = Inspection(settings, self.run_directory, self.poller, self.forked, self._send)
         run, program = f"{settings.host}-{os.getpid()}-{os.urandom(4).hex()}", "".join(settings.argv[:1])
-        asked_for = None if settings.grace or settings.serves else program
-        self.inspection = Inspection(settings.host, self.run_directory, self.poller, self.forked, asked_for, self._send)
         self.server = allotting(settings, run, program, self.poller, watch)
         fork = lambda role, main, name: self._fork(role, self.mark.marked(main), name, -1, 0)  # noqa: E731
         self.template = Template(settings, self.poller, fork, self._start_worker, self._send)

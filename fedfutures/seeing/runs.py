@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,8 @@ from .picture import SUBJECT, RunPicture, picture_of
 
 ANSWER_SECONDS = 2.0
 RUNS_AT_ONCE = 16
+JOBS_AT_MOST = 500
+"""In so many directories of jobs, at most, runs are looked for."""
 LATE_SECONDS = 1.5
 """How much later than asked for an answer is still waited for."""
 
@@ -41,24 +45,31 @@ class SeenRun:
 
 
 def run_sockets() -> list[str]:
-    """Return the sockets of this user's runs; the directories of runs that have ended are removed."""
-    remove_abandoned(usual_places())
-    found: list[str] = []
-    for place in dict.fromkeys(usual_places()):
-        with contextlib.suppress(OSError), os.scandir(place) as entries:
-            for entry in entries:
-                path = os.path.join(entry.path, SOCKET)
-                if is_private_name(entry.name) and _is_ours(entry) and os.path.exists(path):
-                    found.append(path)
-    return sorted(found)
+    """Return the sockets of this user's runs; the directories of runs that have ended are removed.
+
+    Batch systems give each job a directory below ``/tmp``, which only the job knows as its ``TMPDIR``: so directories
+    of this user's there are looked into, too.
+    """
+    places = usual_places()
+    remove_abandoned(places)
+    ours = {path: name for place in places for path, name in _directories(place)}
+    below = itertools.islice((path for path, name in ours.items() if not is_private_name(name)), JOBS_AT_MOST)
+    for path in below:
+        ours = {**dict(_directories(path)), **ours}
+    found = (os.path.join(path, SOCKET) for path, name in ours.items() if is_private_name(name))
+    return sorted(path for path in found if os.path.exists(path))
 
 
-def _is_ours(entry: os.DirEntry[str]) -> bool:
-    try:
-        status = entry.stat(follow_symlinks=False)
-    except OSError:  # it has just ended
-        return False
-    return status.st_uid == os.geteuid() and not status.st_mode & 0o77
+def _directories(place: str) -> list[tuple[str, str]]:
+    """Return the paths and names of this user's directories in a place."""
+    found: list[tuple[str, str]] = []
+    with contextlib.suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # it has just ended
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+                    found.append((entry.path, entry.name))
+    return found
 
 
 def ask(path: str, subject: str, worker: str = "", seconds: float = ANSWER_SECONDS) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from hosts.ground import Ground
 from launching import Ended, Running, eventually, launch, write
 
 from fedfutures.errors import StartFailed
+from fedfutures.seeing import runs as runs_module
 from fedfutures.seeing.picture import RunPicture
 from fedfutures.seeing.runs import SeenRun, ask, chosen, run_sockets, seen, stacks
 
@@ -213,6 +214,18 @@ def test_runs_that_were_killed_are_cleared_away(started: Callable[..., Running])
     assert not os.path.exists(run.path)
     with pytest.raises(StartFailed, match="has ended"):
         list(ask(run.path, "status"))
+
+
+def test_runs_of_jobs_are_found_in_their_directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / place / "fedfutures-h0123456789abcde" for place in ("", "123.1.all.q", "a/b")]
+    for path in paths:
+        path.mkdir(parents=True, mode=0o700)
+        (path / "ask").touch()
+    (tmp_path / "fedfutures-home").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "b")
+    monkeypatch.setattr(runs_module, "usual_places", lambda: [str(tmp_path), "/no/such/place"])
+    monkeypatch.setattr(runs_module, "remove_abandoned", lambda places: [])
+    assert run_sockets() == [str(path / "ask") for path in (paths[1], paths[0])]
 
 
 def test_a_signal_has_the_program_explain_itself(started: Callable[..., Running]) -> None:
