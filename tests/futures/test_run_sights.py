@@ -38,14 +38,15 @@ def test_the_program_says_where_it_is_and_what_is_open() -> None:
 def test_explain_says_what_takes_long_in_the_run_and_where_a_future_is() -> None:
     assert "no Federation" in fedfutures.explain() or "Worker" in fedfutures.explain()
     with Executor(1) as executor:
-        future = executor.submit(nap, 1.5)
+        future = executor.submit(nap, 60.0)
         while not future.running():
             time.sleep(0.01)
         said = fedfutures.explain()
-        assert "nap(seconds=1.5) has run on " in said
+        assert "nap(seconds=60.0) has run on " in said
         assert "The program itself is in test_run_sights.py:" in said
         of_future = fedfutures.explain(future).splitlines()
-    [line] = [line for line in of_future if line.startswith("nap(seconds=1.5) has run on ")]
+        assert future.cancel(running=True)
+    [line] = [line for line in of_future if line.startswith("nap(seconds=60.0) has run on ")]
     assert "in test_run_sights.py:" in line
     stack = [line.strip() for line in of_future[of_future.index(line) + 1 :]]
     assert any(f'File "{__file__}"' in line and "in nap" in line for line in stack), of_future
