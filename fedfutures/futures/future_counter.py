@@ -6,7 +6,7 @@ import concurrent.futures
 from collections.abc import Iterable
 from typing import Any
 
-from ..worker.future_fields import call_of, failure_of, home_of
+from ..worker.future_fields import digest_of, failure_of, home_of
 from ..worker.unasked import bystanders
 from .counted import Counted
 
@@ -16,7 +16,7 @@ class CountedFunction:
 
     __slots__ = ("digest", "done", "failed", "home", "left", "retries")
 
-    def __init__(self, home: Any, digest: bytes) -> None:
+    def __init__(self, home: Any, digest: bytes | None) -> None:
         self.home, self.digest = home, digest
         self.left = self.done = self.failed = self.retries = 0
 
@@ -46,14 +46,12 @@ class FutureCounter:
     """Counts these Futures: calling it says how far they are. For any thread."""
 
     def __init__(self, futures: Iterable[concurrent.futures.Future[Any]]) -> None:
-        self._functions: dict[tuple[Any, bytes], CountedFunction] = {}
+        self._functions: dict[tuple[Any, bytes | None], CountedFunction] = {}
         self.total = 0
         for future in futures:
-            call, home = call_of(future), home_of(future)
-            digest = call[0].digest if call is not None and len(call) == 3 else b""
-            key = home, digest
+            key = home_of(future), digest_of(future)
             if key not in self._functions:
-                self._functions[key] = CountedFunction(home, digest)
+                self._functions[key] = CountedFunction(*key)
             self._functions[key].add(future)
             self.total += 1
 

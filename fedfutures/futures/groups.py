@@ -22,7 +22,7 @@ from ..program import safe_points
 from ..program.callables import not_callable
 from ..worker.call_terms import CallTerms
 from ..worker.future import Future
-from ..worker.future_fields import call_of, failure_of, home_of
+from ..worker.future_fields import digest_of, failure_of, home_of
 from ..worker.unasked import bystanders, seen_by_waiting
 from .caller import Caller, Face, P, T
 from .counted import Counted
@@ -122,7 +122,7 @@ class Group(Caller):
             if future in self._members:
                 return
             self._members[future] = None
-            self._open[future] = _digest_of(future)
+            self._open[future] = digest_of(future)
         future.add_done_callback(self._arrived)
 
     def _arrived(self, future: Any) -> None:
@@ -238,12 +238,6 @@ def named(groups: dict[str, Group], name: str, priority: int | None, face: Face)
     if number is not None:
         group.priority = number
     return group
-
-
-def _digest_of(future: Any) -> bytes | None:
-    """The digest of the function, where it is ready to travel: then its duration will be measured."""
-    call = call_of(future)
-    return call[0].digest if call is not None and len(call) == 3 else None
 
 
 def _state_of(future: Any) -> str:

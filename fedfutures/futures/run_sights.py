@@ -33,7 +33,7 @@ class RunSights:
         return {
             "role": "origin", "program": sys.argv[0] if sys.argv else "", "pid": os.getpid(),
             "seconds": time.monotonic() - self._began, "where": place_of_main(),
-            "given": len(origin.futures), "queued": len(origin.own), "retrying": len(origin.submissions.retrier),
+            "given": len(origin.futures), "queued": len(origin.own),
             "maps": [_of_map(feeder) for feeder in ends.open_maps(origin)[:MAPS_AT_MOST]],
             "sums": self._counting.report(origin.size),
         }  # fmt: skip

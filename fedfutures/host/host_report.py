@@ -10,7 +10,6 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,7 +18,7 @@ from .child import Child
 from .dumps import stacks
 from .memory_use import used_by
 from .room import available_memory
-from .system import memory, processors
+from .system import memory, processors, words_in
 
 STACK_SIGNAL = signal.SIGRTMIN + 9 if hasattr(signal, "SIGRTMIN") else None
 """Upon which a Worker writes down where it is; None: the system has none to spare."""
@@ -61,12 +60,8 @@ def _of_process(child: Child) -> dict[str, Any]:
 
 def _state_and_seconds(pid: int) -> tuple[str, float]:
     """Return the state of a process, as the kernel names it, and how many seconds of processor time it has used."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return fields[0], (int(fields[11]) + int(fields[12])) / _TICKS
-    except (OSError, IndexError, ValueError):
-        return "", 0.0
+    words = words_in(f"/proc/{pid}/stat", behind=")")
+    return (words[0], (int(words[11]) + int(words[12])) / _TICKS) if len(words) > 12 else ("", 0.0)
 
 
 @dataclass(slots=True)
@@ -100,9 +95,8 @@ class Stacks:
 
     def tick(self, now: float, living: Callable[[str], Child | None]) -> None:
         """Read what has been written by now of Workers that are still there."""
-        due, self._wanted = [one for one in self._wanted if now >= one.due], [
-            one for one in self._wanted if now < one.due
-        ]  # fmt: skip
+        due = [one for one in self._wanted if now >= one.due]
+        self._wanted = [one for one in self._wanted if now < one.due]
         for one in due:
             found: dict[str, Any] = {}
             for child in one.workers:
@@ -110,4 +104,4 @@ class Stacks:
                     state, _ = _state_and_seconds(child.pid)
                     found[child.name] = "" if state in ("T", "t") else stacks(child.read_dump())
                     child.empty_dump()  # it is for the dump of a crash
-            one.tell({"role": "host", "host": self._host, "stacks": found, "at": time.time()})
+            one.tell({"role": "host", "host": self._host, "stacks": found})

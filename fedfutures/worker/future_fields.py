@@ -30,6 +30,12 @@ def call_of(future: Any) -> Any:
     return getattr(future, "_call", None)
 
 
+def digest_of(future: Any) -> bytes | None:
+    """Return the digest of a Future's function, where that is ready to travel: then its duration will be measured."""
+    call = call_of(future)
+    return call[0].digest if call is not None and len(call) == 3 else None
+
+
 failure_of: Callable[[concurrent.futures.Future[Any]], BaseException | None] = attrgetter("_exception")
 """The exception of a Future that has failed; asking does not count as having seen it."""
 

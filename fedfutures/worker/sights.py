@@ -26,7 +26,6 @@ from .calls import RUN_CALL, RUN_FETCHED
 from .driver import Driver
 from .runners import Runners
 from .slices import Slice
-from .submissions import Submissions
 
 _HERE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _OURS = ("fedfutures", "fedfutures_launcher")
@@ -83,8 +82,8 @@ class Sights:
 class WorkerSights:
     """What a Worker says of itself."""
 
-    def __init__(self, sights: Sights, workload: Workload, submissions: Submissions, runners: Runners) -> None:
-        self._workload, self._submissions, self._runners = workload, submissions, runners
+    def __init__(self, sights: Sights, workload: Workload, runners: Runners) -> None:
+        self._workload, self._runners = workload, runners
         sights.show(STATUS, self.status)
         sights.tell_later_from(runners.thread)
 
@@ -94,7 +93,6 @@ class WorkerSights:
         return {
             "role": "worker", "running": [] if frame is None else list(self._calls(frame))[::-1],
             "suspended": self._runners.suspended, "queued": sum(len(piece.todo) for piece in queue),
-            "submitted": len(self._submissions.own) + len(self._submissions.futures),
         }  # fmt: skip
 
     def _calls(self, frame: FrameType) -> Iterator[dict[str, Any]]:

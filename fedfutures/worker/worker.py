@@ -73,7 +73,7 @@ class Worker(Node):
         self.submit, self.submitter, self.scope = nesting.submit, nesting.submitter, surroundings.scope
         self.files = Files(driver, submissions, facts)
         locks.attend(nesting)
-        WorkerSights(self.sights, self.machine.workload, submissions, runners)
+        WorkerSights(self.sights, self.machine.workload, runners)
         submissions.attend(local_calls, nesting.wait, self.questions.ask, nesting.adapt, nesting.wake_greenlets)
         driver.attend(
             self.duties, self.handlers() | {rules.Run: calls.on_run, rules.FileFetched: self.files.on_fetched}

@@ -20,9 +20,12 @@ class NotOne(Exception):
     """None or several runs are meant; the text says which there are."""
 
 
-def the_run(word: str | None) -> SeenRun:
-    """Return the run that a word means, None: the only one. Raises :class:`NotOne`."""
-    found = chosen(runs(), word)
+def the_run(word: str | None, there: list[SeenRun] | None = None) -> SeenRun:
+    """Return the run that a word means, None: the only one. Raises :class:`NotOne`.
+
+    `there`: the runs that are there, if they have been asked already.
+    """
+    found = chosen(runs() if there is None else there, word)
     answering = [run for run in found if not run.problem]
     if len(answering) == 1:
         return answering[0]
@@ -55,9 +58,10 @@ def main_of_stack(arguments: Sequence[str]) -> int:
     given = parser_of_stack().parse_args(list(arguments))
     run, worker = given.run, given.worker
     try:
-        if worker is None and run is not None and not chosen(runs(), run) and "." in run:
+        there = runs()
+        if worker is None and run is not None and not chosen(there, run) and "." in run:
             run, worker = None, run  # there is one run, and this is the name of a Worker
-        found = the_run(run)
+        found = the_run(run, there)
         if worker is None or worker in found.picture.workers:
             where = stacks(ask(found.path, STACK, worker or ""))
     except NotOne as error:
@@ -65,8 +69,8 @@ def main_of_stack(arguments: Sequence[str]) -> int:
     except StartFailed as error:
         return refuse(error.summary)
     if worker is not None and worker not in found.picture.workers:
-        there = ", ".join(sorted(found.picture.workers)[:20])
-        return refuse(f"the run has no Worker {worker}; it has {there or 'none'}")
+        known = ", ".join(sorted(found.picture.workers)[:20])
+        return refuse(f"the run has no Worker {worker}; it has {known or 'none'}")
     shown = where if worker is None else {worker: where.get(worker, "")}
     print("\n".join(_shown(name, stack) for name, stack in sorted(shown.items())))
     return 0

@@ -52,14 +52,15 @@ def main_of_status(arguments: Sequence[str]) -> int:
     """Say what one does; return the exit code."""
     given = parser_of_status().parse_args(list(arguments))
     standing = names()
+    there = [] if given.name in standing else runs()
     try:
-        if given.name in standing or (given.name is None and len(standing) == 1 and not runs()):
+        if given.name in standing or (given.name is None and len(standing) == 1 and not there):
             status = status_of(given.name or standing[0])
             print(json.dumps(asdict(status), indent=2) if given.json else described(status))
-        elif given.name is not None and not chosen(runs(), given.name):
+        elif given.name is not None and not chosen(there, given.name):
             return _nobody(given.name)
         else:
-            run = the_run(given.name)
+            run = the_run(given.name, there)
             print(json.dumps(_as_data(run), indent=2) if given.json else "\n".join(words.status(run.picture)))
     except StartFailed as error:
         return refusals.say(error)

@@ -37,7 +37,8 @@ def main(arguments: Sequence[str]) -> int:
             app = TopApp(lambda: look(path), lambda worker: stacks(ask(path, STACK, worker)).get(worker, ""),
                          lambda number: cancel(path, number), given.every)  # fmt: skip
             app.run()
-            print(f"fedfutures: {app.said}" if app.said else "", end="\n" if app.said else "", file=sys.stderr)
+            if app.said:
+                print(f"fedfutures: {app.said}", file=sys.stderr)
             return 0
         _in_text(path, given.every, View(given.sort, given.filter))
     except NotOne as error:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from launching import launch, python, write
+from launching import Ended, launch, python, write
 
 from fedfutures import Executor
 from fedfutures.futures import counted, printing, progress
@@ -113,12 +113,13 @@ def test_lines_without_a_federation(tmp_path: Path) -> None:
     assert lines[-1].startswith("60 of 60 done (100 %) in ")
 
 
-@pytest.mark.host
-def test_a_bar_on_a_terminal(tmp_path: Path) -> None:
-    write(tmp_path / "prog.py", SLOW_FIRST)
+def on_terminal(*words: str, cwd: Path, columns: int = 0) -> Ended:
+    """Launch a program whose standard error is a terminal; tqdm draws nothing in no columns."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "fedfutures", "-n", "2", "prog.py", "map"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=theirs, stdout=subprocess.PIPE, text=True) as process:
+    if columns:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "fedfutures", "-n", "2", *words]
+    with subprocess.Popen(command, cwd=cwd, stderr=theirs, stdout=subprocess.PIPE, text=True) as process:
         os.close(theirs)
         text = b""
         try:
@@ -127,9 +128,17 @@ def test_a_bar_on_a_terminal(tmp_path: Path) -> None:
         except OSError:  # the last one has closed it
             pass
         assert process.stdout is not None
-        assert process.stdout.read() == "60\n"
+        out = process.stdout.read()
     os.close(ours)
-    shown = text.decode().split("\r")
+    return Ended(process.returncode, out, text.decode())
+
+
+@pytest.mark.host
+def test_a_bar_on_a_terminal(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", SLOW_FIRST)
+    ended = on_terminal("prog.py", "map", cwd=tmp_path)
+    assert ended.out == "60\n"
+    shown = ended.err.split("\r")
     assert sum("\u2588" in part or "#" in part for part in shown) > 5
     assert "60 of 60 done (100 %) in " in shown[-2]
 
@@ -261,18 +270,7 @@ def test_what_is_started_again_is_counted(tmp_path: Path) -> None:
 def test_with_tqdm_failures_stand_behind_the_bar(tmp_path: Path) -> None:
     pytest.importorskip("tqdm")
     write(tmp_path / "prog.py", LATE.replace('sys.modules["tqdm"] = None', ""))
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))  # tqdm draws nothing in no columns
-    command = [sys.executable, "-m", "fedfutures", "-n", "2", "prog.py", "exceptions", "here"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=theirs, stdout=subprocess.DEVNULL) as process:
-        os.close(theirs)
-        text = b""
-        try:
-            while data := os.read(ours, 1 << 16):
-                text += data
-        except OSError:  # the last one has closed it
-            pass
-        assert process.wait() == 0
-    os.close(ours)
-    assert "12/12" in text.decode()
-    assert "1 failed" in text.decode()
+    ended = on_terminal("prog.py", "exceptions", "here", cwd=tmp_path, columns=100)
+    assert ended.code == 0
+    assert "12/12" in ended.err
+    assert "1 failed" in ended.err

@@ -22,7 +22,7 @@ CALL = {
     "call": "price(17)", "function": "price", "seconds": 41.0, "digest": "66", "submitter": "o", "future": 3,
     "attempt": 2, "file": "/home/ann/prog.py", "line": 12, "inside": "price",
 }  # fmt: skip
-WORKER = {"role": "worker", "running": [CALL], "suspended": 1, "queued": 4, "submitted": 0}
+WORKER = {"role": "worker", "running": [CALL], "suspended": 1, "queued": 4}
 BROKER = {"role": "broker", "queued": 5, "means": {"66": 0.2}}
 ORIGIN = {"role": "origin", "program": "prog.py", "pid": 72, "seconds": 8.0, "where": {}, "maps": [], "sums": {}}
 ANSWERS: list[tuple[str, Any]] = [
