@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from fedfutures.futures.federation import Federation
+from fedfutures.futures.inquiry import explain
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import program_here, settings_here
 from fedfutures.wire.control import DialBroker
@@ -37,7 +39,13 @@ class Hosts:
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Return what a Future on ``h2`` has for a result."""
-        return self.origin.submit(function, args, {}).result(timeout=SECONDS)
+        future = self.origin.submit(function, args, {})
+        try:
+            return future.result(timeout=SECONDS)
+        except concurrent.futures.TimeoutError:
+            if not future.done():  # a hang of ours, and no error of the function: say where it is
+                raise AssertionError(f"{function.__name__} has no result: {explain(future)}") from None
+            raise
 
     def report(self, function: Callable[..., Any], *args: Any) -> Any:
         """The same as plain data; of an error its type, text and remote traceback."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,7 @@ def test_every_case_is_right(name: str, how: str) -> None:
     ended = python(program, "executor") if how == "executor" else launch("-n", how, "--no-prefix", program)
     lines = [line for line in ended.out.splitlines() if not line.startswith("said by a child")]
     assert [line for line in lines if not line.endswith(": right")] == []
-    said = [line for line in ended.err.splitlines() if not re.match(r"fedfutures: \d+ Futures in ", line)]
-    assert (ended.code, said) == (0, []), "but for the last line of a run that takes more than ten seconds"
+    assert (ended.code, ended.err) == (0, "")
     assert len(lines) == program_cases(program)
 
 
