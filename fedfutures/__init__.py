@@ -55,6 +55,7 @@ _PLACES = {
 
 starting.compose(
     "fedfutures.host_process", "fedfutures.keeper_process", "fedfutures_launcher.connector.keeping",
+    "fedfutures_launcher.page.serving",
     lambda: importlib.import_module("fedfutures_launcher.connector.start"),
 )  # fmt: skip
 """What the parts start is said here: they know of nothing that stands above them."""

@@ -11,11 +11,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import NotSupportedHere
-from ..host.here import program_here, settings_here
 from ..host.hosts import Hosts
-from ..host.system import processors
-from ..host.walltime import checked_times, walltime_here
-from ..program import postponing, safe_points
+from ..host.walltime import checked_times
+from ..program import safe_points
 from ..program.postponing import deliver, pending
 from ..sizes import size_of, size_of_worker
 from ..worker import current
@@ -25,7 +23,7 @@ from . import ends
 from .caller import Caller, Face, P, T
 from .checks import check_arguments, check_least, host_names, refuse
 from .groups import Group, named
-from .handles import joined, started
+from .handles import federation_started, served
 from .mapping import MapOptions, mapped
 from .options import CallOptions, in_seeded
 from .override import Override
@@ -88,6 +86,8 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
     join:
         The name of a standing Federation, which ``fedfutures up NAME`` has started, or ``[user@]host:NAME`` for one of
         another machine: the Workers are its own, at most `max_workers` of them; see :doc:`standing`.
+    page:
+        True: a page shows what goes on, see :attr:`page`; or the port that it is served at.
     pending_bytes:
         How much memory the Futures that wait may hold in this process, by default a quarter of it. Above that
         ``submit`` waits until some are done; see :doc:`limits`.
@@ -106,7 +106,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         mode: Literal["parallel", "serial"] = "parallel", checkpoint: str | PathLike[str] | None = None,
         walltime: float | str | None = None, walltime_margin: float | str | None = None,
         output: str | PathLike[str] | None = None, memory_per_worker: int | str | None = None,
-        pending_bytes: int | str | None = None, join: str | None = None, **unknown: Any,
+        pending_bytes: int | str | None = None, join: str | None = None, page: bool | int = False, **unknown: Any,
     ) -> None:  # fmt: skip
         refuse(unknown, mp_context)
         hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(host_names(hosts))
@@ -139,9 +139,10 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             )
         else:
             more = max_tasks_per_child, brokers, hosts, bounds, output, memory, join, least
-            self._federation = _started(max_workers, initializer, initargs, *more)
+            self._federation = federation_started(max_workers, initializer, initargs, *more)
             self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()
+        self._page = None if page is False else served(self._federation, page)
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         """In a Future an Executor of the program's is the Federation that the Future runs in."""
@@ -242,6 +243,17 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         if self._shutdown:
             raise RuntimeError("cannot resize after shutdown")
         return self._federation.resize(workers)
+
+    @property
+    def page(self) -> str:
+        """The address of the page that shows what goes on here, for a browser on this machine; each opens once.
+
+        Waits until the page is served. Raises :class:`~fedfutures.errors.NotSupportedHere` without `page`, and
+        :class:`~fedfutures.errors.StartFailed` if it cannot be served.
+        """
+        if self._page is None:
+            raise NotSupportedHere("this Executor has no page: make it with page=True")
+        return str(self._page.link())
 
     @property
     def has_own_workers(self) -> bool:
@@ -390,36 +402,3 @@ def _finish_aside(federation: Federation) -> None:
 
     atexit.register(end)
     threading.Thread(target=finish, name="fedfutures-shutdown").start()
-
-
-def _started(
-    max_workers: int | None, initializer: Callable[..., object] | None, initargs: tuple[Any, ...],
-    max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None,
-    bounds: tuple[float | None, float | None, int | None], output: str | PathLike[str] | None, memory: int,
-    join: str | None, least: int,
-) -> Federation:  # fmt: skip
-    walltime = walltime_here(*bounds[:2], "walltime=")
-    postponing.install()
-    inherited: list[int] = []
-    packed = None
-    if initializer is not None:
-        from ..worker.initializing import pack
-
-        packed = pack(initializer, initargs, inherited)
-    settings = settings_here(
-        max_workers or processors(), program=program_here(), initializer=packed,
-        max_tasks_per_child=max_tasks_per_child, brokers=brokers, descriptors=inherited, memory_per_worker=memory,
-        min_workers=least,
-    )  # fmt: skip
-    files = None
-    if output is not None:
-        from .output_files import FiledOutput
-
-        files = FiledOutput(output)
-    handle = started(settings, hosts, max_workers) if join is None else joined(join, settings, max_workers)
-    # Only now the rest is loaded, while the host process loads its own.
-    from .federation import Federation
-
-    return Federation(
-        handle, prefix=False, initargs=initargs, walltime=walltime, output=files, pending_bytes=bounds[2]
-    )  # fmt: skip

@@ -24,7 +24,6 @@ from ..supervision.attempts import how_ended
 from ..wire.control import (
     BrokerGivenUp,
     BrokerRestarted,
-    CancelFuture,
     Notice,
     NoWorkersLeft,
     RunPlanned,
@@ -43,7 +42,7 @@ from .counting import Counting
 from .output_files import FiledOutput
 from .patience import Patience
 from .printing import RECORDS, Printer
-from .run_sights import RunSights, cancel_running
+from .run_sights import RunSights
 from .timekeeper import Timekeeper
 
 LATE_SECONDS = 5.0
@@ -68,6 +67,7 @@ class Federation:
         self._resized = 0  # how many Workers the program has asked for; 0: it has not
         self._printer, self._output = Printer(prefix), output
         self._attach = attach
+        self.run_directory = ""  # the private one of the host process beside the program, as soon as that is there
         adopt_authkey(handle.settings.authkey)
         inheriting.attend()
         self._process = ProcessChanges(in_full=handle.settings.program is None)
@@ -130,7 +130,8 @@ class Federation:
             if self._settings.hosts > 1:
                 origin.submissions.retrier.other_hosts.know(self._settings.hosts)
             self._counting = Counting(origin)
-            RunSights(origin, self._counting)
+            self.run_directory = facts["run"]
+            RunSights(self, origin, self._counting)
             self._handle.listen(self._heard)
             origin.start()
         except Exception as error:
@@ -382,7 +383,6 @@ _HANDLERS: dict[type, Callable[[Federation, Any], None]] = {
     WorkerEnded: Federation._on_worker_ended,
     Notice: Federation._on_notice,
     RunPlanned: Federation._on_planned,
-    CancelFuture: lambda federation, frame: cancel_running(federation.origin, frame.number),
     BrokerRestarted: Federation._on_broker_restarted,
     NoWorkersLeft: lambda federation, frame: federation._lose(frame.reason),
     BrokerGivenUp: Federation._on_broker_given_up,

@@ -8,10 +8,13 @@ import threading
 import time
 from typing import Any
 
+from ..host.handle import Heard
+from ..wire.control import CancelFuture, WatchRun
 from ..wire.messages import STATUS
 from ..worker.sights import place_of_main
 from . import ends
 from .counting import Counting
+from .run_stream import RunStream
 
 MAPS_AT_MOST = 50
 RETRIES = "retries"
@@ -19,13 +22,24 @@ RETRIES = "retries"
 
 
 class RunSights:
-    """Of the Federation that `origin` has joined."""
+    """Of the `federation` that `origin` has joined."""
 
-    def __init__(self, origin: Any, counting: Counting) -> None:
-        self._origin, self._counting = origin, counting
+    def __init__(self, federation: Any, origin: Any, counting: Counting) -> None:
+        self._federation, self._origin, self._counting = federation, origin, counting
+        self._stream: RunStream | None = None
         self._began = time.monotonic()
         origin.sights.show(STATUS, self.status)
         origin.sights.show(RETRIES, counting.retries)
+        federation.listeners.append(self._on_heard)
+
+    def _on_heard(self, frame: Heard) -> None:
+        """Do what somebody wants who has come to the run's socket: cancel a Future, or be told what happens."""
+        if isinstance(frame, CancelFuture):
+            _cancel_running(self._origin, frame.number)
+        elif isinstance(frame, WatchRun):
+            if self._stream is None:
+                self._stream = RunStream(self._federation, self._began)
+            self._stream.open()
 
     def status(self) -> dict[str, Any]:
         """Return the report. The lock of the node is held."""
@@ -39,7 +53,7 @@ class RunSights:
         }  # fmt: skip
 
 
-def cancel_running(origin: Any, number: int) -> None:
+def _cancel_running(origin: Any, number: int) -> None:
     """Cancel a Future because somebody asks for that from outside; in a thread of its own, for it is waited for."""
     if (future := origin.futures.get(number)) is not None:
         threading.Thread(target=future.cancel, kwargs={"running": True}, name="fedfutures-cancel", daemon=True).start()

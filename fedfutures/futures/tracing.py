@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gzip
-import itertools
 import json
 import os
 import sys
@@ -31,6 +30,7 @@ from typing import IO, Any, NamedTuple
 
 from ..host.handle import Heard, HostEnded
 from ..node import events as rules
+from ..seeing.spans import WorkerTimes
 from ..wire.control import BrokerRestarted, WorkerEnded
 from ..wire.facts import blocks, names_of
 from ..wire.manifest import HAS_SEGMENTS, segments_of
@@ -61,13 +61,12 @@ class TracedMessage(NamedTuple):
 
 
 class Tracks:
-    """The rows of the file: numbers of hosts and Workers, and when each Worker is free again."""
+    """The rows of the file: the numbers of hosts and Workers."""
 
     def __init__(self, write: Callable[[dict[str, Any]], object]) -> None:
         self._write = write
         self._hosts: dict[str, int] = {}
         self._workers: dict[str, tuple[int, int]] = {}
-        self._free: dict[str, float] = {}  # when the last slice of a Worker has ended
 
     def of(self, worker: str, host: str) -> tuple[int, int]:
         """Return the numbers of a Worker's row; a new one is named."""
@@ -84,16 +83,6 @@ class Tracks:
     def _name(self, what: str, process: int, thread: int, name: str) -> None:
         self._write({"ph": "M", "name": what, "pid": process, "tid": thread, "args": {"name": name}})
 
-    def place(self, worker: str, seconds: list[float], at: float) -> list[tuple[float, float]]:
-        """Return begin and end of Futures that a Worker has run one after the other, whose outcomes came at this time.
-
-        They end then, and begin behind what the Worker ran before; where that leaves too little room, they move.
-        """
-        begin = max(self._free.get(worker, 0.0), at - sum(seconds))
-        ends = list(itertools.accumulate(seconds, initial=begin))
-        self._free[worker] = ends[-1]
-        return list(itertools.pairwise(ends))
-
 
 class RunTrace:
     """The trace of one run, of this program; `federation` has it. Raises OSError where the file cannot be written."""
@@ -108,7 +97,7 @@ class RunTrace:
         self._submitted: dict[int, float] = {}  # when, by number, of those that have no outcome yet
         self._count = self._flows = self._done = 0
         self._stride = self._flow_stride = 1
-        self._tracks = Tracks(self._put)
+        self._tracks, self._times = Tracks(self._put), WorkerTimes()
         self._over = threading.Event()
         self._names = functools.lru_cache(1000)(functools.partial(json.dumps, ensure_ascii=False))
         self._begin(program)
@@ -200,7 +189,7 @@ class RunTrace:
         self._done += len(message.ids)
         for name, attempts, all_seconds in blocks(message.facts, len(message.ids)):
             worker, host = names_of(name)
-            spans = self._tracks.place(worker, [max(0.0, one) for one in all_seconds], message.at)
+            spans = self._times.place(worker, [max(0.0, one) for one in all_seconds], message.at)
             row = self._tracks.of(worker, host) if name else (PROGRAM, 0)
             for (begin, end), (number, when, (arguments, result)) in zip(spans, futures):
                 self._count += 1
@@ -226,7 +215,7 @@ class RunTrace:
         if self._flows >= FLOWS_AT_FIRST:
             self._flows, self._flow_stride = 0, 4 * self._flow_stride
         submitted, begin, taken = times
-        [(taken, _)] = self._tracks.place(_TAKEN_IN, [_ROOM], taken + _ROOM)
+        [(taken, _)] = self._times.place(_TAKEN_IN, [_ROOM], taken + _ROOM)
         for phase, moment, (process, thread), name in (
             ("s", submitted, (PROGRAM, 1), f"submit {function}"), ("t", begin, row, ""),
             ("f", taken, (PROGRAM, 2), f"result of {function}"),

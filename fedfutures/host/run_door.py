@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from ..errors import RemoteProtocolError
 from ..lazy_dataclass import dataclass
-from ..wire.control import AskRun, CancelFuture, ControlFrame, RunSays
+from ..wire.control import AskRun, CancelFuture, ControlFrame, RunSays, WatchRun
 from .frame_line import FrameLine
 from .greeting import line
 
@@ -113,7 +113,7 @@ class RunDoor:
         self._askers[connection.fileno()] = Asker(connection, self._poller)
 
     def _on_question(self, asker: Asker, frame: ControlFrame, now: float) -> None:
-        if isinstance(frame, CancelFuture):
+        if isinstance(frame, (CancelFuture, WatchRun)):
             self._tell_program(frame)
             return
         if not isinstance(frame, AskRun) or len(self._open) >= QUESTIONS_AT_MOST:

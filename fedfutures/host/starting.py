@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 host_module = ""  # the module whose ``main()`` is a host process
 keeper_module = ""  # that of a keeper
 keeper_connector_module = ""  # that of a keeper's connector
+page_module = ""  # that of what serves a page
 
 
-def compose(host: str, keeper: str, keeper_connector: str, launcher: Callable[[], Any]) -> None:
-    """Set the modules of host processes, keepers and their connectors, and what loads the launcher."""
-    global host_module, keeper_module, keeper_connector_module, load_launcher
-    host_module, keeper_module, keeper_connector_module, load_launcher = host, keeper, keeper_connector, launcher
+def compose(host: str, keeper: str, keeper_connector: str, page: str, launcher: Callable[[], Any]) -> None:
+    """Set the modules of host processes, keepers and their connectors, and pages, and what loads the launcher."""
+    global host_module, keeper_module, keeper_connector_module, page_module, load_launcher
+    host_module, keeper_module, keeper_connector_module, page_module = host, keeper, keeper_connector, page
+    load_launcher = launcher
 
 
 class LoadingModules:

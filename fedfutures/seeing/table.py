@@ -62,13 +62,15 @@ def head(picture: RunPicture) -> str:
     return f"{begin}: {workers:,} Worker{'s' * (workers != 1)}{where}, {picture.busy:,} busy"
 
 
-def rows(picture: RunPicture, before: RunPicture | None, seconds: float, view: View) -> list[WorkerRow]:
-    """Return the rows of a picture; `before` is the one taken so many seconds before it."""
+def rows(
+    picture: RunPicture, before: RunPicture | None, seconds: float, view: View, most: int = ROWS_AT_MOST
+) -> list[WorkerRow]:  # fmt: skip
+    """Return the rows of a picture, `most` of them; `before` is the one taken so many seconds before it."""
     found = [_row(picture, worker, before, seconds) for worker in picture.workers.values()]
     if view.wanted:
         wanted = view.wanted.lower()
         found = [row for row in found if any(wanted in cell.lower() for cell in row.cells())]
-    return sorted(found, key=_KEYS[view.order])[:ROWS_AT_MOST]
+    return sorted(found, key=_KEYS[view.order])[:most]
 
 
 _KEYS = {

@@ -38,6 +38,20 @@ class CancelFuture:
 
 
 @dataclass(slots=True)
+class WatchRun:
+    """Who asks to host process to Origin: open the socket ``watch``, for somebody wants to hear what happens."""
+
+
+@dataclass(slots=True)
+class RunNews:
+    """Origin to who watches, at its socket ``watch``: what has happened since the last one. Some four in a second."""
+
+    seconds: float  # since the run began
+    dropped: int  # Futures with an outcome that this one and those before it do not tell: there were too many
+    report: bytes  # msgpack
+
+
+@dataclass(slots=True)
 class AskHostProcess:
     """A Broker to its host process: what do you know of your Workers? Answered by ``HostProcessSays``."""
 

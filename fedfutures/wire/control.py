@@ -22,7 +22,9 @@ from .asking import (
     AskRun as AskRun,
     CancelFuture as CancelFuture,
     HostProcessSays as HostProcessSays,
+    RunNews as RunNews,
     RunSays as RunSays,
+    WatchRun as WatchRun,
 )
 from .door import (
     AddHost as AddHost,
@@ -408,7 +410,7 @@ ControlFrame = (
     | WithdrawWorker | FederationSize | TemplateReady | ForkWorker | WorkerForked | ResizeRun
     | OpenSession | ServerReady | AddHost | HostAdded | RemoveHost | HostRemoved | WatchHosts | HostsThere | HostComes
     | MoreWanted | SlotsWanted | RevokeKey | KeyRevoked | AskRun | RunSays | AskHostProcess | HostProcessSays
-    | CancelFuture
+    | CancelFuture | WatchRun | RunNews
 )  # fmt: skip
 StreamFrame = OpenStream | StreamData | StreamCredit | CloseStream
 

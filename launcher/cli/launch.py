@@ -225,6 +225,10 @@ def _write_down(federation: Any, options: Options, program: programs.Program) ->
         from fedfutures.futures.tracing import RunTrace
 
         RunTrace(federation, options.trace, program.argv0)
+    if options.page is not None:
+        from .paging import serve_page
+
+        serve_page(federation, options.page, controls=options.page_control)
     always = options.stats is not None or options.verbosity > 0
     LastLine(federation, options.stats, says=not options.quiet, always=always)
 

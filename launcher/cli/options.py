@@ -47,6 +47,8 @@ class Options:
     stats: str | None
     trace: str | None
     log: str | None
+    page: int | None  # the port; 0: any; None: no page
+    page_control: bool
     walltime: float | None  # seconds; infinite: none
     walltime_margin: float | None
     output: str | None
@@ -117,6 +119,9 @@ def _add_views(add: Callable[..., None]) -> None:
     add("--log", metavar="FILE", help="write to FILE what happens in the run, one JSON object a line")
     add("--stats", metavar="FILE", help="when the run ends, say what it has computed, and write that to FILE as JSON")
     add("--trace", metavar="FILE", help="write to FILE what ran where and when, for Perfetto and `fedfutures report`")
+    add("--page", nargs="?", type=_number(int, 0, 65535), const=0, metavar="PORT",
+        help="serve a page that shows the run, for a browser on this machine; default: any free port")  # fmt: skip
+    add("--page-control", action="store_true", help="let the page end Futures; without it, it only shows")
 
 
 def argument_of(item: Field[Any]) -> dict[str, Any]:

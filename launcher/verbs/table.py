@@ -139,6 +139,12 @@ def _top(arguments: list[str]) -> int:
     return top.main(arguments)
 
 
+def _page(arguments: list[str]) -> int:
+    from . import page
+
+    return page.main(arguments)
+
+
 def _help(arguments: list[str]) -> int:
     from . import help
 
@@ -158,6 +164,7 @@ VERBS = {
     "key": Verb("print the public half of your key, by which you come to a standing Federation without ssh", _key),
     "list": Verb("list the runs and the standing Federations", _list),
     "logs": Verb("show what the keeper of a standing Federation has done", _logs),
+    "page": Verb("serve a page that shows a run, for a browser", _page),
     "provision": Verb("remove from hosts what --provision has put there", _provision),
     "remove": Verb("remove hosts from a standing Federation", _remove),
     "report": Verb("say why a run was not faster, from its trace", _report),
@@ -167,8 +174,6 @@ VERBS = {
     "top": Verb("show what runs where in a run, again every second", _top),
     "up": Verb("start a standing Federation, which programs join", _up),
 }
-RESERVED = {"page": "it will show a run in a browser; fedfutures status and explain show it now"}
-"""Verbs of a later version, and what to say of them."""
 
 
 def verb_of(words: Sequence[str], exists: Callable[[str], bool] = is_program) -> str | None:
@@ -178,14 +183,12 @@ def verb_of(words: Sequence[str], exists: Callable[[str], bool] = is_program) ->
     ('error', None, None)
     """
     word = words[0] if words else "-"
-    if word in VERBS or word in RESERVED:
+    if word in VERBS:
         if exists(word):
             raise BadLine(
                 f"{word} is a verb of fedfutures, and a program here: for the program write ./{word} or -- {word}; for "
                 f"the verb, go to another directory"
             )
-        if word in RESERVED:
-            raise BadLine(f"the verb {word} is not there yet: {RESERVED[word]}")
         return word
     if word.startswith("-") or word.endswith(ENDINGS) or "/" in word or exists(word) or similar_file(word):
         return None

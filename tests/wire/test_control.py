@@ -63,6 +63,7 @@ from fedfutures.wire.control import (
     ResizeHost,
     ResizeRun,
     RevokeKey,
+    RunNews,
     RunPlanned,
     RunReport,
     RunSays,
@@ -78,6 +79,7 @@ from fedfutures.wire.control import (
     TemplateReady,
     TryPorts,
     WatchHosts,
+    WatchRun,
     WithdrawWorker,
     WorkerContinued,
     WorkerEnded,
@@ -166,6 +168,8 @@ GOLDEN: list[tuple[ControlFrame, str]] = [
     (AskHostProcess(4, "status", ""), "944504a6737461747573a0"),
     (HostProcessSays(4, b"\x80"), "934604c40180"),
     (CancelFuture(5), "924705"),
+    (WatchRun(), "9148"),
+    (RunNews(0.5, 2, b"\x80"), "9449cb3fe000000000000002c40180"),
 ]
 DIRECTIONS = (
     "Origin",

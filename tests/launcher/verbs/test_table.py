@@ -12,7 +12,7 @@ import pytest
 
 from fedfutures_launcher.arguments.splitting import BadLine
 from fedfutures_launcher.cli.launch import main
-from fedfutures_launcher.verbs.table import RESERVED, VERBS, verb_of
+from fedfutures_launcher.verbs.table import VERBS, verb_of
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_other_words_are_left_to_the_parser(words: list[str]) -> None:
     assert verb_of(words) is None
 
 
-@pytest.mark.parametrize("verb", [*VERBS, *RESERVED])
+@pytest.mark.parametrize("verb", [*VERBS])
 def test_a_program_of_that_name_might_be_meant(verb: str, tmp_path: Path) -> None:
     (tmp_path / verb).write_text("print('it ran')")
     with pytest.raises(BadLine, match=rf"for the program write \./{verb} or -- {verb}; for the verb, go to another"):
@@ -68,7 +68,7 @@ def test_each_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> No
     ("line", "code", "out", "err"),
     [
         (["error", "Deadlock"], 0, "Deadlock\n========\n", ""),
-        (["page", "3"], 2, "", "fedfutures: the verb page is not there yet: it will show a run in a browser; "),
+        (["page", "3"], 2, "", "fedfutures: no run of yours on this machine is called 3"),
         (["eror"], 2, "", "fedfutures: there is no program eror here, and no such verb; "),
     ],
 )

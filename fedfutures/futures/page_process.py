@@ -1,0 +1,96 @@
+"""The process that serves the page of this run: started beside the program, and ended with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from ..errors import StartFailed
+from ..host import starting
+from ..host.flags import ROOT, main_command
+from ..host.run_door import SOCKET
+from ..seeing.page_links import SECRET_BYTES, link
+
+START_SECONDS = 30.0
+END_SECONDS = 3.0
+INSTALL = "python -m pip install starlette uvicorn prometheus-client"
+
+
+class PageProcess:
+    """Of the run with this private directory. `port`: 0 is any; `controls`: the page may end Futures.
+
+    Nothing is waited for: :meth:`link` does that.
+    """
+
+    def __init__(self, directory: str, port: int = 0, *, controls: bool = False) -> None:
+        self._secret = secrets.token_bytes(SECRET_BYTES)
+        self._facts: dict[str, Any] | None = None
+        self._lock = threading.Lock()
+        asked = {
+            "path": os.path.join(directory, SOCKET), "port": port, "secret": self._secret.hex(), "controls": controls,
+        }  # fmt: skip
+        self._process = subprocess.Popen(
+            main_command(starting.page_module, [sys.executable], [], ROOT), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, bufsize=0,
+        )  # fmt: skip
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+        except BrokenPipeError:
+            pass  # link() says why
+
+    def link(self) -> str:
+        """Return an address that opens the page once; each call returns a new one. Raises StartFailed."""
+        with self._lock:
+            if self._facts is None:
+                self._facts = self._read()
+        if problem := self._facts.get("problem"):
+            raise StartFailed(f"the page cannot be served: {problem}")
+        return link(int(self._facts["port"]), self._secret)
+
+    def _read(self) -> dict[str, Any]:
+        late = threading.Timer(START_SECONDS, self._process.kill)
+        late.start()
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        try:
+            text = self._process.stdout.readline()
+            if text:
+                facts: dict[str, Any] = json.loads(text)
+                return facts
+            return {"problem": _reason(self._process.stderr.read().decode("utf-8", "replace"))}
+        finally:
+            late.cancel()
+
+    def end(self) -> None:
+        """End it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def page_beside(federation: Any, port: int = 0, *, controls: bool = False) -> PageProcess:
+    """Start the page of a Federation, and have it end with that. Raises StartFailed if that cannot be started."""
+    _ = federation.origin  # so the directory is there
+    page = PageProcess(federation.run_directory, port, controls=controls)
+    federation.at_close(page.end)
+    return page
+
+
+def _reason(said: str) -> str:
+    """Return why the process has ended, from what it has said."""
+    lines = said.strip().splitlines() or [f"its process has said nothing for {START_SECONDS:g} s"]
+    missing = "ModuleNotFoundError" in lines[-1]
+    return f"{lines[-1]}. Install what it needs: {INSTALL}" if missing else lines[-1]

@@ -1,0 +1,194 @@
+"""What each Worker ran and when, in as little memory as a screen has use for. Pure.
+
+A *span* is a stretch of time on a Worker's row: one Future, or several short ones that follow each other. There is a
+bound on their number; beyond it neighbours become one, the older the more willingly, so what has just happened can be
+looked at closely, and an hour ago roughly. However many Futures there were, none is missing from the counts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from bisect import bisect_left
+from collections.abc import Iterable
+from operator import attrgetter
+
+from ..lazy_dataclass import dataclass
+from ..wire.facts import blocks, names_of
+from ..wire.messages import CANCELLED, VALUE, WITH_OUTPUT
+
+SPANS_AT_MOST = 200_000
+ROWS_AT_MOST = 5_000
+FUNCTIONS_AT_MOST = 500
+"""So many functions have a name of their own; those that come later share one."""
+OTHERS = "other functions"
+SHORT_SECONDS = 0.005
+"""Futures of one message that have taken no longer together are one span at once."""
+COARSE_AT_FIRST, COARSE_AT_MOST = 1 / 8192, 0.5
+"""As a share of a span's age: spans that are shorter together may become one."""
+FAILED, CANCELED, AGAIN = 1, 2, 4
+"""Marks: one has failed or was lost; one was cancelled; one was started again, for its Worker had ended."""
+
+
+class WorkerTimes:
+    """When Workers ran what they ran, as far as that follows from when outcomes came and how long each took."""
+
+    def __init__(self) -> None:
+        self._free: dict[str, float] = {}  # when the last Future of a Worker has ended
+
+    def place(self, worker: str, seconds: list[float], at: float) -> list[tuple[float, float]]:
+        """Return begin and end of Futures that a Worker has run one after the other, whose outcomes came at this time.
+
+        They end then, and begin behind what the Worker ran before; where that leaves too little room, they move.
+
+        >>> times = WorkerTimes()
+        >>> times.place("h.1", [1.0, 2.0], 5.0), times.place("h.1", [1.0], 5.5)
+        ([(2.0, 3.0), (3.0, 5.0)], [(5.0, 6.0)])
+        """
+        begin = max(self._free.get(worker, 0.0), at - sum(seconds))
+        ends = list(itertools.accumulate(seconds, initial=begin))
+        self._free[worker] = ends[-1]
+        return list(itertools.pairwise(ends))
+
+    def forget(self, worker: str) -> None:
+        """It is gone."""
+        self._free.pop(worker, None)
+
+
+@dataclass(slots=True)
+class Span:
+    """A stretch of time on a Worker's row."""
+
+    begin: float  # seconds since the run began
+    end: float
+    busy: float  # seconds of it that Futures took
+    function: int  # the place of its name; of several, that of which most time is
+    count: int  # Futures
+    marks: int
+    number: int  # of the Future, or of one that has a mark
+
+    def take(self, other: Span) -> None:
+        """Become one with the next one."""
+        if other.busy > self.busy:
+            self.function = other.function
+        if other.marks and not self.marks:
+            self.number = other.number
+        self.end = other.end
+        self.busy += other.busy
+        self.count += other.count
+        self.marks |= other.marks
+
+    def copy(self) -> Span:
+        """Return another one like this."""
+        return Span(self.begin, self.end, self.busy, self.function, self.count, self.marks, self.number)
+
+
+_END = attrgetter("end")
+_YOUNG_SECONDS = 1e-3
+
+
+class RunSpans:
+    """The rows of a run, by the Workers' names. `most`: a bound on their spans."""
+
+    def __init__(self, most: int = SPANS_AT_MOST) -> None:
+        self.functions: list[str] = []
+        self.rows: dict[str, list[Span]] = {}
+        self.size = 0  # spans
+        self._places: dict[str, int] = {}
+        self._times = WorkerTimes()
+        self._most, self._coarse = most, COARSE_AT_FIRST
+
+    def take(self, at: float, function: str, ids: list[int], odd: list[tuple[int, int]], facts: bytes) -> None:
+        """Outcomes of a message have come, at so many seconds since the run began."""
+        kinds, place, first = dict(odd), self._place_of(function), 0
+        for name, attempts, all_seconds in blocks(facts, len(ids)):
+            numbers = ids[first : first + len(all_seconds)]
+            first += len(all_seconds)
+            if name:
+                worker, _ = names_of(name)
+                marks = (
+                    [_mark(kinds.get(number, VALUE), attempts) for number in numbers] if kinds or attempts > 1 else ()
+                )
+                self._add(worker, place, numbers, [max(0.0, one) for one in all_seconds], marks, at)
+        if self.size > self._most:
+            self._thin(at)
+
+    def _add(
+        self, worker: str, function: int, numbers: list[int], seconds: list[float], marks: Iterable[int], at: float
+    ) -> None:  # fmt: skip
+        row = self.rows.get(worker)
+        if row is None:
+            row = self._new_row(worker)
+        places = self._times.place(worker, seconds, at)
+        found = [
+            Span(begin, end, end - begin, function, 1, mark, number)
+            for (begin, end), number, mark in zip(places, numbers, marks or itertools.repeat(0))
+        ]
+        if len(found) > 1 and found[-1].end - found[0].begin <= SHORT_SECONDS:
+            for span in found[1:]:
+                found[0].take(span)
+            del found[1:]
+        row += found
+        self.size += len(found)
+
+    def _new_row(self, worker: str) -> list[Span]:
+        if len(self.rows) >= ROWS_AT_MOST:
+            oldest = min(self.rows, key=lambda name: self.rows[name][-1].end if self.rows[name] else 0.0)
+            self.size -= len(self.rows.pop(oldest))
+            self._times.forget(oldest)
+        row = self.rows[worker] = []
+        return row
+
+    def _place_of(self, function: str) -> int:
+        place = self._places.get(function)
+        if place is None:
+            if len(self.functions) >= FUNCTIONS_AT_MOST:
+                function = OTHERS
+                if function in self._places:
+                    return self._places[function]
+            place = self._places[function] = len(self.functions)
+            self.functions.append(function)
+        return place
+
+    def _thin(self, now: float) -> None:
+        """Have neighbours become one until there are half as many spans as there may be."""
+        self._join(now, self._coarse)
+        while self.size > self._most // 2 and self._coarse < COARSE_AT_MOST:
+            self._coarse *= 2
+            self._join(now, self._coarse)
+        if self.size > self._most:  # nothing is old enough yet
+            self._join(now, math.inf)
+
+    def _join(self, now: float, coarse: float) -> None:
+        self.rows = {worker: _joined(row, now, coarse) for worker, row in self.rows.items()}
+        self.size = sum(map(len, self.rows.values()))
+
+    def between(self, worker: str, begin: float, end: float, least: float) -> list[Span]:
+        """Return the spans of a Worker that are seen between two times; those within `least` seconds are one."""
+        row = self.rows.get(worker, [])
+        found: list[Span] = []
+        for span in itertools.islice(row, bisect_left(row, begin, key=_END), None):
+            if span.begin > end:
+                break
+            if found and span.end - found[-1].begin < least:
+                found[-1].take(span)
+            else:
+                found.append(span.copy())
+        return found
+
+
+def _joined(row: list[Span], now: float, coarse: float) -> list[Span]:
+    found: list[Span] = []
+    for span in row:
+        if found and span.end - found[-1].begin < coarse * max(_YOUNG_SECONDS, now - found[-1].begin):
+            found[-1].take(span)
+        else:
+            found.append(span)
+    return found
+
+
+def _mark(kind: int, attempts: int) -> int:
+    again = AGAIN if attempts > 1 else 0
+    if kind in (VALUE, WITH_OUTPUT):
+        return again
+    return again | (CANCELED if kind == CANCELLED else FAILED)

@@ -1,0 +1,1 @@
+"""``fedfutures page``: a run in a browser; served by Starlette on uvicorn, in a process of its own."""

@@ -1,0 +1,72 @@
+"""Keeps the state of a page up to date: one thread asks the run every second, another one hears what happens."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from fedfutures.errors import StartFailed
+from fedfutures.seeing.picture import SUBJECT, picture_of
+from fedfutures.seeing.runs import ask, stacks
+from fedfutures.seeing.watching import news
+from fedfutures.wire.messages import STACK
+
+from .state import PageState
+
+EVERY_SECONDS = 1.0
+AGAIN_SECONDS = 0.5
+GIVES_UP_SECONDS = 10.0
+"""A host process that was killed is started again within this time, and then answers."""
+
+
+class PageFeed:
+    """Of the run behind this socket ``ask``; `lock` is held while somebody uses `state`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.state, self.lock = PageState(), threading.Lock()
+        self._over = threading.Event()
+
+    def start(self) -> None:
+        """Begin."""
+        for run in (self._look, self._hear):
+            threading.Thread(target=run, daemon=True).start()
+
+    def _look(self) -> None:
+        looked_at, answered = 0.0, time.monotonic()
+        while not self._over.is_set():
+            try:
+                picture = picture_of(ask(self.path, SUBJECT))
+            except StartFailed as error:
+                if not os.path.exists(self.path) or time.monotonic() - answered > GIVES_UP_SECONDS:
+                    self._end(error.summary)
+                time.sleep(AGAIN_SECONDS)
+                continue
+            now = answered = time.monotonic()
+            with self.lock:
+                self.state.on_picture(picture, now - looked_at if looked_at else 0.0)
+            looked_at = now
+            self._over.wait(EVERY_SECONDS)
+
+    def _hear(self) -> None:
+        while not self._over.is_set():
+            try:
+                for one in news(self.path):
+                    with self.lock:
+                        self.state.on_news(one)
+            except OSError:
+                pass  # the program is busy, or has ended: then the run does not answer either
+            self._over.wait(AGAIN_SECONDS)
+
+    def _end(self, why: str) -> None:
+        with self.lock:
+            self.state.over = why
+        self._over.set()
+
+    def stack_of(self, worker: str) -> str:
+        """Return where a Worker is; "" if that cannot be known."""
+        try:
+            return stacks(ask(self.path, STACK, worker)).get(worker, "")
+        except StartFailed:
+            return ""

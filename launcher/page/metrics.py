@@ -1,0 +1,79 @@
+"""The figures of a run for Prometheus, by prometheus_client: what ``/metrics`` of a page answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from .state import PageState
+
+KIND = CONTENT_TYPE_LATEST
+
+
+class RunFigures(Collector):
+    """Reads the figures off a state whenever somebody asks."""
+
+    def __init__(self, state: PageState) -> None:
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the figures."""
+        picture = self._state.picture
+        origin = picture.origin or {}
+        sums = origin.get("sums") or {}
+        yield GaugeMetricFamily("fedfutures_run_seconds", "Seconds since the run began", self._state.seconds)
+        yield GaugeMetricFamily("fedfutures_workers", "Workers", len(picture.workers))
+        yield GaugeMetricFamily("fedfutures_workers_busy", "Workers that run something", picture.busy)
+        yield GaugeMetricFamily("fedfutures_futures_given", "Futures that Brokers have", origin.get("given", 0))
+        yield GaugeMetricFamily("fedfutures_futures_waiting", "Futures in the program", origin.get("queued", 0))
+        for what, help_text in _SUMS.items():
+            found = CounterMetricFamily(f"fedfutures_{what}", help_text)
+            found.add_metric([], sums.get(_KEYS.get(what, what), 0))
+            yield found
+        yield from self._of_functions(sums.get("functions", {}))
+        yield from self._of_hosts()
+
+    def _of_functions(self, functions: dict[str, dict[str, float]]) -> Iterator[Metric]:
+        futures = CounterMetricFamily("fedfutures_function_futures", "Futures done", labels=["function"])
+        seconds = CounterMetricFamily("fedfutures_function_seconds", "Seconds they took", labels=["function"])
+        for name, one in functions.items():
+            futures.add_metric([name], one["futures"])
+            seconds.add_metric([name], one["seconds"])
+        yield futures
+        yield seconds
+
+    def _of_hosts(self) -> Iterator[Metric]:
+        picture = self._state.picture
+        memory = GaugeMetricFamily("fedfutures_host_memory_bytes", "Memory of the Workers", labels=["host"])
+        cpu = CounterMetricFamily("fedfutures_host_cpu_seconds", "Processor time of the Workers", labels=["host"])
+        queued = GaugeMetricFamily("fedfutures_broker_queued", "Futures that wait there", labels=["broker"])
+        for host in picture.hosts:
+            workers = [worker for worker in picture.workers.values() if worker.host == host]
+            memory.add_metric([host], sum(worker.memory for worker in workers))
+            cpu.add_metric([host], sum(worker.cpu for worker in workers))
+        for name, report in picture.brokers.items():
+            queued.add_metric([name], int(report.get("queued", 0)))
+        yield memory
+        yield cpu
+        yield queued
+
+
+_SUMS = {
+    "futures_done": "Futures that have an outcome", "futures_failed": "Futures that raised, or were lost",
+    "futures_lost": "Futures that nobody could run", "futures_cancelled": "Futures that were cancelled",
+    "futures_repeated": "How often a Future was started again",
+}  # fmt: skip
+_KEYS = {
+    "futures_done": "futures", "futures_failed": "failed", "futures_lost": "lost", "futures_cancelled": "cancelled",
+    "futures_repeated": "retries",
+}  # fmt: skip
+
+
+def text_of(state: PageState) -> bytes:
+    """Return the figures of a state as text."""
+    registry = CollectorRegistry()
+    registry.register(RunFigures(state))
+    return generate_latest(registry)
