@@ -8,6 +8,7 @@
 #                large ones (.ci/run)
 #   make pure    the tests that start no processes; make hosts: the others
 #   make batch   jobs of a real Slurm and a real Grid Engine on hosts in namespaces (root only)
+#   make browser  the page of a run in Debian's Chromium
 #   make gate    the pure tests with many examples, and what the simulator demands of the Federation: figures of
 #                200 Brokers, 10,000 schedules of faults or as many as WITHIN seconds allow (.ci/run)
 #   make soak    ten minutes of all kinds of faults on four hosts in namespaces, and a verdict (root only); SOAK_MINUTES,
@@ -35,7 +36,7 @@ ALONE := tests/faults/test_objects.py
 # Those of other hosts, of what starts them and of what stands, with those that build something.
 FAR := tests/hosts tests/lab tests/launcher tests/security tests/standing tests/test_docs.py
 
-.PHONY: demo test suite ecosystem ecosystem-small pure hosts near far batch gate soak lint docs bench clean
+.PHONY: demo test suite ecosystem ecosystem-small pure hosts near far batch browser gate soak lint docs bench clean
 .PHONY: system-packages $(VENV)/compiled $(ECOSYSTEM_VENV)/compiled
 .DELETE_ON_ERROR:
 # Made by a chain of pattern rules, it would count as intermediate and be removed at the end, and the environment broken.
@@ -50,6 +51,7 @@ test: lint system-packages $(VENV)/compiled
 	$(BIN)/python -m pytest -m "not host" --cov
 	$(BIN)/python -m pytest -m host
 	@echo "Left out: jobs of real batch systems, which take root and Debian's packages: make batch"
+	@echo "Left out: the page in a browser, which takes Debian's chromium and chromium-driver: make browser"
 
 suite: $(VENV)/suite.stamp system-packages $(VENV)/compiled
 	$(BIN)/python -m pytest -m "not once" $(addprefix --share=,$(SHARE)) --ignore $(ALONE)
@@ -78,6 +80,9 @@ far: $(VENV)/test.stamp system-packages $(VENV)/compiled
 
 batch: $(VENV)/test.stamp system-packages $(VENV)/compiled
 	$(BIN)/python -m pytest -m batch tests/batch
+
+browser: $(VENV)/test.stamp $(VENV)/compiled
+	$(BIN)/python -m pytest -m browser tests/browser
 
 gate: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "hypothesis and not host" --hypothesis-profile=deep

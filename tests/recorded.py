@@ -86,8 +86,8 @@ def status_of(seconds: float, futures: int) -> dict[str, Report]:
         },
     }  # fmt: skip
     found["origin-7@h1"] = {
-        "role": "origin", "program": "/home/ann/<i onclick=x>big.py", "pid": 71, "seconds": seconds, "given": 40, "queued": 9,
-        "maps": [{"name": "price", "done": futures // 2, "total": futures}], "sums": sums, "where": None,
+        "role": "origin", "program": "/home/ann/<i onclick=x>big.py", "pid": 71, "seconds": seconds, "given": 40,
+        "queued": 9, "maps": [{"name": "price", "done": futures // 2, "total": futures}], "sums": sums, "where": None,
     }  # fmt: skip
     return found
 

@@ -34,6 +34,7 @@ from fedfutures_launcher.verbs import (
     keys,
     listing,
     logs,
+    page,
     provision,
     report,
     top,
@@ -62,7 +63,7 @@ STANDING = {
     "down": down.parser, "list": listing.parser_of_list, "logs": logs.parser, "status": listing.parser_of_status,
     "up": up.parser, "key": keys.parser_of_key, "allow": keys.parser_of_allow, "revoke": keys.parser_of_revoke,
     "discover": discover.parser, "provision": provision.parser, "explain": asking.parser_of_explain,
-    "stack": asking.parser_of_stack, "top": top.parser, "report": report.parser,
+    "stack": asking.parser_of_stack, "top": top.parser, "report": report.parser, "page": page.parser,
 }  # fmt: skip
 """Verbs that act on what stands, and their parsers; what they do is in tests/standing."""
 FOLDERS = ("fedfutures", "launcher", "docs", "benchmarks", "tests/lab")

@@ -274,10 +274,14 @@ def _shown(part: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that are loaded."""
+    """Return the versions of Python and of the packages that are loaded, as far as they say theirs without running code.
+
+    Some make ``__version__`` when it is asked for, and that may warn, or import half of the package.
+    """
     found = {"Python": ".".join(map(str, sys.version_info[:2]))}
     for name, module in list(sys.modules.items()):
-        version = getattr(module, "__version__", None) if "." not in name and name[:1] != "_" else None
+        said = getattr(module, "__dict__", {}) if "." not in name and name[:1] != "_" else {}
+        version = said.get("__version__")
         if isinstance(version, str) and name not in sys.stdlib_module_names and not is_program(name):
             found[name] = version
     return found

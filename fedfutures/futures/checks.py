@@ -61,6 +61,20 @@ def check_least(least: int | None, most: int | None, *, is_elsewhere: bool) -> i
     return least if least < most else 0
 
 
+def check_port(page: Any) -> None:
+    """Raise TypeError or ValueError for what `page` of an Executor may not be.
+
+    >>> check_port(True)
+    >>> check_port(70000)
+    Traceback (most recent call last):
+    ValueError: page is True, False or a port from 0 to 65535, not 70000
+    """
+    if not isinstance(page, int):
+        raise TypeError(f"page is True, False or a port from 0 to 65535, not {page!r}")
+    if not 0 <= page <= 65535:
+        raise ValueError(f"page is True, False or a port from 0 to 65535, not {page}")
+
+
 def check_workers(workers: Any) -> None:
     """Raise TypeError or ValueError for what is no number of Workers.
 

@@ -21,7 +21,7 @@ from ..worker.call_terms import CallTerms
 from ..worker.future import Future
 from . import ends
 from .caller import Caller, Face, P, T
-from .checks import check_arguments, check_least, host_names, refuse
+from .checks import check_arguments, check_least, check_port, host_names, refuse
 from .groups import Group, named
 from .handles import federation_started, served
 from .mapping import MapOptions, mapped
@@ -111,6 +111,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         refuse(unknown, mp_context)
         hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(host_names(hosts))
         check_arguments(max_workers, initializer, max_tasks_per_child, brokers if hosts is None else 1, mode)
+        check_port(page)
         room = None if pending_bytes is None else size_of(pending_bytes, "pending_bytes")
         bounds = *checked_times(walltime, walltime_margin), room
         memory = size_of_worker(memory_per_worker)

@@ -18,7 +18,7 @@ from collections import deque
 from typing import Any
 
 from ..errors import RemoteTraceback
-from ..host.frame_line import Outgoing
+from ..host.frame_line import UnsentFrames
 from ..host.greeting import line
 from ..host.handle import Heard, HostEnded
 from ..node import events as rules
@@ -44,7 +44,7 @@ class Watcher:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.unsent = Outgoing()
+        self.unsent = UnsentFrames()
         self.dropped = 0  # Futures that it was not told of
         connection.setblocking(False)
         self.unsent.add_bytes(line())

@@ -22,7 +22,7 @@ def read_first(reader: FrameReader, descriptor: int = 0) -> list[ControlFrame]:
     return frames
 
 
-class Outgoing:
+class UnsentFrames:
     """The frames that wait to be sent; `size` is their number of bytes."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class FrameLine:
     def __init__(self, read: int, write: int, poller: select.poll, reader: FrameReader | None = None) -> None:
         self.read, self.write, self._poller = read, write, poller
         self.reader = reader or FrameReader()
-        self.unsent = Outgoing()
+        self.unsent = UnsentFrames()
         for descriptor in (read, write):
             os.set_blocking(descriptor, False)
         poller.register(read, select.POLLIN)

@@ -20,7 +20,7 @@ from ..supervision.contact import Contact, ParentLink
 from ..wire.control import BeginHost, ControlFrame, NoWorkersLeft, Probe
 from ..wire.framing import FrameReader, pack
 from .fitness import answer_to
-from .frame_line import Outgoing
+from .frame_line import UnsentFrames
 from .settings import Settings, settings_from
 
 UNSENT_AT_MOST_BYTES = 16 << 20
@@ -70,7 +70,7 @@ class LaunchingSide:
         self._reader, self._contact, self._poller, self._link = reader, contact, poller, link
         self.has_ended = False
         self.malformed = 0  # how often something else than a frame arrived
-        self._unsent = Outgoing()
+        self._unsent = UnsentFrames()
         self._door: socket.socket | None = None
         os.set_blocking(1, False)
         poller.register(0, select.POLLIN)

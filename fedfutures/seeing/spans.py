@@ -56,7 +56,7 @@ class WorkerTimes:
 
 
 @dataclass(slots=True)
-class Span:
+class RowSpan:
     """A stretch of time on a Worker's row."""
 
     begin: float  # seconds since the run began
@@ -67,7 +67,7 @@ class Span:
     marks: int
     number: int  # of the Future, or of one that has a mark
 
-    def take(self, other: Span) -> None:
+    def take(self, other: RowSpan) -> None:
         """Become one with the next one."""
         if other.busy > self.busy:
             self.function = other.function
@@ -78,9 +78,9 @@ class Span:
         self.count += other.count
         self.marks |= other.marks
 
-    def copy(self) -> Span:
+    def copy(self) -> RowSpan:
         """Return another one like this."""
-        return Span(self.begin, self.end, self.busy, self.function, self.count, self.marks, self.number)
+        return RowSpan(self.begin, self.end, self.busy, self.function, self.count, self.marks, self.number)
 
 
 _END = attrgetter("end")
@@ -92,7 +92,7 @@ class RunSpans:
 
     def __init__(self, most: int = SPANS_AT_MOST) -> None:
         self.functions: list[str] = []
-        self.rows: dict[str, list[Span]] = {}
+        self.rows: dict[str, list[RowSpan]] = {}
         self.size = 0  # spans
         self._places: dict[str, int] = {}
         self._times = WorkerTimes()
@@ -121,7 +121,7 @@ class RunSpans:
             row = self._new_row(worker)
         places = self._times.place(worker, seconds, at)
         found = [
-            Span(begin, end, end - begin, function, 1, mark, number)
+            RowSpan(begin, end, end - begin, function, 1, mark, number)
             for (begin, end), number, mark in zip(places, numbers, marks or itertools.repeat(0))
         ]
         if len(found) > 1 and found[-1].end - found[0].begin <= SHORT_SECONDS:
@@ -131,7 +131,7 @@ class RunSpans:
         row += found
         self.size += len(found)
 
-    def _new_row(self, worker: str) -> list[Span]:
+    def _new_row(self, worker: str) -> list[RowSpan]:
         if len(self.rows) >= ROWS_AT_MOST:
             oldest = min(self.rows, key=lambda name: self.rows[name][-1].end if self.rows[name] else 0.0)
             self.size -= len(self.rows.pop(oldest))
@@ -163,10 +163,10 @@ class RunSpans:
         self.rows = {worker: _joined(row, now, coarse) for worker, row in self.rows.items()}
         self.size = sum(map(len, self.rows.values()))
 
-    def between(self, worker: str, begin: float, end: float, least: float) -> list[Span]:
+    def between(self, worker: str, begin: float, end: float, least: float) -> list[RowSpan]:
         """Return the spans of a Worker that are seen between two times; those within `least` seconds are one."""
         row = self.rows.get(worker, [])
-        found: list[Span] = []
+        found: list[RowSpan] = []
         for span in itertools.islice(row, bisect_left(row, begin, key=_END), None):
             if span.begin > end:
                 break
@@ -177,8 +177,8 @@ class RunSpans:
         return found
 
 
-def _joined(row: list[Span], now: float, coarse: float) -> list[Span]:
-    found: list[Span] = []
+def _joined(row: list[RowSpan], now: float, coarse: float) -> list[RowSpan]:
+    found: list[RowSpan] = []
     for span in row:
         if found and span.end - found[-1].begin < coarse * max(_YOUNG_SECONDS, now - found[-1].begin):
             found[-1].take(span)

@@ -22,7 +22,7 @@ _AGAIN_SECONDS = 0.05
 
 
 @dataclass(slots=True)
-class HeardNews:
+class NewsReport:
     """What a program tells: for :mod:`.spans`, and besides."""
 
     seconds: float  # since the run began
@@ -30,7 +30,7 @@ class HeardNews:
     report: dict[str, Any]
 
 
-def news(path: str) -> Iterator[HeardNews]:
+def news(path: str) -> Iterator[NewsReport]:
     """Yield what the program of the run behind this socket ``ask`` tells, until it closes. Raises OSError.
 
     A program that tells nothing, as one does that holds its interpreter in C code, ends it as well: ask again.
@@ -47,7 +47,7 @@ def news(path: str) -> Iterator[HeardNews]:
             for frame in frames:
                 report = unpacked(frame.report) if isinstance(frame, RunNews) else None
                 if isinstance(report, dict):
-                    yield HeardNews(frame.seconds, frame.dropped, report)  # type: ignore[union-attr]
+                    yield NewsReport(frame.seconds, frame.dropped, report)  # type: ignore[union-attr]
 
 
 def _want(path: str) -> None:

@@ -61,7 +61,7 @@ class PageFeed:
 
     def _end(self, why: str) -> None:
         with self.lock:
-            self.state.over = why
+            self.state.end(why)
         self._over.set()
 
     def stack_of(self, worker: str) -> str:

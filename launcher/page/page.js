@@ -50,7 +50,10 @@ function bytes(value) {
 
 const count = (value) => Number(value || 0).toLocaleString("en");
 
+// What is as it was stays: a selection, the focus, and where a reader is.
 function fill(parent, children) {
+  const before = parent.childNodes;
+  if (before.length === children.length && children.every((one, at) => one.isEqualNode(before[at]))) return;
   parent.replaceChildren(...children);
 }
 
@@ -483,7 +486,7 @@ $("future-cancel").addEventListener("click", async () => {
 function lose(error) {
   const state = $("state");
   state.className = "mute";
-  state.textContent = `The page's server does not answer (${error.message.trim()}). This is what was known last.`;
+  state.textContent = `The run has ended, or the page's server does not answer (${error.message.trim()}). This is what was known last.`;
 }
 
 async function look() {

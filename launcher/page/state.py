@@ -8,13 +8,14 @@ last failures, however long the run is.
 from __future__ import annotations
 
 import os
+import re
 from collections import OrderedDict, deque
 from typing import Any, NamedTuple
 
 from fedfutures.seeing import table, words
 from fedfutures.seeing.picture import RunPicture, SeenCall
-from fedfutures.seeing.spans import CANCELED, FAILED, RunSpans, Span
-from fedfutures.seeing.watching import HeardNews
+from fedfutures.seeing.spans import CANCELED, FAILED, RowSpan, RunSpans
+from fedfutures.seeing.watching import NewsReport
 
 EVENTS_AT_MOST = 500
 FAILURES_AT_MOST = 500
@@ -106,6 +107,10 @@ class PageState:
             found[cpu] = found.get(cpu, 0.0) + used
         return found
 
+    def end(self, why: str) -> None:
+        """Nothing more is heard: the run has ended."""
+        self.over = why
+
     def _note_moves(self) -> None:
         for broker, report in self.picture.brokers.items():
             for neighbour, link in (report.get("links") or {}).items():
@@ -115,7 +120,7 @@ class PageState:
                     self.events.append((self.seconds, text, "", ""))
                 self._moved[broker, neighbour] = given
 
-    def on_news(self, news: HeardNews) -> None:
+    def on_news(self, news: NewsReport) -> None:
         """The program tells what has happened."""
         report = news.report
         self.seconds = max(self.seconds, news.seconds)
@@ -196,16 +201,16 @@ class PageState:
 
     def _names(self) -> list[str]:
         names = {*self.spans.rows, *self.picture.workers}
-        return sorted(names, key=lambda name: (name.rpartition(".")[0], len(name), name))
+        return sorted(names, key=_in_order)
 
-    def _running_spans(self, name: str) -> list[Span]:
+    def _running_spans(self, name: str) -> list[RowSpan]:
         worker = self.picture.workers.get(name)
         if worker is None or not worker.calls or self.over:
             return []
         call = worker.calls[0]
         seconds, now = call.seconds or 0.0, self.seconds
         place = self.spans.functions.index(call.function) if call.function in self.spans.functions else -1
-        return [Span(now - seconds, now, seconds, place, 0, 0, call.future)]
+        return [RowSpan(now - seconds, now, seconds, place, 0, 0, call.future)]
 
     def call_of(self, number: int) -> SeenCall | None:
         """Return the call of a Future of the program, if it runs."""
@@ -235,13 +240,23 @@ class PageState:
             "traceback": "" if failed is None else failed.text,
         }  # fmt: skip
 
-    def _done(self, number: int) -> tuple[str, Span] | None:
+    def _done(self, number: int) -> tuple[str, RowSpan] | None:
         """Return where a Future was, of those that are kept one by one."""
         for worker, row in self.spans.rows.items():
             for span in row:
                 if span.number == number and (span.count == 1 or span.marks):
                     return worker, span
         return None
+
+
+def _in_order(name: str) -> tuple[str, list[int]]:
+    """Return by what names of Workers are sorted: ``h.2+1`` has taken the place of ``h.2``.
+
+    >>> sorted(["h.10", "h.2+1", "h.2", "h.3"], key=_in_order)
+    ['h.2', 'h.2+1', 'h.3', 'h.10']
+    """
+    host, _, number = name.rpartition(".")
+    return host, [int(digits) for digits in re.findall(r"[0-9]+", number)]
 
 
 _TOTALS = ("futures", "failed", "lost", "cancelled", "retries", "busy", "per_second")
@@ -255,7 +270,7 @@ def _of_worker(row: table.WorkerRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _cells(span: Span, begin: float, unit: float) -> tuple[int, int, int, int, int, int, int]:
+def _cells(span: RowSpan, begin: float, unit: float) -> tuple[int, int, int, int, int, int, int]:
     length = span.end - span.begin
     share = 100 if length <= 0.0 else min(100, round(100 * span.busy / length))
     first, last = int((span.begin - begin) / unit), int((span.end - begin) / unit) + 1

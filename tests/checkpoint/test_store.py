@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,20 @@ def test_other_versions_are_said(tmp_path: Path, caplog: Any, monkeypatch: pytes
     monkeypatch.setattr(stores, "versions", lambda: {"Python": "3.10", "numpy": "2.0", "scipy": "1.0"})
     assert whole(tmp_path / "c", keys(1)) == 1
     assert "its results were made with numpy 1.0, now 2.0; they count even so" in caplog.text
+
+
+def test_no_code_of_a_package_runs_for_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy(types.ModuleType):
+        def __getattr__(self, name: str) -> str:
+            raise AssertionError(f"{name} was made")
+
+    plain = types.ModuleType("plain_package")
+    vars(plain)["__version__"] = "1.5"
+    monkeypatch.setitem(sys.modules, "lazy_package", Lazy("lazy_package"))
+    monkeypatch.setitem(sys.modules, "plain_package", plain)
+    found = stores.versions()
+    assert found["plain_package"] == "1.5"
+    assert "lazy_package" not in found
 
 
 def test_removing_results_removes_their_files(tmp_path: Path) -> None:

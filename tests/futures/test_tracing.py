@@ -13,7 +13,6 @@ import pytest
 from launching import Running, eventually, launch, write
 from perfetto import Read
 
-from fedfutures.futures import tracing
 from fedfutures.futures.tracing import Tracks
 
 pytestmark = pytest.mark.host
@@ -149,7 +148,3 @@ def test_slices_of_a_worker_come_one_after_the_other() -> None:
     assert tracks.of("h.2", "h") == (2, 2)
     assert tracks.of("k.1", "k") == (3, 3)
     assert [event["args"]["name"] for event in written] == ["h", "h.1", "h.2", "k", "k.1"]
-    assert tracks.place("h.1", [1.0, 2.0], 10.0) == [(7.0, 8.0), (8.0, 10.0)]
-    assert tracks.place("h.1", [3.0], 12.0) == [(10.0, 13.0)], "there is no room before it"
-    assert tracks.place("h.2", [3.0], 12.0) == [(9.0, 12.0)]
-    assert tracing.PROGRAM == 1

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from fedfutures.host.frame_line import FrameLine, Outgoing
+from fedfutures.host.frame_line import FrameLine, UnsentFrames
 from fedfutures.wire.control import ControlFrame, Notice, StreamData
 from fedfutures.wire.framing import FrameReader, pack
 
@@ -64,7 +64,7 @@ def test_the_end_is_seen_and_what_waits_for_a_reader_that_is_gone_is_dropped() -
 
 
 def test_another_reader_gets_the_first_frame_from_its_beginning() -> None:
-    waiting = Outgoing()
+    waiting = UnsentFrames()
     read, write = os.pipe()
     os.set_blocking(write, False)
     waiting.add(LARGE)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies
 
 from fedfutures.seeing import spans as module
-from fedfutures.seeing.spans import AGAIN, CANCELED, FAILED, OTHERS, RunSpans, Span, WorkerTimes
+from fedfutures.seeing.spans import AGAIN, CANCELED, FAILED, OTHERS, RowSpan, RunSpans, WorkerTimes
 from fedfutures.wire.facts import joined, packed
 from fedfutures.wire.messages import CANCELLED, ERROR, LOST, VALUE, WITH_OUTPUT
 
@@ -29,8 +29,8 @@ def test_each_long_future_is_a_span() -> None:
     run.take(5.0, "cube", [3], [], packed("h.2", 1, [0.5]))
     assert run.functions == ["price", "cube"]
     assert run.rows == {
-        "h.1": [Span(2.0, 3.0, 1.0, 0, 1, 0, 1), Span(3.0, 5.0, 2.0, 0, 1, 0, 2)],
-        "h.2": [Span(4.5, 5.0, 0.5, 1, 1, 0, 3)],
+        "h.1": [RowSpan(2.0, 3.0, 1.0, 0, 1, 0, 1), RowSpan(3.0, 5.0, 2.0, 0, 1, 0, 2)],
+        "h.2": [RowSpan(4.5, 5.0, 0.5, 1, 1, 0, 3)],
     }
 
 
@@ -60,7 +60,7 @@ def test_who_has_run_it_is_not_always_known() -> None:
     run.take(5.0, "price", [1, 2], [], b"")
     run.take(5.0, "price", [1, 2], [], b"nonsense")
     run.take(5.0, "price", [1, 2], [], joined([(b"", 1), (packed("h.1", 1, [-1.0]), 1)]))
-    assert run.rows == {"h.1": [Span(5.0, 5.0, 0.0, 0, 1, 0, 2)]}, "and how long is not known either"
+    assert run.rows == {"h.1": [RowSpan(5.0, 5.0, 0.0, 0, 1, 0, 2)]}, "and how long is not known either"
 
 
 MESSAGES = strategies.lists(

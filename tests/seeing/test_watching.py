@@ -16,7 +16,7 @@ from launching import Running, eventually, write
 from fedfutures.seeing.picture import picture_of
 from fedfutures.seeing.runs import ask, chosen, runs
 from fedfutures.seeing.spans import FAILED, RunSpans
-from fedfutures.seeing.watching import SOCKET, HeardNews, news
+from fedfutures.seeing.watching import SOCKET, NewsReport, news
 
 pytestmark = pytest.mark.host
 
@@ -83,7 +83,7 @@ def say(running: Running, text: str) -> None:
         pass
 
 
-def heard_until(stream: Iterator[HeardNews], spans: RunSpans, futures: int) -> list[HeardNews]:
+def heard_until(stream: Iterator[NewsReport], spans: RunSpans, futures: int) -> list[NewsReport]:
     """Take news in until so many Futures were told of."""
     heard = []
     for one in stream:

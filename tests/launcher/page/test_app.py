@@ -135,7 +135,7 @@ def test_data_are_those_of_the_run(served: Served) -> None:
     assert eventually(lambda: served.page.json("/api/run")["sums"]["futures"] == FUTURES, SECONDS)
     shown = served.page.json("/api/run")
     assert (shown["all_workers"], shown["program"], shown["pid"]) == (1000, "<i onclick=x>big.py", 71)
-    begin, end = 0, shown["seconds"]
+    begin, end = 0, shown["seconds"] + 60.0  # where outcomes come faster than Workers can run them, rows go on
 
     def count() -> int:
         found = 0

@@ -11,7 +11,7 @@ from recorded import FUNCTIONS, HOSTS, WORKERS_OF_A_HOST, news_of, report_of, st
 
 from fedfutures.seeing.picture import RunPicture, SeenCall, SeenWorker, picture_of
 from fedfutures.seeing.spans import AGAIN, CANCELED, FAILED
-from fedfutures.seeing.watching import HeardNews
+from fedfutures.seeing.watching import NewsReport
 from fedfutures.wire.facts import packed
 from fedfutures.wire.messages import CANCELLED, ERROR
 from fedfutures_launcher.page import state as module
@@ -19,7 +19,7 @@ from fedfutures_launcher.page.state import Curves, PageState
 
 
 def told(state: PageState, at: float, report: dict[str, Any]) -> None:
-    state.on_news(HeardNews(at, 0, report))
+    state.on_news(NewsReport(at, 0, report))
 
 
 def picture_at(seconds: float, futures: int) -> RunPicture:
@@ -78,7 +78,7 @@ def test_what_runs_now_is_shown_until_the_run_is_over() -> None:
     picture = RunPicture(seconds=10.0, workers={"h.1": SeenWorker("h.1", "h", calls=[call])}, origin={"sums": {}})
     state.on_picture(picture, 0.0)
     assert state.shown_spans(0.0, 10.0, 100, 0, 5, "")["rows"][0]["spans"] == [(70, 101, 100, -1, 0, 0, 9)]
-    state.over = "it has ended"
+    state.end("it has ended")
     assert state.shown_spans(0.0, 10.0, 100, 0, 5, "")["rows"][0]["spans"] == []
 
 
