@@ -274,7 +274,7 @@ def _shown(part: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that are loaded, as far as they say theirs without running code.
+    """Return the versions of Python and of the packages that are loaded, as far as they say it without running code.
 
     Some make ``__version__`` when it is asked for, and that may warn, or import half of the package.
     """

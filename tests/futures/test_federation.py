@@ -30,7 +30,8 @@ class Handle:
             hosts=1,
         )  # fmt: skip
         self.facts: dict[str, Any] = {
-            "shared": "/dev/shm/x", "disk": "/tmp", "brokers": [{"name": "h/broker.0"}, {"name": "h/broker.1"}],
+            "run": "/tmp/x", "shared": "/dev/shm/x", "disk": "/tmp",
+            "brokers": [{"name": "h/broker.0"}, {"name": "h/broker.1"}],
         }  # fmt: skip
         self.waited, self.done = 0, list[str]()
         self.failure: Exception | None = None

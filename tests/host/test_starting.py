@@ -27,11 +27,11 @@ def test_the_launcher_is_loaded_when_it_is_asked_for() -> None:
 
 
 def test_another_composition(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("host_module", "keeper_module", "keeper_connector_module", "load_launcher"):
+    for name in ("host_module", "keeper_module", "keeper_connector_module", "page_module", "load_launcher"):
         monkeypatch.setattr(starting, name, None)
-    starting.compose("a.b", "a.c", "a.d", lambda: 7)
-    composed = starting.host_module, starting.keeper_module, starting.keeper_connector_module, starting.load_launcher()
-    assert composed == ("a.b", "a.c", "a.d", 7)
+    starting.compose("a.b", "a.c", "a.d", "a.e", lambda: 7)
+    modules = starting.host_module, starting.keeper_module, starting.keeper_connector_module, starting.page_module
+    assert (modules, starting.load_launcher()) == (("a.b", "a.c", "a.d", "a.e"), 7)
 
 
 @pytest.mark.parametrize("is_enabled", [True, False])
