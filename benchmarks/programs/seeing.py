@@ -1,4 +1,7 @@
-"""The program that the figure `seeing` looks at: Futures of 1 ms; it prints the seconds that they took."""
+"""The program that the figure `seeing` looks at: Futures of 1 ms; it prints the seconds that they took.
+
+Before that it waits for so many seconds.
+"""
 
 import sys
 import time
@@ -15,6 +18,7 @@ def spin(seconds: float) -> None:
 
 if __name__ == "__main__":
     futures.wait([futures.submit(spin, 0.001) for _ in range(200)])
+    time.sleep(float(sys.argv[2]))
     began = time.perf_counter()
     for future in [futures.submit(spin, 0.001) for _ in range(int(sys.argv[1]))]:
         future.result()

@@ -1,4 +1,7 @@
-"""What is shown is true: on three hosts, what each call has written down itself is what log, trace and status say."""
+"""What is shown is true: on three hosts, what calls have written down themselves is what all views say.
+
+The page's figures are taken where its server has them; what a browser draws of them is in tests/browser.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ from pathlib import Path
 
 import pytest
 from hosts.ground import Ground
-from launching import launch
+from launching import eventually, launch
 from perfetto import Read
+
+from fedfutures.seeing.runs import chosen, runs
+from fedfutures_launcher.page.feed import PageFeed
 
 pytestmark = pytest.mark.host
 
+SECONDS = 30.0
 PROGRAM = """
 import os, sys, time
 from fedfutures import futures, worker
@@ -28,6 +35,8 @@ def nap(number):
     return number
 
 if __name__ == "__main__":
+    while not os.path.exists(OUTSIDE + ".begin"):
+        time.sleep(0.01)
     several = [futures.submit(nap, number) for number in range(240)]
     futures.wait(several)
     sys.stdout.write("done\\n")
@@ -46,7 +55,14 @@ def test_log_trace_and_status_agree_with_what_calls_write_down_themselves(rootle
     running = ground.start("-n", "6", *words, ground.write("prog.py", PROGRAM), str(outside))
     try:
         assert running.stdout is not None
+        assert eventually(lambda: bool(chosen(runs(), str(running.pid))), SECONDS)
+        page = PageFeed(chosen(runs(), str(running.pid))[0].path)
+        page.start()
+        assert eventually(lambda: page.state.news_seconds is not None, SECONDS)
+        outside.with_suffix(".begin").touch()
         assert running.stdout.readline() == "done\n"
+        assert eventually(lambda: page.state.shown_run()["sums"]["futures"] == 240, SECONDS)
+        shown = page.state.shown_run()
         status = launch("status", str(running.pid)).out
     finally:
         outside.with_suffix(".go").touch()
@@ -69,11 +85,17 @@ def test_log_trace_and_status_agree_with_what_calls_write_down_themselves(rootle
     assert {worker: len(found) for worker, found in rows.items()} == counts
     stats = json.loads(Path(files[2]).read_text())
     assert {worker: found["futures"] for worker, found in stats["workers"].items()} == counts
+    of_page = {worker: sum(span.count for span in row) for worker, row in page.state.spans.rows.items()}
+    assert of_page == counts
+    assert [(one["name"], one["futures"], one["failed"]) for one in shown["functions"]] == [("nap", 240, 0)]
+    workers = {one["host"]: one["Workers"] for one in shown["hosts"] if one["Workers"] != "0"}
+    assert workers == {"h1": "2", "h2": "2", "h3": "2"}, "and the machine that has none"
     for worker, took in seconds.items():
         traced = sum(one.end - one.begin for one in rows[worker]) / 1e6
-        for shown in (traced, stats["workers"][worker]["seconds"]):
-            assert took <= shown + 0.001
-            assert shown <= took + 0.02 * counts[worker] + 0.2, "loading and sending what they are given counts, too"
+        drawn = sum(span.busy for span in page.state.spans.rows[worker])
+        for said in (traced, drawn, stats["workers"][worker]["seconds"]):
+            assert took <= said + 0.001
+            assert said <= took + 0.02 * counts[worker] + 0.2, "loading and sending what they are given counts, too"
     assert re.search(r"^  240 Futures done; 0 given", status, re.M), status
     assert all(re.search(rf"^  {host} +2 +0 ", status, re.M) for host in ("h1", "h2", "h3")), status
     moved = sum(line["futures"] for line in log if line["event"] == "moved")
