@@ -88,6 +88,8 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         another machine: the Workers are its own, at most `max_workers` of them; see :doc:`standing`.
     page:
         True: a page shows what goes on, see :attr:`page`; or the port that it is served at.
+    hide_arguments:
+        True: errors, and what is said of the run, name calls without their arguments.
     pending_bytes:
         How much memory the Futures that wait may hold in this process, by default a quarter of it. Above that
         ``submit`` waits until some are done; see :doc:`limits`.
@@ -106,7 +108,8 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         mode: Literal["parallel", "serial"] = "parallel", checkpoint: str | PathLike[str] | None = None,
         walltime: float | str | None = None, walltime_margin: float | str | None = None,
         output: str | PathLike[str] | None = None, memory_per_worker: int | str | None = None,
-        pending_bytes: int | str | None = None, join: str | None = None, page: bool | int = False, **unknown: Any,
+        pending_bytes: int | str | None = None, join: str | None = None, page: bool | int = False,
+        hide_arguments: bool = False, **unknown: Any,
     ) -> None:  # fmt: skip
         refuse(unknown, mp_context)
         hosts = hosts if hosts is None or isinstance(hosts, Hosts) else Hosts(host_names(hosts))
@@ -116,6 +119,7 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
         bounds = *checked_times(walltime, walltime_margin), room
         memory = size_of_worker(memory_per_worker)
         own = initializer, max_tasks_per_child, hosts, walltime, output, memory_per_worker, join, min_workers
+        has_own = own != (None,) * len(own) or hide_arguments
         least = check_least(min_workers, max_workers, is_elsewhere=hosts is not None or join is not None)
         self._shutdown = False
         self._shutdown_lock = threading.Lock()
@@ -130,16 +134,17 @@ class Executor(Caller, concurrent.futures.Executor):  # type: ignore[misc]  # mo
             self._node = kept(Serial(), self._keeper)
             if initializer is not None:
                 safe_points.apply(initializer, *initargs)
-        elif current.node is not None and own == (None,) * 8:
+        elif current.node is not None and not has_own:
             self._node = kept(current.node, self._keeper) if self._keeper else current.kept_node or current.node
             self._mine = weakref.WeakSet()
         elif not current.is_origin:
             raise NotSupportedHere(
                 "an Executor made inside a Future joins the Federation it runs in; initializer, max_tasks_per_child, "
-                "hosts, join, walltime, output, min_workers and memory_per_worker belong to the one that started it"
+                "hosts, join, walltime, output, min_workers, memory_per_worker and hide_arguments belong to the one "
+                "that started it"
             )
         else:
-            more = max_tasks_per_child, brokers, hosts, bounds, output, memory, join, least
+            more = max_tasks_per_child, brokers, hosts, bounds, output, memory, join, least, bool(hide_arguments)
             self._federation = federation_started(max_workers, initializer, initargs, *more)
             self._finalizer = weakref.finalize(self, _forgotten, self._federation)
             safe_points.check()

@@ -52,7 +52,7 @@ def federation_started(
     max_workers: int | None, initializer: Callable[..., object] | None, initargs: tuple[Any, ...],
     max_tasks_per_child: int | None, brokers: int, hosts: Hosts | None,
     bounds: tuple[float | None, float | None, int | None], output: str | PathLike[str] | None, memory: int,
-    join: str | None, least: int,
+    join: str | None, least: int, hides_arguments: bool,
 ) -> Federation:  # fmt: skip
     """Start the Federation of an Executor with Workers of its own. Raises StartFailed, ValueError and PicklingError."""
     walltime = walltime_here(*bounds[:2], "walltime=")
@@ -66,7 +66,7 @@ def federation_started(
     settings = settings_here(
         max_workers or processors(), program=program_here(), initializer=packed,
         max_tasks_per_child=max_tasks_per_child, brokers=brokers, descriptors=inherited, memory_per_worker=memory,
-        min_workers=least,
+        min_workers=least, hides_arguments=hides_arguments,
     )  # fmt: skip
     files = None
     if output is not None:

@@ -24,6 +24,15 @@ _BRACKETS: dict[type, tuple[str, str]] = {
 }  # fmt: skip
 
 
+_shows_arguments = True
+
+
+def show_arguments(wanted: bool) -> None:
+    """Say whether texts of this process show arguments from now on; without them a call is ``price(...)``."""
+    global _shows_arguments
+    _shows_arguments = wanted
+
+
 def call_text(function: Any, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None = None) -> str:
     """Return the text of a call; without arguments (None) ``price(...)``.
 
@@ -49,7 +58,7 @@ def short_name(name: str) -> str:
 def arguments_text(name: str, function: Any, args: tuple[Any, ...] | None, kwargs: dict[str, Any] | None = None) -> str:
     """Return the text of a call under another name; `function` may be None where it is not at hand."""
     name = short_name(name)
-    if args is None:
+    if args is None or not _shows_arguments:
         return f"{name}(...)"
     names = _parameters(function, len(args))
     pairs = [*zip(names, args), *(kwargs or {}).items()]

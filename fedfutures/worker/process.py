@@ -21,6 +21,7 @@ from ..program import code_objects, stand_ins
 from ..program.process import adopt_authkey
 from ..program.shadows import make_room
 from ..sockets.sockets import context
+from ..wire.calls import show_arguments
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
@@ -51,6 +52,7 @@ def run(
     """Run a Worker in this process, which is prepared."""
     name_process(f"fedfut-{name}"[-15:] if len(name) > 8 else f"fedfut-{name}")
     current.be_worker(name, settings.host, has_files=not settings.code)
+    show_arguments(not settings.hides_arguments)
     capture.share(box.captures)
     segments = Segments(facts["shared"], name, disk=facts["disk"], host=settings.host)
     payloads = Payloads(segments, None if settings.seal is None else Seal(settings.seal))

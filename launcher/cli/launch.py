@@ -22,6 +22,7 @@ from fedfutures.host.starting import LoadingModules
 from fedfutures.host.system import processors
 from fedfutures.host.walltime import hold_program_to, walltime_here
 from fedfutures.program import stand_ins
+from fedfutures.wire.calls import show_arguments
 
 from ..arguments import copies, suggestions
 from ..arguments.splitting import BadLine
@@ -182,7 +183,7 @@ def settings_for(options: Options, program: programs.Program, workers: int) -> S
     return settings_here(
         workers, brokers=options.brokers, program=program.importable, argv=[program.argv0, *options.arguments],
         path=path, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
-        departure=options.hosts.grace,
+        departure=options.hosts.grace, hides_arguments=options.hide_arguments,
         directory=os.getcwd(), verbosity=-1 if options.quiet else options.verbosity,
     )  # fmt: skip
 
@@ -240,6 +241,7 @@ def run(
     walltime = walltime_here(options.walltime, options.walltime_margin, "--walltime")
     hold_program_to(walltime)
     explain_on_signal()
+    show_arguments(not settings.hides_arguments)
     try:
         output = _output_files(options)
         handle = start_hosts()

@@ -49,6 +49,7 @@ class Options:
     log: str | None
     page: int | None  # the port; 0: any; None: no page
     page_control: bool
+    hide_arguments: bool
     walltime: float | None  # seconds; infinite: none
     walltime_margin: float | None
     output: str | None
@@ -121,6 +122,7 @@ def _add_views(add: Callable[..., None]) -> None:
     add("--trace", metavar="FILE", help="write to FILE what ran where and when, for Perfetto and `fedfutures report`")
     add("--page", nargs="?", type=_number(int, 0, 65535), const=0, metavar="PORT",
         help="serve a page that shows the run, for a browser on this machine; default: any free port")  # fmt: skip
+    add("--hide-arguments", action="store_true", help="name calls without their arguments, in errors and in all views")
     add("--page-control", action="store_true", help="let the page end Futures; without it, it only shows")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from hosts.ground import Ground
-from launching import Ended, Running, eventually, launch, write
+from launching import Ended, Running, eventually, launch, python, write
 
 from fedfutures.errors import StartFailed
 from fedfutures.seeing import runs as runs_module
@@ -263,3 +263,36 @@ def nap(seconds):
 if __name__ == "__main__":
     futures.wait([futures.submit(nap, 600) for _ in range(3)])
 """
+
+
+@pytest.mark.parametrize("way", ["launched", "executor"])
+def test_arguments_are_hidden_where_the_user_wants_that(tmp_path: Path, way: str) -> None:
+    write(
+        tmp_path / "prog.py",
+        """
+        import sys, time
+        from fedfutures import Executor, explain, futures
+
+        def price(row):
+            time.sleep(1.5 if row else 0.0)
+            raise ValueError("no price")
+
+        if __name__ == "__main__":
+            executor = Executor(1, hide_arguments=True) if sys.argv[1] == "executor" else futures
+            future = executor.submit(price, 4711)
+            while "has run on" not in (text := explain()):
+                time.sleep(0.05)
+            try:
+                future.result()
+            except ValueError as error:
+                text += "".join(getattr(error, "__notes__", ())) + str(error.__cause__)
+            print(text)
+        """,
+    )
+    options = ["-n", "1", "--hide-arguments"] if way == "launched" else []
+    run = launch if way == "launched" else python
+    ended = run(*options, "prog.py", way, cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "price(...) has run on " in ended.out
+    assert "in price(...), on " in ended.out
+    assert "4711" not in ended.out
