@@ -198,6 +198,11 @@ def check(options: Options, *, alone: bool = True) -> None:
     for option, file in (("--stats", options.stats), ("--log", options.log), ("--trace", options.trace)):
         if file is not None and not os.path.isdir(place := os.path.dirname(os.path.abspath(file))):
             programs.fail(f"{option} {file!r} cannot be written: there is no directory {place}")
+    if options.telemetry:
+        from fedfutures.futures.telemetry import problem
+
+        if why := problem():
+            programs.fail(f"--telemetry {why}")
     if options.profile is not None:
         try:
             os.makedirs(options.profile, exist_ok=True)
@@ -226,6 +231,10 @@ def _write_down(federation: Any, options: Options, program: programs.Program) ->
         from fedfutures.futures.tracing import RunTrace
 
         RunTrace(federation, options.trace, program.argv0)
+    if options.telemetry:
+        from fedfutures.futures.telemetry import FutureSpans
+
+        FutureSpans(federation, program.argv0)
     if options.page is not None:
         from .paging import serve_page
 

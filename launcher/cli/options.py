@@ -50,6 +50,7 @@ class Options:
     page: int | None  # the port; 0: any; None: no page
     page_control: bool
     hide_arguments: bool
+    telemetry: bool
     walltime: float | None  # seconds; infinite: none
     walltime_margin: float | None
     output: str | None
@@ -122,6 +123,9 @@ def _add_views(add: Callable[..., None]) -> None:
     add("--trace", metavar="FILE", help="write to FILE what ran where and when, for Perfetto and `fedfutures report`")
     add("--page", nargs="?", type=_number(int, 0, 65535), const=0, metavar="PORT",
         help="serve a page that shows the run, for a browser on this machine; default: any free port")  # fmt: skip
+    add(
+        "--telemetry", action="store_true", help="send a span for each Future, by OpenTelemetry: as OTEL_ variables say"
+    )
     add("--hide-arguments", action="store_true", help="name calls without their arguments, in errors and in all views")
     add("--page-control", action="store_true", help="let the page end Futures; without it, it only shows")
 
