@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import Any
 
+from .. import limits
 from ..errors import StartFailed
 from ..host import starting
 from ..host.flags import ROOT, main_command
@@ -17,27 +18,30 @@ from ..host.run_door import SOCKET
 from ..seeing.page_links import SECRET_BYTES, link
 
 START_SECONDS = 30.0
-END_SECONDS = 3.0
 INSTALL = "python -m pip install starlette uvicorn prometheus-client"
 
 
 class PageProcess:
     """Of the run with this private directory. `port`: 0 is any; `controls`: the page may end Futures.
 
-    Nothing is waited for: :meth:`link` does that.
+    Nothing is waited for: :meth:`link` does that. Raises StartFailed where no process can be started.
     """
 
     def __init__(self, directory: str, port: int = 0, *, controls: bool = False) -> None:
         self._secret = secrets.token_bytes(SECRET_BYTES)
         self._facts: dict[str, Any] | None = None
         self._lock = threading.Lock()
+        self.is_over = False
         asked = {
             "path": os.path.join(directory, SOCKET), "port": port, "secret": self._secret.hex(), "controls": controls,
         }  # fmt: skip
-        self._process = subprocess.Popen(
-            main_command(starting.page_module, [sys.executable], [], ROOT), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, bufsize=0,
-        )  # fmt: skip
+        try:
+            self._process = subprocess.Popen(
+                main_command(starting.page_module, [sys.executable], [], ROOT), stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, bufsize=0,
+            )  # fmt: skip
+        except OSError as error:
+            raise StartFailed(f"the page cannot be served: {limits.reached(error) or error}") from error
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(asked).encode() + b"\n")
@@ -47,6 +51,8 @@ class PageProcess:
     def link(self) -> str:
         """Return an address that opens the page once; each call returns a new one. Raises StartFailed."""
         with self._lock:
+            if self.is_over:
+                raise StartFailed("the run has ended, and its page with it")
             if self._facts is None:
                 self._facts = self._read()
         if problem := self._facts.get("problem"):
@@ -68,17 +74,14 @@ class PageProcess:
             late.cancel()
 
     def end(self) -> None:
-        """End it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        """End it at once: it has nothing to save, and the browser keeps what it shows."""
+        self.is_over = True
+        self._process.kill()
+        with self._lock:  # whoever waits for the link hears of the end now
             self._process.wait()
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
 
 def page_beside(federation: Any, port: int = 0, *, controls: bool = False) -> PageProcess:

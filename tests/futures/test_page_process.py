@@ -74,6 +74,12 @@ def test_one_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.M
     page.end()
 
 
+def test_where_no_process_can_be_started_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "no python"))
+    with pytest.raises(StartFailed, match=r"the page cannot be served: .*no python"):
+        PageProcess(str(tmp_path))
+
+
 def test_an_executor_has_a_page(tmp_path: Path) -> None:
     with Executor(1, page=True) as executor:
         page = Page(executor.page)
@@ -82,6 +88,8 @@ def test_an_executor_has_a_page(tmp_path: Path) -> None:
         assert eventually(lambda: page.json("/api/run")["sums"]["futures"] == 1, SECONDS)
         assert page.json("/api/run")["pid"] == os.getpid()
     assert not listens(page.port)
+    with pytest.raises(StartFailed, match="the run has ended, and its page with it"):
+        _ = executor.page
     with Executor(1, page=(port := free_port())) as executor:
         assert Page(executor.page).port == port
     with Executor(1) as executor, pytest.raises(NotSupportedHere, match="make it with page=True"):

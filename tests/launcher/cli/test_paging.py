@@ -74,7 +74,7 @@ def test_a_short_run_does_not_wait_for_it(tmp_path: Path) -> None:
     write(tmp_path / "prog.py", PROGRAM)
     ended = launch("-n", "1", "--page", "prog.py", "0", cwd=tmp_path)
     assert (ended.code, ended.out) == (0, "7\n")
-    assert "Traceback" not in ended.err
+    assert ended.err == "" or "(opens once; " in ended.err
 
 
 @pytest.mark.parametrize("port", ["65536", "-1", "x"])
