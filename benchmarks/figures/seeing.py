@@ -102,7 +102,7 @@ def figure(quick: bool) -> Figure:
     contestants = {way: Contestant(partial(measure, way, FUTURES)) for way in ways}
     labels = (("trace", "with --trace", TRACE_MOST), ("log", "with --log", TRACE_MOST),
               ("asked", "asked every second", ASKED_MOST),
-              ("page", "with a page that is looked at", PAGE_MOST))  # fmt: skip
+              ("page", "page looked at", PAGE_MOST))  # fmt: skip
     rows = [
         Row(
             f"{FUTURES:,} Futures of 1 ms, {label}", "s", metric(way, "seconds"),
