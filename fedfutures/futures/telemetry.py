@@ -116,7 +116,9 @@ class FutureSpans:
                 kind = kinds.get(number, VALUE)
                 outcome = KINDS[VALUE if kind == WITH_OUTPUT else kind]
                 facts = {"future": number, "attempts": attempts, "outcome": outcome, "worker": worker}
-                self._tell_future(message.function, facts, host, begin, end)
+                self._tell_future(
+                    message.function.encode("utf-8", "backslashreplace").decode(), facts, host, begin, end
+                )
 
     def _tell_future(
         self, function: str, facts: dict[str, Any], host: str, begin: float, end: float

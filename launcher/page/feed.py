@@ -55,8 +55,8 @@ class PageFeed:
                 for one in news(self.path):
                     with self.lock:
                         self.state.on_news(one)
-            except OSError:
-                pass  # the program is busy, or has ended: then the run does not answer either
+            except (OSError, LookupError, TypeError, ValueError):
+                pass  # the program is busy, has ended (then the run does not answer either), or is of another mind
             self._over.wait(AGAIN_SECONDS)
 
     def _end(self, why: str) -> None:

@@ -40,8 +40,8 @@ class RunFigures(Collector):
         futures = CounterMetricFamily("fedfutures_function_futures", "Futures done", labels=["function"])
         seconds = CounterMetricFamily("fedfutures_function_seconds", "Seconds they took", labels=["function"])
         for name, one in functions.items():
-            futures.add_metric([name], one["futures"])
-            seconds.add_metric([name], one["seconds"])
+            futures.add_metric([_label(name)], one["futures"])
+            seconds.add_metric([_label(name)], one["seconds"])
         yield futures
         yield seconds
 
@@ -52,10 +52,10 @@ class RunFigures(Collector):
         queued = GaugeMetricFamily("fedfutures_broker_queued", "Futures that wait there", labels=["broker"])
         for host in picture.hosts:
             workers = [worker for worker in picture.workers.values() if worker.host == host]
-            memory.add_metric([host], sum(worker.memory for worker in workers))
-            cpu.add_metric([host], sum(worker.cpu for worker in workers))
+            memory.add_metric([_label(host)], sum(worker.memory for worker in workers))
+            cpu.add_metric([_label(host)], sum(worker.cpu for worker in workers))
         for name, report in picture.brokers.items():
-            queued.add_metric([name], int(report.get("queued", 0)))
+            queued.add_metric([_label(name)], int(report.get("queued", 0)))
         yield memory
         yield cpu
         yield queued
@@ -70,6 +70,11 @@ _KEYS = {
     "futures_done": "futures", "futures_failed": "failed", "futures_lost": "lost", "futures_cancelled": "cancelled",
     "futures_repeated": "retries",
 }  # fmt: skip
+
+
+def _label(name: str) -> str:
+    """Return a name in characters that the format has; those of files may be no UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def text_of(state: PageState) -> bytes:

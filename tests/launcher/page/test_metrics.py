@@ -37,5 +37,13 @@ def test_they_say_what_the_run_says() -> None:
     assert found["fedfutures_broker_queued", "h7.broker"] == 5
 
 
+def test_names_may_be_no_utf_8() -> None:
+    state, report = PageState(), status_of(12.0, 600)
+    functions = report["origin-7@h1"]["sums"]["functions"]
+    functions["caf\udce9"] = functions.pop("price")
+    state.on_picture(picture_of(report.items()), 0.0)
+    assert figures(state)["fedfutures_function_futures_total", "caf\\udce9"] == 100
+
+
 def test_before_anything_is_known_they_are_0() -> None:
     assert figures(PageState())["fedfutures_futures_done_total",] == 0
