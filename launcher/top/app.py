@@ -125,6 +125,8 @@ class TopApp(App[None]):
 
     def _on_picture(self, picture: RunPicture | None) -> None:
         self._looks = False
+        if not self.query("#head"):  # the screen is being taken down: the user has seen enough
+            return
         if picture is None:
             self.exit()
             return

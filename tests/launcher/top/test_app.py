@@ -148,6 +148,17 @@ def test_one_that_another_future_has_submitted_is_not_ended() -> None:
     assert driven(drive).ended == []
 
 
+def test_a_picture_that_comes_while_the_screen_is_taken_down_is_not_drawn() -> None:
+    async def drive(screen: Screen, pilot: Any) -> None:
+        await screen.app.query_one("#head", Static).remove()
+        screen.pictures.append(picture())
+        while screen.pictures:
+            await pilot.pause(0.02)
+        await pilot.pause(0.1)
+
+    driven(drive)
+
+
 def test_it_ends_with_the_run() -> None:
     async def drive(screen: Screen, pilot: Any) -> None:
         screen.pictures.append(StartFailed("the run has ended", 3))
