@@ -24,7 +24,7 @@ if os.environ.get(IMPORTING):
     import scipy.stats  # noqa: F401
 
 import fedfutures  # noqa: E402
-from fedfutures.futures import executor  # noqa: E402
+from fedfutures.futures import handles  # noqa: E402
 
 TIMES = 20
 WORKERS = 4
@@ -78,8 +78,8 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        plain, wanted = executor.settings_here, sys.argv[1] == "with"
-        executor.settings_here = lambda *given, **more: plain(*given, **more, template=wanted)  # type: ignore[assignment]
+        plain, wanted = handles.settings_here, sys.argv[1] == "with"
+        handles.settings_here = lambda *given, **more: plain(*given, **more, template=wanted)  # type: ignore[assignment]
         measure()
     else:
         main()

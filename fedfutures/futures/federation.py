@@ -20,7 +20,7 @@ from ..host.walltime import Walltime
 from ..program import safe_points
 from ..program.process import ProcessChanges, adopt_authkey
 from ..sockets.sockets import context
-from ..supervision.attempts import how_ended
+from ..supervision.attempts import how_ended, initializer_raised_on
 from ..wire.control import (
     BrokerGivenUp,
     BrokerRestarted,
@@ -167,7 +167,7 @@ class Federation:
 
     def _on_worker_ended(self, frame: WorkerEnded) -> None:
         if frame.initializer_raised and self._settings.initializer is not None:
-            self._fail(InitializerFailed(f"the initializer raised in Worker {frame.worker}; its traceback was printed"))
+            self._fail(InitializerFailed(initializer_raised_on(frame.host)))
         elif self._settings.verbosity > 0:
             print(f"fedfutures: Worker {frame.worker} ended: {frame.status}; its Futures run again", file=sys.stderr)
 

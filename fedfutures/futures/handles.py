@@ -18,6 +18,7 @@ from ..host.settings import Settings
 from ..host.system import processors
 from ..host.walltime import walltime_here
 from ..program import postponing
+from ..wire.calls import show_arguments
 
 if TYPE_CHECKING:
     from .federation import Federation
@@ -55,6 +56,8 @@ def federation_started(
     join: str | None, least: int, hides_arguments: bool,
 ) -> Federation:  # fmt: skip
     """Start the Federation of an Executor with Workers of its own. Raises StartFailed, ValueError and PicklingError."""
+    if hides_arguments:  # for good: what is said of calls is said by the whole process
+        show_arguments(False)
     walltime = walltime_here(*bounds[:2], "walltime=")
     postponing.install()
     inherited: list[int] = []

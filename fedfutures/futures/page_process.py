@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import select
 import subprocess
 import sys
 import threading
+import weakref
 from typing import Any
 
 from .. import limits
@@ -42,6 +44,7 @@ class PageProcess:
             )  # fmt: skip
         except OSError as error:
             raise StartFailed(f"the page cannot be served: {limits.reached(error) or error}") from error
+        _pages.add(self)
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(asked).encode() + b"\n")
@@ -60,18 +63,16 @@ class PageProcess:
         return link(int(self._facts["port"]), self._secret)
 
     def _read(self) -> dict[str, Any]:
-        late = threading.Timer(START_SECONDS, self._process.kill)
-        late.start()
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        try:
-            text = self._process.stdout.readline()
-            if text:
-                facts: dict[str, Any] = json.loads(text)
-                return facts
-            return {"problem": _reason(self._process.stderr.read().decode("utf-8", "replace"))}
-        finally:
-            late.cancel()
+        poller = select.poll()
+        poller.register(self._process.stdout, select.POLLIN)
+        if not poller.poll(START_SECONDS * 1000):
+            self._process.kill()
+        if text := self._process.stdout.readline():
+            facts: dict[str, Any] = json.loads(text)
+            return facts
+        return {"problem": _reason(self._process.stderr.read().decode("utf-8", "replace"))}
 
     def end(self) -> None:
         """End it at once: it has nothing to save, and the browser keeps what it shows."""
@@ -79,9 +80,24 @@ class PageProcess:
         self._process.kill()
         with self._lock:  # whoever waits for the link hears of the end now
             self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-                if pipe is not None:
-                    pipe.close()
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close the pipes; in a process that the program has forked, so that the page ends with the program."""
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+_pages: weakref.WeakSet[PageProcess] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for page in list(_pages):
+        page.let_go()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def page_beside(federation: Any, port: int = 0, *, controls: bool = False) -> PageProcess:

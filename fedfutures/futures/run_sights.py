@@ -36,7 +36,7 @@ class RunSights:
         """Do what somebody wants who has come to the run's socket: cancel a Future, or be told what happens."""
         if isinstance(frame, CancelFuture):
             _cancel_running(self._origin, frame.number)
-        elif isinstance(frame, WatchRun):
+        elif isinstance(frame, WatchRun) and not self._federation.is_closed:
             if self._stream is None:
                 self._stream = RunStream(self._federation, self._began)
             self._stream.open()

@@ -14,16 +14,17 @@ import select
 import socket
 import threading
 import time
+import weakref
 from collections import deque
 from typing import Any
 
 from ..errors import RemoteTraceback
-from ..host.frame_line import UnsentFrames
 from ..host.greeting import line
 from ..host.handle import Heard, HostEnded
 from ..node import events as rules
 from ..wire.codec import pack_plain
 from ..wire.control import BrokerRestarted, RunNews, WorkerEnded
+from ..wire.framing import pack
 from ..wire.messages import CANCELLED, VALUE, WITH_OUTPUT
 from ..worker.future_fields import failure_of, is_finished
 
@@ -44,18 +45,28 @@ class Watcher:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.unsent = UnsentFrames()
         self.dropped = 0  # Futures that it was not told of
+        self._unsent = bytearray(line())
         connection.setblocking(False)
-        self.unsent.add_bytes(line())
+
+    def is_gone(self) -> bool:
+        """Whether it has hung up; it never says anything."""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def send(self, seconds: float, futures: int, report: bytes) -> None:
         """Tell it something about so many Futures; raise OSError if it is gone."""
-        if self.unsent.size > UNREAD_AT_MOST_BYTES:
+        if len(self._unsent) > UNREAD_AT_MOST_BYTES:
             self.dropped += futures
         else:
-            self.unsent.add(RunNews(seconds, self.dropped, report))
-        self.unsent.write(self.connection.fileno())
+            self._unsent += pack(RunNews(seconds, self.dropped, report))
+        with contextlib.suppress(BlockingIOError):
+            while self._unsent:  # no SIGPIPE: the program may have no handler for that
+                del self._unsent[: self.connection.send(self._unsent, socket.MSG_NOSIGNAL)]
 
 
 class RunStream:
@@ -70,7 +81,10 @@ class RunStream:
         self._aside: deque[tuple[Any, ...]] = deque()
         self._events: deque[tuple[float, str, str, str]] = deque(maxlen=1000)
         self._failed: deque[Any] = deque(maxlen=FAILURES_AT_ONCE)
-        self._waiting = self._dropped = 0  # Futures that were put aside, and that were not
+        self._put_aside = self._taken = self._dropped = 0  # Futures; each is written by one thread
+        self._dropped_told = 0
+        self._sockets: list[socket.socket] = []
+        _streams.add(self)
         federation.counting.watch(self._on_outcomes)
         federation.listeners.append(self._on_heard)
         federation.at_close(self._end)
@@ -92,10 +106,11 @@ class RunStream:
         """Futures of one function have outcomes. The lock of the node is held."""
         if not self._watched:
             return
-        if self._waiting >= FUTURES_AT_ONCE:
-            self._dropped += len(action.ids)
+        futures = len(action.ids)
+        if self._put_aside - self._taken >= FUTURES_AT_ONCE:
+            self._dropped += futures
             return
-        self._waiting += len(action.ids)
+        self._put_aside += futures
         now = time.monotonic() - self._began
         self._aside.append((now, function[:NAME_CHARACTERS], list(action.ids), list(action.odd), action.facts))
         for number, kind in action.odd:
@@ -123,9 +138,11 @@ class RunStream:
         while not self._over.is_set():
             if poller.poll(EVERY_SECONDS * 1000):
                 with contextlib.suppress(OSError):
-                    watchers.append(Watcher(door.accept()[0]))
+                    while True:
+                        watchers.append(Watcher(door.accept()[0]))
                 self._over.wait(EVERY_SECONDS)
             self._tell(watchers)
+            self._sockets = [door, *(watcher.connection for watcher in watchers)]
             now = time.monotonic()
             heard = now if watchers else heard
             with self._lock:
@@ -133,33 +150,37 @@ class RunStream:
                     self._watched = False
                     break
         self._tell(watchers)
-        for watcher in watchers:
-            watcher.connection.close()
         with contextlib.suppress(OSError):
             os.unlink(door.getsockname())
-        door.close()
+        self._sockets = []
+        for one in (door, *(watcher.connection for watcher in watchers)):
+            one.close()
         self._forget()
 
     def _tell(self, watchers: list[Watcher]) -> None:
-        for watcher in watchers[WATCHERS_AT_MOST:]:
-            watcher.connection.close()
-        del watchers[WATCHERS_AT_MOST:]
+        there = [watcher for watcher in watchers if not watcher.is_gone()][:WATCHERS_AT_MOST]
+        for watcher in watchers:
+            if watcher not in there:
+                watcher.connection.close()
+        watchers[:] = there
+        if not watchers:  # what is put aside is for who comes next
+            return
         futures, report = self._report()
-        seconds = time.monotonic() - self._began
-        for watcher in list(watchers):
-            watcher.dropped += self._dropped
+        seconds, dropped = time.monotonic() - self._began, self._dropped
+        for watcher in there:
+            watcher.dropped += dropped - self._dropped_told
             try:
                 watcher.send(seconds, futures, report)
             except OSError:  # it has gone
                 watcher.connection.close()
                 watchers.remove(watcher)
-        self._dropped = 0
+        self._dropped_told = dropped
 
     def _report(self) -> tuple[int, bytes]:
         """Return what was put aside, and how many Futures that is about."""
         messages = [self._aside.popleft() for _ in range(len(self._aside))]
         futures = sum(len(ids) for _, _, ids, _, _ in messages)
-        self._waiting -= futures
+        self._taken += futures
         failed = [self._failed.popleft() for _ in range(len(self._failed))]
         self._failed.extend(one for one in failed if not one[2].done())  # they are about to be
         origin = self._origin
@@ -173,12 +194,28 @@ class RunStream:
     def _forget(self) -> None:
         for kept in (self._aside, self._events, self._failed):
             kept.clear()
-        self._waiting = self._dropped = 0
+        self._taken, self._dropped_told = self._put_aside, self._dropped
+
+    def let_go(self) -> None:
+        """Close the sockets in a process that the program has forked, so that who watches sees the program's end."""
+        for one in self._sockets:
+            one.close()
 
     def _end(self) -> None:
         self._over.set()
         if self._thread is not None:
             self._thread.join(2 * EVERY_SECONDS)
+
+
+_streams: weakref.WeakSet[RunStream] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for stream in list(_streams):
+        stream.let_go()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def text_of(future: Any) -> str:
@@ -201,6 +238,7 @@ def _opened(directory: str) -> socket.socket:
             os.unlink(path)
         door.bind(path)
         door.listen(WATCHERS_AT_MOST)
+        door.setblocking(False)
     except OSError:
         door.close()
         raise

@@ -150,9 +150,13 @@ class FutureSpans:
 
             name = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": os.path.basename(self._program)}
             most = None if os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") else UNSENT_AT_MOST
+            before = threading.enumerate()
             self._provider = TracerProvider(resource=Resource.create(name), shutdown_on_exit=False)
             self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), max_queue_size=most))
             trace.set_tracer_provider(self._provider)
+            for thread in {*threading.enumerate()} - {*before}:
+                if thread.daemon:  # the end of the program does not take it for one of the program's
+                    thread.name = f"fedfutures-telemetry-{thread.name}"
         return trace.get_tracer(_SCOPE)
 
     def _end(self) -> None:

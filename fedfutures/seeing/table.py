@@ -110,7 +110,11 @@ def summary(picture: RunPicture, before: RunPicture | None, seconds: float) -> s
     if origin is None:
         return "the program does not answer" if picture.workers else "no Workers yet"
     done, sums = _done(picture), origin.get("sums") or {}
-    rate = "" if before is None or seconds <= 0.0 else f", {max(0, done - _done(before)) / seconds:,.0f}/s"
+    rate = (
+        ""
+        if before is None or before.origin is None or seconds <= 0.0
+        else f", {max(0, done - _done(before)) / seconds:,.0f}/s"
+    )
     bad = "".join(f", {sums[key]:,} {word}" for key, word in _BAD.items() if sums.get(key))
     waits = origin.get("queued", 0)
     waiting = f", {waits:,} wait{'s' * (waits == 1)} in the program" if waits else ""

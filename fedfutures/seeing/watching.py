@@ -38,7 +38,6 @@ def news(path: str) -> Iterator[NewsReport]:
     _want(path)
     reader, greeting = FrameReader(), Greeting()
     with _connected(os.path.join(os.path.dirname(path), SOCKET)) as connection:
-        connection.settimeout(OPENS_SECONDS)
         while data := connection.recv(1 << 18):
             try:
                 frames = reader.feed(greeting.feed(data))
@@ -65,6 +64,7 @@ def _connected(path: str) -> socket.socket:
     until = time.monotonic() + OPENS_SECONDS
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(OPENS_SECONDS)
         try:
             connection.connect(path)
             return connection

@@ -29,6 +29,15 @@ FAULTS = frozenset({
 """Signals that a process gets for what it does; others come from outside."""
 
 
+def initializer_raised_on(host: str) -> str:
+    """Return why Workers of a host do not start, for people; whoever hears of it first says it.
+
+    >>> initializer_raised_on("h1")
+    'the initializer raised on host h1; its traceback is in the output above'
+    """
+    return f"the initializer raised on host {host}; its traceback is in the output above"
+
+
 def how_ended(status: str) -> str:
     """Say of a process how it has ended; `status`: what :func:`status_of` returns.
 

@@ -39,7 +39,15 @@ from .actions import (
     Tell,
     TellWorkers,
 )
-from .attempts import ENDS_LIMIT, GIVE_UP_SECONDS, LACK_SECONDS, Attempts, Restarts, status_of
+from .attempts import (
+    ENDS_LIMIT,
+    GIVE_UP_SECONDS,
+    LACK_SECONDS,
+    Attempts,
+    Restarts,
+    initializer_raised_on,
+    status_of,
+)
 from .cancels import Cancels, victim
 from .overruns import AloneFuture, Overruns
 from .slots import STAND_INS_FROM, Slots
@@ -159,8 +167,7 @@ class HostMachine:
         if self._surrendered is not None or self._is_leaving:
             return []
         if event.initializer_raised:
-            reason = f"the initializer raised on host {self.host}; its traceback is in the output above"
-            return self._surrender(reason, initializer_raised=True)
+            return self._surrender(initializer_raised_on(self.host), initializer_raised=True)
         attempts = self._attempts
         if event.ready:
             attempts.settled()

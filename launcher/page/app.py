@@ -65,23 +65,23 @@ class GuardedApp:
         return self._guard.refusal(request.method, headers)
 
 
-def app_for(feed: PageFeed, secret: bytes, token: str = "", *, controls: bool = False) -> ASGIApp:
-    """Return the server's application; `token`: of who reads figures without a browser; `controls`: it ends Futures."""
-    pages = PageAnswers(feed, secret, token or token_of(secret), controls)
+def app_for(feed: PageFeed, secret: bytes, reader: str = "", *, controls: bool = False) -> ASGIApp:
+    """Return the server's application; `reader`: the token of programs that only read; `controls`: it ends Futures."""
+    pages = PageAnswers(feed, secret, controls)
     routes = [
         Route("/", pages.page), Route("/api/run", pages.run), Route("/api/spans", pages.spans),
         Route("/api/future/{number:int}", pages.future), Route("/metrics", pages.metrics),
     ]  # fmt: skip
     if controls:
         routes.append(Route("/api/future/{number:int}/cancel", pages.cancel, methods=["POST"]))
-    return GuardedApp(Starlette(routes=routes), RequestGuard(pages.token, controls=controls), pages.keys)
+    return GuardedApp(Starlette(routes=routes), RequestGuard(pages.token, controls=controls, reader=reader), pages.keys)
 
 
 class PageAnswers:
     """One method for each path."""
 
-    def __init__(self, feed: PageFeed, secret: bytes, token: str, controls: bool) -> None:
-        self.keys, self.token = LinkKeys(secret), token
+    def __init__(self, feed: PageFeed, secret: bytes, controls: bool) -> None:
+        self.keys, self.token = LinkKeys(secret), token_of(secret)
         self._feed, self._controls = feed, controls
         files = importlib.resources.files(__package__)
         self._parts = {name: (files / f"page.{name}").read_text("utf-8") for name in ("html", "css", "js")}
@@ -117,9 +117,7 @@ class PageAnswers:
     async def future(self, request: Request) -> Response:
         """Return what is known of a Future, with its stack if it runs."""
         number = request.path_params["number"]
-        with self._feed.lock:
-            call = self._feed.state.call_of(number)
-        stack = await run_in_threadpool(self._feed.stack_of, call.worker) if call is not None else ""
+        stack = await run_in_threadpool(self._feed.stack_of, number)
         return await self._locked(lambda: self._feed.state.shown_future(number, stack))
 
     async def metrics(self, request: Request) -> Response:

@@ -38,9 +38,9 @@ class PageFeed:
         while not self._over.is_set():
             try:
                 picture = picture_of(ask(self.path, SUBJECT))
-            except StartFailed as error:
+            except (StartFailed, OSError) as error:  # OSError: this process has no descriptor left, for a while
                 if not os.path.exists(self.path) or time.monotonic() - answered > GIVES_UP_SECONDS:
-                    self._end(error.summary)
+                    self._end(error.summary if isinstance(error, StartFailed) else str(error))
                 time.sleep(AGAIN_SECONDS)
                 continue
             now = answered = time.monotonic()
@@ -55,8 +55,12 @@ class PageFeed:
                 for one in news(self.path):
                     with self.lock:
                         self.state.on_news(one)
+                    if self._over.is_set():
+                        return
             except (OSError, LookupError, TypeError, ValueError):
                 pass  # the program is busy, has ended (then the run does not answer either), or is of another mind
+            with self.lock:
+                self.state.begin_stream()
             self._over.wait(AGAIN_SECONDS)
 
     def _end(self, why: str) -> None:
@@ -64,9 +68,13 @@ class PageFeed:
             self.state.end(why)
         self._over.set()
 
-    def stack_of(self, worker: str) -> str:
-        """Return where a Worker is; "" if that cannot be known."""
+    def stack_of(self, number: int) -> str:
+        """Return where a Future of the program is in its code; "" if it does not run, or that cannot be known."""
+        with self.lock:
+            call = self.state.call_of(number)
+        if call is None:
+            return ""
         try:
-            return stacks(ask(self.path, STACK, worker)).get(worker, "")
-        except StartFailed:
+            return stacks(ask(self.path, STACK, call.worker)).get(call.worker, "")
+        except (StartFailed, OSError):
             return ""

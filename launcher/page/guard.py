@@ -36,10 +36,13 @@ READ_ONLY = RefusedRequest(403, "This page only shows; start it with --page-cont
 
 
 class RequestGuard:
-    """What is known of the one who may. `controls`: the page may end Futures, so POST is answered."""
+    """What is known of the one who may. `controls`: the page may end Futures, so POST is answered.
 
-    def __init__(self, token: str, *, controls: bool) -> None:
-        self._token = token.encode()
+    reader: another token, of programs that only read; "": there is none.
+    """
+
+    def __init__(self, token: str, *, controls: bool, reader: str = "") -> None:
+        self._token, self._reader = token.encode(), reader.encode()
         self._methods = (*READING, "POST") if controls else READING
 
     def refusal(self, method: str, headers: Mapping[str, str]) -> RefusedRequest | None:
@@ -58,7 +61,11 @@ class RequestGuard:
         given = headers.get("authorization", "")
         if not given.lower().startswith(_BEARER):
             return NO_TOKEN
-        return None if hmac.compare_digest(given[len(_BEARER) :].strip().encode(), self._token) else NO_TOKEN
+        token = given[len(_BEARER) :].strip().encode()
+        if hmac.compare_digest(token, self._token):
+            return None
+        may_read = bool(self._reader) and hmac.compare_digest(token, self._reader) and method in READING
+        return None if may_read else NO_TOKEN
 
     def refusal_of_stranger(self, method: str, headers: Mapping[str, str]) -> RefusedRequest | None:
         """Return why a request is refused, whatever its token may be."""

@@ -22,8 +22,7 @@ class RunFigures(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the figures."""
         picture = self._state.picture
-        origin = picture.origin or {}
-        sums = origin.get("sums") or {}
+        origin, sums = self._state.origin, self._state.sums()
         yield GaugeMetricFamily("fedfutures_run_seconds", "Seconds since the run began", self._state.seconds)
         yield GaugeMetricFamily("fedfutures_workers", "Workers", len(picture.workers))
         yield GaugeMetricFamily("fedfutures_workers_busy", "Workers that run something", picture.busy)
@@ -48,16 +47,16 @@ class RunFigures(Collector):
     def _of_hosts(self) -> Iterator[Metric]:
         picture = self._state.picture
         memory = GaugeMetricFamily("fedfutures_host_memory_bytes", "Memory of the Workers", labels=["host"])
-        cpu = CounterMetricFamily("fedfutures_host_cpu_seconds", "Processor time of the Workers", labels=["host"])
+        used = GaugeMetricFamily("fedfutures_host_processors", "Processors that the Workers use", labels=["host"])
         queued = GaugeMetricFamily("fedfutures_broker_queued", "Futures that wait there", labels=["broker"])
         for host in picture.hosts:
             workers = [worker for worker in picture.workers.values() if worker.host == host]
             memory.add_metric([_label(host)], sum(worker.memory for worker in workers))
-            cpu.add_metric([_label(host)], sum(worker.cpu for worker in workers))
+            used.add_metric([_label(host)], self._state.used.get(f"processors of {host}", 0.0))
         for name, report in picture.brokers.items():
             queued.add_metric([_label(name)], int(report.get("queued", 0)))
         yield memory
-        yield cpu
+        yield used
         yield queued
 
 

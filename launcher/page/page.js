@@ -106,8 +106,8 @@ function showRun() {
     : run.answers ? `after ${seconds(run.seconds)}` : "The program does not answer: code of C may hold its interpreter.";
   const sums = run.sums, bad = (value) => (value ? "bad" : "");
   fill($("sums"), [
-    ["Futures done", count(sums.futures), ""], ["per second", count(Math.round(last("done per second"))), ""],
-    ["busy Workers", `${count(last("busy Workers"))} of ${count(run.all_workers)}`, ""],
+    ["Futures done", count(sums.futures), ""], ["per second", count(Math.round(run.rate)), ""],
+    ["busy Workers", `${count(run.busy)} of ${count(run.all_workers)}`, ""],
     ["waiting", count(run.queued + run.given), ""], ["failed", count(sums.failed), bad(sums.failed)],
     ["lost", count(sums.lost), bad(sums.lost)], ["cancelled", count(sums.cancelled), ""],
     ["run again", count(sums.retries), bad(sums.retries)],
@@ -143,8 +143,6 @@ function showRun() {
   showCurves("curves", run.curves, (value, name) => (name === "done per second" ? count(Math.round(value)) : count(value)));
   showCurves("of-hosts", run.of_hosts, (value, name) => (name.startsWith("memory") ? bytes(value) : value.toFixed(1)));
 }
-
-const last = (name) => (run.curves.values[name] || [0]).slice(-1)[0];
 
 function showFunctions() {
   const all = run.functions.reduce((sum, one) => sum + one.seconds, 0);
@@ -369,15 +367,15 @@ function spanAt(event) {
   if (!row || at < 0) return null;
   const near = row.spans.filter((one) => one[0] - 2 <= at && at <= one[1] + 2);
   near.sort((a, b) => (b[5] ? 1 : 0) - (a[5] ? 1 : 0) || Math.abs(a[0] + a[1] - 2 * at) - Math.abs(b[0] + b[1] - 2 * at));
-  return near.length ? { row, span: near[0], unit: (found.end - found.begin) / found.columns } : null;
+  return near.length ? { row, span: near[0] } : null;
 }
 
 function tell(hit) {
   if (!hit) { $("tip").textContent = ""; return; }
-  const [begin, end, share, name, many, marks, number] = hit.span;
-  const what = many > 1 ? `${count(many)} Futures, mostly ${view.spans.functions[name]}` : `${view.spans.functions[name] || "a call"}, Future ${number}`;
+  const [, , , name, many, marks, number, busy] = hit.span;
+  const what = many > 1 ? `${count(many)} Futures, first ${view.spans.functions[name]}` : `${view.spans.functions[name] || "a call"}, Future ${number}`;
   const signs = [many === 0 ? "runs now" : "", marks & FAILED ? "failed" : "", marks & CANCELLED ? "cancelled" : "", marks & AGAIN ? "started again" : ""];
-  $("tip").textContent = [`${hit.row.worker}: ${what}`, `${seconds((end - begin) * hit.unit * share / 100)}`, ...signs].filter(Boolean).join(", ");
+  $("tip").textContent = [`${hit.row.worker}: ${what}`, seconds(busy), ...signs].filter(Boolean).join(", ");
 }
 
 function change(more) {
@@ -391,7 +389,8 @@ function change(more) {
 
 // `about`: which place stays where it is, 0 at the left and 1 at the right.
 function zoom(factor, about = 0.5) {
-  const [begin, end] = times(), width = Math.min(1e7, Math.max(LEAST_WIDTH, (end - begin) * factor));
+  const [begin, end] = times(), before = view.live ? view.width : end - begin;
+  const width = Math.min(1e7, Math.max(LEAST_WIDTH, before * factor));
   if (view.live) change({ width });
   else change({ whole: false, width, begin: begin + (end - begin - width) * about });
 }
@@ -413,7 +412,7 @@ const KEYS = {
 };
 
 canvas.addEventListener("keydown", (event) => {
-  if (KEYS[event.key] && !event.ctrlKey && !event.metaKey) { event.preventDefault(); KEYS[event.key](); }
+  if (KEYS[event.key] && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); KEYS[event.key](); }
 });
 canvas.addEventListener("wheel", (event) => {
   if (event.ctrlKey) {
@@ -441,6 +440,7 @@ canvas.addEventListener("pointerup", (event) => {
   drag = null;
   if (hit && (hit.span[4] < 2 || hit.span[5]) && hit.span[6]) showFuture(hit.span[6]);
 });
+canvas.addEventListener("pointercancel", () => { drag = null; });
 $("live").addEventListener("click", () => change({ live: true, whole: false }));
 $("whole").addEventListener("click", () => change({ whole: true, live: false }));
 $("zoom-in").addEventListener("click", () => zoom(0.5));

@@ -32,12 +32,12 @@ def main() -> None:
     server.run([door])
 
 
-def server_of(path: str, secret: bytes, token: str = "", *, controls: bool) -> uvicorn.Server:
-    """Return the server of the run behind this socket ``ask``."""
+def server_of(path: str, secret: bytes, reader: str = "", *, controls: bool) -> uvicorn.Server:
+    """Return the server of the run behind this socket ``ask``; `reader`: the token of programs that only read."""
     feed = PageFeed(path)
     feed.start()
     return uvicorn.Server(uvicorn.Config(
-        app_for(feed, secret, token, controls=controls), log_level="error", access_log=False, lifespan="off",
+        app_for(feed, secret, reader, controls=controls), log_level="error", access_log=False, lifespan="off",
         server_header=False, limit_concurrency=100, ws="none", timeout_graceful_shutdown=1,
     ))  # fmt: skip
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from typing import Any, NamedTuple
 
 from fedfutures.seeing import table, words
@@ -34,11 +34,13 @@ class Curves:
     def __init__(self, most: int = POINTS_AT_MOST) -> None:
         self.times: list[float] = []
         self.values: dict[str, list[float]] = {}
+        self._last: tuple[float, dict[str, float]] = (-1.0, {})
         self._most, self._stride, self._count = most, 1, -1
 
     def add(self, at: float, values: dict[str, float]) -> None:
         """Note values at a time; a curve that begins later was 0 before."""
         self._count += 1
+        self._last = at, values
         if self._count % self._stride:
             return
         for name in values:
@@ -52,9 +54,14 @@ class Curves:
             self._stride *= 2
 
     def shown(self) -> dict[str, Any]:
-        """Return the points, rounded."""
-        values = {name: [round(one, 3) for one in curve] for name, curve in self.values.items()}
-        return {"times": [round(at, 2) for at in self.times], "values": values}
+        """Return the points, rounded, and behind them what was noted last."""
+        at, last = self._last
+        more = bool(self.times) and at > self.times[-1]
+        values = {
+            name: [round(one, 3) for one in (*curve, *([last.get(name, 0.0)] if more else []))]
+            for name, curve in self.values.items()
+        }
+        return {"times": [round(one, 2) for one in (*self.times, *([at] if more else []))], "values": values}
 
 
 class FailedFuture(NamedTuple):
@@ -77,7 +84,11 @@ class PageState:
         self.news_seconds: float | None = None  # when the program has told something last
         self.events: deque[tuple[float, str, str, str]] = deque(maxlen=EVENTS_AT_MOST)
         self.failures: OrderedDict[int, FailedFuture] = OrderedDict()
-        self._wanted = 0
+        self.origin: dict[str, Any] = {}  # what the program has said last
+        self.used: dict[str, float] = {}  # memory and processors, by host
+        self._known_at = self._rate = 0.0
+        self._rates: dict[str, float] = {}  # by function
+        self._wanted = self._missed = 0
         self._moved: dict[tuple[str, str], int] = {}
 
     # -- what is heard -----------------------------------------------------------------------------------------------
@@ -87,14 +98,33 @@ class PageState:
         self._before, self.picture, self._between = self.picture, picture, between
         self.seconds = max(self.seconds, picture.seconds or 0.0)
         self._note_moves()
-        origin, done = picture.origin or {}, self._done_in(picture) - self._done_in(self._before)
+        if picture.origin is not None:
+            self._note_rates(picture.origin)
+        origin = self.origin
         self.curves.add(self.seconds, {
             "busy Workers": picture.busy, "Workers": len(picture.workers),
             "wait in the program": origin.get("queued", 0),
             "wait at Brokers": sum(int(report.get("queued", 0)) for report in picture.brokers.values()),
-            "wanted by Brokers": self._wanted, "done per second": max(0, done) / between if between > 0.0 else 0.0,
+            "wanted by Brokers": self._wanted, "done per second": self._rate,
         })  # fmt: skip
-        self.of_hosts.add(self.seconds, self._uses(between))
+        self.used = self._uses(between)
+        self.of_hosts.add(self.seconds, self.used)
+
+    def _note_rates(self, origin: dict[str, Any]) -> None:
+        """Take in what the program says, and how much it has got back since it said something last."""
+        before, sums = self.sums(), origin.get("sums") or {}
+        seconds, self._known_at, self.origin = self.seconds - self._known_at, self.seconds, origin
+        if seconds > 0.0 and before:
+            self._rate = max(0, sums.get("futures", 0) - before.get("futures", 0)) / seconds
+            old = before.get("functions", {})
+            self._rates = {
+                name: max(0, one["futures"] - old.get(name, {}).get("futures", 0)) / seconds
+                for name, one in sums.get("functions", {}).items()
+            }
+
+    def begin_stream(self) -> None:
+        """The program is about to be heard again: it counts anew what it has not told."""
+        self._missed = self.dropped
 
     def _uses(self, between: float) -> dict[str, float]:
         """Return what the Workers of each host use: memory, and processors since the last picture."""
@@ -124,7 +154,8 @@ class PageState:
         """The program tells what has happened."""
         report = news.report
         self.seconds = max(self.seconds, news.seconds)
-        self.news_seconds, self.dropped, self._wanted = news.seconds, news.dropped, int(report["wanted"])
+        self.news_seconds, self.dropped = news.seconds, self._missed + news.dropped
+        self._wanted = int(report["wanted"])
         for at, function, ids, odd, facts in report["messages"]:
             self.spans.take(float(at), str(function), ids, odd, facts)
         for at, text, worker, host in report["events"]:
@@ -138,14 +169,15 @@ class PageState:
 
     def shown_run(self) -> dict[str, Any]:
         """Return all but the spans, as plain data."""
-        picture, origin = self.picture, self.picture.origin or {}
+        picture, origin = self.picture, self.origin
         rows = table.rows(picture, self._before, self._between, table.View("worker"), WORKERS_AT_MOST)
         return {
             "program": os.path.basename(picture.program), "path": picture.program, "pid": picture.pid,
             "seconds": round(self.seconds, 2), "over": self.over, "silent": picture.silent[:20],
             "head": table.head(picture), "summary": table.summary(picture, self._before, self._between),
             "answers": picture.origin is not None, "where": origin.get("where"), "maps": origin.get("maps", []),
-            "sums": {name: self._sums(picture).get(name, 0) for name in _TOTALS},
+            "sums": {name: self.sums().get(name, 0) for name in _TOTALS}, "rate": round(self._rate, 1),
+            "busy": picture.busy,
             "given": origin.get("given", 0), "queued": origin.get("queued", 0),
             "functions": self._functions(), "explained": words.explained(picture)[1:],
             "hosts": [dict(zip(table.HOST_COLUMNS, row)) for row in table.host_rows(picture)],
@@ -159,24 +191,16 @@ class PageState:
             "dropped": self.dropped,
         }  # fmt: skip
 
-    def _done_in(self, picture: RunPicture) -> int:
-        return int(self._sums(picture).get("futures", 0))
-
-    @staticmethod
-    def _sums(picture: RunPicture) -> dict[str, Any]:
-        return (picture.origin or {}).get("sums") or {}
+    def sums(self) -> dict[str, Any]:
+        """Return what the program has got back, as it has said last; empty before that."""
+        return self.origin.get("sums") or {}
 
     def _functions(self) -> list[dict[str, Any]]:
-        functions, before = self._sums(self.picture).get("functions", {}), self._sums(self._before).get("functions", {})
+        running = Counter(call.function for call in self.picture.calls())
         found = [
-            {
-                "name": name, **one,
-                "rate": max(0, one["futures"] - before.get(name, {}).get("futures", 0)) / self._between
-                if self._between > 0.0 and before else 0.0,
-                "running": sum(call.function == name for call in self.picture.calls()),
-            }
-            for name, one in functions.items()
-        ]  # fmt: skip
+            {"name": name, **one, "rate": self._rates.get(name, 0.0), "running": running[name]}
+            for name, one in self.sums().get("functions", {}).items()
+        ]
         return sorted(found, key=lambda one: -float(one["seconds"]))[:FUNCTIONS_AT_MOST]
 
     def shown_spans(self, begin: float, end: float, columns: int, first: int, rows: int, wanted: str) -> dict[str, Any]:
@@ -210,7 +234,8 @@ class PageState:
         call = worker.calls[0]
         seconds, now = call.seconds or 0.0, self.seconds
         place = self.spans.functions.index(call.function) if call.function in self.spans.functions else -1
-        return [RowSpan(now - seconds, now, seconds, place, 0, 0, call.future)]
+        number = call.future if call.submitter.startswith("origin-") else 0  # else the number is that Worker's own
+        return [RowSpan(now - seconds, now, seconds, place, 0, 0, number)]
 
     def call_of(self, number: int) -> SeenCall | None:
         """Return the call of a Future of the program, if it runs."""
@@ -231,11 +256,16 @@ class PageState:
             return {"number": number, "function": "", "state": "not known", "text": text, "traceback": ""}
         worker, span = found or ("", None)
         state = "failed" if failed is not None else "done"
-        if span is not None and span.marks & (FAILED | CANCELED):
-            state = "failed" if span.marks & FAILED else "cancelled"
-        took = "" if span is None else f"It began {span.begin:.3f} s after the run, and took {span.busy:.6f} s."
+        if span is not None and span.count > 1:  # what is known of it is that of all of them
+            took, span = f"It is one of {span.count:,} short Futures that are drawn together.", None
+        elif span is not None:
+            took = f"It began {span.begin:.3f} s after the run, and took {span.busy:.6f} s."
+            if span.marks & (FAILED | CANCELED):
+                state = "failed" if span.marks & FAILED else "cancelled"
+        else:
+            took = ""
         return {
-            "number": number, "function": failed.function if failed else self.spans.functions[span.function],  # type: ignore[union-attr]
+            "number": number, "function": failed.function if failed else self.spans.functions[found[1].function],  # type: ignore[index]
             "state": state, "worker": worker, "seconds": None if span is None else span.busy, "text": took,
             "traceback": "" if failed is None else failed.text,
         }  # fmt: skip
@@ -270,8 +300,8 @@ def _of_worker(row: table.WorkerRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _cells(span: RowSpan, begin: float, unit: float) -> tuple[int, int, int, int, int, int, int]:
+def _cells(span: RowSpan, begin: float, unit: float) -> tuple[int, int, int, int, int, int, int, float]:
     length = span.end - span.begin
     share = 100 if length <= 0.0 else min(100, round(100 * span.busy / length))
     first, last = int((span.begin - begin) / unit), int((span.end - begin) / unit) + 1
-    return max(-1, first), last, share, span.function, span.count, span.marks, span.number
+    return max(-1, first), last, share, span.function, span.count, span.marks, span.number, round(span.busy, 6)

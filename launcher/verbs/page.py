@@ -7,11 +7,10 @@ import importlib.util
 import os
 import secrets
 import sys
-import webbrowser
 from collections.abc import Sequence
 
 from fedfutures.futures.page_process import INSTALL
-from fedfutures.seeing.page_links import SECRET_BYTES, link, token_of
+from fedfutures.seeing.page_links import SECRET_BYTES, link
 from fedfutures.seeing.runs import runs
 
 from ..arguments.parser import Parser
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         path = the_run(given.run, runs()).path
         secret = secrets.token_bytes(SECRET_BYTES)
-        token = token_in(given.token_file) if given.token_file else token_of(secret)
+        token = token_in(given.token_file) if given.token_file else ""
         door = opened(given.port)
     except NotOne as error:
         return refusals.refuse(str(error))
@@ -44,8 +43,6 @@ def main(arguments: Sequence[str]) -> int:
     print(
         f"{address}\nIt opens once, on this machine; reload the page as often as you like. Ctrl-C ends it.", flush=True
     )
-    if given.open:
-        webbrowser.open(address)
     try:
         server_of(path, secret, token, controls=given.page_control).run([door])
     except KeyboardInterrupt:
@@ -86,7 +83,6 @@ def parser() -> Parser:
     found.add_argument(
         "--page-control", action="store_true", help="let the page end Futures; without it, it only shows"
     )
-    found.add_argument("--open", action="store_true", help="open it in the browser")
     found.add_argument(
         "--token-file", metavar="FILE",
         help="the token with which other programs, such as Prometheus, may read; the file is made if there is none",

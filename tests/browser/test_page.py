@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("selenium")
+
 from launching import Running, eventually, write
 from recorded import FUNCTIONS, RecordedRun, news_of
 from selenium.webdriver.common.action_chains import ActionChains

@@ -124,7 +124,7 @@ def ended(*, initializer_raised: bool = False) -> control.WorkerEnded:
 @pytest.mark.parametrize(
     ("frame", "kind", "text"),
     [
-        (ended(initializer_raised=True), InitializerFailed, "the initializer raised in Worker h.1"),
+        (ended(initializer_raised=True), InitializerFailed, "the initializer raised on host h; its traceback"),
         (control.NoWorkersLeft("all gone"), FederationLost, "all gone; Futures that were open are lost"),
         (control.BrokerGivenUp("too often"), FederationLost, "a Broker of h cannot be kept running: too often; "),
         (HostGone(), FederationLost, "the host process ended; "),

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from launching import Running, eventually, free_port, python, write
+from launching import Running, eventually, free_port, launch, python, write
 
 pytest.importorskip("uvicorn")
 
@@ -125,6 +125,58 @@ def test_it_ends_with_a_program_that_is_killed(tmp_path: Path) -> None:
     assert eventually(lambda: not listens(page.port), SECONDS)
     assert eventually(running.gone, SECONDS)
     running.process.communicate(timeout=SECONDS)
+
+
+def test_it_ends_with_the_program_though_a_forked_process_lives(tmp_path: Path) -> None:
+    write(
+        tmp_path / "prog.py",
+        """
+        import os, time
+        from fedfutures import Executor
+
+        if __name__ == "__main__":
+            executor = Executor(1, page=True)
+            address = executor.page
+            if os.fork() == 0:
+                time.sleep(600)
+            print(address, flush=True)
+            time.sleep(600)
+        """,
+    )
+    running = Running(["prog.py"], cwd=tmp_path, fedfutures=False)
+    assert running.process.stdout is not None
+    page = Page(running.process.stdout.readline().strip())
+    os.kill(running.process.pid, signal.SIGKILL)
+    assert eventually(lambda: not listens(page.port), SECONDS)
+    running.kill()
+    running.process.communicate(timeout=SECONDS)
+
+
+def test_a_page_that_is_slow_to_start_cuts_nothing_off(tmp_path: Path) -> None:
+    """Its threads are none of the program's: what callbacks submit while the program ends is waited for."""
+    (tmp_path / "uvicorn.py").write_text("import time; time.sleep(600)")
+    write(
+        tmp_path / "prog.py",
+        """
+        import time
+        from fedfutures import futures
+
+        def nap(left):
+            time.sleep(0.2)
+            return left
+
+        def go_on(future):
+            if future.result():
+                futures.submit(nap, future.result() - 1).add_done_callback(go_on)
+            else:
+                print("done", flush=True)
+
+        if __name__ == "__main__":
+            futures.submit(nap, 40).add_done_callback(go_on)
+        """,
+    )
+    ended = launch("-n", "1", "--page", "prog.py", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert (ended.code, ended.out) == (0, "done\n"), ended.err
 
 
 def test_a_program_that_forgets_its_executor_ends(tmp_path: Path) -> None:

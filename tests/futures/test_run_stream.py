@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launching import python, write
 
 from fedfutures.errors import RemoteTraceback
 from fedfutures.futures import run_stream as module
@@ -122,6 +124,44 @@ def test_who_reads_too_slowly_misses_something_and_is_told_how_much(
             told += sum(len(message[2]) for message in report["messages"])
     assert dropped > 0
     assert told + dropped == 200_000
+
+
+def test_what_comes_while_nobody_listens_is_for_who_comes_next(parts: Parts, tmp_path: Path) -> None:
+    RunStream(parts, time.monotonic()).open()
+    with (first := Reader(tmp_path)).connection:
+        next(first.news())
+    time.sleep(2 * module.EVERY_SECONDS)
+    parts.watchers[0](outcomes(1, 3), "f")
+    time.sleep(2 * module.EVERY_SECONDS)
+    with (second := Reader(tmp_path)).connection:
+        [message] = next(report["messages"] for _, report in second.news() if report["messages"])
+    assert message[2] == [1, 2, 3]
+
+
+def test_a_watcher_that_leaves_ends_no_program(tmp_path: Path) -> None:
+    """Not even one that has the system's own action for SIGPIPE."""
+    program = """
+        import pathlib, signal, socket, sys, time
+        sys.path[:0] = sys.argv[1:2]
+        from test_run_stream import Parts, Reader, outcomes
+        from fedfutures.futures import run_stream
+
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        run_stream.EVERY_SECONDS = 0.01
+        place = pathlib.Path(sys.argv[2])
+        parts = Parts(place)
+        run_stream.RunStream(parts, time.monotonic()).open()
+        for _ in range(20):
+            with (reader := Reader(place)).connection:
+                next(reader.news())
+                parts.watchers[0](outcomes(1, 100_000), "f")
+            time.sleep(0.02)
+        print("goes on")
+    """
+    write(tmp_path / "prog.py", program)
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = python("prog.py", str(Path(__file__).parent), str(tmp_path), cwd=tmp_path, env=environment)
+    assert (ended.code, ended.out) == (0, "goes on\n"), ended.err
 
 
 def test_there_are_so_many_watchers_at_most(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

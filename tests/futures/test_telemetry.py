@@ -167,6 +167,28 @@ def test_a_collector_that_is_not_there_costs_no_run(tmp_path: Path) -> None:
     assert time.monotonic() - began < 25.0
 
 
+def test_its_threads_are_none_of_the_program(tmp_path: Path, collector: Collector) -> None:
+    """What callbacks submit while the program ends is waited for, however long that takes."""
+    program = """
+        import time
+        from fedfutures import futures
+
+        def nap(left):
+            time.sleep(0.2)
+            return left
+
+        def go_on(future):
+            if future.result():
+                futures.submit(nap, future.result() - 1).add_done_callback(go_on)
+
+        if __name__ == "__main__":
+            futures.submit(nap, 40).add_done_callback(go_on)
+    """
+    ended = run(tmp_path, program, collector.address)
+    assert ended.code == 0, ended.err
+    assert len(collector.spans()) == 41
+
+
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     write(tmp_path / "prog.py", PROGRAM)
     write(tmp_path / "without" / "sitecustomize.py", """

@@ -20,7 +20,7 @@ import os, random, signal, sys, time
 {top}
 import fedfutures
 from fedfutures import futures
-from fedfutures.futures import executor
+from fedfutures.futures import handles
 from fedfutures.host import here
 
 sys.imported_by = IMPORTING()  # a variable of the program would come from the Origin
@@ -36,8 +36,8 @@ def template():
             return int(name)
 
 if __name__ == "__main__":
-    plain = executor.settings_here
-    executor.settings_here = lambda *given, **more: plain(*given, **more, template=True)
+    plain = handles.settings_here
+    handles.settings_here = lambda *given, **more: plain(*given, **more, template=True)
     with fedfutures.Executor(3) as pool:
 {run}
 """

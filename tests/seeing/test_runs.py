@@ -277,6 +277,10 @@ def test_arguments_are_hidden_where_the_user_wants_that(tmp_path: Path, way: str
             time.sleep(1.5 if row else 0.0)
             raise ValueError("no price")
 
+        def crash(row):
+            import os
+            os._exit(3)
+
         if __name__ == "__main__":
             executor = Executor(1, hide_arguments=True) if sys.argv[1] == "executor" else futures
             future = executor.submit(price, 4711)
@@ -286,7 +290,7 @@ def test_arguments_are_hidden_where_the_user_wants_that(tmp_path: Path, way: str
                 future.result()
             except ValueError as error:
                 text += "".join(getattr(error, "__notes__", ())) + str(error.__cause__)
-            print(text)
+            print(text, executor.submit(crash, 4711).exception())
         """,
     )
     options = ["-n", "1", "--hide-arguments"] if way == "launched" else []
@@ -295,4 +299,5 @@ def test_arguments_are_hidden_where_the_user_wants_that(tmp_path: Path, way: str
     assert ended.code == 0, ended.err
     assert "price(...) has run on " in ended.out
     assert "in price(...), on " in ended.out
+    assert "crash(...) was running" in ended.out
     assert "4711" not in ended.out

@@ -99,4 +99,4 @@ def test_a_run_that_was_there_is_kept_when_it_ends(tmp_path: Path) -> None:
     run.close()
     assert eventually(lambda: feed.state.over != "", SECONDS)
     assert (drawn(feed), done(feed)) == (2000, 2000)
-    assert feed.stack_of("h1.1") == ""
+    assert feed.stack_of(1) == feed.stack_of(99) == ""

@@ -47,6 +47,13 @@ def test_it_only_reads(method: str) -> None:
     assert RequestGuard("token", controls=True).refusal(method, GOOD) == (None if method == "POST" else READ_ONLY)
 
 
+def test_the_token_of_programs_only_reads() -> None:
+    guard = RequestGuard("token", controls=True, reader="reader")
+    good = GOOD | {"authorization": "Bearer reader"}
+    assert [guard.refusal(method, good) for method in ("GET", "HEAD", "POST")] == [None, None, NO_TOKEN]
+    assert guard.refusal("GET", GOOD | {"authorization": "Bearer "}) == NO_TOKEN
+
+
 @given(strategies.text(max_size=40))
 def test_no_other_token_is_one(text: str) -> None:
     guard = RequestGuard("token", controls=True)

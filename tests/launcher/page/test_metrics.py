@@ -21,7 +21,8 @@ def figures(state: PageState) -> dict[tuple[str, ...], float]:
 
 def test_they_say_what_the_run_says() -> None:
     state = PageState()
-    state.on_picture(picture_of(status_of(12.0, 600).items()), 0.0)
+    state.on_picture(picture_of(status_of(10.0, 600).items()), 0.0)
+    state.on_picture(picture_of(status_of(12.0, 600).items()), 2.0)
     found = figures(state)
     assert KIND.startswith("text/plain")
     assert found["fedfutures_run_seconds",] == 12.0
@@ -33,7 +34,7 @@ def test_they_say_what_the_run_says() -> None:
     assert found["fedfutures_function_futures_total", "<script>alert(1)</script>"] == 100
     assert found["fedfutures_function_seconds_total", "price"] == pytest.approx(60.0)
     assert found["fedfutures_host_memory_bytes", "h7"] == 20 * (50 << 20)
-    assert found["fedfutures_host_cpu_seconds_total", "h7"] == 20 * 12.0
+    assert found["fedfutures_host_processors", "h7"] == 20.0
     assert found["fedfutures_broker_queued", "h7.broker"] == 5
 
 

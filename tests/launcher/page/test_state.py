@@ -67,7 +67,7 @@ def test_spans_are_whole_numbers_of_columns() -> None:
     message = [10.0, "f", [7], [(7, ERROR)], packed("h.1", 2, [4.0])]
     told(state, 10.0, report_of([message]))
     [row] = state.shown_spans(4.0, 12.0, 80, 0, 5, "")["rows"]
-    assert row["spans"] == [(20, 61, 100, 0, 1, FAILED | AGAIN, 7)]
+    assert row["spans"] == [(20, 61, 100, 0, 1, FAILED | AGAIN, 7, 4.0)]
     [row] = state.shown_spans(8.0, 12.0, 40, 0, 5, "")["rows"]
     assert row["spans"][0][:2] == (-1, 21), "it began before what is shown"
 
@@ -77,7 +77,7 @@ def test_what_runs_now_is_shown_until_the_run_is_over() -> None:
     call = SeenCall("f(1)", "f", "h.1", 3.0, None, submitter="origin-1@h", future=9)
     picture = RunPicture(seconds=10.0, workers={"h.1": SeenWorker("h.1", "h", calls=[call])}, origin={"sums": {}})
     state.on_picture(picture, 0.0)
-    assert state.shown_spans(0.0, 10.0, 100, 0, 5, "")["rows"][0]["spans"] == [(70, 101, 100, -1, 0, 0, 9)]
+    assert state.shown_spans(0.0, 10.0, 100, 0, 5, "")["rows"][0]["spans"] == [(70, 101, 100, -1, 0, 0, 9, 3.0)]
     state.end("it has ended")
     assert state.shown_spans(0.0, 10.0, 100, 0, 5, "")["rows"][0]["spans"] == []
 
@@ -112,6 +112,54 @@ def test_a_future_is_shown_as_far_as_it_is_known() -> None:
         assert state.shown_future(number, "")["state"] == "not known"
     del state.spans.rows["h.1"]
     assert state.shown_future(2, "")["state"] == "failed", "its row is gone, and why it failed is known"
+
+
+def test_the_number_of_a_call_that_another_future_has_submitted_is_not_one_of_the_program() -> None:
+    state = PageState()
+    call = SeenCall("g(1)", "g", "h.2", 3.0, None, submitter="h.1", future=9)
+    workers = {"h.2": SeenWorker("h.2", "h", calls=[call])}
+    state.on_picture(RunPicture(seconds=10.0, workers=workers, origin={"sums": {}}), 0.0)
+    assert state.shown_spans(0.0, 10.0, 100, 0, 5, "")["rows"][0]["spans"][0][6] == 0
+    assert state.shown_run()["workers"][0]["future"] == 0
+    assert state.shown_future(9, "")["state"] == "not known"
+
+
+def test_of_short_futures_that_are_drawn_together_none_has_times_of_its_own() -> None:
+    state = PageState()
+    message = [9.6, "f", [20, 21, 22], [(21, ERROR)], packed("h.3", 1, [0.001] * 3)]
+    told(state, 10.0, report_of([message], failures=[[21, "f", "why"]]))
+    shown = state.shown_future(21, "")
+    assert (shown["state"], shown["seconds"], shown["traceback"]) == ("failed", None, "why")
+    assert "one of 3 short Futures" in shown["text"]
+
+
+def test_while_the_program_does_not_answer_its_last_figures_stand() -> None:
+    state = PageState()
+    for at, done, answers in (
+        (1.0, 100, True),
+        (2.0, 200, True),
+        (3.0, 200, False),
+        (4.0, 200, False),
+        (6.0, 600, True),
+    ):
+        reports = status_of(at, done)
+        if not answers:
+            reports["origin-7@h1"] = None  # type: ignore[assignment]
+        state.on_picture(picture_of(reports.items()), 1.0)
+        shown = state.shown_run()
+        assert (shown["sums"]["futures"], shown["answers"]) == (done, answers)
+        assert shown["rate"] == {1.0: 0.0, 6.0: 100.0}.get(at, 100.0)
+        assert len(shown["functions"]) == 6
+
+
+def test_what_is_dropped_is_added_up_over_connections() -> None:
+    state = PageState()
+    for dropped, shown in ((3, 3), (5, 5), (None, 5), (2, 7)):
+        if dropped is None:
+            state.begin_stream()
+        else:
+            state.on_news(NewsReport(1.0, dropped, report_of()))
+        assert state.dropped == shown
 
 
 def test_failures_and_events_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +197,7 @@ def test_curves_have_a_bound_and_reach_over_the_whole_run() -> None:
     assert curves.times[-1] > 850
     gaps = {later - earlier for earlier, later in itertools.pairwise(curves.times)}
     assert len(gaps) == 1
-    assert curves.shown()["values"]["a"] == curves.times
+    assert curves.shown()["values"]["a"] == [*curves.times, 999.0], "what was noted last is always there"
 
 
 def test_a_curve_that_begins_later_was_0_before() -> None:

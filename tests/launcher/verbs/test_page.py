@@ -45,10 +45,11 @@ def test_it_serves_until_it_is_interrupted_and_after_the_end_of_the_run(running:
     assert serving.process.stdout is not None
     page = Page(serving.process.stdout.readline().strip())
     page.open()
-    assert (tmp_path / "token").read_text().strip() == page.token
+    token = (tmp_path / "token").read_text().strip()
+    assert token != page.token, "who opens a link does not get it"
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
     assert eventually(lambda: page.json("/api/run")["pid"] == running.process.pid, SECONDS)
-    assert "fedfutures_workers 1.0" in page.ask("/metrics")[2]
+    assert "fedfutures_workers 1.0" in page.ask("/metrics", token=token)[2]
     running.kill()
     assert eventually(lambda: page.json("/api/run")["over"] != "", SECONDS)
     assert page.json("/api/run")["pid"] == running.process.pid, "what was known last is kept"
