@@ -71,12 +71,14 @@ class Sights:
         self._driver.step(events.Looked(action.number, self.report(action.subject)))
 
     def _tell_now(self, action: events.Look) -> None:
-        """In a thread of its own."""
+        """In a thread of its own. It runs no callbacks: one may load a value, and wait for who waits for the lock."""
         driver = self._driver
         with driver.lock:
-            if not driver.closed:
-                looked = events.Looked(action.number, self.report(action.subject))
-                driver.send_now(lambda: driver.step(looked))
+            if driver.closed:
+                return
+            driver.step(events.Looked(action.number, self.report(action.subject)))
+            driver.flush()
+        driver.wake()  # who drives looks again: sending may have eaten the sign of an arrival
 
 
 class WorkerSights:

@@ -12,7 +12,10 @@ from fedfutures.futures.federation import Federation
 from fedfutures.futures.inquiry import explain
 from fedfutures.host.handle import HostHandle
 from fedfutures.host.here import program_here, settings_here
+from fedfutures.host.run_door import SOCKET
+from fedfutures.seeing.runs import ask, stacks
 from fedfutures.wire.control import DialBroker
+from fedfutures.wire.messages import STACK
 from fedfutures.worker import initializing
 
 SECONDS = 20.0
@@ -39,12 +42,16 @@ class Hosts:
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Return what a Future on ``h2`` has for a result."""
-        future = self.origin.submit(function, args, {})
+        return self.result(self.origin.submit(function, args, {}))
+
+    def result(self, future: Any) -> Any:
+        """Return the result of a Future; one that has none in time is explained on standard error."""
         try:
             return future.result(timeout=SECONDS)
         except concurrent.futures.TimeoutError:
-            if not future.done():  # a hang of ours, and no error of the function: say where it is
-                raise AssertionError(f"{function.__name__} has no result: {explain(future)}") from None
+            if not future.done():  # a hang of ours, and no error of the function
+                path = os.path.join(self.handles[0].facts["run"], SOCKET)
+                print(explain(future), explain(), *stacks(ask(path, STACK)).items(), sep="\n", file=sys.stderr)
             raise
 
     def report(self, function: Callable[..., Any], *args: Any) -> Any:

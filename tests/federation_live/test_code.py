@@ -83,7 +83,7 @@ FILES = {
         import time
 
         import helper
-        from fedfutures import futures, shared
+        from fedfutures import explain, futures, shared
 
         LEVEL = 3
 
@@ -173,6 +173,13 @@ FILES = {
             with open(shared.file(path)) as file:
                 return file.read(), shared.file(path), os.getpid()
 
+        over = threading.Event()
+
+        def asks(hosts):
+            # Somebody looks at the run all the time, as ``fedfutures top`` does.
+            while not over.wait(0.05):
+                explain(timeout=1.0)
+
         def main():
             sys.path += [sys.argv[1], os.path.join(os.path.dirname(__file__), "lib", "site-packages")]
             from code_hosts import Hosts
@@ -180,6 +187,8 @@ FILES = {
 
             seal = b"k" * 32 if sys.argv[3] == "sealed" else None
             hosts = Hosts(sys.argv[2], seal=seal, initializer=(helper.begin, (5,)))
+            asker = threading.Thread(target=asks, args=(hosts,))
+            asker.start()
             try:
                 report = {
                     function.__name__: hosts.report(function) for function in (
@@ -198,7 +207,7 @@ FILES = {
                 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "changing.py"), "w") as file:
                     file.write("TEXT = 'as changed since'")
                 later = [hosts.origin.submit(changing, (0.05,), {}) for _ in range(20)]
-                found = [first, *(future.result(20) for future in later)]
+                found = [first, *(hosts.result(future) for future in later)]
                 report["changing"] = sorted({text for text, _ in found}), len({pid for _, pid in found})
                 data = os.path.join(sys.argv[2], "data.csv")
                 with open(data, "w") as file:
@@ -206,7 +215,7 @@ FILES = {
                 report["unknown_file"] = hosts.report(read, "data.csv")
                 assert shared.file("data.csv") == shared.file(data) == data
                 many = [hosts.origin.submit(read, ("data.csv",), {}) for _ in range(20)]
-                read_there = [future.result(20) for future in many]
+                read_there = [hosts.result(future) for future in many]
                 report["file"] = sorted({(text, path) for text, path, _ in read_there}), hosts.call(read, data)[1]
                 os.remove(data)
                 constant = {"constant": [1, 2]}
@@ -218,6 +227,8 @@ FILES = {
                     hosts.origin.payloads.seal = forger
                     report["forged"] = hosts.report(helper.double, 4)
             finally:
+                over.set()
+                asker.join()
                 hosts.end()
             print(json.dumps(report))
 
