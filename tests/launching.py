@@ -19,6 +19,24 @@ LIMIT_SECONDS = 60.0
 GONE_WITHIN_SECONDS = 2.0
 LAST_LINE = re.compile(r"^fedfutures: [\d,]+ Futures? in .*\n", re.MULTILINE)
 ASKED_FOR = ("-v", "--stats")
+CHAIN = """
+    import time
+    from fedfutures import futures
+
+    def nap(left):
+        time.sleep(0.2)
+        return left
+
+    def go_on(future):
+        if future.result():
+            futures.submit(nap, future.result() - 1).add_done_callback(go_on)
+        else:
+            print("done", flush=True)
+
+    if __name__ == "__main__":
+        futures.submit(nap, 40).add_done_callback(go_on)
+"""
+"""A program whose 41 Futures are submitted by callbacks, each by that of the one before, while the program ends."""
 UNSET = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONPATH", "PYTHONUNBUFFERED", TAG)
 
 

@@ -28,7 +28,7 @@ Report = dict[str, Any]
 def report_of(messages: list[Any] = [], events: list[Any] = [], failures: list[Any] = [], wanted: int = 0) -> Report:  # noqa: B006
     """Return what a program tells at a time."""
     return {
-        "messages": messages, "events": events, "failures": failures, "waits": 0, "given": 0, "wanted": wanted,
+        "messages": messages, "events": events, "failures": failures, "wanted": wanted,
     }  # fmt: skip
 
 

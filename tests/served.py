@@ -1,13 +1,22 @@
-"""A page's server, and what asks it by plain HTTP."""
+"""A page's server, of a recorded run, and what asks it by plain HTTP. It takes what serves pages: skip first."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import re
+import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from recorded import RecordedRun, news_of
+
+from fedfutures.seeing.page_links import link
+
+SECRET = b"s" * 32
+SECONDS = 30.0
 
 
 @dataclass
@@ -53,3 +62,28 @@ class Page:
         status, _, text = self.ask(path)
         assert status == 200, text
         return json.loads(text)
+
+
+class Served:
+    """A server in a thread, of a recorded run of so many Futures."""
+
+    def __init__(self, directory: Path, futures: int, *, controls: bool = False) -> None:
+        from fedfutures_launcher.page.serving import opened, server_of
+
+        self.run = RecordedRun(directory, news_of(futures), futures)
+        self._door = opened(0)
+        self._server = server_of(self.run.path, SECRET, controls=controls)
+        self._thread = threading.Thread(target=self._server.run, args=([self._door],))
+        self._thread.start()
+        self.page = self.link()
+
+    def link(self) -> Page:
+        """Return the page by a new link."""
+        return Page(link(self._door.getsockname()[1], SECRET))
+
+    def end(self) -> None:
+        """End the server, and the run."""
+        self._server.should_exit = True
+        self._thread.join(SECONDS)
+        self.run.close()
+        self._door.close()

@@ -9,13 +9,13 @@ import select
 import subprocess
 import sys
 import threading
-import weakref
 from typing import Any
 
 from .. import limits
 from ..errors import StartFailed
 from ..host import starting
 from ..host.flags import ROOT, main_command
+from ..host.inherited import close_in_children
 from ..host.run_door import SOCKET
 from ..seeing.page_links import SECRET_BYTES, link
 
@@ -44,7 +44,7 @@ class PageProcess:
             )  # fmt: skip
         except OSError as error:
             raise StartFailed(f"the page cannot be served: {limits.reached(error) or error}") from error
-        _pages.add(self)
+        close_in_children(self)
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(asked).encode() + b"\n")
@@ -87,17 +87,6 @@ class PageProcess:
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
-
-
-_pages: weakref.WeakSet[PageProcess] = weakref.WeakSet()
-
-
-def _forked() -> None:
-    for page in list(_pages):
-        page.let_go()
-
-
-os.register_at_fork(after_in_child=_forked)
 
 
 def page_beside(federation: Any, port: int = 0, *, controls: bool = False) -> PageProcess:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..host.handle import Heard
 from ..wire.control import CancelFuture, WatchRun
@@ -14,7 +14,9 @@ from ..wire.messages import STATUS
 from ..worker.sights import place_of_main
 from . import ends
 from .counting import Counting
-from .run_stream import RunStream
+
+if TYPE_CHECKING:
+    from .run_stream import RunStream
 
 MAPS_AT_MOST = 50
 RETRIES = "retries"
@@ -38,6 +40,8 @@ class RunSights:
             _cancel_running(self._origin, frame.number)
         elif isinstance(frame, WatchRun) and not self._federation.is_closed:
             if self._stream is None:
+                from .run_stream import RunStream  # most runs are watched by nobody
+
                 self._stream = RunStream(self._federation, self._began)
             self._stream.open()
 

@@ -14,21 +14,21 @@ import select
 import socket
 import threading
 import time
-import weakref
 from collections import deque
 from typing import Any
 
 from ..errors import RemoteTraceback
 from ..host.greeting import line
 from ..host.handle import Heard, HostEnded
+from ..host.inherited import close_in_children
 from ..node import events as rules
+from ..seeing.watching import SOCKET
 from ..wire.codec import pack_plain
 from ..wire.control import BrokerRestarted, RunNews, WorkerEnded
 from ..wire.framing import pack
-from ..wire.messages import CANCELLED, VALUE, WITH_OUTPUT
+from ..wire.messages import NO_FAILURES
 from ..worker.future_fields import failure_of, is_finished
 
-SOCKET = "watch"
 EVERY_SECONDS = 0.25
 LONELY_SECONDS = 5.0
 """So long it waits for somebody who watches before it closes."""
@@ -84,7 +84,7 @@ class RunStream:
         self._put_aside = self._taken = self._dropped = 0  # Futures; each is written by one thread
         self._dropped_told = 0
         self._sockets: list[socket.socket] = []
-        _streams.add(self)
+        close_in_children(self)
         federation.counting.watch(self._on_outcomes)
         federation.listeners.append(self._on_heard)
         federation.at_close(self._end)
@@ -114,7 +114,7 @@ class RunStream:
         now = time.monotonic() - self._began
         self._aside.append((now, function[:NAME_CHARACTERS], list(action.ids), list(action.odd), action.facts))
         for number, kind in action.odd:
-            if kind not in (VALUE, WITH_OUTPUT, CANCELLED) and (future := self._origin.futures.get(number)) is not None:
+            if kind not in NO_FAILURES and (future := self._origin.futures.get(number)) is not None:
                 self._failed.append((number, function[:NAME_CHARACTERS], future))
 
     def _on_heard(self, frame: Heard) -> None:
@@ -183,12 +183,11 @@ class RunStream:
         self._taken += futures
         failed = [self._failed.popleft() for _ in range(len(self._failed))]
         self._failed.extend(one for one in failed if not one[2].done())  # they are about to be
-        origin = self._origin
         return futures, pack_plain({
             "messages": messages,
             "events": [self._events.popleft() for _ in range(len(self._events))],
             "failures": [(number, function, text_of(future)) for number, function, future in failed if future.done()],
-            "waits": len(origin.own), "given": len(origin.futures), "wanted": max(0, origin.machine.wanted()),
+            "wanted": max(0, self._origin.machine.wanted()),
         })  # fmt: skip
 
     def _forget(self) -> None:
@@ -205,17 +204,6 @@ class RunStream:
         self._over.set()
         if self._thread is not None:
             self._thread.join(2 * EVERY_SECONDS)
-
-
-_streams: weakref.WeakSet[RunStream] = weakref.WeakSet()
-
-
-def _forked() -> None:
-    for stream in list(_streams):
-        stream.let_go()
-
-
-os.register_at_fork(after_in_child=_forked)
 
 
 def text_of(future: Any) -> str:

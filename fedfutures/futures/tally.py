@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .. import times
 from ..wire.facts import blocks, names_of
-from ..wire.messages import BEGUN_ONCE, CANCELLED, LOST, OUT_OF_MEMORY, OVERRAN, POISONED, VALUE, WITH_OUTPUT
+from ..wire.messages import BEGUN_ONCE, CANCELLED, LOST, NO_FAILURES, OUT_OF_MEMORY, OVERRAN, POISONED
 
 MESSAGES_AT_ONCE = 256
 _LOSSES = frozenset({POISONED, LOST, OVERRAN, BEGUN_ONCE, OUT_OF_MEMORY})
@@ -171,7 +171,7 @@ class RunTally:
 
 def _failed(odd: list[tuple[int, int]]) -> int:
     """How many have raised, or were lost; of those whose output is kept only the program knows."""
-    return sum(kind not in (VALUE, CANCELLED, WITH_OUTPUT) for _, kind in odd)
+    return sum(kind not in NO_FAILURES for _, kind in odd)
 
 
 def _of_function(found: FutureSum) -> dict[str, Any]:

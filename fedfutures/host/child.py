@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from .. import failpoints, limits
 from ..errors import RemoteProtocolError
@@ -22,6 +22,7 @@ from ..supervision.overruns import AloneFuture
 from ..wire.control import ControlFrame
 from .crash_cells import SPOOL_BYTES, CrashCells
 from .frame_line import FrameLine
+from .inherited import HasDescriptors
 from .lines import Lines
 from .settings import Settings
 from .system import FormerState, die_with_parent, offer_memory, restore_core_dumps, write_all
@@ -33,13 +34,6 @@ OUTPUT_PIPES = 3
 _PIPES = {"broker": 0, "template": 2, "worker": OUTPUT_PIPES}
 ChildMain = Callable[[Settings, dict[str, Any], str, int, CrashCells, int], None]
 """What a forked child runs: (settings, facts of the host, name, control pipe, crash cells, descriptor of the dump)."""
-
-
-class HasDescriptors(Protocol):
-    """What a forked child closes: descriptors of the host process's own."""
-
-    def let_go(self) -> None:
-        """Close them."""
 
 
 class Child:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -27,6 +25,7 @@ from ..wire.control import (
 from . import starting
 from .directories import Hold
 from .flags import ROOT, for_another, main_command, shown
+from .inherited import close_in_children
 from .kept_process import KeptProcess
 from .settings import Settings, frame_of
 from .system import remove_tree
@@ -34,7 +33,6 @@ from .system import remove_tree
 logger = logging.getLogger("fedfutures")
 START_SECONDS = 30.0
 END_SECONDS = 5.0
-_handles: weakref.WeakSet[HostHandle] = weakref.WeakSet()
 
 
 def command_here(settings: Settings, python: Sequence[str] | None = None) -> list[str]:
@@ -89,7 +87,7 @@ class HostHandle:
             is_kept=command is None, start=start,
         )  # fmt: skip
         self._processes = [self._host]
-        _handles.add(self)
+        close_in_children(self)
         if is_planned:
             self._begin(settings)
 
@@ -240,11 +238,3 @@ def hear(heard: Callable[[Heard], None], frame: Heard) -> None:
     except BaseException:
         with contextlib.suppress(BaseException):  # a log handler of the program may raise as well
             logger.exception("taking in %s failed", type(frame).__name__)
-
-
-def _let_go() -> None:
-    for handle in list(_handles):
-        handle.let_go()
-
-
-os.register_at_fork(after_in_child=_let_go)

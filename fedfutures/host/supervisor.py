@@ -40,11 +40,12 @@ from ..supervision.machine import HostMachine
 from ..supervision.standstills import Looks
 from ..wire import control
 from ..wire.framing import FrameReader
-from .child import Child, ChildMain, HasDescriptors, fork_child
+from .child import Child, ChildMain, fork_child
 from .connector_side import ConnectorSide
 from .control import HostControl
 from .directories import Hold, remove_abandoned, usual_places
 from .ends import Ends
+from .inherited import HasDescriptors
 from .inspection import Inspection
 from .marks import Mark, end_children
 from .memory_limits import MemoryLimits

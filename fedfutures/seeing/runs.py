@@ -20,6 +20,7 @@ from ..lazy_dataclass import dataclass
 from ..wire.codec import unpack_plain
 from ..wire.control import AskRun, CancelFuture, RunSays
 from ..wire.framing import FrameReader, pack
+from ..wire.names import is_origin
 from .picture import SUBJECT, RunPicture, picture_of
 
 ANSWER_SECONDS = 2.0
@@ -127,7 +128,7 @@ def stacks(answers: Iterable[tuple[str, Any]]) -> dict[str, str]:
             found |= {str(worker): str(stack) for worker, stack in report.get("stacks", {}).items()}
             if "stack" in report:
                 found["the program"] = str(report["stack"])
-        elif name.startswith("origin-"):
+        elif is_origin(name):
             found["the program"] = ""
     return found
 

@@ -15,7 +15,7 @@ from operator import attrgetter
 
 from ..lazy_dataclass import dataclass
 from ..wire.facts import blocks, names_of
-from ..wire.messages import CANCELLED, VALUE, WITH_OUTPUT
+from ..wire.messages import CANCELLED, NO_FAILURES, VALUE
 
 SPANS_AT_MOST = 200_000
 ROWS_AT_MOST = 5_000
@@ -62,7 +62,7 @@ class RowSpan:
     begin: float  # seconds since the run began
     end: float
     busy: float  # seconds of it that Futures took
-    function: int  # the place of its name; of several, that of which most time is
+    function: int  # the place of its name; of several the first, or one that took longer than all before it
     count: int  # Futures
     marks: int
     number: int  # of the Future, or of one that has a mark
@@ -189,6 +189,6 @@ def _joined(row: list[RowSpan], now: float, coarse: float) -> list[RowSpan]:
 
 def _mark(kind: int, attempts: int) -> int:
     again = AGAIN if attempts > 1 else 0
-    if kind in (VALUE, WITH_OUTPUT):
-        return again
-    return again | (CANCELED if kind == CANCELLED else FAILED)
+    if kind == CANCELLED:
+        return again | CANCELED
+    return again if kind in NO_FAILURES else again | FAILED

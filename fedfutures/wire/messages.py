@@ -26,6 +26,8 @@ PROTOCOL = 11
 VALUE, ERROR, CANCELLED, POISONED, LOST, OVERRAN, BEGUN_ONCE, OUT_OF_MEMORY, WITH_OUTPUT = range(9)
 KINDS = ("value", "error", "cancelled", "poisoned", "lost", "overran", "begun once", "out of memory", "with output")
 """What they are called."""
+NO_FAILURES = (VALUE, CANCELLED, WITH_OUTPUT)
+"""The kinds of Futures that have not failed; of those whose output is kept only who opens it knows."""
 OF_WORKERS = (VALUE, ERROR, WITH_OUTPUT)
 """The kinds that Workers say, under seals if the run has a key."""
 

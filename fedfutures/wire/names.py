@@ -41,6 +41,15 @@ def origin_name(process: str, broker: str) -> str:
     return f"origin-{process}@{host}" if 0 < len(host.encode()) <= HOST_BYTES_IN_NAMES else f"origin-{process}"
 
 
+def is_origin(name: str) -> bool:
+    """Whether a node is an Origin, by its name: the numbers of Futures that it submits are those of the program.
+
+    >>> is_origin("origin-7-ab@tower.lab"), is_origin("tower.lab.1")
+    (True, False)
+    """
+    return name.startswith("origin-")
+
+
 def host_of_node(node: str) -> str:
     """Return the host of an Origin or a Worker; "" where its name does not say it.
 

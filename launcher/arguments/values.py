@@ -36,6 +36,15 @@ def seconds(text: str) -> float:
 
 def worker_count(text: str, least: int = 1) -> int:
     """Return the number of Workers that a host or a Federation is to have; raise ArgumentTypeError."""
-    if not text.isdigit() or not least <= int(text) <= MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from {least} to {MOST_WORKERS}")
+    return whole_number(text, least, MOST_WORKERS)
+
+
+def whole_number(text: str, least: int, most: int) -> int:
+    """Return a number between bounds; raise ArgumentTypeError.
+
+    >>> whole_number("80", 0, 65535)
+    80
+    """
+    if not text.isdigit() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from {least} to {most}")
     return int(text)

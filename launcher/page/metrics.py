@@ -28,10 +28,8 @@ class RunFigures(Collector):
         yield GaugeMetricFamily("fedfutures_workers_busy", "Workers that run something", picture.busy)
         yield GaugeMetricFamily("fedfutures_futures_given", "Futures that Brokers have", origin.get("given", 0))
         yield GaugeMetricFamily("fedfutures_futures_waiting", "Futures in the program", origin.get("queued", 0))
-        for what, help_text in _SUMS.items():
-            found = CounterMetricFamily(f"fedfutures_{what}", help_text)
-            found.add_metric([], sums.get(_KEYS.get(what, what), 0))
-            yield found
+        for what, (name, text) in _SUMS.items():
+            yield CounterMetricFamily(f"fedfutures_futures_{name}", text, sums.get(what, 0))
         yield from self._of_functions(sums.get("functions", {}))
         yield from self._of_hosts()
 
@@ -50,8 +48,7 @@ class RunFigures(Collector):
         used = GaugeMetricFamily("fedfutures_host_processors", "Processors that the Workers use", labels=["host"])
         queued = GaugeMetricFamily("fedfutures_broker_queued", "Futures that wait there", labels=["broker"])
         for host in picture.hosts:
-            workers = [worker for worker in picture.workers.values() if worker.host == host]
-            memory.add_metric([_label(host)], sum(worker.memory for worker in workers))
+            memory.add_metric([_label(host)], self._state.used.get(f"memory of {host}", 0.0))
             used.add_metric([_label(host)], self._state.used.get(f"processors of {host}", 0.0))
         for name, report in picture.brokers.items():
             queued.add_metric([_label(name)], int(report.get("queued", 0)))
@@ -61,14 +58,11 @@ class RunFigures(Collector):
 
 
 _SUMS = {
-    "futures_done": "Futures that have an outcome", "futures_failed": "Futures that raised, or were lost",
-    "futures_lost": "Futures that nobody could run", "futures_cancelled": "Futures that were cancelled",
-    "futures_repeated": "How often a Future was started again",
+    "futures": ("done", "Futures that have an outcome"), "failed": ("failed", "Futures that raised, or were lost"),
+    "lost": ("lost", "Futures that nobody could run"), "cancelled": ("cancelled", "Futures that were cancelled"),
+    "retries": ("repeated", "How often a Future was started again"),
 }  # fmt: skip
-_KEYS = {
-    "futures_done": "futures", "futures_failed": "failed", "futures_lost": "lost", "futures_cancelled": "cancelled",
-    "futures_repeated": "retries",
-}  # fmt: skip
+"""Sums of the program, with their names here and what they count."""
 
 
 def _label(name: str) -> str:

@@ -16,6 +16,7 @@ from fedfutures.seeing import table, words
 from fedfutures.seeing.picture import RunPicture, SeenCall
 from fedfutures.seeing.spans import CANCELED, FAILED, RowSpan, RunSpans
 from fedfutures.seeing.watching import NewsReport
+from fedfutures.wire.names import is_origin
 
 EVENTS_AT_MOST = 500
 FAILURES_AT_MOST = 500
@@ -207,7 +208,7 @@ class PageState:
         """Return what rows of Workers show between two times, in so many columns: whole numbers, few enough to draw.
 
         first, rows: which of the Workers, by name, of those with `wanted` in theirs. A span is begin, end, how much
-        of it Futures took (in 100), function, Futures, marks, number of the Future.
+        of it Futures took (in 100), function, Futures, marks, number of the Future, seconds that Futures took.
         """
         names = [name for name in self._names() if wanted.lower() in name.lower()]
         rows = max(1, min(rows, ROWS_AT_MOST))
@@ -234,13 +235,13 @@ class PageState:
         call = worker.calls[0]
         seconds, now = call.seconds or 0.0, self.seconds
         place = self.spans.functions.index(call.function) if call.function in self.spans.functions else -1
-        number = call.future if call.submitter.startswith("origin-") else 0  # else the number is that Worker's own
+        number = call.future if is_origin(call.submitter) else 0  # else the number is that Worker's own
         return [RowSpan(now - seconds, now, seconds, place, 0, 0, number)]
 
     def call_of(self, number: int) -> SeenCall | None:
         """Return the call of a Future of the program, if it runs."""
         calls = self.picture.calls()
-        return next((call for call in calls if call.future == number and call.submitter.startswith("origin-")), None)
+        return next((call for call in calls if call.future == number and is_origin(call.submitter)), None)
 
     def shown_future(self, number: int, stack: str) -> dict[str, Any]:
         """Return what is known of a Future of the program; `stack`: where it is, if it runs."""
@@ -296,7 +297,7 @@ def _of_worker(row: table.WorkerRow) -> dict[str, Any]:
     return {
         "worker": row.worker, "state": row.state, "seconds": row.seconds, "call": row.call, "place": row.place,
         "queued": row.queued, "memory": row.memory, "cpu": row.cpu,
-        "future": row.future if row.submitter.startswith("origin-") else 0,
+        "future": row.future if is_origin(row.submitter) else 0,
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from fedfutures.errors import StartFailed
 from fedfutures.seeing import table, words
 from fedfutures.seeing.picture import RunPicture
 from fedfutures.seeing.table import COLUMNS, HOST_COLUMNS, ORDERS, View, WorkerRow
+from fedfutures.wire.names import is_origin
 
 _STYLES = {"running": "green", "idle": "dim", "stopped": "bold red", "stuck?": "bold yellow", "starting": "cyan"}
 KEYS = "q quits, s sorts, / filters, e explains, k ends a Future, p pauses"
@@ -226,7 +227,7 @@ class TopApp(App[None]):
         if row is None or not row.future:
             self.bell()
             return
-        if not row.submitter.startswith("origin-"):
+        if not is_origin(row.submitter):
             text = f"{row.call} was submitted by another Future; end that one."
             self.push_screen(Shown(text))
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import functools
 import importlib.util
 import os
 import secrets
@@ -14,6 +14,7 @@ from fedfutures.seeing.page_links import SECRET_BYTES, link
 from fedfutures.seeing.runs import runs
 
 from ..arguments.parser import Parser
+from ..arguments.values import whole_number
 from . import refusals
 from .asking import NotOne, add_run, the_run
 
@@ -68,18 +69,13 @@ def token_in(path: str) -> str:
     return token
 
 
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 65535")
-    return int(text)
-
-
 def parser() -> Parser:
     """Return the parser of the command line."""
     what = "Serve a page that shows a run, for a browser on this machine, until it is interrupted."
     found = Parser("python -m fedfutures page", description=what, allow_abbrev=False)
     add_run(found)
-    found.add_argument("--port", type=_port, default=0, metavar="PORT", help="where; default: any free port")
+    port = functools.partial(whole_number, least=0, most=65535)
+    found.add_argument("--port", type=port, default=0, metavar="PORT", help="where; default: any free port")
     found.add_argument(
         "--page-control", action="store_true", help="let the page end Futures; without it, it only shows"
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from left_out import leave_out
 
 HERE = Path(__file__).parent
 FLAGS = (
@@ -22,15 +23,7 @@ FLAGS = (
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave them out of every other run."""
-    if "browser" in config.getoption("markexpr"):
-        return
-    named = [(config.invocation_params.dir / word.partition("::")[0]).resolve() for word in config.args]
-    if any(place.is_relative_to(HERE) for place in named):
-        return
-    ours = [item for item in items if item.path.is_relative_to(HERE)]
-    if ours:
-        config.hook.pytest_deselected(items=ours)
-        items[:] = [item for item in items if not item.path.is_relative_to(HERE)]
+    leave_out(config, items, HERE, "browser")
 
 
 def _cannot(why: str) -> None:

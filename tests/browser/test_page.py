@@ -16,14 +16,13 @@ import pytest
 pytest.importorskip("selenium")
 
 from launching import Running, eventually, write
-from recorded import FUNCTIONS, RecordedRun, news_of
+from recorded import FUNCTIONS
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from served import Served
 
-from fedfutures.seeing.page_links import link
 from fedfutures.seeing.runs import ask
-from fedfutures_launcher.page.serving import opened, server_of
 
 pytestmark = pytest.mark.browser
 
@@ -125,7 +124,7 @@ def test_a_run_is_shown_through_kills_to_its_end(driver: Any, running: tuple[Run
     tab.until(lambda: tab.number("Futures done") > 50 and tab.number("failed") > 2)
     tab.until(lambda: tab.text("#head").startswith(f"prog.py (pid {program.process.pid})"))
     tab.until(lambda: tab.colours() > 5)
-    assert {"nap", "fail"} <= {*tab.texts("#legend li")}
+    tab.until(lambda: {"nap", "fail"} <= {*tab.texts("#legend li")})
     paint = driver.execute_script("return performance.getEntriesByName('first-contentful-paint')[0].startTime")
     assert paint < 1000, "milliseconds"
     # Names and texts of the program are text.
@@ -195,25 +194,6 @@ def test_it_can_be_loaded_again_and_a_used_link_says_so(driver: Any, running: tu
     assert "This link was used" in driver.find_element(By.TAG_NAME, "body").text
 
 
-class Served:
-    """A recorded run, and a page of it in a thread."""
-
-    def __init__(self, directory: Path, futures: int) -> None:
-        self.run = RecordedRun(directory, news_of(futures), futures)
-        self._door = opened(0)
-        secret = b"s" * 32
-        self._server = server_of(self.run.path, secret, controls=False)
-        self._thread = threading.Thread(target=self._server.run, args=([self._door],))
-        self._thread.start()
-        self.address = link(self._door.getsockname()[1], secret)
-
-    def end(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(SECONDS)
-        self.run.close()
-        self._door.close()
-
-
 def memory_of_this_process() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -222,7 +202,7 @@ def test_a_million_futures_on_a_thousand_workers(driver: Any, tmp_path: Path) ->
     began, before = time.monotonic(), memory_of_this_process()
     served = Served(tmp_path, MILLION)
     try:
-        tab = Tab(driver, served.address)
+        tab = Tab(driver, served.page.address)
         while not served.run.told.wait(0.5):
             assert time.monotonic() < began + 120
         tab.until(lambda: tab.number("Futures done") == MILLION)
@@ -253,7 +233,7 @@ def test_a_million_futures_on_a_thousand_workers(driver: Any, tmp_path: Path) ->
 def test_keys_move_through_time(driver: Any, tmp_path: Path) -> None:
     served = Served(tmp_path, 20_000)
     try:
-        tab = Tab(driver, served.address)
+        tab = Tab(driver, served.page.address)
         assert served.run.told.wait(SECONDS)
         tab.until(lambda: tab.number("Futures done") == 20_000)
 
@@ -290,7 +270,7 @@ def test_it_fits_a_phone_in_light_and_dark(driver: Any, tmp_path: Path, scheme: 
         driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
         )
-        tab = Tab(driver, served.address)
+        tab = Tab(driver, served.page.address)
         tab.until(lambda: tab.number("Futures done") == 20_000)
         wide = driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
         assert wide[0] <= wide[1] == 360

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from launching import Running, eventually, free_port, launch, python, write
+from launching import CHAIN, Running, eventually, free_port, launch, python, write
 
 pytest.importorskip("uvicorn")
 
@@ -155,26 +155,7 @@ def test_it_ends_with_the_program_though_a_forked_process_lives(tmp_path: Path) 
 def test_a_page_that_is_slow_to_start_cuts_nothing_off(tmp_path: Path) -> None:
     """Its threads are none of the program's: what callbacks submit while the program ends is waited for."""
     (tmp_path / "uvicorn.py").write_text("import time; time.sleep(600)")
-    write(
-        tmp_path / "prog.py",
-        """
-        import time
-        from fedfutures import futures
-
-        def nap(left):
-            time.sleep(0.2)
-            return left
-
-        def go_on(future):
-            if future.result():
-                futures.submit(nap, future.result() - 1).add_done_callback(go_on)
-            else:
-                print("done", flush=True)
-
-        if __name__ == "__main__":
-            futures.submit(nap, 40).add_done_callback(go_on)
-        """,
-    )
+    write(tmp_path / "prog.py", CHAIN)
     ended = launch("-n", "1", "--page", "prog.py", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     assert (ended.code, ended.out) == (0, "done\n"), ended.err
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from launching import free_port, launch, write
+from launching import CHAIN, free_port, launch, write
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 
@@ -169,22 +169,7 @@ def test_a_collector_that_is_not_there_costs_no_run(tmp_path: Path) -> None:
 
 def test_its_threads_are_none_of_the_program(tmp_path: Path, collector: Collector) -> None:
     """What callbacks submit while the program ends is waited for, however long that takes."""
-    program = """
-        import time
-        from fedfutures import futures
-
-        def nap(left):
-            time.sleep(0.2)
-            return left
-
-        def go_on(future):
-            if future.result():
-                futures.submit(nap, future.result() - 1).add_done_callback(go_on)
-
-        if __name__ == "__main__":
-            futures.submit(nap, 40).add_done_callback(go_on)
-    """
-    ended = run(tmp_path, program, collector.address)
+    ended = run(tmp_path, CHAIN, collector.address)
     assert ended.code == 0, ended.err
     assert len(collector.spans()) == 41
 

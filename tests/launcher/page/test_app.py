@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,15 +12,10 @@ import pytest
 pytest.importorskip("uvicorn")
 
 from launching import eventually
-from recorded import RecordedRun, news_of
-from served import Page
-
-from fedfutures.seeing.page_links import link
-from fedfutures_launcher.page.serving import opened, server_of
+from served import SECRET, Served
 
 pytestmark = pytest.mark.host
 
-SECRET = b"s" * 32
 SECONDS = 20.0
 FUTURES = 3000
 PATHS = ("/", "/api/run", "/api/spans?begin=0&end=1", "/api/future/1", "/metrics", "/api/future/1/cancel", "/nothing",
@@ -29,30 +23,9 @@ PATHS = ("/", "/api/run", "/api/spans?begin=0&end=1", "/api/future/1", "/metrics
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
 
-class Served:
-    """A server in a thread, of a recorded run."""
-
-    def __init__(self, directory: Path, *, controls: bool = False) -> None:
-        self.run = RecordedRun(directory, news_of(FUTURES), FUTURES)
-        self._door = opened(0)
-        self._server = server_of(self.run.path, SECRET, controls=controls)
-        self._thread = threading.Thread(target=self._server.run, args=([self._door],))
-        self._thread.start()
-        self.page = self.link()
-
-    def link(self) -> Page:
-        return Page(link(self._door.getsockname()[1], SECRET))
-
-    def end(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(SECONDS)
-        self.run.close()
-        self._door.close()
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    found = Served(tmp_path_factory.mktemp("run"))
+    found = Served(tmp_path_factory.mktemp("run"), FUTURES)
     found.page.open()
     yield found
     found.end()
@@ -174,7 +147,7 @@ def test_figures_are_for_programs(served: Served) -> None:
 
 
 def test_a_page_that_controls_ends_futures(tmp_path: Path) -> None:
-    found = Served(tmp_path, controls=True)
+    found = Served(tmp_path, FUTURES, controls=True)
     try:
         found.page.open()
         assert '"controls": true' in found.page.text
