@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -43,7 +44,8 @@ class RunSights:
                 from .run_stream import RunStream  # most runs are watched by nobody
 
                 self._stream = RunStream(self._federation, self._began)
-            self._stream.open()
+            with contextlib.suppress(RuntimeError):  # no thread can start any more: the interpreter ends
+                self._stream.open()
 
     def status(self) -> dict[str, Any]:
         """Return the report. The lock of the node is held."""
@@ -59,7 +61,9 @@ class RunSights:
 
 def _cancel_running(origin: Any, number: int) -> None:
     """Cancel a Future because somebody asks for that from outside; in a thread of its own, for it is waited for."""
-    if (future := origin.futures.get(number)) is not None:
+    if (future := origin.futures.get(number)) is None:
+        return
+    with contextlib.suppress(RuntimeError):  # no thread can start any more: the interpreter ends
         threading.Thread(target=future.cancel, kwargs={"running": True}, name="fedfutures-cancel", daemon=True).start()
 
 

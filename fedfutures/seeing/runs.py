@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import itertools
 import os
@@ -9,7 +10,6 @@ import socket
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..errors import RemoteProtocolError, StartFailed
@@ -146,7 +146,9 @@ def unpacked(report: bytes) -> Any:
 def runs(seconds: float = ANSWER_SECONDS) -> list[SeenRun]:
     """Return the runs of this user on this machine, each with its picture."""
     paths = run_sockets()
-    with ThreadPoolExecutor(RUNS_AT_ONCE) as threads:  # one that is stopped keeps nobody waiting for the others
+    with concurrent.futures.ThreadPoolExecutor(
+        RUNS_AT_ONCE
+    ) as threads:  # one that is stopped keeps nobody waiting for the others
         return list(threads.map(seen, paths, [seconds] * len(paths)))
 
 

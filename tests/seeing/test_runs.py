@@ -18,6 +18,7 @@ from fedfutures.errors import StartFailed
 from fedfutures.seeing import runs as runs_module
 from fedfutures.seeing.picture import RunPicture
 from fedfutures.seeing.runs import SeenRun, ask, chosen, run_sockets, seen, stacks
+from fedfutures.seeing.watching import news
 
 pytestmark = pytest.mark.host
 
@@ -237,6 +238,34 @@ def test_a_signal_has_the_program_explain_itself(started: Callable[..., Running]
         if "has run on" in line:
             assert line.startswith("fedfutures: price(row=600.0, password=...) has run on ")
             break
+
+
+def test_a_program_whose_main_thread_has_ended_is_watched(started: Callable[..., Running], tmp_path: Path) -> None:
+    """From then on Python imports no module any more that registers something for the end."""
+    write(
+        tmp_path / "late.py",
+        """
+        import os, threading, time
+        from fedfutures import Executor
+
+        def work():
+            threading.main_thread().join()
+            while not os.path.exists("enough"):
+                executor.submit(pow, 2, 5).result()
+                time.sleep(0.05)
+
+        if __name__ == "__main__":
+            executor = Executor(1)
+            executor.submit(pow, 2, 5).result()
+            threading.Thread(target=work).start()
+        """,
+    )
+    running = started("late.py", fedfutures=False)
+    run = pictured(running, lambda picture: picture.origin["sums"]["futures"] > 1)
+    assert any(message[1] == "pow" for said in news(run.path) for message in said.report["messages"])
+    (tmp_path / "enough").touch()
+    ended = running.end()
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
 
 
 def test_all_hosts_of_a_run_are_seen(rootless, tmp_path: Path) -> None:
