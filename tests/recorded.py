@@ -75,7 +75,15 @@ def status_of(seconds: float, futures: int) -> dict[str, Report]:
             }
             found[name] = {"role": "worker", "running": [call], "suspended": 0, "queued": 1}
         other = "h1.broker" if host != "h1" else "h2.broker"
-        link = {"round_trip": 0.001, "silent": False, "workers": 20, "idle": 0, "there": 3, "given": int(100 * seconds)}
+        link = {
+            "round_trip": 0.001,
+            "silent": False,
+            "workers": 20,
+            "idle": 0,
+            "there": 3,
+            "sent": 7000,
+            "given": int(100 * seconds),
+        }
         found[f"{host}.broker"] = {"role": "broker", "queued": 5, "means": {}, "links": {other: link}}
     sums = {
         "futures": futures, "failed": 3, "cancelled": 0, "lost": 0, "retries": 2, "busy": 0.9, "per_second": 1.0,

@@ -53,7 +53,7 @@ class BrokerMachine:
     def __init__(
         self, name: str, incarnation: int, pack: Callable[[Any], bytes], random: Dice,
         size_of: Callable[[str], int] = lambda segment: -1, space: int = SPACE_BYTES, segments: Counts = dict,
-        slots: int | None = None,
+        slots: int | None = None, sent: Counts = dict,
     ) -> None:  # fmt: skip
         self.name, self.durations = name, schedule.Durations()
         self.outbox, self.peers, self.ledger = Outbox(), Peers(), Ledger()
@@ -75,7 +75,7 @@ class BrokerMachine:
         self.sessions = Sessions(name, incarnation, random, self.peers, self.delivery, self.outbox)
         self.leases = Leases(incarnation, self.peers, self.ledger, self.load, self.outbox, pack)
         asked = self.functions, self.downloads, self.deferrals, self.recovery, self.sessions, self.durations
-        self.queries = Queries(name, self.peers, self.ledger, self.load, *asked, self.outbox, pack, segments)
+        self.queries = Queries(name, self.peers, self.ledger, self.load, *asked, self.outbox, pack, segments, sent)
         self.statistics, self.explain = self.queries.statistics, self.queries.explain
 
     def step(self, event: Event, now: float) -> list[Action]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..federation.schedule import Durations
 from ..lazy_dataclass import dataclass
-from ..wire.messages import SEEING, STACK, Answer, Inquire
+from ..wire.messages import RAN, SEEING, STACK, Answer, Inquire
 from ..wire.names import host_of
 from .deferrals import Deferrals, Deferred
 from .dispatch import SET_ASIDE
@@ -53,7 +53,7 @@ class Queries:
     def __init__(
         self, name: str, peers: Peers, ledger: Ledger, load: Load, functions: Functions, downloads: Downloads[Deferred],
         deferrals: Deferrals, recovery: Recovery, sessions: Sessions, durations: Durations, outbox: Outbox,
-        pack: Callable[[Any], bytes], segments: Counts,
+        pack: Callable[[Any], bytes], segments: Counts, sent: Counts,
     ) -> None:  # fmt: skip
         self._name, self._peers, self._ledger, self._load, self._outbox = name, peers, ledger, load, outbox
         self._functions, self._downloads, self._deferrals = functions, downloads, deferrals
@@ -61,6 +61,7 @@ class Queries:
         self._host = host_of(name)
         self._pack = pack  # how reports become bytes
         self._segments = segments  # the account of the host's segments
+        self._sent = sent  # how many bytes went to which neighbour on another host
         self.open: dict[int, Query] = {}
         self._count = 0
 
@@ -84,11 +85,13 @@ class Queries:
     def _links(self) -> dict[str, dict[str, Any]]:
         """Return what is known of each link to a neighbour, and what went there."""
         found: dict[str, dict[str, Any]] = {}
+        sent = self._sent()
         for name, load in self._load.neighbours.items():
             link = load.peer.link
             found[name] = {
                 "round_trip": 0.0 if link is None else link.round_trip, "silent": load.peer.silent,
                 "workers": load.workers, "idle": load.idle, "there": load.account.pending, "given": load.account.given,
+                "sent": sent.get(name, 0),
             }  # fmt: skip
         return found
 
@@ -136,6 +139,8 @@ class Queries:
             return [self._peers[piece.holder] for piece in holders], said
         if question.subject == STACK:  # of its Workers the host process says it
             return [*self._peers.neighbours, *self._peers.origins], {}
+        if question.subject == RAN:
+            return [*self._peers.neighbours, *self._peers.workers], {"role": "broker", "sent": dict(self._sent())}
         report: dict[str, Any] = dict(self.statistics())
         if question.subject in SEEING:
             means = self._durations.latest(MEANS_AT_MOST)

@@ -79,6 +79,7 @@ class RemoteSockets:
         self._allowed: set[str] = set()  # neighbours that dial
         self._offences: dict[str, int] = {}
         self.muted: dict[str, str] = {}  # neighbours that are not heard any more, and why
+        self.sent: dict[str, int] = {}  # bytes, by neighbour
         self.strangers = 0  # frames of nobody that is allowed any more
         self._zap: ZapHandler | None = None
         self.is_used = False  # whether there is a socket that other hosts speak to, or a link to one
@@ -269,6 +270,7 @@ class RemoteSockets:
             self._router.send(name, frame, data)
         else:
             return False
+        self.sent[name] = self.sent.get(name, 0) + len(frame) + (0 if data is None else len(data))
         return True
 
     def is_far(self, name: str) -> bool:

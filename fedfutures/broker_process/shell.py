@@ -110,7 +110,7 @@ class BrokerShell:
         incarnation = int.from_bytes(os.urandom(6), "big")
         return BrokerMachine(
             self.name, incarnation, codec.pack_plain, Random(os.urandom(16)), self.storage.size_of,
-            self.storage.space(), self.storage.account, self.slots,
+            self.storage.space(), self.storage.account, self.slots, lambda: self.remote.sent,
         )  # fmt: skip
 
     def run(self) -> None:

@@ -37,12 +37,18 @@ JOIN_SECONDS = 2.0
 Counter = Callable[[], Counted]
 everywhere = False
 """Whether all that takes more than a second is shown: the launcher's ``--progress``."""
+_watches: set[ProgressWatch] = set()
 
 
 def show_everywhere(wanted: bool) -> None:
     """From now on show the progress of all that takes more than a second, if so wanted."""
     global everywhere
     everywhere = wanted
+
+
+def is_shown() -> bool:
+    """Whether the progress of something is watched now."""
+    return bool(_watches)
 
 
 def watching(
@@ -89,7 +95,7 @@ def _retries_of(feeder: Any) -> int:
 
 def delivered(results: Iterable[Any], total: int | None) -> Iterator[Any]:
     """Yield the results, and show how many were delivered."""
-    shown = _display(total)
+    shown = display(total)
     count = 0
     try:
         for result in results:
@@ -121,7 +127,8 @@ class ProgressWatch:
         self._shown: LogLines | None = None
 
     def __enter__(self) -> None:
-        self._shown = _display(self._total(), late=self._late)
+        self._shown = display(self._total(), late=self._late)
+        _watches.add(self)
         with contextlib.suppress(RuntimeError):  # no thread can be started any more
             self._watcher.start()
 
@@ -134,6 +141,7 @@ class ProgressWatch:
                 shown.show(self._counter())
 
     def __exit__(self, *_: object, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        _watches.discard(self)
         if is_finalizing():  # modules may be gone by then
             return
         self._over.set()
@@ -145,7 +153,8 @@ class ProgressWatch:
         shown.end(self._counter())
 
 
-def _display(total: int | None, *, late: bool = False) -> LogLines:
+def display(total: int | None, *, late: bool = False) -> LogLines:
+    """Return what shows how far something is: a bar or lines. `late`: show nothing of what takes less than a second."""
     shown = _display_here(total)
     if late:
         shown.be_late()
@@ -203,6 +212,11 @@ class LogLines:
 
     def _draw(self, counted: Counted, seconds: float) -> None:
         _say(line(counted, self.total, seconds, self.workers) + "\n")
+
+    def drop(self) -> None:
+        """Show nothing any more: something else is shown."""
+        self.is_silent = True
+        self.end(Counted(0))
 
     def end(self, counted: Counted) -> None:
         """Show how it has ended."""

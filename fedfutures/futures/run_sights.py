@@ -31,8 +31,8 @@ class RunSights:
         self._federation, self._origin, self._counting = federation, origin, counting
         self._stream: RunStream | None = None
         self._began = time.monotonic()
-        origin.sights.show(STATUS, self.status)
-        origin.sights.show(RETRIES, counting.retries)
+        origin.sights.show(STATUS, lambda asker: self.status())
+        origin.sights.show(RETRIES, lambda asker: counting.retries())
         federation.listeners.append(self._on_heard)
 
     def _on_heard(self, frame: Heard) -> None:
@@ -51,7 +51,7 @@ class RunSights:
         """Return the report. The lock of the node is held."""
         origin = self._origin
         return {
-            "role": "origin", "program": sys.argv[0] if sys.argv else "", "pid": os.getpid(),
+            "role": "origin", "name": origin.name, "program": sys.argv[0] if sys.argv else "", "pid": os.getpid(),
             "seconds": time.monotonic() - self._began, "where": place_of_main(),
             "given": len(origin.futures), "queued": len(origin.own),
             "maps": [_of_map(feeder) for feeder in ends.open_maps(origin)[:MAPS_AT_MOST]],

@@ -15,6 +15,7 @@ from ..errors import ArgumentLoadError, FederationLost, FutureError
 from ..program import safe_points
 from ..worker.future import Future
 from ..worker.future_fields import failure_of
+from ..worker.known import put_items
 from ..worker.slices import Columns
 from .slicing import Slicing
 
@@ -67,6 +68,7 @@ class Window:
         """Count a slice that was submitted."""
         with self._lock:
             part = self._parts[future] = Part(columns, size, first)
+            put_items(future, first, part.items)
             if not self.is_dropped:
                 self._places[future] = first, part.items
             self._away.add(future)
@@ -138,6 +140,7 @@ class Window:
             if part is None or kept >= part.items:
                 return None
             self._parts[future] = Part(part.between(0, kept), part.size, part.first, is_cut=True)
+            put_items(future, part.first, kept)
             if future in self._places:
                 self._places[future] = part.first, kept
             self.items -= part.items - kept

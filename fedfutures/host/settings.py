@@ -61,6 +61,7 @@ class Settings:
     joined: bool = False  # from another machine, to a standing Federation: Brokers say what they could use
     stand_ins: list[list[str]] = field(default_factory=list)  # pairs: an import of the first gets the second
     hides_arguments: bool = False  # texts of calls are without them, in errors and in what is said of the run
+    records: bool = False  # Workers note the calls that they make from the first one on: somebody will ask
     serves: bool = False  # this is no run: a host server with so many slots as `workers` says
 
     @property

@@ -249,7 +249,8 @@ class Look:
     """Action: somebody asks what only the shell can see; answered by :class:`Looked`."""
 
     number: int
-    subject: str  # "generators" (of a Worker: which ones Futures have drawn from), "status" or "stack"
+    subject: str  # "status" or "stack"; of a Worker also "generators" (which ones Futures have drawn from) and "ran"
+    asker: str = ""  # of "ran"
 
 
 @dataclass(slots=True)

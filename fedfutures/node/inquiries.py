@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..wire.messages import EXPLAIN, GENERATORS, SEEING, Answer, Inquire
+from ..wire.messages import EXPLAIN, ONLY_WORKERS, SEEING, Answer, Inquire
 from .events import Look, Looked
 from .workload import Workload
 
@@ -19,14 +19,14 @@ class Inquiries:
         self._name, self._role, self._workload, self._pack = name, role, workload, pack
 
     def answer(self, question: Inquire, statistics: Callable[[], dict[str, int]]) -> Answer | Look:
-        """Return the answer, or ask the shell for it: what goes on here, or was drawn from."""
-        if question.subject in SEEING or (question.subject == GENERATORS and self._role == "worker"):
-            return Look(question.number, question.subject)
+        """Return the answer, or ask the shell for it: what goes on here, was drawn from, or has run."""
+        if question.subject in SEEING or (question.subject in ONLY_WORKERS and self._role == "worker"):
+            return Look(question.number, question.subject, question.submitter)
         return self.looked(Looked(question.number, self._report_of(question, statistics)))
 
     def _report_of(self, question: Inquire, statistics: Callable[[], dict[str, int]]) -> Any:
         """Return the statistics; for "explain" which attempt of a Future is here, a text where it is not known."""
-        if question.subject == GENERATORS:  # an Origin, which draws nothing for Futures
+        if question.subject in ONLY_WORKERS:  # this is an Origin
             return {}
         if question.subject != EXPLAIN:
             return statistics()

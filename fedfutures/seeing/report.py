@@ -65,6 +65,7 @@ class ReadTrace:
     open: list[tuple[float, int]] = field(default_factory=list)  # how many Futures were open, at which times
     losses: list[str] = field(default_factory=list)
     futures: int = 0  # how many there were; a long trace has a sample of them
+    nested: list[Span] = field(default_factory=list)  # of Futures that Workers have submitted, and others have run
 
     @property
     def scale(self) -> float:
@@ -110,10 +111,12 @@ def trace_of(events: Iterable[dict[str, Any]]) -> ReadTrace:
         if phase == "M" and event["name"] == "process_name":
             hosts[row[0]] = args["name"]
         elif phase == "M":
-            workers[row] = args["name"]
+            workers[row] = args.get("worker", args["name"])  # a Worker may have several rows
         elif phase == "X" and row[0] != 1:
             end, waited = at + event["dur"] / 1e6, max(0.0, args.get("waited", 0.0))
-            found.spans.append(Span(
+            if event.get("cat") == "nested" and "submitter" not in args:
+                continue  # in the time of another
+            (found.nested if event.get("cat") == "nested" else found.spans).append(Span(
                 event["name"], workers.get(row, str(row)), hosts.get(row[0], ""), at, end, waited,
                 args.get("bytes", 0), args.get("result_bytes", 0), args.get("attempt", 1), args.get("number", 0),
             ))  # fmt: skip
@@ -127,7 +130,7 @@ def trace_of(events: Iterable[dict[str, Any]]) -> ReadTrace:
             found.losses.append(event["name"])
     found.program, found.open = hosts.get(1, ""), sorted(counts.items())
     found.spans.sort(key=lambda span: span.begin)
-    found.workers = max(found.workers, len({span.worker for span in found.spans}))
+    found.workers = max(found.workers, len({span.worker for span in (*found.spans, *found.nested)}))
     return found
 
 
@@ -164,7 +167,7 @@ def reasons(trace: ReadTrace) -> list[Reason]:
     functions: dict[str, list[Span]] = defaultdict(list)
     for span in trace.spans:
         functions[span.function].append(span)
-    busy, total = Busy(trace.spans), max(1e-9, trace.seconds * trace.workers)
+    busy, total = Busy([*trace.spans, *trace.nested]), max(1e-9, trace.seconds * trace.workers)
     found = [
         _start(trace), _serial(trace), _few(trace, busy), _end(trace, busy, functions),
         _short(trace, busy, functions), _large(trace, busy, functions), _slow_hosts(trace, functions),

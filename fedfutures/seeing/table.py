@@ -151,7 +151,7 @@ HOST_COLUMNS = ("host", "Workers", "busy", "memory of Workers", "free memory", "
 
 
 def link_rows(picture: RunPicture) -> list[tuple[str, ...]]:
-    """Return a row for each link: both Brokers, the round trip, and how many Futures were moved each way."""
+    """Return a row for each link: both Brokers, the round trip, and how many Futures and bytes went each way."""
     found: list[tuple[str, ...]] = []
     for name, report in sorted(picture.brokers.items()):
         for neighbour, link in sorted((report.get("links") or {}).items()):
@@ -160,11 +160,21 @@ def link_rows(picture: RunPicture) -> list[tuple[str, ...]]:
                 continue  # it has stood from the other end
             there = "silent" if link["silent"] else times.shown(float(link["round_trip"]))
             moved = f"{int(link['given']):,}", "?" if back is None else f"{int(back['given']):,}"
-            found.append((name, neighbour, there, *moved, f"{int(link['there']):,}"))
+            sent = sizes.shown(int(link["sent"])), "?" if back is None else sizes.shown(int(back["sent"]))
+            found.append((name, neighbour, there, *moved, f"{int(link['there']):,}", *sent))
     return found
 
 
-LINK_COLUMNS = ("Broker", "neighbour", "round trip", "Futures there", "and back", "there now")
+LINK_COLUMNS = (
+    "Broker",
+    "neighbour",
+    "round trip",
+    "Futures there",
+    "and back",
+    "there now",
+    "sent there",
+    "sent back",
+)
 
 
 def in_columns(head: tuple[str, ...], found: list[tuple[str, ...]]) -> list[str]:

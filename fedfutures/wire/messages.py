@@ -242,13 +242,17 @@ class Inquire:
     number: int
     subject: str  # one of those below
     seconds: float = 1.0  # how long the answers may take
-    submitter: str = ""  # of the Future; of "stack": the Worker, "" for all
+    submitter: str = ""  # of the Future; of "stack": the Worker, "" for all; of "ran": who asks
     future: int = 0
 
 
-EXPLAIN, STATISTICS, GENERATORS, STATUS, STACK = "explain", "statistics", "generators", "status", "stack"
+EXPLAIN, STATISTICS, GENERATORS, STATUS, STACK, RAN = (
+    "explain", "statistics", "generators", "status", "stack", "ran",
+)  # fmt: skip
 """Subjects: where is this Future, and why does it not run; counts; which generators Futures have drawn from; what goes
-on here; where in their code Workers are."""
+on here; where in their code Workers are; what Workers have run since this one has asked last."""
+ONLY_WORKERS = (GENERATORS, RAN)
+"""Subjects of which only Workers know something."""
 SEEING = (STATUS, STACK)
 """Subjects that host processes know something of, too."""
 

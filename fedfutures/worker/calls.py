@@ -130,7 +130,7 @@ class Calls:
                     function, seen, brings = self._function_of(piece)
                 call = _LOADING
                 args, kwargs = call = load(payload)
-                run = isolation.fresh().run
+                run = isolation.call_in().run
                 value = run(function, *args, **kwargs) if kwargs else run(function, *args)
                 outcome = _NONE if value is None else dump_result(value, payloads, function, args, dump)
             except BaseException as error:
@@ -230,7 +230,7 @@ class Calls:
         call = value = failure = None
         surroundings = self._surroundings
         try:
-            run = surroundings.isolation.fresh().run
+            run = surroundings.isolation.call_in().run
             if kwargs:
                 value = run(function, *args, **kwargs)
             elif len(args) == 1:  # half the price of unpacking

@@ -47,7 +47,10 @@ class Isolation:
     def __init__(self, copies: Copies, state: ProcessState | None = None) -> None:
         self.state = state or ProcessState()
         self.base = contextvars.Context()
+        self._recorded: Callable[[contextvars.Context], Any] | None = None
         self.fresh: Callable[[], contextvars.Context] = self.base.copy
+        self.call_in: Callable[[], Any] = self.base.copy
+        """Returns what a call is made by: a context, or what stands for it while calls are written down."""
         self._changeable: list[contextvars.ContextVar[Any]] = []  # whose values are changed in place
         self._copies = copies
         self.one_by_one: set[Any] = set()  # of functions whose items have changed something, their code
@@ -62,12 +65,22 @@ class Isolation:
 
     def end_by(self, end: Callable[[], Any]) -> None:
         """Nothing is run any more: whoever wants to begin something is ended."""
-        self.fresh = end
+        self.fresh = self.call_in = end
+
+    def record_by(self, recorded: Callable[[contextvars.Context], Any] | None) -> None:
+        """From now on make calls by what this returns, whose ``run`` is that of the context; None: by the context."""
+        self._recorded = recorded
+        self._set_call_in()
+
+    def _set_call_in(self) -> None:
+        recorded = self._recorded
+        self.call_in = self.fresh if recorded is None else lambda: recorded(self.fresh())
 
     def _set_base(self, context: contextvars.Context) -> None:
         self.base = _without_usual_decimals(context)
         self._changeable = [variable for variable, value in self.base.items() if _is_decimal_context(value)]
         self.fresh = self._with_copies if self._changeable else self.base.copy
+        self._set_call_in()
 
     def _with_copies(self) -> contextvars.Context:
         """Decimal contexts are changed in place, so each Future gets its own."""

@@ -18,6 +18,7 @@ class KnownRun:
     __slots__ = ()
 
     printed: Printed | None = None
+    map_items: tuple[int, int] | None = None  # of a slice of a map: the number of its first item, and how many it has
 
     def _fact(self) -> Fact | None:
         raise NotImplementedError
@@ -65,3 +66,8 @@ class KnownRun:
         """
         fact = self._fact()
         return None if fact is None else fact.seconds
+
+
+def put_items(future: Any, first: int, count: int) -> None:
+    """Say which items of a map a Future has."""
+    future.map_items = first, count

@@ -59,7 +59,7 @@ class Preparation:
         worker.surroundings.see_by(self._namespaces)
         payloads.attend(self._bring_missing, self._answers.segment)
         worker.local.pickler.attend(self._bring_missing)
-        worker.sights.show(GENERATORS, lambda: self._namespaces.generators.report())
+        worker.sights.show(GENERATORS, lambda asker: self._namespaces.generators.report())
         functions.SnapshotCallable.come_from(self._namespaces.callables)
         OfItems.run_by(worker.isolation.run_items)
         Slice.run_at(worker.surroundings.running)

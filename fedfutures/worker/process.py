@@ -22,6 +22,7 @@ from ..program.process import adopt_authkey
 from ..program.shadows import make_room
 from ..sockets.sockets import context
 from ..wire.calls import show_arguments
+from ..wire.messages import RAN
 from ..wire.payload import Payloads
 from ..wire.seal import Seal
 from ..wire.segments import Segments
@@ -74,6 +75,8 @@ def run(
     worker.driver.handle(events.Linked, lambda action: box.cells.__setitem__(READY, 1))
     if worker.machine.linked:
         box.cells[READY] = 1
+    if settings.records:
+        worker.sights.report(RAN)
     if settings.profile:
         _profile(worker, settings.profile, name)
     if not was_imported:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..node import events as rules
@@ -19,6 +20,7 @@ class Question(NamedTuple):
 
     answers: list[tuple[str, bytes]]
     complete: Future
+    arrived: Callable[[str], object] | None
 
 
 class Questions:
@@ -33,13 +35,17 @@ class Questions:
     def __len__(self) -> int:
         return len(self._open)
 
-    def ask(self, subject: str, submitter: str, number: int, timeout: float) -> tuple[list[tuple[str, bytes]], bool]:
+    def ask(
+        self, subject: str, submitter: str, number: int, timeout: float,
+        arrived: Callable[[str], object] | None = None,
+    ) -> tuple[list[tuple[str, bytes]], bool]:  # fmt: skip
         """Ask all machines that it concerns; return their answers, and whether the last came within `timeout` seconds.
 
-        An answer is (name, report); the report is msgpack, empty where a machine did not answer in time.
+        An answer is (name, report); the report is msgpack, empty where a machine did not answer in time. `arrived` is
+        told the name as soon as an answer has come; it is called with the node's lock held.
         """
         driver, submissions = self._driver, self._submissions
-        question = Question([], Future(submissions))
+        question = Question([], Future(submissions), arrived)
         with driver.lock:
             if driver.closed or submissions.lost is not None:
                 return [], False
@@ -62,6 +68,8 @@ class Questions:
             return
         if action.name:
             question.answers.append((action.name, action.report))
+            if question.arrived is not None:
+                question.arrived(action.name)
         if action.last:
             settle(question.complete)
             self._driver.wake_other()

@@ -41,19 +41,19 @@ class Sights:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._subjects: dict[str, Callable[[], Any]] = {}
+        self._subjects: dict[str, Callable[[str], Any]] = {}
         self._runs_futures = 0
         driver.handle(events.Look, self._tell)
 
-    def show(self, subject: str, report: Callable[[], Any]) -> None:
-        """From now on answer this subject by what the function returns; it is called with the node's lock held."""
+    def show(self, subject: str, report: Callable[[str], Any]) -> None:
+        """From now on answer this subject by what the function returns for an asker; the node's lock is held then."""
         self._subjects[subject] = report
 
-    def report(self, subject: str) -> Any:
+    def report(self, subject: str, asker: str = "") -> Any:
         """Return the answer."""
         with self._driver.lock:
             try:
-                return self._subjects[subject]() if subject in self._subjects else {}
+                return self._subjects[subject](asker) if subject in self._subjects else {}
             except Exception as error:  # what is looked at changes meanwhile
                 return {"problem": repr(error)}
 
@@ -68,7 +68,7 @@ class Sights:
             with contextlib.suppress(RuntimeError):  # no thread can be started any more
                 later.start()
                 return
-        self._driver.step(events.Looked(action.number, self.report(action.subject)))
+        self._driver.step(events.Looked(action.number, self.report(action.subject, action.asker)))
 
     def _tell_now(self, action: events.Look) -> None:
         """In a thread of its own. It runs no callbacks: one may load a value, and wait for who waits for the lock."""
@@ -76,7 +76,7 @@ class Sights:
         with driver.lock:
             if driver.closed:
                 return
-            driver.step(events.Looked(action.number, self.report(action.subject)))
+            driver.step(events.Looked(action.number, self.report(action.subject, action.asker)))
             driver.flush()
         driver.wake()  # who drives looks again: sending may have eaten the sign of an arrival
 
@@ -86,7 +86,7 @@ class WorkerSights:
 
     def __init__(self, sights: Sights, workload: Workload, runners: Runners) -> None:
         self._workload, self._runners = workload, runners
-        sights.show(STATUS, self.status)
+        sights.show(STATUS, lambda asker: self.status())
         sights.tell_later_from(runners.thread)
 
     def status(self) -> dict[str, Any]:
@@ -188,4 +188,4 @@ def stack_of_main() -> str:
 
 def show_stack(sights: Sights) -> None:
     """Have an Origin say where its program is."""
-    sights.show(STACK, lambda: {"role": "origin", "stack": stack_of_main()})
+    sights.show(STACK, lambda asker: {"role": "origin", "stack": stack_of_main()})

@@ -25,11 +25,16 @@ def name_of_innermost(who: Any) -> str:
     """Return the name of the function of the innermost Future that a greenlet runs."""
     for frame in _frames(who):
         if frame.f_code is RUN_CALL:
-            function = innermost(frame.f_locals.get("function"))
-            return function.definition.name if isinstance(function, Packed) else name_of(function)
+            return name_of_called(frame.f_locals.get("function"))
         if frame.f_code is RUN_FETCHED:
             return str(frame.f_locals["piece"].name)
     return "a function"
+
+
+def name_of_called(function: Any) -> str:
+    """Return the name of the function of an own Future's call."""
+    function = innermost(function)
+    return function.definition.name if isinstance(function, Packed) else name_of(function)
 
 
 def _frames(who: Any) -> list[FrameType]:

@@ -26,6 +26,7 @@ from .loop import Loop
 from .nesting import Nesting
 from .node import Node
 from .orders import Orders
+from .recorder import Recorder
 from .runners import Pump, Runners
 from .sights import WorkerSights
 from .surroundings import Surroundings
@@ -74,6 +75,7 @@ class Worker(Node):
         self.files = Files(driver, submissions, facts)
         locks.attend(nesting)
         WorkerSights(self.sights, self.machine.workload, runners)
+        Recorder(self.sights, surroundings, self.isolation)
         submissions.attend(local_calls, nesting.wait, self.questions.ask, nesting.adapt, nesting.wake_greenlets)
         driver.attend(
             self.duties, self.handlers() | {rules.Run: calls.on_run, rules.FileFetched: self.files.on_fetched}

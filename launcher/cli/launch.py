@@ -184,6 +184,7 @@ def settings_for(options: Options, program: programs.Program, workers: int) -> S
         workers, brokers=options.brokers, program=program.importable, argv=[program.argv0, *options.arguments],
         path=path, debug=options.debug, profile=options.profile and os.path.abspath(options.profile),
         departure=options.hosts.grace, hides_arguments=options.hide_arguments,
+        records=options.trace is not None,
         directory=os.getcwd(), verbosity=-1 if options.quiet else options.verbosity,
     )  # fmt: skip
 
@@ -231,6 +232,10 @@ def _write_down(federation: Any, options: Options, program: programs.Program) ->
         from fedfutures.futures.tracing import RunTrace
 
         RunTrace(federation, options.trace, program.argv0)
+    if options.progress and not options.quiet:
+        from fedfutures.futures.run_progress import RunProgress
+
+        RunProgress(federation)
     if options.telemetry:
         from fedfutures.futures.telemetry import FutureSpans
 

@@ -116,7 +116,7 @@ def options_parser() -> tuple[argparse.ArgumentParser, list[argparse.Action]]:
 
 def _add_views(add: Callable[..., None]) -> None:
     """Add the options by which a run says what goes on."""
-    what = "show on standard error how far each map, wait and as_completed is that takes more than a second"
+    what = "show on standard error how far what takes more than a second is: each map and wait, and the rest"
     add("--progress", action="store_true", help=what)
     add("--log", metavar="FILE", help="write to FILE what happens in the run, one JSON object a line")
     add("--stats", metavar="FILE", help="when the run ends, say what it has computed, and write that to FILE as JSON")

@@ -1,7 +1,8 @@
-"""Keeps the state of a page up to date: one thread asks the run every second, another one hears what happens."""
+"""Keeps the state of a page up to date: two threads ask the run every second, a third one hears what happens."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -10,7 +11,7 @@ from fedfutures.errors import StartFailed
 from fedfutures.seeing.picture import SUBJECT, picture_of
 from fedfutures.seeing.runs import ask, stacks
 from fedfutures.seeing.watching import news
-from fedfutures.wire.messages import STACK
+from fedfutures.wire.messages import RAN, STACK
 
 from .state import PageState
 
@@ -30,7 +31,7 @@ class PageFeed:
 
     def start(self) -> None:
         """Begin."""
-        for run in (self._look, self._hear):
+        for run in (self._look, self._hear, self._ask_what_ran):
             threading.Thread(target=run, daemon=True).start()
 
     def _look(self) -> None:
@@ -54,7 +55,7 @@ class PageFeed:
             try:
                 for one in news(self.path):
                     with self.lock:
-                        self.state.on_news(one)
+                        self.state.on_news(one, time.monotonic())
                     if self._over.is_set():
                         return
             except (OSError, LookupError, TypeError, ValueError):
@@ -62,6 +63,15 @@ class PageFeed:
             with self.lock:
                 self.state.begin_stream()
             self._over.wait(AGAIN_SECONDS)
+
+    def _ask_what_ran(self) -> None:
+        name = f"page-{os.getpid()}-{os.urandom(3).hex()}"
+        while not self._over.wait(EVERY_SECONDS):
+            asked = time.monotonic()
+            with contextlib.suppress(StartFailed, OSError):
+                answers = [(worker, time.monotonic(), said) for worker, said in ask(self.path, RAN, name)]
+                with self.lock:
+                    self.state.on_ran(asked, answers)
 
     def _end(self, why: str) -> None:
         with self.lock:

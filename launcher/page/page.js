@@ -3,7 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const facts = JSON.parse($("facts").textContent);
-const EVERY = 1000, ROW = 18, HEAD = 20, LEAST_WIDTH = 0.001;
+const EVERY = 1000, ROW = 18, HEAD = 20, NEST = 10, LEAST_WIDTH = 0.001;
 const FAILED = 1, CANCELLED = 2, AGAIN = 4;
 
 // A link opens once. The address gets the key of the next visit, so the page can be loaded again.
@@ -214,6 +214,8 @@ function showLinks() {
     parts.push(drawn("line", { x1: from[0], y1: from[1], x2: to[0], y2: to[1] }));
     parts.push(drawn("text", { x: (from[0] + to[0]) / 2, y: (from[1] + to[1]) / 2 },
       `→ ${one["Futures there"]}, ← ${one["and back"]} (${one["round trip"]})`));
+    parts.push(drawn("text", { x: (from[0] + to[0]) / 2, y: (from[1] + to[1]) / 2 + 14 },
+      `→ ${one["sent there"]}, ← ${one["sent back"]}`));
   }
   for (const [name, [x, y]] of place) {
     parts.push(drawn("rect", { x: x - 65, y: y - 20, width: 130, height: 40, rx: 6 }));
@@ -301,6 +303,13 @@ function drawSpans() {
       if (marks) mark(marks, x + wide / 2, y, tone);
       else if (wide > 46) label(found.functions[name] || "", x, y, wide);
     }
+    for (const [begin, end, , name, , marks] of row.nested) { // below the Future that has submitted them
+      const x = left + Math.max(0, begin) * scale, wide = Math.max(1, Math.min(width, left + end * scale) - x - 0.5);
+      pen.fillStyle = tone("--paper");
+      pen.fillRect(x, y + NEST - 1, wide, 1);
+      pen.fillStyle = marks & FAILED ? tone("--bad") : colours[name] || tone("--soft");
+      pen.fillRect(x, y + NEST, wide, ROW - 4 - NEST);
+    }
     row.spans.filter((one) => one[4] === 0).forEach(([begin, end]) => {
       pen.strokeStyle = tone("--ink");
       pen.strokeRect(left + Math.max(0, begin) * scale + 0.5, y + 2.5, Math.max(2, Math.min(width - left, end * scale) - Math.max(0, begin) * scale - 1), ROW - 6);
@@ -365,6 +374,9 @@ function spanAt(event) {
   const row = found.rows[Math.floor((event.clientY - box.top - HEAD) / ROW)];
   const at = ((event.clientX - box.left - labelWidth()) / (box.width - labelWidth())) * found.columns;
   if (!row || at < 0) return null;
+  const isLow = (event.clientY - box.top - HEAD) % ROW >= NEST;
+  const inside = isLow ? row.nested.find((one) => one[0] <= at && at <= one[1]) : undefined;
+  if (inside) return { row, span: inside, isNested: true };
   const near = row.spans.filter((one) => one[0] - 2 <= at && at <= one[1] + 2);
   near.sort((a, b) => (b[5] ? 1 : 0) - (a[5] ? 1 : 0) || Math.abs(a[0] + a[1] - 2 * at) - Math.abs(b[0] + b[1] - 2 * at));
   return near.length ? { row, span: near[0] } : null;
@@ -373,7 +385,9 @@ function spanAt(event) {
 function tell(hit) {
   if (!hit) { $("tip").textContent = ""; return; }
   const [, , , name, many, marks, number, busy] = hit.span;
-  const what = many > 1 ? `${count(many)} Futures, first ${view.spans.functions[name]}` : `${view.spans.functions[name] || "a call"}, Future ${number}`;
+  const named = view.spans.functions[name];
+  const what = hit.isNested ? (many > 1 ? `${count(many)} nested calls, first ${named}` : `${named}, nested`)
+    : many > 1 ? `${count(many)} Futures, first ${named}` : `${named || "a call"}, Future ${number}`;
   const signs = [many === 0 ? "runs now" : "", marks & FAILED ? "failed" : "", marks & CANCELLED ? "cancelled" : "", marks & AGAIN ? "started again" : ""];
   $("tip").textContent = [`${hit.row.worker}: ${what}`, seconds(busy), ...signs].filter(Boolean).join(", ");
 }

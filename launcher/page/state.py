@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from fedfutures.seeing import table, words
 from fedfutures.seeing.picture import RunPicture, SeenCall
-from fedfutures.seeing.spans import CANCELED, FAILED, RowSpan, RunSpans
+from fedfutures.seeing.ran import RanAnswers
+from fedfutures.seeing.spans import CANCELED, FAILED, SPANS_AT_MOST, RowSpan, RunSpans
 from fedfutures.seeing.watching import NewsReport
 from fedfutures.wire.names import is_origin
 
@@ -78,6 +80,9 @@ class PageState:
 
     def __init__(self) -> None:
         self.spans = RunSpans()
+        self.nested = RunSpans(SPANS_AT_MOST // 2, self.spans.functions)
+        self._answers = RanAnswers()
+        self._began: float | None = None  # when the run began, by the monotonic clock of this machine
         self.curves, self.of_hosts = Curves(), Curves(POINTS_AT_MOST // 4)
         self.picture, self._before = RunPicture(), RunPicture()
         self.seconds = self._between = 0.0
@@ -151,9 +156,10 @@ class PageState:
                     self.events.append((self.seconds, text, "", ""))
                 self._moved[broker, neighbour] = given
 
-    def on_news(self, news: NewsReport) -> None:
-        """The program tells what has happened."""
-        report = news.report
+    def on_news(self, news: NewsReport, now: float) -> None:
+        """The program tells what has happened, at this time by the monotonic clock of its machine."""
+        report, began = news.report, now - news.seconds
+        self._began = began if self._began is None else min(began, self._began)
         self.seconds = max(self.seconds, news.seconds)
         self.news_seconds, self.dropped = news.seconds, self._missed + news.dropped
         self._wanted = int(report["wanted"])
@@ -165,6 +171,21 @@ class PageState:
             self.failures[number] = FailedFuture(number, str(function), str(text))
             while len(self.failures) > FAILURES_AT_MOST:
                 self.failures.popitem(last=False)
+
+    def on_ran(self, asked: float, answers: Iterable[tuple[str, float, Any]]) -> None:
+        """Workers that were asked then have said what they have run: who, when, and what."""
+        name = self.origin.get("name")
+        if self._began is None or name is None:
+            return
+        for answer in self._answers.take(asked, self._began, answers):
+            for call in answer.calls:
+                if call.root != name:  # of another program
+                    continue
+                if call.is_nested or call.submitter != name:
+                    number = call.number if call.submitter == name else 0
+                    self.nested.add(answer.worker, call.name, call.began, call.ended, number, failed=call.has_failed)
+                else:
+                    self.spans.correct(answer.worker, call.number, call.began, call.ended)
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
@@ -208,7 +229,8 @@ class PageState:
         """Return what rows of Workers show between two times, in so many columns: whole numbers, few enough to draw.
 
         first, rows: which of the Workers, by name, of those with `wanted` in theirs. A span is begin, end, how much
-        of it Futures took (in 100), function, Futures, marks, number of the Future, seconds that Futures took.
+        of it Futures took (in 100), function, Futures, marks, number of the Future, seconds that Futures took. Nested
+        calls have spans of their own.
         """
         names = [name for name in self._names() if wanted.lower() in name.lower()]
         rows = max(1, min(rows, ROWS_AT_MOST))
@@ -218,14 +240,18 @@ class PageState:
         found = []
         for name in chosen:
             spans = self.spans.between(name, begin, end, unit) + self._running_spans(name)
-            found.append({"worker": name, "spans": [_cells(span, begin, unit) for span in spans]})
+            nested = self.nested.between(name, begin, end, unit)
+            found.append({
+                "worker": name, "spans": [_cells(span, begin, unit) for span in spans],
+                "nested": [_cells(span, begin, unit) for span in nested],
+            })  # fmt: skip
         return {
             "begin": begin, "end": end, "columns": columns, "seconds": round(self.seconds, 3), "rows": found,
-            "all_rows": len(names), "functions": self.spans.functions, "first": max(0, first),
+            "all_rows": len(names), "functions": self.spans.functions.names, "first": max(0, first),
         }  # fmt: skip
 
     def _names(self) -> list[str]:
-        names = {*self.spans.rows, *self.picture.workers}
+        names = {*self.spans.rows, *self.nested.rows, *self.picture.workers}
         return sorted(names, key=_in_order)
 
     def _running_spans(self, name: str) -> list[RowSpan]:
@@ -234,7 +260,8 @@ class PageState:
             return []
         call = worker.calls[0]
         seconds, now = call.seconds or 0.0, self.seconds
-        place = self.spans.functions.index(call.function) if call.function in self.spans.functions else -1
+        names = self.spans.functions.names
+        place = names.index(call.function) if call.function in names else -1
         number = call.future if is_origin(call.submitter) else 0  # else the number is that Worker's own
         return [RowSpan(now - seconds, now, seconds, place, 0, 0, number)]
 
@@ -266,7 +293,7 @@ class PageState:
         else:
             took = ""
         return {
-            "number": number, "function": failed.function if failed else self.spans.functions[found[1].function],  # type: ignore[index]
+            "number": number, "function": failed.function if failed else self.spans.functions.names[found[1].function],  # type: ignore[index]
             "state": state, "worker": worker, "seconds": None if span is None else span.busy, "text": took,
             "traceback": "" if failed is None else failed.text,
         }  # fmt: skip

@@ -213,3 +213,13 @@ def test_the_host_process_asks_as_a_peer_does(wide: Bench) -> None:
     assert not wide.broker.queries.open
     wide.step(HostReported(ask.number, report("late")))
     assert of_host(wide, TellHost) == []
+
+
+def test_workers_and_neighbours_are_asked_what_has_run_and_the_broker_says_what_it_has_sent(wide: Bench) -> None:
+    wide.say("o", Inquire(5, "ran", 1.0, "page"))
+    (to_worker,), (to_neighbour,) = wide.heard_by("w", Inquire), wide.heard_by("n", Inquire)
+    assert to_worker.submitter == to_neighbour.submitter == "page"
+    assert wide.heard_by("o", Inquire) == []
+    wide.say("w", Answer(to_worker.number, "w", report({}), True))
+    wide.say("n", Answer(to_neighbour.number, "n", report({}), True))
+    assert told(wide)[-1] == ("b", {"role": "broker", "sent": {}}, True)

@@ -277,3 +277,15 @@ KILLS = """
                 futures.submit(call, 1).result(60)
         print("hosts", len(hosts), "wrong", wrong)
 """
+
+LARGE_RESULTS = """
+import os, sys, time
+from fedfutures import futures
+
+def blob(seconds):
+    time.sleep(seconds)
+    return os.urandom(60_000)
+
+if __name__ == "__main__":
+    print(len([future.result() for future in [futures.submit(blob, 0.02) for _ in range(int(sys.argv[1]))]]))
+"""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -182,3 +184,19 @@ if __name__ == "__main__":
 def test_time_limits_hold_on_other_hosts(network):
     ended = network.launch("-n", "3", network.write("prog.py", LATE))
     assert ended.out.splitlines() == ["6 6", "hosts h1 h2 h3", "late(30) on"], ended.out + ended.err
+
+
+@one_client
+def test_the_report_names_a_slow_link(network):
+    network.lab.run("h3", "tc qdisc add dev eth0 root tbf rate 4mbit burst 32kbit latency 400ms")
+    try:
+        prog = network.write("prog.py", programs.LARGE_RESULTS)
+        trace = str(Path(network.directory) / "run.json")
+        ended = network.launch("-n", "6", "--trace", trace, prog, "600")
+        assert (ended.code, ended.out) == (0, "600\n"), ended.err
+    finally:
+        network.lab.run("h3", "tc qdisc del dev eth0 root")
+    words = [*network.prefix, sys.executable, "-m", "fedfutures", "report", trace]
+    report = subprocess.run(words, capture_output=True, text=True, timeout=60.0, check=True).stdout
+    assert report.splitlines()[2].startswith("1. slow link: "), report
+    assert "Workers of h3 were busy" in report

@@ -34,9 +34,10 @@ def test_it_says_what_it_knows(question: Inquire, report: object) -> None:
     assert asked("worker", question) == report
 
 
-def test_only_workers_have_generators_that_futures_draw_from() -> None:
-    assert asked("worker", Inquire(7, "generators")) == rules.Look(7, "generators")
-    assert asked("origin", Inquire(7, "generators")) == {}
+@pytest.mark.parametrize("subject", ["generators", "ran"])
+def test_only_workers_know_what_futures_draw_from_and_what_has_run(subject: str) -> None:
+    assert asked("worker", Inquire(7, subject, 1.0, "me")) == rules.Look(7, subject, "me")
+    assert asked("origin", Inquire(7, subject, 1.0, "me")) == {}
 
 
 @pytest.mark.parametrize("role", ["worker", "origin"])

@@ -120,6 +120,19 @@ EVENTS = [
 ]
 
 
+def test_nested_calls_are_in_the_time_of_others_unless_another_worker_has_run_them() -> None:
+    events: list[dict[str, Any]] = [
+        {"ph": "M", "name": "thread_name", "pid": 2, "tid": 2, "args": {"name": "h.1 (2)", "worker": "h.1"}},
+        {"ph": "X", "name": "g", "ts": 1e6, "dur": 1e5, "pid": 2, "tid": 2, "cat": "nested",
+         "args": {"within": 3, "number": 3}},
+        {"ph": "X", "name": "g", "ts": 1e6, "dur": 5e5, "pid": 2, "tid": 2, "cat": "nested",
+         "args": {"submitter": "h.2", "number": 1}},
+    ]  # fmt: skip
+    found = trace_of([*EVENTS, *events])
+    assert len(found.spans) == 1
+    assert [(span.function, span.worker, span.seconds) for span in found.nested] == [("g", "h.1", 0.5)]
+
+
 def test_events_are_read_and_a_line_that_was_cut_off_is_not_missed() -> None:
     text = ["[\n", *(json.dumps(event) + ",\n" for event in EVENTS), "]\n"]
     found = trace_of(events_in(text))

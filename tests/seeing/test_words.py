@@ -42,14 +42,14 @@ def test_status_shows_hosts_functions_and_what_waits() -> None:
 
 
 def test_status_shows_what_was_moved_over_links() -> None:
-    one = {"round_trip": 0.0004, "silent": False, "workers": 2, "idle": 0, "there": 3, "given": 1200}
+    one = {"round_trip": 0.0004, "silent": False, "workers": 2, "idle": 0, "there": 3, "given": 1200, "sent": 3 << 20}
     brokers = [
         ("h.broker", {**BROKER, "links": {"k.broker": one, "m.broker": {**one, "silent": True}}}),
-        ("k.broker", {**BROKER, "links": {"h.broker": {**one, "given": 7}}}),
+        ("k.broker", {**BROKER, "links": {"h.broker": {**one, "given": 7, "sent": 512}}}),
     ]
     lines = [line.split() for line in words.status(picture_of([*ANSWERS[:2], *brokers]))]
-    assert ["h.broker", "k.broker", "400", "µs", "1,200", "7", "3"] in lines
-    assert ["h.broker", "m.broker", "silent", "1,200", "?", "3"] in lines
+    assert ["h.broker", "k.broker", "400", "µs", "1,200", "7", "3", "3.0", "MiB", "512", "bytes"] in lines
+    assert ["h.broker", "m.broker", "silent", "1,200", "?", "3", "3.0", "MiB", "?"] in lines
     assert sum(line[:1] == ["k.broker"] for line in lines) == 0, "each link stands once"
 
 

@@ -118,8 +118,8 @@ class Bench:
 def test_who_asks_is_answered_whatever_happens() -> None:
     bench: Any = Bench()
     sights = Sights(bench)
-    sights.show("status", lambda: {"role": "worker"})
-    sights.show("stack", lambda: 1 // 0)
+    sights.show("status", lambda asker: {"role": "worker"})
+    sights.show("stack", lambda asker: 1 // 0)
     for number, subject in enumerate(("status", "stack", "other")):
         bench.handlers[events.Look](events.Look(number, subject))
     first, second, third = bench.said
@@ -132,7 +132,7 @@ def test_between_two_futures_it_looks_a_moment_later_and_not_once_it_is_closed()
     bench: Any = Bench()
     sights = Sights(bench)
     sights.tell_later_from(threading.get_ident())
-    sights.show("status", lambda: {"thread": threading.current_thread().name})
+    sights.show("status", lambda asker: {"thread": threading.current_thread().name})
     bench.handlers[events.Look](events.Look(1, "status"))
     deadline = time.monotonic() + SECONDS
     while len(bench.said) < 3 and time.monotonic() < deadline:

@@ -14,12 +14,13 @@ from fedfutures.seeing.spans import AGAIN, CANCELED, FAILED
 from fedfutures.seeing.watching import NewsReport
 from fedfutures.wire.facts import packed
 from fedfutures.wire.messages import CANCELLED, ERROR
+from fedfutures.wire.ran import FAILED as RAN_FAILED, NESTED, RanCall, packed as ran
 from fedfutures_launcher.page import state as module
 from fedfutures_launcher.page.state import Curves, PageState
 
 
 def told(state: PageState, at: float, report: dict[str, Any]) -> None:
-    state.on_news(NewsReport(at, 0, report))
+    state.on_news(NewsReport(at, 0, report), 1000.0 + at)
 
 
 def picture_at(seconds: float, futures: int) -> RunPicture:
@@ -158,7 +159,7 @@ def test_what_is_dropped_is_added_up_over_connections() -> None:
         if dropped is None:
             state.begin_stream()
         else:
-            state.on_news(NewsReport(1.0, dropped, report_of()))
+            state.on_news(NewsReport(1.0, dropped, report_of()), 1001.0)
         assert state.dropped == shown
 
 
@@ -211,3 +212,26 @@ def test_cancelled_is_no_failure() -> None:
     state = PageState()
     told(state, 5.0, report_of([[5.0, "f", [1], [(1, CANCELLED)], packed("h.1", 1, [1.0])]]))
     assert state.spans.rows["h.1"][0].marks == CANCELED
+
+
+def test_what_workers_say_is_drawn_when_it_ran_and_nested_calls_below() -> None:
+    state, name = PageState(), "origin-1-a@h"
+    state.on_picture(RunPicture(origin={"name": name}), 0.0)
+    own = RanCall(1001.0, 1001.5, "f", name, name, 1, 1, 0, 0)
+    said = [
+        own, own._replace(began=1001.125, ended=1001.375, name="g", flags=NESTED),
+        own._replace(submitter="h1.2", number=40, flags=RAN_FAILED), own._replace(root="origin-2-b@h", flags=NESTED),
+    ]  # fmt: skip
+    state.on_ran(1002.0, [("h1.1", 1002.0, ran(1002.0, [0, 0], said))])
+    assert state.shown_spans(0.0, 4.0, 400, 0, 10, "")["rows"] == [], "nobody knows yet when the run began"
+    told(state, 2.0, report_of([[2.0, "f", [1], [], packed("h1.1", 1, [0.5])]]))
+    state.on_ran(1002.0, [("h1.1", 1002.0, ran(1002.0, [0, 0], said))])
+    shown = state.shown_spans(0.0, 4.0, 400, 0, 10, "")
+    [row] = shown["rows"]
+    assert shown["functions"] == ["f", "g"]
+    assert [
+        (begin, end, function, count, marks, number)
+        for begin, end, _, function, count, marks, number, _ in row["spans"]
+    ] == [(100, 151, 0, 1, 0, 1)]
+    nested = [(begin, end, function, marks, number) for begin, end, _, function, _, marks, number, _ in row["nested"]]
+    assert nested == [(112, 138, 1, 0, 1), (100, 151, 0, FAILED, 0)]
