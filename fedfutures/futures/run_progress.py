@@ -17,7 +17,7 @@ from . import progress
 from .counted import Counted
 
 
-class RunProgress:
+class RunProgressWatch:
     """Of the program of this `federation`."""
 
     def __init__(self, federation: Any) -> None:

@@ -233,9 +233,9 @@ def _write_down(federation: Any, options: Options, program: programs.Program) ->
 
         RunTrace(federation, options.trace, program.argv0)
     if options.progress and not options.quiet:
-        from fedfutures.futures.run_progress import RunProgress
+        from fedfutures.futures.run_progress import RunProgressWatch
 
-        RunProgress(federation)
+        RunProgressWatch(federation)
     if options.telemetry:
         from fedfutures.futures.telemetry import FutureSpans
 
