@@ -292,7 +292,8 @@ function drawSpans() {
     pen.textAlign = "right";
     pen.fillText(row.worker, left - 6, y + 13, left - 8);
     pen.textAlign = "left";
-    for (const [begin, end, share, name, , marks] of row.spans) {
+    const inOrder = row.spans.slice().sort((a, b) => a[0] - b[0] || b[1] - a[1]); // what ran while one waited is above it
+    for (const [begin, end, share, name, , marks] of inOrder) {
       const x = left + Math.max(0, begin) * scale, right = Math.min(width, left + end * scale);
       const wide = Math.max(1, right - x - (right - x > 4 ? 0.5 : 0));
       pen.globalAlpha = 0.35 + 0.0065 * share;
