@@ -72,4 +72,5 @@ class RunProgressWatch:
     def _end(self) -> None:
         self._over.set()
         self._watcher.join(progress.JOIN_SECONDS)
-        self._finish()
+        if not self._watcher.is_alive():
+            self._finish()

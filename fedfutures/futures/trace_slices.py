@@ -8,8 +8,9 @@ said, as by a Worker that has died, a slice ends when its outcome has come, or b
 from __future__ import annotations
 
 import functools
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from ..seeing.ran import RanAnswer, RanAnswers
@@ -29,7 +30,7 @@ CALLS_AT_MOST = 200_000
 """So many calls are kept whose Future has no outcome yet."""
 PROGRAM = 1
 """The process number of the program in the file; hosts follow."""
-_MICRO = 1e6
+_MICRO, _TENTHS = 1e6, 1e7
 _TAKEN_IN, _ROOM = "\0taken in", 2e-6
 """The row of outcomes, and how far apart they are at least: a slice has some room."""
 Put = Callable[[dict[str, Any]], object]
@@ -95,7 +96,7 @@ class Tracks:
 
 
 class TraceSlices:
-    """Writes the slices of a run.
+    """Writes the slices of a run. Texts are put together by hand: there may be a million.
 
     origin: the name of its node. lines: where texts are put. put: writes an event. began: when, by the monotonic clock.
     """
@@ -108,18 +109,18 @@ class TraceSlices:
         self._count = self._flows = 0
         self._flow_stride = 1
         self._times = WorkerTimes()
-        self._rows: dict[str, WorkerRows] = {}
+        self._rows: dict[str, tuple[str, WorkerRows]] = {}  # with the names of their hosts
         self._late: dict[Future, TracedFuture] = {}
         self._ran: dict[Future, RanCall] = {}  # that have no outcome yet
         self._nested: dict[Future, list[RanCall]] = {}
         self._kept = 0  # of those
         self._answers = RanAnswers()
-        self._dropped = 0  # nested calls
+        self._dropped = 0  # calls
         self._names = functools.lru_cache(1000)(functools.partial(json.dumps, ensure_ascii=False))
 
     @property
     def missing_nested(self) -> int:
-        """How many nested calls are not in the file, beside those that were left out by the sampling."""
+        """How many calls are not in the file that should be, beside those that were left out by the sampling."""
         return self._dropped + sum(self._answers.missing_nested.values())
 
     # -- what comes --------------------------------------------------------------------------------------------------
@@ -132,7 +133,10 @@ class TraceSlices:
         for name, attempt, all_seconds in blocks(message.facts, len(message.ids)):
             worker, host = names_of(name)
             for seconds, (number, when, (arguments, result)) in zip(all_seconds, futures):
+                key = worker, self._origin, number, attempt
                 if not self._counts() or not name:
+                    self._ran.pop(key, None)
+                    self._let_go(key)
                     continue
                 kind = kinds.get(number, VALUE)
                 outcome = "" if kind in (VALUE, WITH_OUTPUT) else f',"outcome":"{KINDS[kind]}"'
@@ -144,7 +148,6 @@ class TraceSlices:
                     message.at, message.function, worker, host, number, attempt, max(0.0, seconds),
                     -1.0 if when is None else when, said, has_flow,
                 )  # fmt: skip
-                key = worker, self._origin, number, attempt
                 if (call := self._ran.pop(key, None)) is None:
                     self._late[key] = future
                 else:
@@ -163,34 +166,59 @@ class TraceSlices:
         return not self._count % self.stride
 
     def _take_ran(self, answer: RanAnswer, asked: float) -> None:
+        own: list[tuple[Future, RanCall]] = []
         for call in answer.calls:
             if call.root != self._origin:  # of another program of a standing Federation
                 continue
             key = answer.worker, call.submitter, call.number, call.attempt
             if call.is_nested:
-                if self._kept >= CALLS_AT_MOST:
-                    self._dropped += 1
-                else:
-                    self._kept += 1
-                    self._nested.setdefault(key, []).append(call)
+                self._keep(key, call)
             elif call.submitter != self._origin:
-                if self._counts():
-                    row = self._draw_nested(answer.worker, call, f'"submitter":{self._names(call.submitter)},')
-                    self._draw_inside(key, call, row)
-            elif (future := self._late.pop(key, None)) is not None:
+                self._take_other(key, call)
+            else:
+                own.append((key, call))
+        if not answer.is_whole:  # they are drawn by what comes with outcomes, but for those that have nested calls
+            own = [(key, call) for key, call in own if key in self._nested]
+            self._draw_about(answer.worker, asked, {key for key, _ in own})
+        for key, call in own:
+            if (future := self._late.pop(key, None)) is not None:
                 self._draw(key, future, call)
-            elif answer.is_whole:
+            else:
                 self._ran[key] = call
-        if not answer.is_whole:  # there are so many that they are drawn by what came with their outcomes
-            for key in [key for key, late in self._late.items() if key[0] == answer.worker and late.at <= asked]:
-                self._draw(key, self._late.pop(key), None)
+
+    def _keep(self, key: Future, call: RanCall) -> None:
+        """Keep a nested call until it is known when its Future ran; where there are too many, the oldest go."""
+        self._nested.setdefault(key, []).append(call)
+        self._kept += 1
+        while self._kept > CALLS_AT_MOST:
+            self._dropped += len(self._let_go(next(iter(self._nested))))
+
+    def _take_other(self, key: Future, call: RanCall) -> None:
+        """A Future has run that another Worker has submitted."""
+        if self._counts():
+            row = self._draw_nested(key[0], call, f'"submitter":{self._names(call.submitter)},')
+            self._draw_inside(key, call, row)
+        else:
+            self._let_go(key)
+
+    def _draw_about(self, worker: str, until: float, known: Collection[Future] = ()) -> None:
+        """Draw the Futures whose outcomes have come by then about when they ran: one behind the other.
+
+        Not those of which that is known.
+        """
+        late = self._late.items()
+        found = [key for key, future in late if key[0] == worker and future.at <= until and key not in known]
+        for at, keys in itertools.groupby(found, lambda key: self._late[key].at):
+            futures = [(key, self._late.pop(key)) for key in list(keys)]
+            spans = self._times.place(worker, [future.seconds for _, future in futures], at)
+            for (key, future), span in zip(futures, spans):
+                self._draw(key, future, None, span)
 
     def settle(self, now: float, *, at_end: bool = False) -> None:
         """Draw what has waited too long for its Worker; at the end, all. Forget what no outcome has come for."""
-        for key, future in list(self._late.items()):
-            if not at_end and future.at + LATE_SECONDS > now:
-                break
-            self._draw(key, self._late.pop(key), None)
+        due = now if at_end else now - LATE_SECONDS
+        for worker in {key[0] for key, future in self._late.items() if future.at <= due}:
+            self._draw_about(worker, due)
         for key, call in list(self._ran.items()):
             if call.ended + FORGOTTEN_SECONDS > now and len(self._ran) < CALLS_AT_MOST and not at_end:
                 break
@@ -198,7 +226,7 @@ class TraceSlices:
             self._let_go(key)
         if at_end:
             for key in list(self._nested):
-                self._draw_inside(key, None, (0, 0))
+                self._draw_inside(key, None, None)
 
     def _let_go(self, key: Future) -> list[RanCall]:
         calls = self._nested.pop(key, [])
@@ -207,22 +235,26 @@ class TraceSlices:
 
     # -- what is written ---------------------------------------------------------------------------------------------
 
-    def _row(self, worker: str, begin: float, end: float) -> tuple[int, int]:
-        """Return on which row of its Worker something is drawn that overlaps nothing there."""
-        rows = self._rows.get(worker)
-        if rows is None:
-            rows = self._rows[worker] = WorkerRows()
-        return self.tracks.of(worker, host_of_node(worker), rows.place(begin, end))
+    def _row(self, worker: str, begin: float, end: float) -> tuple[int, int] | None:
+        """Return on which row of its Worker something is drawn that overlaps nothing there; None: there is none."""
+        found = self._rows.get(worker)
+        if found is None:
+            found = self._rows[worker] = host_of_node(worker), WorkerRows()
+        host, rows = found
+        place = rows.place(begin, end)
+        return None if place is None else self.tracks.of(worker, host, place)
 
-    def _draw(self, key: Future, future: TracedFuture, call: RanCall | None) -> None:
-        """Draw a Future of the program, at the time of its call if that is known."""
-        worker = future.worker
-        if call is None:
-            [(begin, end)] = self._times.place(worker, [future.seconds], future.at)
-        else:
-            begin, end = max(0.0, call.began), max(0.0, call.ended)
-            self._times.has_ended(worker, end)
-        row = self._row(worker, begin, end)
+    def _draw(
+        self, key: Future, future: TracedFuture, call: RanCall | None, about: tuple[float, float] = (0.0, 0.0)
+    ) -> None:  # fmt: skip
+        """Draw a Future of the program, at the time of its call, or about then."""
+        begin, end = about if call is None else (max(0.0, call.began), max(0.0, call.ended))
+        if call is not None:
+            self._times.has_ended(future.worker, end)
+        row = self._row(future.worker, begin, end)
+        if row is None:
+            self._dropped += 1 + len(self._let_go(key))
+            return
         waited = -1.0 if future.submitted < 0.0 else max(0.0, begin - future.submitted)
         args = f'"number":{future.number},"attempt":{future.attempt},"waited":{waited:.6f},{future.said}'
         self._put_slice(future.function, begin, end, row, args)
@@ -231,10 +263,10 @@ class TraceSlices:
         if key in self._nested:
             self._draw_inside(key, call, row)
 
-    def _draw_inside(self, key: Future, around: RanCall | None, row: tuple[int, int]) -> None:
+    def _draw_inside(self, key: Future, around: RanCall | None, row: tuple[int, int] | None) -> None:
         """Draw the calls that are nested in a Future, below it; those that stick out have rows of their own."""
         calls = self._let_go(key)
-        inside, out = ([], calls) if around is None else nest(calls, around.began, around.ended)
+        inside, out = ([], calls) if around is None or row is None else nest(calls, around.began, around.ended)
         said = f'"within":{key[2]},'
         for call in inside:
             if self._counts():
@@ -245,10 +277,11 @@ class TraceSlices:
 
     def _draw_nested(
         self, worker: str, call: RanCall, said: str, row: tuple[int, int] | None = None
-    ) -> tuple[int, int]:  # fmt: skip
+    ) -> tuple[int, int] | None:  # fmt: skip
         begin, end = max(0.0, call.began), max(0.0, call.ended)
-        if row is None:
-            row = self._row(worker, begin, end)
+        if row is None and (row := self._row(worker, begin, end)) is None:
+            self._dropped += 1
+            return None
         outcome = ',"outcome":"error"' if call.has_failed else ""
         args = f'{said}"number":{call.number},"attempt":{call.attempt}{outcome}'
         self._put_slice(call.name, begin, end, row, args, ',"cat":"nested"')
@@ -257,9 +290,10 @@ class TraceSlices:
     def _put_slice(
         self, name: str, begin: float, end: float, row: tuple[int, int], args: str, more: str = ""
     ) -> None:  # fmt: skip
-        """Write a slice. The text is put together by hand: there may be a million."""
+        """Write a slice."""
+        first, last = round(begin * _TENTHS), round(end * _TENTHS)  # rounded so, what touches does not overlap
         self._lines.append(
-            f'{{"ph":"X","name":{self._names(name)},"ts":{begin * _MICRO:.1f},"dur":{(end - begin) * _MICRO:.1f},'
+            f'{{"ph":"X","name":{self._names(name)},"ts":{first / 10},"dur":{(last - first) / 10},'
             f'"pid":{row[0]},"tid":{row[1]}{more},"args":{{{args}}}}},\n'
         )
 
@@ -269,12 +303,17 @@ class TraceSlices:
         if self._flows >= FLOWS_AT_FIRST:
             self._flows, self._flow_stride = 0, 4 * self._flow_stride
         [(taken, _)] = self._times.place(_TAKEN_IN, [_ROOM], taken + _ROOM)
-        number = future.number
-        for phase, moment, (process, thread), name in (
-            ("s", min(future.submitted, begin), (PROGRAM, 1), f"submit {future.function}"), ("t", begin, row, ""),
-            ("f", taken, (PROGRAM, 2), f"result of {future.function}"),
+        number, first = future.number, min(future.submitted, begin)
+        for at, row_of, name in ((first, 1, f"submit {future.function}"), (taken, 2, f"result of {future.function}")):
+            self._lines.append(  # a flow binds to a slice
+                f'{{"ph":"X","name":{self._names(name)},"ts":{at * _MICRO:.1f},"pid":{PROGRAM},"tid":{row_of},"dur":1,'
+                f'"args":{{"number":{number}}}}},\n'
+            )
+        for phase, at, (process, thread) in (
+            ("s", first, (PROGRAM, 1)), ("t", begin, row), ("f", taken, (PROGRAM, 2)),
         ):  # fmt: skip
-            if name:  # a flow binds to a slice
-                self._put({**event("X", name, moment, process, thread), "dur": 1, "args": {"number": number}})
-            flow = {**event(phase, "Future", moment, process, thread), "id": number, "cat": "future"}
-            self._put(flow | ({"bp": "e"} if phase == "f" else {}))
+            more = ',"bp":"e"' if phase == "f" else ""
+            self._lines.append(
+                f'{{"ph":"{phase}","name":"Future","ts":{at * _MICRO:.1f},"pid":{process},"tid":{thread},"id":{number},'
+                f'"cat":"future"{more}}},\n'
+            )

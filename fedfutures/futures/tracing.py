@@ -119,7 +119,8 @@ class RunTrace:
         asked = self._began
         while not self._over.wait(EVERY_SECONDS):
             if time.monotonic() - asked >= ASK_SECONDS:
-                self._ask()
+                with contextlib.suppress(Exception):  # what is written does not depend on it
+                    self._ask()
                 asked = time.monotonic()
             self._write()
 

@@ -77,7 +77,7 @@ class RanAnswers:
                 theirs = float(answer["now"])
                 missing, self.missing_nested[worker] = map(int, answer["missing"])
                 calls = calls_in(answer, theirs + clock.learn(asked, answered, theirs) - began)
-            except (KeyError, TypeError, ValueError, IndexError):
+            except (KeyError, TypeError, ValueError, IndexError, OverflowError):
                 continue
             found.append(RanAnswer(worker, calls, missing <= self._missing.get(worker, 0)))
             self._missing[worker] = missing

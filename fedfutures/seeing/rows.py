@@ -14,6 +14,8 @@ from ..wire.ran import RanCall
 REMEMBERED = 1024
 """Of so many slices of a row it is known where they lie; before the oldest of them nothing is put any more."""
 _FORGOTTEN_AT_ONCE = 256
+ROWS_AT_MOST = 100
+"""So many Futures of a Worker may wait for others at one time, and each be drawn on a row of its own."""
 
 
 class SliceRow:
@@ -51,11 +53,13 @@ class WorkerRows:
     def __init__(self) -> None:
         self._rows: list[SliceRow] = []
 
-    def place(self, begin: float, end: float) -> int:
-        """Return on which row a slice is drawn."""
+    def place(self, begin: float, end: float) -> int | None:
+        """Return on which row a slice is drawn; None where all rows are taken that there may be."""
         for place, row in enumerate(self._rows):
             if row.put(begin, end):
                 return place
+        if len(self._rows) >= ROWS_AT_MOST:
+            return None
         self._rows.append(SliceRow())
         self._rows[-1].put(begin, end)
         return len(self._rows) - 1

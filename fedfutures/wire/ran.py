@@ -66,7 +66,7 @@ def packed(now: float, missing: list[int], calls: Iterable[RanCall]) -> dict[str
 def calls_in(answer: dict[str, Any], now: float) -> list[RanCall]:
     """Return the calls of an answer, by a clock that shows `now` when the Worker's shows the time in the answer.
 
-    Raises KeyError, TypeError, ValueError or IndexError for what is no such answer.
+    Raises KeyError, TypeError, ValueError, IndexError or OverflowError for what is no such answer.
     """
     names = [str(name) for name in answer["names"]]
     stems = [(str(submitter), str(root)) for submitter, root in answer["stems"]]

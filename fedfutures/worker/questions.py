@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ..node import events as rules
 from .driver import Driver
-from .future import Future, settle
+from .future import Future, settle, sleep_until_done
 from .sights import Sights
 from .submissions import Submissions
 
@@ -42,7 +42,8 @@ class Questions:
         """Ask all machines that it concerns; return their answers, and whether the last came within `timeout` seconds.
 
         An answer is (name, report); the report is msgpack, empty where a machine did not answer in time. `arrived` is
-        told the name as soon as an answer has come; it is called with the node's lock held.
+        told the name as soon as an answer has come; it is called with the node's lock held. This thread runs no
+        callbacks of Futures then: it leaves them to those that drive the node.
         """
         driver, submissions = self._driver, self._submissions
         question = Question([], Future(submissions), arrived)
@@ -54,8 +55,13 @@ class Questions:
             self._open[inquiry] = question
             driver.step(rules.Ask(inquiry, subject, submitter, number, timeout * SHARE_OF_TIMEOUT))
         try:
-            driver.service()
-            submissions.wait(question.complete, timeout)
+            if arrived is None:
+                driver.service()
+                submissions.wait(question.complete, timeout)
+            else:
+                driver.drain()
+                driver.wake()
+                sleep_until_done(question.complete, timeout)
         finally:
             with driver.lock:
                 del self._open[inquiry]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextvars
 import math
 import sys
+import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -28,13 +29,14 @@ from .sights import Sights
 from .slices import OfItems
 from .stacks import name_of_called
 from .surroundings import Surroundings
+from .threads import OtherThreads
 
 is_of_futures(__name__)
 
 CALLS_AT_FIRST, CALLS_AT_MOST = 2_500, 5_000
 """So many calls wait for a question; from the first number on only long ones are kept, from the second none."""
 LONG_SECONDS = 0.001
-FORGOTTEN_SECONDS = 60.0
+FORGOTTEN_SECONDS, DOUBTED_SECONDS = 60.0, 5.0
 _FIRST = ""
 """Stands for the Origin, which has not asked yet, but will."""
 
@@ -44,6 +46,7 @@ class RecorderList:
 
     def __init__(self, asker: str, now: float) -> None:
         self.asker, self.asked = asker, now
+        self._doubted: float | None = None  # since when it is thought that nobody asks any more
         self.missing = [0, 0]  # so many Futures of others, and nested calls, were not noted
         self._calls: list[RanCall] = []
 
@@ -54,6 +57,14 @@ class RecorderList:
             self._calls.append(call)
         else:
             self.missing[call.is_nested] += 1
+
+    def is_over(self, now: float) -> bool:
+        """Whether nobody asks any more. A Worker that could not answer for long is given time to be asked again."""
+        if now < self.asked + FORGOTTEN_SECONDS:
+            self._doubted = None
+        elif self._doubted is None:
+            self._doubted = now
+        return self._doubted is not None and now >= self._doubted + DOUBTED_SECONDS
 
     def taken(self) -> list[RanCall]:
         """Return what has ended since this was called last (any thread, one at a time)."""
@@ -86,10 +97,13 @@ class RecordedContext:
 class Recorder:
     """Notes the calls of one Worker."""
 
-    def __init__(self, sights: Sights, surroundings: Surroundings, isolation: Isolation) -> None:
-        self._surroundings, self._isolation = surroundings, isolation
+    def __init__(
+        self, sights: Sights, surroundings: Surroundings, isolation: Isolation, others: OtherThreads
+    ) -> None:  # fmt: skip
+        self._surroundings, self._isolation, self._others = surroundings, isolation, others
         self._lists: tuple[RecorderList, ...] = ()
         self._look_at = math.inf
+        self._changing = threading.Lock()  # who is told; notes are taken without it
         sights.show(RAN, self.report)
 
     def report(self, asker: str) -> dict[str, Any]:
@@ -99,23 +113,25 @@ class Recorder:
         """
         now = monotonic()
         names = (asker, _FIRST) if is_origin(asker) else (asker,)
-        found = next((one for one in self._lists if one.asker in names), None) or self._begin(now)
-        found.asker, found.asked = asker, now
+        with self._changing:
+            found = next((one for one in self._lists if one.asker in names), None) or self._begin(now)
+            found.asker, found.asked = asker, now
         return packed(now, found.missing, found.taken())
 
     def _begin(self, now: float) -> RecorderList:
         found = RecorderList(_FIRST, now)
         self._lists = (*self._lists, found)
-        self._look_at = min(self._look_at, now + FORGOTTEN_SECONDS)
+        self._look_at = min(self._look_at, now + DOUBTED_SECONDS)
         self._isolation.record_by(lambda context: RecordedContext(self._note, context))
         return found
 
     def _note(self, began: float, function: Any, args: tuple[Any, ...], flags: int) -> None:
-        """A call has ended. The cells say which Future runs, or in which one a nested call was made."""
-        ended, cells = monotonic(), self._surroundings.cells
-        if ended >= self._look_at:
-            self._forget(ended)
-        piece, number, items = self._surroundings.pieces.get(cells[PIECE]), int(cells[NUMBER]), 0
+        """A call has ended: one of a Future of others, or one that was made in such a Future, maybe by its thread."""
+        ended, cells, items = monotonic(), self._surroundings.cells, 0
+        at = int(cells[PIECE]), int(cells[NUMBER])
+        if flags & NESTED and (context := self._others.context) is not None:
+            at = context.piece, context.number
+        piece, number = self._surroundings.pieces.get(at[0]), at[1]
         submitter, root, attempt, name = "", "", 1, ""
         if piece is not None:
             terms = piece.terms
@@ -127,10 +143,13 @@ class Recorder:
         call = RanCall(began, ended, name, submitter, root, number, attempt, flags, items)
         for each in self._lists:
             each.note(call)
+        if ended >= self._look_at:
+            self._forget(ended)
 
     def _forget(self, now: float) -> None:
         """Forget who has not asked for long."""
-        self._lists = tuple(one for one in self._lists if now < one.asked + FORGOTTEN_SECONDS)
-        self._look_at = min((one.asked for one in self._lists), default=math.inf) + FORGOTTEN_SECONDS
-        if not self._lists:
-            self._isolation.record_by(None)
+        with self._changing:
+            self._lists = tuple(one for one in self._lists if not one.is_over(now))
+            self._look_at = now + DOUBTED_SECONDS if self._lists else math.inf
+            if not self._lists:
+                self._isolation.record_by(None)

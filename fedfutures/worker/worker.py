@@ -75,7 +75,7 @@ class Worker(Node):
         self.files = Files(driver, submissions, facts)
         locks.attend(nesting)
         WorkerSights(self.sights, self.machine.workload, runners)
-        Recorder(self.sights, surroundings, self.isolation)
+        Recorder(self.sights, surroundings, self.isolation, others)
         submissions.attend(local_calls, nesting.wait, self.questions.ask, nesting.adapt, nesting.wake_greenlets)
         driver.attend(
             self.duties, self.handlers() | {rules.Run: calls.on_run, rules.FileFetched: self.files.on_fetched}

@@ -68,7 +68,7 @@ class PageFeed:
         name = f"page-{os.getpid()}-{os.urandom(3).hex()}"
         while not self._over.wait(EVERY_SECONDS):
             asked = time.monotonic()
-            with contextlib.suppress(StartFailed, OSError):
+            with contextlib.suppress(StartFailed, OSError, LookupError, TypeError, ValueError):  # as in `_hear`
                 answers = [(worker, time.monotonic(), said) for worker, said in ask(self.path, RAN, name)]
                 with self.lock:
                     self.state.on_ran(asked, answers)

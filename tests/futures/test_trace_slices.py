@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
 from typing import Any
 
 import pytest
 
 from fedfutures.futures import trace_slices as module
 from fedfutures.futures.trace_slices import TracedMessage, TraceSlices
+from fedfutures.seeing import rows
 from fedfutures.wire.facts import packed as facts
 from fedfutures.wire.messages import ERROR
 from fedfutures.wire.ran import FAILED, NESTED, RanCall, packed
@@ -87,7 +90,7 @@ def test_without_a_word_it_is_drawn_a_little_later(bench: Bench) -> None:
     bench.slices.settle(2.0 + module.LATE_SECONDS - 0.1)
     assert bench.drawn() == []
     bench.slices.settle(2.0 + module.LATE_SECONDS)
-    assert bench.drawn() == [("f", 1, 1.7, 2.0), ("f", 1, 2.0, 2.2)]
+    assert bench.drawn() == [("f", 1, 1.5, 1.8), ("f", 1, 1.8, 2.0)]
     bench.outcomes(6.0, [3], [0.3])
     bench.slices.settle(6.0, at_end=True)
     assert bench.drawn()[-1] == ("f", 1, 5.7, 6.0)
@@ -130,22 +133,73 @@ def test_other_programs_of_a_standing_federation_are_not_drawn(bench: Bench) -> 
 def test_too_many_are_drawn_by_what_came_with_their_outcomes(bench: Bench) -> None:
     bench.outcomes(2.0, [1, 2, 3], [0.1, 0.1, 0.1])
     bench.ran(2.5, own(2, 1.0, 1.1), missing=[2, 4])
-    assert len(bench.drawn()) == 3
+    assert bench.drawn() == [("f", 1, 1.7, 1.8), ("f", 1, 1.8, 1.9), ("f", 1, 1.9, 2.0)], "one behind the other"
     assert bench.slices.missing_nested == 4
     bench.outcomes(3.0, [4], [0.1])
     bench.ran(3.5, own(4, 2.6, 2.7), missing=[2, 4])
     assert bench.drawn()[-1] == ("f", 1, 2.6, 2.7)
 
 
+def test_of_very_many_short_ones_there_are_few_rows(bench: Bench) -> None:
+    number, dice = 0, random.Random(7)
+    for second in range(1, 6):
+        for part in range(40):
+            ids = list(range(number, number + 100))
+            number += 100
+            bench.outcomes(second + part / 40 + 0.05 * dice.random(), ids, [0.0002] * 100)
+        told = [own(ids[0] - 100 * k, second + 0.9 - k / 50, second + 0.9002 - k / 50) for k in range(20)]
+        bench.ran(second + 1.0, *told, missing=[second * 4000, 0])
+    bench.slices.settle(99.0, at_end=True)
+    drawn = bench.drawn()
+    assert len(drawn) == number == 20_000
+    assert {row for _, row, _, _ in drawn} == {1}
+
+
+def test_slices_that_touch_do_not_overlap(bench: Bench) -> None:
+    dice, at = random.Random(3), 1.0
+    for number in range(300):
+        end = at + 0.001 * dice.random()
+        bench.ran(3.0, own(number, at, end))
+        bench.outcomes(3.0, [number], [end - at])
+        at = end
+    found = [
+        (event["ts"], event["ts"] + event["dur"])
+        for event in bench.events()
+        if event.get("pid", 1) != 1 and event["ph"] == "X"
+    ]
+    assert len(found) == 300
+    assert all(one[1] <= other[0] + 1e-3 for one, other in itertools.pairwise(found))
+
+
 def test_what_is_kept_has_a_bound(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CALLS_AT_MOST", 10)
     bench.ran(4.0, *(inside(number, 1.0, 1.1) for number in range(15)))
-    assert bench.slices.missing_nested == 5
+    assert bench.slices.missing_nested == 5, "the oldest have gone"
     bench.ran(5.0, *(own(number, 1.0, 1.1) for number in range(15)))
     bench.slices.settle(5.0)
     bench.ran(5.0, *(inside(number, 1.0, 1.1) for number in range(100, 105)))
-    assert bench.slices.missing_nested == 5, "those whose Futures are forgotten are forgotten, too"
+    assert bench.slices.missing_nested == 9, "those whose Futures are forgotten are forgotten, too"
     bench.slices.settle(5.0 + module.FORGOTTEN_SECONDS)
     bench.outcomes(5.0, [14], [0.1])
     bench.slices.settle(5.0, at_end=True)
     assert ("f", 1, 4.9, 5.0) in bench.drawn(), "its call was forgotten"
+
+
+def test_nested_calls_go_with_a_future_that_is_not_drawn(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLICES_AT_FIRST", 10)
+    monkeypatch.setattr(module, "CALLS_AT_MOST", 20)
+    for number in range(200):
+        bench.ran(4.0, inside(number, 1.0, 1.1)._replace(submitter="h.2"), own(number, 1.0, 1.2, "h.2"))
+        bench.ran(4.0, inside(number, 1.0, 1.1))
+        bench.outcomes(4.1, [number], [0.2])
+        bench.slices.settle(4.0)
+    assert bench.slices.stride > 4
+    assert bench.slices.missing_nested < 40, "only those whose Futures did not come were kept"
+
+
+def test_a_worker_has_so_many_rows_at_most(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "ROWS_AT_MOST", 3)
+    bench.outcomes(4.0, list(range(6)), [1.0] * 6)
+    bench.ran(4.1, *(own(number, 1.0 + number / 10, 2.0 + number / 10) for number in range(6)))
+    assert [row for _, row, _, _ in bench.drawn()] == [1, 2, 3]
+    assert bench.slices.missing_nested == 3

@@ -94,7 +94,8 @@ def test_nested_calls_are_within_their_future(executor: Executor) -> None:
     assert all(call.flags == NESTED and call.number == around.number for call in inside)
     assert all(around.began <= call.began <= call.ended <= around.ended for call in inside)
     assert executor.submit(in_a_thread).result() == 0.002
-    assert sorted(call.name for call in asked(node, "a")) == ["in_a_thread", "nap"]
+    of_thread, around = sorted(asked(node, "a"), key=lambda call: call.name, reverse=True)
+    assert (of_thread.name, of_thread.flags, of_thread.number) == ("nap", NESTED, around.number)
 
 
 def test_slices_say_how_many_items_they_have(executor: Executor) -> None:
@@ -138,6 +139,7 @@ class Parts:
         self.reports: dict[str, Any] = {}
         self.cells = {PIECE: 4, NUMBER: 9}
         self.pieces: dict[int, Any] = {}
+        self.context: Any = None
 
     def record_by(self, recorded: Any) -> None:
         self.recorded = recorded
@@ -148,28 +150,55 @@ class Parts:
 
 def test_who_does_not_ask_any_more_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     parts: Any = Parts()
-    Recorder(parts, parts, parts)
+    Recorder(parts, parts, parts, parts)
     ask = parts.reports["ran"]
     assert parts.recorded is None
     ask("a")
     ask("b")
     context = parts.recorded(contextvars.Context())
     assert context.run(pow, 2, 5) == 32
-    monkeypatch.setattr(module, "monotonic", lambda: time.monotonic() + module.FORGOTTEN_SECONDS - 1.0)
+    now = later(monkeypatch, module.FORGOTTEN_SECONDS - 1.0)
     assert len(ask("a")["calls"]) == 1
-    monkeypatch.setattr(module, "monotonic", lambda: time.monotonic() + module.FORGOTTEN_SECONDS + 1.0)
+    now[0] += 2.0
+    context.run(pow, 2, 5)
+    now[0] += module.DOUBTED_SECONDS
+    assert len(ask("a")["calls"]) == 1
     context.run(pow, 2, 5)
     assert parts.recorded is not None, "one of them still asks"
-    assert len(ask("a")["calls"]) == 1
     assert ask("b")["calls"] == [], "it begins anew"
-    monkeypatch.setattr(module, "monotonic", lambda: time.monotonic() + 3 * module.FORGOTTEN_SECONDS)
+    now[0] += 2 * module.FORGOTTEN_SECONDS
+    context.run(pow, 2, 5)
+    assert parts.recorded is not None, "maybe nobody could be answered"
+    now[0] += module.DOUBTED_SECONDS
     context.run(pow, 2, 5)
     assert parts.recorded is None
 
 
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[float]:
+    """Have so many seconds passed, and more if the list says so."""
+    now = [seconds]
+    monkeypatch.setattr(module, "monotonic", lambda: time.monotonic() + now[0])
+    return now
+
+
+def test_a_worker_that_could_not_answer_for_long_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: Any = Parts()
+    Recorder(parts, parts, parts, parts)
+    ask = parts.reports["ran"]
+    ask("a")
+    context = parts.recorded(contextvars.Context())
+    now = later(monkeypatch, 0.0)
+    for _ in range(3):
+        context.run(pow, 2, 5)
+        now[0] += 2 * module.FORGOTTEN_SECONDS
+        context.run(pow, 2, 5)
+        assert len(ask("a")["calls"]) == 2
+        now[0] += module.DOUBTED_SECONDS
+
+
 def test_what_is_noted_from_the_beginning_is_for_the_first_origin() -> None:
     parts: Any = Parts()
-    Recorder(parts, parts, parts)
+    Recorder(parts, parts, parts, parts)
     ask = parts.reports["ran"]
     ask("")
     parts.pieces[4] = SimpleNamespace(name="f", terms=SimpleNamespace(submitter="o", root="r", crashes=2))
