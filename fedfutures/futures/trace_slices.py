@@ -31,11 +31,11 @@ CALLS_AT_MOST = 200_000
 PROGRAM = 1
 """The process number of the program in the file; hosts follow."""
 _MICRO, _TENTHS = 1e6, 1e7
-_TAKEN_IN, _ROOM = "\0taken in", 2e-6
-"""The row of outcomes, and how far apart they are at least: a slice has some room."""
+_ROOM = 2e-6
+"""So far apart are outcomes in their row, at least: each is a slice of a microsecond."""
 Put = Callable[[dict[str, Any]], object]
 """Writes an event."""
-Future = tuple[str, str, int, int]
+FutureKey = tuple[str, str, int, int]
 """A Future at its Worker: that, its submitter, its number there, and the attempt."""
 
 
@@ -108,11 +108,12 @@ class TraceSlices:
         self.stride = 1  # every so-many-th is drawn
         self._count = self._flows = 0
         self._flow_stride = 1
+        self._slots: set[int] = set()  # where outcomes stand in their row
         self._times = WorkerTimes()
         self._rows: dict[str, tuple[str, WorkerRows]] = {}  # with the names of their hosts
-        self._late: dict[Future, TracedFuture] = {}
-        self._ran: dict[Future, RanCall] = {}  # that have no outcome yet
-        self._nested: dict[Future, list[RanCall]] = {}
+        self._late: dict[FutureKey, TracedFuture] = {}
+        self._ran: dict[FutureKey, RanCall] = {}  # that have no outcome yet
+        self._nested: dict[FutureKey, list[RanCall]] = {}
         self._kept = 0  # of those
         self._answers = RanAnswers()
         self._dropped = 0  # calls
@@ -166,7 +167,7 @@ class TraceSlices:
         return not self._count % self.stride
 
     def _take_ran(self, answer: RanAnswer, asked: float) -> None:
-        own: list[tuple[Future, RanCall]] = []
+        own: list[tuple[FutureKey, RanCall]] = []
         for call in answer.calls:
             if call.root != self._origin:  # of another program of a standing Federation
                 continue
@@ -186,14 +187,14 @@ class TraceSlices:
             else:
                 self._ran[key] = call
 
-    def _keep(self, key: Future, call: RanCall) -> None:
+    def _keep(self, key: FutureKey, call: RanCall) -> None:
         """Keep a nested call until it is known when its Future ran; where there are too many, the oldest go."""
         self._nested.setdefault(key, []).append(call)
         self._kept += 1
         while self._kept > CALLS_AT_MOST:
             self._dropped += len(self._let_go(next(iter(self._nested))))
 
-    def _take_other(self, key: Future, call: RanCall) -> None:
+    def _take_other(self, key: FutureKey, call: RanCall) -> None:
         """A Future has run that another Worker has submitted."""
         if self._counts():
             row = self._draw_nested(key[0], call, f'"submitter":{self._names(call.submitter)},')
@@ -201,7 +202,7 @@ class TraceSlices:
         else:
             self._let_go(key)
 
-    def _draw_about(self, worker: str, until: float, known: Collection[Future] = ()) -> None:
+    def _draw_about(self, worker: str, until: float, known: Collection[FutureKey] = ()) -> None:
         """Draw the Futures whose outcomes have come by then about when they ran: one behind the other.
 
         Not those of which that is known.
@@ -228,7 +229,7 @@ class TraceSlices:
             for key in list(self._nested):
                 self._draw_inside(key, None, None)
 
-    def _let_go(self, key: Future) -> list[RanCall]:
+    def _let_go(self, key: FutureKey) -> list[RanCall]:
         calls = self._nested.pop(key, [])
         self._kept -= len(calls)
         return calls
@@ -245,7 +246,7 @@ class TraceSlices:
         return None if place is None else self.tracks.of(worker, host, place)
 
     def _draw(
-        self, key: Future, future: TracedFuture, call: RanCall | None, about: tuple[float, float] = (0.0, 0.0)
+        self, key: FutureKey, future: TracedFuture, call: RanCall | None, about: tuple[float, float] = (0.0, 0.0)
     ) -> None:  # fmt: skip
         """Draw a Future of the program, at the time of its call, or about then."""
         begin, end = about if call is None else (max(0.0, call.began), max(0.0, call.ended))
@@ -263,7 +264,7 @@ class TraceSlices:
         if key in self._nested:
             self._draw_inside(key, call, row)
 
-    def _draw_inside(self, key: Future, around: RanCall | None, row: tuple[int, int] | None) -> None:
+    def _draw_inside(self, key: FutureKey, around: RanCall | None, row: tuple[int, int] | None) -> None:
         """Draw the calls that are nested in a Future, below it; those that stick out have rows of their own."""
         calls = self._let_go(key)
         inside, out = ([], calls) if around is None or row is None else nest(calls, around.began, around.ended)
@@ -302,7 +303,11 @@ class TraceSlices:
         self._flows += 1
         if self._flows >= FLOWS_AT_FIRST:
             self._flows, self._flow_stride = 0, 4 * self._flow_stride
-        [(taken, _)] = self._times.place(_TAKEN_IN, [_ROOM], taken + _ROOM)
+        slot = round(taken / _ROOM)
+        while slot in self._slots:
+            slot += 1
+        self._slots.add(slot)
+        taken = slot * _ROOM
         number, first = future.number, min(future.submitted, begin)
         for at, row_of, name in ((first, 1, f"submit {future.function}"), (taken, 2, f"result of {future.function}")):
             self._lines.append(  # a flow binds to a slice

@@ -203,3 +203,12 @@ def test_a_worker_has_so_many_rows_at_most(bench: Bench, monkeypatch: pytest.Mon
     bench.ran(4.1, *(own(number, 1.0 + number / 10, 2.0 + number / 10) for number in range(6)))
     assert [row for _, row, _, _ in bench.drawn()] == [1, 2, 3]
     assert bench.slices.missing_nested == 3
+
+
+def test_each_result_stands_in_its_own_place_about_when_it_was_taken_in(bench: Bench) -> None:
+    bench.outcomes(3.0, list(range(20)), [0.01] * 20, "h.1")
+    bench.outcomes(2.2, list(range(20, 40)), [0.01] * 20, "h.2")
+    bench.slices.settle(9.0, at_end=True)
+    results = [event for event in bench.events() if event["name"] == "result of f"]
+    assert len({event["ts"] for event in results}) == 40
+    assert all(abs(event["ts"] / 1e6 - (3.0 if event["args"]["number"] < 20 else 2.2)) < 0.3 for event in results)
