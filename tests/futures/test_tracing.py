@@ -122,6 +122,37 @@ def test_nested_calls_are_below_those_that_have_submitted_them(tmp_path: Path) -
     assert report.out.startswith("prog.py: 8 Futures on 2 Workers"), report.out
 
 
+CALLING_BACK = """
+    import threading, time
+    from fedfutures import futures
+
+    def nap(seconds):
+        time.sleep(seconds)
+
+    if __name__ == "__main__":
+        threads, until = set(), time.monotonic() + 2.0
+        while time.monotonic() < until:
+            several = [futures.submit(nap, 0.001) for _ in range(100)]
+            for future in several:
+                future.add_done_callback(lambda done: threads.add(threading.current_thread().name))
+            time.sleep(0.05)
+        print(sorted(threads - {"MainThread"}))
+"""
+
+
+def test_no_callback_of_the_program_runs_in_the_thread_that_writes(tmp_path: Path) -> None:
+    write(tmp_path / "prog.py", CALLING_BACK)
+    often = """
+        from fedfutures.futures import tracing
+
+        tracing.EVERY_SECONDS, tracing.ASK_SECONDS = 0.005, 0.01
+        """
+    write(tmp_path / "sitecustomize.py", often)
+    ended = launch("-n", "2", "--trace", "run.json", "prog.py", cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
+    assert ended.code == 0, ended.err
+    assert "fedfutures-trace" not in ended.out
+
+
 @pytest.mark.skipif("PERFETTO_SHELL" not in os.environ, reason="no processor of Perfetto's (PERFETTO_SHELL)")
 def test_perfettos_own_processor_counts_the_same(tmp_path: Path) -> None:
     write(tmp_path / "prog.py", PROGRAM)
