@@ -144,7 +144,7 @@ class TraceSlices:
                 if (items := message.items.get(number)) is not None:
                     outcome += f',"item":{items[0]},"items":{items[1]}'
                 said = f'"bytes":{arguments},"result_bytes":{result},"seconds":{max(0.0, seconds):.6f}{outcome}'
-                has_flow = when is not None and not self._count % self._flow_stride
+                has_flow = when is not None and self._counts_flow()
                 future = TracedFuture(
                     message.at, message.function, worker, host, number, attempt, max(0.0, seconds),
                     -1.0 if when is None else when, said, has_flow,
@@ -165,6 +165,15 @@ class TraceSlices:
         if self._count >= SLICES_AT_FIRST * self.stride:
             self.stride *= 2
         return not self._count % self.stride
+
+    def _counts_flow(self) -> bool:
+        """Return whether the Future that was counted last has arrows; counted now, for it may be drawn much later."""
+        if self._count % self._flow_stride:
+            return False
+        self._flows += 1
+        if self._flows >= FLOWS_AT_FIRST:
+            self._flows, self._flow_stride = 0, 4 * self._flow_stride
+        return True
 
     def _take_ran(self, answer: RanAnswer, asked: float) -> None:
         own: list[tuple[FutureKey, RanCall]] = []
@@ -300,9 +309,6 @@ class TraceSlices:
 
     def _draw_flow(self, future: TracedFuture, begin: float, taken: float, row: tuple[int, int]) -> None:
         """Write the arrows of a Future: from its submit to where it begins to where its outcome is taken in."""
-        self._flows += 1
-        if self._flows >= FLOWS_AT_FIRST:
-            self._flows, self._flow_stride = 0, 4 * self._flow_stride
         slot = round(taken / _ROOM)
         while slot in self._slots:
             slot += 1

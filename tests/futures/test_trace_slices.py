@@ -212,3 +212,12 @@ def test_each_result_stands_in_its_own_place_about_when_it_was_taken_in(bench: B
     results = [event for event in bench.events() if event["name"] == "result of f"]
     assert len({event["ts"] for event in results}) == 40
     assert all(abs(event["ts"] / 1e6 - (3.0 if event["args"]["number"] < 20 else 2.2)) < 0.3 for event in results)
+
+
+def test_arrows_have_a_bound_however_late_futures_are_drawn(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FLOWS_AT_FIRST", 50)
+    for first in range(0, 4000, 100):
+        bench.outcomes(1.0 + first / 1000, list(range(first, first + 100)), [0.0001] * 100)
+    bench.slices.settle(9.0, at_end=True)
+    assert len(bench.drawn()) == 4000
+    assert 100 < sum(event["ph"] == "s" for event in bench.events()) < 300
