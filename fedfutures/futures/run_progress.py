@@ -12,9 +12,9 @@ import threading
 from typing import Any
 
 from ..node import events as rules
-from ..wire.messages import NO_FAILURES
 from . import progress
 from .counted import Counted
+from .tally import count_failed
 
 
 class RunProgressWatch:
@@ -33,7 +33,7 @@ class RunProgressWatch:
 
     def _on_outcomes(self, action: rules.Resolve, function: str) -> None:
         """Futures have outcomes. The lock of the node is held."""
-        self._failed += sum(kind not in NO_FAILURES for _, kind in action.odd)
+        self._failed += count_failed(action.odd)
         self._done += len(action.ids)
 
     def _look(self) -> None:

@@ -133,7 +133,7 @@ class RunTally:
                 self._measure(worker, len(found), measured)
 
     def _count_odd(self, function: FutureSum, odd: list[tuple[int, int]]) -> None:
-        function.failed += _failed(odd)
+        function.failed += count_failed(odd)
         function.cancelled += sum(kind == CANCELLED for _, kind in odd)
         self._lost += sum(kind in _LOSSES for _, kind in odd)
 
@@ -169,7 +169,7 @@ class RunTally:
         }  # fmt: skip
 
 
-def _failed(odd: list[tuple[int, int]]) -> int:
+def count_failed(odd: list[tuple[int, int]]) -> int:
     """How many have raised, or were lost; of those whose output is kept only the program knows."""
     return sum(kind not in NO_FAILURES for _, kind in odd)
 

@@ -56,10 +56,6 @@ class TracedFuture(NamedTuple):
 
     at: float
     function: str
-    worker: str
-    host: str
-    number: int
-    attempt: int
     seconds: float
     submitted: float  # -1.0: not known
     said: str  # of its outcome, and more, as text of the file
@@ -132,7 +128,7 @@ class TraceSlices:
         futures = iter(zip(message.ids, submitted, message.sizes))
         self.done += len(message.ids)
         for name, attempt, all_seconds in blocks(message.facts, len(message.ids)):
-            worker, host = names_of(name)
+            worker, _ = names_of(name)
             for seconds, (number, when, (arguments, result)) in zip(all_seconds, futures):
                 key = worker, self._origin, number, attempt
                 if not self._counts() or not name:
@@ -146,13 +142,12 @@ class TraceSlices:
                 said = f'"bytes":{arguments},"result_bytes":{result},"seconds":{max(0.0, seconds):.6f}{outcome}'
                 has_flow = when is not None and self._counts_flow()
                 future = TracedFuture(
-                    message.at, message.function, worker, host, number, attempt, max(0.0, seconds),
-                    -1.0 if when is None else when, said, has_flow,
-                )  # fmt: skip
+                    message.at, message.function, max(0.0, seconds), -1.0 if when is None else when, said, has_flow
+                )
                 if (call := self._ran.pop(key, None)) is None:
                     self._late[key] = future
                 else:
-                    self._draw(key, future, call)
+                    self._draw_ran(key, future, call)
 
     def take_ran(self, asked: float, answers: list[tuple[str, float, Any]]) -> None:
         """Take in what Workers have said that were asked then: who, when, and what."""
@@ -192,7 +187,7 @@ class TraceSlices:
             self._draw_about(answer.worker, asked, {key for key, _ in own})
         for key, call in own:
             if (future := self._late.pop(key, None)) is not None:
-                self._draw(key, future, call)
+                self._draw_ran(key, future, call)
             else:
                 self._ran[key] = call
 
@@ -222,7 +217,7 @@ class TraceSlices:
             futures = [(key, self._late.pop(key)) for key in list(keys)]
             spans = self._times.place(worker, [future.seconds for _, future in futures], at)
             for (key, future), span in zip(futures, spans):
-                self._draw(key, future, None, span)
+                self._draw(key, future, *span)
 
     def settle(self, now: float, *, at_end: bool = False) -> None:
         """Draw what has waited too long for its Worker; at the end, all. Forget what no outcome has come for."""
@@ -254,22 +249,26 @@ class TraceSlices:
         place = rows.place(begin, end)
         return None if place is None else self.tracks.of(worker, host, place)
 
+    def _draw_ran(self, key: FutureKey, future: TracedFuture, call: RanCall) -> None:
+        """Draw a Future of the program whose Worker has said when it ran."""
+        begin, end = max(0.0, call.began), max(0.0, call.ended)
+        self._times.has_ended(key[0], end)
+        self._draw(key, future, begin, end, call)
+
     def _draw(
-        self, key: FutureKey, future: TracedFuture, call: RanCall | None, about: tuple[float, float] = (0.0, 0.0)
+        self, key: FutureKey, future: TracedFuture, begin: float, end: float, call: RanCall | None = None
     ) -> None:  # fmt: skip
-        """Draw a Future of the program, at the time of its call, or about then."""
-        begin, end = about if call is None else (max(0.0, call.began), max(0.0, call.ended))
-        if call is not None:
-            self._times.has_ended(future.worker, end)
-        row = self._row(future.worker, begin, end)
+        """Draw a Future of the program, and what is nested in it; `call`: its own, where that is known."""
+        worker, _, number, attempt = key
+        row = self._row(worker, begin, end)
         if row is None:
             self._dropped += 1 + len(self._let_go(key))
             return
         waited = -1.0 if future.submitted < 0.0 else max(0.0, begin - future.submitted)
-        args = f'"number":{future.number},"attempt":{future.attempt},"waited":{waited:.6f},{future.said}'
+        args = f'"number":{number},"attempt":{attempt},"waited":{waited:.6f},{future.said}'
         self._put_slice(future.function, begin, end, row, args)
         if future.has_flow:
-            self._draw_flow(future, begin, max(future.at, end), row)
+            self._draw_flow(number, future, begin, max(future.at, end), row)
         if key in self._nested:
             self._draw_inside(key, call, row)
 
@@ -278,12 +277,10 @@ class TraceSlices:
         calls = self._let_go(key)
         inside, out = ([], calls) if around is None or row is None else nest(calls, around.began, around.ended)
         said = f'"within":{key[2]},'
-        for call in inside:
-            if self._counts():
-                self._draw_nested(key[0], call, said, row)
-        for call in out:
-            if self._counts():
-                self._draw_nested(key[0], call, said)
+        for found, place in ((inside, row), (out, None)):
+            for call in found:
+                if self._counts():
+                    self._draw_nested(key[0], call, said, place)
 
     def _draw_nested(
         self, worker: str, call: RanCall, said: str, row: tuple[int, int] | None = None
@@ -307,14 +304,16 @@ class TraceSlices:
             f'"pid":{row[0]},"tid":{row[1]}{more},"args":{{{args}}}}},\n'
         )
 
-    def _draw_flow(self, future: TracedFuture, begin: float, taken: float, row: tuple[int, int]) -> None:
+    def _draw_flow(
+        self, number: int, future: TracedFuture, begin: float, taken: float, row: tuple[int, int]
+    ) -> None:  # fmt: skip
         """Write the arrows of a Future: from its submit to where it begins to where its outcome is taken in."""
         slot = round(taken / _ROOM)
         while slot in self._slots:
             slot += 1
         self._slots.add(slot)
         taken = slot * _ROOM
-        number, first = future.number, min(future.submitted, begin)
+        first = min(future.submitted, begin)
         for at, row_of, name in ((first, 1, f"submit {future.function}"), (taken, 2, f"result of {future.function}")):
             self._lines.append(  # a flow binds to a slice
                 f'{{"ph":"X","name":{self._names(name)},"ts":{at * _MICRO:.1f},"pid":{PROGRAM},"tid":{row_of},"dur":1,'

@@ -5,9 +5,9 @@ Worker, one for the program, slices, flows, counters and instants. Where slices 
 began, is told in :mod:`.trace_slices`.
 
 Each event is a line, and the closing bracket may be missing, so the file of a run that was killed can be read, too. A
-thread writes; who takes outcomes in only puts them aside. After :data:`SLICES_AT_FIRST` slices every second one is
-written, then every fourth and so on, so a file has a bound that grows with the logarithm of what ran; ``sampling`` in
-the file says so.
+thread writes; who takes outcomes in only puts them aside. After :data:`.trace_slices.SLICES_AT_FIRST` slices every
+second one is written, then every fourth and so on, so a file has a bound that grows with the logarithm of what ran;
+``sampling`` in the file says so.
 
 Source: "Trace Event Format" (Google), https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
@@ -73,7 +73,7 @@ class RunTrace:
     def _note_submit(self, number: int) -> int:
         """A Future of this number is being submitted."""
         if self._file is not None:
-            self._submitted[number] = time.monotonic() - self._began
+            self._submitted[number] = self._now()
         return number
 
     # -- for those who take something in -----------------------------------------------------------------------------

@@ -146,9 +146,8 @@ def unpacked(report: bytes) -> Any:
 def runs(seconds: float = ANSWER_SECONDS) -> list[SeenRun]:
     """Return the runs of this user on this machine, each with its picture."""
     paths = run_sockets()
-    with concurrent.futures.ThreadPoolExecutor(
-        RUNS_AT_ONCE
-    ) as threads:  # one that is stopped keeps nobody waiting for the others
+    # One that is stopped keeps nobody waiting for the others.
+    with concurrent.futures.ThreadPoolExecutor(RUNS_AT_ONCE) as threads:
         return list(threads.map(seen, paths, [seconds] * len(paths)))
 
 

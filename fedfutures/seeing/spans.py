@@ -148,9 +148,7 @@ class RunSpans:
     def _add(
         self, worker: str, function: int, numbers: list[int], seconds: list[float], marks: Iterable[int], at: float
     ) -> None:  # fmt: skip
-        row = self.rows.get(worker)
-        if row is None:
-            row = self._new_row(worker)
+        row = self._row_of(worker)
         places = self._times.place(worker, seconds, at)
         found = [
             RowSpan(begin, end, end - begin, function, 1, mark, number)
@@ -169,9 +167,7 @@ class RunSpans:
 
     def add(self, worker: str, function: str, begin: float, end: float, number: int, *, failed: bool) -> None:
         """A call has ended, whose times are known."""
-        row = self.rows.get(worker)
-        if row is None:
-            row = self._new_row(worker)
+        row = self._row_of(worker)
         place, mark = self.functions.place_of(function), FAILED if failed else 0
         span = RowSpan(begin, end, end - begin, place, 1, mark, number)
         if row and row[-1].function == place and row[-1].end <= begin and end - row[-1].begin <= SHORT_SECONDS:
@@ -187,19 +183,16 @@ class RunSpans:
         self._times.has_ended(worker, end)
         if span is None or span.count > 1:
             return
-        row, before = self.rows.get(worker, []), span.end
-        if end < before:  # later ones may end before it now
-            place = bisect_left(row, before, key=_END)
-            while place < len(row) and row[place] is not span:
-                place += 1
-            if place == len(row):
-                return
-            del row[place]
-            span.begin, span.end = begin, end
-            row.insert(bisect_left(row, end, key=_END), span)
-        else:
-            span.begin = begin
-        self._longest[worker] = max(self._longest.get(worker, 0.0), span.end - span.begin)
+        row = self.rows.get(worker, [])
+        place = bisect_left(row, span.end, key=_END)
+        while place < len(row) and row[place] is not span:
+            place += 1
+        if place == len(row):
+            return
+        del row[place]
+        self.size -= 1
+        span.begin, span.end = begin, min(end, span.end)
+        self._append(worker, row, span)  # later ones may end before it now
 
     def _append(self, worker: str, row: list[RowSpan], span: RowSpan) -> None:
         if not row or row[-1].end <= span.end:
@@ -211,7 +204,9 @@ class RunSpans:
         if length > self._longest.get(worker, 0.0):
             self._longest[worker] = length
 
-    def _new_row(self, worker: str) -> list[RowSpan]:
+    def _row_of(self, worker: str) -> list[RowSpan]:
+        if (found := self.rows.get(worker)) is not None:
+            return found
         if len(self.rows) >= ROWS_AT_MOST:
             oldest = min(self.rows, key=lambda name: self.rows[name][-1].end if self.rows[name] else 0.0)
             self.size -= len(self.rows.pop(oldest))
